@@ -1,0 +1,132 @@
+//! SHA-256 sums of migration files.
+//!
+//! CRLF counts as LF and a UTF-8 BOM is dropped, so a checkout on Windows has the same sum; for a file with LF and
+//! without BOM it is what `sha256sum` prints.
+
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
+
+/// A SHA-256 sum, shown as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Checksum([u8; 32]);
+
+impl Checksum {
+    /// The sum of a file's bytes.
+    ///
+    /// ```
+    /// use migrate_core::checksum::Checksum;
+    /// assert_eq!(Checksum::of_file(b"\xef\xbb\xbfSELECT 1;\r\n"), Checksum::of_file(b"SELECT 1;\n"));
+    /// ```
+    pub fn of_file(bytes: &[u8]) -> Self {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let mut sum = Sha256::new();
+        let mut rest = bytes;
+        while let Some(at) = rest.windows(2).position(|pair| pair == b"\r\n") {
+            sum.update(&rest[..at]);
+            rest = &rest[at + 1..];
+        }
+        sum.update(rest);
+        Checksum(sum.finalize().into())
+    }
+
+    /// The sum of pieces, each followed by a byte that cannot occur in them, so that their bounds count.
+    pub fn of_pieces<'a>(pieces: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut sum = Sha256::new();
+        for piece in pieces {
+            sum.update(piece.as_bytes());
+            sum.update([0xff]);
+        }
+        Checksum(sum.finalize().into())
+    }
+
+    /// Makes a sum out of its 32 bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Checksum(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Checksum({self})")
+    }
+}
+
+/// The text is not 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidChecksum;
+
+impl fmt::Display for InvalidChecksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a checksum is 64 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for InvalidChecksum {}
+
+impl FromStr for Checksum {
+    type Err = InvalidChecksum;
+
+    fn from_str(text: &str) -> Result<Self, InvalidChecksum> {
+        let text = text.as_bytes();
+        if text.len() != 64 {
+            return Err(InvalidChecksum);
+        }
+        let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(InvalidChecksum);
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+            *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).map_err(|_| InvalidChecksum)?;
+        }
+        Ok(Checksum(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_sums() {
+        // `printf '' | sha256sum` and `printf 'SELECT 1;\n' | sha256sum`.
+        assert_eq!(
+            Checksum::of_file(b"").to_string(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(
+            Checksum::of_file(b"SELECT 1;\n").to_string(),
+            "b4e0497804e46e0a0b0b8c31975b062152d551bac49c3c2e80932567b4085dcd"
+        );
+    }
+
+    #[test]
+    fn line_ends_and_bom_do_not_count() {
+        let unix = Checksum::of_file(b"a\nb\n\nc\r d");
+        assert_eq!(Checksum::of_file(b"a\r\nb\r\n\r\nc\r d"), unix);
+        assert_eq!(Checksum::of_file(b"\xef\xbb\xbfa\nb\r\n\nc\r d"), unix);
+        assert_ne!(Checksum::of_file(b"a\nb\n\nc d"), unix);
+    }
+
+    #[test]
+    fn reads_what_it_shows() {
+        let sum = Checksum::of_file(b"x");
+        assert_eq!(sum.to_string().parse(), Ok(sum));
+        assert_eq!("zz".parse::<Checksum>(), Err(InvalidChecksum));
+        assert_eq!("z".repeat(64).parse::<Checksum>(), Err(InvalidChecksum));
+    }
+
+    #[test]
+    fn bounds_of_pieces_count() {
+        assert_ne!(Checksum::of_pieces(["a", "bc"]), Checksum::of_pieces(["ab", "c"]));
+    }
+}

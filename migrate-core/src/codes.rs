@@ -1,0 +1,59 @@
+//! The list of all codes of this crate, for `cargo migrate explain`.
+
+use crate::code::Code;
+use crate::{check, directives, divergence, execution, folder, lock_file, settings, statement};
+
+/// All of them, by name.
+pub static ALL: [&Code; 37] = [
+    &divergence::AHEAD,
+    &directives::BAD_DIRECTIVE,
+    &lock_file::BAD_LOCK_FILE,
+    &folder::BAD_NAME,
+    &settings::BAD_SETTING,
+    &check::BELOW_RELEASED,
+    &execution::CANNOT_RUN_IN_TRANSACTION,
+    &divergence::CHANGED_AFTER_APPLY,
+    &divergence::CHANGED_WHILE_UNFINISHED,
+    &divergence::COSMETIC_CHANGE,
+    &folder::DOWN_WITHOUT_UP,
+    &check::DRAFT_LEFT,
+    &folder::DUPLICATE_VERSION,
+    &check::EMPTY_FILE,
+    &execution::ENUM_VALUE_IN_USE,
+    &check::FILE_MISSING,
+    &divergence::LATE,
+    &directives::MARKED_FILE,
+    &directives::MISPLACED_DIRECTIVE,
+    &check::MISSING_DOWN,
+    &divergence::MISSING_FILE,
+    &folder::MIXED_LAYOUTS,
+    &folder::NO_FOLDER,
+    &check::NO_LOCK_FILE,
+    &divergence::NO_WAY_DOWN,
+    &folder::NOT_UTF8,
+    &folder::OUTSIDE_FOLDER,
+    &folder::PAIR_NAMES_DIFFER,
+    &statement::PSQL_COMMAND,
+    &check::RELEASED_CHANGED,
+    &divergence::REQUIRES,
+    &execution::UNBALANCED_TRANSACTION,
+    &divergence::UNFINISHED,
+    &check::UNKNOWN_FILE,
+    &folder::UNREADABLE,
+    &directives::UNSUPPORTED_DIRECTIVE,
+    &statement::UNTERMINATED,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unique_and_kebab_case() {
+        for (at, code) in ALL.iter().enumerate() {
+            assert!(code.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+            assert!(ALL[at + 1..].iter().all(|other| other.name != code.name), "{} twice", code.name);
+            assert!(code.explanation.len() > 80, "{} is not explained", code.name);
+        }
+    }
+}

@@ -1,0 +1,571 @@
+//! How a file runs: its statements as units that each happen wholly or not at all.
+//!
+//! A unit is either a transaction (with which the record of it is committed) or a statement that runs alone. A plain file is
+//! one transaction. A statement that cannot run in one turns the file into single statements; `BEGIN ... COMMIT` written
+//! in the file is taken as the transaction it is.
+//!
+//! Sources: PostgreSQL 15 manual, the notes on each command; MariaDB knowledge base, "SQL statements that cause an implicit
+//! commit"; SQLite, "PRAGMA Statements".
+
+use crate::code::Code;
+use crate::dialect::Dialect;
+use crate::finding::Finding;
+use crate::place::Place;
+use crate::statement::Statement;
+use crate::token::{Kind, Token, Tokens};
+use std::fmt;
+use std::ops::Range;
+
+/// How a script as a whole runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// All of it and its record in one transaction.
+    Transaction,
+    /// Statement by statement, with a mark after each.
+    Outside,
+    /// In the transactions that are written in it.
+    Own,
+}
+
+impl fmt::Display for Execution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Execution::Transaction => "in a transaction",
+            Execution::Outside => "outside a transaction",
+            Execution::Own => "in its own transaction",
+        })
+    }
+}
+
+/// A part of a script that happens wholly or not at all, as far as the database can promise it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// Does it run in a transaction?
+    pub transaction: bool,
+    /// The file's own `BEGIN`, as an index into the statements.
+    pub opening: Option<usize>,
+    /// What it runs, as indices into the statements.
+    pub statements: Range<usize>,
+    /// How many statements of the script are behind one when it is done, counting the file's own `BEGIN` and `COMMIT`.
+    pub done: usize,
+}
+
+/// The units of a script, and why it cannot run as it stands.
+pub fn units(text: &str, statements: &[Statement], dialect: Dialect, no_transaction: bool, file: &str) -> (Vec<Unit>, Vec<Finding>) {
+    let classes: Vec<Class> = statements.iter().map(|statement| class(statement.sql(text), dialect)).collect();
+    let mut findings = Vec::new();
+    let has_own = classes.iter().any(|class| matches!(class, Class::Begin | Class::Commit | Class::Rollback));
+    if has_own {
+        findings.extend(balance(text, statements, &classes, file));
+        if !findings.is_empty() {
+            return (Vec::new(), findings);
+        }
+    }
+    let values = enum_value_in_use(text, statements, &classes, dialect);
+    let commits = classes.iter().any(|class| matches!(class, Class::Commits | Class::LockTables));
+    let alone = no_transaction || commits || values.is_some() || classes.iter().any(|class| matches!(class, Class::Never(_)));
+    let units = if has_own {
+        own_units(&classes, dialect)
+    } else if alone {
+        single_units(&classes, 0..classes.len())
+    } else {
+        between_settings(&classes)
+    };
+    if has_own && let Some((adds, uses)) = values {
+        let together = |unit: &Unit| unit.transaction && unit.statements.contains(&adds) && unit.statements.contains(&uses);
+        if units.iter().any(together) {
+            findings.push(
+                Finding::error(&ENUM_VALUE_IN_USE, "a new value of a type is used in the transaction that adds it")
+                    .at(Place::range(file, text, statements[uses].range.clone()))
+                    .help("remove `BEGIN` and `COMMIT`: the file then runs statement by statement")
+                    .help("or use the value in a migration of its own"),
+            );
+        }
+    }
+    (units, findings)
+}
+
+/// The name for how these units run together.
+pub fn execution(units: &[Unit]) -> Execution {
+    let transactions = units.iter().filter(|unit| unit.transaction).count();
+    if units.iter().any(|unit| unit.opening.is_some()) {
+        Execution::Own
+    } else if units.is_empty() || (transactions == 1 && units.len() <= 3) {
+        Execution::Transaction
+    } else {
+        Execution::Outside
+    }
+}
+
+/// May a statement run a second time without harm? Only what certainly may: a crash left its fate unknown.
+pub fn is_repeatable(sql: &str, dialect: Dialect) -> bool {
+    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
+    let words = Words {
+        sql,
+        tokens: tokens.take(24).collect(),
+    };
+    let settles = ["SET", "VACUUM", "ANALYZE", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
+    let defines = words.is(0, &["CREATE", "DROP"]) && !words.has("CONCURRENTLY");
+    let guarded = words.tokens.windows(2).any(|pair| {
+        let replaces = pair[0].is_word(sql, "OR") && pair[1].is_word(sql, "REPLACE");
+        let asks = pair[0].is_word(sql, "IF") && (pair[1].is_word(sql, "NOT") || pair[1].is_word(sql, "EXISTS"));
+        replaces || asks
+    });
+    words.is(0, &settles) || (defines && guarded)
+}
+
+/// A statement that no transaction may hold, between `BEGIN` and `COMMIT`.
+pub static CANNOT_RUN_IN_TRANSACTION: Code = Code::new(
+    "cannot-run-in-transaction",
+    "Some statements refuse to run in a transaction: on PostgreSQL everything `CONCURRENTLY` but a refresh, `VACUUM`, creating or \
+     dropping a database or tablespace, `ALTER SYSTEM`, a `DO` block that commits; on SQLite `VACUUM` and `ATTACH`. Between `BEGIN` \
+     and `COMMIT` written in the file they would fail at run time.\n\nRemove `BEGIN` and `COMMIT` (the file then runs statement by \
+     statement, with a mark after each, so that a crash resumes at the right one), or move the statement into a migration of its \
+     own, which keeps the others atomic.",
+);
+
+/// `BEGIN`, `COMMIT` and `ROLLBACK` that do not fit together.
+pub static UNBALANCED_TRANSACTION: Code = Code::new(
+    "unbalanced-transaction",
+    "A file may hold its own `BEGIN` and `COMMIT`, as a pair: then that is the transaction its record is committed with. A `COMMIT` \
+     without `BEGIN` would end ours in the middle, a `BEGIN` without `COMMIT` or one inside another leaves it unclear what is \
+     atomic, and a `ROLLBACK` means that the file applies nothing. Write pairs, or leave both words out: a file runs in one \
+     transaction by itself.",
+);
+
+/// A new value of an enumerated type, used before it is committed.
+pub static ENUM_VALUE_IN_USE: Code = Code::new(
+    "enum-value-in-use",
+    "PostgreSQL accepts `ALTER TYPE ... ADD VALUE` in a transaction but refuses every use of the new value until that transaction is \
+     committed (error 55P04, \"unsafe use of new value\"). A file without its own `BEGIN` that does both runs statement by statement \
+     by itself; between `BEGIN` and `COMMIT` it would fail.",
+);
+
+/// What a statement means for the transaction around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Begin,
+    Commit,
+    Rollback,
+    /// Runs in a transaction.
+    Plain,
+    /// SQLite: a setting that has no effect, or fails, inside a transaction.
+    Setting,
+    /// Refuses to run in a transaction: what it is called.
+    Never(&'static str),
+    /// MySQL: commits by itself before and after.
+    Commits,
+    /// MySQL: until `UNLOCK TABLES` no other table can be written, not even ours.
+    LockTables,
+    UnlockTables,
+}
+
+struct Words<'a> {
+    sql: &'a str,
+    tokens: Vec<Token>,
+}
+
+impl Words<'_> {
+    fn is(&self, at: usize, words: &[&str]) -> bool {
+        let Some(token) = self.tokens.get(at) else { return false };
+        words.iter().any(|word| token.is_word(self.sql, word))
+    }
+
+    fn start(&self, words: &[&str]) -> bool {
+        words.iter().enumerate().all(|(at, word)| self.is(at, &[word]))
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.tokens.iter().any(|token| token.is_word(self.sql, word))
+    }
+}
+
+fn class(sql: &str, dialect: Dialect) -> Class {
+    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
+    let words = Words {
+        sql,
+        // What a statement is shows in its first words; `DO` is looked at whole, below.
+        tokens: tokens.take(24).collect(),
+    };
+    if words.is(0, &["ROLLBACK", "ABORT"]) && !words.has("TO") {
+        return Class::Rollback;
+    }
+    if words.is(0, &["COMMIT"]) || (words.is(0, &["END"]) && dialect != Dialect::MySql) {
+        return Class::Commit;
+    }
+    if words.start(&["START", "TRANSACTION"]) || (words.is(0, &["BEGIN"]) && !words.is(1, &["NOT"])) {
+        return Class::Begin;
+    }
+    match dialect {
+        Dialect::Postgres => postgres(sql, &words),
+        Dialect::MySql => mysql(&words),
+        Dialect::Sqlite => sqlite(&words),
+    }
+}
+
+fn postgres(sql: &str, words: &Words<'_>) -> Class {
+    let database = ["DATABASE", "TABLESPACE"];
+    let concurrently = words.has("CONCURRENTLY");
+    if words.is(0, &["VACUUM"]) {
+        Class::Never("VACUUM")
+    } else if words.is(0, &["CREATE"]) && concurrently && words.has("INDEX") {
+        Class::Never("CREATE INDEX CONCURRENTLY")
+    } else if words.start(&["DROP", "INDEX", "CONCURRENTLY"]) {
+        Class::Never("DROP INDEX CONCURRENTLY")
+    } else if words.is(0, &["REINDEX"]) && concurrently {
+        Class::Never("REINDEX CONCURRENTLY")
+    } else if words.is(0, &["REINDEX"]) && ["DATABASE", "SCHEMA", "SYSTEM"].iter().any(|word| words.has(word)) {
+        Class::Never("REINDEX of more than one table")
+    } else if words.start(&["ALTER", "TABLE"]) && words.has("DETACH") && concurrently {
+        Class::Never("DETACH PARTITION CONCURRENTLY")
+    } else if words.is(0, &["CREATE"]) && words.is(1, &database) {
+        Class::Never("CREATE DATABASE or TABLESPACE")
+    } else if words.is(0, &["DROP"]) && words.is(1, &database) {
+        Class::Never("DROP DATABASE or TABLESPACE")
+    } else if words.start(&["ALTER", "DATABASE"]) && words.has("TABLESPACE") {
+        Class::Never("ALTER DATABASE ... SET TABLESPACE")
+    } else if words.start(&["ALTER", "SYSTEM"]) {
+        Class::Never("ALTER SYSTEM")
+    } else if words.start(&["DISCARD", "ALL"]) {
+        Class::Never("DISCARD ALL")
+    } else if words.is(0, &["CREATE", "DROP"]) && words.is(1, &["SUBSCRIPTION"]) {
+        Class::Never("CREATE or DROP SUBSCRIPTION")
+    } else if words.is(0, &["CLUSTER"]) && words.tokens.len() == 1 {
+        Class::Never("CLUSTER without a table")
+    } else if words.is(0, &["DO"]) && commits_inside(sql) {
+        Class::Never("a DO block that commits")
+    } else {
+        Class::Plain
+    }
+}
+
+/// Does the body of a `DO` block hold `COMMIT` or `ROLLBACK` as a statement?
+fn commits_inside(sql: &str) -> bool {
+    let body = Tokens::new(sql, Dialect::Postgres).find(|token| token.kind == Kind::DollarText);
+    let Some(body) = body else { return false };
+    let body = body.text(sql);
+    let fence = body[1..].find('$').map_or(body.len(), |at| at + 2);
+    let body = body.get(fence..body.len().saturating_sub(fence)).unwrap_or_default();
+    let tokens: Vec<Token> = Tokens::new(body, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
+    tokens.iter().enumerate().any(|(at, token)| {
+        let ends = token.is_word(body, "COMMIT") || token.is_word(body, "ROLLBACK");
+        let closed = tokens
+            .get(at + 1)
+            .is_some_and(|next| next.is_symbol(body, b';') || next.is_word(body, "AND"));
+        let begins = at == 0
+            || tokens[at - 1].is_symbol(body, b';')
+            || ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| tokens[at - 1].is_word(body, word));
+        ends && closed && begins
+    })
+}
+
+fn mysql(words: &Words<'_>) -> Class {
+    let reads_or_writes = [
+        "INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "DO", "SET", "VALUES", "SHOW", "EXPLAIN", "PREPARE", "DEALLOCATE",
+        "USE", "SAVEPOINT", "RELEASE", "ROLLBACK", "HANDLER",
+    ];
+    let temporary = words.is(0, &["CREATE", "DROP"]) && words.is(1, &["TEMPORARY"]);
+    let executable_set = words.tokens.first().is_some_and(|token| {
+        let text = token.text(words.sql).trim_start_matches("/*").trim_start_matches(['M', '!']);
+        let text = text.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+        token.kind == Kind::Executable && text.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("SET"))
+    });
+    if words.start(&["LOCK", "TABLES"]) || words.start(&["LOCK", "TABLE"]) {
+        Class::LockTables
+    } else if words.start(&["UNLOCK", "TABLES"]) || words.start(&["UNLOCK", "TABLE"]) {
+        Class::UnlockTables
+    } else if words.is(0, &reads_or_writes) || temporary || executable_set {
+        Class::Plain
+    } else {
+        Class::Commits
+    }
+}
+
+fn sqlite(words: &Words<'_>) -> Class {
+    // Inside a transaction these do nothing (`foreign_keys`) or fail.
+    let settings = [
+        "foreign_keys",
+        "journal_mode",
+        "synchronous",
+        "page_size",
+        "auto_vacuum",
+        "wal_checkpoint",
+        "locking_mode",
+    ];
+    if words.is(0, &["VACUUM"]) {
+        Class::Never("VACUUM")
+    } else if words.is(0, &["ATTACH", "DETACH"]) {
+        Class::Never("ATTACH or DETACH")
+    } else if words.is(0, &["PRAGMA"]) && settings.iter().any(|setting| words.has(setting)) {
+        Class::Setting
+    } else {
+        Class::Plain
+    }
+}
+
+/// Checks that `BEGIN` and `COMMIT` come in pairs and hold nothing that cannot run in a transaction.
+fn balance(text: &str, statements: &[Statement], classes: &[Class], file: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut open: Option<usize> = None;
+    let mut report = |code, at: usize, message: String, help: &[&str]| {
+        let place = Place::range(file, text, statements[at].range.clone());
+        let finding = Finding::error(code, message).at(place);
+        findings.push(help.iter().fold(finding, |finding, help| finding.help(*help)));
+    };
+    for (at, class) in classes.iter().enumerate() {
+        match (class, open) {
+            (Class::Begin, Some(first)) => {
+                let message = format!("this begins a transaction inside the one begun in line {}", statements[first].line);
+                report(&UNBALANCED_TRANSACTION, at, message, &["write `COMMIT` between them, or remove this one"]);
+            }
+            (Class::Begin, None) => open = Some(at),
+            (Class::Commit, Some(_)) => open = None,
+            (Class::Commit, None) => {
+                let help = "remove it: the file runs in a transaction by itself";
+                report(&UNBALANCED_TRANSACTION, at, "this commits a transaction that the file does not begin".into(), &[help]);
+            }
+            (Class::Rollback, _) => {
+                let help = "remove it: a migration that fails is rolled back by itself";
+                report(&UNBALANCED_TRANSACTION, at, "this takes back what the migration did".into(), &[help]);
+                open = None;
+            }
+            (Class::Never(what), Some(first)) => {
+                let message = format!("{what} cannot run in the transaction begun in line {}", statements[first].line);
+                let help = [
+                    "remove `BEGIN` and `COMMIT`: the file then runs statement by statement",
+                    "or move this statement into a migration of its own, which keeps the others atomic",
+                ];
+                report(&CANNOT_RUN_IN_TRANSACTION, at, message, &help);
+            }
+            _ => {}
+        }
+    }
+    if let Some(first) = open {
+        let help = "write `COMMIT` at the end, or remove this `BEGIN`";
+        report(&UNBALANCED_TRANSACTION, first, "this begins a transaction that the file never commits".into(), &[help]);
+    }
+    findings
+}
+
+/// One unit for each transaction that is written in the file; what stands between them runs alone.
+fn own_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
+    let mut units = Vec::new();
+    let mut at = 0;
+    while at < classes.len() {
+        if classes[at] != Class::Begin {
+            let until = classes[at..].iter().position(|class| *class == Class::Begin).map_or(classes.len(), |n| at + n);
+            units.extend(single_units(classes, at..until));
+            at = until;
+            continue;
+        }
+        let length = classes[at..].iter().position(|class| *class == Class::Commit).unwrap_or(classes.len() - at - 1);
+        let inner = at + 1..at + length;
+        let commits = |class: &Class| matches!(class, Class::Commits | Class::LockTables | Class::UnlockTables);
+        if dialect == Dialect::MySql && classes[inner.clone()].iter().any(commits) {
+            // The first such statement commits the transaction, so there is none to speak of.
+            units.extend(single_units(classes, inner));
+            if let Some(last) = units.last_mut() {
+                last.done = at + length + 1;
+            }
+        } else {
+            units.push(Unit {
+                transaction: true,
+                opening: Some(at),
+                statements: inner,
+                done: at + length + 1,
+            });
+        }
+        at += length + 1;
+    }
+    units
+}
+
+/// One unit for each statement; `LOCK TABLES` to `UNLOCK TABLES` is one.
+fn single_units(classes: &[Class], range: Range<usize>) -> Vec<Unit> {
+    let mut units = Vec::new();
+    let mut at = range.start;
+    while at < range.end {
+        let unlock = classes[at..range.end].iter().position(|class| *class == Class::UnlockTables);
+        let length = match (classes[at], unlock) {
+            (Class::LockTables, Some(length)) => length + 1,
+            (Class::LockTables, None) => range.end - at,
+            _ => 1,
+        };
+        units.push(Unit {
+            transaction: false,
+            opening: None,
+            statements: at..at + length,
+            done: at + length,
+        });
+        at += length;
+    }
+    units
+}
+
+/// One transaction for all; settings of SQLite stand outside, so they part it.
+fn between_settings(classes: &[Class]) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    for (at, class) in classes.iter().enumerate() {
+        let transaction = *class != Class::Setting;
+        match units.last_mut() {
+            Some(last) if last.transaction && transaction => {
+                last.statements.end = at + 1;
+                last.done = at + 1;
+            }
+            _ => units.push(Unit {
+                transaction,
+                opening: None,
+                statements: at..at + 1,
+                done: at + 1,
+            }),
+        }
+    }
+    units
+}
+
+/// The statement that adds a value to an enumerated type and a later one that has the same text in a string.
+fn enum_value_in_use(text: &str, statements: &[Statement], classes: &[Class], dialect: Dialect) -> Option<(usize, usize)> {
+    if dialect != Dialect::Postgres {
+        return None;
+    }
+    let added = |statement: &Statement| {
+        let sql = statement.sql(text);
+        let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
+        let alters = tokens.next()?.is_word(sql, "ALTER") && tokens.next()?.is_word(sql, "TYPE");
+        let adds = alters && tokens.any(|token| token.is_word(sql, "VALUE"));
+        let value = tokens.find(|token| token.kind == Kind::Text);
+        value.filter(|_| adds && !sql.to_ascii_uppercase().contains("RENAME VALUE")).map(|token| token.text(sql))
+    };
+    let uses = |statement: &Statement, value: &str| {
+        let sql = statement.sql(text);
+        let plain = Tokens::new(sql, dialect).any(|token| token.kind == Kind::Text && token.text(sql) == value);
+        let body = Tokens::new(sql, dialect).any(|token| token.kind == Kind::DollarText && token.text(sql).contains(value));
+        plain || body
+    };
+    statements.iter().enumerate().filter(|(at, _)| classes[*at] == Class::Plain).find_map(|(at, statement)| {
+        let value = added(statement)?;
+        let later = statements.iter().enumerate().skip(at + 1);
+        let mut later = later.filter(|(_, other)| added(other).is_none() && uses(other, value));
+        later.next().map(|(other, _)| (at, other))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::split;
+
+    /// `[1 2] 3`: statements 1 and 2 in a transaction, 3 alone; with `own` for the file's own transaction.
+    fn outline(dialect: Dialect, text: &str) -> String {
+        let (statements, _) = split(text, dialect, "f.sql");
+        let (units, findings) = units(text, &statements, dialect, false, "f.sql");
+        assert_eq!(findings, [], "{text}");
+        let show = |unit: &Unit| {
+            let each: Vec<String> = unit.statements.clone().map(|at| (at + 1).to_string()).collect();
+            let numbers = each.join(" ");
+            match (unit.transaction, unit.opening) {
+                (true, None) => format!("[{numbers}]"),
+                (true, Some(_)) => format!("own[{numbers}]"),
+                (false, _) => numbers,
+            }
+        };
+        let parts: Vec<String> = units.iter().map(show).collect();
+        format!("{}; {}", parts.join(", "), execution(&units))
+    }
+
+    fn refused(dialect: Dialect, text: &str) -> Vec<(&'static str, String)> {
+        let (statements, _) = split(text, dialect, "f.sql");
+        let (_, findings) = units(text, &statements, dialect, false, "f.sql");
+        findings.iter().map(|finding| (finding.code.name, finding.place.as_ref().unwrap().label())).collect()
+    }
+
+    #[test]
+    fn postgres() {
+        let shown = |text: &str| outline(Dialect::Postgres, text);
+        assert_eq!(shown("CREATE TABLE t(); ALTER TABLE t ADD a int;"), "[1 2]; in a transaction");
+        assert_eq!(shown(""), "; in a transaction");
+        for never in [
+            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)",
+            "DROP INDEX CONCURRENTLY i",
+            "REINDEX (VERBOSE) TABLE CONCURRENTLY t",
+            "REINDEX DATABASE d",
+            "VACUUM t",
+            "CREATE DATABASE d",
+            "ALTER SYSTEM SET a = 1",
+            "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+            "DO $x$ BEGIN LOOP UPDATE t SET a = 1; COMMIT; END LOOP; END $x$",
+            "CLUSTER",
+        ] {
+            assert_eq!(shown(&format!("{never}; SELECT 1;")), "1, 2; outside a transaction", "{never}");
+        }
+        for may in [
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
+            "DO $$ BEGIN RAISE NOTICE 'COMMIT;'; END $$",
+            "CREATE INDEX i ON t (a)",
+            "CLUSTER t USING i",
+            "SAVEPOINT a; ROLLBACK TO SAVEPOINT a",
+            "ALTER TYPE e ADD VALUE 'x'; CREATE TABLE t (a e DEFAULT 'y')",
+            "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$",
+        ] {
+            assert!(shown(may).ends_with("in a transaction"), "{may}");
+        }
+    }
+
+    #[test]
+    fn a_new_enum_value_is_committed_before_it_is_used() {
+        let file = "ALTER TYPE e ADD VALUE IF NOT EXISTS 'x' AFTER 'y'; UPDATE t SET a = 'x';";
+        assert_eq!(outline(Dialect::Postgres, file), "1, 2; outside a transaction");
+        assert_eq!(refused(Dialect::Postgres, &format!("BEGIN; {file} COMMIT;")), [("enum-value-in-use", "f.sql:1:60".into())]);
+    }
+
+    #[test]
+    fn own_transactions() {
+        assert_eq!(outline(Dialect::Postgres, "BEGIN; SELECT 1; SELECT 2; COMMIT;"), "own[2 3]; in its own transaction");
+        assert_eq!(
+            outline(Dialect::Postgres, "SET x = 1; START TRANSACTION; SELECT 1; END; VACUUM;"),
+            "1, own[3], 5; in its own transaction"
+        );
+        assert_eq!(
+            outline(Dialect::Sqlite, "PRAGMA foreign_keys=OFF; BEGIN; SELECT 1; COMMIT; PRAGMA foreign_keys=ON;"),
+            "1, own[3], 5; in its own transaction"
+        );
+        assert_eq!(outline(Dialect::MySql, "BEGIN; INSERT INTO t VALUES (1); COMMIT;"), "own[2]; in its own transaction");
+        assert_eq!(outline(Dialect::MySql, "BEGIN; INSERT INTO t VALUES (1); DROP TABLE u; COMMIT;"), "2, 3; outside a transaction");
+    }
+
+    #[test]
+    fn what_cannot_be_mixed() {
+        assert_eq!(
+            refused(Dialect::Postgres, "BEGIN;\nCREATE INDEX CONCURRENTLY i ON t (a);\nCOMMIT;"),
+            [("cannot-run-in-transaction", "f.sql:2:1".into())]
+        );
+        assert_eq!(refused(Dialect::Sqlite, "BEGIN; VACUUM; COMMIT;")[0].0, "cannot-run-in-transaction");
+        for text in ["COMMIT;", "BEGIN; SELECT 1;", "BEGIN; BEGIN; COMMIT;", "BEGIN; SELECT 1; ROLLBACK;", "ROLLBACK;"] {
+            for dialect in Dialect::ALL {
+                assert_eq!(refused(dialect, text)[0].0, "unbalanced-transaction", "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn mysql() {
+        let shown = |text: &str| outline(Dialect::MySql, text);
+        assert_eq!(shown("INSERT INTO t VALUES (1); UPDATE t SET a = 2;"), "[1 2]; in a transaction");
+        assert_eq!(shown("CREATE TABLE t (a int); INSERT INTO t VALUES (1);"), "1, 2; outside a transaction");
+        assert_eq!(shown("PREPARE s FROM @x; EXECUTE s; DEALLOCATE PREPARE s;"), "1, 2, 3; outside a transaction");
+        assert_eq!(shown("/*!40101 SET NAMES utf8 */; INSERT INTO t VALUES (1);"), "[1 2]; in a transaction");
+        assert_eq!(shown("CREATE TEMPORARY TABLE x (a int); INSERT INTO x VALUES (1);"), "[1 2]; in a transaction");
+        assert_eq!(
+            shown("LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES; SELECT 1;"),
+            "1 2 3, 4; outside a transaction"
+        );
+    }
+
+    #[test]
+    fn sqlite() {
+        let shown = |text: &str| outline(Dialect::Sqlite, text);
+        assert_eq!(shown("CREATE TABLE t (a); PRAGMA table_info(t);"), "[1 2]; in a transaction");
+        assert_eq!(shown("PRAGMA foreign_keys=OFF; SELECT 1; SELECT 2; PRAGMA foreign_keys=ON;"), "1, [2 3], 4; in a transaction");
+        assert_eq!(shown("SELECT 1; VACUUM;"), "1, 2; outside a transaction");
+    }
+}

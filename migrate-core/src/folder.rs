@@ -1,0 +1,400 @@
+//! Reading a folder of migrations. The only room of this crate that touches the file system.
+//!
+//! Every problem of a folder is one finding, and all are reported together. Each file is read once: text, sums and
+//! statements come from the same bytes.
+
+use crate::checksum::Checksum;
+use crate::code::Code;
+use crate::dialect::Dialect;
+use crate::finding::Finding;
+use crate::layout::{Layout, Listing, Named, Reading};
+use crate::layouts;
+use crate::lock_file::{self, LockFile};
+use crate::migration::Migration;
+use crate::migration_set::{Contents, MigrationSet};
+use crate::place::{Place, Position};
+use crate::policy::Policy;
+use crate::script::Script;
+use crate::settings::{self, Settings};
+use crate::target::Direction;
+use crate::version::Version;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file that was read as one direction of a migration.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// Its name in the lock file: the path inside the migrations folder.
+    pub name: String,
+    /// The path in messages: inside the package.
+    pub shown: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its version.
+    pub version: Version,
+    /// Up or down.
+    pub direction: Direction,
+    /// The convention that it is named by.
+    pub layout: &'static Layout,
+    /// The words behind the version.
+    pub title: String,
+}
+
+/// The names in a folder, before any file is opened.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// In version order, up before down.
+    pub files: Vec<SourceFile>,
+    /// What is wrong with the names.
+    pub findings: Vec<Finding>,
+    /// The folders that were looked into.
+    pub dirs: Vec<PathBuf>,
+}
+
+/// A folder, read.
+#[derive(Debug)]
+pub struct Folder {
+    /// The migrations. Complete only if no finding is an error.
+    pub set: MigrationSet,
+    /// What would fail, or is dubious.
+    pub findings: Vec<Finding>,
+    /// The files, in version order, up before down, with their sums.
+    pub files: Vec<(SourceFile, Checksum)>,
+    /// `migrate.lock`, if there is one, as text and as read.
+    pub lock: Option<LockFile>,
+    /// Where `migrate.lock` is, or would be.
+    pub lock_path: PathBuf,
+    /// `lock_path` as shown in messages.
+    pub lock_shown: String,
+}
+
+/// The folder is not there.
+pub static NO_FOLDER: Code = Code::new(
+    "no-folder",
+    "The migrations folder does not exist, or is no folder. It is `migrations/` beside `Cargo.toml`, or what `dir` in `migrate.toml` \
+     says. `cargo migrate init` makes one.",
+);
+
+/// A file or folder that cannot be read.
+pub static UNREADABLE: Code = Code::new(
+    "unreadable",
+    "The operating system refused to let a file or folder be read. Nothing was guessed about what it may hold.",
+);
+
+/// A file that is not UTF-8.
+pub static NOT_UTF8: Code = Code::new(
+    "not-utf8",
+    "SQL is sent to the database as UTF-8, and this file holds bytes that are none. Save it as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8`).",
+);
+
+/// A `.sql` file whose name no convention reads.
+pub static BAD_NAME: Code = Code::new(
+    "bad-name",
+    "A file that ends in `.sql` lies among the migrations, but its name says no version, so it would never be applied, and nobody would \
+     notice. Rename it (`001_create_users.up.sql`, `001_create_users.sql`, `V001__create_users.sql`), move it elsewhere, or list it \
+     under `ignore` in `migrate.toml`.",
+);
+
+/// One version twice.
+pub static DUPLICATE_VERSION: Code = Code::new(
+    "duplicate-version",
+    "Two migrations have the same version (`001` and `1` are the same), so nobody can say which comes first or which of them a history \
+     means. This happens when two branches both add a migration. Give the one that is not applied anywhere a new version.",
+);
+
+/// A way down without a way up.
+pub static DOWN_WITHOUT_UP: Code = Code::new(
+    "down-without-up",
+    "A file reverts a version that no file applies. Usually one of a pair was renamed or left out of a commit.",
+);
+
+/// Different naming conventions in one folder.
+pub static MIXED_LAYOUTS: Code = Code::new(
+    "mixed-layouts",
+    "The folder holds files named by different conventions. Often one of them was misspelt, and then it means something else than its \
+     author thought. Rename them, or list the conventions under `layouts` in `migrate.toml` to allow this.",
+);
+
+/// The two files of a pair have different names.
+pub static PAIR_NAMES_DIFFER: Code = Code::new(
+    "pair-names-differ",
+    "The way up and the way down of one version have different names. They are taken as a pair, because the version decides; but people \
+     who look for one by the name of the other do not find it.",
+);
+
+/// A link that leads out of the folder.
+pub static OUTSIDE_FOLDER: Code = Code::new(
+    "outside-folder",
+    "A symbolic link in the migrations folder leads out of it. What it points to is not part of what was reviewed and locked, so it is \
+     not followed. Put the file itself into the folder.",
+);
+
+/// Well-known files that end in `.sql` and are no migrations.
+const NO_MIGRATIONS: [&str; 5] = ["schema.sql", "structure.sql", "LATEST.sql", "seed.sql", "seeds.sql"];
+
+/// The names of the files in the folders of `settings`, which are relative to `root`.
+pub fn names(root: &Path, settings: &Settings) -> Names {
+    let mut names = Names::default();
+    let default = ["migrations".to_owned()];
+    let dirs = if settings.dirs.is_empty() { &default[..] } else { &settings.dirs[..] };
+    for (at, dir) in dirs.iter().enumerate() {
+        let path = root.join(dir);
+        let shown = shown_dir(dir);
+        // In the lock file, which lies in the first folder, files of the others are named with their folder.
+        let prefix = if at == 0 { String::new() } else { format!("{}/", dir.trim_end_matches('/')) };
+        if path.is_dir() {
+            read_names(&path, &shown, &prefix, settings, &mut names);
+        } else {
+            let shown = if shown.is_empty() { path.display().to_string() } else { shown.trim_end_matches('/').to_owned() };
+            names.findings.push(
+                Finding::error(&NO_FOLDER, format!("there is no folder `{shown}`"))
+                    .at(Place::file(path.display().to_string()))
+                    .help("make it with `cargo migrate init`, or name another with `dir` in `migrate.toml` or `--source`"),
+            );
+        }
+        names.dirs.push(path);
+    }
+    names.files.sort_by(|one, other| {
+        let by_version = one.version.cmp(&other.version).then(one.direction.cmp(&other.direction));
+        by_version.then_with(|| one.name.cmp(&other.name))
+    });
+    check_layouts(&mut names, settings);
+    check_duplicates(&mut names);
+    names
+}
+
+fn shown_dir(dir: &str) -> String {
+    match dir.trim_start_matches("./").trim_end_matches('/') {
+        "" | "." => String::new(),
+        dir => format!("{dir}/"),
+    }
+}
+
+/// The paths of files in a folder and in its sub-folders, relative, with `/`; sorted.
+fn paths(path: &Path, prefix: &str, shown: &str, names: &mut Names, found: &mut Vec<String>) {
+    let unreadable = |error: &std::io::Error| {
+        Finding::error(&UNREADABLE, format!("cannot read `{shown}{prefix}`: {error}"))
+            .at(Place::file(path.display().to_string()))
+            .help("give this user the right to read it")
+    };
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) => return names.findings.push(unreadable(&error)),
+    };
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                names.findings.push(unreadable(&error));
+                continue;
+            }
+        };
+        // A name that is not UTF-8 ends in no `.sql` that anyone could write in a lock file.
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name.starts_with('.') || name == lock_file::FILE || name == settings::FILE {
+            continue;
+        }
+        let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        if link && !stays_inside(&entry.path(), path) {
+            names.findings.push(
+                Finding::error(&OUTSIDE_FOLDER, format!("`{prefix}{name}` is a link that leads out of the folder"))
+                    .at(Place::file(format!("{shown}{prefix}{name}")))
+                    .help("put the file itself into the folder"),
+            );
+            continue;
+        }
+        let is_dir = entry.path().is_dir();
+        if !is_dir {
+            found.push(format!("{prefix}{name}"));
+        } else if prefix.is_empty() && (name == "rollback" || name.starts_with(|c: char| c.is_ascii_digit())) {
+            paths(&entry.path(), &format!("{name}/"), shown, names, found);
+        }
+    }
+    found.sort_unstable();
+}
+
+fn stays_inside(link: &Path, folder: &Path) -> bool {
+    match (link.canonicalize(), folder.canonicalize()) {
+        (Ok(target), Ok(folder)) => target.starts_with(folder),
+        _ => false,
+    }
+}
+
+fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, names: &mut Names) {
+    let mut found = Vec::new();
+    paths(path, "", shown, names, &mut found);
+    let listing = Listing {
+        underscore_pairs: found.iter().any(|name| name.ends_with("_down.sql")),
+    };
+    for name in found {
+        let base = name.rsplit('/').next().unwrap_or(&name);
+        let ignored = settings.ignore.iter().any(|ignored| *ignored == name || ignored == base);
+        if !name.ends_with(".sql") || ignored || NO_MIGRATIONS.contains(&base) {
+            continue;
+        }
+        let shown = format!("{shown}{name}");
+        let readings = layouts::ALL.iter().map(|layout| (*layout, (layout.read)(&listing, &name)));
+        match readings.into_iter().find(|(_, reading)| *reading != Reading::Foreign) {
+            Some((layout, Reading::Named(Named { version, name: title, direction }))) => names.files.push(SourceFile {
+                path: path.join(&name),
+                name: format!("{lock_prefix}{name}"),
+                shown,
+                version,
+                direction,
+                layout,
+                title,
+            }),
+            Some((_, Reading::Unsupported(why))) => names.findings.push(
+                Finding::error(&BAD_NAME, why)
+                    .at(Place::file(shown))
+                    .help("rename it to a versioned migration, or list it under `ignore` in `migrate.toml`"),
+            ),
+            // Other files in a migration's own folder are its author's business.
+            _ if name.contains('/') && !name.starts_with("rollback/") => {}
+            _ => names.findings.push(
+                Finding::error(&BAD_NAME, format!("`{name}` has no version in its name"))
+                    .at(Place::file(shown))
+                    .help("name it like `001_create_users.up.sql`, or list it under `ignore` in `migrate.toml`"),
+            ),
+        }
+    }
+}
+
+fn check_layouts(names: &mut Names, settings: &Settings) {
+    let mut by_layout: BTreeMap<&str, (usize, &SourceFile)> = BTreeMap::new();
+    for file in &names.files {
+        by_layout.entry(file.layout.name).or_insert((0, file)).0 += 1;
+    }
+    if by_layout.len() > 1 {
+        let most = by_layout.values().map(|(count, _)| *count).max().unwrap_or(0);
+        let main = by_layout.iter().find(|(_, (count, _))| *count == most).map_or("", |(name, _)| name);
+        let allowed = |name: &str| settings.layouts.iter().any(|layout| layout.name == name);
+        let odd: Vec<Finding> = by_layout
+            .iter()
+            .filter(|(name, _)| **name != main && !(allowed(name) && allowed(main)))
+            .map(|(name, (_, file))| {
+                let message = format!("`{}` is named by the convention `{name}`, the others by `{main}`", file.name);
+                Finding::error(&MIXED_LAYOUTS, message)
+                    .at(Place::file(file.shown.clone()))
+                    .help("rename it like the others")
+                    .help(format!("or allow both: `layouts = [\"{main}\", \"{name}\"]` in `migrate.toml`"))
+            })
+            .collect();
+        names.findings.extend(odd);
+    }
+}
+
+fn check_duplicates(names: &mut Names) {
+    let mut findings = Vec::new();
+    let same = |one: &SourceFile, other: &SourceFile| one.version == other.version && one.direction == other.direction;
+    for pair in names.files.windows(2).filter(|pair| same(&pair[0], &pair[1])) {
+        let [one, other] = pair else { continue };
+        findings.push(
+            Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", one.name, other.name))
+                .at(Place::file(other.shown.clone()))
+                .help("give the one that is not applied anywhere a new version: `cargo migrate new` takes the next free one"),
+        );
+    }
+    for pair in names.files.chunk_by(|one, other| one.version == other.version) {
+        match pair {
+            [down] if down.direction == Direction::Down => findings.push(
+                Finding::error(&DOWN_WITHOUT_UP, format!("`{}` reverts version {}, which no file applies", down.name, down.version))
+                    .at(Place::file(down.shown.clone()))
+                    .help("add or rename the way up, or remove this file"),
+            ),
+            [up, down] if up.direction < down.direction && up.title != down.title => findings.push(
+                Finding::warning(&PAIR_NAMES_DIFFER, format!("`{}` is the way back from `{}`, by another name", down.name, up.name))
+                    .at(Place::file(down.shown.clone()))
+                    .help("rename one of them"),
+            ),
+            _ => {}
+        }
+    }
+    names.findings.append(&mut findings);
+}
+
+/// Reads the folders of `settings`, relative to `root`, for a database and a service.
+pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -> Folder {
+    let Names {
+        files,
+        mut findings,
+        dirs,
+    } = names(root, settings);
+    let lock_path = dirs.first().map_or_else(|| root.join(lock_file::FILE), |dir| dir.join(lock_file::FILE));
+    let shown = settings.dirs.first().map_or("migrations/".to_owned(), |dir| shown_dir(dir));
+    let lock_shown = format!("{shown}{}", lock_file::FILE);
+    let lock = match fs::read_to_string(&lock_path) {
+        Ok(text) => {
+            let (lock, problems) = lock_file::read(&text, &lock_shown);
+            findings.extend(problems);
+            Some(lock)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            findings.push(Finding::error(&UNREADABLE, format!("cannot read it: {error}")).at(Place::file(lock_shown.clone())));
+            None
+        }
+    };
+    let mut read_files = Vec::with_capacity(files.len());
+    let mut migrations: Vec<Migration> = Vec::with_capacity(files.len());
+    for file in files {
+        let text = match read_text(&file) {
+            Ok(text) => text,
+            Err(finding) => {
+                findings.push(*finding);
+                continue;
+            }
+        };
+        let (script, problems) = Script::read(text, &file.shown, dialect);
+        findings.extend(problems);
+        read_files.push((file.clone(), script.checksum));
+        match (file.direction, migrations.last_mut()) {
+            (Direction::Down, Some(last)) if last.version == file.version && last.down.is_none() => last.down = Some(script),
+            (Direction::Down, _) => {}
+            (Direction::Up, _) => migrations.push(Migration {
+                version: file.version,
+                name: Cow::Owned(file.title),
+                up: script,
+                down: None,
+            }),
+        }
+    }
+    Folder {
+        set: MigrationSet::new(Contents {
+            service: service.to_owned(),
+            dialect,
+            history: settings.history.clone(),
+            policy: Policy { late: settings.late },
+            session: settings.session.clone(),
+            lock_timeout: settings.lock_timeout,
+            timeout: settings.timeout,
+            migrations,
+        }),
+        findings,
+        files: read_files,
+        lock,
+        lock_path,
+        lock_shown,
+    }
+}
+
+fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
+    let bytes = fs::read(&file.path).map_err(|error| {
+        Finding::error(&UNREADABLE, format!("cannot read `{}`: {error}", file.name))
+            .at(Place::file(file.shown.clone()))
+            .help("give this user the right to read it")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let byte = error.as_bytes()[valid];
+        let before = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+        let at = Position::of(&before, before.len());
+        let message = format!("byte 0x{byte:02x} in line {}, column {} is not UTF-8", at.line, at.column);
+        let finding = Finding::error(&NOT_UTF8, message)
+            .at(Place::file(file.shown.clone()))
+            .help("save the file as UTF-8");
+        Box::new(finding)
+    })
+}

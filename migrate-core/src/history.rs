@@ -1,0 +1,135 @@
+//! What the database says: which migrations of a service were applied, begun or failed. It decides nothing.
+
+use crate::checksum::Checksum;
+use crate::migration_set;
+use crate::version::Version;
+use std::fmt;
+use std::str::FromStr;
+
+/// How far a migration came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Done.
+    Applied,
+    /// Its way up was begun and nothing was heard since: the fate of one statement is unknown.
+    Started,
+    /// Its way up was begun and the database refused a statement; the ones before it are done.
+    Failed,
+    /// Its way down was begun and nothing was heard since.
+    Reverting,
+    /// Its way down was begun and the database refused a statement.
+    RevertFailed,
+}
+
+impl State {
+    const ALL: [State; 5] = [State::Applied, State::Started, State::Failed, State::Reverting, State::RevertFailed];
+
+    /// The word in the history table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Applied => "applied",
+            State::Started => "started",
+            State::Failed => "failed",
+            State::Reverting => "reverting",
+            State::RevertFailed => "revert-failed",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for State {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        State::ALL.into_iter().find(|state| state.name() == text).ok_or(())
+    }
+}
+
+/// One row of the history table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// As the file name had it when it was applied.
+    pub version: Version,
+    /// The words behind the version.
+    pub name: String,
+    /// Of the way up, when it ran.
+    pub checksum: Checksum,
+    /// Of the way up's SQL, when it ran.
+    pub sql_checksum: Checksum,
+    /// How far it came.
+    pub state: State,
+    /// How many statements the script has that is running or ran.
+    pub statements: usize,
+    /// How many of them are done.
+    pub statements_done: usize,
+    /// RFC 3339, UTC, by the database's clock.
+    pub started_at: String,
+    /// RFC 3339, UTC, by the database's clock.
+    pub applied_at: Option<String>,
+    /// How long it took, in milliseconds.
+    pub execution_ms: Option<u64>,
+    /// The database user that applied it.
+    pub applied_by: String,
+    /// Was a way down stored with it?
+    pub has_down: bool,
+    /// The SQL that is running or was stopped; `None` for what is done.
+    pub running: Option<String>,
+}
+
+/// All rows of one service, in version order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    records: Vec<Record>,
+}
+
+impl History {
+    /// Makes a history; sorts it.
+    pub fn new(mut records: Vec<Record>) -> Self {
+        records.sort_by(|one, other| one.version.cmp(&other.version));
+        History { records }
+    }
+
+    /// In version order.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The row of a version.
+    pub fn get(&self, version: &Version) -> Option<&Record> {
+        let found = self.records.binary_search_by(|record| record.version.cmp(version));
+        found.ok().map(|at| &self.records[at])
+    }
+
+    /// The rows that are done.
+    pub fn applied(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.records.iter().filter(|record| record.state == State::Applied)
+    }
+
+    /// The newest that is done.
+    pub fn newest(&self) -> Option<&Record> {
+        self.applied().next_back()
+    }
+
+    /// The digest of what is done; see [`MigrationSet::digest`](crate::migration_set::MigrationSet::digest).
+    pub fn digest(&self) -> Checksum {
+        migration_set::digest(self.applied().map(|record| (&record.version, &record.checksum)))
+    }
+
+    /// This history once a record is written: added, or put in the place of the one with its version.
+    pub fn put(&mut self, record: Record) {
+        match self.records.binary_search_by(|other| other.version.cmp(&record.version)) {
+            Ok(at) => self.records[at] = record,
+            Err(at) => self.records.insert(at, record),
+        }
+    }
+
+    /// This history once a version is reverted.
+    pub fn remove(&mut self, version: &Version) {
+        self.records.retain(|record| record.version != *version);
+    }
+}

@@ -1,0 +1,315 @@
+//! A set of migrations as one text and one index: what the macro puts into a binary.
+//!
+//! One string literal and one byte string cost the compiler next to nothing, whatever the number of migrations. The index
+//! is written and read by the same release of this crate, so it carries no version.
+
+use crate::checksum::Checksum;
+use crate::dialect::Dialect;
+use crate::directives::{Directives, Phase, Requirement};
+use crate::execution::Unit;
+use crate::migration::Migration;
+use crate::migration_set::Contents;
+use crate::policy::{Late, Policy};
+use crate::script::Script;
+use crate::settings::HistoryTables;
+use crate::statement::Statement;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Packs a set.
+pub fn pack(contents: &Contents) -> (String, Vec<u8>) {
+    let mut writer = Writer {
+        text: String::new(),
+        index: Vec::new(),
+    };
+    writer.contents(contents);
+    (writer.text, writer.index)
+}
+
+/// Takes apart what `pack` made.
+pub fn unpack(text: &'static str, index: &'static [u8]) -> Contents {
+    Reader { text, index, at: 0 }.contents()
+}
+
+struct Writer {
+    text: String,
+    index: Vec<u8>,
+}
+
+impl Writer {
+    /// Seven bits a byte, lowest first.
+    fn number(&mut self, number: usize) {
+        let mut rest = number;
+        while rest >= 0x80 {
+            self.index.push((rest & 0x7f) as u8 | 0x80);
+            rest >>= 7;
+        }
+        self.index.push(rest as u8);
+    }
+
+    fn string(&mut self, string: &str) {
+        self.number(string.len());
+        self.text.push_str(string);
+    }
+
+    fn list<T>(&mut self, list: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.number(list.len());
+        for one in list {
+            write(self, one);
+        }
+    }
+
+    fn option<T>(&mut self, option: Option<&T>, write: impl FnOnce(&mut Self, &T)) {
+        self.number(usize::from(option.is_some()));
+        if let Some(value) = option {
+            write(self, value);
+        }
+    }
+
+    fn duration(&mut self, duration: Option<Duration>) {
+        self.option(duration.as_ref(), |writer, duration| {
+            writer.number(usize::try_from(duration.as_millis()).unwrap_or(usize::MAX));
+        });
+    }
+
+    fn contents(&mut self, contents: &Contents) {
+        self.string(&contents.service);
+        self.string(contents.dialect.name());
+        self.option(contents.history.schema.as_ref(), |writer, schema| writer.string(schema));
+        self.string(&contents.history.records);
+        self.string(&contents.history.versions);
+        self.string(&contents.history.events);
+        self.string(contents.policy.late.name());
+        self.list(&contents.session, |writer, statement| writer.string(statement));
+        self.duration(contents.lock_timeout);
+        self.duration(contents.timeout);
+        self.list(&contents.migrations, |writer, migration| {
+            writer.string(migration.version.as_str());
+            writer.string(&migration.name);
+            writer.script(&migration.up);
+            writer.option(migration.down.as_ref(), Writer::script);
+        });
+    }
+
+    fn script(&mut self, script: &Script) {
+        self.string(&script.file);
+        self.string(&script.text);
+        self.index.extend_from_slice(script.checksum.as_bytes());
+        self.index.extend_from_slice(script.sql_checksum.as_bytes());
+        self.directives(&script.directives);
+        let mut before = (0, 0);
+        self.list(&script.statements, |writer, statement| {
+            writer.number(statement.range.start - before.0);
+            writer.number(statement.range.len());
+            writer.number(statement.line - before.1);
+            before = (statement.range.start, statement.line);
+            writer.option(statement.copy_data.as_ref(), |writer, data| {
+                writer.number(data.start);
+                writer.number(data.len());
+            });
+        });
+        self.list(&script.units, |writer, unit| {
+            writer.number(usize::from(unit.transaction));
+            writer.option(unit.opening.as_ref(), |writer, opening| writer.number(*opening));
+            writer.number(unit.statements.start);
+            writer.number(unit.statements.len());
+            writer.number(unit.done);
+        });
+    }
+
+    fn directives(&mut self, directives: &Directives) {
+        self.number(usize::from(directives.no_transaction));
+        self.option(directives.phase.as_ref(), |writer, phase| writer.string(phase.name()));
+        self.list(&directives.requires, |writer, requirement| {
+            writer.option(requirement.service.as_ref(), |writer, service| writer.string(service));
+            writer.string(requirement.version.as_str());
+        });
+        self.list(&directives.gates, |writer, gate| writer.string(gate));
+        self.duration(directives.timeout);
+        self.duration(directives.lock_timeout);
+        for text in [&directives.irreversible, &directives.description, &directives.author] {
+            self.option(text.as_ref(), |writer, text| writer.string(text));
+        }
+    }
+}
+
+struct Reader {
+    text: &'static str,
+    index: &'static [u8],
+    at: usize,
+}
+
+impl Reader {
+    fn number(&mut self) -> usize {
+        let mut number = 0;
+        let mut shift = 0;
+        loop {
+            let byte = self.index[self.at];
+            self.at += 1;
+            number |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                return number;
+            }
+        }
+    }
+
+    fn string(&mut self) -> &'static str {
+        let (string, rest) = self.text.split_at(self.number());
+        self.text = rest;
+        string
+    }
+
+    fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let length = self.number();
+        (0..length).map(|_| read(self)).collect()
+    }
+
+    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        (self.number() == 1).then(|| read(self))
+    }
+
+    fn duration(&mut self) -> Option<Duration> {
+        self.option(|reader| Duration::from_millis(reader.number() as u64))
+    }
+
+    fn checksum(&mut self) -> Checksum {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(&self.index[self.at..self.at + 32]);
+        self.at += 32;
+        Checksum::from_bytes(bytes)
+    }
+
+    fn contents(&mut self) -> Contents {
+        Contents {
+            service: self.string().to_owned(),
+            dialect: self.string().parse().unwrap_or(Dialect::Sqlite),
+            history: HistoryTables {
+                schema: self.option(|reader| reader.string().to_owned()),
+                records: self.string().to_owned(),
+                versions: self.string().to_owned(),
+                events: self.string().to_owned(),
+            },
+            policy: Policy {
+                late: self.string().parse().unwrap_or(Late::Error),
+            },
+            session: self.list(|reader| reader.string().to_owned()),
+            lock_timeout: self.duration(),
+            timeout: self.duration(),
+            migrations: self.list(|reader| Migration {
+                version: reader.version(),
+                name: Cow::Borrowed(reader.string()),
+                up: reader.script(),
+                down: reader.option(Reader::script),
+            }),
+        }
+    }
+
+    fn version(&mut self) -> crate::version::Version {
+        self.string().parse().expect("`pack` wrote a version")
+    }
+
+    fn script(&mut self) -> Script {
+        let mut before = (0, 0);
+        Script {
+            file: Cow::Borrowed(self.string()),
+            text: Cow::Borrowed(self.string()),
+            checksum: self.checksum(),
+            sql_checksum: self.checksum(),
+            directives: self.directives(),
+            statements: self.list(|reader| {
+                let start = before.0 + reader.number();
+                let length = reader.number();
+                let line = before.1 + reader.number();
+                before = (start, line);
+                Statement {
+                    range: start..start + length,
+                    line,
+                    copy_data: reader.option(|reader| {
+                        let start = reader.number();
+                        start..start + reader.number()
+                    }),
+                }
+            }),
+            units: self.list(|reader| {
+                let transaction = reader.number() == 1;
+                let opening = reader.option(Reader::number);
+                let start = reader.number();
+                Unit {
+                    transaction,
+                    opening,
+                    statements: start..start + reader.number(),
+                    done: reader.number(),
+                }
+            }),
+        }
+    }
+
+    fn directives(&mut self) -> Directives {
+        let no_transaction = self.number() == 1;
+        let phase: Option<Phase> = self.option(|reader| reader.string().parse().ok()).flatten();
+        Directives {
+            no_transaction,
+            phase,
+            requires: self.list(|reader| Requirement {
+                service: reader.option(|reader| reader.string().to_owned()),
+                version: reader.version(),
+            }),
+            gates: self.list(|reader| reader.string().to_owned()),
+            timeout: self.duration(),
+            lock_timeout: self.duration(),
+            irreversible: self.option(|reader| reader.string().to_owned()),
+            description: self.option(|reader| reader.string().to_owned()),
+            author: self.option(|reader| reader.string().to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migration_set::MigrationSet;
+    use proptest::prelude::*;
+
+    fn script(text: &str) -> Script {
+        Script::read(text.to_owned(), "migrations/1_a.sql", Dialect::Postgres).0
+    }
+
+    fn set(texts: &[String]) -> MigrationSet {
+        let migration = |(at, text): (usize, &String)| Migration {
+            version: format!("{at:03}").parse().unwrap(),
+            name: Cow::Owned(format!("name_{at}")),
+            up: script(text),
+            down: (at % 2 == 0).then(|| script(text)),
+        };
+        MigrationSet::new(Contents {
+            service: "chat".into(),
+            dialect: Dialect::Postgres,
+            history: HistoryTables {
+                schema: Some("ops".into()),
+                ..HistoryTables::default()
+            },
+            policy: Policy { late: Late::Warn },
+            session: vec!["SET x = 1".into()],
+            lock_timeout: Some(Duration::from_secs(2)),
+            timeout: None,
+            migrations: texts.iter().enumerate().map(migration).collect(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn unpacks_what_was_packed(texts in proptest::collection::vec(
+            "(-- migrate: timeout 3s\n|-- migrate: gate SELECT 1\n|-- migrate: requires 001, a:2\n|-- Phase: EXPAND\n){0,2}(SELECT 1;\n|BEGIN; SELECT 'ü'; COMMIT;\n|VACUUM;|COPY t FROM stdin;\n1\n\\.\n){0,4}", 0..5)
+        ) {
+            let set = set(&texts);
+            let (text, index) = set.pack();
+            // A packed set lives as long as the program; a few leaked bytes in a test stand for that.
+            let (text, index) = (text.leak(), index.leak());
+            let embedded = MigrationSet::embedded(text, index, set.len(), *set.digest().as_bytes());
+            prop_assert_eq!(embedded.contents(), set.contents());
+            prop_assert_eq!(embedded.len(), texts.len());
+            prop_assert_eq!(embedded.digest(), MigrationSet::new(embedded.contents().clone()).digest());
+        }
+    }
+}

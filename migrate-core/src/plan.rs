@@ -1,0 +1,367 @@
+//! What is to be done: a pure function of the files, the history and the target.
+//!
+//! No clock, no connection, no file. What must not be passed over is a divergence of level error, and then nothing runs.
+
+use crate::dialect::Dialect;
+use crate::divergence::{self as codes, Divergence};
+use crate::execution;
+use crate::finding::Level;
+use crate::history::{History, Record, State};
+use crate::migration::Migration;
+use crate::migration_set::MigrationSet;
+use crate::overview::{Row, Standing, overview};
+use crate::policy::{Late, Policy};
+use crate::script::Script;
+use crate::statement;
+use crate::target::{Direction, Target};
+use crate::version::Version;
+use std::collections::HashMap;
+use std::fmt;
+
+/// What is to be done, in order, and what speaks against it.
+#[derive(Debug, Clone, Default)]
+pub struct Plan<'a> {
+    /// To be carried out one after another.
+    pub steps: Vec<Step<'a>>,
+    /// Where files and history disagree.
+    pub divergences: Vec<Divergence>,
+}
+
+/// One migration to be applied or reverted.
+#[derive(Debug, Clone)]
+pub struct Step<'a> {
+    /// Which way.
+    pub direction: Direction,
+    /// The version, as the file or else the history has it.
+    pub version: Version,
+    /// What people call it.
+    pub title: String,
+    /// What the files say about it.
+    pub migration: Option<&'a Migration>,
+    /// What runs.
+    pub way: Way<'a>,
+    /// How many statements of it are done already; above 0 it is being resumed.
+    pub done: usize,
+}
+
+/// Where the SQL of a step comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Way<'a> {
+    /// From the files.
+    File(&'a Script),
+    /// From the history, where it was stored when the migration was applied.
+    Stored,
+}
+
+impl Plan<'_> {
+    /// What stops it.
+    pub fn errors(&self) -> impl Iterator<Item = &Divergence> {
+        self.divergences.iter().filter(|divergence| divergence.is_error())
+    }
+
+    /// Does nothing stop it?
+    pub fn is_clear(&self) -> bool {
+        self.errors().next().is_none()
+    }
+}
+
+/// The target names a version that neither the files nor the history know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownVersion {
+    /// The version that was asked for.
+    pub version: Version,
+    /// The nearest known ones, below and above.
+    pub nearest: Vec<Version>,
+}
+
+impl fmt::Display for UnknownVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no migration with version {}", self.version)
+    }
+}
+
+impl std::error::Error for UnknownVersion {}
+
+/// The histories of other services on the same database, for `requires`.
+pub type Others = HashMap<String, History>;
+
+/// Compares files and history and says what is to be done.
+///
+/// # Errors
+/// When the target names a version that nobody knows.
+pub fn plan<'a>(set: &'a MigrationSet, history: &'a History, others: &Others, target: &Target, policy: Policy) -> Result<Plan<'a>, UnknownVersion> {
+    let rows = overview(set, history);
+    if let Target::UpTo(version) | Target::DownTo(version) = target {
+        known(&rows, version)?;
+    }
+    let mut plan = Plan::default();
+    for row in &rows {
+        plan.divergences.extend(divergence(row, target.direction(), policy, set.dialect()));
+    }
+    match target.direction() {
+        Direction::Up => up(&mut plan, &rows, target, set.dialect()),
+        Direction::Down => down(&mut plan, &rows, target),
+    }
+    let unmet = unmet_requirements(&plan.steps, history, others);
+    plan.divergences.extend(unmet);
+    // One that will not be run by this target cannot be late for it.
+    let runs = |version: &Version| plan.steps.iter().any(|step| step.version == *version);
+    plan.divergences.retain(|one| one.code != &codes::LATE || runs(&one.version));
+    Ok(plan)
+}
+
+fn known(rows: &[Row<'_>], version: &Version) -> Result<(), UnknownVersion> {
+    match rows.binary_search_by(|row| row.version().cmp(version)) {
+        Ok(_) => Ok(()),
+        Err(at) => {
+            let near = at.saturating_sub(1)..rows.len().min(at + 1);
+            Err(UnknownVersion {
+                version: version.clone(),
+                nearest: rows[near].iter().map(|row| row.version().clone()).collect(),
+            })
+        }
+    }
+}
+
+fn divergence(row: &Row<'_>, direction: Direction, policy: Policy, dialect: Dialect) -> Option<Divergence> {
+    let title = row.title();
+    let version = row.version();
+    let on = row.record.and_then(|record| record.applied_at.as_deref()).map_or(String::new(), |at| format!(" on {at}"));
+    // What was changed or lost does not matter to going back: the history says what is applied.
+    let unless_down = match direction {
+        Direction::Up => Level::Error,
+        Direction::Down => Level::Warning,
+    };
+    match row.standing {
+        Standing::Applied | Standing::Pending => None,
+        Standing::Changed => Some(
+            Divergence::new(
+                &codes::CHANGED_AFTER_APPLY,
+                unless_down,
+                version,
+                format!("`{title}` was changed after it was applied{on}"),
+            )
+            .help("put the old text back, and write the change as a new migration: `cargo migrate new`")
+            .help("see what changed: `cargo migrate verify`"),
+        ),
+        Standing::Cosmetic => Some(Divergence::new(
+            &codes::COSMETIC_CHANGE,
+            Level::Warning,
+            version,
+            format!("`{title}` was changed after it was applied{on}, but only in comments or white space"),
+        )),
+        Standing::Missing => Some(
+            Divergence::new(&codes::MISSING_FILE, unless_down, version, format!("`{title}` is applied{on}, but its file is gone"))
+                .help("put the file back; if it was renamed, give it its old version"),
+        ),
+        Standing::Ahead => Some(
+            Divergence::new(
+                &codes::AHEAD,
+                Level::Warning,
+                version,
+                format!("the database has `{title}`, applied{on}; this was built before it was added"),
+            )
+            .help("update this checkout or deploy the newer release; nothing is wrong while a release rolls out"),
+        ),
+        Standing::Late => {
+            let level = match policy.late {
+                Late::Error => Level::Error,
+                Late::Warn => Level::Warning,
+                Late::Allow => return None,
+            };
+            Some(
+                Divergence::new(&codes::LATE, level, version, format!("`{title}` is not applied, though a higher version is"))
+                    .help("rename it to a version above the newest one")
+                    .help("or allow this: `late = \"allow\"` in `migrate.toml`"),
+            )
+        }
+        Standing::Unfinished(_) => row.record.and_then(|record| unfinished(row, record, direction, dialect)),
+    }
+}
+
+/// What stands against going on with a migration that was begun; nothing if it can be resumed.
+fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dialect) -> Option<Divergence> {
+    let title = row.title();
+    let at = record.statements_done + 1;
+    let begun = match record.state {
+        State::Reverting | State::RevertFailed => Direction::Down,
+        _ => Direction::Up,
+    };
+    let message = match record.state {
+        State::Started => format!("`{title}` was begun at {} and not heard of since; it is unknown whether statement {at} was carried out", record.started_at),
+        State::Reverting => format!("reverting `{title}` was begun and not heard of since; it is unknown whether statement {at} was carried out"),
+        State::Failed => format!("`{title}` stopped at statement {at} of {}, which the database refused", record.statements),
+        _ => format!("reverting `{title}` stopped at statement {at} of {}, which the database refused", record.statements),
+    };
+    let blocked = |message: String| Divergence::new(&codes::UNFINISHED, Level::Error, &record.version, message);
+    let resolve = format!("cargo migrate resolve {}", record.version);
+    if begun != direction {
+        let (finish, way) = match begun {
+            Direction::Up => ("cargo migrate up", "applied"),
+            Direction::Down => ("cargo migrate down", "reverted"),
+        };
+        return Some(
+            blocked(message)
+                .help(format!("finish it first: correct the file if need be, then run `{finish}`"))
+                .help(format!("or, if it is wholly {way} already, say so: `{resolve} --applied`")),
+        );
+    }
+    let script = match begun {
+        Direction::Up => row.migration.map(|migration| &migration.up),
+        Direction::Down => row.migration.and_then(|migration| migration.down.as_ref()),
+    };
+    let Some(script) = script else {
+        return Some(blocked(message).help("put its file back, then run the same command again"));
+    };
+    if let Some(changed) = changed_part(script, record, dialect) {
+        return Some(
+            Divergence::new(
+                &codes::CHANGED_WHILE_UNFINISHED,
+                Level::Error,
+                &record.version,
+                format!("{message}; and statement {changed} of its file, which has run, was changed since"),
+            )
+            .help("put the statements that ran back as they were; the rest may be edited")
+            .help(format!("or say where to go on: `{resolve} --skip-to N`")),
+        );
+    }
+    let refused = matches!(record.state, State::Failed | State::RevertFailed);
+    if refused || can_repeat(script, record.statements_done, dialect) {
+        return None;
+    }
+    Some(
+        blocked(message)
+            .help(format!("look whether the database has it; if not: `{resolve} --retry`"))
+            .help(format!("if it has: `{resolve} --skip-to {}`", at + 1)),
+    )
+}
+
+/// The number of the first statement that has run and is not the same in the file any more.
+fn changed_part(script: &Script, record: &Record, dialect: Dialect) -> Option<usize> {
+    let ran = record.running.as_deref().unwrap_or_default();
+    let (statements, _) = statement::split(ran, dialect, "");
+    let same = |at: usize| {
+        let before = statements.get(at).map(|one| one.sql(ran));
+        before.is_some() && before == script.statements.get(at).map(|one| one.sql(&script.text))
+    };
+    (0..record.statements_done).find(|at| !same(*at)).map(|at| at + 1)
+}
+
+/// May the statement behind `done` run again although it may have run? A transaction may: it is marked when it commits.
+fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
+    let Some(unit) = script.units.iter().find(|unit| unit.done > done) else {
+        return true;
+    };
+    let mut statements = script.statements[unit.statements.clone()].iter();
+    unit.transaction || dialect == Dialect::Sqlite || statements.all(|one| execution::is_repeatable(one.sql(&script.text), dialect))
+}
+
+fn up<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target, _dialect: Dialect) {
+    for row in rows {
+        let Some(migration) = row.migration else { continue };
+        let done = match row.standing {
+            Standing::Pending | Standing::Late => 0,
+            Standing::Unfinished(State::Started | State::Failed) => row.record.map_or(0, |record| record.statements_done),
+            _ => continue,
+        };
+        let wanted = match target {
+            Target::UpTo(version) => migration.version <= *version,
+            Target::Up(count) => plan.steps.len() < *count,
+            _ => true,
+        };
+        if wanted {
+            plan.steps.push(Step {
+                direction: Direction::Up,
+                version: migration.version.clone(),
+                title: row.title(),
+                migration: Some(migration),
+                way: Way::File(&migration.up),
+                done,
+            });
+        }
+    }
+}
+
+fn down<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target) {
+    let applied = rows.iter().rev().filter_map(|row| row.record.map(|record| (row, record)));
+    for (row, record) in applied {
+        let done = match record.state {
+            State::Applied => 0,
+            State::Reverting | State::RevertFailed => record.statements_done,
+            // Stops the plan by its divergence.
+            State::Started | State::Failed => continue,
+        };
+        let wanted = match target {
+            Target::DownTo(version) => record.version > *version,
+            Target::Down(count) => plan.steps.len() < *count,
+            _ => true,
+        };
+        if !wanted {
+            continue;
+        }
+        match way_down(row, record) {
+            Ok(way) => plan.steps.push(Step {
+                direction: Direction::Down,
+                version: record.version.clone(),
+                title: row.title(),
+                migration: row.migration,
+                way,
+                done,
+            }),
+            Err(divergence) => {
+                plan.divergences.push(*divergence);
+                if matches!(target, Target::Down(_)) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn way_down<'a>(row: &Row<'a>, record: &Record) -> Result<Way<'a>, Box<Divergence>> {
+    let title = row.title();
+    let down = row.migration.and_then(|migration| migration.down.as_ref());
+    let refuse = |message: String, help: &str| {
+        let divergence = Divergence::new(&codes::NO_WAY_DOWN, Level::Error, &record.version, message);
+        Err(Box::new(divergence.help(help)))
+    };
+    match (down, record.has_down) {
+        (Some(down), _) if down.statements.is_empty() => refuse(
+            format!("the way down of `{title}` holds no statement"),
+            "write the SQL that undoes it, or `SELECT 1;` when nothing is to be undone",
+        ),
+        (Some(down), _) => Ok(Way::File(down)),
+        (None, true) => Ok(Way::Stored),
+        (None, false) => {
+            let reason = row.migration.and_then(|migration| migration.up.directives.irreversible.as_deref());
+            let message = match reason {
+                Some(reason) => format!("`{title}` cannot be reverted: {reason}"),
+                None => format!("`{title}` has no way down"),
+            };
+            refuse(message, "write its down file, or restore a backup")
+        }
+    }
+}
+
+fn unmet_requirements(steps: &[Step<'_>], history: &History, others: &Others) -> Vec<Divergence> {
+    let applied = |history: &History, version: &Version| history.get(version).is_some_and(|record| record.state == State::Applied);
+    let mut unmet = Vec::new();
+    for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.direction == Direction::Up) {
+        let requires = step.migration.map_or(&[][..], |migration| &migration.up.directives.requires);
+        for requirement in requires {
+            let met = match &requirement.service {
+                Some(service) => others.get(service).is_some_and(|history| applied(history, &requirement.version)),
+                None => applied(history, &requirement.version) || steps[..at].iter().any(|before| before.version == requirement.version),
+            };
+            if !met {
+                let message = format!("`{}` requires {requirement}, which is not applied", step.title);
+                let help = match &requirement.service {
+                    Some(service) => format!("apply the migrations of service `{service}` first"),
+                    None => "apply that one first, or correct the directive".to_owned(),
+                };
+                unmet.push(Divergence::new(&codes::REQUIRES, Level::Error, &step.version, message).help(help));
+            }
+        }
+    }
+    unmet
+}

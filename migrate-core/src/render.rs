@@ -1,0 +1,56 @@
+//! Findings as text: the same words in the compiler's output and in the command's.
+
+use crate::finding::{Finding, Level};
+use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
+
+/// A finding with its source line, carets and help; with colours for a terminal when `colour` is set.
+pub fn finding(finding: &Finding, colour: bool) -> String {
+    let title = match finding.level {
+        Level::Error => Title::ERROR,
+        Level::Warning => Title::WARNING,
+        Level::Note => Title::NOTE,
+    };
+    let mut group = Group::with_title(title.primary_title(finding.message.as_str()).id(finding.code.name));
+    if let Some(place) = &finding.place {
+        match &place.spot {
+            Some(spot) => {
+                group = group.element(
+                    Snippet::source(spot.line_text.as_str())
+                        .line_start(spot.position.line)
+                        .path(place.file.as_str())
+                        .annotation(AnnotationKind::Primary.span(spot.part.clone())),
+                );
+            }
+            None => group = group.element(Origin::path(place.file.as_str())),
+        }
+    }
+    for help in &finding.help {
+        group = group.element(Title::HELP.message(help.as_str()));
+    }
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(&[group]).to_string()
+}
+
+/// All findings, one after another with a blank line between.
+pub fn findings<'a>(all: impl IntoIterator<Item = &'a Finding>, colour: bool) -> String {
+    let texts: Vec<String> = all.into_iter().map(|one| finding(one, colour)).collect();
+    texts.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Code;
+    use crate::place::Place;
+
+    #[test]
+    fn shows_line_and_help() {
+        static CODE: Code = Code::new("unknown-directive", "");
+        let text = "-- migrate: no-transacton\nSELECT 1;\n";
+        let one = Finding::error(&CODE, "there is no directive `no-transacton`")
+            .at(Place::range("migrations/001_a.up.sql", text, 12..25))
+            .help("write `no-transaction`");
+        let other = Finding::warning(&CODE, "the whole file is meant").at(Place::file("migrations/002_b.sql"));
+        insta::assert_snapshot!(findings([&one, &other], false));
+    }
+}

@@ -1,0 +1,273 @@
+//! `migrate.toml`: what a project says about its migrations.
+
+use crate::code::Code;
+use crate::dialect::Dialect;
+use crate::duration;
+use crate::finding::Finding;
+use crate::layout::Layout;
+use crate::layouts;
+use crate::place::Place;
+use crate::policy::Late;
+use crate::suggestion::nearest;
+use std::ops::Range;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The name of the file, beside `Cargo.toml`.
+pub const FILE: &str = "migrate.toml";
+
+/// Where the history is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryTables {
+    /// The schema (MySQL: database); the connection's own when not set.
+    pub schema: Option<String>,
+    /// One row for each migration.
+    pub records: String,
+    /// One row for each service.
+    pub versions: String,
+    /// What happened, in order.
+    pub events: String,
+}
+
+impl Default for HistoryTables {
+    fn default() -> Self {
+        HistoryTables {
+            schema: None,
+            records: "migration_records".into(),
+            versions: "schema_versions".into(),
+            events: "migration_events".into(),
+        }
+    }
+}
+
+/// What `migrate.toml` says. A key that is left out is `None`, or its default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    /// The name of the history; the package's name when left out.
+    pub service: Option<String>,
+    /// The database that the migrations are written for.
+    pub dialect: Option<Dialect>,
+    /// The folders that hold them, relative to this file; empty when left out.
+    pub dirs: Vec<String>,
+    /// The naming conventions that may be mixed; one of any kind when left out.
+    pub layouts: Vec<&'static Layout>,
+    /// Files that are no migrations.
+    pub ignore: Vec<String>,
+    /// Must each migration have a way down? By layout when left out.
+    pub down_required: Option<bool>,
+    /// What to do about late migrations.
+    pub late: Late,
+    /// Statements that every session runs first.
+    pub session: Vec<String>,
+    /// How long a statement may wait for a lock.
+    pub lock_timeout: Option<Duration>,
+    /// How long a migration may take.
+    pub timeout: Option<Duration>,
+    /// Where the history is kept.
+    pub history: HistoryTables,
+}
+
+/// A mistake in `migrate.toml`.
+pub static BAD_SETTING: Code = Code::new(
+    "bad-setting",
+    "`migrate.toml` holds a key that is not known, or a value of the wrong kind. Nothing in it is ignored, because a setting that \
+     silently does nothing is worse than none.\n\nKeys: `service`, `database`, `dir` (a path or a list of them), `layouts`, `ignore`, \
+     `down` (`required` or `optional`), `late` (`error`, `warn` or `allow`), `session`, `lock-timeout`, `timeout`, and in `[history]`: \
+     `schema`, `records`, `versions`, `events`.",
+);
+
+const KEYS: [&str; 11] = [
+    "service",
+    "database",
+    "dir",
+    "layouts",
+    "ignore",
+    "down",
+    "late",
+    "session",
+    "lock-timeout",
+    "timeout",
+    "history",
+];
+const HISTORY_KEYS: [&str; 4] = ["schema", "records", "versions", "events"];
+
+/// Reads a `migrate.toml`; what is wrong in it is reported all at once.
+pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
+    let mut reading = Reading {
+        text,
+        file,
+        findings: Vec::new(),
+    };
+    let mut settings = Settings::default();
+    match DeTable::parse(text) {
+        Ok(table) => {
+            for (key, value) in table.get_ref() {
+                reading.key(&mut settings, key, value);
+            }
+        }
+        Err(error) => reading.report(error.span().unwrap_or(0..0), error.message().to_owned(), None),
+    }
+    (settings, reading.findings)
+}
+
+struct Reading<'a> {
+    text: &'a str,
+    file: &'a str,
+    findings: Vec<Finding>,
+}
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+impl Reading<'_> {
+    fn report(&mut self, span: Range<usize>, message: String, help: Option<String>) {
+        let mut finding = Finding::error(&BAD_SETTING, message).at(Place::range(self.file, self.text, span));
+        finding.help.extend(help);
+        self.findings.push(finding);
+    }
+
+    fn unknown(&mut self, span: Range<usize>, key: &str, known: &[&str]) {
+        let help = match nearest(key, known.iter().copied()) {
+            Some(near) => format!("write `{near}`"),
+            None => format!("use one of `{}`", known.join("`, `")),
+        };
+        self.report(span, format!("there is no setting `{key}`"), Some(help));
+    }
+
+    fn string(&mut self, value: &Value<'_>) -> Option<String> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(text.clone().into_owned()),
+            _ => {
+                self.report(value.span(), "a string is wanted here".into(), Some("put it in quotes".into()));
+                None
+            }
+        }
+    }
+
+    /// A string, read by `read`; `wanted` says what it may be.
+    fn read<T>(&mut self, value: &Value<'_>, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let text = self.string(value)?;
+        let read = read(&text);
+        if read.is_none() {
+            self.report(value.span(), format!("`{text}` is not understood here"), Some(format!("write {wanted}")));
+        }
+        read
+    }
+
+    /// A string or a list of strings.
+    fn strings(&mut self, value: &Value<'_>) -> Vec<(String, Range<usize>)> {
+        match value.get_ref() {
+            DeValue::Array(list) => list
+                .iter()
+                .filter_map(|one| self.string(one).map(|text| (text, one.span())))
+                .collect(),
+            _ => self.string(value).map(|text| (text, value.span())).into_iter().collect(),
+        }
+    }
+
+    fn plain_strings(&mut self, value: &Value<'_>) -> Vec<String> {
+        self.strings(value).into_iter().map(|(text, _)| text).collect()
+    }
+
+    fn key(&mut self, settings: &mut Settings, key: &Spanned<std::borrow::Cow<'_, str>>, value: &Value<'_>) {
+        let a_duration = "a number and a unit: `\"500ms\"`, `\"3s\"`, `\"30m\"`";
+        match key.get_ref().as_ref() {
+            "service" => settings.service = self.read(value, "a name that is not empty", |name| (!name.trim().is_empty()).then(|| name.to_owned())),
+            "database" => {
+                let wanted = "`postgres`, `mysql`, `mariadb` or `sqlite`";
+                settings.dialect = self.read(value, wanted, |name| name.parse().ok());
+            }
+            "dir" => settings.dirs = self.plain_strings(value),
+            "layouts" => {
+                for (name, span) in self.strings(value) {
+                    match layouts::named(&name) {
+                        Some(layout) => settings.layouts.push(layout),
+                        None => {
+                            let known: Vec<&str> = layouts::ALL.iter().map(|layout| layout.name).collect();
+                            let help = format!("use `{}`", known.join("`, `"));
+                            self.report(span, format!("there is no layout `{name}`"), Some(help));
+                        }
+                    }
+                }
+            }
+            "ignore" => settings.ignore = self.plain_strings(value),
+            "down" => {
+                settings.down_required = self.read(value, "`required` or `optional`", |word| match word {
+                    "required" => Some(true),
+                    "optional" => Some(false),
+                    _ => None,
+                });
+            }
+            "late" => settings.late = self.read(value, "`error`, `warn` or `allow`", |word| word.parse().ok()).unwrap_or_default(),
+            "session" => settings.session = self.plain_strings(value),
+            "lock-timeout" => settings.lock_timeout = self.read(value, a_duration, duration::parse),
+            "timeout" => settings.timeout = self.read(value, a_duration, duration::parse),
+            "history" => self.history(&mut settings.history, value),
+            unknown => self.unknown(key.span(), unknown, &KEYS),
+        }
+    }
+
+    fn history(&mut self, history: &mut HistoryTables, value: &Value<'_>) {
+        let DeValue::Table(table) = value.get_ref() else {
+            self.report(value.span(), "a table is wanted here".into(), Some("write `[history]`".into()));
+            return;
+        };
+        let name = |name: &str| (!name.is_empty() && !name.contains('\0')).then(|| name.to_owned());
+        for (key, value) in table {
+            let wanted = "the name of a table";
+            let field = match key.get_ref().as_ref() {
+                "schema" => {
+                    history.schema = self.read(value, "the name of a schema", name);
+                    continue;
+                }
+                "records" => &mut history.records,
+                "versions" => &mut history.versions,
+                "events" => &mut history.events,
+                unknown => {
+                    self.unknown(key.span(), unknown, &HISTORY_KEYS);
+                    continue;
+                }
+            };
+            if let Some(name) = self.read(value, wanted, name) {
+                *field = name;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys() {
+        let (settings, findings) = read(
+            "service = 'chat'\ndatabase = 'mariadb'\ndir = ['a', 'b']\nlayouts = ['paired', 'flyway']\nignore = ['seed.sql']\n\
+             down = 'optional'\nlate = 'warn'\nsession = ['SET FOREIGN_KEY_CHECKS=0']\nlock-timeout = '3s'\ntimeout = '10m'\n\
+             [history]\nschema = 'ops'\nrecords = 'r'\nversions = 'v'\nevents = 'e'\n",
+            "migrate.toml",
+        );
+        assert_eq!(findings, []);
+        assert_eq!(settings.dialect, Some(Dialect::MySql));
+        assert_eq!(settings.dirs, ["a", "b"]);
+        assert_eq!(settings.layouts.len(), 2);
+        assert_eq!(settings.down_required, Some(false));
+        assert_eq!(settings.late, Late::Warn);
+        assert_eq!(settings.history.schema.as_deref(), Some("ops"));
+        assert_eq!(settings.timeout, Some(Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn every_mistake_at_once() {
+        let text = "servce = 'chat'\ndatabase = 'oracle'\nlate = 3\nlayouts = ['odd']\n[history]\nrecord = 'x'\n";
+        let (_, findings) = read(text, "migrate.toml");
+        insta::assert_snapshot!(crate::render::findings(&findings, false));
+    }
+
+    #[test]
+    fn broken_toml() {
+        let (_, findings) = read("service = \n", "migrate.toml");
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0].place.is_some());
+    }
+}

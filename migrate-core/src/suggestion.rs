@@ -1,0 +1,24 @@
+//! "Did you mean": the known word nearest to a misspelt one.
+
+/// The nearest of `known`, if it is near enough to be meant.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_words_only() {
+        let known = ["no-transaction", "timeout", "phase"];
+        assert_eq!(nearest("no-transacton", known), Some("no-transaction"));
+        assert_eq!(nearest("fase", known), Some("phase"));
+        assert_eq!(nearest("batch", known), None);
+    }
+}

@@ -1,0 +1,369 @@
+//! SQL as tokens, in three dialects.
+//!
+//! The tokens of a text are the text: they touch each other, cover every byte, and nothing is ever refused. What stands
+//! open at the end of the text is a token that says so.
+//!
+//! Sources: PostgreSQL 15 manual 4.1 and psql's lexer; MySQL 8.4 manual 11.1 and 11.7; SQLite's `tokenize.c` as documented
+//! in "SQL As Understood By SQLite".
+
+use crate::dialect::Dialect;
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// White space.
+    Space,
+    /// `-- ...`, `# ...` or `/* ... */`.
+    Comment,
+    /// `/*+ ... */`: an optimiser hint, which changes what the statement does.
+    Hint,
+    /// `/*! ... */` or `/*M! ... */`: SQL for MySQL or MariaDB only.
+    Executable,
+    /// A keyword or a bare name.
+    Word,
+    /// A quoted name.
+    QuotedName,
+    /// A string in quotes, with its prefix.
+    Text,
+    /// A dollar-quoted string.
+    DollarText,
+    /// A number.
+    Number,
+    /// One character of anything else.
+    Symbol,
+}
+
+/// A piece of SQL: bytes `start..end` of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// First byte.
+    pub start: usize,
+    /// The byte behind the last.
+    pub end: usize,
+    /// False for a string, a quoted name or a comment that the text ends in the middle of.
+    pub closed: bool,
+}
+
+impl Token {
+    /// Its text.
+    pub fn text<'a>(&self, sql: &'a str) -> &'a str {
+        &sql[self.start..self.end]
+    }
+
+    /// Is it this keyword?
+    pub fn is_word(&self, sql: &str, word: &str) -> bool {
+        self.kind == Kind::Word && self.text(sql).eq_ignore_ascii_case(word)
+    }
+
+    /// Is it this one-character symbol?
+    pub fn is_symbol(&self, sql: &str, symbol: u8) -> bool {
+        self.kind == Kind::Symbol && sql.as_bytes()[self.start] == symbol
+    }
+
+    /// White space and comments: what the database does not read.
+    pub fn is_blank(&self) -> bool {
+        matches!(self.kind, Kind::Space | Kind::Comment)
+    }
+}
+
+/// Walks over the tokens of a text.
+#[derive(Debug, Clone)]
+pub struct Tokens<'a> {
+    sql: &'a str,
+    dialect: Dialect,
+    at: usize,
+    /// PostgreSQL's `standard_conforming_strings = off`: a backslash escapes in plain strings too.
+    backslashes: bool,
+}
+
+impl<'a> Tokens<'a> {
+    /// Starts at the beginning.
+    pub fn new(sql: &'a str, dialect: Dialect) -> Self {
+        Tokens {
+            sql,
+            dialect,
+            at: 0,
+            backslashes: dialect == Dialect::MySql,
+        }
+    }
+
+    /// The byte where the next token begins.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Goes on from another byte, which must be a character's first.
+    pub fn jump(&mut self, offset: usize) {
+        self.at = offset;
+    }
+
+    /// Says whether a backslash escapes in plain strings from here on.
+    pub fn set_backslashes(&mut self, on: bool) {
+        self.backslashes = on;
+    }
+
+    fn byte(&self, offset: usize) -> u8 {
+        self.sql.as_bytes().get(offset).copied().unwrap_or(0)
+    }
+
+    /// The end of a text quoted by `quote` whose first quote ends at `from`.
+    fn quoted(&self, from: usize, quote: u8, backslashes: bool) -> (usize, bool) {
+        let bytes = self.sql.as_bytes();
+        let mut at = from;
+        while at < bytes.len() {
+            if bytes[at] == quote {
+                if self.byte(at + 1) != quote {
+                    return (at + 1, true);
+                }
+                at += 2;
+            } else if backslashes && bytes[at] == b'\\' {
+                at += 2;
+            } else {
+                at += 1;
+            }
+        }
+        (bytes.len(), false)
+    }
+
+    fn line_comment(&self) -> usize {
+        self.sql[self.at..].find('\n').map_or(self.sql.len(), |length| self.at + length)
+    }
+
+    fn block_comment(&self) -> (Kind, usize, bool) {
+        let bytes = self.sql.as_bytes();
+        let nested = self.dialect == Dialect::Postgres;
+        let kind = match (self.dialect, self.byte(self.at + 2), self.byte(self.at + 3)) {
+            (Dialect::MySql, b'!', _) | (Dialect::MySql, b'M', b'!') => Kind::Executable,
+            (_, b'+', _) => Kind::Hint,
+            _ => Kind::Comment,
+        };
+        let mut depth = 1;
+        let mut at = self.at + 2;
+        while at < bytes.len() {
+            match (bytes[at], self.byte(at + 1)) {
+                (b'*', b'/') => {
+                    depth -= 1;
+                    at += 2;
+                    if depth == 0 {
+                        return (kind, at, true);
+                    }
+                }
+                (b'/', b'*') if nested => {
+                    depth += 1;
+                    at += 2;
+                }
+                // Inside `/*! ... */` stands SQL, whose strings may hold `*/`.
+                (quote @ (b'\'' | b'"' | b'`'), _) if kind == Kind::Executable => {
+                    at = self.quoted(at + 1, quote, quote != b'`').0;
+                }
+                _ => at += 1,
+            }
+        }
+        (kind, bytes.len(), false)
+    }
+
+    /// The end of a dollar-quoted string that begins here, or nothing if none does.
+    fn dollar_text(&self) -> Option<(usize, bool)> {
+        let rest = &self.sql[self.at + 1..];
+        let tag = rest.find(|c: char| !is_name_character(c)).unwrap_or(rest.len());
+        let starts_well = !rest.starts_with(|c: char| c.is_ascii_digit());
+        if !starts_well || !rest[tag..].starts_with('$') {
+            return None;
+        }
+        let body = self.at + tag + 2;
+        let fence = &self.sql[self.at..body];
+        Some(match self.sql[body..].find(fence) {
+            Some(length) => (body + length + fence.len(), true),
+            None => (self.sql.len(), false),
+        })
+    }
+
+    fn word_end(&self) -> usize {
+        let dollar = self.dialect != Dialect::Sqlite;
+        let rest = &self.sql[self.at..];
+        let inside = |c: char| is_name_character(c) || (dollar && c == '$');
+        rest.find(|c: char| !inside(c)).map_or(self.sql.len(), |length| self.at + length)
+    }
+
+    fn number_end(&self) -> usize {
+        let bytes = self.sql.as_bytes();
+        let mut at = self.at;
+        while at < bytes.len() {
+            let exponent_sign = matches!(bytes[at], b'+' | b'-') && matches!(bytes[at - 1], b'e' | b'E') && !self.sql[self.at..].starts_with("0x");
+            let inside = bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'.' | b'_');
+            if !inside && !(at > self.at && exponent_sign) {
+                break;
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// A string prefix such as `E'`, `U&'`, `X'`: its length, and whether backslashes escape behind it.
+    fn text_prefix(&self) -> Option<(usize, bool)> {
+        let plain = self.backslashes;
+        let [one, two, three] = [self.byte(self.at), self.byte(self.at + 1), self.byte(self.at + 2)];
+        match (self.dialect, one, two, three) {
+            (Dialect::Postgres, b'e' | b'E', b'\'', _) => Some((1, true)),
+            (Dialect::Postgres, b'b' | b'B' | b'x' | b'X', b'\'', _) => Some((1, false)),
+            (Dialect::Postgres | Dialect::MySql, b'n' | b'N', b'\'', _) => Some((1, plain)),
+            (Dialect::Postgres, b'u' | b'U', b'&', b'\'') => Some((2, false)),
+            (Dialect::MySql | Dialect::Sqlite, b'x' | b'X', b'\'', _) => Some((1, false)),
+            (Dialect::MySql, b'b' | b'B', b'\'', _) => Some((1, false)),
+            _ => None,
+        }
+    }
+}
+
+/// Letters, digits, `_` and everything beyond ASCII: what may stand inside a name in all three dialects.
+fn is_name_character(c: char) -> bool {
+    c == '_' || c.is_ascii_alphanumeric() || !c.is_ascii()
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let first = *self.sql.as_bytes().get(self.at)?;
+        let second = self.byte(self.at + 1);
+        let one_on = self.at + 1;
+        let (kind, end, closed) = match (self.dialect, first) {
+            (_, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c) => {
+                let rest = &self.sql.as_bytes()[self.at..];
+                let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
+                let length = rest.iter().position(|byte| !blank(byte)).unwrap_or(rest.len());
+                (Kind::Space, self.at + length, true)
+            }
+            // For MySQL, `--` is a comment only before white space, a control character or the end.
+            (Dialect::MySql, b'-') if second == b'-' && self.at + 2 < self.sql.len() && self.byte(self.at + 2) > b' ' => {
+                (Kind::Symbol, one_on, true)
+            }
+            (_, b'-') if second == b'-' => (Kind::Comment, self.line_comment(), true),
+            (Dialect::MySql, b'#') => (Kind::Comment, self.line_comment(), true),
+            (_, b'/') if second == b'*' => self.block_comment(),
+            (_, b'\'') => {
+                let (end, closed) = self.quoted(one_on, b'\'', self.backslashes);
+                (Kind::Text, end, closed)
+            }
+            (Dialect::MySql, b'"') => {
+                let (end, closed) = self.quoted(one_on, b'"', true);
+                (Kind::Text, end, closed)
+            }
+            (_, b'"') => {
+                let (end, closed) = self.quoted(one_on, b'"', false);
+                (Kind::QuotedName, end, closed)
+            }
+            (Dialect::MySql | Dialect::Sqlite, b'`') => {
+                let (end, closed) = self.quoted(one_on, b'`', false);
+                (Kind::QuotedName, end, closed)
+            }
+            (Dialect::Sqlite, b'[') => match self.sql[self.at..].find(']') {
+                Some(length) => (Kind::QuotedName, self.at + length + 1, true),
+                None => (Kind::QuotedName, self.sql.len(), false),
+            },
+            (Dialect::Postgres, b'$') => match self.dollar_text() {
+                Some((end, closed)) => (Kind::DollarText, end, closed),
+                None => (Kind::Symbol, one_on, true),
+            },
+            (_, b'0'..=b'9') => (Kind::Number, self.number_end(), true),
+            (_, byte) if byte == b'_' || byte.is_ascii_alphabetic() || !byte.is_ascii() => match self.text_prefix() {
+                Some((prefix, backslashes)) => {
+                    let (end, closed) = self.quoted(self.at + prefix + 1, b'\'', backslashes);
+                    (Kind::Text, end, closed)
+                }
+                None => (Kind::Word, self.word_end(), true),
+            },
+            _ => (Kind::Symbol, one_on, true),
+        };
+        // A backslash before the last byte of the text may have stepped over the end.
+        let mut end = end.min(self.sql.len());
+        while !self.sql.is_char_boundary(end) {
+            end += 1;
+        }
+        let token = Token {
+            kind,
+            start: self.at,
+            end,
+            closed,
+        };
+        self.at = end;
+        Some(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tokens(dialect: Dialect, sql: &str) -> Vec<(Kind, &str)> {
+        let significant = Tokens::new(sql, dialect).filter(|token| token.kind != Kind::Space);
+        significant.map(|token| (token.kind, token.text(sql))).collect()
+    }
+
+    #[test]
+    fn strings_of_postgres() {
+        for text in [
+            "'it''s; fine'",
+            r"E'\''",
+            r"'\'",
+            r"U&'\0441'",
+            "B'01'",
+            "N'x'",
+            "$$a;b$$",
+            "$tag$ $$ ; $tag$",
+            "$größe$ ; $größe$",
+            "''",
+        ] {
+            let all = tokens(Dialect::Postgres, text);
+            assert_eq!(all.len(), 1, "{text}: {all:?}");
+        }
+        assert_eq!(tokens(Dialect::Postgres, "U&\"d\\0061\"").last(), Some(&(Kind::QuotedName, "\"d\\0061\"")));
+    }
+
+    #[test]
+    fn what_only_looks_like_a_dollar_quote() {
+        assert_eq!(tokens(Dialect::Postgres, "$%NAME%$")[0], (Kind::Symbol, "$"));
+        assert_eq!(tokens(Dialect::Postgres, "${name} ${name}")[0], (Kind::Symbol, "$"));
+        assert_eq!(tokens(Dialect::Postgres, "a$b$ ;"), [(Kind::Word, "a$b$"), (Kind::Symbol, ";")]);
+        assert_eq!(tokens(Dialect::Postgres, "$1 + $2")[0], (Kind::Symbol, "$"));
+        assert_eq!(tokens(Dialect::MySql, "$$ ; $$")[1], (Kind::Symbol, "$"));
+    }
+
+    #[test]
+    fn comments_of_each() {
+        let nested = "/* a /* b */ ; */x";
+        assert_eq!(tokens(Dialect::Postgres, nested), [(Kind::Comment, "/* a /* b */ ; */"), (Kind::Word, "x")]);
+        assert_eq!(tokens(Dialect::Sqlite, nested)[0], (Kind::Comment, "/* a /* b */"));
+        assert_eq!(tokens(Dialect::MySql, "--> x")[0], (Kind::Symbol, "-"));
+        assert_eq!(tokens(Dialect::MySql, "--,x")[0], (Kind::Symbol, "-"));
+        assert_eq!(tokens(Dialect::MySql, "--\nx")[0], (Kind::Comment, "--"));
+        assert_eq!(tokens(Dialect::MySql, "--")[0], (Kind::Comment, "--"));
+        assert_eq!(tokens(Dialect::Postgres, "--> x")[0], (Kind::Comment, "--> x"));
+        assert_eq!(tokens(Dialect::MySql, "# it's\nx")[0], (Kind::Comment, "# it's"));
+        assert_eq!(tokens(Dialect::Postgres, "# x")[0], (Kind::Symbol, "#"));
+        assert_eq!(tokens(Dialect::MySql, "/*!40101 SET x='*/' */;")[0], (Kind::Executable, "/*!40101 SET x='*/' */"));
+        assert_eq!(tokens(Dialect::MySql, "/*M!100 x*/")[0].0, Kind::Executable);
+        assert_eq!(tokens(Dialect::Postgres, "/*+ hint */")[0].0, Kind::Hint);
+    }
+
+    #[test]
+    fn strings_of_mysql_and_sqlite() {
+        assert_eq!(tokens(Dialect::MySql, r#"'a\';' "b\";" `c``;`"#).len(), 3);
+        assert_eq!(tokens(Dialect::Sqlite, r#"'a\' "b;" `c;` [d;]"#).len(), 4);
+        assert!(!Tokens::new("'open", Dialect::Sqlite).next().unwrap().closed);
+        assert!(!Tokens::new("'open\\", Dialect::MySql).next().unwrap().closed);
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_are_the_text(sql in "([\\PC\n]|--|/\\*|\\*/|'|\"|\\$\\$|\\$a\\$|;|\\\\|[eE]'|`|\\[){0,40}") {
+            for dialect in Dialect::ALL {
+                let joined: String = Tokens::new(&sql, dialect).map(|token| token.text(&sql)).collect();
+                prop_assert_eq!(&joined, &sql);
+            }
+        }
+    }
+}
