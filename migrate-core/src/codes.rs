@@ -1,10 +1,10 @@
 //! The list of all codes of this crate, for `cargo migrate explain`.
 
 use crate::code::Code;
-use crate::{check, directives, divergence, execution, folder, lock_file, settings, statement};
+use crate::{check, directives, divergence, execution, folder, lock_file, project, settings, statement};
 
 /// All of them, by name.
-pub static ALL: [&Code; 37] = [
+pub static ALL: [&Code; 38] = [
     &divergence::AHEAD,
     &directives::BAD_DIRECTIVE,
     &lock_file::BAD_LOCK_FILE,
@@ -29,6 +29,7 @@ pub static ALL: [&Code; 37] = [
     &folder::MIXED_LAYOUTS,
     &folder::NO_FOLDER,
     &check::NO_LOCK_FILE,
+    &project::NO_DIALECT,
     &divergence::NO_WAY_DOWN,
     &folder::NOT_UTF8,
     &folder::OUTSIDE_FOLDER,

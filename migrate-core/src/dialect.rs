@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 /// A family of databases that share their SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Dialect {
     /// PostgreSQL.
     Postgres,

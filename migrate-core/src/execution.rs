@@ -114,6 +114,18 @@ pub fn is_repeatable(sql: &str, dialect: Dialect) -> bool {
     words.is(0, &settles) || (defines && guarded)
 }
 
+/// Does a statement only set something for its session? Such a one is run again when a migration is resumed.
+pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
+    let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
+    let Some(first) = tokens.next() else { return false };
+    let words: &[&str] = match dialect {
+        Dialect::Postgres => &["SET", "RESET"],
+        Dialect::MySql => &["SET", "USE", "PREPARE", "DEALLOCATE"],
+        Dialect::Sqlite => &["PRAGMA"],
+    };
+    words.iter().any(|word| first.is_word(sql, word)) || (first.kind == Kind::Executable && class(sql, dialect) == Class::Plain)
+}
+
 /// A statement that no transaction may hold, between `BEGIN` and `COMMIT`.
 pub static CANNOT_RUN_IN_TRANSACTION: Code = Code::new(
     "cannot-run-in-transaction",

@@ -27,6 +27,7 @@ pub mod overview;
 pub mod place;
 pub mod plan;
 pub mod policy;
+pub mod project;
 pub mod render;
 pub mod script;
 pub mod settings;

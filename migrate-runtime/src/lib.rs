@@ -1,1 +1,53 @@
-//! x
+//! Applies and reverts SQL migrations over sqlx: on PostgreSQL, MySQL/MariaDB and SQLite, safely under concurrent starts.
+//!
+//! Depend on this crate alone: it re-exports the macro and what it needs. [`Migrator`] is where to begin.
+//!
+//! ```no_run
+//! # async fn example(pool: sqlx::PgPool) -> Result<(), migrate_runtime::Error> {
+//! use migrate_runtime::{MigrationSet, Migrator};
+//! # fn migrations() -> &'static MigrationSet { unimplemented!() }
+//! // static MIGRATIONS: MigrationSet = migrate_runtime::embed_migrations!();
+//! # let migrations = migrations();
+//! # #[cfg(any())]
+//! let migrations = &MIGRATIONS;
+//! Migrator::new(migrations).run(&pool).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Features `postgres`, `mysql` and `sqlite` (all on by default) choose the databases.
+
+#![cfg_attr(
+    not(all(feature = "postgres", feature = "mysql", feature = "sqlite")),
+    allow(dead_code, reason = "each database uses a part of what they share")
+)]
+
+mod backend;
+mod backends;
+mod change;
+pub mod codes;
+mod connection;
+pub mod database;
+mod engine;
+mod error;
+mod event;
+mod ledger;
+mod message;
+mod migrator;
+mod report;
+
+pub use migrate_core::migration::Migration;
+pub use migrate_core::migration_set::MigrationSet;
+pub use migrate_core::overview::{Row, Standing};
+pub use migrate_core::policy::Late;
+pub use migrate_core::target::{Direction, Target};
+pub use migrate_core::version::Version;
+pub use migrate_macros::embed_migrations;
+
+pub use crate::{
+    backends::{Database, shown as url_without_password},
+    engine::describe as describe_holder,
+    error::{Error, ErrorKind},
+    event::{Event, Holder},
+    migrator::{Migrator, Options, Resolution, Status},
+    report::{Done, Report},
+};

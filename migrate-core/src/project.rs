@@ -1,0 +1,130 @@
+//! Where the migrations of one service are and what is said about them: `migrate.toml`, found and read.
+//!
+//! The macro and the command find a project by the same function.
+
+use crate::code::Code;
+use crate::dialect::Dialect;
+use crate::finding::Finding;
+use crate::folder::{self, Folder, UNREADABLE};
+use crate::place::Place;
+use crate::settings::{self, Settings};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Nothing says which database the migrations are for.
+pub static NO_DIALECT: Code = Code::new(
+    "no-dialect",
+    "SQL is cut into statements by the rules of its database, so the macro and `check` must know which one it is. Say it in \
+     `migrate.toml`: `database = \"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`. The command also takes it from `--dialect` \
+     or from the database URL.",
+);
+
+/// The migrations of one service.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// What paths are relative to: the package, or the folder that was named.
+    pub root: PathBuf,
+    /// What `migrate.toml` says, with the folders filled in.
+    pub settings: Settings,
+    /// The `migrate.toml`, if there is one.
+    pub settings_file: Option<PathBuf>,
+    /// The name of the history.
+    pub service: String,
+}
+
+impl Project {
+    /// The project of a package: `root` is where its `Cargo.toml` is, `dir` the folder if one is named, else
+    /// `migrations` or what `migrate.toml` says.
+    pub fn of_package(root: &Path, dir: Option<&str>, package: &str) -> (Project, Vec<Finding>) {
+        let inside = dir.map(|dir| format!("{}/{}", dir.trim_end_matches('/'), settings::FILE));
+        let (mut settings, file, findings) = match inside.filter(|file| root.join(file).is_file()) {
+            Some(file) => {
+                let (mut settings, path, findings) = read(root, &file);
+                let dir = dir.unwrap_or_default().trim_end_matches('/');
+                for inner in &mut settings.dirs {
+                    *inner = format!("{dir}/{inner}");
+                }
+                (settings, path, findings)
+            }
+            None => {
+                let (mut settings, path, findings) = read(root, settings::FILE);
+                if dir.is_some() {
+                    settings.dirs.clear();
+                }
+                (settings, path, findings)
+            }
+        };
+        if settings.dirs.is_empty() {
+            settings.dirs.push(dir.unwrap_or("migrations").to_owned());
+        }
+        let service = settings.service.clone().unwrap_or_else(|| package.to_owned());
+        let project = Project {
+            root: root.to_owned(),
+            settings,
+            settings_file: file,
+            service,
+        };
+        (project, findings)
+    }
+
+    /// The project of a folder that was named without a package. Its `migrate.toml` is in it, or beside it when that says
+    /// that the folder is meant.
+    pub fn of_folder(folder: &Path) -> (Project, Vec<Finding>) {
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let own = name(&absolute).filter(|name| name != "migrations");
+        let service = own.or_else(|| absolute.parent().and_then(name)).unwrap_or_else(|| "default".to_owned());
+        if !folder.join(settings::FILE).is_file()
+            && let Some(parent) = parent.filter(|parent| parent.join(settings::FILE).is_file())
+        {
+            let (project, findings) = Project::of_package(parent, None, &service);
+            let meant = |dir: &String| parent.join(dir).canonicalize().is_ok_and(|path| path == absolute);
+            if project.settings.dirs.iter().any(meant) {
+                return (project, findings);
+            }
+        }
+        let (mut settings, file, findings) = read(folder, settings::FILE);
+        if settings.dirs.is_empty() {
+            settings.dirs.push(".".to_owned());
+        }
+        let project = Project {
+            root: folder.to_owned(),
+            service: settings.service.clone().unwrap_or(service),
+            settings,
+            settings_file: file,
+        };
+        (project, findings)
+    }
+
+    /// Reads the migrations.
+    pub fn read(&self, dialect: Dialect) -> Folder {
+        folder::read(&self.root, &self.settings, dialect, &self.service)
+    }
+
+    /// The finding for a project whose database nobody knows.
+    pub fn no_dialect(&self) -> Finding {
+        let shown = self.settings_file.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        Finding::error(&NO_DIALECT, "nothing says which database the migrations are written for")
+            .at(Place::file(shown.unwrap_or_else(|| settings::FILE.to_owned())))
+            .help("write `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
+    }
+}
+
+fn read(root: &Path, file: &str) -> (Settings, Option<PathBuf>, Vec<Finding>) {
+    let path = root.join(file);
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let (settings, findings) = settings::read(&text, file);
+            (settings, Some(path), findings)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => (Settings::default(), None, Vec::new()),
+        Err(error) => {
+            let finding = Finding::error(&UNREADABLE, format!("cannot read it: {error}"))
+                .at(Place::file(file))
+                .help("give this user the right to read it, and save it as UTF-8");
+            (Settings::default(), Some(path), vec![finding])
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! From a folder to tokens: either the packed set, or everything that is wrong with it.
+
+use migrate_core::check::{self, Strictness};
+use migrate_core::finding::Finding;
+use migrate_core::folder::Folder;
+use migrate_core::project::Project;
+use migrate_core::render;
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The expression that the macro stands for.
+pub fn expand(folder: Option<&str>) -> TokenStream {
+    // From the environment of rustc alone: so it works for `cargo package` and vendored sources too.
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
+    let (project, mut findings) = Project::of_package(&root, folder, &package);
+    let mut read = None;
+    match project.settings.dialect {
+        Some(dialect) if findings.is_empty() => {
+            let folder = project.read(dialect);
+            findings = check::check(&folder, &project.settings, Strictness::default());
+            read = Some(folder);
+        }
+        Some(_) => {}
+        None => findings.push(project.no_dialect()),
+    }
+    let tracked = tracked(&project, read.as_ref());
+    let warnings = warnings(&findings);
+    if findings.iter().any(Finding::is_error) {
+        let message = refusal(&project.service, &findings);
+        // An empty set, so that no second wave of errors follows.
+        return quote! {{
+            #tracked
+            ::core::compile_error!(#message);
+            ::migrate_runtime::MigrationSet::embedded("", &[], 0, [0; 32])
+        }};
+    }
+    let Some(folder) = read else { return TokenStream::new() };
+    let (text, index) = folder.set.pack();
+    let (text, index) = (Literal::string(&text), Literal::byte_string(&index));
+    let length = folder.set.len();
+    let digest = Literal::byte_string(folder.set.digest().as_bytes());
+    quote! {{
+        #tracked
+        #warnings
+        ::migrate_runtime::MigrationSet::embedded(#text, #index, #length, *#digest)
+    }}
+}
+
+fn refusal(service: &str, findings: &[Finding]) -> String {
+    let count = findings.iter().filter(|finding| finding.is_error()).count();
+    let problems = if count == 1 { "a problem" } else { "problems" };
+    format!("{problems} in the migrations of `{service}`\n\n{}\n", render::findings(findings, false))
+}
+
+/// The files whose change must rebuild the application. On stable Rust only the `include` macros say so; what they include
+/// here is used nowhere and so not in the binary.
+fn tracked(project: &Project, folder: Option<&Folder>) -> TokenStream {
+    let settings = project.settings_file.clone();
+    let lock = folder.filter(|folder| folder.lock.is_some()).map(|folder| folder.lock_path.clone());
+    let files = folder.into_iter().flat_map(|folder| folder.files.iter().map(|(file, _)| file.path.clone()));
+    let paths = settings.into_iter().chain(lock).chain(files);
+    let includes = paths.filter_map(|path| {
+        let path = absolute(&path);
+        let path = path.to_str()?.to_owned();
+        Some(quote! { ::core::include_bytes!(#path); })
+    });
+    quote! {
+        const _: () = { #(#includes)* };
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Stable Rust lets a macro warn only through something deprecated that it uses.
+fn warnings(findings: &[Finding]) -> TokenStream {
+    let notes = findings.iter().filter(|finding| !finding.is_error()).map(|finding| {
+        let note = format!("\n{}\n", render::finding(finding, false));
+        quote! {
+            const _: () = {
+                #[deprecated(note = #note)]
+                const MIGRATIONS: () = ();
+                MIGRATIONS
+            };
+        }
+    });
+    notes.collect()
+}

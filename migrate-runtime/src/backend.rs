@@ -1,0 +1,200 @@
+//! What a database can do for the engine. Verbs, no decisions.
+
+use crate::change::{Change, Elapsed};
+use crate::error::{Error, ErrorKind};
+use crate::event::Holder;
+use crate::ledger::Ledger;
+use crate::codes;
+use async_trait::async_trait;
+use migrate_core::dialect::Dialect;
+use migrate_core::execution::Unit;
+use migrate_core::history::History;
+use migrate_core::statement::Statement;
+use migrate_core::target::Direction;
+use std::time::Duration;
+
+/// A database, seen through one connection.
+#[async_trait]
+pub trait Backend: Send {
+    /// Which SQL it speaks.
+    fn dialect(&self) -> Dialect;
+
+    /// The digest of what is applied, in one query; `None` when there is no history.
+    async fn digest(&mut self, ledger: &Ledger) -> Result<Option<String>, Failure>;
+
+    /// The history of a service (of the ledger's own, if none is named); `None` when the tables are not there.
+    async fn history(&mut self, ledger: &Ledger, service: Option<&str>) -> Result<Option<History>, Error>;
+
+    /// The stored SQL of a migration.
+    async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure>;
+
+    /// Learns which schema the tables are in, notes the session's settings, and runs the statements of `session`.
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String]) -> Result<(), Failure>;
+
+    /// Makes the tables.
+    async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure>;
+
+    /// Tries to get the lock, waiting no longer than a moment.
+    async fn try_lock(&mut self, ledger: &Ledger) -> Result<bool, Failure>;
+
+    /// Who has the lock, as far as the database tells.
+    async fn holder(&mut self, ledger: &Ledger) -> Option<Holder>;
+
+    /// Gives the lock back.
+    async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure>;
+
+    /// Does the query return one true value?
+    async fn gate(&mut self, query: &str) -> Result<bool, Failure>;
+
+    /// Runs a unit in a transaction and commits the change with it.
+    async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop>;
+
+    /// Runs a unit without a transaction, and writes the change right behind it.
+    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop>;
+
+    /// Runs a statement that only sets something for this session.
+    async fn run_setting(&mut self, sql: &str) -> Result<(), Failure>;
+
+    /// Writes a change of the history in a transaction of its own.
+    async fn write(&mut self, ledger: &Ledger, sql: &str) -> Result<(), Failure>;
+
+    /// Puts the session's settings back as they were noted.
+    async fn restore(&mut self) -> Result<(), Failure>;
+
+    /// Ends the use of the connection: back to its pool if its state is known, else closed.
+    async fn release(self: Box<Self>, clean: bool);
+}
+
+/// What a change is, once it is known how long the work took.
+pub type Ending<'a> = &'a (dyn Fn(Elapsed) -> Change<'a> + Send + Sync);
+
+/// One unit of a script.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// The whole script.
+    pub text: &'a str,
+    /// All of its statements.
+    pub statements: &'a [Statement],
+    /// What is to run now.
+    pub unit: &'a Unit,
+    /// How long a statement may wait for a lock.
+    pub lock_timeout: Option<Duration>,
+    /// How long a statement may take.
+    pub timeout: Duration,
+    /// When the script was begun.
+    pub since: std::time::Instant,
+    /// What [`Ledger::select_token`] returns if nobody else wrote meanwhile, and its version.
+    pub token: (&'a str, &'a str),
+}
+
+impl<'a> Work<'a> {
+    /// The statements that are to run now, with their numbers.
+    pub fn parts(&self) -> impl Iterator<Item = (usize, &'a Statement)> + use<'a> {
+        let range = self.unit.statements.clone();
+        range.clone().zip(&self.statements[range])
+    }
+}
+
+/// Why a unit did not end well.
+#[derive(Debug)]
+pub enum Stop {
+    /// The database refused a statement; a transaction was rolled back.
+    Refused {
+        /// Which, if it is known.
+        statement: Option<usize>,
+        /// The byte of the script that it pointed at.
+        offset: Option<usize>,
+        /// What it said.
+        failure: Failure,
+    },
+    /// The script was fine, but the record of it could not be written; a transaction was rolled back.
+    Record(Failure),
+    /// The connection broke: nobody knows how it ended.
+    Lost(Failure),
+    /// Another process was faster: nothing was run.
+    Overtaken,
+}
+
+/// What the database, or the way to it, said.
+#[derive(Debug)]
+pub struct Failure {
+    /// The message.
+    pub message: String,
+    /// More about it.
+    pub detail: Option<String>,
+    /// What the database suggests.
+    pub hint: Option<String>,
+    /// Its code (SQLSTATE, or a number).
+    pub code: Option<String>,
+    /// Where in the text that was sent: characters, counted from 1.
+    pub position: Option<usize>,
+    /// Did the server answer, so that the connection is still good?
+    pub answered: bool,
+    /// The error itself.
+    pub source: Option<sqlx::Error>,
+}
+
+impl Failure {
+    /// Reads an error of sqlx; the backend adds what only its database knows.
+    pub fn of(error: sqlx::Error) -> Self {
+        let database = error.as_database_error();
+        Failure {
+            message: match database {
+                Some(database) => database.message().to_owned(),
+                None => error.to_string(),
+            },
+            detail: None,
+            hint: None,
+            code: database.and_then(|database| database.code()).map(|code| code.into_owned()),
+            position: None,
+            answered: database.is_some(),
+            source: Some(error),
+        }
+    }
+
+    /// A failure that no database reported.
+    pub fn own(message: impl Into<String>) -> Self {
+        Failure {
+            message: message.into(),
+            detail: None,
+            hint: None,
+            code: None,
+            position: None,
+            answered: true,
+            source: None,
+        }
+    }
+
+    /// As an error about the history.
+    pub fn about_history(self, what: &str) -> Error {
+        if !self.answered {
+            return self.about_connection("the connection to the database broke");
+        }
+        self.into_error(ErrorKind::History, &codes::HISTORY, what)
+            .help("give this user the right to read and write the history tables, and at first to create them")
+    }
+
+    /// As an error about the connection.
+    pub fn about_connection(self, what: &str) -> Error {
+        self.into_error(ErrorKind::Connection, &codes::CONNECTION, what)
+    }
+
+    fn into_error(self, kind: ErrorKind, code: &'static migrate_core::code::Code, what: &str) -> Error {
+        let error = Error::new(kind, code, format!("{what}: {}", self.message));
+        self.add_to(error)
+    }
+
+    /// Adds what the database said besides its message.
+    pub fn add_to(self, mut error: Error) -> Error {
+        if let Some(detail) = self.detail {
+            error = error.note("detail", detail);
+        }
+        if let Some(hint) = self.hint {
+            error = error.note("hint", hint);
+        }
+        match self.source {
+            Some(source) => error.because(source),
+            None => error,
+        }
+    }
+}

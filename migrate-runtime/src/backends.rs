@@ -1,0 +1,181 @@
+//! The list of databases, and how each is reached: by URL, from a pool, or over a connection that the application lends.
+
+#[cfg(test)]
+pub mod fake;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use crate::backend::{Backend, Failure};
+use crate::codes;
+use crate::connection::Held;
+use crate::error::{Error, ErrorKind};
+use migrate_core::dialect::Dialect;
+use sqlx::{ConnectOptions, Pool};
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A backend, soon.
+pub type Opening<'c> = Pin<Box<dyn Future<Output = Result<Box<dyn Backend + 'c>, Error>> + Send + 'c>>;
+
+/// How a database is to be reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// May a SQLite file be made that is not there?
+    pub create: bool,
+    /// How long SQLite waits for other writers.
+    pub patience: Duration,
+}
+
+/// What migrations can run on: a URL (`&str`), a pool (`&PgPool`, `&MySqlPool`, `&SqlitePool`), or a connection
+/// (`&mut PgConnection`, `&mut MySqlConnection`, `&mut SqliteConnection`).
+///
+/// Sealed: only this crate implements it.
+pub trait Database<'c>: sealed::Open<'c> {}
+
+impl<'c, T: sealed::Open<'c>> Database<'c> for T {}
+
+pub(crate) mod sealed {
+    use super::{Access, Opening};
+
+    /// Opens a backend.
+    pub trait Open<'c> {
+        #[doc(hidden)]
+        fn open(self, access: Access) -> Opening<'c>;
+    }
+}
+
+impl<'c> sealed::Open<'c> for &'c str {
+    fn open(self, access: Access) -> Opening<'c> {
+        Box::pin(open_url(self, access))
+    }
+}
+
+impl<'c> sealed::Open<'c> for &'c String {
+    fn open(self, access: Access) -> Opening<'c> {
+        Box::pin(open_url(self, access))
+    }
+}
+
+/// The URL without its password, for people.
+pub fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.split('?').next().unwrap_or_default().to_owned();
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    match rest.rsplit_once('@') {
+        Some((user, place)) => format!("{scheme}://{}@{place}", user.split(':').next().unwrap_or_default()),
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+fn not_connected(url: &str, error: sqlx::Error) -> Error {
+    let refused = error.as_database_error().is_some();
+    let mut error = Failure::of(error).about_connection(&format!("cannot connect to `{}`", shown(url)));
+    if !refused {
+        error = error.help("check host, port and whether the server runs; `cargo migrate wait` waits until it accepts connections");
+    }
+    error
+}
+
+fn bad_url(url: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Connection, &codes::CONNECTION, format!("`{}` is no database URL: {why}", shown(url)))
+        .help("write `postgres://user:password@host:5432/name`, `mysql://user:password@host:3306/name` or `sqlite:path/to/file.db`")
+}
+
+#[allow(unreachable_patterns, reason = "with all features on, every dialect has its arm")]
+async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 'c>, Error> {
+    match Dialect::of_url(url) {
+        #[cfg(feature = "postgres")]
+        Some(Dialect::Postgres) => {
+            let options = sqlx::postgres::PgConnectOptions::from_str(url).map_err(|error| bad_url(url, &error.to_string()))?;
+            let connection = options.disable_statement_logging().connect().await;
+            let connection = connection.map_err(|error| not_connected(url, error))?;
+            Ok(Box::new(postgres::Postgres::new(Held::owned(connection))))
+        }
+        #[cfg(feature = "mysql")]
+        Some(Dialect::MySql) => {
+            let options = mysql_options(url)?;
+            let connection = options.disable_statement_logging().connect().await;
+            let connection = connection.map_err(|error| not_connected(url, error))?;
+            Ok(Box::new(mysql::MySql::new(Held::owned(connection))))
+        }
+        #[cfg(feature = "sqlite")]
+        Some(Dialect::Sqlite) => {
+            let options = sqlx::sqlite::SqliteConnectOptions::from_str(url).map_err(|error| bad_url(url, &error.to_string()))?;
+            let missing = !access.create && !options.get_filename().as_os_str().is_empty() && !url.contains(":memory:") && !options.get_filename().exists();
+            if missing {
+                let message = format!("there is no database file `{}`", options.get_filename().display());
+                return Err(Error::new(ErrorKind::Connection, &codes::CONNECTION, message).help("`cargo migrate up` makes it, and so does `cargo migrate db create`"));
+            }
+            let options = options.create_if_missing(access.create).disable_statement_logging();
+            let connection = options.connect().await.map_err(|error| not_connected(url, error))?;
+            Ok(Box::new(sqlite::Sqlite::new(Held::owned(connection), access.patience)))
+        }
+        Some(dialect) => Err(bad_url(url, &format!("this program was built without {dialect}"))),
+        None => Err(bad_url(url, "its scheme is none of `postgres`, `mysql`, `mariadb`, `sqlite`")),
+    }
+}
+
+/// sqlx changes some settings of a new session for its own queries; scripts are to see the server's.
+#[cfg(feature = "mysql")]
+pub(crate) fn mysql_options(url: &str) -> Result<sqlx::mysql::MySqlConnectOptions, Error> {
+    let url = url.strip_prefix("mariadb:").map_or(url.to_owned(), |rest| format!("mysql:{rest}"));
+    let options = sqlx::mysql::MySqlConnectOptions::from_str(&url).map_err(|error| bad_url(&url, &error.to_string()))?;
+    Ok(options.pipes_as_concat(false).no_engine_substitution(false).timezone(None))
+}
+
+macro_rules! reached {
+    ($feature:literal, $database:ty, $connection:ty, |$held:ident, $access:ident| $backend:expr) => {
+        #[cfg(feature = $feature)]
+        impl<'c> sealed::Open<'c> for &'c Pool<$database> {
+            fn open(self, $access: Access) -> Opening<'c> {
+                Box::pin(async move {
+                    let connection = self.acquire().await;
+                    let connection = connection.map_err(|error| Failure::of(error).about_connection("cannot get a connection from the pool"))?;
+                    let $held = Held::pooled(connection);
+                    let backend: Box<dyn Backend + 'c> = Box::new($backend);
+                    Ok(backend)
+                })
+            }
+        }
+
+        #[cfg(feature = $feature)]
+        impl<'c> sealed::Open<'c> for &'c mut $connection {
+            fn open(self, $access: Access) -> Opening<'c> {
+                Box::pin(async move {
+                    let $held = Held::borrowed(self);
+                    let backend: Box<dyn Backend + 'c> = Box::new($backend);
+                    Ok(backend)
+                })
+            }
+        }
+    };
+}
+
+reached!("postgres", sqlx::Postgres, sqlx::PgConnection, |held, _access| postgres::Postgres::new(held));
+reached!("mysql", sqlx::MySql, sqlx::MySqlConnection, |held, _access| mysql::MySql::new(held));
+reached!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |held, access| sqlite::Sqlite::new(held, access.patience));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (url, safe) in [
+            ("postgres://me:secret@host:5432/db?sslmode=require&password=x", "postgres://me@host:5432/db"),
+            ("postgres://me:p@ss@host/db", "postgres://me@host/db"),
+            ("mysql://host/db", "mysql://host/db"),
+            ("sqlite:app.db?mode=rwc", "sqlite:app.db"),
+            ("sqlite::memory:", "sqlite::memory:"),
+        ] {
+            assert_eq!(shown(url), safe);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! MySQL and MariaDB.
+//!
+//! Their DDL commits by itself, so most files run statement by statement with a mark after each; a file that only reads and
+//! writes rows is a transaction. The lock is `GET_LOCK` with a finite time, its answer checked: with a negative time MariaDB
+//! answers NULL and there is no lock.
+
+use crate::backend::{Backend, Ending, Failure, Stop, Work};
+use crate::change::Elapsed;
+use crate::connection::{Held, rows, run};
+use crate::error::Error;
+use crate::event::Holder;
+use crate::ledger::Ledger;
+use crate::message::Message;
+use async_trait::async_trait;
+use migrate_core::dialect::Dialect;
+use migrate_core::history::History;
+use migrate_core::target::Direction;
+
+const SETTINGS: [&str; 9] = [
+    "sql_mode",
+    "foreign_key_checks",
+    "unique_checks",
+    "time_zone",
+    "autocommit",
+    "lock_wait_timeout",
+    "innodb_lock_wait_timeout",
+    "character_set_client",
+    "collation_connection",
+];
+
+/// A connection to MySQL or MariaDB.
+#[derive(Debug)]
+pub struct MySql<'c> {
+    connection: Held<'c, sqlx::MySql>,
+    database: String,
+    restoring: String,
+}
+
+impl<'c> MySql<'c> {
+    /// Takes a connection.
+    pub fn new(connection: Held<'c, sqlx::MySql>) -> Self {
+        MySql {
+            connection,
+            database: String::new(),
+            restoring: String::new(),
+        }
+    }
+
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
+        rows(&mut *self.connection, sql).await.map_err(failure)
+    }
+
+    async fn run(&mut self, sql: &str) -> (usize, Option<Failure>) {
+        let (completed, error) = run(&mut *self.connection, sql).await;
+        (completed, error.map(failure))
+    }
+
+    async fn do_all(&mut self, sql: &str) -> Result<(), Failure> {
+        match self.run(sql).await.1 {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    async fn roll_back(&mut self) {
+        if let (_, Some(failure)) = self.run("ROLLBACK").await {
+            tracing::debug!(message = failure.message, "rolling back");
+        }
+    }
+
+    /// At most 64 characters, as `GET_LOCK` wants.
+    fn lock(&self, ledger: &Ledger) -> String {
+        let sum = ledger.lock_name(&self.database).to_string();
+        format!("'migrate.{}'", &sum[..40])
+    }
+
+    async fn first(&mut self, sql: &str) -> Result<Option<String>, Failure> {
+        Ok(self.rows(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    async fn limit(&mut self, work: &Work<'_>) -> Result<(), Failure> {
+        match work.lock_timeout {
+            Some(lock) => {
+                let seconds = lock.as_millis().div_ceil(1000).max(1);
+                let sql = format!("SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}");
+                self.do_all(&sql).await
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn failure(error: sqlx::Error) -> Failure {
+    let mut failure = Failure::of(error);
+    let source = failure.source.as_ref().and_then(|error| error.as_database_error());
+    if let Some(error) = source.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()) {
+        // The number tells more than the SQLSTATE. 1053: server shutdown; 1927: connection was killed.
+        failure.answered = !matches!(error.number(), 1053 | 1927);
+        failure.code = Some(error.number().to_string());
+    }
+    failure
+}
+
+fn is_missing(failure: &Failure) -> bool {
+    // no such table, unknown database
+    matches!(failure.code.as_deref(), Some("1146" | "1049"))
+}
+
+/// The byte of a statement that a syntax error points at: `... near 'x' at line 3`.
+fn line_offset(sql: &str, message: &str) -> Option<usize> {
+    let line: usize = message.rsplit_once(" at line ")?.1.trim().parse().ok()?;
+    let start: usize = sql.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+    let near = message.rsplit_once(" near '").and_then(|(_, rest)| rest.rsplit_once("' at line "));
+    let near = near.and_then(|(text, _)| text.lines().next()).unwrap_or_default();
+    let rest = sql.get(start..)?;
+    let indent = rest.len() - rest.trim_start().len();
+    let found = rest.lines().next().and_then(|line| line.find(near)).filter(|_| !near.is_empty());
+    Some(start + found.unwrap_or(indent))
+}
+
+#[async_trait]
+impl Backend for MySql<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::MySql
+    }
+
+    async fn digest(&mut self, ledger: &Ledger) -> Result<Option<String>, Failure> {
+        match self.first(&ledger.select_digest()).await {
+            Err(failure) if is_missing(&failure) => Ok(None),
+            digest => digest,
+        }
+    }
+
+    async fn history(&mut self, ledger: &Ledger, service: Option<&str>) -> Result<Option<History>, Error> {
+        match self.rows(&ledger.select_records(service)).await {
+            Ok(rows) => ledger.read_records(&rows).map(Some),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure.about_history("cannot read the history")),
+        }
+    }
+
+    async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure> {
+        self.first(&ledger.select_script(version, direction)).await
+    }
+
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String]) -> Result<(), Failure> {
+        let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
+        let row = self.rows(&format!("SELECT DATABASE(), {}", settings.join(", "))).await?;
+        let mut columns = row.into_iter().next().unwrap_or_default().into_iter();
+        let database = columns.next().flatten();
+        let restore = SETTINGS.iter().zip(columns).map(|(name, value)| {
+            let value = value.unwrap_or_default();
+            let number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+            // A text would be refused for a setting that is a number.
+            format!("SESSION {name} = {}", if number { value } else { ledger.text(&value) })
+        });
+        self.restoring = format!("SET {}", restore.collect::<Vec<_>>().join(", "));
+        if let Some(database) = &database {
+            self.restoring = format!("USE {};\n{}", ledger.name(database), self.restoring);
+        }
+        self.database = database.unwrap_or_default();
+        match (ledger.schema().is_some(), self.database.is_empty()) {
+            (false, true) => {
+                let mut failure = Failure::own("the URL names no database, so there is no place for the history");
+                failure.hint = Some("name one: `mysql://user@host/DATABASE`".into());
+                return Err(failure);
+            }
+            (false, false) => ledger.set_schema(self.database.clone()),
+            (true, _) => {}
+        }
+        // A pool may have turned it off; every statement of ours counts on it.
+        self.do_all("SET SESSION autocommit = 1").await?;
+        for statement in session {
+            self.do_all(statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        for statement in ledger.create() {
+            self.do_all(&statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn try_lock(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
+        let sql = format!("SELECT GET_LOCK({}, 0)", self.lock(ledger));
+        match self.first(&sql).await?.as_deref() {
+            Some("1") => Ok(true),
+            Some(_) => Ok(false),
+            None => Err(Failure::own("the server answered NULL to GET_LOCK: it could not make a lock")),
+        }
+    }
+
+    async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
+        let id = self.first(&format!("SELECT IS_USED_LOCK({})", self.lock(ledger))).await.ok()??;
+        // Without the PROCESS privilege only one's own connections are seen.
+        let sql = format!(
+            "SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 200) FROM information_schema.PROCESSLIST WHERE ID = {id}"
+        );
+        let row = self.rows(&sql).await.ok().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
+        let mut columns = row.into_iter();
+        Some(Holder {
+            connection: id,
+            user: columns.next().flatten(),
+            from: columns.next().flatten(),
+            since: columns.next().flatten().map(|seconds| format!("{seconds} ago")),
+            statement: columns.next().flatten(),
+        })
+    }
+
+    async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        match self.first(&format!("SELECT RELEASE_LOCK({})", self.lock(ledger))).await?.as_deref() {
+            Some("1") => Ok(()),
+            _ => Err(Failure::own("the lock was not held any more")),
+        }
+    }
+
+    async fn gate(&mut self, query: &str) -> Result<bool, Failure> {
+        let rows = self.rows(query).await?;
+        let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
+        Ok(rows.len() == 1 && value == Some("1"))
+    }
+
+    async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+        self.limit(work).await.map_err(Stop::Record)?;
+        let mut message = Message::default();
+        message.begin(work.unit.opening.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
+        message.script(work);
+        if let (completed, Some(failure)) = self.run(&message.sql).await {
+            if !failure.answered {
+                return Err(Stop::Lost(failure));
+            }
+            self.roll_back().await;
+            return Err(Stop::Refused {
+                statement: message.failed(completed),
+                offset: None,
+                failure,
+            });
+        }
+        let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
+        let (_, failed) = self.run(&format!("{record}COMMIT;")).await;
+        let Some(failure) = failed else { return Ok(()) };
+        if !failure.answered {
+            return Err(Stop::Lost(failure));
+        }
+        self.roll_back().await;
+        Err(Stop::Record(failure))
+    }
+
+    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+        self.limit(work).await.map_err(Stop::Record)?;
+        for (number, statement) in work.parts() {
+            let sql = statement.sql(work.text);
+            if let (_, Some(failure)) = self.run(sql).await {
+                if !failure.answered {
+                    return Err(Stop::Lost(failure));
+                }
+                let offset = line_offset(sql, &failure.message).map(|at| statement.range.start + at);
+                return Err(Stop::Refused {
+                    statement: Some(number),
+                    offset,
+                    failure,
+                });
+            }
+        }
+        let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
+        self.write(ledger, &record).await.map_err(|failure| match failure.answered {
+            true => Stop::Record(failure),
+            false => Stop::Lost(failure),
+        })
+    }
+
+    async fn run_setting(&mut self, sql: &str) -> Result<(), Failure> {
+        self.do_all(sql).await
+    }
+
+    async fn write(&mut self, _: &Ledger, sql: &str) -> Result<(), Failure> {
+        // One statement commits by itself; that saves the server a round of its own.
+        let sql = match sql.matches(";\n").count() {
+            1 => sql.to_owned(),
+            _ => format!("START TRANSACTION;\n{sql}COMMIT;"),
+        };
+        let written = self.do_all(&sql).await;
+        if written.is_err() {
+            self.roll_back().await;
+        }
+        written
+    }
+
+    async fn restore(&mut self) -> Result<(), Failure> {
+        let sql = std::mem::take(&mut self.restoring);
+        let restored = if sql.is_empty() { Ok(()) } else { self.do_all(&sql).await };
+        self.restoring = sql;
+        restored
+    }
+
+    async fn release(self: Box<Self>, clean: bool) {
+        self.connection.release(clean).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn syntax_errors_point_into_the_statement() {
+        let sql = "CREATE TABLE t (\n  a int,\n  b itn\n)";
+        let message = "You have an error in your SQL syntax; check the manual for the right syntax to use near 'itn\n)' at line 3";
+        assert_eq!(&sql[line_offset(sql, message).unwrap()..], "itn\n)");
+        assert_eq!(line_offset(sql, "Table 'x' doesn't exist"), None);
+        assert_eq!(line_offset(sql, "near '' at line 99"), Some(sql.len()));
+    }
+}

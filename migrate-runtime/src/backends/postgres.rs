@@ -1,0 +1,348 @@
+//! PostgreSQL.
+//!
+//! A migration in a transaction is one message of the simple protocol: `BEGIN`, the script, the session's settings put back,
+//! the record, `COMMIT`. The lock is a session advisory lock, got by trying: a blocking wait would hold a snapshot, and the
+//! holder's `CREATE INDEX CONCURRENTLY` would wait for it in turn.
+
+use crate::backend::{Backend, Ending, Failure, Stop, Work};
+use crate::change::Elapsed;
+use crate::connection::{Held, rows, run};
+use crate::error::Error;
+use crate::event::Holder;
+use crate::ledger::Ledger;
+use crate::message::Message;
+use async_trait::async_trait;
+use migrate_core::dialect::Dialect;
+use migrate_core::history::History;
+use migrate_core::target::Direction;
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+use std::time::Duration;
+
+/// What scripts are known to set and to leave so; `session_replication_role` is left out because only a superuser may set it,
+/// even to what it is.
+const SETTINGS: [&str; 20] = [
+    "role",
+    "search_path",
+    "timezone",
+    "datestyle",
+    "intervalstyle",
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "client_min_messages",
+    "client_encoding",
+    "check_function_bodies",
+    "row_security",
+    "default_tablespace",
+    "default_table_access_method",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "standard_conforming_strings",
+    "bytea_output",
+    "xmloption",
+    "synchronous_commit",
+];
+
+/// A connection to PostgreSQL.
+#[derive(Debug)]
+pub struct Postgres<'c> {
+    connection: Held<'c, sqlx::Postgres>,
+    database: String,
+    /// Sets every setting to what it was.
+    restoring: String,
+}
+
+impl<'c> Postgres<'c> {
+    /// Takes a connection.
+    pub fn new(connection: Held<'c, sqlx::Postgres>) -> Self {
+        Postgres {
+            connection,
+            database: String::new(),
+            restoring: String::new(),
+        }
+    }
+
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
+        rows(&mut *self.connection, sql).await.map_err(failure)
+    }
+
+    async fn run(&mut self, sql: &str) -> (usize, Option<Failure>) {
+        let (completed, error) = run(&mut *self.connection, sql).await;
+        (completed, error.map(failure))
+    }
+
+    async fn do_all(&mut self, sql: &str) -> Result<(), Failure> {
+        match self.run(sql).await.1 {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    async fn roll_back(&mut self) {
+        if let (_, Some(failure)) = self.run("ROLLBACK").await {
+            tracing::debug!(message = failure.message, "rolling back");
+        }
+    }
+
+    fn key(&self, ledger: &Ledger) -> i64 {
+        let sum = ledger.lock_name(&self.database);
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&sum.as_bytes()[..8]);
+        i64::from_be_bytes(bytes)
+    }
+
+    /// `COPY ... FROM stdin` cannot travel with others, so each statement goes by itself.
+    async fn one_by_one(&mut self, message: &Message, work: &Work<'_>) -> Result<(), Stop> {
+        if let (_, Some(failure)) = self.run(&message.sql).await {
+            self.roll_back().await;
+            return Err(Stop::Record(failure));
+        }
+        for (number, statement) in work.parts() {
+            let sql = statement.sql(work.text);
+            let outcome = match &statement.copy_data {
+                None => self.run(sql).await.1,
+                Some(data) => self.copy(sql, &work.text[data.clone()]).await.err().map(failure),
+            };
+            if let Some(failure) = outcome {
+                let offset = failure.position.and_then(|position| sql.char_indices().nth(position - 1));
+                let offset = offset.map(|(at, _)| statement.range.start + at);
+                return Err(self.stopped(Some(number), offset, failure).await);
+            }
+        }
+        Ok(())
+    }
+
+    async fn copy(&mut self, sql: &str, data: &str) -> Result<(), sqlx::Error> {
+        let mut copy = self.connection.copy_in_raw(sql).await?;
+        copy.send(data.as_bytes()).await?;
+        copy.finish().await.map(drop)
+    }
+
+    async fn stopped(&mut self, statement: Option<usize>, offset: Option<usize>, failure: Failure) -> Stop {
+        if !failure.answered {
+            return Stop::Lost(failure);
+        }
+        self.roll_back().await;
+        Stop::Refused {
+            statement,
+            offset,
+            failure,
+        }
+    }
+}
+
+/// Adds what PostgreSQL says besides the message. A server that shuts down or a backend that is terminated has answered,
+/// but is gone.
+fn failure(error: sqlx::Error) -> Failure {
+    let mut failure = Failure::of(error);
+    let database = failure.source.as_ref().and_then(|error| error.as_database_error());
+    if let Some(database) = database.and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
+        failure.detail = database.detail().map(str::to_owned);
+        failure.hint = database.hint().map(str::to_owned);
+        failure.position = match database.position() {
+            Some(PgErrorPosition::Original(position)) => Some(position),
+            _ => None,
+        };
+        failure.answered = !matches!(database.code(), "57P01" | "57P02" | "57P03");
+    }
+    failure
+}
+
+fn is_missing(failure: &Failure) -> bool {
+    // undefined_table, invalid_schema_name
+    matches!(failure.code.as_deref(), Some("42P01" | "3F000"))
+}
+
+fn milliseconds(duration: Duration) -> u128 {
+    duration.as_millis().clamp(1, i32::MAX as u128)
+}
+
+fn limits(work: &Work<'_>, scope: &str) -> Vec<String> {
+    let mut limits = vec![format!("SET {scope} statement_timeout = {}", milliseconds(work.timeout))];
+    let lock = work.lock_timeout.map(|lock| format!("SET {scope} lock_timeout = {}", milliseconds(lock)));
+    limits.extend(lock);
+    limits
+}
+
+#[async_trait]
+impl Backend for Postgres<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn digest(&mut self, ledger: &Ledger) -> Result<Option<String>, Failure> {
+        match self.rows(&ledger.select_digest()).await {
+            Ok(rows) => Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn history(&mut self, ledger: &Ledger, service: Option<&str>) -> Result<Option<History>, Error> {
+        match self.rows(&ledger.select_records(service)).await {
+            Ok(rows) => ledger.read_records(&rows).map(Some),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure.about_history("cannot read the history")),
+        }
+    }
+
+    async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure> {
+        let rows = self.rows(&ledger.select_script(version, direction)).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String]) -> Result<(), Failure> {
+        // Without a schema of its own, the history is where its table is found, or else where a new one would be made.
+        let schema = match ledger.schema() {
+            Some(schema) => ledger.text(schema),
+            None => format!(
+                "coalesce((SELECT nspname::text FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace \
+                 WHERE pg_class.oid = pg_catalog.to_regclass({})), pg_catalog.current_schema()::text)",
+                ledger.text(&ledger.name(ledger.records_name()))
+            ),
+        };
+        let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
+        let sql = format!("SELECT pg_catalog.current_database()::text, {schema}, {}", settings.join(", "));
+        let row = self.rows(&sql).await?.into_iter().next().unwrap_or_default();
+        let mut columns = row.into_iter();
+        self.database = columns.next().flatten().unwrap_or_default();
+        match columns.next().flatten() {
+            Some(schema) => ledger.set_schema(schema),
+            None => {
+                let mut failure = Failure::own("`search_path` names no schema that exists, so there is no place for the history");
+                failure.hint = Some("set `schema` under `[history]` in `migrate.toml`".into());
+                return Err(failure);
+            }
+        }
+        let restore = SETTINGS.iter().zip(columns).map(|(name, value)| {
+            let value = ledger.text(&value.unwrap_or_default());
+            format!("pg_catalog.set_config('{name}', {value}, false)")
+        });
+        self.restoring = format!("SELECT {};\n", restore.collect::<Vec<_>>().join(", "));
+        if !session.is_empty() {
+            self.do_all(&session.join(";\n")).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        // `IF NOT EXISTS` does not keep two sessions from making the same table at once; services share the tables but not
+        // their lock, so this has a lock of its own.
+        let key = format!("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({}, 0))", ledger.text(ledger.records_name()));
+        let sql = format!("BEGIN;\n{key};\n{};\nCOMMIT;", ledger.create().join(";\n"));
+        let made = self.do_all(&sql).await;
+        if made.is_err() {
+            self.roll_back().await;
+        }
+        made
+    }
+
+    async fn try_lock(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
+        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({})::text", self.key(ledger));
+        let rows = self.rows(&sql).await?;
+        Ok(rows.first().and_then(|row| row[0].as_deref()) == Some("true"))
+    }
+
+    async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
+        let key = self.key(ledger);
+        let (high, low) = ((key >> 32) as u32, key as u32);
+        let sql = format!(
+            "SELECT a.pid::text, a.usename::text, concat_ws(' ', coalesce(host(a.client_addr), 'local'), nullif(a.application_name, '')), \
+             to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), left(a.query, 200) \
+             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = {high} AND l.objid::bigint = {low} AND l.objsubid = 1 \
+             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1"
+        );
+        let row = self.rows(&sql).await.ok()?.into_iter().next()?;
+        let mut columns = row.into_iter();
+        Some(Holder {
+            connection: columns.next().flatten()?,
+            user: columns.next().flatten(),
+            from: columns.next().flatten(),
+            since: columns.next().flatten(),
+            statement: columns.next().flatten().filter(|statement| !statement.is_empty()),
+        })
+    }
+
+    async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})::text", self.key(ledger));
+        let rows = self.rows(&sql).await?;
+        match rows.first().and_then(|row| row[0].as_deref()) {
+            Some("true") => Ok(()),
+            _ => Err(Failure::own("the lock was not held any more")),
+        }
+    }
+
+    async fn gate(&mut self, query: &str) -> Result<bool, Failure> {
+        let rows = self.rows(query).await?;
+        let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
+        Ok(rows.len() == 1 && matches!(value, Some("t" | "true" | "1")))
+    }
+
+    async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+        let mut message = Message::default();
+        message.begin(work.unit.opening.map_or("BEGIN", |at| work.statements[at].sql(work.text)));
+        for limit in limits(work, "LOCAL") {
+            message.begin(&limit);
+        }
+        let end = format!("{}{}COMMIT;", self.restoring, ledger.write(&ending(Elapsed::Transaction)));
+        if work.parts().any(|(_, statement)| statement.copy_data.is_some()) {
+            self.one_by_one(&message, work).await?;
+            message = Message::default();
+        } else {
+            message.script(work);
+        }
+        message.end(&end);
+        let (completed, failed) = self.run(&message.sql).await;
+        let Some(failure) = failed else { return Ok(()) };
+        let statement = message.failed(completed);
+        let offset = failure.position.and_then(|position| message.script_offset(position));
+        // An error of class 23 behind the script is a deferred constraint that `COMMIT` checks; 42601 is found before
+        // anything runs, and then only the position tells where.
+        let by_script = statement.is_some() || offset.is_some() || failure.code.as_deref().is_some_and(|code| code.starts_with("23"));
+        match self.stopped(statement, offset, failure).await {
+            Stop::Refused { failure, .. } if message.script_done(completed) && !by_script => Err(Stop::Record(failure)),
+            stop => Err(stop),
+        }
+    }
+
+    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+        let mut message = Message::default();
+        for limit in limits(work, "SESSION") {
+            message.begin(&limit);
+        }
+        if let (_, Some(failure)) = self.run(&message.sql).await {
+            return Err(Stop::Record(failure));
+        }
+        // A message of several statements runs in one implicit transaction, so each goes by itself.
+        self.one_by_one(&Message::default(), work).await?;
+        let sql = format!("{}{}", self.restoring, ledger.write(&ending(Elapsed::Measured(work.since.elapsed()))));
+        self.write(ledger, &sql).await.map_err(|failure| match failure.answered {
+            true => Stop::Record(failure),
+            false => Stop::Lost(failure),
+        })
+    }
+
+    async fn run_setting(&mut self, sql: &str) -> Result<(), Failure> {
+        self.do_all(sql).await
+    }
+
+    async fn write(&mut self, _: &Ledger, sql: &str) -> Result<(), Failure> {
+        let written = self.do_all(&format!("BEGIN;\n{sql}COMMIT;")).await;
+        if written.is_err() {
+            self.roll_back().await;
+        }
+        written
+    }
+
+    async fn restore(&mut self) -> Result<(), Failure> {
+        let sql = std::mem::take(&mut self.restoring);
+        let restored = if sql.is_empty() { Ok(()) } else { self.do_all(&sql).await };
+        self.restoring = sql;
+        restored
+    }
+
+    async fn release(self: Box<Self>, clean: bool) {
+        self.connection.release(clean).await;
+    }
+}

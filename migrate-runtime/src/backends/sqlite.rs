@@ -1,0 +1,255 @@
+//! SQLite.
+//!
+//! There is no lock that outlives a transaction, and none is needed: every transaction begins with `BEGIN IMMEDIATE` and
+//! looks whether the history still is what the plan was made from. Whoever comes second sees that and plans anew.
+
+use crate::backend::{Backend, Ending, Failure, Stop, Work};
+use crate::change::Elapsed;
+use crate::connection::{Held, rows, run};
+use crate::error::Error;
+use crate::event::Holder;
+use crate::ledger::Ledger;
+use crate::message::Message;
+use async_trait::async_trait;
+use migrate_core::dialect::Dialect;
+use migrate_core::history::History;
+use migrate_core::target::Direction;
+use std::time::{Duration, Instant};
+
+/// What scripts set and leave so.
+const SETTINGS: [&str; 5] = ["foreign_keys", "legacy_alter_table", "recursive_triggers", "ignore_check_constraints", "writable_schema"];
+
+/// A connection to SQLite.
+#[derive(Debug)]
+pub struct Sqlite<'c> {
+    connection: Held<'c, sqlx::Sqlite>,
+    restoring: String,
+    patience: Duration,
+}
+
+impl<'c> Sqlite<'c> {
+    /// Takes a connection; waits up to `patience` for other writers.
+    pub fn new(connection: Held<'c, sqlx::Sqlite>, patience: Duration) -> Self {
+        Sqlite {
+            connection,
+            restoring: String::new(),
+            patience,
+        }
+    }
+
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
+        rows(&mut *self.connection, sql).await.map_err(Failure::of)
+    }
+
+    async fn run(&mut self, sql: &str) -> (usize, Option<Failure>) {
+        let (completed, error) = run(&mut *self.connection, sql).await;
+        (completed, error.map(Failure::of))
+    }
+
+    async fn do_all(&mut self, sql: &str) -> Result<(), Failure> {
+        match self.run(sql).await.1 {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs one statement again and again while another connection is in the way.
+    async fn insist(&mut self, sql: &str) -> Result<(), Failure> {
+        let until = Instant::now() + self.patience;
+        loop {
+            match self.do_all(sql).await {
+                Err(failure) if is_busy(&failure) && Instant::now() < until => tokio::time::sleep(Duration::from_millis(20)).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn roll_back(&mut self) {
+        // SQLite ends some transactions by itself; then there is nothing to roll back.
+        if let (_, Some(failure)) = self.run("ROLLBACK").await {
+            tracing::debug!(message = failure.message, "rolling back");
+        }
+    }
+
+    /// Begins a transaction if the history still is what the plan was made from.
+    async fn begin(&mut self, ledger: &Ledger, work: &Work<'_>) -> Result<(), Stop> {
+        self.insist("BEGIN IMMEDIATE").await.map_err(Stop::Record)?;
+        let (version, token) = work.token;
+        let now = self.rows(&ledger.select_token(version)).await;
+        let now = match now {
+            Ok(rows) => rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()),
+            Err(failure) => {
+                self.roll_back().await;
+                return Err(Stop::Record(failure));
+            }
+        };
+        if now.as_deref() != Some(token) {
+            self.roll_back().await;
+            return Err(Stop::Overtaken);
+        }
+        Ok(())
+    }
+
+    async fn script(&mut self, work: &Work<'_>) -> Result<(), Stop> {
+        let mut message = Message::default();
+        message.script(work);
+        if let (completed, Some(failure)) = self.run(&message.sql).await {
+            self.roll_back().await;
+            return Err(Stop::Refused {
+                statement: message.failed(completed),
+                offset: None,
+                failure,
+            });
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+        let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
+        if let Err(failure) = self.do_all(&record).await {
+            self.roll_back().await;
+            return Err(Stop::Record(failure));
+        }
+        if let Err(failure) = self.insist("COMMIT").await {
+            self.roll_back().await;
+            // A deferred foreign key is checked here.
+            return Err(Stop::Refused {
+                statement: None,
+                offset: None,
+                failure,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn is_busy(failure: &Failure) -> bool {
+    // SQLITE_BUSY (5) and SQLITE_LOCKED (6), with their extended codes.
+    let code: Option<u32> = failure.code.as_deref().and_then(|code| code.parse().ok());
+    matches!(code.map(|code| code & 0xff), Some(5 | 6))
+}
+
+fn is_missing(failure: &Failure) -> bool {
+    failure.message.starts_with("no such table")
+}
+
+#[async_trait]
+impl Backend for Sqlite<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn digest(&mut self, ledger: &Ledger) -> Result<Option<String>, Failure> {
+        match self.rows(&ledger.select_digest()).await {
+            Ok(rows) => Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn history(&mut self, ledger: &Ledger, service: Option<&str>) -> Result<Option<History>, Error> {
+        match self.rows(&ledger.select_records(service)).await {
+            Ok(rows) => ledger.read_records(&rows).map(Some),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure.about_history("cannot read the history")),
+        }
+    }
+
+    async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure> {
+        let rows = self.rows(&ledger.select_script(version, direction)).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    async fn prepare(&mut self, _: &mut Ledger, session: &[String]) -> Result<(), Failure> {
+        let mut restore = String::new();
+        for name in SETTINGS {
+            let rows = self.rows(&format!("PRAGMA {name}")).await?;
+            if let Some(value) = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()) {
+                restore.push_str(&format!("PRAGMA {name} = {value};\n"));
+            }
+        }
+        self.restoring = restore;
+        for statement in session {
+            self.do_all(statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        self.insist("BEGIN IMMEDIATE").await?;
+        let made = match self.do_all(&ledger.create().join(";\n")).await {
+            Ok(()) => self.insist("COMMIT").await,
+            failed => failed,
+        };
+        if made.is_err() {
+            self.roll_back().await;
+        }
+        made
+    }
+
+    async fn try_lock(&mut self, _: &Ledger) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
+    async fn holder(&mut self, _: &Ledger) -> Option<Holder> {
+        None
+    }
+
+    async fn unlock(&mut self, _: &Ledger) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn gate(&mut self, query: &str) -> Result<bool, Failure> {
+        let rows = self.rows(query).await?;
+        let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
+        Ok(rows.len() == 1 && value == Some("1"))
+    }
+
+    async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+        self.begin(ledger, work).await?;
+        self.script(work).await?;
+        self.commit(ledger, work, ending).await
+    }
+
+    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+        let sql = work.parts().next().map_or("", |(_, statement)| statement.sql(work.text));
+        let first = sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        let never = ["VACUUM", "PRAGMA", "ATTACH", "DETACH"];
+        if never.iter().any(|word| first.eq_ignore_ascii_case(word)) {
+            self.script(work).await?;
+            self.begin(ledger, work).await?;
+        } else {
+            // Asked to run outside a transaction, it needs none of its own; but its mark is best committed with it.
+            self.begin(ledger, work).await?;
+            self.script(work).await?;
+        }
+        self.commit(ledger, work, ending).await
+    }
+
+    async fn run_setting(&mut self, sql: &str) -> Result<(), Failure> {
+        self.do_all(sql).await
+    }
+
+    async fn write(&mut self, _: &Ledger, sql: &str) -> Result<(), Failure> {
+        self.insist("BEGIN IMMEDIATE").await?;
+        let written = match self.do_all(sql).await {
+            Ok(()) => self.insist("COMMIT").await,
+            failed => failed,
+        };
+        if written.is_err() {
+            self.roll_back().await;
+        }
+        written
+    }
+
+    async fn restore(&mut self) -> Result<(), Failure> {
+        let sql = std::mem::take(&mut self.restoring);
+        let restored = if sql.is_empty() { Ok(()) } else { self.do_all(&sql).await };
+        self.restoring = sql;
+        restored
+    }
+
+    async fn release(self: Box<Self>, clean: bool) {
+        self.connection.release(clean).await;
+    }
+}

@@ -1,0 +1,80 @@
+//! A change of the history: what a step leaves behind. Data only; `ledger` turns it into SQL.
+
+use migrate_core::checksum::Checksum;
+use migrate_core::history::State;
+use migrate_core::target::Direction;
+use std::time::Duration;
+
+/// A change of the history.
+#[derive(Debug, Clone)]
+pub enum Change<'a> {
+    /// The row of a migration that is begun outside a transaction.
+    Begin(Entry<'a>),
+    /// One more part of it is done.
+    Mark {
+        /// Which.
+        version: &'a str,
+        /// How many statements are done.
+        done: usize,
+    },
+    /// It is applied.
+    Applied(Entry<'a>, Summary<'a>, Elapsed),
+    /// It is reverted: its row goes.
+    Reverted(Entry<'a>, Summary<'a>, Elapsed),
+    /// It failed; with a row if part of it is done.
+    Failed {
+        /// What failed.
+        entry: Entry<'a>,
+        /// Is there a row to be marked?
+        unfinished: bool,
+        /// What the database said.
+        message: &'a str,
+    },
+}
+
+/// A row of `migration_records`.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    /// The version as written.
+    pub version: &'a str,
+    /// The words behind it.
+    pub name: &'a str,
+    /// The phase, if the file has one.
+    pub phase: Option<&'a str>,
+    /// Of the way up.
+    pub checksum: Checksum,
+    /// Of the SQL of the way up.
+    pub sql_checksum: Checksum,
+    /// How far it came.
+    pub state: State,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// How many statements the script has.
+    pub statements: usize,
+    /// How many are done.
+    pub done: usize,
+    /// The text of the way up; `None` leaves what is stored.
+    pub up: Option<&'a str>,
+    /// The text of the way down.
+    pub down: Option<&'a str>,
+}
+
+/// The row of `schema_versions` after the change.
+#[derive(Debug, Clone)]
+pub struct Summary<'a> {
+    /// The newest applied version and its name.
+    pub newest: Option<(&'a str, &'a str)>,
+    /// How many are applied.
+    pub count: usize,
+    /// Over the whole applied list.
+    pub digest: Checksum,
+}
+
+/// How long it took.
+#[derive(Debug, Clone, Copy)]
+pub enum Elapsed {
+    /// Since the transaction began, by the database's clock: for a record in the same message as the script.
+    Transaction,
+    /// As measured.
+    Measured(Duration),
+}

@@ -1,0 +1,130 @@
+//! One connection, wherever it came from, and the two ways in which all backends use it: run SQL, and read rows as text.
+
+use futures_util::StreamExt;
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Either, Executor, Row};
+use std::ops::{Deref, DerefMut};
+
+/// A connection and what becomes of it.
+///
+/// Dropped in the middle of a run, it is closed: it may hold the lock, or an open transaction. Only `release` gives one
+/// back to its pool.
+pub struct Held<'c, DB: Database> {
+    origin: Option<Origin<'c, DB>>,
+}
+
+enum Origin<'c, DB: Database> {
+    Pooled(PoolConnection<DB>),
+    Owned(DB::Connection),
+    Borrowed(&'c mut DB::Connection),
+}
+
+impl<'c, DB: Database> Held<'c, DB> {
+    /// From a pool; goes back when its state is known.
+    pub fn pooled(connection: PoolConnection<DB>) -> Self {
+        Held {
+            origin: Some(Origin::Pooled(connection)),
+        }
+    }
+
+    /// Opened for this run.
+    pub fn owned(connection: DB::Connection) -> Self {
+        Held {
+            origin: Some(Origin::Owned(connection)),
+        }
+    }
+
+    /// Lent by the application.
+    pub fn borrowed(connection: &'c mut DB::Connection) -> Self {
+        Held {
+            origin: Some(Origin::Borrowed(connection)),
+        }
+    }
+
+    /// Ends the use of it: back to the pool if it is clean, else closed. What is lent cannot be closed.
+    pub async fn release(mut self, clean: bool) {
+        let ended = match self.origin.take() {
+            Some(Origin::Pooled(connection)) if clean => {
+                drop(connection);
+                Ok(())
+            }
+            Some(Origin::Pooled(connection)) => connection.detach().close_hard().await,
+            Some(Origin::Owned(connection)) if clean => connection.close().await,
+            Some(Origin::Owned(connection)) => connection.close_hard().await,
+            Some(Origin::Borrowed(_)) | None => Ok(()),
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "closing the connection");
+        }
+    }
+}
+
+impl<DB: Database> std::fmt::Debug for Held<'_, DB> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
+impl<DB: Database> Drop for Held<'_, DB> {
+    fn drop(&mut self) {
+        if let Some(Origin::Pooled(connection)) = self.origin.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl<DB: Database> Deref for Held<'_, DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        match self.origin.as_ref().expect("only `release` and `drop` take it") {
+            Origin::Pooled(connection) => connection,
+            Origin::Owned(connection) => connection,
+            Origin::Borrowed(connection) => connection,
+        }
+    }
+}
+
+impl<DB: Database> DerefMut for Held<'_, DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        match self.origin.as_mut().expect("only `release` and `drop` take it") {
+            Origin::Pooled(connection) => connection,
+            Origin::Owned(connection) => connection,
+            Origin::Borrowed(connection) => connection,
+        }
+    }
+}
+
+/// A row, every column as text.
+pub type TextRow = Vec<Option<String>>;
+
+/// Runs a query without preparing it; all columns must be texts, or numbers that the protocol sends as text.
+pub async fn rows<'e, DB, E>(executor: E, sql: &str) -> Result<Vec<TextRow>, sqlx::Error>
+where
+    DB: Database,
+    E: Executor<'e, Database = DB>,
+    for<'r> String: Decode<'r, DB> + sqlx::Type<DB>,
+    usize: ColumnIndex<DB::Row>,
+{
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(executor).await?;
+    let text = |row: &DB::Row| (0..row.len()).map(|at| row.try_get_unchecked::<Option<String>, _>(at)).collect();
+    rows.iter().map(text).collect()
+}
+
+/// Runs statements without preparing them: how many were carried out, and why not all were.
+pub async fn run<'e, DB, E>(executor: E, sql: &str) -> (usize, Option<sqlx::Error>)
+where
+    DB: Database,
+    E: Executor<'e, Database = DB>,
+{
+    let mut results = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(executor);
+    let mut completed = 0;
+    while let Some(result) = results.next().await {
+        match result {
+            Ok(Either::Left(_)) => completed += 1,
+            Ok(Either::Right(_)) => {}
+            Err(error) => return (completed, Some(error)),
+        }
+    }
+    (completed, None)
+}

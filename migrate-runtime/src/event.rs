@@ -1,0 +1,55 @@
+//! What happens, as it happens.
+
+use migrate_core::target::Direction;
+use std::time::Duration;
+
+/// Who holds the lock that is being waited for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// The server's number for the holder's connection.
+    pub connection: String,
+    /// Database user.
+    pub user: Option<String>,
+    /// Host and, where known, application.
+    pub from: Option<String>,
+    /// Since when it has been connected or working; as the database says it.
+    pub since: Option<String>,
+    /// What it is doing.
+    pub statement: Option<String>,
+}
+
+/// Something that happened during a run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Another process holds the lock. Sent when the wait begins, and again when the holder changes.
+    Waiting {
+        /// Who, if the database tells.
+        holder: Option<&'a Holder>,
+    },
+    /// The whole set and the whole history were checked, and this many steps follow.
+    Planned {
+        /// How many steps.
+        steps: usize,
+    },
+    /// A step begins.
+    Started {
+        /// The file name, as people know it.
+        title: &'a str,
+        /// Up or down.
+        direction: Direction,
+        /// Counted from 1.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// A step is done and recorded.
+    Finished {
+        /// The file name, as people know it.
+        title: &'a str,
+        /// Up or down.
+        direction: Direction,
+        /// How long it took.
+        took: Duration,
+    },
+}

@@ -1,0 +1,488 @@
+//! The history tables as SQL: how they are made, read and written, in each dialect.
+//!
+//! Everything is a literal in the text, so that a record can travel in one message with its script; the literals do not
+//! depend on any setting that a script may have changed.
+
+use crate::change::{Change, Elapsed, Entry, Summary};
+use crate::error::{Error, ErrorKind};
+use crate::codes;
+use migrate_core::checksum::Checksum;
+use migrate_core::dialect::Dialect;
+use migrate_core::history::{History, Record, State};
+use migrate_core::settings::HistoryTables;
+use migrate_core::target::Direction;
+use std::fmt::Write as _;
+
+/// Which release wrote a row.
+pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
+
+/// The history of one service in one database.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    dialect: Dialect,
+    service: String,
+    tables: HistoryTables,
+    host: String,
+}
+
+impl Ledger {
+    /// Checks the names and makes a ledger.
+    ///
+    /// # Errors
+    /// When the database would cut or refuse a name.
+    pub fn new(dialect: Dialect, service: &str, tables: &HistoryTables) -> Result<Self, Error> {
+        let unusable = |what: &str, name: &str, why: &str| {
+            Error::new(ErrorKind::Setting, &codes::BAD_NAME_FOR_HISTORY, format!("the {what} name `{name}` {why}"))
+                .help("choose another in `migrate.toml`")
+        };
+        let schema = tables.schema.iter().map(|name| ("schema", name));
+        let names = [&tables.records, &tables.versions, &tables.events].map(|name| ("table", name));
+        for (what, name) in schema.chain(names) {
+            let too_long = match dialect {
+                Dialect::Postgres => name.len() > 63,
+                _ => name.chars().count() > 64,
+            };
+            if too_long {
+                return Err(unusable(what, name, "is too long for the database"));
+            }
+            if name.contains('\0') {
+                return Err(unusable(what, name, "holds a NUL character"));
+            }
+        }
+        if service.chars().count() > 190 || service.contains('\0') {
+            return Err(unusable("service", service, "is longer than 190 characters, or holds a NUL character"));
+        }
+        Ok(Ledger {
+            dialect,
+            service: service.to_owned(),
+            tables: tables.clone(),
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+        })
+    }
+
+    /// The same ledger with its schema known, so that no script can make its names mean something else.
+    pub fn set_schema(&mut self, schema: String) {
+        self.tables.schema = Some(schema);
+    }
+
+    /// The schema, if it is known.
+    pub fn schema(&self) -> Option<&str> {
+        self.tables.schema.as_deref()
+    }
+
+    /// The unquoted name of the table of records.
+    pub fn records_name(&self) -> &str {
+        &self.tables.records
+    }
+
+    /// What the lock of this history is called: the tables and the service. The database is added by the backend.
+    pub fn lock_name(&self, database: &str) -> Checksum {
+        let schema = self.tables.schema.as_deref().unwrap_or_default();
+        Checksum::of_pieces(["migrate", database, schema, &self.tables.records, &self.service])
+    }
+
+    /// A string literal.
+    pub fn text(&self, text: &str) -> String {
+        literal(self.dialect, text)
+    }
+
+    /// A quoted name.
+    pub fn name(&self, name: &str) -> String {
+        quoted_name(self.dialect, name)
+    }
+
+    fn table(&self, table: &str) -> String {
+        match (&self.tables.schema, self.dialect) {
+            (Some(schema), _) => format!("{}.{}", self.name(schema), self.name(table)),
+            (None, Dialect::Sqlite) => format!("main.{}", self.name(table)),
+            (None, _) => self.name(table),
+        }
+    }
+
+    fn records(&self) -> String {
+        self.table(&self.tables.records)
+    }
+
+    fn versions(&self) -> String {
+        self.table(&self.tables.versions)
+    }
+
+    /// The fast check: one row, one column.
+    pub fn select_digest(&self) -> String {
+        format!("SELECT digest FROM {} WHERE service = {}", self.versions(), self.text(&self.service))
+    }
+
+    /// One text that changes whenever this service's history does; what a transaction compares before it writes.
+    pub fn select_token(&self, version: &str) -> String {
+        let service = self.text(&self.service);
+        format!(
+            "SELECT coalesce((SELECT digest FROM {} WHERE service = {service}), '') || '/' || \
+             coalesce((SELECT state || statements_done FROM {} WHERE service = {service} AND version = {}), '')",
+            self.versions(),
+            self.records(),
+            self.text(version)
+        )
+    }
+
+    /// What [`select_token`](Self::select_token) returns if nobody else wrote.
+    pub fn token(digest: Option<&Checksum>, record: Option<&Record>) -> String {
+        let digest = digest.map_or(String::new(), Checksum::to_string);
+        let progress = record.map(|record| format!("{}{}", record.state, record.statements_done));
+        format!("{digest}/{}", progress.unwrap_or_default())
+    }
+
+    /// All rows of a service; of this one, if none is named.
+    pub fn select_records(&self, service: Option<&str>) -> String {
+        let time = |column: &str| match self.dialect {
+            Dialect::Postgres => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
+            Dialect::MySql => format!("date_format({column}, '%Y-%m-%dT%H:%i:%sZ')"),
+            Dialect::Sqlite => format!("strftime('%Y-%m-%dT%H:%M:%SZ', {column})"),
+        };
+        format!(
+            "SELECT version, name, checksum, sql_checksum, state, statements, statements_done, {}, {}, execution_ms, applied_by, \
+             CASE WHEN down_sql IS NULL THEN 0 ELSE 1 END, \
+             CASE WHEN state = 'applied' THEN NULL WHEN state LIKE 'revert%' THEN down_sql ELSE up_sql END \
+             FROM {} WHERE service = {}",
+            time("started_at"),
+            time("applied_at"),
+            self.records(),
+            self.text(service.unwrap_or(&self.service))
+        )
+    }
+
+    /// Reads what [`select_records`](Self::select_records) returned.
+    ///
+    /// # Errors
+    /// When a row is not what this tool writes.
+    pub fn read_records(&self, rows: &[Vec<Option<String>>]) -> Result<History, Error> {
+        let records: Result<Vec<Record>, Error> = rows.iter().map(|row| self.read_record(row)).collect();
+        Ok(History::new(records?))
+    }
+
+    fn read_record(&self, row: &[Option<String>]) -> Result<Record, Error> {
+        let column = |at: usize| row.get(at).and_then(|value| value.as_deref()).unwrap_or_default();
+        let strange = |what: &str| {
+            Error::new(
+                ErrorKind::History,
+                &codes::HISTORY,
+                format!("`{}` holds a row that this release cannot read: {what} in version `{}`", self.tables.records, column(0)),
+            )
+            .help("update this tool if a newer release wrote the row")
+            .help("or, if the table belongs to something else, choose other names under `[history]` in `migrate.toml`")
+        };
+        Ok(Record {
+            version: column(0).parse().map_err(|_| strange("a version that is none"))?,
+            name: column(1).to_owned(),
+            checksum: column(2).parse().map_err(|_| strange("a checksum that is none"))?,
+            sql_checksum: column(3).parse().map_err(|_| strange("a checksum that is none"))?,
+            state: column(4).parse().map_err(|()| strange("an unknown state"))?,
+            statements: column(5).parse().map_err(|_| strange("a count that is none"))?,
+            statements_done: column(6).parse().map_err(|_| strange("a count that is none"))?,
+            started_at: column(7).to_owned(),
+            applied_at: row.get(8).cloned().flatten(),
+            execution_ms: column(9).parse().ok(),
+            applied_by: column(10).to_owned(),
+            has_down: column(11) == "1",
+            running: row.get(12).cloned().flatten(),
+        })
+    }
+
+    /// The stored text of one migration.
+    pub fn select_script(&self, version: &str, direction: Direction) -> String {
+        let column = match direction {
+            Direction::Up => "up_sql",
+            Direction::Down => "down_sql",
+        };
+        let service = self.text(&self.service);
+        format!("SELECT {column} FROM {} WHERE service = {service} AND version = {}", self.records(), self.text(version))
+    }
+
+    /// Statements that make the schema and the tables where they are missing; the table of records comes last, so that its
+    /// presence stands for all.
+    pub fn create(&self) -> Vec<String> {
+        let (text, key, time, id, tail) = match self.dialect {
+            Dialect::Postgres => ("text", "text", "timestamptz", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", ""),
+            Dialect::MySql => (
+                "longtext",
+                "varchar(190) COLLATE utf8mb4_bin",
+                "datetime(6)",
+                "bigint AUTO_INCREMENT PRIMARY KEY",
+                " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            ),
+            Dialect::Sqlite => ("text", "text", "text", "integer PRIMARY KEY AUTOINCREMENT", ""),
+        };
+        let mut statements = Vec::new();
+        if let (Some(schema), true) = (&self.tables.schema, self.dialect != Dialect::Sqlite) {
+            statements.push(format!("CREATE SCHEMA IF NOT EXISTS {}", self.name(schema)));
+        }
+        statements.push(format!(
+            "CREATE TABLE IF NOT EXISTS {} (id {id}, service {key} NOT NULL, version {key}, name {text}, event {text} NOT NULL, \
+             happened_at {time} NOT NULL, happened_by {text} NOT NULL, host {text} NOT NULL, tool {text} NOT NULL, execution_ms bigint, \
+             detail {text}){tail}",
+            self.table(&self.tables.events)
+        ));
+        statements.push(format!(
+            "CREATE TABLE IF NOT EXISTS {} (service {key} NOT NULL PRIMARY KEY, version {key}, applied_at {time} NOT NULL, \
+             description {text}, applied_count integer NOT NULL, digest {key} NOT NULL){tail}",
+            self.versions()
+        ));
+        statements.push(format!(
+            "CREATE TABLE IF NOT EXISTS {} (service {key} NOT NULL, version {key} NOT NULL, name {text} NOT NULL, kind {key} NOT NULL, \
+             phase {key}, checksum {key} NOT NULL, sql_checksum {key} NOT NULL, state {key} NOT NULL, statements integer NOT NULL, \
+             statements_done integer NOT NULL, started_at {time} NOT NULL, applied_at {time}, execution_ms bigint, \
+             applied_by {text} NOT NULL, tool {key} NOT NULL, up_sql {text}, down_sql {text}, PRIMARY KEY (service, version)){tail}",
+            self.records()
+        ));
+        statements
+    }
+
+    /// A change as statements, each ended by `;` and a line end.
+    pub fn write(&self, change: &Change<'_>) -> String {
+        let mut sql = String::new();
+        match change {
+            Change::Begin(entry) => self.put_entry(&mut sql, entry, None),
+            Change::Mark { version, done } => {
+                let set = format!("statements_done = {done}");
+                self.update(&mut sql, version, &set);
+            }
+            Change::Applied(entry, summary, elapsed) => {
+                let elapsed = self.elapsed(*elapsed);
+                self.put_entry(&mut sql, entry, Some(&elapsed));
+                self.put_summary(&mut sql, summary);
+                self.put_event(&mut sql, entry, "applied", &elapsed, None);
+            }
+            Change::Reverted(entry, summary, elapsed) => {
+                let service = self.text(&self.service);
+                let version = self.text(entry.version);
+                let _ = writeln!(sql, "DELETE FROM {} WHERE service = {service} AND version = {version};", self.records());
+                self.put_summary(&mut sql, summary);
+                self.put_event(&mut sql, entry, "reverted", &self.elapsed(*elapsed), None);
+            }
+            Change::Failed {
+                entry,
+                unfinished,
+                message,
+            } => {
+                if *unfinished {
+                    let set = format!("state = {}, statements_done = {}", self.text(entry.state.name()), entry.done);
+                    self.update(&mut sql, entry.version, &set);
+                }
+                let event = match entry.direction {
+                    Direction::Up => "failed",
+                    Direction::Down => "revert-failed",
+                };
+                self.put_event(&mut sql, entry, event, "NULL", Some(message));
+            }
+        }
+        sql
+    }
+
+    fn update(&self, sql: &mut String, version: &str, set: &str) {
+        let service = self.text(&self.service);
+        let _ = writeln!(sql, "UPDATE {} SET {set} WHERE service = {service} AND version = {};", self.records(), self.text(version));
+    }
+
+    fn now(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Postgres => "clock_timestamp()",
+            Dialect::MySql => "utc_timestamp(6)",
+            Dialect::Sqlite => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+        }
+    }
+
+    fn user(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Postgres => "session_user",
+            Dialect::MySql => "current_user()",
+            Dialect::Sqlite => "''",
+        }
+    }
+
+    fn elapsed(&self, elapsed: Elapsed) -> String {
+        match elapsed {
+            Elapsed::Transaction => "round(extract(epoch from clock_timestamp() - now()) * 1000)::bigint".to_owned(),
+            Elapsed::Measured(duration) => duration.as_millis().to_string(),
+        }
+    }
+
+    fn option(&self, text: Option<&str>) -> String {
+        text.map_or("NULL".to_owned(), |text| self.text(text))
+    }
+
+    /// `ON CONFLICT ... DO UPDATE` in the words of each dialect, for the columns of `assignments`.
+    fn upsert(&self, key: &str, columns: &[&str]) -> String {
+        let (head, new): (String, fn(&str) -> String) = match self.dialect {
+            Dialect::MySql => ("ON DUPLICATE KEY UPDATE".to_owned(), |column| format!("VALUES({column})")),
+            _ => (format!("ON CONFLICT ({key}) DO UPDATE SET"), |column| format!("excluded.{column}")),
+        };
+        let assignments: Vec<String> = columns.iter().map(|column| format!("{column} = {}", new(column))).collect();
+        format!("{head} {}", assignments.join(", "))
+    }
+
+    fn put_entry(&self, sql: &mut String, entry: &Entry<'_>, elapsed: Option<&str>) {
+        let columns = "service, version, name, kind, phase, checksum, sql_checksum, state, statements, statements_done, started_at, \
+                       applied_at, execution_ms, applied_by, tool, up_sql, down_sql";
+        let now = self.now();
+        let applied_at = if elapsed.is_some() { now } else { "NULL" };
+        let mut changed = vec!["state", "statements", "statements_done"];
+        if entry.direction == Direction::Up {
+            // A revert that is begun must not lose when and what was applied.
+            changed.extend(["name", "phase", "checksum", "sql_checksum", "applied_at", "execution_ms", "applied_by", "tool", "up_sql", "down_sql"]);
+        }
+        let _ = writeln!(
+            sql,
+            "INSERT INTO {} ({columns}) VALUES ({}, {}, {}, 'sql', {}, '{}', '{}', '{}', {}, {}, {now}, {applied_at}, {}, {}, '{TOOL}', {}, {}) {};",
+            self.records(),
+            self.text(&self.service),
+            self.text(entry.version),
+            self.text(entry.name),
+            self.option(entry.phase),
+            entry.checksum,
+            entry.sql_checksum,
+            entry.state,
+            entry.statements,
+            entry.done,
+            elapsed.unwrap_or("NULL"),
+            self.user(),
+            self.option(entry.up),
+            self.option(entry.down),
+            self.upsert("service, version", &changed)
+        );
+    }
+
+    fn put_summary(&self, sql: &mut String, summary: &Summary<'_>) {
+        let digest = if summary.count == 0 { "''".to_owned() } else { format!("'{}'", summary.digest) };
+        let _ = writeln!(
+            sql,
+            "INSERT INTO {} (service, version, applied_at, description, applied_count, digest) VALUES ({}, {}, {}, {}, {}, {digest}) {};",
+            self.versions(),
+            self.text(&self.service),
+            self.option(summary.newest.map(|(version, _)| version)),
+            self.now(),
+            self.option(summary.newest.map(|(_, name)| name)),
+            summary.count,
+            self.upsert("service", &["version", "applied_at", "description", "applied_count", "digest"])
+        );
+    }
+
+    fn put_event(&self, sql: &mut String, entry: &Entry<'_>, event: &str, elapsed: &str, detail: Option<&str>) {
+        let _ = writeln!(
+            sql,
+            "INSERT INTO {} (service, version, name, event, happened_at, happened_by, host, tool, execution_ms, detail) \
+             VALUES ({}, {}, {}, '{event}', {}, {}, {}, '{TOOL}', {elapsed}, {});",
+            self.table(&self.tables.events),
+            self.text(&self.service),
+            self.text(entry.version),
+            self.text(entry.name),
+            self.now(),
+            self.user(),
+            self.text(&self.host),
+            self.option(detail)
+        );
+    }
+
+    /// Says by hand how far an unfinished migration is: its state and how many statements are done.
+    pub fn resolve(&self, version: &str, state: State, done: usize) -> String {
+        let mut sql = String::new();
+        self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
+        sql
+    }
+}
+
+/// A string literal that means the same whatever a script has set.
+fn literal(dialect: Dialect, text: &str) -> String {
+    match dialect {
+        // An `E` string does not depend on `standard_conforming_strings`.
+        Dialect::Postgres => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+        // Whether a backslash escapes depends on `sql_mode`, so such a text goes in as hexadecimal digits.
+        Dialect::MySql if text.contains('\\') || !text.is_ascii() => format!("convert(x'{}' using utf8mb4)", hex(text)),
+        Dialect::Sqlite if text.contains('\0') => format!("CAST(x'{}' AS TEXT)", hex(text)),
+        _ => format!("'{}'", text.replace('\'', "''")),
+    }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn quoted_name(dialect: Dialect, name: &str) -> String {
+    match dialect {
+        Dialect::MySql => format!("`{}`", name.replace('`', "``")),
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(dialect: Dialect) -> Ledger {
+        let tables = HistoryTables {
+            schema: Some("ops\"`x".into()),
+            ..HistoryTables::default()
+        };
+        let mut ledger = Ledger::new(dialect, "it's", &tables).unwrap();
+        ledger.host = "host".into();
+        ledger
+    }
+
+    #[test]
+    fn literals_do_not_depend_on_settings() {
+        assert_eq!(literal(Dialect::Postgres, "a'b\\c"), "E'a''b\\\\c'");
+        assert_eq!(literal(Dialect::MySql, "a'b"), "'a''b'");
+        assert_eq!(literal(Dialect::MySql, "\\'"), "convert(x'5c27' using utf8mb4)");
+        assert_eq!(literal(Dialect::Sqlite, "a'b\\c"), "'a''b\\c'");
+    }
+
+    #[test]
+    fn names_that_would_be_cut_are_refused() {
+        let tables = |records: String| HistoryTables {
+            records,
+            ..HistoryTables::default()
+        };
+        assert!(Ledger::new(Dialect::Postgres, "s", &tables("ü".repeat(31))).is_ok());
+        assert!(Ledger::new(Dialect::Postgres, "s", &tables("ü".repeat(32))).is_err());
+        assert!(Ledger::new(Dialect::MySql, "s", &tables("ü".repeat(64))).is_ok());
+        assert!(Ledger::new(Dialect::MySql, "s", &tables("x".repeat(65))).is_err());
+        assert!(Ledger::new(Dialect::Sqlite, &"s".repeat(191), &tables("x".into())).is_err());
+        assert!(Ledger::new(Dialect::Postgres, "a\0b", &tables("x".into())).is_err());
+    }
+
+    #[test]
+    fn statements_of_each_dialect() {
+        let entry = Entry {
+            version: "001",
+            name: "create",
+            phase: Some("expand"),
+            checksum: Checksum::from_bytes([1; 32]),
+            sql_checksum: Checksum::from_bytes([2; 32]),
+            state: State::Applied,
+            direction: Direction::Up,
+            statements: 2,
+            done: 2,
+            up: Some("SELECT 'a\\b'"),
+            down: None,
+        };
+        let summary = Summary {
+            newest: Some(("001", "create")),
+            count: 1,
+            digest: Checksum::from_bytes([3; 32]),
+        };
+        let mut shown = String::new();
+        for dialect in Dialect::ALL {
+            let ledger = ledger(dialect);
+            let _ = writeln!(shown, "-- {dialect}\n{};", ledger.create().join(";\n"));
+            let _ = writeln!(shown, "{};\n{};", ledger.select_digest(), ledger.select_records(None));
+            let elapsed = match dialect {
+                Dialect::Postgres => Elapsed::Transaction,
+                _ => Elapsed::Measured(std::time::Duration::from_millis(7)),
+            };
+            shown.push_str(&ledger.write(&Change::Applied(entry.clone(), summary.clone(), elapsed)));
+            shown.push_str(&ledger.write(&Change::Mark { version: "001", done: 1 }));
+        }
+        insta::assert_snapshot!(shown);
+    }
+}

@@ -1,0 +1,57 @@
+//! Statements of a script put together into one text to send, and the way back from there to the script.
+
+use crate::backend::Work;
+
+/// A text to send.
+#[derive(Debug, Default)]
+pub struct Message {
+    /// The text.
+    pub sql: String,
+    /// How many statements of ours stand before the script's.
+    before: usize,
+    /// For each statement of the script: its number, where it begins in `sql`, where in the script, and its length.
+    parts: Vec<(usize, usize, usize, usize)>,
+}
+
+impl Message {
+    /// Adds statements of ours before the script's; each of them counts.
+    pub fn begin(&mut self, statement: &str) {
+        self.sql.push_str(statement);
+        self.sql.push_str(";\n");
+        self.before += 1;
+    }
+
+    /// Adds the statements of a unit.
+    pub fn script(&mut self, work: &Work<'_>) {
+        for (number, statement) in work.parts() {
+            self.parts.push((number, self.sql.len(), statement.range.start, statement.range.len()));
+            self.sql.push_str(statement.sql(work.text));
+            // A statement may end in a line comment that belongs to it.
+            self.sql.push_str("\n;\n");
+        }
+    }
+
+    /// Adds statements of ours behind the script's.
+    pub fn end(&mut self, sql: &str) {
+        self.sql.push_str(sql);
+    }
+
+    /// The statement of the script that failed, when so many results came before the error. `None` when it was ours.
+    pub fn failed(&self, completed: usize) -> Option<usize> {
+        let at = completed.checked_sub(self.before)?;
+        self.parts.get(at).map(|(number, ..)| *number)
+    }
+
+    /// Were all of the script's statements carried out?
+    pub fn script_done(&self, completed: usize) -> bool {
+        completed >= self.before + self.parts.len()
+    }
+
+    /// The byte of the script that a character of this text (counted from 1) comes from.
+    pub fn script_offset(&self, position: usize) -> Option<usize> {
+        let (byte, _) = self.sql.char_indices().nth(position.checked_sub(1)?)?;
+        let (_, start, in_script, length) = self.parts.iter().rfind(|(_, start, ..)| *start <= byte)?;
+        let inside = byte - start;
+        (inside <= *length).then_some(in_script + inside)
+    }
+}

@@ -1,0 +1,405 @@
+//! What applications call: brings a database up to date, and says how it stands.
+
+use crate::backend::Failure;
+use crate::backends::{Access, Database};
+use crate::change::{Change, Elapsed, Entry, Summary};
+use crate::codes;
+use crate::engine;
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::report::Report;
+use migrate_core::history::{History, Record, State};
+use migrate_core::migration_set::MigrationSet;
+use migrate_core::overview::{Row, Standing, overview};
+use migrate_core::plan::{Others, Plan, plan};
+use migrate_core::policy::{Late, Policy};
+use migrate_core::target::{Direction, Target};
+use migrate_core::version::Version;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// How a run behaves.
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) lock_wait: Duration,
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) timeout: Duration,
+    late: Option<Late>,
+    observer: Option<Observer>,
+}
+
+impl Options {
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        match event {
+            Event::Waiting { holder } => {
+                let holder = holder.map_or("unknown".to_owned(), engine::describe);
+                tracing::info!(holder, "waiting for the migration lock");
+            }
+            other => tracing::debug!(event = ?other, "migrating"),
+        }
+        if let Some(observer) = &self.observer {
+            observer(event);
+        }
+    }
+
+    pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
+        let policy = set.contents().policy;
+        Policy {
+            late: self.late.unwrap_or(policy.late),
+        }
+    }
+}
+
+/// Applies and reverts the migrations of a set.
+///
+/// ```no_run
+/// # async fn example(pool: sqlx::SqlitePool) -> Result<(), migrate_runtime::Error> {
+/// use migrate_runtime::{MigrationSet, Migrator};
+/// # fn migrations() -> &'static MigrationSet { unimplemented!() }
+/// // static MIGRATIONS: MigrationSet = migrate_runtime::embed_migrations!();
+/// # let migrations = migrations();
+/// # #[cfg(any())]
+/// let migrations = &MIGRATIONS;
+/// let report = Migrator::new(migrations).run(&pool).await?;
+/// println!("{} migrations applied", report.done.len());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Migrator<'m> {
+    set: &'m MigrationSet,
+    options: Options,
+}
+
+impl fmt::Debug for Migrator<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Migrator").field("migrations", &self.set.len()).finish_non_exhaustive()
+    }
+}
+
+/// What is known about a migration that stopped in the middle, when the tool cannot find out by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// All of it is done.
+    Done,
+    /// The statement whose fate was unknown was not carried out: run it again.
+    Retry,
+    /// Everything before this statement (counted from 1) is done: go on with it.
+    SkipTo(usize),
+}
+
+impl<'m> Migrator<'m> {
+    /// A migrator with the settings of `migrate.toml`: waits 10 minutes for the lock and gives each migration 10 minutes.
+    pub fn new(set: &'m MigrationSet) -> Self {
+        let contents = set.contents();
+        Migrator {
+            set,
+            options: Options {
+                lock_wait: Duration::from_secs(600),
+                lock_timeout: contents.lock_timeout,
+                timeout: contents.timeout.unwrap_or(Duration::from_secs(600)),
+                late: None,
+                observer: None,
+            },
+        }
+    }
+
+    /// How long to wait while another process migrates.
+    #[must_use]
+    pub fn lock_wait(mut self, patience: Duration) -> Self {
+        self.options.lock_wait = patience;
+        self
+    }
+
+    /// How long a statement may wait for a lock on its table, where the file says nothing else. No limit by default.
+    #[must_use]
+    pub fn lock_timeout(mut self, limit: Duration) -> Self {
+        self.options.lock_timeout = Some(limit);
+        self
+    }
+
+    /// How long a migration may take, where the file says nothing else.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options.timeout = limit;
+        self
+    }
+
+    /// What to do about migrations that are lower than the newest applied one.
+    #[must_use]
+    pub fn late(mut self, late: Late) -> Self {
+        self.options.late = Some(late);
+        self
+    }
+
+    /// Calls back as things happen.
+    #[must_use]
+    pub fn on_event(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.options.observer = Some(Arc::new(observer));
+        self
+    }
+
+    fn access(&self, create: bool) -> Access {
+        Access {
+            create,
+            patience: self.options.lock_wait,
+        }
+    }
+
+    /// Applies everything that is not applied yet. With nothing to do, that is one query. Of several processes that start at
+    /// once, one applies and the others wait for it.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, the lock is not obtained in time, files and history disagree, or a migration
+    /// fails. The history is true in every case, and running again is always right.
+    pub async fn run<'c>(&self, database: impl Database<'c>) -> Result<Report, Error> {
+        self.run_to(database, &Target::Latest).await
+    }
+
+    /// Applies or reverts until the target is reached.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); and when the target is an unknown version, or something to be reverted has no way down.
+    pub async fn run_to<'c>(&self, database: impl Database<'c>, target: &Target) -> Result<Report, Error> {
+        let create = target.direction() == Direction::Up;
+        let backend = database.open(self.access(create)).await?;
+        engine::run(backend, self.set, target, &self.options).await
+    }
+
+    /// Is everything applied? One query when it is; for a health endpoint. Reads only.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or the history cannot be read.
+    pub async fn is_up_to_date<'c>(&self, database: impl Database<'c>) -> Result<bool, Error> {
+        let mut backend = database.open(self.access(false)).await?;
+        let ledger = engine::ledger(&*backend, self.set)?;
+        let digest = backend.digest(&ledger).await.map_err(|failure| failure.about_history("cannot read the history"))?;
+        let same = digest.is_some_and(|digest| digest == self.set.digest().to_string());
+        if same || self.set.is_empty() {
+            backend.release(true).await;
+            return Ok(true);
+        }
+        // The database may be ahead, or a file may have been changed in its comments.
+        let history = backend.history(&ledger, None).await?.unwrap_or_default();
+        backend.release(true).await;
+        Ok(overview(self.set, &history).iter().all(|row| {
+            !matches!(row.standing, Standing::Pending | Standing::Late | Standing::Unfinished(_))
+        }))
+    }
+
+    /// How files and history stand to each other. Reads only, and creates nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or the history cannot be read.
+    pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<Status<'m>, Error> {
+        let mut backend = database.open(self.access(false)).await?;
+        let ledger = engine::ledger(&*backend, self.set)?;
+        let history = backend.history(&ledger, None).await?;
+        let others = engine::others(&mut *backend, &ledger, self.set).await?;
+        backend.release(true).await;
+        Ok(Status {
+            set: self.set,
+            policy: self.options.policy(self.set),
+            exists: history.is_some(),
+            history: history.unwrap_or_default(),
+            others,
+        })
+    }
+
+    /// The SQL that was stored when these versions were applied: what ran. Reads only.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or the history cannot be read.
+    pub async fn stored<'c>(&self, database: impl Database<'c>, versions: &[&Version], direction: Direction) -> Result<Vec<Option<String>>, Error> {
+        let mut backend = database.open(self.access(false)).await?;
+        let ledger = engine::ledger(&*backend, self.set)?;
+        let mut texts = Vec::with_capacity(versions.len());
+        for version in versions {
+            let text = backend.stored_script(&ledger, version.as_str(), direction).await;
+            texts.push(text.map_err(|failure| failure.about_history("cannot read the history"))?);
+        }
+        backend.release(true).await;
+        Ok(texts)
+    }
+
+    /// Says how far a migration came that stopped in the middle; the next run goes on from there.
+    ///
+    /// # Errors
+    /// When that migration is not unfinished, or has fewer statements.
+    pub async fn resolve<'c>(&self, database: impl Database<'c>, version: &Version, resolution: Resolution) -> Result<(), Error> {
+        let mut backend = database.open(self.access(false)).await?;
+        let mut ledger = engine::ledger(&*backend, self.set)?;
+        let prepared = backend.prepare(&mut ledger, &[]).await;
+        prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
+        engine::obtain(&mut *backend, &ledger, &self.options).await?;
+        let history = backend.history(&ledger, None).await?.unwrap_or_default();
+        let sql = self.resolving(&ledger, &history, version, resolution);
+        let outcome = match sql {
+            Ok(sql) => backend.write(&ledger, &sql).await.map_err(|failure| failure.about_history("cannot write the history")),
+            Err(error) => Err(error),
+        };
+        let unlocked = backend.unlock(&ledger).await;
+        backend.release(unlocked.is_ok()).await;
+        outcome
+    }
+
+    fn resolving(&self, ledger: &crate::ledger::Ledger, history: &History, version: &Version, resolution: Resolution) -> Result<String, Error> {
+        let wrong = |message: String| Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message);
+        let record = history.get(version).filter(|record| record.state != State::Applied);
+        let record = record.ok_or_else(|| wrong(format!("no migration with version {version} is unfinished")).help("see `cargo migrate status`"))?;
+        let failed = match record.state {
+            State::Reverting | State::RevertFailed => State::RevertFailed,
+            _ => State::Failed,
+        };
+        match resolution {
+            Resolution::Retry => Ok(ledger.resolve(record.version.as_str(), failed, record.statements_done)),
+            Resolution::SkipTo(statement) if (1..=record.statements).contains(&statement) => {
+                Ok(ledger.resolve(record.version.as_str(), failed, statement - 1))
+            }
+            Resolution::SkipTo(_) => {
+                let help = format!("name one of 1 to {}, or say that all of it is done", record.statements);
+                Err(wrong(format!("version {version} has {} statements", record.statements)).help(help))
+            }
+            Resolution::Done => Ok(self.counted_as_done(ledger, history, record, failed)),
+        }
+    }
+
+    fn counted_as_done(&self, ledger: &crate::ledger::Ledger, history: &History, record: &Record, failed: State) -> String {
+        let migration = self.set.get(&record.version);
+        let mut after = history.clone();
+        let direction = if failed == State::RevertFailed { Direction::Down } else { Direction::Up };
+        match direction {
+            Direction::Down => after.remove(&record.version),
+            Direction::Up => after.put(Record {
+                state: State::Applied,
+                ..record.clone()
+            }),
+        }
+        let entry = Entry {
+            version: record.version.as_str(),
+            name: &record.name,
+            phase: migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
+            checksum: record.checksum,
+            sql_checksum: record.sql_checksum,
+            state: State::Applied,
+            direction,
+            statements: record.statements,
+            done: record.statements,
+            up: record.running.as_deref().or(migration.map(|migration| &*migration.up.text)),
+            down: migration.and_then(|migration| migration.down.as_ref()).map(|down| &*down.text),
+        };
+        let summary = Summary {
+            newest: after.newest().map(|record| (record.version.as_str(), record.name.as_str())),
+            count: after.applied().count(),
+            digest: after.digest(),
+        };
+        let elapsed = Elapsed::Measured(Duration::ZERO);
+        ledger.write(&match direction {
+            Direction::Up => Change::Applied(entry, summary, elapsed),
+            Direction::Down => Change::Reverted(entry, summary, elapsed),
+        })
+    }
+
+    /// Waits until the database accepts connections, trying again with growing pauses; for containers that start together.
+    ///
+    /// # Errors
+    /// When the time is over, with the last refusal; and at once when waiting cannot help (a wrong password, a wrong URL).
+    pub async fn wait_for_database(url: &str, patience: Duration) -> Result<(), Error> {
+        let until = Instant::now() + patience;
+        let mut pause = Duration::from_millis(50);
+        let access = Access {
+            create: false,
+            patience: Duration::from_secs(5),
+        };
+        loop {
+            let error = match url.open_for_wait(access, until).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let refused = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<sqlx::Error>());
+            // 57P03: the server is starting up. 3D000 and 1049: the database may be made any moment.
+            let hopeless = match refused {
+                Some(sqlx::Error::Database(database)) => {
+                    let code = database.code().unwrap_or_default().into_owned();
+                    !matches!(code.as_str(), "57P03" | "3D000" | "53300" | "42000" | "08004")
+                }
+                Some(sqlx::Error::Configuration(_) | sqlx::Error::Tls(_)) => true,
+                Some(_) => false,
+                None => !error.message().starts_with("there is no database file"),
+            };
+            if hopeless || Instant::now() + pause >= until {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(1));
+        }
+    }
+}
+
+/// One try of waiting: a connection that hangs must not outlast the patience.
+trait Waiting {
+    async fn open_for_wait(&self, access: Access, until: Instant) -> Result<(), Error>;
+}
+
+impl Waiting for str {
+    async fn open_for_wait(&self, access: Access, until: Instant) -> Result<(), Error> {
+        use crate::backends::sealed::Open;
+        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        match tokio::time::timeout(left, self.open(access)).await {
+            Ok(Ok(backend)) => {
+                backend.release(true).await;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Failure::own("no answer in time").about_connection(&format!("cannot connect to `{}`", crate::backends::shown(self)))),
+        }
+    }
+}
+
+/// How files and history stand to each other at one moment.
+#[derive(Debug, Clone)]
+pub struct Status<'m> {
+    set: &'m MigrationSet,
+    policy: Policy,
+    exists: bool,
+    history: History,
+    others: Others,
+}
+
+impl Status<'_> {
+    /// What the database says.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Are the history tables there?
+    pub fn has_tables(&self) -> bool {
+        self.exists
+    }
+
+    /// One row for each version that the files or the database know.
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        overview(self.set, &self.history)
+    }
+
+    /// The rows that the next run would work on.
+    pub fn pending(&self) -> Vec<Row<'_>> {
+        let waiting = |row: &Row<'_>| matches!(row.standing, Standing::Pending | Standing::Late | Standing::Unfinished(_));
+        self.rows().into_iter().filter(waiting).collect()
+    }
+
+    /// Is everything applied?
+    pub fn is_up_to_date(&self) -> bool {
+        self.pending().is_empty()
+    }
+
+    /// What a run would do now.
+    ///
+    /// # Errors
+    /// When the target is an unknown version.
+    pub fn plan(&self, target: &Target) -> Result<Plan<'_>, Error> {
+        plan(self.set, &self.history, &self.others, target, self.policy).map_err(engine::unknown_version)
+    }
+}

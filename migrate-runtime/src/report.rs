@@ -1,0 +1,30 @@
+//! What a run did.
+
+use migrate_core::divergence::Divergence;
+use migrate_core::target::Direction;
+use migrate_core::version::Version;
+use std::time::Duration;
+
+/// One migration that was applied or reverted.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Its version.
+    pub version: Version,
+    /// What people call it.
+    pub title: String,
+    /// Up or down.
+    pub direction: Direction,
+    /// How long it took.
+    pub took: Duration,
+    /// Did its SQL come from the history rather than from the files?
+    pub stored: bool,
+}
+
+/// The outcome of a run that did not fail.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// What this run did, in order. Empty when there was nothing to do, or another process did it meanwhile.
+    pub done: Vec<Done>,
+    /// Disagreements of files and history that hold nothing up.
+    pub warnings: Vec<Divergence>,
+}
