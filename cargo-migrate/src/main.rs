@@ -1,1 +1,54 @@
-fn main() {}
+//! `cargo migrate`: the command.
+//!
+//! Answers to `cargo migrate ...`, `cargo-migrate migrate ...` and `cargo-migrate ...` alike.
+
+mod arguments;
+mod command;
+mod commands;
+mod database_url;
+mod failure;
+mod output;
+mod packages;
+mod progress;
+mod selection;
+mod template;
+
+use clap::{CommandFactory, FromArgMatches};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    // Cargo calls `cargo-migrate migrate ...`.
+    if arguments.get(1).is_some_and(|first| first == "migrate") {
+        arguments.remove(1);
+    }
+    let matches = arguments::Arguments::command().try_get_matches_from(arguments);
+    let parsed = match matches.and_then(|matches| arguments::Arguments::from_arg_matches(&matches)) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help and version go to stdout with 0, wrong usage to stderr with 2.
+            let code = error.exit_code();
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(code).unwrap_or(2));
+        }
+    };
+    let output = output::Output::new(&parsed.global);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.failure(&failure::Failure::from(error));
+            return ExitCode::from(1);
+        }
+    };
+    let context = command::Context {
+        global: &parsed.global,
+        output: &output,
+    };
+    match runtime.block_on(commands::run(parsed.command, &context)) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.exit() as u8)
+        }
+    }
+}

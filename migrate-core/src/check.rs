@@ -81,6 +81,7 @@ pub struct Strictness {
 /// Everything that is wrong with a folder: what its reading found, and what is checked here.
 pub fn check(folder: &Folder, settings: &Settings, strictness: Strictness) -> Vec<Finding> {
     let mut findings = folder.findings.clone();
+    findings.extend(folder.down_findings.iter().cloned());
     let up_files = folder.files.iter().filter(|(file, _)| file.direction == Direction::Up);
     let wants_down: HashMap<&Version, bool> = up_files.map(|(file, _)| (&file.version, file.layout.wants_down)).collect();
     for migration in &folder.set {

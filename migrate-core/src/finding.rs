@@ -36,6 +36,8 @@ pub struct Finding {
     pub message: String,
     /// Where.
     pub place: Option<Place>,
+    /// What else is known.
+    pub notes: Vec<String>,
     /// What to do; each begins with a verb.
     pub help: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl Finding {
             level: Level::Error,
             message: message.into(),
             place: None,
+            notes: Vec::new(),
             help: Vec::new(),
         }
     }
@@ -64,6 +67,13 @@ impl Finding {
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
+        self
+    }
+
+    /// Adds something that is known.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
         self
     }
 

@@ -58,8 +58,10 @@ pub struct Names {
 pub struct Folder {
     /// The migrations. Complete only if no finding is an error.
     pub set: MigrationSet,
-    /// What would fail, or is dubious.
+    /// What would fail, or is dubious, in names and ways up.
     pub findings: Vec<Finding>,
+    /// The same in ways down: they keep nobody from going up.
+    pub down_findings: Vec<Finding>,
     /// The files, in version order, up before down, with their sums.
     pub files: Vec<(SourceFile, Checksum)>,
     /// `migrate.lock`, if there is one, as text and as read.
@@ -241,7 +243,7 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
                 path: path.join(&name),
                 name: format!("{lock_prefix}{name}"),
                 shown,
-                version,
+                version: if settings.same_version_by_name { version.named(&title) } else { version },
                 direction,
                 layout,
                 title,
@@ -294,7 +296,8 @@ fn check_duplicates(names: &mut Names) {
         findings.push(
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", one.name, other.name))
                 .at(Place::file(other.shown.clone()))
-                .help("give the one that is not applied anywhere a new version: `cargo migrate new` takes the next free one"),
+                .help("give the one that is not applied anywhere a new version: `cargo migrate new` takes the next free one")
+                .help("or, where this is meant, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
         );
     }
     for pair in names.files.chunk_by(|one, other| one.version == other.version) {
@@ -337,9 +340,14 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
             None
         }
     };
+    let mut down_findings = Vec::new();
     let mut read_files = Vec::with_capacity(files.len());
     let mut migrations: Vec<Migration> = Vec::with_capacity(files.len());
     for file in files {
+        let findings = match file.direction {
+            Direction::Up => &mut findings,
+            Direction::Down => &mut down_findings,
+        };
         let text = match read_text(&file) {
             Ok(text) => text,
             Err(finding) => {
@@ -373,6 +381,7 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
             migrations,
         }),
         findings,
+        down_findings,
         files: read_files,
         lock,
         lock_path,

@@ -24,6 +24,9 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
             None => group = group.element(Origin::path(place.file.as_str())),
         }
     }
+    for note in &finding.notes {
+        group = group.element(Title::NOTE.message(note.as_str()));
+    }
     for help in &finding.help {
         group = group.element(Title::HELP.message(help.as_str()));
     }

@@ -52,6 +52,8 @@ pub struct Settings {
     pub dirs: Vec<String>,
     /// The naming conventions that may be mixed; one of any kind when left out.
     pub layouts: Vec<&'static Layout>,
+    /// May files share a version, and are then told apart and ordered by name?
+    pub same_version_by_name: bool,
     /// Files that are no migrations.
     pub ignore: Vec<String>,
     /// Must each migration have a way down? By layout when left out.
@@ -73,16 +75,17 @@ pub static BAD_SETTING: Code = Code::new(
     "bad-setting",
     "`migrate.toml` holds a key that is not known, or a value of the wrong kind. Nothing in it is ignored, because a setting that \
      silently does nothing is worse than none.\n\nKeys: `service`, `database`, `dir` (a path or a list of them), `layouts`, `ignore`, \
-     `down` (`required` or `optional`), `late` (`error`, `warn` or `allow`), `session`, `lock-timeout`, `timeout`, and in `[history]`: \
+     `same-version` (`error` or `by-name`), `down` (`required` or `optional`), `late` (`error`, `warn` or `allow`), `session`, `lock-timeout`, `timeout`, and in `[history]`: \
      `schema`, `records`, `versions`, `events`.",
 );
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "service",
     "database",
     "dir",
     "layouts",
     "ignore",
+    "same-version",
     "down",
     "late",
     "session",
@@ -191,6 +194,14 @@ impl Reading<'_> {
                 }
             }
             "ignore" => settings.ignore = self.plain_strings(value),
+            "same-version" => {
+                let by_name = self.read(value, "`error` or `by-name`", |word| match word {
+                    "error" => Some(false),
+                    "by-name" => Some(true),
+                    _ => None,
+                });
+                settings.same_version_by_name = by_name.unwrap_or(false);
+            }
             "down" => {
                 settings.down_required = self.read(value, "`required` or `optional`", |word| match word {
                     "required" => Some(true),

@@ -89,21 +89,33 @@ impl Splitter<'_> {
                     continue;
                 }
             }
-            let ends = token.kind == Kind::Symbol && self.delimits(token, &body);
-            if ends {
-                self.tokens.jump(token.start + self.delimiter.len());
-                self.close();
-                continue;
+            let delimiter = self.delimiter_in(token, &body);
+            let before = Token {
+                end: delimiter.unwrap_or(token.end),
+                ..token
+            };
+            if before.start < before.end {
+                body.read(self.text, self.dialect, &self.open, before);
+                self.open.push(before);
             }
-            body.read(self.text, self.dialect, &self.open, token);
-            self.open.push(token);
+            if let Some(at) = delimiter {
+                self.tokens.jump(at + self.delimiter.len());
+                self.close();
+            }
         }
         self.close();
     }
 
-    fn delimits(&self, token: Token, body: &Body) -> bool {
-        let here = self.text[token.start..].starts_with(&self.delimiter);
-        here && (self.delimiter != ";" || body.depth == 0)
+    /// Where the delimiter begins, if it does in this token. `END$$` is one word to MySQL, but not to its client.
+    fn delimiter_in(&self, token: Token, body: &Body) -> Option<usize> {
+        if self.delimiter == ";" {
+            return (token.is_symbol(self.text, b';') && body.depth == 0).then_some(token.start);
+        }
+        match token.kind {
+            Kind::Symbol => self.text[token.start..].starts_with(&self.delimiter).then_some(token.start),
+            Kind::Word | Kind::Number => token.text(self.text).find(&self.delimiter).map(|at| token.start + at),
+            _ => None,
+        }
     }
 
     /// `DELIMITER` and psql's commands: lines that the client keeps for itself.
@@ -425,10 +437,10 @@ mod tests {
 
     #[test]
     fn delimiters_of_mysql() {
-        let text = "DELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END//\nDELIMITER ;\nSELECT 3;\ndelimiter $$\nSELECT '$$'; SELECT 4$$\n";
+        let text = "DELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END//\nDELIMITER ;\nSELECT 3;\ndelimiter $$\nSELECT '$$'; SELECT 4$$\nBEGIN NOT ATOMIC SELECT 5; END$$\nCALL `p`$$";
         assert_eq!(
             statements(Dialect::MySql, text),
-            ["CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END", "SELECT 3", "SELECT '$$'; SELECT 4"]
+            ["CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END", "SELECT 3", "SELECT '$$'; SELECT 4", "BEGIN NOT ATOMIC SELECT 5; END", "CALL `p`"]
         );
     }
 

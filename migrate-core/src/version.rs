@@ -22,6 +22,8 @@ pub struct Version {
     /// Digits of each part without leading zeros; trailing zero parts are dropped, so that `1.0` equals `1`.
     parts: Vec<String>,
     letter: Option<char>,
+    /// Tells files with one number apart, where `migrate.toml` allows them.
+    name: Option<String>,
 }
 
 /// The text is not a version.
@@ -72,6 +74,7 @@ impl Version {
             text: name[..end].to_owned(),
             parts: parts_of(digits),
             letter,
+            name: None,
         };
         Some((version, &name[end..]))
     }
@@ -93,6 +96,10 @@ impl Version {
             text.push('0');
         }
         text.extend(self.letter);
+        if let Some(name) = &self.name {
+            text.push_str("__");
+            text.push_str(name);
+        }
         text
     }
 
@@ -118,7 +125,16 @@ impl Version {
             parts: parts_of(&text),
             text,
             letter: None,
+            name: None,
         }
+    }
+
+    /// The same version told apart by a name, as in `001__create_users`: for folders that use one number several times.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Version {
+        self.text = format!("{}__{name}", self.text);
+        self.name = Some(name.to_owned());
+        self
     }
 }
 
@@ -156,6 +172,7 @@ impl FromStr for Version {
     fn from_str(text: &str) -> Result<Self, InvalidVersion> {
         match Version::split_from(text, true) {
             Some((version, "")) => Ok(version),
+            Some((version, rest)) if rest.len() > 2 && rest.starts_with("__") => Ok(version.named(&rest[2..])),
             _ => Err(InvalidVersion(text.to_owned())),
         }
     }
@@ -171,6 +188,7 @@ impl Ord for Version {
         mine.map(number)
             .cmp(theirs.map(number))
             .then(self.letter.cmp(&other.letter))
+            .then_with(|| self.name.cmp(&other.name))
     }
 }
 
@@ -182,7 +200,7 @@ impl PartialOrd for Version {
 
 impl PartialEq for Version {
     fn eq(&self, other: &Self) -> bool {
-        self.parts == other.parts && self.letter == other.letter
+        self.parts == other.parts && self.letter == other.letter && self.name == other.name
     }
 }
 
@@ -192,6 +210,7 @@ impl Hash for Version {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.parts.hash(state);
         self.letter.hash(state);
+        self.name.hash(state);
     }
 }
 
@@ -262,6 +281,10 @@ mod tests {
             assert_eq!(version(one), version(other));
             assert_eq!(version(one).canonical(), version(other).canonical());
         }
+        assert_eq!(version("001__b"), version("1__b"));
+        assert!(version("1__a") < version("1__b"));
+        assert!(version("1__b") < version("2__a"));
+        assert_eq!(version("1__2fa"), version("1").named("2fa"));
         assert_ne!(version("998"), version("998b"));
         assert_ne!(version("10"), version("1.0"));
     }

@@ -111,7 +111,7 @@ async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 
             let missing = !access.create && !options.get_filename().as_os_str().is_empty() && !url.contains(":memory:") && !options.get_filename().exists();
             if missing {
                 let message = format!("there is no database file `{}`", options.get_filename().display());
-                return Err(Error::new(ErrorKind::Connection, &codes::CONNECTION, message).help("`cargo migrate up` makes it, and so does `cargo migrate db create`"));
+                return Err(Error::new(ErrorKind::NoDatabase, &codes::CONNECTION, message).help("`cargo migrate up` makes it, and so does `cargo migrate db create`"));
             }
             let options = options.create_if_missing(access.create).disable_statement_logging();
             let connection = options.connect().await.map_err(|error| not_connected(url, error))?;

@@ -11,6 +11,8 @@ use std::fmt;
 pub enum ErrorKind {
     /// The database cannot be reached, or refuses this user.
     Connection,
+    /// There is no such SQLite file, and this does not make one.
+    NoDatabase,
     /// The migrations are written for another database.
     WrongDialect,
     /// Another process holds the lock, for longer than this one would wait.

@@ -327,7 +327,7 @@ impl<'m> Migrator<'m> {
                 }
                 Some(sqlx::Error::Configuration(_) | sqlx::Error::Tls(_)) => true,
                 Some(_) => false,
-                None => !error.message().starts_with("there is no database file"),
+                None => error.kind() != ErrorKind::NoDatabase,
             };
             if hopeless || Instant::now() + pause >= until {
                 return Err(error);

@@ -1,0 +1,87 @@
+//! The command line.
+
+use crate::commands::Command;
+use clap::{Args, Parser, ValueEnum};
+use migrate_core::dialect::Dialect;
+use std::path::PathBuf;
+
+/// Schema changes that cannot lose data and cannot surprise production.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo-migrate",
+    bin_name = "cargo migrate",
+    version,
+    about = "SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite: made, checked, applied, reverted, explained",
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 pending (status --check), 4 findings,\n\
+                  5 files and history disagree, 6 lock not obtained, 7 migration failed.\n\n\
+                  The database: --database-url, DATABASE_URL, or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD,\n\
+                  DB_NAME, DB_SSLMODE; `.env` is read.",
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where and how.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The database, such as postgres://user:password@host/name or sqlite:app.db
+    #[arg(short = 'D', long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub database_url: Option<String>,
+    /// Read this folder, without cargo
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", conflicts_with_all = ["package", "workspace"])]
+    pub source: Option<PathBuf>,
+    /// Keep the history under this name instead of the package's
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
+    pub service: Option<String>,
+    /// The SQL that the migrations are written in, where nothing else says it
+    #[arg(long, global = true, value_name = "postgres|mysql|mariadb|sqlite", help_heading = "Global options", value_parser = dialect)]
+    pub dialect: Option<Dialect>,
+    /// The package of the workspace to work on
+    #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
+    pub package: Option<String>,
+    /// Work on every package of the workspace that has migrations
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub workspace: bool,
+    /// For people or for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human, help_heading = "Global options")]
+    pub format: Format,
+    /// Do not ask before reverting or dropping
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub yes: bool,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, help_heading = "Global options", conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// Who reads the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables and sentences.
+    Human,
+    /// One JSON document on stdout; see docs/format.md.
+    Json,
+}
+
+fn dialect(text: &str) -> Result<Dialect, String> {
+    text.parse().map_err(|error: migrate_core::dialect::UnknownDialect| error.to_string())
+}
+
+/// A duration on the command line.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    migrate_core::duration::parse(text).ok_or_else(|| format!("`{text}` is not a duration; write `500ms`, `30s`, `10m`"))
+}
+
+/// A version on the command line.
+pub fn version(text: &str) -> Result<migrate_core::version::Version, String> {
+    text.parse().map_err(|error: migrate_core::version::InvalidVersion| error.to_string())
+}

@@ -1,0 +1,68 @@
+//! `check`: what the macro would say, without compiling.
+
+use super::up::counted;
+use crate::command::{Context, Exit};
+use crate::failure::Failure;
+use crate::output::finding_json;
+use crate::packages;
+use crate::selection;
+use clap::Args;
+use migrate_core::check::{self, Strictness};
+use migrate_core::finding::Finding;
+use serde_json::json;
+
+/// Check names, pairs, order, directives and the lock file
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Drafts are errors too: for CI, before a release
+    #[arg(long)]
+    released: bool,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let strictness = Strictness {
+        released: arguments.released,
+    };
+    let mut services = Vec::new();
+    let mut errors = 0;
+    for project in packages::projects(context)? {
+        let dialect = selection::dialect_without_database(context, &project)?;
+        let folder = project.read(dialect);
+        let findings = check::check(&folder, &project.settings, strictness);
+        let wrong = findings.iter().filter(|finding| finding.is_error()).count();
+        errors += wrong;
+        if !context.output.is_json() {
+            context.output.findings(&findings);
+        }
+        let checked = counted(folder.set.len());
+        match wrong {
+            0 => context.output.verb("Checked", &format!("`{}`: {checked}, no problems", project.service)),
+            1 => context.output.words(format!("`{}`: {checked}, 1 problem", project.service)),
+            wrong => context.output.words(format!("`{}`: {checked}, {wrong} problems", project.service)),
+        }
+        services.push(json!({
+            "service": project.service,
+            "migrations": folder.set.len(),
+            "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
+        }));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": services }));
+    }
+    Ok(if errors == 0 { Exit::Done } else { Exit::Findings })
+}
+
+/// The findings that have nothing to do with the lock file.
+pub fn apart_from_lock(findings: Vec<Finding>) -> Vec<Finding> {
+    let about_lock = [
+        &check::NO_LOCK_FILE,
+        &check::UNKNOWN_FILE,
+        &check::FILE_MISSING,
+        &check::RELEASED_CHANGED,
+        &check::BELOW_RELEASED,
+        &check::DRAFT_LEFT,
+        &migrate_core::lock_file::BAD_LOCK_FILE,
+    ];
+    findings.into_iter().filter(|finding| !about_lock.contains(&finding.code)).collect()
+}

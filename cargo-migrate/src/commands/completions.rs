@@ -1,0 +1,23 @@
+//! `completions`: a script for a shell.
+
+use crate::command::{Context, Exit};
+use crate::failure::Failure;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    let mut command = crate::arguments::Arguments::command();
+    clap_complete::generate(arguments.shell, &mut command, "cargo-migrate", &mut script);
+    context.output.data(String::from_utf8_lossy(&script).trim_end());
+    Ok(Exit::Done)
+}

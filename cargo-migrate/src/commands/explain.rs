@@ -1,0 +1,80 @@
+//! `explain`: what a code means and what to do.
+
+use crate::command::{Context, Exit};
+use crate::failure::{self, Failure};
+use clap::Args;
+use migrate_core::code::Code;
+
+/// Explain a code such as `late`
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The code in the brackets of a message; without one, all codes are listed
+    code: Option<String>,
+}
+
+/// All codes of all crates, by name.
+pub fn codes() -> Vec<&'static Code> {
+    let core = migrate_core::codes::ALL.into_iter();
+    let mut codes: Vec<&Code> = core.chain(migrate_runtime::codes::ALL).chain(failure::CODES).collect();
+    codes.sort_by_key(|code| code.name);
+    codes
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let codes = codes();
+    let Some(name) = &arguments.code else {
+        for code in codes {
+            let first = code.explanation.split(['.', ':', ';']).next().unwrap_or_default();
+            context.output.data(format!("{:<26} {}", code.name, first.split(", ").next().unwrap_or_default()));
+        }
+        return Ok(Exit::Done);
+    };
+    match codes.iter().find(|code| code.name == name) {
+        Some(code) => {
+            context.output.data(format!("{}\n\n{}", code.name, wrapped(code.explanation, 80)));
+            Ok(Exit::Done)
+        }
+        None => {
+            let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(name, code.name));
+            let help = near.map_or(String::new(), |near| format!("the nearest is `{}`; `cargo migrate explain` lists all", near.name));
+            Err(Failure::usage(format!("there is no code `{name}`")).help(help))
+        }
+    }
+}
+
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_over_all_crates() {
+        let codes = codes();
+        for pair in codes.windows(2) {
+            assert_ne!(pair[0].name, pair[1].name);
+        }
+    }
+
+    #[test]
+    fn lines_are_wrapped_at_words() {
+        assert_eq!(wrapped("one two three\n\nfour", 7), "one two\nthree\n\nfour");
+    }
+}

@@ -1,0 +1,94 @@
+//! `init`: makes what a project needs, and nothing twice.
+
+use crate::command::{Context, Exit};
+use crate::database_url;
+use crate::failure::Failure;
+use crate::packages;
+use crate::selection;
+use clap::Args;
+use migrate_core::dialect::Dialect;
+use migrate_core::folder;
+use migrate_core::lock_file::{self, LockFile};
+use migrate_core::project::Project;
+use migrate_core::settings;
+use serde_json::json;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+/// Make the migrations folder, `migrate.toml` and the lock file
+#[derive(Debug, Args)]
+pub struct Arguments {}
+
+/// Runs it.
+pub fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let project = packages::project(context)?;
+    let url = database_url::of(context, &project).ok();
+    let dialect = selection::dialect(context, &project, url.as_deref());
+    let mut made = Vec::new();
+    for dir in &project.settings.dirs {
+        let path = project.root.join(dir);
+        if !path.is_dir() {
+            fs::create_dir_all(&path).map_err(|error| Failure::other(format!("cannot make `{}`: {error}", path.display())))?;
+            made.push(format!("{dir}/"));
+        }
+    }
+    let file = project.root.join(settings::FILE);
+    let chosen = dialect.unwrap_or(Dialect::Sqlite);
+    if project.settings_file.is_none() && write_new(&file, &template(context, &project, chosen))? {
+        made.push(settings::FILE.to_owned());
+        if dialect.is_none() {
+            context.output.words("no database was named, so `migrate.toml` says `sqlite`; change it there if that is wrong");
+        }
+    }
+    let names = folder::names(&project.root, &project.settings);
+    let wrong: Vec<_> = names.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
+    if !wrong.is_empty() {
+        return Err(Failure::Findings(wrong));
+    }
+    let lock = LockFile {
+        released: Vec::new(),
+        drafts: names.files.iter().map(|file| file.name.clone()).collect(),
+    };
+    let first = names.dirs.first().cloned().unwrap_or_else(|| project.root.clone());
+    if write_new(&first.join(lock_file::FILE), &lock.write())? {
+        made.push(format!("{}/{}", project.settings.dirs[0], lock_file::FILE));
+    }
+    for name in &made {
+        context.output.verb("Made", name);
+    }
+    if made.is_empty() {
+        context.output.words("everything is there already; nothing was changed");
+    } else if lock.drafts.is_empty() {
+        context.output.words("next: `cargo migrate new create users table`");
+    } else {
+        context.output.words(format!("{} files are drafts now; release what is applied anywhere with `cargo migrate lock`", lock.drafts.len()));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "service": project.service, "made": made }));
+    }
+    Ok(Exit::Done)
+}
+
+fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> String {
+    let service = match &context.global.service {
+        Some(_) => format!("service = {:?}", project.service),
+        None => format!("# service = {:?}", project.service),
+    };
+    let name = dialect.name();
+    format!(
+        "# Settings for `cargo migrate` and `embed_migrations!`; all of them: `cargo migrate explain bad-setting`.\n\n\
+         # The database that the migrations are written for: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\
+         # The name under which the history is kept; the package's name by default.\n{service}\n"
+    )
+}
+
+/// Writes a file that is not there yet; false if it is.
+fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
+    let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", path.display()));
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true).map_err(cannot),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(cannot(error)),
+    }
+}

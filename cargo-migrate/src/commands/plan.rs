@@ -1,0 +1,84 @@
+//! `plan`: what `up` would do.
+
+use super::up::{counted, status_of};
+use crate::arguments;
+use crate::command::{Context, Exit};
+use crate::failure::Failure;
+use crate::output::{Cell, as_finding, finding_json};
+use crate::selection;
+use clap::Args;
+use migrate_core::plan::Way;
+use migrate_core::version::Version;
+use migrate_runtime::{Direction, Target, url_without_password};
+use serde_json::json;
+
+/// Show what `up` would do
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Plan up to and with this version
+    #[arg(long, value_name = "VERSION", value_parser = arguments::version)]
+    to: Option<Version>,
+    /// Plan reverting instead: down to this version
+    #[arg(long, value_name = "VERSION", value_parser = arguments::version, conflicts_with = "to")]
+    down_to: Option<Version>,
+}
+
+/// Runs it.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let target = match (&arguments.to, &arguments.down_to) {
+        (Some(version), _) => Target::UpTo(version.clone()),
+        (None, Some(version)) => Target::DownTo(version.clone()),
+        (None, None) => Target::Latest,
+    };
+    let mut services = Vec::new();
+    let mut table = Vec::new();
+    let mut words = Vec::new();
+    let mut clear = true;
+    for one in &selection::with_database(context)? {
+        let status = status_of(one, context.output).await?;
+        let plan = status.plan(&target)?;
+        context.output.divergences(&plan.divergences);
+        clear &= plan.is_clear();
+        let mut steps = Vec::new();
+        for step in &plan.steps {
+            let (how, statements) = match step.way {
+                Way::File(script) => (script.execution().to_string(), script.statements.len().to_string()),
+                Way::Stored => ("as stored in the history".to_owned(), String::new()),
+            };
+            let verb = if step.direction == Direction::Up { "apply" } else { "revert" };
+            table.push(vec![
+                Cell::plain(&one.project.service),
+                Cell::plain(verb),
+                Cell::plain(&step.title),
+                Cell::plain(statements),
+                Cell::plain(&how),
+            ]);
+            steps.push(json!({
+                "version": step.version.as_str(), "name": step.title, "direction": if step.direction == Direction::Up { "up" } else { "down" },
+                "execution": how, "statements_done": step.done,
+            }));
+        }
+        words.push(match (plan.is_clear(), plan.steps.len()) {
+            (false, _) => format!("`{}`: nothing would run, because files and history disagree", one.project.service),
+            (true, 0) => format!("`{}`: nothing to do", one.project.service),
+            (true, count) => format!("`{}`: {} to run", one.project.service, counted(count)),
+        });
+        services.push(json!({
+            "service": one.project.service,
+            "database": url_without_password(&one.url),
+            "clear": plan.is_clear(),
+            "steps": steps,
+            "divergences": plan.divergences.iter().map(|one| finding_json(&as_finding(one))).collect::<Vec<_>>(),
+        }));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": services }));
+    } else {
+        if !table.is_empty() {
+            context.output.table(&["service", "step", "name", "statements", "runs"], table);
+            context.output.words("");
+        }
+        words.iter().for_each(|line| context.output.words(line));
+    }
+    Ok(if clear { Exit::Done } else { Exit::Diverged })
+}

@@ -1,0 +1,38 @@
+//! `redo`: reverts and applies again, to try out a migration that is being written.
+
+use super::up::{self, Running};
+use super::down;
+use crate::command::{Context, Exit};
+use crate::failure::Failure;
+use crate::selection;
+use clap::Args;
+use migrate_runtime::{Migrator, Target};
+
+/// Revert the newest migration and apply it again
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    steps: usize,
+    #[command(flatten)]
+    running: Running,
+}
+
+/// Runs it.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let selected = selection::with_database(context)?;
+    let back = Target::Down(arguments.steps);
+    down::refuse_unfit(&selected, &back).await?;
+    if !arguments.running.dry_run && !down::confirmed(&selected, &back, context).await? {
+        context.output.words("nothing was reverted");
+        return Ok(Exit::Failed);
+    }
+    for one in &selected {
+        // As many again as can be reverted, and no others.
+        let status = Migrator::new(&one.folder.set).status(&one.url).await?;
+        let steps = status.history().applied().count().min(arguments.steps);
+        let targets: &[Target] = if arguments.running.dry_run { &[back.clone()] } else { &[back.clone(), Target::Up(steps)] };
+        up::carry_out(std::slice::from_ref(one), targets, &arguments.running, context).await?;
+    }
+    Ok(Exit::Done)
+}

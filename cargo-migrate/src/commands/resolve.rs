@@ -1,0 +1,54 @@
+//! `resolve`: says how far an interrupted migration came, where the tool cannot find out.
+
+use super::up::{self, Running};
+use crate::arguments;
+use crate::command::{Context, Exit};
+use crate::failure::Failure;
+use crate::selection;
+use clap::Args;
+use migrate_core::version::Version;
+use migrate_runtime::Resolution;
+
+/// Say how far an interrupted migration came
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The migration that stopped in the middle
+    #[arg(value_name = "VERSION", value_parser = arguments::version)]
+    version: Version,
+    /// All of it is done
+    #[arg(long, group = "how", required_unless_present_any = ["retry", "skip_to"])]
+    applied: bool,
+    /// The statement in question was not carried out: run it again
+    #[arg(long, group = "how")]
+    retry: bool,
+    /// Everything before statement N is done: go on with it
+    #[arg(long, group = "how", value_name = "N")]
+    skip_to: Option<usize>,
+}
+
+/// Runs it.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let selected = selection::with_database(context)?;
+    let [one] = selected.as_slice() else {
+        return Err(Failure::usage("this works on one package at a time").help("name it: `-p NAME`"));
+    };
+    let running = Running {
+        dry_run: false,
+        lock_wait: std::time::Duration::from_secs(60),
+        lock_timeout: None,
+        timeout: None,
+    };
+    let resolution = match (arguments.applied, arguments.skip_to) {
+        (true, _) => Resolution::Done,
+        (false, Some(statement)) => Resolution::SkipTo(statement),
+        (false, None) => Resolution::Retry,
+    };
+    up::migrator(one, &running, context.output).resolve(&one.url, &arguments.version, resolution).await?;
+    let text = match resolution {
+        Resolution::Done => format!("{} counts as done", arguments.version),
+        Resolution::Retry => format!("{} goes on with the statement in question: run the same command again", arguments.version),
+        Resolution::SkipTo(statement) => format!("{} goes on with statement {statement}: run the same command again", arguments.version),
+    };
+    context.output.verb("Resolved", &text);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,127 @@
+//! `status`: which migrations are applied.
+
+use super::up::{counted, status_of};
+use crate::command::{Context, Exit};
+use crate::failure::Failure;
+use crate::output::Cell;
+use crate::selection;
+use clap::Args;
+use migrate_core::duration;
+use migrate_core::history::State;
+use migrate_runtime::{Row, Standing, url_without_password};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Show which migrations are applied
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Exit with 3 when something is pending
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs it.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let selected = selection::with_database(context)?;
+    let several = selected.len() > 1;
+    let mut services = Vec::new();
+    let mut table: Vec<Vec<Cell>> = Vec::new();
+    let mut words = Vec::new();
+    let mut pending = 0;
+    for one in &selected {
+        let status = status_of(one, context.output).await?;
+        let rows = status.rows();
+        let open = status.pending().len();
+        pending += open;
+        for row in &rows {
+            let mut cells = cells(row);
+            if several {
+                cells.insert(0, Cell::plain(&one.project.service));
+            }
+            table.push(cells);
+        }
+        let applied = status.history().applied().count();
+        words.push(match open {
+            0 if rows.is_empty() => format!("`{}`: no migrations yet; make one with `cargo migrate new`", one.project.service),
+            0 => format!("`{}`: up to date, {applied} applied", one.project.service),
+            open => format!("`{}`: {applied} applied, {} pending", one.project.service, counted(open)),
+        });
+        services.push(json!({
+            "service": one.project.service,
+            "database": url_without_password(&one.url),
+            "current": status.history().newest().map(|record| record.version.as_str()),
+            "applied": applied,
+            "pending": open,
+            "up_to_date": open == 0,
+            "migrations": rows.iter().map(row_json).collect::<Vec<_>>(),
+        }));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": services }));
+    } else {
+        let mut head = vec!["version", "name", "state", "applied at (UTC)", "took"];
+        if several {
+            head.insert(0, "service");
+        }
+        if !table.is_empty() {
+            context.output.table(&head, table);
+            context.output.words("");
+        }
+        words.iter().for_each(|line| context.output.words(line));
+    }
+    Ok(if arguments.check && pending > 0 { Exit::Pending } else { Exit::Done })
+}
+
+fn cells(row: &Row<'_>) -> Vec<Cell> {
+    let state = match row.standing {
+        Standing::Applied => Cell::good("applied"),
+        Standing::Cosmetic => Cell::good("applied (comments changed)"),
+        Standing::Pending => Cell::waiting("pending"),
+        Standing::Late => Cell::waiting("pending, late"),
+        Standing::Changed => Cell::bad("applied, then CHANGED"),
+        Standing::Missing => Cell::bad("applied, file MISSING"),
+        Standing::Ahead => Cell::waiting("applied by a newer release"),
+        Standing::Unfinished(state) => {
+            let record = row.record;
+            let done = record.map_or(0, |record| record.statements_done);
+            let of = record.map_or(0, |record| record.statements);
+            let word = match state {
+                State::Failed => "FAILED",
+                State::Reverting => "UNFINISHED revert",
+                State::RevertFailed => "FAILED revert",
+                _ => "UNFINISHED",
+            };
+            Cell::bad(format!("{word}, {done} of {of} statements done"))
+        }
+        _ => Cell::plain(row.standing.name()),
+    };
+    let record = row.record;
+    let at = record.and_then(|record| record.applied_at.as_deref()).map(|at| at.replace('T', " ").replace('Z', ""));
+    let took = record.and_then(|record| record.execution_ms).map(|ms| duration::show(Duration::from_millis(ms)));
+    vec![
+        Cell::plain(row.version().as_str()),
+        Cell::plain(row.title()),
+        state,
+        Cell::plain(at.unwrap_or_default()),
+        Cell::plain(took.unwrap_or_default()),
+    ]
+}
+
+/// A row for programs.
+pub fn row_json(row: &Row<'_>) -> Value {
+    let record = row.record;
+    json!({
+        "version": row.version().as_str(),
+        "name": row.title(),
+        "state": row.standing.name(),
+        "phase": row.migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
+        "checksum": row.migration.map(|migration| migration.up.checksum.to_string()),
+        "applied_checksum": record.map(|record| record.checksum.to_string()),
+        "applied_at": record.and_then(|record| record.applied_at.clone()),
+        "applied_by": record.map(|record| record.applied_by.clone()),
+        "execution_ms": record.and_then(|record| record.execution_ms),
+        "statements": record.map(|record| record.statements),
+        "statements_done": record.map(|record| record.statements_done),
+        "reversible": row.migration.map_or(record.is_some_and(|record| record.has_down), |migration| migration.down.is_some()),
+    })
+}

@@ -1,0 +1,218 @@
+//! `up`: applies migrations.
+
+use crate::arguments;
+use crate::command::{Context, Exit};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress;
+use crate::selection::{self, Selected};
+use clap::Args;
+use migrate_core::divergence::{AHEAD, Divergence};
+use migrate_core::duration;
+use migrate_core::plan::Way;
+use migrate_core::version::Version;
+use migrate_runtime::{Direction, ErrorKind, Migrator, Report, Status, Target, url_without_password};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Apply migrations
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Apply up to and with this version
+    #[arg(long, value_name = "VERSION", value_parser = arguments::version, conflicts_with = "steps")]
+    to: Option<Version>,
+    /// Apply this many
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// What all commands that change the schema understand.
+#[derive(Debug, Args)]
+pub struct Running {
+    /// Show the SQL that would run, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to wait while another process migrates
+    #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "10m")]
+    pub lock_wait: Duration,
+    /// How long a statement may wait for a lock on its table
+    #[arg(long, value_name = "DURATION", value_parser = arguments::duration)]
+    pub lock_timeout: Option<Duration>,
+    /// How long a migration may take [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = arguments::duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// Runs it.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let target = match (&arguments.to, arguments.steps) {
+        (Some(version), _) => Target::UpTo(version.clone()),
+        (None, Some(steps)) => Target::Up(steps),
+        (None, None) => Target::Latest,
+    };
+    let selected = selection::with_database(context)?;
+    carry_out(&selected, &[target], &arguments.running, context).await
+}
+
+/// Runs the targets one after another for each project, and says what was done.
+pub async fn carry_out(selected: &[Selected], targets: &[Target], running: &Running, context: &Context<'_>) -> Result<Exit, Failure> {
+    let mut services = Vec::new();
+    for one in selected {
+        let outcome = match running.dry_run {
+            true => dry_run(one, targets, context).await,
+            false => really(one, targets, running, context).await,
+        };
+        services.push(outcome?);
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": services }));
+    }
+    Ok(Exit::Done)
+}
+
+/// How a project stands. A SQLite file that is not there yet holds nothing, and `up` will make it.
+pub async fn status_of<'s>(one: &'s Selected, output: &Output) -> Result<Status<'s>, Failure> {
+    let migrator = Migrator::new(&one.folder.set);
+    match migrator.status(&one.url).await {
+        Err(error) if error.kind() == ErrorKind::NoDatabase => {
+            output.words(format!("{} yet: `cargo migrate up` makes it", error.message()));
+            Ok(migrator.status("sqlite::memory:").await?)
+        }
+        status => Ok(status?),
+    }
+}
+
+/// A migrator for a project, as the arguments ask for it.
+pub fn migrator<'s>(selected: &'s Selected, running: &Running, output: &Output) -> Migrator<'s> {
+    let mut migrator = Migrator::new(&selected.folder.set)
+        .lock_wait(running.lock_wait)
+        .on_event(progress::observer(output, &selected.project.service));
+    if let Some(limit) = running.lock_timeout {
+        migrator = migrator.lock_timeout(limit);
+    }
+    if let Some(limit) = running.timeout {
+        migrator = migrator.timeout(limit);
+    }
+    migrator
+}
+
+async fn really(one: &Selected, targets: &[Target], running: &Running, context: &Context<'_>) -> Result<Value, Failure> {
+    let migrator = migrator(one, running, context.output);
+    let since = Instant::now();
+    let mut report = Report::default();
+    for target in targets {
+        let part = migrator.run_to(&one.url, target).await?;
+        report.done.extend(part.done);
+        report.warnings = part.warnings;
+    }
+    say_warnings(&report.warnings, context.output);
+    say_done(one, &report, since.elapsed(), context.output);
+    Ok(json!({
+        "service": one.project.service,
+        "database": url_without_password(&one.url),
+        "done": report.done.iter().map(|done| json!({
+            "version": done.version.as_str(),
+            "name": done.title,
+            "direction": direction(done.direction),
+            "execution_ms": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
+        })).collect::<Vec<_>>(),
+        "warnings": report.warnings.iter().map(|warning| crate::output::finding_json(&crate::output::as_finding(warning))).collect::<Vec<_>>(),
+    }))
+}
+
+/// A database that is ahead says the same of each migration; people want it once.
+fn say_warnings(warnings: &[Divergence], output: &Output) {
+    let (ahead, others): (Vec<&Divergence>, Vec<&Divergence>) = warnings.iter().partition(|warning| warning.code == &AHEAD);
+    let mut shown: Vec<Divergence> = others.into_iter().cloned().collect();
+    if let Some(last) = ahead.last() {
+        let mut one = (*last).clone();
+        if ahead.len() > 1 {
+            one.message = format!("{}; and {} more before it", one.message, ahead.len() - 1);
+        }
+        shown.push(one);
+    }
+    output.divergences(&shown);
+}
+
+fn say_done(one: &Selected, report: &Report, took: Duration, output: &Output) {
+    let service = &one.project.service;
+    let applied = report.done.iter().filter(|done| done.direction == Direction::Up).count();
+    let reverted = report.done.len() - applied;
+    let took = duration::show(took);
+    for done in report.done.iter().filter(|done| done.stored) {
+        output.words(format!("             `{}` was reverted with the SQL that was stored when it was applied", done.title));
+    }
+    let text = match (applied, reverted) {
+        (0, 0) => format!("`{service}`: nothing to do"),
+        (applied, 0) => format!("`{service}`: {} applied in {took}", counted(applied)),
+        (0, reverted) => format!("`{service}`: {} reverted in {took}", counted(reverted)),
+        (applied, reverted) => format!("`{service}`: {} reverted and {applied} applied in {took}", counted(reverted)),
+    };
+    output.verb("Done", &text);
+}
+
+/// "1 migration", "2 migrations".
+pub fn counted(count: usize) -> String {
+    match count {
+        1 => "1 migration".to_owned(),
+        count => format!("{count} migrations"),
+    }
+}
+
+fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    }
+}
+
+/// Shows what would run: the SQL on stdout, everything else on stderr.
+async fn dry_run(one: &Selected, targets: &[Target], context: &Context<'_>) -> Result<Value, Failure> {
+    let migrator = Migrator::new(&one.folder.set);
+    let status = status_of(one, context.output).await?;
+    let mut steps = Vec::new();
+    for target in targets {
+        let plan = status.plan(target)?;
+        if !plan.is_clear() {
+            let errors: Vec<Divergence> = plan.errors().cloned().collect();
+            context.output.divergences(&errors);
+            return Err(Failure::Diverged);
+        }
+        say_warnings(&plan.divergences, context.output);
+        for step in &plan.steps {
+            let sql = match step.way {
+                Way::File(script) => script.text.to_string(),
+                Way::Stored => {
+                    let stored = migrator.stored(&one.url, &[&step.version], Direction::Down).await?;
+                    stored.into_iter().next().flatten().unwrap_or_default()
+                }
+            };
+            let how = match step.way {
+                Way::File(script) => script.execution().to_string(),
+                Way::Stored => "as stored in the history".to_owned(),
+            };
+            if !context.output.is_json() {
+                context.output.data(format!("-- {} `{}`, {how}\n{}\n", verb(step.direction), step.title, sql.trim_end()));
+            }
+            steps.push(json!({
+                "version": step.version.as_str(),
+                "name": step.title,
+                "direction": direction(step.direction),
+                "execution": how,
+                "statements_done": step.done,
+                "sql": sql,
+            }));
+        }
+    }
+    context.output.verb("Dry run", &format!("`{}`: {} would run; nothing was changed", one.project.service, counted(steps.len())));
+    Ok(json!({ "service": one.project.service, "database": url_without_password(&one.url), "would_do": steps }))
+}
+
+fn verb(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "apply",
+        Direction::Down => "revert",
+    }
+}

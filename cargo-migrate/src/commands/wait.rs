@@ -1,0 +1,40 @@
+//! `wait`: waits until the database accepts connections.
+
+use crate::arguments;
+use crate::command::{Context, Exit};
+use crate::database_url;
+use crate::failure::Failure;
+use crate::packages;
+use clap::Args;
+use migrate_core::duration;
+use migrate_runtime::{Migrator, url_without_password};
+use std::time::{Duration, Instant};
+
+/// Wait until the database accepts connections
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Give up after this long
+    #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "60s")]
+    timeout: Duration,
+}
+
+/// Runs it.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+    let urls = match &context.global.database_url {
+        // No files are needed to wait.
+        Some(url) => vec![url.clone()],
+        None => {
+            let projects = packages::projects(context)?;
+            let mut urls: Vec<String> = projects.iter().map(|project| database_url::of(context, project)).collect::<Result<_, _>>()?;
+            urls.dedup();
+            urls
+        }
+    };
+    for url in urls {
+        let since = Instant::now();
+        Migrator::wait_for_database(&url, arguments.timeout).await?;
+        let waited = duration::show(since.elapsed());
+        context.output.verb("Ready", &format!("{} after {waited}", url_without_password(&url)));
+    }
+    Ok(Exit::Done)
+}

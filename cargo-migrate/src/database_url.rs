@@ -1,0 +1,110 @@
+//! Which database is meant: flag, then environment, then `.env`.
+
+use crate::command::Context;
+use crate::failure::Failure;
+use migrate_core::dialect::Dialect;
+use migrate_core::project::Project;
+use std::collections::HashMap;
+use std::path::Path;
+use url::Url;
+
+/// The URL of the database for a project.
+pub fn of(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
+    if let Some(url) = &context.global.database_url {
+        return Ok(url.clone());
+    }
+    let files = [project.root.join(".env"), Path::new(".env").to_owned()];
+    let variables: Vec<HashMap<String, String>> = files.iter().map(|file| read_env_file(file)).collect::<Result<_, _>>()?;
+    let variable = |name: &str| {
+        let given = std::env::var(name).ok();
+        let given = given.or_else(|| variables.iter().find_map(|file| file.get(name).cloned()));
+        given.filter(|value| !value.is_empty())
+    };
+    if let Some(url) = variable("DATABASE_URL") {
+        return Ok(url);
+    }
+    let dialect = context.global.dialect.or(project.settings.dialect);
+    match from_parts(&variable, dialect) {
+        Some(url) => Ok(url),
+        None => Err(Failure::usage("no database is named")
+            .help("give its URL: `--database-url postgres://user:password@host/name`, or `DATABASE_URL` in the environment or in `.env`")
+            .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE")),
+    }
+}
+
+fn read_env_file(file: &Path) -> Result<HashMap<String, String>, Failure> {
+    match dotenvy::from_path_iter(file) {
+        Ok(entries) => entries
+            .collect::<Result<_, _>>()
+            .map_err(|error| Failure::other(format!("cannot read `{}`: {error}", file.display())).help("write each line as `NAME=value`")),
+        Err(error) if error.not_found() => Ok(HashMap::new()),
+        Err(error) => Err(Failure::other(format!("cannot read `{}`: {error}", file.display()))),
+    }
+}
+
+/// A URL out of `DB_HOST` and its kind. What nothing else says, the port does: 3306 is MySQL's.
+fn from_parts(variable: &dyn Fn(&str) -> Option<String>, dialect: Option<Dialect>) -> Option<String> {
+    let name = variable("DB_NAME");
+    if dialect == Some(Dialect::Sqlite) {
+        return name.map(|name| format!("sqlite:{name}"));
+    }
+    let host = variable("DB_HOST")?;
+    let port = variable("DB_PORT");
+    let dialect = dialect.unwrap_or(match port.as_deref() {
+        Some("3306") => Dialect::MySql,
+        _ => Dialect::Postgres,
+    });
+    let mut url = Url::parse(&format!("{}://localhost", dialect.name())).ok()?;
+    url.set_host(Some(&host)).ok()?;
+    if let Some(port) = port {
+        url.set_port(Some(port.parse().ok()?)).ok()?;
+    }
+    if let Some(user) = variable("DB_USER") {
+        url.set_username(&user).ok()?;
+    }
+    // Setters of `Url` write what needs it as `%xx`.
+    url.set_password(variable("DB_PASSWORD").as_deref()).ok()?;
+    url.set_path(&name?);
+    if let Some(mode) = variable("DB_SSLMODE") {
+        let key = if dialect == Dialect::MySql { "ssl-mode" } else { "sslmode" };
+        let mode = match (dialect, mode.as_str()) {
+            (Dialect::MySql, "disable") => "DISABLED".to_owned(),
+            (Dialect::MySql, "require") => "REQUIRED".to_owned(),
+            (Dialect::MySql, "prefer") => "PREFERRED".to_owned(),
+            _ => mode,
+        };
+        url.query_pairs_mut().append_pair(key, &mode);
+    }
+    Some(url.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(dialect: Option<Dialect>, variables: &[(&str, &str)]) -> Option<String> {
+        let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        from_parts(&variable, dialect)
+    }
+
+    #[test]
+    fn built_from_parts() {
+        let all = [
+            ("DB_HOST", "postgres"),
+            ("DB_PORT", "5432"),
+            ("DB_USER", "link/user"),
+            ("DB_PASSWORD", "p@ss:word"),
+            ("DB_NAME", "linkdb"),
+            ("DB_SSLMODE", "disable"),
+        ];
+        assert_eq!(url(None, &all).unwrap(), "postgres://link%2Fuser:p%40ss%3Aword@postgres:5432/linkdb?sslmode=disable");
+        assert_eq!(
+            url(Some(Dialect::MySql), &all).unwrap(),
+            "mysql://link%2Fuser:p%40ss%3Aword@postgres:5432/linkdb?ssl-mode=DISABLED"
+        );
+        assert_eq!(url(None, &[("DB_HOST", "h"), ("DB_PORT", "3306"), ("DB_NAME", "n")]).unwrap(), "mysql://h:3306/n");
+        assert_eq!(url(Some(Dialect::Sqlite), &[("DB_NAME", "app.db")]).unwrap(), "sqlite:app.db");
+        assert_eq!(url(None, &[("DB_HOST", "h")]), None);
+        assert_eq!(url(None, &[]), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! Why a command failed, and with which exit code.
+
+use crate::command::Exit;
+use migrate_core::code::Code;
+use migrate_core::finding::Finding;
+use migrate_runtime::{Error, ErrorKind};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something is wrong with the files.
+    Findings(Vec<Finding>),
+    /// The run failed.
+    Run(Box<Error>),
+    /// Files and history disagree, as was already said.
+    Diverged,
+    /// The command was used wrongly.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: Vec<String>,
+    },
+    /// Something else.
+    Other {
+        /// What happened.
+        message: String,
+        /// What to do.
+        help: Vec<String>,
+    },
+}
+
+/// Two packages with one service name.
+pub static DUPLICATE_SERVICE: Code = Code::new(
+    "duplicate-service",
+    "Two packages of the workspace keep their history under the same service name, so each would take the other's migrations for its \
+     own. Give one of them another name: `service = \"...\"` in its `migrate.toml`.",
+);
+
+/// All codes of this crate.
+pub static CODES: [&Code; 1] = [&DUPLICATE_SERVICE];
+
+impl Failure {
+    /// Wrong usage.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Failure::Usage {
+            message: message.into(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Any other failure.
+    pub fn other(message: impl Into<String>) -> Self {
+        Failure::Other {
+            message: message.into(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        if let Failure::Usage { help, .. } | Failure::Other { help, .. } = &mut self {
+            help.push(text.into());
+        }
+        self
+    }
+
+    /// The exit code for it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Failure::Findings(_) => Exit::Findings,
+            Failure::Diverged => Exit::Diverged,
+            Failure::Usage { .. } => Exit::Usage,
+            Failure::Other { .. } => Exit::Failed,
+            Failure::Run(error) => match error.kind() {
+                ErrorKind::Diverged => Exit::Diverged,
+                ErrorKind::LockNotObtained => Exit::Locked,
+                ErrorKind::MigrationFailed => Exit::MigrationFailed,
+                ErrorKind::UnknownVersion => Exit::Usage,
+                _ => Exit::Failed,
+            },
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Run(Box::new(error))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::other(error.to_string())
+    }
+}

@@ -1,0 +1,244 @@
+//! The only room that prints: data to stdout, words to stderr, colours on a terminal only.
+
+use crate::arguments::{Format, Global};
+use crate::failure::Failure;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table, presets};
+use migrate_core::divergence::Divergence;
+use migrate_core::finding::Finding;
+use migrate_core::render;
+use serde::Serialize;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+/// Where a command says what it has to say.
+#[derive(Debug, Clone)]
+pub struct Output {
+    format: Format,
+    quiet: bool,
+    verbose: bool,
+}
+
+/// A cell of a table with what it means, which its colour repeats.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    /// A plain cell.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Cell {
+            text: text.into(),
+            style: Style::new(),
+        }
+    }
+
+    /// A cell in green.
+    pub fn good(text: impl Into<String>) -> Self {
+        Cell {
+            style: AnsiColor::Green.on_default(),
+            ..Cell::plain(text)
+        }
+    }
+
+    /// A cell in yellow.
+    pub fn waiting(text: impl Into<String>) -> Self {
+        Cell {
+            style: AnsiColor::Yellow.on_default(),
+            ..Cell::plain(text)
+        }
+    }
+
+    /// A cell in red.
+    pub fn bad(text: impl Into<String>) -> Self {
+        Cell {
+            style: AnsiColor::Red.on_default().bold(),
+            ..Cell::plain(text)
+        }
+    }
+}
+
+impl Output {
+    /// As the arguments ask for it.
+    pub fn new(global: &Global) -> Self {
+        Output {
+            format: global.format,
+            quiet: global.quiet,
+            verbose: global.verbose,
+        }
+    }
+
+    /// Is a program reading?
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// May a progress bar be drawn?
+    pub fn is_lively(&self) -> bool {
+        !self.quiet && !self.is_json() && io::stderr().is_terminal()
+    }
+
+    /// A line for people.
+    pub fn words(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            self.stderr(text.as_ref());
+        }
+    }
+
+    /// A line for people who want to know more.
+    pub fn details(&self, text: impl AsRef<str>) {
+        if self.verbose {
+            self.stderr(text.as_ref());
+        }
+    }
+
+    /// A line that begins with a verb in green, as cargo's do.
+    pub fn verb(&self, verb: &str, text: &str) {
+        let style = AnsiColor::Green.on_default().bold();
+        self.words(format!("{style}{verb:>12}{style:#} {text}"));
+    }
+
+    /// What was asked for.
+    pub fn data(&self, text: impl AsRef<str>) {
+        let mut stdout = anstream::stdout();
+        // A closed pipe (`| head`) is no failure.
+        let _ = writeln!(stdout, "{}", text.as_ref());
+    }
+
+    /// What was asked for, for a program.
+    pub fn json(&self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.data(text),
+            Err(error) => self.stderr(&format!("error: cannot write JSON: {error}")),
+        }
+    }
+
+    fn stderr(&self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    fn colour_on_stderr(&self) -> bool {
+        AutoStream::choice(&io::stderr()) != ColorChoice::Never
+    }
+
+    /// A table on stdout: as wide as the terminal, or as it needs to be where there is none.
+    pub fn table(&self, head: &[&str], rows: Vec<Vec<Cell>>) {
+        let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        if io::stdout().is_terminal() {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        table.set_header(head.iter().map(|title| title.to_uppercase()));
+        for row in rows {
+            table.add_row(row.into_iter().map(|cell| paint(cell, colour)));
+        }
+        for line in table.lines() {
+            self.data(line.trim_end());
+        }
+    }
+
+    /// Findings, as the compiler shows them.
+    pub fn findings(&self, findings: &[Finding]) {
+        let errors_only = self.quiet;
+        let shown: Vec<&Finding> = findings.iter().filter(|finding| finding.is_error() || !errors_only).collect();
+        if !shown.is_empty() {
+            let text = render::findings(shown, self.colour_on_stderr());
+            self.stderr(&format!("{text}\n"));
+        }
+    }
+
+    /// Disagreements of files and history.
+    pub fn divergences(&self, divergences: &[Divergence]) {
+        let findings: Vec<Finding> = divergences.iter().map(as_finding).collect();
+        self.findings(&findings);
+    }
+
+    /// Why the command failed; as JSON too, when a program is reading.
+    pub fn failure(&self, failure: &Failure) {
+        let findings = described(failure);
+        if self.is_json() {
+            self.json(&serde_json::json!({ "error": findings.iter().map(finding_json).collect::<Vec<_>>() }));
+            return;
+        }
+        let text = render::findings(&findings, self.colour_on_stderr());
+        self.stderr(text.replace("error[]", "error").as_str());
+    }
+
+    /// Asks; `None` when nobody is there to answer.
+    pub fn ask(&self, question: &str) -> Option<bool> {
+        if self.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        let _ = write!(anstream::stderr(), "{question} [y/N] ");
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+fn paint(cell: Cell, colour: bool) -> comfy_table::Cell {
+    let mut painted = comfy_table::Cell::new(cell.text);
+    if colour {
+        painted = match cell.style.get_fg_color() {
+            Some(anstyle::Color::Ansi(AnsiColor::Green)) => painted.fg(comfy_table::Color::Green),
+            Some(anstyle::Color::Ansi(AnsiColor::Yellow)) => painted.fg(comfy_table::Color::Yellow),
+            Some(anstyle::Color::Ansi(AnsiColor::Red)) => painted.fg(comfy_table::Color::Red),
+            _ => painted,
+        };
+    }
+    painted
+}
+
+/// A disagreement in the shape of a finding.
+pub fn as_finding(divergence: &Divergence) -> Finding {
+    let mut finding = Finding::error(divergence.code, divergence.message.clone());
+    finding.level = divergence.level;
+    finding.help.clone_from(&divergence.help);
+    finding
+}
+
+static NO_CODE: migrate_core::code::Code = migrate_core::code::Code::new("", "");
+
+/// A failure as findings.
+fn described(failure: &Failure) -> Vec<Finding> {
+    match failure {
+        Failure::Findings(findings) => findings.clone(),
+        Failure::Diverged => vec![Finding::error(&migrate_runtime::codes::DIVERGED, "nothing would run: files and history disagree")],
+        Failure::Usage { message, help } | Failure::Other { message, help } => {
+            let mut finding = Finding::error(&NO_CODE, message.clone());
+            finding.help.clone_from(help);
+            vec![finding]
+        }
+        Failure::Run(error) => {
+            let mut findings: Vec<Finding> = error.divergences().iter().map(as_finding).collect();
+            let mut finding = Finding::error(error.code(), error.message());
+            finding.place = error.place().cloned();
+            for (label, text) in error.notes() {
+                match *label {
+                    "help" => finding.help.push(text.clone()),
+                    label => finding.notes.push(format!("{label}: {text}")),
+                }
+            }
+            findings.push(finding);
+            findings
+        }
+    }
+}
+
+/// A finding for programs.
+pub fn finding_json(finding: &Finding) -> serde_json::Value {
+    let spot = finding.place.as_ref().and_then(|place| place.spot.as_ref());
+    serde_json::json!({
+        "code": finding.code.name,
+        "level": finding.level.name(),
+        "message": finding.message,
+        "file": finding.place.as_ref().map(|place| &place.file),
+        "line": spot.map(|spot| spot.position.line),
+        "column": spot.map(|spot| spot.position.column),
+        "notes": finding.notes,
+        "help": finding.help,
+    })
+}

@@ -1,0 +1,121 @@
+//! Which projects a command works on: a folder, a package, or all of a workspace.
+
+use crate::command::Context;
+use crate::failure::{DUPLICATE_SERVICE, Failure};
+use cargo_metadata::{Metadata, MetadataCommand};
+use migrate_core::finding::Finding;
+use migrate_core::place::Place;
+use migrate_core::project::Project;
+use migrate_core::settings;
+use std::path::{Path, PathBuf};
+
+/// The projects that the arguments ask for; at least one, each with its own service name.
+pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
+    let mut projects = found(context)?;
+    if let (Some(service), [only]) = (&context.global.service, projects.as_mut_slice()) {
+        only.service.clone_from(service);
+    }
+    let mut services: Vec<&Project> = projects.iter().collect();
+    services.sort_by(|one, other| one.service.cmp(&other.service));
+    let twice = services.windows(2).filter(|pair| pair[0].service == pair[1].service);
+    let findings: Vec<Finding> = twice
+        .map(|pair| {
+            let message = format!("`{}` and `{}` keep their history under one name, `{}`", pair[0].root.display(), pair[1].root.display(), pair[0].service);
+            Finding::error(&DUPLICATE_SERVICE, message)
+                .at(Place::file(pair[1].root.join(settings::FILE).display().to_string()))
+                .help("give one of them another name: `service = \"...\"` in its `migrate.toml`")
+        })
+        .collect();
+    if findings.is_empty() { Ok(projects) } else { Err(Failure::Findings(findings)) }
+}
+
+/// The one project that the arguments ask for.
+pub fn project(context: &Context<'_>) -> Result<Project, Failure> {
+    let mut projects = projects(context)?;
+    match projects.len() {
+        1 => Ok(projects.remove(0)),
+        _ => Err(Failure::usage("this works on one package at a time").help("name it: `-p NAME`")),
+    }
+}
+
+fn found(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
+    let mut findings = Vec::new();
+    let mut open = |(project, problems): (Project, Vec<Finding>)| {
+        findings.extend(problems);
+        project
+    };
+    let projects = if let Some(source) = &context.global.source {
+        vec![open(Project::of_folder(source))]
+    } else {
+        let here = std::env::current_dir()?;
+        match packages(context, &here)? {
+            Some(packages) => packages.iter().map(|package| open(Project::of_package(&package.root, None, &package.name))).collect(),
+            // No cargo package around: this folder may hold migrations all the same.
+            None => {
+                let name = here.file_name().map_or("default".into(), |name| name.to_string_lossy().into_owned());
+                vec![open(Project::of_package(&here, None, &name))]
+            }
+        }
+    };
+    if findings.is_empty() { Ok(projects) } else { Err(Failure::Findings(findings)) }
+}
+
+struct Package {
+    name: String,
+    root: PathBuf,
+}
+
+impl Package {
+    fn has_migrations(&self) -> bool {
+        self.root.join(settings::FILE).is_file() || self.root.join("migrations").is_dir()
+    }
+}
+
+/// The packages meant; `None` when no cargo package is around.
+fn packages(context: &Context<'_>, here: &Path) -> Result<Option<Vec<Package>>, Failure> {
+    let asked = context.global.package.is_some() || context.global.workspace;
+    if !asked && !here.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
+        return Ok(None);
+    }
+    let metadata = MetadataCommand::new().no_deps().exec();
+    let metadata = metadata.map_err(|error| Failure::other(format!("cargo cannot read this package: {error}")).help("name the folder instead: `--source DIR`"))?;
+    let mut packages = members(&metadata);
+    if let Some(name) = &context.global.package {
+        let names: Vec<String> = packages.iter().map(|package| format!("`{}`", package.name)).collect();
+        packages.retain(|package| package.name == *name);
+        return match packages.is_empty() {
+            false => Ok(Some(packages)),
+            true => Err(Failure::usage(format!("the workspace has no package `{name}`")).help(format!("use one of {}", names.join(", ")))),
+        };
+    }
+    if context.global.workspace {
+        packages.retain(Package::has_migrations);
+        return match packages.is_empty() {
+            false => Ok(Some(packages)),
+            true => Err(Failure::usage("no package of this workspace has migrations").help("begin with `cargo migrate init -p NAME`")),
+        };
+    }
+    let around = packages.iter().enumerate().filter(|(_, package)| here.starts_with(&package.root));
+    if let Some((at, _)) = around.max_by_key(|(_, package)| package.root.as_os_str().len()) {
+        return Ok(Some(vec![packages.swap_remove(at)]));
+    }
+    // The root of a workspace without a package of its own.
+    packages.retain(Package::has_migrations);
+    match packages.len() {
+        1 => Ok(Some(packages)),
+        0 => Err(Failure::usage("no package of this workspace has migrations").help("begin with `cargo migrate init -p NAME`")),
+        _ => {
+            let names: Vec<String> = packages.iter().map(|package| format!("`{}`", package.name)).collect();
+            let message = format!("several packages of this workspace have migrations: {}", names.join(", "));
+            Err(Failure::usage(message).help("name one with `-p NAME`, or take all with `--workspace`"))
+        }
+    }
+}
+
+fn members(metadata: &Metadata) -> Vec<Package> {
+    let packages = metadata.workspace_packages().into_iter().map(|package| Package {
+        name: package.name.to_string(),
+        root: package.manifest_path.parent().map(|root| root.as_std_path().to_owned()).unwrap_or_default(),
+    });
+    packages.collect()
+}

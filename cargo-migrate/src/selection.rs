@@ -1,0 +1,53 @@
+//! A project ready to be worked with: its files read, its database known.
+
+use crate::command::Context;
+use crate::database_url;
+use crate::failure::Failure;
+use crate::packages;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Finding;
+use migrate_core::folder::Folder;
+use migrate_core::project::Project;
+
+/// A project and its files.
+#[derive(Debug)]
+pub struct Selected {
+    /// The project.
+    pub project: Project,
+    /// Its migrations, read for the database's dialect.
+    pub folder: Folder,
+    /// Its database.
+    pub url: String,
+}
+
+/// The projects that the arguments ask for, each with its database; their files must be readable.
+pub fn with_database(context: &Context<'_>) -> Result<Vec<Selected>, Failure> {
+    let mut selected = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
+    for project in packages::projects(context)? {
+        let url = database_url::of(context, &project)?;
+        let dialect = dialect(context, &project, Some(&url)).ok_or_else(|| unknown_scheme(&url))?;
+        let folder = project.read(dialect);
+        findings.extend(folder.findings.iter().filter(|finding| finding.is_error()).cloned());
+        context.output.findings(&folder.findings.iter().filter(|finding| !finding.is_error()).cloned().collect::<Vec<_>>());
+        selected.push(Selected { project, folder, url });
+    }
+    if findings.is_empty() { Ok(selected) } else { Err(Failure::Findings(findings)) }
+}
+
+fn unknown_scheme(url: &str) -> Failure {
+    Failure::usage(format!("`{}` is no database URL", migrate_runtime::url_without_password(url)))
+        .help("write `postgres://user:password@host/name`, `mysql://user:password@host/name` or `sqlite:path/to/file.db`")
+}
+
+/// The dialect of a project's SQL: as asked for, as `migrate.toml` says, or as the database speaks.
+pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&str>) -> Option<Dialect> {
+    let asked = context.global.dialect.or(project.settings.dialect);
+    asked.or_else(|| Dialect::of_url(url?))
+}
+
+/// The dialect of a project's SQL for commands that need no database.
+pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, Failure> {
+    let url = database_url::of(context, project).ok();
+    dialect(context, project, url.as_deref()).ok_or_else(|| Failure::Findings(vec![project.no_dialect()]))
+}

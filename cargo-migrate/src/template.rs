@@ -1,0 +1,194 @@
+//! What a new migration begins with: SQL that follows from its description.
+
+use migrate_core::dialect::Dialect;
+
+/// The two texts of a new pair.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Template {
+    /// The way up.
+    pub up: String,
+    /// The way down.
+    pub down: String,
+}
+
+/// The description as a file name: lower case, words joined by `_`.
+pub fn file_name(description: &str) -> String {
+    let mut name = String::new();
+    for c in description.chars().flat_map(char::to_lowercase) {
+        if c.is_alphanumeric() {
+            name.push(c);
+        } else if !name.is_empty() && !name.ends_with('_') {
+            name.push('_');
+        }
+    }
+    // Ends that would be read as a direction.
+    let name = name.trim_end_matches('_');
+    let cut: String = name.chars().take(100).collect();
+    cut.trim_end_matches('_').to_owned()
+}
+
+/// SQL for what a description says; where it says nothing that is understood, a place to write it.
+pub fn from_description(description: &str, dialect: Option<Dialect>, name: &str) -> Template {
+    let words: Vec<String> = description
+        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'))
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !["the", "a", "an"].contains(word)).collect();
+    let (up, down) = statements(&words, dialect).unwrap_or_else(|| {
+        let up = "-- Write the SQL that makes the change.\n".to_owned();
+        (up, "-- Write the SQL that takes it back.\n".to_owned())
+    });
+    let title = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title = if title.is_empty() { name.to_owned() } else { title };
+    Template {
+        up: format!("-- Description: {title}\n\n{up}"),
+        down: format!("-- Description: take back: {title}\n\n{down}"),
+    }
+}
+
+fn statements(words: &[&str], dialect: Option<Dialect>) -> Option<(String, String)> {
+    let without = |words: &[&str], noise: &[&str]| -> Vec<String> {
+        let kept = words.iter().filter(|word| !noise.contains(*word));
+        kept.map(|word| (*word).to_owned()).collect()
+    };
+    match words {
+        ["index", rest @ ..] | ["add" | "create", "index", rest @ ..] => {
+            let at = rest.iter().position(|word| *word == "on")?;
+            let (before, after) = (&rest[..at], &rest[at + 1..]);
+            // "index orders on user_id", and also "add index on orders user_id".
+            let (table, columns) = match before {
+                [table] => (*table, after),
+                [] => (*after.first()?, &after[1..]),
+                _ => return None,
+            };
+            let columns = without(columns, &["and", "columns", "column"]);
+            (!columns.is_empty()).then(|| index(table, &columns, dialect))
+        }
+        ["create" | "add", "table", rest @ ..] | ["create", rest @ ..] => {
+            let table = single(&without(rest, &["table"]))?;
+            Some((create_table(&table, dialect), format!("DROP TABLE {table};\n")))
+        }
+        ["drop" | "remove" | "delete", "table", rest @ ..] => drop_table(&single(&without(rest, &[]))?),
+        ["add", rest @ ..] => {
+            let at = rest.iter().rposition(|word| *word == "to")?;
+            let table = single(&without(&rest[at + 1..], &["table"]))?;
+            let columns = without(&rest[..at], &["column", "columns", "and", "field"]);
+            (!columns.is_empty()).then(|| add_columns(&table, &columns))
+        }
+        ["drop" | "remove" | "delete", rest @ ..] => match rest.iter().rposition(|word| *word == "from") {
+            Some(at) => {
+                let table = single(&without(&rest[at + 1..], &["table"]))?;
+                let columns = without(&rest[..at], &["column", "columns", "and", "field"]);
+                let (down, up) = add_columns(&table, &columns);
+                (!columns.is_empty()).then_some((up, down))
+            }
+            None => drop_table(&single(&without(rest, &["table"]))?),
+        },
+        ["rename", rest @ ..] => {
+            let rest = without(rest, &["table", "column"]);
+            match rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                [from, "to", to] => Some((format!("ALTER TABLE {from} RENAME TO {to};\n"), format!("ALTER TABLE {to} RENAME TO {from};\n"))),
+                [from, "to", to, "in" | "on", table] => Some((
+                    format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to};\n"),
+                    format!("ALTER TABLE {table} RENAME COLUMN {to} TO {from};\n"),
+                )),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The words as one name: `user preferences` is `user_preferences`.
+fn single(words: &[String]) -> Option<String> {
+    let stop = ["to", "from", "on", "in", "and", "with", "for", "index", "view", "function", "trigger", "type"];
+    let name = words.join("_");
+    let plain = !words.is_empty() && words.len() <= 3 && !words.iter().any(|word| stop.contains(&word.as_str()));
+    (plain && !name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
+}
+
+fn create_table(table: &str, dialect: Option<Dialect>) -> String {
+    let (id, created) = match dialect {
+        Some(Dialect::Postgres) => ("bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "timestamptz NOT NULL DEFAULT now()"),
+        Some(Dialect::MySql) => ("bigint NOT NULL AUTO_INCREMENT PRIMARY KEY", "datetime(6) NOT NULL DEFAULT current_timestamp(6)"),
+        Some(Dialect::Sqlite) | None => ("integer PRIMARY KEY", "text NOT NULL DEFAULT current_timestamp"),
+    };
+    format!("CREATE TABLE {table} (\n    id {id},\n    created_at {created}\n);\n")
+}
+
+fn drop_table(table: &str) -> Option<(String, String)> {
+    let down = format!("-- The rows are gone. Write the CREATE TABLE of `{table}` to have an empty one back, or remove this file and write\n-- `-- migrate: irreversible: REASON` at the top of the way up.\n");
+    Some((format!("DROP TABLE {table};\n"), down))
+}
+
+fn add_columns(table: &str, columns: &[String]) -> (String, String) {
+    let each = |make: &dyn Fn(&String) -> String| columns.iter().map(make).collect::<String>();
+    (
+        each(&|column| format!("ALTER TABLE {table} ADD COLUMN {column} {};\n", column_type(column))),
+        each(&|column| format!("ALTER TABLE {table} DROP COLUMN {column};\n")),
+    )
+}
+
+/// A guess by the column's name, to be looked at.
+fn column_type(column: &str) -> &'static str {
+    match column {
+        name if name.ends_with("_id") || name.ends_with("_count") => "bigint",
+        name if name.ends_with("_at") => "timestamp",
+        name if name.ends_with("_on") || name.ends_with("date") => "date",
+        name if name.starts_with("is_") || name.starts_with("has_") => "boolean",
+        _ => "varchar(255)",
+    }
+}
+
+fn index(table: &str, columns: &[String], dialect: Option<Dialect>) -> (String, String) {
+    let name = format!("idx_{}_{}", table.replace('.', "_"), columns.join("_"));
+    let list = columns.join(", ");
+    match dialect {
+        // Without CONCURRENTLY, writes to the table wait until the index is built.
+        Some(Dialect::Postgres) => (
+            format!("CREATE INDEX CONCURRENTLY {name} ON {table} ({list});\n"),
+            format!("DROP INDEX CONCURRENTLY {name};\n"),
+        ),
+        Some(Dialect::MySql) => (format!("CREATE INDEX {name} ON {table} ({list});\n"), format!("DROP INDEX {name} ON {table};\n")),
+        Some(Dialect::Sqlite) | None => (format!("CREATE INDEX {name} ON {table} ({list});\n"), format!("DROP INDEX {name};\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files() {
+        assert_eq!(file_name("Add User Preferences (v2)!"), "add_user_preferences_v2");
+        assert_eq!(file_name("../../etc/passwd"), "etc_passwd");
+        assert_eq!(file_name("größe hinzufügen"), "größe_hinzufügen");
+        assert_eq!(file_name("  --  "), "");
+    }
+
+    #[test]
+    fn descriptions_that_are_understood() {
+        let mut shown = String::new();
+        for (description, dialect) in [
+            ("create users table", Dialect::Postgres),
+            ("create user preferences table", Dialect::MySql),
+            ("add table orders", Dialect::Sqlite),
+            ("add email to users", Dialect::Postgres),
+            ("add email and last_seen_at to the users table", Dialect::MySql),
+            ("index orders on user_id", Dialect::Postgres),
+            ("add index on orders user_id and state", Dialect::MySql),
+            ("drop old_users", Dialect::Postgres),
+            ("remove email from users", Dialect::Sqlite),
+            ("rename users to people", Dialect::Sqlite),
+            ("rename name to full_name in users", Dialect::Postgres),
+            ("add user preferences", Dialect::Postgres),
+            ("create index", Dialect::Postgres),
+            ("fix things", Dialect::Postgres),
+        ] {
+            let template = from_description(description, Some(dialect), "name");
+            shown.push_str(&format!("{description} ({dialect})\n{}{}\n", template.up, template.down));
+        }
+        insta::assert_snapshot!(shown);
+    }
+}
