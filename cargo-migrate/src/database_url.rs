@@ -34,9 +34,9 @@ pub fn of(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
 
 fn read_env_file(file: &Path) -> Result<HashMap<String, String>, Failure> {
     match dotenvy::from_path_iter(file) {
-        Ok(entries) => entries
-            .collect::<Result<_, _>>()
-            .map_err(|error| Failure::other(format!("cannot read `{}`: {error}", file.display())).help("write each line as `NAME=value`")),
+        Ok(entries) => entries.collect::<Result<_, _>>().map_err(|error| {
+            Failure::other(format!("cannot read `{}`: {error}", file.display())).help("write each line as `NAME=value`")
+        }),
         Err(error) if error.not_found() => Ok(HashMap::new()),
         Err(error) => Err(Failure::other(format!("cannot read `{}`: {error}", file.display()))),
     }

@@ -2,6 +2,7 @@
 
 use crate::command::Exit;
 use migrate_core::code::Code;
+use migrate_core::divergence::Divergence;
 use migrate_core::finding::Finding;
 use migrate_runtime::{Error, ErrorKind};
 
@@ -12,8 +13,8 @@ pub enum Failure {
     Findings(Vec<Finding>),
     /// The run failed.
     Run(Box<Error>),
-    /// Files and history disagree, as was already said.
-    Diverged,
+    /// Files and history disagree.
+    Diverged(Vec<Divergence>),
     /// The command was used wrongly.
     Usage {
         /// What is wrong.
@@ -43,18 +44,12 @@ pub static CODES: [&Code; 1] = [&DUPLICATE_SERVICE];
 impl Failure {
     /// Wrong usage.
     pub fn usage(message: impl Into<String>) -> Self {
-        Failure::Usage {
-            message: message.into(),
-            help: Vec::new(),
-        }
+        Failure::Usage { message: message.into(), help: Vec::new() }
     }
 
     /// Any other failure.
     pub fn other(message: impl Into<String>) -> Self {
-        Failure::Other {
-            message: message.into(),
-            help: Vec::new(),
-        }
+        Failure::Other { message: message.into(), help: Vec::new() }
     }
 
     /// Says what to do.
@@ -70,7 +65,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Failure::Findings(_) => Exit::Findings,
-            Failure::Diverged => Exit::Diverged,
+            Failure::Diverged(_) => Exit::Diverged,
             Failure::Usage { .. } => Exit::Usage,
             Failure::Other { .. } => Exit::Failed,
             Failure::Run(error) => match error.kind() {

@@ -7,6 +7,7 @@ mod command;
 mod commands;
 mod database_url;
 mod failure;
+mod held_lock;
 mod output;
 mod packages;
 mod progress;
@@ -40,10 +41,7 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let context = command::Context {
-        global: &parsed.global,
-        output: &output,
-    };
+    let context = command::Context { global: &parsed.global, output: &output };
     match runtime.block_on(commands::run(parsed.command, &context)) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {

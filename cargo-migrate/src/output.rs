@@ -29,45 +29,29 @@ pub struct Cell {
 impl Cell {
     /// A plain cell.
     pub fn plain(text: impl Into<String>) -> Self {
-        Cell {
-            text: text.into(),
-            style: Style::new(),
-        }
+        Cell { text: text.into(), style: Style::new() }
     }
 
     /// A cell in green.
     pub fn good(text: impl Into<String>) -> Self {
-        Cell {
-            style: AnsiColor::Green.on_default(),
-            ..Cell::plain(text)
-        }
+        Cell { style: AnsiColor::Green.on_default(), ..Cell::plain(text) }
     }
 
     /// A cell in yellow.
     pub fn waiting(text: impl Into<String>) -> Self {
-        Cell {
-            style: AnsiColor::Yellow.on_default(),
-            ..Cell::plain(text)
-        }
+        Cell { style: AnsiColor::Yellow.on_default(), ..Cell::plain(text) }
     }
 
     /// A cell in red.
     pub fn bad(text: impl Into<String>) -> Self {
-        Cell {
-            style: AnsiColor::Red.on_default().bold(),
-            ..Cell::plain(text)
-        }
+        Cell { style: AnsiColor::Red.on_default().bold(), ..Cell::plain(text) }
     }
 }
 
 impl Output {
     /// As the arguments ask for it.
     pub fn new(global: &Global) -> Self {
-        Output {
-            format: global.format,
-            quiet: global.quiet,
-            verbose: global.verbose,
-        }
+        Output { format: global.format, quiet: global.quiet, verbose: global.verbose }
     }
 
     /// Is a program reading?
@@ -206,7 +190,11 @@ static NO_CODE: migrate_core::code::Code = migrate_core::code::Code::new("", "")
 fn described(failure: &Failure) -> Vec<Finding> {
     match failure {
         Failure::Findings(findings) => findings.clone(),
-        Failure::Diverged => vec![Finding::error(&migrate_runtime::codes::DIVERGED, "nothing would run: files and history disagree")],
+        Failure::Diverged(divergences) => {
+            let mut findings: Vec<Finding> = divergences.iter().map(as_finding).collect();
+            findings.push(Finding::error(&migrate_runtime::codes::DIVERGED, "nothing would run: files and history disagree"));
+            findings
+        }
         Failure::Usage { message, help } | Failure::Other { message, help } => {
             let mut finding = Finding::error(&NO_CODE, message.clone());
             finding.help.clone_from(help);

@@ -20,7 +20,12 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
     let twice = services.windows(2).filter(|pair| pair[0].service == pair[1].service);
     let findings: Vec<Finding> = twice
         .map(|pair| {
-            let message = format!("`{}` and `{}` keep their history under one name, `{}`", pair[0].root.display(), pair[1].root.display(), pair[0].service);
+            let message = format!(
+                "`{}` and `{}` keep their history under one name, `{}`",
+                pair[0].root.display(),
+                pair[1].root.display(),
+                pair[0].service
+            );
             Finding::error(&DUPLICATE_SERVICE, message)
                 .at(Place::file(pair[1].root.join(settings::FILE).display().to_string()))
                 .help("give one of them another name: `service = \"...\"` in its `migrate.toml`")
@@ -49,7 +54,9 @@ fn found(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
     } else {
         let here = std::env::current_dir()?;
         match packages(context, &here)? {
-            Some(packages) => packages.iter().map(|package| open(Project::of_package(&package.root, None, &package.name))).collect(),
+            Some(packages) => {
+                packages.iter().map(|package| open(Project::of_package(&package.root, None, &package.name))).collect()
+            }
             // No cargo package around: this folder may hold migrations all the same.
             None => {
                 let name = here.file_name().map_or("default".into(), |name| name.to_string_lossy().into_owned());
@@ -78,21 +85,28 @@ fn packages(context: &Context<'_>, here: &Path) -> Result<Option<Vec<Package>>, 
         return Ok(None);
     }
     let metadata = MetadataCommand::new().no_deps().exec();
-    let metadata = metadata.map_err(|error| Failure::other(format!("cargo cannot read this package: {error}")).help("name the folder instead: `--source DIR`"))?;
+    let metadata = metadata.map_err(|error| {
+        Failure::other(format!("cargo cannot read this package: {error}")).help("name the folder instead: `--source DIR`")
+    })?;
     let mut packages = members(&metadata);
     if let Some(name) = &context.global.package {
         let names: Vec<String> = packages.iter().map(|package| format!("`{}`", package.name)).collect();
         packages.retain(|package| package.name == *name);
         return match packages.is_empty() {
             false => Ok(Some(packages)),
-            true => Err(Failure::usage(format!("the workspace has no package `{name}`")).help(format!("use one of {}", names.join(", ")))),
+            true => {
+                Err(Failure::usage(format!("the workspace has no package `{name}`"))
+                    .help(format!("use one of {}", names.join(", "))))
+            }
         };
     }
     if context.global.workspace {
         packages.retain(Package::has_migrations);
         return match packages.is_empty() {
             false => Ok(Some(packages)),
-            true => Err(Failure::usage("no package of this workspace has migrations").help("begin with `cargo migrate init -p NAME`")),
+            true => {
+                Err(Failure::usage("no package of this workspace has migrations").help("begin with `cargo migrate init -p NAME`"))
+            }
         };
     }
     let around = packages.iter().enumerate().filter(|(_, package)| here.starts_with(&package.root));

@@ -16,7 +16,11 @@ pub fn observer(output: &Output, service: &str) -> impl Fn(&Event<'_>) + Send + 
         match event {
             Event::Waiting { holder } => {
                 let who = holder.map_or("another process".to_owned(), describe_holder);
-                lines.say(bar.as_deref().and_then(Option::as_ref), "Waiting", &format!("for the lock of `{service}`, held by {who}"));
+                lines.say(
+                    bar.as_deref().and_then(Option::as_ref),
+                    "Waiting",
+                    &format!("for the lock of `{service}`, held by {who}"),
+                );
             }
             Event::Planned { steps } => {
                 if let Some(mut bar) = bar {
@@ -60,10 +64,7 @@ struct Lines {
 
 impl Lines {
     fn of(output: &Output) -> Self {
-        Lines {
-            silent: output.is_json(),
-            plain: output.clone(),
-        }
+        Lines { silent: output.is_json(), plain: output.clone() }
     }
 
     fn say(&self, bar: Option<&ProgressBar>, verb: &str, text: &str) {

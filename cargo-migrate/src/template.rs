@@ -41,10 +41,7 @@ pub fn from_description(description: &str, dialect: Option<Dialect>, name: &str)
     });
     let title = description.split_whitespace().collect::<Vec<_>>().join(" ");
     let title = if title.is_empty() { name.to_owned() } else { title };
-    Template {
-        up: format!("-- Description: {title}\n\n{up}"),
-        down: format!("-- Description: take back: {title}\n\n{down}"),
-    }
+    Template { up: format!("-- Description: {title}\n\n{up}"), down: format!("-- Description: take back: {title}\n\n{down}") }
 }
 
 fn statements(words: &[&str], dialect: Option<Dialect>) -> Option<(String, String)> {
@@ -88,7 +85,9 @@ fn statements(words: &[&str], dialect: Option<Dialect>) -> Option<(String, Strin
         ["rename", rest @ ..] => {
             let rest = without(rest, &["table", "column"]);
             match rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                [from, "to", to] => Some((format!("ALTER TABLE {from} RENAME TO {to};\n"), format!("ALTER TABLE {to} RENAME TO {from};\n"))),
+                [from, "to", to] => {
+                    Some((format!("ALTER TABLE {from} RENAME TO {to};\n"), format!("ALTER TABLE {to} RENAME TO {from};\n")))
+                }
                 [from, "to", to, "in" | "on", table] => Some((
                     format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to};\n"),
                     format!("ALTER TABLE {table} RENAME COLUMN {to} TO {from};\n"),
@@ -111,14 +110,18 @@ fn single(words: &[String]) -> Option<String> {
 fn create_table(table: &str, dialect: Option<Dialect>) -> String {
     let (id, created) = match dialect {
         Some(Dialect::Postgres) => ("bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "timestamptz NOT NULL DEFAULT now()"),
-        Some(Dialect::MySql) => ("bigint NOT NULL AUTO_INCREMENT PRIMARY KEY", "datetime(6) NOT NULL DEFAULT current_timestamp(6)"),
+        Some(Dialect::MySql) => {
+            ("bigint NOT NULL AUTO_INCREMENT PRIMARY KEY", "datetime(6) NOT NULL DEFAULT current_timestamp(6)")
+        }
         Some(Dialect::Sqlite) | None => ("integer PRIMARY KEY", "text NOT NULL DEFAULT current_timestamp"),
     };
     format!("CREATE TABLE {table} (\n    id {id},\n    created_at {created}\n);\n")
 }
 
 fn drop_table(table: &str) -> Option<(String, String)> {
-    let down = format!("-- The rows are gone. Write the CREATE TABLE of `{table}` to have an empty one back, or remove this file and write\n-- `-- migrate: irreversible: REASON` at the top of the way up.\n");
+    let down = format!(
+        "-- The rows are gone. Write the CREATE TABLE of `{table}` to have an empty one back, or remove this file and write\n-- `-- migrate: irreversible: REASON` at the top of the way up.\n"
+    );
     Some((format!("DROP TABLE {table};\n"), down))
 }
 
@@ -146,11 +149,12 @@ fn index(table: &str, columns: &[String], dialect: Option<Dialect>) -> (String, 
     let list = columns.join(", ");
     match dialect {
         // Without CONCURRENTLY, writes to the table wait until the index is built.
-        Some(Dialect::Postgres) => (
-            format!("CREATE INDEX CONCURRENTLY {name} ON {table} ({list});\n"),
-            format!("DROP INDEX CONCURRENTLY {name};\n"),
-        ),
-        Some(Dialect::MySql) => (format!("CREATE INDEX {name} ON {table} ({list});\n"), format!("DROP INDEX {name} ON {table};\n")),
+        Some(Dialect::Postgres) => {
+            (format!("CREATE INDEX CONCURRENTLY {name} ON {table} ({list});\n"), format!("DROP INDEX CONCURRENTLY {name};\n"))
+        }
+        Some(Dialect::MySql) => {
+            (format!("CREATE INDEX {name} ON {table} ({list});\n"), format!("DROP INDEX {name} ON {table};\n"))
+        }
         Some(Dialect::Sqlite) | None => (format!("CREATE INDEX {name} ON {table} ({list});\n"), format!("DROP INDEX {name};\n")),
     }
 }

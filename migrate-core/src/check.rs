@@ -104,7 +104,13 @@ fn pairing(migration: &Migration, required: bool) -> Option<Finding> {
     let missing = migration.down.is_none() && migration.up.directives.irreversible.is_none();
     (missing && required).then(|| {
         let name = migration.up.file_name();
-        let down = name.replace(".up.sql", ".down.sql").replace("_up.sql", "_down.sql");
+        let down = match name.strip_suffix(".up.sql").map(|stem| format!("{stem}.down.sql")) {
+            Some(down) => down,
+            None if name.ends_with("_up.sql") => format!("{}_down.sql", name.trim_end_matches("_up.sql")),
+            None if name == "up.sql" || name == "migration.sql" => "down.sql".to_owned(),
+            None if name.starts_with('V') => format!("U{}", &name[1..]),
+            None => format!("rollback/{name}"),
+        };
         Finding::error(&MISSING_DOWN, format!("`{name}` has no way down"))
             .at(Place::file(&*migration.up.file))
             .help(format!("write `{down}`"))

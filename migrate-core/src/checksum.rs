@@ -99,10 +99,7 @@ mod tests {
     #[test]
     fn known_sums() {
         // `printf '' | sha256sum` and `printf 'SELECT 1;\n' | sha256sum`.
-        assert_eq!(
-            Checksum::of_file(b"").to_string(),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(Checksum::of_file(b"").to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(
             Checksum::of_file(b"SELECT 1;\n").to_string(),
             "b4e0497804e46e0a0b0b8c31975b062152d551bac49c3c2e80932567b4085dcd"

@@ -86,18 +86,8 @@ pub struct Directives {
     pub author: Option<String>,
 }
 
-const KEYS: [&str; 10] = [
-    "no-transaction",
-    "phase",
-    "requires",
-    "gate",
-    "timeout",
-    "lock-timeout",
-    "allow",
-    "irreversible",
-    "code",
-    "batch",
-];
+const KEYS: [&str; 10] =
+    ["no-transaction", "phase", "requires", "gate", "timeout", "lock-timeout", "allow", "irreversible", "code", "batch"];
 
 /// A directive that is not known, or whose value cannot be read.
 pub static BAD_DIRECTIVE: Code = Code::new(
@@ -132,12 +122,7 @@ pub static MARKED_FILE: Code = Code::new(
 
 /// Reads the comments of a text.
 pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, Vec<Finding>) {
-    let mut reading = Reading {
-        text,
-        file,
-        directives: Directives::default(),
-        findings: Vec::new(),
-    };
+    let mut reading = Reading { text, file, directives: Directives::default(), findings: Vec::new() };
     let mut in_header = true;
     for token in Tokens::new(text, dialect) {
         match token.kind {
@@ -186,9 +171,12 @@ impl Reading<'_> {
             return;
         }
         self.findings.push(
-            Finding::error(&MARKED_FILE, format!("`-- {body}` marks a part of a file, and this folder holds one direction a file"))
-                .at(self.place(token))
-                .help("divide the file into a pair: `NAME.up.sql` and `NAME.down.sql`"),
+            Finding::error(
+                &MARKED_FILE,
+                format!("`-- {body}` marks a part of a file, and this folder holds one direction a file"),
+            )
+            .at(self.place(token))
+            .help("divide the file into a pair: `NAME.up.sql` and `NAME.down.sql`"),
         );
     }
 
@@ -201,11 +189,8 @@ impl Reading<'_> {
                 Some(known) => format!("write `{known}`"),
                 None => format!("use one of {}", KEYS.map(|key| format!("`{key}`")).join(", ")),
             };
-            self.findings.push(
-                Finding::error(&BAD_DIRECTIVE, format!("there is no directive `{key}`"))
-                    .at(self.place(token))
-                    .help(help),
-            );
+            self.findings
+                .push(Finding::error(&BAD_DIRECTIVE, format!("there is no directive `{key}`")).at(self.place(token)).help(help));
             return;
         }
         if !in_header && key != "allow" {
@@ -217,18 +202,15 @@ impl Reading<'_> {
             return;
         }
         if let Err(problem) = self.take(token, key, value) {
-            self.findings.push(
-                Finding::error(&BAD_DIRECTIVE, problem.message)
-                    .at(self.place(token))
-                    .help(problem.help),
-            );
+            self.findings.push(Finding::error(&BAD_DIRECTIVE, problem.message).at(self.place(token)).help(problem.help));
         }
     }
 
     fn take(&mut self, token: Token, key: &str, value: &str) -> Result<(), Problem> {
         let time = |value: &str| {
-            duration::parse(value)
-                .ok_or_else(|| Problem::new(format!("`{value}` is not a duration"), "write a number and a unit: `500ms`, `3s`, `30m`, `2h`"))
+            duration::parse(value).ok_or_else(|| {
+                Problem::new(format!("`{value}` is not a duration"), "write a number and a unit: `500ms`, `3s`, `30m`, `2h`")
+            })
         };
         let told = |value: &str, example: &'static str| match value {
             "" => Err(Problem::new(format!("`{key}` says nothing"), example)),
@@ -239,11 +221,14 @@ impl Reading<'_> {
             "no-transaction" => directives.no_transaction = true,
             "phase" => {
                 let phase = value.parse();
-                let phase = phase.map_err(|()| Problem::new(format!("`{value}` is no phase"), "write `expand`, `migrate` or `contract`"))?;
+                let phase = phase
+                    .map_err(|()| Problem::new(format!("`{value}` is no phase"), "write `expand`, `migrate` or `contract`"))?;
                 directives.phase = Some(phase);
             }
             "requires" => directives.requires.extend(requirements(value)?),
-            "gate" => directives.gates.push(told(value, "write a query with one true value, such as `gate SELECT count(*) = 0 FROM old`")?),
+            "gate" => directives
+                .gates
+                .push(told(value, "write a query with one true value, such as `gate SELECT count(*) = 0 FROM old`")?),
             "timeout" => directives.timeout = Some(time(value)?),
             "lock-timeout" => directives.lock_timeout = Some(time(value)?),
             "irreversible" => directives.irreversible = Some(told(value, "say why: `irreversible: the old values are gone`")?),
@@ -304,8 +289,8 @@ fn requirements(value: &str) -> Result<Vec<Requirement>, Problem> {
                 None => (None, one),
             };
             let version = version.parse();
-            let version =
-                version.map_err(|_| Problem::new(format!("`{one}` names no version"), "write versions: `requires 012, billing:003`"))?;
+            let version = version
+                .map_err(|_| Problem::new(format!("`{one}` names no version"), "write versions: `requires 012, billing:003`"))?;
             Ok(Requirement { service, version })
         })
         .collect()
@@ -346,7 +331,9 @@ mod tests {
 
     #[test]
     fn human_headers() {
-        let read = directives("-- Migration: 004\n-- Description: Add preferences\n-- Author: [Your Name]\n-- Phase: EXPAND (safe)\n\nSELECT 1;");
+        let read = directives(
+            "-- Migration: 004\n-- Description: Add preferences\n-- Author: [Your Name]\n-- Phase: EXPAND (safe)\n\nSELECT 1;",
+        );
         assert_eq!(read.description.as_deref(), Some("Add preferences"));
         assert_eq!(read.phase, Some(Phase::Expand));
         assert_eq!(directives("SELECT 1; -- Phase: EXPAND").phase, None);

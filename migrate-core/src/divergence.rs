@@ -21,13 +21,7 @@ pub struct Divergence {
 
 impl Divergence {
     pub(crate) fn new(code: &'static Code, level: Level, version: &Version, message: String) -> Self {
-        Divergence {
-            code,
-            level,
-            version: version.clone(),
-            message,
-            help: Vec::new(),
-        }
+        Divergence { code, level, version: version.clone(), message, help: Vec::new() }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

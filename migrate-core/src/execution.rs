@@ -51,7 +51,13 @@ pub struct Unit {
 }
 
 /// The units of a script, and why it cannot run as it stands.
-pub fn units(text: &str, statements: &[Statement], dialect: Dialect, no_transaction: bool, file: &str) -> (Vec<Unit>, Vec<Finding>) {
+pub fn units(
+    text: &str,
+    statements: &[Statement],
+    dialect: Dialect,
+    no_transaction: bool,
+    file: &str,
+) -> (Vec<Unit>, Vec<Finding>) {
     let classes: Vec<Class> = statements.iter().map(|statement| class(statement.sql(text), dialect)).collect();
     let mut findings = Vec::new();
     let has_own = classes.iter().any(|class| matches!(class, Class::Begin | Class::Commit | Class::Rollback));
@@ -100,10 +106,7 @@ pub fn execution(units: &[Unit]) -> Execution {
 /// May a statement run a second time without harm? Only what certainly may: a crash left its fate unknown.
 pub fn is_repeatable(sql: &str, dialect: Dialect) -> bool {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
-    let words = Words {
-        sql,
-        tokens: tokens.take(24).collect(),
-    };
+    let words = Words { sql, tokens: tokens.take(24).collect() };
     let settles = ["SET", "VACUUM", "ANALYZE", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
     let defines = words.is(0, &["CREATE", "DROP"]) && !words.has("CONCURRENTLY");
     let guarded = words.tokens.windows(2).any(|pair| {
@@ -261,9 +264,7 @@ fn commits_inside(sql: &str) -> bool {
     let tokens: Vec<Token> = Tokens::new(body, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
     tokens.iter().enumerate().any(|(at, token)| {
         let ends = token.is_word(body, "COMMIT") || token.is_word(body, "ROLLBACK");
-        let closed = tokens
-            .get(at + 1)
-            .is_some_and(|next| next.is_symbol(body, b';') || next.is_word(body, "AND"));
+        let closed = tokens.get(at + 1).is_some_and(|next| next.is_symbol(body, b';') || next.is_word(body, "AND"));
         let begins = at == 0
             || tokens[at - 1].is_symbol(body, b';')
             || ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| tokens[at - 1].is_word(body, word));
@@ -273,8 +274,24 @@ fn commits_inside(sql: &str) -> bool {
 
 fn mysql(words: &Words<'_>) -> Class {
     let reads_or_writes = [
-        "INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "DO", "SET", "VALUES", "SHOW", "EXPLAIN", "PREPARE", "DEALLOCATE",
-        "USE", "SAVEPOINT", "RELEASE", "ROLLBACK", "HANDLER",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "REPLACE",
+        "SELECT",
+        "WITH",
+        "DO",
+        "SET",
+        "VALUES",
+        "SHOW",
+        "EXPLAIN",
+        "PREPARE",
+        "DEALLOCATE",
+        "USE",
+        "SAVEPOINT",
+        "RELEASE",
+        "ROLLBACK",
+        "HANDLER",
     ];
     let temporary = words.is(0, &["CREATE", "DROP"]) && words.is(1, &["TEMPORARY"]);
     let executable_set = words.tokens.first().is_some_and(|token| {
@@ -295,15 +312,7 @@ fn mysql(words: &Words<'_>) -> Class {
 
 fn sqlite(words: &Words<'_>) -> Class {
     // Inside a transaction these do nothing (`foreign_keys`) or fail.
-    let settings = [
-        "foreign_keys",
-        "journal_mode",
-        "synchronous",
-        "page_size",
-        "auto_vacuum",
-        "wal_checkpoint",
-        "locking_mode",
-    ];
+    let settings = ["foreign_keys", "journal_mode", "synchronous", "page_size", "auto_vacuum", "wal_checkpoint", "locking_mode"];
     if words.is(0, &["VACUUM"]) {
         Class::Never("VACUUM")
     } else if words.is(0, &["ATTACH", "DETACH"]) {
@@ -380,12 +389,7 @@ fn own_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
                 last.done = at + length + 1;
             }
         } else {
-            units.push(Unit {
-                transaction: true,
-                opening: Some(at),
-                statements: inner,
-                done: at + length + 1,
-            });
+            units.push(Unit { transaction: true, opening: Some(at), statements: inner, done: at + length + 1 });
         }
         at += length + 1;
     }
@@ -403,12 +407,7 @@ fn single_units(classes: &[Class], range: Range<usize>) -> Vec<Unit> {
             (Class::LockTables, None) => range.end - at,
             _ => 1,
         };
-        units.push(Unit {
-            transaction: false,
-            opening: None,
-            statements: at..at + length,
-            done: at + length,
-        });
+        units.push(Unit { transaction: false, opening: None, statements: at..at + length, done: at + length });
         at += length;
     }
     units
@@ -424,12 +423,7 @@ fn between_settings(classes: &[Class]) -> Vec<Unit> {
                 last.statements.end = at + 1;
                 last.done = at + 1;
             }
-            _ => units.push(Unit {
-                transaction,
-                opening: None,
-                statements: at..at + 1,
-                done: at + 1,
-            }),
+            _ => units.push(Unit { transaction, opening: None, statements: at..at + 1, done: at + 1 }),
         }
     }
     units
@@ -542,7 +536,10 @@ mod tests {
             "1, own[3], 5; in its own transaction"
         );
         assert_eq!(outline(Dialect::MySql, "BEGIN; INSERT INTO t VALUES (1); COMMIT;"), "own[2]; in its own transaction");
-        assert_eq!(outline(Dialect::MySql, "BEGIN; INSERT INTO t VALUES (1); DROP TABLE u; COMMIT;"), "2, 3; outside a transaction");
+        assert_eq!(
+            outline(Dialect::MySql, "BEGIN; INSERT INTO t VALUES (1); DROP TABLE u; COMMIT;"),
+            "2, 3; outside a transaction"
+        );
     }
 
     #[test]
@@ -577,7 +574,10 @@ mod tests {
     fn sqlite() {
         let shown = |text: &str| outline(Dialect::Sqlite, text);
         assert_eq!(shown("CREATE TABLE t (a); PRAGMA table_info(t);"), "[1 2]; in a transaction");
-        assert_eq!(shown("PRAGMA foreign_keys=OFF; SELECT 1; SELECT 2; PRAGMA foreign_keys=ON;"), "1, [2 3], 4; in a transaction");
+        assert_eq!(
+            shown("PRAGMA foreign_keys=OFF; SELECT 1; SELECT 2; PRAGMA foreign_keys=ON;"),
+            "1, [2 3], 4; in a transaction"
+        );
         assert_eq!(shown("SELECT 1; VACUUM;"), "1, 2; outside a transaction");
     }
 }

@@ -45,22 +45,12 @@ pub struct Finding {
 impl Finding {
     /// A finding that refuses the folder.
     pub fn error(code: &'static Code, message: impl Into<String>) -> Self {
-        Finding {
-            code,
-            level: Level::Error,
-            message: message.into(),
-            place: None,
-            notes: Vec::new(),
-            help: Vec::new(),
-        }
+        Finding { code, level: Level::Error, message: message.into(), place: None, notes: Vec::new(), help: Vec::new() }
     }
 
     /// A finding that holds nothing up.
     pub fn warning(code: &'static Code, message: impl Into<String>) -> Self {
-        Finding {
-            level: Level::Warning,
-            ..Finding::error(code, message)
-        }
+        Finding { level: Level::Warning, ..Finding::error(code, message) }
     }
 
     /// Says where.

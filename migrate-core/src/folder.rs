@@ -19,7 +19,7 @@ use crate::settings::{self, Settings};
 use crate::target::Direction;
 use crate::version::Version;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -136,6 +136,9 @@ pub static OUTSIDE_FOLDER: Code = Code::new(
 /// Well-known files that end in `.sql` and are no migrations.
 const NO_MIGRATIONS: [&str; 5] = ["schema.sql", "structure.sql", "LATEST.sql", "seed.sql", "seeds.sql"];
 
+/// Well-known folders beside migrations that hold none.
+const NO_MIGRATION_FOLDERS: [&str; 7] = ["tests", "test", "scripts", "seeds", "fixtures", "snapshots", "meta"];
+
 /// The names of the files in the folders of `settings`, which are relative to `root`.
 pub fn names(root: &Path, settings: &Settings) -> Names {
     let mut names = Names::default();
@@ -210,7 +213,7 @@ fn paths(path: &Path, prefix: &str, shown: &str, names: &mut Names, found: &mut 
         let is_dir = entry.path().is_dir();
         if !is_dir {
             found.push(format!("{prefix}{name}"));
-        } else if prefix.is_empty() && (name == "rollback" || name.starts_with(|c: char| c.is_ascii_digit())) {
+        } else if prefix.is_empty() && !NO_MIGRATION_FOLDERS.contains(&name.as_str()) {
             paths(&entry.path(), &format!("{name}/"), shown, names, found);
         }
     }
@@ -227,12 +230,15 @@ fn stays_inside(link: &Path, folder: &Path) -> bool {
 fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, names: &mut Names) {
     let mut found = Vec::new();
     paths(path, "", shown, names, &mut found);
-    let listing = Listing {
-        underscore_pairs: found.iter().any(|name| name.ends_with("_down.sql")),
-    };
+    let listing = Listing { underscore_pairs: found.iter().any(|name| name.ends_with("_down.sql")) };
+    let own_folders: HashSet<String> = found.iter().filter_map(|name| migration_folder(name)).map(str::to_owned).collect();
     for name in found {
         let base = name.rsplit('/').next().unwrap_or(&name);
-        let ignored = settings.ignore.iter().any(|ignored| *ignored == name || ignored == base);
+        let folder = name.split_once('/').map(|(folder, _)| folder);
+        let ignored = settings
+            .ignore
+            .iter()
+            .any(|ignored| *ignored == name || ignored == base || Some(ignored.trim_end_matches('/')) == folder);
         if !name.ends_with(".sql") || ignored || NO_MIGRATIONS.contains(&base) {
             continue;
         }
@@ -254,7 +260,7 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
                     .help("rename it to a versioned migration, or list it under `ignore` in `migrate.toml`"),
             ),
             // Other files in a migration's own folder are its author's business.
-            _ if name.contains('/') && !name.starts_with("rollback/") => {}
+            _ if folder.is_some_and(|folder| own_folders.contains(folder)) => {}
             _ => names.findings.push(
                 Finding::error(&BAD_NAME, format!("`{name}` has no version in its name"))
                     .at(Place::file(shown))
@@ -262,6 +268,13 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
             ),
         }
     }
+}
+
+/// The sub-folder of a path that is a migration by itself: `2024-01-02-030405_a/up.sql`.
+fn migration_folder(name: &str) -> Option<&str> {
+    let (folder, file) = name.split_once('/')?;
+    let own = matches!(file, "up.sql" | "down.sql" | "migration.sql") && folder.starts_with(|c: char| c.is_ascii_digit());
+    own.then_some(folder)
 }
 
 fn check_layouts(names: &mut Names, settings: &Settings) {
@@ -303,14 +316,20 @@ fn check_duplicates(names: &mut Names) {
     for pair in names.files.chunk_by(|one, other| one.version == other.version) {
         match pair {
             [down] if down.direction == Direction::Down => findings.push(
-                Finding::error(&DOWN_WITHOUT_UP, format!("`{}` reverts version {}, which no file applies", down.name, down.version))
-                    .at(Place::file(down.shown.clone()))
-                    .help("add or rename the way up, or remove this file"),
+                Finding::error(
+                    &DOWN_WITHOUT_UP,
+                    format!("`{}` reverts version {}, which no file applies", down.name, down.version),
+                )
+                .at(Place::file(down.shown.clone()))
+                .help("add or rename the way up, or remove this file"),
             ),
             [up, down] if up.direction < down.direction && up.title != down.title => findings.push(
-                Finding::warning(&PAIR_NAMES_DIFFER, format!("`{}` is the way back from `{}`, by another name", down.name, up.name))
-                    .at(Place::file(down.shown.clone()))
-                    .help("rename one of them"),
+                Finding::warning(
+                    &PAIR_NAMES_DIFFER,
+                    format!("`{}` is the way back from `{}`, by another name", down.name, up.name),
+                )
+                .at(Place::file(down.shown.clone()))
+                .help("rename one of them"),
             ),
             _ => {}
         }
@@ -320,15 +339,13 @@ fn check_duplicates(names: &mut Names) {
 
 /// Reads the folders of `settings`, relative to `root`, for a database and a service.
 pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -> Folder {
-    let Names {
-        files,
-        mut findings,
-        dirs,
-    } = names(root, settings);
+    let Names { files, mut findings, dirs } = names(root, settings);
     let lock_path = dirs.first().map_or_else(|| root.join(lock_file::FILE), |dir| dir.join(lock_file::FILE));
     let shown = settings.dirs.first().map_or("migrations/".to_owned(), |dir| shown_dir(dir));
     let lock_shown = format!("{shown}{}", lock_file::FILE);
     let lock = match fs::read_to_string(&lock_path) {
+        // Left by a `cargo migrate new` that was stopped.
+        Ok(text) if text.is_empty() => None,
         Ok(text) => {
             let (lock, problems) = lock_file::read(&text, &lock_shown);
             findings.extend(problems);
@@ -361,12 +378,9 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
         match (file.direction, migrations.last_mut()) {
             (Direction::Down, Some(last)) if last.version == file.version && last.down.is_none() => last.down = Some(script),
             (Direction::Down, _) => {}
-            (Direction::Up, _) => migrations.push(Migration {
-                version: file.version,
-                name: Cow::Owned(file.title),
-                up: script,
-                down: None,
-            }),
+            (Direction::Up, _) => {
+                migrations.push(Migration { version: file.version, name: Cow::Owned(file.title), up: script, down: None })
+            }
         }
     }
     Folder {
@@ -401,9 +415,7 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
         let before = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
         let at = Position::of(&before, before.len());
         let message = format!("byte 0x{byte:02x} in line {}, column {} is not UTF-8", at.line, at.column);
-        let finding = Finding::error(&NOT_UTF8, message)
-            .at(Place::file(file.shown.clone()))
-            .help("save the file as UTF-8");
+        let finding = Finding::error(&NOT_UTF8, message).at(Place::file(file.shown.clone())).help("save the file as UTF-8");
         Box::new(finding)
     })
 }

@@ -57,11 +57,7 @@ impl Reading {
         match Version::split_from(stem, false) {
             Some((version, rest)) => {
                 let name = rest.trim_start_matches(['_', '-', '.']).trim_end_matches('.');
-                Reading::Named(Named {
-                    version,
-                    name: name.to_owned(),
-                    direction,
-                })
+                Reading::Named(Named { version, name: name.to_owned(), direction })
             }
             None => Reading::Foreign,
         }

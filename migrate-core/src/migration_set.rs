@@ -6,8 +6,8 @@ use crate::checksum::Checksum;
 use crate::dialect::Dialect;
 use crate::migration::Migration;
 use crate::packed;
-use crate::settings::HistoryTables;
 use crate::policy::Policy;
+use crate::settings::HistoryTables;
 use crate::version::Version;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -25,11 +25,7 @@ pub struct MigrationSet {
 
 #[derive(Debug)]
 enum Form {
-    Packed {
-        text: &'static str,
-        index: &'static [u8],
-        contents: OnceLock<Contents>,
-    },
+    Packed { text: &'static str, index: &'static [u8], contents: OnceLock<Contents> },
     Read(Contents),
 }
 
@@ -60,22 +56,14 @@ impl MigrationSet {
         contents.migrations.sort_by(|one, other| one.version.cmp(&other.version));
         contents.migrations.dedup_by(|one, other| one.version == other.version);
         let applied = contents.migrations.iter().map(|one| (&one.version, &one.up.checksum));
-        MigrationSet {
-            length: contents.migrations.len(),
-            digest: digest(applied),
-            form: Form::Read(contents),
-        }
+        MigrationSet { length: contents.migrations.len(), digest: digest(applied), form: Form::Read(contents) }
     }
 
     /// The set that `embed_migrations!` has packed.
     #[doc(hidden)]
     pub const fn embedded(text: &'static str, index: &'static [u8], length: usize, digest: [u8; 32]) -> Self {
         MigrationSet {
-            form: Form::Packed {
-                text,
-                index,
-                contents: OnceLock::new(),
-            },
+            form: Form::Packed { text, index, contents: OnceLock::new() },
             length,
             digest: Checksum::from_bytes(digest),
         }
@@ -149,9 +137,9 @@ impl<'a> IntoIterator for &'a MigrationSet {
 
 /// The digest of an applied list: a chain, so that one more at the end costs one step.
 pub fn digest<'a>(applied: impl IntoIterator<Item = (&'a Version, &'a Checksum)>) -> Checksum {
-    applied.into_iter().fold(Checksum::from_bytes([0; 32]), |before, (version, checksum)| {
-        extend_digest(&before, version, checksum)
-    })
+    applied
+        .into_iter()
+        .fold(Checksum::from_bytes([0; 32]), |before, (version, checksum)| extend_digest(&before, version, checksum))
 }
 
 /// The digest of a list with one more, higher version at its end.

@@ -104,10 +104,6 @@ pub fn overview<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<Row<'a>>
                 false => Standing::Pending,
             },
         };
-        rows.push(Row {
-            standing,
-            migration,
-            record,
-        });
+        rows.push(Row { standing, migration, record });
     }
 }

@@ -18,10 +18,7 @@ use std::time::Duration;
 
 /// Packs a set.
 pub fn pack(contents: &Contents) -> (String, Vec<u8>) {
-    let mut writer = Writer {
-        text: String::new(),
-        index: Vec::new(),
-    };
+    let mut writer = Writer { text: String::new(), index: Vec::new() };
     writer.contents(contents);
     (writer.text, writer.index)
 }
@@ -190,9 +187,7 @@ impl Reader {
                 versions: self.string().to_owned(),
                 events: self.string().to_owned(),
             },
-            policy: Policy {
-                late: self.string().parse().unwrap_or(Late::Error),
-            },
+            policy: Policy { late: self.string().parse().unwrap_or(Late::Error) },
             session: self.list(|reader| reader.string().to_owned()),
             lock_timeout: self.duration(),
             timeout: self.duration(),
@@ -235,12 +230,7 @@ impl Reader {
                 let transaction = reader.number() == 1;
                 let opening = reader.option(Reader::number);
                 let start = reader.number();
-                Unit {
-                    transaction,
-                    opening,
-                    statements: start..start + reader.number(),
-                    done: reader.number(),
-                }
+                Unit { transaction, opening, statements: start..start + reader.number(), done: reader.number() }
             }),
         }
     }
@@ -285,10 +275,7 @@ mod tests {
         MigrationSet::new(Contents {
             service: "chat".into(),
             dialect: Dialect::Postgres,
-            history: HistoryTables {
-                schema: Some("ops".into()),
-                ..HistoryTables::default()
-            },
+            history: HistoryTables { schema: Some("ops".into()), ..HistoryTables::default() },
             policy: Policy { late: Late::Warn },
             session: vec!["SET x = 1".into()],
             lock_timeout: Some(Duration::from_secs(2)),

@@ -50,10 +50,7 @@ pub struct Spot {
 impl Place {
     /// The file as a whole.
     pub fn file(file: impl Into<String>) -> Self {
-        Place {
-            file: file.into(),
-            spot: None,
-        }
+        Place { file: file.into(), spot: None }
     }
 
     /// A range of bytes in a file's text; a range over several lines is cut at the end of its first.
@@ -72,11 +69,7 @@ impl Place {
         }
         Place {
             file: file.into(),
-            spot: Some(Spot {
-                position: Position::of(text, start),
-                line_text: line.to_owned(),
-                part: from..to,
-            }),
+            spot: Some(Spot { position: Position::of(text, start), line_text: line.to_owned(), part: from..to }),
         }
     }
 

@@ -89,7 +89,13 @@ pub type Others = HashMap<String, History>;
 ///
 /// # Errors
 /// When the target names a version that nobody knows.
-pub fn plan<'a>(set: &'a MigrationSet, history: &'a History, others: &Others, target: &Target, policy: Policy) -> Result<Plan<'a>, UnknownVersion> {
+pub fn plan<'a>(
+    set: &'a MigrationSet,
+    history: &'a History,
+    others: &Others,
+    target: &Target,
+    policy: Policy,
+) -> Result<Plan<'a>, UnknownVersion> {
     let rows = overview(set, history);
     if let Target::UpTo(version) | Target::DownTo(version) = target {
         known(&rows, version)?;
@@ -151,8 +157,13 @@ fn divergence(row: &Row<'_>, direction: Direction, policy: Policy, dialect: Dial
             format!("`{title}` was changed after it was applied{on}, but only in comments or white space"),
         )),
         Standing::Missing => Some(
-            Divergence::new(&codes::MISSING_FILE, unless_down, version, format!("`{title}` is applied{on}, but its file is gone"))
-                .help("put the file back; if it was renamed, give it its old version"),
+            Divergence::new(
+                &codes::MISSING_FILE,
+                unless_down,
+                version,
+                format!("`{title}` is applied{on}, but its file is gone"),
+            )
+            .help("put the file back; if it was renamed, give it its old version"),
         ),
         Standing::Ahead => Some(
             Divergence::new(
@@ -188,8 +199,13 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
         _ => Direction::Up,
     };
     let message = match record.state {
-        State::Started => format!("`{title}` was begun at {} and not heard of since; it is unknown whether statement {at} was carried out", record.started_at),
-        State::Reverting => format!("reverting `{title}` was begun and not heard of since; it is unknown whether statement {at} was carried out"),
+        State::Started => format!(
+            "`{title}` was begun at {} and not heard of since; it is unknown whether statement {at} was carried out",
+            record.started_at
+        ),
+        State::Reverting => {
+            format!("reverting `{title}` was begun and not heard of since; it is unknown whether statement {at} was carried out")
+        }
         State::Failed => format!("`{title}` stopped at statement {at} of {}, which the database refused", record.statements),
         _ => format!("reverting `{title}` stopped at statement {at} of {}, which the database refused", record.statements),
     };
@@ -253,7 +269,9 @@ fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
         return true;
     };
     let mut statements = script.statements[unit.statements.clone()].iter();
-    unit.transaction || dialect == Dialect::Sqlite || statements.all(|one| execution::is_repeatable(one.sql(&script.text), dialect))
+    unit.transaction
+        || dialect == Dialect::Sqlite
+        || statements.all(|one| execution::is_repeatable(one.sql(&script.text), dialect))
 }
 
 fn up<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target, _dialect: Dialect) {
@@ -344,14 +362,18 @@ fn way_down<'a>(row: &Row<'a>, record: &Record) -> Result<Way<'a>, Box<Divergenc
 }
 
 fn unmet_requirements(steps: &[Step<'_>], history: &History, others: &Others) -> Vec<Divergence> {
-    let applied = |history: &History, version: &Version| history.get(version).is_some_and(|record| record.state == State::Applied);
+    let applied =
+        |history: &History, version: &Version| history.get(version).is_some_and(|record| record.state == State::Applied);
     let mut unmet = Vec::new();
     for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.direction == Direction::Up) {
         let requires = step.migration.map_or(&[][..], |migration| &migration.up.directives.requires);
         for requirement in requires {
             let met = match &requirement.service {
                 Some(service) => others.get(service).is_some_and(|history| applied(history, &requirement.version)),
-                None => applied(history, &requirement.version) || steps[..at].iter().any(|before| before.version == requirement.version),
+                None => {
+                    applied(history, &requirement.version)
+                        || steps[..at].iter().any(|before| before.version == requirement.version)
+                }
             };
             if !met {
                 let message = format!("`{}` requires {requirement}, which is not applied", step.title);

@@ -59,12 +59,7 @@ impl Project {
             settings.dirs.push(dir.unwrap_or("migrations").to_owned());
         }
         let service = settings.service.clone().unwrap_or_else(|| package.to_owned());
-        let project = Project {
-            root: root.to_owned(),
-            settings,
-            settings_file: file,
-            service,
-        };
+        let project = Project { root: root.to_owned(), settings, settings_file: file, service };
         (project, findings)
     }
 
@@ -74,8 +69,10 @@ impl Project {
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        // The history must not depend on how the folder was reached, so a package's name goes first.
+        let package = [Some(absolute.as_path()), absolute.parent()].into_iter().flatten().find_map(package_name);
         let own = name(&absolute).filter(|name| name != "migrations");
-        let service = own.or_else(|| absolute.parent().and_then(name)).unwrap_or_else(|| "default".to_owned());
+        let service = package.or(own).or_else(|| absolute.parent().and_then(name)).unwrap_or_else(|| "default".to_owned());
         if !folder.join(settings::FILE).is_file()
             && let Some(parent) = parent.filter(|parent| parent.join(settings::FILE).is_file())
         {
@@ -110,6 +107,13 @@ impl Project {
             .at(Place::file(shown.unwrap_or_else(|| settings::FILE.to_owned())))
             .help("write `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
     }
+}
+
+/// The name in a folder's `Cargo.toml`.
+fn package_name(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+    let manifest: toml::Table = toml::from_str(&text).ok()?;
+    manifest.get("package")?.get("name")?.as_str().map(str::to_owned)
 }
 
 fn read(root: &Path, file: &str) -> (Settings, Option<PathBuf>, Vec<Finding>) {

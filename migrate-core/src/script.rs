@@ -7,7 +7,7 @@ use crate::execution::{self, Execution, Unit};
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::statement::{self, Statement};
-use crate::token::{Kind, Tokens};
+use crate::token::{Kind, Token, Tokens};
 use std::borrow::Cow;
 
 /// One file, or what of it runs in one direction.
@@ -44,7 +44,7 @@ impl Script {
         let script = Script {
             file: Cow::Owned(file.to_owned()),
             checksum: Checksum::of_file(text.as_bytes()),
-            sql_checksum: sql_checksum(&text, dialect),
+            sql_checksum: sql_checksum(&text, dialect, &statements),
             text: Cow::Owned(text),
             directives,
             statements,
@@ -74,8 +74,18 @@ impl Script {
 
 /// The sum that a cosmetic edit leaves as it is: over the tokens, without comments and white space, but with directives and
 /// with `/*! */` and `/*+ */`, which the database obeys.
-pub fn sql_checksum(text: &str, dialect: Dialect) -> Checksum {
-    let counted = Tokens::new(text, dialect).filter(|token| match token.kind {
+pub fn sql_checksum(text: &str, dialect: Dialect, statements: &[Statement]) -> Checksum {
+    let mut copied = statements.iter().filter_map(|statement| statement.copy_data.clone()).peekable();
+    let mut tokens = Tokens::new(text, dialect);
+    // Rows of `COPY` are no SQL: they count byte for byte.
+    let pieces = std::iter::from_fn(|| match copied.next_if(|data| tokens.offset() >= data.start) {
+        Some(data) => {
+            tokens.jump(data.end.max(tokens.offset()));
+            Some(Token { kind: Kind::Text, start: data.start, end: data.end, closed: true })
+        }
+        None => tokens.next(),
+    });
+    let counted = pieces.filter(|token| match token.kind {
         Kind::Space => false,
         Kind::Comment => {
             let body = token.text(text).trim_start_matches('-').trim();
@@ -94,7 +104,18 @@ mod tests {
     use super::*;
 
     fn sum(text: &str) -> Checksum {
-        sql_checksum(text, Dialect::MySql)
+        sql_checksum(text, Dialect::MySql, &[])
+    }
+
+    #[test]
+    fn rows_of_copy_count_as_they_are() {
+        let sum = |row: &str| {
+            let text = format!("COPY t FROM stdin;\n{row}\n\\.\nSELECT 1;\n");
+            Script::read(text, "f.sql", Dialect::Postgres).0.sql_checksum
+        };
+        assert_ne!(sum("a b"), sum("a  b"));
+        assert_ne!(sum("-- a"), sum("-- b"));
+        assert_eq!(sum("it's"), sum("it's"));
     }
 
     #[test]

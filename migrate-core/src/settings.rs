@@ -97,11 +97,7 @@ const HISTORY_KEYS: [&str; 4] = ["schema", "records", "versions", "events"];
 
 /// Reads a `migrate.toml`; what is wrong in it is reported all at once.
 pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
-    let mut reading = Reading {
-        text,
-        file,
-        findings: Vec::new(),
-    };
+    let mut reading = Reading { text, file, findings: Vec::new() };
     let mut settings = Settings::default();
     match DeTable::parse(text) {
         Ok(table) => {
@@ -160,10 +156,7 @@ impl Reading<'_> {
     /// A string or a list of strings.
     fn strings(&mut self, value: &Value<'_>) -> Vec<(String, Range<usize>)> {
         match value.get_ref() {
-            DeValue::Array(list) => list
-                .iter()
-                .filter_map(|one| self.string(one).map(|text| (text, one.span())))
-                .collect(),
+            DeValue::Array(list) => list.iter().filter_map(|one| self.string(one).map(|text| (text, one.span()))).collect(),
             _ => self.string(value).map(|text| (text, value.span())).into_iter().collect(),
         }
     }
@@ -175,7 +168,10 @@ impl Reading<'_> {
     fn key(&mut self, settings: &mut Settings, key: &Spanned<std::borrow::Cow<'_, str>>, value: &Value<'_>) {
         let a_duration = "a number and a unit: `\"500ms\"`, `\"3s\"`, `\"30m\"`";
         match key.get_ref().as_ref() {
-            "service" => settings.service = self.read(value, "a name that is not empty", |name| (!name.trim().is_empty()).then(|| name.to_owned())),
+            "service" => {
+                settings.service =
+                    self.read(value, "a name that is not empty", |name| (!name.trim().is_empty()).then(|| name.to_owned()))
+            }
             "database" => {
                 let wanted = "`postgres`, `mysql`, `mariadb` or `sqlite`";
                 settings.dialect = self.read(value, wanted, |name| name.parse().ok());
@@ -209,7 +205,9 @@ impl Reading<'_> {
                     _ => None,
                 });
             }
-            "late" => settings.late = self.read(value, "`error`, `warn` or `allow`", |word| word.parse().ok()).unwrap_or_default(),
+            "late" => {
+                settings.late = self.read(value, "`error`, `warn` or `allow`", |word| word.parse().ok()).unwrap_or_default()
+            }
             "session" => settings.session = self.plain_strings(value),
             "lock-timeout" => settings.lock_timeout = self.read(value, a_duration, duration::parse),
             "timeout" => settings.timeout = self.read(value, a_duration, duration::parse),

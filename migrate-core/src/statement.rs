@@ -90,10 +90,7 @@ impl Splitter<'_> {
                 }
             }
             let delimiter = self.delimiter_in(token, &body);
-            let before = Token {
-                end: delimiter.unwrap_or(token.end),
-                ..token
-            };
+            let before = Token { end: delimiter.unwrap_or(token.end), ..token };
             if before.start < before.end {
                 body.read(self.text, self.dialect, &self.open, before);
                 self.open.push(before);
@@ -173,34 +170,35 @@ impl Splitter<'_> {
         self.counted = (first.start, self.counted.1 + newlines);
         self.follow_settings();
         let copy_data = self.copies_from_stdin().then(|| self.copy_data());
-        self.statements.push(Statement {
-            range: first.start..last.end,
-            line: self.counted.1,
-            copy_data,
-        });
+        self.statements.push(Statement { range: first.start..last.end, line: self.counted.1, copy_data });
         self.open.clear();
     }
 
-    /// `SET standard_conforming_strings = off` changes how the strings behind it are to be read.
+    /// `SET standard_conforming_strings = off`, and MySQL's `NO_BACKSLASH_ESCAPES`, change how the strings behind them are
+    /// to be read.
     fn follow_settings(&mut self) {
-        if self.dialect != Dialect::Postgres || !self.open[0].is_word(self.text, "SET") {
+        if !self.open[0].is_word(self.text, "SET") {
             return;
         }
-        let named = |token: &Token| token.is_word(self.text, "standard_conforming_strings");
-        if self.open.iter().take(3).any(named) {
-            let value = self.open.last().map_or("", |token| token.text(self.text));
-            let off = ["off", "'off'", "false", "0"].iter().any(|word| value.eq_ignore_ascii_case(word));
-            self.tokens.set_backslashes(off);
+        let named = |name: &str| self.open.iter().take(5).any(|token| token.is_word(self.text, name));
+        let value = self.open.last().map_or("", |token| token.text(self.text));
+        match self.dialect {
+            Dialect::Postgres if named("standard_conforming_strings") => {
+                let off = ["off", "'off'", "false", "0"].iter().any(|word| value.eq_ignore_ascii_case(word));
+                self.tokens.set_backslashes(off);
+            }
+            Dialect::MySql if named("sql_mode") => {
+                let on = !value.to_ascii_uppercase().contains("NO_BACKSLASH_ESCAPES");
+                self.tokens.set_backslashes(on);
+            }
+            _ => {}
         }
     }
 
     fn copies_from_stdin(&self) -> bool {
         self.dialect == Dialect::Postgres
             && self.open[0].is_word(self.text, "COPY")
-            && self
-                .open
-                .windows(2)
-                .any(|pair| pair[0].is_word(self.text, "FROM") && pair[1].is_word(self.text, "STDIN"))
+            && self.open.windows(2).any(|pair| pair[0].is_word(self.text, "FROM") && pair[1].is_word(self.text, "STDIN"))
     }
 
     /// The lines behind the current place up to the one that holds `\.` alone; reading goes on behind it.
@@ -291,7 +289,18 @@ impl Body {
             // where a statement can begin.
             let symbol = last.is_some_and(|last| [b';', b':', b')'].iter().any(|one| last.is_symbol(sql, *one)));
             let begins = after(&[
-                "BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ROW", "DETERMINISTIC", "SQL", "DATA", "INVOKER", "DEFINER",
+                "BEGIN",
+                "THEN",
+                "ELSE",
+                "DO",
+                "LOOP",
+                "REPEAT",
+                "ROW",
+                "DETERMINISTIC",
+                "SQL",
+                "DATA",
+                "INVOKER",
+                "DEFINER",
             ]);
             if symbol || begins {
                 self.depth += 1;
@@ -378,6 +387,8 @@ mod tests {
     fn strings_follow_the_setting() {
         let text = "SET standard_conforming_strings = off; SELECT 'a\\';b'; SET standard_conforming_strings TO on; SELECT 'c\\';";
         assert_eq!(statements(Dialect::Postgres, text).len(), 4);
+        let text = "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'; SELECT 'a\\', \"b\\\"; SET sql_mode = ''; SELECT 'c\\'; d';";
+        assert_eq!(statements(Dialect::MySql, text).len(), 4);
     }
 
     #[test]
@@ -440,7 +451,13 @@ mod tests {
         let text = "DELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END//\nDELIMITER ;\nSELECT 3;\ndelimiter $$\nSELECT '$$'; SELECT 4$$\nBEGIN NOT ATOMIC SELECT 5; END$$\nCALL `p`$$";
         assert_eq!(
             statements(Dialect::MySql, text),
-            ["CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END", "SELECT 3", "SELECT '$$'; SELECT 4", "BEGIN NOT ATOMIC SELECT 5; END", "CALL `p`"]
+            [
+                "CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END",
+                "SELECT 3",
+                "SELECT '$$'; SELECT 4",
+                "BEGIN NOT ATOMIC SELECT 5; END",
+                "CALL `p`"
+            ]
         );
     }
 

@@ -81,12 +81,7 @@ pub struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     /// Starts at the beginning.
     pub fn new(sql: &'a str, dialect: Dialect) -> Self {
-        Tokens {
-            sql,
-            dialect,
-            at: 0,
-            backslashes: dialect == Dialect::MySql,
-        }
+        Tokens { sql, dialect, at: 0, backslashes: dialect == Dialect::MySql }
     }
 
     /// The byte where the next token begins.
@@ -191,9 +186,12 @@ impl<'a> Tokens<'a> {
         let bytes = self.sql.as_bytes();
         let mut at = self.at;
         while at < bytes.len() {
-            let exponent_sign = matches!(bytes[at], b'+' | b'-') && matches!(bytes[at - 1], b'e' | b'E') && !self.sql[self.at..].starts_with("0x");
+            let exponent_sign = matches!(bytes[at], b'+' | b'-')
+                && matches!(bytes[at - 1], b'e' | b'E')
+                && !self.sql[self.at..].starts_with("0x");
             let inside = bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'.' | b'_');
-            if !inside && !(at > self.at && exponent_sign) {
+            let goes_on = inside || (at > self.at && exponent_sign);
+            if !goes_on {
                 break;
             }
             at += 1;
@@ -248,7 +246,7 @@ impl Iterator for Tokens<'_> {
                 (Kind::Text, end, closed)
             }
             (Dialect::MySql, b'"') => {
-                let (end, closed) = self.quoted(one_on, b'"', true);
+                let (end, closed) = self.quoted(one_on, b'"', self.backslashes);
                 (Kind::Text, end, closed)
             }
             (_, b'"') => {
@@ -282,12 +280,7 @@ impl Iterator for Tokens<'_> {
         while !self.sql.is_char_boundary(end) {
             end += 1;
         }
-        let token = Token {
-            kind,
-            start: self.at,
-            end,
-            closed,
-        };
+        let token = Token { kind, start: self.at, end, closed };
         self.at = end;
         Some(token)
     }

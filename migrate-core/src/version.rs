@@ -32,11 +32,7 @@ pub struct InvalidVersion(String);
 
 impl fmt::Display for InvalidVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is not a version: digits are wanted, such as `001`, `20251124120000` or `13.1`",
-            self.0
-        )
+        write!(f, "`{}` is not a version: digits are wanted, such as `001`, `20251124120000` or `13.1`", self.0)
     }
 }
 
@@ -45,12 +41,13 @@ impl std::error::Error for InvalidVersion {}
 impl Version {
     /// Reads the longest version at the start of `name`; answers with it and the rest of the name.
     ///
-    /// With `dots`, a dot or underscore between digits separates parts (`13.1`, `4_9`), as in Flyway's names.
-    pub fn split_from(name: &str, dots: bool) -> Option<(Version, &str)> {
+    /// A dot between digits separates parts (`13.1`); with `underscores`, an underscore does too (`4_9`), as in Flyway's
+    /// names.
+    pub fn split_from(name: &str, underscores: bool) -> Option<(Version, &str)> {
         let bytes = name.as_bytes();
         let mut end = 0;
         while end < bytes.len() {
-            let between = bytes[end] == b'-' || (dots && (bytes[end] == b'.' || bytes[end] == b'_'));
+            let between = matches!(bytes[end], b'-' | b'.') || (underscores && bytes[end] == b'_');
             let digit_follows = bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
             // Flyway: `V4_9__name`; a double underscore ends the version.
             if bytes[end].is_ascii_digit() || (end > 0 && between && digit_follows) {
@@ -70,12 +67,7 @@ impl Version {
             _ => None,
         };
         let digits = &name[..end - usize::from(letter.is_some())];
-        let version = Version {
-            text: name[..end].to_owned(),
-            parts: parts_of(digits),
-            letter,
-            name: None,
-        };
+        let version = Version { text: name[..end].to_owned(), parts: parts_of(digits), letter, name: None };
         Some((version, &name[end..]))
     }
 
@@ -121,12 +113,7 @@ impl Version {
         let width = self.text.bytes().take_while(u8::is_ascii_digit).count();
         let digits: String = digits.into_iter().map(char::from).collect();
         let text = format!("{digits:0>width$}");
-        Version {
-            parts: parts_of(&text),
-            text,
-            letter: None,
-            name: None,
-        }
+        Version { parts: parts_of(&text), text, letter: None, name: None }
     }
 
     /// The same version told apart by a name, as in `001__create_users`: for folders that use one number several times.
@@ -181,14 +168,9 @@ impl FromStr for Version {
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
         // Without leading zeros the longer number is the larger one, and equal lengths compare as text.
-        fn number(part: &String) -> (usize, &str) {
-            (part.len(), part)
-        }
-        let (mine, theirs) = (self.parts.iter(), other.parts.iter());
-        mine.map(number)
-            .cmp(theirs.map(number))
-            .then(self.letter.cmp(&other.letter))
-            .then_with(|| self.name.cmp(&other.name))
+        let mine = self.parts.iter().map(|part| (part.len(), part.as_str()));
+        let theirs = other.parts.iter().map(|part| (part.len(), part.as_str()));
+        mine.cmp(theirs).then(self.letter.cmp(&other.letter)).then_with(|| self.name.cmp(&other.name))
     }
 }
 
@@ -271,13 +253,7 @@ mod tests {
 
     #[test]
     fn equal_versions() {
-        for (one, other) in [
-            ("1", "001"),
-            ("0", "000"),
-            ("1.0", "1"),
-            ("2017-09-23-182408", "20170923182408"),
-            ("4_9", "4.9"),
-        ] {
+        for (one, other) in [("1", "001"), ("0", "000"), ("1.0", "1"), ("2017-09-23-182408", "20170923182408"), ("4_9", "4.9")] {
             assert_eq!(version(one), version(other));
             assert_eq!(version(one).canonical(), version(other).canonical());
         }
@@ -296,10 +272,8 @@ mod tests {
         assert_eq!(split("998b_drop", false), Some(("998b".into(), "_drop".into())));
         assert_eq!(split("001_2fa", false), Some(("001".into(), "_2fa".into())));
         assert_eq!(split("13.1__add", true), Some(("13.1".into(), "__add".into())));
-        assert_eq!(
-            split("2023-05-23-1715-update-it", false),
-            Some(("2023-05-23-1715".into(), "-update-it".into()))
-        );
+        assert_eq!(split("2023-05-23-1715-update-it", false), Some(("2023-05-23-1715".into(), "-update-it".into())));
+        assert_eq!(split("1.2_add", false), Some(("1.2".into(), "_add".into())));
         assert_eq!(split("create", false), None);
         assert_eq!(split("3rd_party", false), Some(("3".into(), "rd_party".into())));
     }

@@ -1,10 +1,10 @@
 //! What a database can do for the engine. Verbs, no decisions.
 
 use crate::change::{Change, Elapsed};
+use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::event::Holder;
 use crate::ledger::Ledger;
-use crate::codes;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
 use migrate_core::execution::Unit;
@@ -58,8 +58,11 @@ pub trait Backend: Send {
     /// Writes a change of the history in a transaction of its own.
     async fn write(&mut self, ledger: &Ledger, sql: &str) -> Result<(), Failure>;
 
-    /// Puts the session's settings back as they were noted.
+    /// Puts the session's settings back to what they were when the first script began.
     async fn restore(&mut self) -> Result<(), Failure>;
+
+    /// Puts the session's settings back to what they were when the connection was taken.
+    async fn leave(&mut self) -> Result<(), Failure>;
 
     /// Ends the use of the connection: back to its pool if its state is known, else closed.
     async fn release(self: Box<Self>, clean: bool);
@@ -154,15 +157,7 @@ impl Failure {
 
     /// A failure that no database reported.
     pub fn own(message: impl Into<String>) -> Self {
-        Failure {
-            message: message.into(),
-            detail: None,
-            hint: None,
-            code: None,
-            position: None,
-            answered: true,
-            source: None,
-        }
+        Failure { message: message.into(), detail: None, hint: None, code: None, position: None, answered: true, source: None }
     }
 
     /// As an error about the history.

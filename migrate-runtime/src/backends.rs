@@ -78,14 +78,16 @@ fn not_connected(url: &str, error: sqlx::Error) -> Error {
     let refused = error.as_database_error().is_some();
     let mut error = Failure::of(error).about_connection(&format!("cannot connect to `{}`", shown(url)));
     if !refused {
-        error = error.help("check host, port and whether the server runs; `cargo migrate wait` waits until it accepts connections");
+        error =
+            error.help("check host, port and whether the server runs; `cargo migrate wait` waits until it accepts connections");
     }
     error
 }
 
 fn bad_url(url: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Connection, &codes::CONNECTION, format!("`{}` is no database URL: {why}", shown(url)))
-        .help("write `postgres://user:password@host:5432/name`, `mysql://user:password@host:3306/name` or `sqlite:path/to/file.db`")
+    Error::new(ErrorKind::Connection, &codes::CONNECTION, format!("`{}` is no database URL: {why}", shown(url))).help(
+        "write `postgres://user:password@host:5432/name`, `mysql://user:password@host:3306/name` or `sqlite:path/to/file.db`",
+    )
 }
 
 #[allow(unreachable_patterns, reason = "with all features on, every dialect has its arm")]
@@ -108,10 +110,14 @@ async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 
         #[cfg(feature = "sqlite")]
         Some(Dialect::Sqlite) => {
             let options = sqlx::sqlite::SqliteConnectOptions::from_str(url).map_err(|error| bad_url(url, &error.to_string()))?;
-            let missing = !access.create && !options.get_filename().as_os_str().is_empty() && !url.contains(":memory:") && !options.get_filename().exists();
+            let missing = !access.create
+                && !options.get_filename().as_os_str().is_empty()
+                && !url.contains(":memory:")
+                && !options.get_filename().exists();
             if missing {
                 let message = format!("there is no database file `{}`", options.get_filename().display());
-                return Err(Error::new(ErrorKind::NoDatabase, &codes::CONNECTION, message).help("`cargo migrate up` makes it, and so does `cargo migrate db create`"));
+                return Err(Error::new(ErrorKind::NoDatabase, &codes::CONNECTION, message)
+                    .help("`cargo migrate up` makes it, and so does `cargo migrate db create`"));
             }
             let options = options.create_if_missing(access.create).disable_statement_logging();
             let connection = options.connect().await.map_err(|error| not_connected(url, error))?;
@@ -137,7 +143,8 @@ macro_rules! reached {
             fn open(self, $access: Access) -> Opening<'c> {
                 Box::pin(async move {
                     let connection = self.acquire().await;
-                    let connection = connection.map_err(|error| Failure::of(error).about_connection("cannot get a connection from the pool"))?;
+                    let connection = connection
+                        .map_err(|error| Failure::of(error).about_connection("cannot get a connection from the pool"))?;
                     let $held = Held::pooled(connection);
                     let backend: Box<dyn Backend + 'c> = Box::new($backend);
                     Ok(backend)

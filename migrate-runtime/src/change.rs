@@ -8,8 +8,9 @@ use std::time::Duration;
 /// A change of the history.
 #[derive(Debug, Clone)]
 pub enum Change<'a> {
-    /// The row of a migration that is begun outside a transaction.
-    Begin(Entry<'a>),
+    /// The row of a migration that is begun outside a transaction. One that is being reverted does not count as applied
+    /// any more, so then the summary changes as well.
+    Begin(Entry<'a>, Option<Summary<'a>>),
     /// One more part of it is done.
     Mark {
         /// Which.

@@ -22,23 +22,17 @@ enum Origin<'c, DB: Database> {
 impl<'c, DB: Database> Held<'c, DB> {
     /// From a pool; goes back when its state is known.
     pub fn pooled(connection: PoolConnection<DB>) -> Self {
-        Held {
-            origin: Some(Origin::Pooled(connection)),
-        }
+        Held { origin: Some(Origin::Pooled(connection)) }
     }
 
     /// Opened for this run.
     pub fn owned(connection: DB::Connection) -> Self {
-        Held {
-            origin: Some(Origin::Owned(connection)),
-        }
+        Held { origin: Some(Origin::Owned(connection)) }
     }
 
     /// Lent by the application.
     pub fn borrowed(connection: &'c mut DB::Connection) -> Self {
-        Held {
-            origin: Some(Origin::Borrowed(connection)),
-        }
+        Held { origin: Some(Origin::Borrowed(connection)) }
     }
 
     /// Ends the use of it: back to the pool if it is clean, else closed. What is lent cannot be closed.

@@ -23,12 +23,18 @@ use migrate_core::script::Script;
 use migrate_core::target::{Direction, Target};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
+use tracing::Instrument;
 
 /// Brings a database to the target.
 ///
 /// # Errors
 /// See [`ErrorKind`]; the history is true whatever happened.
-pub async fn run(mut backend: Box<dyn Backend + '_>, set: &MigrationSet, target: &Target, options: &Options) -> Result<Report, Error> {
+pub async fn run(
+    mut backend: Box<dyn Backend + '_>,
+    set: &MigrationSet,
+    target: &Target,
+    options: &Options,
+) -> Result<Report, Error> {
     let mut ledger = ledger(&*backend, set)?;
     if *target == Target::Latest {
         let digest = backend.digest(&ledger).await.map_err(|failure| failure.about_history("cannot read the history"))?;
@@ -37,9 +43,9 @@ pub async fn run(mut backend: Box<dyn Backend + '_>, set: &MigrationSet, target:
             return Ok(Report::default());
         }
     }
-    let outcome = locked(&mut *backend, &mut ledger, set, target, options).await;
-    // What was dropped or broken in the middle has a state that nobody knows.
-    let clean = !matches!(&outcome, Err(error) if error.code() == &codes::TIMED_OUT || error.kind() == ErrorKind::Connection);
+    let span = tracing::info_span!("migrate", service = set.service(), target = ?target);
+    let outcome = locked(&mut *backend, &mut ledger, set, target, options).instrument(span).await;
+    let clean = !matches!(&outcome, Err(error) if !is_clean(error));
     backend.release(clean).await;
     outcome
 }
@@ -58,19 +64,33 @@ pub fn ledger(backend: &dyn Backend, set: &MigrationSet) -> Result<Ledger, Error
     Ledger::new(contents.dialect, &contents.service, &contents.history)
 }
 
-async fn locked(backend: &mut dyn Backend, ledger: &mut Ledger, set: &MigrationSet, target: &Target, options: &Options) -> Result<Report, Error> {
+async fn locked(
+    backend: &mut dyn Backend,
+    ledger: &mut Ledger,
+    set: &MigrationSet,
+    target: &Target,
+    options: &Options,
+) -> Result<Report, Error> {
     let session = &set.contents().session;
     let prepared = backend.prepare(ledger, session).await;
     prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
     obtain(backend, ledger, options).await?;
     let outcome = until_done(backend, ledger, set, target, options).await;
-    let restored = backend.restore().await;
+    if matches!(&outcome, Err(error) if !is_clean(error)) {
+        return outcome;
+    }
+    let restored = backend.leave().await;
     let unlocked = backend.unlock(ledger).await;
     let report = outcome?;
-    for failure in [restored, unlocked].into_iter().filter_map(Result::err) {
+    if let Err(failure) = restored.and(unlocked) {
         return Err(failure.about_connection("everything was done, but then the session could not be put back"));
     }
     Ok(report)
+}
+
+/// Is the state of the connection known after this? What was dropped or broken in the middle has a state that nobody knows.
+fn is_clean(error: &Error) -> bool {
+    error.code() != &codes::TIMED_OUT && error.kind() != ErrorKind::Connection
 }
 
 /// Tries to get the lock until it is got or the patience ends.
@@ -117,9 +137,12 @@ fn not_obtained(holder: Option<Holder>, waited: Duration, backend: &dyn Backend)
 /// The holder of a lock in one line.
 pub fn describe(holder: &Holder) -> String {
     let mut text = format!("connection {}", holder.connection);
-    for (word, value) in [("of", &holder.user), ("from", &holder.from), ("since", &holder.since), ("running", &holder.statement)] {
+    for (word, value) in [("of", &holder.user), ("from", &holder.from), ("since", &holder.since), ("running", &holder.statement)]
+    {
         if let Some(value) = value {
-            text.push_str(&format!(" {word} {value}"));
+            let words: Vec<&str> = value.split_whitespace().collect();
+            let line: String = words.join(" ").chars().take(120).collect();
+            text.push_str(&format!(" {word} {line}"));
         }
     }
     text
@@ -146,7 +169,13 @@ pub fn diverged(divergences: Vec<Divergence>) -> Error {
 
 /// Plans and works until the target is reached. Only where there is no lock (SQLite) can another process come between; then
 /// its work is looked at and a new plan made.
-async fn until_done(backend: &mut dyn Backend, ledger: &Ledger, set: &MigrationSet, target: &Target, options: &Options) -> Result<Report, Error> {
+async fn until_done(
+    backend: &mut dyn Backend,
+    ledger: &Ledger,
+    set: &MigrationSet,
+    target: &Target,
+    options: &Options,
+) -> Result<Report, Error> {
     let mut report = Report::default();
     loop {
         let found = backend.history(ledger, None).await?;
@@ -204,33 +233,18 @@ async fn steps(
     options.tell(&Event::Planned { steps: plan.steps.len() });
     let mut digest = history.digest();
     for (at, step) in plan.steps.iter().enumerate() {
-        options.tell(&Event::Started {
-            title: &step.title,
-            direction: step.direction,
-            number: at + 1,
-            of: plan.steps.len(),
-        });
+        options.tell(&Event::Started { title: &step.title, direction: step.direction, number: at + 1, of: plan.steps.len() });
         let since = Instant::now();
-        let mut running = Running {
-            backend: &mut *backend,
-            ledger,
-            step,
-            history: &mut *history,
-            digest: &mut digest,
-            options,
-            since,
-        };
-        match running.run().await {
+        let mut running =
+            Running { backend: &mut *backend, ledger, step, history: &mut *history, digest: &mut digest, options, since };
+        let span = tracing::info_span!("migration", version = %step.version, title = step.title, direction = ?step.direction);
+        match running.run().instrument(span).await {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(error) => return Err(with_done(error, report)),
         }
         let took = since.elapsed();
-        options.tell(&Event::Finished {
-            title: &step.title,
-            direction: step.direction,
-            took,
-        });
+        options.tell(&Event::Finished { title: &step.title, direction: step.direction, took });
         tracing::info!(version = %step.version, title = step.title, direction = ?step.direction, took_ms = took.as_millis() as u64, "migration done");
         report.done.push(Done {
             version: step.version.clone(),
@@ -247,7 +261,9 @@ fn with_done(error: Error, report: &Report) -> Error {
     let done = &report.done;
     match (done.first(), done.last()) {
         (Some(only), Some(_)) if done.len() == 1 => error.note("done before", format!("`{}`", only.title)),
-        (Some(first), Some(last)) => error.note("done before", format!("{} migrations, `{}` to `{}`", done.len(), first.title, last.title)),
+        (Some(first), Some(last)) => {
+            error.note("done before", format!("{} migrations, `{}` to `{}`", done.len(), first.title, last.title))
+        }
         _ => error.note("done before", "nothing in this run"),
     }
 }
@@ -313,18 +329,15 @@ impl Running<'_, '_> {
         let limits = self.limits(&script);
         let mut done = self.step.done;
         if !atomic && last.is_some() {
-            let entry = Entry {
-                state: begun.0,
-                done,
-                ..entry.clone()
-            };
-            let written = self.backend.write(self.ledger, &self.ledger.write(&Change::Begin(entry))).await;
+            let entry = Entry { state: begun.0, done, ..entry.clone() };
+            let reverting = (self.step.direction == Direction::Down).then(|| summary.clone());
+            let change = Change::Begin(entry, reverting);
+            let written = self.backend.write(self.ledger, &self.ledger.write(&change)).await;
             written.map_err(|failure| failure.about_history("cannot write the history"))?;
-            self.history.put(Record {
-                state: begun.0,
-                statements_done: done,
-                ..record.clone()
-            });
+            self.history.put(Record { state: begun.0, statements_done: done, ..record.clone() });
+            if self.step.direction == Direction::Down {
+                *self.digest = summary.digest;
+            }
         }
         for (at, unit) in script.units.iter().enumerate() {
             if settings[at] {
@@ -373,11 +386,7 @@ impl Running<'_, '_> {
                 Err(_) => return Err(timed_out(&script, unit, limits.1)),
             }
             if !is_last {
-                self.history.put(Record {
-                    state: begun.0,
-                    statements_done: done,
-                    ..record.clone()
-                });
+                self.history.put(Record { state: begun.0, statements_done: done, ..record.clone() });
             }
         }
         if last.is_none() {
@@ -441,10 +450,7 @@ impl Running<'_, '_> {
     /// How long to wait for locks, and how long the script may take.
     fn limits(&self, script: &Script) -> (Option<Duration>, Duration) {
         let directives = &script.directives;
-        (
-            directives.lock_timeout.or(self.options.lock_timeout),
-            directives.timeout.unwrap_or(self.options.timeout),
-        )
+        (directives.lock_timeout.or(self.options.lock_timeout), directives.timeout.unwrap_or(self.options.timeout))
     }
 
     /// The row as it will stand when the step is done.
@@ -499,7 +505,15 @@ impl Running<'_, '_> {
     }
 
     /// Records a failure, and says what happened, where, and what is done.
-    async fn stopped(&mut self, stop: Stop, script: &Script, atomic: bool, entry: &Entry<'_>, failed: State, done: usize) -> Error {
+    async fn stopped(
+        &mut self,
+        stop: Stop,
+        script: &Script,
+        atomic: bool,
+        entry: &Entry<'_>,
+        failed: State,
+        done: usize,
+    ) -> Error {
         let title = &self.step.title;
         let (verb, again) = match self.step.direction {
             Direction::Up => ("applied", "up"),
@@ -511,7 +525,8 @@ impl Running<'_, '_> {
                 let error = failure.about_history(&format!("`{title}` ran, but its record could not be written"));
                 return match atomic {
                     true => error.note("state", format!("rolled back: nothing of `{title}` remains")),
-                    false => error.note("state", format!("statements up to {done} of {} are recorded as done", script.statements.len())),
+                    false => error
+                        .note("state", format!("statements up to {done} of {} are recorded as done", script.statements.len())),
                 };
             }
             Stop::Record(failure) | Stop::Lost(failure) => {
@@ -527,16 +542,8 @@ impl Running<'_, '_> {
             (None, Some(statement)) => script.place(statement),
             (None, None) => Place::file(&*script.file),
         };
-        let entry = Entry {
-            state: failed,
-            done,
-            ..entry.clone()
-        };
-        let change = Change::Failed {
-            entry,
-            unfinished: !atomic,
-            message: &failure.message,
-        };
+        let entry = Entry { state: failed, done, ..entry.clone() };
+        let change = Change::Failed { entry, unfinished: !atomic, message: &failure.message };
         let written = self.backend.restore().await;
         let written = match written {
             Ok(()) => self.backend.write(self.ledger, &self.ledger.write(&change)).await,
@@ -556,7 +563,9 @@ impl Running<'_, '_> {
         let count = script.statements.len();
         error = match (atomic, done) {
             (true, _) => error.note("state", format!("rolled back: nothing of `{title}` remains")),
-            (false, 0) => error.note("state", format!("none of its {count} statements are done; the next run begins with the first")),
+            (false, 0) => {
+                error.note("state", format!("none of its {count} statements are done; the next run begins with the first"))
+            }
             (false, done) => error.note(
                 "state",
                 format!("{done} of its {count} statements are done and recorded; the next run resumes at statement {}", done + 1),

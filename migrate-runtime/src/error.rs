@@ -125,7 +125,8 @@ impl fmt::Display for Error {
             if let Some(spot) = &place.spot {
                 let number = spot.position.line.to_string();
                 let indent = " ".repeat(number.len());
-                let before: String = spot.line_text.chars().take(spot.position.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                let before: String =
+                    spot.line_text.chars().take(spot.position.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
                 let carets = spot.line_text.get(spot.part.clone()).map_or(1, |part| part.chars().count().max(1));
                 write!(f, "\n  {number} | {}\n  {indent} | {before}{}", spot.line_text, "^".repeat(carets))?;
             }

@@ -4,8 +4,8 @@
 //! depend on any setting that a script may have changed.
 
 use crate::change::{Change, Elapsed, Entry, Summary};
-use crate::error::{Error, ErrorKind};
 use crate::codes;
+use crate::error::{Error, ErrorKind};
 use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
 use migrate_core::history::{History, Record, State};
@@ -197,8 +197,14 @@ impl Ledger {
         format!("SELECT {column} FROM {} WHERE service = {service} AND version = {}", self.records(), self.text(version))
     }
 
-    /// Statements that make the schema and the tables where they are missing; the table of records comes last, so that its
-    /// presence stands for all.
+    /// The statement that makes the schema.
+    pub fn create_schema(&self) -> Option<String> {
+        let schema = self.tables.schema.as_ref()?;
+        Some(format!("CREATE SCHEMA IF NOT EXISTS {}", self.name(schema)))
+    }
+
+    /// Statements that make the tables where they are missing; the table of records comes last, so that its presence stands
+    /// for all.
     pub fn create(&self) -> Vec<String> {
         let (text, key, time, id, tail) = match self.dialect {
             Dialect::Postgres => ("text", "text", "timestamptz", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", ""),
@@ -212,9 +218,6 @@ impl Ledger {
             Dialect::Sqlite => ("text", "text", "text", "integer PRIMARY KEY AUTOINCREMENT", ""),
         };
         let mut statements = Vec::new();
-        if let (Some(schema), true) = (&self.tables.schema, self.dialect != Dialect::Sqlite) {
-            statements.push(format!("CREATE SCHEMA IF NOT EXISTS {}", self.name(schema)));
-        }
         statements.push(format!(
             "CREATE TABLE IF NOT EXISTS {} (id {id}, service {key} NOT NULL, version {key}, name {text}, event {text} NOT NULL, \
              happened_at {time} NOT NULL, happened_by {text} NOT NULL, host {text} NOT NULL, tool {text} NOT NULL, execution_ms bigint, \
@@ -240,7 +243,12 @@ impl Ledger {
     pub fn write(&self, change: &Change<'_>) -> String {
         let mut sql = String::new();
         match change {
-            Change::Begin(entry) => self.put_entry(&mut sql, entry, None),
+            Change::Begin(entry, summary) => {
+                self.put_entry(&mut sql, entry, None);
+                if let Some(summary) = summary {
+                    self.put_summary(&mut sql, summary);
+                }
+            }
             Change::Mark { version, done } => {
                 let set = format!("statements_done = {done}");
                 self.update(&mut sql, version, &set);
@@ -258,11 +266,7 @@ impl Ledger {
                 self.put_summary(&mut sql, summary);
                 self.put_event(&mut sql, entry, "reverted", &self.elapsed(*elapsed), None);
             }
-            Change::Failed {
-                entry,
-                unfinished,
-                message,
-            } => {
+            Change::Failed { entry, unfinished, message } => {
                 if *unfinished {
                     let set = format!("state = {}, statements_done = {}", self.text(entry.state.name()), entry.done);
                     self.update(&mut sql, entry.version, &set);
@@ -279,7 +283,8 @@ impl Ledger {
 
     fn update(&self, sql: &mut String, version: &str, set: &str) {
         let service = self.text(&self.service);
-        let _ = writeln!(sql, "UPDATE {} SET {set} WHERE service = {service} AND version = {};", self.records(), self.text(version));
+        let _ =
+            writeln!(sql, "UPDATE {} SET {set} WHERE service = {service} AND version = {};", self.records(), self.text(version));
     }
 
     fn now(&self) -> &'static str {
@@ -325,9 +330,23 @@ impl Ledger {
         let now = self.now();
         let applied_at = if elapsed.is_some() { now } else { "NULL" };
         let mut changed = vec!["state", "statements", "statements_done"];
+        if entry.direction == Direction::Down && entry.down.is_some() {
+            changed.push("down_sql");
+        }
         if entry.direction == Direction::Up {
             // A revert that is begun must not lose when and what was applied.
-            changed.extend(["name", "phase", "checksum", "sql_checksum", "applied_at", "execution_ms", "applied_by", "tool", "up_sql", "down_sql"]);
+            changed.extend([
+                "name",
+                "phase",
+                "checksum",
+                "sql_checksum",
+                "applied_at",
+                "execution_ms",
+                "applied_by",
+                "tool",
+                "up_sql",
+                "down_sql",
+            ]);
         }
         let _ = writeln!(
             sql,
@@ -385,6 +404,17 @@ impl Ledger {
     pub fn resolve(&self, version: &str, state: State, done: usize) -> String {
         let mut sql = String::new();
         self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
+        let _ = writeln!(
+            sql,
+            "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
+             VALUES ({}, {}, 'resolved', {}, {}, {}, '{TOOL}', '{done} statements count as done');",
+            self.table(&self.tables.events),
+            self.text(&self.service),
+            self.text(version),
+            self.now(),
+            self.user(),
+            self.text(&self.host)
+        );
         sql
     }
 }
@@ -420,10 +450,7 @@ mod tests {
     use super::*;
 
     fn ledger(dialect: Dialect) -> Ledger {
-        let tables = HistoryTables {
-            schema: Some("ops\"`x".into()),
-            ..HistoryTables::default()
-        };
+        let tables = HistoryTables { schema: Some("ops\"`x".into()), ..HistoryTables::default() };
         let mut ledger = Ledger::new(dialect, "it's", &tables).unwrap();
         ledger.host = "host".into();
         ledger
@@ -439,10 +466,7 @@ mod tests {
 
     #[test]
     fn names_that_would_be_cut_are_refused() {
-        let tables = |records: String| HistoryTables {
-            records,
-            ..HistoryTables::default()
-        };
+        let tables = |records: String| HistoryTables { records, ..HistoryTables::default() };
         assert!(Ledger::new(Dialect::Postgres, "s", &tables("ü".repeat(31))).is_ok());
         assert!(Ledger::new(Dialect::Postgres, "s", &tables("ü".repeat(32))).is_err());
         assert!(Ledger::new(Dialect::MySql, "s", &tables("ü".repeat(64))).is_ok());
@@ -466,11 +490,7 @@ mod tests {
             up: Some("SELECT 'a\\b'"),
             down: None,
         };
-        let summary = Summary {
-            newest: Some(("001", "create")),
-            count: 1,
-            digest: Checksum::from_bytes([3; 32]),
-        };
+        let summary = Summary { newest: Some(("001", "create")), count: 1, digest: Checksum::from_bytes([3; 32]) };
         let mut shown = String::new();
         for dialect in Dialect::ALL {
             let ledger = ledger(dialect);

@@ -18,7 +18,13 @@
 
 #![cfg_attr(
     not(all(feature = "postgres", feature = "mysql", feature = "sqlite")),
-    allow(dead_code, reason = "each database uses a part of what they share")
+    allow(
+        dead_code,
+        unused_imports,
+        unused_variables,
+        unreachable_code,
+        reason = "each database uses a part of what they share"
+    )
 )]
 
 mod backend;

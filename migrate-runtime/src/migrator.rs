@@ -47,9 +47,7 @@ impl Options {
 
     pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
         let policy = set.contents().policy;
-        Policy {
-            late: self.late.unwrap_or(policy.late),
-        }
+        Policy { late: self.late.unwrap_or(policy.late) }
     }
 }
 
@@ -142,10 +140,7 @@ impl<'m> Migrator<'m> {
     }
 
     fn access(&self, create: bool) -> Access {
-        Access {
-            create,
-            patience: self.options.lock_wait,
-        }
+        Access { create, patience: self.options.lock_wait }
     }
 
     /// Applies everything that is not applied yet. With nothing to do, that is one query. Of several processes that start at
@@ -184,9 +179,9 @@ impl<'m> Migrator<'m> {
         // The database may be ahead, or a file may have been changed in its comments.
         let history = backend.history(&ledger, None).await?.unwrap_or_default();
         backend.release(true).await;
-        Ok(overview(self.set, &history).iter().all(|row| {
-            !matches!(row.standing, Standing::Pending | Standing::Late | Standing::Unfinished(_))
-        }))
+        Ok(overview(self.set, &history)
+            .iter()
+            .all(|row| !matches!(row.standing, Standing::Pending | Standing::Late | Standing::Unfinished(_))))
     }
 
     /// How files and history stand to each other. Reads only, and creates nothing.
@@ -212,7 +207,12 @@ impl<'m> Migrator<'m> {
     ///
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
-    pub async fn stored<'c>(&self, database: impl Database<'c>, versions: &[&Version], direction: Direction) -> Result<Vec<Option<String>>, Error> {
+    pub async fn stored<'c>(
+        &self,
+        database: impl Database<'c>,
+        versions: &[&Version],
+        direction: Direction,
+    ) -> Result<Vec<Option<String>>, Error> {
         let mut backend = database.open(self.access(false)).await?;
         let ledger = engine::ledger(&*backend, self.set)?;
         let mut texts = Vec::with_capacity(versions.len());
@@ -245,10 +245,18 @@ impl<'m> Migrator<'m> {
         outcome
     }
 
-    fn resolving(&self, ledger: &crate::ledger::Ledger, history: &History, version: &Version, resolution: Resolution) -> Result<String, Error> {
+    fn resolving(
+        &self,
+        ledger: &crate::ledger::Ledger,
+        history: &History,
+        version: &Version,
+        resolution: Resolution,
+    ) -> Result<String, Error> {
         let wrong = |message: String| Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message);
         let record = history.get(version).filter(|record| record.state != State::Applied);
-        let record = record.ok_or_else(|| wrong(format!("no migration with version {version} is unfinished")).help("see `cargo migrate status`"))?;
+        let record = record.ok_or_else(|| {
+            wrong(format!("no migration with version {version} is unfinished")).help("see `cargo migrate status`")
+        })?;
         let failed = match record.state {
             State::Reverting | State::RevertFailed => State::RevertFailed,
             _ => State::Failed,
@@ -272,10 +280,7 @@ impl<'m> Migrator<'m> {
         let direction = if failed == State::RevertFailed { Direction::Down } else { Direction::Up };
         match direction {
             Direction::Down => after.remove(&record.version),
-            Direction::Up => after.put(Record {
-                state: State::Applied,
-                ..record.clone()
-            }),
+            Direction::Up => after.put(Record { state: State::Applied, ..record.clone() }),
         }
         let entry = Entry {
             version: record.version.as_str(),
@@ -309,10 +314,7 @@ impl<'m> Migrator<'m> {
     pub async fn wait_for_database(url: &str, patience: Duration) -> Result<(), Error> {
         let until = Instant::now() + patience;
         let mut pause = Duration::from_millis(50);
-        let access = Access {
-            create: false,
-            patience: Duration::from_secs(5),
-        };
+        let access = Access { create: false, patience: Duration::from_secs(5) };
         loop {
             let error = match url.open_for_wait(access, until).await {
                 Ok(()) => return Ok(()),
@@ -353,7 +355,8 @@ impl Waiting for str {
                 Ok(())
             }
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(Failure::own("no answer in time").about_connection(&format!("cannot connect to `{}`", crate::backends::shown(self)))),
+            Err(_) => Err(Failure::own("no answer in time")
+                .about_connection(&format!("cannot connect to `{}`", crate::backends::shown(self)))),
         }
     }
 }

@@ -21,13 +21,23 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
-    let strictness = Strictness {
-        released: arguments.released,
-    };
+    let strictness = Strictness { released: arguments.released };
     let mut services = Vec::new();
     let mut errors = 0;
     for project in packages::projects(context)? {
-        let dialect = selection::dialect_without_database(context, &project)?;
+        let dialect = match selection::dialect_without_database(context, &project) {
+            Ok(dialect) => dialect,
+            Err(Failure::Findings(findings)) => {
+                // The other packages are looked at all the same.
+                errors += findings.len();
+                context.output.findings(&findings);
+                services.push(json!({
+                    "service": project.service, "migrations": null, "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
+                }));
+                continue;
+            }
+            Err(other) => return Err(other),
+        };
         let folder = project.read(dialect);
         let findings = check::check(&folder, &project.settings, strictness);
         let wrong = findings.iter().filter(|finding| finding.is_error()).count();

@@ -17,7 +17,7 @@ pub enum Action {
     /// Drop the database with everything in it
     Drop,
     /// Drop the database, create it again and apply all migrations
-    Reset(Running),
+    Reset,
 }
 
 /// Runs it.
@@ -34,7 +34,7 @@ pub async fn run(action: &Action, context: &Context<'_>) -> Result<Exit, Failure
             }
             drop(&url, context).await?;
         }
-        Action::Reset(running) => {
+        Action::Reset => {
             // Files that cannot be read must not cost a database.
             let selected = selection::with_database(context)?;
             let mut urls: Vec<&String> = selected.iter().map(|one| &one.url).collect();
@@ -47,7 +47,8 @@ pub async fn run(action: &Action, context: &Context<'_>) -> Result<Exit, Failure
                 drop(url, context).await?;
                 create(url, context).await?;
             }
-            return up::carry_out(&selected, &[Target::Latest], running, context).await;
+            let targets = vec![vec![Target::Latest]; selected.len()];
+            return up::carry_out(&selected, &targets, &Running::default(), context).await;
         }
     }
     Ok(Exit::Done)
@@ -66,7 +67,9 @@ fn confirmed(url: &str, context: &Context<'_>) -> Result<bool, Failure> {
         return Ok(true);
     }
     let answer = context.output.ask(&format!("drop {shown} with everything in it?"));
-    let answer = answer.ok_or_else(|| Failure::usage(format!("would drop {shown} with everything in it")).help("add `--yes` to do it without being asked"))?;
+    let answer = answer.ok_or_else(|| {
+        Failure::usage(format!("would drop {shown} with everything in it")).help("add `--yes` to do it without being asked")
+    })?;
     if !answer {
         context.output.words("nothing was dropped");
     }

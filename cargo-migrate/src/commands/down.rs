@@ -41,7 +41,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         context.output.words("nothing was reverted");
         return Ok(Exit::Failed);
     }
-    up::carry_out(&selected, &[target], &arguments.running, context).await
+    let targets = vec![vec![target]; selected.len()];
+    up::carry_out(&selected, &targets, &arguments.running, context).await
 }
 
 /// Stops before a way down that cannot run as it stands.
@@ -50,7 +51,8 @@ pub async fn refuse_unfit(selected: &[Selected], target: &Target) -> Result<(), 
     for one in selected.iter().filter(|one| one.folder.down_findings.iter().any(Finding::is_error)) {
         let status = Migrator::new(&one.folder.set).status(&one.url).await?;
         let plan = status.plan(target)?;
-        let files: Vec<&str> = plan.steps.iter().filter_map(|step| step.migration?.down.as_ref().map(|down| &*down.file)).collect();
+        let files: Vec<&str> =
+            plan.steps.iter().filter_map(|step| step.migration?.down.as_ref().map(|down| &*down.file)).collect();
         let about = |finding: &&Finding| finding.place.as_ref().is_some_and(|place| files.contains(&place.file.as_str()));
         unfit.extend(one.folder.down_findings.iter().filter(about).filter(|finding| finding.is_error()).cloned());
     }
@@ -83,6 +85,7 @@ pub async fn confirmed(selected: &[Selected], target: &Target, context: &Context
     };
     let question = format!("revert {shown} on {on}? Data may be lost.");
     context.output.ask(&question).ok_or_else(|| {
-        Failure::usage(format!("would revert {shown} on {on}, which may lose data")).help("add `--yes` to do it without being asked")
+        Failure::usage(format!("would revert {shown} on {on}, which may lose data"))
+            .help("add `--yes` to do it without being asked")
     })
 }

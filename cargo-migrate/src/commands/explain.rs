@@ -25,8 +25,10 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     let codes = codes();
     let Some(name) = &arguments.code else {
         for code in codes {
-            let first = code.explanation.split(['.', ':', ';']).next().unwrap_or_default();
-            context.output.data(format!("{:<26} {}", code.name, first.split(", ").next().unwrap_or_default()));
+            let sentence = code.explanation.split(". ").next().unwrap_or_default();
+            let line = wrapped(sentence, 76).lines().next().unwrap_or_default().to_owned();
+            let more = if line.len() < sentence.trim_end_matches('.').len() { " ..." } else { "" };
+            context.output.data(format!("{:<26} {}{more}", code.name, line.trim_end_matches('.')));
         }
         return Ok(Exit::Done);
     };
@@ -37,7 +39,8 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         }
         None => {
             let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(name, code.name));
-            let help = near.map_or(String::new(), |near| format!("the nearest is `{}`; `cargo migrate explain` lists all", near.name));
+            let help =
+                near.map_or(String::new(), |near| format!("the nearest is `{}`; `cargo migrate explain` lists all", near.name));
             Err(Failure::usage(format!("there is no code `{name}`")).help(help))
         }
     }

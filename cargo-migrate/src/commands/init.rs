@@ -46,10 +46,7 @@ pub fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
     if !wrong.is_empty() {
         return Err(Failure::Findings(wrong));
     }
-    let lock = LockFile {
-        released: Vec::new(),
-        drafts: names.files.iter().map(|file| file.name.clone()).collect(),
-    };
+    let lock = LockFile { released: Vec::new(), drafts: names.files.iter().map(|file| file.name.clone()).collect() };
     let first = names.dirs.first().cloned().unwrap_or_else(|| project.root.clone());
     if write_new(&first.join(lock_file::FILE), &lock.write())? {
         made.push(format!("{}/{}", project.settings.dirs[0], lock_file::FILE));
@@ -62,7 +59,10 @@ pub fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
     } else if lock.drafts.is_empty() {
         context.output.words("next: `cargo migrate new create users table`");
     } else {
-        context.output.words(format!("{} files are drafts now; release what is applied anywhere with `cargo migrate lock`", lock.drafts.len()));
+        context.output.words(format!(
+            "{} files are drafts now; release what is applied anywhere with `cargo migrate lock`",
+            lock.drafts.len()
+        ));
     }
     if context.output.is_json() {
         context.output.json(&json!({ "service": project.service, "made": made }));

@@ -4,6 +4,7 @@ use super::check::apart_from_lock;
 use super::up::counted;
 use crate::command::{Context, Exit};
 use crate::failure::Failure;
+use crate::held_lock::HeldLock;
 use crate::packages;
 use crate::selection;
 use clap::Args;
@@ -15,7 +16,6 @@ use migrate_core::lock_file::{BAD_LOCK_FILE, LockFile};
 use migrate_core::project::Project;
 use serde_json::json;
 use std::collections::HashMap;
-use std::fs;
 
 /// Release the drafts: from now on they must not change
 #[derive(Debug, Args)]
@@ -33,9 +33,10 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     let mut services = Vec::new();
     for project in packages::projects(context)? {
         let dialect = selection::dialect_without_database(context, &project)?;
+        let mut held = HeldLock::take(&project.root.join(&project.settings.dirs[0]))?;
         let folder = project.read(dialect);
         let (lock, released) = renewed(&project, &folder, arguments, context)?;
-        fs::write(&folder.lock_path, lock.write())?;
+        held.write(&lock)?;
         let drafts = match lock.drafts.len() {
             0 => String::new(),
             1 => ", 1 draft".to_owned(),
@@ -62,7 +63,12 @@ fn files(count: usize) -> String {
 }
 
 /// The new lock file, and what it releases.
-fn renewed(project: &Project, folder: &Folder, arguments: &Arguments, context: &Context<'_>) -> Result<(LockFile, Vec<String>), Failure> {
+fn renewed(
+    project: &Project,
+    folder: &Folder,
+    arguments: &Arguments,
+    context: &Context<'_>,
+) -> Result<(LockFile, Vec<String>), Failure> {
     let findings = check::check(folder, &project.settings, Strictness::default());
     // Drafts may be unfinished; a file that cannot be read at all says nothing about which migrations there are.
     let unfinished = [&check::MISSING_DOWN, &check::EMPTY_FILE];

@@ -4,19 +4,18 @@
 
 use crate::command::{Context, Exit};
 use crate::failure::Failure;
+use crate::held_lock::HeldLock;
 use crate::packages;
 use crate::selection;
 use crate::template::{self, Template};
 use clap::Args;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use migrate_core::folder::{self, Names};
-use migrate_core::lock_file::{self, LockFile};
 use migrate_core::target::Direction;
 use migrate_core::version::Version;
 use serde_json::json;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 
 /// Make a new pair of migration files
 #[derive(Debug, Args)]
@@ -40,7 +39,8 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     let description = arguments.description.clone().unwrap_or_else(|| arguments.words.join(" "));
     let name = template::file_name(&description);
     if name.is_empty() {
-        return Err(Failure::usage("a description needs letters or digits").help("say what it does: `cargo migrate new create users table`"));
+        return Err(Failure::usage("a description needs letters or digits")
+            .help("say what it does: `cargo migrate new create users table`"));
     }
     let project = packages::project(context)?;
     let dialect = selection::dialect_without_database(context, &project).ok();
@@ -98,14 +98,10 @@ fn files(names: &Names, version: &Version, name: &str, template: &Template) -> V
             files
         }
         Some(("directory", path)) if path.ends_with("/migration.sql") => vec![(format!("{version}_{name}/migration.sql"), up)],
-        Some(("directory", _)) => vec![
-            (format!("{version}_{name}/up.sql"), up),
-            (format!("{version}_{name}/down.sql"), down),
-        ],
-        Some((_, path)) if path.ends_with("_up.sql") => vec![
-            (format!("{version}_{name}_up.sql"), up),
-            (format!("{version}_{name}_down.sql"), down),
-        ],
+        Some(("directory", _)) => vec![(format!("{version}_{name}/up.sql"), up), (format!("{version}_{name}/down.sql"), down)],
+        Some((_, path)) if path.ends_with("_up.sql") => {
+            vec![(format!("{version}_{name}_up.sql"), up), (format!("{version}_{name}_down.sql"), down)]
+        }
         _ => vec![(format!("{version}_{name}.up.sql"), up), (format!("{version}_{name}.down.sql"), down)],
     }
 }
@@ -130,51 +126,11 @@ fn next_version(arguments: &Arguments, names: &Names) -> Result<Version, Failure
         let text = now.to_zoned(TimeZone::UTC).strftime(form).to_string();
         let version: Version = text.parse().map_err(|_| Failure::other(format!("the time `{text}` is no version")))?;
         let free = names.files.iter().all(|file| file.version != version);
-        let above = newest.is_none_or(|newest| !newest.is_timestamp() || *newest < version || now > Timestamp::now() + 3600.seconds());
+        let above =
+            newest.is_none_or(|newest| !newest.is_timestamp() || *newest < version || now > Timestamp::now() + 3600.seconds());
         if free && above {
             return Ok(version);
         }
         now += 1.second();
-    }
-}
-
-/// The lock file, open and locked against others who would write it.
-struct HeldLock {
-    file: File,
-    path: PathBuf,
-}
-
-impl HeldLock {
-    fn take(folder: &Path) -> Result<Self, Failure> {
-        let path = folder.join(lock_file::FILE);
-        let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", path.display()));
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(cannot)?;
-        file.lock().map_err(cannot)?;
-        Ok(HeldLock { file, path })
-    }
-
-    /// Adds drafts. A lock file that is new takes every file that was there as a draft too.
-    fn add(&mut self, before: &Names, new: Vec<String>) -> Result<(), Failure> {
-        let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", self.path.display()));
-        let mut text = String::new();
-        self.file.read_to_string(&mut text).map_err(cannot)?;
-        let shown = self.path.display().to_string();
-        let mut lock = if text.is_empty() {
-            LockFile {
-                released: Vec::new(),
-                drafts: before.files.iter().map(|file| file.name.clone()).collect(),
-            }
-        } else {
-            let (lock, findings) = lock_file::read(&text, &shown);
-            if !findings.is_empty() {
-                return Err(Failure::Findings(findings));
-            }
-            lock
-        };
-        lock.drafts.extend(new);
-        self.file.rewind().map_err(cannot)?;
-        let text = lock.write();
-        self.file.write_all(text.as_bytes()).map_err(cannot)?;
-        self.file.set_len(text.len() as u64).map_err(cannot)
     }
 }

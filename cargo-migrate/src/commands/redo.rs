@@ -1,7 +1,7 @@
 //! `redo`: reverts and applies again, to try out a migration that is being written.
 
-use super::up::{self, Running};
 use super::down;
+use super::up::{self, Running};
 use crate::command::{Context, Exit};
 use crate::failure::Failure;
 use crate::selection;
@@ -27,12 +27,12 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         context.output.words("nothing was reverted");
         return Ok(Exit::Failed);
     }
+    let mut targets = Vec::new();
     for one in &selected {
         // As many again as can be reverted, and no others.
         let status = Migrator::new(&one.folder.set).status(&one.url).await?;
         let steps = status.history().applied().count().min(arguments.steps);
-        let targets: &[Target] = if arguments.running.dry_run { &[back.clone()] } else { &[back.clone(), Target::Up(steps)] };
-        up::carry_out(std::slice::from_ref(one), targets, &arguments.running, context).await?;
+        targets.push(if arguments.running.dry_run { vec![back.clone()] } else { vec![back.clone(), Target::Up(steps)] });
     }
-    Ok(Exit::Done)
+    up::carry_out(&selected, &targets, &arguments.running, context).await
 }

@@ -14,7 +14,7 @@ use migrate_runtime::Resolution;
 pub struct Arguments {
     /// The migration that stopped in the middle
     #[arg(value_name = "VERSION", value_parser = arguments::version)]
-    version: Version,
+    migration: Version,
     /// All of it is done
     #[arg(long, group = "how", required_unless_present_any = ["retry", "skip_to"])]
     applied: bool,
@@ -32,22 +32,21 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     let [one] = selected.as_slice() else {
         return Err(Failure::usage("this works on one package at a time").help("name it: `-p NAME`"));
     };
-    let running = Running {
-        dry_run: false,
-        lock_wait: std::time::Duration::from_secs(60),
-        lock_timeout: None,
-        timeout: None,
-    };
+    let running = Running::default();
     let resolution = match (arguments.applied, arguments.skip_to) {
         (true, _) => Resolution::Done,
         (false, Some(statement)) => Resolution::SkipTo(statement),
         (false, None) => Resolution::Retry,
     };
-    up::migrator(one, &running, context.output).resolve(&one.url, &arguments.version, resolution).await?;
+    up::migrator(one, &running, context.output).resolve(&one.url, &arguments.migration, resolution).await?;
     let text = match resolution {
-        Resolution::Done => format!("{} counts as done", arguments.version),
-        Resolution::Retry => format!("{} goes on with the statement in question: run the same command again", arguments.version),
-        Resolution::SkipTo(statement) => format!("{} goes on with statement {statement}: run the same command again", arguments.version),
+        Resolution::Done => format!("{} counts as done", arguments.migration),
+        Resolution::Retry => {
+            format!("{} goes on with the statement in question: run the same command again", arguments.migration)
+        }
+        Resolution::SkipTo(statement) => {
+            format!("{} goes on with statement {statement}: run the same command again", arguments.migration)
+        }
     };
     context.output.verb("Resolved", &text);
     Ok(Exit::Done)

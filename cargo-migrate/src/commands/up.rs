@@ -7,8 +7,11 @@ use crate::output::Output;
 use crate::progress;
 use crate::selection::{self, Selected};
 use clap::Args;
+use migrate_core::check::EMPTY_FILE;
 use migrate_core::divergence::{AHEAD, Divergence};
 use migrate_core::duration;
+use migrate_core::finding::Finding;
+use migrate_core::place::Place;
 use migrate_core::plan::Way;
 use migrate_core::version::Version;
 use migrate_runtime::{Direction, ErrorKind, Migrator, Report, Status, Target, url_without_password};
@@ -45,6 +48,12 @@ pub struct Running {
     pub timeout: Option<Duration>,
 }
 
+impl Default for Running {
+    fn default() -> Self {
+        Running { dry_run: false, lock_wait: Duration::from_secs(600), lock_timeout: None, timeout: None }
+    }
+}
+
 /// Runs it.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
     let target = match (&arguments.to, arguments.steps) {
@@ -53,13 +62,20 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         (None, None) => Target::Latest,
     };
     let selected = selection::with_database(context)?;
-    carry_out(&selected, &[target], &arguments.running, context).await
+    refuse_empty_drafts(&selected)?;
+    let targets = vec![vec![target]; selected.len()];
+    carry_out(&selected, &targets, &arguments.running, context).await
 }
 
 /// Runs the targets one after another for each project, and says what was done.
-pub async fn carry_out(selected: &[Selected], targets: &[Target], running: &Running, context: &Context<'_>) -> Result<Exit, Failure> {
+pub async fn carry_out(
+    selected: &[Selected],
+    targets: &[Vec<Target>],
+    running: &Running,
+    context: &Context<'_>,
+) -> Result<Exit, Failure> {
     let mut services = Vec::new();
-    for one in selected {
+    for (one, targets) in selected.iter().zip(targets) {
         let outcome = match running.dry_run {
             true => dry_run(one, targets, context).await,
             false => really(one, targets, running, context).await,
@@ -82,6 +98,23 @@ pub async fn status_of<'s>(one: &'s Selected, output: &Output) -> Result<Status<
         }
         status => Ok(status?),
     }
+}
+
+/// Stops before a draft that nobody has written yet: applied, it would count as done.
+pub fn refuse_empty_drafts(selected: &[Selected]) -> Result<(), Failure> {
+    let mut empty = Vec::new();
+    for one in selected {
+        let drafts = one.folder.lock.as_ref().map_or(&[][..], |lock| &lock.drafts);
+        let files = one.folder.files.iter().map(|(file, _)| file).filter(|file| drafts.contains(&file.name));
+        let shown: Vec<&str> = files.map(|file| file.shown.as_str()).collect();
+        let unwritten = one.folder.set.iter().map(|migration| &migration.up).filter(|up| up.statements.is_empty());
+        empty.extend(unwritten.filter(|up| shown.contains(&&*up.file)).map(|up| {
+            Finding::error(&EMPTY_FILE, format!("`{}` is a draft and holds no statement yet", up.file_name()))
+                .at(Place::file(&*up.file))
+                .help("write the SQL, remove the file, or write `SELECT 1;` when doing nothing is meant")
+        }));
+    }
+    if empty.is_empty() { Ok(()) } else { Err(Failure::Findings(empty)) }
 }
 
 /// A migrator for a project, as the arguments ask for it.
@@ -176,9 +209,7 @@ async fn dry_run(one: &Selected, targets: &[Target], context: &Context<'_>) -> R
     for target in targets {
         let plan = status.plan(target)?;
         if !plan.is_clear() {
-            let errors: Vec<Divergence> = plan.errors().cloned().collect();
-            context.output.divergences(&errors);
-            return Err(Failure::Diverged);
+            return Err(Failure::Diverged(plan.errors().cloned().collect()));
         }
         say_warnings(&plan.divergences, context.output);
         for step in &plan.steps {
@@ -206,7 +237,9 @@ async fn dry_run(one: &Selected, targets: &[Target], context: &Context<'_>) -> R
             }));
         }
     }
-    context.output.verb("Dry run", &format!("`{}`: {} would run; nothing was changed", one.project.service, counted(steps.len())));
+    context
+        .output
+        .verb("Dry run", &format!("`{}`: {} would run; nothing was changed", one.project.service, counted(steps.len())));
     Ok(json!({ "service": one.project.service, "database": url_without_password(&one.url), "would_do": steps }))
 }
 

@@ -25,7 +25,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         Some(url) => vec![url.clone()],
         None => {
             let projects = packages::projects(context)?;
-            let mut urls: Vec<String> = projects.iter().map(|project| database_url::of(context, project)).collect::<Result<_, _>>()?;
+            let mut urls: Vec<String> =
+                projects.iter().map(|project| database_url::of(context, project)).collect::<Result<_, _>>()?;
             urls.dedup();
             urls
         }

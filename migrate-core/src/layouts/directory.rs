@@ -4,12 +4,8 @@ use crate::layout::{Layout, Listing, Reading};
 use crate::target::Direction;
 
 /// The convention.
-pub static LAYOUT: Layout = Layout {
-    name: "directory",
-    example: "2025-11-24-120000_create_users/up.sql",
-    wants_down: false,
-    read,
-};
+pub static LAYOUT: Layout =
+    Layout { name: "directory", example: "2025-11-24-120000_create_users/up.sql", wants_down: false, read };
 
 fn read(_: &Listing, path: &str) -> Reading {
     match path.split_once('/') {

@@ -5,12 +5,7 @@ use crate::target::Direction;
 use crate::version::Version;
 
 /// The convention.
-pub static LAYOUT: Layout = Layout {
-    name: "flyway",
-    example: "V001__create_users.sql",
-    wants_down: false,
-    read,
-};
+pub static LAYOUT: Layout = Layout { name: "flyway", example: "V001__create_users.sql", wants_down: false, read };
 
 fn read(_: &Listing, path: &str) -> Reading {
     let Some(stem) = path.strip_suffix(".sql").filter(|stem| !stem.contains('/')) else {
@@ -29,11 +24,9 @@ fn read(_: &Listing, path: &str) -> Reading {
         _ => return Reading::Foreign,
     };
     match Version::split_from(rest, true) {
-        Some((version, name)) if name.starts_with("__") => Reading::Named(Named {
-            version,
-            name: name.trim_start_matches('_').to_owned(),
-            direction,
-        }),
+        Some((version, name)) if name.starts_with("__") => {
+            Reading::Named(Named { version, name: name.trim_start_matches('_').to_owned(), direction })
+        }
         _ => Reading::Foreign,
     }
 }

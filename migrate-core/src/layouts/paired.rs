@@ -4,12 +4,7 @@ use crate::layout::{Layout, Listing, Reading};
 use crate::target::Direction;
 
 /// The convention.
-pub static LAYOUT: Layout = Layout {
-    name: "paired",
-    example: "001_create_users.up.sql",
-    wants_down: true,
-    read,
-};
+pub static LAYOUT: Layout = Layout { name: "paired", example: "001_create_users.up.sql", wants_down: true, read };
 
 fn read(listing: &Listing, path: &str) -> Reading {
     if path.contains('/') {

@@ -4,12 +4,7 @@ use crate::layout::{Layout, Listing, Reading};
 use crate::target::Direction;
 
 /// The convention.
-pub static LAYOUT: Layout = Layout {
-    name: "simple",
-    example: "001_create_users.sql",
-    wants_down: false,
-    read,
-};
+pub static LAYOUT: Layout = Layout { name: "simple", example: "001_create_users.sql", wants_down: false, read };
 
 fn read(_: &Listing, path: &str) -> Reading {
     let Some(stem) = path.strip_suffix(".sql") else {

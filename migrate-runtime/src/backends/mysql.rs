@@ -33,17 +33,16 @@ const SETTINGS: [&str; 9] = [
 pub struct MySql<'c> {
     connection: Held<'c, sqlx::MySql>,
     database: String,
+    /// Sets every setting to what it was when the connection was taken.
+    original: String,
+    /// The same, and then what `session` in `migrate.toml` says.
     restoring: String,
 }
 
 impl<'c> MySql<'c> {
     /// Takes a connection.
     pub fn new(connection: Held<'c, sqlx::MySql>) -> Self {
-        MySql {
-            connection,
-            database: String::new(),
-            restoring: String::new(),
-        }
+        MySql { connection, database: String::new(), original: String::new(), restoring: String::new() }
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
@@ -154,9 +153,9 @@ impl Backend for MySql<'_> {
             // A text would be refused for a setting that is a number.
             format!("SESSION {name} = {}", if number { value } else { ledger.text(&value) })
         });
-        self.restoring = format!("SET {}", restore.collect::<Vec<_>>().join(", "));
+        self.original = format!("SET {};\n", restore.collect::<Vec<_>>().join(", "));
         if let Some(database) = &database {
-            self.restoring = format!("USE {};\n{}", ledger.name(database), self.restoring);
+            self.original = format!("USE {};\n{}", ledger.name(database), self.original);
         }
         self.database = database.unwrap_or_default();
         match (ledger.schema().is_some(), self.database.is_empty()) {
@@ -170,14 +169,18 @@ impl Backend for MySql<'_> {
         }
         // A pool may have turned it off; every statement of ours counts on it.
         self.do_all("SET SESSION autocommit = 1").await?;
+        self.restoring = format!("{}SET SESSION autocommit = 1;\n", self.original);
         for statement in session {
             self.do_all(statement).await?;
+            self.restoring.push_str(statement.trim_end().trim_end_matches(';'));
+            self.restoring.push_str(";\n");
         }
         Ok(())
     }
 
     async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
-        for statement in ledger.create() {
+        let statements = ledger.create_schema().into_iter().chain(ledger.create());
+        for statement in statements {
             self.do_all(&statement).await?;
         }
         Ok(())
@@ -195,9 +198,8 @@ impl Backend for MySql<'_> {
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
         let id = self.first(&format!("SELECT IS_USED_LOCK({})", self.lock(ledger))).await.ok()??;
         // Without the PROCESS privilege only one's own connections are seen.
-        let sql = format!(
-            "SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 200) FROM information_schema.PROCESSLIST WHERE ID = {id}"
-        );
+        let sql =
+            format!("SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 200) FROM information_schema.PROCESSLIST WHERE ID = {id}");
         let row = self.rows(&sql).await.ok().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
         let mut columns = row.into_iter();
         Some(Holder {
@@ -232,11 +234,7 @@ impl Backend for MySql<'_> {
                 return Err(Stop::Lost(failure));
             }
             self.roll_back().await;
-            return Err(Stop::Refused {
-                statement: message.failed(completed),
-                offset: None,
-                failure,
-            });
+            return Err(Stop::Refused { statement: message.failed(completed), offset: None, failure });
         }
         let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
         let (_, failed) = self.run(&format!("{record}COMMIT;")).await;
@@ -257,11 +255,7 @@ impl Backend for MySql<'_> {
                     return Err(Stop::Lost(failure));
                 }
                 let offset = line_offset(sql, &failure.message).map(|at| statement.range.start + at);
-                return Err(Stop::Refused {
-                    statement: Some(number),
-                    offset,
-                    failure,
-                });
+                return Err(Stop::Refused { statement: Some(number), offset, failure });
             }
         }
         let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
@@ -289,10 +283,17 @@ impl Backend for MySql<'_> {
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {
-        let sql = std::mem::take(&mut self.restoring);
-        let restored = if sql.is_empty() { Ok(()) } else { self.do_all(&sql).await };
-        self.restoring = sql;
-        restored
+        match self.restoring.is_empty() {
+            true => Ok(()),
+            false => self.do_all(&self.restoring.clone()).await,
+        }
+    }
+
+    async fn leave(&mut self) -> Result<(), Failure> {
+        match self.original.is_empty() {
+            true => Ok(()),
+            false => self.do_all(&self.original.clone()).await,
+        }
     }
 
     async fn release(self: Box<Self>, clean: bool) {
@@ -307,7 +308,8 @@ mod tests {
     #[test]
     fn syntax_errors_point_into_the_statement() {
         let sql = "CREATE TABLE t (\n  a int,\n  b itn\n)";
-        let message = "You have an error in your SQL syntax; check the manual for the right syntax to use near 'itn\n)' at line 3";
+        let message =
+            "You have an error in your SQL syntax; check the manual for the right syntax to use near 'itn\n)' at line 3";
         assert_eq!(&sql[line_offset(sql, message).unwrap()..], "itn\n)");
         assert_eq!(line_offset(sql, "Table 'x' doesn't exist"), None);
         assert_eq!(line_offset(sql, "near '' at line 99"), Some(sql.len()));

@@ -48,18 +48,16 @@ const SETTINGS: [&str; 20] = [
 pub struct Postgres<'c> {
     connection: Held<'c, sqlx::Postgres>,
     database: String,
-    /// Sets every setting to what it was.
+    /// Sets every setting to what it was when the connection was taken.
+    original: String,
+    /// The same, and then what `session` in `migrate.toml` says.
     restoring: String,
 }
 
 impl<'c> Postgres<'c> {
     /// Takes a connection.
     pub fn new(connection: Held<'c, sqlx::Postgres>) -> Self {
-        Postgres {
-            connection,
-            database: String::new(),
-            restoring: String::new(),
-        }
+        Postgres { connection, database: String::new(), original: String::new(), restoring: String::new() }
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
@@ -123,11 +121,7 @@ impl<'c> Postgres<'c> {
             return Stop::Lost(failure);
         }
         self.roll_back().await;
-        Stop::Refused {
-            statement,
-            offset,
-            failure,
-        }
+        Stop::Refused { statement, offset, failure }
     }
 }
 
@@ -218,9 +212,12 @@ impl Backend for Postgres<'_> {
             let value = ledger.text(&value.unwrap_or_default());
             format!("pg_catalog.set_config('{name}', {value}, false)")
         });
-        self.restoring = format!("SELECT {};\n", restore.collect::<Vec<_>>().join(", "));
-        if !session.is_empty() {
-            self.do_all(&session.join(";\n")).await?;
+        self.original = format!("SELECT {};\n", restore.collect::<Vec<_>>().join(", "));
+        self.restoring = self.original.clone();
+        for statement in session {
+            self.do_all(statement).await?;
+            self.restoring.push_str(statement.trim_end().trim_end_matches(';'));
+            self.restoring.push_str(";\n");
         }
         Ok(())
     }
@@ -228,8 +225,17 @@ impl Backend for Postgres<'_> {
     async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
         // `IF NOT EXISTS` does not keep two sessions from making the same table at once; services share the tables but not
         // their lock, so this has a lock of its own.
-        let key = format!("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({}, 0))", ledger.text(ledger.records_name()));
-        let sql = format!("BEGIN;\n{key};\n{};\nCOMMIT;", ledger.create().join(";\n"));
+        let key = format!(
+            "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({}, 0))",
+            ledger.text(ledger.records_name())
+        );
+        // `CREATE SCHEMA IF NOT EXISTS` wants a right that many users lack, also where the schema exists.
+        let schema = ledger.schema().unwrap_or_default();
+        let found =
+            self.rows(&format!("SELECT 1::text FROM pg_catalog.pg_namespace WHERE nspname = {}", ledger.text(schema))).await?;
+        let schema = ledger.create_schema().filter(|_| found.is_empty());
+        let statements: Vec<String> = schema.into_iter().chain(ledger.create()).collect();
+        let sql = format!("BEGIN;\n{key};\n{};\nCOMMIT;", statements.join(";\n"));
         let made = self.do_all(&sql).await;
         if made.is_err() {
             self.roll_back().await;
@@ -286,7 +292,10 @@ impl Backend for Postgres<'_> {
             message.begin(&limit);
         }
         let end = format!("{}{}COMMIT;", self.restoring, ledger.write(&ending(Elapsed::Transaction)));
-        if work.parts().any(|(_, statement)| statement.copy_data.is_some()) {
+        // The server reads a whole message before it runs any of it, so a setting that changes how strings are read would
+        // come too late for the statements behind it.
+        let read_apart = work.text.to_ascii_lowercase().contains("standard_conforming_strings");
+        if read_apart || work.parts().any(|(_, statement)| statement.copy_data.is_some()) {
             self.one_by_one(&message, work).await?;
             message = Message::default();
         } else {
@@ -299,7 +308,8 @@ impl Backend for Postgres<'_> {
         let offset = failure.position.and_then(|position| message.script_offset(position));
         // An error of class 23 behind the script is a deferred constraint that `COMMIT` checks; 42601 is found before
         // anything runs, and then only the position tells where.
-        let by_script = statement.is_some() || offset.is_some() || failure.code.as_deref().is_some_and(|code| code.starts_with("23"));
+        let by_script =
+            statement.is_some() || offset.is_some() || failure.code.as_deref().is_some_and(|code| code.starts_with("23"));
         match self.stopped(statement, offset, failure).await {
             Stop::Refused { failure, .. } if message.script_done(completed) && !by_script => Err(Stop::Record(failure)),
             stop => Err(stop),
@@ -336,10 +346,17 @@ impl Backend for Postgres<'_> {
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {
-        let sql = std::mem::take(&mut self.restoring);
-        let restored = if sql.is_empty() { Ok(()) } else { self.do_all(&sql).await };
-        self.restoring = sql;
-        restored
+        match self.restoring.is_empty() {
+            true => Ok(()),
+            false => self.do_all(&self.restoring.clone()).await,
+        }
+    }
+
+    async fn leave(&mut self) -> Result<(), Failure> {
+        match self.original.is_empty() {
+            true => Ok(()),
+            false => self.do_all(&self.original.clone()).await,
+        }
     }
 
     async fn release(self: Box<Self>, clean: bool) {

@@ -17,12 +17,16 @@ use migrate_core::target::Direction;
 use std::time::{Duration, Instant};
 
 /// What scripts set and leave so.
-const SETTINGS: [&str; 5] = ["foreign_keys", "legacy_alter_table", "recursive_triggers", "ignore_check_constraints", "writable_schema"];
+const SETTINGS: [&str; 5] =
+    ["foreign_keys", "legacy_alter_table", "recursive_triggers", "ignore_check_constraints", "writable_schema"];
 
 /// A connection to SQLite.
 #[derive(Debug)]
 pub struct Sqlite<'c> {
     connection: Held<'c, sqlx::Sqlite>,
+    /// Sets every setting to what it was when the connection was taken.
+    original: String,
+    /// The same, and then what `session` in `migrate.toml` says.
     restoring: String,
     patience: Duration,
 }
@@ -30,11 +34,7 @@ pub struct Sqlite<'c> {
 impl<'c> Sqlite<'c> {
     /// Takes a connection; waits up to `patience` for other writers.
     pub fn new(connection: Held<'c, sqlx::Sqlite>, patience: Duration) -> Self {
-        Sqlite {
-            connection,
-            restoring: String::new(),
-            patience,
-        }
+        Sqlite { connection, original: String::new(), restoring: String::new(), patience }
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
@@ -58,7 +58,9 @@ impl<'c> Sqlite<'c> {
         let until = Instant::now() + self.patience;
         loop {
             match self.do_all(sql).await {
-                Err(failure) if is_busy(&failure) && Instant::now() < until => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(failure) if is_busy(&failure) && Instant::now() < until => {
+                    tokio::time::sleep(Duration::from_millis(20)).await
+                }
                 outcome => return outcome,
             }
         }
@@ -95,11 +97,7 @@ impl<'c> Sqlite<'c> {
         message.script(work);
         if let (completed, Some(failure)) = self.run(&message.sql).await {
             self.roll_back().await;
-            return Err(Stop::Refused {
-                statement: message.failed(completed),
-                offset: None,
-                failure,
-            });
+            return Err(Stop::Refused { statement: message.failed(completed), offset: None, failure });
         }
         Ok(())
     }
@@ -113,11 +111,7 @@ impl<'c> Sqlite<'c> {
         if let Err(failure) = self.insist("COMMIT").await {
             self.roll_back().await;
             // A deferred foreign key is checked here.
-            return Err(Stop::Refused {
-                statement: None,
-                offset: None,
-                failure,
-            });
+            return Err(Stop::Refused { statement: None, offset: None, failure });
         }
         Ok(())
     }
@@ -168,9 +162,12 @@ impl Backend for Sqlite<'_> {
                 restore.push_str(&format!("PRAGMA {name} = {value};\n"));
             }
         }
-        self.restoring = restore;
+        self.restoring = restore.clone();
+        self.original = restore;
         for statement in session {
             self.do_all(statement).await?;
+            self.restoring.push_str(statement.trim_end().trim_end_matches(';'));
+            self.restoring.push_str(";\n");
         }
         Ok(())
     }
@@ -243,10 +240,17 @@ impl Backend for Sqlite<'_> {
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {
-        let sql = std::mem::take(&mut self.restoring);
-        let restored = if sql.is_empty() { Ok(()) } else { self.do_all(&sql).await };
-        self.restoring = sql;
-        restored
+        match self.restoring.is_empty() {
+            true => Ok(()),
+            false => self.do_all(&self.restoring.clone()).await,
+        }
+    }
+
+    async fn leave(&mut self) -> Result<(), Failure> {
+        match self.original.is_empty() {
+            true => Ok(()),
+            false => self.do_all(&self.original.clone()).await,
+        }
     }
 
     async fn release(self: Box<Self>, clean: bool) {

@@ -1,0 +1,53 @@
+//! `migrate.lock`, held against other commands that would write it: two that run at once write one after the other.
+
+use crate::failure::Failure;
+use migrate_core::folder::Names;
+use migrate_core::lock_file::{self, LockFile};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// The lock file, open and locked against others who would write it.
+pub struct HeldLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl HeldLock {
+    /// Opens it, or makes it, and waits until nobody else has it.
+    pub fn take(folder: &Path) -> Result<Self, Failure> {
+        let path = folder.join(lock_file::FILE);
+        let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", path.display()));
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(cannot)?;
+        file.lock().map_err(cannot)?;
+        Ok(HeldLock { file, path })
+    }
+
+    /// Adds drafts. A lock file that is new takes every file that was there as a draft too.
+    pub fn add(&mut self, before: &Names, new: Vec<String>) -> Result<(), Failure> {
+        let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", self.path.display()));
+        let mut text = String::new();
+        self.file.read_to_string(&mut text).map_err(cannot)?;
+        let shown = self.path.display().to_string();
+        let mut lock = if text.is_empty() {
+            LockFile { released: Vec::new(), drafts: before.files.iter().map(|file| file.name.clone()).collect() }
+        } else {
+            let (lock, findings) = lock_file::read(&text, &shown);
+            if !findings.is_empty() {
+                return Err(Failure::Findings(findings));
+            }
+            lock
+        };
+        lock.drafts.extend(new);
+        self.write(&lock)
+    }
+
+    /// Writes it anew.
+    pub fn write(&mut self, lock: &LockFile) -> Result<(), Failure> {
+        let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", self.path.display()));
+        self.file.rewind().map_err(cannot)?;
+        let text = lock.write();
+        self.file.write_all(text.as_bytes()).map_err(cannot)?;
+        self.file.set_len(text.len() as u64).map_err(cannot)
+    }
+}

@@ -1,0 +1,141 @@
+//! A database for one test: made with a name of its own, dropped at the end.
+
+use migrate_core::dialect::Dialect;
+use migrate_runtime::database;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tempfile::TempDir;
+
+/// The kinds of databases that everything is tested on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    MariaDb,
+    /// SQLite.
+    Sqlite,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 3] = [Kind::Postgres, Kind::MariaDb, Kind::Sqlite];
+
+    /// The SQL it speaks.
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Kind::Postgres => Dialect::Postgres,
+            Kind::MariaDb => Dialect::MySql,
+            Kind::Sqlite => Dialect::Sqlite,
+        }
+    }
+
+    /// The URL of the test server; SQLite has none.
+    ///
+    /// # Panics
+    /// When there is no server: a test that cannot run must not look as if it had.
+    pub fn server(self) -> Option<String> {
+        let variable = match self {
+            Kind::Postgres => "MIGRATE_TEST_POSTGRES",
+            Kind::MariaDb => "MIGRATE_TEST_MARIADB",
+            Kind::Sqlite => return None,
+        };
+        let url = std::env::var(variable);
+        Some(url.unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `tests/run.sh`, which starts the servers")))
+    }
+}
+
+/// A database of one test.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// Which kind.
+    pub kind: Kind,
+    /// Its URL.
+    pub url: String,
+    _folder: Option<TempDir>,
+}
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+impl TestDatabase {
+    /// Makes an empty one.
+    ///
+    /// # Panics
+    /// When the server is not there.
+    pub async fn new(kind: Kind) -> Self {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let (url, folder) = match kind.server() {
+            Some(server) => {
+                let base = server.rsplit_once('/').map_or(server.as_str(), |(base, _)| base);
+                (format!("{base}/test_{}_{number}", std::process::id()), None)
+            }
+            None => {
+                let folder = TempDir::new().expect("a temporary folder");
+                (format!("sqlite:{}", folder.path().join("test.db").display()), Some(folder))
+            }
+        };
+        database::create(&url).await.expect("a new database");
+        TestDatabase { kind, url, _folder: folder }
+    }
+
+    /// A connection that speaks to any of them.
+    pub async fn connect(&self) -> AnyConnection {
+        connect(&self.url).await
+    }
+
+    /// Runs SQL.
+    pub async fn execute(&self, sql: &str) {
+        let mut connection = self.connect().await;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// The rows of a query, as text, columns joined by `|`.
+    pub async fn rows(&self, sql: &str) -> Vec<String> {
+        let mut connection = self.connect().await;
+        let rows =
+            sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let value = |row: &sqlx::any::AnyRow, at: usize| {
+            let text = row.try_get::<Option<String>, _>(at).map(|value| value.unwrap_or("NULL".into()));
+            text.or_else(|_| row.try_get::<i64, _>(at).map(|value| value.to_string()))
+                .or_else(|_| row.try_get::<i32, _>(at).map(|value| value.to_string()))
+                .or_else(|_| row.try_get::<bool, _>(at).map(|value| value.to_string()))
+                .or_else(|_| row.try_get::<Vec<u8>, _>(at).map(|value| String::from_utf8_lossy(&value).into_owned()))
+                .unwrap_or_else(|error| panic!("column {at} of {sql}: {error}"))
+        };
+        rows.iter().map(|row| (0..row.len()).map(|at| value(row, at)).collect::<Vec<_>>().join("|")).collect()
+    }
+
+    /// The first value of a query.
+    pub async fn value(&self, sql: &str) -> String {
+        self.rows(sql).await.into_iter().next().unwrap_or_default()
+    }
+
+    /// `version state statements_done` of each row of the history.
+    pub async fn history(&self) -> Vec<String> {
+        self.rows("SELECT version, state, statements_done FROM migration_records ORDER BY service, version").await
+    }
+
+    /// The names of the tables, without those of the history.
+    pub async fn tables(&self) -> Vec<String> {
+        let sql = match self.kind {
+            Kind::Postgres => "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
+            Kind::MariaDb => {
+                "SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = database() ORDER BY 1"
+            }
+            Kind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1",
+        };
+        let own = ["migration_records", "migration_events", "schema_versions"];
+        self.rows(sql).await.into_iter().filter(|table| !own.contains(&table.as_str())).collect()
+    }
+
+    /// Drops it.
+    pub async fn drop(self) {
+        database::drop(&self.url).await.expect("the database can be dropped: every connection to it was closed");
+    }
+}
+
+/// A connection to a URL, of any kind.
+pub async fn connect(url: &str) -> AnyConnection {
+    sqlx::any::install_default_drivers();
+    AnyConnection::connect(url).await.expect("a connection")
+}

@@ -1,0 +1,68 @@
+//! A folder of migrations of one test.
+
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Finding;
+use migrate_core::folder::Folder;
+use migrate_core::migration_set::MigrationSet;
+use migrate_core::project::Project;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A package folder with `migrations/` in it.
+#[derive(Debug)]
+pub struct TestFolder {
+    folder: TempDir,
+}
+
+impl Default for TestFolder {
+    fn default() -> Self {
+        TestFolder { folder: TempDir::new().expect("a temporary folder") }
+    }
+}
+
+impl TestFolder {
+    /// Files by their path inside `migrations/`.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let folder = TestFolder::default();
+        files.iter().for_each(|(name, text)| folder.write(&format!("migrations/{name}"), text));
+        folder
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file, by its path inside the package.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// Removes a file.
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.path().join(name)).expect("a file to remove");
+    }
+
+    /// The text of a file.
+    pub fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).expect("a file to read")
+    }
+
+    /// Reads it as the package `app`.
+    pub fn read(&self, dialect: Dialect) -> Folder {
+        let (project, findings) = Project::of_package(self.path(), None, "app");
+        assert_eq!(findings, []);
+        project.read(dialect)
+    }
+
+    /// The set, which must be without errors.
+    pub fn set(&self, dialect: Dialect) -> MigrationSet {
+        let folder = self.read(dialect);
+        let errors: Vec<&Finding> = folder.findings.iter().filter(|finding| finding.is_error()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        folder.set
+    }
+}

@@ -1,0 +1,629 @@
+//! What is promised about databases: one function for each promise, run on all of them.
+
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_runtime::{ErrorKind, Event, Late, Migrator, Resolution, Standing, Target, Version};
+use migrate_tests::{Kind, TestDatabase, TestFolder};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+macro_rules! promises {
+    ($($promise:ident),* $(,)?) => {
+        $(mod $promise {
+            use super::*;
+
+            #[tokio::test]
+            async fn postgres() {
+                let database = TestDatabase::new(Kind::Postgres).await;
+                super::$promise(&database).await;
+                database.drop().await;
+            }
+
+            #[tokio::test]
+            async fn mariadb() {
+                let database = TestDatabase::new(Kind::MariaDb).await;
+                super::$promise(&database).await;
+                database.drop().await;
+            }
+
+            #[tokio::test]
+            async fn sqlite() {
+                let database = TestDatabase::new(Kind::Sqlite).await;
+                super::$promise(&database).await;
+                database.drop().await;
+            }
+        })*
+
+        /// Every promise of this file is in the list above.
+        #[test]
+        fn the_list_is_whole() {
+            let listed = [$(stringify!($promise)),*];
+            let source = include_str!("conformance.rs");
+            let written = source.lines().filter_map(|line| line.strip_prefix("async fn ")?.split_once("(database: &TestDatabase)"));
+            for (name, _) in written {
+                assert!(listed.contains(&name), "{name} is not run");
+            }
+        }
+    };
+}
+
+promises![
+    applies_in_order_and_keeps_a_history,
+    reverts_newest_first,
+    goes_to_a_version_and_back,
+    nothing_to_do_is_nothing_done,
+    reading_creates_nothing,
+    a_failure_leaves_a_true_history,
+    a_failed_transaction_leaves_nothing,
+    resumes_at_the_statement_that_failed,
+    an_edit_above_the_failure_is_refused,
+    an_interrupted_migration_asks_for_its_resolution,
+    edited_missing_and_late_files_stop_everything,
+    late_files_are_applied_when_allowed,
+    an_older_release_lives_with_a_newer_history,
+    an_older_release_reverts_with_the_stored_sql,
+    a_missing_way_down_stops_before_the_first_step,
+    services_do_not_touch_each_other,
+    a_requirement_in_another_service_holds_back,
+    a_gate_holds_back,
+    a_pool_gets_its_connection_back_unlocked,
+    a_lent_connection_will_do,
+    settings_of_a_script_do_not_stay,
+    names_are_quoted,
+    the_wrong_database_is_refused,
+    a_history_table_of_something_else_is_left_alone,
+    texts_are_stored_as_they_are,
+    waits_for_a_database_that_comes,
+    runs_report_what_they_do,
+    empty_files_are_recorded,
+];
+
+fn version(text: &str) -> Version {
+    text.parse().unwrap()
+}
+
+/// Two tables and a row, up and down, in SQL that all three understand.
+fn three() -> TestFolder {
+    TestFolder::new(&[
+        ("001_a.up.sql", "CREATE TABLE a (id integer);\n"),
+        ("001_a.down.sql", "DROP TABLE a;\n"),
+        ("002_b.up.sql", "CREATE TABLE b (id integer);\nINSERT INTO b VALUES (1);\n"),
+        ("002_b.down.sql", "DROP TABLE b;\n"),
+        ("010_rows.up.sql", "INSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);\n"),
+        ("010_rows.down.sql", "DELETE FROM a;\n"),
+    ])
+}
+
+async fn applies_in_order_and_keeps_a_history(database: &TestDatabase) {
+    let set = three().set(database.kind.dialect());
+    let report = Migrator::new(&set).run(&database.url).await.unwrap();
+    let titles: Vec<&str> = report.done.iter().map(|done| done.title.as_str()).collect();
+    assert_eq!(titles, ["001_a.up.sql", "002_b.up.sql", "010_rows.up.sql"]);
+    assert_eq!(database.history().await, ["001|applied|1", "002|applied|2", "010|applied|2"]);
+    assert_eq!(database.tables().await, ["a", "b"]);
+    assert_eq!(database.value("SELECT count(*) FROM a").await, "2");
+    let versions = database.rows("SELECT service, version, description, applied_count, digest FROM schema_versions").await;
+    assert_eq!(versions, [format!("app|010|rows|3|{}", set.digest())]);
+    let events = database.rows("SELECT version, event FROM migration_events ORDER BY id").await;
+    assert_eq!(events, ["001|applied", "002|applied", "010|applied"]);
+    let status = Migrator::new(&set).status(&database.url).await.unwrap();
+    assert!(status.is_up_to_date());
+    for record in status.history().records() {
+        assert!(record.applied_at.as_deref().unwrap().ends_with('Z') && record.execution_ms.unwrap() < 60_000, "{record:?}");
+    }
+}
+
+async fn reverts_newest_first(database: &TestDatabase) {
+    let set = three().set(database.kind.dialect());
+    let migrator = Migrator::new(&set);
+    migrator.run(&database.url).await.unwrap();
+    let report = migrator.run_to(&database.url, &Target::Down(2)).await.unwrap();
+    let titles: Vec<&str> = report.done.iter().map(|done| done.title.as_str()).collect();
+    assert_eq!(titles, ["010_rows.up.sql", "002_b.up.sql"]);
+    assert_eq!(database.history().await, ["001|applied|1"]);
+    assert_eq!(database.tables().await, ["a"]);
+    migrator.run_to(&database.url, &Target::DownAll).await.unwrap();
+    assert!(database.history().await.is_empty());
+    assert!(database.tables().await.is_empty());
+    assert_eq!(database.rows("SELECT applied_count FROM schema_versions").await, ["0"]);
+    assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
+    migrator.run(&database.url).await.unwrap();
+    assert!(migrator.is_up_to_date(&database.url).await.unwrap());
+    let events = database.rows("SELECT count(*) FROM migration_events WHERE event = 'reverted'").await;
+    assert_eq!(events, ["3"]);
+}
+
+async fn goes_to_a_version_and_back(database: &TestDatabase) {
+    let set = three().set(database.kind.dialect());
+    let migrator = Migrator::new(&set);
+    migrator.run_to(&database.url, &Target::UpTo(version("2"))).await.unwrap();
+    assert_eq!(database.history().await, ["001|applied|1", "002|applied|2"]);
+    migrator.run_to(&database.url, &Target::Up(5)).await.unwrap();
+    assert_eq!(database.history().await.len(), 3);
+    migrator.run_to(&database.url, &Target::DownTo(version("001"))).await.unwrap();
+    assert_eq!(database.history().await, ["001|applied|1"]);
+    let error = migrator.run_to(&database.url, &Target::UpTo(version("5"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownVersion);
+    assert!(error.to_string().contains("002 and 010"), "{error}");
+}
+
+async fn nothing_to_do_is_nothing_done(database: &TestDatabase) {
+    let set = three().set(database.kind.dialect());
+    let migrator = Migrator::new(&set);
+    migrator.run(&database.url).await.unwrap();
+    for _ in 0..2 {
+        assert!(migrator.run(&database.url).await.unwrap().done.is_empty());
+        assert!(migrator.run_to(&database.url, &Target::UpTo(version("10"))).await.unwrap().done.is_empty());
+    }
+    assert_eq!(database.value("SELECT count(*) FROM migration_events").await, "3");
+}
+
+async fn reading_creates_nothing(database: &TestDatabase) {
+    let set = three().set(database.kind.dialect());
+    let migrator = Migrator::new(&set);
+    let status = migrator.status(&database.url).await.unwrap();
+    assert!(!status.has_tables());
+    assert_eq!(status.pending().len(), 3);
+    assert_eq!(status.plan(&Target::Latest).unwrap().steps.len(), 3);
+    assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
+    assert!(migrator.run_to(&database.url, &Target::Down(1)).await.unwrap().done.is_empty());
+    let all = match database.kind {
+        Kind::Postgres => "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'",
+        Kind::MariaDb => "SELECT count(*) FROM information_schema.tables WHERE table_schema = database()",
+        Kind::Sqlite => "SELECT count(*) FROM sqlite_master",
+    };
+    assert_eq!(database.value(all).await, "0");
+}
+
+async fn a_failure_leaves_a_true_history(database: &TestDatabase) {
+    let folder = three();
+    folder.write("migrations/003_wrong.up.sql", "CREATE TABLE c (id integer);\n\n  INSERT INTO nowhere\n  VALUES (1);\n");
+    let set = folder.set(database.kind.dialect());
+    let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MigrationFailed);
+    let place = error.place().unwrap();
+    assert!(place.label().starts_with("migrations/003_wrong.up.sql:3:"), "{}", place.label());
+    let text = error.to_string();
+    assert!(text.contains("INSERT INTO nowhere") && text.contains("`001_a.up.sql` to `002_b.up.sql`"), "{text}");
+    let history = database.history().await;
+    match database.kind {
+        // DDL commits by itself there, so the first statement is done.
+        Kind::MariaDb => {
+            assert_eq!(history, ["001|applied|1", "002|applied|2", "003|failed|1"]);
+            assert!(text.contains("1 of its 2 statements are done"), "{text}");
+        }
+        _ => {
+            assert_eq!(history, ["001|applied|1", "002|applied|2"]);
+            assert_eq!(database.tables().await, ["a", "b"]);
+            assert!(text.contains("rolled back"), "{text}");
+        }
+    }
+    let events = database.rows("SELECT version, event FROM migration_events ORDER BY id").await;
+    assert_eq!(events.last().unwrap(), "003|failed");
+    folder.write("migrations/003_wrong.up.sql", "CREATE TABLE c (id integer);\nINSERT INTO c VALUES (1);\n");
+    let set = folder.set(database.kind.dialect());
+    assert_eq!(Migrator::new(&set).run(&database.url).await.unwrap().done.len(), 2);
+    assert_eq!(database.value("SELECT count(*) FROM c").await, "1");
+}
+
+async fn a_failed_transaction_leaves_nothing(database: &TestDatabase) {
+    let folder = three();
+    folder.write(
+        "migrations/011_rows.up.sql",
+        "INSERT INTO a VALUES (3);\nINSERT INTO a VALUES (4);\nINSERT INTO a (nothing) VALUES (5);\n",
+    );
+    let set = folder.set(database.kind.dialect());
+    let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
+    assert!(error.to_string().contains("rolled back: nothing of `011_rows.up.sql` remains"), "{error}");
+    assert!(error.place().unwrap().label().starts_with("migrations/011_rows.up.sql:3:"), "{error}");
+    assert_eq!(database.value("SELECT count(*) FROM a").await, "2");
+    assert_eq!(database.history().await.len(), 3);
+}
+
+/// A file that runs statement by statement on all three.
+fn outside(statements: &str) -> TestFolder {
+    TestFolder::new(&[
+        ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+        ("002_o.up.sql", &format!("-- migrate: no-transaction\n{statements}")),
+    ])
+}
+
+async fn resumes_at_the_statement_that_failed(database: &TestDatabase) {
+    let folder =
+        outside("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nINSERT INTO u VALUES (3);\nINSERT INTO t VALUES (4);\n");
+    let set = folder.set(database.kind.dialect());
+    let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
+    assert!(error.place().unwrap().label().starts_with("migrations/002_o.up.sql:4:"), "{error}");
+    assert_eq!(database.history().await, ["001|applied|1", "002|failed|2"]);
+    let status = Migrator::new(&set).status(&database.url).await.unwrap();
+    assert!(matches!(status.rows()[1].standing, Standing::Unfinished(_)));
+    // Failing again changes nothing.
+    Migrator::new(&set).run(&database.url).await.unwrap_err();
+    assert_eq!(database.history().await, ["001|applied|1", "002|failed|2"]);
+    // Below the point of failure the file may be edited.
+    folder.write(
+        "migrations/002_o.up.sql",
+        "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nINSERT INTO t VALUES (30);\n",
+    );
+    let set = folder.set(database.kind.dialect());
+    Migrator::new(&set).run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2", "30"]);
+    assert_eq!(database.history().await, ["001|applied|1", "002|applied|3"]);
+    assert!(Migrator::new(&set).run(&database.url).await.unwrap().warnings.is_empty());
+}
+
+async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
+    let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nINSERT INTO u VALUES (3);\n");
+    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
+    for edited in [
+        "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (20);\nSELECT 3;\n",
+        "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\n",
+    ] {
+        folder.write("migrations/002_o.up.sql", edited);
+        let set = folder.set(database.kind.dialect());
+        let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Diverged);
+        assert_eq!(error.divergences()[0].code.name, "changed-while-unfinished", "{error}");
+    }
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
+}
+
+async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabase) {
+    let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO u VALUES (2);\nINSERT INTO t VALUES (3);\n");
+    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
+    // What a process leaves that was killed while statement 2 ran.
+    database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
+    database.execute("CREATE TABLE u (id integer)").await;
+    let set = folder.set(database.kind.dialect());
+    let migrator = Migrator::new(&set);
+    if database.kind == Kind::Sqlite {
+        // There a statement and its mark are one transaction, so nothing is unknown.
+        migrator.run(&database.url).await.unwrap();
+        assert_eq!(database.rows("SELECT id FROM u").await, ["2"]);
+        return;
+    }
+    let error = migrator.run(&database.url).await.unwrap_err();
+    assert_eq!(error.divergences()[0].code.name, "unfinished");
+    assert!(error.to_string().contains("cargo migrate resolve 002 --skip-to 3"), "{error}");
+    let error = migrator.resolve(&database.url, &version("001"), Resolution::Retry).await.unwrap_err();
+    assert!(error.to_string().contains("no migration with version 001 is unfinished"), "{error}");
+    assert!(migrator.resolve(&database.url, &version("002"), Resolution::SkipTo(9)).await.is_err());
+    migrator.resolve(&database.url, &version("002"), Resolution::SkipTo(3)).await.unwrap();
+    migrator.run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "3"]);
+    assert!(database.rows("SELECT id FROM u").await.is_empty());
+    assert_eq!(database.history().await, ["001|applied|1", "002|applied|3"]);
+}
+
+async fn edited_missing_and_late_files_stop_everything(database: &TestDatabase) {
+    let folder = three();
+    let dialect = database.kind.dialect();
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    folder.write("migrations/011_d.up.sql", "CREATE TABLE d (id integer);");
+    let stops = async |code: &str| {
+        let set = folder.set(dialect);
+        let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Diverged);
+        let codes: Vec<&str> = error.divergences().iter().map(|one| one.code.name).collect();
+        assert_eq!(codes, [code], "{error}");
+    };
+    folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id bigint);\n");
+    stops("changed-after-apply").await;
+    folder.write("migrations/001_a.up.sql", "-- a comment\nCREATE TABLE a (id integer);\n");
+    folder.remove("migrations/002_b.up.sql");
+    folder.remove("migrations/002_b.down.sql");
+    stops("missing-file").await;
+    folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id integer);\nINSERT INTO b VALUES (1);\n");
+    folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
+    stops("late").await;
+    assert_eq!(database.tables().await, ["a", "b"]);
+    folder.remove("migrations/003_late.up.sql");
+    // A comment holds nothing up.
+    let set = folder.set(dialect);
+    let report = Migrator::new(&set).run(&database.url).await.unwrap();
+    assert_eq!(report.done.len(), 1);
+    let warnings: Vec<_> = report.warnings.iter().map(|one| (one.code.name, one.level)).collect();
+    assert_eq!(warnings, [("cosmetic-change", Level::Warning)]);
+}
+
+async fn late_files_are_applied_when_allowed(database: &TestDatabase) {
+    let folder = three();
+    let dialect = database.kind.dialect();
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
+    let set = folder.set(dialect);
+    let report = Migrator::new(&set).late(Late::Warn).run(&database.url).await.unwrap();
+    assert_eq!(report.warnings[0].code.name, "late");
+    assert_eq!(database.history().await.len(), 4);
+    assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
+    assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());
+    assert_eq!(database.value("SELECT version FROM schema_versions").await, "010");
+}
+
+async fn an_older_release_lives_with_a_newer_history(database: &TestDatabase) {
+    let folder = three();
+    let dialect = database.kind.dialect();
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    folder.remove("migrations/010_rows.up.sql");
+    folder.remove("migrations/010_rows.down.sql");
+    let set = folder.set(dialect);
+    let report = Migrator::new(&set).run(&database.url).await.unwrap();
+    assert!(report.done.is_empty());
+    assert_eq!(report.warnings[0].code.name, "ahead");
+    assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
+}
+
+async fn an_older_release_reverts_with_the_stored_sql(database: &TestDatabase) {
+    let folder = three();
+    let dialect = database.kind.dialect();
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    folder.remove("migrations/010_rows.up.sql");
+    folder.remove("migrations/010_rows.down.sql");
+    let set = folder.set(dialect);
+    let report = Migrator::new(&set).run_to(&database.url, &Target::DownTo(version("002"))).await.unwrap();
+    assert!(report.done[0].stored);
+    assert_eq!(database.value("SELECT count(*) FROM a").await, "0");
+    assert_eq!(database.history().await, ["001|applied|1", "002|applied|2"]);
+}
+
+async fn a_missing_way_down_stops_before_the_first_step(database: &TestDatabase) {
+    let folder = three();
+    folder.remove("migrations/002_b.down.sql");
+    let dialect = database.kind.dialect();
+    let set = folder.set(dialect);
+    let migrator = Migrator::new(&set);
+    migrator.run(&database.url).await.unwrap();
+    let error = migrator.run_to(&database.url, &Target::DownAll).await.unwrap_err();
+    assert_eq!(error.divergences()[0].code.name, "no-way-down");
+    assert_eq!(database.history().await.len(), 3);
+    migrator.run_to(&database.url, &Target::Down(1)).await.unwrap();
+    assert!(migrator.run_to(&database.url, &Target::Down(1)).await.is_err());
+    folder.write("migrations/002_b.down.sql", "-- nothing\n");
+    let set = folder.set(dialect);
+    let error = Migrator::new(&set).run_to(&database.url, &Target::Down(1)).await.unwrap_err();
+    assert!(error.to_string().contains("holds no statement"), "{error}");
+    assert_eq!(database.history().await.len(), 2);
+}
+
+fn service(name: &str, files: &[(&str, &str)], dialect: Dialect) -> migrate_runtime::MigrationSet {
+    let folder = TestFolder::new(files);
+    folder.write("migrate.toml", &format!("service = {name:?}\n"));
+    folder.set(dialect)
+}
+
+async fn services_do_not_touch_each_other(database: &TestDatabase) {
+    let dialect = database.kind.dialect();
+    let chat = service(
+        "chat",
+        &[("001_x.up.sql", "CREATE TABLE chat_x (id integer);"), ("001_x.down.sql", "DROP TABLE chat_x;")],
+        dialect,
+    );
+    let ai = service(
+        "ai",
+        &[("001_x.up.sql", "CREATE TABLE ai_x (id integer);"), ("002_y.up.sql", "CREATE TABLE ai_y (id integer);")],
+        dialect,
+    );
+    Migrator::new(&chat).run(&database.url).await.unwrap();
+    assert_eq!(Migrator::new(&ai).status(&database.url).await.unwrap().pending().len(), 2);
+    Migrator::new(&ai).run(&database.url).await.unwrap();
+    Migrator::new(&chat).run_to(&database.url, &Target::DownAll).await.unwrap();
+    assert!(Migrator::new(&ai).is_up_to_date(&database.url).await.unwrap());
+    assert_eq!(database.tables().await, ["ai_x", "ai_y"]);
+    let rows = database.rows("SELECT service, version FROM migration_records ORDER BY version").await;
+    assert_eq!(rows, ["ai|001", "ai|002"]);
+}
+
+async fn a_requirement_in_another_service_holds_back(database: &TestDatabase) {
+    let dialect = database.kind.dialect();
+    let chat = service("chat", &[("001_x.up.sql", "-- migrate: requires users:002\nCREATE TABLE chat_x (id integer);")], dialect);
+    let users = service(
+        "users",
+        &[("001_u.up.sql", "CREATE TABLE u (id integer);"), ("002_v.up.sql", "CREATE TABLE v (id integer);")],
+        dialect,
+    );
+    Migrator::new(&users).run_to(&database.url, &Target::Up(1)).await.unwrap();
+    let error = Migrator::new(&chat).run(&database.url).await.unwrap_err();
+    assert!(error.to_string().contains("requires users:002"), "{error}");
+    Migrator::new(&users).run(&database.url).await.unwrap();
+    Migrator::new(&chat).run(&database.url).await.unwrap();
+}
+
+async fn a_gate_holds_back(database: &TestDatabase) {
+    let folder = three();
+    folder.write("migrations/011_drop.up.sql", "-- migrate: gate SELECT count(*) = 0 FROM a\nDROP TABLE a;");
+    let set = folder.set(database.kind.dialect());
+    let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
+    assert_eq!(error.code().name, "gate-closed");
+    assert_eq!(database.history().await.len(), 3);
+    database.execute("DELETE FROM a").await;
+    Migrator::new(&set).run(&database.url).await.unwrap();
+    assert_eq!(database.tables().await, ["b"]);
+}
+
+/// Runs over a pool with one connection: if it came back with the lock or did not come back, the next would hang.
+async fn a_pool_gets_its_connection_back_unlocked(database: &TestDatabase) {
+    let folder = three();
+    folder.write("migrations/020_wrong.up.sql", "INSERT INTO nowhere VALUES (1);");
+    let set = folder.set(database.kind.dialect());
+    let migrator = Migrator::new(&set).lock_wait(Duration::from_secs(1));
+    macro_rules! over {
+        ($options:ty) => {{
+            let pool = <$options>::new()
+                .max_connections(1)
+                .acquire_timeout(Duration::from_secs(5))
+                .connect(&database.url)
+                .await
+                .unwrap();
+            for _ in 0..2 {
+                let error = migrator.run(&pool).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::MigrationFailed, "{error}");
+            }
+            sqlx::query("SELECT 1").execute(&pool).await.unwrap();
+            // Another connection gets the lock at once.
+            let error = migrator.run(&database.url).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::MigrationFailed, "{error}");
+            pool.close().await;
+        }};
+    }
+    match database.kind {
+        Kind::Postgres => over!(sqlx::postgres::PgPoolOptions),
+        Kind::MariaDb => over!(sqlx::mysql::MySqlPoolOptions),
+        Kind::Sqlite => over!(sqlx::sqlite::SqlitePoolOptions),
+    }
+}
+
+async fn a_lent_connection_will_do(database: &TestDatabase) {
+    use sqlx::Connection;
+    let set = three().set(database.kind.dialect());
+    let migrator = Migrator::new(&set);
+    macro_rules! over {
+        ($connection:ty) => {{
+            let mut connection = <$connection>::connect(&database.url).await.unwrap();
+            assert_eq!(migrator.run(&mut connection).await.unwrap().done.len(), 3);
+            assert!(migrator.is_up_to_date(&mut connection).await.unwrap());
+            sqlx::query("SELECT 1").execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }};
+    }
+    match database.kind {
+        Kind::Postgres => over!(sqlx::PgConnection),
+        Kind::MariaDb => over!(sqlx::MySqlConnection),
+        Kind::Sqlite => over!(sqlx::SqliteConnection),
+    }
+}
+
+async fn settings_of_a_script_do_not_stay(database: &TestDatabase) {
+    use sqlx::Connection;
+    // The settings also change how the strings behind them are read.
+    let (script, text, question) = match database.kind {
+        Kind::Postgres => (
+            "SET TIME ZONE 'Asia/Tokyo'; SET statement_timeout = 50000; SET standard_conforming_strings = off;",
+            r"'it\'s'",
+            "SELECT current_setting('search_path') || current_setting('timezone') || current_setting('statement_timeout') || current_setting('standard_conforming_strings')",
+        ),
+        Kind::MariaDb => (
+            "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'; SET foreign_key_checks = 0; SET time_zone = '+09:00';",
+            r"'it''s \'",
+            "SELECT concat(@@sql_mode, @@foreign_key_checks, @@time_zone)",
+        ),
+        Kind::Sqlite => (
+            "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = ON;",
+            r"'it''s \'",
+            "SELECT foreign_keys || '' FROM pragma_foreign_keys()",
+        ),
+    };
+    // With no search path left behind, the second table would have no place to go.
+    let end = if database.kind == Kind::Postgres { "SELECT pg_catalog.set_config('search_path', '', false);" } else { "" };
+    let folder = TestFolder::new(&[
+        ("001_s.up.sql", &format!("{script} CREATE TABLE a (id integer, note varchar(20) DEFAULT {text}); {end}")),
+        ("002_b.up.sql", "CREATE TABLE b (id integer);"),
+    ]);
+    let set = folder.set(database.kind.dialect());
+    macro_rules! over {
+        ($connection:ty) => {{
+            let mut connection = <$connection>::connect(&database.url).await.unwrap();
+            let before: String = sqlx::query_scalar(question).fetch_one(&mut connection).await.unwrap();
+            Migrator::new(&set).run(&mut connection).await.unwrap();
+            let after: String = sqlx::query_scalar(question).fetch_one(&mut connection).await.unwrap();
+            assert_eq!(before, after);
+            connection.close().await.unwrap();
+        }};
+    }
+    match database.kind {
+        Kind::Postgres => over!(sqlx::PgConnection),
+        Kind::MariaDb => over!(sqlx::MySqlConnection),
+        Kind::Sqlite => over!(sqlx::SqliteConnection),
+    }
+    assert_eq!(database.tables().await, ["a", "b"]);
+    assert_eq!(database.history().await.len(), 2);
+}
+
+async fn names_are_quoted(database: &TestDatabase) {
+    let folder = three();
+    folder.write(
+        "migrate.toml",
+        "service = \"it's; \\\"DROP\\\" `x` ü\"\n[history]\nrecords = \"re'c; \\\"`ü\"\nversions = \"versions \"\nevents = 'e\\v'\n",
+    );
+    let text = folder.text("migrate.toml").replace("versions \"", "ver sions\"");
+    folder.write("migrate.toml", &text);
+    let set = folder.set(database.kind.dialect());
+    let migrator = Migrator::new(&set);
+    assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 3);
+    assert!(migrator.is_up_to_date(&database.url).await.unwrap());
+    migrator.run_to(&database.url, &Target::DownAll).await.unwrap();
+    assert_eq!(migrator.status(&database.url).await.unwrap().pending().len(), 3);
+}
+
+async fn the_wrong_database_is_refused(database: &TestDatabase) {
+    let other = if database.kind == Kind::Sqlite { Dialect::Postgres } else { Dialect::Sqlite };
+    let set = three().set(other);
+    let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongDialect);
+}
+
+async fn a_history_table_of_something_else_is_left_alone(database: &TestDatabase) {
+    database.execute("CREATE TABLE migration_records (id integer)").await;
+    let set = three().set(database.kind.dialect());
+    let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::History);
+    assert_eq!(database.rows("SELECT * FROM migration_records").await, Vec::<String>::new());
+    assert!(!database.tables().await.contains(&"a".to_owned()));
+}
+
+async fn texts_are_stored_as_they_are(database: &TestDatabase) {
+    let up = "CREATE TABLE a (id integer);\n-- it's \\ a 'quote' \"double\" `tick` ü € 🦀 $1 ${x} %s\n";
+    let folder = TestFolder::new(&[("001_a.up.sql", up), ("001_a.down.sql", "DROP TABLE a; -- \\' ü")]);
+    let set = folder.set(database.kind.dialect());
+    let migrator = Migrator::new(&set);
+    migrator.run(&database.url).await.unwrap();
+    let one = version("001");
+    let stored = migrator.stored(&database.url, &[&one], migrate_runtime::Direction::Up).await.unwrap();
+    assert_eq!(stored, [Some(up.to_owned())]);
+    let stored = migrator.stored(&database.url, &[&one], migrate_runtime::Direction::Down).await.unwrap();
+    assert_eq!(stored, [Some("DROP TABLE a; -- \\' ü".to_owned())]);
+}
+
+async fn waits_for_a_database_that_comes(database: &TestDatabase) {
+    Migrator::wait_for_database(&database.url, Duration::from_secs(5)).await.unwrap();
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    // A port that nobody listens on: refused until the time is over.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let (head, tail) = database.url.split_once("127.0.0.1:").unwrap();
+    let nowhere = format!("{head}127.0.0.1:{port}/{}", tail.split_once('/').unwrap().1);
+    let error = Migrator::wait_for_database(&nowhere, Duration::from_millis(300)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+async fn runs_report_what_they_do(database: &TestDatabase) {
+    let set = three().set(database.kind.dialect());
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = seen.clone();
+    let migrator = Migrator::new(&set).on_event(move |event| {
+        let line = match event {
+            Event::Planned { steps } => format!("planned {steps}"),
+            Event::Started { title, number, of, .. } => format!("{number}/{of} {title}"),
+            Event::Finished { title, .. } => format!("done {title}"),
+            other => format!("{other:?}"),
+        };
+        log.lock().unwrap().push(line);
+    });
+    migrator.run_to(&database.url, &Target::Up(2)).await.unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!(*seen, ["planned 2", "1/2 001_a.up.sql", "done 001_a.up.sql", "2/2 002_b.up.sql", "done 002_b.up.sql"]);
+}
+
+async fn empty_files_are_recorded(database: &TestDatabase) {
+    let folder = TestFolder::new(&[
+        ("001_a.up.sql", ""),
+        ("002_b.up.sql", "-- only a comment"),
+        ("003_c.up.sql", "CREATE TABLE c (id integer)"),
+    ]);
+    let set = folder.set(database.kind.dialect());
+    Migrator::new(&set).run(&database.url).await.unwrap();
+    assert_eq!(database.history().await, ["001|applied|0", "002|applied|0", "003|applied|1"]);
+}

@@ -1,0 +1,11 @@
+//! The tests of the workspace as a whole. Run them with `tests/run.sh`, which starts the servers they need.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod command;
+mod conformance;
+mod corpus;
+mod race;
+mod rebuild;
+mod requirements;
+mod round_trips;
+mod tidy;

@@ -1,0 +1,123 @@
+//! Several at once: each migration is applied once, and all end well.
+
+use migrate_runtime::{ErrorKind, Migrator, Target};
+use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
+use std::time::Duration;
+
+fn thirty(kind: Kind) -> TestFolder {
+    let folder = TestFolder::new(&[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
+    folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
+    for number in 2..=30 {
+        let index = match kind {
+            Kind::Postgres if number % 10 == 0 => format!("CREATE INDEX CONCURRENTLY i{number} ON t (id);"),
+            _ => format!("INSERT INTO t VALUES ({number});"),
+        };
+        folder.write(&format!("migrations/{number:03}_x.up.sql"), &index);
+    }
+    folder
+}
+
+async fn processes(kind: Kind) {
+    let database = TestDatabase::new(kind).await;
+    let folder = thirty(kind);
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let running: Vec<_> = (0..6)
+        .map(|_| {
+            binary.command(&["up"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in running {
+        let outcome = Outcome::of(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    }
+    let rows = if kind == Kind::Postgres { "26" } else { "29" };
+    assert_eq!(database.value("SELECT count(*) FROM t").await, rows);
+    assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "30");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn processes_on_postgres() {
+    processes(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn processes_on_mariadb() {
+    processes(Kind::MariaDb).await;
+}
+
+#[tokio::test]
+async fn processes_on_sqlite() {
+    processes(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_over_one_pool() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let set: &'static _ = Box::leak(Box::new(thirty(Kind::Postgres).set(Kind::Postgres.dialect())));
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(4).connect(&database.url).await.unwrap();
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move { Migrator::new(set).run(&pool).await.map(|report| report.done.len()) })
+        })
+        .collect();
+    let mut done = 0;
+    for task in tasks {
+        done += task.await.unwrap().unwrap();
+    }
+    assert_eq!(done, 30);
+    pool.close().await;
+    database.drop().await;
+}
+
+/// Holds the lock with a migration that takes long, on another connection.
+#[tokio::test]
+async fn who_waits_says_for_whom_and_gives_up_in_time() {
+    for (kind, slow) in [(Kind::Postgres, "SELECT pg_sleep(3600);"), (Kind::MariaDb, "SELECT sleep(3600);")] {
+        let database = TestDatabase::new(kind).await;
+        let folder = TestFolder::new(&[("001_slow.up.sql", slow)]);
+        folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{}\"\n", kind.dialect().name()));
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let mut holder = binary.command(&["up", "-q"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let set = folder.set(kind.dialect());
+        let migrator = Migrator::new(&set).lock_wait(Duration::from_millis(300));
+        // The first may not have the lock yet; then this one would have got it and be stopped by its own limit.
+        let sleeping = match kind {
+            Kind::Postgres => {
+                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(3600)%' AND pid <> pg_backend_pid()"
+            }
+            _ => {
+                "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT sleep(3600)%' OR info LIKE 'START TRANSACTION%sleep(3600)%'"
+            }
+        };
+        while database.value(sleeping).await == "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let error = migrator.run_to(&database.url, &Target::Up(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LockNotObtained, "{error}");
+        let text = error.to_string();
+        assert!(text.contains("holder: connection") && text.contains("sleep"), "{text}");
+        let outcome = binary.run(&["up", "--lock-wait", "200ms"]);
+        assert_eq!(outcome.code, 6, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("Waiting"), "{}", outcome.stderr);
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        // A killed holder leaves nothing behind once the server has noticed.
+        let end = match kind {
+            Kind::Postgres => {
+                "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND pid <> pg_backend_pid()"
+            }
+            _ => {
+                "SELECT concat('KILL ', id) FROM information_schema.processlist WHERE info LIKE '%sleep(3600)%' AND id <> connection_id()"
+            }
+        };
+        for kill in database.rows(end).await.into_iter().filter(|row| row.starts_with("KILL")) {
+            database.execute(&kill).await;
+        }
+        folder.write("migrations/001_slow.up.sql", "SELECT 1;");
+        let set = folder.set(kind.dialect());
+        Migrator::new(&set).lock_wait(Duration::from_secs(20)).run(&database.url).await.unwrap();
+        database.drop().await;
+    }
+}

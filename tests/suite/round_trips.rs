@@ -1,0 +1,47 @@
+//! How often the server is asked; counted on the wire.
+
+use migrate_runtime::Migrator;
+use migrate_tests::{CountingProxy, Kind, TestDatabase, TestFolder};
+
+async fn counted(kind: Kind, files: &[(&str, &str)]) -> (usize, usize, usize) {
+    let database = TestDatabase::new(kind).await;
+    let folder = TestFolder::new(files);
+    let proxy = CountingProxy::before(kind, &database.url).await;
+    // What connecting itself asks, before any migration is thought of.
+    Migrator::wait_for_database(&proxy.url, std::time::Duration::from_secs(10)).await.unwrap();
+    let connecting = proxy.count();
+    let set = folder.set(kind.dialect());
+    Migrator::new(&set).run(&proxy.url).await.unwrap();
+    let all = proxy.count() - connecting;
+    Migrator::new(&set).run(&proxy.url).await.unwrap();
+    let nothing = proxy.count() - connecting;
+    folder.write("migrations/900_last.up.sql", "INSERT INTO t VALUES (9); INSERT INTO t VALUES (10);");
+    let set = folder.set(kind.dialect());
+    Migrator::new(&set).run(&proxy.url).await.unwrap();
+    let one = proxy.count() - connecting;
+    database.drop().await;
+    (all, nothing, one)
+}
+
+const FILES: [(&str, &str); 3] = [
+    ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+    ("002_a.up.sql", "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2);"),
+    ("003_b.up.sql", "INSERT INTO t VALUES (3);"),
+];
+
+#[tokio::test]
+async fn postgres_asks_once_for_a_migration() {
+    let (all, nothing, one) = counted(Kind::Postgres, &FILES).await;
+    assert_eq!(nothing, 1, "with nothing to do, one query");
+    // Digest, settings, lock, history, tables; then one for each migration; then settings and lock.
+    assert_eq!(all, 5 + 3 + 2);
+    assert_eq!(one, 4 + 1 + 2);
+}
+
+#[tokio::test]
+async fn mariadb_asks_once_when_there_is_nothing_to_do() {
+    let (_, nothing, one) = counted(Kind::MariaDb, &FILES).await;
+    assert_eq!(nothing, 1, "with nothing to do, one query");
+    // Digest, settings, autocommit, lock, history; the script, its record; settings and lock.
+    assert!(one <= 5 + 3 + 2, "{one}");
+}
