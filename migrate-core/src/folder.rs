@@ -232,6 +232,7 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
     paths(path, "", shown, names, &mut found);
     let listing = Listing { underscore_pairs: found.iter().any(|name| name.ends_with("_down.sql")) };
     let own_folders: HashSet<String> = found.iter().filter_map(|name| migration_folder(name)).map(str::to_owned).collect();
+    let mut unread = HashSet::new();
     for name in found {
         let base = name.rsplit('/').next().unwrap_or(&name);
         let folder = name.split_once('/').map(|(folder, _)| folder);
@@ -261,6 +262,17 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
             ),
             // Other files in a migration's own folder are its author's business.
             _ if folder.is_some_and(|folder| own_folders.contains(folder)) => {}
+            // One word for a whole folder.
+            _ if folder.is_some_and(|folder| folder != "rollback") => {
+                let folder = folder.unwrap_or_default();
+                if unread.insert(folder.to_owned()) {
+                    names.findings.push(
+                        Finding::error(&BAD_NAME, format!("`{folder}/` holds `.sql` files that are not read as migrations"))
+                            .at(Place::file(shown))
+                            .help("move migrations out of it; or, if it holds none, list it under `ignore` in `migrate.toml`"),
+                    );
+                }
+            }
             _ => names.findings.push(
                 Finding::error(&BAD_NAME, format!("`{name}` has no version in its name"))
                     .at(Place::file(shown))

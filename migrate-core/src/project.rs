@@ -84,7 +84,9 @@ impl Project {
         }
         let (mut settings, file, findings) = read(folder, settings::FILE);
         if settings.dirs.is_empty() {
-            settings.dirs.push(".".to_owned());
+            // A project's folder, or the migrations themselves.
+            let inner = folder.join("migrations").is_dir() && !holds_sql(folder);
+            settings.dirs.push(if inner { "migrations" } else { "." }.to_owned());
         }
         let project = Project {
             root: folder.to_owned(),
@@ -107,6 +109,11 @@ impl Project {
             .at(Place::file(shown.unwrap_or_else(|| settings::FILE.to_owned())))
             .help("write `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
     }
+}
+
+fn holds_sql(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.path().extension().is_some_and(|extension| extension == "sql"))
 }
 
 /// The name in a folder's `Cargo.toml`.

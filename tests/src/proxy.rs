@@ -48,10 +48,9 @@ async fn pass(kind: Kind, client: TcpStream, server: TcpStream, queries: Arc<Ato
     tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
     let mut seen = Vec::new();
     let mut buffer = vec![0; 65536];
-    let mut greeted = false;
     while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
         seen.extend_from_slice(&buffer[..length]);
-        count(kind, &mut seen, &mut greeted, &queries);
+        count(kind, &mut seen, &queries);
         if to_server.write_all(&buffer[..length]).await.is_err() {
             return;
         }
@@ -60,11 +59,12 @@ async fn pass(kind: Kind, client: TcpStream, server: TcpStream, queries: Arc<Ato
 }
 
 /// Takes whole frames off the front and counts those that ask for something.
-fn count(kind: Kind, seen: &mut Vec<u8>, greeted: &mut bool, queries: &AtomicUsize) {
+fn count(kind: Kind, seen: &mut Vec<u8>, queries: &AtomicUsize) {
     loop {
         let frame = match kind {
-            // The first message has no type: length (4 bytes, itself included). Then: type, length without the type.
-            Kind::Postgres if !*greeted => {
+            // What comes first (a request for TLS, the greeting) has no type and begins with its length (4 bytes, itself
+            // included), whose first byte is 0. Then: type, length without the type.
+            Kind::Postgres if seen.first() == Some(&0) => {
                 seen.get(..4).map(|head| u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize)
             }
             Kind::Postgres => seen.get(..5).map(|head| 1 + u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize),
@@ -73,14 +73,13 @@ fn count(kind: Kind, seen: &mut Vec<u8>, greeted: &mut bool, queries: &AtomicUsi
         };
         let Some(frame) = frame.filter(|frame| *frame <= seen.len() && *frame > 0) else { return };
         let asks = match kind {
-            Kind::Postgres => *greeted && matches!(seen[0], b'Q' | b'E'),
+            Kind::Postgres => matches!(seen[0], b'Q' | b'E'),
             // COM_QUERY and COM_STMT_EXECUTE.
             _ => seen[3] == 0 && matches!(seen.get(4), Some(3 | 23)),
         };
         if asks {
             queries.fetch_add(1, Ordering::SeqCst);
         }
-        *greeted = true;
         seen.drain(..frame);
     }
 }

@@ -33,8 +33,8 @@ const FILES: [(&str, &str); 3] = [
 async fn postgres_asks_once_for_a_migration() {
     let (all, nothing, one) = counted(Kind::Postgres, &FILES).await;
     assert_eq!(nothing, 1, "with nothing to do, one query");
-    // Digest, settings, lock, history, tables; then one for each migration; then settings and lock.
-    assert_eq!(all, 5 + 3 + 2);
+    // Digest, settings, lock, history, schema, tables; then one for each migration; then settings and lock.
+    assert_eq!(all, 6 + 3 + 2);
     assert_eq!(one, 4 + 1 + 2);
 }
 

@@ -1,0 +1,1 @@
+DROP TABLE message_reads, messages, room_members, chat_rooms;

@@ -1,0 +1,15 @@
+//! The discovery service: brings its own part of the shared database up to date, and says so.
+
+use migrate_runtime::{MigrationSet, Migrator, embed_migrations};
+use std::time::Duration;
+
+static MIGRATIONS: MigrationSet = embed_migrations!();
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::var("DATABASE_URL").map_err(|_| "set DATABASE_URL to a PostgreSQL database")?;
+    Migrator::wait_for_database(&url, Duration::from_secs(60)).await?;
+    let report = Migrator::new(&MIGRATIONS).run(&url).await?;
+    println!("{}: {} applied, {} in all", MIGRATIONS.service(), report.done.len(), MIGRATIONS.len());
+    Ok(())
+}

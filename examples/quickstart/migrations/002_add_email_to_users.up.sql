@@ -1,0 +1,3 @@
+ALTER TABLE users ADD COLUMN email text;
+
+CREATE UNIQUE INDEX idx_users_email ON users (email);

@@ -1,0 +1,40 @@
+//! One binary with its migrations inside: brings a SQLite database up to date, shows how it stands, and goes back.
+//!
+//! `cargo run -p quickstart` works on a database in memory; `cargo run -p quickstart -- app.db` on a file.
+
+use migrate_runtime::{Error, MigrationSet, Migrator, Target, embed_migrations};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+
+static MIGRATIONS: MigrationSet = embed_migrations!();
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let file = std::env::args().nth(1).unwrap_or_else(|| ":memory:".to_owned());
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    // A database in memory is gone with its connection, so there is one.
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let migrator = Migrator::new(&MIGRATIONS);
+
+    println!("before:");
+    show(&migrator, &pool).await?;
+
+    let report = migrator.run(&pool).await?;
+    println!("\napplied {} of {} migrations:", report.done.len(), MIGRATIONS.len());
+    show(&migrator, &pool).await?;
+
+    sqlx::query("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org') ON CONFLICT DO NOTHING").execute(&pool).await?;
+    println!("\nanother start has {} to do", migrator.run(&pool).await?.done.len());
+
+    let report = migrator.run_to(&pool, &Target::Down(1)).await?;
+    println!("\nreverted {}:", report.done.len());
+    show(&migrator, &pool).await?;
+    Ok(())
+}
+
+async fn show(migrator: &Migrator<'_>, pool: &SqlitePool) -> Result<(), Error> {
+    for row in migrator.status(pool).await?.rows() {
+        println!("  {:<32} {}", row.title(), row.standing.name());
+    }
+    Ok(())
+}

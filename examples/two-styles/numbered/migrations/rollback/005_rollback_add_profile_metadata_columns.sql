@@ -1,0 +1,1 @@
+ALTER TABLE profiles DROP COLUMN IF EXISTS avatar_uri, DROP COLUMN IF EXISTS location;

@@ -1,0 +1,2 @@
+ALTER TABLE profiles DROP CONSTRAINT check_bio_length;
+ALTER TABLE profiles ALTER COLUMN bio TYPE VARCHAR(500);

@@ -1,0 +1,4 @@
+BEGIN;
+DELETE FROM endorsements;
+UPDATE legacy_endorsements SET migrated = FALSE;
+COMMIT;

@@ -1,0 +1,1 @@
+DELETE FROM migration_logs WHERE migration_name = '011_normalize_skill_names';

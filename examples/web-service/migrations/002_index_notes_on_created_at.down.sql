@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY idx_notes_created_at;
