@@ -43,9 +43,9 @@ pub struct Global {
     /// The SQL that the migrations are written in, where nothing else says it
     #[arg(long, global = true, value_name = "postgres|mysql|mariadb|sqlite", help_heading = "Global options", value_parser = dialect)]
     pub dialect: Option<Dialect>,
-    /// The package of the workspace to work on
+    /// The package of the workspace to work on; may be given several times
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
-    pub package: Option<String>,
+    pub package: Vec<String>,
     /// Work on every package of the workspace that has migrations
     #[arg(long, global = true, help_heading = "Global options")]
     pub workspace: bool,

@@ -8,6 +8,12 @@ use std::collections::HashMap;
 use std::path::Path;
 use url::Url;
 
+/// The URL that is named without regard to any project: by the flag, or as `DATABASE_URL` in the environment.
+pub fn named(context: &Context<'_>) -> Option<String> {
+    let given = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+    context.global.database_url.clone().or_else(given)
+}
+
 /// The URL of the database for a project.
 pub fn of(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
     if let Some(url) = &context.global.database_url {
@@ -24,12 +30,12 @@ pub fn of(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
         return Ok(url);
     }
     let dialect = context.global.dialect.or(project.settings.dialect);
-    match from_parts(&variable, dialect) {
-        Some(url) => Ok(url),
-        None => Err(Failure::usage("no database is named")
+    let unnamed = || {
+        Failure::usage("no database is named")
             .help("give its URL: `--database-url postgres://user:password@host/name`, or `DATABASE_URL` in the environment or in `.env`")
-            .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE")),
-    }
+            .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE")
+    };
+    from_parts(&variable, dialect).ok_or_else(unnamed)
 }
 
 fn read_env_file(file: &Path) -> Result<HashMap<String, String>, Failure> {

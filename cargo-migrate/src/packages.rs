@@ -80,7 +80,7 @@ impl Package {
 
 /// The packages meant; `None` when no cargo package is around.
 fn packages(context: &Context<'_>, here: &Path) -> Result<Option<Vec<Package>>, Failure> {
-    let asked = context.global.package.is_some() || context.global.workspace;
+    let asked = !context.global.package.is_empty() || context.global.workspace;
     if !asked && !here.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
         return Ok(None);
     }
@@ -89,16 +89,15 @@ fn packages(context: &Context<'_>, here: &Path) -> Result<Option<Vec<Package>>, 
         Failure::other(format!("cargo cannot read this package: {error}")).help("name the folder instead: `--source DIR`")
     })?;
     let mut packages = members(&metadata);
-    if let Some(name) = &context.global.package {
+    let asked = &context.global.package;
+    if let Some(unknown) = asked.iter().find(|name| packages.iter().all(|package| package.name != **name)) {
         let names: Vec<String> = packages.iter().map(|package| format!("`{}`", package.name)).collect();
-        packages.retain(|package| package.name == *name);
-        return match packages.is_empty() {
-            false => Ok(Some(packages)),
-            true => {
-                Err(Failure::usage(format!("the workspace has no package `{name}`"))
-                    .help(format!("use one of {}", names.join(", "))))
-            }
-        };
+        let message = format!("the workspace has no package `{unknown}`");
+        return Err(Failure::usage(message).help(format!("use one of {}", names.join(", "))));
+    }
+    if !asked.is_empty() {
+        packages.retain(|package| asked.contains(&package.name));
+        return Ok(Some(packages));
     }
     if context.global.workspace {
         packages.retain(Package::has_migrations);

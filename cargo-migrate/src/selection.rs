@@ -32,7 +32,22 @@ pub fn with_database(context: &Context<'_>) -> Result<Vec<Selected>, Failure> {
         context.output.findings(&folder.findings.iter().filter(|finding| !finding.is_error()).cloned().collect::<Vec<_>>());
         selected.push(Selected { project, folder, url });
     }
-    if findings.is_empty() { Ok(selected) } else { Err(Failure::Findings(findings)) }
+    if findings.is_empty() { Ok(in_order(selected)) } else { Err(Failure::Findings(findings)) }
+}
+
+/// Services that others require come before them; two that require each other stay as they are.
+fn in_order(mut rest: Vec<Selected>) -> Vec<Selected> {
+    let mut ordered: Vec<Selected> = Vec::with_capacity(rest.len());
+    while !rest.is_empty() {
+        let waits = |one: &Selected| {
+            let required = one.folder.set.iter().flat_map(|migration| &migration.up.directives.requires);
+            let mut services = required.filter_map(|requirement| requirement.service.as_deref());
+            services.any(|service| service != one.project.service && rest.iter().any(|other| other.project.service == service))
+        };
+        let next = rest.iter().position(|one| !waits(one)).unwrap_or(0);
+        ordered.push(rest.remove(next));
+    }
+    ordered
 }
 
 fn unknown_scheme(url: &str) -> Failure {

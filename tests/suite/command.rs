@@ -1,1 +1,319 @@
-//! x
+//! The command line as people and scripts see it: the real binary, its words, its JSON and its exit codes.
+
+use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
+use std::process::Stdio;
+
+/// What changes from run to run is written as `[...]`.
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?", "[time]              ");
+    settings.add_filter(r"\b\d+(\.\d)? m?s\b", "[took]");
+    settings.add_filter(r#"("execution_ms"): \d+"#, "$1: 0");
+    settings.add_filter(r"/[^ `\n]*/\.tmp[^/ `\n]*", "[folder]");
+    settings.add_filter(r"127\.0\.0\.1:\d+", "[server]");
+    settings.add_filter(r"test_\d+_\d+", "[database]");
+    settings
+}
+
+fn project() -> (TestFolder, Binary) {
+    let folder = TestFolder::new(&[
+        ("001_create_users.up.sql", "CREATE TABLE users (\n    id integer PRIMARY KEY\n);\n"),
+        ("001_create_users.down.sql", "DROP TABLE users;\n"),
+        ("002_add_email.up.sql", "ALTER TABLE users ADD COLUMN email text;\n"),
+        ("002_add_email.down.sql", "ALTER TABLE users DROP COLUMN email;\n"),
+    ]);
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"sqlite\"\n");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    (folder, binary)
+}
+
+macro_rules! shows {
+    ($outcome:expr) => {
+        settings().bind(|| insta::assert_snapshot!($outcome.shown()))
+    };
+    ($name:literal, $outcome:expr) => {
+        settings().bind(|| insta::assert_snapshot!($name, $outcome.shown()))
+    };
+}
+
+#[test]
+fn a_first_day() {
+    let folder = TestFolder::default();
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"sqlite\"\n");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    shows!("init", binary.run(&["init"]));
+    shows!("new", binary.run(&["new", "create", "users", "table"]));
+    binary.ok(&["generate", "--description", "add email to users"]);
+    shows!("check", binary.run(&["check"]));
+    shows!("status_before", binary.run(&["status"]));
+    shows!("plan", binary.run(&["plan"]));
+    shows!("dry_run", binary.run(&["up", "--dry-run"]));
+    assert!(!folder.path().join("app.db").exists(), "looking must not make the database");
+    shows!("up", binary.run(&["up"]));
+    shows!("status_after", binary.run(&["status"]));
+    shows!("up_again", binary.run(&["up"]));
+    shows!("down_wants_yes", binary.run(&["down"]));
+    shows!("down", binary.run(&["down", "--yes"]));
+    let check = binary.run(&["status", "--check", "-q"]);
+    assert_eq!(check.code, 3, "{}", check.stderr);
+    binary.ok(&["up", "--steps", "1"]);
+    binary.ok(&["status", "--check"]);
+    shows!("redo", binary.run(&["redo", "--yes"]));
+    assert_eq!(binary.run(&["check", "--released"]).code, 4);
+    shows!("lock", binary.run(&["lock"]));
+    binary.ok(&["check", "--released"]);
+    shows!("verify", binary.run(&["verify"]));
+}
+
+#[test]
+fn json_for_programs() {
+    let (_folder, binary) = project();
+    for (name, arguments) in [
+        ("json_plan", &["plan", "--format", "json"][..]),
+        ("json_up", &["up", "--format", "json"]),
+        ("json_status", &["status", "--format", "json"]),
+        ("json_verify", &["verify", "--format", "json"]),
+        ("json_down", &["down", "--yes", "--format", "json"]),
+        ("json_error", &["up", "--to", "7", "--format", "json"]),
+    ] {
+        let outcome = binary.run(arguments);
+        serde_json::from_str::<serde_json::Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+        shows!(name, outcome);
+    }
+}
+
+#[test]
+fn a_folder_full_of_mistakes() {
+    let folder = TestFolder::new(&[
+        ("001_a.up.sql", "SELECT 1;"),
+        ("1_b.up.sql", "SELECT 1;"),
+        ("002_c.up.sql", "-- migrate: no-transacton\nSELECT 1;"),
+        ("002_c.down.sql", ""),
+        ("003_d.down.sql", "SELECT 1;"),
+        ("004_e.up.sql", "BEGIN;\nCREATE INDEX CONCURRENTLY i ON t (a);\nCOMMIT;\n"),
+        ("004_e.down.sql", "SELECT 'open;"),
+        ("notes.sql", "SELECT 1;"),
+        ("V5__f.sql", "SELECT 1;"),
+        ("006_g.up.sql", "\\connect other\nSELECT 1;"),
+        ("2024/007_h.up.sql", "SELECT 1;"),
+    ]);
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\n");
+    let binary = Binary::inside(folder.path());
+    let outcome = binary.run(&["check"]);
+    assert_eq!(outcome.code, 4);
+    shows!(outcome);
+}
+
+#[test]
+fn a_lock_file_keeps_released_files_as_they_are() {
+    let (folder, binary) = project();
+    binary.ok(&["init"]);
+    binary.ok(&["lock"]);
+    folder.write("migrations/003_c.up.sql", "SELECT 1;");
+    folder.write("migrations/003_c.down.sql", "SELECT 1;");
+    shows!("lock_unknown", binary.run(&["check"]));
+    binary.ok(&["lock", "--draft"]);
+    binary.ok(&["check"]);
+    folder.write("migrations/001_create_users.up.sql", "CREATE TABLE users (id bigint);\n");
+    folder.remove("migrations/002_add_email.down.sql");
+    shows!("lock_changed", binary.run(&["check"]));
+    assert_eq!(binary.run(&["lock"]).code, 4);
+    folder.write("migrations/002_add_email.down.sql", "ALTER TABLE users DROP COLUMN email;\n");
+    shows!("lock_force", binary.run(&["lock", "--force"]));
+    binary.ok(&["check", "--released"]);
+    folder.write("migrations/002b_late.up.sql", "SELECT 1;");
+    folder.write("migrations/002b_late.down.sql", "SELECT 1;");
+    binary.ok(&["lock", "--draft"]);
+    shows!("lock_below", binary.run(&["check"]));
+    // What `sha256sum -c` would read.
+    let lock = folder.text("migrations/migrate.lock");
+    let line = lock.lines().find(|line| line.ends_with("003_c.up.sql")).unwrap();
+    assert_eq!(line, "17db4fd369edb9244b9f91d9aeed145c3d04ad8ba6e95d06247f07a63527d11a  003_c.up.sql");
+}
+
+#[test]
+fn a_merge_of_two_branches_meets_in_the_lock_file() {
+    let (folder, binary) = project();
+    binary.ok(&["init"]);
+    binary.ok(&["lock"]);
+    let text = folder.text("migrations/migrate.lock");
+    folder.write("migrations/migrate.lock", &text.replace("# chain", "<<<<<<< ours\n# chain"));
+    assert_eq!(binary.run(&["check"]).code, 4);
+    assert_eq!(binary.run(&["lock", "--draft"]).code, 4);
+    let without_chain: String =
+        text.lines().filter(|line| !line.starts_with("# chain")).map(|line| format!("{line}\n")).collect();
+    folder.write("migrations/migrate.lock", &without_chain);
+    assert_eq!(binary.run(&["check"]).code, 4);
+    binary.ok(&["lock", "--draft"]);
+    assert_eq!(folder.text("migrations/migrate.lock"), text);
+}
+
+#[test]
+fn two_that_make_files_at_once_take_two_versions() {
+    let (folder, binary) = project();
+    for kind in ["--sequential", "--timestamp"] {
+        let spawn = |number: usize| {
+            let mut command = binary.command(&["new", kind, "create", &format!("table{number}")]);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        for child in (0..6).map(spawn).collect::<Vec<_>>() {
+            let outcome = Outcome::of(child.wait_with_output().unwrap());
+            assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        }
+        binary.ok(&["check"]);
+    }
+    let files = std::fs::read_dir(folder.path().join("migrations")).unwrap().count();
+    assert_eq!(files, 4 + 2 * 6 * 2 + 1);
+}
+
+#[test]
+fn an_unwritten_draft_is_not_applied() {
+    let (_folder, binary) = project();
+    binary.ok(&["new", "something", "else"]);
+    let outcome = binary.run(&["up"]);
+    assert_eq!(outcome.code, 4);
+    assert!(outcome.stderr.contains("003_something_else.up.sql` is a draft and holds no statement"), "{}", outcome.stderr);
+}
+
+#[test]
+fn exit_codes_and_bad_input() {
+    let (folder, binary) = project();
+    let code = |arguments: &[&str]| binary.run(arguments).code;
+    assert_eq!(code(&["nonsense"]), 2);
+    assert_eq!(code(&["up", "--to", "x"]), 2);
+    shows!("unknown_version", binary.run(&["up", "--to", "7"]));
+    shows!("no_server", binary.run(&["up", "-D", "postgres://me:secret@127.0.0.1:1/x", "--dialect", "postgres"]));
+    shows!("no_url", Binary::inside(folder.path()).run(&["status"]));
+    shows!("bad_url", binary.run(&["status", "-D", "oracle://me:secret@host/x", "--dialect", "sqlite"]));
+    shows!("no_folder", binary.run(&["--source", "nowhere", "check"]));
+    shows!("no_code", binary.run(&["explain", "lat"]));
+    assert!(binary.ok(&["explain", "late"]).stdout.contains("merged late"));
+    assert!(binary.ok(&["explain"]).stdout.lines().count() > 40);
+    assert!(binary.ok(&["completions", "bash"]).stdout.contains("cargo-migrate"));
+    binary.ok(&["up"]);
+    assert_eq!(code(&["status", "--check"]), 0);
+    folder.write("migrations/001_create_users.up.sql", "CREATE TABLE users (id bigint);\n");
+    shows!("verify_changed", binary.run(&["verify"]));
+    assert_eq!(code(&["up"]), 0, "nothing pending is asked of the digest, which has changed, so the history is read");
+}
+
+#[test]
+fn a_failing_migration_exits_with_7() {
+    let (folder, binary) = project();
+    folder.write(
+        "migrations/003_wrong.up.sql",
+        "-- Description: fails\n\nCREATE TABLE x (a integer);\n  INSERT INTO nowhere VALUES (1);\n",
+    );
+    let outcome = binary.run(&["up"]);
+    assert_eq!(outcome.code, 7);
+    shows!(outcome);
+    assert!(binary.ok(&["status", "-q"]).stdout.contains("003_wrong.up.sql"));
+}
+
+#[test]
+fn settings_that_are_not_understood() {
+    let (folder, binary) = project();
+    folder.write("migrate.toml", "service = \"shop\"\ndatabse = \"sqlite\"\n[history]\nrecord = \"x\"\n");
+    let outcome = binary.run(&["status"]);
+    assert_eq!(outcome.code, 4);
+    shows!(outcome);
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let (folder, binary) = project();
+    std::fs::write(folder.path().join("migrations/003_latin1.up.sql"), b"SELECT 1;\n-- f\xfcr\n").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", folder.path().join("migrations/004_link.up.sql")).unwrap();
+    let outcome = binary.run(&["up"]);
+    assert_eq!(outcome.code, 4);
+    shows!(outcome);
+}
+
+#[test]
+fn two_packages_with_one_service_name() {
+    let folder = TestFolder::default();
+    folder.write("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n");
+    for package in ["a", "b"] {
+        folder.write(
+            &format!("{package}/Cargo.toml"),
+            &format!("[package]\nname = \"{package}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n"),
+        );
+        folder.write(&format!("{package}/src/lib.rs"), "");
+        folder.write(&format!("{package}/migrate.toml"), "service = \"same\"\ndatabase = \"sqlite\"\n");
+        folder.write(&format!("{package}/migrations/001_{package}.sql"), &format!("CREATE TABLE {package} (id integer);"));
+    }
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    let outcome = binary.run(&["--workspace", "status"]);
+    assert_eq!(outcome.code, 4);
+    assert!(outcome.stderr.contains("error[duplicate-service]"), "{}", outcome.stderr);
+    assert_eq!(binary.run(&["status"]).code, 2);
+    assert_eq!(binary.run(&["-p", "c", "status"]).code, 2);
+    binary.ok(&["-p", "a", "up"]);
+    folder.write("b/migrate.toml", "service = \"other\"\ndatabase = \"sqlite\"\n");
+    shows!("workspace_up", binary.run(&["--workspace", "up"]));
+    shows!("workspace_status", binary.run(&["--workspace", "status"]));
+    // From inside a package, that one is meant.
+    let inside = Binary::inside(&folder.path().join("b")).variable("DATABASE_URL", "sqlite:../app.db");
+    assert!(inside.ok(&["status"]).stderr.contains("`other`: up to date"));
+    // By its folder too, with the same history.
+    let by_folder = binary.ok(&["--source", "b/migrations", "status"]);
+    assert!(by_folder.stderr.contains("`other`: up to date"), "{}", by_folder.stderr);
+}
+
+#[tokio::test]
+async fn reading_needs_no_more_than_select() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let (folder, _) = project();
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\n");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let role = format!("reader_{}", std::process::id());
+    database.execute(&format!("CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC")).await;
+    let reader = binary.variable("DATABASE_URL", &database.url.replace("postgres@", &format!("{role}@")));
+    // Before there is anything to read, too.
+    assert_eq!(reader.run(&["status", "--check"]).code, 3);
+    let refused = reader.run(&["up"]);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("permission denied"), "{}", refused.stderr);
+    let owner = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    owner.ok(&["up"]);
+    database.execute(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")).await;
+    for arguments in [&["status", "--check"][..], &["plan"], &["verify"], &["up", "--dry-run"], &["up"]] {
+        reader.ok(arguments);
+    }
+    database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn whole_databases() {
+    for kind in Kind::ALL {
+        let database = TestDatabase::new(kind).await;
+        let (folder, _) = project();
+        folder.write("migrate.toml", &format!("service = \"shop\"\ndatabase = \"{}\"\n", kind.dialect().name()));
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        assert_eq!(binary.run(&["db", "drop"]).code, 2, "dropping wants to be asked");
+        binary.ok(&["db", "drop", "--yes"]);
+        assert!(binary.ok(&["db", "drop", "--yes"]).stderr.contains("there was no"));
+        binary.ok(&["db", "create"]);
+        assert!(binary.ok(&["db", "create"]).stderr.contains("is there already"));
+        binary.ok(&["up", "--steps", "1"]);
+        binary.ok(&["db", "reset", "--yes"]);
+        assert_eq!(database.history().await.len(), 2);
+        binary.ok(&["wait", "--timeout", "5s"]);
+        database.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn the_database_in_parts() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let (folder, _) = project();
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\n");
+    let rest = database.url.strip_prefix("postgres://postgres@").unwrap();
+    let (server, name) = rest.split_once('/').unwrap();
+    let (host, port) = server.split_once(':').unwrap();
+    folder.write(".env", &format!("DB_HOST={host}\nDB_PORT={port}\nDB_USER=postgres\nDB_NAME={name}\nDB_SSLMODE=disable\n"));
+    Binary::inside(folder.path()).ok(&["up"]);
+    assert_eq!(database.history().await.len(), 2);
+    database.drop().await;
+}

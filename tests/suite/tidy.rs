@@ -1,1 +1,130 @@
-//! x
+//! Promises about the house, each a test with a sentence for a name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+/// The part of a file before its tests.
+fn production(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
+}
+
+#[test]
+fn core_has_no_async_no_database_no_clock_and_no_environment() {
+    for (path, text) in sources(&root().join("migrate-core/src")) {
+        for word in ["async ", "sqlx", "std::env", "SystemTime", "Instant"] {
+            let code: String = production(&text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            assert!(!code.contains(word), "{} holds `{word}`", path.display());
+        }
+        let reads_files = ["folder.rs", "project.rs"].iter().any(|room| path.ends_with(room));
+        assert!(reads_files || !production(&text).contains("std::fs"), "{} touches the file system", path.display());
+    }
+}
+
+#[test]
+fn every_file_begins_with_what_it_is_for() {
+    for folder in ["migrate-core", "migrate-macros", "migrate-runtime", "cargo-migrate"] {
+        for (path, text) in sources(&root().join(folder).join("src")) {
+            assert!(text.starts_with("//! "), "{} has no word on what it is for", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_output_room_prints() {
+    for (path, text) in sources(&root().join("cargo-migrate/src")) {
+        let prints = ["println!", "eprintln!", "stdout()", "stderr()"].iter().any(|word| production(&text).contains(word));
+        assert!(!prints || path.ends_with("output.rs"), "{} prints", path.display());
+    }
+    for folder in ["migrate-core", "migrate-macros", "migrate-runtime"] {
+        for (path, text) in sources(&root().join(folder).join("src")) {
+            let code: String = production(&text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            assert!(!code.contains("println!"), "{} prints", path.display());
+        }
+    }
+}
+
+#[test]
+fn members_of_a_list_do_not_know_each_other() {
+    for list in ["migrate-core/src/layouts", "migrate-runtime/src/backends"] {
+        let members = sources(&root().join(list));
+        let names: Vec<String> =
+            members.iter().map(|(path, _)| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+        let list = list.rsplit('/').next().unwrap();
+        for (path, text) in &members {
+            for name in &names {
+                assert!(!text.contains(&format!("{list}::{name}")), "{} knows {name}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn arrows_between_crates_point_down() {
+    for (folder, forbidden) in [
+        ("migrate-core", &["migrate_macros", "migrate_runtime", "cargo_migrate"][..]),
+        ("migrate-macros", &["cargo_migrate"]),
+        ("migrate-runtime", &["cargo_migrate"]),
+    ] {
+        for (path, text) in sources(&root().join(folder).join("src")) {
+            let code: String = text.lines().filter(|line| line.trim_start().starts_with("use ")).collect();
+            for word in forbidden {
+                assert!(!code.contains(word), "{} imports {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_code_is_in_its_list() {
+    for (folder, list) in [("migrate-core", "codes.rs"), ("migrate-runtime", "codes.rs"), ("cargo-migrate", "failure.rs")] {
+        let files = sources(&root().join(folder).join("src"));
+        let (_, list) = files.iter().find(|(path, _)| path.ends_with(list)).unwrap();
+        for (path, text) in &files {
+            for (_, rest) in production(text).match_indices("pub static ").map(|(at, _)| text.split_at(at)) {
+                let Some((name, kind)) = rest["pub static ".len()..].split_once(": ") else { continue };
+                if kind.starts_with("Code ") {
+                    let listed = list.contains(&format!("::{name},"))
+                        || list.contains(&format!("&{name},"))
+                        || list.contains(&format!("&{name}]"));
+                    assert!(listed, "{name} of {} is in no list", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_command_and_setting_is_in_the_documents() {
+    let guide = fs::read_to_string(root().join("docs/guide.md")).unwrap();
+    let format = fs::read_to_string(root().join("docs/format.md")).unwrap();
+    for entry in fs::read_dir(root().join("cargo-migrate/src/commands")).unwrap().flatten() {
+        let name = entry.path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(
+            guide.contains(&format!("`{name}")) || guide.contains(&format!("migrate {name}")),
+            "the guide says nothing of `{name}`"
+        );
+    }
+    for key in
+        ["service", "database", "dir", "layouts", "ignore", "same-version", "down", "late", "session", "lock-timeout", "timeout"]
+    {
+        assert!(format.contains(&format!("`{key}`")), "docs/format.md says nothing of `{key}`");
+    }
+}

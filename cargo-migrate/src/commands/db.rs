@@ -55,8 +55,8 @@ pub async fn run(action: &Action, context: &Context<'_>) -> Result<Exit, Failure
 }
 
 fn one_url(context: &Context<'_>) -> Result<String, Failure> {
-    match &context.global.database_url {
-        Some(url) => Ok(url.clone()),
+    match database_url::named(context) {
+        Some(url) => Ok(url),
         None => database_url::of(context, &packages::project(context)?),
     }
 }

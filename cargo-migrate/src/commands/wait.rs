@@ -20,9 +20,9 @@ pub struct Arguments {
 
 /// Runs it.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
-    let urls = match &context.global.database_url {
+    let urls = match database_url::named(context) {
         // No files are needed to wait.
-        Some(url) => vec![url.clone()],
+        Some(url) => vec![url],
         None => {
             let projects = packages::projects(context)?;
             let mut urls: Vec<String> =

@@ -23,7 +23,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("\napplied {} of {} migrations:", report.done.len(), MIGRATIONS.len());
     show(&migrator, &pool).await?;
 
-    sqlx::query("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org') ON CONFLICT DO NOTHING").execute(&pool).await?;
+    sqlx::query("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org') ON CONFLICT DO NOTHING")
+        .execute(&pool)
+        .await?;
     println!("\nanother start has {} to do", migrator.run(&pool).await?.done.len());
 
     let report = migrator.run_to(&pool, &Target::Down(1)).await?;
