@@ -23,23 +23,17 @@ impl HeldLock {
         Ok(HeldLock { file, path })
     }
 
-    /// Adds drafts. A lock file that is new takes every file that was there as a draft too.
-    pub fn add(&mut self, before: &Names, new: Vec<String>) -> Result<(), Failure> {
+    /// What it says. A lock file that is new takes every file that is there as a draft.
+    pub fn read(&mut self, present: &Names) -> Result<LockFile, Failure> {
         let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", self.path.display()));
         let mut text = String::new();
         self.file.read_to_string(&mut text).map_err(cannot)?;
-        let shown = self.path.display().to_string();
-        let mut lock = if text.is_empty() {
-            LockFile { released: Vec::new(), drafts: before.files.iter().map(|file| file.name.clone()).collect() }
-        } else {
-            let (lock, findings) = lock_file::read(&text, &shown);
-            if !findings.is_empty() {
-                return Err(Failure::Findings(findings));
-            }
-            lock
-        };
-        lock.drafts.extend(new);
-        self.write(&lock)
+        if text.is_empty() {
+            let drafts = present.files.iter().map(|file| file.name.clone()).collect();
+            return Ok(LockFile { released: Vec::new(), drafts });
+        }
+        let (lock, findings) = lock_file::read(&text, &self.path.display().to_string());
+        if findings.is_empty() { Ok(lock) } else { Err(Failure::Findings(findings)) }
     }
 
     /// Writes it anew.

@@ -4,7 +4,7 @@ use crate::code::Code;
 use crate::{check, directives, divergence, execution, folder, lock_file, project, settings, statement};
 
 /// All of them, by name.
-pub static ALL: [&Code; 38] = [
+pub static ALL: [&Code; 39] = [
     &divergence::AHEAD,
     &directives::BAD_DIRECTIVE,
     &lock_file::BAD_LOCK_FILE,
@@ -32,6 +32,7 @@ pub static ALL: [&Code; 38] = [
     &project::NO_DIALECT,
     &divergence::NO_WAY_DOWN,
     &folder::NOT_UTF8,
+    &folder::NUL_CHARACTER,
     &folder::OUTSIDE_FOLDER,
     &folder::PAIR_NAMES_DIFFER,
     &statement::PSQL_COMMAND,

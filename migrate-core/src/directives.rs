@@ -145,19 +145,42 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn comment(&mut self, token: Token, in_header: bool) {
         let Some(body) = token.text(self.text).strip_prefix("--") else {
+            self.block_comment(token);
             return;
         };
         let body = body.trim();
-        let marker = body.strip_prefix("migrate:").or_else(|| body.strip_prefix("+goose"));
+        let order = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| &body[8..]);
+        let marker = order.or_else(|| body.strip_prefix("+goose"));
         let marker = marker.and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
         if ["up", "down"].iter().any(|side| marker.eq_ignore_ascii_case(side)) {
             self.marked(token, body);
-        } else if let Some(directive) = body.strip_prefix("migrate:") {
+        } else if let Some(directive) = order {
             self.directive(token, directive.trim(), in_header);
+        } else if let Some(key) = body.strip_prefix("migrate ").and_then(|rest| rest.split_whitespace().next())
+            && KEYS.contains(&key)
+        {
+            self.findings.push(
+                Finding::error(&BAD_DIRECTIVE, "a directive needs a colon behind `migrate`")
+                    .at(self.place(token))
+                    .help(format!("write `-- migrate: {key}`")),
+            );
         } else if in_header && body == "no-transaction" {
             self.directives.no_transaction = true;
         } else if in_header {
             self.human(body);
+        }
+    }
+
+    /// A directive in a comment of another kind would be overlooked.
+    fn block_comment(&mut self, token: Token) {
+        let body = token.text(self.text).trim_start_matches(['/', '*', '#', ' ', '\n', '\t']);
+        let order = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:"));
+        if order.is_some() {
+            self.findings.push(
+                Finding::error(&BAD_DIRECTIVE, "a directive stands in a line that begins with `--`")
+                    .at(self.place(token))
+                    .help("write `-- migrate: ...`"),
+            );
         }
     }
 
@@ -349,6 +372,9 @@ mod tests {
     #[test]
     fn problems() {
         assert_eq!(finding("-- migrate: no-transacton"), ("bad-directive", "write `no-transaction`".into()));
+        assert_eq!(finding("-- migrate no-transaction").0, "bad-directive");
+        assert_eq!(finding("/* migrate: no-transaction */").0, "bad-directive");
+        assert!(directives("-- Migrate: no-transaction").no_transaction);
         assert_eq!(finding("-- migrate: phase later").0, "bad-directive");
         assert_eq!(finding("-- migrate: timeout 30").0, "bad-directive");
         assert_eq!(finding("-- migrate: requires soon").0, "bad-directive");

@@ -117,6 +117,43 @@ pub fn is_repeatable(sql: &str, dialect: Dialect) -> bool {
     words.is(0, &settles) || (defines && guarded)
 }
 
+/// Does the rest of a script need what its first `done` statements left in their session: a temporary table, or a variable
+/// whose value was asked of the database? A new session has neither.
+pub fn needs_lost_session(text: &str, statements: &[Statement], done: usize, dialect: Dialect) -> bool {
+    let (before, rest) = statements.split_at(done.min(statements.len()));
+    let computed = before.iter().any(|statement| {
+        let sql = statement.sql(text);
+        let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
+        let temporary = tokens.first().is_some_and(|token| token.is_word(sql, "CREATE"))
+            && tokens
+                .get(1..3)
+                .unwrap_or_default()
+                .iter()
+                .any(|token| token.is_word(sql, "TEMPORARY") || token.is_word(sql, "TEMP"));
+        let variable = dialect == Dialect::MySql && uses_variable(sql, &tokens);
+        let asks = tokens.iter().any(|token| token.is_symbol(sql, b'(') || token.is_word(sql, "SELECT"));
+        temporary || (variable && asks)
+    });
+    let uses = |statement: &Statement| {
+        let sql = statement.sql(text);
+        let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
+        dialect != Dialect::MySql
+            || uses_variable(sql, &tokens)
+            || before.iter().any(|one| one.sql(text).to_ascii_uppercase().contains("TEMPORARY"))
+    };
+    computed && rest.iter().any(uses)
+}
+
+/// `@name`, but not `@@setting` and not `user@host`.
+fn uses_variable(sql: &str, tokens: &[Token]) -> bool {
+    tokens.windows(2).enumerate().any(|(at, pair)| {
+        let alone = at == 0
+            || !(tokens[at - 1].is_symbol(sql, b'@')
+                || tokens[at - 1].end == pair[0].start && tokens[at - 1].kind != Kind::Symbol);
+        pair[0].is_symbol(sql, b'@') && pair[1].kind == Kind::Word && pair[0].end == pair[1].start && alone
+    })
+}
+
 /// Does a statement only set something for its session? Such a one is run again when a migration is resumed.
 pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
     let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
@@ -124,8 +161,18 @@ pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
     let words: &[&str] = match dialect {
         Dialect::Postgres => &["SET", "RESET"],
         Dialect::MySql => &["SET", "USE", "PREPARE", "DEALLOCATE"],
+        // These change the file, not the session.
+        Dialect::Sqlite
+            if ["journal_mode", "page_size", "auto_vacuum", "wal_checkpoint"].iter().any(|name| sql.contains(name)) =>
+        {
+            &[]
+        }
         Dialect::Sqlite => &["PRAGMA"],
     };
+    // `SET STATEMENT a = 1 FOR ALTER TABLE ...` is whatever follows `FOR`.
+    if dialect == Dialect::MySql && tokens.next().is_some_and(|second| second.is_word(sql, "STATEMENT")) {
+        return false;
+    }
     words.iter().any(|word| first.is_word(sql, word)) || (first.kind == Kind::Executable && class(sql, dialect) == Class::Plain)
 }
 
@@ -299,7 +346,9 @@ fn mysql(words: &Words<'_>) -> Class {
         let text = text.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
         token.kind == Kind::Executable && text.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("SET"))
     });
-    if words.start(&["LOCK", "TABLES"]) || words.start(&["LOCK", "TABLE"]) {
+    if words.start(&["SET", "STATEMENT"]) {
+        Class::Commits
+    } else if words.start(&["LOCK", "TABLES"]) || words.start(&["LOCK", "TABLE"]) {
         Class::LockTables
     } else if words.start(&["UNLOCK", "TABLES"]) || words.start(&["UNLOCK", "TABLE"]) {
         Class::UnlockTables

@@ -91,6 +91,13 @@ pub static NOT_UTF8: Code = Code::new(
     "SQL is sent to the database as UTF-8, and this file holds bytes that are none. Save it as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8`).",
 );
 
+/// A file with a character that ends texts in C.
+pub static NUL_CHARACTER: Code = Code::new(
+    "nul-character",
+    "The file holds the character U+0000. PostgreSQL refuses it, and SQLite takes it for the end of the text, so that what stands \
+     behind it would never run. Usually the file was saved as UTF-16; save it as UTF-8.",
+);
+
 /// A `.sql` file whose name no convention reads.
 pub static BAD_NAME: Code = Code::new(
     "bad-name",
@@ -240,7 +247,7 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
             .ignore
             .iter()
             .any(|ignored| *ignored == name || ignored == base || Some(ignored.trim_end_matches('/')) == folder);
-        if !name.ends_with(".sql") || ignored || NO_MIGRATIONS.contains(&base) {
+        if !name.to_ascii_lowercase().ends_with(".sql") || ignored || NO_MIGRATIONS.contains(&base) {
             continue;
         }
         let shown = format!("{shown}{name}");
@@ -421,6 +428,13 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
             .at(Place::file(file.shown.clone()))
             .help("give this user the right to read it")
     })?;
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let finding = Finding::error(&NUL_CHARACTER, format!("line {line} holds a NUL character"))
+            .at(Place::file(file.shown.clone()))
+            .help("remove it; is this a text file, saved as UTF-8 and not as UTF-16?");
+        return Err(Box::new(finding));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let byte = error.as_bytes()[valid];

@@ -77,7 +77,8 @@ impl<'a> Row<'a> {
 
 /// All versions that the files or the history know, in order.
 pub fn overview<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<Row<'a>> {
-    let newest_applied = history.newest().map(|record| &record.version);
+    // One that was begun counts: what is lower comes late all the same.
+    let newest_applied = history.records().last().map(|record| &record.version);
     let newest_file = set.latest().map(|migration| &migration.version);
     let mut migrations = set.iter().peekable();
     let mut records = history.records().iter().peekable();

@@ -105,10 +105,10 @@ pub fn plan<'a>(
         plan.divergences.extend(divergence(row, target.direction(), policy, set.dialect()));
     }
     match target.direction() {
-        Direction::Up => up(&mut plan, &rows, target, set.dialect()),
+        Direction::Up => up(&mut plan, &rows, target),
         Direction::Down => down(&mut plan, &rows, target),
     }
-    let unmet = unmet_requirements(&plan.steps, history, others);
+    let unmet = unmet_requirements(&plan.steps, set.service(), history, others);
     plan.divergences.extend(unmet);
     // One that will not be run by this target cannot be late for it.
     let runs = |version: &Version| plan.steps.iter().any(|step| step.version == *version);
@@ -241,6 +241,13 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
             .help(format!("or say where to go on: `{resolve} --skip-to N`")),
         );
     }
+    if execution::needs_lost_session(&script.text, &script.statements, record.statements_done, dialect) {
+        return Some(
+            blocked(format!("{message}; the rest needs a temporary table or a variable of the session that is gone"))
+                .help("finish it by hand, from the statement that failed to the last")
+                .help(format!("then say that all of it is done: `{resolve} --applied`")),
+        );
+    }
     let refused = matches!(record.state, State::Failed | State::RevertFailed);
     if refused || can_repeat(script, record.statements_done, dialect) {
         return None;
@@ -274,7 +281,7 @@ fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
         || statements.all(|one| execution::is_repeatable(one.sql(&script.text), dialect))
 }
 
-fn up<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target, _dialect: Dialect) {
+fn up<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target) {
     for row in rows {
         let Some(migration) = row.migration else { continue };
         let done = match row.standing {
@@ -361,14 +368,14 @@ fn way_down<'a>(row: &Row<'a>, record: &Record) -> Result<Way<'a>, Box<Divergenc
     }
 }
 
-fn unmet_requirements(steps: &[Step<'_>], history: &History, others: &Others) -> Vec<Divergence> {
+fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: &Others) -> Vec<Divergence> {
     let applied =
         |history: &History, version: &Version| history.get(version).is_some_and(|record| record.state == State::Applied);
     let mut unmet = Vec::new();
     for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.direction == Direction::Up) {
         let requires = step.migration.map_or(&[][..], |migration| &migration.up.directives.requires);
         for requirement in requires {
-            let met = match &requirement.service {
+            let met = match requirement.service.as_ref().filter(|service| *service != own) {
                 Some(service) => others.get(service).is_some_and(|history| applied(history, &requirement.version)),
                 None => {
                     applied(history, &requirement.version)

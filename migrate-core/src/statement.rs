@@ -80,7 +80,8 @@ impl Splitter<'_> {
             if !token.closed {
                 self.unterminated(token);
             }
-            if token.is_blank() {
+            // A hint (or a banner that begins with `/*+`) belongs to a statement only inside it.
+            if token.is_blank() || (token.kind == Kind::Hint && self.open.is_empty()) {
                 continue;
             }
             if self.open.is_empty() {
@@ -276,6 +277,10 @@ impl Body {
             return;
         }
         let last = before.last().copied();
+        // `NEW.end` is a column.
+        if last.is_some_and(|last| last.is_symbol(sql, b'.')) {
+            return;
+        }
         let after = |words: &[&str]| last.is_some_and(|last| words.iter().any(|word| last.is_word(sql, word)));
         if after(&["END"]) && ["IF", "LOOP", "WHILE", "REPEAT", "CASE"].iter().any(|word| token.is_word(sql, word)) {
             return;
@@ -302,7 +307,7 @@ impl Body {
                 "INVOKER",
                 "DEFINER",
             ]);
-            if symbol || begins {
+            if (symbol || begins) && !is_function(sql, token) {
                 self.depth += 1;
             }
         }
@@ -318,6 +323,39 @@ impl Body {
             self.depth = 0;
         }
     }
+}
+
+/// MySQL: `IF(a, b, c)` and `REPEAT('x', 3)`, as opposed to `IF (a) THEN`: what stands behind the parenthesis tells.
+fn is_function(sql: &str, word: Token) -> bool {
+    let mut tokens = Tokens::new(sql, Dialect::MySql);
+    tokens.jump(word.end);
+    let mut tokens = tokens.filter(|token| !token.is_blank());
+    if !tokens.next().is_some_and(|token| token.is_symbol(sql, b'(')) || word.is_word(sql, "WHILE") {
+        return false;
+    }
+    let mut depth = 1;
+    for token in tokens.by_ref() {
+        depth += usize::from(token.is_symbol(sql, b'('));
+        depth -= usize::from(token.is_symbol(sql, b')'));
+        if depth == 0 {
+            break;
+        }
+    }
+    // `IF (a) AND (b) THEN`: a statement goes on until THEN, a function call never meets one before its end.
+    if word.is_word(sql, "IF") {
+        let ends = ["THEN"];
+        let stops = [b';', b','];
+        for token in tokens {
+            if ends.iter().any(|end| token.is_word(sql, end)) {
+                return false;
+            }
+            let part_of_case = ["WHEN", "ELSE", "END"].iter().any(|end| token.is_word(sql, end));
+            if part_of_case || stops.iter().any(|stop| token.is_symbol(sql, *stop)) {
+                return true;
+            }
+        }
+    }
+    true
 }
 
 /// Does the statement begin with `CREATE`, and are all of `words` (one of them, if there are any) among what follows?
@@ -431,6 +469,8 @@ mod tests {
             "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW IF NEW.c THEN SET NEW.d = REPEAT('x', 2); END IF",
             "CREATE DEFINER = `root`@`localhost` PROCEDURE p(IN x INT) BEGIN CASE x WHEN 1 THEN SELECT 1; ELSE SELECT CASE x WHEN 2 THEN 3 END; END CASE; \
              WHILE x > 0 DO SET x = x - 1; END WHILE; REPEAT SET x = x + 1; UNTIL x > 3 END REPEAT; l: LOOP LEAVE l; END LOOP; END",
+            "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET NEW.x = CASE WHEN NEW.a THEN IF(NEW.b, 1, 2) ELSE REPEAT('x', 2) END; \
+             SET NEW.end = 1; IF (NEW.c) AND (NEW.d) THEN SET NEW.e = 1; END IF; END",
             "CREATE OR REPLACE FUNCTION f() RETURNS INT DETERMINISTIC RETURN 1",
             "CREATE EVENT IF NOT EXISTS e ON SCHEDULE EVERY 1 DAY DO BEGIN DELETE FROM a; DELETE FROM b; END",
             "BEGIN NOT ATOMIC SELECT 1; SELECT 2; END",

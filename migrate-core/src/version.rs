@@ -119,6 +119,9 @@ impl Version {
     /// The same version told apart by a name, as in `001__create_users`: for folders that use one number several times.
     #[must_use]
     pub fn named(mut self, name: &str) -> Version {
+        if name.is_empty() {
+            return self;
+        }
         self.text = format!("{}__{name}", self.text);
         self.name = Some(name.to_owned());
         self

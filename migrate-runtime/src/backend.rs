@@ -58,6 +58,11 @@ pub trait Backend: Send {
     /// Writes a change of the history in a transaction of its own.
     async fn write(&mut self, ledger: &Ledger, sql: &str) -> Result<(), Failure>;
 
+    /// The same, unless another process wrote meanwhile. Where the lock keeps others out, nobody can have.
+    async fn write_unless_overtaken(&mut self, ledger: &Ledger, sql: &str, _token: (&str, &str)) -> Result<(), Stop> {
+        self.write(ledger, sql).await.map_err(Stop::Before)
+    }
+
     /// Puts the session's settings back to what they were when the first script began.
     async fn restore(&mut self) -> Result<(), Failure>;
 
@@ -86,6 +91,10 @@ pub struct Work<'a> {
     pub timeout: Duration,
     /// When the script was begun.
     pub since: std::time::Instant,
+    /// Is it the last of its script, so that the session's settings can be put back?
+    pub last: bool,
+    /// Was the script begun before, so that something of it may be left over?
+    pub again: bool,
     /// What [`Ledger::select_token`] returns if nobody else wrote meanwhile, and its version.
     pub token: (&'a str, &'a str),
 }
@@ -110,6 +119,8 @@ pub enum Stop {
         /// What it said.
         failure: Failure,
     },
+    /// The database was not ready for it: nothing of it was run.
+    Before(Failure),
     /// The script was fine, but the record of it could not be written; a transaction was rolled back.
     Record(Failure),
     /// The connection broke: nobody knows how it ended.
@@ -133,6 +144,8 @@ pub struct Failure {
     pub position: Option<usize>,
     /// Did the server answer, so that the connection is still good?
     pub answered: bool,
+    /// Was another connection in the way, for as long as one would wait?
+    pub busy: bool,
     /// The error itself.
     pub source: Option<sqlx::Error>,
 }
@@ -151,17 +164,33 @@ impl Failure {
             code: database.and_then(|database| database.code()).map(|code| code.into_owned()),
             position: None,
             answered: database.is_some(),
+            busy: false,
             source: Some(error),
         }
     }
 
     /// A failure that no database reported.
     pub fn own(message: impl Into<String>) -> Self {
-        Failure { message: message.into(), detail: None, hint: None, code: None, position: None, answered: true, source: None }
+        Failure {
+            message: message.into(),
+            detail: None,
+            hint: None,
+            code: None,
+            position: None,
+            answered: true,
+            busy: false,
+            source: None,
+        }
     }
 
     /// As an error about the history.
     pub fn about_history(self, what: &str) -> Error {
+        if self.busy {
+            let message = format!("another process is writing to the database: {}", self.message);
+            return self
+                .add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message))
+                .help("wait until it is done, or end it; `--lock-wait` says how long to be patient");
+        }
         if !self.answered {
             return self.about_connection("the connection to the database broke");
         }

@@ -44,8 +44,7 @@ pub async fn run(
         }
     }
     let span = tracing::info_span!("migrate", service = set.service(), target = ?target);
-    let outcome = locked(&mut *backend, &mut ledger, set, target, options).instrument(span).await;
-    let clean = !matches!(&outcome, Err(error) if !is_clean(error));
+    let (outcome, clean) = locked(&mut *backend, &mut ledger, set, target, options).instrument(span).await;
     backend.release(clean).await;
     outcome
 }
@@ -64,28 +63,35 @@ pub fn ledger(backend: &dyn Backend, set: &MigrationSet) -> Result<Ledger, Error
     Ledger::new(contents.dialect, &contents.service, &contents.history)
 }
 
+/// What came of it, and whether the state of the connection is known.
 async fn locked(
     backend: &mut dyn Backend,
     ledger: &mut Ledger,
     set: &MigrationSet,
     target: &Target,
     options: &Options,
-) -> Result<Report, Error> {
+) -> (Result<Report, Error>, bool) {
     let session = &set.contents().session;
     let prepared = backend.prepare(ledger, session).await;
-    prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
-    obtain(backend, ledger, options).await?;
+    if let Err(failure) = prepared {
+        return (Err(failure.about_history("cannot prepare the session")), false);
+    }
+    if let Err(error) = obtain(backend, ledger, options).await {
+        let clean = is_clean(&error) && backend.leave().await.is_ok();
+        return (Err(error), clean);
+    }
     let outcome = until_done(backend, ledger, set, target, options).await;
     if matches!(&outcome, Err(error) if !is_clean(error)) {
-        return outcome;
+        return (outcome, false);
     }
     let restored = backend.leave().await;
-    let unlocked = backend.unlock(ledger).await;
-    let report = outcome?;
-    if let Err(failure) = restored.and(unlocked) {
-        return Err(failure.about_connection("everything was done, but then the session could not be put back"));
+    match (restored.and(backend.unlock(ledger).await), outcome) {
+        (Ok(()), outcome) => (outcome, true),
+        (Err(_), Err(error)) => (Err(error), false),
+        (Err(failure), Ok(_)) => {
+            (Err(failure.about_connection("everything was done, but then the session could not be put back")), false)
+        }
     }
-    Ok(report)
 }
 
 /// Is the state of the connection known after this? What was dropped or broken in the middle has a state that nobody knows.
@@ -284,7 +290,10 @@ impl Running<'_, '_> {
     /// True when done and recorded; false when another process was faster.
     async fn run(&mut self) -> Result<bool, Error> {
         let script = self.script().await?;
-        self.gates(&script).await?;
+        let again = self.history.get(&self.step.version).is_some_and(|record| record.state != State::Applied);
+        if !again {
+            self.gates(&script).await?;
+        }
         let settings: Vec<bool> = script.units.iter().map(|unit| sets_only(&script, unit, self.backend.dialect())).collect();
         let work: Vec<usize> = (0..script.units.len()).filter(|at| !settings[*at]).collect();
         let last = work.last().copied();
@@ -329,17 +338,27 @@ impl Running<'_, '_> {
         let limits = self.limits(&script);
         let mut done = self.step.done;
         if !atomic && last.is_some() {
-            let entry = Entry { state: begun.0, done, ..entry.clone() };
+            let beginning = Entry { state: begun.0, done, ..entry.clone() };
             let reverting = (self.step.direction == Direction::Down).then(|| summary.clone());
-            let change = Change::Begin(entry, reverting);
-            let written = self.backend.write(self.ledger, &self.ledger.write(&change)).await;
-            written.map_err(|failure| failure.about_history("cannot write the history"))?;
+            let change = Change::Begin(beginning, reverting);
+            let applied = self.history.newest().map(|_| &*self.digest);
+            let token = Ledger::token(applied, self.history.get(&record.version));
+            let written = self.backend.write_unless_overtaken(self.ledger, &self.ledger.write(&change), (&version, &token)).await;
+            match written {
+                Ok(()) => {}
+                Err(Stop::Overtaken) => return Ok(false),
+                Err(stop) => return Err(self.stopped(stop, &script, atomic, &entry, begun.1, done).await),
+            }
             self.history.put(Record { state: begun.0, statements_done: done, ..record.clone() });
             if self.step.direction == Direction::Down {
                 *self.digest = summary.digest;
             }
         }
         for (at, unit) in script.units.iter().enumerate() {
+            // Behind the last unit, a setting is for a session that ends there.
+            if settings[at] && last.is_some_and(|last| at > last) {
+                break;
+            }
             if settings[at] {
                 for statement in &script.statements[unit.statements.clone()] {
                     if let Err(failure) = self.backend.run_setting(statement.sql(&script.text)).await {
@@ -355,6 +374,13 @@ impl Running<'_, '_> {
             if unit.done <= self.step.done {
                 continue;
             }
+            // An edit below the point of failure can make one unit of what was two: what is done is not run again.
+            let mut unit = unit.clone();
+            if unit.statements.start < self.step.done {
+                unit.statements.start = self.step.done.min(unit.statements.end);
+                unit.opening = None;
+            }
+            let unit = &unit;
             let is_last = last == Some(at);
             let change = |elapsed: Elapsed| match is_last {
                 true => ending(elapsed),
@@ -369,6 +395,8 @@ impl Running<'_, '_> {
                 lock_timeout: limits.0,
                 timeout: limits.1,
                 since: self.since,
+                last: is_last,
+                again,
                 token: (&version, &token),
             };
             let carried_out = async {
@@ -416,6 +444,11 @@ impl Running<'_, '_> {
                 let text = text.map_err(|failure| failure.about_history("cannot read the stored way down"))?.unwrap_or_default();
                 let file = format!("{} (stored way down)", self.step.title);
                 let (script, findings) = Script::read(text, &file, self.backend.dialect());
+                if script.statements.is_empty() {
+                    let message = format!("the stored way down of `{}` holds no statement", self.step.title);
+                    return Err(Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message)
+                        .help("deploy the release that has this migration and its way down, and revert with that"));
+                }
                 match findings.iter().find(|finding| finding.is_error()) {
                     Some(finding) => {
                         let message = format!("the stored way down of `{}` cannot run: {}", self.step.title, finding.message);
@@ -521,6 +554,14 @@ impl Running<'_, '_> {
         };
         let (statement, offset, failure) = match stop {
             Stop::Refused { statement, offset, failure } => (statement, offset, failure),
+            Stop::Before(failure) | Stop::Record(failure) if failure.busy => {
+                return failure.about_history("").note("state", format!("nothing of `{title}` was run"));
+            }
+            Stop::Before(failure) if failure.answered => {
+                return failure
+                    .about_history(&format!("`{title}` could not be begun"))
+                    .note("state", format!("nothing of `{title}` was run"));
+            }
             Stop::Record(failure) if failure.answered => {
                 let error = failure.about_history(&format!("`{title}` ran, but its record could not be written"));
                 return match atomic {
@@ -529,7 +570,7 @@ impl Running<'_, '_> {
                         .note("state", format!("statements up to {done} of {} are recorded as done", script.statements.len())),
                 };
             }
-            Stop::Record(failure) | Stop::Lost(failure) => {
+            Stop::Before(failure) | Stop::Record(failure) | Stop::Lost(failure) => {
                 let message = format!("the connection broke while `{title}` was being {verb}: {}", failure.message);
                 return Error::new(ErrorKind::Connection, &codes::CONNECTION_LOST, message)
                     .at(Some(Place::file(&*script.file)))
@@ -537,16 +578,32 @@ impl Running<'_, '_> {
             }
             Stop::Overtaken => return diverged(Vec::new()),
         };
+        // Alone, the statements before the one that was refused are done.
+        let inside = statement.filter(|statement| !atomic && *statement > done && !in_transaction(script, *statement));
+        let done = inside.unwrap_or(done);
         let place = match (offset, statement) {
             (Some(offset), _) => Place::range(&*script.file, &script.text, offset..word_end(&script.text, offset)),
             (None, Some(statement)) => script.place(statement),
             (None, None) => Place::file(&*script.file),
         };
+        let version = entry.version;
         let entry = Entry { state: failed, done, ..entry.clone() };
         let change = Change::Failed { entry, unfinished: !atomic, message: &failure.message };
         let written = self.backend.restore().await;
         let written = match written {
-            Ok(()) => self.backend.write(self.ledger, &self.ledger.write(&change)).await,
+            Ok(()) if atomic => self.backend.write(self.ledger, &self.ledger.write(&change)).await,
+            Ok(()) => {
+                let applied = self.history.newest().map(|_| &*self.digest);
+                let token = Ledger::token(applied, self.history.get(&self.step.version));
+                let token = (version, token.as_str());
+                match self.backend.write_unless_overtaken(self.ledger, &self.ledger.write(&change), token).await {
+                    // Then the other process has written what is true now.
+                    Ok(()) | Err(Stop::Overtaken) => Ok(()),
+                    Err(Stop::Before(failure) | Stop::Record(failure) | Stop::Lost(failure) | Stop::Refused { failure, .. }) => {
+                        Err(failure)
+                    }
+                }
+            }
             failed => failed,
         };
         let at_commit = if statement.is_none() && offset.is_none() { " at its end" } else { "" };
@@ -576,6 +633,11 @@ impl Running<'_, '_> {
         }
         error.help(format!("correct the file, then run `cargo migrate {again}` again"))
     }
+}
+
+/// Does a statement run in a transaction that goes back as a whole?
+fn in_transaction(script: &Script, statement: usize) -> bool {
+    script.units.iter().any(|unit| unit.transaction && unit.statements.contains(&statement))
 }
 
 /// Does a unit only set something for the session?

@@ -276,23 +276,29 @@ impl<'m> Migrator<'m> {
 
     fn counted_as_done(&self, ledger: &crate::ledger::Ledger, history: &History, record: &Record, failed: State) -> String {
         let migration = self.set.get(&record.version);
+        let present = migration.map(|migration| &migration.up).filter(|_| failed == State::Failed);
         let mut after = history.clone();
         let direction = if failed == State::RevertFailed { Direction::Down } else { Direction::Up };
         match direction {
             Direction::Down => after.remove(&record.version),
-            Direction::Up => after.put(Record { state: State::Applied, ..record.clone() }),
+            Direction::Up => after.put(Record {
+                state: State::Applied,
+                checksum: present.map_or(record.checksum, |up| up.checksum),
+                ..record.clone()
+            }),
         }
         let entry = Entry {
             version: record.version.as_str(),
             name: &record.name,
             phase: migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
-            checksum: record.checksum,
-            sql_checksum: record.sql_checksum,
+            // What counts as done is the file as it is now: it may have been corrected.
+            checksum: present.map_or(record.checksum, |up| up.checksum),
+            sql_checksum: present.map_or(record.sql_checksum, |up| up.sql_checksum),
             state: State::Applied,
             direction,
             statements: record.statements,
             done: record.statements,
-            up: record.running.as_deref().or(migration.map(|migration| &*migration.up.text)),
+            up: present.map(|up| &*up.text).or(record.running.as_deref()),
             down: migration.and_then(|migration| migration.down.as_ref()).map(|down| &*down.text),
         };
         let summary = Summary {

@@ -48,6 +48,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     fs::create_dir_all(&folder).map_err(|error| Failure::other(format!("cannot make `{}`: {error}", folder.display())))?;
     let mut held = HeldLock::take(&folder)?;
     let names = folder::names(&project.root, &project.settings);
+    let mut lock = held.read(&names)?;
     let version = next_version(arguments, &names)?;
     let template = template::from_description(&description, dialect, &name);
     let files = files(&names, &version, &name, &template);
@@ -62,7 +63,8 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
             .and_then(|file| file.write_all(text.as_bytes()))
             .map_err(|error| Failure::other(format!("cannot write `{}`: {error}", path.display())))?;
     }
-    held.add(&names, files.iter().map(|(path, _)| path.clone()).collect())?;
+    lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
+    held.write(&lock)?;
     let here = std::env::current_dir().unwrap_or_default();
     let shown = |path: &String| {
         let path = folder.join(path);

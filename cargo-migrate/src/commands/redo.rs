@@ -29,10 +29,10 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     }
     let mut targets = Vec::new();
     for one in &selected {
-        // As many again as can be reverted, and no others.
         let status = Migrator::new(&one.folder.set).status(&one.url).await?;
-        let steps = status.history().applied().count().min(arguments.steps);
-        targets.push(if arguments.running.dry_run { vec![back.clone()] } else { vec![back.clone(), Target::Up(steps)] });
+        let newest = status.history().newest().map(|record| Target::UpTo(record.version.clone()));
+        let again = newest.filter(|_| !arguments.running.dry_run);
+        targets.push([Some(back.clone()), again].into_iter().flatten().collect());
     }
     up::carry_out(&selected, &targets, &arguments.running, context).await
 }

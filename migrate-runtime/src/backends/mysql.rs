@@ -16,7 +16,7 @@ use migrate_core::dialect::Dialect;
 use migrate_core::history::History;
 use migrate_core::target::Direction;
 
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 13] = [
     "sql_mode",
     "foreign_key_checks",
     "unique_checks",
@@ -24,7 +24,11 @@ const SETTINGS: [&str; 9] = [
     "autocommit",
     "lock_wait_timeout",
     "innodb_lock_wait_timeout",
+    "group_concat_max_len",
+    "sql_safe_updates",
     "character_set_client",
+    "character_set_connection",
+    "character_set_results",
     "collation_connection",
 ];
 
@@ -225,7 +229,7 @@ impl Backend for MySql<'_> {
     }
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        self.limit(work).await.map_err(Stop::Record)?;
+        self.limit(work).await.map_err(Stop::Before)?;
         let mut message = Message::default();
         message.begin(work.unit.opening.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
         message.script(work);
@@ -247,12 +251,16 @@ impl Backend for MySql<'_> {
     }
 
     async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        self.limit(work).await.map_err(Stop::Record)?;
+        self.limit(work).await.map_err(Stop::Before)?;
         for (number, statement) in work.parts() {
             let sql = statement.sql(work.text);
             if let (_, Some(failure)) = self.run(sql).await {
                 if !failure.answered {
                     return Err(Stop::Lost(failure));
+                }
+                // Until then, no table but the locked ones can be written, not even ours.
+                if work.unit.statements.len() > 1 {
+                    let _ = self.do_all("UNLOCK TABLES").await;
                 }
                 let offset = line_offset(sql, &failure.message).map(|at| statement.range.start + at);
                 return Err(Stop::Refused { statement: Some(number), offset, failure });

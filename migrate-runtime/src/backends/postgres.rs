@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
 use migrate_core::history::History;
 use migrate_core::target::Direction;
+use migrate_core::token::Tokens;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use std::time::Duration;
 
@@ -89,6 +90,28 @@ impl<'c> Postgres<'c> {
         i64::from_be_bytes(bytes)
     }
 
+    /// Puts the settings back before the record is written, but not in the middle of a script, which goes on with its own.
+    fn restoring_after(&self, work: &Work<'_>) -> String {
+        match work.last {
+            true => format!("{}{}", authorization(work.text), self.restoring),
+            false => String::new(),
+        }
+    }
+
+    /// A concurrent build that failed leaves an invalid index behind, which `IF NOT EXISTS` would then take for a good one.
+    async fn drop_invalid_index(&mut self, sql: &str) -> Result<(), Failure> {
+        let Some((name, table)) = built_index(sql) else { return Ok(()) };
+        let find = format!(
+            "SELECT i.indexrelid::regclass::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+             WHERE NOT i.indisvalid AND c.relname = {name} AND i.indrelid = pg_catalog.to_regclass({table})"
+        );
+        for index in self.rows(&find).await?.into_iter().flatten().flatten() {
+            tracing::warn!(index, "dropping the invalid index that a failed build left behind");
+            self.do_all(&format!("DROP INDEX CONCURRENTLY {index}")).await?;
+        }
+        Ok(())
+    }
+
     /// `COPY ... FROM stdin` cannot travel with others, so each statement goes by itself.
     async fn one_by_one(&mut self, message: &Message, work: &Work<'_>) -> Result<(), Stop> {
         if let (_, Some(failure)) = self.run(&message.sql).await {
@@ -97,6 +120,12 @@ impl<'c> Postgres<'c> {
         }
         for (number, statement) in work.parts() {
             let sql = statement.sql(work.text);
+            if work.again
+                && !work.unit.transaction
+                && let Err(failure) = self.drop_invalid_index(sql).await
+            {
+                return Err(self.stopped(Some(number), None, failure).await);
+            }
             let outcome = match &statement.copy_data {
                 None => self.run(sql).await.1,
                 Some(data) => self.copy(sql, &work.text[data.clone()]).await.err().map(failure),
@@ -147,15 +176,58 @@ fn is_missing(failure: &Failure) -> bool {
     matches!(failure.code.as_deref(), Some("42P01" | "3F000"))
 }
 
+/// Only a script that changes who it is needs to be changed back; others may lack the right even to say so.
+fn authorization(text: &str) -> &'static str {
+    let lower = text.to_ascii_lowercase();
+    match (lower.contains("session authorization"), lower.contains("session_replication_role")) {
+        (false, false) => "",
+        (true, false) => "RESET SESSION AUTHORIZATION;\n",
+        (false, true) => "RESET session_replication_role;\n",
+        (true, true) => "RESET SESSION AUTHORIZATION;\nRESET session_replication_role;\n",
+    }
+}
+
+/// `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`: the name and the table, as literals.
+fn built_index(sql: &str) -> Option<(String, String)> {
+    let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).peekable();
+    let mut word = |words: &[&str]| tokens.next_if(|token| words.iter().any(|word| token.is_word(sql, word)));
+    word(&["CREATE"])?;
+    word(&["UNIQUE"]);
+    word(&["INDEX"])?;
+    word(&["CONCURRENTLY"])?;
+    if word(&["IF"]).is_some() {
+        word(&["NOT"])?;
+        word(&["EXISTS"])?;
+    }
+    let name = tokens.next()?.text(sql);
+    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => name.to_lowercase(),
+    };
+    tokens.next_if(|token| token.is_word(sql, "ON"))?;
+    tokens.next_if(|token| token.is_word(sql, "ONLY"));
+    let first = tokens.next()?;
+    let mut end = first.end;
+    while tokens.peek().is_some_and(|token| token.is_symbol(sql, b'.')) {
+        tokens.next();
+        end = tokens.next()?.end;
+    }
+    let quote = |text: &str| format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
+    Some((quote(&name), quote(&sql[first.start..end])))
+}
+
 fn milliseconds(duration: Duration) -> u128 {
     duration.as_millis().clamp(1, i32::MAX as u128)
 }
 
 fn limits(work: &Work<'_>, scope: &str) -> Vec<String> {
-    let mut limits = vec![format!("SET {scope} statement_timeout = {}", milliseconds(work.timeout))];
-    let lock = work.lock_timeout.map(|lock| format!("SET {scope} lock_timeout = {}", milliseconds(lock)));
-    limits.extend(lock);
-    limits
+    // What the script says itself goes first.
+    let says = |setting: &str| work.text.to_ascii_lowercase().contains(setting);
+    let statement =
+        (!says("statement_timeout")).then(|| format!("SET {scope} statement_timeout = {}", milliseconds(work.timeout)));
+    let lock = work.lock_timeout.filter(|_| !says("lock_timeout"));
+    let lock = lock.map(|lock| format!("SET {scope} lock_timeout = {}", milliseconds(lock)));
+    statement.into_iter().chain(lock).collect()
 }
 
 #[async_trait]
@@ -291,7 +363,7 @@ impl Backend for Postgres<'_> {
         for limit in limits(work, "LOCAL") {
             message.begin(&limit);
         }
-        let end = format!("{}{}COMMIT;", self.restoring, ledger.write(&ending(Elapsed::Transaction)));
+        let end = format!("{}{}COMMIT;", self.restoring_after(work), ledger.write(&ending(Elapsed::Transaction)));
         // The server reads a whole message before it runs any of it, so a setting that changes how strings are read would
         // come too late for the statements behind it.
         let read_apart = work.text.to_ascii_lowercase().contains("standard_conforming_strings");
@@ -322,11 +394,11 @@ impl Backend for Postgres<'_> {
             message.begin(&limit);
         }
         if let (_, Some(failure)) = self.run(&message.sql).await {
-            return Err(Stop::Record(failure));
+            return Err(Stop::Before(failure));
         }
         // A message of several statements runs in one implicit transaction, so each goes by itself.
         self.one_by_one(&Message::default(), work).await?;
-        let sql = format!("{}{}", self.restoring, ledger.write(&ending(Elapsed::Measured(work.since.elapsed()))));
+        let sql = format!("{}{}", self.restoring_after(work), ledger.write(&ending(Elapsed::Measured(work.since.elapsed()))));
         self.write(ledger, &sql).await.map_err(|failure| match failure.answered {
             true => Stop::Record(failure),
             false => Stop::Lost(failure),
@@ -361,5 +433,25 @@ impl Backend for Postgres<'_> {
 
     async fn release(self: Box<Self>, clean: bool) {
         self.connection.release(clean).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indexes_that_are_built_concurrently() {
+        let named = |sql: &str| built_index(sql).map(|(name, table)| format!("{name} {table}"));
+        assert_eq!(named("CREATE INDEX CONCURRENTLY I ON t (a)").unwrap(), "E'i' E't'");
+        assert_eq!(
+            named("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I'x\" ON ONLY s.\"T\" USING gin (a)").unwrap(),
+            "E'I''x' E's.\"T\"'"
+        );
+        for other in
+            ["CREATE INDEX i ON t (a)", "CREATE INDEX CONCURRENTLY ON t (a)", "DROP INDEX CONCURRENTLY i", "SELECT 1", ""]
+        {
+            assert_eq!(named(other), None, "{other}");
+        }
     }
 }

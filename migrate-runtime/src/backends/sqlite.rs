@@ -37,13 +37,20 @@ impl<'c> Sqlite<'c> {
         Sqlite { connection, original: String::new(), restoring: String::new(), patience }
     }
 
+    /// Asks again and again while another connection is in the way.
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
-        rows(&mut *self.connection, sql).await.map_err(Failure::of)
+        let until = Instant::now() + self.patience;
+        loop {
+            match rows(&mut *self.connection, sql).await.map_err(failure) {
+                Err(failure) if failure.busy && Instant::now() < until => tokio::time::sleep(PAUSE).await,
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<Failure>) {
         let (completed, error) = run(&mut *self.connection, sql).await;
-        (completed, error.map(Failure::of))
+        (completed, error.map(failure))
     }
 
     async fn do_all(&mut self, sql: &str) -> Result<(), Failure> {
@@ -58,9 +65,7 @@ impl<'c> Sqlite<'c> {
         let until = Instant::now() + self.patience;
         loop {
             match self.do_all(sql).await {
-                Err(failure) if is_busy(&failure) && Instant::now() < until => {
-                    tokio::time::sleep(Duration::from_millis(20)).await
-                }
+                Err(failure) if failure.busy && Instant::now() < until => tokio::time::sleep(PAUSE).await,
                 outcome => return outcome,
             }
         }
@@ -74,15 +79,14 @@ impl<'c> Sqlite<'c> {
     }
 
     /// Begins a transaction if the history still is what the plan was made from.
-    async fn begin(&mut self, ledger: &Ledger, work: &Work<'_>) -> Result<(), Stop> {
-        self.insist("BEGIN IMMEDIATE").await.map_err(Stop::Record)?;
-        let (version, token) = work.token;
+    async fn begin(&mut self, ledger: &Ledger, (version, token): (&str, &str)) -> Result<(), Stop> {
+        self.insist("BEGIN IMMEDIATE").await.map_err(Stop::Before)?;
         let now = self.rows(&ledger.select_token(version)).await;
         let now = match now {
             Ok(rows) => rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()),
             Err(failure) => {
                 self.roll_back().await;
-                return Err(Stop::Record(failure));
+                return Err(Stop::Before(failure));
             }
         };
         if now.as_deref() != Some(token) {
@@ -117,10 +121,15 @@ impl<'c> Sqlite<'c> {
     }
 }
 
-fn is_busy(failure: &Failure) -> bool {
-    // SQLITE_BUSY (5) and SQLITE_LOCKED (6), with their extended codes.
+/// How long to leave another connection alone before trying again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Notes whether another connection was in the way: SQLITE_BUSY (5) and SQLITE_LOCKED (6), with their extended codes.
+fn failure(error: sqlx::Error) -> Failure {
+    let mut failure = Failure::of(error);
     let code: Option<u32> = failure.code.as_deref().and_then(|code| code.parse().ok());
-    matches!(code.map(|code| code & 0xff), Some(5 | 6))
+    failure.busy = matches!(code.map(|code| code & 0xff), Some(5 | 6));
+    failure
 }
 
 fn is_missing(failure: &Failure) -> bool {
@@ -203,7 +212,7 @@ impl Backend for Sqlite<'_> {
     }
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        self.begin(ledger, work).await?;
+        self.begin(ledger, work.token).await?;
         self.script(work).await?;
         self.commit(ledger, work, ending).await
     }
@@ -214,10 +223,10 @@ impl Backend for Sqlite<'_> {
         let never = ["VACUUM", "PRAGMA", "ATTACH", "DETACH"];
         if never.iter().any(|word| first.eq_ignore_ascii_case(word)) {
             self.script(work).await?;
-            self.begin(ledger, work).await?;
+            self.begin(ledger, work.token).await?;
         } else {
             // Asked to run outside a transaction, it needs none of its own; but its mark is best committed with it.
-            self.begin(ledger, work).await?;
+            self.begin(ledger, work.token).await?;
             self.script(work).await?;
         }
         self.commit(ledger, work, ending).await
@@ -237,6 +246,19 @@ impl Backend for Sqlite<'_> {
             self.roll_back().await;
         }
         written
+    }
+
+    async fn write_unless_overtaken(&mut self, ledger: &Ledger, sql: &str, token: (&str, &str)) -> Result<(), Stop> {
+        self.begin(ledger, token).await?;
+        let written = match self.do_all(sql).await {
+            Ok(()) => self.insist("COMMIT").await,
+            failed => failed,
+        };
+        if let Err(failure) = written {
+            self.roll_back().await;
+            return Err(Stop::Before(failure));
+        }
+        Ok(())
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {
