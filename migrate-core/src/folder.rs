@@ -159,10 +159,10 @@ pub fn names(root: &Path, settings: &Settings) -> Names {
         if path.is_dir() {
             read_names(&path, &shown, &prefix, settings, &mut names);
         } else {
-            let shown = if shown.is_empty() { path.display().to_string() } else { shown.trim_end_matches('/').to_owned() };
+            let shown = if shown.is_empty() { root.display().to_string() } else { shown.trim_end_matches('/').to_owned() };
             names.findings.push(
                 Finding::error(&NO_FOLDER, format!("there is no folder `{shown}`"))
-                    .at(Place::file(path.display().to_string()))
+                    .at(Place::file(shown))
                     .help("make it with `cargo migrate init`, or name another with `dir` in `migrate.toml` or `--source`"),
             );
         }

@@ -104,9 +104,9 @@ impl Project {
 
     /// The finding for a project whose database nobody knows.
     pub fn no_dialect(&self) -> Finding {
-        let shown = self.settings_file.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let file = self.settings_file.as_deref().map(|file| file.strip_prefix(&self.root).unwrap_or(file).display().to_string());
         Finding::error(&NO_DIALECT, "nothing says which database the migrations are written for")
-            .at(Place::file(shown.unwrap_or_else(|| settings::FILE.to_owned())))
+            .at(Place::file(file.unwrap_or_else(|| settings::FILE.to_owned())))
             .help("write `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
     }
 }

@@ -1,0 +1,2 @@
+-- migrate: no-transacton
+SELECT 1;
