@@ -394,3 +394,151 @@ fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: 
     }
     unmet
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migration_set::Contents;
+    use crate::settings::HistoryTables;
+    use proptest::prelude::*;
+    use std::borrow::Cow;
+
+    fn script(text: &str) -> Script {
+        Script::read(text.to_owned(), "migrations/x.sql", Dialect::Sqlite).0
+    }
+
+    /// Migrations by version; with `-` behind it, one without a way down.
+    fn set(versions: &[&str]) -> MigrationSet {
+        let migration = |version: &&str| {
+            let number = version.trim_end_matches('-');
+            Migration {
+                version: number.parse().unwrap(),
+                name: Cow::Owned(format!("m{number}")),
+                up: script(&format!("SELECT {number};")),
+                down: (!version.ends_with('-')).then(|| script(&format!("SELECT -{number};"))),
+            }
+        };
+        MigrationSet::new(Contents {
+            service: "app".into(),
+            dialect: Dialect::Sqlite,
+            history: HistoryTables::default(),
+            policy: Policy::default(),
+            session: Vec::new(),
+            lock_timeout: None,
+            timeout: None,
+            migrations: versions.iter().map(migration).collect(),
+        })
+    }
+
+    /// Records by version, as `set` would have made them; with `*` changed since, with `~` in comments only, with `+` with
+    /// a stored way down.
+    fn history(versions: &[&str]) -> History {
+        let record = |version: &&str| {
+            let number = version.trim_end_matches(['*', '~', '+']);
+            let ran = script(&format!("SELECT {number};"));
+            let other = script("SELECT 'other';");
+            Record {
+                version: number.parse().unwrap(),
+                name: format!("m{number}"),
+                checksum: if version.contains(['*', '~']) { other.checksum } else { ran.checksum },
+                sql_checksum: if version.contains('*') { other.sql_checksum } else { ran.sql_checksum },
+                state: State::Applied,
+                statements: 1,
+                statements_done: 1,
+                started_at: String::new(),
+                applied_at: None,
+                execution_ms: None,
+                applied_by: String::new(),
+                has_down: version.contains('+'),
+                running: None,
+            }
+        };
+        History::new(versions.iter().map(record).collect())
+    }
+
+    /// `+1 -2 | late:3!`: the steps, and the divergences with `!` where they stop everything.
+    fn shown(files: &[&str], applied: &[&str], target: &Target, late: Late) -> String {
+        let (set, history) = (set(files), history(applied));
+        let plan = match plan(&set, &history, &Others::new(), target, Policy { late }) {
+            Ok(plan) => plan,
+            Err(unknown) => return format!("unknown {}, near {:?}", unknown.version, unknown.nearest),
+        };
+        let step = |step: &Step<'_>| {
+            let stored = if matches!(step.way, Way::Stored) { "s" } else { "" };
+            format!("{}{}{stored}", if step.direction == Direction::Up { '+' } else { '-' }, step.version)
+        };
+        let steps: Vec<String> = plan.steps.iter().map(step).collect();
+        let divergence = |one: &Divergence| format!("{}:{}{}", one.code, one.version, if one.is_error() { "!" } else { "" });
+        let divergences: Vec<String> = plan.divergences.iter().map(divergence).collect();
+        format!("{} | {}", steps.join(" "), divergences.join(" "))
+    }
+
+    fn version(text: &str) -> Version {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn up() {
+        let up = |files: &[&str], applied: &[&str], target: Target| shown(files, applied, &target, Late::Error);
+        let three = ["1", "2", "10"];
+        assert_eq!(up(&three, &[], Target::Latest), "+1 +2 +10 | ");
+        assert_eq!(up(&three, &["1"], Target::Latest), "+2 +10 | ");
+        assert_eq!(up(&three, &["1", "2", "10"], Target::Latest), " | ");
+        assert_eq!(up(&three, &[], Target::UpTo(version("02"))), "+1 +2 | ");
+        assert_eq!(up(&three, &[], Target::Up(1)), "+1 | ");
+        assert_eq!(up(&three, &["1"], Target::Up(9)), "+2 +10 | ");
+        assert_eq!(up(&three, &[], Target::UpTo(version("5"))), "unknown 5, near [Version(2), Version(10)]");
+        assert_eq!(up(&three, &["1*", "2~"], Target::Latest), "+10 | changed-after-apply:1! cosmetic-change:2");
+        assert_eq!(up(&["2", "10"], &["1", "2"], Target::Latest), "+10 | missing-file:1!");
+        assert_eq!(up(&["1"], &["1", "2"], Target::Latest), " | ahead:2");
+    }
+
+    #[test]
+    fn late() {
+        let files = ["1", "2", "3"];
+        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, Late::Error), "+2 | late:2!");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, Late::Warn), "+2 | late:2");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, Late::Allow), "+2 | ");
+        // Where the target does not ask for it, it is not late.
+        assert_eq!(shown(&files, &["1", "3"], &Target::UpTo(version("1")), Late::Error), " | ");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Down(1), Late::Error), "-3 | ");
+    }
+
+    #[test]
+    fn down() {
+        let down = |files: &[&str], applied: &[&str], target: Target| shown(files, applied, &target, Late::Error);
+        let three = ["1", "2", "10"];
+        assert_eq!(down(&three, &three, Target::Down(1)), "-10 | ");
+        assert_eq!(down(&three, &three, Target::Down(2)), "-10 -2 | ");
+        assert_eq!(down(&three, &three, Target::DownAll), "-10 -2 -1 | ");
+        assert_eq!(down(&three, &three, Target::DownTo(version("1"))), "-10 -2 | ");
+        assert_eq!(down(&three, &[], Target::Down(1)), " | ");
+        assert_eq!(down(&["1", "2-"], &["1", "2"], Target::Down(1)), " | no-way-down:2!");
+        assert_eq!(down(&["1", "2-"], &["1", "2"], Target::DownAll), "-1 | no-way-down:2!");
+        assert_eq!(down(&["1"], &["1", "2+"], Target::DownTo(version("1"))), "-2s | ahead:2");
+        assert_eq!(down(&["1"], &["1", "2"], Target::DownAll), "-1 | ahead:2 no-way-down:2!");
+        // What was changed since does not keep anyone from going back.
+        assert_eq!(down(&["1"], &["1*"], Target::DownAll), "-1 | changed-after-apply:1");
+    }
+
+    proptest! {
+        /// Whatever is applied, `up` ends with everything applied, in order, each once; and `down` with nothing.
+        #[test]
+        fn every_step_once_and_in_order(files in proptest::collection::btree_set(1u32..60, 0..20), applied in proptest::collection::btree_set(0usize..20, 0..20)) {
+            let files: Vec<String> = files.iter().map(u32::to_string).collect();
+            let names: Vec<&str> = files.iter().map(String::as_str).collect();
+            let applied: Vec<&str> = names.iter().enumerate().filter(|(at, _)| applied.contains(at)).map(|(_, name)| *name).collect();
+            let (set, history) = (set(&names), history(&applied));
+            let policy = Policy { late: Late::Allow };
+            let up = plan(&set, &history, &Others::new(), &Target::Latest, policy).unwrap();
+            prop_assert!(up.is_clear());
+            prop_assert!(up.steps.windows(2).all(|pair| pair[0].version < pair[1].version));
+            let mut all: Vec<Version> = up.steps.iter().map(|step| step.version.clone()).chain(applied.iter().map(|name| version(name))).collect();
+            all.sort();
+            prop_assert_eq!(all, set.iter().map(|migration| migration.version.clone()).collect::<Vec<_>>());
+            let down = plan(&set, &history, &Others::new(), &Target::DownAll, policy).unwrap();
+            prop_assert_eq!(down.steps.len(), applied.len());
+            prop_assert!(down.steps.windows(2).all(|pair| pair[0].version > pair[1].version));
+        }
+    }
+}

@@ -76,6 +76,12 @@ promises![
     waits_for_a_database_that_comes,
     runs_report_what_they_do,
     empty_files_are_recorded,
+    a_revert_that_stopped_is_not_up_to_date,
+    what_is_done_does_not_run_again_when_a_file_becomes_one_unit,
+    a_file_keeps_its_own_settings_to_its_end,
+    session_settings_hold_for_every_migration,
+    a_gate_is_asked_once,
+    a_resolution_takes_the_file_as_it_is_now,
 ];
 
 fn version(text: &str) -> Version {
@@ -626,4 +632,137 @@ async fn empty_files_are_recorded(database: &TestDatabase) {
     let set = folder.set(database.kind.dialect());
     Migrator::new(&set).run(&database.url).await.unwrap();
     assert_eq!(database.history().await, ["001|applied|0", "002|applied|0", "003|applied|1"]);
+}
+
+async fn a_revert_that_stopped_is_not_up_to_date(database: &TestDatabase) {
+    let folder = TestFolder::new(&[
+        ("001_t.up.sql", "CREATE TABLE t (id integer); CREATE TABLE u (id integer);"),
+        ("001_t.down.sql", "-- migrate: no-transaction\nDROP TABLE t;\nDROP TABLE nowhere;\nDROP TABLE u;"),
+    ]);
+    let dialect = database.kind.dialect();
+    let set = folder.set(dialect);
+    let migrator = Migrator::new(&set);
+    migrator.run(&database.url).await.unwrap();
+    migrator.run_to(&database.url, &Target::Down(1)).await.unwrap_err();
+    assert_eq!(database.history().await, ["001|revert-failed|1"]);
+    assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
+    let error = migrator.run(&database.url).await.unwrap_err();
+    assert_eq!(error.divergences()[0].code.name, "unfinished", "{error}");
+    // The way down may be corrected below the point of failure; it is the only migration there is.
+    folder.write("migrations/001_t.down.sql", "-- migrate: no-transaction\nDROP TABLE t;\nDROP TABLE u;");
+    let set = folder.set(dialect);
+    Migrator::new(&set).run_to(&database.url, &Target::Down(1)).await.unwrap();
+    assert!(database.history().await.is_empty() && database.tables().await.is_empty());
+    Migrator::new(&set).run(&database.url).await.unwrap();
+}
+
+async fn what_is_done_does_not_run_again_when_a_file_becomes_one_unit(database: &TestDatabase) {
+    let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (2);\n");
+    let dialect = database.kind.dialect();
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();
+    assert_eq!(database.history().await, ["001|applied|1", "002|failed|1"]);
+    // Without the mark, the file would be one transaction.
+    folder.write("migrations/002_o.up.sql", "INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n");
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
+}
+
+async fn a_file_keeps_its_own_settings_to_its_end(database: &TestDatabase) {
+    let (text, question, answer) = match database.kind {
+        Kind::Postgres => (
+            "CREATE SCHEMA app; SET search_path TO app; CREATE TABLE a (id int);\nCREATE INDEX CONCURRENTLY i1 ON a (id);\nCREATE INDEX CONCURRENTLY i2 ON a (id);",
+            "SELECT schemaname::text FROM pg_indexes WHERE indexname LIKE 'i_'",
+            &["app", "app"][..],
+        ),
+        Kind::MariaDb => (
+            "SET foreign_key_checks = 0; CREATE TABLE a (id int, CONSTRAINT f FOREIGN KEY (id) REFERENCES later (id));\nCREATE TABLE b (id int, CONSTRAINT g FOREIGN KEY (id) REFERENCES later (id));",
+            "SELECT CAST(count(*) AS CHAR) FROM information_schema.referential_constraints WHERE constraint_schema = database()",
+            &["2"][..],
+        ),
+        Kind::Sqlite => (
+            "PRAGMA foreign_keys = OFF;\nBEGIN; CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (id integer REFERENCES p (id)); COMMIT;\nBEGIN; INSERT INTO c VALUES (7); COMMIT;",
+            "SELECT id FROM c",
+            &["7"][..],
+        ),
+    };
+    let folder = TestFolder::new(&[("001_s.up.sql", text), ("002_t.up.sql", "CREATE TABLE t (id integer);")]);
+    let set = folder.set(database.kind.dialect());
+    Migrator::new(&set).run(&database.url).await.unwrap();
+    assert_eq!(database.rows(question).await, answer);
+    assert!(database.tables().await.contains(&"t".to_owned()), "the next file has the settings of the session again");
+}
+
+async fn session_settings_hold_for_every_migration(database: &TestDatabase) {
+    let (session, files) = match database.kind {
+        Kind::Postgres => (
+            "SET search_path TO app",
+            [
+                ("001_a.up.sql", "CREATE TABLE a (id int);"),
+                ("002_b.up.sql", "SET search_path TO public; CREATE TABLE x (id int);"),
+                ("003_c.up.sql", "CREATE TABLE c (id int);"),
+            ],
+        ),
+        Kind::MariaDb => (
+            "SET FOREIGN_KEY_CHECKS = 0",
+            [
+                ("001_a.up.sql", "CREATE TABLE a (id int, FOREIGN KEY (id) REFERENCES later (id));"),
+                ("002_b.up.sql", "SET @offset = 1; CREATE TABLE b (id int);"),
+                ("003_c.up.sql", "CREATE TABLE c (id int, FOREIGN KEY (id) REFERENCES later (id));"),
+            ],
+        ),
+        Kind::Sqlite => (
+            "PRAGMA foreign_keys = OFF",
+            [
+                ("001_a.up.sql", "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE a (id integer REFERENCES p (id));"),
+                ("002_b.up.sql", "PRAGMA foreign_keys = ON; CREATE TABLE b (id integer);"),
+                ("003_c.up.sql", "INSERT INTO a VALUES (7);"),
+            ],
+        ),
+    };
+    if database.kind == Kind::Postgres {
+        database.execute("CREATE SCHEMA app").await;
+    }
+    let folder = TestFolder::new(&files);
+    folder.write("migrate.toml", &format!("session = [{session:?}]\n"));
+    let set = folder.set(database.kind.dialect());
+    Migrator::new(&set).run(&database.url).await.unwrap();
+    if database.kind == Kind::Postgres {
+        assert_eq!(
+            database
+                .rows("SELECT tablename::text FROM pg_tables WHERE schemaname = 'app' AND tablename IN ('a', 'c') ORDER BY 1")
+                .await,
+            ["a", "c"]
+        );
+    }
+    assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
+}
+
+async fn a_gate_is_asked_once(database: &TestDatabase) {
+    let folder = TestFolder::new(&[
+        ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+        (
+            "002_g.up.sql",
+            "-- migrate: no-transaction\n-- migrate: gate SELECT count(*) = 0 FROM t\nINSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (2);",
+        ),
+    ]);
+    let dialect = database.kind.dialect();
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();
+    let text = folder.text("migrations/002_g.up.sql").replace("nowhere", "t");
+    folder.write("migrations/002_g.up.sql", &text);
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
+}
+
+async fn a_resolution_takes_the_file_as_it_is_now(database: &TestDatabase) {
+    let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (2);\n");
+    let dialect = database.kind.dialect();
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();
+    folder.write("migrations/002_o.up.sql", "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n");
+    let set = folder.set(dialect);
+    let migrator = Migrator::new(&set);
+    database.execute("INSERT INTO t VALUES (2)").await;
+    migrator.resolve(&database.url, &version("2"), Resolution::Done).await.unwrap();
+    let report = migrator.run(&database.url).await.unwrap();
+    assert!(report.done.is_empty() && report.warnings.is_empty(), "{:?}", report.warnings);
+    assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());
 }

@@ -121,3 +121,66 @@ async fn who_waits_says_for_whom_and_gives_up_in_time() {
         database.drop().await;
     }
 }
+
+/// A file that runs statement by statement, begun by six at once: SQLite has no lock that would keep them apart.
+#[tokio::test]
+async fn a_file_outside_a_transaction_is_begun_by_one() {
+    for kind in Kind::ALL {
+        for _ in 0..3 {
+            let database = TestDatabase::new(kind).await;
+            let folder = TestFolder::new(&[
+                ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+                (
+                    "002_o.up.sql",
+                    "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nINSERT INTO t VALUES (3);",
+                ),
+            ]);
+            folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
+            let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+            let spawn = || {
+                binary.command(&["up"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+            };
+            for child in (0..6).map(|_| spawn()).collect::<Vec<_>>() {
+                let outcome = Outcome::of(child.wait_with_output().unwrap());
+                assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+            }
+            assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2", "3"]);
+            assert_eq!(database.history().await, ["001|applied|1", "002|applied|3"]);
+            database.drop().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invalid_index_is_built_again() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = TestFolder::new(&[
+        ("001_t.up.sql", "CREATE TABLE t (id integer); INSERT INTO t VALUES (1), (1);"),
+        ("002_i.up.sql", "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (id);"),
+    ]);
+    let set = folder.set(Kind::Postgres.dialect());
+    Migrator::new(&set).run(&database.url).await.unwrap_err();
+    let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass";
+    assert_eq!(database.value(valid).await, "false");
+    database.execute("DELETE FROM t").await;
+    Migrator::new(&set).run(&database.url).await.unwrap();
+    assert_eq!(database.value(valid).await, "true");
+    database.drop().await;
+}
+
+/// SQLite: another program writes for longer than one would wait.
+#[tokio::test]
+async fn a_locked_file_is_a_lock_that_was_not_obtained() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let folder = TestFolder::new(&[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
+    folder.write("migrate.toml", "database = \"sqlite\"\n");
+    let mut other = database.connect().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let outcome = binary.run(&["up", "--lock-wait", "300ms"]);
+    assert_eq!(outcome.code, 6, "{}", outcome.stderr);
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    drop(other);
+    binary.ok(&["up"]);
+    database.drop().await;
+}

@@ -1,0 +1,54 @@
+//! The binary explains itself, on every terminal, and answers to both of its names.
+//!
+//! That this test exists is also why `cargo test` builds the binary, which the tests in `tests/` run.
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cargo-migrate")).args(arguments).env("COLUMNS", "80").output().expect("the binary runs")
+}
+
+fn help(arguments: &[&str]) -> String {
+    let output = run(&[arguments, &["--help"]].concat());
+    assert!(output.status.success(), "{arguments:?}");
+    assert!(output.stderr.is_empty(), "{arguments:?}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(wide.is_empty(), "{arguments:?}: {wide:?}");
+    text
+}
+
+/// The names in the list of commands that a help text shows.
+fn commands(help: &str) -> Vec<String> {
+    let list = help.split_once("Commands:\n").map_or("", |(_, after)| after);
+    let list = list.split("\n\n").next().unwrap_or_default();
+    list.lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .map(|line| line.split_whitespace().next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let all = commands(&help(&[]));
+    assert!(all.len() >= 15, "{all:?}");
+    for name in &all {
+        let text = help(&[name]);
+        assert!(text.contains(&format!("cargo migrate {name}")), "{text}");
+        for inner in commands(&text) {
+            help(&[name, &inner]);
+        }
+    }
+}
+
+#[test]
+fn both_names_mean_the_same() {
+    assert_eq!(run(&["migrate", "--help"]).stdout, run(&["--help"]).stdout);
+}
+
+#[test]
+fn wrong_usage_is_told_from_failure() {
+    let output = run(&["upp"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("up"), "a suggestion");
+}
