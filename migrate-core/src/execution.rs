@@ -117,6 +117,29 @@ pub fn is_repeatable(sql: &str, dialect: Dialect) -> bool {
     words.is(0, &settles) || (defines && guarded)
 }
 
+/// May a statement that runs alone share a transaction with the mark that it is done? Then no crash can leave its fate unknown.
+/// Only what certainly may: a procedure commits by itself, and so does what MySQL defines.
+pub fn joins_its_mark(sql: &str, dialect: Dialect) -> bool {
+    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
+    let words = Words { sql, tokens: tokens.take(24).collect() };
+    let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"];
+    match (dialect, class(sql, dialect)) {
+        (Dialect::Postgres, Class::Plain) => {
+            let defines = [
+                "MERGE", "COPY", "TRUNCATE", "CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "ANALYZE", "REFRESH",
+                "REINDEX",
+            ];
+            // Before PostgreSQL 12 no transaction could add a value to a type.
+            let adds_value = words.start(&["ALTER", "TYPE"]) && words.has("VALUE");
+            let block = words.is(0, &["DO"]) && !sql.to_ascii_uppercase().contains("CALL");
+            block || words.is(0, &writes) || (words.is(0, &defines) && !adds_value)
+        }
+        (Dialect::MySql, Class::Plain) => words.is(0, &writes),
+        (Dialect::Sqlite, Class::Plain) => !words.is(0, &["PRAGMA"]),
+        _ => false,
+    }
+}
+
 /// Does the rest of a script need what its first `done` statements left in their session: a temporary table, or a variable
 /// whose value was asked of the database? A new session has neither.
 pub fn needs_lost_session(text: &str, statements: &[Statement], done: usize, dialect: Dialect) -> bool {
@@ -563,6 +586,29 @@ mod tests {
             "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$",
         ] {
             assert!(shown(may).ends_with("in a transaction"), "{may}");
+        }
+    }
+
+    #[test]
+    fn what_joins_its_mark() {
+        let joins = |dialect: Dialect, sql: &str| joins_its_mark(sql, dialect);
+        for sql in ["INSERT INTO t VALUES (1)", "UPDATE t SET a = 1", "WITH x AS (SELECT 1) DELETE FROM t"] {
+            assert!(Dialect::ALL.into_iter().all(|dialect| joins(dialect, sql)), "{sql}");
+        }
+        for (sql, postgres, mysql, sqlite) in [
+            ("CREATE TABLE t (a int)", true, false, true),
+            ("CREATE INDEX CONCURRENTLY i ON t (a)", false, false, true),
+            ("ALTER TYPE e ADD VALUE 'x'", false, false, true),
+            ("CALL p()", false, false, true),
+            ("DO $$ BEGIN UPDATE t SET a = 1; END $$", true, false, true),
+            ("DO $$ BEGIN CALL p(); END $$", false, false, true),
+            ("VACUUM", false, false, false),
+            ("PRAGMA user_version = 1", false, false, false),
+            ("LOCK TABLES t WRITE", false, false, true),
+        ] {
+            assert_eq!(joins(Dialect::Postgres, sql), postgres, "PostgreSQL: {sql}");
+            assert_eq!(joins(Dialect::MySql, sql), mysql, "MySQL: {sql}");
+            assert_eq!(joins(Dialect::Sqlite, sql), sqlite, "SQLite: {sql}");
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Entry<'a> {
     pub statements: usize,
     /// How many are done.
     pub done: usize,
+    /// Is the row there already, with everything that does not change until the end?
+    pub begun: bool,
     /// The text of the way up; `None` leaves what is stored.
     pub up: Option<&'a str>,
     /// The text of the way down.
@@ -74,8 +76,9 @@ pub struct Summary<'a> {
 /// How long it took.
 #[derive(Debug, Clone, Copy)]
 pub enum Elapsed {
-    /// Since the transaction began, by the database's clock: for a record in the same message as the script.
-    Transaction,
+    /// So long before the transaction, and since it began by the database's clock: for a record in the same message as the
+    /// script.
+    Transaction(Duration),
     /// As measured.
     Measured(Duration),
 }

@@ -328,6 +328,7 @@ impl Running<'_, '_> {
             direction: self.step.direction,
             statements: script.statements.len(),
             done: script.statements.len(),
+            begun: !atomic && last.is_some(),
             up: up.as_deref(),
             down: down.as_deref(),
         };
@@ -399,8 +400,13 @@ impl Running<'_, '_> {
                 again,
                 token: (&version, &token),
             };
+            let joins = match &script.statements[unit.statements.clone()] {
+                [only] => execution::joins_its_mark(only.sql(&script.text), self.backend.dialect()),
+                _ => false,
+            };
+            let in_transaction = unit.transaction || joins;
             let carried_out = async {
-                match unit.transaction {
+                match in_transaction {
                     true => self.backend.run_in_transaction(self.ledger, &work, &change).await,
                     false => self.backend.run_alone(self.ledger, &work, &change).await,
                 }

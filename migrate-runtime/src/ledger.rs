@@ -12,6 +12,7 @@ use migrate_core::history::{History, Record, State};
 use migrate_core::settings::HistoryTables;
 use migrate_core::target::Direction;
 use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Which release wrote a row.
 pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
@@ -215,8 +216,10 @@ impl Ledger {
                 "bigint AUTO_INCREMENT PRIMARY KEY",
                 " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
             ),
-            Dialect::Sqlite => ("text", "text", "text", "integer PRIMARY KEY AUTOINCREMENT", ""),
+            Dialect::Sqlite => ("text", "text", "text", "integer PRIMARY KEY", ""),
         };
+        // One tree less to write for each migration.
+        let keyed = if self.dialect == Dialect::Sqlite { " WITHOUT ROWID" } else { "" };
         let mut statements = Vec::new();
         statements.push(format!(
             "CREATE TABLE IF NOT EXISTS {} (id {id}, service {key} NOT NULL, version {key}, name {text}, event {text} NOT NULL, \
@@ -226,14 +229,14 @@ impl Ledger {
         ));
         statements.push(format!(
             "CREATE TABLE IF NOT EXISTS {} (service {key} NOT NULL PRIMARY KEY, version {key}, applied_at {time} NOT NULL, \
-             description {text}, applied_count integer NOT NULL, digest {key} NOT NULL){tail}",
+             description {text}, applied_count integer NOT NULL, digest {key} NOT NULL){tail}{keyed}",
             self.versions()
         ));
         statements.push(format!(
             "CREATE TABLE IF NOT EXISTS {} (service {key} NOT NULL, version {key} NOT NULL, name {text} NOT NULL, kind {key} NOT NULL, \
              phase {key}, checksum {key} NOT NULL, sql_checksum {key} NOT NULL, state {key} NOT NULL, statements integer NOT NULL, \
              statements_done integer NOT NULL, started_at {time} NOT NULL, applied_at {time}, execution_ms bigint, \
-             applied_by {text} NOT NULL, tool {key} NOT NULL, up_sql {text}, down_sql {text}, PRIMARY KEY (service, version)){tail}",
+             applied_by {text} NOT NULL, tool {key} NOT NULL, up_sql {text}, down_sql {text}, PRIMARY KEY (service, version)){tail}{keyed}",
             self.records()
         ));
         statements
@@ -255,7 +258,14 @@ impl Ledger {
             }
             Change::Applied(entry, summary, elapsed) => {
                 let elapsed = self.elapsed(*elapsed);
-                self.put_entry(&mut sql, entry, Some(&elapsed));
+                if entry.begun {
+                    let (state, done, now) = (entry.state, entry.done, self.now());
+                    let set =
+                        format!("state = '{state}', statements_done = {done}, applied_at = {now}, execution_ms = {elapsed}");
+                    self.update(&mut sql, entry.version, &set);
+                } else {
+                    self.put_entry(&mut sql, entry, Some(&elapsed));
+                }
                 self.put_summary(&mut sql, summary);
                 self.put_event(&mut sql, entry, "applied", &elapsed, None);
             }
@@ -305,7 +315,15 @@ impl Ledger {
 
     fn elapsed(&self, elapsed: Elapsed) -> String {
         match elapsed {
-            Elapsed::Transaction => "round(extract(epoch from clock_timestamp() - now()) * 1000)::bigint".to_owned(),
+            // SQLite has no clock of its own but this machine's.
+            Elapsed::Transaction(before) if self.dialect == Dialect::Sqlite => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let begun = now.saturating_sub(before).as_millis();
+                format!("max(0, CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS integer) - {begun})")
+            }
+            Elapsed::Transaction(before) => {
+                format!("{} + round(extract(epoch from clock_timestamp() - now()) * 1000)::bigint", before.as_millis())
+            }
             Elapsed::Measured(duration) => duration.as_millis().to_string(),
         }
     }
@@ -487,6 +505,7 @@ mod tests {
             direction: Direction::Up,
             statements: 2,
             done: 2,
+            begun: false,
             up: Some("SELECT 'a\\b'"),
             down: None,
         };
@@ -497,7 +516,7 @@ mod tests {
             let _ = writeln!(shown, "-- {dialect}\n{};", ledger.create().join(";\n"));
             let _ = writeln!(shown, "{};\n{};", ledger.select_digest(), ledger.select_records(None));
             let elapsed = match dialect {
-                Dialect::Postgres => Elapsed::Transaction,
+                Dialect::Postgres => Elapsed::Transaction(std::time::Duration::from_millis(3)),
                 _ => Elapsed::Measured(std::time::Duration::from_millis(7)),
             };
             shown.push_str(&ledger.write(&Change::Applied(entry.clone(), summary.clone(), elapsed)));

@@ -298,6 +298,7 @@ impl<'m> Migrator<'m> {
             direction,
             statements: record.statements,
             done: record.statements,
+            begun: false,
             up: present.map(|up| &*up.text).or(record.running.as_deref()),
             down: migration.and_then(|migration| migration.down.as_ref()).map(|down| &*down.text),
         };

@@ -363,7 +363,8 @@ impl Backend for Postgres<'_> {
         for limit in limits(work, "LOCAL") {
             message.begin(&limit);
         }
-        let end = format!("{}{}COMMIT;", self.restoring_after(work), ledger.write(&ending(Elapsed::Transaction)));
+        let end =
+            format!("{}{}COMMIT;", self.restoring_after(work), ledger.write(&ending(Elapsed::Transaction(work.since.elapsed()))));
         // The server reads a whole message before it runs any of it, so a setting that changes how strings are read would
         // come too late for the statements behind it.
         let read_apart = work.text.to_ascii_lowercase().contains("standard_conforming_strings");

@@ -80,8 +80,7 @@ impl<'c> Sqlite<'c> {
 
     /// Begins a transaction if the history still is what the plan was made from.
     async fn begin(&mut self, ledger: &Ledger, (version, token): (&str, &str)) -> Result<(), Stop> {
-        self.insist("BEGIN IMMEDIATE").await.map_err(Stop::Before)?;
-        let now = self.rows(&ledger.select_token(version)).await;
+        let now = self.rows(&format!("BEGIN IMMEDIATE;\n{}", ledger.select_token(version))).await;
         let now = match now {
             Ok(rows) => rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()),
             Err(failure) => {
@@ -96,22 +95,16 @@ impl<'c> Sqlite<'c> {
         Ok(())
     }
 
-    async fn script(&mut self, work: &Work<'_>) -> Result<(), Stop> {
-        let mut message = Message::default();
-        message.script(work);
-        if let (completed, Some(failure)) = self.run(&message.sql).await {
-            self.roll_back().await;
-            return Err(Stop::Refused { statement: message.failed(completed), offset: None, failure });
+    async fn script(&mut self, message: &Message) -> Result<(), Stop> {
+        let (completed, Some(failure)) = self.run(&message.sql).await else { return Ok(()) };
+        self.roll_back().await;
+        match message.script_done(completed) {
+            true => Err(Stop::Record(failure)),
+            false => Err(Stop::Refused { statement: message.failed(completed), offset: None, failure }),
         }
-        Ok(())
     }
 
-    async fn commit(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
-        if let Err(failure) = self.do_all(&record).await {
-            self.roll_back().await;
-            return Err(Stop::Record(failure));
-        }
+    async fn commit(&mut self) -> Result<(), Stop> {
         if let Err(failure) = self.insist("COMMIT").await {
             self.roll_back().await;
             // A deferred foreign key is checked here.
@@ -213,23 +206,22 @@ impl Backend for Sqlite<'_> {
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
         self.begin(ledger, work.token).await?;
-        self.script(work).await?;
-        self.commit(ledger, work, ending).await
+        let mut message = Message::default();
+        message.script(work);
+        message.end(&ledger.write(&ending(Elapsed::Transaction(work.since.elapsed()))));
+        self.script(&message).await?;
+        self.commit().await
     }
 
     async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        let sql = work.parts().next().map_or("", |(_, statement)| statement.sql(work.text));
-        let first = sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        let never = ["VACUUM", "PRAGMA", "ATTACH", "DETACH"];
-        if never.iter().any(|word| first.eq_ignore_ascii_case(word)) {
-            self.script(work).await?;
-            self.begin(ledger, work.token).await?;
-        } else {
-            // Asked to run outside a transaction, it needs none of its own; but its mark is best committed with it.
-            self.begin(ledger, work.token).await?;
-            self.script(work).await?;
-        }
-        self.commit(ledger, work, ending).await
+        let mut message = Message::default();
+        message.script(work);
+        self.script(&message).await?;
+        self.begin(ledger, work.token).await?;
+        let mut record = Message::default();
+        record.end(&ledger.write(&ending(Elapsed::Measured(work.since.elapsed()))));
+        self.script(&record).await?;
+        self.commit().await
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), Failure> {

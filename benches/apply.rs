@@ -1,0 +1,62 @@
+//! 1,000 migrations applied, beside the database's own client with one transaction a file.
+//!
+//! `SERVERS_SYNC=on tests/servers.sh start DIR` starts servers that write to the disk as production ones do.
+
+use migrate_benches::{Contestant, command, in_turns, migration, print, run, write_migrations};
+use migrate_tests::{Kind, TestDatabase};
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+const COUNT: usize = 1_000;
+const ROUNDS: usize = 5;
+
+fn main() {
+    let command = command();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder");
+    write_migrations(&folder.path().join("migrations"), COUNT, true);
+    let piped = folder.path().join("all.sql");
+    let begin = |sql: String| format!("BEGIN;\n{sql}COMMIT;\n");
+    fs::write(&piped, (1..=COUNT).map(migration).map(begin).collect::<String>()).expect("a file");
+    for kind in Kind::ALL {
+        let fresh = |time: &dyn Fn(&str) -> Duration| {
+            let database = runtime.block_on(TestDatabase::new(kind));
+            let elapsed = time(&database.url);
+            runtime.block_on(database.drop());
+            elapsed
+        };
+        let ours = |url: &str| {
+            let mut up = Command::new(&command);
+            run(up.args(["--source"]).arg(folder.path().join("migrations")).args(["--quiet", "-D", url, "up"]))
+        };
+        let theirs = |url: &str| run(client(kind, url).stdin(File::open(&piped).expect("a file")));
+        let contestants: Vec<Contestant<'_>> =
+            vec![("cargo migrate up", Box::new(|| fresh(&ours))), (name(kind), Box::new(|| fresh(&theirs)))];
+        print(&format!("{COUNT} migrations"), &in_turns(ROUNDS, contestants));
+    }
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => "psql",
+        Kind::MariaDb => "mariadb",
+        Kind::Sqlite => "sqlite3",
+    }
+}
+
+fn client(kind: Kind, url: &str) -> Command {
+    let mut command = Command::new(name(kind));
+    match kind {
+        Kind::Postgres => command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url]),
+        Kind::MariaDb => {
+            let url = url::Url::parse(url).expect("a URL");
+            command.args(["--no-defaults", "--protocol=tcp", "-h", url.host_str().unwrap_or_default()]);
+            command.args(["-u", url.username(), &format!("-p{}", url.password().unwrap_or_default())]);
+            command.args(["-P", &url.port().unwrap_or(3306).to_string(), url.path().trim_start_matches('/')])
+        }
+        Kind::Sqlite => command.arg("-bail").arg(Path::new(url.trim_start_matches("sqlite:"))),
+    };
+    command
+}
