@@ -56,11 +56,11 @@ pub trait Backend: Send {
     async fn run_setting(&mut self, sql: &str) -> Result<(), Failure>;
 
     /// Writes a change of the history in a transaction of its own.
-    async fn write(&mut self, ledger: &Ledger, sql: &str) -> Result<(), Failure>;
+    async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure>;
 
     /// The same, unless another process wrote meanwhile. Where the lock keeps others out, nobody can have.
-    async fn write_unless_overtaken(&mut self, ledger: &Ledger, sql: &str, _token: (&str, &str)) -> Result<(), Stop> {
-        self.write(ledger, sql).await.map_err(Stop::Before)
+    async fn write_unless_overtaken(&mut self, ledger: &Ledger, change: &Change<'_>, _token: (&str, &str)) -> Result<(), Stop> {
+        self.write(ledger, change).await.map_err(Stop::Before)
     }
 
     /// Puts the session's settings back to what they were when the first script began.

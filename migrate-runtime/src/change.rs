@@ -22,6 +22,15 @@ pub enum Change<'a> {
     Applied(Entry<'a>, Summary<'a>, Elapsed),
     /// It is reverted: its row goes.
     Reverted(Entry<'a>, Summary<'a>, Elapsed),
+    /// A person said how far it is.
+    Resolved {
+        /// Which.
+        version: &'a str,
+        /// How it stands.
+        state: State,
+        /// How many statements count as done.
+        done: usize,
+    },
     /// It failed; with a row if part of it is done.
     Failed {
         /// What failed.

@@ -8,7 +8,7 @@ use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
-use migrate_core::history::{History, Record, State};
+use migrate_core::history::{History, Record};
 use migrate_core::settings::HistoryTables;
 use migrate_core::target::Direction;
 use std::fmt::Write as _;
@@ -276,6 +276,20 @@ impl Ledger {
                 self.put_summary(&mut sql, summary);
                 self.put_event(&mut sql, entry, "reverted", &self.elapsed(*elapsed), None);
             }
+            Change::Resolved { version, state, done } => {
+                self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
+                let _ = writeln!(
+                    sql,
+                    "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
+             VALUES ({}, {}, 'resolved', {}, {}, {}, '{TOOL}', '{done} statements count as done');",
+                    self.table(&self.tables.events),
+                    self.text(&self.service),
+                    self.text(version),
+                    self.now(),
+                    self.user(),
+                    self.text(&self.host)
+                );
+            }
             Change::Failed { entry, unfinished, message } => {
                 if *unfinished {
                     let set = format!("state = {}, statements_done = {}", self.text(entry.state.name()), entry.done);
@@ -417,24 +431,6 @@ impl Ledger {
             self.option(detail)
         );
     }
-
-    /// Says by hand how far an unfinished migration is: its state and how many statements are done.
-    pub fn resolve(&self, version: &str, state: State, done: usize) -> String {
-        let mut sql = String::new();
-        self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
-        let _ = writeln!(
-            sql,
-            "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
-             VALUES ({}, {}, 'resolved', {}, {}, {}, '{TOOL}', '{done} statements count as done');",
-            self.table(&self.tables.events),
-            self.text(&self.service),
-            self.text(version),
-            self.now(),
-            self.user(),
-            self.text(&self.host)
-        );
-        sql
-    }
 }
 
 /// A string literal that means the same whatever a script has set.
@@ -501,7 +497,7 @@ mod tests {
             phase: Some("expand"),
             checksum: Checksum::from_bytes([1; 32]),
             sql_checksum: Checksum::from_bytes([2; 32]),
-            state: State::Applied,
+            state: migrate_core::history::State::Applied,
             direction: Direction::Up,
             statements: 2,
             done: 2,

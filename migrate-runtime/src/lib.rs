@@ -39,7 +39,9 @@ mod event;
 mod ledger;
 mod message;
 mod migrator;
+mod posting;
 mod report;
+mod step;
 
 pub use migrate_core::migration::Migration;
 pub use migrate_core::migration_set::MigrationSet;

@@ -235,9 +235,10 @@ impl<'m> Migrator<'m> {
         prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
         engine::obtain(&mut *backend, &ledger, &self.options).await?;
         let history = backend.history(&ledger, None).await?.unwrap_or_default();
-        let sql = self.resolving(&ledger, &history, version, resolution);
-        let outcome = match sql {
-            Ok(sql) => backend.write(&ledger, &sql).await.map_err(|failure| failure.about_history("cannot write the history")),
+        let outcome = match self.resolving(&history, version, resolution) {
+            Ok(change) => {
+                backend.write(&ledger, &change).await.map_err(|failure| failure.about_history("cannot write the history"))
+            }
             Err(error) => Err(error),
         };
         let unlocked = backend.unlock(&ledger).await;
@@ -245,13 +246,7 @@ impl<'m> Migrator<'m> {
         outcome
     }
 
-    fn resolving(
-        &self,
-        ledger: &crate::ledger::Ledger,
-        history: &History,
-        version: &Version,
-        resolution: Resolution,
-    ) -> Result<String, Error> {
+    fn resolving<'h>(&'h self, history: &'h History, version: &Version, resolution: Resolution) -> Result<Change<'h>, Error> {
         let wrong = |message: String| Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message);
         let record = history.get(version).filter(|record| record.state != State::Applied);
         let record = record.ok_or_else(|| {
@@ -261,20 +256,21 @@ impl<'m> Migrator<'m> {
             State::Reverting | State::RevertFailed => State::RevertFailed,
             _ => State::Failed,
         };
+        let version = record.version.as_str();
         match resolution {
-            Resolution::Retry => Ok(ledger.resolve(record.version.as_str(), failed, record.statements_done)),
+            Resolution::Retry => Ok(Change::Resolved { version, state: failed, done: record.statements_done }),
             Resolution::SkipTo(statement) if (1..=record.statements).contains(&statement) => {
-                Ok(ledger.resolve(record.version.as_str(), failed, statement - 1))
+                Ok(Change::Resolved { version, state: failed, done: statement - 1 })
             }
             Resolution::SkipTo(_) => {
                 let help = format!("name one of 1 to {}, or say that all of it is done", record.statements);
                 Err(wrong(format!("version {version} has {} statements", record.statements)).help(help))
             }
-            Resolution::Done => Ok(self.counted_as_done(ledger, history, record, failed)),
+            Resolution::Done => Ok(self.counted_as_done(history, record, failed)),
         }
     }
 
-    fn counted_as_done(&self, ledger: &crate::ledger::Ledger, history: &History, record: &Record, failed: State) -> String {
+    fn counted_as_done<'h>(&'h self, history: &'h History, record: &'h Record, failed: State) -> Change<'h> {
         let migration = self.set.get(&record.version);
         let present = migration.map(|migration| &migration.up).filter(|_| failed == State::Failed);
         let mut after = history.clone();
@@ -302,16 +298,18 @@ impl<'m> Migrator<'m> {
             up: present.map(|up| &*up.text).or(record.running.as_deref()),
             down: migration.and_then(|migration| migration.down.as_ref()).map(|down| &*down.text),
         };
+        let newest =
+            history.records().iter().rfind(|other| after.get(&other.version).is_some_and(|one| one.state == State::Applied));
         let summary = Summary {
-            newest: after.newest().map(|record| (record.version.as_str(), record.name.as_str())),
+            newest: newest.map(|record| (record.version.as_str(), record.name.as_str())),
             count: after.applied().count(),
             digest: after.digest(),
         };
         let elapsed = Elapsed::Measured(Duration::ZERO);
-        ledger.write(&match direction {
+        match direction {
             Direction::Up => Change::Applied(entry, summary, elapsed),
             Direction::Down => Change::Reverted(entry, summary, elapsed),
-        })
+        }
     }
 
     /// Waits until the database accepts connections, trying again with growing pauses; for containers that start together.

@@ -5,7 +5,7 @@
 //! answers NULL and there is no lock.
 
 use crate::backend::{Backend, Ending, Failure, Stop, Work};
-use crate::change::Elapsed;
+use crate::change::{Change, Elapsed};
 use crate::connection::{Held, rows, run};
 use crate::error::Error;
 use crate::event::Holder;
@@ -266,7 +266,7 @@ impl Backend for MySql<'_> {
                 return Err(Stop::Refused { statement: Some(number), offset, failure });
             }
         }
-        let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
+        let record = ending(Elapsed::Measured(work.since.elapsed()));
         self.write(ledger, &record).await.map_err(|failure| match failure.answered {
             true => Stop::Record(failure),
             false => Stop::Lost(failure),
@@ -277,10 +277,11 @@ impl Backend for MySql<'_> {
         self.do_all(sql).await
     }
 
-    async fn write(&mut self, _: &Ledger, sql: &str) -> Result<(), Failure> {
+    async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
+        let sql = ledger.write(change);
         // One statement commits by itself; that saves the server a round of its own.
         let sql = match sql.matches(";\n").count() {
-            1 => sql.to_owned(),
+            1 => sql,
             _ => format!("START TRANSACTION;\n{sql}COMMIT;"),
         };
         let written = self.do_all(&sql).await;

@@ -5,7 +5,7 @@
 //! holder's `CREATE INDEX CONCURRENTLY` would wait for it in turn.
 
 use crate::backend::{Backend, Ending, Failure, Stop, Work};
-use crate::change::Elapsed;
+use crate::change::{Change, Elapsed};
 use crate::connection::{Held, rows, run};
 use crate::error::Error;
 use crate::event::Holder;
@@ -81,6 +81,14 @@ impl<'c> Postgres<'c> {
         if let (_, Some(failure)) = self.run("ROLLBACK").await {
             tracing::debug!(message = failure.message, "rolling back");
         }
+    }
+
+    async fn commit(&mut self, sql: &str) -> Result<(), Failure> {
+        let written = self.do_all(&format!("BEGIN;\n{sql}COMMIT;")).await;
+        if written.is_err() {
+            self.roll_back().await;
+        }
+        written
     }
 
     fn key(&self, ledger: &Ledger) -> i64 {
@@ -399,8 +407,8 @@ impl Backend for Postgres<'_> {
         }
         // A message of several statements runs in one implicit transaction, so each goes by itself.
         self.one_by_one(&Message::default(), work).await?;
-        let sql = format!("{}{}", self.restoring_after(work), ledger.write(&ending(Elapsed::Measured(work.since.elapsed()))));
-        self.write(ledger, &sql).await.map_err(|failure| match failure.answered {
+        let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
+        self.commit(&format!("{}{record}", self.restoring_after(work))).await.map_err(|failure| match failure.answered {
             true => Stop::Record(failure),
             false => Stop::Lost(failure),
         })
@@ -410,12 +418,8 @@ impl Backend for Postgres<'_> {
         self.do_all(sql).await
     }
 
-    async fn write(&mut self, _: &Ledger, sql: &str) -> Result<(), Failure> {
-        let written = self.do_all(&format!("BEGIN;\n{sql}COMMIT;")).await;
-        if written.is_err() {
-            self.roll_back().await;
-        }
-        written
+    async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
+        self.commit(&ledger.write(change)).await
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {

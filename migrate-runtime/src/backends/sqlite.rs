@@ -4,7 +4,7 @@
 //! looks whether the history still is what the plan was made from. Whoever comes second sees that and plans anew.
 
 use crate::backend::{Backend, Ending, Failure, Stop, Work};
-use crate::change::Elapsed;
+use crate::change::{Change, Elapsed};
 use crate::connection::{Held, rows, run};
 use crate::error::Error;
 use crate::event::Holder;
@@ -78,41 +78,48 @@ impl<'c> Sqlite<'c> {
         }
     }
 
-    /// Begins a transaction if the history still is what the plan was made from.
-    async fn begin(&mut self, ledger: &Ledger, (version, token): (&str, &str)) -> Result<(), Stop> {
-        let now = self.rows(&format!("BEGIN IMMEDIATE;\n{}", ledger.select_token(version))).await;
-        let now = match now {
-            Ok(rows) => rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()),
-            Err(failure) => {
-                self.roll_back().await;
-                return Err(Stop::Before(failure));
+    /// Runs a message that begins with `BEGIN IMMEDIATE` and a check of the token, and ends with `COMMIT`.
+    async fn transact(&mut self, message: &Message) -> Result<(), Stop> {
+        let until = Instant::now() + self.patience;
+        loop {
+            let (completed, Some(failure)) = self.run(&message.sql).await else { return Ok(()) };
+            if completed == 0 && failure.busy && Instant::now() < until {
+                tokio::time::sleep(PAUSE).await;
+                continue;
             }
-        };
-        if now.as_deref() != Some(token) {
-            self.roll_back().await;
-            return Err(Stop::Overtaken);
+            // In the middle of a transaction nobody is in the way: only at its end, when others still read.
+            let at_commit = message.script_done(completed);
+            if at_commit && failure.busy && self.insist("COMMIT").await.is_ok() {
+                return Ok(());
+            }
+            if completed > 0 {
+                self.roll_back().await;
+            }
+            return Err(match completed {
+                0 => Stop::Before(failure),
+                1 if failure.message == OVERTAKEN => Stop::Overtaken,
+                1 => Stop::Before(failure),
+                // A deferred foreign key is checked at the end.
+                _ if at_commit && failure.code.as_deref() != Some("787") => Stop::Record(failure),
+                _ => Stop::Refused { statement: message.failed(completed), offset: None, failure },
+            });
         }
-        Ok(())
     }
 
-    async fn script(&mut self, message: &Message) -> Result<(), Stop> {
-        let (completed, Some(failure)) = self.run(&message.sql).await else { return Ok(()) };
-        self.roll_back().await;
-        match message.script_done(completed) {
-            true => Err(Stop::Record(failure)),
-            false => Err(Stop::Refused { statement: message.failed(completed), offset: None, failure }),
-        }
-    }
-
-    async fn commit(&mut self) -> Result<(), Stop> {
-        if let Err(failure) = self.insist("COMMIT").await {
-            self.roll_back().await;
-            // A deferred foreign key is checked here.
-            return Err(Stop::Refused { statement: None, offset: None, failure });
-        }
-        Ok(())
+    /// Begins a transaction that goes on only if the history still is what the plan was made from.
+    fn begin(ledger: &Ledger, (version, token): (&str, &str)) -> Message {
+        let now = ledger.select_token(version);
+        let now = now.strip_prefix("SELECT ").unwrap_or(&now);
+        let mut message = Message::default();
+        message.begin("BEGIN IMMEDIATE");
+        // SQLite knows no way to raise an error outside a trigger, but this sum has none that it could hold.
+        message.begin(&format!("SELECT CASE WHEN {now} IS NOT {} THEN abs(-9223372036854775807 - 1) END", ledger.text(token)));
+        message
     }
 }
+
+/// What SQLite says when the check of the token fails.
+const OVERTAKEN: &str = "integer overflow";
 
 /// How long to leave another connection alone before trying again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -205,32 +212,33 @@ impl Backend for Sqlite<'_> {
     }
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        self.begin(ledger, work.token).await?;
-        let mut message = Message::default();
+        let mut message = Self::begin(ledger, work.token);
         message.script(work);
         message.end(&ledger.write(&ending(Elapsed::Transaction(work.since.elapsed()))));
-        self.script(&message).await?;
-        self.commit().await
+        message.end("COMMIT;");
+        self.transact(&message).await
     }
 
     async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
         let mut message = Message::default();
         message.script(work);
-        self.script(&message).await?;
-        self.begin(ledger, work.token).await?;
-        let mut record = Message::default();
-        record.end(&ledger.write(&ending(Elapsed::Measured(work.since.elapsed()))));
-        self.script(&record).await?;
-        self.commit().await
+        if let (completed, Some(failure)) = self.run(&message.sql).await {
+            return Err(Stop::Refused { statement: message.failed(completed), offset: None, failure });
+        }
+        let change = ending(Elapsed::Measured(work.since.elapsed()));
+        self.write_unless_overtaken(ledger, &change, work.token).await.map_err(|stop| match stop {
+            Stop::Before(failure) => Stop::Record(failure),
+            stop => stop,
+        })
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), Failure> {
         self.do_all(sql).await
     }
 
-    async fn write(&mut self, _: &Ledger, sql: &str) -> Result<(), Failure> {
+    async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
         self.insist("BEGIN IMMEDIATE").await?;
-        let written = match self.do_all(sql).await {
+        let written = match self.do_all(&ledger.write(change)).await {
             Ok(()) => self.insist("COMMIT").await,
             failed => failed,
         };
@@ -240,17 +248,15 @@ impl Backend for Sqlite<'_> {
         written
     }
 
-    async fn write_unless_overtaken(&mut self, ledger: &Ledger, sql: &str, token: (&str, &str)) -> Result<(), Stop> {
-        self.begin(ledger, token).await?;
-        let written = match self.do_all(sql).await {
-            Ok(()) => self.insist("COMMIT").await,
-            failed => failed,
-        };
-        if let Err(failure) = written {
-            self.roll_back().await;
-            return Err(Stop::Before(failure));
-        }
-        Ok(())
+    async fn write_unless_overtaken(&mut self, ledger: &Ledger, change: &Change<'_>, token: (&str, &str)) -> Result<(), Stop> {
+        let mut message = Self::begin(ledger, token);
+        message.end(&ledger.write(change));
+        message.end("COMMIT;");
+        self.transact(&message).await.map_err(|stop| match stop {
+            // There is no script whose record this could be.
+            Stop::Record(failure) => Stop::Before(failure),
+            stop => stop,
+        })
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {

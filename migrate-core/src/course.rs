@@ -1,0 +1,123 @@
+//! The course of a script when it is carried out, from its first statement or from where an earlier run stopped: which parts
+//! run, in which order, and which of them commit together with their mark. It runs nothing and knows no database.
+
+use crate::dialect::Dialect;
+use crate::execution::{self, Unit};
+use crate::script::Script;
+use std::ops::Range;
+
+/// What of a script is left to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Course {
+    /// In order.
+    pub parts: Vec<Part>,
+    /// Is all of it one transaction, so that nothing needs to be written before it ends?
+    pub atomic: bool,
+}
+
+/// A part of a course.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Statements that only set something for the session. They have no mark: a new session needs them again.
+    Settings(Range<usize>),
+    /// Statements with one mark.
+    Stretch(Stretch),
+}
+
+/// Statements with one mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// What runs.
+    pub unit: Unit,
+    /// Does it share a transaction with its mark?
+    pub in_transaction: bool,
+    /// Does the mark say that the whole script is done?
+    pub last: bool,
+}
+
+impl Course {
+    /// Does it do anything that leaves a mark?
+    pub fn has_work(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Stretch(_)))
+    }
+}
+
+/// The course of a script of which so many statements are done.
+pub fn course(script: &Script, dialect: Dialect, done: usize) -> Course {
+    let sql = |at: usize| script.statements[at].sql(&script.text);
+    let is_setting = |unit: &Unit| !unit.transaction && unit.statements.clone().all(|at| execution::is_setting(sql(at), dialect));
+    let work: Vec<&Unit> = script.units.iter().filter(|unit| !is_setting(unit)).collect();
+    let atomic = matches!(work.as_slice(), [only] if only.transaction);
+    let end = work.last().map_or(script.statements.len(), |last| last.done);
+    let mut parts = Vec::new();
+    for unit in &script.units {
+        if is_setting(unit) {
+            // Behind the last work, a setting is for a session that ends there.
+            if unit.done <= end {
+                parts.push(Part::Settings(unit.statements.clone()));
+            }
+            continue;
+        }
+        if unit.done <= done {
+            continue;
+        }
+        // An edit below the point of failure can make one unit of what was two: what is done is not run again.
+        let mut unit = unit.clone();
+        if unit.statements.start < done {
+            unit.statements.start = done.min(unit.statements.end);
+            unit.opening = None;
+        }
+        let joins = unit.statements.len() == 1 && execution::joins_its_mark(sql(unit.statements.start), dialect);
+        let in_transaction = unit.transaction || joins;
+        let last = unit.done == end;
+        parts.push(Part::Stretch(Stretch { unit, in_transaction, last }));
+    }
+    Course { parts, atomic }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `set` for a setting, `[1 2]` for statements that share a transaction with their mark, `1` for those that do not, `!`
+    /// behind the last.
+    fn shown(dialect: Dialect, text: &str, done: usize) -> String {
+        let (script, findings) = Script::read(text.to_owned(), "f.sql", dialect);
+        assert_eq!(findings, [], "{text}");
+        let course = course(&script, dialect, done);
+        let parts = course.parts.iter().map(|part| match part {
+            Part::Settings(_) => "set".to_owned(),
+            Part::Stretch(stretch) => {
+                let numbers: Vec<String> = stretch.unit.statements.clone().map(|at| (at + 1).to_string()).collect();
+                let numbers = numbers.join(" ");
+                let numbers = if stretch.in_transaction { format!("[{numbers}]") } else { numbers };
+                format!("{numbers}{}", if stretch.last { "!" } else { "" })
+            }
+        });
+        let parts: Vec<String> = parts.collect();
+        format!("{}{}", parts.join(" "), if course.atomic { "; atomic" } else { "" })
+    }
+
+    #[test]
+    fn courses() {
+        use Dialect::{MySql, Postgres, Sqlite};
+        for (dialect, text, done, expected) in [
+            (Postgres, "CREATE TABLE t (a int); INSERT INTO t VALUES (1);", 0, "[1 2]!; atomic"),
+            (Postgres, "SET x = 1; CREATE TABLE t (a int);", 0, "[1 2]!; atomic"),
+            (Postgres, "CREATE INDEX CONCURRENTLY i ON t (a); INSERT INTO t VALUES (1); VACUUM t;", 0, "1 [2] 3!"),
+            (Postgres, "SET a = 1; VACUUM t; SET b = 1; VACUUM u; RESET a;", 0, "set 2 set 4!"),
+            (Postgres, "SET a = 1; VACUUM t; SET b = 1; VACUUM u; RESET a;", 2, "set set 4!"),
+            (MySql, "CREATE TABLE t (a int); INSERT INTO t VALUES (1);", 0, "1 [2]!"),
+            (MySql, "CREATE TABLE t (a int); INSERT INTO t VALUES (1);", 1, "[2]!"),
+            (MySql, "LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES;", 0, "1 2 3!"),
+            (MySql, "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2);", 1, "[2]!; atomic"),
+            (Sqlite, "PRAGMA foreign_keys = OFF; SELECT 1; SELECT 2; PRAGMA foreign_keys = ON;", 0, "set [2 3]!; atomic"),
+            (Sqlite, "VACUUM;", 0, "1!"),
+            (Sqlite, "SELECT 1;", 1, "; atomic"),
+            (Sqlite, "PRAGMA foreign_keys = OFF;", 0, "set"),
+            (Sqlite, "", 0, ""),
+        ] {
+            assert_eq!(shown(dialect, text, done), expected, "{text}");
+        }
+    }
+}

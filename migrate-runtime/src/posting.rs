@@ -1,0 +1,179 @@
+//! What one step writes into the history: at its beginning, at each mark, at its end, and when it fails. Values only.
+
+use crate::change::{Change, Elapsed, Entry, Summary};
+use crate::ledger::{Ledger, TOOL};
+use migrate_core::checksum::Checksum;
+use migrate_core::history::{History, Record, State};
+use migrate_core::migration_set::{digest, extend_digest};
+use migrate_core::plan::Step;
+use migrate_core::script::Script;
+use migrate_core::target::Direction;
+
+/// Everything that a step may write.
+#[derive(Debug)]
+pub struct Posting {
+    /// The row as it will stand when the step is done.
+    pub record: Record,
+    /// Over what is applied when the step is done.
+    pub digest: Checksum,
+    version: String,
+    phase: Option<&'static str>,
+    direction: Direction,
+    texts: (Option<String>, Option<String>),
+    newest: Option<(String, String)>,
+    count: usize,
+    atomic: bool,
+}
+
+impl Posting {
+    /// Of a step, over the history before it and the digest of that.
+    pub fn new(step: &Step<'_>, script: &Script, atomic: bool, history: &History, before: &Checksum) -> Posting {
+        let record = record(step, script, history);
+        let others = || history.applied().filter(|other| other.version != record.version);
+        let newest = match (others().next_back(), step.direction) {
+            (Some(other), Direction::Up) if other.version < record.version => Some(&record),
+            (None, Direction::Up) => Some(&record),
+            (other, _) => other,
+        };
+        let newest = newest.map(|record| (record.version.to_string(), record.name.clone()));
+        let text = |script: &Script| script.text.to_string();
+        Posting {
+            digest: digest_after(step.direction, &record, history, before),
+            version: record.version.to_string(),
+            phase: step.migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
+            direction: step.direction,
+            texts: (
+                step.migration.map(|migration| text(&migration.up)),
+                step.migration.and_then(|migration| migration.down.as_ref()).map(text),
+            ),
+            newest,
+            count: others().count() + usize::from(step.direction == Direction::Up),
+            atomic,
+            record,
+        }
+    }
+
+    /// The version as its row has it.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// That it is begun, with so many statements done.
+    pub fn begin(&self, done: usize) -> Change<'_> {
+        // One that is being reverted does not count as applied any more.
+        let summary = (self.direction == Direction::Down).then(|| self.summary());
+        Change::Begin(self.entry(self.begun(), done), summary)
+    }
+
+    /// That so many statements are done.
+    pub fn mark(&self, done: usize) -> Change<'_> {
+        Change::Mark { version: &self.version, done }
+    }
+
+    /// That it is done.
+    pub fn end(&self, elapsed: Elapsed) -> Change<'_> {
+        let entry = self.entry(State::Applied, self.record.statements);
+        match self.direction {
+            Direction::Up => Change::Applied(entry, self.summary(), elapsed),
+            Direction::Down => Change::Reverted(entry, self.summary(), elapsed),
+        }
+    }
+
+    /// That the database refused it.
+    pub fn failed<'a>(&'a self, done: usize, message: &'a str) -> Change<'a> {
+        let state = match self.direction {
+            Direction::Up => State::Failed,
+            Direction::Down => State::RevertFailed,
+        };
+        Change::Failed { entry: self.entry(state, done), unfinished: !self.atomic, message }
+    }
+
+    /// The row while the step is under way.
+    pub fn underway(&self, done: usize) -> Record {
+        Record { state: self.begun(), statements_done: done, ..self.record.clone() }
+    }
+
+    /// What a transaction compares before it writes, given what is known of the history.
+    pub fn token(&self, history: &History, digest: &Checksum) -> String {
+        let applied = history.newest().map(|_| digest);
+        Ledger::token(applied, history.get(&self.record.version))
+    }
+
+    fn begun(&self) -> State {
+        match self.direction {
+            Direction::Up => State::Started,
+            Direction::Down => State::Reverting,
+        }
+    }
+
+    fn entry(&self, state: State, done: usize) -> Entry<'_> {
+        Entry {
+            version: &self.version,
+            name: &self.record.name,
+            phase: self.phase,
+            checksum: self.record.checksum,
+            sql_checksum: self.record.sql_checksum,
+            state,
+            direction: self.direction,
+            statements: self.record.statements,
+            done,
+            begun: !self.atomic,
+            up: self.texts.0.as_deref(),
+            down: self.texts.1.as_deref(),
+        }
+    }
+
+    fn summary(&self) -> Summary<'_> {
+        Summary {
+            newest: self.newest.as_ref().map(|(version, name)| (version.as_str(), name.as_str())),
+            count: self.count,
+            digest: self.digest,
+        }
+    }
+}
+
+fn record(step: &Step<'_>, script: &Script, history: &History) -> Record {
+    let known = history.get(&step.version);
+    let up = step.migration.map(|migration| &migration.up);
+    let (checksum, sql_checksum) = match (step.direction, known, up) {
+        (Direction::Down, Some(record), _) => (record.checksum, record.sql_checksum),
+        (_, _, Some(up)) => (up.checksum, up.sql_checksum),
+        _ => (script.checksum, script.sql_checksum),
+    };
+    Record {
+        // A row keeps the spelling of the version that it was made with.
+        version: known.map_or(&step.version, |record| &record.version).clone(),
+        name: match (step.migration, known) {
+            (Some(migration), _) => migration.name.to_string(),
+            (None, known) => known.map_or(String::new(), |record| record.name.clone()),
+        },
+        checksum,
+        sql_checksum,
+        state: State::Applied,
+        statements: script.statements.len(),
+        statements_done: script.statements.len(),
+        started_at: String::new(),
+        applied_at: None,
+        execution_ms: None,
+        applied_by: TOOL.to_owned(),
+        has_down: step.migration.is_some_and(|migration| migration.down.is_some()),
+        running: None,
+    }
+}
+
+/// One more at the end costs one step of the chain; everything else is counted anew.
+fn digest_after(direction: Direction, record: &Record, history: &History, before: &Checksum) -> Checksum {
+    let at_end = history.newest().is_none_or(|newest| newest.version < record.version);
+    match direction {
+        Direction::Up if at_end => extend_digest(before, &record.version, &record.checksum),
+        Direction::Up => {
+            let mut after = history.clone();
+            after.put(record.clone());
+            after.digest()
+        }
+        Direction::Down => {
+            let others = history.applied().filter(|other| other.version != record.version);
+            digest(others.map(|record| (&record.version, &record.checksum)))
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! One step of a plan being carried out: gates, the intent, the script part by part, the record. What may be run and in which
+//! order is decided elsewhere (`plan`, `course`); what is written, in `posting`.
+
+use crate::backend::{Backend, Failure, Stop, Work};
+use crate::change::Elapsed;
+use crate::codes;
+use crate::error::{Error, ErrorKind};
+use crate::ledger::Ledger;
+use crate::migrator::Options;
+use crate::posting::Posting;
+use migrate_core::checksum::Checksum;
+use migrate_core::course::{Course, Part, Stretch, course};
+use migrate_core::duration;
+use migrate_core::execution::Unit;
+use migrate_core::history::{History, State};
+use migrate_core::place::Place;
+use migrate_core::plan::{Step, Way};
+use migrate_core::script::Script;
+use migrate_core::target::Direction;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// One step being carried out.
+pub struct Running<'r, 'p> {
+    /// Where.
+    pub backend: &'r mut dyn Backend,
+    /// Whose history.
+    pub ledger: &'r Ledger,
+    /// What.
+    pub step: &'r Step<'p>,
+    /// The history as it is known here; kept true.
+    pub history: &'r mut History,
+    /// Of what is applied now.
+    pub digest: &'r mut Checksum,
+    /// How.
+    pub options: &'r Options,
+    /// When it was begun.
+    pub since: Instant,
+}
+
+/// Why a step did not end well.
+pub enum Halt {
+    /// Another process was faster: the rest must be planned anew.
+    Overtaken,
+    /// It failed.
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Halt::Failed(error)
+    }
+}
+
+/// What stays the same while a step is carried out.
+struct Job {
+    script: Cow<'static, Script>,
+    course: Course,
+    posting: Posting,
+    lock_timeout: Option<Duration>,
+    timeout: Duration,
+    /// Was it begun by an earlier run?
+    again: bool,
+}
+
+impl Running<'_, '_> {
+    /// Carries it out and records it.
+    pub async fn run(&mut self) -> Result<(), Halt> {
+        let script = self.script().await?;
+        let again = self.history.get(&self.step.version).is_some_and(|record| record.state != State::Applied);
+        if !again {
+            self.gates(&script).await?;
+        }
+        let course = course(&script, self.backend.dialect(), self.step.done);
+        let posting = Posting::new(self.step, &script, course.atomic || !course.has_work(), self.history, self.digest);
+        let (lock_timeout, timeout) = self.limits(&script);
+        let job = Job { script, course, posting, lock_timeout, timeout, again };
+        let mut done = self.step.done;
+        if job.course.has_work() && !job.course.atomic {
+            self.begin(&job).await?;
+        }
+        for part in &job.course.parts {
+            match part {
+                Part::Settings(statements) => self.set(&job, statements.clone(), done).await?,
+                Part::Stretch(stretch) => {
+                    self.work(&job, stretch, done).await?;
+                    done = stretch.unit.done;
+                }
+            }
+        }
+        if !job.course.has_work() {
+            let change = job.posting.end(Elapsed::Measured(self.since.elapsed()));
+            let written = self.backend.write(self.ledger, &change).await;
+            written.map_err(|failure| failure.about_history("cannot write the history"))?;
+        }
+        self.finish(job).await
+    }
+
+    /// Writes the intent, before anything that cannot be rolled back.
+    async fn begin(&mut self, job: &Job) -> Result<(), Halt> {
+        let change = job.posting.begin(self.step.done);
+        let token = job.posting.token(self.history, self.digest);
+        let token = (job.posting.version(), token.as_str());
+        if let Err(stop) = self.backend.write_unless_overtaken(self.ledger, &change, token).await {
+            return Err(self.stopped(stop, job, self.step.done).await);
+        }
+        self.history.put(job.posting.underway(self.step.done));
+        if self.step.direction == Direction::Down {
+            *self.digest = job.posting.digest;
+        }
+        Ok(())
+    }
+
+    async fn set(&mut self, job: &Job, statements: Range<usize>, done: usize) -> Result<(), Halt> {
+        for at in statements {
+            if let Err(failure) = self.backend.run_setting(job.script.statements[at].sql(&job.script.text)).await {
+                let stop = match failure.answered {
+                    true => Stop::Refused { statement: Some(at), offset: None, failure },
+                    false => Stop::Lost(failure),
+                };
+                return Err(self.stopped(stop, job, done).await);
+            }
+        }
+        Ok(())
+    }
+
+    async fn work(&mut self, job: &Job, stretch: &Stretch, done: usize) -> Result<(), Halt> {
+        let change = |elapsed: Elapsed| match stretch.last {
+            true => job.posting.end(elapsed),
+            false => job.posting.mark(stretch.unit.done),
+        };
+        let token = job.posting.token(self.history, self.digest);
+        let work = Work {
+            text: &job.script.text,
+            statements: &job.script.statements,
+            unit: &stretch.unit,
+            lock_timeout: job.lock_timeout,
+            timeout: job.timeout,
+            since: self.since,
+            last: stretch.last,
+            again: job.again,
+            token: (job.posting.version(), &token),
+        };
+        let carried_out = async {
+            match stretch.in_transaction {
+                true => self.backend.run_in_transaction(self.ledger, &work, &change).await,
+                false => self.backend.run_alone(self.ledger, &work, &change).await,
+            }
+        };
+        // The server stops a statement by itself where it can; this is for where it cannot, or cannot be heard.
+        let left = (job.timeout + Duration::from_secs(5)).saturating_sub(self.since.elapsed());
+        match tokio::time::timeout(left, carried_out).await {
+            Ok(Ok(())) => {}
+            Ok(Err(stop)) => return Err(self.stopped(stop, job, done).await),
+            Err(_) => return Err(timed_out(&job.script, &stretch.unit, job.timeout).into()),
+        }
+        if !stretch.last {
+            self.history.put(job.posting.underway(stretch.unit.done));
+        }
+        Ok(())
+    }
+
+    /// It is done and recorded: what is known of the history follows, and the session is as it was.
+    async fn finish(&mut self, job: Job) -> Result<(), Halt> {
+        *self.digest = job.posting.digest;
+        match self.step.direction {
+            Direction::Up => self.history.put(job.posting.record),
+            Direction::Down => self.history.remove(&job.posting.record.version),
+        }
+        if changes_session(&job.script.text) || job.lock_timeout.is_some() {
+            let restored = self.backend.restore().await;
+            restored.map_err(|failure| failure.about_connection("cannot put the session's settings back"))?;
+        }
+        Ok(())
+    }
+
+    /// What runs: from the files, or as it was stored when the migration was applied.
+    async fn script(&mut self) -> Result<Cow<'static, Script>, Error> {
+        match self.step.way {
+            Way::File(script) => Ok(Cow::Owned(script.clone())),
+            Way::Stored => {
+                let version = self.step.version.as_str();
+                let text = self.backend.stored_script(self.ledger, version, Direction::Down).await;
+                let text = text.map_err(|failure| failure.about_history("cannot read the stored way down"))?.unwrap_or_default();
+                let file = format!("{} (stored way down)", self.step.title);
+                let (script, findings) = Script::read(text, &file, self.backend.dialect());
+                if script.statements.is_empty() {
+                    let message = format!("the stored way down of `{}` holds no statement", self.step.title);
+                    return Err(Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message)
+                        .help("deploy the release that has this migration and its way down, and revert with that"));
+                }
+                match findings.iter().find(|finding| finding.is_error()) {
+                    Some(finding) => {
+                        let message = format!("the stored way down of `{}` cannot run: {}", self.step.title, finding.message);
+                        Err(Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message).at(finding.place.clone()))
+                    }
+                    None => Ok(Cow::Owned(script)),
+                }
+            }
+        }
+    }
+
+    async fn gates(&mut self, script: &Script) -> Result<(), Error> {
+        for gate in &script.directives.gates {
+            let closed = |message: String| {
+                Error::new(ErrorKind::MigrationFailed, &codes::GATE_CLOSED, message)
+                    .at(Some(Place::file(&*script.file)))
+                    .note("gate", gate.clone())
+                    .help("do what it waits for, then run the same command again")
+            };
+            match self.backend.gate(gate).await {
+                Ok(true) => {}
+                Ok(false) => return Err(closed(format!("`{}` was not begun: its gate is closed", self.step.title))),
+                Err(failure) => {
+                    let message = format!("`{}` was not begun: its gate failed: {}", self.step.title, failure.message);
+                    return Err(failure.add_to(closed(message)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How long to wait for locks, and how long the script may take.
+    fn limits(&self, script: &Script) -> (Option<Duration>, Duration) {
+        let directives = &script.directives;
+        (directives.lock_timeout.or(self.options.lock_timeout), directives.timeout.unwrap_or(self.options.timeout))
+    }
+
+    /// Records a failure, and says what happened, where, and what is done.
+    async fn stopped(&mut self, stop: Stop, job: &Job, done: usize) -> Halt {
+        let title = &self.step.title;
+        let error = match stop {
+            Stop::Overtaken => return Halt::Overtaken,
+            Stop::Refused { statement, offset, failure } => self.refused(job, done, (statement, offset), failure).await,
+            Stop::Before(failure) | Stop::Record(failure) if failure.busy => {
+                failure.about_history("").note("state", format!("nothing of `{title}` was run"))
+            }
+            Stop::Before(failure) if failure.answered => failure
+                .about_history(&format!("`{title}` could not be begun"))
+                .note("state", format!("nothing of `{title}` was run")),
+            Stop::Record(failure) if failure.answered => {
+                let error = failure.about_history(&format!("`{title}` ran, but its record could not be written"));
+                let count = job.script.statements.len();
+                match job.course.atomic {
+                    true => error.note("state", format!("rolled back: nothing of `{title}` remains")),
+                    false => error.note("state", format!("statements up to {done} of {count} are recorded as done")),
+                }
+            }
+            Stop::Before(failure) | Stop::Record(failure) | Stop::Lost(failure) => {
+                let (verb, again) = self.words();
+                let message = format!("the connection broke while `{title}` was being {verb}: {}", failure.message);
+                Error::new(ErrorKind::Connection, &codes::CONNECTION_LOST, message)
+                    .at(Some(Place::file(&*job.script.file)))
+                    .help(format!("run `cargo migrate {again}` again: it finds out how far this one came"))
+            }
+        };
+        Halt::Failed(error)
+    }
+
+    /// The database said no to the script.
+    async fn refused(
+        &mut self,
+        job: &Job,
+        done: usize,
+        (statement, offset): (Option<usize>, Option<usize>),
+        failure: Failure,
+    ) -> Error {
+        let (script, atomic, title) = (&*job.script, job.course.atomic, &self.step.title);
+        let (verb, again) = self.words();
+        // Alone, the statements before the one that was refused are done.
+        let inside = statement.filter(|statement| !atomic && *statement > done && !in_transaction(script, *statement));
+        let done = inside.unwrap_or(done);
+        let place = match (offset, statement) {
+            (Some(offset), _) => Place::range(&*script.file, &script.text, offset..word_end(&script.text, offset)),
+            (None, Some(statement)) => script.place(statement),
+            (None, None) => Place::file(&*script.file),
+        };
+        let at_commit = if statement.is_none() && offset.is_none() { " at its end" } else { "" };
+        let message = format!("`{title}` could not be {verb}{at_commit}: {}", failure.message);
+        let mut error = Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message).at(Some(place));
+        if let Some(code) = &failure.code {
+            error = error.note("code", code.clone());
+        }
+        let written = self.record_failure(job, done, &failure.message).await;
+        error = failure.add_to(error);
+        let count = script.statements.len();
+        error = error.note(
+            "state",
+            match (atomic, done) {
+                (true, _) => format!("rolled back: nothing of `{title}` remains"),
+                (false, 0) => format!("none of its {count} statements are done; the next run begins with the first"),
+                (false, done) => {
+                    let next = done + 1;
+                    format!("{done} of its {count} statements are done and recorded; the next run resumes at statement {next}")
+                }
+            },
+        );
+        if let Err(failure) = written {
+            error = error.note("also", format!("the failure could not be recorded: {}", failure.message));
+        }
+        error.help(format!("correct the file, then run `cargo migrate {again}` again"))
+    }
+
+    async fn record_failure(&mut self, job: &Job, done: usize, message: &str) -> Result<(), Failure> {
+        self.backend.restore().await?;
+        let change = job.posting.failed(done, message);
+        if job.course.atomic {
+            return self.backend.write(self.ledger, &change).await;
+        }
+        let token = job.posting.token(self.history, self.digest);
+        match self.backend.write_unless_overtaken(self.ledger, &change, (job.posting.version(), &token)).await {
+            // Then the other process has written what is true now.
+            Ok(()) | Err(Stop::Overtaken) => Ok(()),
+            Err(Stop::Before(failure) | Stop::Record(failure) | Stop::Lost(failure) | Stop::Refused { failure, .. }) => {
+                Err(failure)
+            }
+        }
+    }
+
+    /// What was being done to the migration, and the command that does it.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self.step.direction {
+            Direction::Up => ("applied", "up"),
+            Direction::Down => ("reverted", "down"),
+        }
+    }
+}
+
+/// Does a statement run in a transaction that goes back as a whole?
+fn in_transaction(script: &Script, statement: usize) -> bool {
+    script.units.iter().any(|unit| unit.transaction && unit.statements.contains(&statement))
+}
+
+/// Might a script have left a setting behind? Asked of its text, because a function may do it as well.
+fn changes_session(text: &str) -> bool {
+    let text = text.as_bytes();
+    let has = |word: &[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    [&b"set"[..], b"use ", b"pragma"].into_iter().any(has)
+}
+
+fn word_end(text: &str, offset: usize) -> usize {
+    let rest = text.get(offset..).unwrap_or_default();
+    let inside = |c: char| c.is_alphanumeric() || c == '_';
+    offset + rest.find(|c| !inside(c)).unwrap_or(rest.len()).max(1)
+}
+
+fn timed_out(script: &Script, unit: &Unit, limit: Duration) -> Error {
+    let message = format!("`{}` took longer than {} and was given up", script.file_name(), duration::show(limit));
+    Error::new(ErrorKind::MigrationFailed, &codes::TIMED_OUT, message)
+        .at(Some(script.place(unit.statements.start)))
+        .note("state", "its connection was closed; the server ends what it was doing and rolls a transaction back")
+        .help("see what it waits for; or give it more time: `-- migrate: timeout 1h` at the top of the file")
+}
