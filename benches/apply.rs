@@ -1,5 +1,7 @@
 //! 1,000 migrations applied, beside the database's own client with one transaction a file.
 //!
+//! Arguments choose among `psql`, `mariadb` and `sqlite3`; none means all.
+//!
 //! `SERVERS_SYNC=on tests/servers.sh start DIR` starts servers that write to the disk as production ones do.
 
 use migrate_benches::{Contestant, command, in_turns, migration, print, run, write_migrations};
@@ -20,7 +22,8 @@ fn main() {
     let piped = folder.path().join("all.sql");
     let begin = |sql: String| format!("BEGIN;\n{sql}COMMIT;\n");
     fs::write(&piped, (1..=COUNT).map(migration).map(begin).collect::<String>()).expect("a file");
-    for kind in Kind::ALL {
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    for kind in Kind::ALL.into_iter().filter(|kind| chosen.is_empty() || chosen.iter().any(|one| one == name(*kind))) {
         let fresh = |time: &dyn Fn(&str) -> Duration| {
             let database = runtime.block_on(TestDatabase::new(kind));
             let elapsed = time(&database.url);

@@ -268,3 +268,6 @@ fn with_done(error: Error, report: &Report) -> Error {
         _ => error.note("done before", "nothing in this run"),
     }
 }
+
+#[cfg(test)]
+mod tests;
