@@ -47,7 +47,7 @@ impl Posting {
                 step.migration.and_then(|migration| migration.down.as_ref()).map(text),
             ),
             newest,
-            count: others().count() + usize::from(step.direction == Direction::Up),
+            count: count(step.direction, &record, history),
             atomic,
             record,
         }
@@ -159,6 +159,12 @@ fn record(step: &Step<'_>, script: &Script, history: &History) -> Record {
         has_down: step.migration.is_some_and(|migration| migration.down.is_some()),
         running: None,
     }
+}
+
+/// How many are applied when the step is done.
+fn count(direction: Direction, record: &Record, history: &History) -> usize {
+    let counted = history.get(&record.version).is_some_and(|known| known.state == State::Applied);
+    history.applied().count() - usize::from(counted) + usize::from(direction == Direction::Up)
 }
 
 /// One more at the end costs one step of the chain; everything else is counted anew.
