@@ -187,7 +187,7 @@ pub fn as_finding(divergence: &Divergence) -> Finding {
 static NO_CODE: migrate_core::code::Code = migrate_core::code::Code::new("", "");
 
 /// A failure as findings.
-fn described(failure: &Failure) -> Vec<Finding> {
+pub fn described(failure: &Failure) -> Vec<Finding> {
     match failure {
         Failure::Findings(findings) => findings.clone(),
         Failure::Diverged(divergences) => {

@@ -12,8 +12,13 @@ use std::path::{Path, PathBuf};
 /// The projects that the arguments ask for; at least one, each with its own service name.
 pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
     let mut projects = found(context)?;
-    if let (Some(service), [only]) = (&context.global.service, projects.as_mut_slice()) {
-        only.service.clone_from(service);
+    match (&context.global.service, projects.as_mut_slice()) {
+        (Some(service), [only]) => only.service.clone_from(service),
+        (Some(_), _) => {
+            return Err(Failure::usage("`--service` names one history, and several packages are asked for")
+                .help("name one package: `-p NAME`"));
+        }
+        (None, _) => {}
     }
     let mut services: Vec<&Project> = projects.iter().collect();
     services.sort_by(|one, other| one.service.cmp(&other.service));
@@ -32,6 +37,20 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
         })
         .collect();
     if findings.is_empty() { Ok(projects) } else { Err(Failure::Findings(findings)) }
+}
+
+/// A finding whose place is a path from here, not from its package: several packages have a file of one name.
+pub fn seen_from_here(project: &Project, mut finding: Finding) -> Finding {
+    let here = std::env::current_dir().unwrap_or_default();
+    // The folder itself is named as it was asked for.
+    let own = project.root.display().to_string();
+    if let Some(place) = finding.place.as_mut().filter(|place| place.file != own) {
+        let path = std::path::absolute(project.root.join(&place.file)).unwrap_or_default();
+        if let Ok(path) = path.strip_prefix(&here) {
+            place.file = path.components().collect::<PathBuf>().display().to_string();
+        }
+    }
+    finding
 }
 
 /// The one project that the arguments ask for.

@@ -28,8 +28,10 @@ pub fn with_database(context: &Context<'_>) -> Result<Vec<Selected>, Failure> {
         let url = database_url::of(context, &project)?;
         let dialect = dialect(context, &project, Some(&url)).ok_or_else(|| unknown_scheme(&url))?;
         let folder = project.read(dialect);
-        findings.extend(folder.findings.iter().filter(|finding| finding.is_error()).cloned());
-        context.output.findings(&folder.findings.iter().filter(|finding| !finding.is_error()).cloned().collect::<Vec<_>>());
+        let seen = folder.findings.iter().cloned().map(|one| packages::seen_from_here(&project, one));
+        let (errors, others): (Vec<Finding>, Vec<Finding>) = seen.partition(Finding::is_error);
+        findings.extend(errors);
+        context.output.findings(&others);
         selected.push(Selected { project, folder, url });
     }
     if findings.is_empty() { Ok(in_order(selected)) } else { Err(Failure::Findings(findings)) }

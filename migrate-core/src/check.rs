@@ -130,7 +130,8 @@ fn locked(folder: &Folder, settings: &Settings, strictness: Strictness) -> Vec<F
     let released: HashMap<&str, _> = lock.released.iter().map(|(name, sum)| (name.as_str(), sum)).collect();
     let drafts: HashMap<&str, ()> = lock.drafts.iter().map(|name| (name.as_str(), ())).collect();
     let present: HashMap<&str, ()> = folder.files.iter().map(|(file, _)| (file.name.as_str(), ())).collect();
-    let newest = folder.files.iter().map(|(file, _)| file).rfind(|file| released.contains_key(file.name.as_str()));
+    let mut ups = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
+    let newest = ups.rfind(|file| released.contains_key(file.name.as_str()));
     for (file, sum) in &folder.files {
         let place = || Place::file(file.shown.clone());
         match released.get(file.name.as_str()) {

@@ -112,7 +112,12 @@ mod tests {
             (MySql, "LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES;", 0, "1 2 3!"),
             (MySql, "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2);", 1, "[2]!; atomic"),
             (Sqlite, "PRAGMA foreign_keys = OFF; SELECT 1; SELECT 2; PRAGMA foreign_keys = ON;", 0, "set [2 3]!; atomic"),
+            (MySql, "SET GLOBAL a = 1; CREATE TABLE t (a int); SET @@GLOBAL.b = 1;", 0, "1 2 3!"),
+            (MySql, "SET a = 1; CALL p(); SET b = 1;", 0, "set 2!"),
             (Sqlite, "VACUUM;", 0, "1!"),
+            // What changes the file is work, wherever it stands.
+            (Sqlite, "VACUUM; PRAGMA user_version = 5;", 0, "1 2!"),
+            (Sqlite, "VACUUM; PRAGMA JOURNAL_MODE = wal;", 0, "1 2!"),
             (Sqlite, "SELECT 1;", 1, "; atomic"),
             (Sqlite, "PRAGMA foreign_keys = OFF;", 0, "set"),
             (Sqlite, "", 0, ""),

@@ -179,25 +179,49 @@ fn uses_variable(sql: &str, tokens: &[Token]) -> bool {
 
 /// Does a statement only set something for its session? Such a one is run again when a migration is resumed.
 pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
-    let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
-    let Some(first) = tokens.next() else { return false };
-    let words: &[&str] = match dialect {
-        Dialect::Postgres => &["SET", "RESET"],
-        Dialect::MySql => &["SET", "USE", "PREPARE", "DEALLOCATE"],
-        // These change the file, not the session.
-        Dialect::Sqlite
-            if ["journal_mode", "page_size", "auto_vacuum", "wal_checkpoint"].iter().any(|name| sql.contains(name)) =>
-        {
-            &[]
+    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
+    let words = Words { sql, tokens: tokens.take(24).collect() };
+    match dialect {
+        Dialect::Postgres => words.is(0, &["SET", "RESET"]),
+        Dialect::MySql if words.is(0, &["SET"]) => {
+            // These reach further than the session; and `SET STATEMENT a = 1 FOR ALTER TABLE ...` is whatever follows `FOR`.
+            let further = ["STATEMENT", "GLOBAL", "PERSIST", "PERSIST_ONLY", "PASSWORD", "DEFAULT"];
+            !words.is(1, &further) && !["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().any(|word| words.has(word))
         }
-        Dialect::Sqlite => &["PRAGMA"],
-    };
-    // `SET STATEMENT a = 1 FOR ALTER TABLE ...` is whatever follows `FOR`.
-    if dialect == Dialect::MySql && tokens.next().is_some_and(|second| second.is_word(sql, "STATEMENT")) {
-        return false;
+        Dialect::MySql => {
+            let executable = words.tokens.first().is_some_and(|token| token.kind == Kind::Executable);
+            words.is(0, &["USE", "PREPARE", "DEALLOCATE"]) || (executable && class(sql, dialect) == Class::Plain)
+        }
+        // All others read, change the file, or do something once.
+        Dialect::Sqlite => words.is(0, &["PRAGMA"]) && SESSION_PRAGMAS.iter().any(|name| words.has(name)),
     }
-    words.iter().any(|word| first.is_word(sql, word)) || (first.kind == Kind::Executable && class(sql, dialect) == Class::Plain)
 }
+
+/// PRAGMAs that set something for the connection. Source: SQLite, "PRAGMA Statements".
+const SESSION_PRAGMAS: [&str; 22] = [
+    "analysis_limit",
+    "automatic_index",
+    "busy_timeout",
+    "cache_size",
+    "cache_spill",
+    "case_sensitive_like",
+    "cell_size_check",
+    "checkpoint_fullfsync",
+    "defer_foreign_keys",
+    "foreign_keys",
+    "fullfsync",
+    "ignore_check_constraints",
+    "legacy_alter_table",
+    "locking_mode",
+    "mmap_size",
+    "query_only",
+    "read_uncommitted",
+    "recursive_triggers",
+    "synchronous",
+    "temp_store",
+    "trusted_schema",
+    "writable_schema",
+];
 
 /// A statement that no transaction may hold, between `BEGIN` and `COMMIT`.
 pub static CANNOT_RUN_IN_TRANSACTION: Code = Code::new(

@@ -128,6 +128,26 @@ impl History {
         }
     }
 
+    /// This history once a version is applied of which nothing else is known.
+    pub fn assume(&mut self, version: &Version) {
+        let none = Checksum::from_bytes([0; 32]);
+        self.put(Record {
+            version: version.clone(),
+            name: String::new(),
+            checksum: none,
+            sql_checksum: none,
+            state: State::Applied,
+            statements: 0,
+            statements_done: 0,
+            started_at: String::new(),
+            applied_at: None,
+            execution_ms: None,
+            applied_by: String::new(),
+            has_down: false,
+            running: None,
+        });
+    }
+
     /// This history once a version is reverted.
     pub fn remove(&mut self, version: &Version) {
         self.records.retain(|record| record.version != *version);

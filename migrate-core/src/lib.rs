@@ -14,6 +14,7 @@ pub mod dialect;
 pub mod directives;
 pub mod divergence;
 pub mod duration;
+pub mod effect;
 pub mod execution;
 pub mod finding;
 pub mod folder;

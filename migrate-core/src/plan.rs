@@ -2,6 +2,7 @@
 //!
 //! No clock, no connection, no file. What must not be passed over is a divergence of level error, and then nothing runs.
 
+use crate::course::{Part, course};
 use crate::dialect::Dialect;
 use crate::divergence::{self as codes, Divergence};
 use crate::execution;
@@ -270,13 +271,16 @@ fn changed_part(script: &Script, record: &Record, dialect: Dialect) -> Option<us
     (0..record.statements_done).find(|at| !same(*at)).map(|at| at + 1)
 }
 
-/// May the statement behind `done` run again although it may have run? A transaction may: it is marked when it commits.
+/// May the statement behind `done` run again although it may have run? What shares a transaction with its mark has not.
 fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
-    let Some(unit) = script.units.iter().find(|unit| unit.done > done) else {
-        return true;
-    };
-    let mut statements = script.statements[unit.statements.clone()].iter();
-    unit.transaction
+    let course = course(script, dialect, done);
+    let next = course.parts.iter().find_map(|part| match part {
+        Part::Stretch(stretch) => Some(stretch),
+        Part::Settings(_) => None,
+    });
+    let Some(next) = next else { return true };
+    let mut statements = script.statements[next.unit.statements.clone()].iter();
+    next.in_transaction
         || dialect == Dialect::Sqlite
         || statements.all(|one| execution::is_repeatable(one.sql(&script.text), dialect))
 }

@@ -89,7 +89,8 @@ pub fn sql_checksum(text: &str, dialect: Dialect, statements: &[Statement]) -> C
         Kind::Space => false,
         Kind::Comment => {
             let body = token.text(text).trim_start_matches('-').trim();
-            body.starts_with("migrate:") || body == "no-transaction"
+            let head = body.get(.."migrate:".len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case("migrate:")) || body.eq_ignore_ascii_case("no-transaction")
         }
         _ => true,
     });

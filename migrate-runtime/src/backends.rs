@@ -119,6 +119,8 @@ async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 
                 return Err(Error::new(ErrorKind::NoDatabase, &codes::CONNECTION, message)
                     .help("`cargo migrate up` makes it, and so does `cargo migrate db create`"));
             }
+            // Waiting is done here, where it can be seen and ended.
+            let options = options.busy_timeout(access.patience.min(Duration::from_millis(100)));
             let options = options.create_if_missing(access.create).disable_statement_logging();
             let connection = options.connect().await.map_err(|error| not_connected(url, error))?;
             Ok(Box::new(sqlite::Sqlite::new(Held::owned(connection), access.patience)))

@@ -149,6 +149,12 @@ pub fn describe(holder: &Holder) -> String {
     text
 }
 
+/// Ends the use of a connection that was only read with.
+pub async fn give_back(mut backend: Box<dyn Backend + '_>) {
+    let clean = backend.leave().await.is_ok();
+    backend.release(clean).await;
+}
+
 /// The histories that `requires` asks for besides one's own.
 pub async fn others(backend: &mut dyn Backend, ledger: &Ledger, set: &MigrationSet) -> Result<Others, Error> {
     let mut others = Others::new();

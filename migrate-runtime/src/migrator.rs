@@ -1,12 +1,13 @@
 //! What applications call: brings a database up to date, and says how it stands.
 
-use crate::backend::Failure;
+use crate::backend::{Backend, Failure};
 use crate::backends::{Access, Database};
 use crate::change::{Change, Elapsed, Entry, Summary};
 use crate::codes;
 use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::ledger::Ledger;
 use crate::report::Report;
 use migrate_core::history::{History, Record, State};
 use migrate_core::migration_set::MigrationSet;
@@ -168,17 +169,16 @@ impl<'m> Migrator<'m> {
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
     pub async fn is_up_to_date<'c>(&self, database: impl Database<'c>) -> Result<bool, Error> {
-        let mut backend = database.open(self.access(false)).await?;
-        let ledger = engine::ledger(&*backend, self.set)?;
+        let (mut backend, ledger) = self.reading(database).await?;
         let digest = backend.digest(&ledger).await.map_err(|failure| failure.about_history("cannot read the history"))?;
         let same = digest.is_some_and(|digest| digest == self.set.digest().to_string());
         if same || self.set.is_empty() {
-            backend.release(true).await;
+            engine::give_back(backend).await;
             return Ok(true);
         }
         // The database may be ahead, or a file may have been changed in its comments.
         let history = backend.history(&ledger, None).await?.unwrap_or_default();
-        backend.release(true).await;
+        engine::give_back(backend).await;
         Ok(overview(self.set, &history)
             .iter()
             .all(|row| !matches!(row.standing, Standing::Pending | Standing::Late | Standing::Unfinished(_))))
@@ -189,11 +189,10 @@ impl<'m> Migrator<'m> {
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
     pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<Status<'m>, Error> {
-        let mut backend = database.open(self.access(false)).await?;
-        let ledger = engine::ledger(&*backend, self.set)?;
+        let (mut backend, ledger) = self.reading(database).await?;
         let history = backend.history(&ledger, None).await?;
         let others = engine::others(&mut *backend, &ledger, self.set).await?;
-        backend.release(true).await;
+        engine::give_back(backend).await;
         Ok(Status {
             set: self.set,
             policy: self.options.policy(self.set),
@@ -201,6 +200,18 @@ impl<'m> Migrator<'m> {
             history: history.unwrap_or_default(),
             others,
         })
+    }
+
+    /// A connection to read with. Where the history is may depend on `session`: SQLite attaches files there.
+    async fn reading<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, Ledger), Error> {
+        let mut backend = database.open(self.access(false)).await?;
+        let mut ledger = engine::ledger(&*backend, self.set)?;
+        let session = &self.set.contents().session;
+        if !session.is_empty() {
+            let prepared = backend.prepare(&mut ledger, session).await;
+            prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
+        }
+        Ok((backend, ledger))
     }
 
     /// The SQL that was stored when these versions were applied: what ran. Reads only.
@@ -213,14 +224,13 @@ impl<'m> Migrator<'m> {
         versions: &[&Version],
         direction: Direction,
     ) -> Result<Vec<Option<String>>, Error> {
-        let mut backend = database.open(self.access(false)).await?;
-        let ledger = engine::ledger(&*backend, self.set)?;
+        let (mut backend, ledger) = self.reading(database).await?;
         let mut texts = Vec::with_capacity(versions.len());
         for version in versions {
             let text = backend.stored_script(&ledger, version.as_str(), direction).await;
             texts.push(text.map_err(|failure| failure.about_history("cannot read the history"))?);
         }
-        backend.release(true).await;
+        engine::give_back(backend).await;
         Ok(texts)
     }
 
@@ -401,6 +411,13 @@ impl Status<'_> {
     /// Is everything applied?
     pub fn is_up_to_date(&self) -> bool {
         self.pending().is_empty()
+    }
+
+    /// The same, once another service has brought its history to these versions: for plans over several services.
+    pub fn assume<'v>(&mut self, service: &str, versions: impl IntoIterator<Item = &'v Version>) {
+        if let Some(history) = self.others.get_mut(service) {
+            versions.into_iter().for_each(|version| history.assume(version));
+        }
     }
 
     /// What a run would do now.

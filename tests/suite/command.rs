@@ -173,6 +173,44 @@ fn an_unwritten_draft_is_not_applied() {
     let outcome = binary.run(&["up"]);
     assert_eq!(outcome.code, 4);
     assert!(outcome.stderr.contains("003_something_else.up.sql` is a draft and holds no statement"), "{}", outcome.stderr);
+    // What lies above the target is no matter.
+    binary.ok(&["up", "--to", "2"]);
+    // Nothing is dropped for what cannot be applied again.
+    assert_eq!(binary.run(&["redo", "--yes"]).code, 0);
+    assert_eq!(binary.run(&["db", "reset", "--yes"]).code, 4);
+    assert!(binary.ok(&["status"]).stdout.contains("applied"));
+}
+
+/// `a` requires what `b` has not applied yet; both are planned, and then done, in the right order.
+#[test]
+fn several_services_in_one_go() {
+    let folder = TestFolder::default();
+    folder.write("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n");
+    for (package, text) in
+        [("a", "-- migrate: requires b:001\nCREATE TABLE a (id integer);"), ("b", "CREATE TABLE b (id integer);")]
+    {
+        let manifest = format!("[package]\nname = \"{package}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+        folder.write(&format!("{package}/Cargo.toml"), &manifest);
+        folder.write(&format!("{package}/src/lib.rs"), "");
+        folder.write(&format!("{package}/migrate.toml"), "database = \"sqlite\"\n");
+        folder.write(&format!("{package}/migrations/001_{package}.sql"), text);
+    }
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    let plan = binary.ok(&["--workspace", "plan"]).stdout;
+    assert!(plan.find("001_b.sql") < plan.find("001_a.sql"), "{plan}");
+    let dry = binary.ok(&["--workspace", "up", "--dry-run"]).stdout;
+    assert!(dry.contains("CREATE TABLE a") && dry.contains("CREATE TABLE b"), "{dry}");
+    assert_eq!(binary.run(&["-p", "a", "plan"]).code, 5);
+    assert_eq!(binary.run(&["-p", "a", "-p", "b", "--service", "x", "up"]).code, 2);
+    // What is done before another fails is in the document too.
+    folder.write("a/migrations/002_a.sql", "CREATE TABLE a (id integer);");
+    let outcome = binary.run(&["--workspace", "up", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!((outcome.code, json["services"][0]["service"].as_str()), (7, Some("b")), "{json}");
+    assert_eq!(json["error"][0]["code"], "migration-failed", "{json}");
+    // Findings name the file from here.
+    folder.write("b/migrations/nonsense.sql", "SELECT 1;");
+    assert!(binary.run(&["--workspace", "check"]).stderr.contains("b/migrations/nonsense.sql"));
 }
 
 #[test]

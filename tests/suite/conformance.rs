@@ -57,6 +57,7 @@ promises![
     a_failed_transaction_leaves_nothing,
     resumes_at_the_statement_that_failed,
     an_edit_above_the_failure_is_refused,
+    what_shares_a_transaction_with_its_mark_is_never_asked_for,
     an_interrupted_migration_asks_for_its_resolution,
     edited_missing_and_late_files_stop_everything,
     late_files_are_applied_when_allowed,
@@ -274,20 +275,32 @@ async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
 }
 
-async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabase) {
+async fn what_shares_a_transaction_with_its_mark_is_never_asked_for(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO u VALUES (2);\nINSERT INTO t VALUES (3);\n");
     Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
     // What a process leaves that was killed while statement 2 ran.
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     database.execute("CREATE TABLE u (id integer)").await;
+    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT id FROM u").await, ["2"]);
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "3"]);
+}
+
+async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabase) {
+    let procedure = match database.kind {
+        Kind::Postgres => "CREATE PROCEDURE fill() LANGUAGE sql AS 'INSERT INTO u VALUES (2)'",
+        Kind::MariaDb => "CREATE PROCEDURE fill() INSERT INTO u VALUES (2)",
+        // There every statement and its mark are one transaction, so nothing is unknown.
+        Kind::Sqlite => return,
+    };
+    let folder = outside("INSERT INTO t VALUES (1);\nCALL fill();\nINSERT INTO t VALUES (3);\n");
+    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
+    // What a process leaves that was killed while statement 2 ran, which commits by itself.
+    database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
+    database.execute("CREATE TABLE u (id integer)").await;
+    database.execute(procedure).await;
     let set = folder.set(database.kind.dialect());
     let migrator = Migrator::new(&set);
-    if database.kind == Kind::Sqlite {
-        // There a statement and its mark are one transaction, so nothing is unknown.
-        migrator.run(&database.url).await.unwrap();
-        assert_eq!(database.rows("SELECT id FROM u").await, ["2"]);
-        return;
-    }
     let error = migrator.run(&database.url).await.unwrap_err();
     assert_eq!(error.divergences()[0].code.name, "unfinished");
     assert!(error.to_string().contains("cargo migrate resolve 002 --skip-to 3"), "{error}");

@@ -37,6 +37,8 @@ pub async fn run(action: &Action, context: &Context<'_>) -> Result<Exit, Failure
         Action::Reset => {
             // Files that cannot be read must not cost a database.
             let selected = selection::with_database(context)?;
+            let targets = vec![vec![Target::Latest]; selected.len()];
+            up::refuse_empty_drafts(&selected, &targets)?;
             let mut urls: Vec<&String> = selected.iter().map(|one| &one.url).collect();
             urls.sort();
             urls.dedup();
@@ -47,7 +49,6 @@ pub async fn run(action: &Action, context: &Context<'_>) -> Result<Exit, Failure
                 drop(url, context).await?;
                 create(url, context).await?;
             }
-            let targets = vec![vec![Target::Latest]; selected.len()];
             return up::carry_out(&selected, &targets, &Running::default(), context).await;
         }
     }

@@ -59,10 +59,11 @@ pub fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
     } else if lock.drafts.is_empty() {
         context.output.words("next: `cargo migrate new create users table`");
     } else {
-        context.output.words(format!(
-            "{} files are drafts now; release what is applied anywhere with `cargo migrate lock`",
-            lock.drafts.len()
-        ));
+        let drafts = match lock.drafts.len() {
+            1 => "1 file is a draft now".to_owned(),
+            count => format!("{count} files are drafts now"),
+        };
+        context.output.words(format!("{drafts}; release what is applied anywhere with `cargo migrate lock`"));
     }
     if context.output.is_json() {
         context.output.json(&json!({ "service": project.service, "made": made }));

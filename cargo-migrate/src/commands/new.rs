@@ -16,6 +16,7 @@ use migrate_core::version::Version;
 use serde_json::json;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::path::PathBuf;
 
 /// Make a new pair of migration files
 #[derive(Debug, Args)]
@@ -68,7 +69,8 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     let here = std::env::current_dir().unwrap_or_default();
     let shown = |path: &String| {
         let path = folder.join(path);
-        path.strip_prefix(&here).unwrap_or(&path).display().to_string()
+        let path: PathBuf = path.strip_prefix(&here).unwrap_or(&path).components().collect();
+        path.display().to_string()
     };
     for (path, _) in &files {
         context.output.verb("Made", &shown(path));

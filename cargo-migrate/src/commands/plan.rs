@@ -1,6 +1,6 @@
 //! `plan`: what `up` would do.
 
-use super::up::{counted, status_of};
+use super::up::{Planned, counted, status_of};
 use crate::arguments;
 use crate::command::{Context, Exit};
 use crate::failure::Failure;
@@ -34,11 +34,14 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     let mut table = Vec::new();
     let mut words = Vec::new();
     let mut clear = true;
+    let mut planned = Planned::default();
     for one in &selection::with_database(context)? {
-        let status = status_of(one, context.output).await?;
+        let mut status = status_of(one, context.output).await?;
+        planned.assume(&mut status);
         let plan = status.plan(&target)?;
         context.output.divergences(&plan.divergences);
         clear &= plan.is_clear();
+        planned.add(&one.project.service, &plan);
         let mut steps = Vec::new();
         for step in &plan.steps {
             let (how, statements) = match step.way {

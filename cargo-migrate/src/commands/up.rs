@@ -3,7 +3,7 @@
 use crate::arguments;
 use crate::command::{Context, Exit};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, as_finding, described, finding_json};
 use crate::progress;
 use crate::selection::{self, Selected};
 use clap::Args;
@@ -12,7 +12,7 @@ use migrate_core::divergence::{AHEAD, Divergence};
 use migrate_core::duration;
 use migrate_core::finding::Finding;
 use migrate_core::place::Place;
-use migrate_core::plan::Way;
+use migrate_core::plan::{Plan, Way};
 use migrate_core::version::Version;
 use migrate_runtime::{Direction, ErrorKind, Migrator, Report, Status, Target, url_without_password};
 use serde_json::{Value, json};
@@ -62,7 +62,6 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         (None, None) => Target::Latest,
     };
     let selected = selection::with_database(context)?;
-    refuse_empty_drafts(&selected)?;
     let targets = vec![vec![target]; selected.len()];
     carry_out(&selected, &targets, &arguments.running, context).await
 }
@@ -74,13 +73,24 @@ pub async fn carry_out(
     running: &Running,
     context: &Context<'_>,
 ) -> Result<Exit, Failure> {
+    refuse_empty_drafts(selected, targets)?;
     let mut services = Vec::new();
+    let mut planned = Planned::default();
     for (one, targets) in selected.iter().zip(targets) {
         let outcome = match running.dry_run {
-            true => dry_run(one, targets, context).await,
+            true => dry_run(one, targets, &mut planned, context).await,
             false => really(one, targets, running, context).await,
         };
-        services.push(outcome?);
+        match outcome {
+            Ok(done) => services.push(done),
+            // What is done is said, in the one document that there is.
+            Err(failure) if context.output.is_json() && !services.is_empty() => {
+                let error = described(&failure).iter().map(finding_json).collect::<Vec<_>>();
+                context.output.json(&json!({ "services": services, "error": error }));
+                return Ok(failure.exit());
+            }
+            Err(failure) => return Err(failure),
+        }
     }
     if context.output.is_json() {
         context.output.json(&json!({ "services": services }));
@@ -100,14 +110,38 @@ pub async fn status_of<'s>(one: &'s Selected, output: &Output) -> Result<Status<
     }
 }
 
+/// What the services before would have applied, for the `requires` of those behind them.
+#[derive(Debug, Default)]
+pub struct Planned(Vec<(String, Vec<Version>)>);
+
+impl Planned {
+    /// Takes all of it for done.
+    pub fn assume(&self, status: &mut Status<'_>) {
+        self.0.iter().for_each(|(service, versions)| status.assume(service, versions));
+    }
+
+    /// Adds what a plan applies.
+    pub fn add(&mut self, service: &str, plan: &Plan<'_>) {
+        let applied = plan.steps.iter().filter(|step| step.direction == Direction::Up);
+        self.0.push((service.to_owned(), applied.map(|step| step.version.clone()).collect()));
+    }
+}
+
 /// Stops before a draft that nobody has written yet: applied, it would count as done.
-pub fn refuse_empty_drafts(selected: &[Selected]) -> Result<(), Failure> {
+pub fn refuse_empty_drafts(selected: &[Selected], targets: &[Vec<Target>]) -> Result<(), Failure> {
     let mut empty = Vec::new();
-    for one in selected {
+    for (one, targets) in selected.iter().zip(targets) {
+        let reached = |version: &Version| {
+            targets.iter().any(|target| match target {
+                Target::UpTo(last) => version <= last,
+                target => target.direction() == Direction::Up,
+            })
+        };
         let drafts = one.folder.lock.as_ref().map_or(&[][..], |lock| &lock.drafts);
         let files = one.folder.files.iter().map(|(file, _)| file).filter(|file| drafts.contains(&file.name));
         let shown: Vec<&str> = files.map(|file| file.shown.as_str()).collect();
-        let unwritten = one.folder.set.iter().map(|migration| &migration.up).filter(|up| up.statements.is_empty());
+        let unwritten = one.folder.set.iter().filter(|migration| reached(&migration.version)).map(|migration| &migration.up);
+        let unwritten = unwritten.filter(|up| up.statements.is_empty());
         empty.extend(unwritten.filter(|up| shown.contains(&&*up.file)).map(|up| {
             Finding::error(&EMPTY_FILE, format!("`{}` is a draft and holds no statement yet", up.file_name()))
                 .at(Place::file(&*up.file))
@@ -151,7 +185,7 @@ async fn really(one: &Selected, targets: &[Target], running: &Running, context: 
             "direction": direction(done.direction),
             "execution_ms": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
         })).collect::<Vec<_>>(),
-        "warnings": report.warnings.iter().map(|warning| crate::output::finding_json(&crate::output::as_finding(warning))).collect::<Vec<_>>(),
+        "warnings": report.warnings.iter().map(|warning| finding_json(&as_finding(warning))).collect::<Vec<_>>(),
     }))
 }
 
@@ -202,16 +236,20 @@ fn direction(direction: Direction) -> &'static str {
 }
 
 /// Shows what would run: the SQL on stdout, everything else on stderr.
-async fn dry_run(one: &Selected, targets: &[Target], context: &Context<'_>) -> Result<Value, Failure> {
+async fn dry_run(one: &Selected, targets: &[Target], planned: &mut Planned, context: &Context<'_>) -> Result<Value, Failure> {
     let migrator = Migrator::new(&one.folder.set);
-    let status = status_of(one, context.output).await?;
+    let mut status = status_of(one, context.output).await?;
+    planned.assume(&mut status);
     let mut steps = Vec::new();
+    let mut warnings = Vec::new();
     for target in targets {
         let plan = status.plan(target)?;
         if !plan.is_clear() {
             return Err(Failure::Diverged(plan.errors().cloned().collect()));
         }
         say_warnings(&plan.divergences, context.output);
+        warnings.extend(plan.divergences.iter().map(|one| finding_json(&as_finding(one))));
+        planned.add(&one.project.service, &plan);
         for step in &plan.steps {
             let sql = match step.way {
                 Way::File(script) => script.text.to_string(),
@@ -240,7 +278,9 @@ async fn dry_run(one: &Selected, targets: &[Target], context: &Context<'_>) -> R
     context
         .output
         .verb("Dry run", &format!("`{}`: {} would run; nothing was changed", one.project.service, counted(steps.len())));
-    Ok(json!({ "service": one.project.service, "database": url_without_password(&one.url), "would_do": steps }))
+    Ok(
+        json!({ "service": one.project.service, "database": url_without_password(&one.url), "would_do": steps, "warnings": warnings }),
+    )
 }
 
 fn verb(direction: Direction) -> &'static str {
