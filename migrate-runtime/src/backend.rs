@@ -7,6 +7,7 @@ use crate::event::Holder;
 use crate::ledger::Ledger;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
+use migrate_core::effect::Object;
 use migrate_core::execution::Unit;
 use migrate_core::history::History;
 use migrate_core::statement::Statement;
@@ -46,6 +47,9 @@ pub trait Backend: Send {
     /// Does the query return one true value?
     async fn gate(&mut self, query: &str) -> Result<bool, Failure>;
 
+    /// Is a thing there? `None` when the database cannot be asked for its kind.
+    async fn presence(&mut self, ledger: &Ledger, object: &Object) -> Result<Option<Presence>, Failure>;
+
     /// Runs a unit in a transaction and commits the change with it.
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop>;
 
@@ -71,6 +75,28 @@ pub trait Backend: Send {
 
     /// Ends the use of the connection: back to its pool if its state is known, else closed.
     async fn release(self: Box<Self>, clean: bool);
+}
+
+/// How a thing stands in the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is not there.
+    Missing,
+    /// It is there, and good.
+    There,
+    /// It is there, but an index is not valid, or a constraint not validated.
+    Unfinished,
+}
+
+impl Presence {
+    /// Reads what the backends' queries return: 0, 1 or 2.
+    pub fn of(answer: Option<&str>) -> Presence {
+        match answer {
+            Some("1") => Presence::There,
+            Some("2") => Presence::Unfinished,
+            _ => Presence::Missing,
+        }
+    }
 }
 
 /// What a change is, once it is known how long the work took.

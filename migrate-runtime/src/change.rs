@@ -22,7 +22,7 @@ pub enum Change<'a> {
     Applied(Entry<'a>, Summary<'a>, Elapsed),
     /// It is reverted: its row goes.
     Reverted(Entry<'a>, Summary<'a>, Elapsed),
-    /// A person said how far it is.
+    /// How far it is was found out afterwards.
     Resolved {
         /// Which.
         version: &'a str,
@@ -30,6 +30,10 @@ pub enum Change<'a> {
         state: State,
         /// How many statements count as done.
         done: usize,
+        /// Who found out: `resolved` by a person, `settled` from the catalogue.
+        event: &'static str,
+        /// What was found.
+        detail: &'a str,
     },
     /// It failed; with a row if part of it is done.
     Failed {

@@ -3,12 +3,14 @@
 //! Whether something is done is decided in `migrate_core::plan`; here it is only done, and nothing else changes a database.
 
 use crate::backend::Backend;
+use crate::change::Change;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Holder};
 use crate::ledger::Ledger;
 use crate::migrator::Options;
 use crate::report::{Done, Report};
+use crate::settle::{Settled, settle};
 use crate::step::{Halt, Running};
 use migrate_core::dialect::Dialect;
 use migrate_core::divergence::Divergence;
@@ -188,13 +190,19 @@ async fn until_done(
         let found = backend.history(ledger, None).await?;
         let tables = found.is_some();
         let mut history = found.unwrap_or_default();
+        let settled = settle(backend, ledger, &history).await?;
+        for one in &settled {
+            note(backend, ledger, &mut history, one).await?;
+        }
         let snapshot = history.clone();
         let others = others(backend, ledger, set).await?;
         let target = remaining(target, report.done.len());
         let plan = plan(set, &snapshot, &others, &target, options.policy(set)).map_err(unknown_version)?;
         if !plan.is_clear() {
             let errors: Vec<Divergence> = plan.errors().cloned().collect();
-            return Err(diverged(errors));
+            let unclear = settled.iter().filter(|one| one.fate.is_none());
+            let shown = |one: &Settled| format!("of `{}`: {}", one.version, one.found);
+            return Err(unclear.fold(diverged(errors), |error, one| error.note("found", shown(one))));
         }
         report.warnings.clone_from(&plan.divergences);
         if plan.steps.is_empty() {
@@ -208,6 +216,25 @@ async fn until_done(
             return Ok(report);
         }
     }
+}
+
+/// Writes down what was found out, so that it stays true whatever this run does next.
+async fn note(backend: &mut dyn Backend, ledger: &Ledger, history: &mut History, settled: &Settled) -> Result<(), Error> {
+    let (Some(fate), Some(record)) = (settled.fate, history.get(&settled.version)) else { return Ok(()) };
+    tracing::info!(version = %settled.version, found = settled.found, done = fate.done, "an interrupted migration goes on");
+    let detail = format!(": {}", settled.found);
+    let change = Change::Resolved {
+        version: record.version.as_str(),
+        state: fate.state,
+        done: fate.done,
+        event: "settled",
+        detail: &detail,
+    };
+    let written = backend.write(ledger, &change).await;
+    written.map_err(|failure| failure.about_history("cannot write the history"))?;
+    let record = settled.applied_to(record);
+    history.put(record);
+    Ok(())
 }
 
 /// An error for a target that nobody knows.

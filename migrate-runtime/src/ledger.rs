@@ -276,18 +276,19 @@ impl Ledger {
                 self.put_summary(&mut sql, summary);
                 self.put_event(&mut sql, entry, "reverted", &self.elapsed(*elapsed), None);
             }
-            Change::Resolved { version, state, done } => {
+            Change::Resolved { version, state, done, event, detail } => {
                 self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
                 let _ = writeln!(
                     sql,
                     "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
-             VALUES ({}, {}, 'resolved', {}, {}, {}, '{TOOL}', '{done} statements count as done');",
+             VALUES ({}, {}, '{event}', {}, {}, {}, '{TOOL}', {});",
                     self.table(&self.tables.events),
                     self.text(&self.service),
                     self.text(version),
                     self.now(),
                     self.user(),
-                    self.text(&self.host)
+                    self.text(&self.host),
+                    self.text(&format!("{done} statements count as done{detail}"))
                 );
             }
             Change::Failed { entry, unfinished, message } => {

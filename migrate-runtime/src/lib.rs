@@ -41,6 +41,7 @@ mod message;
 mod migrator;
 mod posting;
 mod report;
+mod settle;
 mod step;
 
 pub use migrate_core::migration::Migration;

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::report::Report;
+use crate::settle::{self, Settled};
 use migrate_core::history::{History, Record, State};
 use migrate_core::migration_set::MigrationSet;
 use migrate_core::overview::{Row, Standing, overview};
@@ -192,14 +193,15 @@ impl<'m> Migrator<'m> {
         let (mut backend, ledger) = self.reading(database).await?;
         let history = backend.history(&ledger, None).await?;
         let others = engine::others(&mut *backend, &ledger, self.set).await?;
+        let exists = history.is_some();
+        let history = history.unwrap_or_default();
+        let settled = settle::settle(&mut *backend, &ledger, &history).await?;
         engine::give_back(backend).await;
-        Ok(Status {
-            set: self.set,
-            policy: self.options.policy(self.set),
-            exists: history.is_some(),
-            history: history.unwrap_or_default(),
-            others,
-        })
+        let mut known = history.clone();
+        for (record, one) in settled.iter().filter_map(|one| Some((history.get(&one.version)?, one))) {
+            known.put(one.applied_to(record));
+        }
+        Ok(Status { set: self.set, policy: self.options.policy(self.set), exists, history, known, settled, others })
     }
 
     /// A connection to read with. Where the history is may depend on `session`: SQLite attaches files there.
@@ -267,11 +269,10 @@ impl<'m> Migrator<'m> {
             _ => State::Failed,
         };
         let version = record.version.as_str();
+        let resolved = |done| Change::Resolved { version, state: failed, done, event: "resolved", detail: "" };
         match resolution {
-            Resolution::Retry => Ok(Change::Resolved { version, state: failed, done: record.statements_done }),
-            Resolution::SkipTo(statement) if (1..=record.statements).contains(&statement) => {
-                Ok(Change::Resolved { version, state: failed, done: statement - 1 })
-            }
+            Resolution::Retry => Ok(resolved(record.statements_done)),
+            Resolution::SkipTo(statement) if (1..=record.statements).contains(&statement) => Ok(resolved(statement - 1)),
             Resolution::SkipTo(_) => {
                 let help = format!("name one of 1 to {}, or say that all of it is done", record.statements);
                 Err(wrong(format!("version {version} has {} statements", record.statements)).help(help))
@@ -383,6 +384,9 @@ pub struct Status<'m> {
     policy: Policy,
     exists: bool,
     history: History,
+    /// The history once it is settled what can be: what a run would begin with.
+    known: History,
+    settled: Vec<Settled>,
     others: Others,
 }
 
@@ -413,6 +417,12 @@ impl Status<'_> {
         self.pending().is_empty()
     }
 
+    /// What the catalogue says about migrations that stopped at a statement whose fate nobody knows: the version and what
+    /// was found.
+    pub fn found(&self) -> impl Iterator<Item = (&Version, &str)> {
+        self.settled.iter().map(|one| (&one.version, one.found.as_str()))
+    }
+
     /// The same, once another service has brought its history to these versions: for plans over several services.
     pub fn assume<'v>(&mut self, service: &str, versions: impl IntoIterator<Item = &'v Version>) {
         if let Some(history) = self.others.get_mut(service) {
@@ -425,6 +435,6 @@ impl Status<'_> {
     /// # Errors
     /// When the target is an unknown version.
     pub fn plan(&self, target: &Target) -> Result<Plan<'_>, Error> {
-        plan(self.set, &self.history, &self.others, target, self.policy).map_err(engine::unknown_version)
+        plan(self.set, &self.known, &self.others, target, self.policy).map_err(engine::unknown_version)
     }
 }

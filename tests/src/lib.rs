@@ -1,7 +1,8 @@
 //! What the tests of the workspace share: throw-away databases, folders of migrations, the real binary, and a proxy that
-//! counts messages.
+//! counts messages and breaks connections, and a bench that cuts runs short.
 
 mod binary;
+pub mod cuts;
 mod database;
 mod folder;
 mod proxy;
@@ -9,4 +10,4 @@ mod proxy;
 pub use binary::{Binary, Outcome};
 pub use database::{Kind, TestDatabase};
 pub use folder::TestFolder;
-pub use proxy::CountingProxy;
+pub use proxy::{Cut, Proxy};

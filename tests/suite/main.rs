@@ -4,6 +4,7 @@
 mod command;
 mod conformance;
 mod corpus;
+mod cuts;
 mod race;
 mod rebuild;
 mod requirements;

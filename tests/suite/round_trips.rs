@@ -1,12 +1,12 @@
 //! How often the server is asked; counted on the wire.
 
 use migrate_runtime::Migrator;
-use migrate_tests::{CountingProxy, Kind, TestDatabase, TestFolder};
+use migrate_tests::{Kind, Proxy, TestDatabase, TestFolder};
 
 async fn counted(kind: Kind, files: &[(&str, &str)]) -> (usize, usize, usize) {
     let database = TestDatabase::new(kind).await;
     let folder = TestFolder::new(files);
-    let proxy = CountingProxy::before(kind, &database.url).await;
+    let proxy = Proxy::before(kind, &database.url).await;
     // What connecting itself asks, before any migration is thought of.
     Migrator::wait_for_database(&proxy.url, std::time::Duration::from_secs(10)).await.unwrap();
     let connecting = proxy.count();

@@ -4,7 +4,7 @@
 //! happened or has not; the caller cannot tell which, as over a real network.
 
 use super::{Access, Opening, sealed};
-use crate::backend::{Backend, Ending, Failure, Stop, Work};
+use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
 use crate::change::{Change, Elapsed, Entry};
 use crate::error::Error;
 use crate::event::Holder;
@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use async_trait::async_trait;
 use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
+use migrate_core::effect::{self, Object, Reading, Verb};
 use migrate_core::history::{History, Record, State};
 use migrate_core::target::Direction;
 use std::collections::BTreeMap;
@@ -120,7 +121,7 @@ impl Inner {
             }
             Change::Mark { version, done } => self.row(version).statements_done = *done,
             Change::Reverted(entry, ..) => drop(self.rows.remove(entry.version)),
-            Change::Resolved { version, state, done } => {
+            Change::Resolved { version, state, done, .. } => {
                 let row = self.row(version);
                 (row.state, row.statements_done) = (*state, *done);
             }
@@ -257,6 +258,19 @@ impl Backend for Fake {
 
     async fn gate(&mut self, _: &str) -> Result<bool, Failure> {
         self.call("gate", |_| true)
+    }
+
+    async fn presence(&mut self, _: &Ledger, object: &Object) -> Result<Option<Presence>, Failure> {
+        self.call("look at the catalogue", |inner| {
+            let mut presence = Presence::Missing;
+            for sql in &inner.effects {
+                let Reading::Known(effects) = effect::read(sql, inner.dialect) else { continue };
+                for one in effects.into_iter().filter(|one| one.object == *object) {
+                    presence = if one.verb == Verb::Removes { Presence::Missing } else { Presence::There };
+                }
+            }
+            Some(presence)
+        })
     }
 
     async fn run_in_transaction(&mut self, _: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {

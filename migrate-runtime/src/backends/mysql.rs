@@ -4,7 +4,7 @@
 //! writes rows is a transaction. The lock is `GET_LOCK` with a finite time, its answer checked: with a negative time MariaDB
 //! answers NULL and there is no lock.
 
-use crate::backend::{Backend, Ending, Failure, Stop, Work};
+use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
 use crate::change::{Change, Elapsed};
 use crate::connection::{Held, rows, run};
 use crate::error::Error;
@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::message::Message;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
+use migrate_core::effect::{Name, Object};
 use migrate_core::history::History;
 use migrate_core::target::Direction;
 
@@ -121,6 +122,32 @@ fn line_offset(sql: &str, message: &str) -> Option<usize> {
     Some(start + found.unwrap_or(indent))
 }
 
+/// A query that answers 1 when the thing is there, else 0.
+fn question(ledger: &Ledger, object: &Object) -> Option<String> {
+    let schema = |name: &Name| name.schema.as_ref().map_or("DATABASE()".to_owned(), |schema| ledger.text(schema));
+    let found = |view: &str, conditions: &[(&str, String)]| {
+        let conditions: Vec<String> = conditions.iter().map(|(column, value)| format!("{column} = {value}")).collect();
+        Some(format!("SELECT CAST(count(*) > 0 AS CHAR) FROM information_schema.{view} WHERE {}", conditions.join(" AND ")))
+    };
+    let named = |view: &str, prefix: &str, name: &Name| {
+        found(view, &[(&format!("{prefix}_SCHEMA"), schema(name)), (&format!("{prefix}_NAME"), ledger.text(&name.name))])
+    };
+    let inside = |view: &str, column: &str, table: &Name, name: &str| {
+        let table_name = ledger.text(&table.name);
+        found(view, &[("TABLE_SCHEMA", schema(table)), ("TABLE_NAME", table_name), (column, ledger.text(name))])
+    };
+    match object {
+        Object::Table(name) | Object::View(name) | Object::Sequence(name) => named("TABLES", "TABLE", name),
+        Object::Column(table, name) => inside("COLUMNS", "COLUMN_NAME", table, name),
+        Object::Index(Some(table), name) => inside("STATISTICS", "INDEX_NAME", table, &name.name),
+        Object::Constraint(table, name) => inside("TABLE_CONSTRAINTS", "CONSTRAINT_NAME", table, name),
+        Object::Trigger(_, name) => named("TRIGGERS", "TRIGGER", name),
+        Object::Routine(name) => named("ROUTINES", "ROUTINE", name),
+        Object::Schema(name) => found("SCHEMATA", &[("SCHEMA_NAME", ledger.text(name))]),
+        Object::Index(None, _) | Object::Type(_) | Object::Value(..) | Object::Extension(_) => None,
+    }
+}
+
 #[async_trait]
 impl Backend for MySql<'_> {
     fn dialect(&self) -> Dialect {
@@ -226,6 +253,13 @@ impl Backend for MySql<'_> {
         let rows = self.rows(query).await?;
         let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
         Ok(rows.len() == 1 && value == Some("1"))
+    }
+
+    async fn presence(&mut self, ledger: &Ledger, object: &Object) -> Result<Option<Presence>, Failure> {
+        match question(ledger, object) {
+            Some(question) => Ok(Some(Presence::of(self.first(&question).await?.as_deref()))),
+            None => Ok(None),
+        }
     }
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {

@@ -4,7 +4,7 @@
 //! the record, `COMMIT`. The lock is a session advisory lock, got by trying: a blocking wait would hold a snapshot, and the
 //! holder's `CREATE INDEX CONCURRENTLY` would wait for it in turn.
 
-use crate::backend::{Backend, Ending, Failure, Stop, Work};
+use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
 use crate::change::{Change, Elapsed};
 use crate::connection::{Held, rows, run};
 use crate::error::Error;
@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::message::Message;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
+use migrate_core::effect::{Name, Object};
 use migrate_core::history::History;
 use migrate_core::target::Direction;
 use migrate_core::token::Tokens;
@@ -238,6 +239,56 @@ fn limits(work: &Work<'_>, scope: &str) -> Vec<String> {
     statement.into_iter().chain(lock).collect()
 }
 
+/// A query that answers 1 when the thing is there, 2 when it is there but not valid or not validated, else 0 or nothing.
+fn question(ledger: &Ledger, object: &Object) -> Option<String> {
+    // Found as a script would find it, by the session's search path where no schema is written.
+    let path = |name: &Name| {
+        let schema = name.schema.as_ref().map(|schema| format!("{}.", ledger.name(schema))).unwrap_or_default();
+        ledger.text(&format!("{schema}{}", ledger.name(&name.name)))
+    };
+    let class = |name: &Name| format!("pg_catalog.to_regclass({})", path(name));
+    let exists = |from: String| Some(format!("SELECT count(*)::text FROM (SELECT FROM pg_catalog.{from} LIMIT 1) found"));
+    match object {
+        Object::Table(name) | Object::View(name) | Object::Sequence(name) => {
+            Some(format!("SELECT ({} IS NOT NULL)::int::text", class(name)))
+        }
+        Object::Column(table, name) => {
+            let (table, name) = (class(table), ledger.text(name));
+            exists(format!("pg_attribute WHERE attrelid = {table} AND attname = {name} AND NOT attisdropped"))
+        }
+        Object::Index(table, name) => {
+            let which = match table {
+                Some(table) => format!("c.relname = {} AND i.indrelid = {}", ledger.text(&name.name), class(table)),
+                None => format!("c.oid = {}", class(name)),
+            };
+            Some(format!(
+                "SELECT CASE WHEN i.indisvalid THEN '1' ELSE '2' END FROM pg_catalog.pg_index i \
+                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE {which}"
+            ))
+        }
+        Object::Constraint(table, name) => {
+            let (table, name) = (class(table), ledger.text(name));
+            Some(format!(
+                "SELECT CASE WHEN convalidated THEN '1' ELSE '2' END FROM pg_catalog.pg_constraint \
+                 WHERE conrelid = {table} AND conname = {name}"
+            ))
+        }
+        Object::Trigger(table, name) => {
+            let (table, name) = (class(table.as_ref()?), ledger.text(&name.name));
+            exists(format!("pg_trigger WHERE tgrelid = {table} AND tgname = {name}"))
+        }
+        Object::Type(name) => Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::text", path(name))),
+        Object::Value(name, value) => {
+            let value = ledger.text(value);
+            exists(format!("pg_enum WHERE enumtypid = pg_catalog.to_regtype({}) AND enumlabel = {value}", path(name)))
+        }
+        Object::Schema(name) => exists(format!("pg_namespace WHERE nspname = {}", ledger.text(name))),
+        Object::Extension(name) => exists(format!("pg_extension WHERE extname = {}", ledger.text(name))),
+        // Several functions can have one name.
+        Object::Routine(_) => None,
+    }
+}
+
 #[async_trait]
 impl Backend for Postgres<'_> {
     fn dialect(&self) -> Dialect {
@@ -363,6 +414,12 @@ impl Backend for Postgres<'_> {
         let rows = self.rows(query).await?;
         let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
         Ok(rows.len() == 1 && matches!(value, Some("t" | "true" | "1")))
+    }
+
+    async fn presence(&mut self, ledger: &Ledger, object: &Object) -> Result<Option<Presence>, Failure> {
+        let Some(question) = question(ledger, object) else { return Ok(None) };
+        let rows = self.rows(&question).await?;
+        Ok(Some(Presence::of(rows.first().and_then(|row| row.first()?.as_deref()))))
     }
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {

@@ -3,7 +3,7 @@
 //! There is no lock that outlives a transaction, and none is needed: every transaction begins with `BEGIN IMMEDIATE` and
 //! looks whether the history still is what the plan was made from. Whoever comes second sees that and plans anew.
 
-use crate::backend::{Backend, Ending, Failure, Stop, Work};
+use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
 use crate::change::{Change, Elapsed};
 use crate::connection::{Held, rows, run};
 use crate::error::Error;
@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::message::Message;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
+use migrate_core::effect::Object;
 use migrate_core::history::History;
 use migrate_core::target::Direction;
 use std::time::{Duration, Instant};
@@ -209,6 +210,11 @@ impl Backend for Sqlite<'_> {
         let rows = self.rows(query).await?;
         let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
         Ok(rows.len() == 1 && value == Some("1"))
+    }
+
+    async fn presence(&mut self, _: &Ledger, _: &Object) -> Result<Option<Presence>, Failure> {
+        // Whatever makes something shares a transaction with its mark, so nobody needs to ask.
+        Ok(None)
     }
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {

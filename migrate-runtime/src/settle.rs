@@ -1,0 +1,119 @@
+//! Finds out what became of a statement that nobody heard of: the process or the connection ended while it ran, and it
+//! could not share a transaction with its mark. The catalogue knows; where it does not, a person is asked.
+
+use crate::backend::{Backend, Presence};
+use crate::error::Error;
+use crate::ledger::Ledger;
+use migrate_core::course::{Part, course};
+use migrate_core::effect::{self, Effect, Object, Reading, Verb};
+use migrate_core::history::{History, Record, State};
+use migrate_core::script::Script;
+use migrate_core::version::Version;
+
+/// What was found out about one migration.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// Which.
+    pub version: Version,
+    /// How it stands; `None` when it cannot be told.
+    pub fate: Option<Fate>,
+    /// What the database has of it and what not, for people.
+    pub found: String,
+}
+
+/// How an unfinished migration stands once the fate of its statement is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fate {
+    /// As if the database had refused the next statement: it will run again.
+    pub state: State,
+    /// How many statements are done.
+    pub done: usize,
+}
+
+impl Settled {
+    /// The row as it is now known to stand.
+    pub fn applied_to(&self, record: &Record) -> Record {
+        match self.fate {
+            Some(Fate { state, done }) => Record { state, statements_done: done, ..record.clone() },
+            None => record.clone(),
+        }
+    }
+}
+
+/// Looks at all migrations of a history that were begun and did not end. Reads only.
+///
+/// # Errors
+/// When the connection breaks.
+pub async fn settle(backend: &mut dyn Backend, ledger: &Ledger, history: &History) -> Result<Vec<Settled>, Error> {
+    let mut settled = Vec::new();
+    for record in history.records() {
+        let state = match record.state {
+            State::Started => State::Failed,
+            State::Reverting => State::RevertFailed,
+            State::Applied | State::Failed | State::RevertFailed => continue,
+        };
+        settled.extend(settle_one(backend, ledger, record, state).await?);
+    }
+    Ok(settled)
+}
+
+async fn settle_one(backend: &mut dyn Backend, ledger: &Ledger, record: &Record, state: State) -> Result<Option<Settled>, Error> {
+    let dialect = backend.dialect();
+    let (script, _) = Script::read(record.running.clone().unwrap_or_default(), "", dialect);
+    let course = course(&script, dialect, record.statements_done);
+    let mut settings = Vec::new();
+    let mut next = None;
+    for part in &course.parts {
+        match part {
+            Part::Settings(statements) => settings.extend(statements.clone()),
+            Part::Stretch(stretch) => {
+                next = Some(stretch);
+                break;
+            }
+        }
+    }
+    // What shares a transaction with its mark has not happened, and the plan knows it.
+    let Some(next) = next.filter(|next| !next.in_transaction && next.unit.statements.len() == 1) else { return Ok(None) };
+    let sql = script.statements[next.unit.statements.start].sql(&script.text);
+    let Reading::Known(effects) = effect::read(sql, dialect) else { return Ok(None) };
+    // Names mean what they meant to the script.
+    for at in settings {
+        let set = backend.run_setting(script.statements[at].sql(&script.text)).await;
+        set.map_err(|failure| failure.about_history("cannot set the session as the interrupted migration did"))?;
+    }
+    let mut held = Vec::new();
+    let mut found = Vec::new();
+    for effect in &effects {
+        let presence = backend.presence(ledger, &effect.object).await;
+        let presence = presence.map_err(|failure| failure.about_history("cannot look at the catalogue"))?;
+        let Some(presence) = presence else { return Ok(None) };
+        found.push(format!("{} {}", effect.object, words(presence, &effect.object)));
+        held.push(holds(effect, presence));
+    }
+    backend.restore().await.map_err(|failure| failure.about_connection("cannot put the session's settings back"))?;
+    let done = match (held.contains(&true), held.contains(&false)) {
+        (true, true) => None,
+        (true, false) => Some(next.unit.done),
+        (false, _) => Some(record.statements_done),
+    };
+    let fate = done.map(|done| Fate { state, done });
+    Ok(Some(Settled { version: record.version.clone(), fate, found: found.join(", ") }))
+}
+
+fn holds(effect: &Effect, presence: Presence) -> bool {
+    match (effect.verb, presence) {
+        (Verb::Makes, Presence::Unfinished) => !matches!(effect.object, Object::Index(..)),
+        (Verb::Makes, presence) => presence == Presence::There,
+        (Verb::Removes, presence) => presence == Presence::Missing,
+        (Verb::Validates, presence) => presence == Presence::There,
+    }
+}
+
+fn words(presence: Presence, object: &Object) -> &'static str {
+    match (presence, object) {
+        (Presence::Missing, _) => "is not there",
+        (Presence::There, _) => "is there",
+        (Presence::Unfinished, Object::Index(..)) => "is invalid",
+        (Presence::Unfinished, _) => "is there but not validated",
+    }
+}
