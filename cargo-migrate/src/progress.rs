@@ -37,6 +37,15 @@ pub fn observer(output: &Output, service: &str) -> impl Fn(&Event<'_>) + Send + 
                     bar.set_message((*title).to_owned());
                 }
             }
+            Event::Blocked { title, blockers, tries, pause } => {
+                let bar = bar.as_deref().and_then(Option::as_ref);
+                let again =
+                    format!("{title} did not get its lock; trying again in {} (try {} of 10)", duration::show(*pause), tries + 1);
+                lines.say(bar, "Blocked", &again);
+                for blocker in *blockers {
+                    lines.say(bar, "by", &describe_holder(blocker));
+                }
+            }
             Event::Finished { title, direction, took } => {
                 let verb = match direction {
                     Direction::Up => "Applied",

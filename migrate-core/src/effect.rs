@@ -113,6 +113,32 @@ pub fn read(sql: &str, dialect: Dialect) -> Reading {
     }
 }
 
+/// The tables that a statement of DDL names and must lock, as far as that shows: the one it alters, indexes or drops, and
+/// those it refers to.
+pub fn tables(sql: &str, dialect: Dialect) -> Vec<Name> {
+    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
+    let mut reader = Reader { sql, dialect, tokens: tokens.collect(), at: 0 };
+    let mut tables = Vec::new();
+    let creates = reader.peek("CREATE");
+    while reader.at < reader.tokens.len() {
+        let refers = reader.word("REFERENCES") || reader.words(&["PARTITION", "OF"]);
+        let names = reader.word("TABLE") && !creates || reader.word("TRUNCATE") || reader.word("LOCK");
+        let indexed = creates && reader.word("ON");
+        if refers || names || indexed {
+            reader.word("TABLE");
+            reader.condition();
+            reader.word("ONLY");
+            tables.extend(reader.name());
+            while names && reader.symbol(b',') {
+                tables.extend(reader.name());
+            }
+        } else {
+            reader.at += 1;
+        }
+    }
+    tables
+}
+
 struct Reader<'a> {
     sql: &'a str,
     dialect: Dialect,
@@ -557,6 +583,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tables_that_are_locked() {
+        for (sql, expected) in [
+            ("ALTER TABLE IF EXISTS ONLY s.t ADD a int REFERENCES u (id)", &["s.t", "u"][..]),
+            ("CREATE INDEX i ON t (a)", &["t"]),
+            ("CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES s.\"U\" (id))", &["s.U"]),
+            ("CREATE TABLE t (a int)", &[]),
+            ("TRUNCATE TABLE a, b", &["a", "b"]),
+            ("DROP TABLE a, b", &["a", "b"]),
+            ("UPDATE t SET a = 1", &[]),
+        ] {
+            let found: Vec<String> = tables(sql, Dialect::Postgres).iter().map(Name::to_string).collect();
+            assert_eq!(found, expected, "{sql}");
+        }
+    }
+
     proptest::proptest! {
         /// Anything may come; nothing panics.
         #[test]
@@ -568,7 +610,7 @@ mod tests {
             0..12,
         )) {
             for dialect in Dialect::ALL {
-                let _ = read(&words.join(" "), dialect);
+                let _ = (read(&words.join(" "), dialect), tables(&words.join(" "), dialect));
             }
         }
     }

@@ -21,6 +21,7 @@ pub mod folder;
 pub mod history;
 pub mod layout;
 pub mod layouts;
+pub mod lock_class;
 pub mod lock_file;
 pub mod migration;
 pub mod migration_set;

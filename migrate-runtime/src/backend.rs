@@ -7,7 +7,7 @@ use crate::event::Holder;
 use crate::ledger::Ledger;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
-use migrate_core::effect::Object;
+use migrate_core::effect::{Name, Object};
 use migrate_core::execution::Unit;
 use migrate_core::history::History;
 use migrate_core::statement::Statement;
@@ -40,6 +40,9 @@ pub trait Backend: Send {
 
     /// Who has the lock, as far as the database tells.
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder>;
+
+    /// Who holds locks on these tables now, as far as the database tells.
+    async fn blockers(&mut self, ledger: &Ledger, tables: &[Name]) -> Vec<Holder>;
 
     /// Gives the lock back.
     async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure>;
@@ -172,6 +175,8 @@ pub struct Failure {
     pub answered: bool,
     /// Was another connection in the way, for as long as one would wait?
     pub busy: bool,
+    /// Was a lock not got in time? Then the same may work a little later.
+    pub lock_timeout: bool,
     /// The error itself.
     pub source: Option<sqlx::Error>,
 }
@@ -191,6 +196,7 @@ impl Failure {
             position: None,
             answered: database.is_some(),
             busy: false,
+            lock_timeout: false,
             source: Some(error),
         }
     }
@@ -205,6 +211,7 @@ impl Failure {
             position: None,
             answered: true,
             busy: false,
+            lock_timeout: false,
             source: None,
         }
     }

@@ -43,6 +43,18 @@ pub enum Event<'a> {
         /// Of how many.
         of: usize,
     },
+    /// A statement did not get its lock in time. It was rolled back and will be tried again, so that those who wait behind
+    /// it can go on meanwhile.
+    Blocked {
+        /// The file name, as people know it.
+        title: &'a str,
+        /// Who holds locks on its tables, if the database tells.
+        blockers: &'a [Holder],
+        /// How many tries there were.
+        tries: u32,
+        /// After which time it is tried again.
+        pause: Duration,
+    },
     /// A step is done and recorded.
     Finished {
         /// The file name, as people know it.

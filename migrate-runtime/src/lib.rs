@@ -39,6 +39,7 @@ mod event;
 mod ledger;
 mod message;
 mod migrator;
+mod patience;
 mod posting;
 mod report;
 mod settle;

@@ -40,6 +40,11 @@ impl Options {
                 let holder = holder.map_or("unknown".to_owned(), engine::describe);
                 tracing::info!(holder, "waiting for the migration lock");
             }
+            Event::Blocked { title, blockers, tries, pause } => {
+                let blockers: Vec<String> = blockers.iter().map(engine::describe).collect();
+                let (blockers, pause_ms) = (blockers.join("; "), pause.as_millis() as u64);
+                tracing::warn!(title, blockers, tries, pause_ms, "a lock was not got in time; trying again");
+            }
             other => tracing::debug!(event = ?other, "migrating"),
         }
         if let Some(observer) = &self.observer {

@@ -5,14 +5,19 @@ use crate::backend::{Backend, Failure, Stop, Work};
 use crate::change::Elapsed;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
+use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::migrator::Options;
+use crate::patience;
 use crate::posting::Posting;
 use migrate_core::checksum::Checksum;
 use migrate_core::course::{Course, Part, Stretch, course};
+use migrate_core::dialect::Dialect;
 use migrate_core::duration;
+use migrate_core::effect::{self, Name};
 use migrate_core::execution::Unit;
 use migrate_core::history::{History, State};
+use migrate_core::lock_class;
 use migrate_core::place::Place;
 use migrate_core::plan::{Step, Way};
 use migrate_core::script::Script;
@@ -135,30 +140,65 @@ impl Running<'_, '_> {
             text: &job.script.text,
             statements: &job.script.statements,
             unit: &stretch.unit,
-            lock_timeout: job.lock_timeout,
+            lock_timeout: self.lock_timeout(job, &stretch.unit),
             timeout: job.timeout,
             since: self.since,
             last: stretch.last,
             again: job.again,
             token: (job.posting.version(), &token),
         };
-        let carried_out = async {
-            match stretch.in_transaction {
-                true => self.backend.run_in_transaction(self.ledger, &work, &change).await,
-                false => self.backend.run_alone(self.ledger, &work, &change).await,
+        let mut tries = 0;
+        loop {
+            let carried_out = async {
+                match stretch.in_transaction {
+                    true => self.backend.run_in_transaction(self.ledger, &work, &change).await,
+                    false => self.backend.run_alone(self.ledger, &work, &change).await,
+                }
+            };
+            // The server stops a statement by itself where it can; this is for where it cannot, or cannot be heard.
+            let left = (job.timeout + Duration::from_secs(5)).saturating_sub(self.since.elapsed());
+            let stop = match tokio::time::timeout(left, carried_out).await {
+                Ok(Ok(())) => break,
+                Ok(Err(stop)) => stop,
+                Err(_) => return Err(timed_out(&job.script, &stretch.unit, job.timeout).into()),
+            };
+            tries += 1;
+            match self.patience(&stop, job, stretch, tries).await {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(self.stopped(stop, job, done).await),
             }
-        };
-        // The server stops a statement by itself where it can; this is for where it cannot, or cannot be heard.
-        let left = (job.timeout + Duration::from_secs(5)).saturating_sub(self.since.elapsed());
-        match tokio::time::timeout(left, carried_out).await {
-            Ok(Ok(())) => {}
-            Ok(Err(stop)) => return Err(self.stopped(stop, job, done).await),
-            Err(_) => return Err(timed_out(&job.script, &stretch.unit, job.timeout).into()),
         }
         if !stretch.last {
             self.history.put(job.posting.underway(stretch.unit.done));
         }
         Ok(())
+    }
+
+    /// How long to leave alone those who hold the lock that was not got in time, if that is what stopped it. It was rolled
+    /// back, so meanwhile nobody waits behind it.
+    async fn patience(&mut self, stop: &Stop, job: &Job, stretch: &Stretch, tries: u32) -> Option<Duration> {
+        let Stop::Refused { failure, .. } = stop else { return None };
+        // Of several statements that run alone, the first may be done.
+        if !failure.lock_timeout || !(stretch.in_transaction || stretch.unit.statements.len() == 1) {
+            return None;
+        }
+        let waited = self.since.elapsed();
+        let chance = std::process::id().wrapping_mul(tries).wrapping_add(waited.subsec_micros());
+        let pause = patience::pause(tries, waited, chance).filter(|pause| waited + *pause < job.timeout)?;
+        let tables = job.script.statements[stretch.unit.statements.clone()].iter();
+        let tables: Vec<Name> =
+            tables.flat_map(|one| effect::tables(one.sql(&job.script.text), self.backend.dialect())).collect();
+        let blockers = self.backend.blockers(self.ledger, &tables).await;
+        self.options.tell(&Event::Blocked { title: &self.step.title, blockers: &blockers, tries, pause });
+        Some(pause)
+    }
+
+    /// Statements that stop others wait for their lock only a moment, where nobody says otherwise.
+    fn lock_timeout(&self, job: &Job, unit: &Unit) -> Option<Duration> {
+        let dialect = self.backend.dialect();
+        let mut statements = job.script.statements[unit.statements.clone()].iter();
+        let mut strong = || statements.any(|one| lock_class::is_strong(one.sql(&job.script.text), dialect));
+        job.lock_timeout.or_else(|| strong().then_some(patience::LOCK_TIMEOUT))
     }
 
     /// It is done and recorded: what is known of the history follows, and the session is as it was.
@@ -168,7 +208,8 @@ impl Running<'_, '_> {
             Direction::Up => self.history.put(job.posting.record),
             Direction::Down => self.history.remove(&job.posting.record.version),
         }
-        if changes_session(&job.script.text) || job.lock_timeout.is_some() {
+        // MySQL knows no limit for one transaction.
+        if changes_session(&job.script.text) || self.backend.dialect() == Dialect::MySql {
             let restored = self.backend.restore().await;
             restored.map_err(|failure| failure.about_connection("cannot put the session's settings back"))?;
         }

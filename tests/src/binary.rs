@@ -21,10 +21,11 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-/// Beside the tests in cargo's target folder.
+/// Beside the tests in cargo's target folder: `target/<profile>/deps/<test>` or `target/<profile>/<program>`.
 fn path() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    let own = std::env::current_exe().expect("the path of this program");
+    let folder = own.parent().expect("a folder");
+    let profile = if folder.ends_with("deps") { folder.parent().expect("a profile") } else { folder };
     let path = profile.join(format!("cargo-migrate{}", std::env::consts::EXE_SUFFIX));
     assert!(path.is_file(), "{} is not there: `cargo test --workspace` builds it", path.display());
     path

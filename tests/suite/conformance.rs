@@ -82,6 +82,7 @@ promises![
     a_file_keeps_its_own_settings_to_its_end,
     session_settings_hold_for_every_migration,
     a_gate_is_asked_once,
+    a_lock_that_others_hold_is_got_later,
     a_resolution_takes_the_file_as_it_is_now,
 ];
 
@@ -748,6 +749,40 @@ async fn session_settings_hold_for_every_migration(database: &TestDatabase) {
         );
     }
     assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
+}
+
+async fn a_lock_that_others_hold_is_got_later(database: &TestDatabase) {
+    // There, others wait for the whole file and for no table.
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    let folder = TestFolder::new(&[
+        ("001_t.up.sql", "CREATE TABLE t (id integer); CREATE TABLE u (id integer);"),
+        ("002_a.up.sql", "-- migrate: lock-timeout 200ms\nALTER TABLE t ADD a integer; INSERT INTO u VALUES (1);"),
+    ]);
+    let set = folder.set(database.kind.dialect());
+    Migrator::new(&set).run_to(&database.url, &Target::Up(1)).await.unwrap();
+    let mut other = database.connect().await;
+    sqlx::raw_sql("BEGIN; INSERT INTO t VALUES (1)").execute(&mut other).await.unwrap();
+    let (told, mut blocked) = tokio::sync::mpsc::unbounded_channel();
+    let migrator = Migrator::new(&set).on_event(move |event| {
+        if let Event::Blocked { title, blockers, tries, .. } = event {
+            told.send(((*title).to_owned(), blockers.len(), *tries)).unwrap();
+        }
+    });
+    let give_way = async {
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            seen.push(blocked.recv().await.unwrap());
+        }
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        seen
+    };
+    let (report, seen) = tokio::join!(migrator.run(&database.url), give_way);
+    assert_eq!(report.unwrap().done.len(), 1);
+    assert_eq!(seen, [("002_a.up.sql".to_owned(), 1, 1), ("002_a.up.sql".to_owned(), 1, 2)]);
+    assert_eq!(database.rows("SELECT id FROM u").await, ["1"]);
+    assert_eq!(database.history().await, ["001|applied|2", "002|applied|2"]);
 }
 
 async fn a_gate_is_asked_once(database: &TestDatabase) {

@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use async_trait::async_trait;
 use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
-use migrate_core::effect::{self, Object, Reading, Verb};
+use migrate_core::effect::{self, Name, Object, Reading, Verb};
 use migrate_core::history::{History, Record, State};
 use migrate_core::target::Direction;
 use std::collections::BTreeMap;
@@ -248,6 +248,10 @@ impl Backend for Fake {
 
     async fn holder(&mut self, _: &Ledger) -> Option<Holder> {
         Some(Holder { connection: "7".to_owned(), ..Holder::default() })
+    }
+
+    async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {
+        Vec::new()
     }
 
     async fn unlock(&mut self, _: &Ledger) -> Result<(), Failure> {

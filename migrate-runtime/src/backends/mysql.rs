@@ -42,12 +42,14 @@ pub struct MySql<'c> {
     original: String,
     /// The same, and then what `session` in `migrate.toml` says.
     restoring: String,
+    /// The time limits as they were last set.
+    limit: String,
 }
 
 impl<'c> MySql<'c> {
     /// Takes a connection.
     pub fn new(connection: Held<'c, sqlx::MySql>) -> Self {
-        MySql { connection, database: String::new(), original: String::new(), restoring: String::new() }
+        MySql { connection, database: String::new(), original: String::new(), restoring: String::new(), limit: String::new() }
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
@@ -82,15 +84,17 @@ impl<'c> MySql<'c> {
         Ok(self.rows(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    async fn limit(&mut self, work: &Work<'_>) -> Result<(), Failure> {
-        match work.lock_timeout {
-            Some(lock) => {
-                let seconds = lock.as_millis().div_ceil(1000).max(1);
-                let sql = format!("SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}");
-                self.do_all(&sql).await
-            }
-            None => Ok(()),
+    /// How long to wait for metadata locks and, for rows, for those of others. Put back with the session's settings.
+    async fn limit(&mut self, work: &Work<'_>, rows: bool) -> Result<(), Failure> {
+        let Some(lock) = work.lock_timeout else { return Ok(()) };
+        let seconds = lock.as_millis().div_ceil(1000).max(1);
+        let rows = if rows { format!(", innodb_lock_wait_timeout = {seconds}") } else { String::new() };
+        let sql = format!("SET SESSION lock_wait_timeout = {seconds}{rows}");
+        if self.limit != sql {
+            self.do_all(&sql).await?;
+            self.limit = sql;
         }
+        Ok(())
     }
 }
 
@@ -100,9 +104,22 @@ fn failure(error: sqlx::Error) -> Failure {
     if let Some(error) = source.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()) {
         // The number tells more than the SQLSTATE. 1053: server shutdown; 1927: connection was killed.
         failure.answered = !matches!(error.number(), 1053 | 1927);
+        failure.lock_timeout = error.number() == 1205;
         failure.code = Some(error.number().to_string());
     }
     failure
+}
+
+/// Connection, user, host, age and statement, as a query returns them.
+fn holder(row: Vec<Option<String>>, age: &str) -> Option<Holder> {
+    let mut columns = row.into_iter();
+    Some(Holder {
+        connection: columns.next().flatten()?,
+        user: columns.next().flatten(),
+        from: columns.next().flatten(),
+        since: columns.next().flatten().map(|seconds| format!("{seconds} {age}")),
+        statement: columns.next().flatten(),
+    })
 }
 
 fn is_missing(failure: &Failure) -> bool {
@@ -232,14 +249,16 @@ impl Backend for MySql<'_> {
         let sql =
             format!("SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 200) FROM information_schema.PROCESSLIST WHERE ID = {id}");
         let row = self.rows(&sql).await.ok().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
-        let mut columns = row.into_iter();
-        Some(Holder {
-            connection: id,
-            user: columns.next().flatten(),
-            from: columns.next().flatten(),
-            since: columns.next().flatten().map(|seconds| format!("{seconds} ago")),
-            statement: columns.next().flatten(),
-        })
+        holder([Some(id)].into_iter().chain(row).collect(), "ago")
+    }
+
+    async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {
+        // Which of them holds the table's metadata lock is told by a plugin only; a transaction that stands open is what does.
+        let sql = "SELECT CAST(p.ID AS CHAR), p.USER, p.HOST, CONCAT(TIMESTAMPDIFF(SECOND, t.trx_started, NOW()), ' s'), \
+                   LEFT(COALESCE(p.INFO, p.COMMAND), 200) FROM information_schema.INNODB_TRX t \
+                   JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id \
+                   WHERE p.ID <> CONNECTION_ID() ORDER BY t.trx_started LIMIT 5";
+        self.rows(sql).await.unwrap_or_default().into_iter().filter_map(|row| holder(row, "ago")).collect()
     }
 
     async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure> {
@@ -263,7 +282,7 @@ impl Backend for MySql<'_> {
     }
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        self.limit(work).await.map_err(Stop::Before)?;
+        self.limit(work, true).await.map_err(Stop::Before)?;
         let mut message = Message::default();
         message.begin(work.unit.opening.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
         message.script(work);
@@ -285,7 +304,7 @@ impl Backend for MySql<'_> {
     }
 
     async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        self.limit(work).await.map_err(Stop::Before)?;
+        self.limit(work, false).await.map_err(Stop::Before)?;
         for (number, statement) in work.parts() {
             let sql = statement.sql(work.text);
             if let (_, Some(failure)) = self.run(sql).await {
@@ -326,6 +345,7 @@ impl Backend for MySql<'_> {
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {
+        self.limit.clear();
         match self.restoring.is_empty() {
             true => Ok(()),
             false => self.do_all(&self.restoring.clone()).await,

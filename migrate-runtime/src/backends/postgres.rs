@@ -175,9 +175,22 @@ fn failure(error: sqlx::Error) -> Failure {
             Some(PgErrorPosition::Original(position)) => Some(position),
             _ => None,
         };
+        failure.lock_timeout = database.code() == "55P03";
         failure.answered = !matches!(database.code(), "57P01" | "57P02" | "57P03");
     }
     failure
+}
+
+/// Connection, user, host, age and statement, as a query returns them.
+fn holder(row: Vec<Option<String>>) -> Option<Holder> {
+    let mut columns = row.into_iter();
+    Some(Holder {
+        connection: columns.next().flatten()?,
+        user: columns.next().flatten(),
+        from: columns.next().flatten(),
+        since: columns.next().flatten(),
+        statement: columns.next().flatten().filter(|statement| !statement.is_empty()),
+    })
 }
 
 fn is_missing(failure: &Failure) -> bool {
@@ -234,8 +247,11 @@ fn limits(work: &Work<'_>, scope: &str) -> Vec<String> {
     let says = |setting: &str| work.text.to_ascii_lowercase().contains(setting);
     let statement =
         (!says("statement_timeout")).then(|| format!("SET {scope} statement_timeout = {}", milliseconds(work.timeout)));
-    let lock = work.lock_timeout.filter(|_| !says("lock_timeout"));
-    let lock = lock.map(|lock| format!("SET {scope} lock_timeout = {}", milliseconds(lock)));
+    // Outside a transaction the limit of the statement before must not hold, nor one of the role: a concurrent build waits
+    // long, and stops nobody.
+    let lock = work.lock_timeout.or_else(|| (scope == "SESSION").then_some(Duration::ZERO)).filter(|_| !says("lock_timeout"));
+    let lock = lock.map(|lock| if lock.is_zero() { 0 } else { milliseconds(lock) });
+    let lock = lock.map(|lock| format!("SET {scope} lock_timeout = {lock}"));
     statement.into_iter().chain(lock).collect()
 }
 
@@ -390,15 +406,30 @@ impl Backend for Postgres<'_> {
              WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = {high} AND l.objid::bigint = {low} AND l.objsubid = 1 \
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1"
         );
-        let row = self.rows(&sql).await.ok()?.into_iter().next()?;
-        let mut columns = row.into_iter();
-        Some(Holder {
-            connection: columns.next().flatten()?,
-            user: columns.next().flatten(),
-            from: columns.next().flatten(),
-            since: columns.next().flatten(),
-            statement: columns.next().flatten().filter(|statement| !statement.is_empty()),
-        })
+        self.rows(&sql).await.ok()?.into_iter().next().and_then(holder)
+    }
+
+    async fn blockers(&mut self, ledger: &Ledger, tables: &[Name]) -> Vec<Holder> {
+        let relation = |name: &Name| {
+            let schema = name.schema.as_ref().map(|schema| format!("{}.", ledger.name(schema))).unwrap_or_default();
+            format!("pg_catalog.to_regclass({})", ledger.text(&format!("{schema}{}", ledger.name(&name.name))))
+        };
+        if tables.is_empty() {
+            return Vec::new();
+        }
+        let relations: Vec<String> = tables.iter().map(relation).collect();
+        let sql = format!(
+            "SELECT DISTINCT a.pid::text, a.usename::text, \
+             concat_ws(' ', coalesce(host(a.client_addr), 'local'), nullif(a.application_name, '')), \
+             round(extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start)))::text || ' s ago', \
+             left(CASE WHEN a.state LIKE 'idle%' THEN a.state || ', last ' || a.query ELSE a.query END, 200) \
+             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.granted AND l.locktype = 'relation' AND l.pid <> pg_catalog.pg_backend_pid() \
+             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+             AND l.relation IN ({}) ORDER BY 4 DESC LIMIT 5",
+            relations.join(", ")
+        );
+        self.rows(&sql).await.unwrap_or_default().into_iter().filter_map(holder).collect()
     }
 
     async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::message::Message;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
-use migrate_core::effect::Object;
+use migrate_core::effect::{Name, Object};
 use migrate_core::history::History;
 use migrate_core::target::Direction;
 use std::time::{Duration, Instant};
@@ -200,6 +200,10 @@ impl Backend for Sqlite<'_> {
 
     async fn holder(&mut self, _: &Ledger) -> Option<Holder> {
         None
+    }
+
+    async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {
+        Vec::new()
     }
 
     async fn unlock(&mut self, _: &Ledger) -> Result<(), Failure> {
