@@ -12,6 +12,7 @@ mod output;
 mod packages;
 mod progress;
 mod selection;
+mod signals;
 mod template;
 
 use clap::{CommandFactory, FromArgMatches};

@@ -66,6 +66,14 @@ pub static UNKNOWN_VERSION: Code = Code::new(
     "The version that was asked for is neither among the files nor in the history. `cargo migrate status` lists all versions.",
 );
 
+/// A run that was asked to stop.
+pub static STOPPED: Code = Code::new(
+    "stopped",
+    "The run was asked to stop, by a signal or by the application. What was running was let end and is recorded, and the lock is given \
+     back. The same command goes on from there. A second signal ends the process at once; then the database rolls back what was not \
+     recorded.",
+);
+
 /// The history cannot be read or written.
 pub static HISTORY: Code = Code::new(
     "history",
@@ -82,7 +90,7 @@ pub static BAD_NAME_FOR_HISTORY: Code = Code::new(
 );
 
 /// All of them.
-pub static ALL: [&Code; 11] = [
+pub static ALL: [&Code; 12] = [
     &CONNECTION,
     &CONNECTION_LOST,
     &DIVERGED,
@@ -90,6 +98,7 @@ pub static ALL: [&Code; 11] = [
     &HISTORY,
     &LOCK_NOT_OBTAINED,
     &MIGRATION_FAILED,
+    &STOPPED,
     &TIMED_OUT,
     &UNKNOWN_VERSION,
     &BAD_NAME_FOR_HISTORY,

@@ -112,6 +112,9 @@ pub async fn obtain(backend: &mut dyn Backend, ledger: &Ledger, options: &Option
             options.tell(&Event::Waiting { holder: holder.as_ref() });
             told = Some(holder.clone().unwrap_or_default());
         }
+        if options.stop.is_requested() {
+            return Err(stopped("while it waited for the lock"));
+        }
         if since.elapsed() >= options.lock_wait {
             return Err(not_obtained(holder, since.elapsed(), backend));
         }
@@ -120,6 +123,12 @@ pub async fn obtain(backend: &mut dyn Backend, ledger: &Ledger, options: &Option
         tokio::time::sleep(pause * jitter / 48).await;
         pause = (pause * 3 / 2).min(Duration::from_secs(1));
     }
+}
+
+/// A run that was asked to stop.
+pub fn stopped(how: &str) -> Error {
+    let error = Error::new(ErrorKind::Stopped, &codes::STOPPED, format!("the run was asked to stop, and did, {how}"));
+    error.help("run the same command again: it goes on from there")
 }
 
 fn not_obtained(holder: Option<Holder>, waited: Duration, backend: &dyn Backend) -> Error {
@@ -267,6 +276,10 @@ async fn steps(
     options.tell(&Event::Planned { steps: plan.steps.len() });
     let mut digest = history.digest();
     for (at, step) in plan.steps.iter().enumerate() {
+        if options.stop.is_requested() {
+            let left = plan.steps.len() - at;
+            return Err(with_done(stopped(&format!("with {left} of {} migrations left", plan.steps.len())), report));
+        }
         options.tell(&Event::Started { title: &step.title, direction: step.direction, number: at + 1, of: plan.steps.len() });
         let since = Instant::now();
         let mut running =

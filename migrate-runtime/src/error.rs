@@ -23,6 +23,8 @@ pub enum ErrorKind {
     UnknownVersion,
     /// A migration failed.
     MigrationFailed,
+    /// The run was asked to stop, and did so at a point where nothing is half done.
+    Stopped,
     /// The history cannot be read or written.
     History,
     /// A setting or a name cannot be used.

@@ -44,6 +44,7 @@ mod posting;
 mod report;
 mod settle;
 mod step;
+mod stop;
 
 pub use migrate_core::migration::Migration;
 pub use migrate_core::migration_set::MigrationSet;
@@ -60,4 +61,5 @@ pub use crate::{
     event::{Event, Holder},
     migrator::{Migrator, Options, Resolution, Status},
     report::{Done, Report},
+    stop::Stop,
 };

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::ledger::Ledger;
 use crate::report::Report;
 use crate::settle::{self, Settled};
+use crate::stop::Stop;
 use migrate_core::history::{History, Record, State};
 use migrate_core::migration_set::MigrationSet;
 use migrate_core::overview::{Row, Standing, overview};
@@ -31,6 +32,7 @@ pub struct Options {
     pub(crate) timeout: Duration,
     late: Option<Late>,
     observer: Option<Observer>,
+    pub(crate) stop: Stop,
 }
 
 impl Options {
@@ -107,6 +109,7 @@ impl<'m> Migrator<'m> {
                 timeout: contents.timeout.unwrap_or(Duration::from_secs(600)),
                 late: None,
                 observer: None,
+                stop: Stop::default(),
             },
         }
     }
@@ -118,7 +121,8 @@ impl<'m> Migrator<'m> {
         self
     }
 
-    /// How long a statement may wait for a lock on its table, where the file says nothing else. No limit by default.
+    /// How long a statement may wait for a lock on its table, where the file says nothing else. By default 2 s for
+    /// statements that stop others, and no limit for all others.
     #[must_use]
     pub fn lock_timeout(mut self, limit: Duration) -> Self {
         self.options.lock_timeout = Some(limit);
@@ -143,6 +147,13 @@ impl<'m> Migrator<'m> {
     #[must_use]
     pub fn on_event(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.options.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Ends runs when they are asked to stop; for signals.
+    #[must_use]
+    pub fn stop(mut self, stop: &Stop) -> Self {
+        self.options.stop = stop.clone();
         self
     }
 

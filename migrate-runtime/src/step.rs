@@ -88,6 +88,9 @@ impl Running<'_, '_> {
         for part in &job.course.parts {
             match part {
                 Part::Settings(statements) => self.set(&job, statements.clone(), done).await?,
+                Part::Stretch(_) if self.options.stop.is_requested() && !job.course.atomic && done > 0 => {
+                    return Err(self.stop(&job, done).await);
+                }
                 Part::Stretch(stretch) => {
                     self.work(&job, stretch, done).await?;
                     done = stretch.unit.done;
@@ -164,7 +167,13 @@ impl Running<'_, '_> {
             };
             tries += 1;
             match self.patience(&stop, job, stretch, tries).await {
-                Some(pause) => tokio::time::sleep(pause).await,
+                Some(pause) => {
+                    let asked = self.options.stop.requested();
+                    // Asked to stop, it does not try again: the one time that is left is over.
+                    if tokio::time::timeout(pause, asked).await.is_ok() {
+                        return Err(self.stopped(stop, job, done).await);
+                    }
+                }
                 None => return Err(self.stopped(stop, job, done).await),
             }
         }
@@ -266,6 +275,19 @@ impl Running<'_, '_> {
     fn limits(&self, script: &Script) -> (Option<Duration>, Duration) {
         let directives = &script.directives;
         (directives.lock_timeout.or(self.options.lock_timeout), directives.timeout.unwrap_or(self.options.timeout))
+    }
+
+    /// Ends between two statements: all before are done, and the next was not begun.
+    async fn stop(&mut self, job: &Job, done: usize) -> Halt {
+        let count = job.script.statements.len();
+        let title = &self.step.title;
+        let message = format!("the run was asked to stop, and did, behind statement {done} of {count} of `{title}`");
+        let error =
+            Error::new(ErrorKind::Stopped, &codes::STOPPED, &*message).help("run the same command again: it goes on from there");
+        match self.record_failure(job, done, &message).await {
+            Ok(()) => Halt::Failed(error),
+            Err(failure) => Halt::Failed(error.note("also", format!("that could not be recorded: {}", failure.message))),
+        }
     }
 
     /// Records a failure, and says what happened, where, and what is done.

@@ -184,3 +184,76 @@ async fn a_locked_file_is_a_lock_that_was_not_obtained() {
     binary.ok(&["up"]);
     database.drop().await;
 }
+
+/// Two migrations; the second waits for a lock that the test holds on another connection.
+async fn held_up(kind: Kind) -> (TestDatabase, TestFolder, sqlx::AnyConnection, std::process::Child, Binary) {
+    let database = TestDatabase::new(kind).await;
+    let mut other = database.connect().await;
+    let (hold, wait) = match kind {
+        Kind::Postgres => ("SELECT pg_advisory_lock(7)", "SELECT pg_advisory_lock(7); SELECT pg_advisory_unlock(7)"),
+        _ => ("DO GET_LOCK('seven', 10)", "DO GET_LOCK('seven', 3600); DO RELEASE_LOCK('seven')"),
+    };
+    sqlx::raw_sql(hold).execute(&mut other).await.unwrap();
+    let folder = TestFolder::new(&[
+        ("001_a.up.sql", "CREATE TABLE a (id integer);"),
+        ("002_b.up.sql", &format!("{wait}; INSERT INTO a VALUES (2);")),
+        ("003_c.up.sql", "INSERT INTO a VALUES (3);"),
+    ]);
+    folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let child =
+        binary.command(&["up"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let running = match kind {
+        Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()",
+        _ => "SELECT count(*) FROM information_schema.processlist WHERE state = 'User lock' AND db = database()",
+    };
+    while database.value(running).await != "1" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    (database, folder, other, child, binary)
+}
+
+fn signal(child: &std::process::Child) {
+    let sent = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Reads what a process says until a line holds a word.
+fn heard(child: &mut std::process::Child, word: &str) {
+    use std::io::BufRead;
+    let stderr = std::io::BufReader::new(child.stderr.as_mut().unwrap());
+    assert!(stderr.lines().any(|line| line.unwrap().contains(word)), "it never said {word}");
+}
+
+#[tokio::test]
+async fn a_signal_stops_behind_what_is_running() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let (database, _folder, other, mut child, binary) = held_up(kind).await;
+        signal(&child);
+        heard(&mut child, "SIGTERM: stopping");
+        drop(other);
+        let outcome = Outcome::of(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("error[stopped]"), "{}", outcome.stderr);
+        assert_eq!(database.history().await.len(), 2, "what was running is done and recorded");
+        // The lock was given back.
+        binary.ok(&["up", "--lock-wait", "0s"]);
+        assert_eq!(database.rows("SELECT id FROM a ORDER BY id").await, ["2", "3"]);
+        database.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let (database, _folder, other, mut child, binary) = held_up(kind).await;
+        signal(&child);
+        heard(&mut child, "SIGTERM: stopping");
+        signal(&child);
+        assert_eq!(Outcome::of(child.wait_with_output().unwrap()).code, 130);
+        drop(other);
+        binary.ok(&["up"]);
+        assert_eq!(database.rows("SELECT id FROM a ORDER BY id").await, ["2", "3"]);
+        database.drop().await;
+    }
+}

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::selection;
 use clap::Args;
 use migrate_core::version::Version;
-use migrate_runtime::Resolution;
+use migrate_runtime::{Resolution, Stop};
 
 /// Say how far an interrupted migration came
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         (false, Some(statement)) => Resolution::SkipTo(statement),
         (false, None) => Resolution::Retry,
     };
-    up::migrator(one, &running, context.output).resolve(&one.url, &arguments.migration, resolution).await?;
+    up::migrator(one, &running, &Stop::default(), context.output).resolve(&one.url, &arguments.migration, resolution).await?;
     let text = match resolution {
         Resolution::Done => format!("{} counts as done", arguments.migration),
         Resolution::Retry => {

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::output::{Output, as_finding, described, finding_json};
 use crate::progress;
 use crate::selection::{self, Selected};
+use crate::signals;
 use clap::Args;
 use migrate_core::check::EMPTY_FILE;
 use migrate_core::divergence::{AHEAD, Divergence};
@@ -14,7 +15,7 @@ use migrate_core::finding::Finding;
 use migrate_core::place::Place;
 use migrate_core::plan::{Plan, Way};
 use migrate_core::version::Version;
-use migrate_runtime::{Direction, ErrorKind, Migrator, Report, Status, Target, url_without_password};
+use migrate_runtime::{Direction, ErrorKind, Migrator, Report, Status, Stop, Target, url_without_password};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -76,10 +77,14 @@ pub async fn carry_out(
     refuse_empty_drafts(selected, targets)?;
     let mut services = Vec::new();
     let mut planned = Planned::default();
+    let stop = match running.dry_run {
+        true => Stop::default(),
+        false => signals::listen(context.output),
+    };
     for (one, targets) in selected.iter().zip(targets) {
         let outcome = match running.dry_run {
             true => dry_run(one, targets, &mut planned, context).await,
-            false => really(one, targets, running, context).await,
+            false => really(one, targets, running, &stop, context).await,
         };
         match outcome {
             Ok(done) => services.push(done),
@@ -152,8 +157,9 @@ pub fn refuse_empty_drafts(selected: &[Selected], targets: &[Vec<Target>]) -> Re
 }
 
 /// A migrator for a project, as the arguments ask for it.
-pub fn migrator<'s>(selected: &'s Selected, running: &Running, output: &Output) -> Migrator<'s> {
+pub fn migrator<'s>(selected: &'s Selected, running: &Running, stop: &Stop, output: &Output) -> Migrator<'s> {
     let mut migrator = Migrator::new(&selected.folder.set)
+        .stop(stop)
         .lock_wait(running.lock_wait)
         .on_event(progress::observer(output, &selected.project.service));
     if let Some(limit) = running.lock_timeout {
@@ -165,8 +171,14 @@ pub fn migrator<'s>(selected: &'s Selected, running: &Running, output: &Output) 
     migrator
 }
 
-async fn really(one: &Selected, targets: &[Target], running: &Running, context: &Context<'_>) -> Result<Value, Failure> {
-    let migrator = migrator(one, running, context.output);
+async fn really(
+    one: &Selected,
+    targets: &[Target],
+    running: &Running,
+    stop: &Stop,
+    context: &Context<'_>,
+) -> Result<Value, Failure> {
+    let migrator = migrator(one, running, stop, context.output);
     let since = Instant::now();
     let mut report = Report::default();
     for target in targets {
