@@ -4,10 +4,10 @@ use migrate_runtime::{ErrorKind, Migrator, Target};
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
 use std::time::Duration;
 
-fn thirty(kind: Kind) -> TestFolder {
+fn hundred(kind: Kind) -> TestFolder {
     let folder = TestFolder::new(&[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
     folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
-    for number in 2..=30 {
+    for number in 2..=100 {
         let index = match kind {
             Kind::Postgres if number % 10 == 0 => format!("CREATE INDEX CONCURRENTLY i{number} ON t (id);"),
             _ => format!("INSERT INTO t VALUES ({number});"),
@@ -19,20 +19,24 @@ fn thirty(kind: Kind) -> TestFolder {
 
 async fn processes(kind: Kind) {
     let database = TestDatabase::new(kind).await;
-    let folder = thirty(kind);
+    let folder = hundred(kind);
     let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
-    let running: Vec<_> = (0..6)
+    let running: Vec<_> = (0..16)
         .map(|_| {
             binary.command(&["up"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
         })
         .collect();
+    let mut waited = 0;
     for child in running {
         let outcome = Outcome::of(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        waited += usize::from(outcome.stderr.contains("held by connection"));
     }
-    let rows = if kind == Kind::Postgres { "26" } else { "29" };
+    // Who is waited for is said, where there is a lock to wait for.
+    assert_eq!(waited > 0, kind != Kind::Sqlite);
+    let rows = if kind == Kind::Postgres { "89" } else { "99" };
     assert_eq!(database.value("SELECT count(*) FROM t").await, rows);
-    assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "30");
+    assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "100");
     database.drop().await;
 }
 
@@ -54,7 +58,7 @@ async fn processes_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_over_one_pool() {
     let database = TestDatabase::new(Kind::Postgres).await;
-    let set: &'static _ = Box::leak(Box::new(thirty(Kind::Postgres).set(Kind::Postgres.dialect())));
+    let set: &'static _ = Box::leak(Box::new(hundred(Kind::Postgres).set(Kind::Postgres.dialect())));
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(4).connect(&database.url).await.unwrap();
     let tasks: Vec<_> = (0..16)
         .map(|_| {
@@ -66,7 +70,7 @@ async fn tasks_over_one_pool() {
     for task in tasks {
         done += task.await.unwrap().unwrap();
     }
-    assert_eq!(done, 30);
+    assert_eq!(done, 100);
     pool.close().await;
     database.drop().await;
 }
