@@ -85,3 +85,8 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 pub fn version(text: &str) -> Result<migrate_core::version::Version, String> {
     text.parse().map_err(|error: migrate_core::version::InvalidVersion| error.to_string())
 }
+
+/// A number of migrations on the command line.
+pub fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| format!("`{text}` is not a number from 1"))
+}

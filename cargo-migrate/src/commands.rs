@@ -10,6 +10,7 @@ mod lock;
 mod new;
 mod plan;
 mod redo;
+mod repair;
 mod resolve;
 mod status;
 mod up;
@@ -49,6 +50,8 @@ pub enum Command {
     /// Create, drop or reset the database
     #[command(subcommand)]
     Db(db::Action),
+    /// Take edited files as what ran, without running anything
+    Repair(repair::Arguments),
     /// Say how far an interrupted migration came
     Resolve(resolve::Arguments),
     /// Explain a code such as `late`
@@ -72,6 +75,7 @@ pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failur
         Command::Plan(arguments) => plan::run(&arguments, context).await,
         Command::Wait(arguments) => wait::run(&arguments, context).await,
         Command::Db(action) => db::run(&action, context).await,
+        Command::Repair(arguments) => repair::run(&arguments, context).await,
         Command::Resolve(arguments) => resolve::run(&arguments, context).await,
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Completions(arguments) => completions::run(&arguments, context),

@@ -16,6 +16,18 @@ pub fn named(context: &Context<'_>) -> Option<String> {
 
 /// The URL of the database for a project.
 pub fn of(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
+    let url = given(context, project)?;
+    let file = url.strip_prefix("sqlite:").map(|file| file.split('?').next().unwrap_or_default().trim_start_matches('/'));
+    match file {
+        // Made for this process alone, it would be gone when the command ends, and "done" would be a lie.
+        Some("" | ":memory:") => {
+            Err(Failure::usage(format!("`{url}` names no file, so nothing would be kept")).help("name a file: `sqlite:app.db`"))
+        }
+        _ => Ok(url),
+    }
+}
+
+fn given(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
     if let Some(url) = &context.global.database_url {
         return Ok(url.clone());
     }
@@ -35,6 +47,12 @@ pub fn of(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
             .help("give its URL: `--database-url postgres://user:password@host/name`, or `DATABASE_URL` in the environment or in `.env`")
             .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE")
     };
+    if let Some(port) = variable("DB_PORT").filter(|port| port.parse::<u16>().is_err()) {
+        return Err(Failure::usage(format!("DB_PORT is `{port}`, and that is no port")).help("write a number from 1 to 65535"));
+    }
+    if variable("DB_HOST").is_some() && variable("DB_NAME").is_none() {
+        return Err(Failure::usage("DB_HOST is set and DB_NAME is not").help("set DB_NAME to the name of the database"));
+    }
     from_parts(&variable, dialect).ok_or_else(unnamed)
 }
 

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     };
     let context = command::Context { global: &parsed.global, output: &output };
     match runtime.block_on(commands::run(parsed.command, &context)) {
+        Ok(command::Exit::Done) if output.is_lost() => ExitCode::from(1),
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
             output.failure(&failure);

@@ -10,6 +10,8 @@ use migrate_core::finding::Finding;
 use migrate_core::render;
 use serde::Serialize;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where a command says what it has to say.
 #[derive(Debug, Clone)]
@@ -17,6 +19,7 @@ pub struct Output {
     format: Format,
     quiet: bool,
     verbose: bool,
+    lost: Arc<AtomicBool>,
 }
 
 /// A cell of a table with what it means, which its colour repeats.
@@ -51,7 +54,12 @@ impl Cell {
 impl Output {
     /// As the arguments ask for it.
     pub fn new(global: &Global) -> Self {
-        Output { format: global.format, quiet: global.quiet, verbose: global.verbose }
+        Output { format: global.format, quiet: global.quiet, verbose: global.verbose, lost: Arc::default() }
+    }
+
+    /// Could something that was asked for not be written?
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Is a program reading?
@@ -86,9 +94,14 @@ impl Output {
 
     /// What was asked for.
     pub fn data(&self, text: impl AsRef<str>) {
-        let mut stdout = anstream::stdout();
+        let written = writeln!(anstream::stdout(), "{}", text.as_ref());
         // A closed pipe (`| head`) is no failure.
-        let _ = writeln!(stdout, "{}", text.as_ref());
+        if let Err(error) = written.and_then(|()| io::stdout().flush())
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.stderr(&format!("error: cannot write the output: {error}"));
+            self.lost.store(true, Ordering::Relaxed);
+        }
     }
 
     /// What was asked for, for a program.

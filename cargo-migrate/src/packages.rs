@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
     let mut projects = found(context)?;
     match (&context.global.service, projects.as_mut_slice()) {
+        (Some(service), _) if service.trim() != service || service.is_empty() || service.contains(char::is_control) => {
+            return Err(Failure::usage(format!("`{}` is no name for a service", service.escape_debug()))
+                .help("write a word, such as `--service billing`"));
+        }
         (Some(service), [only]) => only.service.clone_from(service),
         (Some(_), _) => {
             return Err(Failure::usage("`--service` names one history, and several packages are asked for")
@@ -69,6 +73,9 @@ fn found(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
         project
     };
     let projects = if let Some(source) = &context.global.source {
+        if source.is_file() {
+            return Err(Failure::usage(format!("`{}` is a file", source.display())).help("name the folder that it is in"));
+        }
         vec![open(Project::of_folder(source))]
     } else {
         let here = std::env::current_dir()?;

@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use crate::packages;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Finding;
-use migrate_core::folder::Folder;
+use migrate_core::folder::{Folder, NO_FOLDER};
+use migrate_core::place::Place;
 use migrate_core::project::Project;
 
 /// A project and its files.
@@ -28,6 +29,17 @@ pub fn with_database(context: &Context<'_>) -> Result<Vec<Selected>, Failure> {
         let url = database_url::of(context, &project)?;
         let dialect = dialect(context, &project, Some(&url)).ok_or_else(|| unknown_scheme(&url))?;
         let folder = project.read(dialect);
+        if folder.files.is_empty() && folder.lock.is_none() && folder.findings.iter().all(|finding| !finding.is_error()) {
+            let dirs = project.settings.dirs.iter().map(String::as_str).filter(|dir| *dir != ".");
+            let shown = dirs.map(|dir| project.root.join(dir)).next().unwrap_or_else(|| project.root.clone());
+            let shown = shown.display().to_string();
+            findings.push(
+                Finding::error(&NO_FOLDER, format!("`{shown}` holds no migrations, and no lock file of any"))
+                    .at(Place::file(shown))
+                    .help("name the folder of the migrations with `--source`, or with `dir` in `migrate.toml`")
+                    .help("or begin there: `cargo migrate init`"),
+            );
+        }
         let seen = folder.findings.iter().cloned().map(|one| packages::seen_from_here(&project, one));
         let (errors, others): (Vec<Finding>, Vec<Finding>) = seen.partition(Finding::is_error);
         findings.extend(errors);

@@ -13,7 +13,8 @@ pub fn listen(output: &Output) -> Stop {
         asked.request();
         output.words(format!("{first}: stopping behind the statement that is running; once more ends at once"));
         signals.next().await;
-        // What a shell reports for SIGINT. The database rolls back what was not recorded.
+        output.words("ended; the database may still finish or roll back what is running: see `cargo migrate status`");
+        // What a shell reports for SIGINT.
         std::process::exit(130);
     });
     stop

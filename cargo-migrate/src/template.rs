@@ -64,26 +64,30 @@ fn statements(words: &[&str], dialect: Option<Dialect>) -> Option<(String, Strin
         }
         ["create" | "add", "table", rest @ ..] | ["create", rest @ ..] => {
             let table = single(&without(rest, &["table"]))?;
+            let table = identifier(&table, dialect);
             Some((create_table(&table, dialect), format!("DROP TABLE {table};\n")))
         }
-        ["drop" | "remove" | "delete", "table", rest @ ..] => drop_table(&single(&without(rest, &[]))?),
+        ["drop" | "remove" | "delete", "table", rest @ ..] => drop_table(&identifier(&single(&without(rest, &[]))?, dialect)),
         ["add", rest @ ..] => {
             let at = rest.iter().rposition(|word| *word == "to")?;
             let table = single(&without(&rest[at + 1..], &["table"]))?;
             let columns = without(&rest[..at], &["column", "columns", "and", "field"]);
-            (!columns.is_empty()).then(|| add_columns(&table, &columns))
+            (!columns.is_empty()).then(|| add_columns(&table, &columns, dialect))
         }
         ["drop" | "remove" | "delete", rest @ ..] => match rest.iter().rposition(|word| *word == "from") {
             Some(at) => {
                 let table = single(&without(&rest[at + 1..], &["table"]))?;
                 let columns = without(&rest[..at], &["column", "columns", "and", "field"]);
-                let (down, up) = add_columns(&table, &columns);
+                let (down, up) = add_columns(&table, &columns, dialect);
                 (!columns.is_empty()).then_some((up, down))
             }
-            None => drop_table(&single(&without(rest, &["table"]))?),
+            None => drop_table(&identifier(&single(&without(rest, &["table"]))?, dialect)),
         },
         ["rename", rest @ ..] => {
-            let rest = without(rest, &["table", "column"]);
+            let words = ["to", "in", "on"];
+            let rest = without(rest, &["table", "column"]).into_iter();
+            let rest: Vec<String> =
+                rest.map(|word| if words.contains(&word.as_str()) { word } else { identifier(&word, dialect) }).collect();
             match rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
                 [from, "to", to] => {
                     Some((format!("ALTER TABLE {from} RENAME TO {to};\n"), format!("ALTER TABLE {to} RENAME TO {from};\n")))
@@ -125,13 +129,135 @@ fn drop_table(table: &str) -> Option<(String, String)> {
     Some((format!("DROP TABLE {table};\n"), down))
 }
 
-fn add_columns(table: &str, columns: &[String]) -> (String, String) {
-    let each = |make: &dyn Fn(&String) -> String| columns.iter().map(make).collect::<String>();
+fn add_columns(table: &str, columns: &[String], dialect: Option<Dialect>) -> (String, String) {
+    let table = identifier(table, dialect);
+    let each = |make: &dyn Fn(&String, String) -> String| {
+        columns.iter().map(|column| make(column, identifier(column, dialect))).collect::<String>()
+    };
     (
-        each(&|column| format!("ALTER TABLE {table} ADD COLUMN {column} {};\n", column_type(column))),
-        each(&|column| format!("ALTER TABLE {table} DROP COLUMN {column};\n")),
+        each(&|column, quoted| format!("ALTER TABLE {table} ADD COLUMN {quoted} {};\n", column_type(column))),
+        each(&|_, quoted| format!("ALTER TABLE {table} DROP COLUMN {quoted};\n")),
     )
 }
+
+/// A name as SQL: in quotes where a database would take it for a keyword.
+fn identifier(name: &str, dialect: Option<Dialect>) -> String {
+    let quote = if dialect == Some(Dialect::MySql) { '`' } else { '"' };
+    let part = |part: &str| match RESERVED.contains(&part) {
+        true => format!("{quote}{part}{quote}"),
+        false => part.to_owned(),
+    };
+    name.split('.').map(part).collect::<Vec<_>>().join(".")
+}
+
+/// Words that people give to tables and columns and that one of the databases reserves. Sources: PostgreSQL 15 manual,
+/// appendix C; MariaDB knowledge base, "Reserved Words"; MySQL 8.4 manual 11.3; SQLite, "SQLite Keywords".
+const RESERVED: [&str; 104] = [
+    "add",
+    "all",
+    "alter",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "before",
+    "between",
+    "both",
+    "by",
+    "call",
+    "cascade",
+    "case",
+    "cast",
+    "change",
+    "check",
+    "collate",
+    "column",
+    "condition",
+    "constraint",
+    "continue",
+    "create",
+    "cross",
+    "cube",
+    "current_date",
+    "cursor",
+    "database",
+    "databases",
+    "default",
+    "delete",
+    "desc",
+    "describe",
+    "distinct",
+    "do",
+    "drop",
+    "each",
+    "else",
+    "empty",
+    "end",
+    "except",
+    "exists",
+    "exit",
+    "explain",
+    "fetch",
+    "for",
+    "force",
+    "foreign",
+    "from",
+    "full",
+    "function",
+    "generated",
+    "grant",
+    "group",
+    "groups",
+    "having",
+    "if",
+    "ignore",
+    "in",
+    "index",
+    "interval",
+    "into",
+    "is",
+    "join",
+    "key",
+    "keys",
+    "kill",
+    "lag",
+    "lead",
+    "left",
+    "like",
+    "limit",
+    "load",
+    "lock",
+    "loop",
+    "match",
+    "not",
+    "null",
+    "of",
+    "offset",
+    "on",
+    "option",
+    "or",
+    "order",
+    "over",
+    "primary",
+    "range",
+    "rank",
+    "read",
+    "references",
+    "release",
+    "return",
+    "row",
+    "rows",
+    "schema",
+    "system",
+    "table",
+    "trigger",
+    "usage",
+    "user",
+    "values",
+    "window",
+];
 
 /// A guess by the column's name, to be looked at.
 fn column_type(column: &str) -> &'static str {
@@ -146,7 +272,8 @@ fn column_type(column: &str) -> &'static str {
 
 fn index(table: &str, columns: &[String], dialect: Option<Dialect>) -> (String, String) {
     let name = format!("idx_{}_{}", table.replace('.', "_"), columns.join("_"));
-    let list = columns.join(", ");
+    let list: Vec<String> = columns.iter().map(|column| identifier(column, dialect)).collect();
+    let (list, table) = (list.join(", "), identifier(table, dialect));
     match dialect {
         // Without CONCURRENTLY, writes to the table wait until the index is built.
         Some(Dialect::Postgres) => {
@@ -188,6 +315,9 @@ mod tests {
             ("rename name to full_name in users", Dialect::Postgres),
             ("add user preferences", Dialect::Postgres),
             ("create index", Dialect::Postgres),
+            ("create user table", Dialect::Postgres),
+            ("add order to group", Dialect::MySql),
+            ("index order on key", Dialect::Sqlite),
             ("fix things", Dialect::Postgres),
         ] {
             let template = from_description(description, Some(dialect), "name");

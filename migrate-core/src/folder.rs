@@ -184,6 +184,9 @@ fn shown_dir(dir: &str) -> String {
     }
 }
 
+/// How many folders deep files are looked for.
+const DEPTH: usize = 4;
+
 /// The paths of files in a folder and in its sub-folders, relative, with `/`; sorted.
 fn paths(path: &Path, prefix: &str, shown: &str, names: &mut Names, found: &mut Vec<String>) {
     let unreadable = |error: &std::io::Error| {
@@ -203,12 +206,32 @@ fn paths(path: &Path, prefix: &str, shown: &str, names: &mut Names, found: &mut 
                 continue;
             }
         };
-        // A name that is not UTF-8 ends in no `.sql` that anyone could write in a lock file.
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let name = match entry.file_name().into_string() {
+            Ok(name) => name,
+            Err(name) => {
+                let name = name.to_string_lossy().into_owned();
+                if name.to_ascii_lowercase().ends_with(".sql") {
+                    names.findings.push(
+                        Finding::error(&BAD_NAME, format!("the name of `{prefix}{name}` is not UTF-8"))
+                            .at(Place::file(format!("{shown}{prefix}{name}")))
+                            .help("rename it; the lock file and the history keep names as UTF-8"),
+                    );
+                }
+                continue;
+            }
+        };
         if name.starts_with('.') || name == lock_file::FILE || name == settings::FILE {
             continue;
         }
         let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        if link && fs::metadata(entry.path()).is_err() {
+            names.findings.push(
+                Finding::error(&UNREADABLE, format!("`{prefix}{name}` is a link that points to nothing"))
+                    .at(Place::file(format!("{shown}{prefix}{name}")))
+                    .help("put the file itself into the folder"),
+            );
+            continue;
+        }
         if link && !stays_inside(&entry.path(), path) {
             names.findings.push(
                 Finding::error(&OUTSIDE_FOLDER, format!("`{prefix}{name}` is a link that leads out of the folder"))
@@ -217,11 +240,23 @@ fn paths(path: &Path, prefix: &str, shown: &str, names: &mut Names, found: &mut 
             );
             continue;
         }
-        let is_dir = entry.path().is_dir();
-        if !is_dir {
-            found.push(format!("{prefix}{name}"));
-        } else if prefix.is_empty() && !NO_MIGRATION_FOLDERS.contains(&name.as_str()) {
-            paths(&entry.path(), &format!("{name}/"), shown, names, found);
+        let kind = fs::metadata(entry.path()).map(|data| data.file_type());
+        let sql = name.to_ascii_lowercase().ends_with(".sql");
+        match kind {
+            Ok(kind) if kind.is_dir() => {
+                // What lies too deep to be read is at least seen.
+                let depth = prefix.matches('/').count();
+                if depth < DEPTH && !NO_MIGRATION_FOLDERS.contains(&name.as_str()) {
+                    paths(&entry.path(), &format!("{prefix}{name}/"), shown, names, found);
+                }
+            }
+            // Reading a pipe would wait for ever.
+            Ok(kind) if sql && !kind.is_file() => names.findings.push(
+                Finding::error(&UNREADABLE, format!("`{prefix}{name}` is no regular file"))
+                    .at(Place::file(format!("{shown}{prefix}{name}")))
+                    .help("put a file in its place"),
+            ),
+            _ => found.push(format!("{prefix}{name}")),
         }
     }
     found.sort_unstable();
@@ -251,8 +286,9 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
             continue;
         }
         let shown = format!("{shown}{name}");
+        let near = name.matches('/').count() <= 1;
         let readings = layouts::ALL.iter().map(|layout| (*layout, (layout.read)(&listing, &name)));
-        match readings.into_iter().find(|(_, reading)| *reading != Reading::Foreign) {
+        match readings.into_iter().find(|(_, reading)| near && *reading != Reading::Foreign) {
             Some((layout, Reading::Named(Named { version, name: title, direction }))) => names.files.push(SourceFile {
                 path: path.join(&name),
                 name: format!("{lock_prefix}{name}"),

@@ -64,24 +64,59 @@ impl<'c> sealed::Open<'c> for &'c String {
 
 /// The URL without its password, for people.
 pub fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.split('?').next().unwrap_or_default().to_owned();
+    let (scheme, rest) = match url.split_once("://") {
+        Some(parts) => parts,
+        None if url.starts_with("sqlite:") => return url.split('?').next().unwrap_or_default().to_owned(),
+        // No URL; what of it is a password, nobody knows.
+        None => return "...".to_owned(),
     };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    match rest.rsplit_once('@') {
+    let place = rest.split(['?', '#']).next().unwrap_or_default();
+    match place.rsplit_once('@') {
         Some((user, place)) => format!("{scheme}://{}@{place}", user.split(':').next().unwrap_or_default()),
-        None => format!("{scheme}://{rest}"),
+        // A `?` or a `#` in a password that is not written as `%3F` or `%23`.
+        None if rest.contains('@') => format!("{scheme}://..."),
+        None => format!("{scheme}://{place}"),
+    }
+}
+
+/// How long a server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A server that accepts and never answers must not hold up a start for ever.
+async fn in_time<T>(url: &str, connecting: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connected) => connected.map_err(|error| not_connected(url, error)),
+        Err(_) => {
+            let message = format!("cannot connect to `{}`: no answer within {} s", shown(url), CONNECT_TIMEOUT.as_secs());
+            Err(Error::new(ErrorKind::Connection, &codes::CONNECTION, message)
+                .help("check host and port, and whether another kind of server listens there"))
+        }
     }
 }
 
 fn not_connected(url: &str, error: sqlx::Error) -> Error {
     let refused = error.as_database_error().is_some();
+    let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
     let mut error = Failure::of(error).about_connection(&format!("cannot connect to `{}`", shown(url)));
+    if let Some(help) = code.as_deref().and_then(connection_help) {
+        error = error.help(help);
+    }
     if !refused {
         error =
             error.help("check host, port and whether the server runs; `cargo migrate wait` waits until it accepts connections");
     }
     error
+}
+
+/// What to do when the server answers, but not with a session. MySQL's codes are SQLSTATEs here.
+fn connection_help(code: &str) -> Option<&'static str> {
+    match code {
+        "3D000" | "42000" => Some("make the database: `cargo migrate db create`; or correct its name in the URL"),
+        "28P01" | "28000" => Some("check user and password in the URL, and whether this user may connect from here"),
+        "53300" | "08004" => Some("too many connections are open; end some, or try again"),
+        "57P03" => Some("the server is starting or stopping; `cargo migrate wait` waits until it accepts connections"),
+        _ => None,
+    }
 }
 
 fn bad_url(url: &str, why: &str) -> Error {
@@ -92,19 +127,21 @@ fn bad_url(url: &str, why: &str) -> Error {
 
 #[allow(unreachable_patterns, reason = "with all features on, every dialect has its arm")]
 async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 'c>, Error> {
-    match Dialect::of_url(url) {
+    let dialect = Dialect::of_url(url);
+    if dialect.is_some_and(|dialect| dialect != Dialect::Sqlite) && !url.contains("://") {
+        return Err(bad_url(url, "there is no `://` behind its scheme"));
+    }
+    match dialect {
         #[cfg(feature = "postgres")]
         Some(Dialect::Postgres) => {
             let options = sqlx::postgres::PgConnectOptions::from_str(url).map_err(|error| bad_url(url, &error.to_string()))?;
-            let connection = options.disable_statement_logging().connect().await;
-            let connection = connection.map_err(|error| not_connected(url, error))?;
+            let connection = in_time(url, options.disable_statement_logging().connect()).await?;
             Ok(Box::new(postgres::Postgres::new(Held::owned(connection))))
         }
         #[cfg(feature = "mysql")]
         Some(Dialect::MySql) => {
             let options = mysql_options(url)?;
-            let connection = options.disable_statement_logging().connect().await;
-            let connection = connection.map_err(|error| not_connected(url, error))?;
+            let connection = in_time(url, options.disable_statement_logging().connect()).await?;
             Ok(Box::new(mysql::MySql::new(Held::owned(connection))))
         }
         #[cfg(feature = "sqlite")]
@@ -183,6 +220,12 @@ mod tests {
             ("mysql://host/db", "mysql://host/db"),
             ("sqlite:app.db?mode=rwc", "sqlite:app.db"),
             ("sqlite::memory:", "sqlite::memory:"),
+            ("postgres://u:se#cret@h/db", "postgres://..."),
+            ("postgres://u:se?cret@h/db", "postgres://..."),
+            ("postgres://h/db?password=a@b", "postgres://..."),
+            ("postgres:/u:secret@h/db", "..."),
+            ("u:secret@h/db", "..."),
+            ("host=h password=secret", "..."),
         ] {
             assert_eq!(shown(url), safe);
         }

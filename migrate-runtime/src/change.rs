@@ -22,6 +22,8 @@ pub enum Change<'a> {
     Applied(Entry<'a>, Summary<'a>, Elapsed),
     /// It is reverted: its row goes.
     Reverted(Entry<'a>, Summary<'a>, Elapsed),
+    /// Its row takes the file as it is now; nothing ran.
+    Repaired(Entry<'a>, Summary<'a>),
     /// How far it is was found out afterwards.
     Resolved {
         /// Which.

@@ -180,8 +180,8 @@ pub async fn others(backend: &mut dyn Backend, ledger: &Ledger, set: &MigrationS
 }
 
 /// An error for a plan that must not be carried out.
-pub fn diverged(divergences: Vec<Divergence>) -> Error {
-    let message = "nothing was run: files and history disagree";
+pub fn diverged(service: &str, divergences: Vec<Divergence>) -> Error {
+    let message = format!("nothing of `{service}` was run: files and history disagree");
     Error::new(ErrorKind::Diverged, &codes::DIVERGED, message).diverged(divergences)
 }
 
@@ -211,7 +211,7 @@ async fn until_done(
             let errors: Vec<Divergence> = plan.errors().cloned().collect();
             let unclear = settled.iter().filter(|one| one.fate.is_none());
             let shown = |one: &Settled| format!("of `{}`: {}", one.version, one.found);
-            return Err(unclear.fold(diverged(errors), |error, one| error.note("found", shown(one))));
+            return Err(unclear.fold(diverged(set.service(), errors), |error, one| error.note("found", shown(one))));
         }
         report.warnings.clone_from(&plan.divergences);
         if plan.steps.is_empty() {

@@ -276,6 +276,23 @@ impl Ledger {
                 self.put_summary(&mut sql, summary);
                 self.put_event(&mut sql, entry, "reverted", &self.elapsed(*elapsed), None);
             }
+            Change::Repaired(entry, summary) => {
+                let set = format!(
+                    "name = {}, phase = {}, checksum = '{}', sql_checksum = '{}', statements = {}, statements_done = {}, up_sql = {}, \
+                     down_sql = {}",
+                    self.text(entry.name),
+                    self.option(entry.phase),
+                    entry.checksum,
+                    entry.sql_checksum,
+                    entry.statements,
+                    entry.done,
+                    self.option(entry.up),
+                    self.option(entry.down),
+                );
+                self.update(&mut sql, entry.version, &set);
+                self.put_summary(&mut sql, summary);
+                self.put_event(&mut sql, entry, "repaired", "NULL", None);
+            }
             Change::Resolved { version, state, done, event, detail } => {
                 self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
                 let _ = writeln!(

@@ -257,21 +257,74 @@ impl<'m> Migrator<'m> {
     /// # Errors
     /// When that migration is not unfinished, or has fewer statements.
     pub async fn resolve<'c>(&self, database: impl Database<'c>, version: &Version, resolution: Resolution) -> Result<(), Error> {
+        self.mend(database, version, Some(resolution)).await
+    }
+
+    /// Takes the file of an applied migration as what ran: its checksums and texts go into the history, and nothing is run.
+    /// For an edit of comments; or of SQL, when the database was changed by hand to what the file says now.
+    ///
+    /// # Errors
+    /// When the migration is not applied, or has no file here.
+    pub async fn repair<'c>(&self, database: impl Database<'c>, version: &Version) -> Result<(), Error> {
+        self.mend(database, version, None).await
+    }
+
+    /// Writes one change of the history under the lock, and runs nothing.
+    async fn mend<'c>(
+        &self,
+        database: impl Database<'c>,
+        version: &Version,
+        resolution: Option<Resolution>,
+    ) -> Result<(), Error> {
         let mut backend = database.open(self.access(false)).await?;
         let mut ledger = engine::ledger(&*backend, self.set)?;
-        let prepared = backend.prepare(&mut ledger, &[]).await;
+        let prepared = backend.prepare(&mut ledger, &self.set.contents().session).await;
         prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
         engine::obtain(&mut *backend, &ledger, &self.options).await?;
         let history = backend.history(&ledger, None).await?.unwrap_or_default();
-        let outcome = match self.resolving(&history, version, resolution) {
+        let change = match resolution {
+            Some(resolution) => self.resolving(&history, version, resolution),
+            None => self.repairing(&history, version),
+        };
+        let outcome = match change {
             Ok(change) => {
                 backend.write(&ledger, &change).await.map_err(|failure| failure.about_history("cannot write the history"))
             }
             Err(error) => Err(error),
         };
-        let unlocked = backend.unlock(&ledger).await;
-        backend.release(unlocked.is_ok()).await;
+        let restored = backend.leave().await;
+        let clean = restored.is_ok() && backend.unlock(&ledger).await.is_ok();
+        backend.release(clean).await;
         outcome
+    }
+
+    fn repairing<'h>(&'h self, history: &'h History, version: &Version) -> Result<Change<'h>, Error> {
+        let migration = self.set.get(version);
+        let record = history.get(version).filter(|record| record.state == State::Applied);
+        let (Some(migration), Some(record)) = (migration, record) else {
+            let message = format!("version {version} is not applied, or has no file");
+            return Err(
+                Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message).help("see `cargo migrate status`")
+            );
+        };
+        let mut after = history.clone();
+        after.put(Record { checksum: migration.up.checksum, ..record.clone() });
+        let newest = history.newest().map(|record| (record.version.as_str(), record.name.as_str()));
+        let entry = Entry {
+            version: record.version.as_str(),
+            name: &migration.name,
+            phase: migration.phase().map(|phase| phase.name()),
+            checksum: migration.up.checksum,
+            sql_checksum: migration.up.sql_checksum,
+            state: State::Applied,
+            direction: Direction::Up,
+            statements: migration.up.statements.len(),
+            done: migration.up.statements.len(),
+            begun: true,
+            up: Some(&migration.up.text),
+            down: migration.down.as_ref().map(|down| &*down.text),
+        };
+        Ok(Change::Repaired(entry, Summary { newest, count: after.applied().count(), digest: after.digest() }))
     }
 
     fn resolving<'h>(&'h self, history: &'h History, version: &Version, resolution: Resolution) -> Result<Change<'h>, Error> {

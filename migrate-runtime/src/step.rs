@@ -342,7 +342,8 @@ impl Running<'_, '_> {
         let at_commit = if statement.is_none() && offset.is_none() { " at its end" } else { "" };
         let message = format!("`{title}` could not be {verb}{at_commit}: {}", failure.message);
         let mut error = Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message).at(Some(place));
-        if let Some(code) = &failure.code {
+        let (code, failure_text) = (failure.code.clone(), failure.message.clone());
+        if let Some(code) = &code {
             error = error.note("code", code.clone());
         }
         let written = self.record_failure(job, done, &failure.message).await;
@@ -362,7 +363,7 @@ impl Running<'_, '_> {
         if let Err(failure) = written {
             error = error.note("also", format!("the failure could not be recorded: {}", failure.message));
         }
-        error.help(format!("correct the file, then run `cargo migrate {again}` again"))
+        error.help(format!("{}, then run `cargo migrate {again}` again", remedy(code.as_deref(), &failure_text)))
     }
 
     async fn record_failure(&mut self, job: &Job, done: usize, message: &str) -> Result<(), Failure> {
@@ -387,6 +388,20 @@ impl Running<'_, '_> {
             Direction::Up => ("applied", "up"),
             Direction::Down => ("reverted", "down"),
         }
+    }
+}
+
+/// What helps, by SQLSTATE (PostgreSQL) or number (MySQL, MariaDB).
+fn remedy(code: Option<&str>, message: &str) -> &'static str {
+    match code {
+        Some("57014") if message.contains("statement timeout") => {
+            "give it more time (`-- migrate: timeout 1h` at the top of the file), or make it smaller"
+        }
+        Some("1969" | "3024") => "give it more time (`-- migrate: timeout 1h` at the top of the file), or make it smaller",
+        Some("55P03" | "1205") => "let those who hold the lock end, or run it when they are quiet",
+        Some("42501" | "1044" | "1142" | "1227") => "give this database user the right that it lacks, or correct the file",
+        Some("2D000" | "25001") => "write `-- migrate: no-transaction` at the top of the file, or correct it",
+        _ => "correct the file",
     }
 }
 

@@ -181,6 +181,76 @@ fn an_unwritten_draft_is_not_applied() {
     assert!(binary.ok(&["status"]).stdout.contains("applied"));
 }
 
+#[test]
+fn edited_files_are_repaired_one_by_one() {
+    let (folder, binary) = project();
+    binary.ok(&["up"]);
+    let first = folder.text("migrations/001_create_users.up.sql");
+    folder.write("migrations/001_create_users.up.sql", &format!("-- People.\n{first}"));
+    let second = folder.text("migrations/002_add_email.up.sql");
+    folder.write("migrations/002_add_email.up.sql", &second.replace("email", "e_mail"));
+    assert_eq!(binary.run(&["repair"]).code, 2, "without a person to ask");
+    shows!("repair_comments", binary.run(&["repair", "--yes"]));
+    assert_eq!(binary.run(&["up"]).code, 5);
+    assert_eq!(binary.run(&["repair", "--yes", "--sql", "1"]).code, 0);
+    assert_eq!(binary.run(&["up"]).code, 5);
+    binary.ok(&["repair", "--yes", "--sql", "2"]);
+    binary.ok(&["up"]);
+    assert!(binary.ok(&["repair"]).stderr.contains("nothing to repair"));
+}
+
+/// A wrong folder, a database that keeps nothing, a name that is none: none of them may look like success.
+#[test]
+fn what_is_not_done_does_not_look_done() {
+    let empty = TestFolder::default();
+    empty.write("somewhere/README.md", "no migrations");
+    empty.write("m/deep/er/001_a.sql", "SELECT 1;");
+    let binary = Binary::inside(empty.path()).variable("DATABASE_URL", "sqlite:app.db");
+    for source in ["somewhere", "m", "somewhere/README.md"] {
+        let outcome = binary.run(&["--source", source, "up"]);
+        assert!([2, 4].contains(&outcome.code), "{source}: {}", outcome.stderr);
+        assert!(!empty.path().join("app.db").exists(), "{source}");
+    }
+    let (folder, binary) = project();
+    let code = |arguments: &[&str]| binary.run(arguments).code;
+    for url in ["sqlite:", "sqlite::memory:", "sqlite://"] {
+        assert_eq!(code(&["up", "-D", url]), 2, "{url}");
+    }
+    assert_eq!(code(&["up", "--service", ""]), 2);
+    assert_eq!(code(&["up", "--steps", "0"]), 2);
+    assert!(binary.run(&["up", "--steps", "-1"]).stderr.contains("not a number from 1"));
+    for url in ["postgres:/u:sekret@h/db", "u:sekret@h/db", "postgres://u:se#kret@h/db", "host=h password=sekret"] {
+        let outcome = binary.run(&["status", "-D", url]);
+        assert!(outcome.code != 0 && !outcome.stderr.contains("kret"), "{}", outcome.stderr);
+    }
+    binary.ok(&["up"]);
+    folder.write("migrations/001_create_users.up.sql", "CREATE TABLE users (id bigint);\n");
+    let outcome = binary.run(&["status", "--check"]);
+    assert_eq!(outcome.code, 5);
+    assert!(!outcome.stderr.contains("up to date"), "{}", outcome.stderr);
+    if cfg!(target_os = "linux") {
+        let mut command = binary.command(&["status", "--format", "json"]);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert_eq!(command.stdout(full).stderr(Stdio::null()).status().unwrap().code(), Some(1));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_that_are_none() {
+    use std::os::unix::ffi::OsStrExt;
+    let (folder, binary) = project();
+    let migrations = folder.path().join("migrations");
+    assert!(std::process::Command::new("mkfifo").arg(migrations.join("003_pipe.sql")).status().unwrap().success());
+    std::fs::write(migrations.join(std::ffi::OsStr::from_bytes(b"004_\xff.sql")), "SELECT 1;").unwrap();
+    std::os::unix::fs::symlink("nowhere", migrations.join("005_link.sql")).unwrap();
+    let outcome = binary.run(&["up"]);
+    assert_eq!(outcome.code, 4);
+    for word in ["no regular file", "is not UTF-8", "points to nothing"] {
+        assert!(outcome.stderr.contains(word), "{word}: {}", outcome.stderr);
+    }
+}
+
 /// `a` requires what `b` has not applied yet; both are planned, and then done, in the right order.
 #[test]
 fn several_services_in_one_go() {

@@ -2,7 +2,7 @@
 
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_runtime::{ErrorKind, Event, Late, Migrator, Resolution, Standing, Target, Version};
+use migrate_runtime::{Direction, ErrorKind, Event, Late, Migrator, Resolution, Standing, Target, Version};
 use migrate_tests::{Kind, TestDatabase, TestFolder};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -82,6 +82,7 @@ promises![
     a_file_keeps_its_own_settings_to_its_end,
     session_settings_hold_for_every_migration,
     a_gate_is_asked_once,
+    a_repair_takes_the_file_as_what_ran,
     a_lock_that_others_hold_is_got_later,
     a_resolution_takes_the_file_as_it_is_now,
 ];
@@ -597,9 +598,9 @@ async fn texts_are_stored_as_they_are(database: &TestDatabase) {
     let migrator = Migrator::new(&set);
     migrator.run(&database.url).await.unwrap();
     let one = version("001");
-    let stored = migrator.stored(&database.url, &[&one], migrate_runtime::Direction::Up).await.unwrap();
+    let stored = migrator.stored(&database.url, &[&one], Direction::Up).await.unwrap();
     assert_eq!(stored, [Some(up.to_owned())]);
-    let stored = migrator.stored(&database.url, &[&one], migrate_runtime::Direction::Down).await.unwrap();
+    let stored = migrator.stored(&database.url, &[&one], Direction::Down).await.unwrap();
     assert_eq!(stored, [Some("DROP TABLE a; -- \\' ü".to_owned())]);
 }
 
@@ -783,6 +784,26 @@ async fn a_lock_that_others_hold_is_got_later(database: &TestDatabase) {
     assert_eq!(seen, [("002_a.up.sql".to_owned(), 1, 1), ("002_a.up.sql".to_owned(), 1, 2)]);
     assert_eq!(database.rows("SELECT id FROM u").await, ["1"]);
     assert_eq!(database.history().await, ["001|applied|2", "002|applied|2"]);
+}
+
+async fn a_repair_takes_the_file_as_what_ran(database: &TestDatabase) {
+    let folder = three();
+    let dialect = database.kind.dialect();
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    let before = database.rows("SELECT version, execution_ms, statements FROM migration_records ORDER BY version").await;
+    folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id bigint /* it's; new */);\n");
+    let set = folder.set(dialect);
+    let migrator = Migrator::new(&set);
+    assert_eq!(migrator.run(&database.url).await.unwrap_err().kind(), ErrorKind::Diverged);
+    migrator.repair(&database.url, &version("001")).await.unwrap();
+    assert!(migrator.run(&database.url).await.unwrap().warnings.is_empty());
+    assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());
+    let stored = migrator.stored(&database.url, &[&version("001")], Direction::Up).await.unwrap();
+    assert_eq!(stored[0].as_deref(), Some("CREATE TABLE a (id bigint /* it's; new */);\n"));
+    // Nothing ran, and when it ran is not forgotten.
+    assert_eq!(database.rows("SELECT version, execution_ms, statements FROM migration_records ORDER BY version").await, before);
+    assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'repaired'").await, "1");
+    assert!(migrator.repair(&database.url, &version("7")).await.is_err());
 }
 
 async fn a_gate_is_asked_once(database: &TestDatabase) {

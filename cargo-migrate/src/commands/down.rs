@@ -17,7 +17,7 @@ pub struct Arguments {
     #[arg(long, value_name = "VERSION", value_parser = arguments::version, conflicts_with_all = ["steps", "all"])]
     to: Option<Version>,
     /// Revert this many [default: 1]
-    #[arg(long, value_name = "N", conflicts_with = "all")]
+    #[arg(long, value_name = "N", value_parser = arguments::count, allow_negative_numbers = true, conflicts_with = "all")]
     steps: Option<usize>,
     /// Revert everything
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! `plan`: what `up` would do.
 
-use super::up::{Planned, counted, status_of};
+use super::up::{self, Planned, counted, status_of};
 use crate::arguments;
 use crate::command::{Context, Exit};
 use crate::failure::Failure;
@@ -35,7 +35,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     let mut words = Vec::new();
     let mut clear = true;
     let mut planned = Planned::default();
-    for one in &selection::with_database(context)? {
+    let selected = selection::with_database(context)?;
+    up::refuse_empty_drafts(&selected, &vec![vec![target.clone()]; selected.len()])?;
+    for one in &selected {
         let mut status = status_of(one, context.output).await?;
         planned.assume(&mut status);
         let plan = status.plan(&target)?;

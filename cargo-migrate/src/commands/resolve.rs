@@ -11,12 +11,14 @@ use migrate_runtime::{Resolution, Stop};
 
 /// Say how far an interrupted migration came
 #[derive(Debug, Args)]
+#[command(override_usage = "cargo migrate resolve <--applied|--retry|--skip-to <N>> <VERSION>")]
+#[command(group = clap::ArgGroup::new("how").required(true))]
 pub struct Arguments {
     /// The migration that stopped in the middle
     #[arg(value_name = "VERSION", value_parser = arguments::version)]
     migration: Version,
     /// All of it is done
-    #[arg(long, group = "how", required_unless_present_any = ["retry", "skip_to"])]
+    #[arg(long, group = "how")]
     applied: bool,
     /// The statement in question was not carried out: run it again
     #[arg(long, group = "how")]

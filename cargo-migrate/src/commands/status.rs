@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with 3 when something is pending
+    /// Exit with 3 when something is pending, with 5 when files and history disagree
     #[arg(long)]
     check: bool,
 }
@@ -28,6 +28,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     let mut table: Vec<Vec<Cell>> = Vec::new();
     let mut words = Vec::new();
     let mut pending = 0;
+    let mut disagreeing = 0;
     for one in &selected {
         let status = status_of(one, context.output).await?;
         let rows = status.rows();
@@ -41,9 +42,27 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
             table.push(cells);
         }
         let applied = status.history().applied().count();
+        let count = |test: fn(&Standing) -> bool| rows.iter().filter(|row| test(&row.standing)).count();
+        let wrong = count(|standing| matches!(standing, Standing::Changed | Standing::Missing));
+        let unfinished = count(|standing| matches!(standing, Standing::Unfinished(_)));
+        disagreeing += wrong;
         words.push(match open {
             0 if rows.is_empty() => format!("`{}`: no migrations yet; make one with `cargo migrate new`", one.project.service),
+            0 if wrong > 0 => {
+                format!("`{}`: {applied} applied, {wrong} not as the files say; see `cargo migrate verify`", one.project.service)
+            }
             0 => format!("`{}`: up to date, {applied} applied", one.project.service),
+            open if wrong > 0 => {
+                let pending = counted(open);
+                format!("`{}`: {applied} applied, {wrong} not as the files say, {pending} pending", one.project.service)
+            }
+            open if unfinished > 0 => {
+                let pending = counted(open);
+                format!(
+                    "`{}`: {applied} applied, {pending} pending, {unfinished} of them begun and not finished",
+                    one.project.service
+                )
+            }
             open => format!("`{}`: {applied} applied, {} pending", one.project.service, counted(open)),
         });
         services.push(json!({
@@ -69,7 +88,11 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         }
         words.iter().for_each(|line| context.output.words(line));
     }
-    Ok(if arguments.check && pending > 0 { Exit::Pending } else { Exit::Done })
+    Ok(match (arguments.check, disagreeing, pending) {
+        (true, 1.., _) => Exit::Diverged,
+        (true, 0, 1..) => Exit::Pending,
+        _ => Exit::Done,
+    })
 }
 
 fn cells(row: &Row<'_>) -> Vec<Cell> {

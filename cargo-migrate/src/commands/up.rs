@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(long, value_name = "VERSION", value_parser = arguments::version, conflicts_with = "steps")]
     to: Option<Version>,
     /// Apply this many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = arguments::count, allow_negative_numbers = true)]
     steps: Option<usize>,
     #[command(flatten)]
     pub running: Running,

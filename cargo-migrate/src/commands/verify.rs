@@ -6,7 +6,8 @@ use crate::output::{as_finding, finding_json};
 use crate::selection;
 use clap::Args;
 use migrate_core::divergence::Divergence;
-use migrate_runtime::{Direction, Migrator, Standing, Target, url_without_password};
+use migrate_core::version::Version;
+use migrate_runtime::{Direction, Migrator, Standing, Status, Target, url_without_password};
 use serde_json::json;
 use similar::TextDiff;
 
@@ -25,31 +26,37 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> 
         let errors: Vec<Divergence> = plan.errors().cloned().collect();
         clean &= errors.is_empty();
         context.output.divergences(&plan.divergences);
-        let rows = status.rows();
-        let changed: Vec<_> = rows.iter().filter(|row| matches!(row.standing, Standing::Changed | Standing::Cosmetic)).collect();
-        let versions: Vec<_> = changed.iter().filter_map(|row| row.record.map(|record| &record.version)).collect();
-        let stored = match versions.is_empty() {
-            true => Vec::new(),
-            false => migrator.stored(&one.url, &versions, Direction::Up).await?,
-        };
         let mut diffs = Vec::new();
-        for (row, ran) in changed.iter().zip(stored) {
-            let (Some(migration), Some(ran)) = (row.migration, ran) else { continue };
-            let diff = TextDiff::from_lines(ran.as_str(), &migration.up.text);
-            let text = diff.unified_diff().header(&format!("{} as it ran", migration.up.file), &migration.up.file).to_string();
+        for edit in edits(&migrator, &status, &one.url).await? {
             if !context.output.is_json() {
-                context.output.data(text.trim_end());
+                context.output.data(edit.diff.trim_end());
             }
-            diffs.push(json!({ "version": row.version().as_str(), "name": row.title(), "diff": text }));
+            diffs.push(json!({ "version": edit.version.as_str(), "name": edit.title, "diff": edit.diff }));
         }
         let applied = status.history().applied().count();
-        if errors.is_empty() {
-            context.output.verb("Verified", &format!("`{}`: {applied} applied, as the files say", one.project.service));
+        let rows = status.rows();
+        let count = |test: fn(&Standing) -> bool| rows.iter().filter(|row| test(&row.standing)).count();
+        let unfinished = count(|standing| matches!(standing, Standing::Unfinished(_)));
+        clean &= unfinished == 0;
+        match (errors.is_empty(), unfinished, count(|standing| *standing == Standing::Cosmetic)) {
+            (false, ..) => {}
+            (true, 0, 0) => {
+                context.output.verb("Verified", &format!("`{}`: {applied} applied, as the files say", one.project.service))
+            }
+            (true, 0, comments) => {
+                let text =
+                    format!("`{}`: {applied} applied; in {comments} of them, comments were changed since", one.project.service);
+                context.output.verb("Verified", &text);
+            }
+            (true, unfinished, _) => {
+                let text = format!("`{}`: {unfinished} begun and not finished; see `cargo migrate status`", one.project.service);
+                context.output.words(text);
+            }
         }
         services.push(json!({
             "service": one.project.service,
             "database": url_without_password(&one.url),
-            "verified": errors.is_empty(),
+            "verified": errors.is_empty() && unfinished == 0,
             "divergences": plan.divergences.iter().map(|one| finding_json(&as_finding(one))).collect::<Vec<_>>(),
             "diffs": diffs,
         }));
@@ -58,4 +65,35 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> 
         context.output.json(&json!({ "services": services }));
     }
     Ok(if clean { Exit::Done } else { Exit::Diverged })
+}
+
+/// An applied migration whose file was edited since.
+#[derive(Debug)]
+pub struct Edit {
+    /// Which.
+    pub version: Version,
+    /// What people call it.
+    pub title: String,
+    /// Were comments edited, or SQL?
+    pub standing: Standing,
+    /// From what ran to what the file says now, as a unified diff.
+    pub diff: String,
+}
+
+/// The applied migrations whose files were edited since.
+pub async fn edits(migrator: &Migrator<'_>, status: &Status<'_>, url: &str) -> Result<Vec<Edit>, Failure> {
+    let rows = status.rows();
+    let changed: Vec<_> = rows.iter().filter(|row| matches!(row.standing, Standing::Changed | Standing::Cosmetic)).collect();
+    let versions: Vec<_> = changed.iter().filter_map(|row| row.record.map(|record| &record.version)).collect();
+    let stored = match versions.is_empty() {
+        true => Vec::new(),
+        false => migrator.stored(url, &versions, Direction::Up).await?,
+    };
+    let edits = changed.iter().zip(stored).filter_map(|(row, ran)| {
+        let (migration, ran) = (row.migration?, ran?);
+        let diff = TextDiff::from_lines(ran.as_str(), &migration.up.text);
+        let diff = diff.unified_diff().header(&format!("{} as it ran", migration.up.file), &migration.up.file).to_string();
+        Some(Edit { version: row.version().clone(), title: row.title(), standing: row.standing, diff })
+    });
+    Ok(edits.collect())
 }

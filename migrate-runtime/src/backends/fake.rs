@@ -115,7 +115,7 @@ impl Inner {
             },
         };
         match change {
-            Change::Begin(entry, _) | Change::Applied(entry, ..) => {
+            Change::Begin(entry, _) | Change::Applied(entry, ..) | Change::Repaired(entry, _) => {
                 let down = entry.down.map(str::to_owned);
                 self.rows.insert(entry.version.to_owned(), (row(entry, entry.state), down));
             }
@@ -312,6 +312,7 @@ impl Backend for Fake {
             Change::Begin(..) => "write the beginning".to_owned(),
             Change::Mark { done, .. } => format!("write mark {done}"),
             Change::Applied(..) | Change::Reverted(..) => "write the end".to_owned(),
+            Change::Repaired(..) => "write the repair".to_owned(),
             Change::Resolved { .. } => "write the resolution".to_owned(),
             Change::Failed { .. } => "write the failure".to_owned(),
         };
