@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -126,5 +130,23 @@ fn every_command_and_setting_is_in_the_documents() {
         ["service", "database", "dir", "layouts", "ignore", "same-version", "down", "late", "session", "lock-timeout", "timeout"]
     {
         assert!(format.contains(&format!("`{key}`")), "docs/format.md says nothing of `{key}`");
+    }
+}
+
+/// What `docs/reliability.md` names as the keeper of a promise is a test that there is.
+#[test]
+fn every_promise_has_its_test() {
+    let page = text("docs/reliability.md");
+    let table = page.split("## Soak").next().unwrap();
+    let keepers = table.lines().filter(|line| line.starts_with("| ")).skip(1).filter_map(|line| line.rsplit('|').nth(1));
+    let names: Vec<&str> = keepers.flat_map(|keepers| keepers.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let mut tests: String =
+        ["cuts", "conformance", "race", "command"].map(|room| text(&format!("tests/suite/{room}.rs"))).concat();
+    tests.push_str(&text("migrate-runtime/src/engine/tests.rs"));
+    for name in names {
+        let name = name.rsplit("::").next().unwrap();
+        let known = ["migrate-runtime", "soak", "cuts"].contains(&name) || name.starts_with("...");
+        assert!(known || tests.contains(&format!("fn {name}(")), "{name} is no test");
     }
 }
