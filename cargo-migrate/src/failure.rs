@@ -4,6 +4,7 @@ use crate::command::Exit;
 use migrate_core::code::Code;
 use migrate_core::divergence::Divergence;
 use migrate_core::finding::Finding;
+use migrate_core::project::Project;
 use migrate_runtime::{Error, ErrorKind};
 
 /// Why a command failed.
@@ -12,7 +13,12 @@ pub enum Failure {
     /// Something is wrong with the files.
     Findings(Vec<Finding>),
     /// The run failed.
-    Run(Box<Error>),
+    Run {
+        /// Why.
+        error: Box<Error>,
+        /// The project whose files it names, if they are one's.
+        project: Option<Box<Project>>,
+    },
     /// Files and history disagree.
     Diverged(Vec<Divergence>),
     /// The command was used wrongly.
@@ -61,6 +67,15 @@ impl Failure {
         self
     }
 
+    /// Says whose files a failed run names.
+    #[must_use]
+    pub fn of(mut self, one: &Project) -> Self {
+        if let Failure::Run { project, .. } = &mut self {
+            *project = Some(Box::new(one.clone()));
+        }
+        self
+    }
+
     /// The exit code for it.
     pub fn exit(&self) -> Exit {
         match self {
@@ -68,7 +83,7 @@ impl Failure {
             Failure::Diverged(_) => Exit::Diverged,
             Failure::Usage { .. } => Exit::Usage,
             Failure::Other { .. } => Exit::Failed,
-            Failure::Run(error) => match error.kind() {
+            Failure::Run { error, .. } => match error.kind() {
                 ErrorKind::Diverged => Exit::Diverged,
                 ErrorKind::LockNotObtained => Exit::Locked,
                 ErrorKind::MigrationFailed => Exit::MigrationFailed,
@@ -81,7 +96,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure::Run(Box::new(error))
+        Failure::Run { error: Box::new(error), project: None }
     }
 }
 

@@ -7,6 +7,7 @@ mod command;
 mod commands;
 mod database_url;
 mod failure;
+mod from_here;
 mod held_lock;
 mod output;
 mod packages;

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Format, Global};
 use crate::failure::Failure;
+use crate::from_here::seen_from_here;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -213,7 +214,7 @@ pub fn described(failure: &Failure) -> Vec<Finding> {
             finding.help.clone_from(help);
             vec![finding]
         }
-        Failure::Run(error) => {
+        Failure::Run { error, project } => {
             let mut findings: Vec<Finding> = error.divergences().iter().map(as_finding).collect();
             let mut finding = Finding::error(error.code(), error.message());
             finding.place = error.place().cloned();
@@ -223,7 +224,10 @@ pub fn described(failure: &Failure) -> Vec<Finding> {
                     label => finding.notes.push(format!("{label}: {text}")),
                 }
             }
-            findings.push(finding);
+            findings.push(match project {
+                Some(project) => seen_from_here(project, finding),
+                None => finding,
+            });
             findings
         }
     }

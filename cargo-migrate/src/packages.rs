@@ -43,20 +43,6 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
     if findings.is_empty() { Ok(projects) } else { Err(Failure::Findings(findings)) }
 }
 
-/// A finding whose place is a path from here, not from its package: several packages have a file of one name.
-pub fn seen_from_here(project: &Project, mut finding: Finding) -> Finding {
-    let here = std::env::current_dir().unwrap_or_default();
-    // The folder itself is named as it was asked for.
-    let own = project.root.display().to_string();
-    if let Some(place) = finding.place.as_mut().filter(|place| place.file != own) {
-        let path = std::path::absolute(project.root.join(&place.file)).unwrap_or_default();
-        if let Ok(path) = path.strip_prefix(&here) {
-            place.file = path.components().collect::<PathBuf>().display().to_string();
-        }
-    }
-    finding
-}
-
 /// The one project that the arguments ask for.
 pub fn project(context: &Context<'_>) -> Result<Project, Failure> {
     let mut projects = projects(context)?;

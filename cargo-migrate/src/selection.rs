@@ -3,6 +3,7 @@
 use crate::command::Context;
 use crate::database_url;
 use crate::failure::Failure;
+use crate::from_here::seen_from_here;
 use crate::packages;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Finding;
@@ -40,7 +41,7 @@ pub fn with_database(context: &Context<'_>) -> Result<Vec<Selected>, Failure> {
                     .help("or begin there: `cargo migrate init`"),
             );
         }
-        let seen = folder.findings.iter().cloned().map(|one| packages::seen_from_here(&project, one));
+        let seen = folder.findings.iter().cloned().map(|one| seen_from_here(&project, one));
         let (errors, others): (Vec<Finding>, Vec<Finding>) = seen.partition(Finding::is_error);
         findings.extend(errors);
         context.output.findings(&others);

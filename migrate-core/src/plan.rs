@@ -387,7 +387,7 @@ fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: 
                 }
             };
             if !met {
-                let message = format!("`{}` requires {requirement}, which is not applied", step.title);
+                let message = format!("`{}` of `{own}` requires {requirement}, which is not applied", step.title);
                 let help = match &requirement.service {
                     Some(service) => format!("apply the migrations of service `{service}` first"),
                     None => "apply that one first, or correct the directive".to_owned(),

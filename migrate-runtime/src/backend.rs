@@ -227,8 +227,17 @@ impl Failure {
         if !self.answered {
             return self.about_connection("the connection to the database broke");
         }
-        self.into_error(ErrorKind::History, &codes::HISTORY, what)
-            .help("give this user the right to read and write the history tables, and at first to create them")
+        let code = self.code.clone().unwrap_or_default();
+        let error = self.into_error(ErrorKind::History, &codes::HISTORY, what);
+        match code.as_str() {
+            // The table is there and has other columns.
+            "42703" | "1054" => {
+                error.help("the table belongs to something else: choose other names under `[history]` in `migrate.toml`")
+            }
+            "1046" => error.help("name the database in the URL: `mysql://user@host/DATABASE`"),
+            "26" => error.help("the file is no SQLite database: correct its name in the URL"),
+            _ => error.help("give this user the right to read and write the history tables, and at first to create them"),
+        }
     }
 
     /// As an error about the connection.

@@ -53,7 +53,12 @@ pub fn ledger(backend: &dyn Backend, set: &MigrationSet) -> Result<Ledger, Error
         return Err(Error::new(
             ErrorKind::WrongDialect,
             &codes::WRONG_DIALECT,
-            format!("the migrations are written for {}, and this is {}", contents.dialect, backend.dialect()),
+            format!(
+                "the migrations of `{}` are written for {}, and this is {}",
+                contents.service,
+                contents.dialect,
+                backend.dialect()
+            ),
         )
         .help("connect to the right database, or correct `database` in `migrate.toml`"));
     }

@@ -3,6 +3,7 @@
 use super::up::counted;
 use crate::command::{Context, Exit};
 use crate::failure::Failure;
+use crate::from_here::seen_from_here;
 use crate::output::finding_json;
 use crate::packages;
 use crate::selection;
@@ -40,7 +41,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         };
         let folder = project.read(dialect);
         let findings = check::check(&folder, &project.settings, strictness);
-        let findings: Vec<Finding> = findings.into_iter().map(|one| packages::seen_from_here(&project, one)).collect();
+        let findings: Vec<Finding> = findings.into_iter().map(|one| seen_from_here(&project, one)).collect();
         let wrong = findings.iter().filter(|finding| finding.is_error()).count();
         errors += wrong;
         if !context.output.is_json() {

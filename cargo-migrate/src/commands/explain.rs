@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     let codes = codes();
     let Some(name) = &arguments.code else {
         for code in codes {
-            let sentence = code.explanation.split(". ").next().unwrap_or_default();
+            let sentence = first_sentence(code.explanation);
             let line = wrapped(sentence, 76).lines().next().unwrap_or_default().to_owned();
             let more = if line.len() < sentence.trim_end_matches('.').len() { " ..." } else { "" };
             context.output.data(format!("{:<26} {}{more}", code.name, line.trim_end_matches('.')));
@@ -62,6 +62,13 @@ fn wrapped(text: &str, width: usize) -> String {
         lines.push(line);
     }
     lines.join("\n")
+}
+
+/// To the first full stop that is not one of three dots, and that nothing in backticks stands around.
+fn first_sentence(text: &str) -> &str {
+    let ends = text.match_indices(". ").map(|(at, _)| at);
+    let mut ends = ends.filter(|at| !text[..*at].ends_with('.') && text[..*at].matches('`').count().is_multiple_of(2));
+    ends.next().map_or(text, |end| &text[..end])
 }
 
 #[cfg(test)]

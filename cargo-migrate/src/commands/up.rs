@@ -86,7 +86,7 @@ pub async fn carry_out(
             true => dry_run(one, targets, &mut planned, context).await,
             false => really(one, targets, running, &stop, context).await,
         };
-        match outcome {
+        match outcome.map_err(|failure| failure.of(&one.project)) {
             Ok(done) => services.push(done),
             // What is done is said, in the one document that there is.
             Err(failure) if context.output.is_json() && !services.is_empty() => {
