@@ -1,32 +1,8 @@
-//! The command line.
+//! What the command line may say to every command, and how its values are read.
 
-use crate::commands::Command;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 use migrate_core::dialect::Dialect;
 use std::path::PathBuf;
-
-/// Schema changes that cannot lose data and cannot surprise production.
-#[derive(Debug, Parser)]
-#[command(
-    name = "cargo-migrate",
-    bin_name = "cargo migrate",
-    version,
-    about = "SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite: made, checked, applied, reverted, explained",
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 pending (status --check), 4 findings,\n\
-                  5 files and history disagree, 6 lock not obtained, 7 migration failed.\n\n\
-                  The database: --database-url, DATABASE_URL, or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD,\n\
-                  DB_NAME, DB_SSLMODE; `.env` is read.",
-    propagate_version = true,
-    disable_help_subcommand = true
-)]
-pub struct Arguments {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-    /// Where and how.
-    #[command(flatten)]
-    pub global: Global,
-}
 
 /// What every command understands.
 #[derive(Debug, Args)]

@@ -10,6 +10,8 @@ pub struct Context<'a> {
     pub global: &'a Global,
     /// Where it says what it has to say.
     pub output: &'a Output,
+    /// The whole command line, for those who describe it.
+    pub command_line: fn() -> clap::Command,
 }
 
 /// The exit codes; part of the contract.

@@ -5,13 +5,14 @@
 
 use crate::checksum::Checksum;
 use crate::code::Code;
+use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::finding::Finding;
 use crate::layout::{Layout, Listing, Named, Reading};
 use crate::layouts;
 use crate::lock_file::{self, LockFile};
 use crate::migration::Migration;
-use crate::migration_set::{Contents, MigrationSet};
+use crate::migration_set::MigrationSet;
 use crate::place::{Place, Position};
 use crate::policy::Policy;
 use crate::script::Script;

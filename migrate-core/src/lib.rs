@@ -9,6 +9,7 @@ pub mod check;
 pub mod checksum;
 pub mod code;
 pub mod codes;
+pub mod contents;
 pub mod course;
 pub mod dialect;
 pub mod directives;

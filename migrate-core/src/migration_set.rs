@@ -3,14 +3,12 @@
 //! A `MigrationSet` says nothing about any database. To learn what is missing there, see `plan`.
 
 use crate::checksum::Checksum;
+use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::migration::Migration;
 use crate::packed;
-use crate::policy::Policy;
-use crate::settings::HistoryTables;
 use crate::version::Version;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 /// All migrations of one service, and what `migrate.toml` says about how they run.
 ///
@@ -27,27 +25,6 @@ pub struct MigrationSet {
 enum Form {
     Packed { text: &'static str, index: &'static [u8], contents: OnceLock<Contents> },
     Read(Contents),
-}
-
-/// What a set holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contents {
-    /// Under which name the history of these migrations is kept.
-    pub service: String,
-    /// The SQL they are written in.
-    pub dialect: Dialect,
-    /// The tables that keep their history.
-    pub history: HistoryTables,
-    /// What is allowed.
-    pub policy: Policy,
-    /// Statements that every session runs first.
-    pub session: Vec<String>,
-    /// How long a statement may wait for a lock, where the file says nothing else.
-    pub lock_timeout: Option<Duration>,
-    /// How long a migration may take, where the file says nothing else.
-    pub timeout: Option<Duration>,
-    /// In version order, no version twice.
-    pub migrations: Vec<Migration>,
 }
 
 impl MigrationSet {

@@ -4,11 +4,11 @@
 //! is written and read by the same release of this crate, so it carries no version.
 
 use crate::checksum::Checksum;
+use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::directives::{Directives, Phase, Requirement};
 use crate::execution::Unit;
 use crate::migration::Migration;
-use crate::migration_set::Contents;
 use crate::policy::{Late, Policy};
 use crate::script::Script;
 use crate::settings::HistoryTables;

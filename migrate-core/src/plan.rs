@@ -402,7 +402,7 @@ fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migration_set::Contents;
+    use crate::contents::Contents;
     use crate::settings::HistoryTables;
     use proptest::prelude::*;
     use std::borrow::Cow;

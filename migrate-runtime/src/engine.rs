@@ -6,9 +6,9 @@ use crate::backend::Backend;
 use crate::change::Change;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Event, Holder};
+use crate::event::{Event, Holder, describe};
 use crate::ledger::Ledger;
-use crate::migrator::Options;
+use crate::options::Options;
 use crate::report::{Done, Report};
 use crate::settle::{Settled, settle};
 use crate::step::{Halt, Running};
@@ -149,20 +149,6 @@ fn not_obtained(holder: Option<Holder>, waited: Duration, backend: &dyn Backend)
         error = error.help(format!("wait until it is done; or, if it hangs, end it: `{end}`"));
     }
     error
-}
-
-/// The holder of a lock in one line.
-pub fn describe(holder: &Holder) -> String {
-    let mut text = format!("connection {}", holder.connection);
-    for (word, value) in [("of", &holder.user), ("from", &holder.from), ("since", &holder.since), ("running", &holder.statement)]
-    {
-        if let Some(value) = value {
-            let words: Vec<&str> = value.split_whitespace().collect();
-            let line: String = words.join(" ").chars().take(120).collect();
-            text.push_str(&format!(" {word} {line}"));
-        }
-    }
-    text
 }
 
 /// Ends the use of a connection that was only read with.

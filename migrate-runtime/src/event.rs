@@ -18,6 +18,20 @@ pub struct Holder {
     pub statement: Option<String>,
 }
 
+/// The holder of a lock in one line.
+pub fn describe(holder: &Holder) -> String {
+    let mut text = format!("connection {}", holder.connection);
+    for (word, value) in [("of", &holder.user), ("from", &holder.from), ("since", &holder.since), ("running", &holder.statement)]
+    {
+        if let Some(value) = value {
+            let words: Vec<&str> = value.split_whitespace().collect();
+            let line: String = words.join(" ").chars().take(120).collect();
+            text.push_str(&format!(" {word} {line}"));
+        }
+    }
+    text
+}
+
 /// Something that happened during a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

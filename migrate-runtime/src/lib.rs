@@ -39,6 +39,7 @@ mod event;
 mod ledger;
 mod message;
 mod migrator;
+mod options;
 mod patience;
 mod posting;
 mod report;
@@ -56,10 +57,10 @@ pub use migrate_macros::embed_migrations;
 
 pub use crate::{
     backends::{Database, shown as url_without_password},
-    engine::describe as describe_holder,
     error::{Error, ErrorKind},
-    event::{Event, Holder},
-    migrator::{Migrator, Options, Resolution, Status},
+    event::{Event, Holder, describe as describe_holder},
+    migrator::{Migrator, Resolution, Status},
+    options::Options,
     report::{Done, Report},
     stop::Stop,
 };

@@ -8,6 +8,7 @@ use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::ledger::Ledger;
+use crate::options::Options;
 use crate::report::Report;
 use crate::settle::{self, Settled};
 use crate::stop::Stop;
@@ -21,44 +22,6 @@ use migrate_core::version::Version;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
-
-/// How a run behaves.
-#[derive(Clone)]
-pub struct Options {
-    pub(crate) lock_wait: Duration,
-    pub(crate) lock_timeout: Option<Duration>,
-    pub(crate) timeout: Duration,
-    late: Option<Late>,
-    observer: Option<Observer>,
-    pub(crate) stop: Stop,
-}
-
-impl Options {
-    pub(crate) fn tell(&self, event: &Event<'_>) {
-        match event {
-            Event::Waiting { holder } => {
-                let holder = holder.map_or("unknown".to_owned(), engine::describe);
-                tracing::info!(holder, "waiting for the migration lock");
-            }
-            Event::Blocked { title, blockers, tries, pause } => {
-                let blockers: Vec<String> = blockers.iter().map(engine::describe).collect();
-                let (blockers, pause_ms) = (blockers.join("; "), pause.as_millis() as u64);
-                tracing::warn!(title, blockers, tries, pause_ms, "a lock was not got in time; trying again");
-            }
-            other => tracing::debug!(event = ?other, "migrating"),
-        }
-        if let Some(observer) = &self.observer {
-            observer(event);
-        }
-    }
-
-    pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
-        let policy = set.contents().policy;
-        Policy { late: self.late.unwrap_or(policy.late) }
-    }
-}
 
 /// Applies and reverts the migrations of a set.
 ///

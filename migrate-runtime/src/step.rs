@@ -7,7 +7,7 @@ use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::ledger::Ledger;
-use crate::migrator::Options;
+use crate::options::Options;
 use crate::patience;
 use crate::posting::Posting;
 use migrate_core::checksum::Checksum;

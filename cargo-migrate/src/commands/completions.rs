@@ -2,7 +2,7 @@
 
 use crate::command::{Context, Exit};
 use crate::failure::Failure;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 /// Print a completion script for a shell
@@ -16,7 +16,7 @@ pub struct Arguments {
 /// Runs it.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    let mut command = crate::arguments::Arguments::command();
+    let mut command = (context.command_line)();
     clap_complete::generate(arguments.shell, &mut command, "cargo-migrate", &mut script);
     context.output.data(String::from_utf8_lossy(&script).trim_end());
     Ok(Exit::Done)

@@ -1,0 +1,46 @@
+//! How a run behaves: how long it waits, what it allows, whom it tells.
+
+use crate::event::{self, Event};
+use crate::stop::Stop;
+use migrate_core::migration_set::MigrationSet;
+use migrate_core::policy::{Late, Policy};
+use std::sync::Arc;
+use std::time::Duration;
+
+type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// How a run behaves.
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) lock_wait: Duration,
+    pub(crate) lock_timeout: Option<Duration>,
+    pub(crate) timeout: Duration,
+    pub(crate) late: Option<Late>,
+    pub(crate) observer: Option<Observer>,
+    pub(crate) stop: Stop,
+}
+
+impl Options {
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        match event {
+            Event::Waiting { holder } => {
+                let holder = holder.map_or("unknown".to_owned(), event::describe);
+                tracing::info!(holder, "waiting for the migration lock");
+            }
+            Event::Blocked { title, blockers, tries, pause } => {
+                let blockers: Vec<String> = blockers.iter().map(event::describe).collect();
+                let (blockers, pause_ms) = (blockers.join("; "), pause.as_millis() as u64);
+                tracing::warn!(title, blockers, tries, pause_ms, "a lock was not got in time; trying again");
+            }
+            other => tracing::debug!(event = ?other, "migrating"),
+        }
+        if let Some(observer) = &self.observer {
+            observer(event);
+        }
+    }
+
+    pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
+        let policy = set.contents().policy;
+        Policy { late: self.late.unwrap_or(policy.late) }
+    }
+}
