@@ -1,4 +1,4 @@
-//! What a command is given and what it answers.
+//! What a command is given.
 
 use crate::arguments::Global;
 use crate::output::Output;
@@ -12,25 +12,4 @@ pub struct Context<'a> {
     pub output: &'a Output,
     /// The whole command line, for those who describe it.
     pub command_line: fn() -> clap::Command,
-}
-
-/// The exit codes; part of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Done.
-    Done = 0,
-    /// Failed.
-    Failed = 1,
-    /// Wrong usage.
-    Usage = 2,
-    /// `status --check`: something is pending.
-    Pending = 3,
-    /// Findings in the files.
-    Findings = 4,
-    /// Files and history disagree.
-    Diverged = 5,
-    /// The lock was not obtained.
-    Locked = 6,
-    /// A migration failed.
-    MigrationFailed = 7,
 }

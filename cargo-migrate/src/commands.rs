@@ -17,7 +17,8 @@ mod up;
 mod verify;
 mod wait;
 
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use clap::Subcommand;
 

@@ -1,6 +1,6 @@
 //! Why a command failed, and with which exit code.
 
-use crate::command::Exit;
+use crate::exit::Exit;
 use migrate_core::code::Code;
 use migrate_core::divergence::Divergence;
 use migrate_core::finding::Finding;

@@ -6,6 +6,7 @@ mod arguments;
 mod command;
 mod commands;
 mod database_url;
+mod exit;
 mod failure;
 mod from_here;
 mod held_lock;
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
     };
     let context = command::Context { global: &parsed.global, output: &output, command_line: Arguments::command };
     match runtime.block_on(commands::run(parsed.command, &context)) {
-        Ok(command::Exit::Done) if output.is_lost() => ExitCode::from(1),
+        Ok(exit::Exit::Done) if output.is_lost() => ExitCode::from(1),
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
             output.failure(&failure);

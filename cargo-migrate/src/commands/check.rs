@@ -1,7 +1,8 @@
 //! `check`: what the macro would say, without compiling.
 
 use super::up::counted;
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::from_here::seen_from_here;
 use crate::output::finding_json;

@@ -1,6 +1,7 @@
 //! `completions`: a script for a shell.
 
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use clap::Args;
 use clap_complete::Shell;

@@ -1,8 +1,9 @@
 //! `db create|drop|reset`: the database as a whole.
 
 use super::up::{self, Running};
-use crate::command::{Context, Exit};
+use crate::command::Context;
 use crate::database_url;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::packages;
 use crate::selection;

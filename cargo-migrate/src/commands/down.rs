@@ -2,7 +2,8 @@
 
 use super::up::{self, Running};
 use crate::arguments;
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::selection::{self, Selected};
 use clap::Args;

@@ -1,6 +1,7 @@
 //! `explain`: what a code means and what to do.
 
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::{self, Failure};
 use clap::Args;
 use migrate_core::code::Code;

@@ -1,7 +1,8 @@
 //! `init`: makes what a project needs, and nothing twice.
 
-use crate::command::{Context, Exit};
+use crate::command::Context;
 use crate::database_url;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::packages;
 use crate::selection;

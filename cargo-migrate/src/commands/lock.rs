@@ -2,7 +2,8 @@
 
 use super::check::apart_from_lock;
 use super::up::counted;
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::held_lock::HeldLock;
 use crate::packages;

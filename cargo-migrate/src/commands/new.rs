@@ -2,7 +2,8 @@
 //!
 //! The lock file is held with a lock of the operating system meanwhile, so two that run at once take two versions.
 
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::held_lock::HeldLock;
 use crate::packages;

@@ -2,7 +2,8 @@
 
 use super::up::{self, Planned, counted, status_of};
 use crate::arguments;
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Cell, as_finding, finding_json};
 use crate::selection;

@@ -2,7 +2,8 @@
 
 use super::down;
 use super::up::{self, Running};
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::selection;
 use clap::Args;

@@ -1,7 +1,8 @@
 //! `status`: which migrations are applied.
 
 use super::up::{counted, status_of};
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Cell;
 use crate::selection;

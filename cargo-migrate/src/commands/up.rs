@@ -1,7 +1,8 @@
 //! `up`: applies migrations.
 
 use crate::arguments;
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, as_finding, described, finding_json};
 use crate::progress;

@@ -1,6 +1,7 @@
 //! `verify`: compares what ran with what the files say now.
 
-use crate::command::{Context, Exit};
+use crate::command::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{as_finding, finding_json};
 use crate::selection;

@@ -1,8 +1,9 @@
 //! `wait`: waits until the database accepts connections.
 
 use crate::arguments;
-use crate::command::{Context, Exit};
+use crate::command::Context;
 use crate::database_url;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::packages;
 use clap::Args;
