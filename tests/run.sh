@@ -9,4 +9,5 @@ trap 'tests/servers.sh stop "$servers"' EXIT
 tests/servers.sh start "$servers" >"$servers/environment" || { cat "$servers"/*.log >&2 2>/dev/null; exit 1; }
 . "$servers/environment"
 
-cargo test --workspace "$@"
+# All failures are shown, not only those of the first package.
+cargo test --workspace --no-fail-fast "$@"
