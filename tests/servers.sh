@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Private throw-away PostgreSQL and MariaDB servers on loopback, with their own data folders and ports.
+# Private throw-away servers on loopback, with their own data folders and ports: PostgreSQL, PgBouncer in transaction mode
+# with a pool of two before it, MariaDB, and a Galera cluster of three MariaDB nodes.
 #
 #   tests/servers.sh start DIR   starts them in DIR and prints `export ...` lines with their URLs
 #   tests/servers.sh stop DIR    stops them, by the pids in DIR, and removes DIR
@@ -19,11 +20,18 @@ postgres_bin() {
 
 mariadb_server() { command -v mariadbd || ls /usr/sbin/mariadbd 2>/dev/null || true; }
 
+pooler() { command -v pgbouncer || ls /usr/sbin/pgbouncer 2>/dev/null || true; }
+
+galera_library() { ls /usr/lib/galera/libgalera_smm.so /usr/lib*/galera-4/libgalera_smm.so /usr/lib/*/libgalera_smm.so 2>/dev/null | head -n 1 || true; }
+
 # Installs what is missing, where that is allowed.
 install_missing() {
   local missing=()
   [ -n "$(postgres_bin)" ] || missing+=(postgresql)
   [ -n "$(mariadb_server)" ] || missing+=(mariadb-server)
+  [ -n "$(pooler)" ] || missing+=(pgbouncer)
+  [ -n "$(galera_library)" ] || missing+=(galera-4)
+  command -v rsync >/dev/null || missing+=(rsync)
   [ ${#missing[@]} -eq 0 ] && return
   local sudo=()
   [ "$(id -u)" = 0 ] || sudo=(sudo -n)
@@ -58,6 +66,73 @@ start_postgres() {
   as postgres "$bin/pg_ctl" -D "$data/data" -l "$data/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=${SERVERS_SYNC:-off} -c max_connections=300" start >"$dir/pg_ctl.log" 2>&1
   head -n 1 "$data/data/postmaster.pid" >"$dir/postgres.pid"
   echo "export MIGRATE_TEST_POSTGRES=postgres://postgres@127.0.0.1:$port/postgres"
+  start_pgbouncer "$port"
+}
+
+start_pgbouncer() {
+  local port data=$dir/pgbouncer server=$1
+  port=$(free_port)
+  mkdir -p "$data"
+  cat >"$data/pgbouncer.ini" <<INI
+[databases]
+* = host=127.0.0.1 port=$server user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $port
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+max_client_conn = 500
+server_idle_timeout = 5
+logfile = $data/log
+pidfile = $data/pid
+INI
+  if [ "$(id -u)" = 0 ]; then chown -R postgres: "$data"; fi
+  as postgres "$(pooler)" -d -q "$data/pgbouncer.ini" >"$dir/pgbouncer.log" 2>&1
+  for _ in $(seq 100); do [ -s "$data/pid" ] && break; sleep 0.1; done
+  cp "$data/pid" "$dir/pgbouncer.pid"
+  echo "export MIGRATE_TEST_PGBOUNCER=postgres://postgres@127.0.0.1:$port/postgres"
+}
+
+# Grants the rights that the tests need; connections over TCP are told from those over the socket by the host name.
+grant() {
+  mariadb --no-defaults --socket="$1" -uroot -e "CREATE USER 'migrate'@'%' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'%' WITH GRANT OPTION; CREATE USER 'migrate'@'localhost' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'localhost' WITH GRANT OPTION;"
+}
+
+# Three nodes; each waits until it has joined those before it.
+start_galera() {
+  local node ports=() listen=() members= user urls= library
+  library=$(galera_library)
+  user=$(id -un)
+  if [ "$user" = root ]; then user=mysql; fi
+  for node in 1 2 3; do
+    ports+=("$(free_port)")
+    listen+=("$(free_port)")
+  done
+  for node in 0 1 2; do
+    local data=$dir/galera/$node
+    mkdir -p "$data"
+    if [ "$user" = mysql ]; then chown -R mysql: "$dir/galera"; fi
+    mariadb-install-db --no-defaults --datadir="$data/data" --auth-root-authentication-method=normal --user="$user" >"$dir/galera-$node.install.log" 2>&1
+    setsid nohup "$(mariadb_server)" --no-defaults --user="$user" --datadir="$data/data" --socket="$data/socket" --pid-file="$data/pid" \
+      --bind-address=127.0.0.1 --port="${ports[$node]}" --max-connections=300 --innodb-buffer-pool-size=32M --innodb-flush-log-at-trx-commit=2 \
+      --binlog-format=ROW --innodb-autoinc-lock-mode=2 --wsrep-on=ON --wsrep-provider="$library" --wsrep-cluster-name=tests \
+      --wsrep-cluster-address="gcomm://$members" --wsrep-node-name="node$node" --wsrep-node-address=127.0.0.1 \
+      --wsrep-sst-method=rsync --wsrep-sst-receive-address="127.0.0.1:$(free_port)" \
+      "--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:${listen[$node]};ist.recv_addr=127.0.0.1:$(free_port);gcache.size=32M" \
+      >"$data/log" 2>&1 </dev/null &
+    for _ in $(seq 600); do
+      mariadb --no-defaults --socket="$data/socket" -uroot -N -e "SHOW STATUS LIKE 'wsrep_local_state_comment'" 2>/dev/null | grep -q Synced && break
+      sleep 0.1
+    done
+    cp "$data/pid" "$dir/galera-$node.pid"
+    if [ "$node" = 0 ]; then grant "$data/socket"; fi
+    members+="${members:+,}127.0.0.1:${listen[$node]}"
+    urls+="${urls:+ }mysql://migrate:secret@127.0.0.1:${ports[$node]}/mysql"
+  done
+  echo "export MIGRATE_TEST_GALERA='$urls'"
+  echo "export MIGRATE_TEST_GALERA_PIDS='$(cat "$dir"/galera-[012].pid | tr '\n' ' ')'"
 }
 
 start_mariadb() {
@@ -78,8 +153,7 @@ start_mariadb() {
     sleep 0.1
   done
   cp "$data/pid" "$dir/mariadb.pid"
-  # TCP connections of root are told from socket ones by the host name.
-  mariadb --no-defaults --socket="$data/socket" -uroot -e "CREATE USER 'migrate'@'%' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'%' WITH GRANT OPTION; CREATE USER 'migrate'@'localhost' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'localhost' WITH GRANT OPTION;"
+  grant "$data/socket"
   echo "export MIGRATE_TEST_MARIADB=mysql://migrate:secret@127.0.0.1:$port/mysql"
 }
 
@@ -98,10 +172,10 @@ case $act in
     chmod 755 "$dir"
     start_postgres
     start_mariadb
+    start_galera
     ;;
   stop)
-    stop_one "$dir/postgres.pid"
-    stop_one "$dir/mariadb.pid"
+    for server in pgbouncer postgres mariadb galera-2 galera-1 galera-0; do stop_one "$dir/$server.pid"; done
     rm -rf "$dir"
     ;;
   *) echo "start or stop" >&2; exit 2 ;;

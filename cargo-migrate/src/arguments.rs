@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use migrate_core::dialect::Dialect;
+use migrate_core::locking::LockKind;
 use std::path::PathBuf;
 
 /// What every command understands.
@@ -55,6 +56,11 @@ fn dialect(text: &str) -> Result<Dialect, String> {
 /// A duration on the command line.
 pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     migrate_core::duration::parse(text).ok_or_else(|| format!("`{text}` is not a duration; write `500ms`, `30s`, `10m`"))
+}
+
+/// What keeps other processes out, on the command line.
+pub fn lock_kind(text: &str) -> Result<LockKind, String> {
+    text.parse().map_err(|()| format!("`{text}` is none of `{}`", LockKind::ALL.map(LockKind::name).join("`, `")))
 }
 
 /// A version on the command line.

@@ -445,6 +445,7 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
             dialect,
             history: settings.history.clone(),
             policy: Policy { late: settings.late },
+            locking: settings.locking,
             session: settings.session.clone(),
             lock_timeout: settings.lock_timeout,
             timeout: settings.timeout,

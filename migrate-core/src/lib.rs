@@ -24,6 +24,7 @@ pub mod layout;
 pub mod layouts;
 pub mod lock_class;
 pub mod lock_file;
+pub mod locking;
 pub mod migration;
 pub mod migration_set;
 pub mod overview;

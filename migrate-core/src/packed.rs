@@ -8,6 +8,7 @@ use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::directives::{Directives, Phase, Requirement};
 use crate::execution::Unit;
+use crate::locking::Locking;
 use crate::migration::Migration;
 use crate::policy::{Late, Policy};
 use crate::script::Script;
@@ -76,7 +77,10 @@ impl Writer {
         self.string(&contents.history.records);
         self.string(&contents.history.versions);
         self.string(&contents.history.events);
+        self.string(&contents.history.locks);
         self.string(contents.policy.late.name());
+        self.string(contents.locking.kind.name());
+        self.duration(Some(contents.locking.lease));
         self.list(&contents.session, |writer, statement| writer.string(statement));
         self.duration(contents.lock_timeout);
         self.duration(contents.timeout);
@@ -186,8 +190,13 @@ impl Reader {
                 records: self.string().to_owned(),
                 versions: self.string().to_owned(),
                 events: self.string().to_owned(),
+                locks: self.string().to_owned(),
             },
             policy: Policy { late: self.string().parse().unwrap_or(Late::Error) },
+            locking: Locking {
+                kind: self.string().parse().unwrap_or_default(),
+                lease: self.duration().unwrap_or(Locking::default().lease),
+            },
             session: self.list(|reader| reader.string().to_owned()),
             lock_timeout: self.duration(),
             timeout: self.duration(),
@@ -258,6 +267,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::locking::LockKind;
     use crate::migration_set::MigrationSet;
     use proptest::prelude::*;
 
@@ -277,6 +287,7 @@ mod tests {
             dialect: Dialect::Postgres,
             history: HistoryTables { schema: Some("ops".into()), ..HistoryTables::default() },
             policy: Policy { late: Late::Warn },
+            locking: Locking { kind: LockKind::Lease, lease: Duration::from_secs(7) },
             session: vec!["SET x = 1".into()],
             lock_timeout: Some(Duration::from_secs(2)),
             timeout: None,

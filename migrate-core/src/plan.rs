@@ -403,6 +403,7 @@ fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: 
 mod tests {
     use super::*;
     use crate::contents::Contents;
+    use crate::locking::Locking;
     use crate::settings::HistoryTables;
     use proptest::prelude::*;
     use std::borrow::Cow;
@@ -427,6 +428,7 @@ mod tests {
             dialect: Dialect::Sqlite,
             history: HistoryTables::default(),
             policy: Policy::default(),
+            locking: Locking::default(),
             session: Vec::new(),
             lock_timeout: None,
             timeout: None,

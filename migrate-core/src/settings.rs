@@ -6,6 +6,7 @@ use crate::duration;
 use crate::finding::Finding;
 use crate::layout::Layout;
 use crate::layouts;
+use crate::locking::Locking;
 use crate::place::Place;
 use crate::policy::Late;
 use crate::suggestion::nearest;
@@ -28,6 +29,8 @@ pub struct HistoryTables {
     pub versions: String,
     /// What happened, in order.
     pub events: String,
+    /// Who holds a lease, where one is needed.
+    pub locks: String,
 }
 
 impl Default for HistoryTables {
@@ -37,6 +40,7 @@ impl Default for HistoryTables {
             records: "migration_records".into(),
             versions: "schema_versions".into(),
             events: "migration_events".into(),
+            locks: "migration_locks".into(),
         }
     }
 }
@@ -60,6 +64,8 @@ pub struct Settings {
     pub down_required: Option<bool>,
     /// What to do about late migrations.
     pub late: Late,
+    /// How runs are kept apart.
+    pub locking: Locking,
     /// Statements that every session runs first.
     pub session: Vec<String>,
     /// How long a statement may wait for a lock.
@@ -75,11 +81,11 @@ pub static BAD_SETTING: Code = Code::new(
     "bad-setting",
     "`migrate.toml` holds a key that is not known, or a value of the wrong kind. Nothing in it is ignored, because a setting that \
      silently does nothing is worse than none.\n\nKeys: `service`, `database`, `dir` (a path or a list of them), `layouts`, `ignore`, \
-     `same-version` (`error` or `by-name`), `down` (`required` or `optional`), `late` (`error`, `warn` or `allow`), `session`, `lock-timeout`, `timeout`, and in `[history]`: \
-     `schema`, `records`, `versions`, `events`.",
+     `same-version` (`error` or `by-name`), `down` (`required` or `optional`), `late` (`error`, `warn` or `allow`), `session`, `lock` (`auto`, `session` or `lease`), `lease`, `lock-timeout`, \
+     `timeout`, and in `[history]`: `schema`, `records`, `versions`, `events`, `locks`.",
 );
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "service",
     "database",
     "dir",
@@ -89,11 +95,13 @@ const KEYS: [&str; 12] = [
     "down",
     "late",
     "session",
+    "lock",
+    "lease",
     "lock-timeout",
     "timeout",
     "history",
 ];
-const HISTORY_KEYS: [&str; 4] = ["schema", "records", "versions", "events"];
+const HISTORY_KEYS: [&str; 5] = ["schema", "records", "versions", "events", "locks"];
 
 /// Reads a `migrate.toml`; what is wrong in it is reported all at once.
 pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
@@ -209,6 +217,16 @@ impl Reading<'_> {
                 settings.late = self.read(value, "`error`, `warn` or `allow`", |word| word.parse().ok()).unwrap_or_default()
             }
             "session" => settings.session = self.plain_strings(value),
+            "lock" => {
+                let kind = self.read(value, "`auto`, `session` or `lease`", |word| word.parse().ok());
+                settings.locking.kind = kind.unwrap_or_default();
+            }
+            "lease" => {
+                let long_enough = |text: &str| duration::parse(text).filter(|lease| *lease >= Locking::SHORTEST_LEASE);
+                if let Some(lease) = self.read(value, "two seconds or more: `\"2s\"`, `\"30s\"`, `\"5m\"`", long_enough) {
+                    settings.locking.lease = lease;
+                }
+            }
             "lock-timeout" => settings.lock_timeout = self.read(value, a_duration, duration::parse),
             "timeout" => settings.timeout = self.read(value, a_duration, duration::parse),
             "history" => self.history(&mut settings.history, value),
@@ -232,6 +250,7 @@ impl Reading<'_> {
                 "records" => &mut history.records,
                 "versions" => &mut history.versions,
                 "events" => &mut history.events,
+                "locks" => &mut history.locks,
                 unknown => {
                     self.unknown(key.span(), unknown, &HISTORY_KEYS);
                     continue;
@@ -247,13 +266,14 @@ impl Reading<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::locking::LockKind;
 
     #[test]
     fn all_keys() {
         let (settings, findings) = read(
             "service = 'chat'\ndatabase = 'mariadb'\ndir = ['a', 'b']\nlayouts = ['paired', 'flyway']\nignore = ['seed.sql']\n\
-             down = 'optional'\nlate = 'warn'\nsession = ['SET FOREIGN_KEY_CHECKS=0']\nlock-timeout = '3s'\ntimeout = '10m'\n\
-             [history]\nschema = 'ops'\nrecords = 'r'\nversions = 'v'\nevents = 'e'\n",
+             down = 'optional'\nlate = 'warn'\nsession = ['SET FOREIGN_KEY_CHECKS=0']\nlock = 'lease'\nlease = '5s'\nlock-timeout = '3s'\ntimeout = '10m'\n\
+             [history]\nschema = 'ops'\nrecords = 'r'\nversions = 'v'\nevents = 'e'\nlocks = 'l'\n",
             "migrate.toml",
         );
         assert_eq!(findings, []);
@@ -262,6 +282,7 @@ mod tests {
         assert_eq!(settings.layouts.len(), 2);
         assert_eq!(settings.down_required, Some(false));
         assert_eq!(settings.late, Late::Warn);
+        assert_eq!(settings.locking, Locking { kind: LockKind::Lease, lease: Duration::from_secs(5) });
         assert_eq!(settings.history.schema.as_deref(), Some("ops"));
         assert_eq!(settings.timeout, Some(Duration::from_secs(600)));
     }

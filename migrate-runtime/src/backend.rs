@@ -10,6 +10,7 @@ use migrate_core::dialect::Dialect;
 use migrate_core::effect::{Name, Object};
 use migrate_core::execution::Unit;
 use migrate_core::history::History;
+use migrate_core::locking::Locking;
 use migrate_core::statement::Statement;
 use migrate_core::target::Direction;
 use std::time::Duration;
@@ -29,8 +30,14 @@ pub trait Backend: Send {
     /// The stored SQL of a migration.
     async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure>;
 
-    /// Learns which schema the tables are in, notes the session's settings, and runs the statements of `session`.
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String]) -> Result<(), Failure>;
+    /// Learns where it is and which schema the tables are in, notes the session's settings, and runs the statements of
+    /// `session`.
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: Locking) -> Result<(), Failure>;
+
+    /// Does a setting outlive the transaction that made it?
+    fn keeps_session(&self) -> bool {
+        true
+    }
 
     /// Makes the tables.
     async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure>;
@@ -40,6 +47,9 @@ pub trait Backend: Send {
 
     /// Who has the lock, as far as the database tells.
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder>;
+
+    /// How to end the one who holds the lock, in words.
+    fn ending(&self, holder: &Holder) -> String;
 
     /// Who holds locks on these tables now, as far as the database tells.
     async fn blockers(&mut self, ledger: &Ledger, tables: &[Name]) -> Vec<Holder>;
@@ -158,6 +168,16 @@ pub enum Stop {
     Overtaken,
 }
 
+/// What a statement of ours makes a database say when the lock is another's.
+pub const LOST: &str = "the migration lock is not held any more";
+
+/// An error for a run whose lock is another's.
+pub fn lost_lock(failure: Failure) -> Error {
+    failure
+        .add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_LOST, LOST))
+        .help("run the same command again: it waits for the other process, and goes on from there")
+}
+
 /// What the database, or the way to it, said.
 #[derive(Debug)]
 pub struct Failure {
@@ -175,8 +195,10 @@ pub struct Failure {
     pub answered: bool,
     /// Was another connection in the way, for as long as one would wait?
     pub busy: bool,
-    /// Was a lock not got in time? Then the same may work a little later.
+    /// Was a lock not got in time, or lost to a deadlock? Then the same may work a little later.
     pub lock_timeout: bool,
+    /// Is the migration lock another's by now?
+    pub lost_lock: bool,
     /// The error itself.
     pub source: Option<sqlx::Error>,
 }
@@ -197,6 +219,7 @@ impl Failure {
             answered: database.is_some(),
             busy: false,
             lock_timeout: false,
+            lost_lock: false,
             source: Some(error),
         }
     }
@@ -212,8 +235,14 @@ impl Failure {
             answered: true,
             busy: false,
             lock_timeout: false,
+            lost_lock: false,
             source: None,
         }
+    }
+
+    /// The lock is another's.
+    pub fn lost_lock() -> Self {
+        Failure { lost_lock: true, ..Failure::own(LOST) }
     }
 
     /// As an error about the history.
@@ -223,6 +252,9 @@ impl Failure {
             return self
                 .add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message))
                 .help("wait until it is done, or end it; `--lock-wait` says how long to be patient");
+        }
+        if self.lost_lock {
+            return lost_lock(self);
         }
         if !self.answered {
             return self.about_connection("the connection to the database broke");

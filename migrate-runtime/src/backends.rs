@@ -135,14 +135,15 @@ async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 
         #[cfg(feature = "postgres")]
         Some(Dialect::Postgres) => {
             let options = sqlx::postgres::PgConnectOptions::from_str(url).map_err(|error| bad_url(url, &error.to_string()))?;
-            let connection = in_time(url, options.disable_statement_logging().connect()).await?;
-            Ok(Box::new(postgres::Postgres::new(Held::owned(connection))))
+            let (connection, access) = in_time(url, postgres::open(options.disable_statement_logging())).await?;
+            Ok(Box::new(postgres::Postgres::new(Held::owned(connection), access)))
         }
         #[cfg(feature = "mysql")]
         Some(Dialect::MySql) => {
             let options = mysql_options(url)?;
-            let connection = in_time(url, options.disable_statement_logging().connect()).await?;
-            Ok(Box::new(mysql::MySql::new(Held::owned(connection))))
+            let options = options.disable_statement_logging();
+            let connection = in_time(url, options.connect()).await?;
+            Ok(Box::new(mysql::MySql::new(Held::owned(connection), Some(options))))
         }
         #[cfg(feature = "sqlite")]
         Some(Dialect::Sqlite) => {
@@ -176,7 +177,7 @@ pub(crate) fn mysql_options(url: &str) -> Result<sqlx::mysql::MySqlConnectOption
 }
 
 macro_rules! reached {
-    ($feature:literal, $database:ty, $connection:ty, |$held:ident, $access:ident| $backend:expr) => {
+    ($feature:literal, $database:ty, $connection:ty, |$held:ident, $access:ident, $options:ident| $backend:expr) => {
         #[cfg(feature = $feature)]
         impl<'c> sealed::Open<'c> for &'c Pool<$database> {
             fn open(self, $access: Access) -> Opening<'c> {
@@ -185,6 +186,7 @@ macro_rules! reached {
                     let connection = connection
                         .map_err(|error| Failure::of(error).about_connection("cannot get a connection from the pool"))?;
                     let $held = Held::pooled(connection);
+                    let $options = Some((*self.connect_options()).clone());
                     let backend: Box<dyn Backend + 'c> = Box::new($backend);
                     Ok(backend)
                 })
@@ -196,6 +198,7 @@ macro_rules! reached {
             fn open(self, $access: Access) -> Opening<'c> {
                 Box::pin(async move {
                     let $held = Held::borrowed(self);
+                    let $options: Option<<$connection as sqlx::Connection>::Options> = None;
                     let backend: Box<dyn Backend + 'c> = Box::new($backend);
                     Ok(backend)
                 })
@@ -204,9 +207,11 @@ macro_rules! reached {
     };
 }
 
-reached!("postgres", sqlx::Postgres, sqlx::PgConnection, |held, _access| postgres::Postgres::new(held));
-reached!("mysql", sqlx::MySql, sqlx::MySqlConnection, |held, _access| mysql::MySql::new(held));
-reached!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |held, access| sqlite::Sqlite::new(held, access.patience));
+reached!("postgres", sqlx::Postgres, sqlx::PgConnection, |held, _access, options| {
+    postgres::Postgres::new(held, options.map_or(postgres::Access::Lent, postgres::Access::Pooled))
+});
+reached!("mysql", sqlx::MySql, sqlx::MySqlConnection, |held, _access, options| mysql::MySql::new(held, options));
+reached!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |held, access, _options| sqlite::Sqlite::new(held, access.patience));
 
 #[cfg(test)]
 mod tests {

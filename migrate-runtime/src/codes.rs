@@ -24,6 +24,25 @@ pub static LOCK_NOT_OBTAINED: Code = Code::new(
      ending that connection frees it; nothing is left behind. The message says which connection it is and how to end it.",
 );
 
+/// The lock is another's.
+pub static LOCK_LOST: Code = Code::new(
+    "lock-lost",
+    "The lock of this history was lost while the run went on, and nothing was written since: before each statement and each record it \
+     is looked whether the lock is still held. A script may have given it up (`pg_advisory_unlock_all()`, `DISCARD ALL`, \
+     `RELEASE_ALL_LOCKS()`); a pooler may have given the session to another client, and then `lock = \"lease\"` in `migrate.toml` \
+     is what helps; or a lease has run out, because its holder stood still for longer than the lease lasts (`lease` in \
+     `migrate.toml`, 30 s by default).",
+);
+
+/// A pooler is in between.
+pub static NEEDS_SESSION: Code = Code::new(
+    "needs-session",
+    "A migration sets something for its session outside a transaction, and the connection leads through a pooler that may give the \
+     next statement to another session of the server: the setting would not be there, and would reach others. Nothing was run. \
+     Connect to the server itself for migrations (most setups have a second URL for that), or set it inside a transaction. If the \
+     pooler gives each client a session of its own (`pool_mode = session`), say so with `lock = \"session\"` in `migrate.toml`.",
+);
+
 /// Files and history disagree.
 pub static DIVERGED: Code = Code::new(
     "diverged",
@@ -90,13 +109,15 @@ pub static BAD_NAME_FOR_HISTORY: Code = Code::new(
 );
 
 /// All of them.
-pub static ALL: [&Code; 12] = [
+pub static ALL: [&Code; 14] = [
     &CONNECTION,
     &CONNECTION_LOST,
     &DIVERGED,
     &GATE_CLOSED,
     &HISTORY,
+    &LOCK_LOST,
     &LOCK_NOT_OBTAINED,
+    &NEEDS_SESSION,
     &MIGRATION_FAILED,
     &STOPPED,
     &TIMED_OUT,

@@ -12,12 +12,12 @@ use crate::options::Options;
 use crate::report::{Done, Report};
 use crate::settle::{Settled, settle};
 use crate::step::{Halt, Running};
-use migrate_core::dialect::Dialect;
+use migrate_core::course::{Part, course};
 use migrate_core::divergence::Divergence;
 use migrate_core::duration;
 use migrate_core::history::History;
 use migrate_core::migration_set::MigrationSet;
-use migrate_core::plan::{Others, Plan, Way, plan};
+use migrate_core::plan::{Others, Plan, Step, Way, plan};
 use migrate_core::target::Target;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -74,7 +74,7 @@ async fn locked(
     options: &Options,
 ) -> (Result<Report, Error>, bool) {
     let session = &set.contents().session;
-    let prepared = backend.prepare(ledger, session).await;
+    let prepared = backend.prepare(ledger, session, options.locking).await;
     if let Err(failure) = prepared {
         return (Err(failure.about_history("cannot prepare the session")), false);
     }
@@ -108,7 +108,7 @@ pub async fn obtain(backend: &mut dyn Backend, ledger: &Ledger, options: &Option
     let mut told: Option<Holder> = None;
     loop {
         let got = backend.try_lock(ledger).await;
-        if got.map_err(|failure| failure.about_connection("cannot ask for the lock"))? {
+        if got.map_err(|failure| failure.about_history("cannot ask for the lock"))? {
             return Ok(());
         }
         let holder = backend.holder(ledger).await;
@@ -142,11 +142,7 @@ fn not_obtained(holder: Option<Holder>, waited: Duration, backend: &dyn Backend)
     let mut error = Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message);
     if let Some(holder) = holder {
         error = error.note("holder", describe(&holder));
-        let end = match backend.dialect() {
-            Dialect::Postgres => format!("SELECT pg_terminate_backend({})", holder.connection),
-            _ => format!("KILL {}", holder.connection),
-        };
-        error = error.help(format!("wait until it is done; or, if it hangs, end it: `{end}`"));
+        error = error.help(format!("wait until it is done; or, if it hangs, {}", backend.ending(&holder)));
     }
     error
 }
@@ -204,6 +200,11 @@ async fn until_done(
             let shown = |one: &Settled| format!("of `{}`: {}", one.version, one.found);
             return Err(unclear.fold(diverged(set.service(), errors), |error, one| error.note("found", shown(one))));
         }
+        if !backend.keeps_session()
+            && let Some(error) = plan.steps.iter().find_map(|step| needs_session(step, ledger, set))
+        {
+            return Err(error);
+        }
         report.warnings.clone_from(&plan.divergences);
         if plan.steps.is_empty() {
             return Ok(report);
@@ -216,6 +217,22 @@ async fn until_done(
             return Ok(report);
         }
     }
+}
+
+/// Behind a pooler, what is set outside a transaction is not there for the next statement.
+fn needs_session(step: &Step<'_>, ledger: &Ledger, set: &MigrationSet) -> Option<Error> {
+    let Way::File(script) = step.way else { return None };
+    let course = course(script, ledger.dialect(), step.done);
+    let setting = course.parts.iter().find_map(|part| match part {
+        Part::Settings(statements) => statements.clone().next(),
+        Part::Stretch(stretch) if !stretch.in_transaction && !set.contents().session.is_empty() => {
+            Some(stretch.unit.statements.start)
+        }
+        Part::Stretch(_) => None,
+    })?;
+    let message = format!("`{}` needs a session of its own, and the connection leads through a pooler", step.title);
+    let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(script.place(setting)));
+    Some(error.note("state", "nothing was run").help("connect to the server itself; see `cargo migrate explain needs-session`"))
 }
 
 /// Writes down what was found out, so that it stays true whatever this run does next.

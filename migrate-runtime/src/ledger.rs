@@ -17,6 +17,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Which release wrote a row.
 pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
 
+/// What the columns of our tables are made of.
+struct Types {
+    text: &'static str,
+    /// A text that can be a key.
+    key: &'static str,
+    time: &'static str,
+    /// Behind the columns.
+    tail: &'static str,
+}
+
 /// The history of one service in one database.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -37,7 +47,7 @@ impl Ledger {
                 .help("choose another in `migrate.toml`")
         };
         let schema = tables.schema.iter().map(|name| ("schema", name));
-        let names = [&tables.records, &tables.versions, &tables.events].map(|name| ("table", name));
+        let names = [&tables.records, &tables.versions, &tables.events, &tables.locks].map(|name| ("table", name));
         for (what, name) in schema.chain(names) {
             let too_long = match dialect {
                 Dialect::Postgres => name.len() > 63,
@@ -69,6 +79,26 @@ impl Ledger {
     /// The schema, if it is known.
     pub fn schema(&self) -> Option<&str> {
         self.tables.schema.as_deref()
+    }
+
+    /// Which SQL it is written in.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whose history it is.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The machine that this runs on.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The table of leases.
+    pub fn locks(&self) -> String {
+        self.table(&self.tables.locks)
     }
 
     /// The unquoted name of the table of records.
@@ -207,16 +237,11 @@ impl Ledger {
     /// Statements that make the tables where they are missing; the table of records comes last, so that its presence stands
     /// for all.
     pub fn create(&self) -> Vec<String> {
-        let (text, key, time, id, tail) = match self.dialect {
-            Dialect::Postgres => ("text", "text", "timestamptz", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", ""),
-            Dialect::MySql => (
-                "longtext",
-                "varchar(190) COLLATE utf8mb4_bin",
-                "datetime(6)",
-                "bigint AUTO_INCREMENT PRIMARY KEY",
-                " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-            ),
-            Dialect::Sqlite => ("text", "text", "text", "integer PRIMARY KEY", ""),
+        let Types { text, key, time, tail } = self.types();
+        let id = match self.dialect {
+            Dialect::Postgres => "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+            Dialect::MySql => "bigint AUTO_INCREMENT PRIMARY KEY",
+            Dialect::Sqlite => "integer PRIMARY KEY",
         };
         // One tree less to write for each migration.
         let keyed = if self.dialect == Dialect::Sqlite { " WITHOUT ROWID" } else { "" };
@@ -240,6 +265,30 @@ impl Ledger {
             self.records()
         ));
         statements
+    }
+
+    /// The statement that makes the table of leases; only where one is needed.
+    pub fn create_locks(&self) -> String {
+        let Types { text, key, time, tail } = self.types();
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} (service {key} NOT NULL PRIMARY KEY, fence bigint NOT NULL, holder {key} NOT NULL, \
+             host {text} NOT NULL, process {key} NOT NULL, taken_at {time} NOT NULL, renewed_at {time} NOT NULL, \
+             expires_at {time} NOT NULL){tail}",
+            self.locks()
+        )
+    }
+
+    fn types(&self) -> Types {
+        match self.dialect {
+            Dialect::Postgres => Types { text: "text", key: "text", time: "timestamptz", tail: "" },
+            Dialect::MySql => Types {
+                text: "longtext",
+                key: "varchar(190) COLLATE utf8mb4_bin",
+                time: "datetime(6)",
+                tail: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            },
+            Dialect::Sqlite => Types { text: "text", key: "text", time: "text", tail: "" },
+        }
     }
 
     /// A change as statements, each ended by `;` and a line end.
@@ -329,7 +378,8 @@ impl Ledger {
             writeln!(sql, "UPDATE {} SET {set} WHERE service = {service} AND version = {};", self.records(), self.text(version));
     }
 
-    fn now(&self) -> &'static str {
+    /// This moment by the database's clock.
+    pub fn now(&self) -> &'static str {
         match self.dialect {
             Dialect::Postgres => "clock_timestamp()",
             Dialect::MySql => "utc_timestamp(6)",

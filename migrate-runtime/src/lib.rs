@@ -36,6 +36,7 @@ pub mod database;
 mod engine;
 mod error;
 mod event;
+mod lease;
 mod ledger;
 mod message;
 mod migrator;
@@ -46,7 +47,9 @@ mod report;
 mod settle;
 mod step;
 mod stop;
+mod surroundings;
 
+pub use migrate_core::locking::LockKind;
 pub use migrate_core::migration::Migration;
 pub use migrate_core::migration_set::MigrationSet;
 pub use migrate_core::overview::{Row, Standing};

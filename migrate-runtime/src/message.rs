@@ -2,6 +2,14 @@
 
 use crate::backend::Work;
 
+/// Stands before the script, for people and programs that look at what a session is doing.
+const SCRIPT: &str = "/* migration */\n";
+
+/// What a session is doing, without what is ours in front of it.
+pub fn without_ours(text: &str) -> &str {
+    text.split_once(SCRIPT).map_or(text, |(_, script)| script)
+}
+
 /// A text to send.
 #[derive(Debug, Default)]
 pub struct Message {
@@ -21,8 +29,9 @@ impl Message {
         self.before += 1;
     }
 
-    /// Adds the statements of a unit.
+    /// Adds the statements of a unit, set off from ours.
     pub fn script(&mut self, work: &Work<'_>) {
+        self.sql.push_str(SCRIPT);
         for (number, statement) in work.parts() {
             self.parts.push((number, self.sql.len(), statement.range.start, statement.range.len()));
             self.sql.push_str(statement.sql(work.text));

@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::settle::{self, Settled};
 use crate::stop::Stop;
 use migrate_core::history::{History, Record, State};
+use migrate_core::locking::{LockKind, Locking};
 use migrate_core::migration_set::MigrationSet;
 use migrate_core::overview::{Row, Standing, overview};
 use migrate_core::plan::{Others, Plan, plan};
@@ -67,6 +68,7 @@ impl<'m> Migrator<'m> {
         Migrator {
             set,
             options: Options {
+                locking: contents.locking,
                 lock_wait: Duration::from_secs(600),
                 lock_timeout: contents.lock_timeout,
                 timeout: contents.timeout.unwrap_or(Duration::from_secs(600)),
@@ -75,6 +77,21 @@ impl<'m> Migrator<'m> {
                 stop: Stop::default(),
             },
         }
+    }
+
+    /// What keeps other processes out, where `migrate.toml` says nothing else: by default a lock of the session, or a lease
+    /// where that does not hold (PgBouncer, Galera, CockroachDB and others; they are recognised).
+    #[must_use]
+    pub fn lock(mut self, kind: LockKind) -> Self {
+        self.options.locking.kind = kind;
+        self
+    }
+
+    /// How long a lease outlives its last renewal; at least two seconds. A process that dies holds up others for so long.
+    #[must_use]
+    pub fn lease(mut self, lasts: Duration) -> Self {
+        self.options.locking.lease = lasts.max(Locking::SHORTEST_LEASE);
+        self
     }
 
     /// How long to wait while another process migrates.
@@ -189,7 +206,7 @@ impl<'m> Migrator<'m> {
         let mut ledger = engine::ledger(&*backend, self.set)?;
         let session = &self.set.contents().session;
         if !session.is_empty() {
-            let prepared = backend.prepare(&mut ledger, session).await;
+            let prepared = backend.prepare(&mut ledger, session, self.options.locking).await;
             prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
         }
         Ok((backend, ledger))
@@ -241,7 +258,7 @@ impl<'m> Migrator<'m> {
     ) -> Result<(), Error> {
         let mut backend = database.open(self.access(false)).await?;
         let mut ledger = engine::ledger(&*backend, self.set)?;
-        let prepared = backend.prepare(&mut ledger, &self.set.contents().session).await;
+        let prepared = backend.prepare(&mut ledger, &self.set.contents().session, self.options.locking).await;
         prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
         engine::obtain(&mut *backend, &ledger, &self.options).await?;
         let history = backend.history(&ledger, None).await?.unwrap_or_default();

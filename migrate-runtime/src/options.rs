@@ -2,6 +2,7 @@
 
 use crate::event::{self, Event};
 use crate::stop::Stop;
+use migrate_core::locking::Locking;
 use migrate_core::migration_set::MigrationSet;
 use migrate_core::policy::{Late, Policy};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 /// How a run behaves.
 #[derive(Clone)]
 pub struct Options {
+    pub(crate) locking: Locking,
     pub(crate) lock_wait: Duration,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) timeout: Duration,

@@ -1,7 +1,7 @@
 //! One step of a plan being carried out: gates, the intent, the script part by part, the record. What may be run and in which
 //! order is decided elsewhere (`plan`, `course`); what is written, in `posting`.
 
-use crate::backend::{Backend, Failure, Stop, Work};
+use crate::backend::{Backend, Failure, Stop, Work, lost_lock};
 use crate::change::Elapsed;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
@@ -295,6 +295,14 @@ impl Running<'_, '_> {
         let title = &self.step.title;
         let error = match stop {
             Stop::Overtaken => return Halt::Overtaken,
+            Stop::Before(failure) | Stop::Record(failure) if failure.lost_lock => {
+                let count = job.script.statements.len();
+                let state = match job.course.atomic {
+                    true => format!("nothing of `{title}` was run"),
+                    false => format!("of `{title}`, {done} of {count} statements are recorded as done"),
+                };
+                lost_lock(failure).note("state", state)
+            }
             Stop::Refused { statement, offset, failure } => self.refused(job, done, (statement, offset), failure).await,
             Stop::Before(failure) | Stop::Record(failure) if failure.busy => {
                 failure.about_history("").note("state", format!("nothing of `{title}` was run"))

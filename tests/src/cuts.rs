@@ -1,6 +1,6 @@
 //! Runs cut short at any question, and run again: the schema, the data and the history must be those of an undisturbed run.
 
-use crate::{Binary, Cut, Kind, Outcome, Proxy, TestDatabase, TestFolder};
+use crate::{Binary, Cut, Kind, Outcome, Proxy, TestDatabase, TestFolder, pgbouncer};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,17 @@ pub enum Way {
     Up,
     /// `down --all`, from one that has everything.
     Down,
+}
+
+/// What keeps two runs apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// The session's lock.
+    Session,
+    /// A lease, asked for.
+    Lease,
+    /// A lease, because PgBouncer is in between.
+    Pooler,
 }
 
 /// What a cut run came to.
@@ -131,6 +142,7 @@ pub struct Bench {
     kind: Kind,
     folder: TestFolder,
     way: Way,
+    lock: Lock,
     undisturbed: Vec<String>,
     /// How many questions an undisturbed run asks; for SQLite, how many microseconds it takes.
     pub length: usize,
@@ -141,8 +153,14 @@ impl Bench {
     ///
     /// # Panics
     /// When that fails.
-    pub async fn new(kind: Kind, way: Way) -> Self {
-        let mut bench = Bench { kind, folder: folder(kind), way, undisturbed: Vec::new(), length: 0 };
+    pub async fn new(kind: Kind, way: Way, lock: Lock) -> Self {
+        let mut bench = Bench { kind, folder: folder(kind), way, lock, undisturbed: Vec::new(), length: 0 };
+        if lock != Lock::Session {
+            // Whoever comes behind one that was cut waits for so long.
+            let toml = bench.folder.text("migrate.toml") + "lease = \"2s\"\n";
+            let toml = if lock == Lock::Lease { toml + "lock = \"lease\"\n" } else { toml };
+            bench.folder.write("migrate.toml", &toml);
+        }
         let database = bench.start().await;
         match kind {
             Kind::Sqlite => {
@@ -151,14 +169,14 @@ impl Bench {
                 bench.length = begun.elapsed().as_micros() as usize;
             }
             _ => {
-                let proxy = Proxy::before(kind, &database.url).await;
+                let proxy = Proxy::before(kind, &bench.address(&database)).await;
                 let outcome = run(&bench.binary(&proxy.url), bench.arguments()).await;
                 assert_eq!(outcome.code, 0, "{}", outcome.stderr);
                 bench.length = proxy.count();
             }
         }
         bench.undisturbed = everything(&database).await;
-        database.drop().await;
+        bench.end(database).await;
         bench
     }
 
@@ -173,17 +191,17 @@ impl Bench {
             Kind::Sqlite => self.kill_after(&database, Duration::from_micros(at as u64)).await,
             _ => self.cut_at(&database, at, blow, &what).await,
         };
-        let again = run(&self.binary(&database.url), self.arguments()).await;
+        let again = run(&self.binary(&self.address(&database)), self.arguments()).await;
         assert_eq!(again.code, 0, "{what}: {}{}", again.stdout, again.stderr);
         let left = everything(&database).await;
         assert_eq!(left, self.undisturbed, "{what}");
-        database.drop().await;
+        self.end(database).await;
         if cut { Outcomes::Resumed } else { Outcomes::NotCut }
     }
 
     async fn cut_at(&self, database: &TestDatabase, at: usize, blow: Blow, what: &str) -> bool {
         let (Blow::Connection(cut) | Blow::Process(cut)) = blow;
-        let mut proxy = Proxy::cutting(self.kind, &database.url, at, cut).await;
+        let mut proxy = Proxy::cutting(self.kind, &self.address(database), at, cut).await;
         let binary = self.binary(&proxy.url);
         let mut child = tokio::process::Command::from(binary.command(self.arguments()));
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
@@ -213,10 +231,24 @@ impl Bench {
     async fn start(&self) -> TestDatabase {
         let database = TestDatabase::new(self.kind).await;
         if self.way == Way::Down {
-            let outcome = run(&self.binary(&database.url), &["up"]).await;
+            let outcome = run(&self.binary(&self.address(&database)), &["up"]).await;
             assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         }
         database
+    }
+
+    async fn end(&self, database: TestDatabase) {
+        match self.lock {
+            Lock::Session | Lock::Lease => database.drop().await,
+            Lock::Pooler => database.drop_by_force().await,
+        }
+    }
+
+    fn address(&self, database: &TestDatabase) -> String {
+        match self.lock {
+            Lock::Session | Lock::Lease => database.url.clone(),
+            Lock::Pooler => database.through(&pgbouncer()),
+        }
     }
 
     fn binary(&self, url: &str) -> Binary {

@@ -40,9 +40,30 @@ impl Kind {
             Kind::MariaDb => "MIGRATE_TEST_MARIADB",
             Kind::Sqlite => return None,
         };
-        let url = std::env::var(variable);
-        Some(url.unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `tests/run.sh`, which starts the servers")))
+        Some(variable_of_servers(variable))
     }
+}
+
+fn variable_of_servers(name: &str) -> String {
+    let value = std::env::var(name);
+    value.unwrap_or_else(|_| panic!("{name} is not set: run the tests with `tests/run.sh`, which starts the servers"))
+}
+
+/// The URL of PgBouncer in transaction mode, before the PostgreSQL server.
+///
+/// # Panics
+/// When there is none.
+pub fn pgbouncer() -> String {
+    variable_of_servers("MIGRATE_TEST_PGBOUNCER")
+}
+
+/// The URLs of the nodes of the Galera cluster, and their processes.
+///
+/// # Panics
+/// When there is none.
+pub fn galera() -> Vec<(String, String)> {
+    let words = |name: &str| variable_of_servers(name).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    words("MIGRATE_TEST_GALERA").into_iter().zip(words("MIGRATE_TEST_GALERA_PIDS")).collect()
 }
 
 /// A database of one test.
@@ -63,8 +84,16 @@ impl TestDatabase {
     /// # Panics
     /// When the server is not there.
     pub async fn new(kind: Kind) -> Self {
+        Self::on(kind, kind.server()).await
+    }
+
+    /// Makes an empty one on a server.
+    ///
+    /// # Panics
+    /// When the server is not there.
+    pub async fn on(kind: Kind, server: Option<String>) -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let (url, folder) = match kind.server() {
+        let (url, folder) = match server {
             Some(server) => {
                 let base = server.rsplit_once('/').map_or(server.as_str(), |(base, _)| base);
                 (format!("{base}/test_{}_{number}", std::process::id()), None)
@@ -76,6 +105,13 @@ impl TestDatabase {
         };
         database::create(&url).await.expect("a new database");
         TestDatabase { kind, url, _folder: folder }
+    }
+
+    /// The same database, by the address of another server.
+    pub fn through(&self, server: &str) -> String {
+        let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
+        let name = self.url.rsplit_once('/').map_or("", |(_, name)| name);
+        format!("{base}/{name}")
     }
 
     /// A connection that speaks to any of them.
@@ -124,8 +160,16 @@ impl TestDatabase {
             }
             Kind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1",
         };
-        let own = ["migration_records", "migration_events", "schema_versions"];
+        let own = ["migration_records", "migration_events", "schema_versions", "migration_locks"];
         self.rows(sql).await.into_iter().filter(|table| !own.contains(&table.as_str())).collect()
+    }
+
+    /// Drops it on PostgreSQL, whoever is still connected: a pooler keeps connections.
+    pub async fn drop_by_force(self) {
+        let (server, name) = self.url.rsplit_once('/').expect("a URL with a database");
+        let mut connection = connect(&format!("{server}/postgres")).await;
+        let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("the database is dropped");
     }
 
     /// Drops it.

@@ -8,6 +8,6 @@ mod folder;
 mod proxy;
 
 pub use binary::{Binary, Outcome};
-pub use database::{Kind, TestDatabase};
+pub use database::{Kind, TestDatabase, galera, pgbouncer};
 pub use folder::TestFolder;
 pub use proxy::{Cut, Proxy};

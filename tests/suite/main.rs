@@ -5,6 +5,7 @@ mod command;
 mod conformance;
 mod corpus;
 mod cuts;
+mod lease;
 mod race;
 mod rebuild;
 mod requirements;

@@ -126,9 +126,21 @@ fn every_command_and_setting_is_in_the_documents() {
             "the guide says nothing of `{name}`"
         );
     }
-    for key in
-        ["service", "database", "dir", "layouts", "ignore", "same-version", "down", "late", "session", "lock-timeout", "timeout"]
-    {
+    for key in [
+        "service",
+        "database",
+        "dir",
+        "layouts",
+        "ignore",
+        "same-version",
+        "down",
+        "late",
+        "session",
+        "lock",
+        "lease",
+        "lock-timeout",
+        "timeout",
+    ] {
         assert!(format.contains(&format!("`{key}`")), "docs/format.md says nothing of `{key}`");
     }
 }
@@ -142,7 +154,7 @@ fn every_promise_has_its_test() {
     let names: Vec<&str> = keepers.flat_map(|keepers| keepers.split('`').skip(1).step_by(2)).collect();
     assert!(names.len() > 20, "{names:?}");
     let mut tests: String =
-        ["cuts", "conformance", "race", "command"].map(|room| text(&format!("tests/suite/{room}.rs"))).concat();
+        ["cuts", "conformance", "race", "lease", "command"].map(|room| text(&format!("tests/suite/{room}.rs"))).concat();
     tests.push_str(&text("migrate-runtime/src/engine/tests.rs"));
     for name in names {
         let name = name.rsplit("::").next().unwrap();

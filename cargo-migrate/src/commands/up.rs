@@ -16,7 +16,7 @@ use migrate_core::finding::Finding;
 use migrate_core::place::Place;
 use migrate_core::plan::{Plan, Way};
 use migrate_core::version::Version;
-use migrate_runtime::{Direction, ErrorKind, Migrator, Report, Status, Stop, Target, url_without_password};
+use migrate_runtime::{Direction, ErrorKind, LockKind, Migrator, Report, Status, Stop, Target, url_without_password};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,9 @@ pub struct Running {
     /// How long to wait while another process migrates
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "10m")]
     pub lock_wait: Duration,
+    /// What keeps other processes out [default: auto]
+    #[arg(long, value_name = "auto|session|lease", value_parser = arguments::lock_kind)]
+    pub lock: Option<LockKind>,
     /// How long a statement may wait for a lock on its table
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration)]
     pub lock_timeout: Option<Duration>,
@@ -52,7 +55,7 @@ pub struct Running {
 
 impl Default for Running {
     fn default() -> Self {
-        Running { dry_run: false, lock_wait: Duration::from_secs(600), lock_timeout: None, timeout: None }
+        Running { dry_run: false, lock_wait: Duration::from_secs(600), lock: None, lock_timeout: None, timeout: None }
     }
 }
 
@@ -163,6 +166,9 @@ pub fn migrator<'s>(selected: &'s Selected, running: &Running, stop: &Stop, outp
         .stop(stop)
         .lock_wait(running.lock_wait)
         .on_event(progress::observer(output, &selected.project.service));
+    if let Some(kind) = running.lock {
+        migrator = migrator.lock(kind);
+    }
     if let Some(limit) = running.lock_timeout {
         migrator = migrator.lock_timeout(limit);
     }

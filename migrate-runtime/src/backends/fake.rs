@@ -14,6 +14,7 @@ use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::{self, Name, Object, Reading, Verb};
 use migrate_core::history::{History, Record, State};
+use migrate_core::locking::Locking;
 use migrate_core::target::Direction;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -221,7 +222,7 @@ impl Backend for Fake {
         self.call("stored script", |inner| inner.rows.get(version).and_then(|(_, down)| down.clone()))
     }
 
-    async fn prepare(&mut self, _: &mut Ledger, _: &[String]) -> Result<(), Failure> {
+    async fn prepare(&mut self, _: &mut Ledger, _: &[String], _: Locking) -> Result<(), Failure> {
         self.call("prepare", |_| ())
     }
 
@@ -248,6 +249,10 @@ impl Backend for Fake {
 
     async fn holder(&mut self, _: &Ledger) -> Option<Holder> {
         Some(Holder { connection: "7".to_owned(), ..Holder::default() })
+    }
+
+    fn ending(&self, holder: &Holder) -> String {
+        format!("end {}", holder.connection)
     }
 
     async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {

@@ -2,22 +2,34 @@
 //!
 //! Their DDL commits by itself, so most files run statement by statement with a mark after each; a file that only reads and
 //! writes rows is a transaction. The lock is `GET_LOCK` with a finite time, its answer checked: with a negative time MariaDB
-//! answers NULL and there is no lock.
+//! answers NULL and there is no lock. Each message first looks whether the lock is still held, so that a statement and that
+//! look reach the server together.
+//!
+//! On a Galera cluster that lock belongs to one node, and a lease takes its place: two nodes that take it at once are told
+//! apart by certification when they commit.
 
 use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
 use crate::change::{Change, Elapsed};
 use crate::connection::{Held, rows, run};
 use crate::error::Error;
 use crate::event::Holder;
+use crate::lease::{Lease, Standing};
 use crate::ledger::Ledger;
-use crate::message::Message;
+use crate::message::{Message, without_ours};
+use crate::surroundings::Surroundings;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::{Name, Object};
 use migrate_core::history::History;
+use migrate_core::locking::{LockKind, Locking};
 use migrate_core::target::Direction;
+use sqlx::mysql::MySqlConnectOptions;
+use std::time::Duration;
 
-const SETTINGS: [&str; 13] = [
+/// How long a session may stand still that may hold the row of a lease.
+const IDLE: Duration = Duration::from_secs(120);
+
+const SETTINGS: [&str; 14] = [
     "sql_mode",
     "foreign_key_checks",
     "unique_checks",
@@ -25,6 +37,7 @@ const SETTINGS: [&str; 13] = [
     "autocommit",
     "lock_wait_timeout",
     "innodb_lock_wait_timeout",
+    "wait_timeout",
     "group_concat_max_len",
     "sql_safe_updates",
     "character_set_client",
@@ -44,12 +57,92 @@ pub struct MySql<'c> {
     restoring: String,
     /// The time limits as they were last set.
     limit: String,
+    /// How a second connection is made, where that is known.
+    options: Option<MySqlConnectOptions>,
+    surroundings: Surroundings,
+    /// The lock, where it is none of the session's.
+    lease: Option<Lease>,
 }
 
 impl<'c> MySql<'c> {
     /// Takes a connection.
-    pub fn new(connection: Held<'c, sqlx::MySql>) -> Self {
-        MySql { connection, database: String::new(), original: String::new(), restoring: String::new(), limit: String::new() }
+    pub fn new(connection: Held<'c, sqlx::MySql>, options: Option<MySqlConnectOptions>) -> Self {
+        MySql {
+            connection,
+            database: String::new(),
+            original: String::new(),
+            restoring: String::new(),
+            limit: String::new(),
+            options,
+            surroundings: Surroundings::Server,
+            lease: None,
+        }
+    }
+
+    /// Statements that fail when the lock is another's by now; a lease they renew.
+    fn guard(&self, ledger: &Ledger) -> Vec<String> {
+        let held = match &self.lease {
+            Some(lease) => lease.held(ledger),
+            None => format!("coalesce(IS_USED_LOCK({}) = CONNECTION_ID(), 0)", self.lock(ledger)),
+        };
+        // There is no way to raise an error outside a routine, but a value that is two is one.
+        let check = format!("SELECT (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 2) two WHERE NOT {held})");
+        self.lease.iter().map(|lease| lease.renew(ledger)).chain([check]).collect()
+    }
+
+    async fn try_session(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
+        let sql = format!("SELECT GET_LOCK({}, 0)", self.lock(ledger));
+        match self.first(&sql).await?.as_deref() {
+            Some("1") => Ok(true),
+            Some(_) => Ok(false),
+            None => Err(Failure::own("the server answered NULL to GET_LOCK: it could not make a lock")),
+        }
+    }
+
+    async fn try_lease(&mut self, lease: &mut Lease, ledger: &Ledger) -> Result<bool, Failure> {
+        let standing = match self.standing(ledger).await? {
+            Some(standing) => standing,
+            None => {
+                let (table, row) = Lease::create(ledger);
+                for statement in ledger.create_schema().into_iter().chain([table, row]) {
+                    self.do_all(&statement).await?;
+                }
+                self.standing(ledger).await?.ok_or_else(|| Failure::own("the row of the lease is not there"))?
+            }
+        };
+        let held = !standing.holder.is_empty();
+        if held && (!standing.expired || self.still_runs(&standing.holder).await?) {
+            return Ok(false);
+        }
+        // Whoever holds the row in a transaction is alive, and is not waited for.
+        let taken = self.do_all(&format!("SET SESSION innodb_lock_wait_timeout = 1;\n{}", lease.take(ledger))).await;
+        self.restore().await?;
+        match taken {
+            // Another node was faster, or there is such a transaction.
+            Err(failure) if failure.lock_timeout => return Ok(false),
+            taken => taken?,
+        }
+        let taken = self.standing(ledger).await?.is_some_and(|standing| lease.is_taken(&standing));
+        if taken && let Some(options) = &self.options {
+            lease.keep_alive::<sqlx::MySql>(ledger, options.clone());
+        }
+        Ok(taken)
+    }
+
+    /// The row of the lease; `None` when there is none.
+    async fn standing(&mut self, ledger: &Ledger) -> Result<Option<Standing>, Failure> {
+        match self.rows(&Lease::select(ledger)).await {
+            Ok(rows) => Ok(rows.into_iter().next().map(Lease::standing)),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Does this server still carry out what a holder sent before it was gone?
+    async fn still_runs(&mut self, holder: &str) -> Result<bool, Failure> {
+        let pattern = Lease::pattern(holder);
+        let sql = format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{pattern}'");
+        Ok(self.first(&sql).await?.as_deref() != Some("0"))
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
@@ -104,10 +197,20 @@ fn failure(error: sqlx::Error) -> Failure {
     if let Some(error) = source.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()) {
         // The number tells more than the SQLSTATE. 1053: server shutdown; 1927: connection was killed.
         failure.answered = !matches!(error.number(), 1053 | 1927);
-        failure.lock_timeout = error.number() == 1205;
+        // 1205: a lock was not got in time; 1213: a deadlock, or a certification that another node won.
+        failure.lock_timeout = matches!(error.number(), 1205 | 1213);
         failure.code = Some(error.number().to_string());
     }
     failure
+}
+
+/// What the database said to a text that begins with so many statements of ours, the guard among them.
+fn guarded(completed: usize, before: usize, failure: Failure) -> Failure {
+    // Subquery returns more than 1 row.
+    match completed < before && failure.code.as_deref() == Some("1242") {
+        true => Failure::lost_lock(),
+        false => failure,
+    }
 }
 
 /// Connection, user, host, age and statement, as a query returns them.
@@ -118,7 +221,7 @@ fn holder(row: Vec<Option<String>>, age: &str) -> Option<Holder> {
         user: columns.next().flatten(),
         from: columns.next().flatten(),
         since: columns.next().flatten().map(|seconds| format!("{seconds} {age}")),
-        statement: columns.next().flatten(),
+        statement: columns.next().flatten().map(|text| without_ours(&text).to_owned()),
     })
 }
 
@@ -190,7 +293,7 @@ impl Backend for MySql<'_> {
         self.first(&ledger.select_script(version, direction)).await
     }
 
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String]) -> Result<(), Failure> {
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: Locking) -> Result<(), Failure> {
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
         let row = self.rows(&format!("SELECT DATABASE(), {}", settings.join(", "))).await?;
         let mut columns = row.into_iter().next().unwrap_or_default().into_iter();
@@ -216,8 +319,29 @@ impl Backend for MySql<'_> {
             (true, _) => {}
         }
         // A pool may have turned it off; every statement of ours counts on it.
-        self.do_all("SET SESSION autocommit = 1").await?;
-        self.restoring = format!("{}SET SESSION autocommit = 1;\n", self.original);
+        let mut ours = "SET SESSION autocommit = 1;\n".to_owned();
+        if locking.kind == LockKind::Auto {
+            let names = Surroundings::VARIABLES.map(|name| ledger.text(name)).join(", ");
+            let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
+            let pair = |row: &Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
+            let variables: Vec<(String, String)> = rows.iter().filter_map(pair).collect();
+            self.surroundings = Surroundings::of_mysql(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            if self.surroundings == Surroundings::Galera
+                && let Some((_, before)) = variables.iter().find(|(name, _)| name == "wsrep_sync_wait")
+            {
+                // What is read here must not be older than what another node has committed.
+                self.original.push_str(&format!("SET SESSION wsrep_sync_wait = {before};\n"));
+                ours.push_str("SET SESSION wsrep_sync_wait = 7;\n");
+            }
+        }
+        if locking.kind == LockKind::Lease || !self.surroundings.session_locks_hold() {
+            tracing::info!(surroundings = %self.surroundings, "the lock is a lease");
+            self.lease = Some(Lease::new(ledger, locking.lease));
+            // One that is frozen in the middle of a transaction holds the row of the lease for no longer.
+            ours.push_str(&format!("SET SESSION wait_timeout = {};\n", IDLE.as_secs()));
+        }
+        self.do_all(&ours).await?;
+        self.restoring = format!("{}{ours}", self.original);
         for statement in session {
             self.do_all(statement).await?;
             self.restoring.push_str(statement.trim_end().trim_end_matches(';'));
@@ -235,19 +359,33 @@ impl Backend for MySql<'_> {
     }
 
     async fn try_lock(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        let sql = format!("SELECT GET_LOCK({}, 0)", self.lock(ledger));
-        match self.first(&sql).await?.as_deref() {
-            Some("1") => Ok(true),
-            Some(_) => Ok(false),
-            None => Err(Failure::own("the server answered NULL to GET_LOCK: it could not make a lock")),
+        match self.lease.take() {
+            None => self.try_session(ledger).await,
+            Some(mut lease) => {
+                let taken = self.try_lease(&mut lease, ledger).await;
+                self.lease = Some(lease);
+                taken
+            }
+        }
+    }
+
+    fn ending(&self, holder: &Holder) -> String {
+        match &self.lease {
+            Some(lease) => format!("end that process, and its lease runs out within {} s", lease.lasts().as_secs()),
+            None => format!("end it: `KILL {}`", holder.connection),
         }
     }
 
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
+        if self.lease.is_some() {
+            let standing = self.standing(ledger).await.ok()??;
+            return (!standing.holder.is_empty()).then_some(standing.about);
+        }
         let id = self.first(&format!("SELECT IS_USED_LOCK({})", self.lock(ledger))).await.ok()??;
         // Without the PROCESS privilege only one's own connections are seen.
-        let sql =
-            format!("SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 200) FROM information_schema.PROCESSLIST WHERE ID = {id}");
+        let sql = format!(
+            "SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 2000) FROM information_schema.PROCESSLIST WHERE ID = {id}"
+        );
         let row = self.rows(&sql).await.ok().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
         holder([Some(id)].into_iter().chain(row).collect(), "ago")
     }
@@ -262,6 +400,10 @@ impl Backend for MySql<'_> {
     }
 
     async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        if let Some(mut lease) = self.lease.take() {
+            lease.let_go();
+            return self.do_all(&lease.release(ledger)).await;
+        }
         match self.first(&format!("SELECT RELEASE_LOCK({})", self.lock(ledger))).await?.as_deref() {
             Some("1") => Ok(()),
             _ => Err(Failure::own("the lock was not held any more")),
@@ -283,37 +425,62 @@ impl Backend for MySql<'_> {
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
         self.limit(work, true).await.map_err(Stop::Before)?;
+        let guard = self.guard(ledger);
         let mut message = Message::default();
         message.begin(work.unit.opening.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
+        guard.iter().for_each(|statement| message.begin(statement));
         message.script(work);
         if let (completed, Some(failure)) = self.run(&message.sql).await {
             if !failure.answered {
                 return Err(Stop::Lost(failure));
             }
             self.roll_back().await;
-            return Err(Stop::Refused { statement: message.failed(completed), offset: None, failure });
+            let failure = guarded(completed, 1 + guard.len(), failure);
+            return Err(match failure.lost_lock {
+                true => Stop::Before(failure),
+                false => Stop::Refused { statement: message.failed(completed), offset: None, failure },
+            });
         }
         let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
-        let (_, failed) = self.run(&format!("{record}COMMIT;")).await;
+        // Of a lease, the time begins anew.
+        let guard = if self.lease.is_some() { guard } else { Vec::new() };
+        let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
+        let (completed, failed) = self.run(&format!("{before}{record}COMMIT;")).await;
         let Some(failure) = failed else { return Ok(()) };
         if !failure.answered {
             return Err(Stop::Lost(failure));
         }
         self.roll_back().await;
-        Err(Stop::Record(failure))
+        let failure = guarded(completed, guard.len(), failure);
+        match failure.lock_timeout {
+            // A certification that another node won: all of it was rolled back.
+            true => Err(Stop::Refused { statement: None, offset: None, failure }),
+            false => Err(Stop::Record(failure)),
+        }
     }
 
     async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
         self.limit(work, false).await.map_err(Stop::Before)?;
-        for (number, statement) in work.parts() {
+        if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
+            // Nobody renews it meanwhile.
+            lease.lasting(lease.lasts().max(work.timeout));
+        }
+        let mark = self.lease.as_ref().map(Lease::mark).unwrap_or_default();
+        for (at, (number, statement)) in work.parts().enumerate() {
             let sql = statement.sql(work.text);
-            if let (_, Some(failure)) = self.run(sql).await {
+            // Behind `LOCK TABLES` only the tables that it names can be looked at.
+            let guard = if at == 0 { self.guard(ledger) } else { Vec::new() };
+            let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
+            if let (completed, Some(failure)) = self.run(&format!("{mark}{before}{mark}{sql}")).await {
                 if !failure.answered {
                     return Err(Stop::Lost(failure));
                 }
                 // Until then, no table but the locked ones can be written, not even ours.
                 if work.unit.statements.len() > 1 {
                     let _ = self.do_all("UNLOCK TABLES").await;
+                }
+                if completed < guard.len() {
+                    return Err(Stop::Before(guarded(completed, guard.len(), failure)));
                 }
                 let offset = line_offset(sql, &failure.message).map(|at| statement.range.start + at);
                 return Err(Stop::Refused { statement: Some(number), offset, failure });
@@ -331,17 +498,26 @@ impl Backend for MySql<'_> {
     }
 
     async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
+        let guard = self.guard(ledger);
+        let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
         let sql = ledger.write(change);
-        // One statement commits by itself; that saves the server a round of its own.
-        let sql = match sql.matches(";\n").count() {
-            1 => sql,
-            _ => format!("START TRANSACTION;\n{sql}COMMIT;"),
+        // One statement commits by itself, which saves the server a round of its own; only the row of a lease has to be held
+        // until then.
+        let sql = match sql.matches(";\n").count() == 1 && self.lease.is_none() {
+            true => format!("{before}{sql}"),
+            false => format!("START TRANSACTION;\n{before}{sql}COMMIT;"),
         };
-        let written = self.do_all(&sql).await;
-        if written.is_err() {
+        let mut tries = 0;
+        loop {
+            let (completed, failed) = self.run(&sql).await;
+            let Some(failure) = failed else { return Ok(()) };
             self.roll_back().await;
+            tries += 1;
+            // Another node won a certification; what was written there was not this.
+            if failure.code.as_deref() != Some("1213") || tries == 10 {
+                return Err(guarded(completed, 1 + guard.len(), failure));
+            }
         }
-        written
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {

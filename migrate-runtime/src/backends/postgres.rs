@@ -1,24 +1,31 @@
 //! PostgreSQL.
 //!
-//! A migration in a transaction is one message of the simple protocol: `BEGIN`, the script, the session's settings put back,
-//! the record, `COMMIT`. The lock is a session advisory lock, got by trying: a blocking wait would hold a snapshot, and the
-//! holder's `CREATE INDEX CONCURRENTLY` would wait for it in turn.
+//! A migration in a transaction is one message of the simple protocol: `BEGIN`, a look whether the lock is still held, the
+//! script, the session's settings put back, the record, `COMMIT`. The lock is a session advisory lock, got by trying: a
+//! blocking wait would hold a snapshot, and the holder's `CREATE INDEX CONCURRENTLY` would wait for it in turn.
+//!
+//! Behind a pooler that gives each transaction another session of the server, the lock is a lease, nothing is set for
+//! longer than a transaction, and what a script sets is put back in the same one.
 
-use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
+use crate::backend::{Backend, Ending, Failure, LOST, Presence, Stop, Work};
 use crate::change::{Change, Elapsed};
 use crate::connection::{Held, rows, run};
 use crate::error::Error;
 use crate::event::Holder;
+use crate::lease::{Lease, Standing};
 use crate::ledger::Ledger;
-use crate::message::Message;
+use crate::message::{Message, without_ours};
+use crate::surroundings::Surroundings;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::{Name, Object};
 use migrate_core::history::History;
+use migrate_core::locking::{LockKind, Locking};
 use migrate_core::target::Direction;
 use migrate_core::token::Tokens;
-use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
-use std::time::Duration;
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition};
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use std::time::{Duration, Instant};
 
 /// What scripts are known to set and to leave so; `session_replication_role` is left out because only a superuser may set it,
 /// even to what it is.
@@ -54,12 +61,76 @@ pub struct Postgres<'c> {
     original: String,
     /// The same, and then what `session` in `migrate.toml` says.
     restoring: String,
+    access: Access,
+    surroundings: Surroundings,
+    /// May a transaction find another session of the server than the one before?
+    pooled: bool,
+    /// What `session` says, where each transaction has to begin with it.
+    session: Vec<String>,
+    /// The lock, where it is none of the session's.
+    lease: Option<Lease>,
+}
+
+/// How a second connection is made, and what is known of the way there.
+#[derive(Debug)]
+pub enum Access {
+    /// Opened here, with a parameter that tells.
+    Opened(PgConnectOptions),
+    /// Opened here; what is at the other end refused the parameter, so it is no server.
+    Refused(PgConnectOptions),
+    /// From a pool with these options.
+    Pooled(PgConnectOptions),
+    /// Lent: there is no way to a second one.
+    Lent,
+}
+
+impl Access {
+    fn options(&self) -> Option<&PgConnectOptions> {
+        match self {
+            Access::Opened(options) | Access::Refused(options) | Access::Pooled(options) => Some(options),
+            Access::Lent => None,
+        }
+    }
+}
+
+/// How long a transaction may stand still that holds the row of a lease.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A session has it from its beginning, or from a pooler, which has begun its sessions before, not at all.
+const PARAMETER: &str = "migrate.direct";
+
+/// Opens a connection, and finds out whether start-up parameters are let through.
+pub async fn open(options: PgConnectOptions) -> Result<(PgConnection, Access), sqlx::Error> {
+    match options.clone().options([(PARAMETER, "1")]).connect().await {
+        Ok(connection) => Ok((connection, Access::Opened(options))),
+        Err(error) if refuses_parameters(&error) => {
+            let options = options.extra_float_digits(None);
+            Ok((options.connect().await?, Access::Refused(options)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// PgBouncer: `unsupported startup parameter` (08P01). Others have their own words for a parameter that they do not know.
+fn refuses_parameters(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("08P01" | "42704" | "22023" | "0A000" | "42501"))
 }
 
 impl<'c> Postgres<'c> {
     /// Takes a connection.
-    pub fn new(connection: Held<'c, sqlx::Postgres>) -> Self {
-        Postgres { connection, database: String::new(), original: String::new(), restoring: String::new() }
+    pub fn new(connection: Held<'c, sqlx::Postgres>, access: Access) -> Self {
+        Postgres {
+            connection,
+            database: String::new(),
+            original: String::new(),
+            restoring: String::new(),
+            access,
+            surroundings: Surroundings::Server,
+            pooled: false,
+            session: Vec::new(),
+            lease: None,
+        }
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
@@ -84,8 +155,10 @@ impl<'c> Postgres<'c> {
         }
     }
 
-    async fn commit(&mut self, sql: &str) -> Result<(), Failure> {
-        let written = self.do_all(&format!("BEGIN;\n{sql}COMMIT;")).await;
+    /// Writes in a transaction, if the lock is still held.
+    async fn commit(&mut self, ledger: &Ledger, sql: &str) -> Result<(), Failure> {
+        let guard = self.guard(ledger).join(";\n");
+        let written = self.do_all(&format!("BEGIN;\n{guard};\n{sql}COMMIT;")).await;
         if written.is_err() {
             self.roll_back().await;
         }
@@ -99,9 +172,110 @@ impl<'c> Postgres<'c> {
         i64::from_be_bytes(bytes)
     }
 
+    /// Statements that fail when the lock is another's by now; a lease they renew.
+    fn guard(&self, ledger: &Ledger) -> Vec<String> {
+        let held = match &self.lease {
+            Some(lease) => lease.held(ledger),
+            None => {
+                let (high, low) = self.halves(ledger);
+                format!(
+                    "EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+                     AND pid = pg_catalog.pg_backend_pid() AND classid = {high} AND objid = {low})"
+                )
+            }
+        };
+        let check = format!("SELECT CAST(CASE WHEN {held} THEN '1' ELSE '{LOST}' END AS integer)");
+        self.lease.iter().map(|lease| lease.renew(ledger)).chain([check]).collect()
+    }
+
+    /// The key as `pg_locks` shows it.
+    fn halves(&self, ledger: &Ledger) -> (u32, u32) {
+        let key = self.key(ledger);
+        ((key >> 32) as u32, key as u32)
+    }
+
+    /// Makes tables, under a lock of its own: `IF NOT EXISTS` does not keep two sessions from making the same one at once,
+    /// and services share the tables but not their lock.
+    async fn make(&mut self, ledger: &Ledger, statements: Vec<String>) -> Result<(), Failure> {
+        let name = ledger.text(ledger.records_name());
+        let key = format!("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({name}, 0))");
+        // `CREATE SCHEMA IF NOT EXISTS` wants a right that many users lack, also where the schema exists.
+        let schema = ledger.text(ledger.schema().unwrap_or_default());
+        let found = self.rows(&format!("SELECT 1::text FROM pg_catalog.pg_namespace WHERE nspname = {schema}")).await?;
+        let schema = ledger.create_schema().filter(|_| found.is_empty());
+        let statements: Vec<String> = schema.into_iter().chain(statements).collect();
+        let made = self.do_all(&format!("BEGIN;\n{key};\n{};\nCOMMIT;", statements.join(";\n"))).await;
+        if made.is_err() {
+            self.roll_back().await;
+        }
+        made
+    }
+
+    async fn try_session(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
+        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({})::text", self.key(ledger));
+        let rows = self.rows(&sql).await?;
+        Ok(rows.first().and_then(|row| row[0].as_deref()) == Some("true"))
+    }
+
+    async fn try_lease(&mut self, lease: &mut Lease, ledger: &Ledger) -> Result<bool, Failure> {
+        let standing = match self.standing(ledger).await? {
+            Some(standing) => standing,
+            None => {
+                let (table, row) = Lease::create(ledger);
+                self.make(ledger, vec![table, row]).await?;
+                self.standing(ledger).await?.ok_or_else(|| Failure::own("the row of the lease is not there"))?
+            }
+        };
+        let held = !standing.holder.is_empty();
+        if held && (!standing.expired || self.still_runs(&standing.holder).await?) {
+            return Ok(false);
+        }
+        self.do_all(&lease.take(ledger)).await?;
+        let taken = self.standing(ledger).await?.is_some_and(|standing| lease.is_taken(&standing));
+        if taken && let Some(options) = self.access.options() {
+            lease.keep_alive::<sqlx::Postgres>(ledger, options.clone());
+        }
+        Ok(taken)
+    }
+
+    /// The row of the lease; `None` when there is none.
+    async fn standing(&mut self, ledger: &Ledger) -> Result<Option<Standing>, Failure> {
+        match self.rows(&Lease::select(ledger)).await {
+            Ok(rows) => Ok(rows.into_iter().next().map(Lease::standing)),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Does a server still carry out what a holder sent before it was gone?
+    async fn still_runs(&mut self, holder: &str) -> Result<bool, Failure> {
+        let pattern = Lease::pattern(holder);
+        let sql = format!(
+            "SELECT count(*)::text FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() \
+             AND query LIKE '{pattern}'"
+        );
+        Ok(self.rows(&sql).await?.first().and_then(|row| row[0].as_deref()) != Some("0"))
+    }
+
+    /// Whether start-up parameters reach the server's sessions, as far as it can be found out.
+    async fn reached(&mut self, given: Option<&str>) -> Option<bool> {
+        match &self.access {
+            Access::Opened(_) => Some(given == Some("1")),
+            Access::Refused(_) => Some(false),
+            Access::Pooled(options) => {
+                let (mut probe, access) = open(options.clone()).await.ok()?;
+                let asked = rows(&mut probe, &format!("SELECT pg_catalog.current_setting('{PARAMETER}', true)")).await;
+                let _ = probe.close().await;
+                let given = asked.ok()?.into_iter().next()?.into_iter().next()?;
+                Some(matches!(access, Access::Opened(_)) && given.as_deref() == Some("1"))
+            }
+            Access::Lent => None,
+        }
+    }
+
     /// Puts the settings back before the record is written, but not in the middle of a script, which goes on with its own.
     fn restoring_after(&self, work: &Work<'_>) -> String {
-        match work.last {
+        match work.last || self.pooled {
             true => format!("{}{}", authorization(work.text), self.restoring),
             false => String::new(),
         }
@@ -129,18 +303,15 @@ impl<'c> Postgres<'c> {
         }
         for (number, statement) in work.parts() {
             let sql = statement.sql(work.text);
-            if work.again
-                && !work.unit.transaction
-                && let Err(failure) = self.drop_invalid_index(sql).await
-            {
-                return Err(self.stopped(Some(number), None, failure).await);
-            }
+            // What runs by itself can be seen to run when its sender is gone.
+            let mark = self.lease.as_ref().filter(|_| !work.unit.transaction).map(Lease::mark).unwrap_or_default();
             let outcome = match &statement.copy_data {
-                None => self.run(sql).await.1,
+                None => self.run(&format!("{mark}{sql}")).await.1,
                 Some(data) => self.copy(sql, &work.text[data.clone()]).await.err().map(failure),
             };
             if let Some(failure) = outcome {
-                let offset = failure.position.and_then(|position| sql.char_indices().nth(position - 1));
+                let in_sql = failure.position.and_then(|position| position.checked_sub(1 + mark.len()));
+                let offset = in_sql.and_then(|position| sql.char_indices().nth(position));
                 let offset = offset.map(|(at, _)| statement.range.start + at);
                 return Err(self.stopped(Some(number), offset, failure).await);
             }
@@ -175,7 +346,9 @@ fn failure(error: sqlx::Error) -> Failure {
             Some(PgErrorPosition::Original(position)) => Some(position),
             _ => None,
         };
-        failure.lock_timeout = database.code() == "55P03";
+        // lock_not_available, deadlock_detected, serialization_failure: all of them rolled back.
+        failure.lock_timeout = matches!(database.code(), "55P03" | "40P01" | "40001");
+        failure.lost_lock = database.code() == "22P02" && failure.message.contains(LOST);
         failure.answered = !matches!(database.code(), "57P01" | "57P02" | "57P03");
     }
     failure
@@ -189,7 +362,7 @@ fn holder(row: Vec<Option<String>>) -> Option<Holder> {
         user: columns.next().flatten(),
         from: columns.next().flatten(),
         since: columns.next().flatten(),
-        statement: columns.next().flatten().filter(|statement| !statement.is_empty()),
+        statement: columns.next().flatten().map(|text| without_ours(&text).to_owned()).filter(|text| !text.is_empty()),
     })
 }
 
@@ -236,6 +409,12 @@ fn built_index(sql: &str) -> Option<(String, String)> {
     }
     let quote = |text: &str| format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
     Some((quote(&name), quote(&sql[first.start..end])))
+}
+
+/// `SET TRANSACTION ...`
+fn sets_transaction(sql: &str) -> bool {
+    let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank());
+    ["SET", "TRANSACTION"].iter().all(|word| tokens.next().is_some_and(|token| token.is_word(sql, word)))
 }
 
 fn milliseconds(duration: Duration) -> u128 {
@@ -332,7 +511,11 @@ impl Backend for Postgres<'_> {
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String]) -> Result<(), Failure> {
+    fn keeps_session(&self) -> bool {
+        !self.pooled
+    }
+
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: Locking) -> Result<(), Failure> {
         // Without a schema of its own, the history is where its table is found, or else where a new one would be made.
         let schema = match ledger.schema() {
             Some(schema) => ledger.text(schema),
@@ -343,9 +526,24 @@ impl Backend for Postgres<'_> {
             ),
         };
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
-        let sql = format!("SELECT pg_catalog.current_database()::text, {schema}, {}", settings.join(", "));
+        let sql = format!(
+            "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), pg_catalog.current_database()::text, \
+             {schema}, {}",
+            settings.join(", ")
+        );
         let row = self.rows(&sql).await?.into_iter().next().unwrap_or_default();
         let mut columns = row.into_iter();
+        let (version, given) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
+        // Who says that the session keeps the lock says that there is one.
+        if locking.kind != LockKind::Session {
+            let reached = self.reached(given.as_deref()).await;
+            self.surroundings = Surroundings::of_postgres(&version, reached);
+            self.pooled = !self.surroundings.keeps_session();
+        }
+        if locking.kind == LockKind::Lease || !self.surroundings.session_locks_hold() {
+            tracing::info!(surroundings = %self.surroundings, "the lock is a lease");
+            self.lease = Some(Lease::new(ledger, locking.lease));
+        }
         self.database = columns.next().flatten().unwrap_or_default();
         match columns.next().flatten() {
             Some(schema) => ledger.set_schema(schema),
@@ -361,6 +559,10 @@ impl Backend for Postgres<'_> {
         });
         self.original = format!("SELECT {};\n", restore.collect::<Vec<_>>().join(", "));
         self.restoring = self.original.clone();
+        if self.pooled {
+            self.session = session.to_vec();
+            return Ok(());
+        }
         for statement in session {
             self.do_all(statement).await?;
             self.restoring.push_str(statement.trim_end().trim_end_matches(';'));
@@ -370,43 +572,41 @@ impl Backend for Postgres<'_> {
     }
 
     async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
-        // `IF NOT EXISTS` does not keep two sessions from making the same table at once; services share the tables but not
-        // their lock, so this has a lock of its own.
-        let key = format!(
-            "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({}, 0))",
-            ledger.text(ledger.records_name())
-        );
-        // `CREATE SCHEMA IF NOT EXISTS` wants a right that many users lack, also where the schema exists.
-        let schema = ledger.schema().unwrap_or_default();
-        let found =
-            self.rows(&format!("SELECT 1::text FROM pg_catalog.pg_namespace WHERE nspname = {}", ledger.text(schema))).await?;
-        let schema = ledger.create_schema().filter(|_| found.is_empty());
-        let statements: Vec<String> = schema.into_iter().chain(ledger.create()).collect();
-        let sql = format!("BEGIN;\n{key};\n{};\nCOMMIT;", statements.join(";\n"));
-        let made = self.do_all(&sql).await;
-        if made.is_err() {
-            self.roll_back().await;
-        }
-        made
+        self.make(ledger, ledger.create()).await
     }
 
     async fn try_lock(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({})::text", self.key(ledger));
-        let rows = self.rows(&sql).await?;
-        Ok(rows.first().and_then(|row| row[0].as_deref()) == Some("true"))
+        match self.lease.take() {
+            None => self.try_session(ledger).await,
+            Some(mut lease) => {
+                let taken = self.try_lease(&mut lease, ledger).await;
+                self.lease = Some(lease);
+                taken
+            }
+        }
     }
 
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
-        let key = self.key(ledger);
-        let (high, low) = ((key >> 32) as u32, key as u32);
+        if self.lease.is_some() {
+            let standing = self.standing(ledger).await.ok()??;
+            return (!standing.holder.is_empty()).then_some(standing.about);
+        }
+        let (high, low) = self.halves(ledger);
         let sql = format!(
             "SELECT a.pid::text, a.usename::text, concat_ws(' ', coalesce(host(a.client_addr), 'local'), nullif(a.application_name, '')), \
-             to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), left(a.query, 200) \
+             to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), left(a.query, 2000) \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
              WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = {high} AND l.objid::bigint = {low} AND l.objsubid = 1 \
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1"
         );
         self.rows(&sql).await.ok()?.into_iter().next().and_then(holder)
+    }
+
+    fn ending(&self, holder: &Holder) -> String {
+        match &self.lease {
+            Some(lease) => format!("end that process, and its lease runs out within {} s", lease.lasts().as_secs()),
+            None => format!("end it: `SELECT pg_terminate_backend({})`", holder.connection),
+        }
     }
 
     async fn blockers(&mut self, ledger: &Ledger, tables: &[Name]) -> Vec<Holder> {
@@ -433,6 +633,10 @@ impl Backend for Postgres<'_> {
     }
 
     async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        if let Some(mut lease) = self.lease.take() {
+            lease.let_go();
+            return self.do_all(&lease.release(ledger)).await;
+        }
         let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})::text", self.key(ledger));
         let rows = self.rows(&sql).await?;
         match rows.first().and_then(|row| row[0].as_deref()) {
@@ -456,11 +660,29 @@ impl Backend for Postgres<'_> {
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
         let mut message = Message::default();
         message.begin(work.unit.opening.map_or("BEGIN", |at| work.statements[at].sql(work.text)));
+        let guard = self.guard(ledger);
+        // How a transaction is isolated must be said before anything is read.
+        let isolated = work.parts().next().is_some_and(|(_, first)| sets_transaction(first.sql(work.text)));
+        if !isolated {
+            guard.iter().for_each(|statement| message.begin(statement));
+        }
+        if self.lease.is_some() {
+            // One that is frozen in the middle holds the row of the lease for no longer.
+            message.begin(&format!("SET LOCAL idle_in_transaction_session_timeout = '{}s'", IDLE.as_secs()));
+        }
+        if self.pooled {
+            self.session.iter().for_each(|statement| message.begin(statement.trim_end().trim_end_matches(';')));
+        }
         for limit in limits(work, "LOCAL") {
             message.begin(&limit);
         }
-        let end =
-            format!("{}{}COMMIT;", self.restoring_after(work), ledger.write(&ending(Elapsed::Transaction(work.since.elapsed()))));
+        // What was written meanwhile is not committed if the lock is lost; and a lease lasts from the end on.
+        let guard = match isolated || self.lease.is_some() {
+            true => format!("{};\n", guard.join(";\n")),
+            false => String::new(),
+        };
+        let record = ledger.write(&ending(Elapsed::Transaction(work.since.elapsed())));
+        let end = format!("{}{guard}{record}COMMIT;", self.restoring_after(work));
         // The server reads a whole message before it runs any of it, so a setting that changes how strings are read would
         // come too late for the statements behind it.
         let read_apart = work.text.to_ascii_lowercase().contains("standard_conforming_strings");
@@ -476,27 +698,46 @@ impl Backend for Postgres<'_> {
         let statement = message.failed(completed);
         let offset = failure.position.and_then(|position| message.script_offset(position));
         // An error of class 23 behind the script is a deferred constraint that `COMMIT` checks; 42601 is found before
-        // anything runs, and then only the position tells where.
-        let by_script =
-            statement.is_some() || offset.is_some() || failure.code.as_deref().is_some_and(|code| code.starts_with("23"));
+        // anything runs, and then only the position tells where. A serialization failure is nobody's fault.
+        let by_script = statement.is_some()
+            || offset.is_some()
+            || failure.lock_timeout
+            || failure.code.as_deref().is_some_and(|code| code.starts_with("23"));
         match self.stopped(statement, offset, failure).await {
+            Stop::Refused { failure, .. } if failure.lost_lock => Err(Stop::Before(failure)),
             Stop::Refused { failure, .. } if message.script_done(completed) && !by_script => Err(Stop::Record(failure)),
             stop => Err(stop),
         }
     }
 
     async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        let mut message = Message::default();
-        for limit in limits(work, "SESSION") {
-            message.begin(&limit);
+        for (number, statement) in work.parts().filter(|_| work.again) {
+            if let Err(failure) = self.drop_invalid_index(statement.sql(work.text)).await {
+                return Err(self.stopped(Some(number), None, failure).await);
+            }
         }
+        if let Some(lease) = self.lease.as_mut().filter(|_| matches!(self.access, Access::Lent)) {
+            // Nobody renews it meanwhile.
+            lease.lasting(lease.lasts().max(work.timeout));
+        }
+        let mut message = Message::default();
+        self.guard(ledger).iter().for_each(|statement| message.begin(statement));
+        if !self.pooled {
+            limits(work, "SESSION").iter().for_each(|limit| message.begin(limit));
+        }
+        let asked = Instant::now();
         if let (_, Some(failure)) = self.run(&message.sql).await {
             return Err(Stop::Before(failure));
+        }
+        // The statement cannot travel with the guard. Who was frozen since then finds its lease run out by its own clock.
+        if self.lease.as_ref().is_some_and(|lease| asked.elapsed() >= lease.lasts()) {
+            return Err(Stop::Before(Failure::lost_lock()));
         }
         // A message of several statements runs in one implicit transaction, so each goes by itself.
         self.one_by_one(&Message::default(), work).await?;
         let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
-        self.commit(&format!("{}{record}", self.restoring_after(work))).await.map_err(|failure| match failure.answered {
+        let record = format!("{}{record}", self.restoring_after(work));
+        self.commit(ledger, &record).await.map_err(|failure| match failure.answered {
             true => Stop::Record(failure),
             false => Stop::Lost(failure),
         })
@@ -507,18 +748,18 @@ impl Backend for Postgres<'_> {
     }
 
     async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
-        self.commit(&ledger.write(change)).await
+        self.commit(ledger, &ledger.write(change)).await
     }
 
     async fn restore(&mut self) -> Result<(), Failure> {
-        match self.restoring.is_empty() {
+        match self.restoring.is_empty() || self.pooled {
             true => Ok(()),
             false => self.do_all(&self.restoring.clone()).await,
         }
     }
 
     async fn leave(&mut self) -> Result<(), Failure> {
-        match self.original.is_empty() {
+        match self.original.is_empty() || self.pooled {
             true => Ok(()),
             false => self.do_all(&self.original.clone()).await,
         }

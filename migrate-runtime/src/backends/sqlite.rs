@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::{Name, Object};
 use migrate_core::history::History;
+use migrate_core::locking::Locking;
 use migrate_core::target::Direction;
 use std::time::{Duration, Instant};
 
@@ -164,7 +165,7 @@ impl Backend for Sqlite<'_> {
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    async fn prepare(&mut self, _: &mut Ledger, session: &[String]) -> Result<(), Failure> {
+    async fn prepare(&mut self, _: &mut Ledger, session: &[String], _: Locking) -> Result<(), Failure> {
         let mut restore = String::new();
         for name in SETTINGS {
             let rows = self.rows(&format!("PRAGMA {name}")).await?;
@@ -200,6 +201,10 @@ impl Backend for Sqlite<'_> {
 
     async fn holder(&mut self, _: &Ledger) -> Option<Holder> {
         None
+    }
+
+    fn ending(&self, _: &Holder) -> String {
+        "end the program that writes to the file".to_owned()
     }
 
     async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {

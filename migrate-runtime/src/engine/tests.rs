@@ -7,6 +7,7 @@ use crate::migrator::{Migrator, Resolution};
 use migrate_core::contents::Contents;
 use migrate_core::dialect::Dialect;
 use migrate_core::history::State;
+use migrate_core::locking::Locking;
 use migrate_core::migration::Migration;
 use migrate_core::migration_set::MigrationSet;
 use migrate_core::policy::Policy;
@@ -31,6 +32,7 @@ fn set(dialect: Dialect, files: &[(&str, &str, &str)]) -> MigrationSet {
         dialect,
         history: HistoryTables::default(),
         policy: Policy::default(),
+        locking: Locking::default(),
         session: Vec::new(),
         lock_timeout: None,
         timeout: None,

@@ -1,21 +1,35 @@
 //! Cuts many runs short and runs them again, on the servers that `tests/servers.sh` starts:
 //!
-//! `cargo run -p migrate-tests --bin soak -- 500 postgres mariadb sqlite`
+//! `cargo run -p migrate-tests --bin soak -- 500 postgres mariadb sqlite postgres-lease mariadb-lease pgbouncer`
 
 use migrate_tests::Kind;
-use migrate_tests::cuts::{Bench, Blow, Outcomes, Way};
+use migrate_tests::cuts::{Bench, Blow, Lock, Outcomes, Way};
 use std::time::Instant;
+
+/// Of the last three, each run waits until the lease of the one that was cut has run out, so they come only when named.
+const PLACES: [(&str, Kind, Lock); 6] = [
+    ("postgres", Kind::Postgres, Lock::Session),
+    ("mariadb", Kind::MariaDb, Lock::Session),
+    ("sqlite", Kind::Sqlite, Lock::Session),
+    ("postgres-lease", Kind::Postgres, Lock::Lease),
+    ("mariadb-lease", Kind::MariaDb, Lock::Lease),
+    ("pgbouncer", Kind::Postgres, Lock::Pooler),
+];
 
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let count: usize = arguments.next().and_then(|count| count.parse().ok()).unwrap_or(500);
     let chosen: Vec<String> = arguments.collect();
-    println!("{:<10} {:<5} {:<20} {:>5} {:>8} {:>10}", "DATABASE", "WAY", "CUT", "RUNS", "WERE CUT", "SECONDS");
-    for kind in Kind::ALL.into_iter().filter(|kind| chosen.is_empty() || chosen.iter().any(|one| one == name(*kind))) {
+    println!("{:<15} {:<5} {:<20} {:>5} {:>8} {:>10}", "DATABASE", "WAY", "CUT", "RUNS", "WERE CUT", "SECONDS");
+    let meant = |(name, _, lock): &(&str, Kind, Lock)| match chosen.is_empty() {
+        true => *lock == Lock::Session,
+        false => chosen.iter().any(|one| one == name),
+    };
+    for (name, kind, lock) in PLACES.into_iter().filter(meant) {
         let mut left = count;
         for way in [Way::Up, Way::Down] {
-            let bench = Bench::new(kind, way).await;
+            let bench = Bench::new(kind, way, lock).await;
             let share = if way == Way::Up { count.div_ceil(2) } else { left };
             left -= share;
             let blows: &[Blow] = if kind == Kind::Sqlite { &Blow::ALL[2..3] } else { &Blow::ALL };
@@ -33,19 +47,11 @@ async fn main() {
                 }
                 let (way, blow) = (format!("{way:?}").to_lowercase(), shown(kind, *blow));
                 let seconds = begun.elapsed().as_secs_f64();
-                println!("{:<10} {way:<5} {blow:<20} {runs:>5} {cut:>8} {seconds:>10.1}", name(kind));
+                println!("{name:<15} {way:<5} {blow:<20} {runs:>5} {cut:>8} {seconds:>10.1}");
             }
         }
     }
     println!("after each cut, a plain run ended with 0, and schema, rows and history were those of an undisturbed run");
-}
-
-fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Postgres => "postgres",
-        Kind::MariaDb => "mariadb",
-        Kind::Sqlite => "sqlite",
-    }
 }
 
 fn shown(kind: Kind, blow: Blow) -> String {

@@ -1,0 +1,252 @@
+//! A lease: a lock that is a row, for where a lock that belongs to a session keeps nobody out.
+//!
+//! The row says who holds it, until when by the database's clock, and a fencing token that grows with each holder. Every
+//! transaction of ours first renews the row by holder and token, and fails when it is another's by then: what was frozen
+//! for longer than its lease writes nothing when it wakes. (Kleppmann, "How to do distributed locking", 2016.)
+
+use crate::event::Holder;
+use crate::ledger::Ledger;
+use migrate_core::checksum::Checksum;
+use migrate_core::dialect::Dialect;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::task::JoinHandle;
+
+/// One run's claim to the row of its service, got or not.
+#[derive(Debug)]
+pub struct Lease {
+    holder: String,
+    fence: Option<String>,
+    lasts: Duration,
+    heartbeat: Option<Heartbeat>,
+}
+
+/// How the row stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who holds it; empty when nobody does.
+    pub holder: String,
+    /// The token.
+    pub fence: String,
+    /// From where, since when, and until when.
+    pub about: Holder,
+    /// Has its time run out?
+    pub expired: bool,
+}
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+impl Lease {
+    /// A claim of a new holder.
+    pub fn new(ledger: &Ledger, lasts: Duration) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let pieces = [ledger.host(), &std::process::id().to_string(), &now.to_string(), &number.to_string()];
+        let holder = Checksum::of_pieces(pieces).to_string()[..16].to_owned();
+        Lease { holder, fence: None, lasts, heartbeat: None }
+    }
+
+    /// The same holder, with a lease of another length.
+    pub fn lasting(&mut self, lasts: Duration) {
+        self.lasts = lasts;
+    }
+
+    /// How long it outlives its last renewal.
+    pub fn lasts(&self) -> Duration {
+        self.lasts
+    }
+
+    /// Statements that make the table, and the row of this service.
+    pub fn create(ledger: &Ledger) -> (String, String) {
+        let (service, now) = (ledger.text(ledger.service()), ledger.now());
+        let (insert, ignore) = match ledger.dialect() {
+            Dialect::MySql => ("INSERT IGNORE", ""),
+            _ => ("INSERT", " ON CONFLICT DO NOTHING"),
+        };
+        let row = format!(
+            "{insert} INTO {} (service, fence, holder, host, process, taken_at, renewed_at, expires_at) \
+             VALUES ({service}, 0, '', '', '', {now}, {now}, {now}){ignore}",
+            ledger.locks()
+        );
+        (ledger.create_locks(), row)
+    }
+
+    /// How the row stands: one row of texts, read by [`standing`](Self::standing).
+    pub fn select(ledger: &Ledger) -> String {
+        let now = ledger.now();
+        let (text, seconds): (&str, fn(&str, &str) -> String) = match ledger.dialect() {
+            Dialect::MySql => ("CHAR", |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)")),
+            _ => ("text", |from, to| format!("CAST(CAST(round(extract(epoch from {to} - {from})) AS bigint) AS text)")),
+        };
+        format!(
+            "SELECT holder, CAST(fence AS {text}), host, process, {}, {}, {}, CASE WHEN expires_at < {now} THEN '1' ELSE '0' END \
+             FROM {} WHERE service = {}",
+            seconds("taken_at", now),
+            seconds("renewed_at", now),
+            seconds(now, "expires_at"),
+            ledger.locks(),
+            ledger.text(ledger.service())
+        )
+    }
+
+    /// Reads what [`select`](Self::select) returned.
+    pub fn standing(row: Vec<Option<String>>) -> Standing {
+        let mut columns = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || columns.next().unwrap_or_default();
+        let (holder, fence, host, process) = (next(), next(), next(), next());
+        let (taken, renewed, left) = (next(), next(), next());
+        let expired = next() == "1";
+        let until = match expired {
+            true => "whose lease has run out".to_owned(),
+            false => format!("whose lease runs out in {left} s unless it is renewed"),
+        };
+        let about = Holder {
+            connection: holder.clone(),
+            from: Some(format!("process {process} on {host}, {until}")),
+            since: Some(format!("{taken} s ago, last seen {renewed} s ago")),
+            ..Holder::default()
+        };
+        Standing { holder, fence, about, expired }
+    }
+
+    /// Takes the row if it is free or its time has run out. Whoever holds it in an open transaction keeps it.
+    pub fn take(&self, ledger: &Ledger) -> String {
+        let (now, service) = (ledger.now(), ledger.text(ledger.service()));
+        let free = format!("service = {service} AND (holder = '' OR expires_at < {now})");
+        // One that is locked is in use. MySQL has no way to say so in an update, and waits.
+        let free = match ledger.dialect() {
+            Dialect::MySql => free,
+            _ => format!("service IN (SELECT service FROM {} WHERE {free} FOR UPDATE SKIP LOCKED)", ledger.locks()),
+        };
+        format!(
+            "UPDATE {} SET holder = '{}', fence = fence + 1, host = {}, process = '{}', taken_at = {now}, renewed_at = {now}, \
+             expires_at = {} WHERE {free}",
+            ledger.locks(),
+            self.holder,
+            ledger.text(ledger.host()),
+            std::process::id(),
+            self.end(ledger)
+        )
+    }
+
+    /// Is the row this one's now? Then its token is noted.
+    pub fn is_taken(&mut self, standing: &Standing) -> bool {
+        let taken = standing.holder == self.holder;
+        self.fence = taken.then(|| standing.fence.clone());
+        taken
+    }
+
+    /// Renews it, if it still is this one's.
+    pub fn renew(&self, ledger: &Ledger) -> String {
+        format!(
+            "UPDATE {} SET renewed_at = {}, expires_at = {} WHERE {}",
+            ledger.locks(),
+            ledger.now(),
+            self.end(ledger),
+            self.own(ledger)
+        )
+    }
+
+    /// The same, for the heartbeat: a row that a transaction of ours holds is not waited for, because that renews it itself.
+    fn beat(&self, ledger: &Ledger) -> String {
+        match ledger.dialect() {
+            Dialect::MySql => self.renew(ledger),
+            _ => {
+                let own = self.own(ledger);
+                let (now, end, locks) = (ledger.now(), self.end(ledger), ledger.locks());
+                let unlocked = format!("SELECT service FROM {locks} WHERE {own} FOR UPDATE SKIP LOCKED");
+                format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {end} WHERE service IN ({unlocked})")
+            }
+        }
+    }
+
+    /// A condition: is it still this one's?
+    pub fn held(&self, ledger: &Ledger) -> String {
+        format!("EXISTS (SELECT 1 FROM {} WHERE {})", ledger.locks(), self.own(ledger))
+    }
+
+    /// Gives it back.
+    pub fn release(&self, ledger: &Ledger) -> String {
+        format!("UPDATE {} SET holder = '', expires_at = {} WHERE {}", ledger.locks(), ledger.now(), self.own(ledger))
+    }
+
+    /// Stands before a statement that runs without a transaction, so that another process sees that it still runs when its
+    /// sender is gone.
+    pub fn mark(&self) -> String {
+        format!("/* migrate {} */ ", self.holder)
+    }
+
+    /// What [`mark`](Self::mark) makes of the statements of a holder, as a pattern for `LIKE`.
+    pub fn pattern(holder: &str) -> String {
+        format!("/* migrate {holder} */%")
+    }
+
+    fn own(&self, ledger: &Ledger) -> String {
+        let fence = self.fence.as_deref().unwrap_or("-1");
+        format!("service = {} AND holder = '{}' AND fence = {fence}", ledger.text(ledger.service()), self.holder)
+    }
+
+    fn end(&self, ledger: &Ledger) -> String {
+        match ledger.dialect() {
+            Dialect::MySql => format!("{} + INTERVAL {} MICROSECOND", ledger.now(), self.lasts.as_micros()),
+            _ => format!("{} + interval '{} milliseconds'", ledger.now(), self.lasts.as_millis()),
+        }
+    }
+
+    /// Renews it from now on, over a connection of its own, until this is dropped.
+    pub fn keep_alive<DB>(&mut self, ledger: &Ledger, options: <DB::Connection as Connection>::Options)
+    where
+        DB: Database,
+        for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
+    {
+        let (beat, pause) = (self.beat(ledger), self.lasts / 3);
+        let task = tokio::spawn(async move {
+            let mut connection = None;
+            loop {
+                // One that hangs must not be the end of all.
+                match tokio::time::timeout(pause * 2, renewed::<DB>(connection.take(), &options, &beat)).await {
+                    Ok(Ok(open)) => connection = Some(open),
+                    Ok(Err(error)) => tracing::warn!(%error, "the lease could not be renewed; trying again"),
+                    Err(_) => tracing::warn!("the lease could not be renewed in time; trying again"),
+                }
+                tokio::time::sleep(pause).await;
+            }
+        });
+        self.heartbeat = Some(Heartbeat { task });
+    }
+
+    /// Ends the renewals.
+    pub fn let_go(&mut self) {
+        self.heartbeat = None;
+    }
+}
+
+async fn renewed<DB>(
+    open: Option<DB::Connection>,
+    options: &<DB::Connection as Connection>::Options,
+    beat: &str,
+) -> Result<DB::Connection, sqlx::Error>
+where
+    DB: Database,
+    for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
+{
+    let mut connection = match open {
+        Some(open) => open,
+        None => options.connect().await?,
+    };
+    sqlx::raw_sql(AssertSqlSafe(beat)).execute(&mut connection).await?;
+    Ok(connection)
+}
+
+/// Ends with what it renews: a run that is dropped or panics stops renewing, and its lease runs out.
+#[derive(Debug)]
+struct Heartbeat {
+    task: JoinHandle<()>,
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

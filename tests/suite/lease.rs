@@ -1,0 +1,294 @@
+//! The lease: a lock where those of sessions do not hold. Behind PgBouncer in transaction mode with a pool of two, and on a
+//! Galera cluster of three nodes.
+
+use migrate_runtime::{ErrorKind, LockKind, Migrator};
+use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder, galera, pgbouncer};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Of the tests on the cluster one runs at a time: they stop nodes, and the others stand still meanwhile.
+static CLUSTER: Mutex<()> = Mutex::const_new(());
+
+struct Cluster {
+    _alone: MutexGuard<'static, ()>,
+    urls: Vec<String>,
+    pids: Vec<String>,
+}
+
+async fn cluster() -> Cluster {
+    let alone = CLUSTER.lock().await;
+    let (urls, pids) = galera().into_iter().unzip();
+    Cluster { _alone: alone, urls, pids }
+}
+
+fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
+    let folder = TestFolder::new(files);
+    folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{}\"\nlease = \"3s\"\n", kind.dialect().name()));
+    folder
+}
+
+fn spawn(binary: &Binary, arguments: &[&str]) -> Child {
+    binary.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, signal: &str) {
+    let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+async fn until(database: &TestDatabase, sql: &str, value: &str) {
+    while database.value(sql).await != value {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+const HOLDER: &str = "SELECT holder FROM migration_locks";
+
+#[tokio::test]
+async fn a_pooler_is_recognised() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let url = database.through(&pgbouncer());
+    let folder = folder(
+        Kind::Postgres,
+        &[
+            ("001_t.up.sql", "SET search_path TO pg_catalog; CREATE TABLE public.t (id integer);"),
+            ("002_i.up.sql", "CREATE INDEX CONCURRENTLY i ON t (id);"),
+            ("003_c.up.sql", "COPY t FROM stdin;\n1\n2\n\\.\n"),
+            ("004_x.up.sql", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; INSERT INTO t VALUES (3);"),
+        ],
+    );
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    binary.ok(&["up"]);
+    assert_eq!(database.history().await.len(), 4);
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2", "3"]);
+    assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|1"], "a lease was taken and given back");
+    // What the script set does not reach others who are given the same session of the server.
+    assert_eq!(database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").await, "0");
+    let outcome = std::process::Command::new("psql").args(["-XAtc", "SHOW search_path", &url]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout).trim(), "\"$user\", public");
+    binary.ok(&["status", "--check"]);
+    binary.ok(&["verify"]);
+
+    // A pool of the application's finds it out as well.
+    let set = folder.set(Kind::Postgres.dialect());
+    folder.write("migrations/005_y.up.sql", "INSERT INTO t VALUES (4);");
+    let more = folder.set(Kind::Postgres.dialect());
+    let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+    let options = options.extra_float_digits(None).statement_cache_capacity(0);
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    assert!(Migrator::new(&set).is_up_to_date(&pool).await.unwrap());
+    Migrator::new(&more).run(&pool).await.unwrap();
+    assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|2"]);
+    pool.close().await;
+    // Directly, no lease is needed.
+    folder.write("migrations/006_z.up.sql", "INSERT INTO t VALUES (5);");
+    Migrator::new(&folder.set(Kind::Postgres.dialect())).run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|2"]);
+    database.drop_by_force().await;
+}
+
+#[tokio::test]
+async fn behind_a_pooler_a_setting_that_would_be_lost_is_refused() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = folder(
+        Kind::Postgres,
+        &[
+            ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+            ("002_i.up.sql", "-- migrate: no-transaction\nSET search_path TO public;\nCREATE INDEX CONCURRENTLY i ON t (id);"),
+        ],
+    );
+    let set = folder.set(Kind::Postgres.dialect());
+    let error = Migrator::new(&set).run(&database.through(&pgbouncer())).await.unwrap_err();
+    assert_eq!(error.code().name, "needs-session", "{error}");
+    assert!(error.to_string().contains("002_i.up.sql:2:1"), "{error}");
+    assert_eq!(database.tables().await, Vec::<String>::new(), "nothing was run");
+    Migrator::new(&set).run(&database.url).await.unwrap();
+    database.drop_by_force().await;
+}
+
+/// Eight at once: each migration is applied once, and all end well.
+async fn race(kind: Kind, database: &TestDatabase, urls: &[String]) {
+    let folder = folder(kind, &[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
+    for number in 2..=30 {
+        let sql = match (kind, number % 10) {
+            (Kind::Postgres, 0) => format!("CREATE INDEX CONCURRENTLY i{number} ON t (id);"),
+            (_, 0) => format!("CREATE INDEX i{number} ON t (id);"),
+            _ => format!("INSERT INTO t VALUES ({number});"),
+        };
+        folder.write(&format!("migrations/{number:03}_x.up.sql"), &sql);
+    }
+    let spawned = (0..8).map(|number| {
+        let url = &urls[number % urls.len()];
+        spawn(&Binary::inside(folder.path()).variable("DATABASE_URL", url), &["up", "--lock-wait", "2m"])
+    });
+    let mut waited = 0;
+    for child in spawned.collect::<Vec<_>>() {
+        let outcome = Outcome::of(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        waited += usize::from(outcome.stderr.contains("whose lease runs out in"));
+    }
+    assert!(waited > 0, "those who wait say for whom");
+    assert_eq!(database.value("SELECT count(*) FROM t").await, "26");
+    assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "30");
+    assert_eq!(database.rows(HOLDER).await, [""]);
+}
+
+#[tokio::test]
+async fn processes_behind_a_pooler() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    race(Kind::Postgres, &database, &[database.through(&pgbouncer())]).await;
+    database.drop_by_force().await;
+}
+
+#[tokio::test]
+async fn processes_over_different_nodes() {
+    let cluster = cluster().await;
+    let database = TestDatabase::on(Kind::MariaDb, Some(cluster.urls[0].clone())).await;
+    let urls: Vec<String> = cluster.urls[..2].iter().map(|url| database.through(url)).collect();
+    race(Kind::MariaDb, &database, &urls).await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_lease_can_be_asked_for() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        let folder =
+            folder(kind, &[("001_t.up.sql", "CREATE TABLE t (id integer);"), ("002_a.up.sql", "INSERT INTO t VALUES (1);")]);
+        let set = folder.set(kind.dialect());
+        Migrator::new(&set).lock(LockKind::Lease).run(&database.url).await.unwrap();
+        assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|1"]);
+        database.drop().await;
+    }
+}
+
+/// The holder is frozen while the server carries out its statement. Nobody takes the lock as long as the statement runs;
+/// then another does, and the frozen one, when it wakes, writes nothing.
+#[tokio::test]
+async fn a_frozen_holder_behind_a_pooler_does_not_write() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let url = database.through(&pgbouncer());
+    let folder = folder(
+        Kind::Postgres,
+        &[
+            ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+            (
+                "002_i.up.sql",
+                "CREATE INDEX CONCURRENTLY i ON t (id);\nINSERT INTO t VALUES (1);\nCREATE INDEX CONCURRENTLY j ON t (id);",
+            ),
+            ("003_b.up.sql", "INSERT INTO t VALUES (2);"),
+        ],
+    );
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    binary.ok(&["up", "--to", "1"]);
+    let mut other = database.connect().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE t").execute(&mut other).await.unwrap();
+    let frozen = spawn(&binary, &["up"]);
+    until(&database, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass", "1").await;
+    signal(&frozen, "-STOP");
+    until(&database, "SELECT count(*) FROM migration_locks WHERE expires_at < clock_timestamp()", "1").await;
+    let outcome = binary.run(&["up", "--lock-wait", "1s"]);
+    assert_eq!(outcome.code, 6, "its statement still runs: {}", outcome.stderr);
+    assert!(outcome.stderr.contains("whose lease has run out"), "{}", outcome.stderr);
+    drop(other);
+    binary.ok(&["up"]);
+    let history = database.history().await;
+    assert_eq!(history, ["001|applied|1", "002|applied|3", "003|applied|1"]);
+    signal(&frozen, "-CONT");
+    let outcome = Outcome::of(frozen.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 6, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("error[lock-lost]"), "{}", outcome.stderr);
+    assert_eq!(database.history().await, history);
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
+    assert_eq!(database.value("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid").await, "2");
+    assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "3");
+    database.drop_by_force().await;
+}
+
+#[tokio::test]
+async fn a_frozen_holder_on_a_cluster_does_not_write() {
+    let cluster = cluster().await;
+    let database = TestDatabase::on(Kind::MariaDb, Some(cluster.urls[0].clone())).await;
+    let folder = folder(
+        Kind::MariaDb,
+        &[
+            ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+            (
+                "002_s.up.sql",
+                "INSERT INTO t SELECT SLEEP(2);\nALTER TABLE t ADD COLUMN a integer;\nINSERT INTO t (id) VALUES (1);",
+            ),
+            ("003_b.up.sql", "INSERT INTO t (id) VALUES (2);"),
+        ],
+    );
+    let at = |node: usize| Binary::inside(folder.path()).variable("DATABASE_URL", &database.through(&cluster.urls[node]));
+    at(0).ok(&["up", "--to", "1"]);
+    let frozen = spawn(&at(0), &["up"]);
+    until(
+        &database,
+        "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(2)%' AND id <> connection_id()",
+        "1",
+    )
+    .await;
+    signal(&frozen, "-STOP");
+    at(1).ok(&["up"]);
+    let history = database.history().await;
+    assert_eq!(history, ["001|applied|1", "002|applied|3", "003|applied|1"]);
+    signal(&frozen, "-CONT");
+    let outcome = Outcome::of(frozen.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 6, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("error[lock-lost]"), "{}", outcome.stderr);
+    assert_eq!(database.history().await, history);
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["0", "1", "2"]);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_killed_in_the_middle() {
+    let cluster = cluster().await;
+    let database = TestDatabase::on(Kind::MariaDb, Some(cluster.urls[0].clone())).await;
+    let folder = folder(Kind::MariaDb, &[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
+    for number in 2..=200 {
+        let sql = match number % 5 {
+            0 => format!("ALTER TABLE t ADD COLUMN c{number} integer;"),
+            _ => format!("INSERT INTO t (id) VALUES ({number});"),
+        };
+        folder.write(&format!("migrations/{number:03}_x.up.sql"), &sql);
+    }
+    let at = |node: usize| Binary::inside(folder.path()).variable("DATABASE_URL", &database.through(&cluster.urls[node]));
+    at(0).ok(&["up", "--to", "1"]);
+    let running = spawn(&at(2), &["up"]);
+    until(&database, "SELECT count(*) > 10 FROM migration_records", "1").await;
+    let killed = std::process::Command::new("kill").args(["-KILL", &cluster.pids[2]]).status().unwrap();
+    assert!(killed.success());
+    let outcome = Outcome::of(running.wait_with_output().unwrap());
+    assert_ne!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("error[connection-lost]"), "{}", outcome.stderr);
+    at(1).ok(&["up"]);
+    assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "200");
+    assert_eq!(database.value("SELECT count(*) FROM t").await, "159");
+    let columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 't' AND table_schema = database()";
+    assert_eq!(database.value(columns).await, "41");
+    database.drop().await;
+}
+
+/// Before each statement it is looked whether the lock is still held.
+#[tokio::test]
+async fn a_lock_that_a_script_gave_up_is_noticed_before_the_next_statement() {
+    for (kind, gives_up) in [(Kind::Postgres, "SELECT pg_advisory_unlock_all()"), (Kind::MariaDb, "DO RELEASE_ALL_LOCKS()")] {
+        let database = TestDatabase::new(kind).await;
+        let folder = folder(
+            kind,
+            &[
+                ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+                ("002_u.up.sql", &format!("{gives_up};\nINSERT INTO t VALUES (1);")),
+                ("003_b.up.sql", "INSERT INTO t VALUES (2);"),
+            ],
+        );
+        let error = Migrator::new(&folder.set(kind.dialect())).run(&database.url).await.unwrap_err();
+        assert_eq!((error.kind(), error.code().name), (ErrorKind::LockNotObtained, "lock-lost"), "{error}");
+        assert_eq!(database.rows("SELECT id FROM t").await, ["1"], "{kind:?}");
+        assert_eq!(database.history().await.len(), 2);
+        database.drop().await;
+    }
+}
