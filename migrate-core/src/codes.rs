@@ -4,7 +4,7 @@ use crate::code::Code;
 use crate::{check, directives, divergence, execution, folder, lock_file, project, settings, statement};
 
 /// All of them, by name.
-pub static ALL: [&Code; 39] = [
+pub static ALL: [&Code; 40] = [
     &divergence::AHEAD,
     &directives::BAD_DIRECTIVE,
     &lock_file::BAD_LOCK_FILE,
@@ -36,6 +36,7 @@ pub static ALL: [&Code; 39] = [
     &folder::OUTSIDE_FOLDER,
     &folder::PAIR_NAMES_DIFFER,
     &statement::PSQL_COMMAND,
+    &statement::BEHIND_COPY,
     &check::RELEASED_CHANGED,
     &divergence::REQUIRES,
     &execution::UNBALANCED_TRANSACTION,

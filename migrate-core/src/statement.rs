@@ -35,6 +35,13 @@ pub static PSQL_COMMAND: Code = Code::new(
      server understands it. Remove the line; write out what it did as SQL.",
 );
 
+/// SQL on the line of `COPY ... FROM stdin;`.
+pub static BEHIND_COPY: Code = Code::new(
+    "behind-copy",
+    "Behind `COPY ... FROM stdin;` the rows begin on the next line, so nothing but a comment can stand on the rest of its own: psql would \
+     run it after the rows, others would lose it. Move it behind the closing `\\.`.",
+);
+
 /// A string, comment or quoted name without its end.
 pub static UNTERMINATED: Code = Code::new(
     "unterminated",
@@ -206,6 +213,15 @@ impl Splitter<'_> {
     fn copy_data(&mut self) -> Range<usize> {
         let from = self.tokens.offset();
         let start = self.text[from..].find('\n').map_or(self.text.len(), |at| from + at + 1);
+        let rest = &self.text[from..start];
+        if let Some(token) = Tokens::new(rest, self.dialect).find(|token| !token.is_blank() || !token.closed) {
+            let message = "SQL stands between `COPY ... FROM stdin;` and its rows";
+            self.findings.push(
+                Finding::error(&BEHIND_COPY, message)
+                    .at(Place::range(self.file, self.text, from + token.start..from + rest.trim_end().len()))
+                    .help("move it behind the closing `\\.`"),
+            );
+        }
         let mut line = start;
         while line < self.text.len() {
             let end = self.text[line..].find('\n').map_or(self.text.len(), |at| line + at + 1);
@@ -437,6 +453,17 @@ mod tests {
         assert_eq!(all.len(), 2);
         assert_eq!(&text[all[0].copy_data.clone().unwrap()], "1\tit's; fine\n2\t\\N\n");
         assert_eq!((all[1].line, all[1].sql(text)), (6, "SELECT 1"));
+    }
+
+    #[test]
+    fn sql_on_the_line_of_copy_is_refused() {
+        for (line, fine) in [(";", true), ("; -- rows", true), (";;", false), ("; SELECT 1;", false), ("; /* rows", false)] {
+            let text = format!("COPY t FROM stdin{line}\n1\n\\.\n");
+            let (all, findings) = split(&text, Dialect::Postgres, "f.sql");
+            assert_eq!(&text[all[0].copy_data.clone().unwrap()], "1\n");
+            let codes: Vec<&Code> = findings.iter().map(|finding| finding.code).collect();
+            assert_eq!(codes, if fine { vec![] } else { vec![&BEHIND_COPY] }, "{line}");
+        }
     }
 
     #[test]

@@ -10,4 +10,5 @@ mod race;
 mod rebuild;
 mod requirements;
 mod round_trips;
+mod seeds;
 mod tidy;

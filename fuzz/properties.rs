@@ -1,0 +1,144 @@
+//! What must hold for any text that people write. Each fuzz target checks one of these, and the tests check all of them on
+//! the seeds.
+#![allow(dead_code, reason = "each target uses one")]
+
+use migrate_core::course::course;
+use migrate_core::dialect::Dialect;
+use migrate_core::directives;
+use migrate_core::effect;
+use migrate_core::execution;
+use migrate_core::finding::Finding;
+use migrate_core::layout::{Listing, Reading};
+use migrate_core::layouts;
+use migrate_core::lock_class;
+use migrate_core::lock_file;
+use migrate_core::render;
+use migrate_core::script::Script;
+use migrate_core::settings;
+use migrate_core::token::{Kind, Tokens};
+use migrate_core::version::Version;
+
+/// Files that are not UTF-8 are refused before anything reads them.
+pub fn text(bytes: &[u8], property: fn(&str)) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        property(text);
+    }
+}
+
+/// What a finding points at can be shown.
+fn shown(findings: &[Finding]) {
+    render::findings(findings, false);
+}
+
+/// A file name, in all layouts: what is read as a version is one, and equals itself however it is written.
+pub fn name(text: &str) {
+    for (layout, underscore_pairs) in layouts::ALL.into_iter().flat_map(|layout| [(layout, false), (layout, true)]) {
+        if let Reading::Named(named) = (layout.read)(&Listing { underscore_pairs }, text) {
+            assert!(named.version < named.version.successor(), "{text:?}");
+            assert_eq!(named.version.clone().named(&named.name), named.version.clone().named(&named.name), "{text:?}");
+        }
+    }
+    if let Some((version, rest)) = Version::split_from(text, true) {
+        assert_eq!(format!("{}{rest}", version.as_str()), text);
+    }
+}
+
+/// The comments of a file.
+pub fn header(text: &str) {
+    for dialect in Dialect::ALL {
+        let (_, findings) = directives::read(text, dialect, "001_x.up.sql");
+        shown(&findings);
+    }
+}
+
+pub fn postgres(text: &str) {
+    sql(text, Dialect::Postgres);
+}
+
+pub fn mysql(text: &str) {
+    sql(text, Dialect::MySql);
+}
+
+pub fn sqlite(text: &str) {
+    sql(text, Dialect::Sqlite);
+}
+
+/// A script: tokens are the text, byte for byte; statements lie in it one behind the other, with nothing between them but
+/// blanks, comments and delimiters; each belongs to one unit; what is left to run is never more than all.
+fn sql(text: &str, dialect: Dialect) {
+    let mut end = 0;
+    for token in Tokens::new(text, dialect) {
+        assert!(token.start == end && token.end > end, "{token:?} behind {end} of {text:?}");
+        end = token.end;
+    }
+    assert_eq!(end, text.len(), "{text:?}");
+
+    let (script, findings) = Script::read(text.to_owned(), "001_x.up.sql", dialect);
+    shown(&findings);
+    let text = &*script.text;
+    let mut end = 0;
+    let mut between = String::new();
+    for statement in &script.statements {
+        assert!(statement.range.start >= end && statement.range.end > statement.range.start, "{statement:?} of {text:?}");
+        between.push_str(&text[end..statement.range.start]);
+        between.push('\n');
+        end = statement.range.end;
+        if let Some(data) = &statement.copy_data {
+            assert!(data.start >= end, "{statement:?} of {text:?}");
+            between.push_str(&text[end..data.start]);
+            end = data.end;
+            let marker = text[end..].split_inclusive('\n').next().filter(|line| line.trim_end() == "\\.");
+            end += marker.map_or(0, str::len);
+        }
+        assert_eq!(text[..statement.range.start].matches('\n').count() + 1, statement.line, "{text:?}");
+        let sql = statement.sql(text);
+        effect::read(sql, dialect);
+        effect::tables(sql, dialect);
+        lock_class::is_strong(sql, dialect);
+        execution::is_repeatable(sql, dialect);
+        execution::joins_its_mark(sql, dialect);
+        execution::is_setting(sql, dialect);
+    }
+    between.push_str(&text[end..]);
+    // MySQL has delimiters of any kind.
+    if findings.is_empty() && dialect != Dialect::MySql {
+        for token in Tokens::new(&between, dialect) {
+            assert!(
+                token.is_blank() || token.is_symbol(&between, b';') || token.kind == Kind::Hint,
+                "{token:?} between the statements of {text:?}"
+            );
+        }
+    }
+    let mut next = 0;
+    for unit in &script.units {
+        assert!(unit.statements.start >= next && unit.statements.end <= script.statements.len(), "{unit:?} of {text:?}");
+        next = unit.statements.end;
+    }
+    for done in 0..=script.statements.len() {
+        course(&script, dialect, done);
+    }
+    if findings.iter().all(|finding| !finding.is_error()) {
+        let (edited, _) = Script::read(format!("{text}\n-- another comment\n"), "002_y.up.sql", dialect);
+        // What a delimiter may hold, no token may.
+        let delimited = dialect == Dialect::MySql && text.to_ascii_uppercase().contains("DELIMITER");
+        let behind_copy = script.statements.last().is_some_and(|last| last.copy_data.is_some());
+        if !text.starts_with('\u{feff}') && !behind_copy && !delimited {
+            assert_eq!(edited.sql_checksum, script.sql_checksum, "{text:?}");
+        }
+    }
+}
+
+/// A lock file: what is read without an error is written as it is read.
+pub fn lock_file(text: &str) {
+    let (lock, findings) = lock_file::read(text, "migrate.lock");
+    shown(&findings);
+    if findings.is_empty() {
+        assert_eq!(lock_file::read(&lock.write(), "migrate.lock"), (lock, Vec::new()), "{text:?}");
+    }
+}
+
+/// A `migrate.toml`.
+pub fn settings(text: &str) {
+    let (_, findings) = settings::read(text, "migrate.toml");
+    shown(&findings);
+}

@@ -1,0 +1,29 @@
+//! The seeds of the fuzz targets, on any compiler; `fuzz/` searches on from them.
+
+#[path = "../../fuzz/properties.rs"]
+mod properties;
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_seed_holds_its_property() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let targets: [(&str, fn(&str)); 7] = [
+        ("name", properties::name),
+        ("header", properties::header),
+        ("postgres", properties::postgres),
+        ("mysql", properties::mysql),
+        ("sqlite", properties::sqlite),
+        ("lock_file", properties::lock_file),
+        ("settings", properties::settings),
+    ];
+    for (target, property) in targets {
+        let mut count = 0;
+        for seed in fs::read_dir(seeds.join(target)).unwrap() {
+            properties::text(&fs::read(seed.unwrap().path()).unwrap(), property);
+            count += 1;
+        }
+        assert!(count > 1, "{target}");
+    }
+}
