@@ -2,8 +2,12 @@
 # Private throw-away servers on loopback, with their own data folders and ports: PostgreSQL, PgBouncer in transaction mode
 # with a pool of two before it, MariaDB, and a Galera cluster of three MariaDB nodes.
 #
-#   tests/servers.sh start DIR   starts them in DIR and prints `export ...` lines with their URLs
-#   tests/servers.sh stop DIR    stops them, by the pids in DIR, and removes DIR
+#   tests/servers.sh start DIR [WHAT...]   starts them in DIR and prints `export ...` lines with their URLs
+#   tests/servers.sh restart DIR WHAT      stops postgres or mariadb at once, as a crash of its machine would, and starts it
+#   tests/servers.sh stop DIR              stops them, by the pids in DIR, and removes DIR
+#
+# WHAT is postgres, standby (of that one, read-only), pgbouncer, mariadb, galera, disks; without it, all but standby.
+# disks are a small one that is soon full and a read-only view of a folder.
 #
 # As root the servers run under the accounts that their packages made, because neither runs as root.
 set -euo pipefail
@@ -62,15 +66,35 @@ start_postgres() {
   port=$(free_port)
   mkdir -p "$data"
   if [ "$(id -u)" = 0 ]; then chown postgres: "$data"; fi
+  echo "$port" >"$dir/postgres.port"
   as postgres "$bin/initdb" -D "$data/data" -U postgres --auth=trust --encoding=UTF8 --locale=C >"$dir/initdb.log" 2>&1
-  as postgres "$bin/pg_ctl" -D "$data/data" -l "$data/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=${SERVERS_SYNC:-off} -c max_connections=300" start >"$dir/pg_ctl.log" 2>&1
-  head -n 1 "$data/data/postmaster.pid" >"$dir/postgres.pid"
+  run_postgres postgres
   echo "export MIGRATE_TEST_POSTGRES=postgres://postgres@127.0.0.1:$port/postgres"
-  start_pgbouncer "$port"
+}
+
+run_postgres() {
+  local bin data=$dir/$1 port
+  bin=$(postgres_bin)
+  port=$(cat "$dir/$1.port")
+  as postgres "$bin/pg_ctl" -D "$data/data" -l "$data/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=${SERVERS_SYNC:-off} -c max_connections=300" start >"$dir/pg_ctl.log" 2>&1
+  head -n 1 "$data/data/postmaster.pid" >"$dir/$1.pid"
+}
+
+start_standby() {
+  local bin port data=$dir/standby
+  bin=$(postgres_bin)
+  port=$(free_port)
+  mkdir -p "$data"
+  if [ "$(id -u)" = 0 ]; then chown postgres: "$data"; fi
+  echo "$port" >"$dir/standby.port"
+  as postgres "$bin/pg_basebackup" -h 127.0.0.1 -p "$(cat "$dir/postgres.port")" -U postgres -D "$data/data" -R -c fast >"$dir/standby.log" 2>&1
+  run_postgres standby
+  echo "export MIGRATE_TEST_STANDBY=postgres://postgres@127.0.0.1:$port/postgres"
 }
 
 start_pgbouncer() {
-  local port data=$dir/pgbouncer server=$1
+  local port data=$dir/pgbouncer server
+  server=$(cat "$dir/postgres.port")
   port=$(free_port)
   mkdir -p "$data"
   cat >"$data/pgbouncer.ini" <<INI
@@ -95,9 +119,9 @@ INI
   echo "export MIGRATE_TEST_PGBOUNCER=postgres://postgres@127.0.0.1:$port/postgres"
 }
 
-# Grants the rights that the tests need; connections over TCP are told from those over the socket by the host name.
+# Grants the rights that the tests need, and takes those that everybody has on databases called test; connections over TCP are told from those over the socket by the host name.
 grant() {
-  mariadb --no-defaults --socket="$1" -uroot -e "CREATE USER 'migrate'@'%' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'%' WITH GRANT OPTION; CREATE USER 'migrate'@'localhost' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'localhost' WITH GRANT OPTION;"
+  mariadb --no-defaults --socket="$1" -uroot -e "DELETE FROM mysql.db WHERE Db LIKE 'test%'; FLUSH PRIVILEGES; CREATE USER 'migrate'@'%' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'%' WITH GRANT OPTION; CREATE USER 'migrate'@'localhost' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'localhost' WITH GRANT OPTION;"
 }
 
 # Three nodes; each waits until it has joined those before it.
@@ -136,15 +160,26 @@ start_galera() {
 }
 
 start_mariadb() {
-  local server port data=$dir/mariadb flush=2
-  if [ "${SERVERS_SYNC:-off}" = on ]; then flush=1; fi
-  server=$(mariadb_server)
+  local port data=$dir/mariadb
   port=$(free_port)
+  echo "$port" >"$dir/mariadb.port"
   mkdir -p "$data"
   local user
   user=$(id -un)
   if [ "$user" = root ]; then user=mysql; chown mysql: "$data"; fi
   mariadb-install-db --no-defaults --datadir="$data/data" --auth-root-authentication-method=normal --user="$user" >"$dir/install-db.log" 2>&1
+  run_mariadb
+  grant "$data/socket"
+  echo "export MIGRATE_TEST_MARIADB=mysql://migrate:secret@127.0.0.1:$port/mysql"
+}
+
+run_mariadb() {
+  local server port data=$dir/mariadb flush=2 user
+  if [ "${SERVERS_SYNC:-off}" = on ]; then flush=1; fi
+  server=$(mariadb_server)
+  port=$(cat "$dir/mariadb.port")
+  user=$(id -un)
+  if [ "$user" = root ]; then user=mysql; fi
   setsid nohup "$server" --no-defaults --user="$user" --datadir="$data/data" --socket="$data/socket" --pid-file="$data/pid" \
     --bind-address=127.0.0.1 --port="$port" --max-connections=300 --innodb-flush-log-at-trx-commit=$flush --innodb-buffer-pool-size=64M \
     >"$data/log" 2>&1 </dev/null &
@@ -153,8 +188,21 @@ start_mariadb() {
     sleep 0.1
   done
   cp "$data/pid" "$dir/mariadb.pid"
-  grant "$data/socket"
-  echo "export MIGRATE_TEST_MARIADB=mysql://migrate:secret@127.0.0.1:$port/mysql"
+}
+
+# As root, or by sudo where that asks for nothing.
+mounts() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+start_disks() {
+  mkdir -p "$dir/small" "$dir/writable" "$dir/read-only"
+  if ! { mounts mount -t tmpfs -o size=4m,mode=777 tmpfs "$dir/small" && mounts mount --bind "$dir/writable" "$dir/read-only" \
+    && mounts mount -o remount,bind,ro "$dir/read-only"; } 2>"$dir/disks.log"; then
+    echo "warning: no right to mount, so nothing is tested on a full or a read-only disk" >&2
+    return
+  fi
+  echo "export MIGRATE_TEST_SMALL_DISK='$dir/small' MIGRATE_TEST_WRITABLE='$dir/writable' MIGRATE_TEST_READ_ONLY='$dir/read-only'"
 }
 
 stop_one() {
@@ -170,12 +218,24 @@ case $act in
     install_missing
     mkdir -p "$dir"
     chmod 755 "$dir"
-    start_postgres
-    start_mariadb
-    start_galera
+    shift 2
+    for what in "${@:-postgres pgbouncer mariadb galera disks}"; do
+      for one in $what; do "start_$one"; done
+    done
+    ;;
+  restart)
+    kill -9 "$(cat "$dir/$3.pid")"
+    while kill -0 "$(cat "$dir/$3.pid")" 2>/dev/null; do sleep 0.05; done
+    case $3 in
+      postgres) run_postgres postgres ;;
+      mariadb) run_mariadb ;;
+    esac
     ;;
   stop)
-    for server in pgbouncer postgres mariadb galera-2 galera-1 galera-0; do stop_one "$dir/$server.pid"; done
+    for mount in small read-only; do
+      if mountpoint -q "$dir/$mount"; then mounts umount -l "$dir/$mount"; fi
+    done
+    for server in pgbouncer standby postgres mariadb galera-2 galera-1 galera-0; do stop_one "$dir/$server.pid"; done
     rm -rf "$dir"
     ;;
   *) echo "start or stop" >&2; exit 2 ;;

@@ -194,6 +194,7 @@ fn paint(cell: Cell, colour: bool) -> comfy_table::Cell {
 pub fn as_finding(divergence: &Divergence) -> Finding {
     let mut finding = Finding::error(divergence.code, divergence.message.clone());
     finding.level = divergence.level;
+    finding.notes.clone_from(&divergence.notes);
     finding.help.clone_from(&divergence.help);
     finding
 }

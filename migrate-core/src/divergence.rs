@@ -15,13 +15,20 @@ pub struct Divergence {
     pub version: Version,
     /// What happened.
     pub message: String,
+    /// What else is known.
+    pub notes: Vec<String>,
     /// What to do; each begins with a verb.
     pub help: Vec<String>,
 }
 
 impl Divergence {
     pub(crate) fn new(code: &'static Code, level: Level, version: &Version, message: String) -> Self {
-        Divergence { code, level, version: version.clone(), message, help: Vec::new() }
+        Divergence { code, level, version: version.clone(), message, notes: Vec::new(), help: Vec::new() }
+    }
+
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

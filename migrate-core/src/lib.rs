@@ -12,6 +12,7 @@ pub mod codes;
 pub mod contents;
 pub mod course;
 pub mod dialect;
+pub mod difference;
 pub mod directives;
 pub mod divergence;
 pub mod duration;

@@ -4,6 +4,7 @@
 
 use crate::course::{Part, course};
 use crate::dialect::Dialect;
+use crate::difference::difference;
 use crate::divergence::{self as codes, Divergence};
 use crate::execution;
 use crate::finding::Level;
@@ -230,7 +231,7 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
     let Some(script) = script else {
         return Some(blocked(message).help("put its file back, then run the same command again"));
     };
-    if let Some(changed) = changed_part(script, record, dialect) {
+    if let Some((changed, difference)) = changed_part(script, record, dialect) {
         return Some(
             Divergence::new(
                 &codes::CHANGED_WHILE_UNFINISHED,
@@ -238,6 +239,7 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
                 &record.version,
                 format!("{message}; and statement {changed} of its file, which has run, was changed since"),
             )
+            .note(format!("what ran (-), and what the file says now (+):\n{difference}"))
             .help("put the statements that ran back as they were; the rest may be edited")
             .help(format!("or say where to go on: `{resolve} --skip-to N`")),
         );
@@ -260,15 +262,20 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
     )
 }
 
-/// The number of the first statement that has run and is not the same in the file any more.
-fn changed_part(script: &Script, record: &Record, dialect: Dialect) -> Option<usize> {
-    let ran = record.running.as_deref().unwrap_or_default();
-    let (statements, _) = statement::split(ran, dialect, "");
-    let same = |at: usize| {
-        let before = statements.get(at).map(|one| one.sql(ran));
-        before.is_some() && before == script.statements.get(at).map(|one| one.sql(&script.text))
+/// The number of the first statement that has run and is not the same in the file any more, and what changed.
+fn changed_part(script: &Script, record: &Record, dialect: Dialect) -> Option<(usize, String)> {
+    let Some(ran) = record.running.as_deref() else {
+        // Too long to be kept; but its sum is.
+        return (record.statements_done > 0 && record.checksum != script.checksum)
+            .then(|| (1, "? the file as a whole".to_owned()));
     };
-    (0..record.statements_done).find(|at| !same(*at)).map(|at| at + 1)
+    let (statements, _) = statement::split(ran, dialect, "");
+    (0..record.statements_done).find_map(|at| {
+        let before = statements.get(at).map(|one| one.sql(ran));
+        let now = script.statements.get(at).map(|one| one.sql(&script.text));
+        let changed = before.is_none() || before != now;
+        changed.then(|| (at + 1, difference(before.unwrap_or_default(), now.unwrap_or_default())))
+    })
 }
 
 /// May the statement behind `done` run again although it may have run? What shares a transaction with its mark has not.

@@ -13,6 +13,7 @@ use migrate_core::history::History;
 use migrate_core::locking::Locking;
 use migrate_core::statement::Statement;
 use migrate_core::target::Direction;
+use std::ops::Range;
 use std::time::Duration;
 
 /// A database, seen through one connection.
@@ -139,6 +140,23 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
+    /// The statements that are to run now in parts of at most so many bytes, or of one statement; at least one part.
+    ///
+    /// A text is read as a whole before any of it runs, and so is all that is made of it.
+    pub fn pieces(&self, bytes: usize) -> Vec<Range<usize>> {
+        let mut pieces = Vec::new();
+        let (mut start, mut length) = (self.unit.statements.start, 0);
+        for (number, statement) in self.parts() {
+            if length > 0 && length + statement.range.len() > bytes {
+                pieces.push(start..number);
+                (start, length) = (number, 0);
+            }
+            length += statement.range.len();
+        }
+        pieces.push(start..self.unit.statements.end);
+        pieces
+    }
+
     /// The statements that are to run now, with their numbers.
     pub fn parts(&self) -> impl Iterator<Item = (usize, &'a Statement)> + use<'a> {
         let range = self.unit.statements.clone();
@@ -178,6 +196,14 @@ pub fn lost_lock(failure: Failure) -> Error {
         .help("run the same command again: it waits for the other process, and goes on from there")
 }
 
+/// An error for a database that can only be read.
+pub fn read_only(failure: Failure) -> Error {
+    let message = format!("the database can only be read: {}", failure.message);
+    failure
+        .add_to(Error::new(ErrorKind::ReadOnly, &codes::READ_ONLY, message))
+        .help("connect to the primary, not to a replica; or, for a SQLite file, see that it and its folder may be written to")
+}
+
 /// What the database, or the way to it, said.
 #[derive(Debug)]
 pub struct Failure {
@@ -199,6 +225,8 @@ pub struct Failure {
     pub lock_timeout: bool,
     /// Is the migration lock another's by now?
     pub lost_lock: bool,
+    /// Can the database only be read?
+    pub read_only: bool,
     /// The error itself.
     pub source: Option<sqlx::Error>,
 }
@@ -220,6 +248,7 @@ impl Failure {
             busy: false,
             lock_timeout: false,
             lost_lock: false,
+            read_only: false,
             source: Some(error),
         }
     }
@@ -236,6 +265,7 @@ impl Failure {
             busy: false,
             lock_timeout: false,
             lost_lock: false,
+            read_only: false,
             source: None,
         }
     }
@@ -255,6 +285,9 @@ impl Failure {
         }
         if self.lost_lock {
             return lost_lock(self);
+        }
+        if self.read_only {
+            return read_only(self);
         }
         if !self.answered {
             return self.about_connection("the connection to the database broke");

@@ -98,7 +98,7 @@ fn not_connected(url: &str, error: sqlx::Error) -> Error {
     let refused = error.as_database_error().is_some();
     let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
     let mut error = Failure::of(error).about_connection(&format!("cannot connect to `{}`", shown(url)));
-    if let Some(help) = code.as_deref().and_then(connection_help) {
+    if let Some(help) = code.as_deref().and_then(|code| connection_help(code, url.starts_with("sqlite"))) {
         error = error.help(help);
     }
     if !refused {
@@ -109,8 +109,9 @@ fn not_connected(url: &str, error: sqlx::Error) -> Error {
 }
 
 /// What to do when the server answers, but not with a session. MySQL's codes are SQLSTATEs here.
-fn connection_help(code: &str) -> Option<&'static str> {
+fn connection_help(code: &str, sqlite: bool) -> Option<&'static str> {
     match code {
+        "8" | "14" if sqlite => Some("see that the file and its folder are there and may be written to"),
         "3D000" | "42000" => Some("make the database: `cargo migrate db create`; or correct its name in the URL"),
         "28P01" | "28000" => Some("check user and password in the URL, and whether this user may connect from here"),
         "53300" | "08004" => Some("too many connections are open; end some, or try again"),

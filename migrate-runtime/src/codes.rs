@@ -34,6 +34,14 @@ pub static LOCK_LOST: Code = Code::new(
      `migrate.toml`, 30 s by default).",
 );
 
+/// The database can only be read.
+pub static READ_ONLY: Code = Code::new(
+    "read-only",
+    "The database can only be read: a replica (PostgreSQL in recovery or with `default_transaction_read_only`, MySQL or MariaDB with \
+     `read_only`), or a SQLite file that may not be written to, or lies on a disk that may not. Nothing was run. Connect to the primary; \
+     `status`, `verify` and `plan` also work here.",
+);
+
 /// A pooler is in between.
 pub static NEEDS_SESSION: Code = Code::new(
     "needs-session",
@@ -109,7 +117,7 @@ pub static BAD_NAME_FOR_HISTORY: Code = Code::new(
 );
 
 /// All of them.
-pub static ALL: [&Code; 14] = [
+pub static ALL: [&Code; 15] = [
     &CONNECTION,
     &CONNECTION_LOST,
     &DIVERGED,
@@ -118,6 +126,7 @@ pub static ALL: [&Code; 14] = [
     &LOCK_LOST,
     &LOCK_NOT_OBTAINED,
     &NEEDS_SESSION,
+    &READ_ONLY,
     &MIGRATION_FAILED,
     &STOPPED,
     &TIMED_OUT,

@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Connection,
     /// There is no such SQLite file, and this does not make one.
     NoDatabase,
+    /// The database can only be read: it is a replica, or a file that may not be written to.
+    ReadOnly,
     /// The migrations are written for another database.
     WrongDialect,
     /// Another process holds the lock, for longer than this one would wait.
@@ -135,6 +137,9 @@ impl fmt::Display for Error {
         }
         for divergence in inner.divergences.iter() {
             write!(f, "\n  {}[{}]: {}", divergence.level.name(), divergence.code, divergence.message)?;
+            for note in &divergence.notes {
+                write!(f, "\n    note: {}", note.replace('\n', "\n      "))?;
+            }
             for help in &divergence.help {
                 write!(f, "\n    help: {help}")?;
             }

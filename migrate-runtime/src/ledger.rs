@@ -17,6 +17,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Which release wrote a row.
 pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
 
+/// Scripts above this (bytes) are not kept: a MySQL server takes no message above `max_allowed_packet`, 16 MiB by default,
+/// and a text may have to be sent as twice as many digits.
+pub const KEPT: usize = 4 << 20;
+
 /// What the columns of our tables are made of.
 struct Types {
     text: &'static str,
@@ -335,8 +339,8 @@ impl Ledger {
                     entry.sql_checksum,
                     entry.statements,
                     entry.done,
-                    self.option(entry.up),
-                    self.option(entry.down),
+                    self.script(entry.up),
+                    self.script(entry.down),
                 );
                 self.update(&mut sql, entry.version, &set);
                 self.put_summary(&mut sql, summary);
@@ -410,6 +414,11 @@ impl Ledger {
         }
     }
 
+    /// The text of a script, if it is kept.
+    fn script(&self, text: Option<&str>) -> String {
+        self.option(text.filter(|text| text.len() <= KEPT))
+    }
+
     fn option(&self, text: Option<&str>) -> String {
         text.map_or("NULL".to_owned(), |text| self.text(text))
     }
@@ -463,8 +472,8 @@ impl Ledger {
             entry.done,
             elapsed.unwrap_or("NULL"),
             self.user(),
-            self.option(entry.up),
-            self.option(entry.down),
+            self.script(entry.up),
+            self.script(entry.down),
             self.upsert("service, version", &changed)
         );
     }

@@ -1,6 +1,7 @@
 //! Statements of a script put together into one text to send, and the way back from there to the script.
 
 use crate::backend::Work;
+use std::ops::Range;
 
 /// Stands before the script, for people and programs that look at what a session is doing.
 const SCRIPT: &str = "/* migration */\n";
@@ -8,6 +9,15 @@ const SCRIPT: &str = "/* migration */\n";
 /// What a session is doing, without what is ours in front of it.
 pub fn without_ours(text: &str) -> &str {
     text.split_once(SCRIPT).map_or(text, |(_, script)| script)
+}
+
+/// Does a script say this, in whatever case? Asked of its text, because a function may do it as well.
+pub fn mentions(script: &str, word: &str) -> bool {
+    let Some(first) = word.bytes().next() else { return true };
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let (script, word) = (script.as_bytes(), word.as_bytes());
+    let begins = script.iter().enumerate().filter(|(_, byte)| **byte == lower || **byte == upper);
+    begins.map(|(at, _)| at).any(|at| script.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
 }
 
 /// A text to send.
@@ -29,10 +39,10 @@ impl Message {
         self.before += 1;
     }
 
-    /// Adds the statements of a unit, set off from ours.
-    pub fn script(&mut self, work: &Work<'_>) {
+    /// Adds statements of the script, set off from ours.
+    pub fn script(&mut self, work: &Work<'_>, piece: Range<usize>) {
         self.sql.push_str(SCRIPT);
-        for (number, statement) in work.parts() {
+        for (number, statement) in piece.clone().zip(&work.statements[piece]) {
             self.parts.push((number, self.sql.len(), statement.range.start, statement.range.len()));
             self.sql.push_str(statement.sql(work.text));
             // A statement may end in a line comment that belongs to it.

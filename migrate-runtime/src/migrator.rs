@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::settle::{self, Settled};
 use crate::stop::Stop;
+use migrate_core::dialect::Dialect;
 use migrate_core::history::{History, Record, State};
 use migrate_core::locking::{LockKind, Locking};
 use migrate_core::migration_set::MigrationSet;
@@ -443,6 +444,11 @@ impl Status<'_> {
     /// What the database says.
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// The SQL that the migrations are written in.
+    pub fn dialect(&self) -> Dialect {
+        self.set.contents().dialect
     }
 
     /// Are the history tables there?

@@ -1,7 +1,7 @@
 //! What one step writes into the history: at its beginning, at each mark, at its end, and when it fails. Values only.
 
 use crate::change::{Change, Elapsed, Entry, Summary};
-use crate::ledger::{Ledger, TOOL};
+use crate::ledger::{KEPT, Ledger, TOOL};
 use migrate_core::checksum::Checksum;
 use migrate_core::history::{History, Record, State};
 use migrate_core::migration_set::{digest, extend_digest};
@@ -36,15 +36,15 @@ impl Posting {
             (other, _) => other,
         };
         let newest = newest.map(|record| (record.version.to_string(), record.name.clone()));
-        let text = |script: &Script| script.text.to_string();
+        let text = |script: &Script| (script.text.len() <= KEPT).then(|| script.text.to_string());
         Posting {
             digest: digest_after(step.direction, &record, history, before),
             version: record.version.to_string(),
             phase: step.migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
             direction: step.direction,
             texts: (
-                step.migration.map(|migration| text(&migration.up)),
-                step.migration.and_then(|migration| migration.down.as_ref()).map(text),
+                step.migration.and_then(|migration| text(&migration.up)),
+                step.migration.and_then(|migration| migration.down.as_ref()).and_then(text),
             ),
             newest,
             count: count(step.direction, &record, history),

@@ -1,12 +1,13 @@
 //! One step of a plan being carried out: gates, the intent, the script part by part, the record. What may be run and in which
 //! order is decided elsewhere (`plan`, `course`); what is written, in `posting`.
 
-use crate::backend::{Backend, Failure, Stop, Work, lost_lock};
+use crate::backend::{Backend, Failure, Stop, Work, lost_lock, read_only};
 use crate::change::Elapsed;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::ledger::Ledger;
+use crate::message::mentions;
 use crate::options::Options;
 use crate::patience;
 use crate::posting::Posting;
@@ -59,8 +60,8 @@ impl From<Error> for Halt {
 }
 
 /// What stays the same while a step is carried out.
-struct Job {
-    script: Cow<'static, Script>,
+struct Job<'p> {
+    script: Cow<'p, Script>,
     course: Course,
     posting: Posting,
     lock_timeout: Option<Duration>,
@@ -69,7 +70,7 @@ struct Job {
     again: bool,
 }
 
-impl Running<'_, '_> {
+impl<'p> Running<'_, 'p> {
     /// Carries it out and records it.
     pub async fn run(&mut self) -> Result<(), Halt> {
         let script = self.script().await?;
@@ -106,7 +107,7 @@ impl Running<'_, '_> {
     }
 
     /// Writes the intent, before anything that cannot be rolled back.
-    async fn begin(&mut self, job: &Job) -> Result<(), Halt> {
+    async fn begin(&mut self, job: &Job<'_>) -> Result<(), Halt> {
         let change = job.posting.begin(self.step.done);
         let token = job.posting.token(self.history, self.digest);
         let token = (job.posting.version(), token.as_str());
@@ -120,7 +121,7 @@ impl Running<'_, '_> {
         Ok(())
     }
 
-    async fn set(&mut self, job: &Job, statements: Range<usize>, done: usize) -> Result<(), Halt> {
+    async fn set(&mut self, job: &Job<'_>, statements: Range<usize>, done: usize) -> Result<(), Halt> {
         for at in statements {
             if let Err(failure) = self.backend.run_setting(job.script.statements[at].sql(&job.script.text)).await {
                 let stop = match failure.answered {
@@ -133,7 +134,7 @@ impl Running<'_, '_> {
         Ok(())
     }
 
-    async fn work(&mut self, job: &Job, stretch: &Stretch, done: usize) -> Result<(), Halt> {
+    async fn work(&mut self, job: &Job<'_>, stretch: &Stretch, done: usize) -> Result<(), Halt> {
         let change = |elapsed: Elapsed| match stretch.last {
             true => job.posting.end(elapsed),
             false => job.posting.mark(stretch.unit.done),
@@ -185,7 +186,7 @@ impl Running<'_, '_> {
 
     /// How long to leave alone those who hold the lock that was not got in time, if that is what stopped it. It was rolled
     /// back, so meanwhile nobody waits behind it.
-    async fn patience(&mut self, stop: &Stop, job: &Job, stretch: &Stretch, tries: u32) -> Option<Duration> {
+    async fn patience(&mut self, stop: &Stop, job: &Job<'_>, stretch: &Stretch, tries: u32) -> Option<Duration> {
         let Stop::Refused { failure, .. } = stop else { return None };
         // Of several statements that run alone, the first may be done.
         if !failure.lock_timeout || !(stretch.in_transaction || stretch.unit.statements.len() == 1) {
@@ -203,7 +204,7 @@ impl Running<'_, '_> {
     }
 
     /// Statements that stop others wait for their lock only a moment, where nobody says otherwise.
-    fn lock_timeout(&self, job: &Job, unit: &Unit) -> Option<Duration> {
+    fn lock_timeout(&self, job: &Job<'_>, unit: &Unit) -> Option<Duration> {
         let dialect = self.backend.dialect();
         let mut statements = job.script.statements[unit.statements.clone()].iter();
         let mut strong = || statements.any(|one| lock_class::is_strong(one.sql(&job.script.text), dialect));
@@ -211,7 +212,7 @@ impl Running<'_, '_> {
     }
 
     /// It is done and recorded: what is known of the history follows, and the session is as it was.
-    async fn finish(&mut self, job: Job) -> Result<(), Halt> {
+    async fn finish(&mut self, job: Job<'_>) -> Result<(), Halt> {
         *self.digest = job.posting.digest;
         match self.step.direction {
             Direction::Up => self.history.put(job.posting.record),
@@ -226,9 +227,9 @@ impl Running<'_, '_> {
     }
 
     /// What runs: from the files, or as it was stored when the migration was applied.
-    async fn script(&mut self) -> Result<Cow<'static, Script>, Error> {
+    async fn script(&mut self) -> Result<Cow<'p, Script>, Error> {
         match self.step.way {
-            Way::File(script) => Ok(Cow::Owned(script.clone())),
+            Way::File(script) => Ok(Cow::Borrowed(script)),
             Way::Stored => {
                 let version = self.step.version.as_str();
                 let text = self.backend.stored_script(self.ledger, version, Direction::Down).await;
@@ -278,7 +279,7 @@ impl Running<'_, '_> {
     }
 
     /// Ends between two statements: all before are done, and the next was not begun.
-    async fn stop(&mut self, job: &Job, done: usize) -> Halt {
+    async fn stop(&mut self, job: &Job<'_>, done: usize) -> Halt {
         let count = job.script.statements.len();
         let title = &self.step.title;
         let message = format!("the run was asked to stop, and did, behind statement {done} of {count} of `{title}`");
@@ -291,7 +292,7 @@ impl Running<'_, '_> {
     }
 
     /// Records a failure, and says what happened, where, and what is done.
-    async fn stopped(&mut self, stop: Stop, job: &Job, done: usize) -> Halt {
+    async fn stopped(&mut self, stop: Stop, job: &Job<'_>, done: usize) -> Halt {
         let title = &self.step.title;
         let error = match stop {
             Stop::Overtaken => return Halt::Overtaken,
@@ -302,6 +303,9 @@ impl Running<'_, '_> {
                     false => format!("of `{title}`, {done} of {count} statements are recorded as done"),
                 };
                 lost_lock(failure).note("state", state)
+            }
+            Stop::Refused { failure, .. } if failure.read_only && done == 0 => {
+                read_only(failure).note("state", format!("nothing of `{title}` was run"))
             }
             Stop::Refused { statement, offset, failure } => self.refused(job, done, (statement, offset), failure).await,
             Stop::Before(failure) | Stop::Record(failure) if failure.busy => {
@@ -332,7 +336,7 @@ impl Running<'_, '_> {
     /// The database said no to the script.
     async fn refused(
         &mut self,
-        job: &Job,
+        job: &Job<'_>,
         done: usize,
         (statement, offset): (Option<usize>, Option<usize>),
         failure: Failure,
@@ -374,7 +378,7 @@ impl Running<'_, '_> {
         error.help(format!("{}, then run `cargo migrate {again}` again", remedy(code.as_deref(), &failure_text)))
     }
 
-    async fn record_failure(&mut self, job: &Job, done: usize, message: &str) -> Result<(), Failure> {
+    async fn record_failure(&mut self, job: &Job<'_>, done: usize, message: &str) -> Result<(), Failure> {
         self.backend.restore().await?;
         let change = job.posting.failed(done, message);
         if job.course.atomic {
@@ -408,6 +412,8 @@ fn remedy(code: Option<&str>, message: &str) -> &'static str {
         Some("1969" | "3024") => "give it more time (`-- migrate: timeout 1h` at the top of the file), or make it smaller",
         Some("55P03" | "1205") => "let those who hold the lock end, or run it when they are quiet",
         Some("42501" | "1044" | "1142" | "1227") => "give this database user the right that it lacks, or correct the file",
+        // PostgreSQL, MySQL and MariaDB, SQLite.
+        Some("53100" | "1114" | "1021" | "13") => "make room on the disk of the database, or make the migration smaller",
         Some("2D000" | "25001") => "write `-- migrate: no-transaction` at the top of the file, or correct it",
         _ => "correct the file",
     }
@@ -418,11 +424,9 @@ fn in_transaction(script: &Script, statement: usize) -> bool {
     script.units.iter().any(|unit| unit.transaction && unit.statements.contains(&statement))
 }
 
-/// Might a script have left a setting behind? Asked of its text, because a function may do it as well.
+/// Might a script have left a setting behind?
 fn changes_session(text: &str) -> bool {
-    let text = text.as_bytes();
-    let has = |word: &[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
-    [&b"set"[..], b"use ", b"pragma"].into_iter().any(has)
+    ["set", "use ", "pragma"].into_iter().any(|word| mentions(text, word))
 }
 
 fn word_end(text: &str, offset: usize) -> usize {

@@ -6,8 +6,10 @@ pub mod cuts;
 mod database;
 mod folder;
 mod proxy;
+mod servers;
 
 pub use binary::{Binary, Outcome};
 pub use database::{Kind, TestDatabase, galera, pgbouncer};
 pub use folder::TestFolder;
 pub use proxy::{Cut, Proxy};
+pub use servers::{Servers, read_only_disk, small_disk};

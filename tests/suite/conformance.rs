@@ -2,7 +2,7 @@
 
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_runtime::{Direction, ErrorKind, Event, Late, Migrator, Resolution, Standing, Target, Version};
+use migrate_runtime::{Direction, ErrorKind, Event, Late, LockKind, Migrator, Resolution, Standing, Target, Version};
 use migrate_tests::{Kind, TestDatabase, TestFolder};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -71,6 +71,9 @@ promises![
     a_lent_connection_will_do,
     settings_of_a_script_do_not_stay,
     names_are_quoted,
+    names_that_are_long,
+    a_run_that_panics_gives_the_lock_back,
+    a_run_that_is_dropped_gives_the_lock_back,
     the_wrong_database_is_refused,
     a_history_table_of_something_else_is_left_alone,
     texts_are_stored_as_they_are,
@@ -264,15 +267,19 @@ async fn resumes_at_the_statement_that_failed(database: &TestDatabase) {
 async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nINSERT INTO u VALUES (3);\n");
     Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
-    for edited in [
-        "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (20);\nSELECT 3;\n",
-        "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\n",
+    for (edited, difference) in [
+        (
+            "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (20);\nSELECT 3;\n",
+            "- INSERT INTO t VALUES (2)\n      + INSERT INTO t VALUES (20)",
+        ),
+        ("-- migrate: no-transaction\nINSERT INTO t VALUES (1);\n", "- INSERT INTO t VALUES (2)"),
     ] {
         folder.write("migrations/002_o.up.sql", edited);
         let set = folder.set(database.kind.dialect());
         let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Diverged);
         assert_eq!(error.divergences()[0].code.name, "changed-while-unfinished", "{error}");
+        assert!(error.to_string().contains(difference), "{error}");
     }
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
 }
@@ -563,7 +570,7 @@ async fn names_are_quoted(database: &TestDatabase) {
     let folder = three();
     folder.write(
         "migrate.toml",
-        "service = \"it's; \\\"DROP\\\" `x` ü\"\n[history]\nrecords = \"re'c; \\\"`ü\"\nversions = \"versions \"\nevents = 'e\\v'\n",
+        "service = \"it's; \\\"DROP\\\" `x` ü\"\n[history]\nrecords = \"re'c; \\\"`ü\"\nversions = \"versions \"\nevents = 'e\\v'\nlocks = 'l`o\"c;k'\n",
     );
     let text = folder.text("migrate.toml").replace("versions \"", "ver sions\"");
     folder.write("migrate.toml", &text);
@@ -573,6 +580,96 @@ async fn names_are_quoted(database: &TestDatabase) {
     assert!(migrator.is_up_to_date(&database.url).await.unwrap());
     migrator.run_to(&database.url, &Target::DownAll).await.unwrap();
     assert_eq!(migrator.status(&database.url).await.unwrap().pending().len(), 3);
+    if database.kind != Kind::Sqlite {
+        let migrator = Migrator::new(&set).lock(LockKind::Lease);
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 3);
+    }
+}
+
+/// 63 bytes and 64 characters are the longest names of PostgreSQL and of MySQL.
+async fn names_that_are_long(database: &TestDatabase) {
+    let dialect = database.kind.dialect();
+    let folder = three();
+    let tables = |end: &str, length: usize| format!("{}{end}", "é".repeat((length - 1) / 2));
+    let settings = |name: &str, service: &str| {
+        format!("service = \"{service}\"\n[history]\nrecords = \"{name}\"\nversions = \"v{}\"\n", &name[2..])
+    };
+    // 31 characters in 61 bytes, and one more.
+    folder.write("migrate.toml", &settings(&tables("ab", 60), &"s".repeat(190)));
+    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(&folder.set(dialect)).run_to(&database.url, &Target::DownAll).await.unwrap();
+    folder.write("migrate.toml", &settings(&"x".repeat(64), "it"));
+    let set = folder.set(dialect);
+    let outcome = Migrator::new(&set).run(&database.url).await;
+    match database.kind {
+        Kind::Postgres => assert_eq!(outcome.unwrap_err().code().name, "unusable-name"),
+        _ => assert_eq!(outcome.unwrap().done.len(), 3),
+    }
+    for (records, service) in [("y".repeat(65), "s".to_owned()), ("y".to_owned(), "s".repeat(191))] {
+        folder.write("migrate.toml", &settings(&format!("{records}yy"), &service));
+        let set = folder.set(dialect);
+        let error = Migrator::new(&set).status(&database.url).await.unwrap_err();
+        assert_eq!(error.code().name, "unusable-name", "{error}");
+    }
+}
+
+/// Runs something over a pool of one connection, and then migrates over the same.
+macro_rules! over_one_connection {
+    ($database:expr, |$pool:ident| $body:expr) => {{
+        macro_rules! over {
+            ($options:ty) => {{
+                let $pool = <$options>::new().max_connections(1).connect(&$database.url).await.unwrap();
+                $body;
+                $pool.close().await;
+            }};
+        }
+        match $database.kind {
+            Kind::Postgres => over!(sqlx::postgres::PgPoolOptions),
+            Kind::MariaDb => over!(sqlx::mysql::MySqlPoolOptions),
+            Kind::Sqlite => over!(sqlx::sqlite::SqlitePoolOptions),
+        }
+    }};
+}
+
+async fn a_run_that_panics_gives_the_lock_back(database: &TestDatabase) {
+    let set: &'static migrate_runtime::MigrationSet = Box::leak(Box::new(three().set(database.kind.dialect())));
+    over_one_connection!(database, |pool| {
+        let inside = pool.clone();
+        let panicked = tokio::spawn(async move {
+            let panics = |event: &Event<'_>| assert!(!matches!(event, Event::Started { number: 2, .. }), "on purpose");
+            Migrator::new(set).on_event(panics).run(&inside).await
+        });
+        assert!(panicked.await.unwrap_err().is_panic());
+        let report = Migrator::new(set).lock_wait(Duration::from_secs(10)).run(&pool).await.unwrap();
+        assert_eq!(report.done.len(), 2);
+    });
+    assert_eq!(database.history().await.len(), 3);
+}
+
+async fn a_run_that_is_dropped_gives_the_lock_back(database: &TestDatabase) {
+    let set = three().set(database.kind.dialect());
+    for number in 1..=3 {
+        over_one_connection!(database, |pool| {
+            let reached = std::sync::Arc::new(tokio::sync::Notify::new());
+            let tell = reached.clone();
+            let tells = move |event: &Event<'_>| {
+                if matches!(event, Event::Started { number: started, .. } if *started == number) {
+                    tell.notify_one();
+                }
+            };
+            let migrator = Migrator::new(&set).on_event(tells);
+            tokio::select! {
+                biased;
+                () = reached.notified() => {}
+                report = migrator.run(&pool) => { report.unwrap(); }
+            }
+            let migrator = Migrator::new(&set).lock_wait(Duration::from_secs(10));
+            migrator.run(&pool).await.unwrap();
+            assert_eq!(database.history().await.len(), 3);
+            assert_eq!(database.value("SELECT count(*) FROM b").await, "1");
+            migrator.run_to(&pool, &Target::DownAll).await.unwrap();
+        });
+    }
 }
 
 async fn the_wrong_database_is_refused(database: &TestDatabase) {

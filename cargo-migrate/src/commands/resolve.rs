@@ -5,10 +5,13 @@ use crate::arguments;
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::selection;
 use clap::Args;
+use migrate_core::history::State;
+use migrate_core::statement;
 use migrate_core::version::Version;
-use migrate_runtime::{Resolution, Stop};
+use migrate_runtime::{Resolution, Status, Stop};
 
 /// Say how far an interrupted migration came
 #[derive(Debug, Args)]
@@ -41,7 +44,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         (false, Some(statement)) => Resolution::SkipTo(statement),
         (false, None) => Resolution::Retry,
     };
-    up::migrator(one, &running, &Stop::default(), context.output).resolve(&one.url, &arguments.migration, resolution).await?;
+    let migrator = up::migrator(one, &running, &Stop::default(), context.output);
+    say_found(&migrator.status(&one.url).await?, &arguments.migration, context.output);
+    migrator.resolve(&one.url, &arguments.migration, resolution).await?;
     let text = match resolution {
         Resolution::Done => format!("{} counts as done", arguments.migration),
         Resolution::Retry => {
@@ -53,4 +58,18 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     };
     context.output.verb("Resolved", &text);
     Ok(Exit::Done)
+}
+
+/// How far the migration came by the history, at which statement, and what the catalogue says of that.
+fn say_found(status: &Status<'_>, version: &Version, output: &Output) {
+    let Some(record) = status.history().get(version).filter(|record| record.state != State::Applied) else { return };
+    let ran = record.running.as_deref().unwrap_or_default();
+    let (statements, _) = statement::split(ran, status.dialect(), "");
+    let next = statements.get(record.statements_done).map(|next| next.sql(ran));
+    let next = next.and_then(|sql| sql.lines().next()).map_or(String::new(), |line| format!(", `{line}`"));
+    let at = record.statements_done + 1;
+    output.verb("Found", &format!("{version} at statement {at} of {}{next}", record.statements));
+    for (_, found) in status.found().filter(|(found, _)| *found == version) {
+        output.words(format!("             {found}"));
+    }
 }

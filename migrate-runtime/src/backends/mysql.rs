@@ -26,6 +26,9 @@ use migrate_core::target::Direction;
 use sqlx::mysql::MySqlConnectOptions;
 use std::time::Duration;
 
+/// How many bytes of a script are sent at once; a server takes no message above `max_allowed_packet`, 16 MiB by default.
+const PIECE: usize = 1 << 20;
+
 /// How long a session may stand still that may hold the row of a lease.
 const IDLE: Duration = Duration::from_secs(120);
 
@@ -199,6 +202,7 @@ fn failure(error: sqlx::Error) -> Failure {
         failure.answered = !matches!(error.number(), 1053 | 1927);
         // 1205: a lock was not got in time; 1213: a deadlock, or a certification that another node won.
         failure.lock_timeout = matches!(error.number(), 1205 | 1213);
+        failure.read_only = matches!(error.number(), 1290 | 1836) && failure.message.contains("read-only");
         failure.code = Some(error.number().to_string());
     }
     failure
@@ -429,17 +433,21 @@ impl Backend for MySql<'_> {
         let mut message = Message::default();
         message.begin(work.unit.opening.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
         guard.iter().for_each(|statement| message.begin(statement));
-        message.script(work);
-        if let (completed, Some(failure)) = self.run(&message.sql).await {
-            if !failure.answered {
-                return Err(Stop::Lost(failure));
+        let mut before = 1 + guard.len();
+        for piece in work.pieces(PIECE) {
+            message.script(work, piece);
+            if let (completed, Some(failure)) = self.run(&message.sql).await {
+                if !failure.answered {
+                    return Err(Stop::Lost(failure));
+                }
+                self.roll_back().await;
+                let failure = guarded(completed, before, failure);
+                return Err(match failure.lost_lock {
+                    true => Stop::Before(failure),
+                    false => Stop::Refused { statement: message.failed(completed), offset: None, failure },
+                });
             }
-            self.roll_back().await;
-            let failure = guarded(completed, 1 + guard.len(), failure);
-            return Err(match failure.lost_lock {
-                true => Stop::Before(failure),
-                false => Stop::Refused { statement: message.failed(completed), offset: None, failure },
-            });
+            (message, before) = (Message::default(), 0);
         }
         let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
         // Of a lease, the time begins anew.

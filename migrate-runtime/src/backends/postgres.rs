@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::event::Holder;
 use crate::lease::{Lease, Standing};
 use crate::ledger::Ledger;
-use crate::message::{Message, without_ours};
+use crate::message::{Message, mentions, without_ours};
 use crate::surroundings::Surroundings;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
@@ -65,6 +65,8 @@ pub struct Postgres<'c> {
     surroundings: Surroundings,
     /// May a transaction find another session of the server than the one before?
     pooled: bool,
+    /// Can the database only be read?
+    read_only: bool,
     /// What `session` says, where each transaction has to begin with it.
     session: Vec<String>,
     /// The lock, where it is none of the session's.
@@ -92,6 +94,9 @@ impl Access {
         }
     }
 }
+
+/// How many bytes of a script are sent at once.
+const PIECE: usize = 1 << 20;
 
 /// How long a transaction may stand still that holds the row of a lease.
 const IDLE: Duration = Duration::from_secs(60);
@@ -128,6 +133,7 @@ impl<'c> Postgres<'c> {
             access,
             surroundings: Surroundings::Server,
             pooled: false,
+            read_only: false,
             session: Vec::new(),
             lease: None,
         }
@@ -139,7 +145,12 @@ impl<'c> Postgres<'c> {
 
     async fn run(&mut self, sql: &str) -> (usize, Option<Failure>) {
         let (completed, error) = run(&mut *self.connection, sql).await;
-        (completed, error.map(failure))
+        let mut failed = error.map(failure);
+        if let Some(failure) = &mut failed {
+            // A script may also make its own transaction one that only reads.
+            failure.read_only = self.read_only && failure.code.as_deref() == Some("25006");
+        }
+        (completed, failed)
     }
 
     async fn do_all(&mut self, sql: &str) -> Result<(), Failure> {
@@ -373,8 +384,7 @@ fn is_missing(failure: &Failure) -> bool {
 
 /// Only a script that changes who it is needs to be changed back; others may lack the right even to say so.
 fn authorization(text: &str) -> &'static str {
-    let lower = text.to_ascii_lowercase();
-    match (lower.contains("session authorization"), lower.contains("session_replication_role")) {
+    match (mentions(text, "session authorization"), mentions(text, "session_replication_role")) {
         (false, false) => "",
         (true, false) => "RESET SESSION AUTHORIZATION;\n",
         (false, true) => "RESET session_replication_role;\n",
@@ -423,7 +433,7 @@ fn milliseconds(duration: Duration) -> u128 {
 
 fn limits(work: &Work<'_>, scope: &str) -> Vec<String> {
     // What the script says itself goes first.
-    let says = |setting: &str| work.text.to_ascii_lowercase().contains(setting);
+    let says = |setting: &str| mentions(work.text, setting);
     let statement =
         (!says("statement_timeout")).then(|| format!("SET {scope} statement_timeout = {}", milliseconds(work.timeout)));
     // Outside a transaction the limit of the statement before must not hold, nor one of the role: a concurrent build waits
@@ -527,13 +537,15 @@ impl Backend for Postgres<'_> {
         };
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
         let sql = format!(
-            "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), pg_catalog.current_database()::text, \
+            "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), \
+             pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_database()::text, \
              {schema}, {}",
             settings.join(", ")
         );
         let row = self.rows(&sql).await?.into_iter().next().unwrap_or_default();
         let mut columns = row.into_iter();
         let (version, given) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
+        self.read_only = columns.next().flatten().as_deref() == Some("on");
         // Who says that the session keeps the lock says that there is one.
         if locking.kind != LockKind::Session {
             let reached = self.reached(given.as_deref()).await;
@@ -685,12 +697,26 @@ impl Backend for Postgres<'_> {
         let end = format!("{}{guard}{record}COMMIT;", self.restoring_after(work));
         // The server reads a whole message before it runs any of it, so a setting that changes how strings are read would
         // come too late for the statements behind it.
-        let read_apart = work.text.to_ascii_lowercase().contains("standard_conforming_strings");
+        let read_apart = mentions(work.text, "standard_conforming_strings");
         if read_apart || work.parts().any(|(_, statement)| statement.copy_data.is_some()) {
             self.one_by_one(&message, work).await?;
             message = Message::default();
         } else {
-            message.script(work);
+            let mut pieces = work.pieces(PIECE);
+            let last = pieces.pop().unwrap_or_default();
+            for piece in pieces {
+                message.script(work, piece);
+                if let (completed, Some(failure)) = self.run(&message.sql).await {
+                    let statement = message.failed(completed);
+                    let offset = failure.position.and_then(|position| message.script_offset(position));
+                    return Err(match self.stopped(statement, offset, failure).await {
+                        Stop::Refused { failure, .. } if failure.lost_lock => Stop::Before(failure),
+                        stop => stop,
+                    });
+                }
+                message = Message::default();
+            }
+            message.script(work, last);
         }
         message.end(&end);
         let (completed, failed) = self.run(&message.sql).await;

@@ -80,12 +80,13 @@ impl<'c> Sqlite<'c> {
         }
     }
 
-    /// Runs a message that begins with `BEGIN IMMEDIATE` and a check of the token, and ends with `COMMIT`.
-    async fn transact(&mut self, message: &Message) -> Result<(), Stop> {
+    /// Runs a message that ends with `COMMIT`, or a part of it. The first begins with `BEGIN IMMEDIATE` and a check of the
+    /// token.
+    async fn transact(&mut self, message: &Message, first: bool) -> Result<(), Stop> {
         let until = Instant::now() + self.patience;
         loop {
             let (completed, Some(failure)) = self.run(&message.sql).await else { return Ok(()) };
-            if completed == 0 && failure.busy && Instant::now() < until {
+            if first && completed == 0 && failure.busy && Instant::now() < until {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -94,13 +95,13 @@ impl<'c> Sqlite<'c> {
             if at_commit && failure.busy && self.insist("COMMIT").await.is_ok() {
                 return Ok(());
             }
-            if completed > 0 {
+            if completed > 0 || !first {
                 self.roll_back().await;
             }
             return Err(match completed {
-                0 => Stop::Before(failure),
-                1 if failure.message == OVERTAKEN => Stop::Overtaken,
-                1 => Stop::Before(failure),
+                0 if first => Stop::Before(failure),
+                1 if first && failure.message == OVERTAKEN => Stop::Overtaken,
+                1 if first => Stop::Before(failure),
                 // A deferred foreign key is checked at the end.
                 _ if at_commit && failure.code.as_deref() != Some("787") => Stop::Record(failure),
                 _ => Stop::Refused { statement: message.failed(completed), offset: None, failure },
@@ -123,6 +124,9 @@ impl<'c> Sqlite<'c> {
 /// What SQLite says when the check of the token fails.
 const OVERTAKEN: &str = "integer overflow";
 
+/// How many bytes of a script are given at once: for each statement, SQLite copies all that stands behind it.
+const PIECE: usize = 16 << 10;
+
 /// How long to leave another connection alone before trying again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -130,6 +134,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 fn failure(error: sqlx::Error) -> Failure {
     let mut failure = Failure::of(error);
     let code: Option<u32> = failure.code.as_deref().and_then(|code| code.parse().ok());
+    // SQLITE_READONLY.
+    failure.read_only = code.map(|code| code & 0xff) == Some(8);
     failure.busy = matches!(code.map(|code| code & 0xff), Some(5 | 6));
     failure
 }
@@ -227,16 +233,24 @@ impl Backend for Sqlite<'_> {
     }
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+        let mut pieces = work.pieces(PIECE);
+        let last = pieces.pop().unwrap_or_default();
         let mut message = Self::begin(ledger, work.token);
-        message.script(work);
+        let mut first = true;
+        for piece in pieces {
+            message.script(work, piece);
+            self.transact(&message, first).await?;
+            (message, first) = (Message::default(), false);
+        }
+        message.script(work, last);
         message.end(&ledger.write(&ending(Elapsed::Transaction(work.since.elapsed()))));
         message.end("COMMIT;");
-        self.transact(&message).await
+        self.transact(&message, first).await
     }
 
     async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
         let mut message = Message::default();
-        message.script(work);
+        message.script(work, work.unit.statements.clone());
         if let (completed, Some(failure)) = self.run(&message.sql).await {
             return Err(Stop::Refused { statement: message.failed(completed), offset: None, failure });
         }
@@ -267,7 +281,7 @@ impl Backend for Sqlite<'_> {
         let mut message = Self::begin(ledger, token);
         message.end(&ledger.write(change));
         message.end("COMMIT;");
-        self.transact(&message).await.map_err(|stop| match stop {
+        self.transact(&message, true).await.map_err(|stop| match stop {
             // There is no script whose record this could be.
             Stop::Record(failure) => Stop::Before(failure),
             stop => stop,

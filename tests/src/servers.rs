@@ -1,0 +1,68 @@
+//! Servers of one test: such as are stopped, filled or made read-only.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Servers that `tests/servers.sh` starts for one test, and stops at its end.
+#[derive(Debug)]
+pub struct Servers {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Servers {
+    /// Starts some.
+    ///
+    /// # Panics
+    /// When one does not start.
+    pub fn start(what: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let output = script("start", folder.path(), what);
+        let assignments = output.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+        let variables = assignments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Servers { folder, variables }
+    }
+
+    /// The URL of one of them.
+    ///
+    /// # Panics
+    /// When it was not started.
+    pub fn url(&self, what: &str) -> &str {
+        let name = format!("MIGRATE_TEST_{}", what.to_uppercase());
+        &self.variables.iter().find(|(variable, _)| *variable == name).expect("a server that was started").1
+    }
+
+    /// Stops one at once and starts it again.
+    pub fn restart(&self, what: &str) {
+        script("restart", self.folder.path(), &[what]);
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        script("stop", self.folder.path(), &[]);
+    }
+}
+
+fn script(act: &str, folder: &Path, what: &[&str]) -> String {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("servers.sh");
+    // The servers go on, so what they write must not be waited for.
+    let outcome = folder.join("outcome");
+    let file = std::fs::File::create(&outcome).expect("a file");
+    let status = Command::new(script).arg(act).arg(folder).args(what).stdout(file).status().expect("the script runs");
+    let text = std::fs::read_to_string(&outcome).unwrap_or_default();
+    assert!(status.success(), "servers.sh {act} {what:?}: {text}");
+    text
+}
+
+/// A folder on a disk of 4 MiB, if there is one.
+pub fn small_disk() -> Option<PathBuf> {
+    std::env::var_os("MIGRATE_TEST_SMALL_DISK").map(PathBuf::from)
+}
+
+/// A folder, and the same one as a disk that cannot be written to, if there is one.
+pub fn read_only_disk() -> Option<(PathBuf, PathBuf)> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    Some((folder("MIGRATE_TEST_WRITABLE")?, folder("MIGRATE_TEST_READ_ONLY")?))
+}

@@ -1,0 +1,304 @@
+//! Broken surroundings: each gives a clear error and leaves a true history.
+
+use migrate_runtime::{LockKind, Migrator};
+use migrate_tests::{Binary, Kind, Outcome, Servers, TestDatabase, TestFolder, read_only_disk, small_disk};
+use sqlx::Connection;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
+    let folder = TestFolder::new(files);
+    folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{}\"\n", kind.dialect().name()));
+    folder
+}
+
+const TWO: [(&str, &str); 4] = [
+    ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+    ("001_t.down.sql", "DROP TABLE t;"),
+    ("002_a.up.sql", "INSERT INTO t VALUES (1);"),
+    ("002_a.down.sql", "DELETE FROM t;"),
+];
+
+/// It fails with this code, and says these words.
+fn fails(binary: &Binary, arguments: &[&str], code: i32, words: &[&str]) -> Outcome {
+    let outcome = binary.run(arguments);
+    assert_eq!(outcome.code, code, "{}", outcome.stderr);
+    for word in words {
+        assert!(outcome.stderr.contains(word), "no `{word}` in:\n{}", outcome.stderr);
+    }
+    outcome
+}
+
+#[tokio::test]
+async fn a_server_that_is_restarted_in_the_middle() {
+    for (kind, name, sleep) in
+        [(Kind::Postgres, "postgres", "SELECT pg_sleep(3600)"), (Kind::MariaDb, "mariadb", "SELECT sleep(3600)")]
+    {
+        let servers = Servers::start(&[name]);
+        let database = TestDatabase::on(kind, Some(servers.url(name).to_owned())).await;
+        let folder = folder(kind, &TWO);
+        folder.write("migrations/003_s.up.sql", &format!("INSERT INTO t VALUES (3);\n{sleep};"));
+        folder.write("migrations/003_s.down.sql", "DELETE FROM t WHERE id = 3;");
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let running = binary.command(&["up"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let sleeping = match kind {
+            Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+            _ => "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%sleep(3600)%' AND id <> connection_id()",
+        };
+        while database.value(sleeping).await != "1" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        servers.restart(name);
+        let outcome = Outcome::of(running.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("error[connection-lost]"), "{}", outcome.stderr);
+        assert_eq!(database.history().await, ["001|applied|1", "002|applied|1"]);
+        folder.write("migrations/003_s.up.sql", "INSERT INTO t VALUES (3);");
+        binary.ok(&["up"]);
+        assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "3"]);
+    }
+}
+
+#[tokio::test]
+async fn a_replica_is_read_and_not_written() {
+    let servers = Servers::start(&["postgres", "standby"]);
+    let primary = TestDatabase::on(Kind::Postgres, Some(servers.url("postgres").to_owned())).await;
+    let folder = folder(Kind::Postgres, &TWO);
+    Binary::inside(folder.path()).variable("DATABASE_URL", &primary.url).ok(&["up", "--to", "1"]);
+    let url = primary.through(servers.url("standby"));
+    let replica = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    // What the primary wrote arrives a little later.
+    while replica.run(&["status", "--check"]).stdout.matches("applied").count() == 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    fails(&replica, &["up"], 1, &["read-only", "connect to the primary"]);
+    fails(&replica, &["down", "--yes"], 1, &["read-only", "connect to the primary"]);
+    assert_eq!(primary.history().await, ["001|applied|1"]);
+
+    let servers = Servers::start(&["mariadb"]);
+    let database = TestDatabase::on(Kind::MariaDb, Some(servers.url("mariadb").to_owned())).await;
+    let name = database.url.rsplit_once('/').unwrap().1.to_owned();
+    database
+        .execute(&format!(
+            "CREATE USER 'app'@'localhost' IDENTIFIED BY 'secret'; \
+             GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON {name}.* TO 'app'@'localhost'; \
+             CREATE USER 'app'@'%' IDENTIFIED BY 'secret'; \
+             GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON {name}.* TO 'app'@'%';"
+        ))
+        .await;
+    let folder = self::folder(Kind::MariaDb, &TWO);
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url.replace("migrate:", "app:"));
+    binary.ok(&["up", "--to", "1"]);
+    database.execute("SET GLOBAL read_only = 1").await;
+    binary.ok(&["status"]);
+    fails(&binary, &["up"], 1, &["read-only", "connect to the primary"]);
+    fails(&binary, &["down", "--yes"], 1, &["read-only", "connect to the primary"]);
+    assert_eq!(database.history().await, ["001|applied|1"]);
+    database.execute("SET GLOBAL read_only = 0").await;
+    binary.ok(&["up"]);
+}
+
+#[tokio::test]
+async fn a_user_without_the_right_to_change_the_schema() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = folder(Kind::Postgres, &TWO);
+    let admin = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let role = format!("weak_{}", std::process::id());
+    database.execute(&format!("REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE {role} LOGIN")).await;
+    let weak = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url.replace("postgres@", &format!("{role}@")));
+    fails(&weak, &["up"], 1, &["error[history]", "permission denied", "create them"]);
+    assert_eq!(database.tables().await, Vec::<String>::new());
+    admin.ok(&["up", "--steps", "1"]);
+    database
+        .execute(&format!(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}; REVOKE ALL ON t FROM {role}"
+        ))
+        .await;
+    fails(
+        &weak,
+        &["up"],
+        7,
+        &["error[migration-failed]", "permission denied for table t", "002_a.up.sql:1:1", "give this database user"],
+    );
+    assert_eq!(database.history().await, ["001|applied|1"]);
+    admin.ok(&["up"]);
+    database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    database.drop().await;
+
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let folder = self::folder(Kind::MariaDb, &TWO);
+    let name = database.url.rsplit_once('/').unwrap().1.to_owned();
+    for host in ["localhost", "%"] {
+        database
+            .execute(&format!(
+                "CREATE USER '{role}'@'{host}' IDENTIFIED BY 'secret'; GRANT SELECT ON {name}.* TO '{role}'@'{host}'"
+            ))
+            .await;
+    }
+    let weak = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url.replace("migrate:", &format!("{role}:")));
+    fails(&weak, &["up"], 1, &["error[history]", "denied", "create them"]);
+    Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).ok(&["up", "--steps", "1"]);
+    for host in ["localhost", "%"] {
+        for table in ["migration_records", "migration_events", "schema_versions"] {
+            database.execute(&format!("GRANT INSERT, UPDATE, DELETE ON {name}.{table} TO '{role}'@'{host}'")).await;
+        }
+    }
+    fails(&weak, &["up"], 7, &["error[migration-failed]", "denied", "002_a.up.sql:1:1", "give this database user"]);
+    assert_eq!(database.history().await, ["001|applied|1"]);
+    for host in ["localhost", "%"] {
+        database.execute(&format!("DROP USER '{role}'@'{host}'")).await;
+    }
+    database.drop().await;
+}
+
+/// Three databases on a disk of 4 MiB.
+#[tokio::test]
+async fn a_disk_that_is_full() {
+    let Some(disk) = small_disk() else {
+        eprintln!("not run: there is no small disk, for want of the right to mount one");
+        return;
+    };
+    let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8000)\n\
+                INSERT INTO big SELECT i, REPEATED FROM n;";
+    let sqlite = disk.join("sqlite");
+    let in_kind = |kind: Kind, name: &str| {
+        let place = disk.join(name);
+        std::fs::create_dir_all(&place).unwrap();
+        // The servers run under accounts of their own.
+        std::process::Command::new("chmod").arg("777").arg(&place).status().unwrap();
+        match kind {
+            Kind::Postgres => (
+                "CREATE TABLE big (i integer, text text) TABLESPACE small; ALTER TABLE big ALTER COLUMN text SET STORAGE EXTERNAL;",
+                "repeat(md5(i::text), 100)",
+            ),
+            Kind::MariaDb => ("", "repeat(md5(i), 100)"),
+            Kind::Sqlite => ("CREATE TABLE big (i integer, text text);", "hex(randomblob(2000))"),
+        }
+    };
+    for (kind, name) in [(Kind::Sqlite, "sqlite"), (Kind::Postgres, "postgres"), (Kind::MariaDb, "mariadb")] {
+        let (create, value) = in_kind(kind, name);
+        let place = disk.join(name);
+        let create = match kind {
+            Kind::MariaDb => format!("CREATE TABLE big (i integer, text text) DATA DIRECTORY = '{}';", place.display()),
+            _ => create.to_owned(),
+        };
+        let fill = fill.replace("REPEATED", value);
+        let fill = if kind == Kind::MariaDb {
+            // No `WITH` before `INSERT` there.
+            format!(
+                "INSERT INTO big WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i, {value} FROM n;\nINSERT INTO big SELECT a.* FROM big a, (SELECT 1 UNION SELECT 2 UNION SELECT 3) b;"
+            )
+        } else {
+            fill
+        };
+        let database = TestDatabase::new(kind).await;
+        let url = match kind {
+            Kind::Sqlite => format!("sqlite:{}", sqlite.join("test.db").display()),
+            _ => database.url.clone(),
+        };
+        if kind == Kind::Postgres {
+            database.execute(&format!("CREATE TABLESPACE small LOCATION '{}'", chowned(&place))).await;
+        }
+        let folder = folder(
+            kind,
+            &[("001_t.up.sql", "CREATE TABLE t (id integer);"), ("002_big.up.sql", &create), ("003_fill.up.sql", &fill)],
+        );
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+        let outcome = binary.run(&["up", "--lock-wait", "5s"]);
+        assert_eq!(outcome.code, 7, "{kind:?}: {}", outcome.stderr);
+        let full = outcome.stderr.contains("full") || outcome.stderr.contains("No space left");
+        assert!(full && outcome.stderr.contains("make room"), "{kind:?}: {}", outcome.stderr);
+        let status = binary.ok(&["status"]).stdout;
+        assert_eq!(status.matches("applied").count(), 2, "{kind:?}: {status}");
+        // With less to write, it goes on.
+        folder.write("migrations/003_fill.up.sql", "INSERT INTO big VALUES (1, 'x');");
+        binary.ok(&["up"]);
+        match kind {
+            Kind::Sqlite => std::fs::remove_dir_all(&sqlite).unwrap(),
+            Kind::Postgres => {
+                database.execute("DROP TABLE big").await;
+                database.execute("DROP TABLESPACE small").await;
+            }
+            Kind::MariaDb => database.execute("DROP TABLE big").await,
+        }
+        database.drop().await;
+    }
+}
+
+/// A tablespace belongs to the account that the server runs under.
+fn chowned(place: &Path) -> String {
+    let _ = std::process::Command::new("chown").arg("postgres:").arg(place).status();
+    place.display().to_string()
+}
+
+#[tokio::test]
+async fn sqlite_on_a_disk_that_is_read_only() {
+    let Some((writable, read_only)) = read_only_disk() else {
+        eprintln!("not run: there is no read-only disk, for want of the right to mount one");
+        return;
+    };
+    let folder = folder(Kind::Sqlite, &TWO);
+    let at = |place: &Path, name: &str| {
+        Binary::inside(folder.path()).variable("DATABASE_URL", &format!("sqlite:{}", place.join(name).display()))
+    };
+    at(&writable, "test.db").ok(&["up", "--to", "1"]);
+    let frozen = at(&read_only, "test.db");
+    assert!(frozen.ok(&["status"]).stdout.contains("applied"));
+    frozen.ok(&["verify"]);
+    fails(&frozen, &["up"], 1, &["readonly", "may be written to"]);
+    fails(&frozen, &["down", "--yes"], 1, &["readonly", "may be written to"]);
+    fails(&at(&read_only, "new.db"), &["up"], 1, &["cannot connect", "may be written to"]);
+    at(&writable, "test.db").ok(&["up"]);
+}
+
+/// In WAL mode one who reads stops nobody, and sees what was there when he began.
+#[tokio::test]
+async fn sqlite_in_wal_mode() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    database.execute("PRAGMA journal_mode = WAL; CREATE TABLE other (id integer)").await;
+    let mut reader = database.connect().await;
+    sqlx::raw_sql("BEGIN; SELECT * FROM other").execute(&mut reader).await.unwrap();
+    let folder = folder(Kind::Sqlite, &TWO);
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    binary.ok(&["up"]);
+    binary.ok(&["down", "--all", "--yes"]);
+    binary.ok(&["up"]);
+    let seen = sqlx::query("SELECT name FROM sqlite_master WHERE name = 't'").fetch_all(&mut reader).await.unwrap();
+    assert_eq!(seen.len(), 0);
+    reader.close().await.unwrap();
+    assert_eq!(database.value("PRAGMA journal_mode").await, "wal");
+    database.drop().await;
+}
+
+/// The clock of the database was far ahead, or far behind, when something was written.
+#[tokio::test]
+async fn clocks_that_jump() {
+    for kind in Kind::ALL {
+        let database = TestDatabase::new(kind).await;
+        let folder = folder(kind, &TWO);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        binary.ok(&["up", "--to", "1"]);
+        database
+            .execute("UPDATE migration_records SET started_at = '2099-01-01 00:00:00', applied_at = '1999-01-01 00:00:00'")
+            .await;
+        database.execute("UPDATE schema_versions SET applied_at = '2099-01-01 00:00:00'").await;
+        binary.ok(&["up"]);
+        binary.ok(&["verify"]);
+        binary.ok(&["status", "--check"]);
+        let negative = database.value("SELECT count(*) FROM migration_records WHERE execution_ms < 0").await;
+        assert_eq!(negative, "0");
+        binary.ok(&["down", "--all", "--yes"]);
+        database.drop().await;
+    }
+    // A lease whose end has passed by a jump is still its holder's until another takes it.
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = folder(Kind::Postgres, &TWO);
+    folder.write("migrations/003_j.up.sql", "INSERT INTO t VALUES (3);");
+    folder.write("migrations/003_j.down.sql", "DELETE FROM t WHERE id = 3;");
+    folder.write("migrations/002_a.up.sql", "UPDATE migration_locks SET expires_at = '1999-01-01';");
+    let set = folder.set(Kind::Postgres.dialect());
+    Migrator::new(&set).lock(LockKind::Lease).run(&database.url).await.unwrap();
+    assert_eq!(database.history().await.len(), 3);
+    database.drop().await;
+}
