@@ -4,10 +4,9 @@
 //!
 //! `SERVERS_SYNC=on tests/servers.sh start DIR` starts servers that write to the disk as production ones do.
 
-use migrate_benches::{Contestant, command, in_turns, migration, print, run, write_migrations};
+use migrate_benches::{Contestant, client, client_name, command, in_turns, migration, print, run, write_migrations};
 use migrate_tests::{Kind, TestDatabase};
 use std::fs::{self, File};
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ fn main() {
     let begin = |sql: String| format!("BEGIN;\n{sql}COMMIT;\n");
     fs::write(&piped, (1..=COUNT).map(migration).map(begin).collect::<String>()).expect("a file");
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    for kind in Kind::ALL.into_iter().filter(|kind| chosen.is_empty() || chosen.iter().any(|one| one == name(*kind))) {
+    for kind in Kind::ALL.into_iter().filter(|kind| chosen.is_empty() || chosen.iter().any(|one| one == client_name(*kind))) {
         let fresh = |time: &dyn Fn(&str) -> Duration| {
             let database = runtime.block_on(TestDatabase::new(kind));
             let elapsed = time(&database.url);
@@ -36,30 +35,7 @@ fn main() {
         };
         let theirs = |url: &str| run(client(kind, url).stdin(File::open(&piped).expect("a file")));
         let contestants: Vec<Contestant<'_>> =
-            vec![("cargo migrate up", Box::new(|| fresh(&ours))), (name(kind), Box::new(|| fresh(&theirs)))];
+            vec![("cargo migrate up", Box::new(|| fresh(&ours))), (client_name(kind), Box::new(|| fresh(&theirs)))];
         print(&format!("{COUNT} migrations"), &in_turns(ROUNDS, contestants));
     }
-}
-
-fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Postgres => "psql",
-        Kind::MariaDb => "mariadb",
-        Kind::Sqlite => "sqlite3",
-    }
-}
-
-fn client(kind: Kind, url: &str) -> Command {
-    let mut command = Command::new(name(kind));
-    match kind {
-        Kind::Postgres => command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url]),
-        Kind::MariaDb => {
-            let url = url::Url::parse(url).expect("a URL");
-            command.args(["--no-defaults", "--protocol=tcp", "-h", url.host_str().unwrap_or_default()]);
-            command.args(["-u", url.username(), &format!("-p{}", url.password().unwrap_or_default())]);
-            command.args(["-P", &url.port().unwrap_or(3306).to_string(), url.path().trim_start_matches('/')])
-        }
-        Kind::Sqlite => command.arg("-bail").arg(Path::new(url.trim_start_matches("sqlite:"))),
-    };
-    command
 }

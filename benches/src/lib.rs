@@ -1,5 +1,6 @@
 //! What the measurements share: programs timed in turns, folders of migrations, and a table of the figures.
 
+use migrate_tests::Kind;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -113,4 +114,32 @@ pub fn migration(number: usize) -> String {
     let _ = writeln!(sql, "CREATE INDEX t{number}_name ON t{number} (name);");
     let _ = writeln!(sql, "INSERT INTO t{number} (id, name) VALUES (1, 'it''s first; really');");
     sql
+}
+
+/// The database's own client.
+pub fn client_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => "psql",
+        Kind::MariaDb => "mariadb",
+        Kind::Sqlite => "sqlite3",
+    }
+}
+
+/// The database's own client, as it is begun for a database.
+///
+/// # Panics
+/// When the URL is none.
+pub fn client(kind: Kind, url: &str) -> Command {
+    let mut command = Command::new(client_name(kind));
+    match kind {
+        Kind::Postgres => command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url]),
+        Kind::MariaDb => {
+            let url = url::Url::parse(url).expect("a URL");
+            command.args(["--no-defaults", "--protocol=tcp", "-h", url.host_str().unwrap_or_default()]);
+            command.args(["-u", url.username(), &format!("-p{}", url.password().unwrap_or_default())]);
+            command.args(["-P", &url.port().unwrap_or(3306).to_string(), url.path().trim_start_matches('/')])
+        }
+        Kind::Sqlite => command.arg("-bail").arg(Path::new(url.trim_start_matches("sqlite:"))),
+    };
+    command
 }

@@ -9,7 +9,8 @@ use std::path::Path;
 #[test]
 fn every_seed_holds_its_property() {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
-    let targets: [(&str, fn(&str)); 7] = [
+    type Property = fn(&str);
+    let targets: [(&str, Property); 7] = [
         ("name", properties::name),
         ("header", properties::header),
         ("postgres", properties::postgres),

@@ -145,6 +145,23 @@ fn every_command_and_setting_is_in_the_documents() {
     }
 }
 
+#[test]
+fn every_code_is_in_the_guide() {
+    let guide = text("docs/guide.md");
+    for room in ["migrate-core/src", "migrate-runtime/src", "cargo-migrate/src"] {
+        for (path, text) in sources(&root().join(room)) {
+            for (at, _) in production(&text).match_indices("Code = Code::new(\n") {
+                let name = text[at..].split('"').nth(1).unwrap();
+                assert!(
+                    name.is_empty() || guide.contains(&format!("`{name}`")),
+                    "{name} of {} is not in the guide",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
 /// What `docs/reliability.md` names as the keeper of a promise is a test that there is.
 #[test]
 fn every_promise_has_its_test() {
@@ -153,8 +170,9 @@ fn every_promise_has_its_test() {
     let keepers = table.lines().filter(|line| line.starts_with("| ")).skip(1).filter_map(|line| line.rsplit('|').nth(1));
     let names: Vec<&str> = keepers.flat_map(|keepers| keepers.split('`').skip(1).step_by(2)).collect();
     assert!(names.len() > 20, "{names:?}");
-    let mut tests: String =
-        ["cuts", "conformance", "race", "lease", "command"].map(|room| text(&format!("tests/suite/{room}.rs"))).concat();
+    let mut tests: String = ["cuts", "conformance", "race", "lease", "surroundings", "huge", "seeds", "command"]
+        .map(|room| text(&format!("tests/suite/{room}.rs")))
+        .concat();
     tests.push_str(&text("migrate-runtime/src/engine/tests.rs"));
     for name in names {
         let name = name.rsplit("::").next().unwrap();
