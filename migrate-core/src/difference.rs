@@ -12,7 +12,7 @@ pub fn difference(before: &str, now: &str) -> String {
     let head = before.iter().zip(&now).take_while(|(one, other)| one == other).count();
     let (rest, other) = (&before[head..], &now[head..]);
     let tail = rest.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
-    let context = head.checked_sub(1).map(|line| format!("  {}", before[line]));
+    let context = head.checked_sub(1).filter(|_| before != now).map(|line| format!("  {}", before[line]));
     let removed = rest[..rest.len() - tail].iter().map(|line| format!("- {line}"));
     let added = other[..other.len() - tail].iter().map(|line| format!("+ {line}"));
     context.into_iter().chain(removed).chain(added).collect::<Vec<_>>().join("\n")

@@ -85,13 +85,29 @@ pub struct Record {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     records: Vec<Record>,
+    /// For each record, the digest of what is done up to and with it.
+    digests: Vec<Checksum>,
 }
 
 impl History {
     /// Makes a history; sorts it.
     pub fn new(mut records: Vec<Record>) -> Self {
         records.sort_by(|one, other| one.version.cmp(&other.version));
-        History { records }
+        let mut history = History { records, digests: Vec::new() };
+        history.digest_from(0);
+        history
+    }
+
+    /// Counts the digests anew from a record on; what is added and removed mostly stands at the end.
+    fn digest_from(&mut self, at: usize) {
+        self.digests.truncate(at);
+        for record in &self.records[at..] {
+            let before = self.digests.last().copied().unwrap_or(migration_set::EMPTY_DIGEST);
+            self.digests.push(match record.state {
+                State::Applied => migration_set::extend_digest(&before, &record.version, &record.checksum),
+                _ => before,
+            });
+        }
     }
 
     /// In version order.
@@ -101,8 +117,7 @@ impl History {
 
     /// The row of a version.
     pub fn get(&self, version: &Version) -> Option<&Record> {
-        let found = self.records.binary_search_by(|record| record.version.cmp(version));
-        found.ok().map(|at| &self.records[at])
+        self.position(version).ok().map(|at| &self.records[at])
     }
 
     /// The rows that are done.
@@ -117,15 +132,38 @@ impl History {
 
     /// The digest of what is done; see [`MigrationSet::digest`](crate::migration_set::MigrationSet::digest).
     pub fn digest(&self) -> Checksum {
-        migration_set::digest(self.applied().map(|record| (&record.version, &record.checksum)))
+        self.digests.last().copied().unwrap_or(migration_set::EMPTY_DIGEST)
+    }
+
+    /// The digest of what is done but for one version.
+    pub fn digest_without(&self, version: &Version) -> Checksum {
+        match self.position(version) {
+            Ok(at) => {
+                let before = at.checked_sub(1).map_or(migration_set::EMPTY_DIGEST, |at| self.digests[at]);
+                let behind = self.records[at + 1..].iter().filter(|record| record.state == State::Applied);
+                behind.fold(before, |before, record| migration_set::extend_digest(&before, &record.version, &record.checksum))
+            }
+            Err(_) => self.digest(),
+        }
+    }
+
+    fn position(&self, version: &Version) -> Result<usize, usize> {
+        self.records.binary_search_by(|record| record.version.cmp(version))
     }
 
     /// This history once a record is written: added, or put in the place of the one with its version.
     pub fn put(&mut self, record: Record) {
-        match self.records.binary_search_by(|other| other.version.cmp(&record.version)) {
-            Ok(at) => self.records[at] = record,
-            Err(at) => self.records.insert(at, record),
-        }
+        let at = match self.position(&record.version) {
+            Ok(at) => {
+                self.records[at] = record;
+                at
+            }
+            Err(at) => {
+                self.records.insert(at, record);
+                at
+            }
+        };
+        self.digest_from(at);
     }
 
     /// This history once a version is applied of which nothing else is known.
@@ -150,6 +188,45 @@ impl History {
 
     /// This history once a version is reverted.
     pub fn remove(&mut self, version: &Version) {
-        self.records.retain(|record| record.version != *version);
+        if let Ok(at) = self.position(version) {
+            self.records.remove(at);
+            self.digest_from(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A record of this version, applied or failed.
+    fn record(number: u8, applied: bool) -> Record {
+        let mut history = History::default();
+        history.assume(&number.to_string().parse().unwrap());
+        let checksum = Checksum::of_file(&[number, u8::from(applied)]);
+        Record { state: if applied { State::Applied } else { State::Failed }, checksum, ..history.records[0].clone() }
+    }
+
+    proptest! {
+        #[test]
+        fn the_digest_is_that_of_what_is_applied(changes in proptest::collection::vec((0_u8..9, 0_u8..3), 0..30)) {
+            let mut history = History::default();
+            for (number, change) in changes {
+                let record = record(number, change == 0);
+                match change {
+                    0 | 1 => history.put(record),
+                    _ => history.remove(&record.version),
+                }
+                let digest = |history: &History, without: Option<&Version>| {
+                    let applied = history.applied().filter(|record| Some(&record.version) != without);
+                    migration_set::digest(applied.map(|record| (&record.version, &record.checksum)))
+                };
+                prop_assert_eq!(history.digest(), digest(&history, None));
+                let version = number.to_string().parse().unwrap();
+                prop_assert_eq!(history.digest_without(&version), digest(&history, Some(&version)));
+                prop_assert_eq!(&history, &History::new(history.records.clone()));
+            }
+        }
     }
 }

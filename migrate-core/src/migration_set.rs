@@ -114,10 +114,11 @@ impl<'a> IntoIterator for &'a MigrationSet {
 
 /// The digest of an applied list: a chain, so that one more at the end costs one step.
 pub fn digest<'a>(applied: impl IntoIterator<Item = (&'a Version, &'a Checksum)>) -> Checksum {
-    applied
-        .into_iter()
-        .fold(Checksum::from_bytes([0; 32]), |before, (version, checksum)| extend_digest(&before, version, checksum))
+    applied.into_iter().fold(EMPTY_DIGEST, |before, (version, checksum)| extend_digest(&before, version, checksum))
 }
+
+/// The digest of an empty list.
+pub const EMPTY_DIGEST: Checksum = Checksum::from_bytes([0; 32]);
 
 /// The digest of a list with one more, higher version at its end.
 pub fn extend_digest(before: &Checksum, version: &Version, checksum: &Checksum) -> Checksum {

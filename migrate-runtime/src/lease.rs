@@ -4,8 +4,11 @@
 //! transaction of ours first renews the row by holder and token, and fails when it is another's by then: what was frozen
 //! for longer than its lease writes nothing when it wakes. (Kleppmann, "How to do distributed locking", 2016.)
 
+use crate::backend::Failure;
+use crate::connection::TextRow;
 use crate::event::Holder;
 use crate::ledger::Ledger;
+use async_trait::async_trait;
 use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
@@ -24,15 +27,43 @@ pub struct Lease {
 
 /// How the row stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+struct Standing {
     /// Who holds it; empty when nobody does.
-    pub holder: String,
+    holder: String,
     /// The token.
-    pub fence: String,
+    fence: String,
     /// From where, since when, and until when.
-    pub about: Holder,
+    about: Holder,
     /// Has its time run out?
-    pub expired: bool,
+    expired: bool,
+}
+
+/// What a backend does for its lease.
+#[async_trait]
+pub trait Speaker: Send {
+    /// The rows of a query; `None` when its table is not there.
+    async fn ask(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, Failure>;
+
+    /// Makes tables and rows, while others may do the same.
+    async fn make(&mut self, ledger: &Ledger, statements: Vec<String>) -> Result<(), Failure>;
+
+    /// Tries to take the row; false when that would have to wait.
+    async fn take(&mut self, sql: &str) -> Result<bool, Failure>;
+
+    /// A query that counts the sessions of the server that carry out a statement like this.
+    fn running(&self, pattern: &str) -> String;
+}
+
+/// Who holds it, as far as the row tells.
+pub async fn holder(speaker: &mut impl Speaker, ledger: &Ledger) -> Option<Holder> {
+    let standing = standing(speaker, ledger).await.ok()??;
+    (!standing.holder.is_empty()).then_some(standing.about)
+}
+
+/// How the row stands; `None` when there is none.
+async fn standing(speaker: &mut impl Speaker, ledger: &Ledger) -> Result<Option<Standing>, Failure> {
+    let rows = speaker.ask(&Lease::select(ledger)).await?;
+    Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::standing))
 }
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
@@ -57,8 +88,35 @@ impl Lease {
         self.lasts
     }
 
+    /// Takes the row if it is free, or if its time has run out and no server carries out a statement of its holder's any more.
+    ///
+    /// # Errors
+    /// When the database refuses, or the connection breaks.
+    pub async fn try_take(&mut self, speaker: &mut impl Speaker, ledger: &Ledger) -> Result<bool, Failure> {
+        let found = match standing(speaker, ledger).await? {
+            Some(standing) => standing,
+            None => {
+                speaker.make(ledger, Lease::create(ledger)).await?;
+                standing(speaker, ledger).await?.ok_or_else(|| Failure::own("the row of the lease is not there"))?
+            }
+        };
+        if !found.holder.is_empty() {
+            let running = speaker.running(&format!("/* migrate {} */%", found.holder));
+            if !found.expired || !is_zero(speaker.ask(&running).await?) {
+                return Ok(false);
+            }
+        }
+        if !speaker.take(&self.take(ledger)).await? {
+            return Ok(false);
+        }
+        let standing = standing(speaker, ledger).await?;
+        let taken = standing.filter(|standing| standing.holder == self.holder);
+        self.fence = taken.map(|standing| standing.fence);
+        Ok(self.fence.is_some())
+    }
+
     /// Statements that make the table, and the row of this service.
-    pub fn create(ledger: &Ledger) -> (String, String) {
+    fn create(ledger: &Ledger) -> Vec<String> {
         let (service, now) = (ledger.text(ledger.service()), ledger.now());
         let (insert, ignore) = match ledger.dialect() {
             Dialect::MySql => ("INSERT IGNORE", ""),
@@ -69,11 +127,11 @@ impl Lease {
              VALUES ({service}, 0, '', '', '', {now}, {now}, {now}){ignore}",
             ledger.locks()
         );
-        (ledger.create_locks(), row)
+        vec![ledger.create_locks(), row]
     }
 
     /// How the row stands: one row of texts, read by [`standing`](Self::standing).
-    pub fn select(ledger: &Ledger) -> String {
+    fn select(ledger: &Ledger) -> String {
         let now = ledger.now();
         let (text, seconds): (&str, fn(&str, &str) -> String) = match ledger.dialect() {
             Dialect::MySql => ("CHAR", |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)")),
@@ -91,7 +149,7 @@ impl Lease {
     }
 
     /// Reads what [`select`](Self::select) returned.
-    pub fn standing(row: Vec<Option<String>>) -> Standing {
+    fn standing(row: Vec<Option<String>>) -> Standing {
         let mut columns = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || columns.next().unwrap_or_default();
         let (holder, fence, host, process) = (next(), next(), next(), next());
@@ -111,7 +169,7 @@ impl Lease {
     }
 
     /// Takes the row if it is free or its time has run out. Whoever holds it in an open transaction keeps it.
-    pub fn take(&self, ledger: &Ledger) -> String {
+    fn take(&self, ledger: &Ledger) -> String {
         let (now, service) = (ledger.now(), ledger.text(ledger.service()));
         let free = format!("service = {service} AND (holder = '' OR expires_at < {now})");
         // One that is locked is in use. MySQL has no way to say so in an update, and waits.
@@ -128,13 +186,6 @@ impl Lease {
             std::process::id(),
             self.end(ledger)
         )
-    }
-
-    /// Is the row this one's now? Then its token is noted.
-    pub fn is_taken(&mut self, standing: &Standing) -> bool {
-        let taken = standing.holder == self.holder;
-        self.fence = taken.then(|| standing.fence.clone());
-        taken
     }
 
     /// Renews it, if it still is this one's.
@@ -177,11 +228,6 @@ impl Lease {
         format!("/* migrate {} */ ", self.holder)
     }
 
-    /// What [`mark`](Self::mark) makes of the statements of a holder, as a pattern for `LIKE`.
-    pub fn pattern(holder: &str) -> String {
-        format!("/* migrate {holder} */%")
-    }
-
     fn own(&self, ledger: &Ledger) -> String {
         let fence = self.fence.as_deref().unwrap_or("-1");
         format!("service = {} AND holder = '{}' AND fence = {fence}", ledger.text(ledger.service()), self.holder)
@@ -220,6 +266,11 @@ impl Lease {
     pub fn let_go(&mut self) {
         self.heartbeat = None;
     }
+}
+
+fn is_zero(rows: Option<Vec<TextRow>>) -> bool {
+    let first = rows.and_then(|rows| rows.into_iter().next()?.into_iter().next()?);
+    first.as_deref() == Some("0")
 }
 
 async fn renewed<DB>(

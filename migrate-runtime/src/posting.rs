@@ -4,7 +4,7 @@ use crate::change::{Change, Elapsed, Entry, Summary};
 use crate::ledger::{KEPT, Ledger, TOOL};
 use migrate_core::checksum::Checksum;
 use migrate_core::history::{History, Record, State};
-use migrate_core::migration_set::{digest, extend_digest};
+use migrate_core::migration_set::extend_digest;
 use migrate_core::plan::Step;
 use migrate_core::script::Script;
 use migrate_core::target::Direction;
@@ -177,9 +177,6 @@ fn digest_after(direction: Direction, record: &Record, history: &History, before
             after.put(record.clone());
             after.digest()
         }
-        Direction::Down => {
-            let others = history.applied().filter(|other| other.version != record.version);
-            digest(others.map(|record| (&record.version, &record.checksum)))
-        }
+        Direction::Down => history.digest_without(&record.version),
     }
 }

@@ -313,6 +313,11 @@ async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabas
     let error = migrator.run(&database.url).await.unwrap_err();
     assert_eq!(error.divergences()[0].code.name, "unfinished");
     assert!(error.to_string().contains("cargo migrate resolve 002 --skip-to 3"), "{error}");
+    let mut binary = migrate_tests::Binary::inside(folder.path()).command(&["--service", "app", "-D", &database.url, "resolve"]);
+    let output = binary.args(["--retry", "002"]).output().unwrap();
+    let found = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(found.contains("Found 002 at statement 2 of 3, `CALL fill()`"), "{found}");
+    database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     let error = migrator.resolve(&database.url, &version("001"), Resolution::Retry).await.unwrap_err();
     assert!(error.to_string().contains("no migration with version 001 is unfinished"), "{error}");
     assert!(migrator.resolve(&database.url, &version("002"), Resolution::SkipTo(9)).await.is_err());

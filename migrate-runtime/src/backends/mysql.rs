@@ -10,10 +10,10 @@
 
 use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
 use crate::change::{Change, Elapsed};
-use crate::connection::{Held, rows, run};
+use crate::connection::{Held, TextRow, rows, run};
 use crate::error::Error;
 use crate::event::Holder;
-use crate::lease::{Lease, Standing};
+use crate::lease::{self, Lease, Speaker};
 use crate::ledger::Ledger;
 use crate::message::{Message, without_ours};
 use crate::surroundings::Surroundings;
@@ -100,52 +100,6 @@ impl<'c> MySql<'c> {
             Some(_) => Ok(false),
             None => Err(Failure::own("the server answered NULL to GET_LOCK: it could not make a lock")),
         }
-    }
-
-    async fn try_lease(&mut self, lease: &mut Lease, ledger: &Ledger) -> Result<bool, Failure> {
-        let standing = match self.standing(ledger).await? {
-            Some(standing) => standing,
-            None => {
-                let (table, row) = Lease::create(ledger);
-                for statement in ledger.create_schema().into_iter().chain([table, row]) {
-                    self.do_all(&statement).await?;
-                }
-                self.standing(ledger).await?.ok_or_else(|| Failure::own("the row of the lease is not there"))?
-            }
-        };
-        let held = !standing.holder.is_empty();
-        if held && (!standing.expired || self.still_runs(&standing.holder).await?) {
-            return Ok(false);
-        }
-        // Whoever holds the row in a transaction is alive, and is not waited for.
-        let taken = self.do_all(&format!("SET SESSION innodb_lock_wait_timeout = 1;\n{}", lease.take(ledger))).await;
-        self.restore().await?;
-        match taken {
-            // Another node was faster, or there is such a transaction.
-            Err(failure) if failure.lock_timeout => return Ok(false),
-            taken => taken?,
-        }
-        let taken = self.standing(ledger).await?.is_some_and(|standing| lease.is_taken(&standing));
-        if taken && let Some(options) = &self.options {
-            lease.keep_alive::<sqlx::MySql>(ledger, options.clone());
-        }
-        Ok(taken)
-    }
-
-    /// The row of the lease; `None` when there is none.
-    async fn standing(&mut self, ledger: &Ledger) -> Result<Option<Standing>, Failure> {
-        match self.rows(&Lease::select(ledger)).await {
-            Ok(rows) => Ok(rows.into_iter().next().map(Lease::standing)),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// Does this server still carry out what a holder sent before it was gone?
-    async fn still_runs(&mut self, holder: &str) -> Result<bool, Failure> {
-        let pattern = Lease::pattern(holder);
-        let sql = format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{pattern}'");
-        Ok(self.first(&sql).await?.as_deref() != Some("0"))
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
@@ -273,6 +227,39 @@ fn question(ledger: &Ledger, object: &Object) -> Option<String> {
 }
 
 #[async_trait]
+impl Speaker for MySql<'_> {
+    async fn ask(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, Failure> {
+        match self.rows(sql).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn make(&mut self, ledger: &Ledger, statements: Vec<String>) -> Result<(), Failure> {
+        for statement in ledger.create_schema().into_iter().chain(statements) {
+            self.do_all(&statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, sql: &str) -> Result<bool, Failure> {
+        // Whoever holds the row in a transaction is alive, and is not waited for.
+        let taken = self.do_all(&format!("SET SESSION innodb_lock_wait_timeout = 1;\n{sql}")).await;
+        self.restore().await?;
+        match taken {
+            // Another node was faster, or there is such a transaction.
+            Err(failure) if failure.lock_timeout => Ok(false),
+            taken => taken.map(|()| true),
+        }
+    }
+
+    fn running(&self, pattern: &str) -> String {
+        format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{pattern}'")
+    }
+}
+
+#[async_trait]
 impl Backend for MySql<'_> {
     fn dialect(&self) -> Dialect {
         Dialect::MySql
@@ -366,7 +353,10 @@ impl Backend for MySql<'_> {
         match self.lease.take() {
             None => self.try_session(ledger).await,
             Some(mut lease) => {
-                let taken = self.try_lease(&mut lease, ledger).await;
+                let taken = lease.try_take(self, ledger).await;
+                if let (Ok(true), Some(options)) = (&taken, &self.options) {
+                    lease.keep_alive::<sqlx::MySql>(ledger, options.clone());
+                }
                 self.lease = Some(lease);
                 taken
             }
@@ -382,8 +372,7 @@ impl Backend for MySql<'_> {
 
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
         if self.lease.is_some() {
-            let standing = self.standing(ledger).await.ok()??;
-            return (!standing.holder.is_empty()).then_some(standing.about);
+            return lease::holder(self, ledger).await;
         }
         let id = self.first(&format!("SELECT IS_USED_LOCK({})", self.lock(ledger))).await.ok()??;
         // Without the PROCESS privilege only one's own connections are seen.

@@ -7,24 +7,30 @@
 //! Behind a pooler that gives each transaction another session of the server, the lock is a lease, nothing is set for
 //! longer than a transaction, and what a script sets is put back in the same one.
 
+mod access;
+mod catalogue;
+
+pub use access::{Access, open};
+
 use crate::backend::{Backend, Ending, Failure, LOST, Presence, Stop, Work};
 use crate::change::{Change, Elapsed};
-use crate::connection::{Held, rows, run};
+use crate::connection::{Held, TextRow, rows, run};
 use crate::error::Error;
 use crate::event::Holder;
-use crate::lease::{Lease, Standing};
+use crate::lease::{self, Lease, Speaker};
 use crate::ledger::Ledger;
 use crate::message::{Message, mentions, without_ours};
 use crate::surroundings::Surroundings;
+use access::PARAMETER;
 use async_trait::async_trait;
+use catalogue::{built_index, question};
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::{Name, Object};
 use migrate_core::history::History;
 use migrate_core::locking::{LockKind, Locking};
 use migrate_core::target::Direction;
 use migrate_core::token::Tokens;
-use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition};
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use std::time::{Duration, Instant};
 
 /// What scripts are known to set and to leave so; `session_replication_role` is left out because only a superuser may set it,
@@ -73,54 +79,11 @@ pub struct Postgres<'c> {
     lease: Option<Lease>,
 }
 
-/// How a second connection is made, and what is known of the way there.
-#[derive(Debug)]
-pub enum Access {
-    /// Opened here, with a parameter that tells.
-    Opened(PgConnectOptions),
-    /// Opened here; what is at the other end refused the parameter, so it is no server.
-    Refused(PgConnectOptions),
-    /// From a pool with these options.
-    Pooled(PgConnectOptions),
-    /// Lent: there is no way to a second one.
-    Lent,
-}
-
-impl Access {
-    fn options(&self) -> Option<&PgConnectOptions> {
-        match self {
-            Access::Opened(options) | Access::Refused(options) | Access::Pooled(options) => Some(options),
-            Access::Lent => None,
-        }
-    }
-}
-
 /// How many bytes of a script are sent at once.
 const PIECE: usize = 1 << 20;
 
 /// How long a transaction may stand still that holds the row of a lease.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// A session has it from its beginning, or from a pooler, which has begun its sessions before, not at all.
-const PARAMETER: &str = "migrate.direct";
-
-/// Opens a connection, and finds out whether start-up parameters are let through.
-pub async fn open(options: PgConnectOptions) -> Result<(PgConnection, Access), sqlx::Error> {
-    match options.clone().options([(PARAMETER, "1")]).connect().await {
-        Ok(connection) => Ok((connection, Access::Opened(options))),
-        Err(error) if refuses_parameters(&error) => {
-            let options = options.extra_float_digits(None);
-            Ok((options.connect().await?, Access::Refused(options)))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// PgBouncer: `unsupported startup parameter` (08P01). Others have their own words for a parameter that they do not know.
-fn refuses_parameters(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("08P01" | "42704" | "22023" | "0A000" | "42501"))
-}
 
 impl<'c> Postgres<'c> {
     /// Takes a connection.
@@ -226,62 +189,6 @@ impl<'c> Postgres<'c> {
         let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({})::text", self.key(ledger));
         let rows = self.rows(&sql).await?;
         Ok(rows.first().and_then(|row| row[0].as_deref()) == Some("true"))
-    }
-
-    async fn try_lease(&mut self, lease: &mut Lease, ledger: &Ledger) -> Result<bool, Failure> {
-        let standing = match self.standing(ledger).await? {
-            Some(standing) => standing,
-            None => {
-                let (table, row) = Lease::create(ledger);
-                self.make(ledger, vec![table, row]).await?;
-                self.standing(ledger).await?.ok_or_else(|| Failure::own("the row of the lease is not there"))?
-            }
-        };
-        let held = !standing.holder.is_empty();
-        if held && (!standing.expired || self.still_runs(&standing.holder).await?) {
-            return Ok(false);
-        }
-        self.do_all(&lease.take(ledger)).await?;
-        let taken = self.standing(ledger).await?.is_some_and(|standing| lease.is_taken(&standing));
-        if taken && let Some(options) = self.access.options() {
-            lease.keep_alive::<sqlx::Postgres>(ledger, options.clone());
-        }
-        Ok(taken)
-    }
-
-    /// The row of the lease; `None` when there is none.
-    async fn standing(&mut self, ledger: &Ledger) -> Result<Option<Standing>, Failure> {
-        match self.rows(&Lease::select(ledger)).await {
-            Ok(rows) => Ok(rows.into_iter().next().map(Lease::standing)),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// Does a server still carry out what a holder sent before it was gone?
-    async fn still_runs(&mut self, holder: &str) -> Result<bool, Failure> {
-        let pattern = Lease::pattern(holder);
-        let sql = format!(
-            "SELECT count(*)::text FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() \
-             AND query LIKE '{pattern}'"
-        );
-        Ok(self.rows(&sql).await?.first().and_then(|row| row[0].as_deref()) != Some("0"))
-    }
-
-    /// Whether start-up parameters reach the server's sessions, as far as it can be found out.
-    async fn reached(&mut self, given: Option<&str>) -> Option<bool> {
-        match &self.access {
-            Access::Opened(_) => Some(given == Some("1")),
-            Access::Refused(_) => Some(false),
-            Access::Pooled(options) => {
-                let (mut probe, access) = open(options.clone()).await.ok()?;
-                let asked = rows(&mut probe, &format!("SELECT pg_catalog.current_setting('{PARAMETER}', true)")).await;
-                let _ = probe.close().await;
-                let given = asked.ok()?.into_iter().next()?.into_iter().next()?;
-                Some(matches!(access, Access::Opened(_)) && given.as_deref() == Some("1"))
-            }
-            Access::Lent => None,
-        }
     }
 
     /// Puts the settings back before the record is written, but not in the middle of a script, which goes on with its own.
@@ -392,35 +299,6 @@ fn authorization(text: &str) -> &'static str {
     }
 }
 
-/// `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`: the name and the table, as literals.
-fn built_index(sql: &str) -> Option<(String, String)> {
-    let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).peekable();
-    let mut word = |words: &[&str]| tokens.next_if(|token| words.iter().any(|word| token.is_word(sql, word)));
-    word(&["CREATE"])?;
-    word(&["UNIQUE"]);
-    word(&["INDEX"])?;
-    word(&["CONCURRENTLY"])?;
-    if word(&["IF"]).is_some() {
-        word(&["NOT"])?;
-        word(&["EXISTS"])?;
-    }
-    let name = tokens.next()?.text(sql);
-    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => name.to_lowercase(),
-    };
-    tokens.next_if(|token| token.is_word(sql, "ON"))?;
-    tokens.next_if(|token| token.is_word(sql, "ONLY"));
-    let first = tokens.next()?;
-    let mut end = first.end;
-    while tokens.peek().is_some_and(|token| token.is_symbol(sql, b'.')) {
-        tokens.next();
-        end = tokens.next()?.end;
-    }
-    let quote = |text: &str| format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
-    Some((quote(&name), quote(&sql[first.start..end])))
-}
-
 /// `SET TRANSACTION ...`
 fn sets_transaction(sql: &str) -> bool {
     let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank());
@@ -444,53 +322,29 @@ fn limits(work: &Work<'_>, scope: &str) -> Vec<String> {
     statement.into_iter().chain(lock).collect()
 }
 
-/// A query that answers 1 when the thing is there, 2 when it is there but not valid or not validated, else 0 or nothing.
-fn question(ledger: &Ledger, object: &Object) -> Option<String> {
-    // Found as a script would find it, by the session's search path where no schema is written.
-    let path = |name: &Name| {
-        let schema = name.schema.as_ref().map(|schema| format!("{}.", ledger.name(schema))).unwrap_or_default();
-        ledger.text(&format!("{schema}{}", ledger.name(&name.name)))
-    };
-    let class = |name: &Name| format!("pg_catalog.to_regclass({})", path(name));
-    let exists = |from: String| Some(format!("SELECT count(*)::text FROM (SELECT FROM pg_catalog.{from} LIMIT 1) found"));
-    match object {
-        Object::Table(name) | Object::View(name) | Object::Sequence(name) => {
-            Some(format!("SELECT ({} IS NOT NULL)::int::text", class(name)))
+#[async_trait]
+impl Speaker for Postgres<'_> {
+    async fn ask(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, Failure> {
+        match self.rows(sql).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(failure) if is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure),
         }
-        Object::Column(table, name) => {
-            let (table, name) = (class(table), ledger.text(name));
-            exists(format!("pg_attribute WHERE attrelid = {table} AND attname = {name} AND NOT attisdropped"))
-        }
-        Object::Index(table, name) => {
-            let which = match table {
-                Some(table) => format!("c.relname = {} AND i.indrelid = {}", ledger.text(&name.name), class(table)),
-                None => format!("c.oid = {}", class(name)),
-            };
-            Some(format!(
-                "SELECT CASE WHEN i.indisvalid THEN '1' ELSE '2' END FROM pg_catalog.pg_index i \
-                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE {which}"
-            ))
-        }
-        Object::Constraint(table, name) => {
-            let (table, name) = (class(table), ledger.text(name));
-            Some(format!(
-                "SELECT CASE WHEN convalidated THEN '1' ELSE '2' END FROM pg_catalog.pg_constraint \
-                 WHERE conrelid = {table} AND conname = {name}"
-            ))
-        }
-        Object::Trigger(table, name) => {
-            let (table, name) = (class(table.as_ref()?), ledger.text(&name.name));
-            exists(format!("pg_trigger WHERE tgrelid = {table} AND tgname = {name}"))
-        }
-        Object::Type(name) => Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::text", path(name))),
-        Object::Value(name, value) => {
-            let value = ledger.text(value);
-            exists(format!("pg_enum WHERE enumtypid = pg_catalog.to_regtype({}) AND enumlabel = {value}", path(name)))
-        }
-        Object::Schema(name) => exists(format!("pg_namespace WHERE nspname = {}", ledger.text(name))),
-        Object::Extension(name) => exists(format!("pg_extension WHERE extname = {}", ledger.text(name))),
-        // Several functions can have one name.
-        Object::Routine(_) => None,
+    }
+
+    async fn make(&mut self, ledger: &Ledger, statements: Vec<String>) -> Result<(), Failure> {
+        Postgres::make(self, ledger, statements).await
+    }
+
+    async fn take(&mut self, sql: &str) -> Result<bool, Failure> {
+        self.do_all(sql).await.map(|()| true)
+    }
+
+    fn running(&self, pattern: &str) -> String {
+        format!(
+            "SELECT count(*)::text FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() \
+             AND query LIKE '{pattern}'"
+        )
     }
 }
 
@@ -548,7 +402,7 @@ impl Backend for Postgres<'_> {
         self.read_only = columns.next().flatten().as_deref() == Some("on");
         // Who says that the session keeps the lock says that there is one.
         if locking.kind != LockKind::Session {
-            let reached = self.reached(given.as_deref()).await;
+            let reached = self.access.reached(given.as_deref()).await;
             self.surroundings = Surroundings::of_postgres(&version, reached);
             self.pooled = !self.surroundings.keeps_session();
         }
@@ -591,7 +445,10 @@ impl Backend for Postgres<'_> {
         match self.lease.take() {
             None => self.try_session(ledger).await,
             Some(mut lease) => {
-                let taken = self.try_lease(&mut lease, ledger).await;
+                let taken = lease.try_take(self, ledger).await;
+                if let (Ok(true), Some(options)) = (&taken, self.access.options()) {
+                    lease.keep_alive::<sqlx::Postgres>(ledger, options.clone());
+                }
                 self.lease = Some(lease);
                 taken
             }
@@ -600,8 +457,7 @@ impl Backend for Postgres<'_> {
 
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
         if self.lease.is_some() {
-            let standing = self.standing(ledger).await.ok()??;
-            return (!standing.holder.is_empty()).then_some(standing.about);
+            return lease::holder(self, ledger).await;
         }
         let (high, low) = self.halves(ledger);
         let sql = format!(
@@ -793,25 +649,5 @@ impl Backend for Postgres<'_> {
 
     async fn release(self: Box<Self>, clean: bool) {
         self.connection.release(clean).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn indexes_that_are_built_concurrently() {
-        let named = |sql: &str| built_index(sql).map(|(name, table)| format!("{name} {table}"));
-        assert_eq!(named("CREATE INDEX CONCURRENTLY I ON t (a)").unwrap(), "E'i' E't'");
-        assert_eq!(
-            named("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I'x\" ON ONLY s.\"T\" USING gin (a)").unwrap(),
-            "E'I''x' E's.\"T\"'"
-        );
-        for other in
-            ["CREATE INDEX i ON t (a)", "CREATE INDEX CONCURRENTLY ON t (a)", "DROP INDEX CONCURRENTLY i", "SELECT 1", ""]
-        {
-            assert_eq!(named(other), None, "{other}");
-        }
     }
 }

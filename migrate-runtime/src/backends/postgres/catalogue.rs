@@ -1,0 +1,105 @@
+//! What PostgreSQL's catalogue is asked, and for what.
+
+use crate::ledger::Ledger;
+use migrate_core::dialect::Dialect;
+use migrate_core::effect::{Name, Object};
+use migrate_core::token::Tokens;
+
+/// `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`: the name and the table, as literals.
+pub fn built_index(sql: &str) -> Option<(String, String)> {
+    let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).peekable();
+    let mut word = |words: &[&str]| tokens.next_if(|token| words.iter().any(|word| token.is_word(sql, word)));
+    word(&["CREATE"])?;
+    word(&["UNIQUE"]);
+    word(&["INDEX"])?;
+    word(&["CONCURRENTLY"])?;
+    if word(&["IF"]).is_some() {
+        word(&["NOT"])?;
+        word(&["EXISTS"])?;
+    }
+    let name = tokens.next()?.text(sql);
+    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => name.to_lowercase(),
+    };
+    tokens.next_if(|token| token.is_word(sql, "ON"))?;
+    tokens.next_if(|token| token.is_word(sql, "ONLY"));
+    let first = tokens.next()?;
+    let mut end = first.end;
+    while tokens.peek().is_some_and(|token| token.is_symbol(sql, b'.')) {
+        tokens.next();
+        end = tokens.next()?.end;
+    }
+    let quote = |text: &str| format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
+    Some((quote(&name), quote(&sql[first.start..end])))
+}
+
+/// A query that answers 1 when the thing is there, 2 when it is there but not valid or not validated, else 0 or nothing.
+pub fn question(ledger: &Ledger, object: &Object) -> Option<String> {
+    // Found as a script would find it, by the session's search path where no schema is written.
+    let path = |name: &Name| {
+        let schema = name.schema.as_ref().map(|schema| format!("{}.", ledger.name(schema))).unwrap_or_default();
+        ledger.text(&format!("{schema}{}", ledger.name(&name.name)))
+    };
+    let class = |name: &Name| format!("pg_catalog.to_regclass({})", path(name));
+    let exists = |from: String| Some(format!("SELECT count(*)::text FROM (SELECT FROM pg_catalog.{from} LIMIT 1) found"));
+    match object {
+        Object::Table(name) | Object::View(name) | Object::Sequence(name) => {
+            Some(format!("SELECT ({} IS NOT NULL)::int::text", class(name)))
+        }
+        Object::Column(table, name) => {
+            let (table, name) = (class(table), ledger.text(name));
+            exists(format!("pg_attribute WHERE attrelid = {table} AND attname = {name} AND NOT attisdropped"))
+        }
+        Object::Index(table, name) => {
+            let which = match table {
+                Some(table) => format!("c.relname = {} AND i.indrelid = {}", ledger.text(&name.name), class(table)),
+                None => format!("c.oid = {}", class(name)),
+            };
+            Some(format!(
+                "SELECT CASE WHEN i.indisvalid THEN '1' ELSE '2' END FROM pg_catalog.pg_index i \
+                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE {which}"
+            ))
+        }
+        Object::Constraint(table, name) => {
+            let (table, name) = (class(table), ledger.text(name));
+            Some(format!(
+                "SELECT CASE WHEN convalidated THEN '1' ELSE '2' END FROM pg_catalog.pg_constraint \
+                 WHERE conrelid = {table} AND conname = {name}"
+            ))
+        }
+        Object::Trigger(table, name) => {
+            let (table, name) = (class(table.as_ref()?), ledger.text(&name.name));
+            exists(format!("pg_trigger WHERE tgrelid = {table} AND tgname = {name}"))
+        }
+        Object::Type(name) => Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::text", path(name))),
+        Object::Value(name, value) => {
+            let value = ledger.text(value);
+            exists(format!("pg_enum WHERE enumtypid = pg_catalog.to_regtype({}) AND enumlabel = {value}", path(name)))
+        }
+        Object::Schema(name) => exists(format!("pg_namespace WHERE nspname = {}", ledger.text(name))),
+        Object::Extension(name) => exists(format!("pg_extension WHERE extname = {}", ledger.text(name))),
+        // Several functions can have one name.
+        Object::Routine(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indexes_that_are_built_concurrently() {
+        let named = |sql: &str| built_index(sql).map(|(name, table)| format!("{name} {table}"));
+        assert_eq!(named("CREATE INDEX CONCURRENTLY I ON t (a)").unwrap(), "E'i' E't'");
+        assert_eq!(
+            named("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I'x\" ON ONLY s.\"T\" USING gin (a)").unwrap(),
+            "E'I''x' E's.\"T\"'"
+        );
+        for other in
+            ["CREATE INDEX i ON t (a)", "CREATE INDEX CONCURRENTLY ON t (a)", "DROP INDEX CONCURRENTLY i", "SELECT 1", ""]
+        {
+            assert_eq!(named(other), None, "{other}");
+        }
+    }
+}
