@@ -6,10 +6,11 @@ use migrate_core::duration;
 use migrate_runtime::{Direction, Event, describe_holder};
 use std::sync::{Arc, Mutex};
 
-/// Makes an observer for a run.
-pub fn observer(output: &Output, service: &str) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
+/// Makes an observer for a run; among several services, each line says whose it is.
+pub fn observer(output: &Output, service: &str, among_others: bool) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
     let bar = output.is_lively().then(|| Arc::new(Mutex::new(None::<ProgressBar>)));
     let lines = Lines::of(output);
+    let whose = if among_others { format!("{service}: ") } else { String::new() };
     let service = service.to_owned();
     move |event| {
         let bar = bar.as_ref().and_then(|bar| bar.lock().ok());
@@ -34,13 +35,16 @@ pub fn observer(output: &Output, service: &str) -> impl Fn(&Event<'_>) + Send + 
             }
             Event::Started { title, .. } => {
                 if let Some(bar) = bar.as_deref().and_then(Option::as_ref) {
-                    bar.set_message((*title).to_owned());
+                    bar.set_message(format!("{whose}{title}"));
                 }
             }
             Event::Blocked { title, blockers, tries, pause } => {
                 let bar = bar.as_deref().and_then(Option::as_ref);
-                let again =
-                    format!("{title} did not get its lock; trying again in {} (try {} of 10)", duration::show(*pause), tries + 1);
+                let again = format!(
+                    "{whose}{title} did not get its lock; trying again in {} (try {} of 10)",
+                    duration::show(*pause),
+                    tries + 1
+                );
                 lines.say(bar, "Blocked", &again);
                 for blocker in *blockers {
                     lines.say(bar, "by", &describe_holder(blocker));
@@ -52,7 +56,7 @@ pub fn observer(output: &Output, service: &str) -> impl Fn(&Event<'_>) + Send + 
                     Direction::Down => "Reverted",
                 };
                 let bar = bar.as_deref().and_then(Option::as_ref);
-                lines.say(bar, verb, &format!("{title} ({})", duration::show(*took)));
+                lines.say(bar, verb, &format!("{whose}{title} ({})", duration::show(*took)));
                 if let Some(bar) = bar {
                     bar.inc(1);
                     if Some(bar.position()) == bar.length() {

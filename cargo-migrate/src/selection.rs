@@ -20,6 +20,8 @@ pub struct Selected {
     pub folder: Folder,
     /// Its database.
     pub url: String,
+    /// Is it one of several, so that lines have to say whose they are?
+    pub among_others: bool,
 }
 
 /// The projects that the arguments ask for, each with its database; their files must be readable.
@@ -45,8 +47,10 @@ pub fn with_database(context: &Context<'_>) -> Result<Vec<Selected>, Failure> {
         let (errors, others): (Vec<Finding>, Vec<Finding>) = seen.partition(Finding::is_error);
         findings.extend(errors);
         context.output.findings(&others);
-        selected.push(Selected { project, folder, url });
+        selected.push(Selected { project, folder, url, among_others: false });
     }
+    let several = selected.len() > 1;
+    selected.iter_mut().for_each(|one| one.among_others = several);
     if findings.is_empty() { Ok(in_order(selected)) } else { Err(Failure::Findings(findings)) }
 }
 

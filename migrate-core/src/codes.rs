@@ -4,7 +4,7 @@ use crate::code::Code;
 use crate::{check, directives, divergence, execution, folder, lock_file, project, settings, statement};
 
 /// All of them, by name.
-pub static ALL: [&Code; 40] = [
+pub static ALL: [&Code; 41] = [
     &divergence::AHEAD,
     &directives::BAD_DIRECTIVE,
     &lock_file::BAD_LOCK_FILE,
@@ -37,6 +37,7 @@ pub static ALL: [&Code; 40] = [
     &folder::PAIR_NAMES_DIFFER,
     &statement::PSQL_COMMAND,
     &statement::BEHIND_COPY,
+    &statement::COPY_TO_STDOUT,
     &check::RELEASED_CHANGED,
     &divergence::REQUIRES,
     &execution::UNBALANCED_TRANSACTION,

@@ -42,6 +42,13 @@ pub static BEHIND_COPY: Code = Code::new(
      run it after the rows, others would lose it. Move it behind the closing `\\.`.",
 );
 
+/// `COPY ... TO stdout`.
+pub static COPY_TO_STDOUT: Code = Code::new(
+    "copy-to-stdout",
+    "`COPY ... TO stdout` sends rows to the client, and a migration has nobody to read them. Write them into a table, or take the \
+     statement out.",
+);
+
 /// A string, comment or quoted name without its end.
 pub static UNTERMINATED: Code = Code::new(
     "unterminated",
@@ -177,7 +184,14 @@ impl Splitter<'_> {
         let newlines = self.text.as_bytes()[self.counted.0..first.start].iter().filter(|byte| **byte == b'\n').count();
         self.counted = (first.start, self.counted.1 + newlines);
         self.follow_settings();
-        let copy_data = self.copies_from_stdin().then(|| self.copy_data());
+        if self.copies("TO", "STDOUT") {
+            self.findings.push(
+                Finding::error(&COPY_TO_STDOUT, "nobody reads what `COPY ... TO stdout` sends")
+                    .at(Place::range(self.file, self.text, first.start..last.end))
+                    .help("write the rows into a table, or take the statement out"),
+            );
+        }
+        let copy_data = self.copies("FROM", "STDIN").then(|| self.copy_data());
         self.statements.push(Statement { range: first.start..last.end, line: self.counted.1, copy_data });
         self.open.clear();
     }
@@ -203,10 +217,11 @@ impl Splitter<'_> {
         }
     }
 
-    fn copies_from_stdin(&self) -> bool {
+    /// `COPY ... FROM stdin` or `COPY ... TO stdout`.
+    fn copies(&self, way: &str, place: &str) -> bool {
         self.dialect == Dialect::Postgres
             && self.open[0].is_word(self.text, "COPY")
-            && self.open.windows(2).any(|pair| pair[0].is_word(self.text, "FROM") && pair[1].is_word(self.text, "STDIN"))
+            && self.open.windows(2).any(|pair| pair[0].is_word(self.text, way) && pair[1].is_word(self.text, place))
     }
 
     /// The lines behind the current place up to the one that holds `\.` alone; reading goes on behind it.
@@ -464,6 +479,14 @@ mod tests {
             let codes: Vec<&Code> = findings.iter().map(|finding| finding.code).collect();
             assert_eq!(codes, if fine { vec![] } else { vec![&BEHIND_COPY] }, "{line}");
         }
+    }
+
+    #[test]
+    fn rows_that_nobody_reads_are_refused() {
+        let codes = |text: &str| split(text, Dialect::Postgres, "f.sql").1.iter().map(|one| one.code.name).collect::<Vec<_>>();
+        assert_eq!(codes("COPY t TO stdout;"), ["copy-to-stdout"]);
+        assert_eq!(codes("COPY (SELECT 1) TO STDOUT WITH (FORMAT csv);"), ["copy-to-stdout"]);
+        assert_eq!(codes("COPY t TO '/tmp/f'; SELECT 'COPY t TO stdout';"), Vec::<&str>::new());
     }
 
     #[test]

@@ -299,6 +299,8 @@ impl Failure {
             "42703" | "1054" => {
                 error.help("the table belongs to something else: choose other names under `[history]` in `migrate.toml`")
             }
+            // Galera: WSREP has not yet prepared node for application use.
+            "1047" => error.help("this node is not part of its cluster now; wait until it is, or connect to another"),
             "1046" => error.help("name the database in the URL: `mysql://user@host/DATABASE`"),
             "26" => error.help("the file is no SQLite database: correct its name in the URL"),
             _ => error.help("give this user the right to read and write the history tables, and at first to create them"),

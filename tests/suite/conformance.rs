@@ -535,9 +535,9 @@ async fn settings_of_a_script_do_not_stay(database: &TestDatabase) {
             "SELECT current_setting('search_path') || current_setting('timezone') || current_setting('statement_timeout') || current_setting('standard_conforming_strings')",
         ),
         Kind::MariaDb => (
-            "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'; SET foreign_key_checks = 0; SET time_zone = '+09:00';",
+            "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'; SET foreign_key_checks = 0; SET time_zone = '+09:00'; SET timestamp = 1;",
             r"'it''s \'",
-            "SELECT concat(@@sql_mode, @@foreign_key_checks, @@time_zone)",
+            "SELECT concat(@@sql_mode, @@foreign_key_checks, @@time_zone, @@timestamp > 1000)",
         ),
         Kind::Sqlite => (
             "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = ON;",

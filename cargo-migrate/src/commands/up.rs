@@ -162,10 +162,11 @@ pub fn refuse_empty_drafts(selected: &[Selected], targets: &[Vec<Target>]) -> Re
 
 /// A migrator for a project, as the arguments ask for it.
 pub fn migrator<'s>(selected: &'s Selected, running: &Running, stop: &Stop, output: &Output) -> Migrator<'s> {
-    let mut migrator = Migrator::new(&selected.folder.set)
-        .stop(stop)
-        .lock_wait(running.lock_wait)
-        .on_event(progress::observer(output, &selected.project.service));
+    let mut migrator = Migrator::new(&selected.folder.set).stop(stop).lock_wait(running.lock_wait).on_event(progress::observer(
+        output,
+        &selected.project.service,
+        selected.among_others,
+    ));
     if let Some(kind) = running.lock {
         migrator = migrator.lock(kind);
     }

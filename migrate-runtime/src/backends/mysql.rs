@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::event::Holder;
 use crate::lease::{self, Lease, Speaker};
 use crate::ledger::Ledger;
-use crate::message::{Message, without_ours};
+use crate::message::{Message, mentions, without_ours};
 use crate::surroundings::Surroundings;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
@@ -136,7 +136,8 @@ impl<'c> MySql<'c> {
 
     /// How long to wait for metadata locks and, for rows, for those of others. Put back with the session's settings.
     async fn limit(&mut self, work: &Work<'_>, rows: bool) -> Result<(), Failure> {
-        let Some(lock) = work.lock_timeout else { return Ok(()) };
+        // What the script says itself goes first; `innodb_lock_wait_timeout` is meant as well.
+        let Some(lock) = work.lock_timeout.filter(|_| !mentions(work.text, "lock_wait_timeout")) else { return Ok(()) };
         let seconds = lock.as_millis().div_ceil(1000).max(1);
         let rows = if rows { format!(", innodb_lock_wait_timeout = {seconds}") } else { String::new() };
         let sql = format!("SET SESSION lock_wait_timeout = {seconds}{rows}");
@@ -295,7 +296,9 @@ impl Backend for MySql<'_> {
             // A text would be refused for a setting that is a number.
             format!("SESSION {name} = {}", if number { value } else { ledger.text(&value) })
         });
-        self.original = format!("SET {};\n", restore.collect::<Vec<_>>().join(", "));
+        // The clock goes on by itself.
+        let clock = ["SESSION timestamp = DEFAULT".to_owned()];
+        self.original = format!("SET {};\n", restore.chain(clock).collect::<Vec<_>>().join(", "));
         if let Some(database) = &database {
             self.original = format!("USE {};\n{}", ledger.name(database), self.original);
         }
