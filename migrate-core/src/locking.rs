@@ -47,6 +47,9 @@ pub struct Locking {
 }
 
 impl Locking {
+    /// Above this, a holder that died would hold up others for longer than anybody waits.
+    pub const LONGEST_LEASE: Duration = Duration::from_secs(86_400);
+
     /// Below this, a pause of the scheduler or of the network would end a lease.
     pub const SHORTEST_LEASE: Duration = Duration::from_secs(2);
 }

@@ -208,8 +208,8 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
         State::Reverting => {
             format!("reverting `{title}` was begun and not heard of since; it is unknown whether statement {at} was carried out")
         }
-        State::Failed => format!("`{title}` stopped at statement {at} of {}, which the database refused", record.statements),
-        _ => format!("reverting `{title}` stopped at statement {at} of {}, which the database refused", record.statements),
+        State::Failed => format!("`{title}` stopped at statement {at} of {}", record.statements),
+        _ => format!("reverting `{title}` stopped at statement {at} of {}", record.statements),
     };
     let blocked = |message: String| Divergence::new(&codes::UNFINISHED, Level::Error, &record.version, message);
     let resolve = format!("cargo migrate resolve {}", record.version);
@@ -228,7 +228,10 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
         Direction::Up => row.migration.map(|migration| &migration.up),
         Direction::Down => row.migration.and_then(|migration| migration.down.as_ref()),
     };
-    let Some(script) = script else {
+    // What an older release reverts, it goes on with as it was stored.
+    let stored = record.running.as_ref().filter(|_| begun == Direction::Down && row.migration.is_none() && record.has_down);
+    let stored = stored.map(|text| Script::read(text.clone(), &title, dialect).0);
+    let Some(script) = script.or(stored.as_ref()) else {
         return Some(blocked(message).help("put its file back, then run the same command again"));
     };
     if let Some((changed, difference)) = changed_part(script, record, dialect) {

@@ -222,8 +222,11 @@ impl Reading<'_> {
                 settings.locking.kind = kind.unwrap_or_default();
             }
             "lease" => {
-                let long_enough = |text: &str| duration::parse(text).filter(|lease| *lease >= Locking::SHORTEST_LEASE);
-                if let Some(lease) = self.read(value, "two seconds or more: `\"2s\"`, `\"30s\"`, `\"5m\"`", long_enough) {
+                let long_enough = |text: &str| {
+                    let bounds = Locking::SHORTEST_LEASE..=Locking::LONGEST_LEASE;
+                    duration::parse(text).filter(|lease| bounds.contains(lease))
+                };
+                if let Some(lease) = self.read(value, "two seconds to a day: `\"2s\"`, `\"30s\"`, `\"5m\"`", long_enough) {
                     settings.locking.lease = lease;
                 }
             }

@@ -193,7 +193,8 @@ pub const LOST: &str = "the migration lock is not held any more";
 pub fn lost_lock(failure: Failure) -> Error {
     failure
         .add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_LOST, LOST))
-        .help("run the same command again: it waits for the other process, and goes on from there")
+        .help("if another process has it, run the same command again: it waits for that one, and goes on from there")
+        .help("if the script gave it up (`pg_advisory_unlock_all()`, `DISCARD ALL`, `RELEASE_ALL_LOCKS()`), take that out")
 }
 
 /// An error for a database that can only be read.

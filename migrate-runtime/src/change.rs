@@ -36,6 +36,8 @@ pub enum Change<'a> {
         event: &'static str,
         /// What was found.
         detail: &'a str,
+        /// Which way it goes, and the text that it goes on with; `None` leaves what is stored.
+        text: Option<(Direction, &'a str)>,
     },
     /// It failed; with a row if part of it is done.
     Failed {
@@ -69,6 +71,8 @@ pub struct Entry<'a> {
     pub statements: usize,
     /// How many are done.
     pub done: usize,
+    /// Did a person say so, and nothing ran?
+    pub told: bool,
     /// Is the row there already, with everything that does not change until the end?
     pub begun: bool,
     /// The text of the way up; `None` leaves what is stored.

@@ -27,8 +27,8 @@ pub static LOCK_NOT_OBTAINED: Code = Code::new(
 /// The lock is another's.
 pub static LOCK_LOST: Code = Code::new(
     "lock-lost",
-    "The lock of this history was lost while the run went on, and nothing was written since: before each statement and each record it \
-     is looked whether the lock is still held. A script may have given it up (`pg_advisory_unlock_all()`, `DISCARD ALL`, \
+    "The lock of this history was lost while the run went on. Before each statement outside a transaction, and in each transaction \
+     before its record is committed, it is looked whether the lock is still held; what finds it lost is rolled back and not recorded. A script may have given it up (`pg_advisory_unlock_all()`, `DISCARD ALL`, \
      `RELEASE_ALL_LOCKS()`); a pooler may have given the session to another client, and then `lock = \"lease\"` in `migrate.toml` \
      is what helps; or a lease has run out, because its holder stood still for longer than the lease lasts (`lease` in \
      `migrate.toml`, 30 s by default).",

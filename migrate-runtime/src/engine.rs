@@ -246,6 +246,7 @@ async fn note(backend: &mut dyn Backend, ledger: &Ledger, history: &mut History,
         done: fate.done,
         event: "settled",
         detail: &detail,
+        text: None,
     };
     let written = backend.write(ledger, &change).await;
     written.map_err(|failure| failure.about_history("cannot write the history"))?;

@@ -50,6 +50,9 @@ pub trait Speaker: Send {
     /// Tries to take the row; false when that would have to wait.
     async fn take(&mut self, sql: &str) -> Result<bool, Failure>;
 
+    /// Does a session hold the lock that is used where there is no lease?
+    async fn session_lock_is_held(&mut self, ledger: &Ledger) -> Result<bool, Failure>;
+
     /// A query that counts the sessions of the server that carry out a statement like this.
     fn running(&self, pattern: &str) -> String;
 }
@@ -58,6 +61,22 @@ pub trait Speaker: Send {
 pub async fn holder(speaker: &mut impl Speaker, ledger: &Ledger) -> Option<Holder> {
     let standing = standing(speaker, ledger).await.ok()??;
     (!standing.holder.is_empty()).then_some(standing.about)
+}
+
+/// Does a run hold a lease now? Whoever has the lock of a session asks this behind it, and whoever takes a lease asks behind
+/// that for the lock of a session: so of two that come at once, at least one sees the other.
+pub async fn is_held(speaker: &mut impl Speaker, ledger: &Ledger) -> Result<bool, Failure> {
+    let Some(found) = standing(speaker, ledger).await? else { return Ok(false) };
+    stands(speaker, &found).await
+}
+
+/// Has it a holder whose time has not run out, or whose last statement a server still carries out?
+async fn stands(speaker: &mut impl Speaker, found: &Standing) -> Result<bool, Failure> {
+    if found.holder.is_empty() || !found.expired {
+        return Ok(!found.holder.is_empty());
+    }
+    let running = speaker.running(&format!("/* migrate {} */%", found.holder));
+    Ok(!is_zero(speaker.ask(&running).await?))
 }
 
 /// How the row stands; `None` when there is none.
@@ -100,11 +119,8 @@ impl Lease {
                 standing(speaker, ledger).await?.ok_or_else(|| Failure::own("the row of the lease is not there"))?
             }
         };
-        if !found.holder.is_empty() {
-            let running = speaker.running(&format!("/* migrate {} */%", found.holder));
-            if !found.expired || !is_zero(speaker.ask(&running).await?) {
-                return Ok(false);
-            }
+        if stands(speaker, &found).await? {
+            return Ok(false);
         }
         if !speaker.take(&self.take(ledger)).await? {
             return Ok(false);
@@ -112,6 +128,10 @@ impl Lease {
         let standing = standing(speaker, ledger).await?;
         let taken = standing.filter(|standing| standing.holder == self.holder);
         self.fence = taken.map(|standing| standing.fence);
+        if self.fence.is_some() && speaker.session_lock_is_held(ledger).await? {
+            speaker.take(&self.release(ledger)).await?;
+            self.fence = None;
+        }
         Ok(self.fence.is_some())
     }
 
@@ -156,13 +176,13 @@ impl Lease {
         let (taken, renewed, left) = (next(), next(), next());
         let expired = next() == "1";
         let until = match expired {
-            true => "whose lease has run out".to_owned(),
-            false => format!("whose lease runs out in {left} s unless it is renewed"),
+            true => "its lease has run out".to_owned(),
+            false => format!("its lease runs out in {left} s unless it is renewed"),
         };
         let about = Holder {
             connection: holder.clone(),
-            from: Some(format!("process {process} on {host}, {until}")),
-            since: Some(format!("{taken} s ago, last seen {renewed} s ago")),
+            from: Some(format!("process {process} on {host}")),
+            since: Some(format!("{taken} s ago (last seen {renewed} s ago, {until})")),
             ..Holder::default()
         };
         Standing { holder, fence, about, expired }

@@ -21,6 +21,13 @@ pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
 /// and a text may have to be sent as twice as many digits.
 pub const KEPT: usize = 4 << 20;
 
+fn column_of(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Up => "up_sql",
+        Direction::Down => "down_sql",
+    }
+}
+
 /// What the columns of our tables are made of.
 struct Types {
     text: &'static str,
@@ -103,6 +110,11 @@ impl Ledger {
     /// The table of leases.
     pub fn locks(&self) -> String {
         self.table(&self.tables.locks)
+    }
+
+    /// The unquoted name of the table of leases.
+    pub fn locks_name(&self) -> &str {
+        &self.tables.locks
     }
 
     /// The unquoted name of the table of records.
@@ -224,10 +236,7 @@ impl Ledger {
 
     /// The stored text of one migration.
     pub fn select_script(&self, version: &str, direction: Direction) -> String {
-        let column = match direction {
-            Direction::Up => "up_sql",
-            Direction::Down => "down_sql",
-        };
+        let column = column_of(direction);
         let service = self.text(&self.service);
         format!("SELECT {column} FROM {} WHERE service = {service} AND version = {}", self.records(), self.text(version))
     }
@@ -320,14 +329,14 @@ impl Ledger {
                     self.put_entry(&mut sql, entry, Some(&elapsed));
                 }
                 self.put_summary(&mut sql, summary);
-                self.put_event(&mut sql, entry, "applied", &elapsed, None);
+                self.put_done(&mut sql, entry, "applied", &elapsed);
             }
             Change::Reverted(entry, summary, elapsed) => {
                 let service = self.text(&self.service);
                 let version = self.text(entry.version);
                 let _ = writeln!(sql, "DELETE FROM {} WHERE service = {service} AND version = {version};", self.records());
                 self.put_summary(&mut sql, summary);
-                self.put_event(&mut sql, entry, "reverted", &self.elapsed(*elapsed), None);
+                self.put_done(&mut sql, entry, "reverted", &self.elapsed(*elapsed));
             }
             Change::Repaired(entry, summary) => {
                 let set = format!(
@@ -346,8 +355,10 @@ impl Ledger {
                 self.put_summary(&mut sql, summary);
                 self.put_event(&mut sql, entry, "repaired", "NULL", None);
             }
-            Change::Resolved { version, state, done, event, detail } => {
-                self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
+            Change::Resolved { version, state, done, event, detail, text } => {
+                let text = text.map(|(direction, text)| format!(", {} = {}", column_of(direction), self.script(Some(text))));
+                let text = text.unwrap_or_default();
+                self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}{text}"));
                 let _ = writeln!(
                     sql,
                     "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
@@ -493,6 +504,13 @@ impl Ledger {
         );
     }
 
+    fn put_done(&self, sql: &mut String, entry: &Entry<'_>, event: &str, elapsed: &str) {
+        match entry.told {
+            true => self.put_event(sql, entry, "resolved", "NULL", Some(&format!("counts as {event}"))),
+            false => self.put_event(sql, entry, event, elapsed, None),
+        }
+    }
+
     fn put_event(&self, sql: &mut String, entry: &Entry<'_>, event: &str, elapsed: &str, detail: Option<&str>) {
         let _ = writeln!(
             sql,
@@ -578,6 +596,7 @@ mod tests {
             direction: Direction::Up,
             statements: 2,
             done: 2,
+            told: false,
             begun: false,
             up: Some("SELECT 'a\\b'"),
             down: None,

@@ -6,9 +6,13 @@ use std::ops::Range;
 /// Stands before the script, for people and programs that look at what a session is doing.
 const SCRIPT: &str = "/* migration */\n";
 
+/// Stands behind it.
+const RECORD: &str = "/* record */\n";
+
 /// What a session is doing, without what is ours in front of it.
 pub fn without_ours(text: &str) -> &str {
-    text.split_once(SCRIPT).map_or(text, |(_, script)| script)
+    let script = text.split_once(SCRIPT).map_or(text, |(_, script)| script);
+    script.split_once(RECORD).map_or(script, |(script, _)| script)
 }
 
 /// Does a script say this, in whatever case? Asked of its text, because a function may do it as well.
@@ -52,6 +56,7 @@ impl Message {
 
     /// Adds statements of ours behind the script's.
     pub fn end(&mut self, sql: &str) {
+        self.sql.push_str(RECORD);
         self.sql.push_str(sql);
     }
 

@@ -88,10 +88,10 @@ impl<'m> Migrator<'m> {
         self
     }
 
-    /// How long a lease outlives its last renewal; at least two seconds. A process that dies holds up others for so long.
+    /// How long a lease outlives its last renewal; two seconds to a day. A process that dies holds up others for so long.
     #[must_use]
     pub fn lease(mut self, lasts: Duration) -> Self {
-        self.options.locking.lease = lasts.max(Locking::SHORTEST_LEASE);
+        self.options.locking.lease = lasts.clamp(Locking::SHORTEST_LEASE, Locking::LONGEST_LEASE);
         self
     }
 
@@ -301,6 +301,7 @@ impl<'m> Migrator<'m> {
             direction: Direction::Up,
             statements: migration.up.statements.len(),
             done: migration.up.statements.len(),
+            told: true,
             begun: true,
             up: Some(&migration.up.text),
             down: migration.down.as_ref().map(|down| &*down.text),
@@ -319,14 +320,29 @@ impl<'m> Migrator<'m> {
             _ => State::Failed,
         };
         let version = record.version.as_str();
-        let resolved = |done| Change::Resolved { version, state: failed, done, event: "resolved", detail: "" };
+        let direction = if failed == State::RevertFailed { Direction::Down } else { Direction::Up };
+        let migration = self.set.get(&record.version);
+        let script = match direction {
+            Direction::Up => migration.map(|migration| &migration.up),
+            Direction::Down => migration.and_then(|migration| migration.down.as_ref()),
+        };
+        let changed = script.filter(|script| record.running.as_deref() != Some(&*script.text));
+        let statements = script.map_or(record.statements, |script| script.statements.len());
+        let resolved = |done, text| Change::Resolved { version, state: failed, done, event: "resolved", detail: "", text };
         match resolution {
-            Resolution::Retry => Ok(resolved(record.statements_done)),
-            Resolution::SkipTo(statement) if (1..=record.statements).contains(&statement) => Ok(resolved(statement - 1)),
-            Resolution::SkipTo(_) => {
-                let help = format!("name one of 1 to {}, or say that all of it is done", record.statements);
-                Err(wrong(format!("version {version} has {} statements", record.statements)).help(help))
+            Resolution::Retry => Ok(resolved(record.statements_done, None)),
+            Resolution::SkipTo(statement) if !(1..=statements).contains(&statement) => {
+                let help = format!("name one of 1 to {statements}, or say that all of it is done");
+                Err(wrong(format!("version {version} has {statements} statements")).help(help))
             }
+            Resolution::SkipTo(statement) if changed.is_none() && statement <= record.statements_done => {
+                let message =
+                    format!("the first {} statements of version {version} are recorded as done", record.statements_done);
+                Err(wrong(message)
+                    .help(format!("name one from {} on, so that none of them runs twice", record.statements_done + 1)))
+            }
+            // Of a file that was edited meanwhile, this says what of it as it is now counts as done.
+            Resolution::SkipTo(statement) => Ok(resolved(statement - 1, changed.map(|script| (direction, &*script.text)))),
             Resolution::Done => Ok(self.counted_as_done(history, record, failed)),
         }
     }
@@ -355,6 +371,7 @@ impl<'m> Migrator<'m> {
             direction,
             statements: record.statements,
             done: record.statements,
+            told: true,
             begun: false,
             up: present.map(|up| &*up.text).or(record.running.as_deref()),
             down: migration.and_then(|migration| migration.down.as_ref()).map(|down| &*down.text),

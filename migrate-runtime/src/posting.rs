@@ -117,6 +117,7 @@ impl Posting {
             direction: self.direction,
             statements: self.record.statements,
             done,
+            told: false,
             begun: !self.atomic,
             up: self.texts.0.as_deref(),
             down: self.texts.1.as_deref(),

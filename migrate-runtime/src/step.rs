@@ -170,9 +170,9 @@ impl<'p> Running<'_, 'p> {
             match self.patience(&stop, job, stretch, tries).await {
                 Some(pause) => {
                     let asked = self.options.stop.requested();
-                    // Asked to stop, it does not try again: the one time that is left is over.
+                    // It was rolled back, so this is a point where nothing is half done.
                     if tokio::time::timeout(pause, asked).await.is_ok() {
-                        return Err(self.stopped(stop, job, done).await);
+                        return Err(self.stop(job, done).await);
                     }
                 }
                 None => return Err(self.stopped(stop, job, done).await),
@@ -282,9 +282,16 @@ impl<'p> Running<'_, 'p> {
     async fn stop(&mut self, job: &Job<'_>, done: usize) -> Halt {
         let count = job.script.statements.len();
         let title = &self.step.title;
-        let message = format!("the run was asked to stop, and did, behind statement {done} of {count} of `{title}`");
+        let message = match done {
+            0 => format!("the run was asked to stop, and did, with nothing of `{title}` done"),
+            done => format!("the run was asked to stop, and did, behind statement {done} of {count} of `{title}`"),
+        };
         let error =
             Error::new(ErrorKind::Stopped, &codes::STOPPED, &*message).help("run the same command again: it goes on from there");
+        // Of a transaction there is no row that would have to say so.
+        if job.course.atomic {
+            return Halt::Failed(error);
+        }
         match self.record_failure(job, done, &message).await {
             Ok(()) => Halt::Failed(error),
             Err(failure) => Halt::Failed(error.note("also", format!("that could not be recorded: {}", failure.message))),

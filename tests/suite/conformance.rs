@@ -57,6 +57,7 @@ promises![
     a_failed_transaction_leaves_nothing,
     resumes_at_the_statement_that_failed,
     an_edit_above_the_failure_is_refused,
+    an_older_release_goes_on_with_a_revert_that_stopped,
     what_shares_a_transaction_with_its_mark_is_never_asked_for,
     an_interrupted_migration_asks_for_its_resolution,
     edited_missing_and_late_files_stop_everything,
@@ -282,6 +283,37 @@ async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
         assert!(error.to_string().contains(difference), "{error}");
     }
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
+    // A person may say what of the file as it is now counts as done.
+    folder.write(
+        "migrations/002_o.up.sql",
+        "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (20);\nINSERT INTO t VALUES (3);\n",
+    );
+    let set = folder.set(database.kind.dialect());
+    Migrator::new(&set).resolve(&database.url, &version("002"), Resolution::SkipTo(3)).await.unwrap();
+    Migrator::new(&set).run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2", "3"]);
+}
+
+/// An older release reverts with the stored SQL, stops in the middle, and goes on with it.
+async fn an_older_release_goes_on_with_a_revert_that_stopped(database: &TestDatabase) {
+    let folder = TestFolder::new(&[
+        ("001_t.up.sql", "CREATE TABLE t (id integer);"),
+        ("002_b.up.sql", "CREATE TABLE b (id integer);"),
+        ("002_b.down.sql", "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO u VALUES (2);\nDROP TABLE b;"),
+    ]);
+    folder.write("migrate.toml", "down = \"optional\"\n");
+    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap();
+    folder.remove("migrations/002_b.up.sql");
+    folder.remove("migrations/002_b.down.sql");
+    let older = folder.set(database.kind.dialect());
+    let migrator = Migrator::new(&older);
+    migrator.run_to(&database.url, &Target::DownTo(version("1"))).await.unwrap_err();
+    assert_eq!(database.history().await, ["001|applied|1", "002|revert-failed|1"]);
+    database.execute("CREATE TABLE u (id integer)").await;
+    migrator.run_to(&database.url, &Target::DownTo(version("1"))).await.unwrap();
+    assert_eq!(database.history().await, ["001|applied|1"]);
+    assert_eq!(database.rows("SELECT id FROM t").await, ["1"]);
+    assert_eq!(database.tables().await, ["t", "u"]);
 }
 
 async fn what_shares_a_transaction_with_its_mark_is_never_asked_for(database: &TestDatabase) {
@@ -320,7 +352,10 @@ async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabas
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     let error = migrator.resolve(&database.url, &version("001"), Resolution::Retry).await.unwrap_err();
     assert!(error.to_string().contains("no migration with version 001 is unfinished"), "{error}");
-    assert!(migrator.resolve(&database.url, &version("002"), Resolution::SkipTo(9)).await.is_err());
+    for wrong in [1, 9] {
+        let error = migrator.resolve(&database.url, &version("002"), Resolution::SkipTo(wrong)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownVersion, "{error}");
+    }
     migrator.resolve(&database.url, &version("002"), Resolution::SkipTo(3)).await.unwrap();
     migrator.run(&database.url).await.unwrap();
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "3"]);

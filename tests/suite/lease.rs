@@ -43,6 +43,8 @@ async fn until(database: &TestDatabase, sql: &str, value: &str) {
     }
 }
 
+const OWN_LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 const HOLDER: &str = "SELECT holder FROM migration_locks";
 
 #[tokio::test]
@@ -64,7 +66,7 @@ async fn a_pooler_is_recognised() {
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2", "3"]);
     assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|1"], "a lease was taken and given back");
     // What the script set does not reach others who are given the same session of the server.
-    assert_eq!(database.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").await, "0");
+    assert_eq!(database.value(OWN_LOCKS).await, "0");
     let outcome = std::process::Command::new("psql").args(["-XAtc", "SHOW search_path", &url]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&outcome.stdout).trim(), "\"$user\", public");
     binary.ok(&["status", "--check"]);
@@ -126,7 +128,7 @@ async fn race(kind: Kind, database: &TestDatabase, urls: &[String]) {
     for child in spawned.collect::<Vec<_>>() {
         let outcome = Outcome::of(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-        waited += usize::from(outcome.stderr.contains("whose lease runs out in"));
+        waited += usize::from(outcome.stderr.contains("its lease runs out in"));
     }
     assert!(waited > 0, "those who wait say for whom");
     assert_eq!(database.value("SELECT count(*) FROM t").await, "26");
@@ -190,7 +192,7 @@ async fn a_frozen_holder_behind_a_pooler_does_not_write() {
     until(&database, "SELECT count(*) FROM migration_locks WHERE expires_at < clock_timestamp()", "1").await;
     let outcome = binary.run(&["up", "--lock-wait", "1s"]);
     assert_eq!(outcome.code, 6, "its statement still runs: {}", outcome.stderr);
-    assert!(outcome.stderr.contains("whose lease has run out"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("its lease has run out"), "{}", outcome.stderr);
     drop(other);
     binary.ok(&["up"]);
     let history = database.history().await;
@@ -287,8 +289,30 @@ async fn a_lock_that_a_script_gave_up_is_noticed_before_the_next_statement() {
         );
         let error = Migrator::new(&folder.set(kind.dialect())).run(&database.url).await.unwrap_err();
         assert_eq!((error.kind(), error.code().name), (ErrorKind::LockNotObtained, "lock-lost"), "{error}");
-        assert_eq!(database.rows("SELECT id FROM t").await, ["1"], "{kind:?}");
-        assert_eq!(database.history().await.len(), 2);
+        // Together with its record, what gave the lock up is rolled back.
+        assert_eq!(database.rows("SELECT id FROM t").await, Vec::<String>::new(), "{kind:?}");
+        assert_eq!(database.history().await.len(), 1);
+        database.drop().await;
+    }
+}
+
+/// One comes through the pooler and has a lease, another comes directly and has the session's lock: they wait for each other.
+#[tokio::test]
+async fn a_lease_and_the_lock_of_a_session_keep_each_other_out() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        let sleep = if kind == Kind::Postgres { "SELECT pg_sleep(0.2)" } else { "DO SLEEP(0.2)" };
+        let text = format!("-- migrate: no-transaction\nINSERT INTO t VALUES (1);\n{sleep};\nINSERT INTO t VALUES (2);\n");
+        let folder =
+            folder(kind, &[("001_t.up.sql", "CREATE TABLE t (id integer);"), ("002_i.up.sql", &text), ("003_i.up.sql", &text)]);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let kinds = ["session", "lease", "session", "lease", "session", "lease"];
+        for child in kinds.map(|kind| spawn(&binary, &["up", "--lock", kind])) {
+            let outcome = Outcome::of(child.wait_with_output().unwrap());
+            assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        }
+        assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "1", "2", "2"], "{kind:?}");
+        assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "3");
         database.drop().await;
     }
 }

@@ -259,3 +259,41 @@ async fn a_second_signal_ends_at_once() {
         database.drop().await;
     }
 }
+
+/// Asked to stop in the pause before it tries again for a lock that others hold: nothing is half done there.
+#[tokio::test]
+async fn a_signal_while_a_lock_is_waited_for() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        database.execute("CREATE TABLE t (id integer)").await;
+        let mut other = database.connect().await;
+        sqlx::raw_sql("BEGIN").execute(&mut other).await.unwrap();
+        sqlx::raw_sql("SELECT * FROM t").execute(&mut other).await.unwrap();
+        let folder = TestFolder::new(&[("001_a.up.sql", "ALTER TABLE t ADD COLUMN a integer;")]);
+        folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let mut child = binary.command(&["up", "--lock-timeout", "1s"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        heard(&mut child, "Blocked");
+        signal(&child);
+        let outcome = Outcome::of(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("error[stopped]"), "{}", outcome.stderr);
+        drop(other);
+        binary.ok(&["up"]);
+        database.drop().await;
+    }
+}
+
+/// `DISCARD ALL` gives the lock up; it cannot run in a transaction, so the lock is taken again behind it.
+#[tokio::test]
+async fn a_lock_that_is_discarded_is_taken_again() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = TestFolder::new(&[
+        ("001_d.up.sql", "CREATE TABLE a (id integer);\nDISCARD ALL;\nCREATE TABLE b (id integer);"),
+        ("002_c.up.sql", "CREATE TABLE c (id integer);"),
+    ]);
+    Migrator::new(&folder.set(Kind::Postgres.dialect())).run(&database.url).await.unwrap();
+    assert_eq!(database.tables().await, ["a", "b", "c"]);
+    assert_eq!(database.history().await.len(), 2);
+    database.drop().await;
+}

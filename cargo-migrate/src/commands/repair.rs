@@ -35,6 +35,10 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     for one in &selected {
         let migrator = Migrator::new(&one.folder.set);
         let status = migrator.status(&one.url).await?;
+        if let Some(unknown) = arguments.migrations.iter().find(|version| status.history().get(version).is_none()) {
+            return Err(Failure::usage(format!("version {unknown} is not in the history of `{}`", one.project.service))
+                .help("see `cargo migrate status`"));
+        }
         let mut repaired = Vec::new();
         for edit in verify::edits(&migrator, &status, &one.url).await? {
             if !arguments.migrations.is_empty() && !arguments.migrations.contains(&edit.version) {

@@ -122,7 +122,10 @@ impl Inner {
             }
             Change::Mark { version, done } => self.row(version).statements_done = *done,
             Change::Reverted(entry, ..) => drop(self.rows.remove(entry.version)),
-            Change::Resolved { version, state, done, .. } => {
+            Change::Resolved { version, state, done, text, .. } => {
+                if let Some((_, text)) = text {
+                    self.row(version).running = Some((*text).to_owned());
+                }
                 let row = self.row(version);
                 (row.state, row.statements_done) = (*state, *done);
             }

@@ -94,12 +94,24 @@ impl<'c> MySql<'c> {
     }
 
     async fn try_session(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        let sql = format!("SELECT GET_LOCK({}, 0)", self.lock(ledger));
-        match self.first(&sql).await?.as_deref() {
-            Some("1") => Ok(true),
-            Some(_) => Ok(false),
-            None => Err(Failure::own("the server answered NULL to GET_LOCK: it could not make a lock")),
+        let schema = ledger.text(ledger.schema().unwrap_or_default());
+        let leases = format!(
+            "SELECT count(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} AND TABLE_NAME = {}",
+            ledger.text(ledger.locks_name())
+        );
+        let rows =
+            self.rows(&format!("SELECT CAST(GET_LOCK({}, 0) AS CHAR), CAST(({leases}) AS CHAR)", self.lock(ledger))).await?;
+        let mut answers = rows.into_iter().next().unwrap_or_default().into_iter();
+        match answers.next().flatten().as_deref() {
+            Some("1") => {}
+            Some(_) => return Ok(false),
+            None => return Err(Failure::own("the server answered NULL to GET_LOCK: it could not make a lock")),
         }
+        if answers.next().flatten().as_deref() != Some("0") && lease::is_held(self, ledger).await? {
+            self.do_all(&format!("DO RELEASE_LOCK({})", self.lock(ledger))).await?;
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
@@ -255,6 +267,11 @@ impl Speaker for MySql<'_> {
         }
     }
 
+    async fn session_lock_is_held(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
+        let used = self.first(&format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", self.lock(ledger))).await?;
+        Ok(used.is_some())
+    }
+
     fn running(&self, pattern: &str) -> String {
         format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{pattern}'")
     }
@@ -367,15 +384,17 @@ impl Backend for MySql<'_> {
     }
 
     fn ending(&self, holder: &Holder) -> String {
-        match &self.lease {
-            Some(lease) => format!("end that process, and its lease runs out within {} s", lease.lasts().as_secs()),
-            None => format!("end it: `KILL {}`", holder.connection),
+        match holder {
+            _ if holder.from.as_deref().is_some_and(|from| from.starts_with("process ")) => {
+                "end that process, and its lease runs out".to_owned()
+            }
+            _ => format!("end it: `KILL {}`", holder.connection),
         }
     }
 
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
-        if self.lease.is_some() {
-            return lease::holder(self, ledger).await;
+        if let Some(holder) = lease::holder(self, ledger).await {
+            return Some(holder);
         }
         let id = self.first(&format!("SELECT IS_USED_LOCK({})", self.lock(ledger))).await.ok()??;
         // Without the PROCESS privilege only one's own connections are seen.
@@ -442,8 +461,7 @@ impl Backend for MySql<'_> {
             (message, before) = (Message::default(), 0);
         }
         let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
-        // Of a lease, the time begins anew.
-        let guard = if self.lease.is_some() { guard } else { Vec::new() };
+        // A script may have given the lock up; and of a lease, the time begins anew.
         let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
         let (completed, failed) = self.run(&format!("{before}{record}COMMIT;")).await;
         let Some(failure) = failed else { return Ok(()) };

@@ -186,9 +186,30 @@ impl<'c> Postgres<'c> {
     }
 
     async fn try_session(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        let sql = format!("SELECT pg_catalog.pg_try_advisory_lock({})::text", self.key(ledger));
-        let rows = self.rows(&sql).await?;
-        Ok(rows.first().and_then(|row| row[0].as_deref()) == Some("true"))
+        let key = self.key(ledger);
+        let leases = format!("pg_catalog.to_regclass({}) IS NOT NULL", ledger.text(&ledger.locks()));
+        let rows = self.rows(&format!("SELECT pg_catalog.pg_try_advisory_lock({key})::text, ({leases})::text")).await?;
+        let mut answers = rows.into_iter().next().unwrap_or_default().into_iter().map(|answer| answer.as_deref() == Some("true"));
+        if answers.next() != Some(true) {
+            return Ok(false);
+        }
+        if answers.next() == Some(true) && lease::is_held(self, ledger).await? {
+            self.do_all(&format!("SELECT pg_catalog.pg_advisory_unlock({key})")).await?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Takes the lock once more if a statement that cannot be rolled back has given it up, unless another was faster.
+    async fn take_again(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+        let guard = self.guard(ledger).join(";\n");
+        match self.do_all(&guard).await {
+            Err(failure) if failure.lost_lock => match self.try_session(ledger).await? {
+                true => Ok(()),
+                false => Err(failure),
+            },
+            outcome => outcome,
+        }
     }
 
     /// Puts the settings back before the record is written, but not in the middle of a script, which goes on with its own.
@@ -340,6 +361,16 @@ impl Speaker for Postgres<'_> {
         self.do_all(sql).await.map(|()| true)
     }
 
+    async fn session_lock_is_held(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
+        let (high, low) = self.halves(ledger);
+        let sql = format!(
+            "SELECT count(*)::text FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+             AND classid = {high} AND objid = {low} \
+             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+        );
+        Ok(self.rows(&sql).await?.first().and_then(|row| row[0].as_deref()) != Some("0"))
+    }
+
     fn running(&self, pattern: &str) -> String {
         format!(
             "SELECT count(*)::text FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() \
@@ -456,8 +487,8 @@ impl Backend for Postgres<'_> {
     }
 
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
-        if self.lease.is_some() {
-            return lease::holder(self, ledger).await;
+        if let Some(holder) = lease::holder(self, ledger).await {
+            return Some(holder);
         }
         let (high, low) = self.halves(ledger);
         let sql = format!(
@@ -471,9 +502,9 @@ impl Backend for Postgres<'_> {
     }
 
     fn ending(&self, holder: &Holder) -> String {
-        match &self.lease {
-            Some(lease) => format!("end that process, and its lease runs out within {} s", lease.lasts().as_secs()),
-            None => format!("end it: `SELECT pg_terminate_backend({})`", holder.connection),
+        match holder {
+            _ if holder.user.is_none() => "end that process, and its lease runs out".to_owned(),
+            _ => format!("end it: `SELECT pg_terminate_backend({})`", holder.connection),
         }
     }
 
@@ -545,7 +576,8 @@ impl Backend for Postgres<'_> {
             message.begin(&limit);
         }
         // What was written meanwhile is not committed if the lock is lost; and a lease lasts from the end on.
-        let guard = match isolated || self.lease.is_some() {
+        let gives_up = ["unlock", "discard"].iter().any(|word| mentions(work.text, word));
+        let guard = match isolated || gives_up || self.lease.is_some() {
             true => format!("{};\n", guard.join(";\n")),
             false => String::new(),
         };
@@ -617,6 +649,10 @@ impl Backend for Postgres<'_> {
         }
         // A message of several statements runs in one implicit transaction, so each goes by itself.
         self.one_by_one(&Message::default(), work).await?;
+        let gives_up = |sql: &str| mentions(sql, "discard") || mentions(sql, "advisory_unlock");
+        if self.lease.is_none() && work.parts().any(|(_, statement)| gives_up(statement.sql(work.text))) {
+            self.take_again(ledger).await.map_err(Stop::Record)?;
+        }
         let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
         let record = format!("{}{record}", self.restoring_after(work));
         self.commit(ledger, &record).await.map_err(|failure| match failure.answered {
