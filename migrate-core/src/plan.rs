@@ -195,7 +195,8 @@ fn divergence(row: &Row<'_>, direction: Direction, policy: Policy, dialect: Dial
 /// What stands against going on with a migration that was begun; nothing if it can be resumed.
 fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dialect) -> Option<Divergence> {
     let title = row.title();
-    let at = record.statements_done + 1;
+    let ran = record.running.as_deref().unwrap_or_default();
+    let (at, statement) = next_work(ran, record.statements_done, dialect);
     let begun = match record.state {
         State::Reverting | State::RevertFailed => Direction::Down,
         _ => Direction::Up,
@@ -211,7 +212,13 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
         State::Failed => format!("`{title}` stopped at statement {at} of {}", record.statements),
         _ => format!("reverting `{title}` stopped at statement {at} of {}", record.statements),
     };
-    let blocked = |message: String| Divergence::new(&codes::UNFINISHED, Level::Error, &record.version, message);
+    let blocked = |message: String| {
+        let blocked = Divergence::new(&codes::UNFINISHED, Level::Error, &record.version, message);
+        match &statement {
+            Some(statement) => blocked.note(format!("statement {at} is: {statement}")),
+            None => blocked,
+        }
+    };
     let resolve = format!("cargo migrate resolve {}", record.version);
     if begun != direction {
         let (finish, way) = match begun {
@@ -263,6 +270,17 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
             .help(format!("look whether the database has it; if not: `{resolve} --retry`"))
             .help(format!("if it has: `{resolve} --skip-to {}`", at + 1)),
     )
+}
+
+/// The number of the statement that is to run next, passing over what only sets something, and its first line.
+fn next_work(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<String>) {
+    let (statements, _) = statement::split(ran, dialect, "");
+    let mut rest = statements.iter().enumerate().skip(done).map(|(at, one)| (at + 1, one.sql(ran)));
+    let line = |sql: &str| sql.lines().next().map(str::to_owned);
+    match rest.find(|(_, sql)| !execution::is_setting(sql, dialect)) {
+        Some((at, sql)) => (at, line(sql)),
+        None => (done + 1, None),
+    }
 }
 
 /// The number of the first statement that has run and is not the same in the file any more, and what changed.

@@ -345,8 +345,12 @@ async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabas
     let error = migrator.run(&database.url).await.unwrap_err();
     assert_eq!(error.divergences()[0].code.name, "unfinished");
     assert!(error.to_string().contains("cargo migrate resolve 002 --skip-to 3"), "{error}");
+    assert!(error.to_string().contains("statement 2 is: CALL fill()"), "{error}");
     let mut binary = migrate_tests::Binary::inside(folder.path()).command(&["--service", "app", "-D", &database.url, "resolve"]);
     let output = binary.args(["--retry", "002"]).output().unwrap();
+    let mut dry = migrate_tests::Binary::inside(folder.path()).command(&["--service", "app", "-D", &database.url, "up"]);
+    let shown = String::from_utf8_lossy(&dry.arg("--dry-run").output().unwrap().stdout).into_owned();
+    assert!(shown.contains("resumed at statement 2\nCALL fill();") && !shown.contains("VALUES (1)"), "{shown}");
     let found = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(found.contains("Found 002 at statement 2 of 3, `CALL fill()`"), "{found}");
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;

@@ -10,11 +10,13 @@ use crate::selection::{self, Selected};
 use crate::signals;
 use clap::Args;
 use migrate_core::check::EMPTY_FILE;
+use migrate_core::dialect::Dialect;
 use migrate_core::divergence::{AHEAD, Divergence};
 use migrate_core::duration;
 use migrate_core::finding::Finding;
 use migrate_core::place::Place;
 use migrate_core::plan::{Plan, Way};
+use migrate_core::statement;
 use migrate_core::version::Version;
 use migrate_runtime::{Direction, ErrorKind, LockKind, Migrator, Report, Status, Stop, Target, url_without_password};
 use serde_json::{Value, json};
@@ -278,10 +280,14 @@ async fn dry_run(one: &Selected, targets: &[Target], planned: &mut Planned, cont
                     stored.into_iter().next().flatten().unwrap_or_default()
                 }
             };
-            let how = match step.way {
+            let mut how = match step.way {
                 Way::File(script) => script.execution().to_string(),
                 Way::Stored => "as stored in the history".to_owned(),
             };
+            if step.done > 0 {
+                how = format!("{how}, resumed at statement {}", step.done + 1);
+            }
+            let sql = rest(sql, one.folder.set.contents().dialect, step.done);
             if !context.output.is_json() {
                 context.output.data(format!("-- {} `{}`, {how}\n{}\n", verb(step.direction), step.title, sql.trim_end()));
             }
@@ -301,6 +307,15 @@ async fn dry_run(one: &Selected, targets: &[Target], planned: &mut Planned, cont
     Ok(
         json!({ "service": one.project.service, "database": url_without_password(&one.url), "would_do": steps, "warnings": warnings }),
     )
+}
+
+/// What is left of a script of which so many statements are done.
+fn rest(sql: String, dialect: Dialect, done: usize) -> String {
+    if done == 0 {
+        return sql;
+    }
+    let (statements, _) = statement::split(&sql, dialect, "");
+    statements.get(done).map_or(String::new(), |next| sql[next.range.start..].to_owned())
 }
 
 fn verb(direction: Direction) -> &'static str {
