@@ -40,6 +40,16 @@ impl Course {
     pub fn has_work(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Stretch(_)))
     }
+
+    /// The first statement that finds what it needs only where all of the course has one session: what sets something for
+    /// those behind it and, if the session was prepared, what runs outside a transaction.
+    pub fn needs_session(&self, prepared: bool) -> Option<usize> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Settings(statements) => Some(statements.start),
+            Part::Stretch(stretch) if prepared && !stretch.in_transaction => Some(stretch.unit.statements.start),
+            Part::Stretch(_) => None,
+        })
+    }
 }
 
 /// The course of a script of which so many statements are done.
@@ -123,6 +133,20 @@ mod tests {
             (Sqlite, "", 0, ""),
         ] {
             assert_eq!(shown(dialect, text, done), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_needs_a_session() {
+        for (text, done, prepared, expected) in [
+            ("SET a = 1; CREATE TABLE t (a int);", 0, true, None),
+            ("SET a = 1; VACUUM t;", 0, false, Some(0)),
+            ("VACUUM t; SET a = 1; VACUUM u;", 0, false, Some(1)),
+            ("VACUUM t; VACUUM u;", 0, false, None),
+            ("VACUUM t; VACUUM u;", 1, true, Some(1)),
+        ] {
+            let (script, _) = Script::read(text.to_owned(), "f.sql", Dialect::Postgres);
+            assert_eq!(course(&script, Dialect::Postgres, done).needs_session(prepared), expected, "{text}");
         }
     }
 }

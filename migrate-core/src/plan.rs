@@ -272,8 +272,9 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
     )
 }
 
-/// The number of the statement that is to run next, passing over what only sets something, and its first line.
-fn next_work(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<String>) {
+/// The number of the statement that is to run next of a text of which so many are done, passing over what only sets
+/// something, and its first line.
+pub fn next_work(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<String>) {
     let (statements, _) = statement::split(ran, dialect, "");
     let mut rest = statements.iter().enumerate().skip(done).map(|(at, one)| (at + 1, one.sql(ran)));
     let line = |sql: &str| sql.lines().next().map(str::to_owned);

@@ -49,9 +49,6 @@ pub trait Backend: Send {
     /// Who has the lock, as far as the database tells.
     async fn holder(&mut self, ledger: &Ledger) -> Option<Holder>;
 
-    /// How to end the one who holds the lock, in words.
-    fn ending(&self, holder: &Holder) -> String;
-
     /// Who holds locks on these tables now, as far as the database tells.
     async fn blockers(&mut self, ledger: &Ledger, tables: &[Name]) -> Vec<Holder>;
 

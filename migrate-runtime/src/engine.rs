@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::report::{Done, Report};
 use crate::settle::{Settled, settle};
 use crate::step::{Halt, Running};
-use migrate_core::course::{Part, course};
+use migrate_core::course::course;
 use migrate_core::divergence::Divergence;
 use migrate_core::duration;
 use migrate_core::history::History;
@@ -107,9 +107,12 @@ pub async fn obtain(backend: &mut dyn Backend, ledger: &Ledger, options: &Option
     let mut pause = Duration::from_millis(20);
     let mut told: Option<Holder> = None;
     loop {
-        let got = backend.try_lock(ledger).await;
-        if got.map_err(|failure| failure.about_history("cannot ask for the lock"))? {
-            return Ok(());
+        match backend.try_lock(ledger).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // Of several that make the row of a lease at once, on nodes of one cluster, the others are rolled back.
+            Err(failure) if failure.lock_timeout => tracing::debug!(message = failure.message, "asking for the lock again"),
+            Err(failure) => return Err(failure.about_history("cannot ask for the lock")),
         }
         let holder = backend.holder(ledger).await;
         let connection = |holder: &Option<Holder>| holder.as_ref().map(|holder| holder.connection.clone());
@@ -121,7 +124,7 @@ pub async fn obtain(backend: &mut dyn Backend, ledger: &Ledger, options: &Option
             return Err(stopped("while it waited for the lock"));
         }
         if since.elapsed() >= options.lock_wait {
-            return Err(not_obtained(holder, since.elapsed(), backend));
+            return Err(not_obtained(holder, since.elapsed()));
         }
         // Those who wait do not all ask at the same moment.
         let jitter = u32::from(std::process::id() as u8 % 32) + 32;
@@ -136,13 +139,16 @@ pub fn stopped(how: &str) -> Error {
     error.help("run the same command again: it goes on from there")
 }
 
-fn not_obtained(holder: Option<Holder>, waited: Duration, backend: &dyn Backend) -> Error {
+fn not_obtained(holder: Option<Holder>, waited: Duration) -> Error {
     let waited = duration::show(waited);
     let message = format!("another process holds the lock of these migrations; waited {waited}");
     let mut error = Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message);
     if let Some(holder) = holder {
         error = error.note("holder", describe(&holder));
-        error = error.help(format!("wait until it is done; or, if it hangs, {}", backend.ending(&holder)));
+        error = match &holder.ending {
+            Some(ending) => error.help(format!("wait until it is done; or, if it hangs, {ending}")),
+            None => error.help("wait until it is done"),
+        };
     }
     error
 }
@@ -222,14 +228,7 @@ async fn until_done(
 /// Behind a pooler, what is set outside a transaction is not there for the next statement.
 fn needs_session(step: &Step<'_>, ledger: &Ledger, set: &MigrationSet) -> Option<Error> {
     let Way::File(script) = step.way else { return None };
-    let course = course(script, ledger.dialect(), step.done);
-    let setting = course.parts.iter().find_map(|part| match part {
-        Part::Settings(statements) => statements.clone().next(),
-        Part::Stretch(stretch) if !stretch.in_transaction && !set.contents().session.is_empty() => {
-            Some(stretch.unit.statements.start)
-        }
-        Part::Stretch(_) => None,
-    })?;
+    let setting = course(script, ledger.dialect(), step.done).needs_session(!set.contents().session.is_empty())?;
     let message = format!("`{}` needs a session of its own, and the connection leads through a pooler", step.title);
     let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(script.place(setting)));
     Some(error.note("state", "nothing was run").help("connect to the server itself; see `cargo migrate explain needs-session`"))

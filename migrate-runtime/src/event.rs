@@ -16,6 +16,8 @@ pub struct Holder {
     pub since: Option<String>,
     /// What it is doing.
     pub statement: Option<String>,
+    /// How to end it, in words.
+    pub ending: Option<String>,
 }
 
 /// The holder of a lock in one line.

@@ -119,15 +119,14 @@ impl Lease {
                 standing(speaker, ledger).await?.ok_or_else(|| Failure::own("the row of the lease is not there"))?
             }
         };
-        if stands(speaker, &found).await? {
-            return Ok(false);
-        }
-        if !speaker.take(&self.take(ledger)).await? {
+        let held = stands(speaker, &found).await? || speaker.session_lock_is_held(ledger).await?;
+        if held || !speaker.take(&self.take(ledger)).await? {
             return Ok(false);
         }
         let standing = standing(speaker, ledger).await?;
         let taken = standing.filter(|standing| standing.holder == self.holder);
         self.fence = taken.map(|standing| standing.fence);
+        // One may have come in between.
         if self.fence.is_some() && speaker.session_lock_is_held(ledger).await? {
             speaker.take(&self.release(ledger)).await?;
             self.fence = None;
@@ -183,6 +182,7 @@ impl Lease {
             connection: holder.clone(),
             from: Some(format!("process {process} on {host}")),
             since: Some(format!("{taken} s ago (last seen {renewed} s ago, {until})")),
+            ending: Some("end that process, and its lease runs out".to_owned()),
             ..Holder::default()
         };
         Standing { holder, fence, about, expired }

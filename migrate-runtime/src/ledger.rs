@@ -112,11 +112,6 @@ impl Ledger {
         self.table(&self.tables.locks)
     }
 
-    /// The unquoted name of the table of leases.
-    pub fn locks_name(&self) -> &str {
-        &self.tables.locks
-    }
-
     /// The unquoted name of the table of records.
     pub fn records_name(&self) -> &str {
         &self.tables.records

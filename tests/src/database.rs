@@ -4,6 +4,7 @@ use migrate_core::dialect::Dialect;
 use migrate_runtime::database;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The kinds of databases that everything is tested on.
@@ -146,6 +147,14 @@ impl TestDatabase {
         self.rows(sql).await.into_iter().next().unwrap_or_default()
     }
 
+    /// Waits until a query answers so.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub async fn until(&self, sql: &str, expected: &str) {
+        until(async || self.value(sql).await == expected).await.unwrap_or_else(|| panic!("never {expected}: {sql}"));
+    }
+
     /// `version state statements_done` of each row of the history.
     pub async fn history(&self) -> Vec<String> {
         self.rows("SELECT version, state, statements_done FROM migration_records ORDER BY service, version").await
@@ -182,4 +191,16 @@ impl TestDatabase {
 pub async fn connect(url: &str) -> AnyConnection {
     sqlx::any::install_default_drivers();
     AnyConnection::connect(url).await.expect("a connection")
+}
+
+/// Waits until a condition holds; `None` when it does not within a minute.
+pub async fn until(holds: impl AsyncFn() -> bool) -> Option<()> {
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(60) {
+        if holds().await {
+            return Some(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
 }

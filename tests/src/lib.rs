@@ -9,7 +9,7 @@ mod proxy;
 mod servers;
 
 pub use binary::{Binary, Outcome};
-pub use database::{Kind, TestDatabase, galera, pgbouncer};
+pub use database::{Kind, TestDatabase, galera, pgbouncer, until};
 pub use folder::TestFolder;
 pub use proxy::{Cut, Proxy};
 pub use servers::{Servers, read_only_disk, small_disk};

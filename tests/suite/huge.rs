@@ -35,7 +35,7 @@ async fn a_file_of_32_mebibytes() {
         command.args(["-c", &limited]).arg(program.get_program()).current_dir(folder.path()).env("DATABASE_URL", &database.url);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{kind:?}: {}", String::from_utf8_lossy(&output.stderr));
-        let counted = format!("{}|{rows}", rows);
+        let counted = format!("{rows}|{rows}");
         assert_eq!(database.value("SELECT count(*), max(id) + 1 FROM t WHERE id >= 0").await, counted, "{kind:?}");
         assert_eq!(database.value("SELECT count(*) FROM migration_records WHERE state = 'applied'").await, "3");
         // Such a text is not kept, so only its sum is compared.

@@ -4,7 +4,6 @@
 use migrate_runtime::{ErrorKind, LockKind, Migrator};
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder, galera, pgbouncer};
 use std::process::{Child, Stdio};
-use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Of the tests on the cluster one runs at a time: they stop nodes, and the others stand still meanwhile.
@@ -35,12 +34,6 @@ fn spawn(binary: &Binary, arguments: &[&str]) -> Child {
 fn signal(child: &Child, signal: &str) {
     let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
-}
-
-async fn until(database: &TestDatabase, sql: &str, value: &str) {
-    while database.value(sql).await != value {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 const OWN_LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -187,9 +180,9 @@ async fn a_frozen_holder_behind_a_pooler_does_not_write() {
     let mut other = database.connect().await;
     sqlx::raw_sql("BEGIN; LOCK TABLE t").execute(&mut other).await.unwrap();
     let frozen = spawn(&binary, &["up"]);
-    until(&database, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass", "1").await;
+    database.until("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass", "1").await;
     signal(&frozen, "-STOP");
-    until(&database, "SELECT count(*) FROM migration_locks WHERE expires_at < clock_timestamp()", "1").await;
+    database.until("SELECT count(*) FROM migration_locks WHERE expires_at < clock_timestamp()", "1").await;
     let outcome = binary.run(&["up", "--lock-wait", "1s"]);
     assert_eq!(outcome.code, 6, "its statement still runs: {}", outcome.stderr);
     assert!(outcome.stderr.contains("its lease has run out"), "{}", outcome.stderr);
@@ -226,12 +219,9 @@ async fn a_frozen_holder_on_a_cluster_does_not_write() {
     let at = |node: usize| Binary::inside(folder.path()).variable("DATABASE_URL", &database.through(&cluster.urls[node]));
     at(0).ok(&["up", "--to", "1"]);
     let frozen = spawn(&at(0), &["up"]);
-    until(
-        &database,
-        "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(2)%' AND id <> connection_id()",
-        "1",
-    )
-    .await;
+    database
+        .until("SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(2)%' AND id <> connection_id()", "1")
+        .await;
     signal(&frozen, "-STOP");
     at(1).ok(&["up"]);
     let history = database.history().await;
@@ -260,7 +250,7 @@ async fn a_node_that_is_killed_in_the_middle() {
     let at = |node: usize| Binary::inside(folder.path()).variable("DATABASE_URL", &database.through(&cluster.urls[node]));
     at(0).ok(&["up", "--to", "1"]);
     let running = spawn(&at(2), &["up"]);
-    until(&database, "SELECT count(*) > 10 FROM migration_records", "1").await;
+    database.until("SELECT count(*) > 10 FROM migration_records", "1").await;
     let killed = std::process::Command::new("kill").args(["-KILL", &cluster.pids[2]]).status().unwrap();
     assert!(killed.success());
     let outcome = Outcome::of(running.wait_with_output().unwrap());

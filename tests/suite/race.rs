@@ -93,9 +93,7 @@ async fn who_waits_says_for_whom_and_gives_up_in_time() {
             }
             _ => "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%sleep(3600)%' AND id <> connection_id()",
         };
-        while database.value(sleeping).await == "0" {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        database.until(sleeping, "1").await;
         let error = migrator.run_to(&database.url, &Target::Up(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LockNotObtained, "{error}");
         let text = error.to_string();
@@ -209,9 +207,7 @@ async fn held_up(kind: Kind) -> (TestDatabase, TestFolder, sqlx::AnyConnection, 
         Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()",
         _ => "SELECT count(*) FROM information_schema.processlist WHERE state = 'User lock' AND db = database()",
     };
-    while database.value(running).await != "1" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    database.until(running, "1").await;
     (database, folder, other, child, binary)
 }
 

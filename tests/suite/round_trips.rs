@@ -33,15 +33,15 @@ const FILES: [(&str, &str); 3] = [
 async fn postgres_asks_once_for_a_migration() {
     let (all, nothing, one) = counted(Kind::Postgres, &FILES).await;
     assert_eq!(nothing, 1, "with nothing to do, one query");
-    // Digest, settings, lock, history, schema, tables; then one for each migration; then settings and lock.
-    assert_eq!(all, 6 + 3 + 2);
-    assert_eq!(one, 4 + 1 + 2);
+    // Digest, settings, lock, leases, history, schema, tables; then one for each migration; then settings and lock.
+    assert_eq!(all, 7 + 3 + 2);
+    assert_eq!(one, 5 + 1 + 2);
 }
 
 #[tokio::test]
 async fn mariadb_asks_once_when_there_is_nothing_to_do() {
     let (_, nothing, one) = counted(Kind::MariaDb, &FILES).await;
     assert_eq!(nothing, 1, "with nothing to do, one query");
-    // Digest, settings, kind of server, autocommit, lock, history; the script, its record; settings and lock.
-    assert!(one <= 6 + 3 + 2, "{one}");
+    // Digest, settings, kind of server, autocommit, lock, leases, history; the script, its record; settings and lock.
+    assert!(one <= 7 + 3 + 2, "{one}");
 }

@@ -1,11 +1,10 @@
 //! Broken surroundings: each gives a clear error and leaves a true history.
 
 use migrate_runtime::{LockKind, Migrator};
-use migrate_tests::{Binary, Kind, Outcome, Servers, TestDatabase, TestFolder, read_only_disk, small_disk};
+use migrate_tests::{Binary, Kind, Outcome, Servers, TestDatabase, TestFolder, read_only_disk, small_disk, until};
 use sqlx::Connection;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
     let folder = TestFolder::new(files);
@@ -46,9 +45,7 @@ async fn a_server_that_is_restarted_in_the_middle() {
             Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
             _ => "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%sleep(3600)%' AND id <> connection_id()",
         };
-        while database.value(sleeping).await != "1" {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        database.until(sleeping, "1").await;
         servers.restart(name);
         let outcome = Outcome::of(running.wait_with_output().unwrap());
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);
@@ -69,9 +66,7 @@ async fn a_replica_is_read_and_not_written() {
     let url = primary.through(servers.url("standby"));
     let replica = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
     // What the primary wrote arrives a little later.
-    while replica.run(&["status", "--check"]).stdout.matches("applied").count() == 0 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until(async || replica.run(&["status", "--check"]).stdout.contains("applied")).await.unwrap();
     fails(&replica, &["up"], 1, &["read-only", "connect to the primary"]);
     fails(&replica, &["down", "--yes"], 1, &["read-only", "connect to the primary"]);
     assert_eq!(primary.history().await, ["001|applied|1"]);

@@ -9,7 +9,7 @@ use crate::output::Output;
 use crate::selection;
 use clap::Args;
 use migrate_core::history::State;
-use migrate_core::statement;
+use migrate_core::plan;
 use migrate_core::version::Version;
 use migrate_runtime::{Resolution, Status, Stop};
 
@@ -64,10 +64,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
 fn say_found(status: &Status<'_>, version: &Version, output: &Output) {
     let Some(record) = status.history().get(version).filter(|record| record.state != State::Applied) else { return };
     let ran = record.running.as_deref().unwrap_or_default();
-    let (statements, _) = statement::split(ran, status.dialect(), "");
-    let next = statements.get(record.statements_done).map(|next| next.sql(ran));
-    let next = next.and_then(|sql| sql.lines().next()).map_or(String::new(), |line| format!(", `{line}`"));
-    let at = record.statements_done + 1;
+    let (at, next) = plan::next_work(ran, record.statements_done, status.dialect());
+    let next = next.map_or(String::new(), |line| format!(", `{line}`"));
     output.verb("Found", &format!("{version} at statement {at} of {}{next}", record.statements));
     for (_, found) in status.found().filter(|(found, _)| *found == version) {
         output.words(format!("             {found}"));

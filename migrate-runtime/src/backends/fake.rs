@@ -246,16 +246,16 @@ impl Backend for Fake {
         });
         // Got, but never heard of: it ends with the session.
         let got = got.inspect_err(|_| self.world.inner().locked = before)?;
+        if !got && self.world.inner().lock_refusals > 0 {
+            // All but the last refusal are deadlocks.
+            return Err(Failure { lock_timeout: true, ..Failure::own("deadlock") });
+        }
         self.locked = got;
         Ok(got)
     }
 
     async fn holder(&mut self, _: &Ledger) -> Option<Holder> {
         Some(Holder { connection: "7".to_owned(), ..Holder::default() })
-    }
-
-    fn ending(&self, holder: &Holder) -> String {
-        format!("end {}", holder.connection)
     }
 
     async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {

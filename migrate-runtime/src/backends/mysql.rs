@@ -94,20 +94,12 @@ impl<'c> MySql<'c> {
     }
 
     async fn try_session(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        let schema = ledger.text(ledger.schema().unwrap_or_default());
-        let leases = format!(
-            "SELECT count(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} AND TABLE_NAME = {}",
-            ledger.text(ledger.locks_name())
-        );
-        let rows =
-            self.rows(&format!("SELECT CAST(GET_LOCK({}, 0) AS CHAR), CAST(({leases}) AS CHAR)", self.lock(ledger))).await?;
-        let mut answers = rows.into_iter().next().unwrap_or_default().into_iter();
-        match answers.next().flatten().as_deref() {
+        match self.first(&format!("SELECT CAST(GET_LOCK({}, 0) AS CHAR)", self.lock(ledger))).await?.as_deref() {
             Some("1") => {}
             Some(_) => return Ok(false),
             None => return Err(Failure::own("the server answered NULL to GET_LOCK: it could not make a lock")),
         }
-        if answers.next().flatten().as_deref() != Some("0") && lease::is_held(self, ledger).await? {
+        if lease::is_held(self, ledger).await? {
             self.do_all(&format!("DO RELEASE_LOCK({})", self.lock(ledger))).await?;
             return Ok(false);
         }
@@ -187,8 +179,10 @@ fn guarded(completed: usize, before: usize, failure: Failure) -> Failure {
 /// Connection, user, host, age and statement, as a query returns them.
 fn holder(row: Vec<Option<String>>, age: &str) -> Option<Holder> {
     let mut columns = row.into_iter();
+    let connection = columns.next().flatten()?;
     Some(Holder {
-        connection: columns.next().flatten()?,
+        ending: Some(format!("end it: `KILL {connection}`")),
+        connection,
         user: columns.next().flatten(),
         from: columns.next().flatten(),
         since: columns.next().flatten().map(|seconds| format!("{seconds} {age}")),
@@ -331,7 +325,7 @@ impl Backend for MySql<'_> {
         }
         // A pool may have turned it off; every statement of ours counts on it.
         let mut ours = "SET SESSION autocommit = 1;\n".to_owned();
-        if locking.kind == LockKind::Auto {
+        if locking.kind != LockKind::Session {
             let names = Surroundings::VARIABLES.map(|name| ledger.text(name)).join(", ");
             let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
             let pair = |row: &Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
@@ -380,15 +374,6 @@ impl Backend for MySql<'_> {
                 self.lease = Some(lease);
                 taken
             }
-        }
-    }
-
-    fn ending(&self, holder: &Holder) -> String {
-        match holder {
-            _ if holder.from.as_deref().is_some_and(|from| from.starts_with("process ")) => {
-                "end that process, and its lease runs out".to_owned()
-            }
-            _ => format!("end it: `KILL {}`", holder.connection),
         }
     }
 
@@ -497,7 +482,7 @@ impl Backend for MySql<'_> {
                 if work.unit.statements.len() > 1 {
                     let _ = self.do_all("UNLOCK TABLES").await;
                 }
-                if completed < guard.len() {
+                if completed < guard.len() && !failure.lock_timeout {
                     return Err(Stop::Before(guarded(completed, guard.len(), failure)));
                 }
                 let offset = line_offset(sql, &failure.message).map(|at| statement.range.start + at);

@@ -187,17 +187,21 @@ impl<'c> Postgres<'c> {
 
     async fn try_session(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
         let key = self.key(ledger);
-        let leases = format!("pg_catalog.to_regclass({}) IS NOT NULL", ledger.text(&ledger.locks()));
-        let rows = self.rows(&format!("SELECT pg_catalog.pg_try_advisory_lock({key})::text, ({leases})::text")).await?;
-        let mut answers = rows.into_iter().next().unwrap_or_default().into_iter().map(|answer| answer.as_deref() == Some("true"));
-        if answers.next() != Some(true) {
+        if !self.is_true(&format!("SELECT pg_catalog.pg_try_advisory_lock({key})::text")).await? {
             return Ok(false);
         }
-        if answers.next() == Some(true) && lease::is_held(self, ledger).await? {
+        // Asked behind the lock. A table that is not there would be an error in the server's log.
+        let leases = format!("SELECT (pg_catalog.to_regclass({}) IS NOT NULL)::text", ledger.text(&ledger.locks()));
+        if self.is_true(&leases).await? && lease::is_held(self, ledger).await? {
             self.do_all(&format!("SELECT pg_catalog.pg_advisory_unlock({key})")).await?;
             return Ok(false);
         }
         Ok(true)
+    }
+
+    async fn is_true(&mut self, query: &str) -> Result<bool, Failure> {
+        let rows = self.rows(query).await?;
+        Ok(rows.first().and_then(|row| row.first()?.as_deref()) == Some("true"))
     }
 
     /// Takes the lock once more if a statement that cannot be rolled back has given it up, unless another was faster.
@@ -296,8 +300,10 @@ fn failure(error: sqlx::Error) -> Failure {
 /// Connection, user, host, age and statement, as a query returns them.
 fn holder(row: Vec<Option<String>>) -> Option<Holder> {
     let mut columns = row.into_iter();
+    let connection = columns.next().flatten()?;
     Some(Holder {
-        connection: columns.next().flatten()?,
+        ending: Some(format!("end it: `SELECT pg_terminate_backend({connection})`")),
+        connection,
         user: columns.next().flatten(),
         from: columns.next().flatten(),
         since: columns.next().flatten(),
@@ -499,13 +505,6 @@ impl Backend for Postgres<'_> {
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1"
         );
         self.rows(&sql).await.ok()?.into_iter().next().and_then(holder)
-    }
-
-    fn ending(&self, holder: &Holder) -> String {
-        match holder {
-            _ if holder.user.is_none() => "end that process, and its lease runs out".to_owned(),
-            _ => format!("end it: `SELECT pg_terminate_backend({})`", holder.connection),
-        }
     }
 
     async fn blockers(&mut self, ledger: &Ledger, tables: &[Name]) -> Vec<Holder> {

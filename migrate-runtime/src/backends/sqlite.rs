@@ -209,10 +209,6 @@ impl Backend for Sqlite<'_> {
         None
     }
 
-    fn ending(&self, _: &Holder) -> String {
-        "end the program that writes to the file".to_owned()
-    }
-
     async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {
         Vec::new()
     }
