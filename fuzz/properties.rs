@@ -12,9 +12,11 @@ use migrate_core::layout::{Listing, Reading};
 use migrate_core::layouts;
 use migrate_core::lock_class;
 use migrate_core::lock_file;
+use migrate_core::reader;
 use migrate_core::render;
 use migrate_core::script::Script;
 use migrate_core::settings;
+use migrate_core::syntax::Syntax;
 use migrate_core::token::{Kind, Tokens};
 use migrate_core::version::Version;
 
@@ -93,6 +95,9 @@ fn sql(text: &str, dialect: Dialect) {
         assert_eq!(text[..statement.range.start].matches('\n').count() + 1, statement.line, "{text:?}");
         let sql = statement.sql(text);
         effect::read(sql, dialect);
+        if let Syntax::Do { body } = reader::read(sql, dialect) {
+            reader::inner_statements(sql, body, dialect);
+        }
         effect::tables(sql, dialect);
         lock_class::is_strong(sql, dialect);
         execution::is_repeatable(sql, dialect);

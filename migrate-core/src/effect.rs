@@ -1,10 +1,11 @@
 //! What a statement makes or removes: tables, columns, indexes and the like, by name.
 //!
-//! A tolerant reading of the first words of DDL. What it cannot read is opaque, never an error. From it a database can be
-//! asked whether a statement whose fate nobody knows took effect.
+//! From it a database can be asked whether a statement whose fate nobody knows took effect. What cannot be told is opaque.
 
 use crate::dialect::Dialect;
-use crate::token::{Kind, Token, Tokens};
+use crate::name::Name;
+use crate::reader;
+use crate::syntax::{ActionKind, AlterTable, ConstraintKind, CreateTable, ObjectKind, Removal, Syntax, TypeAction};
 use std::fmt;
 
 /// One thing that a statement does to the schema.
@@ -56,24 +57,6 @@ pub enum Object {
     Extension(String),
 }
 
-/// A name as the database keeps it: without quotes, and folded where the database folds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name {
-    /// The schema, if it is written.
-    pub schema: Option<String>,
-    /// The name.
-    pub name: String,
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.schema {
-            Some(schema) => write!(f, "{schema}.{}", self.name),
-            None => f.pad(&self.name),
-        }
-    }
-}
-
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,9 +88,7 @@ pub enum Reading {
 
 /// Reads a statement.
 pub fn read(sql: &str, dialect: Dialect) -> Reading {
-    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
-    let mut reader = Reader { sql, dialect, tokens: tokens.collect(), at: 0 };
-    match reader.statement() {
+    match effects(&reader::read(sql, dialect), dialect) {
         Some(effects) => Reading::Known(effects),
         None => Reading::Opaque,
     }
@@ -116,389 +97,166 @@ pub fn read(sql: &str, dialect: Dialect) -> Reading {
 /// The tables that a statement of DDL names and must lock, as far as that shows: the one it alters, indexes or drops, and
 /// those it refers to.
 pub fn tables(sql: &str, dialect: Dialect) -> Vec<Name> {
-    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
-    let mut reader = Reader { sql, dialect, tokens: tokens.collect(), at: 0 };
-    let mut tables = Vec::new();
-    let creates = reader.peek("CREATE");
-    while reader.at < reader.tokens.len() {
-        let refers = reader.word("REFERENCES") || reader.words(&["PARTITION", "OF"]);
-        let names = reader.word("TABLE") && !creates || reader.word("TRUNCATE") || reader.word("LOCK");
-        let indexed = creates && reader.word("ON");
-        if refers || names || indexed {
-            reader.word("TABLE");
-            reader.condition();
-            reader.word("ONLY");
-            tables.extend(reader.name());
-            while names && reader.symbol(b',') {
-                tables.extend(reader.name());
-            }
-        } else {
-            reader.at += 1;
-        }
-    }
-    tables
+    touched(&reader::read(sql, dialect))
 }
 
-struct Reader<'a> {
-    sql: &'a str,
-    dialect: Dialect,
-    tokens: Vec<Token>,
-    at: usize,
+/// The same, of a statement that was read.
+pub fn touched(syntax: &Syntax) -> Vec<Name> {
+    match syntax {
+        Syntax::CreateTable(table) => referenced(table).chain(table.partition_of.clone()).collect(),
+        Syntax::AlterTable(alter) => {
+            let others = alter.actions.iter().filter_map(|action| match &action.kind {
+                ActionKind::AddColumn { column, .. } => column.references.as_ref().map(|reference| reference.table.clone()),
+                ActionKind::AddConstraint(constraint) => parent(&constraint.kind).cloned(),
+                ActionKind::Attach { partition, .. } | ActionKind::Detach { partition, .. } => Some(partition.clone()),
+                _ => None,
+            });
+            [alter.table.clone()].into_iter().chain(others).collect()
+        }
+        Syntax::CreateIndex(index) => vec![index.table.clone()],
+        Syntax::CreateTrigger { table, .. } | Syntax::Policy { table } | Syntax::Comment { table } => {
+            table.iter().cloned().collect()
+        }
+        Syntax::Drop(removal) => match removal.kind {
+            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => removal.names.clone(),
+            _ => removal.table.iter().cloned().collect(),
+        },
+        Syntax::RenameTables(renames) => renames.iter().map(|(from, _)| from.clone()).collect(),
+        Syntax::Truncate { tables, .. }
+        | Syntax::Lock { tables, .. }
+        | Syntax::Optimize { tables }
+        | Syntax::Vacuum { tables, .. } => tables.clone(),
+        Syntax::Refresh { view, .. } => vec![view.clone()],
+        Syntax::Cluster { table } => table.iter().cloned().collect(),
+        Syntax::Reindex { target, name, .. } if target == "TABLE" => name.iter().cloned().collect(),
+        _ => Vec::new(),
+    }
 }
 
-type Kinds = fn(Name) -> Object;
-
-impl Reader<'_> {
-    fn peek(&self, word: &str) -> bool {
-        self.tokens.get(self.at).is_some_and(|token| token.is_word(self.sql, word))
+fn parent(kind: &ConstraintKind) -> Option<&Name> {
+    match kind {
+        ConstraintKind::Foreign { references, .. } => Some(&references.table),
+        _ => None,
     }
+}
 
-    fn symbol(&mut self, symbol: u8) -> bool {
-        let found = self.tokens.get(self.at).is_some_and(|token| token.is_symbol(self.sql, symbol));
-        self.at += usize::from(found);
-        found
-    }
+fn referenced(table: &CreateTable) -> impl Iterator<Item = Name> + '_ {
+    let columns = table.columns.iter().filter_map(|column| column.references.as_ref().map(|reference| &reference.table));
+    columns.chain(table.constraints.iter().filter_map(|constraint| parent(&constraint.kind))).cloned()
+}
 
-    fn word(&mut self, word: &str) -> bool {
-        let found = self.peek(word);
-        self.at += usize::from(found);
-        found
-    }
+fn makes(object: Object) -> Effect {
+    Effect { verb: Verb::Makes, object }
+}
 
-    fn words(&mut self, words: &[&str]) -> bool {
-        let mut all = words.iter().enumerate();
-        let found = all.all(|(n, word)| self.tokens.get(self.at + n).is_some_and(|token| token.is_word(self.sql, word)));
-        self.at += if found { words.len() } else { 0 };
-        found
-    }
+fn removes(object: Object) -> Effect {
+    Effect { verb: Verb::Removes, object }
+}
 
-    fn any(&mut self, words: &[&str]) -> bool {
-        words.iter().any(|word| self.word(word))
-    }
-
-    /// `IF EXISTS`, `IF NOT EXISTS`.
-    fn condition(&mut self) {
-        let _ = self.words(&["IF", "NOT", "EXISTS"]) || self.words(&["IF", "EXISTS"]);
-    }
-
-    fn part(&mut self) -> Option<String> {
-        let token = self.tokens.get(self.at)?;
-        let text = token.text(self.sql);
-        let unquoted = |open: char, close: char| {
-            let inner = text.strip_prefix(open)?.strip_suffix(close)?;
-            Some(inner.replace(&format!("{close}{close}"), &close.to_string()))
-        };
-        let name = match (unquoted('"', '"'), unquoted('`', '`'), unquoted('[', ']')) {
-            (Some(name), ..) | (_, Some(name), _) | (_, _, Some(name)) => name,
-            _ if token.kind != Kind::Word => return None,
-            _ if self.dialect == Dialect::Postgres => text.to_lowercase(),
-            _ => text.to_owned(),
-        };
-        self.at += 1;
-        Some(name)
-    }
-
-    fn name(&mut self) -> Option<Name> {
-        let first = self.part()?;
-        if !self.symbol(b'.') {
-            return Some(Name { schema: None, name: first });
-        }
-        let second = self.part()?;
-        // `database.schema.name`, which PostgreSQL takes when the database is the current one.
-        if self.symbol(b'.') {
-            return Some(Name { schema: Some(second), name: self.part()? });
-        }
-        Some(Name { schema: Some(first), name: second })
-    }
-
-    /// To the end of the clause: a comma outside parentheses, or the end.
-    fn skip_clause(&mut self) {
-        let mut depth = 0_usize;
-        while let Some(token) = self.tokens.get(self.at) {
-            match token {
-                token if token.is_symbol(self.sql, b'(') => depth += 1,
-                token if token.is_symbol(self.sql, b')') => depth = depth.saturating_sub(1),
-                token if depth == 0 && token.is_symbol(self.sql, b',') => return,
-                _ => {}
-            }
-            self.at += 1;
-        }
-    }
-
-    fn statement(&mut self) -> Option<Vec<Effect>> {
-        if self.word("CREATE") {
-            return self.create().map(|object| vec![Effect { verb: Verb::Makes, object }]);
-        }
-        if self.word("DROP") {
-            return self.drop();
-        }
-        if self.words(&["ALTER", "TABLE"]) || self.words(&["ALTER", "IGNORE", "TABLE"]) {
-            return self.alter_table();
-        }
-        if self.words(&["ALTER", "TYPE"]) {
-            return self.alter_type();
-        }
-        if self.words(&["RENAME", "TABLE"]) {
-            return self.rename_tables();
-        }
-        None
-    }
-
-    fn create(&mut self) -> Option<Object> {
-        // What it replaces was there before; so that something is there tells nothing.
-        if self.words(&["OR", "REPLACE"]) {
-            return None;
-        }
-        if self.dialect == Dialect::MySql {
-            self.create_options();
-        }
-        // A session's own table is gone with the session.
-        if self.any(&["TEMP", "TEMPORARY"]) || self.words(&["LOCAL", "TEMPORARY"]) || self.words(&["GLOBAL", "TEMPORARY"]) {
-            return None;
-        }
-        self.any(&["UNLOGGED", "VIRTUAL", "CONSTRAINT", "RECURSIVE"]);
-        if self.any(&["UNIQUE", "FULLTEXT", "SPATIAL"]) || self.peek("INDEX") {
-            return self.create_index();
-        }
-        if self.word("TRIGGER") {
-            self.condition();
-            let name = self.name()?;
-            while self.at < self.tokens.len() && !self.word("ON") {
-                self.at += 1;
-            }
-            return Some(Object::Trigger(self.name(), name));
-        }
+fn effects(syntax: &Syntax, dialect: Dialect) -> Option<Vec<Effect>> {
+    let one = |object: Object| Some(vec![makes(object)]);
+    match syntax {
+        // What it replaces was there before, so that something is there tells nothing; and a session's own is gone with it.
+        Syntax::CreateTable(table) if table.temporary || table.or_replace => None,
         // MySQL fills a table from a query in a step of its own.
-        let filled = self.dialect == Dialect::MySql && self.tokens.iter().any(|token| token.is_word(self.sql, "SELECT"));
-        if filled && self.peek("TABLE") {
-            return None;
-        }
-        let kind = self.kind()?;
-        self.condition();
-        let object = kind(self.name()?);
-        // Two functions can have one name and different arguments.
-        let overloaded = matches!(object, Object::Routine(_)) && self.dialect == Dialect::Postgres;
-        (!overloaded).then_some(object)
-    }
-
-    /// `ALGORITHM = x DEFINER = user@host SQL SECURITY y AGGREGATE`.
-    fn create_options(&mut self) {
-        let options = ["ALGORITHM", "DEFINER", "SQL", "AGGREGATE"];
-        if !options.iter().any(|word| self.peek(word)) {
-            return;
-        }
-        let heads = ["TABLE", "VIEW", "TRIGGER", "FUNCTION", "PROCEDURE", "UNIQUE", "FULLTEXT", "SPATIAL", "INDEX", "TEMPORARY"];
-        let others = ["SEQUENCE", "DATABASE", "SCHEMA", "EVENT"];
-        let head = |token: &Token| heads.iter().chain(&others).any(|word| token.is_word(self.sql, word));
-        let rest = &self.tokens[self.at..];
-        if let Some(found) = rest.iter().take(16).position(head) {
-            self.at += found;
-        }
-    }
-
-    fn create_index(&mut self) -> Option<Object> {
-        if !self.word("INDEX") {
-            return None;
-        }
-        self.word("CONCURRENTLY");
-        self.condition();
+        Syntax::CreateTable(table) if table.as_query && dialect == Dialect::MySql => None,
+        Syntax::CreateTable(table) => one(Object::Table(table.name.clone()?)),
         // Without a name the database makes one up.
-        let name = if self.peek("ON") { return None } else { self.name()? };
-        self.words(&["USING", "BTREE"]);
-        self.words(&["USING", "HASH"]);
-        if !self.word("ON") {
-            return None;
+        Syntax::CreateIndex(index) => one(Object::Index(Some(index.table.clone()), index.name.clone()?)),
+        Syntax::CreateView(view) if view.or_replace || view.temporary => None,
+        Syntax::CreateView(view) => one(Object::View(view.name.clone())),
+        Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => one(Object::Type(name.clone())),
+        Syntax::CreateTrigger { or_replace: true, .. } | Syntax::CreateTrigger { temporary: true, .. } => None,
+        Syntax::CreateTrigger { name, table, .. } => one(Object::Trigger(table.clone(), name.clone())),
+        // Two functions can have one name and different arguments.
+        Syntax::CreateRoutine { or_replace: true, .. } => None,
+        Syntax::CreateRoutine { .. } if dialect == Dialect::Postgres => None,
+        Syntax::CreateRoutine { name, .. } => one(Object::Routine(name.clone())),
+        Syntax::Create { or_replace: true, .. } => None,
+        Syntax::Create { kind, name, .. } => one(object(*kind, name, None)?),
+        Syntax::Drop(removal) => dropped(removal, dialect),
+        Syntax::AlterTable(alter) => altered(alter),
+        Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } => one(Object::Value(name.clone(), label.clone())),
+        Syntax::RenameTables(renames) => {
+            // `a TO tmp, b TO a, tmp TO b`: what is there afterwards was there before.
+            let swaps = renames.iter().any(|(_, to)| renames.iter().any(|(from, _)| from == to));
+            let effects =
+                renames.iter().flat_map(|(from, to)| [removes(Object::Table(from.clone())), makes(Object::Table(to.clone()))]);
+            (!swaps).then(|| effects.collect())
         }
-        self.word("ONLY");
-        Some(Object::Index(Some(self.name()?), name))
+        _ => None,
     }
+}
 
-    fn kind(&mut self) -> Option<Kinds> {
-        if self.word("TABLE") || self.words(&["FOREIGN", "TABLE"]) {
-            Some(Object::Table)
-        } else if self.word("VIEW") || self.words(&["MATERIALIZED", "VIEW"]) {
-            Some(Object::View)
-        } else if self.word("SEQUENCE") {
-            Some(Object::Sequence)
-        } else if self.any(&["TYPE", "DOMAIN"]) {
-            Some(Object::Type)
-        } else if self.any(&["FUNCTION", "PROCEDURE"]) {
-            Some(Object::Routine)
-        } else if self.any(&["SCHEMA", "DATABASE"]) {
-            Some(|name| Object::Schema(name.name))
-        } else if self.word("EXTENSION") {
-            Some(|name| Object::Extension(name.name))
-        } else {
-            None
-        }
+fn object(kind: ObjectKind, name: &Name, table: Option<&Name>) -> Option<Object> {
+    Some(match kind {
+        ObjectKind::Table => Object::Table(name.clone()),
+        ObjectKind::View | ObjectKind::MaterializedView => Object::View(name.clone()),
+        ObjectKind::Index => Object::Index(table.cloned(), name.clone()),
+        ObjectKind::Sequence => Object::Sequence(name.clone()),
+        ObjectKind::Type | ObjectKind::Domain => Object::Type(name.clone()),
+        ObjectKind::Routine => Object::Routine(name.clone()),
+        ObjectKind::Trigger => Object::Trigger(table.cloned(), name.clone()),
+        ObjectKind::Schema => Object::Schema(name.name.clone()),
+        ObjectKind::Database => Object::Schema(name.name.clone()),
+        ObjectKind::Extension => Object::Extension(name.name.clone()),
+    })
+}
+
+fn dropped(removal: &Removal, dialect: Dialect) -> Option<Vec<Effect>> {
+    let overloaded = removal.kind == ObjectKind::Routine && dialect == Dialect::Postgres;
+    if removal.temporary || overloaded {
+        return None;
     }
+    removal.names.iter().map(|name| object(removal.kind, name, removal.table.as_ref()).map(removes)).collect()
+}
 
-    fn drop(&mut self) -> Option<Vec<Effect>> {
-        let removes = |object: Object| Effect { verb: Verb::Removes, object };
-        if self.any(&["TEMPORARY"]) {
-            return None;
-        }
-        if self.word("INDEX") {
-            self.word("CONCURRENTLY");
-            self.condition();
-            let mut names = vec![self.name()?];
-            while self.symbol(b',') {
-                names.push(self.name()?);
-            }
-            let table = if self.word("ON") { Some(self.name()?) } else { None };
-            return Some(names.into_iter().map(|name| removes(Object::Index(table.clone(), name))).collect());
-        }
-        if self.word("TRIGGER") {
-            self.condition();
-            let name = self.name()?;
-            let table = if self.word("ON") { Some(self.name()?) } else { None };
-            return Some(vec![removes(Object::Trigger(table, name))]);
-        }
-        let kind = self.kind()?;
-        self.condition();
-        let mut effects = vec![removes(kind(self.name()?))];
-        if matches!(effects[0].object, Object::Routine(_)) && self.dialect == Dialect::Postgres {
-            return None;
-        }
-        while self.symbol(b',') {
-            effects.push(removes(kind(self.name()?)));
-        }
-        Some(effects)
-    }
-
-    fn alter_table(&mut self) -> Option<Vec<Effect>> {
-        self.condition();
-        self.word("ONLY");
-        let table = self.name()?;
-        self.symbol(b'*');
-        let mut effects = Vec::new();
-        loop {
-            self.action(&table, &mut effects)?;
-            self.skip_clause();
-            if !self.symbol(b',') {
-                return Some(effects);
-            }
-        }
-    }
-
-    fn action(&mut self, table: &Name, effects: &mut Vec<Effect>) -> Option<()> {
-        let mut push = |verb, object| effects.push(Effect { verb, object });
-        let column = |name| Object::Column(table.clone(), name);
-        let own = |name| Name { schema: table.schema.clone(), name };
-        if self.word("ADD") {
-            if self.word("CONSTRAINT") {
-                self.condition();
-                push(Verb::Makes, Object::Constraint(table.clone(), self.part()?));
-            } else if self.any(&["UNIQUE", "FULLTEXT", "SPATIAL"]) || self.peek("INDEX") || self.peek("KEY") {
-                self.any(&["INDEX", "KEY"]);
-                self.condition();
-                push(Verb::Makes, Object::Index(Some(table.clone()), own(self.part()?)));
-            } else if ["PRIMARY", "FOREIGN", "CHECK", "EXCLUDE", "PARTITION", "PERIOD", "SYSTEM"]
-                .iter()
-                .any(|word| self.peek(word))
-                || self.tokens.get(self.at).is_some_and(|token| token.is_symbol(self.sql, b'('))
+fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
+    let table = &alter.table;
+    let mut effects = Vec::new();
+    for action in &alter.actions {
+        let column = |name: &String| Object::Column(table.clone(), name.clone());
+        let constraint = |name: &String| Object::Constraint(table.clone(), name.clone());
+        let index = |name: &String| Object::Index(Some(table.clone()), table.beside(name.clone()));
+        match &action.kind {
+            ActionKind::AddColumn { column: added, .. }
+                if alter.actions.iter().filter(|other| other.range == action.range).count() == 1 =>
             {
-                return None;
-            } else {
-                self.word("COLUMN");
-                self.condition();
-                push(Verb::Makes, column(self.part()?));
+                effects.push(makes(column(&added.name)));
             }
-        } else if self.word("DROP") {
-            if self.any(&["CONSTRAINT"]) || self.words(&["FOREIGN", "KEY"]) || self.word("CHECK") {
-                self.condition();
-                push(Verb::Removes, Object::Constraint(table.clone(), self.part()?));
-            } else if self.any(&["INDEX", "KEY"]) {
-                self.condition();
-                push(Verb::Removes, Object::Index(Some(table.clone()), own(self.part()?)));
-            } else if self.peek("PRIMARY") || self.peek("PARTITION") || self.peek("SYSTEM") {
-                return None;
-            } else {
-                self.word("COLUMN");
-                self.condition();
-                push(Verb::Removes, column(self.part()?));
+            ActionKind::AddConstraint(added) => {
+                let name = added.name.as_ref()?;
+                // On MySQL a unique key without the word `CONSTRAINT` has only an index.
+                effects.push(makes(constraint(name)));
             }
-        } else if self.words(&["VALIDATE", "CONSTRAINT"]) {
-            push(Verb::Validates, Object::Constraint(table.clone(), self.part()?));
-        } else if self.word("RENAME") {
-            let before = effects.len();
-            self.rename(table, effects)?;
-            debug_assert!(effects.len() > before);
-        } else if self.word("CHANGE") {
-            self.word("COLUMN");
-            self.condition();
-            let (old, new) = (self.part()?, self.part()?);
-            if !old.eq_ignore_ascii_case(&new) {
-                push(Verb::Removes, column(old));
-                push(Verb::Makes, column(new));
+            ActionKind::AddIndex(added) => effects.push(makes(index(&added.name.as_ref()?.name))),
+            ActionKind::DropColumn { name, .. } => effects.push(removes(column(name))),
+            ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => effects.push(removes(constraint(name))),
+            ActionKind::DropIndex(name) => effects.push(removes(index(name))),
+            ActionKind::Validate(name) => effects.push(Effect { verb: Verb::Validates, object: constraint(name) }),
+            ActionKind::ChangeColumn { from, column: to } if from.eq_ignore_ascii_case(&to.name) => {}
+            ActionKind::ChangeColumn { from, column: to } => effects.extend([removes(column(from)), makes(column(&to.name))]),
+            ActionKind::Rename(to) => {
+                let to = Name { schema: to.schema.clone().or_else(|| table.schema.clone()), name: to.name.clone() };
+                effects.extend([removes(Object::Table(table.clone())), makes(Object::Table(to))]);
             }
-        } else if self.any(&["MODIFY", "ENGINE", "COMMENT", "DEFAULT", "CONVERT", "ALGORITHM", "LOCK", "FORCE"]) {
+            ActionKind::RenameColumn { from, to } => effects.extend([removes(column(from)), makes(column(to))]),
+            ActionKind::RenameConstraint { from, to } => effects.extend([removes(constraint(from)), makes(constraint(to))]),
+            ActionKind::RenameIndex { from, to } => effects.extend([removes(index(from)), makes(index(to))]),
             // Said a second time, it changes nothing more.
-        } else if self.word("ALTER") {
-            // `ALTER COLUMN ... TYPE ... USING a || b` said twice is not the same.
-            if self.tokens[self.at..].iter().any(|token| token.is_word(self.sql, "USING")) {
-                return None;
-            }
-        } else {
-            return None;
+            ActionKind::SetType { using: None, .. }
+            | ActionKind::SetDefault { .. }
+            | ActionKind::DropDefault(_)
+            | ActionKind::SetNotNull(_)
+            | ActionKind::DropNotNull(_)
+            | ActionKind::ModifyColumn(_)
+            | ActionKind::Rebuild
+            | ActionKind::ConvertCharset
+            | ActionKind::Description => {}
+            _ => return None,
         }
-        Some(())
     }
-
-    fn rename(&mut self, table: &Name, effects: &mut Vec<Effect>) -> Option<()> {
-        let mut push = |verb, object| effects.push(Effect { verb, object });
-        let own = |name| Name { schema: table.schema.clone(), name };
-        if self.any(&["TO", "AS"]) {
-            let new = self.name()?;
-            push(Verb::Removes, Object::Table(table.clone()));
-            push(Verb::Makes, Object::Table(Name { schema: new.schema.or_else(|| table.schema.clone()), name: new.name }));
-        } else if self.any(&["INDEX", "KEY"]) {
-            let (old, _, new) = (self.part()?, self.word("TO"), self.part()?);
-            push(Verb::Removes, Object::Index(Some(table.clone()), own(old)));
-            push(Verb::Makes, Object::Index(Some(table.clone()), own(new)));
-        } else if self.word("CONSTRAINT") {
-            let (old, _, new) = (self.part()?, self.word("TO"), self.part()?);
-            push(Verb::Removes, Object::Constraint(table.clone(), old));
-            push(Verb::Makes, Object::Constraint(table.clone(), new));
-        } else {
-            self.word("COLUMN");
-            let (old, _, new) = (self.part()?, self.word("TO"), self.part()?);
-            push(Verb::Removes, Object::Column(table.clone(), old));
-            push(Verb::Makes, Object::Column(table.clone(), new));
-        }
-        Some(())
-    }
-
-    fn alter_type(&mut self) -> Option<Vec<Effect>> {
-        let name = self.name()?;
-        if !self.words(&["ADD", "VALUE"]) {
-            return None;
-        }
-        self.condition();
-        let token = self.tokens.get(self.at).filter(|token| token.kind == Kind::Text)?;
-        let value = token.text(self.sql).strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'");
-        Some(vec![Effect { verb: Verb::Makes, object: Object::Value(name, value) }])
-    }
-
-    fn rename_tables(&mut self) -> Option<Vec<Effect>> {
-        let mut effects = Vec::new();
-        loop {
-            self.condition();
-            let old = self.name()?;
-            if !self.word("TO") {
-                return None;
-            }
-            effects.push(Effect { verb: Verb::Removes, object: Object::Table(old) });
-            effects.push(Effect { verb: Verb::Makes, object: Object::Table(self.name()?) });
-            if !self.symbol(b',') {
-                break;
-            }
-        }
-        // `a TO tmp, b TO a, tmp TO b`: what is there afterwards was there before.
-        let tables = |verb| effects.iter().filter(move |one| one.verb == verb).map(|one| &one.object);
-        let swaps = tables(Verb::Makes).any(|made| tables(Verb::Removes).any(|removed| removed == made));
-        (!swaps).then_some(effects)
-    }
+    Some(effects)
 }
 
 #[cfg(test)]

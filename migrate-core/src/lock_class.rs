@@ -4,57 +4,55 @@
 
 use crate::dialect::Dialect;
 use crate::effect;
-use crate::token::{Kind, Token, Tokens};
+use crate::reader;
+use crate::syntax::{ActionKind, Syntax};
 
 /// Does a statement take a lock that readers or writers of a table that is in use must wait for?
 ///
 /// What cannot be told counts as one that does: it then gives up sooner and is tried again.
 pub fn is_strong(sql: &str, dialect: Dialect) -> bool {
-    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
-    let tokens: Vec<Token> = tokens.collect();
-    let is = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| words.iter().any(|word| token.is_word(sql, word)));
-    let has = |word: &str| tokens.iter().any(|token| token.is_word(sql, word));
+    let syntax = reader::read(sql, dialect);
     match dialect {
         // The whole file is locked, by the transaction and not by the statement.
         Dialect::Sqlite => false,
-        Dialect::MySql => !is(
-            0,
-            &[
-                "INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "SET", "USE", "CALL", "DO", "PREPARE", "EXECUTE",
-                "ANALYZE",
-            ],
+        Dialect::MySql => !matches!(
+            syntax,
+            Syntax::Insert(_)
+                | Syntax::Update(_)
+                | Syntax::Delete(_)
+                | Syntax::Query
+                | Syntax::Set(_)
+                | Syntax::Call
+                | Syntax::Do { .. }
+                | Syntax::Transaction(_)
+                | Syntax::Other
         ),
-        Dialect::Postgres if has("CONCURRENTLY") => false,
-        Dialect::Postgres if is(0, &["ALTER"]) => {
-            let validates = is(1, &["TABLE"]) && !has("ADD") && !has("DROP") && !has("SET") && has("VALIDATE");
-            !validates
-                && is(
-                    1,
-                    &[
-                        "TABLE",
-                        "INDEX",
-                        "MATERIALIZED",
-                        "VIEW",
-                        "FOREIGN",
-                        "SEQUENCE",
-                        "TRIGGER",
-                        "POLICY",
-                        "RULE",
-                        "DOMAIN",
-                        "TYPE",
-                    ],
-                )
-        }
-        Dialect::Postgres if is(0, &["CREATE"]) => {
-            let touches =
-                ["INDEX", "TRIGGER", "RULE", "POLICY"].iter().any(|word| is(1, &[word]) || is(2, &[word]) || is(3, &[word]));
-            touches || (has("REFERENCES") || has("PARTITION") || has("INHERITS")) && !effect::tables(sql, dialect).is_empty()
-        }
-        Dialect::Postgres => {
-            let full = is(0, &["VACUUM"]) && has("FULL");
-            full || is(0, &["DROP", "TRUNCATE", "LOCK", "REINDEX", "CLUSTER", "REFRESH", "DO", "COMMENT"])
-        }
+        Dialect::Postgres => match &syntax {
+            Syntax::AlterTable(alter) => !alter.actions.iter().all(|action| is_weak(&action.kind)),
+            Syntax::CreateIndex(index) => !index.concurrently,
+            Syntax::CreateTable(_) => !effect::touched(&syntax).is_empty(),
+            Syntax::Drop(removal) => !removal.concurrently,
+            Syntax::Reindex { concurrently, .. } | Syntax::Refresh { concurrently, .. } => !concurrently,
+            Syntax::Vacuum { full, .. } => *full,
+            Syntax::CreateTrigger { .. }
+            | Syntax::Policy { .. }
+            | Syntax::AlterType { .. }
+            | Syntax::AlterDomain { .. }
+            | Syntax::AlterIndex { .. }
+            | Syntax::Alter { .. }
+            | Syntax::Truncate { .. }
+            | Syntax::Lock { .. }
+            | Syntax::Cluster { .. }
+            | Syntax::Do { .. }
+            | Syntax::Comment { .. }
+            | Syntax::Opaque => true,
+            _ => false,
+        },
     }
+}
+
+fn is_weak(action: &ActionKind) -> bool {
+    matches!(action, ActionKind::Validate(_) | ActionKind::Weak | ActionKind::Detach { concurrently: true, .. })
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ use crate::ledger::Ledger;
 use crate::message::Message;
 use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
-use migrate_core::effect::{Name, Object};
+use migrate_core::effect::Object;
 use migrate_core::history::History;
 use migrate_core::locking::Locking;
+use migrate_core::name::Name;
 use migrate_core::target::Direction;
 use std::time::{Duration, Instant};
 

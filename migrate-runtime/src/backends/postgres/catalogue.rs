@@ -2,7 +2,8 @@
 
 use crate::ledger::Ledger;
 use migrate_core::dialect::Dialect;
-use migrate_core::effect::{Name, Object};
+use migrate_core::effect::Object;
+use migrate_core::name::Name;
 use migrate_core::token::Tokens;
 
 /// `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`: the name and the table, as literals.

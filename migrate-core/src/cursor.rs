@@ -1,0 +1,297 @@
+//! A place among the tokens of a statement, from which it is read word by word.
+
+use crate::dialect::Dialect;
+use crate::name::Name;
+use crate::token::{Kind, Token, Tokens};
+use std::ops::Range;
+
+/// Walks over what the database reads of a statement.
+#[derive(Debug, Clone)]
+pub struct Cursor<'a> {
+    pub sql: &'a str,
+    pub dialect: Dialect,
+    tokens: Vec<Token>,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// Stands before the first word of a range of bytes.
+    pub fn new(sql: &'a str, range: Range<usize>, dialect: Dialect) -> Self {
+        let mut tokens = Vec::with_capacity(range.len() / 5);
+        collect(sql, range, dialect, &mut tokens);
+        Cursor { sql, dialect, tokens, at: 0 }
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.at >= self.tokens.len()
+    }
+
+    /// A mark to come back to.
+    pub fn mark(&self) -> usize {
+        self.at
+    }
+
+    pub fn go_back(&mut self, mark: usize) {
+        self.at = mark;
+    }
+
+    pub fn token(&self) -> Option<&Token> {
+        self.tokens.get(self.at)
+    }
+
+    pub fn text(&self) -> &'a str {
+        self.token().map_or("", |token| token.text(self.sql))
+    }
+
+    pub fn skip(&mut self) {
+        self.at += 1;
+    }
+
+    /// The byte where the next token begins.
+    pub fn offset(&self) -> usize {
+        self.token().map_or(self.sql.len(), |token| token.start)
+    }
+
+    /// The bytes from `start` to the end of the last token that was passed.
+    pub fn since(&self, start: usize) -> Range<usize> {
+        let end = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(start, |token| token.end);
+        start..end.max(start)
+    }
+
+    pub fn peek(&self, word: &str) -> bool {
+        self.peek_at(0, word)
+    }
+
+    pub fn peek_at(&self, ahead: usize, word: &str) -> bool {
+        self.tokens.get(self.at + ahead).is_some_and(|token| token.is_word(self.sql, word))
+    }
+
+    pub fn peek_any(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.peek(word))
+    }
+
+    pub fn peek_symbol(&self, symbol: u8) -> bool {
+        self.token().is_some_and(|token| token.is_symbol(self.sql, symbol))
+    }
+
+    pub fn symbol(&mut self, symbol: u8) -> bool {
+        let found = self.peek_symbol(symbol);
+        self.at += usize::from(found);
+        found
+    }
+
+    pub fn word(&mut self, word: &str) -> bool {
+        let found = self.peek(word);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// All of these, one behind the other, or none.
+    pub fn words(&mut self, words: &[&str]) -> bool {
+        let found = words.iter().enumerate().all(|(ahead, word)| self.peek_at(ahead, word));
+        self.at += if found { words.len() } else { 0 };
+        found
+    }
+
+    /// One of these.
+    pub fn any(&mut self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.word(word))
+    }
+
+    /// Is this word somewhere behind, and outside parentheses?
+    pub fn has(&self, word: &str) -> bool {
+        let mut depth = 0_i32;
+        self.tokens[self.at.min(self.tokens.len())..].iter().any(|token| {
+            match token.text(self.sql) {
+                "(" => depth += 1,
+                ")" => depth -= 1,
+                _ => {}
+            }
+            depth == 0 && token.is_word(self.sql, word)
+        })
+    }
+
+    /// Is this word anywhere behind?
+    pub fn has_anywhere(&self, word: &str) -> bool {
+        self.tokens[self.at.min(self.tokens.len())..].iter().any(|token| token.is_word(self.sql, word))
+    }
+
+    /// `IF NOT EXISTS`.
+    pub fn if_not_exists(&mut self) -> bool {
+        self.words(&["IF", "NOT", "EXISTS"])
+    }
+
+    /// `IF EXISTS`.
+    pub fn if_exists(&mut self) -> bool {
+        self.words(&["IF", "EXISTS"])
+    }
+
+    /// One part of a name.
+    pub fn part(&mut self) -> Option<String> {
+        let token = self.token()?;
+        let text = token.text(self.sql);
+        let unquoted = |open: char, close: char| {
+            let inner = text.strip_prefix(open)?.strip_suffix(close)?;
+            Some(inner.replace(&format!("{close}{close}"), &close.to_string()))
+        };
+        let quoted = token.kind == Kind::QuotedName;
+        let name =
+            match quoted.then(|| unquoted('"', '"').or_else(|| unquoted('`', '`')).or_else(|| unquoted('[', ']'))).flatten() {
+                Some(name) => name,
+                // SQLite takes strings for names where a name must stand.
+                None if token.kind == Kind::Text && self.dialect == Dialect::Sqlite => unquoted('\'', '\'')?,
+                None if token.kind != Kind::Word => return None,
+                None if self.dialect == Dialect::Postgres => text.to_lowercase(),
+                None => text.to_owned(),
+            };
+        self.at += 1;
+        Some(name)
+    }
+
+    /// A name, perhaps with a schema.
+    pub fn name(&mut self) -> Option<Name> {
+        let first = self.part()?;
+        if !self.symbol(b'.') {
+            return Some(Name { schema: None, name: first });
+        }
+        let second = self.part()?;
+        // `database.schema.name`, which PostgreSQL takes when the database is the current one.
+        if self.symbol(b'.') {
+            return Some(Name { schema: Some(second), name: self.part()? });
+        }
+        Some(Name { schema: Some(first), name: second })
+    }
+
+    /// Names with commas between; `ONLY` and `*` are passed over.
+    pub fn names(&mut self) -> Option<Vec<Name>> {
+        let mut names = Vec::new();
+        loop {
+            self.word("ONLY");
+            names.push(self.name()?);
+            self.symbol(b'*');
+            if !self.symbol(b',') {
+                return Some(names);
+            }
+        }
+    }
+
+    /// Plain names in parentheses, with what stands behind each passed over (`(a DESC, b(10))`), and whether there was
+    /// anything that is no plain name.
+    pub fn columns(&mut self) -> Option<(Vec<String>, bool)> {
+        if !self.symbol(b'(') {
+            return None;
+        }
+        let (mut columns, mut expressions) = (Vec::new(), false);
+        loop {
+            let start = self.mark();
+            let name = self.part();
+            let mut plain = name.is_some();
+            // A call, but MySQL writes lengths so.
+            if plain && self.peek_symbol(b'(') && self.dialect != Dialect::MySql {
+                plain = false;
+            }
+            if plain && !(self.peek_symbol(b',') || self.peek_symbol(b')') || self.peek_symbol(b'(')) {
+                plain = self.token().is_some_and(|token| token.kind == Kind::Word || token.kind == Kind::QuotedName);
+            }
+            match name.filter(|_| plain) {
+                Some(name) => columns.push(name),
+                None => {
+                    self.go_back(start);
+                    expressions = true;
+                }
+            }
+            self.skip_clause();
+            if self.symbol(b',') {
+                continue;
+            }
+            self.symbol(b')');
+            return Some((columns, expressions));
+        }
+    }
+
+    /// The text of a string.
+    pub fn string(&mut self) -> Option<String> {
+        let token = self.token().filter(|token| token.kind == Kind::Text)?;
+        let text = token.text(self.sql);
+        let quote = text.find(['\'', '"'])?;
+        let mark = &text[quote..=quote];
+        let inner = text[quote + 1..].strip_suffix(mark)?;
+        self.at += 1;
+        Some(inner.replace(&mark.repeat(2), mark))
+    }
+
+    /// A whole number.
+    pub fn number(&mut self) -> Option<u32> {
+        let number = self.token().filter(|token| token.kind == Kind::Number)?.text(self.sql).parse().ok()?;
+        self.at += 1;
+        Some(number)
+    }
+
+    /// Over a pair of parentheses and what is in it; the bytes between them.
+    pub fn parenthesis(&mut self) -> Option<Range<usize>> {
+        if !self.symbol(b'(') {
+            return None;
+        }
+        let start = self.offset();
+        let mut depth = 1_usize;
+        while let Some(token) = self.token() {
+            match token.text(self.sql) {
+                "(" => depth += 1,
+                ")" => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                let end = token.start.max(start);
+                self.at += 1;
+                return Some(start..end);
+            }
+            self.at += 1;
+        }
+        Some(start..self.sql.len().max(start))
+    }
+
+    /// To a comma or a closing parenthesis outside parentheses, or the end.
+    pub fn skip_clause(&mut self) {
+        let mut depth = 0_usize;
+        while let Some(token) = self.token() {
+            match token.text(self.sql) {
+                "(" | "[" => depth += 1,
+                ")" if depth == 0 => return,
+                ")" | "]" => depth = depth.saturating_sub(1),
+                "," if depth == 0 => return,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+
+    /// To the end.
+    pub fn skip_all(&mut self) {
+        self.at = self.tokens.len();
+    }
+
+    /// What is left, as tokens.
+    pub fn rest(&self) -> &[Token] {
+        &self.tokens[self.at.min(self.tokens.len())..]
+    }
+}
+
+/// The tokens of a range; what MySQL executes inside `/*! ... */` is among them.
+fn collect(sql: &str, range: Range<usize>, dialect: Dialect, tokens: &mut Vec<Token>) {
+    let mut all = Tokens::new(&sql[..range.end], dialect);
+    all.jump(range.start);
+    for token in all {
+        match token.kind {
+            Kind::Space | Kind::Comment | Kind::Hint => {}
+            Kind::Executable => {
+                let text = token.text(sql);
+                let head = text.find('!').map_or(text.len(), |at| at + 1);
+                let digits = text[head..].bytes().take(6).take_while(u8::is_ascii_digit).count();
+                let end = if token.closed { token.end.saturating_sub(2) } else { token.end };
+                let start = (token.start + head + digits).min(end);
+                collect(sql, start..end, dialect, tokens);
+            }
+            _ => tokens.push(token),
+        }
+    }
+}

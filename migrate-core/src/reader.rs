@@ -1,0 +1,195 @@
+//! Reads a statement: DDL and DML of PostgreSQL, MySQL/MariaDB and SQLite into one [`Syntax`].
+//!
+//! Tolerant: a clause that cannot be read makes that part opaque; there are no errors, and nothing is refused. It is read
+//! by the engine (which lock? what is made?), by the macro and by the safety rules.
+//!
+//! Sources: PostgreSQL 15 and 18 manuals, part VI; MariaDB knowledge base, "SQL Statements"; MySQL 8.4 manual, 15;
+//! SQLite, "SQL As Understood By SQLite".
+
+mod alter;
+mod column;
+mod condition;
+mod create;
+mod other;
+
+use crate::cursor::Cursor;
+use crate::dialect::Dialect;
+use crate::syntax::{Control, Setting, Syntax};
+use crate::token::Kind;
+use std::ops::Range;
+
+/// Reads a statement.
+pub fn read(sql: &str, dialect: Dialect) -> Syntax {
+    read_part(sql, 0..sql.len(), dialect)
+}
+
+/// Reads a statement that is a range of bytes of a longer text; ranges in the answer are bytes of that text.
+pub fn read_part(sql: &str, range: Range<usize>, dialect: Dialect) -> Syntax {
+    let mut cursor = Cursor::new(sql, range, dialect);
+    statement(&mut cursor).unwrap_or(Syntax::Opaque)
+}
+
+/// The statements of a body such as that of `DO`: ranges of DDL and DML in it, as far as they show.
+pub fn inner_statements(sql: &str, body: Range<usize>, dialect: Dialect) -> Vec<Range<usize>> {
+    other::inner_statements(&mut Cursor::new(sql, body, dialect))
+}
+
+/// Does a body of statements put SQL together at run time?
+pub fn executes_text(sql: &str, body: Range<usize>, dialect: Dialect) -> bool {
+    Cursor::new(sql, body, dialect).has_anywhere("EXECUTE")
+}
+
+fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    let first = cursor.text().to_ascii_uppercase();
+    let before = cursor.mark();
+    cursor.skip();
+    match first.as_str() {
+        "CREATE" => create::create(cursor),
+        "ALTER" => alter::alter(cursor),
+        "DROP" => other::drop(cursor),
+        "RENAME" => alter::rename_tables(cursor),
+        "TRUNCATE" => other::truncate(cursor),
+        "INSERT" | "REPLACE" => other::insert(cursor),
+        "UPDATE" => other::update(cursor),
+        "DELETE" => other::delete(cursor),
+        "MERGE" => other::merge(cursor),
+        "WITH" => with(cursor),
+        "COPY" | "LOAD" => Some(other::copy(cursor)),
+        "SELECT" | "TABLE" | "VALUES" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "HANDLER" | "CHECKSUM" => {
+            Some(other::query(cursor, &first))
+        }
+        "(" => Some(Syntax::Query),
+        "SET" | "RESET" => Some(settings(cursor, first == "RESET")),
+        "PRAGMA" => pragma(cursor),
+        "DO" => other::block(cursor),
+        "CALL" | "EXECUTE" | "EXEC" | "PREPARE" => Some(Syntax::Call),
+        "LOCK" => other::lock(cursor),
+        "REFRESH" => other::refresh(cursor),
+        "REINDEX" => other::reindex(cursor),
+        "CLUSTER" => {
+            other::options(cursor);
+            Some(Syntax::Cluster { table: cursor.name() })
+        }
+        "VACUUM" => Some(other::vacuum(cursor)),
+        "OPTIMIZE" | "REPAIR" => {
+            cursor.any(&["LOCAL", "NO_WRITE_TO_BINLOG"]);
+            if !cursor.word("TABLE") {
+                return None;
+            }
+            Some(Syntax::Optimize { tables: cursor.names()? })
+        }
+        "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
+            cursor.go_back(before);
+            control(cursor).map(Syntax::Transaction)
+        }
+        "GRANT" | "REVOKE" => Some(Syntax::Privilege),
+        "COMMENT" => Some(other::comment(cursor)),
+        "USE" => {
+            let value = cursor.part();
+            Some(Syntax::Set(vec![Setting { name: "use".to_owned(), value, local: false }]))
+        }
+        "ANALYZE" | "DISCARD" | "DEALLOCATE" | "NOTIFY" | "LISTEN" | "UNLISTEN" | "UNLOCK" | "FLUSH" | "ATTACH" | "DETACH"
+        | "SECURITY" | "REASSIGN" | "CHECKPOINT" | "DELIMITER" | "KILL" | "INSTALL" | "UNINSTALL" | "PURGE" | "IMPORT"
+        | "DECLARE" | "FETCH" | "CLOSE" | "MOVE" | "SIGNAL" | "CACHE" | "CHECK" | "BACKUP" => Some(match first.as_str() {
+            "DISCARD" if cursor.peek("ALL") => Syntax::Server { what: "DISCARD ALL" },
+            _ => Syntax::Other,
+        }),
+        _ => None,
+    }
+}
+
+/// `WITH ... SELECT` and its like: what it does is said behind the queries.
+fn with(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    cursor.word("RECURSIVE");
+    let mut changes = false;
+    loop {
+        cursor.part()?;
+        cursor.parenthesis();
+        if !cursor.word("AS") {
+            return None;
+        }
+        cursor.word("NOT");
+        cursor.word("MATERIALIZED");
+        let inner = cursor.parenthesis()?;
+        let inner = Cursor::new(cursor.sql, inner, cursor.dialect);
+        changes |= inner.peek_any(&["INSERT", "UPDATE", "DELETE", "MERGE"]);
+        if !cursor.symbol(b',') {
+            break;
+        }
+    }
+    let found = statement(cursor)?;
+    Some(if changes && matches!(found, Syntax::Query) { Syntax::Opaque } else { found })
+}
+
+fn control(cursor: &mut Cursor<'_>) -> Option<Control> {
+    let work = |cursor: &mut Cursor<'_>| cursor.any(&["WORK", "TRANSACTION", "TRAN"]);
+    if cursor.any(&["BEGIN", "START"]) {
+        return Some(Control::Begin);
+    }
+    if cursor.any(&["COMMIT", "END"]) {
+        return Some(Control::Commit);
+    }
+    if cursor.any(&["ROLLBACK", "ABORT"]) {
+        work(cursor);
+        if cursor.word("TO") {
+            cursor.word("SAVEPOINT");
+            return Some(Control::RollbackTo(cursor.part()?));
+        }
+        return Some(Control::Rollback);
+    }
+    if cursor.word("SAVEPOINT") {
+        return Some(Control::Savepoint(cursor.part()?));
+    }
+    Some(Control::Other)
+}
+
+fn settings(cursor: &mut Cursor<'_>, reset: bool) -> Syntax {
+    let mut settings = Vec::new();
+    while !cursor.is_at_end() {
+        let local = cursor.word("LOCAL");
+        let _ = cursor.any(&["SESSION", "GLOBAL", "PERSIST"]);
+        while cursor.symbol(b'@') || cursor.symbol(b'.') {
+            cursor.any(&["SESSION", "GLOBAL", "LOCAL"]);
+        }
+        let mut name = cursor.text().to_ascii_lowercase();
+        cursor.skip();
+        if cursor.symbol(b'.') {
+            name = format!("{name}.{}", cursor.text().to_ascii_lowercase());
+            cursor.skip();
+        }
+        if name == "time" && cursor.word("ZONE") {
+            "timezone".clone_into(&mut name);
+        } else if !cursor.word("TO") {
+            cursor.symbol(b':');
+            cursor.symbol(b'=');
+        }
+        let value = match cursor.token() {
+            _ if reset || cursor.peek("DEFAULT") => None,
+            Some(token) if token.kind == Kind::Text => cursor.string(),
+            Some(token) => Some(token.text(cursor.sql).trim_matches('"').to_ascii_lowercase()),
+            None => None,
+        };
+        settings.push(Setting { name, value, local });
+        // PostgreSQL writes lists so, MySQL several settings.
+        match cursor.dialect {
+            Dialect::MySql => cursor.skip_clause(),
+            _ => cursor.skip_all(),
+        }
+        if !cursor.symbol(b',') {
+            break;
+        }
+    }
+    Syntax::Set(settings)
+}
+
+fn pragma(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    let name = cursor.name()?.name.to_ascii_lowercase();
+    let value = (cursor.symbol(b'=') || cursor.symbol(b'(')).then(|| {
+        let minus = if cursor.symbol(b'-') { "-" } else { "" };
+        format!("{minus}{}", cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase())
+    });
+    Some(Syntax::Pragma { name, value })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,432 @@
+//! Columns, types and constraints.
+
+use super::condition;
+use super::create;
+use crate::cursor::Cursor;
+use crate::dialect::Dialect;
+use crate::syntax::{Column, Constraint, ConstraintKind, CreateIndex, Generated, Reference, Type};
+use crate::token::Kind;
+use std::ops::Range;
+
+/// Words that end a default value.
+const BEHIND_DEFAULT: [&str; 27] = [
+    "NOT",
+    "NULL",
+    "CONSTRAINT",
+    "CHECK",
+    "UNIQUE",
+    "PRIMARY",
+    "REFERENCES",
+    "GENERATED",
+    "COLLATE",
+    "COMMENT",
+    "AUTO_INCREMENT",
+    "ON",
+    "AFTER",
+    "FIRST",
+    "KEY",
+    "STORAGE",
+    "DEFERRABLE",
+    "INVISIBLE",
+    "VISIBLE",
+    "VIRTUAL",
+    "STORED",
+    "PERSISTENT",
+    "AS",
+    "COLUMN_FORMAT",
+    "USING",
+    "CHARACTER",
+    "INITIALLY",
+];
+
+/// Words that begin a constraint of a column, and so end its type.
+const BEHIND_TYPE: [&str; 27] = [
+    "NOT",
+    "NULL",
+    "CONSTRAINT",
+    "CHECK",
+    "UNIQUE",
+    "PRIMARY",
+    "REFERENCES",
+    "GENERATED",
+    "COLLATE",
+    "COMMENT",
+    "DEFAULT",
+    "AUTO_INCREMENT",
+    "ON",
+    "AFTER",
+    "FIRST",
+    "KEY",
+    "STORAGE",
+    "COMPRESSION",
+    "INVISIBLE",
+    "VISIBLE",
+    "AS",
+    "COLUMN_FORMAT",
+    "USING",
+    "OPTIONS",
+    "WITHOUT",
+    "AUTOINCREMENT",
+    "SRID",
+];
+
+/// A column with all that is said of it.
+pub fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
+    let start = cursor.offset();
+    let name = cursor.part()?;
+    let mut column = Column {
+        name,
+        ty: None,
+        not_null: false,
+        default: None,
+        generated: None,
+        identity: false,
+        primary: false,
+        unique: false,
+        checks: Vec::new(),
+        references: None,
+        placed: false,
+        range: start..start,
+    };
+    if !cursor.peek_any(&BEHIND_TYPE) && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
+        column.ty = ty(cursor);
+    }
+    while !cursor.is_at_end() && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
+        clause(cursor, &mut column);
+    }
+    column.range = cursor.since(start);
+    Some(column)
+}
+
+fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
+    let name = if cursor.word("CONSTRAINT") { cursor.part() } else { None };
+    if cursor.words(&["NOT", "NULL"]) {
+        column.not_null = true;
+    } else if cursor.word("NULL") {
+        column.not_null = false;
+    } else if cursor.word("DEFAULT") {
+        column.default = Some(value(cursor));
+    } else if cursor.word("PRIMARY") {
+        cursor.word("KEY");
+        column.primary = true;
+        column.not_null |= cursor.dialect != Dialect::Sqlite;
+    } else if cursor.word("UNIQUE") {
+        cursor.word("KEY");
+        column.unique = true;
+    } else if cursor.word("CHECK") {
+        if let Some(condition) = cursor.parenthesis() {
+            column.checks.push(condition::check(cursor, name, condition));
+        }
+    } else if cursor.word("REFERENCES") {
+        column.references = reference(cursor);
+    } else if cursor.word("GENERATED") {
+        let _ = cursor.word("ALWAYS") || cursor.words(&["BY", "DEFAULT"]);
+        cursor.words(&["ON", "NULL"]);
+        cursor.word("AS");
+        if cursor.word("IDENTITY") {
+            column.identity = true;
+            column.not_null = true;
+            cursor.parenthesis();
+        } else {
+            generated(cursor, column);
+        }
+    } else if cursor.word("AS") {
+        generated(cursor, column);
+    } else if cursor.any(&["AUTO_INCREMENT", "AUTOINCREMENT"]) {
+        column.identity = true;
+    } else if cursor.word("COLLATE") {
+        let collation = cursor.name().map(|name| name.name);
+        if let Some(ty) = &mut column.ty {
+            ty.collation = collation;
+        }
+    } else if cursor.word("FIRST") {
+        column.placed = true;
+    } else if cursor.word("AFTER") {
+        column.placed = true;
+        cursor.part();
+    } else if cursor.words(&["ON", "UPDATE"]) {
+        value(cursor);
+    } else if cursor.peek_symbol(b'(') {
+        cursor.parenthesis();
+    } else {
+        cursor.skip();
+    }
+}
+
+fn generated(cursor: &mut Cursor<'_>, column: &mut Column) {
+    cursor.parenthesis();
+    column.generated = Some(match () {
+        () if cursor.any(&["STORED", "PERSISTENT"]) => Generated::Stored,
+        () if cursor.word("VIRTUAL") => Generated::Virtual,
+        () => Generated::Unsaid,
+    });
+}
+
+/// Over an expression such as a default's: to a word that begins something else, or the end of the clause.
+pub fn value(cursor: &mut Cursor<'_>) -> Range<usize> {
+    let start = cursor.offset();
+    let mut first = true;
+    while !cursor.is_at_end() && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
+        if !first && cursor.peek_any(&BEHIND_DEFAULT) {
+            break;
+        }
+        first = false;
+        if cursor.parenthesis().is_none() {
+            cursor.skip();
+        }
+    }
+    cursor.since(start)
+}
+
+/// A type, with its names of several words made one.
+pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
+    let quoted = cursor.token().is_some_and(|token| token.kind == Kind::QuotedName);
+    let first = cursor.name()?;
+    let mut ty = Type { schema: first.schema.filter(|schema| schema != "pg_catalog"), ..Type::default() };
+    let mut name = if quoted { first.name } else { first.name.to_ascii_lowercase() };
+    let several: &[&str] = match name.as_str() {
+        "double" => &["precision"],
+        "character" | "char" | "bit" | "nchar" | "national" | "long" => &["varying", "character", "char", "varchar", "varbinary"],
+        _ => &[],
+    };
+    while several.iter().any(|word| cursor.peek(word)) && !cursor.peek_at(1, "SET") {
+        name = format!("{name} {}", cursor.text().to_ascii_lowercase());
+        cursor.skip();
+    }
+    if cursor.dialect == Dialect::Sqlite && !quoted {
+        // A type is any words.
+        while cursor.token().is_some_and(|token| token.kind == Kind::Word) && !cursor.peek_any(&BEHIND_TYPE) {
+            name = format!("{name} {}", cursor.text().to_ascii_lowercase());
+            cursor.skip();
+        }
+    }
+    if cursor.peek_symbol(b'(') {
+        arguments(cursor, &mut ty);
+    }
+    if matches!(name.as_str(), "timestamp" | "time") && cursor.dialect == Dialect::Postgres {
+        if cursor.words(&["WITH", "TIME", "ZONE"]) {
+            name.push_str("tz");
+        } else {
+            cursor.words(&["WITHOUT", "TIME", "ZONE"]);
+        }
+        if cursor.peek_symbol(b'(') {
+            arguments(cursor, &mut ty);
+        }
+    }
+    if name == "interval" {
+        while cursor.any(&["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "TO"]) {}
+        cursor.parenthesis();
+    }
+    loop {
+        if cursor.word("ARRAY") || cursor.symbol(b'[') {
+            ty.array = true;
+            cursor.number();
+            cursor.symbol(b']');
+        } else if cursor.word("UNSIGNED") {
+            ty.unsigned = true;
+        } else if cursor.any(&["SIGNED", "ZEROFILL", "BINARY", "ASCII", "UNICODE", "BYTE"]) {
+        } else if cursor.words(&["CHARACTER", "SET"]) || cursor.word("CHARSET") {
+            cursor.symbol(b'=');
+            ty.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
+            cursor.skip();
+        } else if cursor.word("COLLATE") {
+            ty.collation = cursor.name().map(|name| name.name);
+        } else {
+            break;
+        }
+    }
+    ty.name = canonical(&name, cursor.dialect).to_owned();
+    if cursor.dialect == Dialect::MySql && matches!(ty.name.as_str(), "int" | "bigint" | "smallint" | "tinyint" | "mediumint") {
+        // How wide it is shown.
+        ty.arguments.clear();
+    }
+    Some(ty)
+}
+
+fn arguments(cursor: &mut Cursor<'_>, ty: &mut Type) {
+    let mark = cursor.mark();
+    cursor.symbol(b'(');
+    loop {
+        if let Some(number) = cursor.number() {
+            ty.arguments.push(number);
+        } else if let Some(member) = cursor.string() {
+            ty.members.push(member);
+        }
+        cursor.skip_clause();
+        if !cursor.symbol(b',') {
+            break;
+        }
+    }
+    cursor.go_back(mark);
+    cursor.parenthesis();
+}
+
+fn canonical(name: &str, dialect: Dialect) -> &str {
+    match (dialect, name) {
+        (Dialect::Postgres, "int4" | "integer" | "int") => "int",
+        (Dialect::Postgres, "int8") => "bigint",
+        (Dialect::Postgres, "int2") => "smallint",
+        (Dialect::Postgres, "serial4") => "serial",
+        (Dialect::Postgres, "serial8") => "bigserial",
+        (Dialect::Postgres, "serial2") => "smallserial",
+        (Dialect::Postgres, "character varying" | "char varying" | "national character varying") => "varchar",
+        (Dialect::Postgres, "character" | "bpchar" | "national character" | "nchar") => "char",
+        (Dialect::Postgres, "bool") => "boolean",
+        (Dialect::Postgres, "decimal") => "numeric",
+        (Dialect::Postgres, "double precision" | "float" | "float8") => "float8",
+        (Dialect::Postgres, "real" | "float4") => "float4",
+        (Dialect::Postgres, "bit varying") => "varbit",
+        (Dialect::MySql, "integer") => "int",
+        (Dialect::MySql, "bool" | "boolean") => "tinyint",
+        (Dialect::MySql, "numeric" | "dec" | "fixed") => "decimal",
+        (Dialect::MySql, "double precision" | "real") => "double",
+        (Dialect::MySql, "character varying") => "varchar",
+        (Dialect::MySql, "character") => "char",
+        (_, name) => name,
+    }
+}
+
+/// `REFERENCES` was read.
+pub fn reference(cursor: &mut Cursor<'_>) -> Option<Reference> {
+    let table = cursor.name()?;
+    let columns = cursor.columns().map(|(columns, _)| columns).unwrap_or_default();
+    let mut on_delete_changes = false;
+    loop {
+        if cursor.words(&["ON", "DELETE"]) {
+            on_delete_changes = cursor.peek_any(&["CASCADE", "SET"]);
+            action(cursor);
+        } else if cursor.words(&["ON", "UPDATE"]) {
+            action(cursor);
+        } else if cursor.word("MATCH") || cursor.word("INITIALLY") {
+            cursor.skip();
+        } else if cursor.word("DEFERRABLE") || cursor.words(&["NOT", "DEFERRABLE"]) || cursor.words(&["NOT", "ENFORCED"]) {
+        } else {
+            return Some(Reference { table, columns, on_delete_changes });
+        }
+    }
+}
+
+fn action(cursor: &mut Cursor<'_>) {
+    if cursor.word("NO") {
+        cursor.word("ACTION");
+    } else if cursor.word("SET") {
+        cursor.any(&["NULL", "DEFAULT"]);
+        cursor.parenthesis();
+    } else {
+        cursor.any(&["CASCADE", "RESTRICT"]);
+    }
+}
+
+/// A constraint of a table, or nothing if none stands here.
+pub fn constraint(cursor: &mut Cursor<'_>) -> Option<Constraint> {
+    let (start, mark) = (cursor.offset(), cursor.mark());
+    let mut name = None;
+    if cursor.word("CONSTRAINT") {
+        cursor.if_not_exists();
+        // MySQL lets the name be left out.
+        if !cursor.peek_any(&["PRIMARY", "UNIQUE", "FOREIGN", "CHECK"]) {
+            name = cursor.part();
+        }
+    }
+    let Some(kind) = kind(cursor, &mut name) else {
+        cursor.go_back(mark);
+        return None;
+    };
+    let mut not_valid = false;
+    while !cursor.is_at_end() && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
+        if cursor.words(&["NOT", "VALID"]) {
+            not_valid = true;
+        } else if cursor.parenthesis().is_none() {
+            cursor.skip();
+        }
+    }
+    Some(Constraint { name, kind, not_valid, range: cursor.since(start) })
+}
+
+fn kind(cursor: &mut Cursor<'_>, name: &mut Option<String>) -> Option<ConstraintKind> {
+    if cursor.word("CHECK") {
+        let condition = cursor.parenthesis()?;
+        return Some(ConstraintKind::Check(condition::check(cursor, name.clone(), condition)));
+    }
+    if cursor.words(&["PRIMARY", "KEY"]) {
+        let (columns, using_index) = key(cursor, name);
+        return Some(ConstraintKind::Primary { columns, using_index });
+    }
+    if cursor.word("UNIQUE") {
+        cursor.any(&["KEY", "INDEX"]);
+        cursor.words(&["NULLS", "NOT", "DISTINCT"]);
+        let (columns, using_index) = key(cursor, name);
+        return Some(ConstraintKind::Unique { columns, using_index });
+    }
+    if cursor.words(&["FOREIGN", "KEY"]) {
+        cursor.if_not_exists();
+        if !cursor.peek_symbol(b'(') {
+            let own = cursor.part();
+            *name = name.take().or(own);
+        }
+        let columns = cursor.columns()?.0;
+        if !cursor.word("REFERENCES") {
+            return None;
+        }
+        return Some(ConstraintKind::Foreign { columns, references: reference(cursor)? });
+    }
+    if cursor.word("EXCLUDE") {
+        return Some(ConstraintKind::Exclude);
+    }
+    if cursor.words(&["NOT", "NULL"]) {
+        return Some(ConstraintKind::NotNull { column: cursor.part()? });
+    }
+    None
+}
+
+fn key(cursor: &mut Cursor<'_>, name: &mut Option<String>) -> (Vec<String>, Option<String>) {
+    if cursor.words(&["USING", "INDEX"]) {
+        return (Vec::new(), cursor.part());
+    }
+    // MySQL: `UNIQUE KEY name USING BTREE (a)`.
+    if !cursor.peek_symbol(b'(') && !cursor.peek("USING") {
+        cursor.if_not_exists();
+        let own = cursor.part();
+        *name = name.take().or(own);
+    }
+    if cursor.word("USING") {
+        cursor.skip();
+    }
+    (cursor.columns().map(|(columns, _)| columns).unwrap_or_default(), None)
+}
+
+/// An index that is written inside a table, or nothing if none stands here (MySQL).
+pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<CreateIndex> {
+    if cursor.dialect != Dialect::MySql {
+        return None;
+    }
+    let (start, mark) = (cursor.offset(), cursor.mark());
+    let unique = cursor.word("UNIQUE");
+    let special = cursor.any(&["FULLTEXT", "SPATIAL"]);
+    if !cursor.any(&["INDEX", "KEY"]) && !special {
+        cursor.go_back(mark);
+        return None;
+    }
+    let if_not_exists = cursor.if_not_exists();
+    let name = match cursor.peek_symbol(b'(') || cursor.peek("USING") {
+        true => None,
+        false => cursor.part(),
+    };
+    let mut index = CreateIndex {
+        name: name.map(|name| table.beside(name)),
+        table: table.clone(),
+        unique,
+        special,
+        concurrently: false,
+        if_not_exists,
+        only: false,
+        columns: Vec::new(),
+        expressions: false,
+        partial: false,
+        says_how: false,
+        range: start..start,
+    };
+    create::index_columns(cursor, &mut index)?;
+    index.range = cursor.since(start);
+    Some(index)
+}

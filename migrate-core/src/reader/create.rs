@@ -1,0 +1,306 @@
+//! `CREATE`.
+
+use super::column::{column, constraint, index, ty};
+use super::condition;
+use crate::cursor::Cursor;
+use crate::dialect::Dialect;
+use crate::name::Name;
+use crate::syntax::{CreateIndex, CreateTable, CreateView, ObjectKind, Syntax};
+use crate::token::Kind;
+
+/// `CREATE` was read.
+pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    let or_replace = cursor.words(&["OR", "REPLACE"]);
+    if cursor.dialect == Dialect::MySql {
+        options(cursor);
+    }
+    cursor.any(&["LOCAL", "GLOBAL"]);
+    let temporary = cursor.any(&["TEMP", "TEMPORARY"]);
+    cursor.any(&["UNLOGGED", "VIRTUAL", "RECURSIVE"]);
+    if cursor.peek_any(&["UNIQUE", "FULLTEXT", "SPATIAL", "INDEX"]) {
+        return create_index(cursor).map(Syntax::CreateIndex);
+    }
+    if cursor.words(&["CONSTRAINT", "TRIGGER"]) || cursor.word("TRIGGER") {
+        cursor.if_not_exists();
+        let name = cursor.name()?;
+        while !cursor.is_at_end() && !cursor.word("ON") {
+            cursor.skip();
+        }
+        return Some(Syntax::CreateTrigger { name, table: cursor.name(), or_replace, temporary });
+    }
+    if cursor.word("TABLE") || cursor.words(&["FOREIGN", "TABLE"]) {
+        return create_table(cursor, temporary, or_replace).map(|table| Syntax::CreateTable(Box::new(table)));
+    }
+    if cursor.peek("VIEW") || cursor.peek("MATERIALIZED") {
+        return create_view(cursor, temporary, or_replace).map(Syntax::CreateView);
+    }
+    if cursor.word("TYPE") {
+        let name = cursor.name()?;
+        let labels = cursor.words(&["AS", "ENUM"]).then(|| labels(cursor));
+        return Some(Syntax::CreateType { name, labels });
+    }
+    if cursor.word("DOMAIN") {
+        let name = cursor.name()?;
+        cursor.word("AS");
+        let base = ty(cursor)?;
+        let constrained = cursor.has("CHECK") || cursor.has("NOT");
+        return Some(Syntax::CreateDomain { name, base, constrained });
+    }
+    if cursor.any(&["FUNCTION", "PROCEDURE", "AGGREGATE"]) {
+        cursor.if_not_exists();
+        let name = cursor.name()?;
+        let definer = cursor.dialect == Dialect::Postgres && has_pair(cursor, "SECURITY", "DEFINER");
+        let sets_path = has_pair(cursor, "SET", "SEARCH_PATH");
+        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path });
+    }
+    if cursor.any(&["POLICY", "RULE"]) {
+        while !cursor.is_at_end() && !cursor.any(&["ON", "TO"]) {
+            cursor.skip();
+        }
+        return Some(Syntax::Policy { table: cursor.name() });
+    }
+    for (what, words) in [("CREATE TABLESPACE", ["TABLESPACE"]), ("CREATE SUBSCRIPTION", ["SUBSCRIPTION"])] {
+        if cursor.words(&words) {
+            return Some(Syntax::Server { what });
+        }
+    }
+    let kind = match () {
+        () if cursor.word("SEQUENCE") => ObjectKind::Sequence,
+        () if cursor.word("EXTENSION") => ObjectKind::Extension,
+        () if cursor.word("SCHEMA") => match cursor.dialect {
+            Dialect::MySql => ObjectKind::Database,
+            _ => ObjectKind::Schema,
+        },
+        () if cursor.word("DATABASE") => ObjectKind::Database,
+        () => return Some(Syntax::Other),
+    };
+    let if_not_exists = cursor.if_not_exists();
+    if temporary {
+        return Some(Syntax::Other);
+    }
+    cursor.word("AUTHORIZATION");
+    Some(Syntax::Create { kind, name: cursor.name()?, or_replace, if_not_exists })
+}
+
+fn has_pair(cursor: &Cursor<'_>, first: &str, second: &str) -> bool {
+    let rest = cursor.rest();
+    rest.windows(2).any(|pair| pair[0].is_word(cursor.sql, first) && pair[1].is_word(cursor.sql, second))
+}
+
+fn labels(cursor: &mut Cursor<'_>) -> Vec<String> {
+    let mut labels = Vec::new();
+    cursor.symbol(b'(');
+    while let Some(label) = cursor.string() {
+        labels.push(label);
+        if !cursor.symbol(b',') {
+            break;
+        }
+    }
+    labels
+}
+
+/// `ALGORITHM = x DEFINER = user@host SQL SECURITY y AGGREGATE`.
+fn options(cursor: &mut Cursor<'_>) {
+    if !cursor.peek_any(&["ALGORITHM", "DEFINER", "SQL", "AGGREGATE"]) {
+        return;
+    }
+    let heads = [
+        "TABLE",
+        "VIEW",
+        "TRIGGER",
+        "FUNCTION",
+        "PROCEDURE",
+        "UNIQUE",
+        "FULLTEXT",
+        "SPATIAL",
+        "INDEX",
+        "TEMPORARY",
+        "SEQUENCE",
+        "DATABASE",
+        "SCHEMA",
+        "EVENT",
+    ];
+    let mark = cursor.mark();
+    for _ in 0..16 {
+        if cursor.peek_any(&heads) {
+            return;
+        }
+        cursor.skip();
+    }
+    cursor.go_back(mark);
+}
+
+fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
+    let start = cursor.offset();
+    let unique = cursor.word("UNIQUE");
+    let special = cursor.any(&["FULLTEXT", "SPATIAL"]);
+    if !cursor.word("INDEX") {
+        return None;
+    }
+    let concurrently = cursor.word("CONCURRENTLY");
+    let if_not_exists = cursor.if_not_exists();
+    let name = if cursor.peek("ON") { None } else { Some(cursor.name()?) };
+    while cursor.word("USING") {
+        cursor.skip();
+    }
+    if !cursor.word("ON") {
+        return None;
+    }
+    let only = cursor.word("ONLY");
+    let table = cursor.name()?;
+    let mut index = CreateIndex {
+        name,
+        table,
+        unique,
+        special,
+        concurrently,
+        if_not_exists,
+        only,
+        columns: Vec::new(),
+        expressions: false,
+        partial: false,
+        says_how: false,
+        range: start..start,
+    };
+    index_columns(cursor, &mut index)?;
+    index.partial = cursor.has("WHERE");
+    index.says_how = cursor.has("ALGORITHM") || cursor.has("LOCK");
+    cursor.skip_all();
+    index.range = cursor.since(start);
+    Some(index)
+}
+
+/// `USING method (columns)`.
+pub fn index_columns(cursor: &mut Cursor<'_>, index: &mut CreateIndex) -> Option<()> {
+    if cursor.word("USING") {
+        cursor.skip();
+    }
+    let (columns, expressions) = cursor.columns()?;
+    (index.columns, index.expressions) = (columns, expressions);
+    if cursor.word("USING") {
+        cursor.skip();
+    }
+    Some(())
+}
+
+fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Option<CreateTable> {
+    let if_not_exists = cursor.if_not_exists();
+    let name = cursor.name()?;
+    let mut table = CreateTable { temporary, or_replace, if_not_exists, ..CreateTable::default() };
+    if cursor.words(&["PARTITION", "OF"]) {
+        table.partition_of = cursor.name();
+        let mark = cursor.mark();
+        if cursor.peek_symbol(b'(') {
+            cursor.parenthesis();
+        }
+        table.default_partition = cursor.peek("DEFAULT");
+        cursor.go_back(mark);
+    }
+    if cursor.word("OF") {
+        table.opaque = true;
+    }
+    if cursor.word("LIKE") {
+        table.like.extend(cursor.name());
+    }
+    if cursor.peek_symbol(b'(') {
+        elements(cursor, &name, &mut table);
+    }
+    table.name = Some(name);
+    while !cursor.is_at_end() {
+        if cursor.word("INHERITS") {
+            cursor.symbol(b'(');
+            table.like.extend(cursor.names().unwrap_or_default());
+            table.opaque = true;
+        } else if cursor.words(&["PARTITION", "BY"]) {
+            table.partitioned = true;
+        } else if cursor.peek("SELECT") {
+            table.as_query = true;
+            cursor.skip_all();
+        } else if cursor.word("AS") {
+            table.as_query = true;
+            cursor.skip_all();
+        } else {
+            cursor.skip();
+        }
+    }
+    Some(table)
+}
+
+fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {
+    cursor.symbol(b'(');
+    // `CREATE TABLE t (SELECT ...)`, MySQL.
+    if cursor.peek("SELECT") {
+        table.as_query = true;
+    }
+    loop {
+        let before = cursor.mark();
+        if cursor.word("LIKE") {
+            table.like.extend(cursor.name());
+            cursor.skip_clause();
+        } else if cursor.peek("PERIOD") && cursor.peek_at(1, "FOR") {
+            cursor.skip_clause();
+        } else if let Some(index) = index(cursor, name) {
+            table.indexes.push(index);
+            cursor.skip_clause();
+        } else if let Some(constraint) = constraint(cursor) {
+            table.constraints.push(constraint);
+        } else if let Some(column) = column(cursor) {
+            table.columns.push(column);
+        } else {
+            table.opaque = true;
+            cursor.skip_clause();
+        }
+        // A table of SQLite may write its constraints without commas.
+        if cursor.symbol(b',') {
+            continue;
+        }
+        if cursor.symbol(b')') || cursor.is_at_end() {
+            return;
+        }
+        if cursor.mark() == before {
+            cursor.skip();
+        }
+    }
+}
+
+fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Option<CreateView> {
+    let materialized = cursor.word("MATERIALIZED");
+    cursor.word("VIEW");
+    cursor.if_not_exists();
+    let name = cursor.name()?;
+    Some(CreateView { name, materialized, or_replace, temporary, reads: reads(cursor), mentions: condition::words(cursor) })
+}
+
+/// The tables behind `FROM` and `JOIN`.
+pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
+    let mut cursor = cursor.clone();
+    let mut names: Vec<Name> = Vec::new();
+    while !cursor.is_at_end() {
+        if cursor.any(&["FROM", "JOIN", "USING"]) {
+            loop {
+                cursor.any(&["ONLY", "LATERAL"]);
+                let word = cursor.token().is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
+                let Some(name) = word.then(|| cursor.name()).flatten() else { break };
+                // A function is no table.
+                if !cursor.peek_symbol(b'(') && !names.contains(&name) {
+                    names.push(name);
+                }
+                // An alias may stand before the comma.
+                cursor.word("AS");
+                if !cursor.peek_symbol(b',') && cursor.token().is_some_and(|token| token.kind == Kind::Word) {
+                    let mark = cursor.mark();
+                    cursor.skip();
+                    if !cursor.peek_symbol(b',') {
+                        cursor.go_back(mark);
+                    }
+                }
+                if !cursor.symbol(b',') {
+                    break;
+                }
+            }
+        } else {
+            cursor.skip();
+        }
+    }
+    names
+}

@@ -1,0 +1,334 @@
+//! `DROP`, what reads and writes rows, and the rest.
+
+use super::condition;
+use super::create::reads;
+use crate::cursor::Cursor;
+use crate::dialect::Dialect;
+use crate::syntax::{Change, Insert, ObjectKind, Removal, Setting, Syntax};
+use crate::token::Kind;
+use std::ops::Range;
+
+/// `DROP` was read.
+pub fn drop(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    let temporary = cursor.word("TEMPORARY");
+    if cursor.any(&["POLICY", "RULE"]) {
+        while !cursor.is_at_end() && !cursor.word("ON") {
+            cursor.skip();
+        }
+        return Some(Syntax::Policy { table: cursor.name() });
+    }
+    let kind = match () {
+        () if cursor.any(&["TABLE", "TABLES"]) || cursor.words(&["FOREIGN", "TABLE"]) => ObjectKind::Table,
+        () if cursor.word("VIEW") => ObjectKind::View,
+        () if cursor.words(&["MATERIALIZED", "VIEW"]) => ObjectKind::MaterializedView,
+        () if cursor.word("INDEX") => ObjectKind::Index,
+        () if cursor.word("SEQUENCE") => ObjectKind::Sequence,
+        () if cursor.word("TYPE") => ObjectKind::Type,
+        () if cursor.word("DOMAIN") => ObjectKind::Domain,
+        () if cursor.any(&["FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"]) => ObjectKind::Routine,
+        () if cursor.word("TRIGGER") => ObjectKind::Trigger,
+        () if cursor.word("SCHEMA") => match cursor.dialect {
+            Dialect::MySql => ObjectKind::Database,
+            _ => ObjectKind::Schema,
+        },
+        () if cursor.word("DATABASE") => ObjectKind::Database,
+        () if cursor.word("EXTENSION") => ObjectKind::Extension,
+        () if cursor.word("TABLESPACE") => return Some(Syntax::Server { what: "DROP TABLESPACE" }),
+        () if cursor.word("SUBSCRIPTION") => return Some(Syntax::Server { what: "DROP SUBSCRIPTION" }),
+        () => return Some(Syntax::Other),
+    };
+    let concurrently = cursor.word("CONCURRENTLY");
+    let if_exists = cursor.if_exists();
+    let mut names = Vec::new();
+    loop {
+        names.push(cursor.name()?);
+        // The arguments of a function.
+        cursor.parenthesis();
+        if !cursor.symbol(b',') {
+            break;
+        }
+    }
+    let table = if cursor.word("ON") { cursor.name() } else { None };
+    let cascade = cursor.has("CASCADE");
+    Some(Syntax::Drop(Removal { kind, names, table, if_exists, concurrently, cascade, temporary }))
+}
+
+pub fn truncate(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    cursor.word("TABLE");
+    let tables = cursor.names()?;
+    Some(Syntax::Truncate { tables, cascade: cursor.has("CASCADE") })
+}
+
+pub fn insert(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    while cursor.any(&["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE"]) {}
+    if cursor.word("OR") {
+        cursor.skip();
+    }
+    cursor.word("INTO");
+    let table = cursor.name()?;
+    if cursor.word("AS") {
+        cursor.part();
+    }
+    let mark = cursor.mark();
+    let columns = match cursor.columns() {
+        Some((columns, false)) => columns,
+        Some(_) => {
+            cursor.go_back(mark);
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    let from_query =
+        !cursor.peek_any(&["VALUES", "VALUE", "DEFAULT", "SET"]) && (cursor.has_anywhere("SELECT") || cursor.peek("TABLE"));
+    let reads_table = from_query && !reads(cursor).is_empty();
+    let limited = from_query && cursor.has_anywhere("LIMIT");
+    Some(Syntax::Insert(Insert { table, columns, from_query, reads_table, limited }))
+}
+
+/// `MERGE`: rows come and change at once, as many as the source has.
+pub fn merge(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    cursor.word("INTO");
+    cursor.word("ONLY");
+    let table = cursor.name()?;
+    Some(Syntax::Insert(Insert { table, columns: Vec::new(), from_query: true, reads_table: true, limited: false }))
+}
+
+pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    while cursor.any(&["LOW_PRIORITY", "IGNORE", "ONLY"]) {}
+    if cursor.word("OR") {
+        cursor.skip();
+    }
+    let table = cursor.name()?;
+    let mut joined = false;
+    while !cursor.is_at_end() && !cursor.peek("SET") {
+        joined |= cursor.peek("JOIN") || cursor.peek_symbol(b',');
+        cursor.skip();
+    }
+    cursor.word("SET");
+    let mut columns = Vec::new();
+    loop {
+        if cursor.peek_symbol(b'(') {
+            columns.extend(cursor.columns().unwrap_or_default().0);
+        } else {
+            columns.extend(cursor.name().map(|name| name.name));
+        }
+        to_comma_or(cursor, &["WHERE", "FROM", "LIMIT", "ORDER", "RETURNING"]);
+        if !cursor.symbol(b',') {
+            break;
+        }
+    }
+    let from = cursor.peek("FROM") || joined;
+    Some(Syntax::Update(change(cursor, table, columns, from)))
+}
+
+pub fn delete(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    while cursor.any(&["LOW_PRIORITY", "QUICK", "IGNORE"]) {}
+    let joined = !cursor.word("FROM");
+    cursor.word("ONLY");
+    let table = cursor.name()?;
+    let joined = joined || cursor.has("USING") || cursor.has("JOIN");
+    Some(Syntax::Delete(change(cursor, table, Vec::new(), joined)))
+}
+
+fn to_comma_or(cursor: &mut Cursor<'_>, words: &[&str]) {
+    while !cursor.is_at_end() && !cursor.peek_symbol(b',') && !cursor.peek_any(words) {
+        if cursor.parenthesis().is_none() {
+            cursor.skip();
+        }
+    }
+}
+
+/// From behind what is set to the end.
+fn change(cursor: &mut Cursor<'_>, table: crate::name::Name, columns: Vec<String>, joined: bool) -> Change {
+    let mut change = Change {
+        table,
+        columns,
+        condition: joined,
+        narrow: false,
+        where_null: Vec::new(),
+        limit: None,
+        inner_limit: cursor.has_anywhere("LIMIT"),
+    };
+    while !cursor.is_at_end() {
+        if cursor.word("WHERE") {
+            let start = cursor.offset();
+            while !cursor.is_at_end() && !cursor.peek_any(&["LIMIT", "ORDER", "RETURNING"]) {
+                if cursor.parenthesis().is_none() {
+                    cursor.skip();
+                }
+            }
+            let range = cursor.since(start);
+            let condition = |range: Range<usize>| Cursor::new(cursor.sql, range, cursor.dialect);
+            // `WHERE true` and `WHERE 1 = 1` say on purpose that all are meant; it is still all of them.
+            change.condition = true;
+            change.narrow = condition::is_narrow(condition(range.clone()));
+            change.where_null = condition::where_null(condition(range));
+        } else if cursor.peek("LIMIT") {
+            let start = cursor.offset();
+            cursor.skip();
+            cursor.skip();
+            change.limit = Some(cursor.since(start));
+        } else if cursor.parenthesis().is_none() {
+            cursor.skip();
+        }
+    }
+    change
+}
+
+pub fn copy(cursor: &mut Cursor<'_>) -> Syntax {
+    // MySQL's `LOAD DATA ... INTO TABLE t`.
+    if cursor.any(&["DATA", "XML"]) {
+        while !cursor.is_at_end() && !cursor.words(&["INTO", "TABLE"]) {
+            cursor.skip();
+        }
+        return Syntax::Copy { table: cursor.name(), from: true };
+    }
+    if cursor.peek_symbol(b'(') {
+        return Syntax::Copy { table: None, from: false };
+    }
+    let table = cursor.name();
+    cursor.parenthesis();
+    Syntax::Copy { table, from: cursor.peek("FROM") }
+}
+
+/// `SELECT`; one that sets something is a setting.
+pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
+    if first == "SELECT" {
+        let mark = cursor.mark();
+        let name = cursor.name().map(|name| name.name);
+        if name.as_deref() == Some("set_config") && cursor.symbol(b'(') {
+            let (name, _, value, _) = (cursor.string(), cursor.symbol(b','), cursor.string(), cursor.symbol(b','));
+            if let (Some(name), Some(value)) = (name, value) {
+                let setting = Setting { name: name.to_ascii_lowercase(), value: Some(value), local: cursor.peek("TRUE") };
+                return Syntax::Set(vec![setting]);
+            }
+        }
+        cursor.go_back(mark);
+        // `SELECT ... INTO t` makes a table.
+        if cursor.dialect == Dialect::Postgres && cursor.has("INTO") {
+            return Syntax::Opaque;
+        }
+    }
+    Syntax::Query
+}
+
+pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    if cursor.dialect != Dialect::Postgres {
+        return Some(Syntax::Call);
+    }
+    if cursor.word("LANGUAGE") {
+        cursor.skip();
+    }
+    let token = cursor.token()?;
+    let text = token.text(cursor.sql);
+    let fence = match token.kind {
+        Kind::DollarText => text[1..].find('$')? + 2,
+        Kind::Text => text.find('\'')? + 1,
+        _ => return None,
+    };
+    let tail = if token.kind == Kind::DollarText { fence } else { 1 };
+    let start = token.start + fence;
+    Some(Syntax::Do { body: start..token.end.saturating_sub(tail).max(start) })
+}
+
+/// Statements of a PL/pgSQL body: between semicolons and the words that stand before a statement.
+pub fn inner_statements(cursor: &mut Cursor<'_>) -> Vec<Range<usize>> {
+    const STARTS: [&str; 12] =
+        ["CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "LOCK", "REFRESH", "COMMENT", "GRANT", "REVOKE"];
+    let mut found = Vec::new();
+    let mut begins = true;
+    while !cursor.is_at_end() {
+        if begins && cursor.peek_any(&STARTS) {
+            let start = cursor.offset();
+            while !cursor.is_at_end() && !cursor.peek_symbol(b';') {
+                cursor.skip();
+            }
+            found.push(cursor.since(start));
+        }
+        begins = cursor.peek_symbol(b';') || cursor.peek_any(&["BEGIN", "THEN", "ELSE", "LOOP"]);
+        cursor.skip();
+    }
+    found
+}
+
+pub fn lock(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    if !cursor.any(&["TABLE", "TABLES"]) && cursor.dialect != Dialect::Postgres {
+        return Some(Syntax::Other);
+    }
+    if cursor.dialect == Dialect::MySql {
+        let tables = cursor.name().into_iter().collect();
+        let mode = if cursor.has("WRITE") { "WRITE" } else { "READ" };
+        return Some(Syntax::Lock { tables, mode: Some(mode.to_owned()) });
+    }
+    let tables = cursor.names()?;
+    let mut mode = Vec::new();
+    if cursor.word("IN") {
+        while !cursor.is_at_end() && !cursor.peek("MODE") {
+            mode.push(cursor.text().to_ascii_uppercase());
+            cursor.skip();
+        }
+    }
+    Some(Syntax::Lock { tables, mode: (!mode.is_empty()).then(|| mode.join(" ")) })
+}
+
+pub fn refresh(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    if !cursor.words(&["MATERIALIZED", "VIEW"]) {
+        return None;
+    }
+    let concurrently = cursor.word("CONCURRENTLY");
+    let view = cursor.name()?;
+    Some(Syntax::Refresh { view, concurrently, no_data: cursor.words(&["WITH", "NO", "DATA"]) })
+}
+
+/// `(VERBOSE, ...)` or `VERBOSE`.
+pub fn options(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
+    let options = cursor.parenthesis();
+    cursor.word("VERBOSE");
+    options
+}
+
+pub fn reindex(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    if cursor.dialect == Dialect::Sqlite {
+        return Some(Syntax::Reindex { target: "TABLE".to_owned(), name: cursor.name(), concurrently: false });
+    }
+    let given = options(cursor);
+    let given = given.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("CONCURRENTLY"));
+    let target = cursor.text().to_ascii_uppercase();
+    cursor.skip();
+    let concurrently = cursor.word("CONCURRENTLY") || given;
+    Some(Syntax::Reindex { target, name: cursor.name(), concurrently })
+}
+
+pub fn vacuum(cursor: &mut Cursor<'_>) -> Syntax {
+    let given = cursor.parenthesis();
+    let mut full = given.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("FULL"));
+    full |= cursor.dialect == Dialect::Sqlite;
+    while cursor.peek_any(&["FULL", "FREEZE", "VERBOSE", "ANALYZE"]) {
+        full |= cursor.peek("FULL");
+        cursor.skip();
+    }
+    let tables = if cursor.dialect == Dialect::Sqlite { None } else { cursor.names() };
+    Syntax::Vacuum { full, tables: tables.unwrap_or_default() }
+}
+
+pub fn comment(cursor: &mut Cursor<'_>) -> Syntax {
+    cursor.word("ON");
+    if cursor.word("TABLE") {
+        return Syntax::Comment { table: cursor.name() };
+    }
+    if cursor.word("COLUMN") {
+        // `schema.table.column`: the last part is the column.
+        let mut parts = Vec::new();
+        while let Some(part) = cursor.part() {
+            parts.push(part);
+            if !cursor.symbol(b'.') {
+                break;
+            }
+        }
+        parts.pop();
+        let name = parts.pop();
+        let schema = parts.pop();
+        return Syntax::Comment { table: name.map(|name| crate::name::Name { schema, name }) };
+    }
+    Syntax::Comment { table: None }
+}
