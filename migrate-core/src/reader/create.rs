@@ -213,10 +213,7 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
             table.opaque = true;
         } else if cursor.words(&["PARTITION", "BY"]) {
             table.partitioned = true;
-        } else if cursor.peek("SELECT") {
-            table.as_query = true;
-            cursor.skip_all();
-        } else if cursor.word("AS") {
+        } else if cursor.any(&["SELECT", "AS"]) {
             table.as_query = true;
             cursor.skip_all();
         } else {
