@@ -47,6 +47,10 @@ pub enum Format {
     Human,
     /// One JSON document on stdout; see docs/format.md.
     Json,
+    /// SARIF 2.1.0, for code scanning (`lint` only).
+    Sarif,
+    /// Annotations of GitHub Actions (`lint` only).
+    Github,
 }
 
 fn dialect(text: &str) -> Result<Dialect, String> {

@@ -6,6 +6,7 @@ mod db;
 mod down;
 mod explain;
 mod init;
+mod lint;
 mod lock;
 mod new;
 mod plan;
@@ -32,6 +33,8 @@ pub enum Command {
     New(new::Arguments),
     /// Check names, pairs, order, directives and the lock file
     Check(check::Arguments),
+    /// Say what migrations would do to a database that is in use
+    Lint(lint::Arguments),
     /// Release the drafts: from now on they must not change
     Lock(lock::Arguments),
     /// Apply migrations
@@ -67,6 +70,7 @@ pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failur
         Command::Init(arguments) => init::run(&arguments, context),
         Command::New(arguments) => new::run(&arguments, context),
         Command::Check(arguments) => check::run(&arguments, context),
+        Command::Lint(arguments) => lint::run(&arguments, context).await,
         Command::Lock(arguments) => lock::run(&arguments, context),
         Command::Up(arguments) => up::run(&arguments, context).await,
         Command::Down(arguments) => down::run(&arguments, context).await,

@@ -65,7 +65,7 @@ impl Output {
 
     /// Is a program reading?
     pub fn is_json(&self) -> bool {
-        self.format == Format::Json
+        self.format != Format::Human
     }
 
     /// May a progress bar be drawn?

@@ -9,6 +9,7 @@ use crate::suggestion::nearest;
 use crate::token::{Kind, Token, Tokens};
 use crate::version::Version;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -133,6 +134,30 @@ pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, Vec<Findin
         // Most of a long text is no comment; nothing but comments is looked at below the header.
     }
     (reading.directives, reading.findings)
+}
+
+/// A rule that a file silences, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    /// The rule.
+    pub rule: String,
+    /// The reason.
+    pub reason: String,
+    /// Where it says so, as bytes of the text.
+    pub range: Range<usize>,
+}
+
+/// Every `allow` of a text, with its reason; what is no `allow` at all, [`read`] reports.
+pub fn allows(text: &str, dialect: Dialect) -> Vec<Allow> {
+    let comments = Tokens::new(text, dialect).filter(|token| token.kind == Kind::Comment);
+    let allows = comments.filter_map(|token| {
+        let body = token.text(text).strip_prefix("--")?.trim();
+        let order = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| body[8..].trim())?;
+        let (rule, reason) = order.strip_prefix("allow")?.trim_start_matches([':', ' ', '\t']).split_once(':')?;
+        let (rule, reason) = (rule.trim().to_owned(), reason.trim().to_owned());
+        (!reason.is_empty()).then(|| Allow { rule, reason, range: token.start..token.end })
+    });
+    allows.collect()
 }
 
 struct Reading<'a> {

@@ -3,12 +3,13 @@
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::duration;
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::layout::Layout;
 use crate::layouts;
 use crate::locking::Locking;
 use crate::place::Place;
 use crate::policy::Late;
+use crate::safety::{RuleSetting, Safety};
 use crate::suggestion::nearest;
 use std::ops::Range;
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// Where the history is kept.
     pub history: HistoryTables,
+    /// What is said about the safety rules.
+    pub safety: Safety,
 }
 
 /// A mistake in `migrate.toml`.
@@ -82,10 +85,11 @@ pub static BAD_SETTING: Code = Code::new(
     "`migrate.toml` holds a key that is not known, or a value of the wrong kind. Nothing in it is ignored, because a setting that \
      silently does nothing is worse than none.\n\nKeys: `service`, `database`, `dir` (a path or a list of them), `layouts`, `ignore`, \
      `same-version` (`error` or `by-name`), `down` (`required` or `optional`), `late` (`error`, `warn` or `allow`), `session`, `lock` (`auto`, `session` or `lease`), `lease`, `lock-timeout`, \
-     `timeout`, and in `[history]`: `schema`, `records`, `versions`, `events`, `locks`.",
+     `timeout`, `lint` (`off`, `warn` or `deny`), `server` (such as `postgres 14`), `small-tables`, `owns`; in `[history]`: `schema`, \
+     `records`, `versions`, `events`, `locks`; and in `[rules]` the names of safety rules, each `off`, `note`, `warning` or `error`.",
 );
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 19] = [
     "service",
     "database",
     "dir",
@@ -99,6 +103,11 @@ const KEYS: [&str; 14] = [
     "lease",
     "lock-timeout",
     "timeout",
+    "lint",
+    "server",
+    "small-tables",
+    "owns",
+    "rules",
     "history",
 ];
 const HISTORY_KEYS: [&str; 5] = ["schema", "records", "versions", "events", "locks"];
@@ -183,6 +192,9 @@ impl Reading<'_> {
             "database" => {
                 let wanted = "`postgres`, `mysql`, `mariadb` or `sqlite`";
                 settings.dialect = self.read(value, wanted, |name| name.parse().ok());
+                if let (Some(_), DeValue::String(name)) = (settings.dialect, value.get_ref()) {
+                    settings.safety.server.get_or_insert((name.clone().into_owned(), self.place(value.span())));
+                }
             }
             "dir" => settings.dirs = self.plain_strings(value),
             "layouts" => {
@@ -232,8 +244,43 @@ impl Reading<'_> {
             }
             "lock-timeout" => settings.lock_timeout = self.read(value, a_duration, duration::parse),
             "timeout" => settings.timeout = self.read(value, a_duration, duration::parse),
+            "lint" => {
+                let gate = self.read(value, "`off`, `warn` or `deny`", |word| word.parse().ok());
+                settings.safety.gate = gate.unwrap_or_default();
+            }
+            "server" => {
+                if let Some(server) = self.string(value) {
+                    settings.safety.server = Some((server, self.place(value.span())));
+                }
+            }
+            "small-tables" => settings.safety.small_tables = self.plain_strings(value),
+            "owns" => settings.safety.owns = self.plain_strings(value),
+            "rules" => self.rules(&mut settings.safety.rules, value),
             "history" => self.history(&mut settings.history, value),
             unknown => self.unknown(key.span(), unknown, &KEYS),
+        }
+    }
+
+    fn place(&self, span: Range<usize>) -> Place {
+        Place::range(self.file, self.text, span)
+    }
+
+    fn rules(&mut self, rules: &mut Vec<RuleSetting>, value: &Value<'_>) {
+        let DeValue::Table(table) = value.get_ref() else {
+            self.report(value.span(), "a table is wanted here".into(), Some("write `[rules]`".into()));
+            return;
+        };
+        for (key, value) in table {
+            let level = self.read(value, "`off`, `note`, `warning` or `error`", |word| match word {
+                "off" => Some(None),
+                "note" => Some(Some(Level::Note)),
+                "warning" | "warn" => Some(Some(Level::Warning)),
+                "error" | "deny" => Some(Some(Level::Error)),
+                _ => None,
+            });
+            if let Some(level) = level {
+                rules.push(RuleSetting { name: key.get_ref().clone().into_owned(), level, place: self.place(key.span()) });
+            }
         }
     }
 
@@ -276,6 +323,7 @@ mod tests {
         let (settings, findings) = read(
             "service = 'chat'\ndatabase = 'mariadb'\ndir = ['a', 'b']\nlayouts = ['paired', 'flyway']\nignore = ['seed.sql']\n\
              down = 'optional'\nlate = 'warn'\nsession = ['SET FOREIGN_KEY_CHECKS=0']\nlock = 'lease'\nlease = '5s'\nlock-timeout = '3s'\ntimeout = '10m'\n\
+             lint = 'warn'\nserver = 'mysql 8.4'\nsmall-tables = ['countries']\nowns = 'users'\n[rules]\ndrop-table = 'off'\n\
              [history]\nschema = 'ops'\nrecords = 'r'\nversions = 'v'\nevents = 'e'\nlocks = 'l'\n",
             "migrate.toml",
         );
@@ -288,6 +336,10 @@ mod tests {
         assert_eq!(settings.locking, Locking { kind: LockKind::Lease, lease: Duration::from_secs(5) });
         assert_eq!(settings.history.schema.as_deref(), Some("ops"));
         assert_eq!(settings.timeout, Some(Duration::from_secs(600)));
+        assert_eq!(settings.safety.gate, crate::safety::Gate::Warn);
+        assert_eq!(settings.safety.server.as_ref().map(|(server, _)| server.as_str()), Some("mysql 8.4"));
+        assert_eq!((settings.safety.small_tables.len(), settings.safety.owns.len()), (1, 1));
+        assert_eq!((settings.safety.rules[0].name.as_str(), settings.safety.rules[0].level), ("drop-table", None));
     }
 
     #[test]

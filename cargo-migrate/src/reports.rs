@@ -1,0 +1,108 @@
+//! Findings in the forms that code hosts read.
+
+use migrate_core::finding::{Finding, Level};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// SARIF 2.1.0. (OASIS standard, 27 March 2020)
+pub fn sarif<'a>(findings: impl Iterator<Item = &'a Finding>) -> Value {
+    let mut rules = BTreeMap::new();
+    let results: Vec<Value> = findings
+        .map(|finding| {
+            rules.insert(finding.code.name, finding.code.explanation);
+            let level = match finding.level {
+                Level::Error => "error",
+                Level::Warning => "warning",
+                Level::Note => "note",
+            };
+            let locations: Vec<Value> = finding.place.iter().map(location).collect();
+            json!({
+                "ruleId": finding.code.name,
+                "level": level,
+                "message": { "text": sentence(finding) },
+                "locations": locations,
+            })
+        })
+        .collect();
+    let rules: Vec<Value> =
+        rules.into_iter().map(|(name, explanation)| json!({ "id": name, "fullDescription": { "text": explanation } })).collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "cargo-migrate", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
+            "results": results,
+        }],
+    })
+}
+
+fn location(place: &migrate_core::place::Place) -> Value {
+    let region = place.spot.as_ref().map(|spot| {
+        let part = &spot.line_text[spot.part.clone()];
+        json!({
+            "startLine": spot.position.line,
+            "startColumn": spot.position.column,
+            "endColumn": spot.position.column + part.chars().count(),
+        })
+    });
+    let mut physical = json!({ "artifactLocation": { "uri": place.file.replace('\\', "/") } });
+    if let Some(region) = region {
+        physical["region"] = region;
+    }
+    json!({ "physicalLocation": physical })
+}
+
+fn sentence(finding: &Finding) -> String {
+    let notes = finding.notes.iter().cloned();
+    let help = finding.help.iter().map(|help| format!("help: {help}"));
+    [finding.message.clone()].into_iter().chain(notes).chain(help).collect::<Vec<_>>().join("\n")
+}
+
+/// A workflow command of GitHub Actions: an annotation at a line.
+pub fn github(finding: &Finding) -> String {
+    let level = match finding.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "notice",
+    };
+    let property = |text: &str| escaped(text).replace(':', "%3A").replace(',', "%2C");
+    let mut properties = vec![format!("title={}", property(finding.code.name))];
+    if let Some(place) = &finding.place {
+        properties.insert(0, format!("file={}", property(&place.file)));
+        if let Some(spot) = &place.spot {
+            properties.insert(1, format!("line={},col={}", spot.position.line, spot.position.column));
+        }
+    }
+    format!("::{level} {}::{}", properties.join(","), escaped(&sentence(finding)))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use migrate_core::code::Code;
+    use migrate_core::place::Place;
+
+    static CODE: Code = Code::new("drop-table", "It is gone.");
+
+    #[test]
+    fn for_code_hosts() {
+        let finding = Finding::error(&CODE, "100% of `t`, gone")
+            .at(Place::range("migrations/a,b.sql", "SELECT 1;\nDROP TABLE t;", 10..20))
+            .help("do not");
+        assert_eq!(
+            github(&finding),
+            "::error file=migrations/a%2Cb.sql,line=2,col=1,title=drop-table::100%25 of `t`, gone%0Ahelp: do not"
+        );
+        let sarif = sarif([&finding].into_iter());
+        let result = &sarif["runs"][0]["results"][0];
+        assert_eq!((&result["ruleId"], &result["level"]), (&json!("drop-table"), &json!("error")));
+        assert_eq!(
+            result["locations"][0]["physicalLocation"]["region"],
+            json!({ "startLine": 2, "startColumn": 1, "endColumn": 11 })
+        );
+    }
+}

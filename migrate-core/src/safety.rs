@@ -1,0 +1,56 @@
+//! What `migrate.toml` says about the safety rules. Which rules there are is known in `migrate-lint`.
+
+use crate::finding::Level;
+use crate::place::Place;
+use std::str::FromStr;
+
+/// What is done with what the rules find when the application is compiled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Gate {
+    /// Nothing is looked for.
+    Off,
+    /// Errors are warnings.
+    Warn,
+    /// Errors end the build.
+    #[default]
+    Deny,
+}
+
+impl FromStr for Gate {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "off" => Ok(Gate::Off),
+            "warn" => Ok(Gate::Warn),
+            "deny" => Ok(Gate::Deny),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What is said of one rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleSetting {
+    /// Its name.
+    pub name: String,
+    /// What it weighs; not looked for when none.
+    pub level: Option<Level>,
+    /// Where that is said.
+    pub place: Place,
+}
+
+/// What is said about the rules.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Safety {
+    /// What a build does.
+    pub gate: Gate,
+    /// The database server and its version, such as `postgres 14`, and where that is said.
+    pub server: Option<(String, Place)>,
+    /// Single rules.
+    pub rules: Vec<RuleSetting>,
+    /// Tables that are known to stay small.
+    pub small_tables: Vec<String>,
+    /// Tables that belong to this service, whoever made them.
+    pub owns: Vec<String>,
+}

@@ -1,0 +1,242 @@
+//! MySQL and MariaDB. MariaDB is measured on 10.11.19; MySQL is from its 8.4 manual, 17.12.1 "Online DDL Operations".
+
+use super::{Algorithm, Cause, Circumstances, Impact, Lock, Online};
+use crate::schema::{Key, Relation, Schema};
+use crate::server::Product;
+use migrate_core::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
+
+const INSTANT: Online = Online { algorithm: Algorithm::Instant, writes: true };
+const NOCOPY: Online = Online { algorithm: Algorithm::NoCopy, writes: true };
+const INPLACE: Online = Online { algorithm: Algorithm::Inplace, writes: true };
+const INPLACE_SHARED: Online = Online { algorithm: Algorithm::Inplace, writes: false };
+const COPY: Online = Online { algorithm: Algorithm::Copy, writes: false };
+
+pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
+    let exclusive = |name, cause| vec![Impact::new(schema.key(name), Lock::AccessExclusive, cause)];
+    match syntax {
+        Syntax::AlterTable(alter) => alter_table(schema, alter, sql, circumstances),
+        Syntax::CreateIndex(index) => {
+            let (online, what) = add_index(circumstances, index);
+            vec![of(schema.key(&index.table), online, what)]
+        }
+        Syntax::Drop(removal) => match (removal.kind, &removal.table) {
+            (ObjectKind::Index, Some(table)) => vec![of(schema.key(table), drop_index(circumstances), "an index is dropped")],
+            (ObjectKind::Table, _) if !removal.temporary => {
+                removal.names.iter().flat_map(|name| exclusive(name, Cause::DropTable)).collect()
+            }
+            _ => Vec::new(),
+        },
+        Syntax::RenameTables(renames) => renames.iter().flat_map(|(from, _)| exclusive(from, Cause::Catalogue)).collect(),
+        Syntax::Truncate { tables, .. } => tables.iter().flat_map(|table| exclusive(table, Cause::Truncate)).collect(),
+        Syntax::Optimize { tables } => {
+            tables.iter().map(|table| of(schema.key(table), INPLACE, "the table is made anew")).collect()
+        }
+        Syntax::Lock { tables, mode } if mode.as_deref() == Some("WRITE") => {
+            tables.iter().flat_map(|table| exclusive(table, Cause::LockTable)).collect()
+        }
+        Syntax::CreateTrigger { table: Some(table), .. } => exclusive(table, Cause::Trigger),
+        Syntax::Update(change) | Syntax::Delete(change) => {
+            let impact = Impact::new(schema.key(&change.table), Lock::RowExclusive, Cause::Rows);
+            vec![if change.narrow { impact } else { impact.scanning() }]
+        }
+        Syntax::Insert(insert) => {
+            let impact = Impact::new(schema.key(&insert.table), Lock::RowExclusive, Cause::Rows);
+            vec![if insert.reads_table { impact.scanning() } else { impact }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn of(table: Key, online: Online, what: &'static str) -> Impact {
+    // At its beginning and end every one of them waits for all transactions that used the table.
+    let lock = match (online.algorithm, online.writes) {
+        (Algorithm::Instant, _) => Lock::AccessExclusive,
+        (_, true) => Lock::ShareUpdateExclusive,
+        (_, false) => Lock::Share,
+    };
+    let impact = Impact::new(table, lock, Cause::Alter(what));
+    let impact = match online.algorithm {
+        Algorithm::Instant => impact,
+        Algorithm::NoCopy => impact.building(),
+        Algorithm::Inplace => impact.building(),
+        Algorithm::Copy => impact.rewriting(),
+    };
+    Impact { online: Some(online), ..impact }
+}
+
+fn add_index(circumstances: Circumstances, index: &CreateIndex) -> (Online, &'static str) {
+    match (index.special, circumstances.server.product) {
+        (true, _) => (INPLACE_SHARED, "a FULLTEXT or SPATIAL index is built"),
+        (false, Product::MariaDb) => (NOCOPY, "an index is built"),
+        (false, _) => (INPLACE, "an index is built"),
+    }
+}
+
+fn drop_index(circumstances: Circumstances) -> Online {
+    // Only the index goes, and no row is touched.
+    match circumstances.server.product {
+        Product::MariaDb => Online { algorithm: Algorithm::Instant, ..NOCOPY },
+        _ => Online { algorithm: Algorithm::Instant, ..INPLACE },
+    }
+}
+
+fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
+    let key = schema.key(&alter.table);
+    let relation = schema.relation(&key);
+    let adds_key = alter.actions.iter().any(|action| {
+        matches!(&action.kind, ActionKind::AddConstraint(constraint) if matches!(constraint.kind, ConstraintKind::Primary { .. }))
+    });
+    let mut impacts = Vec::new();
+    for action in &alter.actions {
+        let (online, what) = match &action.kind {
+            ActionKind::DropPrimaryKey if adds_key => (INPLACE, "the primary key becomes another"),
+            ActionKind::DropPrimaryKey => (COPY, "the primary key is dropped"),
+            kind => act(relation, kind, sql, circumstances),
+        };
+        impacts.push(of(key.clone(), online, what).at(&action.range));
+        let parent = match &action.kind {
+            ActionKind::AddConstraint(constraint) => match &constraint.kind {
+                ConstraintKind::Foreign { references, .. } => Some(schema.key(&references.table)),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(parent) = parent.filter(|parent| *parent != key) {
+            impacts.push(Impact::new(parent, Lock::Share, Cause::ForeignKey).at(&action.range));
+        }
+    }
+    impacts
+}
+
+fn act(relation: Option<&Relation>, action: &ActionKind, sql: &str, circumstances: Circumstances) -> (Online, &'static str) {
+    let mariadb = circumstances.server.product == Product::MariaDb;
+    let (major, minor) = circumstances.server.version;
+    let newer = |a: u32, b: u32| (major, minor) >= (a, b);
+    match action {
+        ActionKind::AddColumn { column, .. } => add_column(relation, column, sql, circumstances),
+        ActionKind::AddConstraint(constraint) => match &constraint.kind {
+            ConstraintKind::Check(_) => (COPY, "a CHECK is added, and every row copied to check it"),
+            ConstraintKind::Foreign { .. } if circumstances.unchecked => {
+                (if mariadb { NOCOPY } else { INPLACE }, "a foreign key is added without checking the rows")
+            }
+            ConstraintKind::Foreign { .. } => (COPY, "a foreign key is added, and every row copied to check it"),
+            ConstraintKind::Primary { .. } => (INPLACE, "a primary key is added, and the table sorted anew"),
+            _ => (if mariadb { NOCOPY } else { INPLACE }, "a unique index is built"),
+        },
+        ActionKind::AddIndex(index) => add_index(circumstances, index),
+        ActionKind::DropIndex(_) => (drop_index(circumstances), "an index is dropped"),
+        ActionKind::DropColumn { .. } => match mariadb || newer(8, 0) {
+            true => (INSTANT, "a column is dropped"),
+            false => (INPLACE, "a column is dropped, and the table made anew"),
+        },
+        ActionKind::ModifyColumn(column) => redefine(relation, &column.name, column, circumstances),
+        ActionKind::ChangeColumn { from, column } => redefine(relation, from, column, circumstances),
+        ActionKind::Rebuild => (INPLACE, "the table is made anew"),
+        ActionKind::ConvertCharset => (COPY, "the character set of the whole table is converted"),
+        ActionKind::Partitioning => (COPY, "the rows are divided anew"),
+        ActionKind::SystemVersioning => (COPY, "the table keeps its history from now on"),
+        _ => (INSTANT, "only the description changes"),
+    }
+}
+
+fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumstances: Circumstances) -> (Online, &'static str) {
+    let mariadb = circumstances.server.product == Product::MariaDb;
+    if column.identity {
+        return (INPLACE_SHARED, "a column that counts by itself is added");
+    }
+    if column.generated == Some(Generated::Stored) {
+        return (COPY, "a column that is computed and kept is added");
+    }
+    if mariadb && column.references.is_some() && !circumstances.unchecked {
+        return (COPY, "a column with a foreign key is added");
+    }
+    if !mariadb && !column.checks.is_empty() {
+        return (COPY, "a column with a CHECK is added");
+    }
+    let default = column.default.as_ref().map(|default| sql[default.clone()].trim().to_ascii_lowercase());
+    let expression = default.as_deref().is_some_and(|default| default.starts_with('(') && default.contains("()"));
+    // MariaDB gives `rand()` at once, the same value to all rows.
+    if expression && !(mariadb && default.as_deref().is_some_and(|default| default.contains("rand()"))) {
+        return (COPY, "a column with a computed default is added");
+    }
+    if column.unique || column.primary {
+        return (INPLACE, "a column is added and an index built over it");
+    }
+    let has_virtual = relation.is_some_and(|relation| relation.columns.iter().any(|column| column.is_virtual));
+    if mariadb && column.placed && has_virtual {
+        return (COPY, "a column is placed in a table that has a virtual one");
+    }
+    if !mariadb && column.placed && !circumstances.server.is_at_least(8, 0) {
+        return (INPLACE, "a column is placed between others");
+    }
+    (INSTANT, "a column is added")
+}
+
+/// How many bytes a character takes at most. Newer servers take four where nothing is said.
+fn width(ty: &Type) -> u32 {
+    match ty.charset.as_deref() {
+        Some("latin1" | "ascii" | "binary") => 1,
+        Some("utf8" | "utf8mb3") => 3,
+        _ => 4,
+    }
+}
+
+fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstances: Circumstances) -> (Online, &'static str) {
+    let mariadb = circumstances.server.product == Product::MariaDb;
+    let Some(before) = relation.and_then(|relation| relation.column(from)) else {
+        return (COPY, "a column is defined anew, and its type before is not known");
+    };
+    let (Some(old), Some(new)) = (&before.ty, &column.ty) else { return (COPY, "a column is defined anew") };
+    if before.generated || column.generated.is_some() {
+        return match mariadb && before.is_virtual && column.generated == Some(Generated::Virtual) {
+            true => (INSTANT, "a virtual column is defined anew"),
+            false => (COPY, "a computed column is defined anew"),
+        };
+    }
+    let kept = same_column_type(old, new);
+    match kept {
+        Kept::Same if before.not_null != column.not_null => (INPLACE, "whether a column may be null changes"),
+        Kept::Same if column.identity && !before.has_default => (COPY, "a column counts by itself from now on"),
+        Kept::Same if column.placed && !mariadb => (INPLACE, "a column is placed elsewhere"),
+        Kept::Same | Kept::Longer if before.not_null == column.not_null => match (kept, mariadb) {
+            (Kept::Longer, false) => (Online { algorithm: Algorithm::Instant, ..INPLACE }, "a column becomes longer"),
+            _ => (INSTANT, "only the description changes"),
+        },
+        Kept::Longer => (INPLACE, "a column becomes longer, and whether it may be null changes"),
+        _ => (COPY, "the type of a column changes"),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Same,
+    Longer,
+    Other,
+}
+
+fn same_column_type(old: &Type, new: &Type) -> Kept {
+    let charset_changes = new.charset.is_some() && old.charset.is_some() && new.charset != old.charset
+        || new.collation.is_some() && old.collation.is_some() && new.collation != old.collation
+        || new.charset.is_some() && old.charset.is_none() && new.charset.as_deref() != Some("utf8mb4");
+    if charset_changes || old.name != new.name || old.unsigned != new.unsigned {
+        return Kept::Other;
+    }
+    if matches!(new.name.as_str(), "enum" | "set") {
+        let appended = new.members.starts_with(&old.members) && (new.members.len() <= 255) == (old.members.len() <= 255);
+        return match (new.members == old.members, appended) {
+            (true, _) => Kept::Same,
+            (_, true) => Kept::Longer,
+            _ => Kept::Other,
+        };
+    }
+    if old.arguments == new.arguments {
+        return Kept::Same;
+    }
+    if let ("varchar", [before], [after]) = (new.name.as_str(), &*old.arguments, &*new.arguments) {
+        let bytes = |length: &u32| length.saturating_mul(width(new));
+        // One byte tells lengths up to 255, two tell longer ones.
+        let same_prefix = (bytes(before) < 256) == (bytes(after) < 256);
+        return if after >= before && same_prefix { Kept::Longer } else { Kept::Other };
+    }
+    Kept::Other
+}

@@ -1,0 +1,437 @@
+//! PostgreSQL. Measured on 15.20: locks, scans and rewrites of each statement.
+
+use super::{Cause, Circumstances, Impact, Lock};
+use crate::schema::{ConstraintKind, Key, Relation, Schema, Thing};
+use crate::type_change::{self, Cost};
+use crate::volatility::volatile_function;
+use migrate_core::reader;
+use migrate_core::syntax::{
+    self, Action, ActionKind, AlterTable, Column, CreateIndex, Generated, IndexAction, ObjectAction, ObjectKind, Removal, Syntax,
+    Type,
+};
+
+pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
+    let one = |name, lock, cause| vec![Impact::new(schema.key(name), lock, cause)];
+    match syntax {
+        Syntax::CreateTable(table) if !table.temporary => {
+            let own = table.name.as_ref().map(|name| schema.key(name));
+            let columns = table.columns.iter().filter_map(|column| column.references.as_ref());
+            let constraints = table.constraints.iter().filter_map(|constraint| match &constraint.kind {
+                syntax::ConstraintKind::Foreign { references, .. } => Some(references),
+                _ => None,
+            });
+            let parents = columns.chain(constraints).map(|reference| schema.key(&reference.table));
+            let parents = distinct(parents.filter(|parent| Some(parent) != own.as_ref()));
+            let mut impacts: Vec<Impact> =
+                parents.into_iter().map(|parent| Impact::new(parent, Lock::ShareRowExclusive, Cause::ParentOfNew)).collect();
+            if let Some(parent) = &table.partition_of {
+                let parent = schema.key(parent);
+                impacts.extend(default_scan(schema, &parent, Cause::PartitionOf));
+                impacts.insert(0, Impact::new(parent, Lock::AccessExclusive, Cause::PartitionOf));
+            }
+            impacts
+        }
+        Syntax::AlterTable(alter) => {
+            let key = schema.key(&alter.table);
+            alter.actions.iter().flat_map(|action| act(schema, &key, alter, action, sql, circumstances)).collect()
+        }
+        Syntax::CreateIndex(index) => create_index(schema, index),
+        Syntax::CreateTrigger { table: Some(table), temporary: false, .. } => one(table, Lock::ShareRowExclusive, Cause::Trigger),
+        Syntax::Policy { table: Some(table) } => one(table, Lock::AccessExclusive, Cause::Policy),
+        Syntax::Drop(removal) => drop_objects(schema, removal),
+        Syntax::AlterDomain { name, checks: true } => {
+            let key = schema.key(name);
+            let of_domain =
+                |ty: &Type| schema.key(&migrate_core::name::Name { schema: ty.schema.clone(), name: ty.name.clone() }) == key;
+            let users = schema
+                .relations()
+                .filter(|(_, relation)| relation.columns.iter().any(|column| column.ty.as_ref().is_some_and(of_domain)));
+            users.map(|(key, _)| Impact::new(key.clone(), Lock::Share, Cause::Domain).scanning()).collect()
+        }
+        Syntax::AlterIndex { name, action } => {
+            let table = schema.table_of_index(None, &schema.key(name)).cloned();
+            let lock = match action {
+                // Of the index; the table is not touched.
+                IndexAction::Rename(_) | IndexAction::Other => return Vec::new(),
+                IndexAction::Attach(_) => Lock::ShareUpdateExclusive,
+                IndexAction::SetTablespace => Lock::AccessExclusive,
+            };
+            table.into_iter().map(|table| Impact::new(table, lock, Cause::Catalogue)).collect()
+        }
+        Syntax::Alter { kind: ObjectKind::View | ObjectKind::MaterializedView, name, action } => match action {
+            ObjectAction::Other => Vec::new(),
+            _ => one(name, Lock::AccessExclusive, Cause::Catalogue),
+        },
+        Syntax::Truncate { tables, cascade } => {
+            let named: Vec<Key> = tables.iter().map(|table| schema.key(table)).collect();
+            let mut all = named.clone();
+            if *cascade {
+                let mut next = 0;
+                while let Some(parent) = all.get(next).cloned() {
+                    all.extend(distinct(schema.children(&parent).map(|(child, ..)| child.clone())));
+                    next += 1;
+                    all = distinct(all.into_iter());
+                }
+            }
+            all.into_iter().map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
+        }
+        Syntax::Lock { tables, mode } => {
+            let lock = match mode.as_deref() {
+                Some("ACCESS SHARE") => return Vec::new(),
+                Some("ROW SHARE") => Lock::RowShare,
+                Some("ROW EXCLUSIVE") => Lock::RowExclusive,
+                Some("SHARE UPDATE EXCLUSIVE") => Lock::ShareUpdateExclusive,
+                Some("SHARE") => Lock::Share,
+                Some("SHARE ROW EXCLUSIVE") => Lock::ShareRowExclusive,
+                Some("EXCLUSIVE") => Lock::Exclusive,
+                _ => Lock::AccessExclusive,
+            };
+            tables.iter().map(|table| Impact::new(schema.key(table), lock, Cause::LockTable)).collect()
+        }
+        Syntax::Refresh { view, concurrently, no_data } => {
+            let key = schema.key(view);
+            let (lock, cause) = match concurrently {
+                true => (Lock::Exclusive, Cause::RefreshConcurrent),
+                false => (Lock::AccessExclusive, Cause::Refresh),
+            };
+            let impact = Impact::new(key, lock, cause);
+            vec![if *no_data { impact } else { impact.scanning() }]
+        }
+        Syntax::Reindex { target, name: Some(name), concurrently } => {
+            let table = match target.as_str() {
+                "TABLE" => Some(schema.key(name)),
+                "INDEX" => schema.table_of_index(None, &schema.key(name)).cloned().or_else(|| Some(schema.key(name))),
+                _ => None,
+            };
+            let lock = if *concurrently { Lock::ShareUpdateExclusive } else { Lock::Share };
+            table.into_iter().map(|table| Impact::new(table, lock, Cause::Reindex).building()).collect()
+        }
+        Syntax::Cluster { table: Some(table) } => {
+            vec![Impact::new(schema.key(table), Lock::AccessExclusive, Cause::Rewrite).rewriting()]
+        }
+        Syntax::Vacuum { full: true, tables } => {
+            tables.iter().map(|table| Impact::new(schema.key(table), Lock::AccessExclusive, Cause::Rewrite).rewriting()).collect()
+        }
+        Syntax::Comment { table: Some(table) } => one(table, Lock::ShareUpdateExclusive, Cause::Catalogue),
+        Syntax::Update(change) | Syntax::Delete(change) => {
+            let impact = Impact::new(schema.key(&change.table), Lock::RowExclusive, Cause::Rows);
+            vec![if change.narrow { impact } else { impact.scanning() }]
+        }
+        Syntax::Insert(insert) => {
+            let impact = Impact::new(schema.key(&insert.table), Lock::RowExclusive, Cause::Rows);
+            vec![if insert.reads_table { impact.scanning() } else { impact }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn distinct(keys: impl Iterator<Item = Key>) -> Vec<Key> {
+    let mut found = Vec::new();
+    for key in keys {
+        if !found.contains(&key) {
+            found.push(key);
+        }
+    }
+    found
+}
+
+/// The default partition is looked through when another one comes.
+fn default_scan(schema: &Schema, parent: &Key, cause: Cause) -> Option<Impact> {
+    let default = schema.relation(parent)?.default_partition.clone()?;
+    Some(Impact::new(default, Lock::AccessExclusive, cause).scanning())
+}
+
+fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
+    let table = schema.key(&index.table);
+    if index.concurrently {
+        return vec![Impact::new(table, Lock::ShareUpdateExclusive, Cause::IndexBuildConcurrent).building()];
+    }
+    let relation = schema.relation(&table);
+    let partitions = relation.map(|relation| relation.partitions.clone()).unwrap_or_default();
+    let parent = Impact::new(table, Lock::Share, Cause::IndexOnPartitions);
+    match relation.is_some_and(|relation| relation.partitioned) {
+        true if index.only => vec![Impact { cause: Cause::Catalogue, ..parent }],
+        true => {
+            let each =
+                partitions.into_iter().map(|partition| Impact::new(partition, Lock::Share, Cause::IndexOnPartitions).building());
+            [parent].into_iter().chain(each).collect()
+        }
+        false => vec![Impact { cause: Cause::IndexBuild, ..parent }.building()],
+    }
+}
+
+fn drop_objects(schema: &Schema, removal: &Removal) -> Vec<Impact> {
+    let mut impacts = Vec::new();
+    for name in &removal.names {
+        let key = schema.key(name);
+        match removal.kind {
+            ObjectKind::Table => {
+                let relation = schema.relation(&key);
+                let cause = match relation.and_then(|relation| relation.partition_of.as_ref()) {
+                    Some(_) => Cause::DropPartition,
+                    None => Cause::DropTable,
+                };
+                impacts.push(Impact::new(key.clone(), Lock::AccessExclusive, cause.clone()));
+                if let Some(parent) = relation.and_then(|relation| relation.partition_of.clone()) {
+                    impacts.push(Impact::new(parent, Lock::AccessExclusive, cause));
+                }
+                let parents = relation.into_iter().flat_map(Relation::foreign_keys).map(|(_, _, table, _)| table.clone());
+                let parents = distinct(parents.filter(|parent| *parent != key));
+                impacts
+                    .extend(parents.into_iter().map(|parent| Impact::new(parent, Lock::AccessExclusive, Cause::ParentOfDropped)));
+                if removal.cascade {
+                    let readers = schema.readers(&key).map(|(reader, _)| reader.clone());
+                    let children = schema.children(&key).map(|(child, ..)| child.clone());
+                    let others = distinct(readers.chain(children));
+                    impacts.extend(others.into_iter().map(|other| Impact::new(other, Lock::AccessExclusive, Cause::Catalogue)));
+                }
+            }
+            ObjectKind::View | ObjectKind::MaterializedView => {
+                impacts.push(Impact::new(key, Lock::AccessExclusive, Cause::Catalogue));
+            }
+            ObjectKind::Index => {
+                let table = schema.table_of_index(None, &key).cloned();
+                let (lock, cause) = match removal.concurrently {
+                    true => (Lock::ShareUpdateExclusive, Cause::IndexDropConcurrent),
+                    false => (Lock::AccessExclusive, Cause::IndexDrop),
+                };
+                // Of an index that the history did not make, the table is not known.
+                impacts.push(Impact::new(table.unwrap_or(key), lock, cause));
+            }
+            ObjectKind::Trigger => {
+                if let Some(table) = &removal.table {
+                    impacts.push(Impact::new(schema.key(table), Lock::AccessExclusive, Cause::Trigger));
+                }
+            }
+            _ => {}
+        }
+    }
+    impacts
+}
+
+fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
+    let relation = schema.relation(key);
+    let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
+    let mut impacts = match &action.kind {
+        ActionKind::AddColumn { column, if_not_exists } => {
+            // Where it is there already, nothing happens.
+            let there = *if_not_exists && relation.is_some_and(|relation| relation.column(&column.name).is_some());
+            if there { vec![exclusive(Cause::Catalogue)] } else { add_column(schema, key, column, sql, circumstances) }
+        }
+        ActionKind::AddConstraint(constraint) => add_constraint(schema, key, constraint),
+        ActionKind::DropConstraint { name, .. } => {
+            let parent = relation.and_then(|relation| match &relation.constraint(name)?.kind {
+                ConstraintKind::Foreign { table, .. } if table != key => Some(table.clone()),
+                _ => None,
+            });
+            let parent = parent.map(|parent| Impact::new(parent, Lock::AccessExclusive, Cause::ParentOfDropped));
+            [exclusive(Cause::Catalogue)].into_iter().chain(parent).collect()
+        }
+        ActionKind::SetType { column, ty, using } => {
+            set_type(schema, key, column, ty, using.as_ref().map(|range| &sql[range.clone()]), circumstances)
+        }
+        ActionKind::SetNotNull(column) => {
+            let known = relation.and_then(|relation| relation.column(column));
+            let already = known.is_some_and(|known| known.not_null);
+            let proved =
+                circumstances.server.is_at_least(12, 0) && relation.is_some_and(|relation| proves_not_null(relation, column));
+            // The constraint may come in the same statement, behind or before this.
+            let here = alter.actions.iter().any(|other| match &other.kind {
+                ActionKind::AddConstraint(constraint) => matches!(&constraint.kind, syntax::ConstraintKind::Check(check) if !constraint.not_valid && check.not_null.contains(column)),
+                _ => false,
+            });
+            vec![match already || proved || here {
+                true => exclusive(Cause::Catalogue),
+                false => exclusive(Cause::NotNull).scanning(),
+            }]
+        }
+        ActionKind::Validate(name) => {
+            let parent = relation.and_then(|relation| match &relation.constraint(name)?.kind {
+                ConstraintKind::Foreign { table, .. } if table != key => Some(table.clone()),
+                _ => None,
+            });
+            let done =
+                relation.and_then(|relation| relation.constraint(name)).is_some_and(|constraint| constraint.validated.is_some());
+            let own = Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::Validate);
+            let parent = parent.map(|parent| Impact::new(parent, Lock::RowShare, Cause::Validate).scanning());
+            if done { vec![own] } else { [own.scanning()].into_iter().chain(parent).collect() }
+        }
+        ActionKind::Trigger => vec![Impact::new(key.clone(), Lock::ShareRowExclusive, Cause::Trigger)],
+        ActionKind::RowSecurity => vec![exclusive(Cause::Policy)],
+        ActionKind::Weak => vec![Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::Catalogue)],
+        ActionKind::Attach { partition, .. } => {
+            let child = schema.key(partition);
+            // Whether a check proves the bounds is not worked out; that there is one at all says that it was thought of.
+            let proved = schema.relation(&child).is_some_and(|relation| {
+                relation
+                    .constraints
+                    .iter()
+                    .any(|constraint| matches!(constraint.kind, ConstraintKind::Check { .. }) && constraint.validated.is_some())
+            });
+            let parent_lock =
+                if circumstances.server.is_at_least(12, 0) { Lock::ShareUpdateExclusive } else { Lock::AccessExclusive };
+            let own = Impact::new(child, Lock::AccessExclusive, Cause::AttachScan);
+            let own = if proved { Impact { cause: Cause::Catalogue, ..own } } else { own.scanning() };
+            let parent = Impact::new(key.clone(), parent_lock, Cause::Catalogue);
+            [parent, own].into_iter().chain(default_scan(schema, key, Cause::AttachDefault)).collect()
+        }
+        ActionKind::Detach { partition, concurrently, .. } => {
+            let child = schema.key(partition);
+            match concurrently {
+                true => vec![
+                    Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::DetachConcurrent),
+                    Impact::new(child, Lock::AccessExclusive, Cause::DetachConcurrent),
+                ],
+                false => vec![exclusive(Cause::Detach), Impact::new(child, Lock::AccessExclusive, Cause::Detach)],
+            }
+        }
+        ActionKind::Inherit(parent) => {
+            vec![exclusive(Cause::Catalogue), Impact::new(schema.key(parent), Lock::ShareUpdateExclusive, Cause::Catalogue)]
+        }
+        ActionKind::SetTablespace | ActionKind::SetLogged | ActionKind::SetAccessMethod => {
+            vec![exclusive(Cause::Rewrite).rewriting()]
+        }
+        _ => vec![exclusive(Cause::Catalogue)],
+    };
+    // What is done to a table is done to its partitions.
+    if let Some(relation) = relation.filter(|relation| relation.partitioned)
+        && !matches!(action.kind, ActionKind::Attach { .. } | ActionKind::Detach { .. })
+        && let Some(first) = impacts.first().filter(|first| first.lock == Lock::AccessExclusive).cloned()
+    {
+        impacts.extend(relation.partitions.iter().map(|partition| Impact { table: partition.clone(), ..first.clone() }));
+    }
+    impacts.into_iter().map(|impact| impact.at(&action.range)).collect()
+}
+
+/// Does a constraint that holds for all rows say that a column is not null?
+pub fn proves_not_null(relation: &Relation, column: &str) -> bool {
+    relation.constraints.iter().filter(|constraint| constraint.validated.is_some()).any(|constraint| match &constraint.kind {
+        ConstraintKind::Check { not_null, .. } => not_null.iter().any(|name| name == column),
+        ConstraintKind::NotNull(name) => name == column,
+        _ => false,
+    })
+}
+
+fn add_column(schema: &Schema, key: &Key, column: &Column, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
+    let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
+    let ty = column.ty.as_ref();
+    let volatile = column.default.clone().and_then(|default| volatile_function(sql, default));
+    let old_default = column.default.is_some() && !circumstances.server.is_at_least(11, 0);
+    let serial = ty.is_some_and(|ty| matches!(ty.name.as_str(), "serial" | "bigserial" | "smallserial"));
+    let stored = match column.generated {
+        Some(Generated::Stored) => true,
+        Some(Generated::Unsaid) => !circumstances.server.is_at_least(18, 0),
+        _ => false,
+    };
+    let domain = ty.filter(|ty| {
+        let name = migrate_core::name::Name { schema: ty.schema.clone(), name: ty.name.clone() };
+        matches!(schema.ty(&schema.key(&name)), Some(Thing::Domain { constrained: true, .. }))
+    });
+    let mut impacts = vec![match (volatile, serial, domain) {
+        (Some(function), ..) => exclusive(Cause::VolatileDefault(function)).rewriting(),
+        (None, true, _) => exclusive(Cause::Serial).rewriting(),
+        _ if old_default => exclusive(Cause::VolatileDefault("a default, before PostgreSQL 11,".to_owned())).rewriting(),
+        _ if column.identity => exclusive(Cause::Identity).rewriting(),
+        _ if stored => exclusive(Cause::Stored).rewriting(),
+        (_, _, Some(_)) => exclusive(Cause::ColumnDomain).rewriting(),
+        _ => exclusive(Cause::Catalogue),
+    }];
+    if !column.checks.is_empty() {
+        impacts.push(exclusive(Cause::ColumnCheck).scanning());
+    }
+    if column.unique || column.primary {
+        impacts.push(exclusive(Cause::ColumnKey).building());
+    }
+    if let Some(reference) = &column.references {
+        let parent = schema.key(&reference.table);
+        let scans = column.default.as_ref().is_some_and(|default| !sql[default.clone()].trim().eq_ignore_ascii_case("null"));
+        let mark = |impact: Impact| if scans { impact.scanning() } else { impact };
+        impacts.push(mark(exclusive(Cause::ColumnReference)));
+        if parent != *key {
+            impacts.push(mark(Impact::new(parent, Lock::ShareRowExclusive, Cause::ColumnReference)));
+        }
+    }
+    impacts
+}
+
+fn add_constraint(schema: &Schema, key: &Key, constraint: &syntax::Constraint) -> Vec<Impact> {
+    let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
+    match &constraint.kind {
+        syntax::ConstraintKind::Check(_) | syntax::ConstraintKind::NotNull { .. } => vec![match constraint.not_valid {
+            true => exclusive(Cause::Catalogue),
+            false => exclusive(Cause::Check).scanning(),
+        }],
+        syntax::ConstraintKind::Unique { using_index: Some(_), .. } => vec![exclusive(Cause::Catalogue)],
+        syntax::ConstraintKind::Unique { .. } => vec![exclusive(Cause::Unique).building()],
+        syntax::ConstraintKind::Primary { using_index: Some(index), .. } => {
+            let relation = schema.relation(key);
+            let columns = relation.and_then(|relation| {
+                let found = relation.indexes.iter().find(|own| own.name.as_ref() == Some(index))?;
+                Some((relation, &found.columns))
+            });
+            let nullable = columns.is_some_and(|(relation, columns)| {
+                columns
+                    .iter()
+                    .any(|name| relation.column(name).is_some_and(|column| !column.not_null) && !proves_not_null(relation, name))
+            });
+            vec![match nullable {
+                true => exclusive(Cause::PrimaryNullable).scanning(),
+                false => exclusive(Cause::Catalogue),
+            }]
+        }
+        syntax::ConstraintKind::Primary { .. } => vec![exclusive(Cause::Primary).building()],
+        syntax::ConstraintKind::Foreign { references, .. } => {
+            let parent = schema.key(&references.table);
+            let cause = if constraint.not_valid { Cause::ForeignKeyNotValid } else { Cause::ForeignKey };
+            let own = Impact::new(key.clone(), Lock::ShareRowExclusive, cause.clone());
+            let own = if constraint.not_valid { own } else { own.scanning() };
+            let other = Impact { table: parent.clone(), ..own.clone() };
+            if parent == *key { vec![own] } else { vec![own, other] }
+        }
+        syntax::ConstraintKind::Exclude => vec![exclusive(Cause::Exclude).building()],
+    }
+}
+
+fn set_type(
+    schema: &Schema,
+    key: &Key,
+    column: &str,
+    ty: &Type,
+    using: Option<&str>,
+    circumstances: Circumstances,
+) -> Vec<Impact> {
+    let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
+    let relation = schema.relation(key);
+    let known = relation.and_then(|relation| relation.column(column));
+    let indexed = relation.is_some_and(|relation| {
+        relation.indexed().any(|columns| columns.iter().any(|own| own == column))
+            || relation.indexes.iter().any(|index| index.special)
+    });
+    let checked = relation.is_some_and(|relation| {
+        relation.constraints.iter().any(|constraint| matches!(&constraint.kind, ConstraintKind::Check { mentions, .. } if mentions.iter().any(|word| word == column)))
+    });
+    let cost =
+        type_change::cost(known.and_then(|known| known.ty.as_ref()), ty, using.is_none_or(|using| is_plain(using, column, ty)));
+    let main = match cost {
+        Cost::FreeInUtc if !circumstances.utc => exclusive(Cause::TypeTimeZone).rewriting(),
+        Cost::Indexes if indexed => exclusive(Cause::TypeIndexes).building(),
+        Cost::Free | Cost::FreeInUtc | Cost::Indexes => exclusive(Cause::Catalogue),
+        Cost::Rewrite => exclusive(Cause::TypeRewrite).rewriting(),
+        Cost::Unknown => exclusive(Cause::TypeUnknown).rewriting(),
+    };
+    let recheck = (checked && cost != Cost::Rewrite).then(|| exclusive(Cause::TypeCheck).scanning());
+    [main].into_iter().chain(recheck).collect()
+}
+
+/// `USING a::text` says no more than the type does.
+fn is_plain(using: &str, column: &str, ty: &Type) -> bool {
+    let sql = format!("ALTER TABLE t ALTER a TYPE {}", using.split_once("::").map_or("", |(_, ty)| ty));
+    let same_type = match reader::read(&sql, migrate_core::dialect::Dialect::Postgres) {
+        Syntax::AlterTable(alter) => {
+            matches!(alter.actions.first().map(|action| &action.kind), Some(ActionKind::SetType { ty: cast, using: None, .. }) if cast == ty)
+        }
+        _ => false,
+    };
+    let name = using.split_once("::").map_or(using, |(name, _)| name).trim().trim_matches('"');
+    name == column && (same_type || !using.contains("::"))
+}

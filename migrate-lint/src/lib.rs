@@ -1,0 +1,28 @@
+//! What SQL migrations do to a database that is in use.
+//!
+//! [`lint`](lint::lint) walks over an ordered history once and carries each statement out on a [`schema`] that it keeps. So it
+//! knows what is new and what is in use, which types columns have, what was validated when, and which locks a transaction
+//! holds. [`impact`] says what a statement does to tables; [`rules`] say what of that hurts, and what to write instead. Nothing
+//! here reads a file or asks a database.
+
+use migrate_core::code::Code;
+
+mod allow;
+pub mod impact;
+pub mod lint;
+pub mod owners;
+mod rebuild;
+pub mod rule;
+pub mod rules;
+mod scene;
+pub mod schema;
+pub mod server;
+pub mod simulation;
+pub mod survey;
+mod type_change;
+mod volatility;
+
+/// The codes of this crate that are no rules.
+pub fn codes() -> impl Iterator<Item = &'static Code> {
+    [&allow::UNUSED_ALLOW, &survey::BAD_RULE_SETTING].into_iter().chain(owners::CODES)
+}

@@ -1,0 +1,362 @@
+//! Looks at migrations, one after another, with all that was before them in mind.
+
+use crate::allow::{self, Allowed};
+use crate::impact::{Circumstances, impacts};
+use crate::rule::{Check, Report, Reports, Rule};
+use crate::rules;
+use crate::scene::{Down, File, FileScene, Held, Read, Scene};
+use crate::schema::{Difference, Moment, RelationKind, Thing};
+use crate::server::Server;
+use crate::simulation::Simulation;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::{Finding, Level};
+use migrate_core::migration::Migration;
+use migrate_core::place::Place;
+use migrate_core::reader;
+use migrate_core::script::Script;
+use migrate_core::syntax::{Control, Setting, Syntax};
+use migrate_core::target::Direction;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is looked at, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The server.
+    pub server: Server,
+    /// What rules weigh here, by name; none is looked for that weighs nothing.
+    pub levels: BTreeMap<String, Option<Level>>,
+    /// Tables that are known to stay small.
+    pub small: Vec<String>,
+    /// Which files are not deployed.
+    pub pending: Pending,
+}
+
+/// Which files are not deployed, and so looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pending {
+    /// Nobody knows: all are looked at, each as if those before it were deployed.
+    Unknown,
+    /// Those at these places of the history.
+    Some(BTreeSet<usize>),
+}
+
+impl Options {
+    /// Every rule as it comes, and all files.
+    pub fn new(dialect: Dialect) -> Self {
+        Options { server: Server::of(dialect), levels: BTreeMap::new(), small: Vec::new(), pending: Pending::Unknown }
+    }
+
+    /// What a rule weighs here.
+    pub fn level(&self, rule: &Rule) -> Option<Level> {
+        match self.levels.get(rule.code.name) {
+            Some(level) => *level,
+            None => (!rule.optional).then_some(rule.level),
+        }
+    }
+}
+
+/// Everything that rules find in migrations that are in version order.
+pub fn lint(history: &[Migration], options: &Options) -> Vec<Finding> {
+    let dialect = options.server.dialect();
+    let chosen = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&dialect));
+    let chosen: Vec<(&'static Rule, Level)> = chosen.filter_map(|rule| Some((rule, options.level(rule)?))).collect();
+    let mut linting =
+        Linting { history, options, chosen, simulation: Simulation::new(dialect), transaction: 0, findings: Vec::new() };
+    for index in 0..history.len() {
+        linting.migration(index);
+    }
+    linting.findings
+}
+
+struct Linting<'a> {
+    history: &'a [Migration],
+    options: &'a Options,
+    chosen: Vec<(&'static Rule, Level)>,
+    simulation: Simulation,
+    transaction: usize,
+    findings: Vec<Finding>,
+}
+
+/// What a session was set to, as far as the file says.
+#[derive(Debug, Default)]
+struct Session {
+    utc: bool,
+    unchecked: bool,
+    lock_timeout: Option<String>,
+    foreign_keys: Option<bool>,
+}
+
+impl Session {
+    fn set(&mut self, read: &Read) {
+        match &read.syntax {
+            Syntax::Set(settings) => settings.iter().for_each(|setting| self.setting(setting)),
+            // Inside a transaction it does nothing.
+            Syntax::Pragma { name, value: Some(value) } if name == "foreign_keys" && !read.in_transaction => {
+                self.foreign_keys = Some(!matches!(value.as_str(), "off" | "0" | "false" | "no"));
+            }
+            _ => {}
+        }
+    }
+
+    fn setting(&mut self, setting: &Setting) {
+        let value = setting.value.as_deref();
+        match setting.name.as_str() {
+            "timezone" => {
+                self.utc =
+                    value.is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "utc" | "0" | "etc/utc" | "gmt"))
+            }
+            "foreign_key_checks" => self.unchecked = value.is_some_and(|value| matches!(value, "0" | "off")),
+            "lock_timeout" => self.lock_timeout = Some(value.unwrap_or("0").to_owned()),
+            _ => {}
+        }
+    }
+}
+
+impl Linting<'_> {
+    fn migration(&mut self, index: usize) {
+        let migration = &self.history[index];
+        let (examined, pending) = match &self.options.pending {
+            Pending::Unknown => (true, index),
+            Pending::Some(places) => (places.contains(&index), places.first().copied().unwrap_or(self.history.len())),
+        };
+        let reads = self.read(&migration.up, index);
+        let file = File {
+            migration,
+            index,
+            direction: Direction::Up,
+            script: &migration.up,
+            reads: &reads,
+            before: &self.history[..index],
+            pending,
+            server: self.options.server,
+            small: &self.options.small,
+        };
+        self.simulation.schema.forget_journal();
+        let mark = self.simulation.schema.mark();
+        let mut allowed = Allowed::of(&migration.up, self.options.server.dialect());
+        self.walk(&file, examined.then_some(&mut allowed));
+        if !examined {
+            return;
+        }
+        let down = migration.down.as_ref().map(|script| self.down(script, &file, mark));
+        let scene = FileScene { file, history: &self.history[..=index], after: &self.simulation, mark, down: down.as_ref() };
+        let mut found = Vec::new();
+        for (rule, level) in &self.chosen {
+            if let Check::File(check) = rule.check {
+                let mut reports = Reports::default();
+                check(&scene, &mut reports);
+                found.extend(reports.all.into_iter().map(|report| (*rule, *level, report)));
+            }
+        }
+        for (rule, level, report) in found {
+            let place = match &report.range {
+                Some(range) => Place::range(&*migration.up.file, &migration.up.text, range.clone()),
+                None => Place::file(&*migration.up.file),
+            };
+            if !allowed.silences(rule.code.name, None) {
+                self.findings.push(finding(rule, level, report, place));
+            }
+        }
+        let known = |name: &str| self.chosen.iter().any(|(rule, _)| rule.code.name == name);
+        self.findings.extend(allowed.problems(&migration.up, known));
+    }
+
+    /// The statements of a script, those in blocks among them.
+    fn read(&mut self, script: &Script, index: usize) -> Vec<Read> {
+        let dialect = self.options.server.dialect();
+        let mut reads = Vec::with_capacity(script.statements.len());
+        let mut unit = 0;
+        for (number, statement) in script.statements.iter().enumerate() {
+            while script.units.get(unit).is_some_and(|unit| unit.statements.end <= number) {
+                unit += 1;
+            }
+            let own = script.units.get(unit).filter(|unit| unit.statements.contains(&number));
+            let in_transaction = own.is_some_and(|unit| unit.transaction);
+            // What runs outside is a transaction of its own; and so is each unit.
+            if !in_transaction || own.is_some_and(|unit| unit.statements.start == number) {
+                self.transaction += 1;
+            }
+            let sql = statement.sql(&script.text);
+            let syntax = reader::read(sql, dialect);
+            let at = Moment { migration: index, transaction: self.transaction };
+            let inner = match &syntax {
+                Syntax::Do { body } => reader::inner_statements(sql, body.clone(), dialect),
+                _ => Vec::new(),
+            };
+            reads.push(Read { statement: number, syntax, at, in_transaction, inner: false });
+            reads.extend(inner.into_iter().map(|range| Read {
+                statement: number,
+                syntax: reader::read_part(sql, range, dialect),
+                at,
+                in_transaction,
+                inner: true,
+            }));
+        }
+        reads
+    }
+
+    /// Carries a file out, and shows each statement to the rules if it is looked at.
+    fn walk(&mut self, file: &File<'_>, mut allowed: Option<&mut Allowed>) {
+        let mut session = Session::default();
+        let mut held: Vec<Held> = Vec::new();
+        let mut transaction = None;
+        self.simulation.begin_file();
+        for (number, read) in file.reads.iter().enumerate() {
+            if transaction != Some(read.at.transaction) {
+                held.clear();
+                transaction = Some(read.at.transaction);
+            }
+            if let Some(allowed) = &mut allowed {
+                let sql = file.sql(read);
+                let circumstances = Circumstances { server: file.server, utc: session.utc, unchecked: session.unchecked };
+                let impacts = impacts(&self.simulation.schema, &read.syntax, sql, circumstances);
+                let scene = Scene {
+                    file: *file,
+                    schema: &self.simulation.schema,
+                    read,
+                    number,
+                    sql,
+                    impacts: &impacts,
+                    held: &held,
+                    unchecked: session.unchecked,
+                    lock_timeout: session.lock_timeout.as_deref(),
+                    foreign_keys: session.foreign_keys.unwrap_or(true),
+                };
+                let found = look(&scene, &self.chosen);
+                for (rule, level, report) in found {
+                    if allowed.silences(rule.code.name, Some(read.statement)) {
+                        continue;
+                    }
+                    let start = file.script.statements[read.statement].range.start;
+                    let range = report.range.clone().unwrap_or(0..sql.len());
+                    let place = Place::range(&*file.script.file, &file.script.text, start + range.start..start + range.end);
+                    self.findings.push(finding(rule, level, report, place));
+                }
+                for impact in &impacts {
+                    held.push(Held {
+                        table: impact.table.clone(),
+                        lock: impact.lock,
+                        since: read.statement,
+                        cause: impact.cause.clone(),
+                    });
+                }
+            }
+            if matches!(read.syntax, Syntax::Transaction(Control::Commit | Control::Rollback)) {
+                held.clear();
+            }
+            session.set(read);
+            self.simulation.apply(&read.syntax, read.at);
+        }
+    }
+
+    /// Goes down again, sees what is otherwise than before, and comes back.
+    fn down(&mut self, script: &Script, up: &File<'_>, before: usize) -> Down {
+        let reads = self.read(script, up.index);
+        let back = self.simulation.schema.mark();
+        let file = File { direction: Direction::Down, script, reads: &reads, ..*up };
+        let all = std::mem::take(&mut self.chosen);
+        self.chosen = all.iter().copied().filter(|(rule, _)| rule.down).collect();
+        let mut allowed = Allowed::of(script, self.options.server.dialect());
+        self.walk(&file, Some(&mut allowed));
+        let known = |name: &str| all.iter().any(|(rule, _)| rule.code.name == name);
+        self.findings.extend(allowed.problems(script, known));
+        self.chosen = all;
+        let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call | Syntax::Do { .. });
+        let sure = !reads.iter().chain(up.reads).any(opaque);
+        let left = self.simulation.schema.changes_since(before).iter().filter_map(left).collect();
+        self.simulation.schema.go_back(back);
+        Down { reads, left, sure }
+    }
+}
+
+fn look(scene: &Scene<'_>, chosen: &[(&'static Rule, Level)]) -> Vec<(&'static Rule, Level, Report)> {
+    let mut found = Vec::new();
+    for (rule, level) in chosen {
+        if let Check::Statement(check) = rule.check {
+            let mut reports = Reports::default();
+            check(scene, &mut reports);
+            found.extend(reports.all.into_iter().map(|report| (*rule, *level, report)));
+        }
+    }
+    found
+}
+
+fn finding(rule: &'static Rule, level: Level, report: Report, place: Place) -> Finding {
+    let level = report.level.map_or(level, |own| own.min(level));
+    let mut finding = Finding { level, ..Finding::error(&rule.code, report.message) }.at(place);
+    finding.notes = report.notes;
+    finding.help = report.help;
+    if !rule.instead.is_empty() {
+        finding.help.push(rule.instead.to_owned());
+    }
+    finding
+}
+
+/// What up and down together leave behind, in words. How rows came and went is not compared.
+fn left(difference: &Difference<'_>) -> Option<String> {
+    let name = difference.key;
+    let kind = |thing: &Thing| match thing {
+        Thing::Relation(relation) => match relation.kind {
+            RelationKind::Table => "table",
+            RelationKind::View => "view",
+            RelationKind::MaterializedView => "materialized view",
+        },
+        _ => difference.kind,
+    };
+    match (difference.before, difference.after) {
+        (None, Some(after)) => Some(format!("{} `{name}` is still there", kind(after))),
+        (Some(before), None) => Some(format!("{} `{name}` does not come back", kind(before))),
+        (Some(Thing::Relation(before)), Some(Thing::Relation(after))) => {
+            if !before.complete || !after.complete {
+                return None;
+            }
+            let mut left = Vec::new();
+            for column in &after.columns {
+                match before.column(&column.name) {
+                    None => left.push(format!("column `{name}.{}` is still there", column.name)),
+                    Some(own) if own.ty != column.ty => {
+                        let shown =
+                            |column: &crate::schema::Column| column.ty.as_ref().map_or("no type".to_owned(), ToString::to_string);
+                        left.push(format!("column `{name}.{}` is {} and was {}", column.name, shown(column), shown(own)));
+                    }
+                    Some(own) if own.not_null != column.not_null => {
+                        let takes = |not_null: bool| if not_null { "refuses null" } else { "takes null" };
+                        left.push(format!(
+                            "column `{name}.{}` {}, and before {}",
+                            column.name,
+                            takes(column.not_null),
+                            takes(own.not_null)
+                        ));
+                    }
+                    Some(_) => {}
+                }
+            }
+            left.extend(
+                before
+                    .columns
+                    .iter()
+                    .filter(|column| after.column(&column.name).is_none())
+                    .map(|column| format!("column `{name}.{}` does not come back", column.name)),
+            );
+            left.extend(
+                before
+                    .constraints
+                    .iter()
+                    .filter(|own| after.constraint(&own.name).is_none())
+                    .map(|own| format!("constraint `{}` of `{name}` does not come back", own.name)),
+            );
+            left.extend(
+                after
+                    .constraints
+                    .iter()
+                    .filter(|own| before.constraint(&own.name).is_none())
+                    .map(|own| format!("constraint `{}` of `{name}` is still there", own.name)),
+            );
+            (!left.is_empty()).then(|| left.join("; "))
+        }
+        // Labels of a type cannot be taken away, which is said elsewhere; and what is replaced is not looked into.
+        _ => None,
+    }
+}
+
+pub use allow::UNUSED_ALLOW;

@@ -1,0 +1,49 @@
+//! Tables that are made anew: another one is made beside them, filled, and given their name.
+
+use crate::scene::Scene;
+use crate::schema::Key;
+use migrate_core::syntax::{ActionKind, Syntax};
+
+/// Is a table, which this statement drops, replaced by one that is renamed to it later in the file?
+pub fn is_rebuilt(scene: &Scene<'_>, table: &Key) -> bool {
+    scene.follows(|syntax| renames_to(scene, syntax, table))
+}
+
+/// Does a name come again later in the file: as a table, a view, or by renaming?
+pub fn comes_again(scene: &Scene<'_>, name: &Key) -> bool {
+    scene.follows(|syntax| match syntax {
+        Syntax::CreateTable(table) => table.name.as_ref().is_some_and(|own| scene.schema.key(own) == *name),
+        Syntax::CreateView(view) => scene.schema.key(&view.name) == *name,
+        other => renames_to(scene, other, name),
+    })
+}
+
+/// The table that a new one takes the name of, later in the file.
+pub fn replaced(scene: &Scene<'_>, new: &Key) -> Option<Key> {
+    scene.later().iter().find_map(|read| match &read.syntax {
+        Syntax::AlterTable(alter) if scene.schema.key(&alter.table) == *new => {
+            alter.actions.iter().find_map(|action| match &action.kind {
+                ActionKind::Rename(to) => Some(scene.schema.beside(new, &to.name)),
+                _ => None,
+            })
+        }
+        Syntax::RenameTables(renames) => {
+            renames.iter().find(|(from, _)| scene.schema.key(from) == *new).map(|(_, to)| scene.schema.key(to))
+        }
+        _ => None,
+    })
+}
+
+fn renames_to(scene: &Scene<'_>, syntax: &Syntax, name: &Key) -> bool {
+    match syntax {
+        Syntax::AlterTable(alter) => {
+            let own = scene.schema.key(&alter.table);
+            alter
+                .actions
+                .iter()
+                .any(|action| matches!(&action.kind, ActionKind::Rename(to) if scene.schema.beside(&own, &to.name) == *name))
+        }
+        Syntax::RenameTables(renames) => renames.iter().any(|(_, to)| scene.schema.key(to) == *name),
+        _ => false,
+    }
+}

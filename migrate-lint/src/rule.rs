@@ -1,0 +1,144 @@
+//! What a safety rule is.
+
+use crate::scene::{FileScene, Scene};
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use std::ops::Range;
+
+/// A hazard, how it is found, and what to do instead.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name, and what the hazard is.
+    pub code: Code,
+    /// How much it weighs where nobody says otherwise.
+    pub level: Level,
+    /// Where it can happen.
+    pub on: &'static [Dialect],
+    /// What to write instead.
+    pub instead: &'static str,
+    /// Is it a matter of taste, and so only looked for when asked?
+    pub optional: bool,
+    /// Is it looked for in the ways down as well?
+    pub down: bool,
+    /// How it is found.
+    pub check: Check,
+    /// Histories whose last file it finds something in.
+    pub fires: &'static [Example],
+    /// Histories whose last file it is silent about.
+    pub silent: &'static [Example],
+    /// How it is known.
+    pub proof: Proof,
+}
+
+/// How a rule looks.
+#[derive(Debug, Clone, Copy)]
+pub enum Check {
+    /// At each statement.
+    Statement(fn(&Scene<'_>, &mut Reports)),
+    /// At each file, behind its last statement.
+    File(fn(&FileScene<'_>, &mut Reports)),
+}
+
+/// The files of a history, oldest first; the last is looked at, those before are deployed.
+#[derive(Debug, Clone, Copy)]
+pub struct Example {
+    /// What the SQL is written in.
+    pub dialect: Dialect,
+    /// Ways up. Behind a line `--- down` stands the way down.
+    pub files: &'static [&'static str],
+}
+
+/// An example for PostgreSQL.
+pub const fn postgres(files: &'static [&'static str]) -> Example {
+    Example { dialect: Dialect::Postgres, files }
+}
+
+/// An example for MariaDB.
+pub const fn mysql(files: &'static [&'static str]) -> Example {
+    Example { dialect: Dialect::MySql, files }
+}
+
+/// An example for SQLite.
+pub const fn sqlite(files: &'static [&'static str]) -> Example {
+    Example { dialect: Dialect::Sqlite, files }
+}
+
+/// How it is known that a hazard is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// A test runs the statements on a server and sees the locks, scans and rewrites that were foretold.
+    Measured,
+    /// A test runs the statements on a server, and it refuses them.
+    Refused,
+    /// A test of this name runs the statements on a server and sees what comes of it.
+    Seen(&'static str),
+    /// It follows from the files alone.
+    Files,
+    /// It is said in a manual, and not tested here.
+    Manual(&'static str),
+}
+
+/// What rules have found so far in one place.
+#[derive(Debug, Default)]
+pub struct Reports {
+    /// In order.
+    pub all: Vec<Report>,
+}
+
+impl Reports {
+    /// Adds one.
+    pub fn add(&mut self, report: Report) {
+        self.all.push(report);
+    }
+}
+
+/// What a rule has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What happens, in lower case and without a full stop.
+    pub message: String,
+    /// Which part of the statement; all of it when none.
+    pub range: Option<Range<usize>>,
+    /// Less than the rule usually weighs.
+    pub level: Option<Level>,
+    /// What else is known.
+    pub notes: Vec<String>,
+    /// What to do here, besides what the rule says.
+    pub help: Vec<String>,
+}
+
+impl Report {
+    /// A report on a whole statement.
+    pub fn new(message: impl Into<String>) -> Self {
+        Report { message: message.into(), range: None, level: None, notes: Vec::new(), help: Vec::new() }
+    }
+
+    /// Says which part.
+    #[must_use]
+    pub fn at(mut self, range: &Range<usize>) -> Self {
+        self.range = Some(range.clone());
+        self
+    }
+
+    /// Weighs at most so much.
+    #[must_use]
+    pub fn at_most(mut self, level: Level) -> Self {
+        self.level = Some(self.level.map_or(level, |own| own.min(level)));
+        self
+    }
+
+    /// Adds something that is known.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+}

@@ -1,0 +1,47 @@
+//! The rule `add-column-inline-check`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "add-column-inline-check",
+        "A `CHECK` that is written at a new column is looked at for every row, under the ACCESS EXCLUSIVE lock that \
+         adding the column takes, even where the column is NULL everywhere.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "add the column alone; then `ADD CONSTRAINT ... CHECK (...) NOT VALID`; then, in another migration, `VALIDATE \
+         CONSTRAINT`",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c int CHECK (c > 0);"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD COLUMN c int DEFAULT 5 CHECK (c > 0);",
+        ]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD COLUMN c int; ALTER TABLE t ADD CONSTRAINT k CHECK (c > 0) NOT VALID;",
+        ]),
+        postgres(&["CREATE TABLE t (c int CHECK (c > 0));"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::ColumnCheck),
+        |impact| format!("adding a column with a CHECK reads all of `{}`, though the column is empty", impact.table),
+    );
+    reports.all.extend(found);
+}

@@ -1,0 +1,44 @@
+//! The rule `add-column-stored-generated`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "add-column-stored-generated",
+        "`GENERATED ALWAYS AS (...) STORED` computes the value of every row at once: the whole table is written anew \
+         under ACCESS EXCLUSIVE. A `VIRTUAL` one (PostgreSQL 18) is computed when it is read and costs nothing.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "add a plain column, keep it with a trigger, and fill the old rows in batches; or, from PostgreSQL 18, write \
+         `VIRTUAL`",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&[
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+        "ALTER TABLE t ADD c int GENERATED ALWAYS AS (a * 2) STORED;",
+    ])],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c int GENERATED ALWAYS AS (a * 2) VIRTUAL;",
+        ]),
+        postgres(&["CREATE TABLE t (a int, c int GENERATED ALWAYS AS (a * 2) STORED);"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::Stored),
+        |impact| format!("adding a column that is computed and kept writes `{}` anew", impact.table),
+    );
+    reports.all.extend(found);
+}

@@ -1,0 +1,73 @@
+//! The rule `add-column-volatile-default`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "add-column-volatile-default",
+        "A default that gives each row a value of its own (`gen_random_uuid()`, `random()`, `clock_timestamp()`, a \
+         function of your own that is not declared STABLE or IMMUTABLE) makes PostgreSQL write the whole table and \
+         all its indexes anew, under ACCESS EXCLUSIVE. A constant, `now()` or any other function that is not volatile \
+         costs nothing since PostgreSQL 11.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "add the column without a default; `ALTER COLUMN ... SET DEFAULT` for new rows; fill the old ones in batches; \
+         then make it NOT NULL",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD COLUMN u uuid DEFAULT gen_random_uuid();",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD COLUMN u uuid NOT NULL DEFAULT uuid_generate_v4();",
+        ]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD c float8 DEFAULT random();"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c timestamptz DEFAULT clock_timestamp();",
+        ]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD c int DEFAULT -1;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD c text DEFAULT upper('x');"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c text DEFAULT concat('a', 'b');",
+        ]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD c date DEFAULT current_date;"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c timestamptz NOT NULL DEFAULT now();",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c text DEFAULT 'x'::varchar(5);",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c uuid; ALTER TABLE t ALTER c SET DEFAULT gen_random_uuid();",
+        ]),
+        postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD u uuid DEFAULT gen_random_uuid();"]),
+        postgres(&["CREATE TABLE t (u uuid DEFAULT gen_random_uuid());"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::VolatileDefault(_)),
+        |impact| format!("adding a column whose default is another for each row writes `{}` anew", impact.table),
+    );
+    reports.all.extend(found);
+}

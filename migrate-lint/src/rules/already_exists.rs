@@ -1,0 +1,97 @@
+//! The rule `already-exists`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "already-exists",
+        "The statement makes a table, a column, an index, a constraint or a type that the history has made already \
+         and not dropped: it fails on every database that has the history applied.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "remove it; or, where the two should be different things, give it another name",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE t (a int, b int);"]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN a int;"]),
+        mysql(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON t (a);"]),
+        sqlite(&["CREATE TABLE t (a int);", "CREATE TABLE T (a int);"]),
+        postgres(&["CREATE TYPE m AS ENUM ('a');", "CREATE TYPE m AS ENUM ('b');"]),
+        postgres(&[
+            "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;",
+            "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 1) NOT VALID;",
+        ]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
+        postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "CREATE TABLE t (a int);"]),
+        postgres(&["CREATE TABLE a.t (x int);", "CREATE TABLE b.t (x int);"]),
+        mysql(&["CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON u (a);"]),
+        postgres(&[
+            "CREATE TABLE t (a int);",
+            "DO $$ BEGIN CREATE TABLE t (a int); EXCEPTION WHEN duplicate_table THEN null; END $$;",
+        ]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int;"]),
+    ],
+    proof: Proof::Refused,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    // In a block, an error may be caught.
+    if scene.read.inner || scene.schema.is_opaque() {
+        return;
+    }
+    match scene.syntax() {
+        Syntax::CreateTable(table) if !table.if_not_exists && !table.or_replace && !table.temporary => {
+            let Some(name) = &table.name else { return };
+            let key = scene.schema.key(name);
+            if scene.relation(&key).is_some_and(|relation| !relation.unsure) {
+                reports.add(Report::new(format!("`{key}` was made before and is still there")));
+            }
+        }
+        Syntax::CreateIndex(index) if !index.if_not_exists => {
+            let Some(name) = &index.name else { return };
+            let table = scene.schema.key(&index.table);
+            let key = scene.schema.beside(&table, &name.name);
+            if let Some(owner) = scene.schema.table_of_index(Some(&table), &key) {
+                reports.add(Report::new(format!("index `{key}` was made before, on `{owner}`, and is still there")));
+            }
+        }
+        Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {
+            let key = scene.schema.key(name);
+            if scene.schema.ty(&key).is_some() {
+                reports.add(Report::new(format!("type `{key}` was made before and is still there")));
+            }
+        }
+        _ => {
+            for (table, action, range) in scene.actions() {
+                let Some(relation) = scene.relation(&table) else { continue };
+                match action {
+                    ActionKind::AddColumn { column, if_not_exists: false } if relation.column(&column.name).is_some() => {
+                        let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } if name.eq_ignore_ascii_case(&column.name)));
+                        if !dropped {
+                            reports.add(Report::new(format!("`{table}` has a column `{}` already", column.name)).at(range));
+                        }
+                    }
+                    ActionKind::AddConstraint(constraint) => {
+                        let name = constraint.name.as_deref().unwrap_or_default();
+                        let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropConstraint { name: other, .. } | ActionKind::DropForeignKey(other) if other.eq_ignore_ascii_case(name)));
+                        if !dropped && relation.constraint(name).is_some() {
+                            reports.add(Report::new(format!("`{table}` has a constraint `{name}` already")).at(range));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The rule `alter-type-rebuilds-index`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "alter-type-rebuilds-index",
+        "A change of collation does not touch the rows, but every index over the column is built anew, under ACCESS \
+         EXCLUSIVE.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "build a new index with the new collation concurrently, and let queries name the collation; change the column \
+         when no index needs it",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&["CREATE TABLE t (a text); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"])],
+    silent: &[postgres(&["CREATE TABLE t (a text);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"])],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::TypeIndexes),
+        |impact| format!("another collation leaves the rows of `{}` and builds the indexes over the column anew", impact.table),
+    );
+    reports.all.extend(found);
+}

@@ -1,0 +1,54 @@
+//! The rule `alter-type-rewrite`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "alter-type-rewrite",
+        "Most changes of a column's type write the whole table and its indexes anew under ACCESS EXCLUSIVE: nobody \
+         can read or write meanwhile. Free are only: a longer or unlimited varchar, varchar to text and back without \
+         a limit, a larger precision of numeric with the same scale, a larger precision of times, cidr to inet, a \
+         longer bit varying. (`int` to `bigint` is not.)",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "add a column of the new type, keep it with a trigger, fill it in batches, and let the application change \
+         over; then drop the old one in a contract migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER COLUMN a TYPE bigint;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER COLUMN b TYPE varchar(20);"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER b TYPE int USING b::int;"]),
+        postgres(&["ALTER TABLE made_elsewhere ALTER c TYPE bigint;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE varchar(50);"]),
+        postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE text;"]),
+        postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE text USING a::text;"]),
+        postgres(&["CREATE TABLE t (a numeric(10, 2));", "ALTER TABLE t ALTER a TYPE numeric(12, 2);"]),
+        postgres(&["CREATE TABLE t (a int); ALTER TABLE t ALTER a TYPE bigint;"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let known = scene.felt(
+        |cause| *cause == Cause::TypeRewrite,
+        |impact| format!("changing the type of a column writes `{}` anew while everybody waits", impact.table),
+    );
+    let unknown = scene.felt(
+        |cause| *cause == Cause::TypeUnknown,
+        |impact| format!("changing the type of a column may write `{}` anew while everybody waits", impact.table),
+    );
+    reports.all.extend(known);
+    let note = "the type before is not known: no migration here made the column";
+    reports.all.extend(unknown.into_iter().map(|report| report.at_most(Level::Warning).note(note)));
+}

@@ -1,0 +1,55 @@
+//! The rule `alter-type-view-dep`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use crate::schema::Relation;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::ActionKind;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "alter-type-view-dep",
+        "PostgreSQL refuses to change the type of a column that a view or a materialized view uses: the migration \
+         fails.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "drop the view, change the type and create the view again, all in this transaction",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
+            "ALTER TABLE t ALTER a TYPE numeric;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT * FROM t;",
+            "ALTER TABLE t ALTER b TYPE varchar;",
+        ]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
+            "DROP VIEW v; ALTER TABLE t ALTER a TYPE numeric; CREATE VIEW v AS SELECT a FROM t;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT b FROM t;",
+            "ALTER TABLE t ALTER a TYPE numeric;",
+        ]),
+    ],
+    proof: Proof::Refused,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    for (table, action, range) in scene.actions() {
+        let ActionKind::SetType { column, .. } = action else { continue };
+        let uses = |relation: &Relation| relation.mentions.iter().any(|word| word == column || word == "*");
+        if let Some((view, _)) = scene.schema.readers(&table).find(|(_, relation)| uses(relation)) {
+            reports.add(Report::new(format!("`{view}` uses `{column}`, so its type cannot be changed")).at(range));
+        }
+    }
+}

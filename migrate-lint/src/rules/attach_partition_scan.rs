@@ -1,0 +1,48 @@
+//! The rule `attach-partition-scan`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "attach-partition-scan",
+        "`ATTACH PARTITION` reads the whole new partition under ACCESS EXCLUSIVE, unless a CHECK constraint that has \
+         been validated proves its bounds; and where there is a DEFAULT partition, that one is read as well, with \
+         every query on it waiting.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "add a CHECK with the bounds (NOT VALID, then VALIDATE) before; on the default partition one that says that \
+         it has no such rows",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 (id int);",
+            "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
+        ]),
+        postgres(&[
+            "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE d PARTITION OF p DEFAULT; CREATE TABLE p1 (id int CHECK (id >= 0 AND id < 9 AND id IS NOT NULL));",
+            "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
+        ]),
+    ],
+    silent: &[postgres(&[
+        "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 (id int CHECK (id >= 0 AND id < 9 AND id IS NOT NULL));",
+        "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
+    ])],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::AttachScan | Cause::AttachDefault),
+        |impact| format!("attaching a partition reads all of `{}` under a lock", impact.table),
+    );
+    reports.all.extend(found);
+}

@@ -1,0 +1,51 @@
+//! The rule `concurrent-with-lock-timeout`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "concurrent-with-lock-timeout",
+        "A concurrent build waits until every transaction that is older than itself has ended. That wait counts as \
+         waiting for a lock: with `lock_timeout` set, the build is given up behind one long query, after most of its \
+         work, and leaves an INVALID index. It stops nobody while it waits, so it needs no limit.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "remove the setting, or write `SET lock_timeout = 0` before the build",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&[
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+        "-- migrate: no-transaction\nSET lock_timeout = '5s';\nCREATE INDEX CONCURRENTLY i ON t (a);",
+    ])],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "-- migrate: no-transaction\nSET lock_timeout = 0;\nCREATE INDEX CONCURRENTLY i ON t (a);",
+        ]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "-- migrate: no-transaction\nSET lock_timeout = '5s';\nRESET lock_timeout;\nCREATE INDEX CONCURRENTLY i ON t (a);",
+        ]),
+    ],
+    proof: Proof::Seen("a_lock_timeout_ends_a_concurrent_build"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let builds = matches!(scene.syntax(), Syntax::CreateIndex(index) if index.concurrently)
+        || matches!(scene.syntax(), Syntax::Reindex { concurrently: true, .. });
+    let limit = scene.lock_timeout.filter(|limit| !limit.trim_start_matches('0').trim().is_empty());
+    if let Some(limit) = limit.filter(|_| builds) {
+        reports.add(Report::new(format!(
+            "with `lock_timeout` at {limit}, a long transaction elsewhere ends this build and leaves an invalid index"
+        )));
+    }
+}

@@ -1,0 +1,60 @@
+//! The rule `contract-with-expand`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::FileScene;
+use crate::schema::Key;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "contract-with-expand",
+        "A contract migration takes away what the release before still uses, so it must run when that release is \
+         gone. Here one stands in the same release as the expand or migrate step that it belongs to: between the two \
+         no application has changed over.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "release the expand step first; add the contract step to a later release",
+    optional: false,
+    down: false,
+    check: Check::File(check),
+    fires: &[],
+    silent: &[postgres(&[
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+        "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+    ])],
+    proof: Proof::Files,
+};
+
+fn check(scene: &FileScene<'_>, reports: &mut Reports) {
+    if !scene.file.is_contract() {
+        return;
+    }
+    let tables = |syntax: &Syntax| match syntax {
+        Syntax::AlterTable(alter) => vec![scene.after.schema.key(&alter.table)],
+        Syntax::Drop(removal) => removal.names.iter().map(|name| scene.after.schema.key(name)).collect(),
+        Syntax::CreateTable(table) => table.name.iter().map(|name| scene.after.schema.key(name)).collect(),
+        _ => Vec::new(),
+    };
+    let own: Vec<Key> = scene.file.reads.iter().flat_map(|read| tables(&read.syntax)).collect();
+    let required = &scene.file.migration.up.directives.requires;
+    for other in scene.history[..scene.file.index].iter().skip(scene.file.pending) {
+        let step =
+            matches!(other.phase(), Some(migrate_core::directives::Phase::Expand | migrate_core::directives::Phase::Migrate));
+        let named = required.iter().any(|requirement| requirement.service.is_none() && requirement.version == other.version);
+        let statements = other
+            .up
+            .statements
+            .iter()
+            .map(|statement| migrate_core::reader::read(statement.sql(&other.up.text), scene.after.schema.dialect()));
+        let same = statements.into_iter().flat_map(|syntax| tables(&syntax)).any(|table| own.contains(&table));
+        if named || step && same {
+            reports.add(Report::new(format!("`{}`, which it belongs to, is in the same release", other.title())));
+            return;
+        }
+    }
+}

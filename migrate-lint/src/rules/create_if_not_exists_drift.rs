@@ -1,0 +1,59 @@
+//! The rule `create-if-not-exists-drift`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "create-if-not-exists-drift",
+        "The history has made the table already, with other columns. `IF NOT EXISTS` then does nothing, without a \
+         word: databases that have the history keep the old columns, and whoever reads this file believes that they \
+         have the new ones.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "write the difference as `ALTER TABLE`, and remove this definition",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int, b int);"]),
+        sqlite(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int, b int);"]),
+        mysql(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (b int);"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS u (a int, b int);"]),
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
+        postgres(&[
+            "CREATE TABLE t (a int);",
+            "-- migrate: phase contract\nDROP TABLE t; CREATE TABLE IF NOT EXISTS t (a int, b int);",
+        ]),
+    ],
+    proof: Proof::Seen("if_not_exists_keeps_the_old_columns"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Syntax::CreateTable(table) = scene.syntax() else { return };
+    let Some(name) =
+        table.name.as_ref().filter(|_| table.if_not_exists && !table.temporary && !table.opaque && !table.columns.is_empty())
+    else {
+        return;
+    };
+    let key = scene.schema.key(name);
+    let Some(there) = scene.relation(&key).filter(|there| there.complete) else { return };
+    let missing = table.columns.iter().filter(|column| there.column(&column.name).is_none()).map(|column| column.name.clone());
+    let gone = there
+        .columns
+        .iter()
+        .filter(|own| !table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&own.name)))
+        .map(|own| own.name.clone());
+    let other: Vec<String> = missing.chain(gone).map(|name| format!("`{name}`")).collect();
+    if !other.is_empty() {
+        reports.add(Report::new(format!("`{key}` is there already and differs in {}; this does nothing", other.join(", "))));
+    }
+}

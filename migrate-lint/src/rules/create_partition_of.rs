@@ -1,0 +1,41 @@
+//! The rule `create-partition-of`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "create-partition-of",
+        "`CREATE TABLE ... PARTITION OF` takes ACCESS EXCLUSIVE on the partitioned table, and reads the DEFAULT \
+         partition, if there is one, under the same lock. `ATTACH PARTITION` of a table that was made beside it takes \
+         only SHARE UPDATE EXCLUSIVE on the parent.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "write `CREATE TABLE part (LIKE parent INCLUDING ALL)` and then `ALTER TABLE parent ATTACH PARTITION part \
+         ...`",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&[
+        "CREATE TABLE p (id int) PARTITION BY RANGE (id);",
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
+    ])],
+    silent: &[postgres(&[
+        "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
+    ])],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::PartitionOf),
+        |impact| format!("making a partition in place locks `{}`: every query waits", impact.table),
+    );
+    reports.all.extend(found);
+}

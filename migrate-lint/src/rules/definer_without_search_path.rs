@@ -1,0 +1,37 @@
+//! The rule `definer-without-search-path`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "definer-without-search-path",
+        "A `SECURITY DEFINER` function runs with the rights of its owner and looks names up in the `search_path` of \
+         whoever calls it, who can put something of his own there.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "write `SET search_path = pg_catalog, ...` at the function, with `pg_temp` last",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"])],
+    silent: &[
+        postgres(&[
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT 1';",
+        ]),
+        postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';"]),
+    ],
+    proof: Proof::Manual("PostgreSQL manual, CREATE FUNCTION, Writing SECURITY DEFINER Functions Safely"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    if let Syntax::CreateRoutine { name, definer: true, sets_path: false, .. } = scene.syntax() {
+        reports.add(Report::new(format!("`{name}` runs with its owner's rights and with the caller's search_path")));
+    }
+}

@@ -1,0 +1,62 @@
+//! The rule `dml-after-ddl-same-tx`.
+
+use crate::impact::{Cause, Lock};
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "dml-after-ddl-same-tx",
+        "Rows are changed behind a statement that took ACCESS EXCLUSIVE on a table in use, in the same transaction: \
+         all who use that table wait until the last row is done.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "move the change of rows into a migration of its own, in batches",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD COLUMN c int;\nUPDATE t SET c = a WHERE a IS NOT NULL;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD COLUMN c int;\nUPDATE t SET c = 0;",
+        ]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c int;"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD COLUMN c int;\nUPDATE t SET c = 1 WHERE id = 5;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "-- migrate: no-transaction\nALTER TABLE t ADD COLUMN c int;\nUPDATE t SET c = a WHERE a > 0;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD COLUMN c int;",
+            "UPDATE t SET c = a WHERE id IN (SELECT id FROM t WHERE c IS NULL LIMIT 1000);",
+        ]),
+        postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int; UPDATE t SET c = a WHERE a > 0;"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Some(rows) = scene.impacts.iter().find(|impact| impact.cause == Cause::Rows && impact.scans) else { return };
+    let held = scene.held.iter().find(|held| held.lock == Lock::AccessExclusive && scene.is_deployed(&held.table));
+    if let Some(held) = held.filter(|_| scene.is_deployed(&rows.table)) {
+        let since = scene.file.script.statements[held.since].line;
+        let message =
+            format!("`{}`, locked since line {since}, stays locked while rows of `{}` are changed", held.table, rows.table);
+        reports.add(Report::new(message));
+    }
+}

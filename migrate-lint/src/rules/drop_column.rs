@@ -1,0 +1,50 @@
+//! The rule `drop-column`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::scene::{Age, Scene};
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::ActionKind;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "drop-column",
+        "The release that runs still names the column in its queries, which fail from then on, and what was in it is \
+         gone for good. Destructive steps belong into a migration of phase contract, which runs when nothing uses the \
+         column any more.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
+         its top",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),
+        mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP b;"]),
+        sqlite(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;"]),
+        postgres(&["CREATE TABLE t (a int, b int); ALTER TABLE t DROP COLUMN b;"]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int; ALTER TABLE t DROP b;"]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n--- down\nALTER TABLE t DROP b;"]),
+    ],
+    proof: Proof::Files,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    if scene.file.is_contract() {
+        return;
+    }
+    for (table, action, range) in scene.actions() {
+        let ActionKind::DropColumn { name, .. } = action else { continue };
+        if scene.column_age(&table, name) == Age::Deployed && scene.is_deployed(&table) {
+            let message = format!("the release that runs still uses `{table}.{name}`, and what is in it is gone for good");
+            reports.add(Report::new(message).at(range));
+        }
+    }
+}

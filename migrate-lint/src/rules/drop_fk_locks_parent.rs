@@ -1,0 +1,43 @@
+//! The rule `drop-fk-locks-parent`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "drop-fk-locks-parent",
+        "A table or constraint that is dropped takes ACCESS EXCLUSIVE not only on its own table, but also on each \
+         table that its foreign keys lead to. Readers of those tables wait as well.",
+    ),
+    level: Level::Note,
+    on: &[Dialect::Postgres],
+    instead: "drop foreign keys to busy tables first, one in each migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int CONSTRAINT f REFERENCES u (id));",
+            "ALTER TABLE t DROP CONSTRAINT t_u_id_fkey;",
+        ]),
+        postgres(&[
+            "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id));",
+            "-- migrate: phase contract\nDROP TABLE t;",
+        ]),
+    ],
+    silent: &[postgres(&["CREATE TABLE t (id int CONSTRAINT k CHECK (id > 0));", "ALTER TABLE t DROP CONSTRAINT k;"])],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::ParentOfDropped),
+        |impact| format!("with the foreign key goes a lock on `{}` that stops every query for a moment", impact.table),
+    );
+    reports.all.extend(found);
+}

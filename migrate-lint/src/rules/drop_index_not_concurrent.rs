@@ -1,0 +1,44 @@
+//! The rule `drop-index-not-concurrent`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "drop-index-not-concurrent",
+        "`DROP INDEX` takes ACCESS EXCLUSIVE on the table of the index. It is done in a moment, but it waits for \
+         every transaction that uses the table, and every query that comes meanwhile waits behind it. `DROP INDEX \
+         CONCURRENTLY` stops nobody; it takes one index at a time, without CASCADE, outside a transaction.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "write `DROP INDEX CONCURRENTLY`, in a migration of its own",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE INDEX i ON t (a);", "DROP INDEX i;"]),
+        postgres(&["DROP INDEX IF EXISTS made_elsewhere;"]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE INDEX i ON t (a);",
+            "DROP INDEX CONCURRENTLY i;",
+        ]),
+        postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a); DROP INDEX i;"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::IndexDrop),
+        |impact| format!("dropping an index locks `{}`, and waits for all who use it", impact.table),
+    );
+    reports.all.extend(found);
+}

@@ -1,0 +1,67 @@
+//! The rule `drop-table`.
+
+use crate::rebuild;
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ObjectKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "drop-table",
+        "The release that runs still reads and writes the table until the last of its processes has ended, and its \
+         rows are gone for good. Destructive steps belong into a migration of phase contract (`-- migrate: phase \
+         contract`), which runs when nothing uses the table any more.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
+         its top",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
+        postgres(&["DROP TABLE IF EXISTS made_elsewhere;"]),
+        mysql(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
+        sqlite(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;"]),
+        postgres(&["CREATE TABLE t (a int);", "-- Phase: CONTRACT\nDROP TABLE t;"]),
+        postgres(&["CREATE TABLE t (a int); DROP TABLE t;"]),
+        sqlite(&[
+            "CREATE TABLE t (a int);",
+            "CREATE TABLE t_new (a int NOT NULL); INSERT INTO t_new SELECT a FROM t; DROP TABLE t; ALTER TABLE t_new RENAME TO t;",
+        ]),
+        postgres(&["CREATE TEMP TABLE x (a int); DROP TABLE x;"]),
+        postgres(&["DROP TABLE IF EXISTS t; CREATE TABLE t (a int);"]),
+        postgres(&[
+            "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE t PARTITION OF p DEFAULT;",
+            "CREATE TABLE t2 (a int);\n--- down\nDROP TABLE t2;",
+        ]),
+    ],
+    proof: Proof::Files,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Syntax::Drop(removal) = scene.syntax() else { return };
+    if removal.kind != ObjectKind::Table || removal.temporary || scene.file.is_contract() {
+        return;
+    }
+    for name in &removal.names {
+        let key = scene.schema.key(name);
+        let temporary = scene.earlier().iter().any(|read| match &read.syntax {
+            Syntax::CreateTable(table) => table.temporary && table.name.as_ref().is_some_and(|own| scene.schema.key(own) == key),
+            _ => false,
+        });
+        // What comes again under its name is another matter, and what the history never made is not there.
+        let never = removal.if_exists && scene.relation(&key).is_none() && rebuild::comes_again(scene, &key);
+        if scene.is_deployed(&key) && !temporary && !never && !rebuild::is_rebuilt(scene, &key) {
+            reports.add(Report::new(format!("the release that runs still uses `{key}`, and its rows are gone for good")));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The rule `duplicate-column-in-statement`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new("duplicate-column-in-statement", "The statement names one column twice: the database refuses it."),
+    level: Level::Error,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "remove one of the two",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int, a int);"]),
+        postgres(&["CREATE TABLE t (a int);", "INSERT INTO t (a, a) VALUES (1, 2);"]),
+        mysql(&["CREATE TABLE t (a int, b int);", "UPDATE t SET a = 1, b = 2, a = 3 WHERE b = 1;"]),
+        sqlite(&["CREATE TABLE t (a int, A int);"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int, b int); INSERT INTO t (a, b) VALUES (1, 2);"]),
+        postgres(&["CREATE TABLE t (a int, \"A\" int);"]),
+    ],
+    proof: Proof::Refused,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let columns: Vec<&String> = match scene.syntax() {
+        Syntax::CreateTable(table) => table.columns.iter().map(|column| &column.name).collect(),
+        Syntax::Insert(insert) => insert.columns.iter().collect(),
+        // MySQL takes it, and the last one wins.
+        Syntax::Update(change) => change.columns.iter().collect(),
+        _ => return,
+    };
+    let same = |one: &str, other: &str| match scene.schema.dialect() {
+        Dialect::Postgres => one == other,
+        _ => one.eq_ignore_ascii_case(other),
+    };
+    let twice = columns.iter().enumerate().find(|(at, name)| columns[..*at].iter().any(|other| same(other, name)));
+    if let Some((_, name)) = twice {
+        reports.add(Report::new(format!("`{name}` is named twice")));
+    }
+}

@@ -1,0 +1,52 @@
+//! The rule `fk-not-valid-missing`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "fk-not-valid-missing",
+        "`ADD FOREIGN KEY` takes SHARE ROW EXCLUSIVE on both tables and holds it while every row is looked up in the \
+         other table: nobody can write to either. With `NOT VALID` it is over in a moment, new rows are checked from \
+         then on, and `VALIDATE CONSTRAINT` looks up the old ones later, while others read and write.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "add it with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
+            "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
+            "DO $$ BEGIN ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id); EXCEPTION WHEN duplicate_object THEN null; END $$;",
+        ]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
+            "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID;",
+        ]),
+        postgres(&[
+            "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
+        ]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::ForeignKey),
+        |impact| format!("adding a foreign key stops all writes to `{}` while every row is looked up", impact.table),
+    );
+    reports.all.extend(found);
+}

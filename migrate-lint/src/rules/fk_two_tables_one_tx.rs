@@ -1,0 +1,62 @@
+//! The rule `fk-two-tables-one-tx`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "fk-two-tables-one-tx",
+        "Foreign keys to several tables that are in use, added in one transaction, hold a SHARE ROW EXCLUSIVE lock on \
+         each of them at once, taken in the order of the file. Two such transactions, or one and an application that \
+         writes in another order, can wait for each other; and all those tables stand still until the last statement \
+         is done.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "write one foreign key to a table in use in each migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE v (id int PRIMARY KEY);",
+            "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (id) NOT VALID; ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES v (id) NOT VALID;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE v (id int PRIMARY KEY);",
+            "CREATE TABLE w (u int REFERENCES u (id)); ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES v (id) NOT VALID;",
+        ]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
+            "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (id) NOT VALID;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
+            "CREATE TABLE w (a int REFERENCES u (id), b int REFERENCES u (id));",
+        ]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let is_key = |cause: &Cause| matches!(cause, Cause::ForeignKey | Cause::ForeignKeyNotValid | Cause::ParentOfNew);
+    let own = scene.alter().map(|alter| scene.schema.key(&alter.table));
+    let adds = scene.impacts.iter().filter(|impact| is_key(&impact.cause) && Some(&impact.table) != own.as_ref());
+    for impact in adds.filter(|impact| scene.is_deployed(&impact.table)) {
+        let others =
+            scene.held.iter().filter(|held| is_key(&held.cause) && held.lock == impact.lock && held.table != impact.table);
+        let mut others = others.filter(|held| scene.is_deployed(&held.table) && Some(&held.table) != own.as_ref());
+        if let Some(held) = others.next() {
+            let message =
+                format!("`{}` is locked while `{}`, locked for a foreign key before, still is", impact.table, held.table);
+            reports.add(Report::new(message).note(scene.said(impact)));
+        }
+    }
+}

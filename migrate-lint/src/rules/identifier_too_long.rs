@@ -1,0 +1,62 @@
+//! The rule `identifier-too-long`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "identifier-too-long",
+        "PostgreSQL cuts names off behind 63 bytes, with a notice that nobody reads: two names that begin alike \
+         become one, and a later statement that names it in full works by luck. MySQL refuses names of more than 64 \
+         characters.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres, Dialect::MySql],
+    instead: "choose a shorter name",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE INDEX an_index_with_a_name_that_is_much_longer_than_the_sixty_three_bytes_there_are ON t (a);",
+        ]),
+        postgres(&["CREATE TABLE a_table_with_a_name_that_is_much_longer_than_the_sixty_three_bytes_there_are (a int);"]),
+    ],
+    silent: &[postgres(&[
+        "CREATE TABLE t (a int); CREATE INDEX an_index_with_a_name_that_is_just_as_long_as_sixty_three_bytes1 ON t (a);",
+    ])],
+    proof: Proof::Manual("PostgreSQL manual, 4.1.1 Identifiers and Key Words"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let too_long = |name: &str| match scene.schema.dialect() {
+        Dialect::Postgres => name.len() > 63,
+        _ => name.chars().count() > 64,
+    };
+    let mut names: Vec<&str> = Vec::new();
+    match scene.syntax() {
+        Syntax::CreateTable(table) => {
+            names.extend(table.name.as_ref().map(|name| name.name.as_str()));
+            names.extend(table.columns.iter().map(|column| column.name.as_str()));
+            names.extend(table.constraints.iter().filter_map(|constraint| constraint.name.as_deref()));
+        }
+        Syntax::CreateIndex(index) => names.extend(index.name.as_ref().map(|name| name.name.as_str())),
+        Syntax::CreateView(view) => names.push(&view.name.name),
+        Syntax::AlterTable(alter) => names.extend(alter.actions.iter().filter_map(|action| match &action.kind {
+            ActionKind::AddColumn { column, .. } => Some(column.name.as_str()),
+            ActionKind::AddConstraint(constraint) => constraint.name.as_deref(),
+            ActionKind::Rename(name) => Some(name.name.as_str()),
+            ActionKind::RenameColumn { to, .. } | ActionKind::RenameConstraint { to, .. } => Some(to.as_str()),
+            _ => None,
+        })),
+        _ => {}
+    }
+    for name in names.into_iter().filter(|name| too_long(name)) {
+        reports.add(Report::new(format!("`{name}` is too long a name: {} bytes", name.len())));
+    }
+}

@@ -1,0 +1,46 @@
+//! The rule `index-on-partitioned`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "index-on-partitioned",
+        "`CREATE INDEX` on a partitioned table takes a SHARE lock on it and on every partition, and builds one index \
+         for each, all in one go. `CONCURRENTLY` is not allowed there. The way around: `CREATE INDEX ... ON ONLY \
+         parent`, which makes an index that is not valid yet; then, for each partition, `CREATE INDEX CONCURRENTLY` \
+         in a migration of its own; then `ALTER INDEX parent_index ATTACH PARTITION partition_index` for each.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "write `CREATE INDEX i ON ONLY parent (...)`, then `CREATE INDEX CONCURRENTLY` on each partition, then `ALTER \
+         INDEX i ATTACH PARTITION ...`",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&[
+        "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
+        "CREATE INDEX i ON p (id);",
+    ])],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
+            "CREATE INDEX i ON ONLY p (id);",
+        ]),
+        postgres(&["CREATE TABLE p (id int) PARTITION BY RANGE (id);\nCREATE INDEX i ON p (id);"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::IndexOnPartitions),
+        |impact| format!("building an index over partitions stops all writes to `{}`", impact.table),
+    );
+    reports.all.extend(found);
+}

@@ -1,0 +1,51 @@
+//! The rule `lock-many-tables`.
+
+use crate::impact::Lock;
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use crate::schema::Key;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "lock-many-tables",
+        "One transaction that takes strong locks on many tables in use holds all of them until its end, and the more \
+         it takes, the likelier it and another one wait for each other.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "divide the file: one table in each migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&[
+        "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE d (x int);",
+        "ALTER TABLE a ADD y int; ALTER TABLE b ADD y int; ALTER TABLE c ADD y int; ALTER TABLE d ADD y int;",
+    ])],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE d (x int);",
+            "ALTER TABLE a ADD y int; ALTER TABLE b ADD y int; ALTER TABLE c ADD y int;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE d (x int);",
+            "-- migrate: no-transaction\nALTER TABLE a ADD y int; ALTER TABLE b ADD y int; ALTER TABLE c ADD y int; ALTER TABLE d ADD y int;",
+        ]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let strong = |table: &Key, lock: Lock| lock >= Lock::ShareRowExclusive && scene.is_deployed(table);
+    let mut before: Vec<&Key> = scene.held.iter().filter(|held| strong(&held.table, held.lock)).map(|held| &held.table).collect();
+    before.sort();
+    before.dedup();
+    let new = scene.impacts.iter().find(|impact| strong(&impact.table, impact.lock) && !before.contains(&&impact.table));
+    if let Some(new) = new.filter(|_| before.len() == 3) {
+        let names: Vec<String> = before.iter().map(|table| format!("`{table}`")).collect();
+        reports.add(Report::new(format!("`{}` is locked while {} are", new.table, names.join(", "))));
+    }
+}

@@ -1,0 +1,40 @@
+//! The rule `mysql-blocks-writes`.
+
+use crate::impact::{Algorithm, Cause, Impact};
+use crate::rule::{Check, Proof, Reports, Rule, mysql};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "mysql-blocks-writes",
+        "The server does this in place, but nobody can write to the table meanwhile (ALGORITHM=INPLACE, LOCK=SHARED): \
+         FULLTEXT and SPATIAL indexes, and a column with AUTO_INCREMENT.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::MySql],
+    instead: "do it in a time of little traffic, or with a tool that copies beside the table",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, x text);", "ALTER TABLE t ADD FULLTEXT INDEX f (x);"]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD n int AUTO_INCREMENT UNIQUE;"]),
+    ],
+    silent: &[
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD INDEX i (a);"]),
+        mysql(&["CREATE TABLE t (x text); ALTER TABLE t ADD FULLTEXT INDEX f (x);"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let stops = |impact: &&Impact| impact.online.is_some_and(|online| !online.writes && online.algorithm != Algorithm::Copy);
+    for impact in scene.impacts.iter().filter(stops) {
+        let Cause::Alter(what) = &impact.cause else { continue };
+        reports.all.extend(scene.report(impact, format!("{what}, and writes to `{}` wait", impact.table)));
+    }
+}

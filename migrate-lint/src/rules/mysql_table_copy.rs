@@ -1,0 +1,70 @@
+//! The rule `mysql-table-copy`.
+
+use crate::impact::{Algorithm, Cause};
+use crate::rule::{Check, Proof, Reports, Rule, mysql};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "mysql-table-copy",
+        "The server can only do this by copying the whole table, row by row, and nobody can write to it meanwhile \
+         (ALGORITHM=COPY, LOCK=SHARED). So are changed: the type of a column, its character set, a length of VARCHAR \
+         that crosses 255 bytes, the middle of an ENUM; so are added: stored columns, foreign keys (with checks on), \
+         CHECKs, partitions.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::MySql],
+    instead: "use a tool that copies beside the table (gh-ost, pt-online-schema-change); or add a new column and fill it \
+         in batches",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY a bigint;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY b varchar(100);"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4;"]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50)); CREATE TABLE u (id int PRIMARY KEY);",
+            "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
+        ]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD CONSTRAINT c CHECK (a >= 0);"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD s int AS (a + 1) STORED;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY b text;"]),
+        mysql(&["CREATE TABLE t (e enum('x','y'));", "ALTER TABLE t MODIFY e enum('x','w','y');"]),
+        mysql(&["ALTER TABLE made_elsewhere MODIFY a bigint;"]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));",
+            "ALTER TABLE t ADD z varchar(40) DEFAULT (uuid());",
+        ]),
+        mysql(&["CREATE TABLE t (a int, v int AS (a + 1) VIRTUAL);", "ALTER TABLE t ADD z int FIRST;"]),
+    ],
+    silent: &[
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY b varchar(60);"]),
+        mysql(&["CREATE TABLE t (b varchar(300));", "ALTER TABLE t MODIFY b varchar(400);"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD INDEX i (a);"]),
+        mysql(&["CREATE TABLE t (e enum('x','y'));", "ALTER TABLE t MODIFY e enum('x','y','z');"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int FIRST;"]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50)); CREATE TABLE u (id int PRIMARY KEY);",
+            "SET foreign_key_checks = 0; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
+        ]),
+        mysql(&["CREATE TABLE t (a int); ALTER TABLE t MODIFY a bigint;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY a int NULL;"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    for impact in scene.impacts.iter().filter(|impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy)) {
+        let Cause::Alter(what) = &impact.cause else { continue };
+        let known = scene.relation(&impact.table).is_some();
+        let report = scene.report(impact, format!("{what}: `{}` is copied, and writes to it wait", impact.table));
+        // A column that no migration here made: its type before decides.
+        reports.all.extend(report.map(|report| if known { report } else { report.at_most(Level::Warning) }));
+    }
+}

@@ -1,0 +1,68 @@
+//! The rule `narrow-type`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres};
+use crate::scene::Scene;
+use crate::type_change;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::ActionKind;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "narrow-type",
+        "The new type cannot hold every value of the old one: the migration fails on the first row that does not fit, \
+         or cuts values off (MySQL without strict mode), and the release that runs may write such values meanwhile.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "add a column of the new type, let the application change over, and drop the old one in a contract migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a bigint);", "ALTER TABLE t ALTER a TYPE int;"]),
+        postgres(&["CREATE TABLE t (a varchar(50));", "ALTER TABLE t ALTER a TYPE varchar(20);"]),
+        mysql(&["CREATE TABLE t (a varchar(50));", "ALTER TABLE t MODIFY a varchar(20);"]),
+        mysql(&["CREATE TABLE t (a enum('x','y'));", "ALTER TABLE t MODIFY a enum('x');"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ALTER a TYPE bigint;"]),
+        postgres(&["CREATE TABLE t (a bigint);", "-- migrate: phase contract\nALTER TABLE t ALTER a TYPE int;"]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t MODIFY a bigint;"]),
+    ],
+    proof: Proof::Files,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    if scene.file.is_contract() {
+        return;
+    }
+    for (table, action, range) in scene.actions() {
+        let (column, new) = match action {
+            ActionKind::SetType { column, ty, .. } => (column, ty),
+            ActionKind::ModifyColumn(column) => match &column.ty {
+                Some(ty) => (&column.name, ty),
+                None => continue,
+            },
+            ActionKind::ChangeColumn { from, column } => match &column.ty {
+                Some(ty) => (from, ty),
+                None => continue,
+            },
+            _ => continue,
+        };
+        let old = scene.relation(&table).and_then(|relation| relation.column(column)).and_then(|column| column.ty.as_ref());
+        let Some(old) = old.filter(|_| scene.is_deployed(&table)) else { continue };
+        let lost = old
+            .members
+            .iter()
+            .find(|member| !new.members.contains(member))
+            .filter(|_| matches!(new.name.as_str(), "enum" | "set"));
+        if let Some(lost) = lost {
+            reports.add(Report::new(format!("`{table}.{column}` can hold '{lost}', which the new type has not")).at(range));
+        } else if type_change::narrows(old, new) {
+            reports.add(Report::new(format!("`{table}.{column}` is {old} and may hold what {new} cannot")).at(range));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The rule `refresh-matview-blocking`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "refresh-matview-blocking",
+        "`REFRESH MATERIALIZED VIEW` takes ACCESS EXCLUSIVE on the view for as long as its query runs. `CONCURRENTLY` \
+         lets others read, and needs a unique index over the view.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "make a unique index over it and write `REFRESH MATERIALIZED VIEW CONCURRENTLY`",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&[
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE MATERIALIZED VIEW m AS SELECT a FROM t;",
+        "REFRESH MATERIALIZED VIEW m;",
+    ])],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE MATERIALIZED VIEW m AS SELECT a FROM t;",
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY m;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "CREATE MATERIALIZED VIEW m AS SELECT a FROM t WITH NO DATA; REFRESH MATERIALIZED VIEW m;",
+        ]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::Refresh),
+        |impact| format!("refreshing `{}` stops all who read it until it is done", impact.table),
+    );
+    reports.all.extend(found);
+}

@@ -1,0 +1,72 @@
+//! The rule `rename-column`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::scene::{Age, Scene};
+use crate::schema::RelationKind;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "rename-column",
+        "The release that runs knows the column by its old name: each of its queries fails until the last of its \
+         processes has ended.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "add a column of the new name, keep both with a trigger (or a generated column of the old name), fill it in \
+         batches, and drop the old one in a contract migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME COLUMN a TO b;"]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t CHANGE a b int;"]),
+        sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME a TO b;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nALTER TABLE t RENAME COLUMN a TO b;"]),
+        postgres(&[
+            "CREATE TABLE t (a int);",
+            "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ADD COLUMN a int GENERATED ALWAYS AS (b) STORED;",
+        ]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t CHANGE a a bigint;"]),
+        postgres(&["CREATE TABLE t (a int); ALTER TABLE t RENAME a TO b;"]),
+        postgres(&[
+            "CREATE TABLE t (a int);",
+            "ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME a TO b; CREATE VIEW t AS SELECT b AS a FROM u;",
+        ]),
+    ],
+    proof: Proof::Files,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    if scene.file.is_contract() {
+        return;
+    }
+    for (table, action, range) in scene.actions() {
+        let from = match action {
+            ActionKind::RenameColumn { from, .. } => from,
+            ActionKind::ChangeColumn { from, column } if !from.eq_ignore_ascii_case(&column.name) => from,
+            _ => continue,
+        };
+        // The old name comes again: as a column, or in a view that stands for the table.
+        let again = scene.follows(|syntax| match syntax {
+            Syntax::AlterTable(alter) => alter.actions.iter().any(
+                |action| matches!(&action.kind, ActionKind::AddColumn { column, .. } if column.name.eq_ignore_ascii_case(from)),
+            ),
+            Syntax::CreateView(view) => {
+                view.reads.iter().any(|read| scene.schema.key(read) == table)
+                    && view.mentions.iter().any(|word| word.eq_ignore_ascii_case(from))
+            }
+            _ => false,
+        });
+        let is_view = scene.relation(&table).is_some_and(|relation| relation.kind != RelationKind::Table);
+        if !again && !is_view && scene.column_age(&table, from) == Age::Deployed && scene.is_deployed(&table) {
+            reports.add(Report::new(format!("the release that runs knows `{table}.{from}` by this name only")).at(range));
+        }
+    }
+}

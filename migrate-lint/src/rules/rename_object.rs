@@ -1,0 +1,68 @@
+//! The rule `rename-object`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ObjectAction, ObjectKind, Syntax, TypeAction};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "rename-object",
+        "The release that runs knows a view, type, function, sequence or schema by its old name, if it uses it.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "make one of the new name beside it, and drop the old one in a contract migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m RENAME TO n;"]),
+        postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "ALTER VIEW v RENAME TO w;"]),
+        postgres(&["CREATE SCHEMA s;", "ALTER SCHEMA s RENAME TO r;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m RENAME TO m_old; CREATE TYPE m AS ENUM ('a', 'b');"]),
+        postgres(&["CREATE TYPE m AS ENUM ('a');", "-- migrate: phase contract\nALTER TYPE m RENAME TO n;"]),
+    ],
+    proof: Proof::Files,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    if scene.file.is_contract() {
+        return;
+    }
+    let (kind, name) = match scene.syntax() {
+        Syntax::AlterType { name, action: TypeAction::Rename(_) | TypeAction::SetSchema(_) } => (ObjectKind::Type, name),
+        Syntax::Alter {
+            kind,
+            name,
+            action: ObjectAction::Rename(_) | ObjectAction::RenameColumn | ObjectAction::SetSchema(_),
+        } => (*kind, name),
+        _ => return,
+    };
+    let key = scene.schema.key(name);
+    let again = scene.follows(|syntax| match syntax {
+        Syntax::CreateView(view) => scene.schema.key(&view.name) == key,
+        Syntax::CreateRoutine { name, .. } | Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {
+            scene.schema.key(name) == key
+        }
+        Syntax::AlterType { action: TypeAction::Rename(to), .. } | Syntax::Alter { action: ObjectAction::Rename(to), .. } => {
+            *to == name.name
+        }
+        _ => false,
+    });
+    let made_here = scene.earlier().iter().any(|read| match &read.syntax {
+        Syntax::CreateType { name, .. } | Syntax::CreateRoutine { name, .. } | Syntax::Create { name, .. } => {
+            scene.schema.key(name) == key
+        }
+        Syntax::CreateView(view) => scene.schema.key(&view.name) == key,
+        _ => false,
+    });
+    if !again && !made_here {
+        reports.add(Report::new(format!("the release that runs may know the {} `{key}` by this name", kind.name())));
+    }
+}

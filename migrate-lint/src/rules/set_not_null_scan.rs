@@ -1,0 +1,59 @@
+//! The rule `set-not-null-scan`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "set-not-null-scan",
+        "`SET NOT NULL` reads the whole table under ACCESS EXCLUSIVE, unless a CHECK constraint that has been \
+         validated says already that the column is not null (PostgreSQL 12 and newer).",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration `VALIDATE CONSTRAINT k`; \
+         then `SET NOT NULL` and `DROP CONSTRAINT k`",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER a SET NOT NULL;"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID;",
+            "ALTER TABLE t ALTER a SET NOT NULL;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID; ALTER TABLE t ADD CONSTRAINT j CHECK (id > 0) NOT VALID;",
+            "ALTER TABLE t VALIDATE CONSTRAINT j;",
+            "ALTER TABLE t ALTER a SET NOT NULL;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL OR id > 0) NOT VALID;",
+            "ALTER TABLE t VALIDATE CONSTRAINT k;",
+            "ALTER TABLE t ALTER a SET NOT NULL;",
+        ]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID;",
+            "ALTER TABLE t VALIDATE CONSTRAINT k;",
+            "ALTER TABLE t ALTER a SET NOT NULL; ALTER TABLE t DROP CONSTRAINT k;",
+        ]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER id SET NOT NULL;"]),
+        postgres(&["CREATE TABLE t (a int); ALTER TABLE t ALTER a SET NOT NULL;"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::NotNull),
+        |impact| format!("making a column NOT NULL reads all of `{}` while everybody waits", impact.table),
+    );
+    reports.all.extend(found);
+}

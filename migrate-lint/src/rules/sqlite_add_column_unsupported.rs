@@ -1,0 +1,52 @@
+//! The rule `sqlite-add-column-unsupported`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, Generated};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "sqlite-add-column-unsupported",
+        "SQLite adds no column that is UNIQUE, a PRIMARY KEY or STORED; and none that has REFERENCES and another \
+         default than NULL, where foreign keys are on.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Sqlite],
+    instead: "add a plain column and a unique index; or make the table anew",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int UNIQUE;"]),
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int AS (a) STORED;"]),
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int PRIMARY KEY;"]),
+        sqlite(&[
+            "CREATE TABLE u (id integer PRIMARY KEY); CREATE TABLE t (a int); ALTER TABLE t ADD c int DEFAULT 1 REFERENCES u (id);",
+        ]),
+    ],
+    silent: &[
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int AS (a) VIRTUAL;"]),
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int; CREATE UNIQUE INDEX i ON t (c);"]),
+        sqlite(&["CREATE TABLE u (id integer PRIMARY KEY); CREATE TABLE t (a int); ALTER TABLE t ADD c int REFERENCES u (id);"]),
+    ],
+    proof: Proof::Seen("sqlite_refuses"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    for (_, action, range) in scene.actions() {
+        let ActionKind::AddColumn { column, .. } = action else { continue };
+        let default = column.default.clone().filter(|default| !scene.sql[default.clone()].trim().eq_ignore_ascii_case("null"));
+        let what = match () {
+            () if column.primary => "a primary key",
+            () if column.unique => "unique",
+            () if column.generated == Some(Generated::Stored) => "computed and kept",
+            () if column.references.is_some() && default.is_some() && scene.foreign_keys => "a foreign key with a default",
+            () => continue,
+        };
+        reports.add(Report::new(format!("SQLite adds no column that is {what}")).at(range));
+    }
+}

@@ -1,0 +1,65 @@
+//! The rule `sqlite-drop-column`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, sqlite};
+use crate::scene::Scene;
+use crate::schema;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::ActionKind;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "sqlite-drop-column",
+        "SQLite drops no column that is part of a key, an index, a foreign key, a CHECK or a view.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Sqlite],
+    instead: "drop the index or the view first; or make the table anew",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        sqlite(&[
+            "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (b);",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
+        sqlite(&["CREATE TABLE t (a int PRIMARY KEY, b int);", "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;"]),
+        sqlite(&[
+            "CREATE TABLE t (a int, b int); CREATE VIEW v AS SELECT b FROM t;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
+    ],
+    silent: &[
+        sqlite(&[
+            "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (b);",
+            "-- migrate: phase contract\nDROP INDEX i; ALTER TABLE t DROP COLUMN b;",
+        ]),
+        sqlite(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;"]),
+    ],
+    proof: Proof::Seen("sqlite_refuses"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    for (table, action, range) in scene.actions() {
+        let ActionKind::DropColumn { name, .. } = action else { continue };
+        let Some(relation) = scene.relation(&table) else { continue };
+        let has = |columns: &[String]| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+        let in_key = relation.constraints.iter().find(|constraint| match &constraint.kind {
+            schema::ConstraintKind::Unique(columns) | schema::ConstraintKind::Primary(columns) => has(columns),
+            schema::ConstraintKind::Foreign { columns, .. } => has(columns),
+            schema::ConstraintKind::Check { mentions, .. } => has(mentions),
+            _ => false,
+        });
+        let index = relation.indexes.iter().find(|index| has(&index.columns)).and_then(|index| index.name.clone());
+        let view = scene.schema.readers(&table).find(|(_, view)| has(&view.mentions)).map(|(view, _)| view.to_string());
+        let user = index
+            .map(|index| format!("index `{index}`"))
+            .or(view.map(|view| format!("view `{view}`")))
+            .or(in_key.map(|_| "a key or constraint".to_owned()));
+        if let Some(user) = user {
+            reports.add(Report::new(format!("`{name}` is used by {user}, so SQLite does not drop it")).at(range));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The rule `sqlite-rebuild-not-null`.
+
+use crate::rebuild;
+use crate::rule::{Check, Proof, Report, Reports, Rule, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "sqlite-rebuild-not-null",
+        "The table is made anew with a column that is NOT NULL and was not, and its rows are copied as they are: the \
+         migration fails if one of them has a null there.",
+    ),
+    level: Level::Note,
+    on: &[Dialect::Sqlite],
+    instead: "write `coalesce(column, value)` in the `SELECT`",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[sqlite(&[
+        "CREATE TABLE t (a int);",
+        "CREATE TABLE n (a int NOT NULL); INSERT INTO n SELECT a FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
+    ])],
+    silent: &[
+        sqlite(&[
+            "CREATE TABLE t (a int);",
+            "CREATE TABLE n (a int NOT NULL); INSERT INTO n SELECT coalesce(a, 0) FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE t (a int NOT NULL);",
+            "CREATE TABLE n (a int NOT NULL); INSERT INTO n SELECT a FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
+        ]),
+    ],
+    proof: Proof::Seen("a_rebuild_fails_on_nulls"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Syntax::Insert(insert) = scene.syntax() else { return };
+    let upper = scene.sql.to_ascii_uppercase();
+    if !insert.reads_table || ["COALESCE", "IFNULL", "CASE"].iter().any(|word| upper.contains(word)) {
+        return;
+    }
+    let new = scene.schema.key(&insert.table);
+    let Some((old, made)) = rebuild::replaced(scene, &new).zip(scene.relation(&new)) else { return };
+    let Some(before) = scene.relation(&old) else { return };
+    let nullable = |name: &str| before.column(name).is_some_and(|column| !column.not_null);
+    let key = before.primary().unwrap_or_default();
+    for column in made.columns.iter().filter(|column| column.not_null && nullable(&column.name) && !key.contains(&column.name)) {
+        reports.add(Report::new(format!("this fails if a row of `{old}` has no {}", column.name)));
+    }
+}

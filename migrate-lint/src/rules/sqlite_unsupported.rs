@@ -1,0 +1,63 @@
+//! The rule `sqlite-unsupported`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "sqlite-unsupported",
+        "SQLite has only `ADD COLUMN`, `DROP COLUMN`, `RENAME TO` and `RENAME COLUMN`. It has no `ALTER COLUMN`, no \
+         `ADD` or `DROP CONSTRAINT`, no `IF NOT EXISTS` for a column, no `CONCURRENTLY`, no `TRUNCATE`.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Sqlite],
+    instead: "make the table anew: create one beside it, fill it, drop the old one, rename the new one (with `PRAGMA \
+         foreign_keys = OFF` first)",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ALTER COLUMN a TYPE text;"]),
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);"]),
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN IF NOT EXISTS b int;"]),
+        sqlite(&["CREATE TABLE t (a int); CREATE INDEX CONCURRENTLY i ON t (a);"]),
+        sqlite(&["CREATE TABLE t (a int); TRUNCATE t;"]),
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD b int, ADD c int;"]),
+    ],
+    silent: &[
+        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN b int;"]),
+        sqlite(&["CREATE TABLE t (a int); CREATE INDEX IF NOT EXISTS i ON t (a);"]),
+    ],
+    proof: Proof::Seen("sqlite_refuses"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    match scene.syntax() {
+        Syntax::Truncate { .. } => reports.add(Report::new("SQLite has no TRUNCATE").help("write `DELETE FROM t`")),
+        Syntax::CreateIndex(index) if index.concurrently => {
+            reports.add(Report::new("SQLite has no CONCURRENTLY").help("leave it out: SQLite has one writer at a time"))
+        }
+        Syntax::AlterTable(alter) => {
+            for action in &alter.actions {
+                let known = match &action.kind {
+                    ActionKind::AddColumn { if_not_exists, .. } => !if_not_exists,
+                    ActionKind::DropColumn { if_exists, .. } => !if_exists,
+                    ActionKind::Rename(_) | ActionKind::RenameColumn { .. } => true,
+                    _ => false,
+                };
+                if !known || alter.if_exists {
+                    reports.add(Report::new("SQLite has no such clause of ALTER TABLE").at(&action.range));
+                }
+            }
+            if let [_, second, ..] = alter.actions.as_slice() {
+                reports.add(Report::new("SQLite takes one clause in each ALTER TABLE").at(&second.range));
+            }
+        }
+        _ => {}
+    }
+}

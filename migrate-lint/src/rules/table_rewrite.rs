@@ -1,0 +1,43 @@
+//! The rule `table-rewrite`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "table-rewrite",
+        "`CLUSTER`, `VACUUM FULL`, `SET TABLESPACE`, `SET LOGGED`, `SET UNLOGGED` and `SET ACCESS METHOD` write the \
+         whole table and its indexes anew under ACCESS EXCLUSIVE.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "use a tool that copies beside the table (pg_repack, pg_squeeze), in a time of little traffic",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET UNLOGGED;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CLUSTER t USING t_pkey;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "VACUUM FULL t;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET TABLESPACE fast;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "VACUUM t;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET (fillfactor = 70);"]),
+        postgres(&["CREATE TABLE t (a int); ALTER TABLE t SET UNLOGGED;"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::Rewrite),
+        |impact| format!("`{}` is written anew while everybody waits", impact.table),
+    );
+    reports.all.extend(found);
+}

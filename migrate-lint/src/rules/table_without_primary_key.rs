@@ -1,0 +1,40 @@
+//! The rule `table-without-primary-key`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ConstraintKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "table-without-primary-key",
+        "A table without a primary key has rows that nothing tells apart: logical replication cannot send its \
+         updates, and batches have no order to go by.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    instead: "add a primary key",
+    optional: true,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[postgres(&["CREATE TABLE t (a int);"]), mysql(&["CREATE TABLE t (a int);"])],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int PRIMARY KEY);"]),
+        postgres(&["CREATE TABLE t (a int, b int, PRIMARY KEY (a, b));"]),
+        postgres(&["CREATE TABLE p (a int PRIMARY KEY) PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p DEFAULT;"]),
+    ],
+    proof: Proof::Files,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Syntax::CreateTable(table) = scene.syntax() else { return };
+    let keyed = table.columns.iter().any(|column| column.primary)
+        || table.constraints.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::Primary { .. }));
+    let whole = table.like.is_empty() && table.partition_of.is_none() && !table.as_query && !table.temporary && !table.opaque;
+    if let Some(name) = table.name.as_ref().filter(|_| !keyed && whole) {
+        reports.add(Report::new(format!("`{name}` has no primary key")));
+    }
+}

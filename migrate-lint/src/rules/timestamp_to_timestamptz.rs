@@ -1,0 +1,44 @@
+//! The rule `timestamp-to-timestamptz`.
+
+use crate::impact::Cause;
+use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "timestamp-to-timestamptz",
+        "Between `timestamp` and `timestamptz` the values stay the same bytes only if the session's time zone is UTC; \
+         in any other the table is written anew under ACCESS EXCLUSIVE, and with values that depend on whoever runs \
+         the migration.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "write `SET LOCAL timezone = 'UTC';` before it, if the values are UTC",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a timestamp);", "ALTER TABLE t ALTER a TYPE timestamptz;"]),
+        postgres(&[
+            "CREATE TABLE t (a timestamp);",
+            "SET LOCAL timezone = 'Europe/Oslo'; ALTER TABLE t ALTER a TYPE timestamptz;",
+        ]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a timestamp);", "SET LOCAL timezone = 'UTC'; ALTER TABLE t ALTER a TYPE timestamptz;"]),
+        postgres(&["CREATE TABLE t (a timestamp(3));", "ALTER TABLE t ALTER a TYPE timestamp(6);"]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let found = scene.felt(
+        |cause| matches!(cause, Cause::TypeTimeZone),
+        |impact| format!("unless the session's time zone is UTC, `{}` is written anew while everybody waits", impact.table),
+    );
+    reports.all.extend(found);
+}

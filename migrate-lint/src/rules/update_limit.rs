@@ -1,0 +1,42 @@
+//! The rule `update-limit`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "update-limit",
+        "`UPDATE ... LIMIT` and `DELETE ... LIMIT` are MySQL's. On PostgreSQL they are a syntax error. SQLite takes \
+         them only where it was compiled with SQLITE_ENABLE_UPDATE_DELETE_LIMIT: the command-line client of many \
+         systems has it, the library that sqlx brings has not, so that it works in the shell and fails in the \
+         application.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres, Dialect::Sqlite],
+    instead: "write `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT 1000)`",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int);", "DELETE FROM t WHERE a = 1 LIMIT 10;"]),
+        sqlite(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a = 2 LIMIT 10;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int, id int);", "DELETE FROM t WHERE id IN (SELECT id FROM t LIMIT 10);"]),
+        postgres(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a = 2;"]),
+    ],
+    proof: Proof::Refused,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    if let Syntax::Update(change) | Syntax::Delete(change) = scene.syntax()
+        && let Some(limit) = &change.limit
+    {
+        reports.add(Report::new(format!("{} has no LIMIT here", scene.server())).at(limit));
+    }
+}

@@ -1,0 +1,74 @@
+//! The rule `validate-same-tx`.
+
+use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::ActionKind;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "validate-same-tx",
+        "`NOT VALID` exists so that the strong lock of `ADD CONSTRAINT` is gone before the rows are read. With \
+         `VALIDATE CONSTRAINT` in the same transaction, or in the same `ALTER TABLE`, the lock (ACCESS EXCLUSIVE for \
+         a CHECK, SHARE ROW EXCLUSIVE on both tables for a foreign key) is held during the whole read, and nothing is \
+         won.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "move `VALIDATE CONSTRAINT` to the next migration",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;\nALTER TABLE t VALIDATE CONSTRAINT k;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID, VALIDATE CONSTRAINT k;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
+            "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT f;",
+        ]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;",
+            "ALTER TABLE t VALIDATE CONSTRAINT k;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "-- migrate: no-transaction\nALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;\nALTER TABLE t VALIDATE CONSTRAINT k;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT k;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "BEGIN; ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID; COMMIT; BEGIN; ALTER TABLE t VALIDATE CONSTRAINT k; COMMIT;",
+        ]),
+    ],
+    proof: Proof::Measured,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    for (table, action, range) in scene.actions() {
+        let ActionKind::Validate(name) = action else { continue };
+        let added = scene.relation(&table).and_then(|relation| relation.constraint(name)).map(|constraint| constraint.added);
+        let here = scene.actions().any(
+            |(_, other, _)| matches!(other, ActionKind::AddConstraint(constraint) if constraint.name.as_ref() == Some(name)),
+        );
+        if scene.is_deployed(&table) && (here || added.is_some_and(|added| added.transaction == scene.read.at.transaction)) {
+            let message = format!(
+                "`{name}` is validated in the transaction that adds it, so its lock on `{table}` is held while all rows are read"
+            );
+            reports.add(Report::new(message).at(range));
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! What a rule is shown: a statement in its place, and all that is known there.
+
+use crate::impact::{Cause, Impact, Lock};
+use crate::rule::Report;
+use crate::schema::{Key, Moment, Relation, Schema};
+use crate::server::Server;
+use crate::simulation::Simulation;
+use migrate_core::directives::Phase;
+use migrate_core::finding::Level;
+use migrate_core::migration::Migration;
+use migrate_core::reader;
+use migrate_core::script::Script;
+use migrate_core::syntax::{ActionKind, AlterTable, Syntax};
+use migrate_core::target::Direction;
+use std::ops::Range;
+
+/// A statement that was read.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// Which statement of the file.
+    pub statement: usize,
+    /// What it says.
+    pub syntax: Syntax,
+    /// When it runs.
+    pub at: Moment,
+    /// In a transaction with others?
+    pub in_transaction: bool,
+    /// Inside a block, and so perhaps not carried out.
+    pub inner: bool,
+}
+
+/// A file with all that is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// The migration.
+    pub migration: &'a Migration,
+    /// Its place in the history.
+    pub index: usize,
+    /// Up or down.
+    pub direction: Direction,
+    /// The text.
+    pub script: &'a Script,
+    /// Its statements.
+    pub reads: &'a [Read],
+    /// All migrations before it.
+    pub before: &'a [Migration],
+    /// Where the migrations begin that are not deployed.
+    pub pending: usize,
+    /// The server.
+    pub server: Server,
+    /// Tables that are known to stay small.
+    pub small: &'a [String],
+}
+
+impl File<'_> {
+    /// The text of a statement.
+    pub fn sql(&self, read: &Read) -> &str {
+        self.script.statements[read.statement].sql(&self.script.text)
+    }
+
+    /// Does the migration right before this one drop an index of this name?
+    pub fn dropped_just_before(&self, index: &str) -> bool {
+        let Some(last) = self.before.last() else { return false };
+        let statements = last.up.statements.iter().map(|statement| statement.sql(&last.up.text));
+        let mut syntaxes = statements.map(|sql| reader::read(sql, self.server.dialect()));
+        syntaxes.any(|syntax| matches!(syntax, Syntax::Drop(removal) if removal.names.iter().any(|name| name.name == index)))
+    }
+
+    /// Does it say that it takes something away?
+    pub fn is_contract(&self) -> bool {
+        self.migration.phase() == Some(Phase::Contract)
+    }
+}
+
+/// A lock that was taken earlier in a transaction and is still held.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The table.
+    pub table: Key,
+    /// The lock.
+    pub lock: Lock,
+    /// Since which statement of the file.
+    pub since: usize,
+    /// Why it was taken.
+    pub cause: Cause,
+}
+
+/// How new a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Age {
+    /// Nobody but this transaction sees it.
+    Transaction,
+    /// Made in this file.
+    File,
+    /// Made by a file that is not deployed either.
+    Pending,
+    /// In use.
+    Deployed,
+}
+
+/// A statement, before it is carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The file.
+    pub file: File<'a>,
+    /// The schema before it.
+    pub schema: &'a Schema,
+    /// The statement.
+    pub read: &'a Read,
+    /// Which of the file's statements that were read it is.
+    pub number: usize,
+    /// Its text.
+    pub sql: &'a str,
+    /// What it does to tables.
+    pub impacts: &'a [Impact],
+    /// Locks of this transaction.
+    pub held: &'a [Held],
+    /// MySQL: are foreign keys not checked?
+    pub unchecked: bool,
+    /// What the session's `lock_timeout` was set to by the file itself.
+    pub lock_timeout: Option<&'a str>,
+    /// SQLite: are foreign keys obeyed while it runs, as far as is known?
+    pub foreign_keys: bool,
+}
+
+impl<'a> Scene<'a> {
+    /// The server.
+    pub fn server(&self) -> Server {
+        self.file.server
+    }
+
+    /// What it says.
+    pub fn syntax(&self) -> &'a Syntax {
+        &self.read.syntax
+    }
+
+    /// What it says, if it is `ALTER TABLE`.
+    pub fn alter(&self) -> Option<&'a AlterTable> {
+        match &self.read.syntax {
+            Syntax::AlterTable(alter) => Some(alter),
+            _ => None,
+        }
+    }
+
+    /// The clauses of `ALTER TABLE`, with the table.
+    pub fn actions(&self) -> impl Iterator<Item = (Key, &'a ActionKind, &'a Range<usize>)> {
+        let alter = self.alter();
+        let key = alter.map(|alter| self.schema.key(&alter.table));
+        let actions = alter.into_iter().flat_map(|alter| &alter.actions);
+        key.into_iter().cycle().zip(actions).map(|(key, action)| (key, &action.kind, &action.range))
+    }
+
+    /// A table, if the history made it.
+    pub fn relation(&self, key: &Key) -> Option<&'a Relation> {
+        self.schema.relation(key)
+    }
+
+    /// How new a table is. What the history did not make was there before it.
+    pub fn age(&self, key: &Key) -> Age {
+        age(self.relation(key).map(|relation| relation.made), self.read.at, self.file.pending)
+    }
+
+    /// How new a column is.
+    pub fn column_age(&self, key: &Key, column: &str) -> Age {
+        let Some(relation) = self.relation(key) else { return Age::Deployed };
+        let own = relation.column(column).and_then(|column| column.made);
+        age(Some(own.unwrap_or(relation.made)), self.read.at, self.file.pending)
+    }
+
+    /// Is it in use by those who do not wait for this release?
+    pub fn is_deployed(&self, key: &Key) -> bool {
+        self.age(key) == Age::Deployed
+    }
+
+    /// The impacts of these causes that somebody may feel, each with a report begun.
+    pub fn felt(&self, causes: impl Fn(&Cause) -> bool, message: impl Fn(&Impact) -> String) -> Vec<Report> {
+        let chosen = self.impacts.iter().filter(|impact| causes(&impact.cause));
+        chosen.filter_map(|impact| self.report(impact, message(impact))).collect()
+    }
+
+    /// A report on an impact, unless nobody can feel it.
+    pub fn report(&self, impact: &Impact, message: String) -> Option<Report> {
+        let report = Report::new(message);
+        let report = match self.age(&impact.table) {
+            Age::Deployed => report,
+            Age::Pending => report.at_most(Level::Note).note(format!("`{}` is not deployed either", impact.table)),
+            // Nobody reads it yet, but its rows cost time all the same.
+            Age::File | Age::Transaction if impact.is_long() && self.relation(&impact.table).is_some_and(|own| own.filled) => {
+                report.at_most(Level::Note).note(format!("`{}` is new, and was filled before", impact.table))
+            }
+            Age::File | Age::Transaction => return None,
+        };
+        let report = match impact.is_long() && self.is_small(&impact.table) {
+            true => report.at_most(Level::Warning).note(format!("`{}` is said to stay small", impact.table)),
+            false => report,
+        };
+        let report = report.note(self.said(impact));
+        Some(match &impact.range {
+            Some(range) => report.at(range),
+            None => report,
+        })
+    }
+
+    /// A lock, what is done under it, and who waits.
+    pub fn said(&self, impact: &Impact) -> String {
+        match &impact.online {
+            Some(online) => {
+                let who = match (online.writes, impact.is_long()) {
+                    (false, _) => "INSERT, UPDATE and DELETE wait meanwhile",
+                    (true, true) => "others read and write meanwhile",
+                    (true, false) => "but it waits for every transaction that uses the table, and all others wait behind it",
+                };
+                format!(
+                    "`{}`: ALGORITHM={} is the cheapest way that {} has; {who}",
+                    impact.table,
+                    online.algorithm,
+                    self.server()
+                )
+            }
+            None => format!("takes {} on `{}` {}: {}", impact.lock.name(), impact.table, impact.work(), impact.lock.blocks()),
+        }
+    }
+
+    fn is_small(&self, key: &Key) -> bool {
+        self.file.small.iter().any(|name| *name == key.to_string() || name == key.name())
+    }
+
+    /// The statements behind this one.
+    pub fn later(&self) -> &'a [Read] {
+        &self.file.reads[(self.number + 1).min(self.file.reads.len())..]
+    }
+
+    /// The statements before this one.
+    pub fn earlier(&self) -> &'a [Read] {
+        &self.file.reads[..self.number]
+    }
+
+    /// Does one that runs later in this file satisfy this?
+    pub fn follows(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
+        self.later().iter().any(|read| condition(&read.syntax))
+    }
+}
+
+fn age(made: Option<Moment>, now: Moment, pending: usize) -> Age {
+    match made {
+        None => Age::Deployed,
+        Some(made) if made.transaction == now.transaction => Age::Transaction,
+        Some(made) if made.migration == now.migration => Age::File,
+        Some(made) if made.migration >= pending => Age::Pending,
+        Some(_) => Age::Deployed,
+    }
+}
+
+/// A file, when all of it was carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct FileScene<'a> {
+    /// The file.
+    pub file: File<'a>,
+    /// All files up to this one.
+    pub history: &'a [Migration],
+    /// The schema behind it.
+    pub after: &'a Simulation,
+    /// The schema before it, from a mark.
+    pub mark: usize,
+    /// The statements of the way down, and what was different after up and down.
+    pub down: Option<&'a Down>,
+}
+
+/// What came of going down again.
+#[derive(Debug, Clone)]
+pub struct Down {
+    /// The statements.
+    pub reads: Vec<Read>,
+    /// What is otherwise than before.
+    pub left: Vec<String>,
+    /// Could all of it be read?
+    pub sure: bool,
+}

@@ -1,0 +1,521 @@
+//! A schema as the migrations leave it, and what is known of each thing in it.
+//!
+//! Nothing is guessed: what the history did not make is not here, and what could not be read makes a thing incomplete.
+
+use migrate_core::dialect::Dialect;
+use migrate_core::name::Name;
+use migrate_core::syntax::{ObjectKind, Type};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// A name under which the database knows a thing: with its schema unless that is the default one, and folded where names of
+/// another case are the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    schema: Option<String>,
+    name: String,
+}
+
+impl Key {
+    /// The name without its schema.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.pad(&self.name),
+        }
+    }
+}
+
+/// When something happened: in which file, and in which transaction of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// The place of the migration in the history.
+    pub migration: usize,
+    /// The transaction, numbered over the whole history.
+    pub transaction: usize,
+}
+
+/// What a thing is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Thing {
+    /// A table or a view.
+    Relation(Relation),
+    /// An enumerated type with its labels, and when each was added to the type after it was made.
+    Enum(Vec<(String, Option<Moment>)>),
+    /// A domain, and whether it refuses values.
+    Domain {
+        /// What it stands on.
+        base: Type,
+        /// Does it refuse values?
+        constrained: bool,
+    },
+    /// Another type.
+    Type,
+    /// An index, which belongs to a table.
+    Index(Key),
+    /// Anything else with a name.
+    Other,
+}
+
+/// What kinds of relations there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelationKind {
+    /// A table.
+    Table,
+    /// A view.
+    View,
+    /// A materialized view.
+    MaterializedView,
+}
+
+/// A table or a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// What it is.
+    pub kind: RelationKind,
+    /// As it was written when it was made.
+    pub shown: String,
+    /// When it was made.
+    pub made: Moment,
+    /// Made by `IF NOT EXISTS`: it may have been there before.
+    pub unsure: bool,
+    /// Are all its columns known?
+    pub complete: bool,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its constraints.
+    pub constraints: Vec<Constraint>,
+    /// Its indexes, those of keys not among them.
+    pub indexes: Vec<Index>,
+    /// Has it partitions?
+    pub partitioned: bool,
+    /// Whose partition it is.
+    pub partition_of: Option<Key>,
+    /// Its partitions.
+    pub partitions: Vec<Key>,
+    /// Its default partition.
+    pub default_partition: Option<Key>,
+    /// Were rows put into it since it was made?
+    pub filled: bool,
+    /// Which tables a view reads.
+    pub reads: Vec<Key>,
+    /// Which words stand in it that may be columns.
+    pub mentions: Vec<String>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Option<Type>,
+    /// Does it refuse null?
+    pub not_null: bool,
+    /// Has it a value for rows that give none?
+    pub has_default: bool,
+    /// Is it computed when it is read?
+    pub is_virtual: bool,
+    /// Is it computed at all?
+    pub generated: bool,
+    /// When it was made; none when with its table.
+    pub made: Option<Moment>,
+    /// Were its nulls replaced by an `UPDATE` since?
+    pub backfilled: Option<Moment>,
+}
+
+/// A constraint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Constraint {
+    /// Its name; the database's own where none was given and the rule for it is known.
+    pub name: String,
+    /// What it demands.
+    pub kind: ConstraintKind,
+    /// Does it hold for all rows, and since when was that looked at?
+    pub validated: Option<Moment>,
+    /// When it was added.
+    pub added: Moment,
+}
+
+/// What a constraint demands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConstraintKind {
+    /// A condition.
+    Check {
+        /// Columns that it says are not null.
+        not_null: Vec<String>,
+        /// Words in it that may be columns.
+        mentions: Vec<String>,
+    },
+    /// No two rows alike in these columns.
+    Unique(Vec<String>),
+    /// The key.
+    Primary(Vec<String>),
+    /// A row of another table.
+    Foreign {
+        /// The columns here.
+        columns: Vec<String>,
+        /// The other table.
+        table: Key,
+        /// Do rows here change when rows there go?
+        cascades: bool,
+    },
+    /// No two rows that overlap.
+    Exclude,
+    /// `NOT NULL` of a column as a constraint.
+    NotNull(String),
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its plain columns.
+    pub columns: Vec<String>,
+    /// No two rows alike?
+    pub unique: bool,
+    /// Over something else than plain columns, or not over all rows?
+    pub special: bool,
+    /// When it was made.
+    pub made: Moment,
+}
+
+impl Relation {
+    /// A relation of which nothing is known but that it was made.
+    pub fn new(kind: RelationKind, shown: String, made: Moment) -> Self {
+        Relation {
+            kind,
+            shown,
+            made,
+            unsure: false,
+            complete: true,
+            columns: Vec::new(),
+            constraints: Vec::new(),
+            indexes: Vec::new(),
+            partitioned: false,
+            partition_of: None,
+            partitions: Vec::new(),
+            default_partition: None,
+            filled: false,
+            reads: Vec::new(),
+            mentions: Vec::new(),
+        }
+    }
+
+    /// The column of a name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The same, to change it.
+    pub fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
+        self.columns.iter_mut().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The constraint of a name.
+    pub fn constraint(&self, name: &str) -> Option<&Constraint> {
+        self.constraints.iter().find(|constraint| constraint.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The columns of the primary key.
+    pub fn primary(&self) -> Option<&[String]> {
+        self.constraints.iter().find_map(|constraint| match &constraint.kind {
+            ConstraintKind::Primary(columns) => Some(&**columns),
+            _ => None,
+        })
+    }
+
+    /// Its foreign keys: columns, table, and whether rows here change when rows there go.
+    pub fn foreign_keys(&self) -> impl Iterator<Item = (&Constraint, &[String], &Key, bool)> {
+        self.constraints.iter().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::Foreign { columns, table, cascades } => Some((constraint, &**columns, table, *cascades)),
+            _ => None,
+        })
+    }
+
+    /// The columns of each index, of keys as well, in order.
+    pub fn indexed(&self) -> impl Iterator<Item = &[String]> {
+        let keys = self.constraints.iter().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(&**columns),
+            _ => None,
+        });
+        keys.chain(self.indexes.iter().filter(|index| !index.special).map(|index| &*index.columns))
+    }
+
+    /// How many indexes are kept for it, those of keys among them.
+    pub fn index_count(&self) -> usize {
+        let keys = self.constraints.iter().filter(|constraint| {
+            matches!(constraint.kind, ConstraintKind::Unique(_) | ConstraintKind::Primary(_) | ConstraintKind::Exclude)
+        });
+        keys.count() + self.indexes.len()
+    }
+}
+
+/// Which names can be the same thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Space {
+    Relation,
+    Type,
+    Index,
+    Other(ObjectKind),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Id {
+    space: Space,
+    /// On MySQL an index is one of its table only.
+    table: Option<Key>,
+    key: Key,
+}
+
+/// A schema, and how it came to be since a mark.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    dialect: Dialect,
+    /// Where names without a schema are, if `search_path` says something else than the default.
+    path: Option<String>,
+    things: BTreeMap<Id, Arc<Thing>>,
+    journal: Vec<(Id, Option<Arc<Thing>>)>,
+    /// Is it known that something happened which could not be read?
+    opaque: bool,
+}
+
+impl Schema {
+    /// An empty one.
+    pub fn new(dialect: Dialect) -> Self {
+        Schema { dialect, path: None, things: BTreeMap::new(), journal: Vec::new(), opaque: false }
+    }
+
+    /// The database that it is one of.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Where names without a schema are from now on.
+    pub fn set_path(&mut self, path: Option<String>) {
+        self.path = path;
+    }
+
+    /// Something happened that nobody can tell.
+    pub fn set_opaque(&mut self) {
+        self.opaque = true;
+    }
+
+    /// Did something happen that nobody can tell?
+    pub fn is_opaque(&self) -> bool {
+        self.opaque
+    }
+
+    /// The key of a name.
+    pub fn key(&self, name: &Name) -> Key {
+        let fold = |text: &str| match self.dialect {
+            Dialect::Postgres => text.to_owned(),
+            Dialect::MySql | Dialect::Sqlite => text.to_lowercase(),
+        };
+        let schema = name.schema.as_deref().map(fold).or_else(|| self.path.clone());
+        let default = match self.dialect {
+            Dialect::Postgres => "public",
+            Dialect::MySql => "",
+            Dialect::Sqlite => "main",
+        };
+        Key { schema: schema.filter(|schema| schema != default), name: fold(&name.name) }
+    }
+
+    /// The key of a name beside a thing.
+    pub fn beside(&self, key: &Key, name: &str) -> Key {
+        Key { schema: key.schema.clone(), ..self.key(&Name::bare(name)) }
+    }
+
+    fn get(&self, space: Space, key: &Key, table: Option<&Key>) -> Option<&Thing> {
+        // Without cloning where there is nothing to find.
+        let id = Id { space, table: table.cloned(), key: key.clone() };
+        self.things.get(&id).map(|thing| &**thing)
+    }
+
+    fn put(&mut self, space: Space, key: Key, table: Option<Key>, thing: Thing) {
+        let id = Id { space, table, key };
+        let before = self.things.insert(id.clone(), Arc::new(thing));
+        self.journal.push((id, before));
+    }
+
+    fn take(&mut self, space: Space, key: &Key, table: Option<&Key>) -> Option<Arc<Thing>> {
+        let id = Id { space, table: table.cloned(), key: key.clone() };
+        let before = self.things.remove(&id)?;
+        self.journal.push((id, Some(before.clone())));
+        Some(before)
+    }
+
+    /// A table or view, if the history made it.
+    pub fn relation(&self, key: &Key) -> Option<&Relation> {
+        match self.get(Space::Relation, key, None) {
+            Some(Thing::Relation(relation)) => Some(relation),
+            _ => None,
+        }
+    }
+
+    /// All tables and views.
+    pub fn relations(&self) -> impl Iterator<Item = (&Key, &Relation)> {
+        self.things.iter().filter_map(|(id, thing)| match &**thing {
+            Thing::Relation(relation) => Some((&id.key, relation)),
+            _ => None,
+        })
+    }
+
+    /// Adds a table or view, or puts it in place of one.
+    pub fn put_relation(&mut self, key: Key, relation: Relation) {
+        self.put(Space::Relation, key, None, Thing::Relation(relation));
+    }
+
+    /// Changes a table or view, if it is known.
+    pub fn change(&mut self, key: &Key, change: impl FnOnce(&mut Relation)) {
+        let id = Id { space: Space::Relation, table: None, key: key.clone() };
+        let Some(thing) = self.things.get_mut(&id) else { return };
+        self.journal.push((id, Some(thing.clone())));
+        if let Thing::Relation(relation) = Arc::make_mut(thing) {
+            change(relation);
+        }
+    }
+
+    /// Removes a table or view with its indexes.
+    pub fn remove_relation(&mut self, key: &Key) -> Option<Relation> {
+        let thing = self.take(Space::Relation, key, None)?;
+        let Thing::Relation(relation) = &*thing else { return None };
+        for name in relation.indexes.iter().filter_map(|index| index.name.clone()) {
+            self.forget_index(key, &name);
+        }
+        Some(relation.clone())
+    }
+
+    fn index_table(&self, table: &Key) -> Option<Key> {
+        (self.dialect == Dialect::MySql).then(|| table.clone())
+    }
+
+    /// Which table an index is of. MySQL's are known by their table only.
+    pub fn table_of_index(&self, table: Option<&Key>, index: &Key) -> Option<&Key> {
+        match self.get(Space::Index, index, table.filter(|_| self.dialect == Dialect::MySql)) {
+            Some(Thing::Index(table)) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// Remembers whose an index is.
+    pub fn know_index(&mut self, table: &Key, name: &str) {
+        let key = self.beside(table, name);
+        let within = self.index_table(table);
+        self.put(Space::Index, key, within, Thing::Index(table.clone()));
+    }
+
+    /// Forgets an index.
+    pub fn forget_index(&mut self, table: &Key, name: &str) {
+        let key = self.beside(table, name);
+        let within = self.index_table(table);
+        self.take(Space::Index, &key, within.as_ref());
+    }
+
+    /// A type.
+    pub fn ty(&self, key: &Key) -> Option<&Thing> {
+        self.get(Space::Type, key, None)
+    }
+
+    /// Adds a type, or puts it in place of one.
+    pub fn put_type(&mut self, key: Key, thing: Thing) {
+        self.put(Space::Type, key, None, thing);
+    }
+
+    /// Removes a type.
+    pub fn remove_type(&mut self, key: &Key) -> Option<Arc<Thing>> {
+        self.take(Space::Type, key, None)
+    }
+
+    /// Is there anything else of this kind and name?
+    pub fn has(&self, kind: ObjectKind, key: &Key, table: Option<&Key>) -> bool {
+        self.get(Space::Other(kind), key, table).is_some()
+    }
+
+    /// Adds anything else.
+    pub fn put_other(&mut self, kind: ObjectKind, key: Key, table: Option<Key>) {
+        self.put(Space::Other(kind), key, table, Thing::Other);
+    }
+
+    /// Removes anything else.
+    pub fn remove_other(&mut self, kind: ObjectKind, key: &Key, table: Option<&Key>) -> bool {
+        self.take(Space::Other(kind), key, table).is_some()
+    }
+
+    /// Tables whose foreign keys lead to this one, without itself.
+    pub fn children<'a>(&'a self, parent: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Relation, bool)> {
+        self.relations().filter_map(move |(key, relation)| {
+            let mut to_parent = relation.foreign_keys().filter(|(_, _, table, _)| *table == parent).peekable();
+            to_parent.peek()?;
+            let cascades = to_parent.any(|(_, _, _, cascades)| cascades);
+            (key != parent).then_some((key, relation, cascades))
+        })
+    }
+
+    /// Views that read this table.
+    pub fn readers<'a>(&'a self, table: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Relation)> {
+        self.relations().filter(move |(_, relation)| relation.reads.contains(table))
+    }
+
+    /// A mark to come back to.
+    pub fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
+    /// Undoes everything since a mark.
+    pub fn go_back(&mut self, mark: usize) {
+        while self.journal.len() > mark {
+            let Some((id, before)) = self.journal.pop() else { return };
+            match before {
+                Some(thing) => self.things.insert(id, thing),
+                None => self.things.remove(&id),
+            };
+        }
+    }
+
+    /// What is otherwise than it was at a mark: each thing's name and kind, as it was, as it is.
+    pub fn changes_since(&self, mark: usize) -> Vec<Difference<'_>> {
+        let mut first: BTreeMap<&Id, Option<&Thing>> = BTreeMap::new();
+        for (id, before) in &self.journal[mark.min(self.journal.len())..] {
+            first.entry(id).or_insert(before.as_deref());
+        }
+        let differences = first.into_iter().map(|(id, before)| Difference {
+            key: &id.key,
+            kind: match id.space {
+                Space::Relation => "table",
+                Space::Type => "type",
+                Space::Index => "index",
+                Space::Other(kind) => kind.name(),
+            },
+            before,
+            after: self.things.get(id).map(|thing| &**thing),
+        });
+        differences.filter(|one| one.before != one.after).collect()
+    }
+
+    /// Forgets how it came to be.
+    pub fn forget_journal(&mut self) {
+        self.journal.clear();
+    }
+}
+
+/// A thing that is otherwise than it was.
+#[derive(Debug, Clone, Copy)]
+pub struct Difference<'a> {
+    /// Its name.
+    pub key: &'a Key,
+    /// What it is.
+    pub kind: &'static str,
+    /// As it was.
+    pub before: Option<&'a Thing>,
+    /// As it is.
+    pub after: Option<&'a Thing>,
+}

@@ -1,0 +1,669 @@
+//! Carries statements out on a [`Schema`] instead of a database.
+
+use crate::schema::{Column, Constraint, ConstraintKind, Index, Key, Moment, Relation, RelationKind, Schema, Thing};
+use migrate_core::dialect::Dialect;
+use migrate_core::syntax::{
+    self, ActionKind, AlterTable, Control, CreateIndex, CreateTable, CreateView, Generated, IndexAction, ObjectAction,
+    ObjectKind, Removal, Syntax, Type, TypeAction,
+};
+
+/// A schema, and the transactions that are open in it.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    /// As it is now.
+    pub schema: Schema,
+    marks: Vec<(Option<String>, usize)>,
+}
+
+impl Simulation {
+    /// Nothing there yet.
+    pub fn new(dialect: Dialect) -> Self {
+        Simulation { schema: Schema::new(dialect), marks: Vec::new() }
+    }
+
+    /// Carries a statement out.
+    pub fn apply(&mut self, syntax: &Syntax, at: Moment) {
+        match syntax {
+            Syntax::Transaction(control) => self.control(control),
+            other => apply(&mut self.schema, other, at),
+        }
+    }
+
+    /// A file begins: nothing is open.
+    pub fn begin_file(&mut self) {
+        self.marks.clear();
+    }
+
+    fn control(&mut self, control: &Control) {
+        // What MySQL defines is there at once.
+        let undoes = self.schema.dialect() != Dialect::MySql;
+        match control {
+            Control::Begin => self.marks = vec![(None, self.schema.mark())],
+            Control::Commit => self.marks.clear(),
+            Control::Rollback => {
+                if let Some((_, mark)) = self.marks.first().filter(|_| undoes) {
+                    self.schema.go_back(*mark);
+                }
+                self.marks.clear();
+            }
+            Control::Savepoint(name) => self.marks.push((Some(name.clone()), self.schema.mark())),
+            Control::RollbackTo(name) => {
+                let found = self.marks.iter().rposition(|(own, _)| own.as_ref() == Some(name));
+                if let Some(found) = found {
+                    if undoes {
+                        self.schema.go_back(self.marks[found].1);
+                    }
+                    self.marks.truncate(found + 1);
+                }
+            }
+            Control::Other => {}
+        }
+    }
+}
+
+fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
+    match syntax {
+        Syntax::CreateTable(table) => create_table(schema, table, at),
+        Syntax::AlterTable(alter) => alter_table(schema, alter, at),
+        Syntax::CreateIndex(index) => create_index(schema, index, at),
+        Syntax::CreateView(view) if !view.temporary => create_view(schema, view, at),
+        Syntax::CreateType { name, labels } => {
+            let thing = match labels {
+                Some(labels) => Thing::Enum(labels.iter().map(|label| (label.clone(), None)).collect()),
+                None => Thing::Type,
+            };
+            schema.put_type(schema.key(name), thing);
+        }
+        Syntax::CreateDomain { name, base, constrained } => {
+            schema.put_type(schema.key(name), Thing::Domain { base: base.clone(), constrained: *constrained });
+        }
+        Syntax::CreateTrigger { name, table, temporary: false, .. } => {
+            // PostgreSQL's belong to their table.
+            let table = table.as_ref().filter(|_| schema.dialect() == Dialect::Postgres).map(|table| schema.key(table));
+            schema.put_other(ObjectKind::Trigger, schema.key(name), table);
+        }
+        Syntax::CreateRoutine { name, .. } => schema.put_other(ObjectKind::Routine, schema.key(name), None),
+        Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.key(name), None),
+        Syntax::Drop(removal) => drop_objects(schema, removal),
+        Syntax::AlterType { name, action } => alter_type(schema, &schema.key(name), action, at),
+        Syntax::AlterDomain { name, checks: true } => {
+            let key = schema.key(name);
+            if let Some(Thing::Domain { base, .. }) = schema.ty(&key) {
+                let base = base.clone();
+                schema.put_type(key, Thing::Domain { base, constrained: true });
+            }
+        }
+        Syntax::AlterIndex { name, action: IndexAction::Rename(to) } => {
+            let key = schema.key(name);
+            if let Some(table) = schema.table_of_index(None, &key).cloned() {
+                rename_index(schema, &table, key.name(), to);
+            }
+        }
+        Syntax::Alter { kind, name, action: ObjectAction::Rename(to) } => {
+            let key = schema.key(name);
+            let new = schema.beside(&key, to);
+            match kind {
+                ObjectKind::View | ObjectKind::MaterializedView => {
+                    if let Some(relation) = schema.remove_relation(&key) {
+                        schema.put_relation(new, relation);
+                    }
+                }
+                kind => {
+                    if schema.remove_other(*kind, &key, None) {
+                        schema.put_other(*kind, new, None);
+                    }
+                }
+            }
+        }
+        Syntax::RenameTables(renames) => {
+            for (from, to) in renames {
+                rename_table(schema, &schema.key(from), schema.key(to));
+            }
+        }
+        Syntax::Insert(insert) => fill(schema, &schema.key(&insert.table)),
+        Syntax::Copy { table: Some(table), from: true } => fill(schema, &schema.key(table)),
+        Syntax::Update(change) => {
+            for column in change.columns.clone() {
+                schema.change(&schema.key(&change.table), |relation| {
+                    if let Some(column) = relation.column_mut(&column) {
+                        column.backfilled = Some(at);
+                    }
+                });
+            }
+        }
+        Syntax::Set(settings) => {
+            for setting in settings.iter().filter(|setting| matches!(setting.name.as_str(), "search_path" | "use")) {
+                let path =
+                    setting.value.as_deref().map(|value| value.split(',').next().unwrap_or_default().trim().trim_matches('"'));
+                schema.set_path(path.filter(|path| !path.is_empty() && *path != "$user" && *path != "public").map(str::to_owned));
+            }
+        }
+        Syntax::Opaque | Syntax::Call => schema.set_opaque(),
+        _ => {}
+    }
+}
+
+fn fill(schema: &mut Schema, key: &Key) {
+    if schema.relation(key).is_some_and(|relation| !relation.filled) {
+        schema.change(key, |relation| relation.filled = true);
+    }
+}
+
+fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
+    let Some(name) = &table.name else { return };
+    let key = schema.key(name);
+    if table.temporary {
+        return;
+    }
+    // It changes nothing where there is one.
+    if table.if_not_exists && schema.relation(&key).is_some() {
+        return;
+    }
+    let mut relation = Relation::new(RelationKind::Table, name.to_string(), at);
+    relation.unsure = table.if_not_exists;
+    relation.complete = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
+    relation.filled = table.as_query;
+    relation.partitioned = table.partitioned;
+    let mut foreign = Vec::new();
+    for column in &table.columns {
+        add_column(schema, &key, &mut relation, column, None, at, &mut foreign);
+    }
+    for constraint in &table.constraints {
+        add_constraint(schema, &key, &mut relation, constraint, at);
+    }
+    relation.constraints.append(&mut foreign);
+    for like in &table.like {
+        if let Some(other) = schema.relation(&schema.key(like)) {
+            let known: Vec<Column> =
+                other.columns.iter().filter(|column| relation.column(&column.name).is_none()).cloned().collect();
+            relation.complete = other.complete && !table.opaque;
+            relation.columns.extend(known);
+        }
+    }
+    if let Some(parent) = &table.partition_of {
+        let parent = schema.key(parent);
+        if let Some(other) = schema.relation(&parent) {
+            relation.columns.clone_from(&other.columns);
+            relation.complete = other.complete;
+        }
+        relation.partition_of = Some(parent.clone());
+        let (child, default) = (key.clone(), table.default_partition);
+        schema.change(&parent, |parent| attach(parent, child, default));
+    }
+    schema.put_relation(key.clone(), relation);
+    for index in &table.indexes {
+        add_index(schema, &key, index, at);
+    }
+}
+
+fn attach(parent: &mut Relation, child: Key, default: bool) {
+    if default {
+        parent.default_partition = Some(child.clone());
+    }
+    parent.partitioned = true;
+    parent.partitions.push(child);
+}
+
+/// The type of serial columns is a whole number, and they are never null.
+fn stored_type(ty: &Type) -> (Type, bool) {
+    let plain = |name: &str| Type { name: name.to_owned(), ..Type::default() };
+    match ty.name.as_str() {
+        "serial" => (plain("int"), true),
+        "bigserial" => (plain("bigint"), true),
+        "smallserial" => (plain("smallint"), true),
+        _ => (ty.clone(), false),
+    }
+}
+
+fn column_of(column: &syntax::Column, dialect: Dialect, made: Option<Moment>) -> Column {
+    let serial = column.ty.as_ref().filter(|_| dialect == Dialect::Postgres).map(stored_type);
+    let is_serial = serial.as_ref().is_some_and(|(_, serial)| *serial);
+    Column {
+        name: column.name.clone(),
+        ty: serial.map(|(ty, _)| ty).or_else(|| column.ty.clone()),
+        not_null: column.not_null || is_serial || column.primary,
+        has_default: column.default.is_some() || is_serial || column.identity,
+        is_virtual: matches!(column.generated, Some(Generated::Virtual | Generated::Unsaid)),
+        generated: column.generated.is_some(),
+        made,
+        backfilled: None,
+    }
+}
+
+fn add_column(
+    schema: &Schema,
+    table: &Key,
+    relation: &mut Relation,
+    column: &syntax::Column,
+    made: Option<Moment>,
+    at: Moment,
+    foreign: &mut Vec<Constraint>,
+) {
+    if relation.column(&column.name).is_some() {
+        return;
+    }
+    relation.columns.push(column_of(column, schema.dialect(), made));
+    constraints_of_column(schema, table, relation, column, at, foreign);
+}
+
+fn constraints_of_column(
+    schema: &Schema,
+    table: &Key,
+    relation: &mut Relation,
+    column: &syntax::Column,
+    at: Moment,
+    foreign: &mut Vec<Constraint>,
+) {
+    let one = vec![column.name.clone()];
+    let mut put = |name: String, kind| {
+        relation.constraints.push(Constraint { name, kind, validated: Some(at), added: at });
+    };
+    if column.primary {
+        put(format!("{}_pkey", table.name()), ConstraintKind::Primary(one.clone()));
+    }
+    if column.unique {
+        put(format!("{}_{}_key", table.name(), column.name), ConstraintKind::Unique(one.clone()));
+    }
+    for check in &column.checks {
+        let name = check.name.clone().unwrap_or_else(|| format!("{}_{}_check", table.name(), column.name));
+        put(name, ConstraintKind::Check { not_null: check.not_null.clone(), mentions: check.mentions.clone() });
+    }
+    // MySQL itself does not read `REFERENCES` at a column.
+    if let Some(reference) = &column.references {
+        foreign.push(Constraint {
+            name: format!("{}_{}_fkey", table.name(), column.name),
+            kind: ConstraintKind::Foreign {
+                columns: one,
+                table: schema.key(&reference.table),
+                cascades: reference.on_delete_changes,
+            },
+            validated: Some(at),
+            added: at,
+        });
+    }
+}
+
+fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constraint: &syntax::Constraint, at: Moment) {
+    let indexed = |name: &Option<String>| {
+        let name = name.as_ref()?;
+        let index = relation.indexes.iter().find(|index| index.name.as_ref() == Some(name))?;
+        Some(index.columns.clone())
+    };
+    let (kind, ending) = match &constraint.kind {
+        syntax::ConstraintKind::Check(check) => {
+            (ConstraintKind::Check { not_null: check.not_null.clone(), mentions: check.mentions.clone() }, "check".to_owned())
+        }
+        syntax::ConstraintKind::Unique { columns, using_index } => {
+            let columns = indexed(using_index).unwrap_or_else(|| columns.clone());
+            let ending = format!("{}_key", columns.join("_"));
+            (ConstraintKind::Unique(columns), ending)
+        }
+        syntax::ConstraintKind::Primary { columns, using_index } => {
+            (ConstraintKind::Primary(indexed(using_index).unwrap_or_else(|| columns.clone())), "pkey".to_owned())
+        }
+        syntax::ConstraintKind::Foreign { columns, references } => (
+            ConstraintKind::Foreign {
+                columns: columns.clone(),
+                table: schema.key(&references.table),
+                cascades: references.on_delete_changes,
+            },
+            format!("{}_fkey", columns.join("_")),
+        ),
+        syntax::ConstraintKind::Exclude => (ConstraintKind::Exclude, "excl".to_owned()),
+        syntax::ConstraintKind::NotNull { column } => (ConstraintKind::NotNull(column.clone()), format!("{column}_not_null")),
+    };
+    let used = match &constraint.kind {
+        syntax::ConstraintKind::Unique { using_index, .. } | syntax::ConstraintKind::Primary { using_index, .. } => {
+            using_index.clone()
+        }
+        _ => None,
+    };
+    if used.is_some() {
+        relation.indexes.retain(|index| index.name != used);
+    }
+    if let ConstraintKind::Primary(columns) = &kind {
+        for column in columns {
+            if let Some(column) = relation.column_mut(column) {
+                column.not_null = true;
+            }
+        }
+    }
+    if let (ConstraintKind::NotNull(column), false) = (&kind, constraint.not_valid)
+        && let Some(column) = relation.column_mut(column)
+    {
+        column.not_null = true;
+    }
+    let name = constraint.name.clone().or(used).unwrap_or_else(|| format!("{}_{ending}", table.name()));
+    let validated = (!constraint.not_valid).then_some(at);
+    relation.constraints.push(Constraint { name, kind, validated, added: at });
+}
+
+fn add_index(schema: &mut Schema, table: &Key, index: &CreateIndex, at: Moment) {
+    if schema.relation(table).is_none() {
+        return;
+    }
+    let name = index.name.as_ref().map(|name| name.name.clone());
+    if let Some(name) = &name {
+        schema.know_index(table, name);
+    }
+    let known = Index {
+        name,
+        columns: index.columns.clone(),
+        unique: index.unique,
+        special: index.expressions || index.partial || index.special,
+        made: at,
+    };
+    schema.change(table, |relation| relation.indexes.push(known));
+}
+
+fn create_index(schema: &mut Schema, index: &CreateIndex, at: Moment) {
+    let table = schema.key(&index.table);
+    let there = index.name.as_ref().is_some_and(|name| {
+        let key = schema.beside(&table, &name.name);
+        schema.table_of_index(Some(&table), &key).is_some()
+    });
+    if !(there && index.if_not_exists) {
+        add_index(schema, &table, index, at);
+    }
+}
+
+fn create_view(schema: &mut Schema, view: &CreateView, at: Moment) {
+    let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
+    let mut relation = Relation::new(kind, view.name.to_string(), at);
+    relation.complete = false;
+    relation.reads = view.reads.iter().map(|name| schema.key(name)).collect();
+    relation.mentions.clone_from(&view.mentions);
+    schema.put_relation(schema.key(&view.name), relation);
+}
+
+fn drop_objects(schema: &mut Schema, removal: &Removal) {
+    for name in &removal.names {
+        let key = schema.key(name);
+        match removal.kind {
+            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
+                if removal.cascade {
+                    let readers: Vec<Key> = schema.readers(&key).map(|(reader, _)| reader.clone()).collect();
+                    readers.iter().for_each(|reader| drop(schema.remove_relation(reader)));
+                    let children: Vec<Key> = schema.children(&key).map(|(child, _, _)| child.clone()).collect();
+                    for child in children {
+                        schema.change(&child, |child| {
+                            child.constraints.retain(
+                                |constraint| !matches!(&constraint.kind, ConstraintKind::Foreign { table, .. } if *table == key),
+                            );
+                        });
+                    }
+                }
+                let removed = schema.remove_relation(&key);
+                if let Some(parent) = removed.as_ref().and_then(|relation| relation.partition_of.clone()) {
+                    schema.change(&parent, |parent| detach(parent, &key));
+                }
+                for partition in removed.into_iter().flat_map(|relation| relation.partitions) {
+                    schema.remove_relation(&partition);
+                }
+            }
+            ObjectKind::Index => {
+                let within = removal.table.as_ref().map(|table| schema.key(table));
+                if let Some(table) = schema.table_of_index(within.as_ref(), &key).cloned() {
+                    schema.forget_index(&table, key.name());
+                    schema.change(&table, |relation| {
+                        relation
+                            .indexes
+                            .retain(|index| !index.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(key.name())));
+                        // MySQL's unique keys are indexes.
+                        relation.constraints.retain(|constraint| {
+                            !(matches!(constraint.kind, ConstraintKind::Unique(_))
+                                && constraint.name.eq_ignore_ascii_case(key.name()))
+                        });
+                    });
+                }
+            }
+            ObjectKind::Type | ObjectKind::Domain => drop(schema.remove_type(&key)),
+            kind => {
+                let table =
+                    removal.table.as_ref().filter(|_| schema.dialect() == Dialect::Postgres).map(|table| schema.key(table));
+                schema.remove_other(kind, &key, table.as_ref());
+            }
+        }
+    }
+}
+
+fn detach(parent: &mut Relation, child: &Key) {
+    parent.partitions.retain(|partition| partition != child);
+    if parent.default_partition.as_ref() == Some(child) {
+        parent.default_partition = None;
+    }
+}
+
+fn alter_type(schema: &mut Schema, key: &Key, action: &TypeAction, at: Moment) {
+    match (schema.ty(key), action) {
+        (Some(Thing::Enum(labels)), TypeAction::AddValue { label, .. }) => {
+            let mut labels = labels.clone();
+            if labels.iter().all(|(own, _)| own != label) {
+                labels.push((label.clone(), Some(at)));
+            }
+            schema.put_type(key.clone(), Thing::Enum(labels));
+        }
+        // A type that the history did not make: what was added is known all the same.
+        (None, TypeAction::AddValue { label, .. }) => {
+            schema.put_type(key.clone(), Thing::Enum(vec![(label.clone(), Some(at))]));
+        }
+        (Some(Thing::Enum(labels)), TypeAction::RenameValue { from, to }) => {
+            let mut labels = labels.clone();
+            labels.iter_mut().filter(|(label, _)| label == from).for_each(|(label, _)| label.clone_from(to));
+            schema.put_type(key.clone(), Thing::Enum(labels));
+        }
+        (Some(_), TypeAction::Rename(to)) => {
+            let new = schema.beside(key, to);
+            if let Some(thing) = schema.remove_type(key) {
+                schema.put_type(new, (*thing).clone());
+            }
+        }
+        _ => {}
+    }
+}
+
+fn rename_table(schema: &mut Schema, from: &Key, to: Key) {
+    let Some(relation) = schema.remove_relation(from) else { return };
+    // Foreign keys and views follow.
+    let followers: Vec<Key> = schema
+        .relations()
+        .filter(|(_, other)| other.reads.contains(from) || other.foreign_keys().any(|(_, _, table, _)| table == from))
+        .map(|(key, _)| key.clone())
+        .collect();
+    for follower in followers {
+        let to = to.clone();
+        schema.change(&follower, |other| {
+            other.reads.iter_mut().filter(|read| *read == from).for_each(|read| read.clone_from(&to));
+            for constraint in &mut other.constraints {
+                if let ConstraintKind::Foreign { table, .. } = &mut constraint.kind
+                    && table == from
+                {
+                    table.clone_from(&to);
+                }
+            }
+        });
+    }
+    for index in relation.indexes.iter().filter_map(|index| index.name.as_deref()) {
+        schema.know_index(&to, index);
+    }
+    schema.put_relation(to, relation);
+}
+
+fn rename_index(schema: &mut Schema, table: &Key, from: &str, to: &str) {
+    schema.forget_index(table, from);
+    schema.know_index(table, to);
+    schema.change(table, |relation| {
+        for index in
+            relation.indexes.iter_mut().filter(|index| index.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(from)))
+        {
+            index.name = Some(to.to_owned());
+        }
+    });
+}
+
+fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
+    let mut key = schema.key(&alter.table);
+    for action in &alter.actions {
+        match &action.kind {
+            ActionKind::Rename(to) => {
+                // PostgreSQL's name has no schema: it stays where it is.
+                let new = match to.schema {
+                    Some(_) => schema.key(to),
+                    None => schema.beside(&key, &to.name),
+                };
+                rename_table(schema, &key, new.clone());
+                key = new;
+            }
+            ActionKind::SetSchema(to) => {
+                let new = schema.key(&migrate_core::name::Name { schema: Some(to.clone()), name: key.name().to_owned() });
+                rename_table(schema, &key, new.clone());
+                key = new;
+            }
+            ActionKind::AddIndex(index) => add_index(schema, &key, index, at),
+            ActionKind::DropIndex(name) => {
+                schema.forget_index(&key, name);
+                schema.change(&key, |relation| remove_index_or_key(relation, name));
+            }
+            ActionKind::RenameIndex { from, to } => rename_index(schema, &key, from, to),
+            ActionKind::Attach { partition, default } => {
+                let child = schema.key(partition);
+                let (parent, default) = (key.clone(), *default);
+                schema.change(&child, |child| child.partition_of = Some(parent));
+                schema.change(&key, |parent| attach(parent, child, default));
+            }
+            ActionKind::Detach { partition, .. } => {
+                let child = schema.key(partition);
+                schema.change(&child, |child| child.partition_of = None);
+                schema.change(&key, |parent| detach(parent, &child));
+            }
+            ActionKind::AddConstraint(constraint) => {
+                let Some(mut relation) = schema.relation(&key).cloned() else { continue };
+                add_constraint(schema, &key, &mut relation, constraint, at);
+                schema.put_relation(key.clone(), relation);
+            }
+            ActionKind::AddColumn { column, .. } => {
+                let Some(mut relation) = schema.relation(&key).cloned() else { continue };
+                let mut foreign = Vec::new();
+                add_column(schema, &key, &mut relation, column, Some(at), at, &mut foreign);
+                relation.constraints.append(&mut foreign);
+                schema.put_relation(key.clone(), relation);
+            }
+            ActionKind::ModifyColumn(column) => redefine(schema, &key, &column.name, column, at),
+            ActionKind::ChangeColumn { from, column } => {
+                schema.change(&key, |relation| rename_column(relation, from, &column.name));
+                redefine(schema, &key, &column.name, column, at);
+            }
+            kind => schema.change(&key, |relation| alter_relation(relation, kind, at)),
+        }
+    }
+}
+
+fn redefine(schema: &mut Schema, key: &Key, name: &str, column: &syntax::Column, at: Moment) {
+    let Some(mut relation) = schema.relation(key).cloned() else { return };
+    let mut new = column_of(column, schema.dialect(), None);
+    let in_key = relation.primary().is_some_and(|columns| columns.iter().any(|own| own.eq_ignore_ascii_case(name)));
+    new.not_null |= in_key;
+    if let Some(own) = relation.column_mut(name) {
+        new.made = own.made;
+        new.backfilled = own.backfilled;
+        *own = new;
+    }
+    let mut foreign = Vec::new();
+    constraints_of_column(schema, key, &mut relation, column, at, &mut foreign);
+    schema.put_relation(key.clone(), relation);
+}
+
+fn remove_index_or_key(relation: &mut Relation, name: &str) {
+    relation.indexes.retain(|index| !index.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name)));
+    relation.constraints.retain(|constraint| {
+        !(matches!(constraint.kind, ConstraintKind::Unique(_)) && constraint.name.eq_ignore_ascii_case(name))
+    });
+}
+
+fn rename_column(relation: &mut Relation, from: &str, to: &str) {
+    let rename = |names: &mut Vec<String>| {
+        names.iter_mut().filter(|name| name.eq_ignore_ascii_case(from)).for_each(|name| to.clone_into(name));
+    };
+    if let Some(column) = relation.column_mut(from) {
+        to.clone_into(&mut column.name);
+    }
+    for constraint in &mut relation.constraints {
+        match &mut constraint.kind {
+            ConstraintKind::Check { not_null, mentions } => {
+                rename(not_null);
+                rename(mentions);
+            }
+            ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
+                rename(columns)
+            }
+            ConstraintKind::NotNull(column) if column.eq_ignore_ascii_case(from) => to.clone_into(column),
+            ConstraintKind::NotNull(_) | ConstraintKind::Exclude => {}
+        }
+    }
+    relation.indexes.iter_mut().for_each(|index| rename(&mut index.columns));
+}
+
+fn alter_relation(relation: &mut Relation, action: &ActionKind, at: Moment) {
+    let has = |columns: &[String], name: &str| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+    match action {
+        ActionKind::DropColumn { name, .. } => {
+            relation.columns.retain(|column| !column.name.eq_ignore_ascii_case(name));
+            // With the column go the constraints and indexes over it.
+            relation.constraints.retain(|constraint| match &constraint.kind {
+                ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
+                    !has(columns, name)
+                }
+                ConstraintKind::Check { mentions, .. } => !has(mentions, name),
+                ConstraintKind::NotNull(column) => !column.eq_ignore_ascii_case(name),
+                ConstraintKind::Exclude => true,
+            });
+            relation.indexes.retain(|index| !has(&index.columns, name));
+        }
+        ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => {
+            relation.constraints.retain(|constraint| !constraint.name.eq_ignore_ascii_case(name));
+        }
+        ActionKind::DropPrimaryKey => {
+            relation.constraints.retain(|constraint| !matches!(constraint.kind, ConstraintKind::Primary(_)));
+        }
+        ActionKind::SetType { column, ty, .. } => {
+            if let Some(column) = relation.column_mut(column) {
+                column.ty = Some(ty.clone());
+            }
+        }
+        ActionKind::SetDefault { column, .. } => {
+            if let Some(column) = relation.column_mut(column) {
+                column.has_default = true;
+            }
+        }
+        ActionKind::DropDefault(column) => {
+            if let Some(column) = relation.column_mut(column) {
+                column.has_default = false;
+            }
+        }
+        ActionKind::SetNotNull(column) | ActionKind::DropNotNull(column) => {
+            if let Some(column) = relation.column_mut(column) {
+                column.not_null = matches!(action, ActionKind::SetNotNull(_));
+            }
+        }
+        ActionKind::RenameColumn { from, to } => rename_column(relation, from, to),
+        ActionKind::RenameConstraint { from, to } => {
+            for constraint in relation.constraints.iter_mut().filter(|constraint| constraint.name.eq_ignore_ascii_case(from)) {
+                to.clone_into(&mut constraint.name);
+            }
+        }
+        ActionKind::Validate(name) => {
+            let mut column = None;
+            for constraint in relation.constraints.iter_mut().filter(|constraint| constraint.name.eq_ignore_ascii_case(name)) {
+                constraint.validated = Some(at);
+                if let ConstraintKind::NotNull(name) = &constraint.kind {
+                    column = Some(name.clone());
+                }
+            }
+            if let Some(column) = column.and_then(|column| relation.column_mut(&column)) {
+                column.not_null = true;
+            }
+        }
+        ActionKind::Opaque | ActionKind::Partitioning => relation.complete = false,
+        _ => {}
+    }
+}
