@@ -20,6 +20,7 @@ pub mod server;
 pub mod simulation;
 pub mod survey;
 mod type_change;
+mod undone;
 mod volatility;
 
 /// The codes of this crate that are no rules.

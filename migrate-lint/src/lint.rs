@@ -1,13 +1,14 @@
 //! Looks at migrations, one after another, with all that was before them in mind.
 
-use crate::allow::{self, Allowed};
+use crate::allow::Allowed;
 use crate::impact::{Circumstances, impacts};
 use crate::rule::{Check, Report, Reports, Rule};
 use crate::rules;
 use crate::scene::{Down, File, FileScene, Held, Read, Scene};
-use crate::schema::{Difference, Moment, RelationKind, Thing};
+use crate::schema::Moment;
 use crate::server::Server;
 use crate::simulation::Simulation;
+use crate::undone;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::{Finding, Level};
 use migrate_core::migration::Migration;
@@ -62,10 +63,12 @@ pub fn lint(history: &[Migration], options: &Options) -> Vec<Finding> {
     let chosen: Vec<(&'static Rule, Level)> = chosen.filter_map(|rule| Some((rule, options.level(rule)?))).collect();
     let mut linting =
         Linting { history, options, chosen, simulation: Simulation::new(dialect), transaction: 0, findings: Vec::new() };
+    let mut findings = Vec::new();
     for index in 0..history.len() {
         linting.migration(index);
+        findings.extend(gathered(std::mem::take(&mut linting.findings)));
     }
-    linting.findings
+    findings
 }
 
 struct Linting<'a> {
@@ -263,7 +266,7 @@ impl Linting<'_> {
         self.chosen = all;
         let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call | Syntax::Do { .. });
         let sure = !reads.iter().chain(up.reads).any(opaque);
-        let left = self.simulation.schema.changes_since(before).iter().filter_map(left).collect();
+        let left = self.simulation.schema.changes_since(before).iter().filter_map(undone::left).collect();
         self.simulation.schema.go_back(back);
         Down { reads, left, sure }
     }
@@ -292,71 +295,37 @@ fn finding(rule: &'static Rule, level: Level, report: Report, place: Place) -> F
     finding
 }
 
-/// What up and down together leave behind, in words. How rows came and went is not compared.
-fn left(difference: &Difference<'_>) -> Option<String> {
-    let name = difference.key;
-    let kind = |thing: &Thing| match thing {
-        Thing::Relation(relation) => match relation.kind {
-            RelationKind::Table => "table",
-            RelationKind::View => "view",
-            RelationKind::MaterializedView => "materialized view",
-        },
-        _ => difference.kind,
-    };
-    match (difference.before, difference.after) {
-        (None, Some(after)) => Some(format!("{} `{name}` is still there", kind(after))),
-        (Some(before), None) => Some(format!("{} `{name}` does not come back", kind(before))),
-        (Some(Thing::Relation(before)), Some(Thing::Relation(after))) => {
-            if !before.complete || !after.complete {
-                return None;
-            }
-            let mut left = Vec::new();
-            for column in &after.columns {
-                match before.column(&column.name) {
-                    None => left.push(format!("column `{name}.{}` is still there", column.name)),
-                    Some(own) if own.ty != column.ty => {
-                        let shown =
-                            |column: &crate::schema::Column| column.ty.as_ref().map_or("no type".to_owned(), ToString::to_string);
-                        left.push(format!("column `{name}.{}` is {} and was {}", column.name, shown(column), shown(own)));
-                    }
-                    Some(own) if own.not_null != column.not_null => {
-                        let takes = |not_null: bool| if not_null { "refuses null" } else { "takes null" };
-                        left.push(format!(
-                            "column `{name}.{}` {}, and before {}",
-                            column.name,
-                            takes(column.not_null),
-                            takes(own.not_null)
-                        ));
-                    }
-                    Some(_) => {}
-                }
-            }
-            left.extend(
-                before
-                    .columns
-                    .iter()
-                    .filter(|column| after.column(&column.name).is_none())
-                    .map(|column| format!("column `{name}.{}` does not come back", column.name)),
-            );
-            left.extend(
-                before
-                    .constraints
-                    .iter()
-                    .filter(|own| after.constraint(&own.name).is_none())
-                    .map(|own| format!("constraint `{}` of `{name}` does not come back", own.name)),
-            );
-            left.extend(
-                after
-                    .constraints
-                    .iter()
-                    .filter(|own| before.constraint(&own.name).is_none())
-                    .map(|own| format!("constraint `{}` of `{name}` is still there", own.name)),
-            );
-            (!left.is_empty()).then(|| left.join("; "))
+/// What one rule finds in one file is one finding, at the first place, with the others in notes: it is one thing to think about.
+fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<(Finding, Vec<(usize, String)>)> = Vec::new();
+    for finding in findings {
+        let file = |finding: &Finding| finding.place.as_ref().map(|place| place.file.clone());
+        let line = finding.place.as_ref().and_then(|place| place.spot.as_ref()).map(|spot| spot.position.line);
+        let first = kept
+            .iter_mut()
+            .find(|(first, _)| first.code == finding.code && first.level == finding.level && file(first) == file(&finding));
+        match (first, line) {
+            (Some((_, others)), Some(line)) => others.push((line, finding.message)),
+            _ => kept.push((finding, Vec::new())),
         }
-        // Labels of a type cannot be taken away, which is said elsewhere; and what is replaced is not looked into.
-        _ => None,
     }
+    let with_others = |(mut first, others): (Finding, Vec<(usize, String)>)| {
+        let own = &first.message;
+        let same: Vec<String> = others.iter().filter(|(_, message)| message == own).map(|(line, _)| line.to_string()).collect();
+        let mut notes = Vec::new();
+        if !same.is_empty() {
+            notes.push(format!("the same in line {}", same.join(", ")));
+        }
+        let different: Vec<&(usize, String)> = others.iter().filter(|(_, message)| message != own).collect();
+        notes.extend(different.iter().take(SHOWN).map(|(line, message)| format!("and in line {line}: {message}")));
+        if different.len() > SHOWN {
+            notes.push(format!("and {} more in this file", different.len() - SHOWN));
+        }
+        first.notes.extend(notes);
+        first
+    };
+    kept.into_iter().map(with_others).collect()
 }
 
-pub use allow::UNUSED_ALLOW;
+/// How many more places of one kind are shown for a file.
+const SHOWN: usize = 8;

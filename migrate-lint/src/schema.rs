@@ -84,6 +84,8 @@ pub struct Relation {
     pub shown: String,
     /// When it was made.
     pub made: Moment,
+    /// When it got the name that it has, if it was made under another.
+    pub renamed: Option<Moment>,
     /// Made by `IF NOT EXISTS`: it may have been there before.
     pub unsure: bool,
     /// Are all its columns known?
@@ -195,6 +197,7 @@ impl Relation {
             kind,
             shown,
             made,
+            renamed: None,
             unsure: false,
             complete: true,
             columns: Vec::new(),

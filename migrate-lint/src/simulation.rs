@@ -117,7 +117,7 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
         }
         Syntax::RenameTables(renames) => {
             for (from, to) in renames {
-                rename_table(schema, &schema.key(from), schema.key(to));
+                rename_table(schema, &schema.key(from), schema.key(to), at);
             }
         }
         Syntax::Insert(insert) => fill(schema, &schema.key(&insert.table)),
@@ -384,14 +384,7 @@ fn drop_objects(schema: &mut Schema, removal: &Removal) {
                 if removal.cascade {
                     let readers: Vec<Key> = schema.readers(&key).map(|(reader, _)| reader.clone()).collect();
                     readers.iter().for_each(|reader| drop(schema.remove_relation(reader)));
-                    let children: Vec<Key> = schema.children(&key).map(|(child, _, _)| child.clone()).collect();
-                    for child in children {
-                        schema.change(&child, |child| {
-                            child.constraints.retain(
-                                |constraint| !matches!(&constraint.kind, ConstraintKind::Foreign { table, .. } if *table == key),
-                            );
-                        });
-                    }
+                    drop_foreign_keys_to(schema, &key);
                 }
                 let removed = schema.remove_relation(&key);
                 if let Some(parent) = removed.as_ref().and_then(|relation| relation.partition_of.clone()) {
@@ -424,6 +417,15 @@ fn drop_objects(schema: &mut Schema, removal: &Removal) {
                 schema.remove_other(kind, &key, table.as_ref());
             }
         }
+    }
+}
+
+/// Foreign keys of other tables that lead to this one are gone.
+fn drop_foreign_keys_to(schema: &mut Schema, table: &Key) {
+    let children: Vec<Key> = schema.children(table).map(|(child, ..)| child.clone()).collect();
+    let leads = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Foreign { table: other, .. } if other == table);
+    for child in children {
+        schema.change(&child, |child| child.constraints.retain(|constraint| !leads(&constraint.kind)));
     }
 }
 
@@ -462,8 +464,9 @@ fn alter_type(schema: &mut Schema, key: &Key, action: &TypeAction, at: Moment) {
     }
 }
 
-fn rename_table(schema: &mut Schema, from: &Key, to: Key) {
-    let Some(relation) = schema.remove_relation(from) else { return };
+fn rename_table(schema: &mut Schema, from: &Key, to: Key, at: Moment) {
+    let Some(mut relation) = schema.remove_relation(from) else { return };
+    relation.renamed = Some(at);
     // Foreign keys and views follow.
     let followers: Vec<Key> = schema
         .relations()
@@ -511,12 +514,12 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                     Some(_) => schema.key(to),
                     None => schema.beside(&key, &to.name),
                 };
-                rename_table(schema, &key, new.clone());
+                rename_table(schema, &key, new.clone(), at);
                 key = new;
             }
             ActionKind::SetSchema(to) => {
                 let new = schema.key(&migrate_core::name::Name { schema: Some(to.clone()), name: key.name().to_owned() });
-                rename_table(schema, &key, new.clone());
+                rename_table(schema, &key, new.clone(), at);
                 key = new;
             }
             ActionKind::AddIndex(index) => add_index(schema, &key, index, at),
@@ -553,9 +556,28 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 schema.change(&key, |relation| rename_column(relation, from, &column.name));
                 redefine(schema, &key, &column.name, column, at);
             }
-            kind => schema.change(&key, |relation| alter_relation(relation, kind, at)),
+            kind => {
+                if let ActionKind::DropColumn { name, .. } = kind {
+                    forget_indexes(schema, &key, name);
+                }
+                if let ActionKind::DropConstraint { name, cascade: true } = kind
+                    && let Some(constraint) = schema.relation(&key).and_then(|relation| relation.constraint(name))
+                    && matches!(constraint.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_))
+                {
+                    drop_foreign_keys_to(schema, &key);
+                }
+                schema.change(&key, |relation| alter_relation(relation, kind, at));
+            }
         }
     }
+}
+
+/// The indexes over a column go with it.
+fn forget_indexes(schema: &mut Schema, table: &Key, column: &str) {
+    let over = |index: &&Index| index.columns.iter().any(|own| own.eq_ignore_ascii_case(column));
+    let indexes = schema.relation(table).into_iter().flat_map(|relation| relation.indexes.iter().filter(over));
+    let names: Vec<String> = indexes.filter_map(|index| index.name.clone()).collect();
+    names.iter().for_each(|name| schema.forget_index(table, name));
 }
 
 fn redefine(schema: &mut Schema, key: &Key, name: &str, column: &syntax::Column, at: Moment) {

@@ -50,6 +50,7 @@ struct Linted {
     folder: Folder,
     looked_at: String,
     findings: Vec<Finding>,
+    statements: usize,
 }
 
 /// Runs it.
@@ -83,11 +84,16 @@ async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> 
         Pending::Some(places) => places.len(),
     };
     let looked_at = format!("{} of {} ({whence})", count, up::counted(folder.set.len()));
+    let examined = |at: &usize| match &pending {
+        Pending::Unknown => true,
+        Pending::Some(places) => places.contains(at),
+    };
+    let statements = folder.set.iter().enumerate().filter(|(at, _)| examined(at)).map(|(_, one)| one.up.statements.len()).sum();
     options.pending = pending;
     findings.extend(apart_from_lock(folder.findings.clone()));
     findings.extend(lint::lint(&folder.set.contents().migrations, &options));
     let findings = findings.into_iter().map(|finding| seen_from_here(&project, finding)).collect();
-    Ok(Linted { project, folder, looked_at, findings })
+    Ok(Linted { project, folder, looked_at, findings, statements })
 }
 
 /// What is looked at, and how that is known.
@@ -165,6 +171,7 @@ fn for_programs(one: &Linted) -> serde_json::Value {
     json!({
         "service": one.project.service,
         "migrations": one.folder.set.len(),
+        "statements": one.statements,
         "findings": one.findings.iter().map(finding_json).collect::<Vec<_>>(),
     })
 }

@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
          every transaction that uses the table, and every query that comes meanwhile waits behind it. `DROP INDEX \
          CONCURRENTLY` stops nobody; it takes one index at a time, without CASCADE, outside a transaction.",
     ),
-    level: Level::Warning,
+    level: Level::Note,
     on: &[Dialect::Postgres],
     instead: "write `DROP INDEX CONCURRENTLY`, in a migration of its own",
     optional: false,

@@ -53,6 +53,12 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     if !kinds.contains(&removal.kind) || scene.file.is_contract() {
         return;
     }
+    // Once for each kind of thing in a file.
+    if scene.earlier().iter().any(|read| matches!(&read.syntax, Syntax::Drop(other) if other.kind == removal.kind)) {
+        return;
+    }
+    let more =
+        scene.later().iter().filter(|read| matches!(&read.syntax, Syntax::Drop(other) if other.kind == removal.kind)).count();
     for name in &removal.names {
         let key = scene.schema.key(name);
         let new = scene.relation(&key).is_some() && !scene.is_deployed(&key);
@@ -72,7 +78,9 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             .iter()
             .any(|read| matches!(&read.syntax, Syntax::AlterType { action: TypeAction::Rename(to), .. } if *to == name.name));
         if !new && !again && !moved {
-            reports.add(Report::new(format!("the release that runs may still use the {} `{key}`", removal.kind.name())));
+            let report = Report::new(format!("the release that runs may still use the {} `{key}`", removal.kind.name()));
+            reports.add(if more > 0 { report.note(format!("{more} more statements here drop one")) } else { report });
+            return;
         }
     }
 }

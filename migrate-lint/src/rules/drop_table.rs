@@ -39,6 +39,10 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TEMP TABLE x (a int); DROP TABLE x;"]),
         postgres(&["DROP TABLE IF EXISTS t; CREATE TABLE t (a int);"]),
+        sqlite(&[
+            "CREATE TABLE t (a int);",
+            "ALTER TABLE t RENAME TO t_old; CREATE TABLE t (a int NOT NULL); INSERT INTO t SELECT a FROM t_old; DROP TABLE t_old;",
+        ]),
         postgres(&[
             "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE t PARTITION OF p DEFAULT;",
             "CREATE TABLE t2 (a int);\n--- down\nDROP TABLE t2;",
@@ -59,8 +63,10 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             _ => false,
         });
         // What comes again under its name is another matter, and what the history never made is not there.
+        let renamed = scene.relation(&key).and_then(|relation| relation.renamed);
+        let aside = renamed.is_some_and(|renamed| renamed.migration == scene.file.index);
         let never = removal.if_exists && scene.relation(&key).is_none() && rebuild::comes_again(scene, &key);
-        if scene.is_deployed(&key) && !temporary && !never && !rebuild::is_rebuilt(scene, &key) {
+        if scene.is_deployed(&key) && !temporary && !never && !aside && !rebuild::is_rebuilt(scene, &key) {
             reports.add(Report::new(format!("the release that runs still uses `{key}`, and its rows are gone for good")));
         }
     }

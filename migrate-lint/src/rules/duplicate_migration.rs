@@ -1,10 +1,11 @@
 //! The rule `duplicate-migration`.
 
 use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
-use crate::scene::FileScene;
+use crate::scene::{FileScene, Read};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -31,6 +32,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &FileScene<'_>, reports: &mut Reports) {
+    let does = |read: &Read| !matches!(read.syntax, Syntax::Query | Syntax::Transaction(_) | Syntax::Set(_));
+    if !scene.file.reads.iter().any(does) {
+        return;
+    }
     let own = &scene.file.migration.up.sql_checksum;
     let earlier = &scene.history[..scene.file.index];
     if let Some(other) = earlier.iter().find(|other| other.up.sql_checksum == *own) {

@@ -52,8 +52,9 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     for impact in adds.filter(|impact| scene.is_deployed(&impact.table)) {
         let others =
             scene.held.iter().filter(|held| is_key(&held.cause) && held.lock == impact.lock && held.table != impact.table);
-        let mut others = others.filter(|held| scene.is_deployed(&held.table) && Some(&held.table) != own.as_ref());
-        if let Some(held) = others.next() {
+        let others: Vec<_> = others.filter(|held| scene.is_deployed(&held.table) && Some(&held.table) != own.as_ref()).collect();
+        // Once for each file is enough.
+        if let Some(held) = others.first().filter(|first| others.iter().all(|other| other.table == first.table)) {
             let message =
                 format!("`{}` is locked while `{}`, locked for a foreign key before, still is", impact.table, held.table);
             reports.add(Report::new(message).note(scene.said(impact)));

@@ -1,6 +1,6 @@
 //! The rule `lock-many-tables`.
 
-use crate::impact::Lock;
+use crate::impact::{Cause, Lock};
 use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
 use crate::scene::Scene;
 use crate::schema::Key;
@@ -39,11 +39,16 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let strong = |table: &Key, lock: Lock| lock >= Lock::ShareRowExclusive && scene.is_deployed(table);
-    let mut before: Vec<&Key> = scene.held.iter().filter(|held| strong(&held.table, held.lock)).map(|held| &held.table).collect();
+    let strong = |table: &Key, lock: Lock, cause: &Cause| {
+        // Of an index that the history did not make, the table is not known.
+        lock >= Lock::ShareRowExclusive && *cause != Cause::IndexDrop && scene.is_deployed(table)
+    };
+    let held = scene.held.iter().filter(|held| strong(&held.table, held.lock, &held.cause));
+    let mut before: Vec<&Key> = held.map(|held| &held.table).collect();
     before.sort();
     before.dedup();
-    let new = scene.impacts.iter().find(|impact| strong(&impact.table, impact.lock) && !before.contains(&&impact.table));
+    let new =
+        scene.impacts.iter().find(|impact| strong(&impact.table, impact.lock, &impact.cause) && !before.contains(&&impact.table));
     if let Some(new) = new.filter(|_| before.len() == 3) {
         let names: Vec<String> = before.iter().map(|table| format!("`{table}`")).collect();
         reports.add(Report::new(format!("`{}` is locked while {} are", new.table, names.join(", "))));

@@ -49,7 +49,10 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let in_key = relation.constraints.iter().find(|constraint| match &constraint.kind {
             schema::ConstraintKind::Unique(columns) | schema::ConstraintKind::Primary(columns) => has(columns),
             schema::ConstraintKind::Foreign { columns, .. } => has(columns),
-            schema::ConstraintKind::Check { mentions, .. } => has(mentions),
+            // Its own check goes with it.
+            schema::ConstraintKind::Check { mentions, .. } => {
+                has(mentions) && constraint.name != format!("{}_{name}_check", table.name())
+            }
             _ => false,
         });
         let index = relation.indexes.iter().find(|index| has(&index.columns)).and_then(|index| index.name.clone());

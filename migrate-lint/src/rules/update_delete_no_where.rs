@@ -1,6 +1,7 @@
 //! The rule `update-delete-no-where`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::impact::Lock;
+use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -15,7 +16,7 @@ pub static RULE: Rule = Rule {
          each of them until the end, writes as much log as the table is large, and makes replicas lag.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Dialect::Postgres, Dialect::MySql],
     instead: "do it in batches, a transaction each: `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT 1000)`; if all rows \
          are meant and few, `allow` it",
     optional: false,
@@ -24,7 +25,6 @@ pub static RULE: Rule = Rule {
     fires: &[
         postgres(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1;"]),
         mysql(&["CREATE TABLE t (a int);", "DELETE FROM t;"]),
-        sqlite(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1;"]),
     ],
     silent: &[
         postgres(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a = 2;"]),
@@ -42,7 +42,9 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         _ => return,
     };
     let table = scene.schema.key(&change.table);
-    if !change.condition && change.limit.is_none() && scene.is_deployed(&table) {
+    // Behind DDL it is told of for the locks that are held meanwhile.
+    let held = scene.held.iter().any(|held| held.lock == Lock::AccessExclusive && scene.is_deployed(&held.table));
+    if !change.condition && change.limit.is_none() && !held && scene.is_deployed(&table) {
         reports.add(Report::new(format!("this {verb} every row of `{table}` in one go")));
     }
 }
