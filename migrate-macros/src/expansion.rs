@@ -5,6 +5,7 @@ use migrate_core::finding::Finding;
 use migrate_core::folder::Folder;
 use migrate_core::project::Project;
 use migrate_core::render;
+use migrate_lint::{rules, survey};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use std::env;
@@ -21,6 +22,7 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
         Some(dialect) if findings.is_empty() => {
             let folder = project.read(dialect);
             findings = check::check(&folder, &project.settings, Strictness::default());
+            findings.extend(survey::at_build(&folder, &project.settings.safety));
             read = Some(folder);
         }
         Some(_) => {}
@@ -52,7 +54,11 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
 fn refusal(service: &str, findings: &[Finding]) -> String {
     let count = findings.iter().filter(|finding| finding.is_error()).count();
     let problems = if count == 1 { "a problem" } else { "problems" };
-    format!("{problems} in the migrations of `{service}`\n\n{}\n", render::findings(findings, false))
+    let allow = match findings.iter().any(|finding| rules::find(finding.code.name).is_some()) {
+        true => "\n\nwhat a safety rule finds and is meant as it is gets a line above the statement: `-- migrate: allow RULE: reason`",
+        false => "",
+    };
+    format!("{problems} in the migrations of `{service}`\n\n{}{allow}\n", render::findings(findings, false))
 }
 
 /// The files whose change must rebuild the application. On stable Rust only the `include` macros say so; what they include

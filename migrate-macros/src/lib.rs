@@ -20,7 +20,8 @@ use proc_macro::TokenStream;
 ///
 /// What would fail in production does not compile: a missing pair, a version twice, a name or a directive that cannot be
 /// read, an empty file, a released file that was edited or deleted, a new one below the newest released, a file that
-/// `migrate.lock` does not know. Each error shows the file, the line and what to run.
+/// `migrate.lock` does not know. So does what a safety rule of level error finds in a draft; warnings become warnings of the
+/// compiler (`lint = "off"`, `"warn"` or `"deny"` in `migrate.toml`). Each error shows the file, the line and what to run.
 #[proc_macro]
 pub fn embed_migrations(input: TokenStream) -> TokenStream {
     let folder = syn::parse_macro_input!(input as Option<syn::LitStr>);
