@@ -9,6 +9,7 @@ mod init;
 mod lint;
 mod lock;
 mod new;
+mod owners;
 mod plan;
 mod redo;
 mod repair;
@@ -45,6 +46,8 @@ pub enum Command {
     Redo(redo::Arguments),
     /// Show which migrations are applied
     Status(status::Arguments),
+    /// Show which service each table belongs to
+    Owners(owners::Arguments),
     /// Compare what ran with what the files say now
     Verify(verify::Arguments),
     /// Show what `up` would do
@@ -77,6 +80,7 @@ pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failur
         Command::Redo(arguments) => redo::run(&arguments, context).await,
         Command::Status(arguments) => status::run(&arguments, context).await,
         Command::Verify(arguments) => verify::run(&arguments, context).await,
+        Command::Owners(arguments) => owners::run(&arguments, context),
         Command::Plan(arguments) => plan::run(&arguments, context).await,
         Command::Wait(arguments) => wait::run(&arguments, context).await,
         Command::Db(action) => db::run(&action, context).await,

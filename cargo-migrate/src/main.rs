@@ -16,6 +16,7 @@ mod packages;
 mod progress;
 mod reports;
 mod selection;
+mod shared_database;
 mod signals;
 mod template;
 

@@ -55,7 +55,9 @@ fn refusal(service: &str, findings: &[Finding]) -> String {
     let count = findings.iter().filter(|finding| finding.is_error()).count();
     let problems = if count == 1 { "a problem" } else { "problems" };
     let allow = match findings.iter().any(|finding| rules::find(finding.code.name).is_some()) {
-        true => "\n\nwhat a safety rule finds and is meant as it is gets a line above the statement: `-- migrate: allow RULE: reason`",
+        true => {
+            "\n\nwhat a safety rule finds and is meant as it is gets a line above the statement: `-- migrate: allow RULE: reason`"
+        }
         false => "",
     };
     format!("{problems} in the migrations of `{service}`\n\n{}{allow}\n", render::findings(findings, false))

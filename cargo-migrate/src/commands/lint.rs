@@ -13,11 +13,13 @@ use crate::output::finding_json;
 use crate::packages;
 use crate::reports;
 use crate::selection::{self, Selected};
+use crate::shared_database::{self, Member};
 use clap::Args;
 use migrate_core::finding::{Finding, Level};
 use migrate_core::folder::Folder;
 use migrate_core::project::Project;
 use migrate_lint::lint::{self, Pending};
+use migrate_lint::owners;
 use migrate_lint::survey;
 use migrate_runtime::Stop;
 use serde_json::json;
@@ -46,8 +48,8 @@ pub struct Arguments {
 
 /// One service and what was found.
 struct Linted {
-    project: Project,
-    folder: Folder,
+    member: Member,
+    pending: Pending,
     looked_at: String,
     findings: Vec<Finding>,
     statements: usize,
@@ -59,6 +61,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     for project in packages::projects(context)? {
         linted.push(one(arguments, context, project).await?);
     }
+    let linted = over_all(context, linted);
     let failing = if arguments.strict { Level::Warning } else { Level::Error };
     let failed = linted.iter().flat_map(|one| &one.findings).any(|finding| finding.level >= failing);
     match context.global.format {
@@ -93,7 +96,41 @@ async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> 
     findings.extend(apart_from_lock(folder.findings.clone()));
     findings.extend(lint::lint(&folder.set.contents().migrations, &options));
     let findings = findings.into_iter().map(|finding| seen_from_here(&project, finding)).collect();
-    Ok(Linted { project, folder, looked_at, findings, statements })
+    Ok(Linted { member: Member::new(project, folder), pending: options.pending, looked_at, findings, statements })
+}
+
+/// Adds what services that share a database do to each other's tables.
+fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
+    if linted.len() < 2 {
+        return linted;
+    }
+    let mut others = Vec::new();
+    let mut members = Vec::new();
+    for Linted { member, pending, looked_at, findings, statements } in linted {
+        others.push((member.project.service.clone(), pending, looked_at, findings, statements));
+        members.push(member);
+    }
+    let mut whole = Vec::new();
+    for sharing in shared_database::divided(context, members) {
+        let of = |service: usize| &sharing.members[service].project.service;
+        let pending = |service: usize| others.iter().find(|(name, ..)| name == of(service)).map(|(_, pending, ..)| pending);
+        let looked_at = |service: usize, migration: usize| match pending(service) {
+            Some(Pending::Some(places)) => places.contains(&migration),
+            _ => true,
+        };
+        let found = owners::findings(&sharing.services(), sharing.dialect, looked_at);
+        let found: Vec<(String, Finding)> = found
+            .into_iter()
+            .map(|(service, finding)| (of(service).clone(), seen_from_here(&sharing.members[service].project, finding)))
+            .collect();
+        for member in sharing.members {
+            let Some(at) = others.iter().position(|(name, ..)| *name == member.project.service) else { continue };
+            let (name, pending, looked_at, mut findings, statements) = others.swap_remove(at);
+            findings.extend(found.iter().filter(|(service, _)| *service == name).map(|(_, finding)| finding.clone()));
+            whole.push(Linted { member, pending, looked_at, findings, statements });
+        }
+    }
+    whole
 }
 
 /// What is looked at, and how that is known.
@@ -158,7 +195,7 @@ fn for_people(one: &Linted, context: &Context<'_>) {
         true => "nothing found".to_owned(),
         false => format!("{}, {}, {}{hidden}", several(errors, "error"), several(warnings, "warning"), several(notes, "note")),
     };
-    context.output.verb("Linted", &format!("`{}`: {}: {found}", one.project.service, one.looked_at));
+    context.output.verb("Linted", &format!("`{}`: {}: {found}", one.member.project.service, one.looked_at));
     if errors + warnings > 0 {
         context.output.words(
             "             `cargo migrate explain RULE` says more; what is meant as it is gets a line above the statement:",
@@ -169,8 +206,8 @@ fn for_people(one: &Linted, context: &Context<'_>) {
 
 fn for_programs(one: &Linted) -> serde_json::Value {
     json!({
-        "service": one.project.service,
-        "migrations": one.folder.set.len(),
+        "service": one.member.project.service,
+        "migrations": one.member.folder.set.len(),
         "statements": one.statements,
         "findings": one.findings.iter().map(finding_json).collect::<Vec<_>>(),
     })
