@@ -308,6 +308,8 @@ pub struct Column {
     pub checks: Vec<Check>,
     /// `REFERENCES`.
     pub references: Option<Reference>,
+    /// The name of its `PRIMARY KEY` or `UNIQUE`, if one is given.
+    pub key_name: Option<String>,
     /// `FIRST` or `AFTER`?
     pub placed: bool,
     /// Where it is written.
@@ -430,6 +432,8 @@ pub enum ConstraintKind {
 /// The other side of a foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
+    /// The name of the constraint, where it is written at a column.
+    pub name: Option<String>,
     /// The table.
     pub table: Name,
     /// Its columns, when they are named.

@@ -177,9 +177,18 @@ impl<'a> Tokens<'a> {
 
     fn word_end(&self) -> usize {
         let dollar = self.dialect != Dialect::Sqlite;
-        let rest = &self.sql[self.at..];
-        let inside = |c: char| is_name_character(c) || (dollar && c == '$');
-        rest.find(|c: char| !inside(c)).map_or(self.sql.len(), |length| self.at + length)
+        let bytes = self.sql.as_bytes();
+        let mut at = self.at;
+        // Byte by byte, because the macro does this without optimisation: all that is beyond ASCII is part of a name.
+        while at < bytes.len() {
+            let byte = bytes[at];
+            let inside = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | 0x80..) || (dollar && byte == b'$');
+            if !inside {
+                break;
+            }
+            at += 1;
+        }
+        at
     }
 
     fn number_end(&self) -> usize {
@@ -229,10 +238,12 @@ impl Iterator for Tokens<'_> {
         let one_on = self.at + 1;
         let (kind, end, closed) = match (self.dialect, first) {
             (_, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c) => {
-                let rest = &self.sql.as_bytes()[self.at..];
-                let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
-                let length = rest.iter().position(|byte| !blank(byte)).unwrap_or(rest.len());
-                (Kind::Space, self.at + length, true)
+                let bytes = self.sql.as_bytes();
+                let mut at = one_on;
+                while at < bytes.len() && matches!(bytes[at], b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c) {
+                    at += 1;
+                }
+                (Kind::Space, at, true)
             }
             // For MySQL, `--` is a comment only before white space, a control character or the end.
             (Dialect::MySql, b'-') if second == b'-' && self.at + 2 < self.sql.len() && self.byte(self.at + 2) > b' ' => {

@@ -11,6 +11,7 @@ mod allow;
 pub mod impact;
 pub mod lint;
 pub mod owners;
+pub mod page;
 mod rebuild;
 pub mod rule;
 pub mod rules;

@@ -9,6 +9,7 @@ use crate::schema::Moment;
 use crate::server::Server;
 use crate::simulation::Simulation;
 use crate::undone;
+use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::{Finding, Level};
 use migrate_core::migration::Migration;
@@ -17,7 +18,7 @@ use migrate_core::reader;
 use migrate_core::script::Script;
 use migrate_core::syntax::{Control, Setting, Syntax};
 use migrate_core::target::Direction;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What is looked at, and how.
 #[derive(Debug, Clone)]
@@ -61,8 +62,15 @@ pub fn lint(history: &[Migration], options: &Options) -> Vec<Finding> {
     let dialect = options.server.dialect();
     let chosen = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&dialect));
     let chosen: Vec<(&'static Rule, Level)> = chosen.filter_map(|rule| Some((rule, options.level(rule)?))).collect();
-    let mut linting =
-        Linting { history, options, chosen, simulation: Simulation::new(dialect), transaction: 0, findings: Vec::new() };
+    let mut linting = Linting {
+        history,
+        options,
+        chosen,
+        simulation: Simulation::new(dialect),
+        sums: HashMap::new(),
+        transaction: 0,
+        findings: Vec::new(),
+    };
     let mut findings = Vec::new();
     for index in 0..history.len() {
         linting.migration(index);
@@ -76,6 +84,8 @@ struct Linting<'a> {
     options: &'a Options,
     chosen: Vec<(&'static Rule, Level)>,
     simulation: Simulation,
+    /// The first migration of each sum.
+    sums: HashMap<Checksum, usize>,
     transaction: usize,
     findings: Vec<Finding>,
 }
@@ -122,6 +132,7 @@ impl Linting<'_> {
             Pending::Unknown => (true, index),
             Pending::Some(places) => (places.contains(&index), places.first().copied().unwrap_or(self.history.len())),
         };
+        let first = *self.sums.entry(migration.up.sql_checksum).or_insert(index);
         let reads = self.read(&migration.up, index);
         let file = File {
             migration,
@@ -142,7 +153,14 @@ impl Linting<'_> {
             return;
         }
         let down = migration.down.as_ref().map(|script| self.down(script, &file, mark));
-        let scene = FileScene { file, history: &self.history[..=index], after: &self.simulation, mark, down: down.as_ref() };
+        let scene = FileScene {
+            file,
+            history: &self.history[..=index],
+            same_as: (first != index).then_some(first),
+            after: &self.simulation,
+            mark,
+            down: down.as_ref(),
+        };
         let mut found = Vec::new();
         for (rule, level) in &self.chosen {
             if let Check::File(check) = rule.check {

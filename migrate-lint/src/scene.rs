@@ -2,7 +2,7 @@
 
 use crate::impact::{Cause, Impact, Lock};
 use crate::rule::Report;
-use crate::schema::{Key, Moment, Relation, Schema};
+use crate::schema::{Key, Moment, Relation, Schema, Thing};
 use crate::server::Server;
 use crate::simulation::Simulation;
 use migrate_core::directives::Phase;
@@ -258,12 +258,26 @@ pub struct FileScene<'a> {
     pub file: File<'a>,
     /// All files up to this one.
     pub history: &'a [Migration],
+    /// The first migration that says the same, if it is another.
+    pub same_as: Option<usize>,
     /// The schema behind it.
     pub after: &'a Simulation,
     /// The schema before it, from a mark.
     pub mark: usize,
     /// The statements of the way down, and what was different after up and down.
     pub down: Option<&'a Down>,
+}
+
+impl<'a> FileScene<'a> {
+    /// The tables and views that the file made or changed, as they are behind it.
+    pub fn touched(&self) -> impl Iterator<Item = (&'a Key, &'a Relation)> {
+        let schema = &self.after.schema;
+        let changes = schema.changes_since(self.mark).into_iter();
+        changes.filter_map(|change| match change.after {
+            Some(Thing::Relation(relation)) => Some((change.key, relation)),
+            _ => None,
+        })
+    }
 }
 
 /// What came of going down again.

@@ -259,10 +259,12 @@ fn constraints_of_column(
         relation.constraints.push(Constraint { name, kind, validated: Some(at), added: at });
     };
     if column.primary {
-        put(format!("{}_pkey", table.name()), ConstraintKind::Primary(one.clone()));
+        let name = column.key_name.clone().unwrap_or_else(|| format!("{}_pkey", table.name()));
+        put(name, ConstraintKind::Primary(one.clone()));
     }
     if column.unique {
-        put(format!("{}_{}_key", table.name(), column.name), ConstraintKind::Unique(one.clone()));
+        let name = column.key_name.clone().unwrap_or_else(|| format!("{}_{}_key", table.name(), column.name));
+        put(name, ConstraintKind::Unique(one.clone()));
     }
     for check in &column.checks {
         let name = check.name.clone().unwrap_or_else(|| format!("{}_{}_check", table.name(), column.name));
@@ -271,7 +273,7 @@ fn constraints_of_column(
     // MySQL itself does not read `REFERENCES` at a column.
     if let Some(reference) = &column.references {
         foreign.push(Constraint {
-            name: format!("{}_{}_fkey", table.name(), column.name),
+            name: reference.name.clone().unwrap_or_else(|| format!("{}_{}_fkey", table.name(), column.name)),
             kind: ConstraintKind::Foreign {
                 columns: one,
                 table: schema.key(&reference.table),

@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::{self, Failure};
 use clap::Args;
 use migrate_core::code::Code;
+use migrate_lint::page;
 
 /// Explain a code such as `late`
 #[derive(Debug, Args)]
@@ -34,6 +35,10 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         }
         return Ok(Exit::Done);
     };
+    if let Some(rule) = migrate_lint::rules::find(name) {
+        context.output.data(wrapped(page::page(rule).trim_end(), 80));
+        return Ok(Exit::Done);
+    }
     match codes.iter().find(|code| code.name == name) {
         Some(code) => {
             context.output.data(format!("{}\n\n{}", code.name, wrapped(code.explanation, 80)));

@@ -85,6 +85,7 @@ pub fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
         unique: false,
         checks: Vec::new(),
         references: None,
+        key_name: None,
         placed: false,
         range: start..start,
     };
@@ -109,16 +110,18 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
     } else if cursor.word("PRIMARY") {
         cursor.word("KEY");
         column.primary = true;
+        column.key_name = name;
         column.not_null |= cursor.dialect != Dialect::Sqlite;
     } else if cursor.word("UNIQUE") {
         cursor.word("KEY");
         column.unique = true;
+        column.key_name = name;
     } else if cursor.word("CHECK") {
         if let Some(condition) = cursor.parenthesis() {
             column.checks.push(condition::check(cursor, name, condition));
         }
     } else if cursor.word("REFERENCES") {
-        column.references = reference(cursor);
+        column.references = reference(cursor).map(|reference| Reference { name, ..reference });
     } else if cursor.word("GENERATED") {
         let _ = cursor.word("ALWAYS") || cursor.words(&["BY", "DEFAULT"]);
         cursor.words(&["ON", "NULL"]);
@@ -301,7 +304,7 @@ pub fn reference(cursor: &mut Cursor<'_>) -> Option<Reference> {
             cursor.skip();
         } else if cursor.word("DEFERRABLE") || cursor.words(&["NOT", "DEFERRABLE"]) || cursor.words(&["NOT", "ENFORCED"]) {
         } else {
-            return Some(Reference { table, columns, on_delete_changes });
+            return Some(Reference { name: None, table, columns, on_delete_changes });
         }
     }
 }

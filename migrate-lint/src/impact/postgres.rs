@@ -288,9 +288,9 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
         ActionKind::Inherit(parent) => {
             vec![exclusive(Cause::Catalogue), Impact::new(schema.key(parent), Lock::ShareUpdateExclusive, Cause::Catalogue)]
         }
-        ActionKind::SetTablespace | ActionKind::SetLogged | ActionKind::SetAccessMethod => {
-            vec![exclusive(Cause::Rewrite).rewriting()]
-        }
+        ActionKind::SetLogged | ActionKind::SetAccessMethod => vec![exclusive(Cause::Rewrite).rewriting()],
+        // Copied block by block.
+        ActionKind::SetTablespace => vec![Impact { rewrites: true, ..exclusive(Cause::Rewrite) }],
         _ => vec![exclusive(Cause::Catalogue)],
     };
     // What is done to a table is done to its partitions.

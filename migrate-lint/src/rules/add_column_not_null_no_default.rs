@@ -12,7 +12,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-not-null-no-default",
         "A column that is NOT NULL and has no default has no value for the rows that are there: PostgreSQL fails if \
-         there is one, SQLite always.",
+         there is one, and so does SQLite; older releases of SQLite refuse it even for an empty table.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::Sqlite],

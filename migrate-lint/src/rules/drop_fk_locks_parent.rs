@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     fires: &[
         postgres(&[
             "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int CONSTRAINT f REFERENCES u (id));",
-            "ALTER TABLE t DROP CONSTRAINT t_u_id_fkey;",
+            "ALTER TABLE t DROP CONSTRAINT f;",
         ]),
         postgres(&[
             "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id));",

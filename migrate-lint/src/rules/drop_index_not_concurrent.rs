@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     check: Check::Statement(check),
     fires: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE INDEX i ON t (a);", "DROP INDEX i;"]),
-        postgres(&["DROP INDEX IF EXISTS made_elsewhere;"]),
+        postgres(&["DROP INDEX IF EXISTS made_elsewhere_i;"]),
     ],
     silent: &[
         postgres(&[

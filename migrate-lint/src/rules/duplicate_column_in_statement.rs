@@ -9,7 +9,12 @@ use migrate_core::syntax::Syntax;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
-    code: Code::new("duplicate-column-in-statement", "The statement names one column twice: the database refuses it."),
+    code: Code::new(
+        "duplicate-column-in-statement",
+        "The statement names one column twice: the database refuses it (or, in an `UPDATE` on MySQL and SQLite and an \
+         `INSERT` on SQLite, takes one of the two values and drops the other without a word, which is not looked for \
+         here).",
+    ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
     instead: "remove one of the two",
@@ -19,7 +24,8 @@ pub static RULE: Rule = Rule {
     fires: &[
         postgres(&["CREATE TABLE t (a int, a int);"]),
         postgres(&["CREATE TABLE t (a int);", "INSERT INTO t (a, a) VALUES (1, 2);"]),
-        mysql(&["CREATE TABLE t (a int, b int);", "UPDATE t SET a = 1, b = 2, a = 3 WHERE b = 1;"]),
+        postgres(&["CREATE TABLE t (a int, b int);", "UPDATE t SET a = 1, b = 2, a = 3 WHERE b = 1;"]),
+        mysql(&["CREATE TABLE t (a int);", "INSERT INTO t (a, a) VALUES (1, 2);"]),
         sqlite(&["CREATE TABLE t (a int, A int);"]),
     ],
     silent: &[
@@ -32,9 +38,8 @@ pub static RULE: Rule = Rule {
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     let columns: Vec<&String> = match scene.syntax() {
         Syntax::CreateTable(table) => table.columns.iter().map(|column| &column.name).collect(),
-        Syntax::Insert(insert) => insert.columns.iter().collect(),
-        // MySQL takes it, and the last one wins.
-        Syntax::Update(change) => change.columns.iter().collect(),
+        Syntax::Insert(insert) if scene.schema.dialect() != Dialect::Sqlite => insert.columns.iter().collect(),
+        Syntax::Update(change) if scene.schema.dialect() == Dialect::Postgres => change.columns.iter().collect(),
         _ => return,
     };
     let same = |one: &str, other: &str| match scene.schema.dialect() {

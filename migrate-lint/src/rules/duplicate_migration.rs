@@ -36,13 +36,11 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
     if !scene.file.reads.iter().any(does) {
         return;
     }
-    let own = &scene.file.migration.up.sql_checksum;
-    let earlier = &scene.history[..scene.file.index];
-    if let Some(other) = earlier.iter().find(|other| other.up.sql_checksum == *own) {
+    if let Some(first) = scene.same_as {
+        let other = &scene.history[first];
         // A table that was dropped in between comes back by the same words.
         let drops = |migration: &migrate_core::migration::Migration| migration.up.text.to_ascii_uppercase().contains("DROP ");
-        let between = earlier.iter().skip_while(|migration| migration.version != other.version).skip(1);
-        if !between.into_iter().any(drops) {
+        if !scene.history[first + 1..scene.file.index].iter().any(drops) {
             reports.add(Report::new(format!("`{}` says the same as `{}`", scene.file.migration.title(), other.title())));
         }
     }

@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &FileScene<'_>, reports: &mut Reports) {
     let schema = &scene.after.schema;
-    for (key, relation) in schema.relations() {
+    for (key, relation) in scene.touched() {
         for (_, columns, table, _) in
             relation.foreign_keys().filter(|(constraint, ..)| constraint.added.migration == scene.file.index)
         {

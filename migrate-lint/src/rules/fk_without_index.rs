@@ -35,7 +35,7 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &FileScene<'_>, reports: &mut Reports) {
     let index = scene.file.index;
-    for (key, relation) in scene.after.schema.relations() {
+    for (key, relation) in scene.touched() {
         for (_, columns, table, _) in relation.foreign_keys().filter(|(constraint, ..)| constraint.added.migration == index) {
             let begins = |indexed: &[String]| {
                 indexed.len() >= columns.len()

@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     ])],
     silent: &[
         postgres(&[
-            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE MATERIALIZED VIEW m AS SELECT a FROM t;",
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE MATERIALIZED VIEW m AS SELECT a FROM t; CREATE UNIQUE INDEX m_a ON m (a);",
             "REFRESH MATERIALIZED VIEW CONCURRENTLY m;",
         ]),
         postgres(&[

@@ -1,7 +1,7 @@
 //! The rule `sqlite-add-column-default`.
 
 use crate::rule::{Check, Proof, Report, Reports, Rule, sqlite};
-use crate::scene::Scene;
+use crate::scene::{Age, Scene};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -11,8 +11,8 @@ use migrate_core::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-add-column-default",
-        "SQLite adds a column only with a constant default: an expression in parentheses, CURRENT_TIME, CURRENT_DATE \
-         and CURRENT_TIMESTAMP are refused.",
+        "SQLite adds a column to a table that has rows only with a constant default: an expression in parentheses, \
+         CURRENT_TIME, CURRENT_DATE and CURRENT_TIMESTAMP are refused (by older releases for an empty table too).",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
@@ -21,8 +21,8 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
-        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c text DEFAULT CURRENT_TIMESTAMP;"]),
-        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int DEFAULT (random());"]),
+        sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c text DEFAULT CURRENT_TIMESTAMP;"]),
+        sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int DEFAULT (random());"]),
     ],
     silent: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int DEFAULT 5;"]),
@@ -33,8 +33,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (_, action, range) in scene.actions() {
+    for (table, action, range) in scene.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
+        let empty = scene.age(&table) <= Age::File && !scene.relation(&table).is_some_and(|relation| relation.filled);
+        if empty {
+            continue;
+        }
         let Some(default) = column.default.clone().map(|default| scene.sql[default].trim().to_ascii_uppercase()) else {
             continue;
         };

@@ -1,7 +1,7 @@
 //! The rule `sqlite-add-column-unsupported`.
 
 use crate::rule::{Check, Proof, Report, Reports, Rule, sqlite};
-use crate::scene::Scene;
+use crate::scene::{Age, Scene};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -11,8 +11,8 @@ use migrate_core::syntax::{ActionKind, Generated};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-add-column-unsupported",
-        "SQLite adds no column that is UNIQUE, a PRIMARY KEY or STORED; and none that has REFERENCES and another \
-         default than NULL, where foreign keys are on.",
+        "SQLite adds no column that is UNIQUE or a PRIMARY KEY; and to a table that has rows none that is STORED, or \
+         that has REFERENCES and another default than NULL where foreign keys are on.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
@@ -22,10 +22,11 @@ pub static RULE: Rule = Rule {
     check: Check::Statement(check),
     fires: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int UNIQUE;"]),
-        sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int AS (a) STORED;"]),
+        sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int AS (a) STORED;"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int PRIMARY KEY;"]),
         sqlite(&[
-            "CREATE TABLE u (id integer PRIMARY KEY); CREATE TABLE t (a int); ALTER TABLE t ADD c int DEFAULT 1 REFERENCES u (id);",
+            "CREATE TABLE u (id integer PRIMARY KEY); CREATE TABLE t (a int);",
+            "ALTER TABLE t ADD c int DEFAULT 1 REFERENCES u (id);",
         ]),
     ],
     silent: &[
@@ -37,14 +38,17 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (_, action, range) in scene.actions() {
+    for (table, action, range) in scene.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
+        let rows = scene.age(&table) > Age::File || scene.relation(&table).is_some_and(|relation| relation.filled);
         let default = column.default.clone().filter(|default| !scene.sql[default.clone()].trim().eq_ignore_ascii_case("null"));
         let what = match () {
             () if column.primary => "a primary key",
             () if column.unique => "unique",
-            () if column.generated == Some(Generated::Stored) => "computed and kept",
-            () if column.references.is_some() && default.is_some() && scene.foreign_keys => "a foreign key with a default",
+            () if rows && column.generated == Some(Generated::Stored) => "computed and kept",
+            () if rows && column.references.is_some() && default.is_some() && scene.foreign_keys => {
+                "a foreign key with a default"
+            }
             () => continue,
         };
         reports.add(Report::new(format!("SQLite adds no column that is {what}")).at(range));

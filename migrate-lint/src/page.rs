@@ -1,0 +1,93 @@
+//! The page of a rule, in Markdown: made from the rule itself, for `cargo migrate explain` and for the documents.
+
+use crate::rule::{Example, Proof, Rule};
+use migrate_core::dialect::Dialect;
+use std::fmt::Write as _;
+
+/// The page of a rule. Lines of prose are as long as they are.
+pub fn page(rule: &Rule) -> String {
+    let mut text = format!("# {}\n\n", rule.code.name);
+    let databases: Vec<&str> = rule.on.iter().map(|dialect| name(*dialect)).collect();
+    let _ = writeln!(text, "Level: {}{}. Databases: {}.\n", rule.level.name(), asked(rule), databases.join(", "));
+    let _ = writeln!(text, "{}\n", rule.code.explanation);
+    if !rule.instead.is_empty() {
+        let _ = writeln!(text, "**Instead**: {}.\n", rule.instead);
+    }
+    if let Some(example) = rule.fires.first() {
+        let _ = writeln!(text, "## Found\n\n{}", shown(example));
+    }
+    if let Some(example) = rule.silent.first() {
+        let _ = writeln!(text, "## Not found\n\n{}", shown(example));
+    }
+    let _ = writeln!(text, "## Proof\n\n{}", proof(rule.proof));
+    text
+}
+
+fn asked(rule: &Rule) -> &'static str {
+    if rule.optional { " (looked for only when `[rules]` in `migrate.toml` gives it a level)" } else { "" }
+}
+
+fn name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "PostgreSQL",
+        Dialect::MySql => "MySQL and MariaDB",
+        Dialect::Sqlite => "SQLite",
+    }
+}
+
+fn shown(example: &Example) -> String {
+    let count = example.files.len();
+    let file = |(at, text): (usize, &&str)| {
+        let head = match (count, at + 1 == count) {
+            (1, _) => String::new(),
+            (_, true) => "-- now\n".to_owned(),
+            (_, false) => "-- deployed before\n".to_owned(),
+        };
+        let text = text.replace("\n--- down\n", "\n-- and the way down:\n");
+        // One statement a line.
+        let lines = text.replace("; ", ";\n");
+        format!("{head}{lines}\n")
+    };
+    let files: Vec<String> = example.files.iter().enumerate().map(file).collect();
+    format!("```sql\n{}```\n", files.join("\n"))
+}
+
+fn proof(proof: Proof) -> String {
+    match proof {
+        Proof::Measured => "A test runs the statements on a real server and sees the locks, the full reads and the rewrites that are foretold here.".to_owned(),
+        Proof::Refused => "A test runs the statements on a real server, which refuses them.".to_owned(),
+        Proof::Seen(test) => format!("The test `{test}` runs the statements on a real server and sees what comes of it."),
+        Proof::Files => "It follows from the files alone; there is nothing to ask a server.".to_owned(),
+        Proof::Manual(source) => format!("Not proved here by a test. Source: {source}."),
+    }
+}
+
+/// The list of all rules, in Markdown, with links to their pages.
+pub fn index() -> String {
+    let mut text = "# Safety rules\n\nMade from the code; `cargo migrate explain RULE` prints the same pages.\n".to_owned();
+    for (title, optional) in [("Looked for by default", false), ("Looked for when asked", true)] {
+        let _ = write!(text, "\n## {title}\n\n| rule | level | databases | what is found |\n|---|---|---|---|\n");
+        for rule in crate::rules::ALL.iter().filter(|rule| rule.optional == optional) {
+            let databases: Vec<&str> = rule.on.iter().map(|dialect| name(*dialect)).collect();
+            let first = first_sentence(rule.code.explanation).replace('|', "\\|");
+            let _ = writeln!(
+                text,
+                "| [`{0}`](rules/{0}.md) | {1} | {2} | {first} |",
+                rule.code.name,
+                rule.level.name(),
+                databases.join(", ")
+            );
+        }
+    }
+    text
+}
+
+fn first_sentence(text: &str) -> &str {
+    let mut ends = text.match_indices([':', '.']).map(|(at, _)| at);
+    let good = |at: &usize| {
+        text[*at + 1..].starts_with(' ')
+            && text[..*at].matches('`').count().is_multiple_of(2)
+            && text[..*at].matches('(').count() == text[..*at].matches(')').count()
+    };
+    ends.find(good).map_or(text, |at| &text[..at])
+}

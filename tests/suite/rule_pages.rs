@@ -1,0 +1,32 @@
+//! The pages of the safety rules in the documents are those that the code makes.
+//!
+//! `MIGRATE_UPDATE_PAGES=1` writes them anew.
+
+use migrate_lint::{page, rules};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn documents() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs")
+}
+
+fn compare(path: &Path, expected: &str) {
+    if std::env::var_os("MIGRATE_UPDATE_PAGES").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(found, expected, "{} is out of date: run this test with MIGRATE_UPDATE_PAGES=1", path.display());
+}
+
+#[test]
+fn pages_are_made_from_the_code() {
+    let folder = documents().join("rules");
+    for rule in rules::ALL {
+        compare(&folder.join(format!("{}.md", rule.code.name)), &page::page(rule));
+    }
+    compare(&documents().join("rules.md"), &page::index());
+    let names: BTreeSet<String> = rules::ALL.iter().map(|rule| format!("{}.md", rule.code.name)).collect();
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(files.collect::<BTreeSet<String>>(), names, "a page whose rule is gone");
+}
