@@ -155,7 +155,7 @@ pub fn allows(text: &str, dialect: Dialect) -> Vec<Allow> {
         let order = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| body[8..].trim())?;
         let (rule, reason) = order.strip_prefix("allow")?.trim_start_matches([':', ' ', '\t']).split_once(':')?;
         let (rule, reason) = (rule.trim().to_owned(), reason.trim().to_owned());
-        (!reason.is_empty()).then(|| Allow { rule, reason, range: token.start..token.end })
+        (!reason.is_empty()).then_some(Allow { rule, reason, range: token.start..token.end })
     });
     allows.collect()
 }

@@ -1,3 +1,5 @@
+//! Statements of all three dialects, and anything that may come.
+
 use super::*;
 use crate::syntax::{ActionKind, Column, ConstraintKind, Generated};
 use proptest::prelude::*;

@@ -44,7 +44,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         };
         let inner = default.trim_start_matches('(').trim_end_matches(')');
         let call = default.starts_with('(') && default.contains("(") && inner.contains('(');
-        if call || ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"].iter().any(|word| inner == *word) {
+        if call || ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"].contains(&inner) {
             reports.add(Report::new(format!("SQLite adds no column whose default is {default}")).at(range));
         }
     }

@@ -1,3 +1,5 @@
+//! Every rule fires and is silent where it says so.
+
 use super::*;
 use crate::lint::{Options, lint};
 use crate::rule::Example;

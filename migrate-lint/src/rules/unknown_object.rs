@@ -58,7 +58,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     if scene.relation(&own).is_none() && !alter.if_exists {
         // Others may make tables too; a name that is nearly one of ours is a slip.
         let names: Vec<&str> = scene.schema.relations().map(|(key, _)| key.name()).collect();
-        if let Some(near) = migrate_core::suggestion::nearest(own.name(), names.into_iter()) {
+        if let Some(near) = migrate_core::suggestion::nearest(own.name(), names) {
             reports.add(Report::new(format!("no migration makes a table `{own}`")).help(format!("perhaps `{near}` is meant")));
         }
         return;
