@@ -11,6 +11,7 @@ mod failure;
 mod from_here;
 mod git;
 mod held_lock;
+mod new_files;
 mod output;
 mod packages;
 mod progress;

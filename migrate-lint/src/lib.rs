@@ -8,6 +8,7 @@
 use migrate_core::code::Code;
 
 mod allow;
+pub mod fix;
 pub mod impact;
 pub mod lint;
 pub mod owners;

@@ -19,6 +19,7 @@ use migrate_core::script::Script;
 use migrate_core::syntax::{Control, Setting, Syntax};
 use migrate_core::target::Direction;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 /// What is looked at, and how.
 #[derive(Debug, Clone)]
@@ -57,8 +58,30 @@ impl Options {
     }
 }
 
+/// A place where a rule found something, for those who would change it.
+#[derive(Debug, Clone)]
+pub struct Spot {
+    /// The place of the migration in the history.
+    pub migration: usize,
+    /// The statement of its way up.
+    pub statement: usize,
+    /// Inside a block?
+    pub inner: bool,
+    /// The rule.
+    pub rule: &'static str,
+    /// Which part of the statement, as bytes of its text.
+    pub range: Option<Range<usize>>,
+    /// What could be written behind the statement.
+    pub append: Option<String>,
+}
+
 /// Everything that rules find in migrations that are in version order.
 pub fn lint(history: &[Migration], options: &Options) -> Vec<Finding> {
+    look_for(history, options).0
+}
+
+/// The same, and the places one by one.
+pub fn look_for(history: &[Migration], options: &Options) -> (Vec<Finding>, Vec<Spot>) {
     let dialect = options.server.dialect();
     let chosen = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&dialect));
     let chosen: Vec<(&'static Rule, Level)> = chosen.filter_map(|rule| Some((rule, options.level(rule)?))).collect();
@@ -70,13 +93,14 @@ pub fn lint(history: &[Migration], options: &Options) -> Vec<Finding> {
         sums: HashMap::new(),
         transaction: 0,
         findings: Vec::new(),
+        spots: Vec::new(),
     };
     let mut findings = Vec::new();
     for index in 0..history.len() {
         linting.migration(index);
         findings.extend(gathered(std::mem::take(&mut linting.findings)));
     }
-    findings
+    (findings, linting.spots)
 }
 
 struct Linting<'a> {
@@ -88,6 +112,7 @@ struct Linting<'a> {
     sums: HashMap<Checksum, usize>,
     transaction: usize,
     findings: Vec<Finding>,
+    spots: Vec<Spot>,
 }
 
 /// What a session was set to, as far as the file says.
@@ -247,6 +272,16 @@ impl Linting<'_> {
                 for (rule, level, report) in found {
                     if allowed.silences(rule.code.name, Some(read.statement)) {
                         continue;
+                    }
+                    if file.direction == Direction::Up {
+                        self.spots.push(Spot {
+                            migration: file.index,
+                            statement: read.statement,
+                            inner: read.inner,
+                            rule: rule.code.name,
+                            range: report.range.clone(),
+                            append: report.append.clone(),
+                        });
                     }
                     let start = file.script.statements[read.statement].range.start;
                     let range = report.range.clone().unwrap_or(0..sql.len());

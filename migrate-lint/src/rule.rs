@@ -106,12 +106,14 @@ pub struct Report {
     pub notes: Vec<String>,
     /// What to do here, besides what the rule says.
     pub help: Vec<String>,
+    /// What could be written behind the statement.
+    pub append: Option<String>,
 }
 
 impl Report {
     /// A report on a whole statement.
     pub fn new(message: impl Into<String>) -> Self {
-        Report { message: message.into(), range: None, level: None, notes: Vec::new(), help: Vec::new() }
+        Report { message: message.into(), range: None, level: None, notes: Vec::new(), help: Vec::new(), append: None }
     }
 
     /// Says which part.
@@ -132,6 +134,14 @@ impl Report {
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
+        self
+    }
+
+    /// Says what could be written behind the statement.
+    #[must_use]
+    pub fn append(mut self, text: String) -> Self {
+        self.help.push(format!("add `{text}`"));
+        self.append = Some(text);
         self
     }
 

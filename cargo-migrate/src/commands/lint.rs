@@ -9,15 +9,19 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::from_here::seen_from_here;
 use crate::git;
+use crate::held_lock::HeldLock;
+use crate::new_files::{self, Numbering};
 use crate::output::finding_json;
 use crate::packages;
 use crate::reports;
 use crate::selection::{self, Selected};
 use crate::shared_database::{self, Member};
+use crate::template::{self, Template};
 use clap::Args;
 use migrate_core::finding::{Finding, Level};
-use migrate_core::folder::Folder;
+use migrate_core::folder::{self, Folder};
 use migrate_core::project::Project;
+use migrate_lint::fix::{self, Fix};
 use migrate_lint::lint::{self, Pending};
 use migrate_lint::owners;
 use migrate_lint::survey;
@@ -44,6 +48,9 @@ pub struct Arguments {
     /// Warnings fail the command too
     #[arg(long)]
     strict: bool,
+    /// Rewrite drafts where that is mechanical; each change is shown and asked about first
+    #[arg(long, conflicts_with = "all")]
+    fix: bool,
 }
 
 /// One service and what was found.
@@ -53,6 +60,7 @@ struct Linted {
     looked_at: String,
     findings: Vec<Finding>,
     statements: usize,
+    rewrites: Vec<Fix>,
 }
 
 /// Runs it.
@@ -60,6 +68,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     let mut linted = Vec::new();
     for project in packages::projects(context)? {
         linted.push(one(arguments, context, project).await?);
+    }
+    if arguments.fix {
+        return fix(context, linted);
     }
     let linted = over_all(context, linted);
     let failing = if arguments.strict { Level::Warning } else { Level::Error };
@@ -94,9 +105,93 @@ async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> 
     let statements = folder.set.iter().enumerate().filter(|(at, _)| examined(at)).map(|(_, one)| one.up.statements.len()).sum();
     options.pending = pending;
     findings.extend(apart_from_lock(folder.findings.clone()));
+    let rewrites = if arguments.fix { fix::fixes(&folder.set.contents().migrations, &options) } else { Vec::new() };
     findings.extend(lint::lint(&folder.set.contents().migrations, &options));
     let findings = findings.into_iter().map(|finding| seen_from_here(&project, finding)).collect();
-    Ok(Linted { member: Member::new(project, folder), pending: options.pending, looked_at, findings, statements })
+    Ok(Linted { member: Member::new(project, folder), pending: options.pending, looked_at, findings, statements, rewrites })
+}
+
+/// Rewrites drafts, each when its change was shown and agreed to.
+fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, Failure> {
+    let mut changed = 0;
+    for one in &linted {
+        let project = &one.member.project;
+        if one.pending == Pending::Unknown && !one.rewrites.is_empty() {
+            return Err(Failure::usage(format!(
+                "nothing says which files of `{}` are still drafts and may be changed",
+                project.service
+            ))
+            .help("begin with a lock file: `cargo migrate init`; or name a revision that has the others: `--since REV`"));
+        }
+        let root = project.root.join(&project.settings.dirs[0]);
+        for fix in &one.rewrites {
+            let migration = &one.member.folder.set.contents().migrations[fix.migration];
+            let names = folder::names(&project.root, &project.settings);
+            let mut held = match one.member.folder.lock.is_some() {
+                true => Some(HeldLock::take(&root)?),
+                false => None,
+            };
+            let mut lock = held.as_mut().map(|held| held.read(&names)).transpose()?.unwrap_or_default();
+            let released = |file: &str| names.files.iter().any(|own| own.shown == file && lock.released(&own.name).is_some());
+            if released(&migration.up.file) {
+                context.output.words(format!("`{}` is released and stays as it is", migration.title()));
+                continue;
+            }
+            let mut edits = vec![(&migration.up.file, &migration.up.text, &fix.up)];
+            if let (Some(down), Some(text)) = (&migration.down, &fix.down) {
+                edits.push((&down.file, &down.text, text));
+            }
+            edits.retain(|(_, before, after)| before != after);
+            let mut files = Vec::new();
+            let mut version = new_files::next_version(Numbering::AsBefore, &names)?;
+            for added in &fix.added {
+                let template = Template { up: added.up.clone(), down: added.down.clone() };
+                let named = new_files::named(&names, &version, &template::file_name(&added.name), &template);
+                version = version.successor();
+                files.extend(named);
+            }
+            for (file, before, after) in &edits {
+                context.output.data(difference(file, before, after));
+            }
+            for (file, text) in &files {
+                context.output.data(difference(file, "", text));
+            }
+            let question = format!("change `{}` so, for {}?", migration.title(), fix.rules.join(" and "));
+            let agreed = match context.global.yes {
+                true => true,
+                false => context.output.ask(&question).ok_or_else(|| {
+                    Failure::usage("nobody is there to agree to a change")
+                        .help("look at what is shown, then run it again with `--yes`")
+                })?,
+            };
+            if !agreed {
+                continue;
+            }
+            new_files::write(&root, &files)?;
+            for (file, _, after) in &edits {
+                let path = project.root.join(&***file);
+                std::fs::write(&path, after.as_bytes())
+                    .map_err(|error| Failure::other(format!("cannot write `{}`: {error}", path.display())))?;
+            }
+            if let Some(held) = &mut held {
+                lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
+                held.write(&lock)?;
+            }
+            context.output.verb("Fixed", migration.title());
+            changed += 1;
+        }
+    }
+    match changed {
+        0 => context.output.words("nothing was changed"),
+        _ => context.output.words("run it once more to see what is left"),
+    }
+    Ok(Exit::Done)
+}
+
+fn difference(file: &str, before: &str, after: &str) -> String {
+    let from = if before.is_empty() { "/dev/null" } else { file };
+    let diff = similar::TextDiff::from_lines(before, after);
+    diff.unified_diff().context_radius(3).header(from, file).to_string().trim_end().to_owned()
 }
 
 /// Adds what services that share a database do to each other's tables.
@@ -106,7 +201,7 @@ fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
     }
     let mut others = Vec::new();
     let mut members = Vec::new();
-    for Linted { member, pending, looked_at, findings, statements } in linted {
+    for Linted { member, pending, looked_at, findings, statements, .. } in linted {
         others.push((member.project.service.clone(), pending, looked_at, findings, statements));
         members.push(member);
     }
@@ -127,7 +222,7 @@ fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
             let Some(at) = others.iter().position(|(name, ..)| *name == member.project.service) else { continue };
             let (name, pending, looked_at, mut findings, statements) = others.swap_remove(at);
             findings.extend(found.iter().filter(|(service, _)| *service == name).map(|(_, finding)| finding.clone()));
-            whole.push(Linted { member, pending, looked_at, findings, statements });
+            whole.push(Linted { member, pending, looked_at, findings, statements, rewrites: Vec::new() });
         }
     }
     whole

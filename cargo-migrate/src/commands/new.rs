@@ -6,17 +6,14 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::held_lock::HeldLock;
+use crate::new_files::{self, Numbering};
 use crate::packages;
 use crate::selection;
-use crate::template::{self, Template};
+use crate::template;
 use clap::Args;
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use migrate_core::folder::{self, Names};
-use migrate_core::target::Direction;
-use migrate_core::version::Version;
+use migrate_core::folder;
 use serde_json::json;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::PathBuf;
 
 /// Make a new pair of migration files
@@ -51,20 +48,15 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     let mut held = HeldLock::take(&folder)?;
     let names = folder::names(&project.root, &project.settings);
     let mut lock = held.read(&names)?;
-    let version = next_version(arguments, &names)?;
+    let numbering = match (arguments.timestamp, arguments.sequential) {
+        (true, _) => Numbering::Time,
+        (_, true) => Numbering::Number,
+        _ => Numbering::AsBefore,
+    };
+    let version = new_files::next_version(numbering, &names)?;
     let template = template::from_description(&description, dialect, &name);
-    let files = files(&names, &version, &name, &template);
-    for (path, text) in &files {
-        let path = folder.join(path);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let written = file.as_mut().map_err(|error| std::io::Error::new(error.kind(), error.to_string()));
-        written
-            .and_then(|file| file.write_all(text.as_bytes()))
-            .map_err(|error| Failure::other(format!("cannot write `{}`: {error}", path.display())))?;
-    }
+    let files = new_files::named(&names, &version, &name, &template);
+    new_files::write(&folder, &files)?;
     lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
     held.write(&lock)?;
     let here = std::env::current_dir().unwrap_or_default();
@@ -81,61 +73,4 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         context.output.json(&json!({ "service": project.service, "version": version.as_str(), "files": paths }));
     }
     Ok(Exit::Done)
-}
-
-/// In the convention of the folder: its newest file says how names are written there.
-fn files(names: &Names, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
-    let newest = names.files.iter().rfind(|file| file.direction == Direction::Up);
-    let (up, down) = (template.up.clone(), template.down.clone());
-    match newest.map(|file| (file.layout.name, file.name.as_str())) {
-        Some(("simple", _)) => {
-            let mut files = vec![(format!("{version}_{name}.sql"), up)];
-            if names.files.iter().any(|file| file.name.starts_with("rollback/")) {
-                files.push((format!("rollback/{version}_{name}.sql"), down));
-            }
-            files
-        }
-        Some(("flyway", _)) => {
-            let mut files = vec![(format!("V{version}__{name}.sql"), up)];
-            if names.files.iter().any(|file| file.direction == Direction::Down) {
-                files.push((format!("U{version}__{name}.sql"), down));
-            }
-            files
-        }
-        Some(("directory", path)) if path.ends_with("/migration.sql") => vec![(format!("{version}_{name}/migration.sql"), up)],
-        Some(("directory", _)) => vec![(format!("{version}_{name}/up.sql"), up), (format!("{version}_{name}/down.sql"), down)],
-        Some((_, path)) if path.ends_with("_up.sql") => {
-            vec![(format!("{version}_{name}_up.sql"), up), (format!("{version}_{name}_down.sql"), down)]
-        }
-        _ => vec![(format!("{version}_{name}.up.sql"), up), (format!("{version}_{name}.down.sql"), down)],
-    }
-}
-
-fn next_version(arguments: &Arguments, names: &Names) -> Result<Version, Failure> {
-    let newest = names.files.last().map(|file| &file.version);
-    let timestamp = match newest {
-        _ if arguments.timestamp => true,
-        _ if arguments.sequential => false,
-        Some(newest) => newest.is_timestamp(),
-        None => false,
-    };
-    if !timestamp {
-        let first = || "001".parse().map_err(|_| Failure::other("`001` is no version"));
-        return newest.map_or_else(first, |newest| Ok(newest.successor()));
-    }
-    // Two in one second, or a clock that is behind: the next second that is free.
-    let mut now = Timestamp::now();
-    loop {
-        let dashes = newest.is_some_and(|newest| newest.as_str().contains('-'));
-        let form = if dashes { "%Y-%m-%d-%H%M%S" } else { "%Y%m%d%H%M%S" };
-        let text = now.to_zoned(TimeZone::UTC).strftime(form).to_string();
-        let version: Version = text.parse().map_err(|_| Failure::other(format!("the time `{text}` is no version")))?;
-        let free = names.files.iter().all(|file| file.version != version);
-        let above =
-            newest.is_none_or(|newest| !newest.is_timestamp() || *newest < version || now > Timestamp::now() + 3600.seconds());
-        if free && above {
-            return Ok(version);
-        }
-        now += 1.second();
-    }
 }

@@ -51,8 +51,5 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         (_, false) => ", LOCK=SHARED",
     };
     let clause = format!(", ALGORITHM={}{lock}", online.algorithm);
-    reports.add(
-        Report::new(format!("nothing holds the server to what it can do for `{}` at best", alter.table))
-            .help(format!("add `{clause}`")),
-    );
+    reports.add(Report::new(format!("nothing holds the server to what it can do for `{}` at best", alter.table)).append(clause));
 }

@@ -1,0 +1,102 @@
+//! Files of a new migration: its version, its names and the writing of them.
+
+use crate::failure::Failure;
+use crate::template::Template;
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use migrate_core::folder::Names;
+use migrate_core::target::Direction;
+use migrate_core::version::Version;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+/// How versions go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbering {
+    /// As the newest one is.
+    AsBefore,
+    /// The next number.
+    Number,
+    /// The time.
+    Time,
+}
+
+/// Writes files that are not there yet, each by its path in the folder.
+///
+/// # Errors
+/// When one is there, or cannot be written.
+pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), Failure> {
+    for (path, text) in files {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let written = file.as_mut().map_err(|error| std::io::Error::new(error.kind(), error.to_string()));
+        written
+            .and_then(|file| file.write_all(text.as_bytes()))
+            .map_err(|error| Failure::other(format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// In the convention of the folder: its newest file says how names are written there.
+pub fn named(names: &Names, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
+    let newest = names.files.iter().rfind(|file| file.direction == Direction::Up);
+    let (up, down) = (template.up.clone(), template.down.clone());
+    match newest.map(|file| (file.layout.name, file.name.as_str())) {
+        Some(("simple", _)) => {
+            let mut files = vec![(format!("{version}_{name}.sql"), up)];
+            if names.files.iter().any(|file| file.name.starts_with("rollback/")) {
+                files.push((format!("rollback/{version}_{name}.sql"), down));
+            }
+            files
+        }
+        Some(("flyway", _)) => {
+            let mut files = vec![(format!("V{version}__{name}.sql"), up)];
+            if names.files.iter().any(|file| file.direction == Direction::Down) {
+                files.push((format!("U{version}__{name}.sql"), down));
+            }
+            files
+        }
+        Some(("directory", path)) if path.ends_with("/migration.sql") => vec![(format!("{version}_{name}/migration.sql"), up)],
+        Some(("directory", _)) => vec![(format!("{version}_{name}/up.sql"), up), (format!("{version}_{name}/down.sql"), down)],
+        Some((_, path)) if path.ends_with("_up.sql") => {
+            vec![(format!("{version}_{name}_up.sql"), up), (format!("{version}_{name}_down.sql"), down)]
+        }
+        _ => vec![(format!("{version}_{name}.up.sql"), up), (format!("{version}_{name}.down.sql"), down)],
+    }
+}
+
+/// The next free version.
+///
+/// # Errors
+/// When the clock shows no time that can be one.
+pub fn next_version(numbering: Numbering, names: &Names) -> Result<Version, Failure> {
+    let newest = names.files.last().map(|file| &file.version);
+    let timestamp = match newest {
+        _ if numbering == Numbering::Time => true,
+        _ if numbering == Numbering::Number => false,
+        Some(newest) => newest.is_timestamp(),
+        None => false,
+    };
+    if !timestamp {
+        let first = || "001".parse().map_err(|_| Failure::other("`001` is no version"));
+        return newest.map_or_else(first, |newest| Ok(newest.successor()));
+    }
+    // Two in one second, or a clock that is behind: the next second that is free.
+    let mut now = Timestamp::now();
+    loop {
+        let dashes = newest.is_some_and(|newest| newest.as_str().contains('-'));
+        let form = if dashes { "%Y-%m-%d-%H%M%S" } else { "%Y%m%d%H%M%S" };
+        let text = now.to_zoned(TimeZone::UTC).strftime(form).to_string();
+        let version: Version = text.parse().map_err(|_| Failure::other(format!("the time `{text}` is no version")))?;
+        let free = names.files.iter().all(|file| file.version != version);
+        let above =
+            newest.is_none_or(|newest| !newest.is_timestamp() || *newest < version || now > Timestamp::now() + 3600.seconds());
+        if free && above {
+            return Ok(version);
+        }
+        now += 1.second();
+    }
+}

@@ -1,0 +1,308 @@
+//! Rewrites that are mechanical: what a finding asks for, done to the files' texts. Nothing here writes a file.
+
+use crate::lint::{Options, Spot, look_for};
+use crate::schema::{Moment, Schema};
+use crate::simulation::Simulation;
+use migrate_core::dialect::Dialect;
+use migrate_core::migration::Migration;
+use migrate_core::name::Name;
+use migrate_core::reader;
+use migrate_core::script::Script;
+use migrate_core::syntax::{ActionKind, ConstraintKind, CreateIndex, ObjectKind, Syntax};
+use migrate_core::token::Tokens;
+use std::ops::Range;
+
+/// A part of a text, and what comes in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Bytes of the text.
+    pub range: Range<usize>,
+    /// What comes there.
+    pub text: String,
+}
+
+/// A migration that is added behind all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// Its name, without a version.
+    pub name: String,
+    /// The way up.
+    pub up: String,
+    /// The way down.
+    pub down: String,
+}
+
+/// What is done about the findings in one migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// Its place in the history.
+    pub migration: usize,
+    /// The way up, rewritten.
+    pub up: String,
+    /// The way down, rewritten, if there is one.
+    pub down: Option<String>,
+    /// Migrations that are added, in order.
+    pub added: Vec<Added>,
+    /// Rules that are satisfied by it.
+    pub rules: Vec<&'static str>,
+}
+
+/// What can be done about what is found.
+pub fn fixes(history: &[Migration], options: &Options) -> Vec<Fix> {
+    let (_, spots) = look_for(history, options);
+    let dialect = options.server.dialect();
+    let mut simulation = Simulation::new(dialect);
+    for (migration, file) in history.iter().enumerate() {
+        for (statement, place) in file.up.statements.iter().enumerate() {
+            simulation.apply(&reader::read(place.sql(&file.up.text), dialect), Moment { migration, transaction: statement });
+        }
+    }
+    let mut fixes = Vec::new();
+    for (at, migration) in history.iter().enumerate() {
+        let mut fixing =
+            Fixing { migration, schema: &simulation.schema, dialect, edits: Vec::new(), down: Vec::new(), added: Vec::new() };
+        let mut rules: Vec<&'static str> = Vec::new();
+        let mut seen: Vec<usize> = Vec::new();
+        for spot in spots.iter().filter(|spot| spot.migration == at && !spot.inner) {
+            // One rewrite for a statement; another run sees what is left.
+            if !seen.contains(&spot.statement) && fixing.fix(spot).is_some() {
+                seen.push(spot.statement);
+                rules.push(spot.rule);
+            }
+        }
+        if !rules.is_empty() {
+            rules.sort_unstable();
+            rules.dedup();
+            fixes.push(Fix {
+                migration: at,
+                up: edited(&migration.up.text, fixing.edits),
+                down: migration.down.as_ref().map(|down| edited(&down.text, fixing.down)),
+                added: fixing.added,
+                rules,
+            });
+        }
+    }
+    fixes
+}
+
+fn edited(text: &str, mut edits: Vec<Edit>) -> String {
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit.range.start));
+    let mut text = text.to_owned();
+    for edit in edits {
+        text.replace_range(edit.range, &edit.text);
+    }
+    text
+}
+
+struct Fixing<'a> {
+    migration: &'a Migration,
+    schema: &'a Schema,
+    dialect: Dialect,
+    edits: Vec<Edit>,
+    down: Vec<Edit>,
+    added: Vec<Added>,
+}
+
+impl Fixing<'_> {
+    fn fix(&mut self, spot: &Spot) -> Option<()> {
+        let script = &self.migration.up;
+        let range = script.statements[spot.statement].range.clone();
+        let sql = script.statements[spot.statement].sql(&script.text);
+        let syntax = reader::read(sql, self.dialect);
+        match (spot.rule, &syntax) {
+            ("index-not-concurrent", Syntax::CreateIndex(index)) => self.index(spot, index, sql, range),
+            ("check-not-valid-missing" | "fk-not-valid-missing", Syntax::AlterTable(alter)) => {
+                let clause = spot.range.clone()?;
+                let action = alter.actions.iter().find(|action| action.range == clause)?;
+                let ActionKind::AddConstraint(constraint) = &action.kind else { return None };
+                let ending = match &constraint.kind {
+                    ConstraintKind::Check(_) => "check".to_owned(),
+                    ConstraintKind::Foreign { columns, .. } => format!("{}_fkey", columns.join("_")),
+                    _ => return None,
+                };
+                let name = constraint.name.clone().unwrap_or_else(|| format!("{}_{ending}", alter.table.name));
+                self.edits
+                    .push(Edit { range: range.start + clause.end..range.start + clause.end, text: " NOT VALID".to_owned() });
+                let table = written(&alter.table);
+                self.added.push(Added {
+                    name: format!("validate_{name}"),
+                    up: format!(
+                        "-- Reads all rows, while others read and write.\nALTER TABLE {table} VALIDATE CONSTRAINT {};\n",
+                        quoted(&name)
+                    ),
+                    down: "-- The constraint goes with the migration that adds it.\nSELECT 1;\n".to_owned(),
+                });
+                Some(())
+            }
+            ("update-delete-no-where" | "dml-after-ddl-same-tx", Syntax::Update(change) | Syntax::Delete(change))
+                if self.dialect == Dialect::Postgres && !change.condition && change.limit.is_none() =>
+            {
+                let relation = self.schema.relation(&self.schema.key(&change.table))?;
+                let [key] = relation.primary()? else { return None };
+                let (table, key) = (written(&change.table), quoted(key));
+                let statement = sql.trim_end();
+                self.edits.push(Edit { range: whole(script, range), text: String::new() });
+                let verb = if matches!(syntax, Syntax::Update(_)) { "update" } else { "delete_from" };
+                self.added.push(Added {
+                    name: format!("{verb}_{}_in_batches", change.table.name),
+                    up: format!(
+                        "-- A thousand rows at a time, a transaction each.\nDO $$\nDECLARE\n    low {table}.{key}%TYPE;\n    high {table}.{key}%TYPE;\nBEGIN\n    LOOP\n        \
+                         high := (SELECT {key} FROM (SELECT {key} FROM {table} WHERE low IS NULL OR {key} > low ORDER BY {key} LIMIT 1000) batch ORDER BY {key} DESC LIMIT 1);\n        \
+                         EXIT WHEN high IS NULL;\n        {statement}\n            WHERE (low IS NULL OR {key} > low) AND {key} <= high;\n        COMMIT;\n        low := high;\n    END LOOP;\nEND $$;\n"
+                    ),
+                    down: "-- Rows that were changed stay as they are.\nSELECT 1;\n".to_owned(),
+                });
+                Some(())
+            }
+            ("mysql-says-no-algorithm", _) => {
+                let clause = spot.append.clone()?;
+                let end = range.start + sql.trim_end().len();
+                self.edits.push(Edit { range: end..end, text: clause });
+                Some(())
+            }
+            _ => None,
+        }
+    }
+
+    fn index(&mut self, spot: &Spot, index: &CreateIndex, sql: &str, range: Range<usize>) -> Option<()> {
+        let script = &self.migration.up;
+        let name = index.name.as_ref()?;
+        // Behind `INDEX`, which stands within what was read of it.
+        let word = sql.to_ascii_uppercase().find("INDEX")? + "INDEX".len();
+        let concurrent = format!("{} CONCURRENTLY{}", &sql[..word], &sql[word..]);
+        if script.statements.len() == 1 {
+            self.edits.push(Edit { range: range.start + word..range.start + word, text: " CONCURRENTLY".to_owned() });
+            if let Some(at) = self.drop_of(&name.name) {
+                let down = self.migration.down.as_ref()?;
+                let text = down.statements[at].sql(&down.text);
+                let word = text.to_ascii_uppercase().find("INDEX")? + "INDEX".len();
+                let start = down.statements[at].range.start + word;
+                if down.statements.len() == 1 && !text.to_ascii_uppercase().contains("CONCURRENTLY") {
+                    self.down.push(Edit { range: start..start, text: " CONCURRENTLY".to_owned() });
+                }
+            }
+            return Some(());
+        }
+        // What another statement here needs stays.
+        let names_it = |sql: &str| Tokens::new(sql, self.dialect).any(|token| token.text(sql).trim_matches('"') == name.name);
+        let mut others = script.statements.iter().enumerate().filter(|(at, _)| *at != spot.statement);
+        let mentioned = others.any(|(_, other)| names_it(other.sql(&script.text)));
+        if mentioned {
+            return None;
+        }
+        self.edits.push(Edit { range: whole(script, range), text: String::new() });
+        if let Some(at) = self.drop_of(&name.name) {
+            let down = self.migration.down.as_ref()?;
+            // The only statement of a way down stays, so that there is one.
+            let text = if down.statements.len() == 1 { "SELECT 1;\n".to_owned() } else { String::new() };
+            self.down.push(Edit { range: whole(down, down.statements[at].range.clone()), text });
+        }
+        self.added.push(Added {
+            name: format!("index_{}_concurrently", name.name),
+            up: format!("{};\n", concurrent.trim_end()),
+            down: format!("DROP INDEX CONCURRENTLY IF EXISTS {};\n", written(name)),
+        });
+        Some(())
+    }
+
+    /// The statement of the way down that drops an index and nothing else.
+    fn drop_of(&self, index: &str) -> Option<usize> {
+        let down = self.migration.down.as_ref()?;
+        down.statements.iter().position(|statement| match reader::read(statement.sql(&down.text), self.dialect) {
+            Syntax::Drop(removal) => removal.kind == ObjectKind::Index && matches!(&*removal.names, [only] if only.name == index),
+            _ => false,
+        })
+    }
+}
+
+/// A statement with its semicolon and the end of its line.
+fn whole(script: &Script, range: Range<usize>) -> Range<usize> {
+    let rest = &script.text[range.end..];
+    let blank = rest.len() - rest.trim_start().len();
+    let mut end = range.end;
+    if rest[blank..].starts_with(';') {
+        end += blank + 1;
+    }
+    let rest = &script.text[end..];
+    let line = rest.len() - rest.trim_start_matches([' ', '\t', '\r']).len();
+    if rest[line..].starts_with('\n') {
+        end += line + 1;
+    }
+    range.start..end
+}
+
+fn quoted(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+fn written(name: &Name) -> String {
+    match &name.schema {
+        Some(schema) => format!("{}.{}", quoted(schema), quoted(&name.name)),
+        None => quoted(&name.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::Pending;
+
+    fn fix(dialect: Dialect, before: &str, up: &str, down: &str) -> Vec<Fix> {
+        let read = |text: &str, file: &str| Script::read(text.to_owned(), file, dialect).0;
+        let migration = |version: &str, up: &str, down: &str| Migration {
+            version: version.parse().unwrap(),
+            name: "x".into(),
+            up: read(up, &format!("{version}_x.up.sql")),
+            down: Some(read(down, &format!("{version}_x.down.sql"))),
+        };
+        let history = [migration("1", before, "SELECT 1;"), migration("2", up, down)];
+        let mut options = Options::new(dialect);
+        options.pending = Pending::Some([1].into());
+        fixes(&history, &options)
+    }
+
+    const T: &str = "CREATE TABLE t (id bigint PRIMARY KEY, a int);";
+
+    #[test]
+    fn an_index_goes_into_a_file_of_its_own() {
+        let up = "ALTER TABLE t ADD COLUMN b int;\nCREATE INDEX i ON t (a);\n";
+        let all = fix(Dialect::Postgres, T, up, "DROP INDEX i;\nALTER TABLE t DROP COLUMN b;\n");
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].up, "ALTER TABLE t ADD COLUMN b int;\n");
+        assert_eq!(all[0].down.as_deref(), Some("ALTER TABLE t DROP COLUMN b;\n"));
+        assert_eq!(all[0].added[0].up, "CREATE INDEX CONCURRENTLY i ON t (a);\n");
+        assert_eq!(all[0].added[0].down, "DROP INDEX CONCURRENTLY IF EXISTS i;\n");
+        let alone = fix(Dialect::Postgres, T, "-- Why.\nCREATE UNIQUE INDEX i ON t (a);\n", "DROP INDEX i;\n");
+        assert_eq!(alone[0].up, "-- Why.\nCREATE UNIQUE INDEX CONCURRENTLY i ON t (a);\n");
+        assert_eq!(alone[0].down.as_deref(), Some("DROP INDEX CONCURRENTLY i;\n"));
+        assert_eq!(alone[0].added, []);
+    }
+
+    #[test]
+    fn a_constraint_is_validated_later() {
+        let up = "ALTER TABLE t ADD CONSTRAINT \"Odd\" CHECK (a > 0), ADD COLUMN c int;";
+        let all = fix(Dialect::Postgres, T, up, "SELECT 1;");
+        assert_eq!(all[0].up, "ALTER TABLE t ADD CONSTRAINT \"Odd\" CHECK (a > 0) NOT VALID, ADD COLUMN c int;");
+        assert!(all[0].added[0].up.ends_with("ALTER TABLE t VALIDATE CONSTRAINT \"Odd\";\n"));
+    }
+
+    #[test]
+    fn rows_change_in_batches() {
+        let all = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\n", "SELECT 1;");
+        assert!(
+            all[0].added[0]
+                .up
+                .contains("        UPDATE t SET a = 1\n            WHERE (low IS NULL OR id > low) AND id <= high;"),
+            "{}",
+            all[0].added[0].up
+        );
+    }
+
+    #[test]
+    fn mysql_is_held_to_what_it_can() {
+        let all = fix(Dialect::MySql, "CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n", "SELECT 1;");
+        assert_eq!(all[0].up, "ALTER TABLE t ADD b int, ALGORITHM=INSTANT;\n");
+    }
+}
