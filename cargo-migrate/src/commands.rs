@@ -32,7 +32,7 @@ pub enum Command {
     /// Make a new pair of migration files
     #[command(visible_alias = "generate")]
     New(new::Arguments),
-    /// Check names, pairs, order, directives and the lock file
+    /// Check names, pairs, order, directives and the lock file, and look at drafts as `lint` does
     Check(check::Arguments),
     /// Say what migrations would do to a database that is in use
     Lint(lint::Arguments),

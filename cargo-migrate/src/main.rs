@@ -3,6 +3,7 @@
 //! Answers to `cargo migrate ...`, `cargo-migrate migrate ...` and `cargo-migrate ...` alike.
 
 mod arguments;
+mod ci_files;
 mod command;
 mod commands;
 mod database_url;

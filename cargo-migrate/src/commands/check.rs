@@ -11,9 +11,10 @@ use crate::selection;
 use clap::Args;
 use migrate_core::check::{self, Strictness};
 use migrate_core::finding::Finding;
+use migrate_lint::survey;
 use serde_json::json;
 
-/// Check names, pairs, order, directives and the lock file
+/// Check names, pairs, order, directives and the lock file, and look at drafts as `lint` does
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Drafts are errors too: for CI, before a release
@@ -41,7 +42,8 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
             Err(other) => return Err(other),
         };
         let folder = project.read(dialect);
-        let findings = check::check(&folder, &project.settings, strictness);
+        let mut findings = check::check(&folder, &project.settings, strictness);
+        findings.extend(survey::at_build(&folder, &project.settings.safety));
         let findings: Vec<Finding> = findings.into_iter().map(|one| seen_from_here(&project, one)).collect();
         let wrong = findings.iter().filter(|finding| finding.is_error()).count();
         errors += wrong;

@@ -1,5 +1,6 @@
 //! `init`: makes what a project needs, and nothing twice.
 
+use crate::ci_files;
 use crate::command::Context;
 use crate::database_url;
 use crate::exit::Exit;
@@ -19,10 +20,14 @@ use std::path::Path;
 
 /// Make the migrations folder, `migrate.toml` and the lock file
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Also a workflow for GitHub Actions and a hook for Git that run `check` and `lint`
+    #[arg(long)]
+    ci: bool,
+}
 
 /// Runs it.
-pub fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
     let project = packages::project(context)?;
     let url = database_url::of(context, &project).ok();
     let dialect = selection::dialect(context, &project, url.as_deref());
@@ -52,8 +57,12 @@ pub fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
     if write_new(&first.join(lock_file::FILE), &lock.write())? {
         made.push(format!("{}/{}", project.settings.dirs[0], lock_file::FILE));
     }
+    let hook = arguments.ci.then(|| write_ci(&project, &mut made)).transpose()?;
     for name in &made {
         context.output.verb("Made", name);
+    }
+    if hook == Some(true) {
+        context.output.words("turn the hook on: `git config core.hooksPath .githooks`");
     }
     if made.is_empty() {
         context.output.words("everything is there already; nothing was changed");
@@ -70,6 +79,39 @@ pub fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
         context.output.json(&json!({ "service": project.service, "made": made }));
     }
     Ok(Exit::Done)
+}
+
+/// Writes the workflow and the hook; was the hook new?
+fn write_ci(project: &Project, made: &mut Vec<String>) -> Result<bool, Failure> {
+    let root = ci_files::root(project);
+    let files = [(ci_files::WORKFLOW, ci_files::workflow(project)), (ci_files::HOOK, ci_files::hook(project))];
+    let mut hook = false;
+    for (name, text) in files {
+        let path = root.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| Failure::other(format!("cannot make `{}`: {error}", parent.display())))?;
+        }
+        if write_new(&path, &text)? {
+            made.push(name.to_owned());
+            hook |= name == ci_files::HOOK;
+        }
+    }
+    if hook {
+        executable(&root.join(ci_files::HOOK))?;
+    }
+    Ok(hook)
+}
+
+/// Lets a file be run.
+fn executable(path: &Path) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> String {
