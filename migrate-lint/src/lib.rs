@@ -5,9 +5,8 @@
 //! holds. [`impact`] says what a statement does to tables; [`rules`] say what of that hurts, and what to write instead. Nothing
 //! here reads a file or asks a database.
 
-use migrate_core::code::Code;
-
 mod allow;
+pub mod codes;
 pub mod fix;
 pub mod impact;
 pub mod lint;
@@ -24,8 +23,3 @@ pub mod survey;
 mod type_change;
 mod undone;
 mod volatility;
-
-/// The codes of this crate that are no rules.
-pub fn codes() -> impl Iterator<Item = &'static Code> {
-    [&allow::UNUSED_ALLOW, &survey::BAD_RULE_SETTING].into_iter().chain(owners::CODES)
-}

@@ -358,7 +358,7 @@ fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
             .iter_mut()
             .find(|(first, _)| first.code == finding.code && first.level == finding.level && file(first) == file(&finding));
         match (first, line) {
-            (Some((_, others)), Some(line)) => others.push((line, finding.message)),
+            (Some((_, others)), Some(line)) if rules::find(finding.code.name).is_some() => others.push((line, finding.message)),
             _ => kept.push((finding, Vec::new())),
         }
     }

@@ -7,6 +7,7 @@ mod corpus;
 mod cuts;
 mod huge;
 mod lease;
+mod lint;
 mod proof;
 mod race;
 mod rebuild;

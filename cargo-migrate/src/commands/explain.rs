@@ -17,7 +17,7 @@ pub struct Arguments {
 /// All codes of all crates, by name.
 pub fn codes() -> Vec<&'static Code> {
     let core = migrate_core::codes::ALL.into_iter();
-    let rules = migrate_lint::rules::ALL.into_iter().map(|rule| &rule.code).chain(migrate_lint::codes());
+    let rules = migrate_lint::rules::ALL.into_iter().map(|rule| &rule.code).chain(migrate_lint::codes::ALL);
     let mut codes: Vec<&Code> = core.chain(migrate_runtime::codes::ALL).chain(failure::CODES).chain(rules).collect();
     codes.sort_by_key(|code| code.name);
     codes

@@ -1,0 +1,190 @@
+//! `lint` and `owners` as people and programs see them.
+
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+use std::process::Command;
+
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"/[^ `\n]*/\.tmp[^/ `\n]*", "[folder]");
+    settings
+}
+
+macro_rules! shows {
+    ($name:expr, $outcome:expr) => {
+        settings().bind(|| insta::assert_snapshot!($name, $outcome.shown()))
+    };
+}
+
+/// One file released, one a draft.
+fn project() -> (TestFolder, Binary) {
+    let folder = TestFolder::new(&[
+        ("001_create_orders.up.sql", "CREATE TABLE orders (id bigint PRIMARY KEY, user_id int, note text);\n"),
+        ("001_create_orders.down.sql", "DROP TABLE orders;\n"),
+    ]);
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\n");
+    let binary = Binary::inside(folder.path());
+    binary.ok(&["lock"]);
+    folder.write(
+        "migrations/002_index_orders.up.sql",
+        "ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false;\nCREATE INDEX orders_user ON orders (user_id);\n\
+         ALTER TABLE orders ADD CONSTRAINT user_ok CHECK (user_id > 0);\nALTER TABLE orders DROP COLUMN note;\n",
+    );
+    folder.write("migrations/002_index_orders.down.sql", "DROP INDEX orders_user;\nALTER TABLE orders DROP COLUMN paid;\n");
+    binary.ok(&["lock", "--draft"]);
+    (folder, binary)
+}
+
+#[test]
+fn what_a_draft_would_do() {
+    let (folder, binary) = project();
+    shows!("human", binary.run(&["lint"]));
+    shows!("verbose", binary.run(&["lint", "-v"]));
+    shows!("json", binary.run(&["lint", "--format", "json"]));
+    shows!("github", binary.run(&["lint", "--format", "github"]));
+    let sarif = binary.run(&["lint", "--format", "sarif"]);
+    assert_eq!(sarif.code, 4);
+    let sarif: serde_json::Value = serde_json::from_str(&sarif.stdout).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    assert_eq!(
+        sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+        "migrations/002_index_orders.up.sql"
+    );
+    // The macro says the same.
+    let check = binary.run(&["check"]);
+    assert_eq!(check.code, 4);
+    assert!(check.stderr.contains("error[index-not-concurrent]"), "{}", check.stderr);
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+    binary.ok(&["check"]);
+}
+
+#[test]
+fn what_is_allowed_and_what_is_set() {
+    let (folder, binary) = project();
+    folder.write(
+        "migrations/002_index_orders.up.sql",
+        "-- migrate: allow index-not-concurrent: nobody writes at night\nCREATE INDEX orders_user ON orders (user_id);\n\
+         -- migrate: allow drop-colum: it is not read\nALTER TABLE orders DROP COLUMN note;\n\
+         -- migrate: allow rename-table: none here\nSELECT 1;\n",
+    );
+    folder.write("migrations/002_index_orders.down.sql", "SELECT 1;\n");
+    folder.write(
+        "migrate.toml",
+        "service = \"shop\"\ndatabase = \"postgres\"\n[rules]\ndrop-column = \"warning\"\ndown-does-not-undo = \"off\"\n",
+    );
+    shows!("allowed", binary.run(&["lint"]));
+    let strict = binary.run(&["lint", "--strict"]);
+    assert_eq!(strict.code, 4);
+    folder.write(
+        "migrate.toml",
+        "service = \"shop\"\ndatabase = \"postgres\"\nserver = \"oracle 9\"\n[rules]\ndrop-colum = \"off\"\n",
+    );
+    shows!("bad_settings", binary.run(&["lint"]));
+}
+
+#[test]
+fn since_a_revision() {
+    let (folder, binary) = project();
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "all"]);
+    let outcome = binary.run(&["lint", "--since", "HEAD"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("0 of 2 migrations (new since HEAD): nothing found"), "{}", outcome.stderr);
+    folder.write("migrations/003_more.up.sql", "DROP TABLE orders;\n");
+    folder.write("migrations/003_more.down.sql", "SELECT 1;\n");
+    let outcome = binary.run(&["lint", "--since", "HEAD"]);
+    assert_eq!(outcome.code, 4);
+    assert!(outcome.stderr.contains("error[drop-table]") && !outcome.stderr.contains("002_"), "{}", outcome.stderr);
+    let outcome = binary.run(&["lint", "--since", "nowhere"]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.stderr.contains("Git cannot tell what `nowhere` has"), "{}", outcome.stderr);
+}
+
+#[tokio::test]
+async fn what_a_database_has_is_deployed() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let (folder, binary) = project();
+    let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let outcome = connected.run(&["lint"]);
+    assert!(outcome.stderr.contains("2 of 2 migrations (not applied in the database)"), "{}", outcome.stderr);
+    // The table is as new as the index.
+    assert!(!outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
+    connected.ok(&["up", "--to", "1"]);
+    let outcome = connected.run(&["lint"]);
+    assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
+    let outcome = connected.run(&["lint", "--offline"]);
+    assert!(outcome.stderr.contains("1 of 2 migrations (drafts of the lock file)"), "{}", outcome.stderr);
+    // One that does not answer is not waited for.
+    let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
+    assert!(nowhere.run(&["lint"]).stderr.contains("drafts of the lock file"));
+    drop(binary);
+    database.drop().await;
+}
+
+/// What is rewritten is applied as it is.
+#[tokio::test]
+async fn what_is_mechanical_is_rewritten() {
+    let (folder, binary) = project();
+    folder.write(
+        "migrations/002_index_orders.up.sql",
+        "ALTER TABLE orders ADD COLUMN paid boolean;\nCREATE INDEX orders_user ON orders (user_id);\n\
+         ALTER TABLE orders ADD CONSTRAINT user_ok CHECK (user_id > 0);\nUPDATE orders SET paid = true;\n",
+    );
+    shows!("fix_wants_an_answer", binary.run(&["lint", "--fix"]));
+    let fixed = binary.run(&["lint", "--fix", "--yes"]);
+    assert_eq!(fixed.code, 0, "{}", fixed.stderr);
+    let outcome = binary.run(&["lint"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    binary.ok(&["check"]);
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    connected.ok(&["up", "--to", "1"]);
+    database.execute("INSERT INTO orders SELECT i, i, 'x' FROM generate_series(1, 2500) i").await;
+    connected.ok(&["up"]);
+    assert_eq!(database.value("SELECT count(*) FROM orders WHERE paid").await, "2500");
+    assert_eq!(database.value("SELECT convalidated::text FROM pg_constraint WHERE conname = 'user_ok'").await, "true");
+    connected.ok(&["down", "--all", "--yes"]);
+    connected.ok(&["up"]);
+    database.drop().await;
+}
+
+#[test]
+fn whose_a_table_is() {
+    let folder = TestFolder::default();
+    folder.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"users\", \"chat\"]\n");
+    for (package, up) in [
+        ("users", "CREATE TABLE users (id bigint PRIMARY KEY);\nCREATE TABLE likes (id bigint PRIMARY KEY);\n"),
+        (
+            "chat",
+            "CREATE TABLE rooms (id bigint PRIMARY KEY);\nALTER TABLE users ADD COLUMN room bigint;\nCREATE TABLE likes (id int PRIMARY KEY);\n",
+        ),
+    ] {
+        folder.write(
+            &format!("{package}/Cargo.toml"),
+            &format!("[package]\nname = \"{package}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n"),
+        );
+        folder.write(&format!("{package}/src/lib.rs"), "");
+        folder.write(&format!("{package}/migrate.toml"), "database = \"postgres\"\ndown = \"optional\"\n");
+        folder.write(&format!("{package}/migrations/001_first.up.sql"), up);
+    }
+    let binary = Binary::inside(folder.path());
+    shows!("owners", binary.run(&["--workspace", "owners"]));
+    shows!("owners_markdown", binary.run(&["--workspace", "owners", "--markdown"]));
+    shows!("owners_json", binary.run(&["--workspace", "owners", "--format", "json"]));
+    shows!("lint_over_all", binary.run(&["--workspace", "lint"]));
+}
+
+#[test]
+fn a_rule_is_explained() {
+    let folder = TestFolder::default();
+    shows!("explain_rule", Binary::inside(folder.path()).run(&["explain", "validate-same-tx"]));
+}
