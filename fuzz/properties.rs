@@ -12,6 +12,7 @@ use migrate_core::layout::{Listing, Reading};
 use migrate_core::layouts;
 use migrate_core::lock_class;
 use migrate_core::lock_file;
+use migrate_core::migration::Migration;
 use migrate_core::reader;
 use migrate_core::render;
 use migrate_core::script::Script;
@@ -19,6 +20,8 @@ use migrate_core::settings;
 use migrate_core::syntax::Syntax;
 use migrate_core::token::{Kind, Tokens};
 use migrate_core::version::Version;
+use migrate_lint::lint::{self, Options};
+use migrate_lint::{fix, rules};
 
 /// Files that are not UTF-8 are refused before anything reads them.
 pub fn text(bytes: &[u8], property: fn(&str)) {
@@ -129,6 +132,32 @@ fn sql(text: &str, dialect: Dialect) {
         let behind_copy = script.statements.last().is_some_and(|last| last.copy_data.is_some());
         if !text.starts_with('\u{feff}') && !behind_copy && !delimited {
             assert_eq!(edited.sql_checksum, script.sql_checksum, "{text:?}");
+        }
+    }
+}
+
+/// A history, its files divided by lines `--- file`, each perhaps with a way down behind a line `--- down`: nothing panics,
+/// all that is found points into a file, and what is rewritten can be read again.
+pub fn lint(text: &str) {
+    for dialect in Dialect::ALL {
+        let read = |text: &str, file: String| Script::read(text.to_owned(), &file, dialect).0;
+        let migration = |(at, text): (usize, &str)| {
+            let (up, down) = text.split_once("\n--- down\n").map_or((text, None), |(up, down)| (up, Some(down)));
+            Migration {
+                version: (at + 1).to_string().parse().expect("a number is a version"),
+                name: "x".into(),
+                up: read(up, format!("{at}.up.sql")),
+                down: down.map(|down| read(down, format!("{at}.down.sql"))),
+            }
+        };
+        let history: Vec<Migration> = text.split("\n--- file\n").take(8).enumerate().map(migration).collect();
+        let mut options = Options::new(dialect);
+        options.levels = rules::ALL.iter().map(|rule| (rule.code.name.to_owned(), Some(rule.level))).collect();
+        let findings = lint::lint(&history, &options);
+        assert!(findings.iter().all(|finding| finding.place.is_some()), "{text:?}");
+        shown(&findings);
+        for fix in fix::fixes(&history, &options) {
+            read(&fix.up, "fixed.up.sql".to_owned());
         }
     }
 }

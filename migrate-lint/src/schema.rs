@@ -453,6 +453,18 @@ impl Schema {
         self.take(Space::Other(kind), key, table).is_some()
     }
 
+    /// Removes a schema and everything in it.
+    pub fn remove_schema(&mut self, name: &str) {
+        let own = |id: &Id| id.key.schema.as_deref() == Some(name);
+        let schema_itself =
+            |id: &Id| matches!(id.space, Space::Other(ObjectKind::Schema | ObjectKind::Database)) && id.key.name == name;
+        let inside: Vec<Id> = self.things.keys().filter(|id| own(id) || schema_itself(id)).cloned().collect();
+        for id in inside {
+            let before = self.things.remove(&id);
+            self.journal.push((id, before));
+        }
+    }
+
     /// Tables whose foreign keys lead to this one, without itself.
     pub fn children<'a>(&'a self, parent: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Relation, bool)> {
         self.relations().filter_map(move |(key, relation)| {

@@ -413,6 +413,7 @@ fn drop_objects(schema: &mut Schema, removal: &Removal) {
                 }
             }
             ObjectKind::Type | ObjectKind::Domain => drop(schema.remove_type(&key)),
+            ObjectKind::Schema | ObjectKind::Database => schema.remove_schema(key.name()),
             kind => {
                 let table =
                     removal.table.as_ref().filter(|_| schema.dialect() == Dialect::Postgres).map(|table| schema.key(table));

@@ -3,8 +3,14 @@
 //! The files stay where they are; each project has a `migrate.toml` of ours beside them at most.
 
 use migrate_core::dialect::Dialect;
+use migrate_core::project::Project;
+use migrate_core::reader;
 use migrate_core::script::Script;
+use migrate_core::syntax::Syntax;
+use migrate_lint::lint::{self, Options};
+use migrate_lint::{fix, rules};
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +49,39 @@ fn every_file_is_read_in_every_dialect() {
             }
         }
     }
+}
+
+/// Every folder as one history: nothing panics, and almost nothing is opaque.
+#[test]
+fn every_folder_is_linted() {
+    let Some(corpus) = corpus() else { return };
+    let mut files = Vec::new();
+    sql_files(&corpus, &mut files);
+    let (mut statements, mut opaque) = (0, 0);
+    for folder in files.iter().filter_map(|file| file.parent()).collect::<BTreeSet<_>>() {
+        for dialect in Dialect::ALL {
+            let folder = Project::of_folder(folder).0.read(dialect);
+            let mut options = Options::new(dialect);
+            options.levels = rules::ALL.iter().map(|rule| (rule.code.name.to_owned(), Some(rule.level))).collect();
+            lint::lint(&folder.set.contents().migrations, &options);
+            fix::fixes(&folder.set.contents().migrations, &options);
+        }
+    }
+    for file in files {
+        let path = file.to_string_lossy().to_lowercase();
+        let dialect = match () {
+            () if path.contains("sqlite") => Dialect::Sqlite,
+            () if path.contains("mysql") || path.contains("mariadb") => Dialect::MySql,
+            () => Dialect::Postgres,
+        };
+        let Ok(text) = String::from_utf8(fs::read(&file).unwrap()) else { continue };
+        for statement in Script::read(text.clone(), "f.sql", dialect).0.statements {
+            statements += 1;
+            opaque += usize::from(reader::read(statement.sql(&text), dialect) == Syntax::Opaque);
+        }
+    }
+    // Templates, and dialects that are none of ours.
+    assert!(opaque * 100 < statements * 3, "{opaque} of {statements} statements are opaque");
 }
 
 /// What stands in a folder: how many are applied, and the first word that stops it, if one does.

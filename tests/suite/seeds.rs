@@ -10,12 +10,13 @@ use std::path::Path;
 fn every_seed_holds_its_property() {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     type Property = fn(&str);
-    let targets: [(&str, Property); 7] = [
+    let targets: [(&str, Property); 8] = [
         ("name", properties::name),
         ("header", properties::header),
         ("postgres", properties::postgres),
         ("mysql", properties::mysql),
         ("sqlite", properties::sqlite),
+        ("lint", properties::lint),
         ("lock_file", properties::lock_file),
         ("settings", properties::settings),
     ];

@@ -1,0 +1,77 @@
+//! How much the safety rules find in real folders: findings of level error or warning for each 1,000 statements of the ways
+//! up. `cargo run --release -p migrate-tests --bin noise -- FOLDER [-v]`.
+
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::project::Project;
+use migrate_lint::lint::{Options, lint};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let root = PathBuf::from(arguments.next().unwrap_or_else(|| ".".to_owned()));
+    let verbose = arguments.next().is_some();
+    let mut folders = BTreeSet::new();
+    collect(&root, &mut folders);
+    let (mut migrations, mut statements, mut places) = (0, 0, 0);
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for path in folders {
+        let dialect = dialect(&path);
+        let folder = Project::of_folder(&path).0.read(dialect);
+        let history = &folder.set.contents().migrations;
+        migrations += history.len();
+        statements += history.iter().map(|migration| migration.up.statements.len()).sum::<usize>();
+        for finding in lint(history, &Options::new(dialect)) {
+            // What is wrong with a way down is no part of this.
+            let file = finding.place.as_ref().map(|place| place.file.clone()).unwrap_or_default();
+            let is_down = history.iter().any(|migration| migration.down.as_ref().is_some_and(|down| down.file == file));
+            if finding.level == Level::Note || is_down {
+                continue;
+            }
+            places += 1 + finding.notes.iter().filter(|note| note.starts_with("and in line")).count();
+            *counts.entry((finding.code.name, finding.level.name())).or_default() += 1;
+            if verbose {
+                let label = finding.place.as_ref().map(|place| place.label()).unwrap_or_default();
+                println!("{}/{label}: {}[{}]: {}", path.display(), finding.level.name(), finding.code, finding.message);
+            }
+        }
+    }
+    let mut sorted: Vec<_> = counts.iter().collect();
+    sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    for ((code, level), count) in sorted {
+        println!("{count:>6} {level:<8} {code}");
+    }
+    let total: usize = counts.values().sum();
+    println!(
+        "{migrations} migrations, {statements} statements: {total} findings ({places} places), {:.0} for each 1,000 statements",
+        1000.0 * total as f64 / statements.max(1) as f64
+    );
+}
+
+/// Folders that hold migrations; one folder for each migration counts as its parent.
+fn collect(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    let entries: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let names: Vec<String> = entries
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect();
+    let single = names.iter().all(|name| matches!(name.as_str(), "up.sql" | "down.sql" | "migration.sql"));
+    match (names.is_empty(), single, folder.parent()) {
+        (true, ..) => {}
+        (false, true, Some(parent)) => drop(found.insert(parent.to_owned())),
+        _ => drop(found.insert(folder.to_owned())),
+    }
+    entries.iter().filter(|path| path.is_dir()).for_each(|path| collect(path, found));
+}
+
+/// By the folder's name, as far as that tells.
+fn dialect(folder: &Path) -> Dialect {
+    let path = folder.to_string_lossy().to_lowercase();
+    match () {
+        () if path.contains("sqlite") => Dialect::Sqlite,
+        () if path.contains("mysql") || path.contains("mariadb") => Dialect::MySql,
+        () => Dialect::Postgres,
+    }
+}
