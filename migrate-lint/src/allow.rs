@@ -47,12 +47,12 @@ impl Allowed {
         found
     }
 
-    /// What silences nothing.
-    pub fn problems(self, script: &Script, known: impl Fn(&str) -> bool) -> Vec<Finding> {
+    /// What silences nothing. Rules that are asked elsewhere may silence something there.
+    pub fn problems(self, script: &Script, known: impl Fn(&str) -> bool, elsewhere: &[&Code]) -> Vec<Finding> {
         let unused = self.all.into_iter().filter(|(_, _, used)| !used);
         let problem = |allow: Allow| {
             let place = Place::range(&*script.file, &script.text, allow.range);
-            if crate::rules::find(&allow.rule).is_none() && !is_elsewhere(&allow.rule) {
+            if crate::rules::find(&allow.rule).is_none() && elsewhere.iter().all(|code| code.name != allow.rule) {
                 let near = crate::rules::nearest(&allow.rule);
                 let finding = Finding::warning(&UNUSED_ALLOW, format!("there is no rule `{}`", allow.rule)).at(place);
                 return Some(match near {
@@ -69,9 +69,4 @@ impl Allowed {
         };
         unused.filter_map(|(allow, _, _)| problem(allow)).collect()
     }
-}
-
-/// Rules over several services are asked elsewhere.
-fn is_elsewhere(rule: &str) -> bool {
-    crate::owners::CODES.iter().any(|code| code.name == rule)
 }

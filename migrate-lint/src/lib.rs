@@ -13,6 +13,7 @@ pub mod lint;
 pub mod owners;
 pub mod page;
 mod rebuild;
+pub mod report;
 pub mod rule;
 pub mod rules;
 mod scene;

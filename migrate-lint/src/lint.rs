@@ -2,7 +2,9 @@
 
 use crate::allow::Allowed;
 use crate::impact::{Circumstances, impacts};
-use crate::rule::{Check, Report, Reports, Rule};
+use crate::owners;
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Rule};
 use crate::rules;
 use crate::scene::{Down, File, FileScene, Held, Read, Scene};
 use crate::schema::Moment;
@@ -204,7 +206,7 @@ impl Linting<'_> {
             }
         }
         let known = |name: &str| self.chosen.iter().any(|(rule, _)| rule.code.name == name);
-        self.findings.extend(allowed.problems(&migration.up, known));
+        self.findings.extend(allowed.problems(&migration.up, known, &owners::CODES));
     }
 
     /// The statements of a script, those in blocks among them.
@@ -315,7 +317,7 @@ impl Linting<'_> {
         let mut allowed = Allowed::of(script, self.options.server.dialect());
         self.walk(&file, Some(&mut allowed));
         let known = |name: &str| all.iter().any(|(rule, _)| rule.code.name == name);
-        self.findings.extend(allowed.problems(script, known));
+        self.findings.extend(allowed.problems(script, known, &owners::CODES));
         self.chosen = all;
         let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call | Syntax::Do { .. });
         let sure = !reads.iter().chain(up.reads).any(opaque);

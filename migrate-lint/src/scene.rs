@@ -1,7 +1,7 @@
 //! What a rule is shown: a statement in its place, and all that is known there.
 
 use crate::impact::{Cause, Impact, Lock};
-use crate::rule::Report;
+use crate::report::Report;
 use crate::schema::{Key, Moment, Relation, Schema, Thing};
 use crate::server::Server;
 use crate::simulation::Simulation;
@@ -10,7 +10,7 @@ use migrate_core::finding::Level;
 use migrate_core::migration::Migration;
 use migrate_core::reader;
 use migrate_core::script::Script;
-use migrate_core::syntax::{ActionKind, AlterTable, Syntax};
+use migrate_core::syntax::{ActionKind, AlterTable, Column, Syntax};
 use migrate_core::target::Direction;
 use std::ops::Range;
 
@@ -148,6 +148,20 @@ impl<'a> Scene<'a> {
         let key = alter.map(|alter| self.schema.key(&alter.table));
         let actions = alter.into_iter().flat_map(|alter| &alter.actions);
         key.into_iter().cycle().zip(actions).map(|(key, action)| (key, &action.kind, &action.range))
+    }
+
+    /// Columns that are defined here: those of a new table, and those that are added.
+    pub fn new_columns(&self) -> impl Iterator<Item = &'a Column> {
+        let made = match &self.read.syntax {
+            Syntax::CreateTable(table) => table.columns.as_slice(),
+            _ => &[],
+        };
+        let actions = self.alter().into_iter().flat_map(|alter| &alter.actions);
+        let added = actions.filter_map(|action| match &action.kind {
+            ActionKind::AddColumn { column, .. } => Some(&**column),
+            _ => None,
+        });
+        made.iter().chain(added)
     }
 
     /// A table, if the history made it.

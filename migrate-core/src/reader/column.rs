@@ -1,7 +1,6 @@
 //! Columns, types and constraints.
 
 use super::condition;
-use super::create;
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::syntax::{Column, Constraint, ConstraintKind, CreateIndex, Generated, Reference, Type};
@@ -429,7 +428,20 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
         says_how: false,
         range: start..start,
     };
-    create::index_columns(cursor, &mut index)?;
+    index_columns(cursor, &mut index)?;
     index.range = cursor.since(start);
     Some(index)
+}
+
+/// `USING method (columns)`.
+pub fn index_columns(cursor: &mut Cursor<'_>, index: &mut CreateIndex) -> Option<()> {
+    if cursor.word("USING") {
+        cursor.skip();
+    }
+    let (columns, expressions) = cursor.columns()?;
+    (index.columns, index.expressions) = (columns, expressions);
+    if cursor.word("USING") {
+        cursor.skip();
+    }
+    Some(())
 }

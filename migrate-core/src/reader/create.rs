@@ -1,6 +1,6 @@
 //! `CREATE`.
 
-use super::column::{column, constraint, index, ty};
+use super::column::{column, constraint, index, index_columns, ty};
 use super::condition;
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
@@ -168,19 +168,6 @@ fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
     cursor.skip_all();
     index.range = cursor.since(start);
     Some(index)
-}
-
-/// `USING method (columns)`.
-pub fn index_columns(cursor: &mut Cursor<'_>, index: &mut CreateIndex) -> Option<()> {
-    if cursor.word("USING") {
-        cursor.skip();
-    }
-    let (columns, expressions) = cursor.columns()?;
-    (index.columns, index.expressions) = (columns, expressions);
-    if cursor.word("USING") {
-        cursor.skip();
-    }
-    Some(())
 }
 
 fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Option<CreateTable> {

@@ -1,6 +1,7 @@
 //! The rule `alter-type-view-dep`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
 use crate::schema::Relation;
 use migrate_core::code::Code;

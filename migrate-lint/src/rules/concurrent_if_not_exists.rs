@@ -1,6 +1,7 @@
 //! The rule `concurrent-if-not-exists`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

@@ -1,6 +1,7 @@
 //! The rule `contract-with-expand`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::FileScene;
 use crate::schema::Key;
 use migrate_core::code::Code;

@@ -1,6 +1,7 @@
 //! The rule `down-lossy`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::FileScene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

@@ -1,6 +1,7 @@
 //! The rule `drop-cascade`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
 use crate::schema::Key;
 use migrate_core::code::Code;

@@ -1,6 +1,7 @@
 //! The rule `drop-object`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres, sqlite};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres, sqlite};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

@@ -1,7 +1,8 @@
 //! The rule `drop-table`.
 
 use crate::rebuild;
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

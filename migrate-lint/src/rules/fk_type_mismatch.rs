@@ -1,6 +1,7 @@
 //! The rule `fk-type-mismatch`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::FileScene;
 use crate::schema::Relation;
 use migrate_core::code::Code;

@@ -1,7 +1,8 @@
 //! The rule `lock-many-tables`.
 
 use crate::impact::{Cause, Lock};
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
 use crate::schema::Key;
 use migrate_core::code::Code;

@@ -1,6 +1,7 @@
 //! The rule `mysql-add-column-check`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql};
 use crate::scene::Scene;
 use crate::server::Product;
 use migrate_core::code::Code;

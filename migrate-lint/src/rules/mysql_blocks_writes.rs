@@ -1,7 +1,8 @@
 //! The rule `mysql-blocks-writes`.
 
 use crate::impact::{Algorithm, Cause, Impact};
-use crate::rule::{Check, Proof, Reports, Rule, mysql};
+use crate::report::Reports;
+use crate::rule::{Check, Proof, Rule, mysql};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

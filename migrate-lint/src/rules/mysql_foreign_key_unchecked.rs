@@ -1,6 +1,7 @@
 //! The rule `mysql-foreign-key-unchecked`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

@@ -1,13 +1,12 @@
 //! The rule `mysql-references-ignored`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql};
 use crate::scene::Scene;
 use crate::server::Product;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax;
-use migrate_core::syntax::{ActionKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -31,19 +30,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     if scene.server().product != Product::MySql {
         return;
     }
-    let columns: Vec<&syntax::Column> = match scene.syntax() {
-        Syntax::CreateTable(table) => table.columns.iter().collect(),
-        Syntax::AlterTable(alter) => alter
-            .actions
-            .iter()
-            .filter_map(|action| match &action.kind {
-                ActionKind::AddColumn { column, .. } => Some(&**column),
-                _ => None,
-            })
-            .collect(),
-        _ => return,
-    };
-    for column in columns.into_iter().filter(|column| column.references.is_some()) {
+    for column in scene.new_columns().filter(|column| column.references.is_some()) {
         reports.add(Report::new(format!("there will be no foreign key at `{}`", column.name)).at(&column.range));
     }
 }

@@ -1,7 +1,8 @@
 //! The rule `mysql-says-no-algorithm`.
 
 use crate::impact::Algorithm;
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

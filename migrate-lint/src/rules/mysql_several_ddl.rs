@@ -1,6 +1,7 @@
 //! The rule `mysql-several-ddl`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql};
 use crate::scene::{FileScene, Read};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

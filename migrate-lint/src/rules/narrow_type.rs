@@ -1,6 +1,7 @@
 //! The rule `narrow-type`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql, postgres};
 use crate::scene::Scene;
 use crate::type_change;
 use migrate_core::code::Code;

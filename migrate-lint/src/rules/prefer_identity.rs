@@ -1,12 +1,11 @@
 //! The rule `prefer-identity`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax;
-use migrate_core::syntax::{ActionKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -27,19 +26,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let columns: Vec<&syntax::Column> = match scene.syntax() {
-        Syntax::CreateTable(table) => table.columns.iter().collect(),
-        Syntax::AlterTable(alter) => alter
-            .actions
-            .iter()
-            .filter_map(|action| match &action.kind {
-                ActionKind::AddColumn { column, .. } => Some(&**column),
-                _ => None,
-            })
-            .collect(),
-        _ => return,
-    };
-    for column in columns {
+    for column in scene.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if ty.name.ends_with("serial") {
             reports.add(Report::new(format!("`{}` is {ty}", column.name)).at(&column.range));

@@ -1,7 +1,8 @@
 //! The rule `refresh-matview-blocking`.
 
 use crate::impact::Cause;
-use crate::rule::{Check, Proof, Reports, Rule, postgres};
+use crate::report::Reports;
+use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

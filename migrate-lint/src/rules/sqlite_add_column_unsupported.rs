@@ -1,6 +1,7 @@
 //! The rule `sqlite-add-column-unsupported`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, sqlite};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, sqlite};
 use crate::scene::{Age, Scene};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;

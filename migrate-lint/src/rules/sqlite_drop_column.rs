@@ -1,6 +1,7 @@
 //! The rule `sqlite-drop-column`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, sqlite};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, sqlite};
 use crate::scene::Scene;
 use crate::schema;
 use migrate_core::code::Code;

@@ -1,6 +1,7 @@
 //! The rule `unique-might-fail`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres, sqlite};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::{Age, Scene};
 use crate::schema::Key;
 use migrate_core::code::Code;

@@ -1,6 +1,7 @@
 //! The rule `unknown-object`.
 
-use crate::rule::{Check, Proof, Report, Reports, Rule, postgres, sqlite};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres, sqlite};
 use crate::scene::Scene;
 use crate::schema::{Key, RelationKind};
 use migrate_core::code::Code;

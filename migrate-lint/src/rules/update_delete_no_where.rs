@@ -1,7 +1,8 @@
 //! The rule `update-delete-no-where`.
 
 use crate::impact::Lock;
-use crate::rule::{Check, Proof, Report, Reports, Rule, mysql, postgres};
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql, postgres};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
