@@ -155,9 +155,10 @@ impl Session {
 impl Linting<'_> {
     fn migration(&mut self, index: usize) {
         let migration = &self.history[index];
+        let nothing = BTreeSet::new();
         let (examined, pending) = match &self.options.pending {
-            Pending::Unknown => (true, index),
-            Pending::Some(places) => (places.contains(&index), places.first().copied().unwrap_or(self.history.len())),
+            Pending::Unknown => (true, &nothing),
+            Pending::Some(places) => (places.contains(&index), places),
         };
         let first = *self.sums.entry(migration.up.sql_checksum).or_insert(index);
         let reads = self.read(&migration.up, index);
@@ -384,3 +385,6 @@ fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
 
 /// How many more places of one kind are shown for a file.
 const SHOWN: usize = 8;
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use migrate_core::reader;
 use migrate_core::script::Script;
 use migrate_core::syntax::{ActionKind, AlterTable, Column, Syntax};
 use migrate_core::target::Direction;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A statement that was read.
@@ -44,8 +45,8 @@ pub struct File<'a> {
     pub reads: &'a [Read],
     /// All migrations before it.
     pub before: &'a [Migration],
-    /// Where the migrations begin that are not deployed.
-    pub pending: usize,
+    /// Which other migrations are not deployed either.
+    pub pending: &'a BTreeSet<usize>,
     /// The server.
     pub server: Server,
     /// Tables that are known to stay small.
@@ -255,12 +256,12 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn age(made: Option<Moment>, now: Moment, pending: usize) -> Age {
+fn age(made: Option<Moment>, now: Moment, pending: &BTreeSet<usize>) -> Age {
     match made {
         None => Age::Deployed,
         Some(made) if made.transaction == now.transaction => Age::Transaction,
         Some(made) if made.migration == now.migration => Age::File,
-        Some(made) if made.migration >= pending => Age::Pending,
+        Some(made) if pending.contains(&made.migration) => Age::Pending,
         Some(_) => Age::Deployed,
     }
 }

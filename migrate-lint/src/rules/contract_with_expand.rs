@@ -43,7 +43,8 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
     };
     let own: Vec<Key> = scene.file.reads.iter().flat_map(|read| tables(&read.syntax)).collect();
     let required = &scene.file.migration.up.directives.requires;
-    for other in scene.history[..scene.file.index].iter().skip(scene.file.pending) {
+    let before = scene.history[..scene.file.index].iter().enumerate().filter(|(at, _)| scene.file.pending.contains(at));
+    for (_, other) in before {
         let step =
             matches!(other.phase(), Some(migrate_core::directives::Phase::Expand | migrate_core::directives::Phase::Migrate));
         let named = required.iter().any(|requirement| requirement.service.is_none() && requirement.version == other.version);
