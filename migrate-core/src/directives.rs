@@ -147,17 +147,39 @@ pub struct Allow {
     pub range: Range<usize>,
 }
 
-/// Every `allow` of a text, with its reason; what is no `allow` at all, [`read`] reports.
+/// Every `allow` of a text, with its reason, also inside a dollar-quoted body; what is no `allow` at all, [`read`] reports.
 pub fn allows(text: &str, dialect: Dialect) -> Vec<Allow> {
-    let comments = Tokens::new(text, dialect).filter(|token| token.kind == Kind::Comment);
-    let allows = comments.filter_map(|token| {
-        let body = token.text(text).strip_prefix("--")?.trim();
+    let mut allows = Vec::new();
+    for token in Tokens::new(text, dialect) {
+        match token.kind {
+            Kind::Comment => allows.extend(allowed(token.text(text), token.start)),
+            Kind::DollarText => {
+                let mut start = token.start;
+                for line in token.text(text).split_inclusive('\n') {
+                    if let Some(at) = line.find("--") {
+                        allows.extend(allowed(line[at..].trim_end(), start + at));
+                    }
+                    start += line.len();
+                }
+            }
+            _ => {}
+        }
+    }
+    allows
+}
+
+/// What a comment allows: `-- migrate: allow RULE, RULE: reason`.
+fn allowed(comment: &str, start: usize) -> Vec<Allow> {
+    let rules = || {
+        let body = comment.strip_prefix("--")?.trim();
         let order = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| body[8..].trim())?;
-        let (rule, reason) = order.strip_prefix("allow")?.trim_start_matches([':', ' ', '\t']).split_once(':')?;
-        let (rule, reason) = (rule.trim().to_owned(), reason.trim().to_owned());
-        (!reason.is_empty()).then_some(Allow { rule, reason, range: token.start..token.end })
-    });
-    allows.collect()
+        let (rules, reason) = order.strip_prefix("allow")?.trim_start_matches([':', ' ', '\t']).split_once(':')?;
+        Some((rules.trim(), reason.trim())).filter(|(_, reason)| !reason.is_empty())
+    };
+    let Some((rules, reason)) = rules() else { return Vec::new() };
+    let allow =
+        |rule: &str| Allow { rule: rule.trim().to_owned(), reason: reason.to_owned(), range: start..start + comment.len() };
+    rules.split(',').map(allow).collect()
 }
 
 struct Reading<'a> {

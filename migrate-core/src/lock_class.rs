@@ -51,6 +51,20 @@ pub fn is_strong(sql: &str, dialect: Dialect) -> bool {
     }
 }
 
+/// Would a time limit for its locks do harm? A concurrent build that is given up leaves an invalid index behind, and it stops
+/// nobody while it waits.
+pub fn must_wait(sql: &str, dialect: Dialect) -> bool {
+    match reader::read(sql, dialect) {
+        Syntax::CreateIndex(index) => index.concurrently,
+        Syntax::Drop(removal) => removal.concurrently,
+        Syntax::Reindex { concurrently, .. } => concurrently,
+        Syntax::AlterTable(alter) => {
+            alter.actions.iter().any(|action| matches!(action.kind, ActionKind::Detach { concurrently: true, .. }))
+        }
+        _ => false,
+    }
+}
+
 fn is_weak(action: &ActionKind) -> bool {
     matches!(action, ActionKind::Validate(_) | ActionKind::Weak | ActionKind::Detach { concurrently: true, .. })
 }

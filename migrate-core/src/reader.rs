@@ -29,8 +29,9 @@ pub fn read_part(sql: &str, range: Range<usize>, dialect: Dialect) -> Syntax {
     statement(&mut cursor).unwrap_or(Syntax::Opaque)
 }
 
-/// The statements of a body such as that of `DO`: ranges of DDL and DML in it, as far as they show.
-pub fn inner_statements(sql: &str, body: Range<usize>, dialect: Dialect) -> Vec<Range<usize>> {
+/// The statements of a body such as that of `DO`: ranges of DDL and DML in it, as far as they show, and whether each is
+/// carried out only if something holds.
+pub fn inner_statements(sql: &str, body: Range<usize>, dialect: Dialect) -> Vec<(Range<usize>, bool)> {
     other::inner_statements(&mut Cursor::new(sql, body, dialect))
 }
 
@@ -165,6 +166,11 @@ fn settings(cursor: &mut Cursor<'_>, reset: bool) -> Syntax {
         }
         let value = match cursor.token() {
             _ if reset || cursor.peek("DEFAULT") => None,
+            // A list of schemas.
+            Some(_) if name == "search_path" => {
+                let names = cursor.rest().iter().map(|token| token.text(cursor.sql).trim_matches('\''));
+                Some(names.collect())
+            }
             Some(token) if token.kind == Kind::Text => cursor.string(),
             Some(token) => Some(token.text(cursor.sql).trim_matches('"').to_ascii_lowercase()),
             None => None,

@@ -51,6 +51,8 @@ pub struct Safety {
     pub rules: Vec<RuleSetting>,
     /// Tables that are known to stay small.
     pub small_tables: Vec<String>,
+    /// What is said of `lock_timeout` elsewhere: as a setting, or for the session.
+    pub lock_timeout: Option<String>,
     /// Tables that belong to this service, whoever made them.
     pub owns: Vec<String>,
 }

@@ -228,7 +228,12 @@ impl Reading<'_> {
             "late" => {
                 settings.late = self.read(value, "`error`, `warn` or `allow`", |word| word.parse().ok()).unwrap_or_default()
             }
-            "session" => settings.session = self.plain_strings(value),
+            "session" => {
+                settings.session = self.plain_strings(value);
+                let limits = settings.session.iter().any(|statement| statement.to_ascii_lowercase().contains("lock_timeout"));
+                settings.safety.lock_timeout =
+                    settings.safety.lock_timeout.take().or(limits.then(|| "as the session has it".to_owned()));
+            }
             "lock" => {
                 let kind = self.read(value, "`auto`, `session` or `lease`", |word| word.parse().ok());
                 settings.locking.kind = kind.unwrap_or_default();
@@ -242,7 +247,10 @@ impl Reading<'_> {
                     settings.locking.lease = lease;
                 }
             }
-            "lock-timeout" => settings.lock_timeout = self.read(value, a_duration, duration::parse),
+            "lock-timeout" => {
+                settings.lock_timeout = self.read(value, a_duration, duration::parse);
+                settings.safety.lock_timeout = settings.lock_timeout.map(duration::show);
+            }
             "timeout" => settings.timeout = self.read(value, a_duration, duration::parse),
             "lint" => {
                 let gate = self.read(value, "`off`, `warn` or `deny`", |word| word.parse().ok());

@@ -54,6 +54,8 @@ pub enum Syntax {
         definer: bool,
         /// `SET search_path`?
         sets_path: bool,
+        /// `IMMUTABLE` or `STABLE`?
+        steady: bool,
     },
     /// `CREATE POLICY`, `ALTER POLICY`, `DROP POLICY`, and the same of rules.
     Policy {
@@ -277,6 +279,8 @@ pub struct CreateTable {
     pub default_partition: bool,
     /// Has it partitions?
     pub partitioned: bool,
+    /// The words that it is divided by: columns, as far as they are plain.
+    pub partition_key: Vec<String>,
     /// Tables whose definition or rows it takes: `LIKE`, `INHERITS`.
     pub like: Vec<Name>,
     /// Filled from a query?
@@ -298,6 +302,8 @@ pub struct Column {
     pub default: Option<Range<usize>>,
     /// Computed from others.
     pub generated: Option<Generated>,
+    /// Words in what it is computed from that may be columns.
+    pub computed_from: Vec<String>,
     /// `GENERATED ... AS IDENTITY`, or MySQL's `AUTO_INCREMENT`.
     pub identity: bool,
     /// `PRIMARY KEY`?
@@ -338,6 +344,8 @@ pub struct Check {
     pub not_null: Vec<String>,
     /// Words in it that may be columns.
     pub mentions: Vec<String>,
+    /// Numbers and strings in it, as they are written.
+    pub literals: Vec<String>,
 }
 
 /// A type as it is written, under one name where it has several.
@@ -574,6 +582,8 @@ pub enum ActionKind {
         partition: Name,
         /// For all rows that no other takes?
         default: bool,
+        /// Numbers and strings of its bounds, as they are written.
+        bounds: Vec<String>,
     },
     /// `DETACH PARTITION`.
     Detach {
@@ -633,6 +643,8 @@ pub struct CreateIndex {
     pub expressions: bool,
     /// Has it a `WHERE`?
     pub partial: bool,
+    /// Words in it that may be columns.
+    pub mentions: Vec<String>,
     /// MySQL's `ALGORITHM` or `LOCK` is said?
     pub says_how: bool,
     /// Where it is written.

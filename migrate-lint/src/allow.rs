@@ -29,7 +29,10 @@ impl Allowed {
         }
         let first = script.statements.first().map_or(script.text.len(), |first| first.range.start);
         let place = |allow: &Allow| {
-            let above = script.statements.iter().position(|statement| statement.range.end > allow.range.start);
+            // Behind a statement, on its line, it is for that one; else for the next.
+            let line = script.text[..allow.range.start].rfind('\n').map_or(0, |at| at + 1);
+            let same = script.statements.iter().position(|one| one.range.end > line && one.range.end <= allow.range.start);
+            let above = same.or_else(|| script.statements.iter().position(|statement| statement.range.end > allow.range.start));
             if allow.range.start < first { None } else { above }
         };
         let allows = directives::allows(&script.text, dialect).into_iter();

@@ -13,11 +13,12 @@ use crate::simulation::Simulation;
 use crate::undone;
 use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
+use migrate_core::directives;
 use migrate_core::finding::{Finding, Level};
 use migrate_core::migration::Migration;
 use migrate_core::place::Place;
 use migrate_core::reader;
-use migrate_core::script::Script;
+use migrate_core::script::{self, Script};
 use migrate_core::syntax::{Control, Setting, Syntax};
 use migrate_core::target::Direction;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,6 +35,8 @@ pub struct Options {
     pub small: Vec<String>,
     /// Which files are not deployed.
     pub pending: Pending,
+    /// What settings say of `lock_timeout`, for rules that ask whether there is one.
+    pub lock_timeout: Option<String>,
 }
 
 /// Which files are not deployed, and so looked at.
@@ -48,7 +51,13 @@ pub enum Pending {
 impl Options {
     /// Every rule as it comes, and all files.
     pub fn new(dialect: Dialect) -> Self {
-        Options { server: Server::of(dialect), levels: BTreeMap::new(), small: Vec::new(), pending: Pending::Unknown }
+        Options {
+            server: Server::of(dialect),
+            levels: BTreeMap::new(),
+            small: Vec::new(),
+            pending: Pending::Unknown,
+            lock_timeout: None,
+        }
     }
 
     /// What a rule weighs here.
@@ -118,7 +127,7 @@ struct Linting<'a> {
 }
 
 /// What a session was set to, as far as the file says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Session {
     utc: bool,
     unchecked: bool,
@@ -147,6 +156,7 @@ impl Session {
             }
             "foreign_key_checks" => self.unchecked = value.is_some_and(|value| matches!(value, "0" | "off")),
             "lock_timeout" => self.lock_timeout = Some(value.unwrap_or("0").to_owned()),
+            "all" if value.is_none() => *self = Session::default(),
             _ => {}
         }
     }
@@ -160,7 +170,7 @@ impl Linting<'_> {
             Pending::Unknown => (true, &nothing),
             Pending::Some(places) => (places.contains(&index), places),
         };
-        let first = *self.sums.entry(migration.up.sql_checksum).or_insert(index);
+        let first = *self.sums.entry(sum_without_allows(&migration.up, self.options.server.dialect())).or_insert(index);
         let reads = self.read(&migration.up, index);
         let file = File {
             migration,
@@ -232,13 +242,14 @@ impl Linting<'_> {
                 Syntax::Do { body } => reader::inner_statements(sql, body.clone(), dialect),
                 _ => Vec::new(),
             };
-            reads.push(Read { statement: number, syntax, at, in_transaction, inner: false });
-            reads.extend(inner.into_iter().map(|range| Read {
+            reads.push(Read { statement: number, syntax, at, in_transaction, inner: false, perhaps: false });
+            reads.extend(inner.into_iter().map(|(range, perhaps)| Read {
                 statement: number,
                 syntax: reader::read_part(sql, range, dialect),
                 at,
                 in_transaction,
                 inner: true,
+                perhaps,
             }));
         }
         reads
@@ -246,13 +257,21 @@ impl Linting<'_> {
 
     /// Carries a file out, and shows each statement to the rules if it is looked at.
     fn walk(&mut self, file: &File<'_>, mut allowed: Option<&mut Allowed>) {
-        let mut session = Session::default();
+        let said = file.script.directives.lock_timeout.map(|limit| format!("{}ms", limit.as_millis()));
+        let given = said.or_else(|| self.options.lock_timeout.clone());
+        let mut session = Session { lock_timeout: given, ..Session::default() };
         let mut held: Vec<Held> = Vec::new();
+        let mut savepoints: Vec<(String, usize)> = Vec::new();
+        // What holds only until the transaction ends, and what then holds again.
+        let mut outer: Option<Session> = None;
         let mut transaction = None;
         self.simulation.begin_file();
         for (number, read) in file.reads.iter().enumerate() {
             if transaction != Some(read.at.transaction) {
                 held.clear();
+                savepoints.clear();
+                session = outer.take().unwrap_or(session);
+                self.simulation.end_transaction();
                 transaction = Some(read.at.transaction);
             }
             if let Some(allowed) = &mut allowed {
@@ -302,9 +321,33 @@ impl Linting<'_> {
             }
             if matches!(read.syntax, Syntax::Transaction(Control::Commit | Control::Rollback)) {
                 held.clear();
+                session = outer.take().unwrap_or(session);
+                self.simulation.end_transaction();
+            }
+            match &read.syntax {
+                Syntax::Transaction(Control::Savepoint(name)) => savepoints.push((name.clone(), held.len())),
+                // Locks that were taken since are given back. (PostgreSQL manual, 13.3)
+                Syntax::Transaction(Control::RollbackTo(name)) => {
+                    let since = savepoints.iter().rev().find(|(own, _)| own == name);
+                    held.truncate(since.map_or(held.len(), |(_, count)| *count));
+                }
+                Syntax::Set(settings) if settings.iter().any(|setting| setting.local) && outer.is_none() => {
+                    outer = Some(session.clone());
+                }
+                _ => {}
+            }
+            // Outside a transaction `SET LOCAL` does nothing.
+            let nothing = matches!(&read.syntax, Syntax::Set(settings) if settings.iter().all(|setting| setting.local))
+                && !read.in_transaction;
+            if nothing {
+                outer = None;
+                continue;
             }
             session.set(read);
-            self.simulation.apply(&read.syntax, read.at);
+            match read.perhaps {
+                true => self.simulation.apply_perhaps(&read.syntax, read.at),
+                false => self.simulation.apply(&read.syntax, read.at),
+            }
         }
     }
 
@@ -326,6 +369,19 @@ impl Linting<'_> {
         self.simulation.schema.go_back(back);
         Down { reads, left, sure }
     }
+}
+
+/// The sum of what a script does: a line that allows it to be as it is makes no other script of it.
+fn sum_without_allows(script: &Script, dialect: Dialect) -> Checksum {
+    if !script.text.contains("allow") {
+        return script.sql_checksum;
+    }
+    let mut text = script.text.to_string();
+    for allow in directives::allows(&script.text, dialect).iter().rev() {
+        // As long as before, so that nothing else moves.
+        text.replace_range(allow.range.clone(), &format!("--{}", " ".repeat(allow.range.len().saturating_sub(2))));
+    }
+    script::sql_checksum(&text, dialect, &script.statements)
 }
 
 fn look(scene: &Scene<'_>, chosen: &[(&'static Rule, Level)]) -> Vec<(&'static Rule, Level, Report)> {

@@ -26,8 +26,10 @@ pub struct Read {
     pub at: Moment,
     /// In a transaction with others?
     pub in_transaction: bool,
-    /// Inside a block, and so perhaps not carried out.
+    /// Inside a block?
     pub inner: bool,
+    /// And carried out only if something holds?
+    pub perhaps: bool,
 }
 
 /// A file with all that is known of it.

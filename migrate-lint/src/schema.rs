@@ -5,7 +5,7 @@
 use migrate_core::dialect::Dialect;
 use migrate_core::name::Name;
 use migrate_core::syntax::{ObjectKind, Type};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -60,6 +60,8 @@ pub enum Thing {
     Type,
     /// An index, which belongs to a table.
     Index(Key),
+    /// A function or procedure, and whether it is `IMMUTABLE` or `STABLE`.
+    Routine(bool),
     /// Anything else with a name.
     Other,
 }
@@ -98,6 +100,8 @@ pub struct Relation {
     pub indexes: Vec<Index>,
     /// Has it partitions?
     pub partitioned: bool,
+    /// What it is divided by.
+    pub partition_key: Vec<String>,
     /// Whose partition it is.
     pub partition_of: Option<Key>,
     /// Its partitions.
@@ -127,6 +131,8 @@ pub struct Column {
     pub is_virtual: bool,
     /// Is it computed at all?
     pub generated: bool,
+    /// Words in what it is computed from.
+    pub computed_from: Vec<String>,
     /// When it was made; none when with its table.
     pub made: Option<Moment>,
     /// Were its nulls replaced by an `UPDATE` since?
@@ -155,6 +161,8 @@ pub enum ConstraintKind {
         not_null: Vec<String>,
         /// Words in it that may be columns.
         mentions: Vec<String>,
+        /// Numbers and strings in it.
+        literals: Vec<String>,
     },
     /// No two rows alike in these columns.
     Unique(Vec<String>),
@@ -186,6 +194,8 @@ pub struct Index {
     pub unique: bool,
     /// Over something else than plain columns, or not over all rows?
     pub special: bool,
+    /// Words in it that may be columns.
+    pub mentions: Vec<String>,
     /// When it was made.
     pub made: Moment,
 }
@@ -204,6 +214,7 @@ impl Relation {
             constraints: Vec::new(),
             indexes: Vec::new(),
             partitioned: false,
+            partition_key: Vec::new(),
             partition_of: None,
             partitions: Vec::new(),
             default_partition: None,
@@ -279,12 +290,17 @@ struct Id {
     key: Key,
 }
 
+/// Where the tables of a session are.
+const SESSION: &str = "pg_temp";
+
 /// A schema, and how it came to be since a mark.
 #[derive(Debug, Clone)]
 pub struct Schema {
     dialect: Dialect,
-    /// Where names without a schema are, if `search_path` says something else than the default.
-    path: Option<String>,
+    /// Where names without a schema are looked for, if `search_path` says something else than the default.
+    path: Vec<Option<String>>,
+    /// Tables of the session alone.
+    temporary: BTreeSet<String>,
     things: BTreeMap<Id, Arc<Thing>>,
     journal: Vec<(Id, Option<Arc<Thing>>)>,
     /// Is it known that something happened which could not be read?
@@ -294,7 +310,14 @@ pub struct Schema {
 impl Schema {
     /// An empty one.
     pub fn new(dialect: Dialect) -> Self {
-        Schema { dialect, path: None, things: BTreeMap::new(), journal: Vec::new(), opaque: false }
+        Schema {
+            dialect,
+            path: Vec::new(),
+            temporary: BTreeSet::new(),
+            things: BTreeMap::new(),
+            journal: Vec::new(),
+            opaque: false,
+        }
     }
 
     /// The database that it is one of.
@@ -302,9 +325,36 @@ impl Schema {
         self.dialect
     }
 
-    /// Where names without a schema are from now on.
-    pub fn set_path(&mut self, path: Option<String>) {
+    /// Where names without a schema are looked for from now on; none is the default one.
+    pub fn set_path(&mut self, path: Vec<Option<String>>) {
         self.path = path;
+    }
+
+    /// Where names without a schema are looked for.
+    pub fn path(&self) -> Vec<Option<String>> {
+        self.path.clone()
+    }
+
+    /// A session ends: its tables are gone, and the next one finds things where they usually are.
+    pub fn end_session(&mut self) {
+        self.path.clear();
+        for name in std::mem::take(&mut self.temporary) {
+            self.take(Space::Relation, &Key { schema: Some(SESSION.to_owned()), name }, None);
+        }
+    }
+
+    /// Adds a table of the session alone.
+    pub fn put_temporary(&mut self, name: &Name, relation: Relation) {
+        let key = Key { schema: Some(SESSION.to_owned()), name: self.fold(&name.name) };
+        self.temporary.insert(key.name.clone());
+        self.put_relation(key, relation);
+    }
+
+    fn fold(&self, text: &str) -> String {
+        match self.dialect {
+            Dialect::Postgres => text.to_owned(),
+            Dialect::MySql | Dialect::Sqlite => text.to_lowercase(),
+        }
     }
 
     /// Something happened that nobody can tell.
@@ -317,24 +367,41 @@ impl Schema {
         self.opaque
     }
 
-    /// The key of a name.
+    /// The key of a name: of the thing that is there, or of one that would be made.
     pub fn key(&self, name: &Name) -> Key {
-        let fold = |text: &str| match self.dialect {
-            Dialect::Postgres => text.to_owned(),
-            Dialect::MySql | Dialect::Sqlite => text.to_lowercase(),
-        };
-        let schema = name.schema.as_deref().map(fold).or_else(|| self.path.clone());
+        if name.schema.is_some() {
+            return self.made_key(name);
+        }
+        let bare = self.fold(&name.name);
+        if self.temporary.contains(&bare) {
+            return Key { schema: Some(SESSION.to_owned()), name: bare };
+        }
+        let candidates = self.path.iter().map(|schema| Key { schema: self.usual(schema.clone()), name: bare.clone() });
+        let known =
+            |key: &Key| self.relation(key).is_some() || self.ty(key).is_some() || self.table_of_index(None, key).is_some();
+        candidates.into_iter().find(known).unwrap_or_else(|| self.made_key(name))
+    }
+
+    /// The key of something that is made under a name.
+    pub fn made_key(&self, name: &Name) -> Key {
+        let first = self.path.first().cloned().flatten();
+        let schema = name.schema.as_deref().map(|schema| self.fold(schema)).or(first);
+        Key { schema: self.usual(schema), name: self.fold(&name.name) }
+    }
+
+    /// The default schema is the same as none.
+    fn usual(&self, schema: Option<String>) -> Option<String> {
         let default = match self.dialect {
             Dialect::Postgres => "public",
             Dialect::MySql => "",
             Dialect::Sqlite => "main",
         };
-        Key { schema: schema.filter(|schema| schema != default), name: fold(&name.name) }
+        schema.filter(|schema| schema != default)
     }
 
     /// The key of a name beside a thing.
     pub fn beside(&self, key: &Key, name: &str) -> Key {
-        Key { schema: key.schema.clone(), ..self.key(&Name::bare(name)) }
+        Key { schema: key.schema.clone(), name: self.fold(name) }
     }
 
     fn get(&self, space: Space, key: &Key, table: Option<&Key>) -> Option<&Thing> {
@@ -446,6 +513,17 @@ impl Schema {
     /// Adds anything else.
     pub fn put_other(&mut self, kind: ObjectKind, key: Key, table: Option<Key>) {
         self.put(Space::Other(kind), key, table, Thing::Other);
+    }
+
+    /// Adds a function or procedure.
+    pub fn put_routine(&mut self, key: Key, steady: bool) {
+        self.put(Space::Other(ObjectKind::Routine), key, None, Thing::Routine(steady));
+    }
+
+    /// Is there a function of this name that the history made `IMMUTABLE` or `STABLE`?
+    pub fn is_steady(&self, name: &str) -> bool {
+        let key = self.key(&Name::bare(name));
+        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(Thing::Routine(true)))
     }
 
     /// Removes anything else.

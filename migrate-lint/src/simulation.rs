@@ -13,25 +13,63 @@ pub struct Simulation {
     /// As it is now.
     pub schema: Schema,
     marks: Vec<(Option<String>, usize)>,
+    /// The search path behind the transaction, where it has set one of its own.
+    outer_path: Option<Vec<Option<String>>>,
 }
 
 impl Simulation {
     /// Nothing there yet.
     pub fn new(dialect: Dialect) -> Self {
-        Simulation { schema: Schema::new(dialect), marks: Vec::new() }
+        Simulation { schema: Schema::new(dialect), marks: Vec::new(), outer_path: None }
     }
 
     /// Carries a statement out.
     pub fn apply(&mut self, syntax: &Syntax, at: Moment) {
         match syntax {
             Syntax::Transaction(control) => self.control(control),
+            Syntax::Set(settings) if settings.iter().any(|setting| setting.local && setting.name == "search_path") => {
+                self.outer_path.get_or_insert_with(|| self.schema.path());
+                apply(&mut self.schema, syntax, at);
+            }
             other => apply(&mut self.schema, other, at),
         }
     }
 
-    /// A file begins: nothing is open.
+    /// A file begins: nothing is open, and nothing of another session is there.
     pub fn begin_file(&mut self) {
         self.marks.clear();
+        self.schema.end_session();
+    }
+
+    /// A transaction ends: what `SET LOCAL` has set is as it was.
+    pub fn end_transaction(&mut self) {
+        if let Some(path) = self.outer_path.take() {
+            self.schema.set_path(path);
+        }
+    }
+
+    /// Carries out a statement that perhaps is not: what it makes proves nothing.
+    pub fn apply_perhaps(&mut self, syntax: &Syntax, at: Moment) {
+        let is_there = |schema: &Schema, name: &migrate_core::name::Name| schema.relation(&schema.key(name)).is_some();
+        match syntax {
+            Syntax::CreateTable(table) if table.name.as_ref().is_some_and(|name| is_there(&self.schema, name)) => {}
+            Syntax::AlterTable(alter) => {
+                let adds = |action: &&syntax::Action| matches!(action.kind, ActionKind::AddColumn { .. });
+                let actions: Vec<_> = alter.actions.iter().filter(adds).cloned().collect();
+                let key = self.schema.key(&alter.table);
+                if actions.len() < alter.actions.len() {
+                    self.schema.change(&key, |relation| relation.complete = false);
+                }
+                self.apply(&Syntax::AlterTable(AlterTable { actions, ..alter.clone() }), at);
+            }
+            Syntax::Drop(_) | Syntax::RenameTables(_) => {
+                for table in migrate_core::effect::touched(syntax) {
+                    let key = self.schema.key(&table);
+                    self.schema.change(&key, |relation| relation.complete = false);
+                }
+            }
+            other => self.apply(other, at),
+        }
     }
 
     fn control(&mut self, control: &Control) {
@@ -72,17 +110,17 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
                 Some(labels) => Thing::Enum(labels.iter().map(|label| (label.clone(), None)).collect()),
                 None => Thing::Type,
             };
-            schema.put_type(schema.key(name), thing);
+            schema.put_type(schema.made_key(name), thing);
         }
         Syntax::CreateDomain { name, base, constrained } => {
-            schema.put_type(schema.key(name), Thing::Domain { base: base.clone(), constrained: *constrained });
+            schema.put_type(schema.made_key(name), Thing::Domain { base: base.clone(), constrained: *constrained });
         }
         Syntax::CreateTrigger { name, table, temporary: false, .. } => {
             // PostgreSQL's belong to their table.
             let table = table.as_ref().filter(|_| schema.dialect() == Dialect::Postgres).map(|table| schema.key(table));
             schema.put_other(ObjectKind::Trigger, schema.key(name), table);
         }
-        Syntax::CreateRoutine { name, .. } => schema.put_other(ObjectKind::Routine, schema.key(name), None),
+        Syntax::CreateRoutine { name, steady, .. } => schema.put_routine(schema.made_key(name), *steady),
         Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.key(name), None),
         Syntax::Drop(removal) => drop_objects(schema, removal),
         Syntax::AlterType { name, action } => alter_type(schema, &schema.key(name), action, at),
@@ -133,9 +171,10 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
         }
         Syntax::Set(settings) => {
             for setting in settings.iter().filter(|setting| matches!(setting.name.as_str(), "search_path" | "use")) {
-                let path =
-                    setting.value.as_deref().map(|value| value.split(',').next().unwrap_or_default().trim().trim_matches('"'));
-                schema.set_path(path.filter(|path| !path.is_empty() && *path != "$user" && *path != "public").map(str::to_owned));
+                let names = setting.value.as_deref().unwrap_or_default().split(',');
+                let names = names.map(|name| name.trim().trim_matches(['"', '\'']));
+                let schemas = names.filter(|name| !name.is_empty() && *name != "$user");
+                schema.set_path(schemas.map(|name| Some(name.to_owned())).collect());
             }
         }
         Syntax::Opaque | Syntax::Call => schema.set_opaque(),
@@ -151,10 +190,7 @@ fn fill(schema: &mut Schema, key: &Key) {
 
 fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     let Some(name) = &table.name else { return };
-    let key = schema.key(name);
-    if table.temporary {
-        return;
-    }
+    let key = if table.temporary { schema.key(name) } else { schema.made_key(name) };
     // It changes nothing where there is one.
     if table.if_not_exists && schema.relation(&key).is_some() {
         return;
@@ -164,6 +200,7 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     relation.complete = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
     relation.filled = table.as_query;
     relation.partitioned = table.partitioned;
+    relation.partition_key.clone_from(&table.partition_key);
     let mut foreign = Vec::new();
     for column in &table.columns {
         add_column(schema, &key, &mut relation, column, None, at, &mut foreign);
@@ -189,6 +226,10 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
         relation.partition_of = Some(parent.clone());
         let (child, default) = (key.clone(), table.default_partition);
         schema.change(&parent, |parent| attach(parent, child, default));
+    }
+    if table.temporary {
+        schema.put_temporary(name, relation);
+        return;
     }
     schema.put_relation(key.clone(), relation);
     for index in &table.indexes {
@@ -225,6 +266,7 @@ fn column_of(column: &syntax::Column, dialect: Dialect, made: Option<Moment>) ->
         has_default: column.default.is_some() || is_serial || column.identity,
         is_virtual: matches!(column.generated, Some(Generated::Virtual | Generated::Unsaid)),
         generated: column.generated.is_some(),
+        computed_from: column.computed_from.clone(),
         made,
         backfilled: None,
     }
@@ -268,7 +310,7 @@ fn constraints_of_column(
     }
     for check in &column.checks {
         let name = check.name.clone().unwrap_or_else(|| format!("{}_{}_check", table.name(), column.name));
-        put(name, ConstraintKind::Check { not_null: check.not_null.clone(), mentions: check.mentions.clone() });
+        put(name, check_of(check));
     }
     // MySQL itself does not read `REFERENCES` at a column.
     if let Some(reference) = &column.references {
@@ -293,7 +335,10 @@ fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constra
     };
     let (kind, ending) = match &constraint.kind {
         syntax::ConstraintKind::Check(check) => {
-            (ConstraintKind::Check { not_null: check.not_null.clone(), mentions: check.mentions.clone() }, "check".to_owned())
+            // PostgreSQL names it by the column, where it is about one.
+            let about: Vec<&String> = check.mentions.iter().filter(|word| relation.column(word).is_some()).collect();
+            let ending = if let [only] = about.as_slice() { format!("{only}_check") } else { "check".to_owned() };
+            (check_of(check), ending)
         }
         syntax::ConstraintKind::Unique { columns, using_index } => {
             let columns = indexed(using_index).unwrap_or_else(|| columns.clone());
@@ -335,9 +380,19 @@ fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constra
     {
         column.not_null = true;
     }
-    let name = constraint.name.clone().or(used).unwrap_or_else(|| format!("{}_{ending}", table.name()));
+    let name = constraint.name.clone().or(used).unwrap_or_else(|| free_name(relation, format!("{}_{ending}", table.name())));
     let validated = (!constraint.not_valid).then_some(at);
     relation.constraints.push(Constraint { name, kind, validated, added: at });
+}
+
+fn check_of(check: &syntax::Check) -> ConstraintKind {
+    ConstraintKind::Check { not_null: check.not_null.clone(), mentions: check.mentions.clone(), literals: check.literals.clone() }
+}
+
+/// The name that the database makes up: with a number behind it, where it is taken.
+fn free_name(relation: &Relation, base: String) -> String {
+    let numbered = (1..100).map(|number| format!("{base}{number}"));
+    [base.clone()].into_iter().chain(numbered).find(|name| relation.constraint(name).is_none()).unwrap_or(base)
 }
 
 fn add_index(schema: &mut Schema, table: &Key, index: &CreateIndex, at: Moment) {
@@ -353,6 +408,7 @@ fn add_index(schema: &mut Schema, table: &Key, index: &CreateIndex, at: Moment) 
         columns: index.columns.clone(),
         unique: index.unique,
         special: index.expressions || index.partial || index.special,
+        mentions: index.mentions.clone(),
         made: at,
     };
     schema.change(table, |relation| relation.indexes.push(known));
@@ -375,7 +431,7 @@ fn create_view(schema: &mut Schema, view: &CreateView, at: Moment) {
     relation.complete = false;
     relation.reads = view.reads.iter().map(|name| schema.key(name)).collect();
     relation.mentions.clone_from(&view.mentions);
-    schema.put_relation(schema.key(&view.name), relation);
+    schema.put_relation(schema.made_key(&view.name), relation);
 }
 
 fn drop_objects(schema: &mut Schema, removal: &Removal) {
@@ -531,7 +587,7 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 schema.change(&key, |relation| remove_index_or_key(relation, name));
             }
             ActionKind::RenameIndex { from, to } => rename_index(schema, &key, from, to),
-            ActionKind::Attach { partition, default } => {
+            ActionKind::Attach { partition, default, .. } => {
                 let child = schema.key(partition);
                 let (parent, default) = (key.clone(), *default);
                 schema.change(&child, |child| child.partition_of = Some(parent));
@@ -614,7 +670,7 @@ fn rename_column(relation: &mut Relation, from: &str, to: &str) {
     }
     for constraint in &mut relation.constraints {
         match &mut constraint.kind {
-            ConstraintKind::Check { not_null, mentions } => {
+            ConstraintKind::Check { not_null, mentions, .. } => {
                 rename(not_null);
                 rename(mentions);
             }

@@ -46,6 +46,7 @@ pub fn options(safety: &Safety, dialect: Dialect) -> (Options, Vec<Finding>) {
         options.levels.insert(setting.name.clone(), setting.level);
     }
     options.small.clone_from(&safety.small_tables);
+    options.lock_timeout.clone_from(&safety.lock_timeout);
     (options, findings)
 }
 

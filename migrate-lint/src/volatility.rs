@@ -10,8 +10,8 @@ use std::ops::Range;
 const STEADY: &str = include_str!("steady_functions.txt");
 
 /// The first function in an expression that is volatile, or that nobody knows, and then counts as such: what one makes
-/// oneself is volatile unless it says otherwise.
-pub fn volatile_function(sql: &str, expression: Range<usize>) -> Option<String> {
+/// oneself is volatile unless it says otherwise (`own`).
+pub fn volatile_function(sql: &str, expression: Range<usize>, own: impl Fn(&str) -> bool) -> Option<String> {
     let text = sql.get(expression)?;
     let tokens: Vec<Token> = Tokens::new(text, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
     let calls = tokens.windows(2).filter(|pair| pair[1].is_symbol(text, b'('));
@@ -24,11 +24,36 @@ pub fn volatile_function(sql: &str, expression: Range<usize>) -> Option<String> 
     names
         .filter(|name| !is_type(name))
         .map(|name| name.text(text).trim_matches('"').to_ascii_lowercase())
-        .find(|name| !is_steady(name))
+        .find(|name| !is_steady(name) && !own(name))
 }
 
 fn is_steady(name: &str) -> bool {
-    const SYNTAX: [&str; 12] = ["array", "row", "case", "cast", "in", "any", "all", "values", "and", "or", "not", "exists"];
+    const SYNTAX: [&str; 24] = [
+        "array",
+        "row",
+        "case",
+        "cast",
+        "in",
+        "any",
+        "all",
+        "values",
+        "and",
+        "or",
+        "not",
+        "exists",
+        "current_timestamp",
+        "current_time",
+        "localtime",
+        "localtimestamp",
+        "trim",
+        "overlay",
+        "position",
+        "substring",
+        "normalize",
+        "extract",
+        "both",
+        "collation",
+    ];
     SYNTAX.contains(&name) || STEADY.lines().any(|steady| steady == name)
 }
 
@@ -41,6 +66,10 @@ mod tests {
         for (expression, function) in [
             ("-1", None),
             ("now()", None),
+            ("CURRENT_TIMESTAMP(3)", None),
+            ("trim(both ' ' from ' x ')", None),
+            ("pg_current_xact_id()", None),
+            ("mine()", None),
             ("current_date", None),
             ("upper('x')", None),
             ("concat('a', 'b')", None),
@@ -55,7 +84,11 @@ mod tests {
             ("public.uuid_generate_v4()", Some("uuid_generate_v4")),
             ("nextval('s')", Some("nextval")),
         ] {
-            assert_eq!(volatile_function(expression, 0..expression.len()).as_deref(), function, "{expression}");
+            assert_eq!(
+                volatile_function(expression, 0..expression.len(), |name| name == "mine").as_deref(),
+                function,
+                "{expression}"
+            );
         }
     }
 }

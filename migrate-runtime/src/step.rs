@@ -208,6 +208,11 @@ impl<'p> Running<'_, 'p> {
     fn lock_timeout(&self, job: &Job<'_>, unit: &Unit) -> Option<Duration> {
         let dialect = self.backend.dialect();
         let mut statements = job.script.statements[unit.statements.clone()].iter();
+        if let [only] = &job.script.statements[unit.statements.clone()]
+            && lock_class::must_wait(only.sql(&job.script.text), dialect)
+        {
+            return None;
+        }
         let mut strong = || statements.any(|one| lock_class::is_strong(one.sql(&job.script.text), dialect));
         job.lock_timeout.or_else(|| strong().then_some(patience::LOCK_TIMEOUT))
     }

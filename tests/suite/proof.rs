@@ -174,7 +174,7 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
                 Syntax::Do { body } => reader::inner_statements(&sql, body.clone(), dialect),
                 _ => Vec::new(),
             };
-            let parts: Vec<Syntax> = inner.into_iter().map(|range| reader::read_part(&sql, range, dialect)).collect();
+            let parts: Vec<Syntax> = inner.into_iter().map(|(range, _)| reader::read_part(&sql, range, dialect)).collect();
             let all = [syntax].into_iter().chain(parts);
             let mut predicted = Vec::new();
             let mut applied = simulation.clone();

@@ -1,6 +1,7 @@
 //! `ALTER`.
 
 use super::column::{column, constraint, index, ty, value};
+use super::condition;
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::name::Name;
@@ -178,7 +179,8 @@ fn action(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<ActionKind>> {
     }
     if cursor.words(&["ATTACH", "PARTITION"]) {
         let partition = cursor.name()?;
-        return one(ActionKind::Attach { partition, default: cursor.peek("DEFAULT") });
+        let default = cursor.peek("DEFAULT");
+        return one(ActionKind::Attach { partition, default, bounds: condition::literals(cursor) });
     }
     if cursor.words(&["DETACH", "PARTITION"]) {
         let partition = cursor.name()?;

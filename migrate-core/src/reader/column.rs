@@ -79,6 +79,7 @@ pub fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
         not_null: false,
         default: None,
         generated: None,
+        computed_from: Vec::new(),
         identity: false,
         primary: false,
         unique: false,
@@ -156,7 +157,9 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
 }
 
 fn generated(cursor: &mut Cursor<'_>, column: &mut Column) {
-    cursor.parenthesis();
+    if let Some(expression) = cursor.parenthesis() {
+        column.computed_from = condition::words(&Cursor::new(cursor.sql, expression, cursor.dialect));
+    }
     column.generated = Some(match () {
         () if cursor.any(&["STORED", "PERSISTENT"]) => Generated::Stored,
         () if cursor.word("VIRTUAL") => Generated::Virtual,
@@ -425,6 +428,7 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
         columns: Vec::new(),
         expressions: false,
         partial: false,
+        mentions: Vec::new(),
         says_how: false,
         range: start..start,
     };
@@ -438,6 +442,7 @@ pub fn index_columns(cursor: &mut Cursor<'_>, index: &mut CreateIndex) -> Option
     if cursor.word("USING") {
         cursor.skip();
     }
+    index.mentions = condition::words(cursor);
     let (columns, expressions) = cursor.columns()?;
     (index.columns, index.expressions) = (columns, expressions);
     if cursor.word("USING") {

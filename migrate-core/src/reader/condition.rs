@@ -8,7 +8,7 @@ use std::ops::Range;
 /// A `CHECK` with this condition.
 pub fn check(cursor: &Cursor<'_>, name: Option<String>, condition: Range<usize>) -> Check {
     let inner = Cursor::new(cursor.sql, condition.clone(), cursor.dialect);
-    Check { name, not_null: not_null(inner.clone()), mentions: words(&inner), condition }
+    Check { name, not_null: not_null(inner.clone()), mentions: words(&inner), literals: literals(&inner), condition }
 }
 
 /// The words of a condition that may be columns.
@@ -32,6 +32,37 @@ pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
     words
 }
 
+/// The numbers and strings of what is left.
+pub fn literals(cursor: &Cursor<'_>) -> Vec<String> {
+    let values = cursor.rest().iter().filter(|token| matches!(token.kind, Kind::Number | Kind::Text));
+    values.map(|token| token.text(cursor.sql).to_owned()).collect()
+}
+
+/// `a`, `t.a`, `((a))`.
+fn column(cursor: &mut Cursor<'_>) -> Option<String> {
+    if !cursor.peek_symbol(b'(') {
+        return cursor.name().map(|name| name.name);
+    }
+    let inner = cursor.parenthesis()?;
+    let mut inner = Cursor::new(cursor.sql, inner, cursor.dialect);
+    column(&mut inner).filter(|_| inner.is_at_end())
+}
+
+/// `a IS NOT NULL`, `a NOTNULL`, `NOT (a IS NULL)`: up to `AND` or the end.
+fn says_not_null(cursor: &mut Cursor<'_>) -> Option<String> {
+    let ends = |cursor: &Cursor<'_>| cursor.is_at_end() || cursor.peek("AND");
+    if cursor.word("NOT") {
+        let inner = cursor.parenthesis()?;
+        let mut inner = Cursor::new(cursor.sql, inner, cursor.dialect);
+        let name = column(&mut inner)?;
+        let null = inner.words(&["IS", "NULL"]) || inner.word("ISNULL");
+        return (null && inner.is_at_end() && ends(cursor)).then_some(name);
+    }
+    let name = column(cursor)?;
+    let not_null = cursor.words(&["IS", "NOT", "NULL"]) || cursor.word("NOTNULL");
+    (not_null && ends(cursor)).then_some(name)
+}
+
 /// The columns that it says are not null whenever it holds: `a IS NOT NULL AND b IS NOT NULL AND ...`.
 fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
     // `((a IS NOT NULL))`
@@ -50,16 +81,13 @@ fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
     }
     let mut columns = Vec::new();
     while !cursor.is_at_end() {
-        let inner = cursor.parenthesis().map(|range| not_null(Cursor::new(cursor.sql, range, cursor.dialect)));
-        match inner {
-            Some(inner) if cursor.is_at_end() || cursor.peek("AND") => columns.extend(inner),
-            _ => {
-                let name = cursor.name();
-                if let Some(name) =
-                    name.filter(|_| cursor.words(&["IS", "NOT", "NULL"]) && (cursor.is_at_end() || cursor.peek("AND")))
-                {
-                    columns.push(name.name);
-                }
+        let mark = cursor.mark();
+        match says_not_null(&mut cursor) {
+            Some(name) => columns.push(name),
+            None => {
+                cursor.go_back(mark);
+                let inner = cursor.parenthesis().filter(|_| cursor.is_at_end() || cursor.peek("AND"));
+                columns.extend(inner.into_iter().flat_map(|range| not_null(Cursor::new(cursor.sql, range, cursor.dialect))));
             }
         }
         while !cursor.is_at_end() && !cursor.word("AND") {
@@ -82,6 +110,13 @@ pub fn where_null(mut cursor: Cursor<'_>) -> Vec<String> {
         }
     }
     columns
+}
+
+/// Is it true of every row: `true`, `1 = 1`?
+pub fn is_always(cursor: &Cursor<'_>) -> bool {
+    let words: Vec<&str> = cursor.rest().iter().map(|token| token.text(cursor.sql)).collect();
+    matches!(words.as_slice(), [one] if one.eq_ignore_ascii_case("true") || *one == "1")
+        || matches!(words.as_slice(), [one, "=", other] if one == other && one.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Is it about few rows for sure: some column equals a value that is written out, or is one of such values?

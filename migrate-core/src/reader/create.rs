@@ -51,7 +51,8 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let name = cursor.name()?;
         let definer = cursor.dialect == Dialect::Postgres && has_pair(cursor, "SECURITY", "DEFINER");
         let sets_path = has_pair(cursor, "SET", "SEARCH_PATH");
-        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path });
+        let steady = cursor.has("IMMUTABLE") || cursor.has("STABLE");
+        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, steady });
     }
     if cursor.any(&["POLICY", "RULE"]) {
         while !cursor.is_at_end() && !cursor.any(&["ON", "TO"]) {
@@ -159,6 +160,7 @@ fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
         columns: Vec::new(),
         expressions: false,
         partial: false,
+        mentions: Vec::new(),
         says_how: false,
         range: start..start,
     };
@@ -200,6 +202,10 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
             table.opaque = true;
         } else if cursor.words(&["PARTITION", "BY"]) {
             table.partitioned = true;
+            cursor.any(&["RANGE", "LIST", "HASH", "COLUMNS", "KEY"]);
+            if let Some(key) = cursor.parenthesis() {
+                table.partition_key = condition::words(&Cursor::new(cursor.sql, key, cursor.dialect));
+            }
         } else if cursor.any(&["SELECT", "AS"]) {
             table.as_query = true;
             cursor.skip_all();

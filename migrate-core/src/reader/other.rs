@@ -4,7 +4,7 @@ use super::condition;
 use super::create::reads;
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
-use crate::syntax::{Change, Insert, ObjectKind, Removal, Setting, Syntax};
+use crate::syntax::{Change, CreateTable, Insert, ObjectKind, Removal, Setting, Syntax};
 use crate::token::Kind;
 use std::ops::Range;
 
@@ -159,8 +159,7 @@ fn change(cursor: &mut Cursor<'_>, table: crate::name::Name, columns: Vec<String
             }
             let range = cursor.since(start);
             let condition = |range: Range<usize>| Cursor::new(cursor.sql, range, cursor.dialect);
-            // `WHERE true` and `WHERE 1 = 1` say on purpose that all are meant; it is still all of them.
-            change.condition = true;
+            change.condition = joined || !condition::is_always(&condition(range.clone()));
             change.narrow = condition::is_narrow(condition(range.clone()));
             change.where_null = condition::where_null(condition(range));
         } else if cursor.peek("LIMIT") {
@@ -206,10 +205,23 @@ pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
         cursor.go_back(mark);
         // `SELECT ... INTO t` makes a table.
         if cursor.dialect == Dialect::Postgres && cursor.has("INTO") {
-            return Syntax::Opaque;
+            return select_into(cursor).unwrap_or(Syntax::Opaque);
         }
     }
     Syntax::Query
+}
+
+/// `SELECT ... INTO TEMP t FROM ...`.
+fn select_into(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    while !cursor.is_at_end() && !cursor.word("INTO") {
+        if cursor.parenthesis().is_none() {
+            cursor.skip();
+        }
+    }
+    let temporary = cursor.any(&["TEMP", "TEMPORARY"]);
+    cursor.any(&["UNLOGGED", "TABLE"]);
+    let name = Some(cursor.name()?);
+    Some(Syntax::CreateTable(Box::new(CreateTable { name, temporary, as_query: true, ..CreateTable::default() })))
 }
 
 pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
@@ -231,19 +243,28 @@ pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Do { body: start..token.end.saturating_sub(tail).max(start) })
 }
 
-/// Statements of a PL/pgSQL body: between semicolons and the words that stand before a statement.
-pub fn inner_statements(cursor: &mut Cursor<'_>) -> Vec<Range<usize>> {
+/// Statements of a PL/pgSQL body: between semicolons and the words that stand before a statement; and whether each is carried
+/// out only if something holds.
+pub fn inner_statements(cursor: &mut Cursor<'_>) -> Vec<(Range<usize>, bool)> {
     const STARTS: [&str; 12] =
         ["CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "LOCK", "REFRESH", "COMMENT", "GRANT", "REVOKE"];
     let mut found = Vec::new();
     let mut begins = true;
+    let mut depth = 0_usize;
     while !cursor.is_at_end() {
+        match () {
+            () if begins && cursor.peek_any(&["IF", "CASE", "FOR", "WHILE", "LOOP", "FOREACH"]) => depth += 1,
+            () if begins && cursor.peek("END") && ["IF", "CASE", "LOOP"].iter().any(|word| cursor.peek_at(1, word)) => {
+                depth = depth.saturating_sub(1);
+            }
+            () => {}
+        }
         if begins && cursor.peek_any(&STARTS) {
             let start = cursor.offset();
             while !cursor.is_at_end() && !cursor.peek_symbol(b';') {
                 cursor.skip();
             }
-            found.push(cursor.since(start));
+            found.push((cursor.since(start), depth > 0));
         }
         begins = cursor.peek_symbol(b';') || cursor.peek_any(&["BEGIN", "THEN", "ELSE", "LOOP"]);
         cursor.skip();

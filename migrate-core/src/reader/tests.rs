@@ -86,6 +86,10 @@ fn what_a_check_says_of_null() {
         ("(a IS NOT NULL OR b > 0) AND c IS NOT NULL", &["c"]),
         ("a BETWEEN 1 AND 5", &[]),
         ("length(a) IS NOT NULL", &[]),
+        ("a NOTNULL", &["a"]),
+        ("NOT (a IS NULL)", &["a"]),
+        ("((a) IS NOT NULL)", &["a"]),
+        ("(a IS NOT NULL) AND (b) NOTNULL", &["a", "b"]),
         ("NOT (a IS NOT NULL)", &[]),
         ("\"A\" IS NOT NULL", &["A"]),
     ] {
@@ -152,7 +156,8 @@ fn kinds_of_statements() {
         (Postgres, "WITH x AS (SELECT 1) UPDATE t SET a = 1", "Update"),
         (Postgres, "WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x", "Opaque"),
         (Postgres, "WITH x AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM x", "Insert"),
-        (Postgres, "SELECT a INTO t FROM u", "Opaque"),
+        (Postgres, "SELECT a INTO t FROM u", "CreateTable"),
+        (Postgres, "SELECT a, (SELECT 1) INTO TEMP t FROM u", "CreateTable"),
         (Postgres, "SELECT pg_catalog.set_config('search_path', '', false)", "Set"),
         (Postgres, "REINDEX (VERBOSE, CONCURRENTLY) TABLE t", "Reindex"),
         (Postgres, "ALTER SYSTEM SET a = 1", "Server"),
@@ -180,14 +185,17 @@ fn rows_that_change() {
     assert!(change("DELETE FROM t WHERE a > 1 LIMIT 10", Dialect::MySql).limit.is_some());
     assert!(change("UPDATE t SET a = u.a FROM u WHERE u.id = t.id", Dialect::Postgres).condition);
     assert!(!change("DELETE FROM t", Dialect::Postgres).condition);
+    assert!(!change("DELETE FROM t WHERE true", Dialect::Postgres).condition);
+    assert!(!change("UPDATE t SET a = 1 WHERE 1 = 1", Dialect::MySql).condition);
 }
 
 #[test]
 fn what_a_block_holds() {
     let sql = "DO $x$ BEGIN IF a THEN ALTER TABLE t ADD b int; END IF; CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN null; END $x$";
     let Syntax::Do { body } = read(sql, Dialect::Postgres) else { panic!() };
-    let found: Vec<&str> = inner_statements(sql, body, Dialect::Postgres).into_iter().map(|range| &sql[range]).collect();
-    assert_eq!(found, ["ALTER TABLE t ADD b int", "CREATE TYPE m AS ENUM ('a')"]);
+    let found: Vec<(&str, bool)> =
+        inner_statements(sql, body, Dialect::Postgres).into_iter().map(|(range, perhaps)| (&sql[range], perhaps)).collect();
+    assert_eq!(found, [("ALTER TABLE t ADD b int", true), ("CREATE TYPE m AS ENUM ('a')", false)]);
 }
 
 proptest! {

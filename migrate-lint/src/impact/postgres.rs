@@ -148,9 +148,10 @@ fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
     }
     let relation = schema.relation(&table);
     let partitions = relation.map(|relation| relation.partitions.clone()).unwrap_or_default();
-    let parent = Impact::new(table, Lock::Share, Cause::IndexOnPartitions);
+    // Held until each of them has its index.
+    let parent = Impact { builds: true, ..Impact::new(table, Lock::Share, Cause::IndexOnPartitions) };
     match relation.is_some_and(|relation| relation.partitioned) {
-        true if index.only => vec![Impact { cause: Cause::Catalogue, ..parent }],
+        true if index.only => vec![Impact { cause: Cause::Catalogue, builds: false, ..parent }],
         true => {
             let each =
                 partitions.into_iter().map(|partition| Impact::new(partition, Lock::Share, Cause::IndexOnPartitions).building());
@@ -232,9 +233,18 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
         }
         ActionKind::SetNotNull(column) => {
             let known = relation.and_then(|relation| relation.column(column));
+            // What is dropped in the same statement is dropped first.
+            let dropped: Vec<&str> = alter
+                .actions
+                .iter()
+                .filter_map(|other| match &other.kind {
+                    ActionKind::DropConstraint { name, .. } => Some(name.as_str()),
+                    _ => None,
+                })
+                .collect();
             let already = known.is_some_and(|known| known.not_null);
-            let proved =
-                circumstances.server.is_at_least(12, 0) && relation.is_some_and(|relation| proves_not_null(relation, column));
+            let proved = circumstances.server.is_at_least(12, 0)
+                && relation.is_some_and(|relation| proves_not_null(relation, column, &dropped));
             // The constraint may come in the same statement, behind or before this.
             let here = alter.actions.iter().any(|other| match &other.kind {
                 ActionKind::AddConstraint(constraint) => matches!(&constraint.kind, syntax::ConstraintKind::Check(check) if !constraint.not_valid && check.not_null.contains(column)),
@@ -259,15 +269,10 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
         ActionKind::Trigger => vec![Impact::new(key.clone(), Lock::ShareRowExclusive, Cause::Trigger)],
         ActionKind::RowSecurity => vec![exclusive(Cause::Policy)],
         ActionKind::Weak => vec![Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::Catalogue)],
-        ActionKind::Attach { partition, .. } => {
+        ActionKind::Attach { partition, bounds, .. } => {
             let child = schema.key(partition);
-            // Whether a check proves the bounds is not worked out; that there is one at all says that it was thought of.
-            let proved = schema.relation(&child).is_some_and(|relation| {
-                relation
-                    .constraints
-                    .iter()
-                    .any(|constraint| matches!(constraint.kind, ConstraintKind::Check { .. }) && constraint.validated.is_some())
-            });
+            let key_columns = relation.map(|relation| relation.partition_key.clone()).unwrap_or_default();
+            let proved = schema.relation(&child).is_some_and(|child| proves_bounds(child, &key_columns, bounds));
             let parent_lock =
                 if circumstances.server.is_at_least(12, 0) { Lock::ShareUpdateExclusive } else { Lock::AccessExclusive };
             let own = Impact::new(child, Lock::AccessExclusive, Cause::AttachScan);
@@ -304,18 +309,38 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
 }
 
 /// Does a constraint that holds for all rows say that a column is not null?
-pub fn proves_not_null(relation: &Relation, column: &str) -> bool {
-    relation.constraints.iter().filter(|constraint| constraint.validated.is_some()).any(|constraint| match &constraint.kind {
-        ConstraintKind::Check { not_null, .. } => not_null.iter().any(|name| name == column),
-        ConstraintKind::NotNull(name) => name == column,
-        _ => false,
-    })
+fn proves_not_null(relation: &Relation, column: &str, dropped: &[&str]) -> bool {
+    relation
+        .constraints
+        .iter()
+        .filter(|constraint| constraint.validated.is_some() && !dropped.contains(&constraint.name.as_str()))
+        .any(|constraint| match &constraint.kind {
+            ConstraintKind::Check { not_null, .. } => not_null.iter().any(|name| name == column),
+            ConstraintKind::NotNull(name) => name == column,
+            _ => false,
+        })
+}
+
+/// Do checks that hold for all rows say what the bounds of a partition say? Exactly the bounds count, and that the columns are
+/// not null: whether wider or narrower ones would do is not worked out.
+fn proves_bounds(child: &Relation, key: &[String], bounds: &[String]) -> bool {
+    let validated = child.constraints.iter().filter(|constraint| constraint.validated.is_some());
+    let mut fits = false;
+    let mut not_null: Vec<&String> = child.columns.iter().filter(|column| column.not_null).map(|column| &column.name).collect();
+    for constraint in validated {
+        if let ConstraintKind::Check { mentions, literals, not_null: said } = &constraint.kind {
+            not_null.extend(said);
+            let about = key.iter().all(|column| mentions.contains(column));
+            fits |= about && bounds.iter().all(|bound| literals.contains(bound));
+        }
+    }
+    fits && key.iter().all(|column| not_null.contains(&column))
 }
 
 fn add_column(schema: &Schema, key: &Key, column: &Column, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     let ty = column.ty.as_ref();
-    let volatile = column.default.clone().and_then(|default| volatile_function(sql, default));
+    let volatile = column.default.clone().and_then(|default| volatile_function(sql, default, |name| schema.is_steady(name)));
     let old_default = column.default.is_some() && !circumstances.server.is_at_least(11, 0);
     let serial = ty.is_some_and(|ty| matches!(ty.name.as_str(), "serial" | "bigserial" | "smallserial"));
     let stored = match column.generated {
@@ -370,9 +395,9 @@ fn add_constraint(schema: &Schema, key: &Key, constraint: &syntax::Constraint) -
                 Some((relation, &found.columns))
             });
             let nullable = columns.is_some_and(|(relation, columns)| {
-                columns
-                    .iter()
-                    .any(|name| relation.column(name).is_some_and(|column| !column.not_null) && !proves_not_null(relation, name))
+                columns.iter().any(|name| {
+                    relation.column(name).is_some_and(|column| !column.not_null) && !proves_not_null(relation, name, &[])
+                })
             });
             vec![match nullable {
                 true => exclusive(Cause::PrimaryNullable).scanning(),
@@ -410,11 +435,17 @@ fn set_type(
     let checked = relation.is_some_and(|relation| {
         relation.constraints.iter().any(|constraint| matches!(&constraint.kind, ConstraintKind::Check { mentions, .. } if mentions.iter().any(|word| word == column)))
     });
+    // Where the index is over an expression or not over all rows, what it says is read anew with the new type.
+    let said = relation.is_some_and(|relation| {
+        relation.indexes.iter().any(|index| index.special && index.mentions.iter().any(|word| word == column))
+    });
+    let same = known.and_then(|known| known.ty.as_ref()) == Some(ty);
     let cost =
         type_change::cost(known.and_then(|known| known.ty.as_ref()), ty, using.is_none_or(|using| is_plain(using, column, ty)));
     let main = match cost {
         Cost::FreeInUtc if !circumstances.utc => exclusive(Cause::TypeTimeZone).rewriting(),
         Cost::Indexes if indexed => exclusive(Cause::TypeIndexes).building(),
+        Cost::Free | Cost::FreeInUtc if said && !same => exclusive(Cause::TypeIndexes).building(),
         Cost::Free | Cost::FreeInUtc | Cost::Indexes => exclusive(Cause::Catalogue),
         Cost::Rewrite => exclusive(Cause::TypeRewrite).rewriting(),
         Cost::Unknown => exclusive(Cause::TypeUnknown).rewriting(),
