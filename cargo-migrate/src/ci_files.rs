@@ -23,15 +23,17 @@ fn command(project: &Project) -> &'static str {
 
 /// The workflow of GitHub Actions.
 pub fn workflow(project: &Project) -> String {
-    let command = command(project);
+    let (command, version) = (command(project), env!("CARGO_PKG_VERSION"));
     format!(
         "# What migrations would do to a database that is in use, at the lines of a pull request.\n\
          name: migrations\n\
          on:\n  pull_request:\n    paths: [\"**/*.sql\", \"**/migrate.lock\", \"**/migrate.toml\"]\n\
          jobs:\n  lint:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n        with:\n          fetch-depth: 0\n\
-         \x20     - run: cargo install cargo-migrate --locked\n\
+         \x20     # From wherever your copy of it comes; the version is the one that wrote this file.\n\
+         \x20     - run: cargo install cargo-migrate --version {version} --locked\n\
+         \x20     - run: {command} lint --offline --since \"origin/${{{{ github.base_ref }}}}\" --format github\n\
          \x20     - run: {command} check\n\
-         \x20     - run: {command} lint --offline --since \"origin/${{{{ github.base_ref }}}}\" --format github\n"
+         \x20       if: always()\n"
     )
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
 
-/// The files below a folder that a revision has, as paths from that folder.
+/// The files below a folder that are as a revision has them, as paths from that folder.
 ///
 /// # Errors
 /// When there is no Git, no repository or no such revision.
@@ -25,6 +25,17 @@ pub fn files_at(revision: &str, folder: &Path) -> Result<HashSet<String>, Failur
         return Err(Failure::usage(format!("Git cannot tell what `{revision}` has: {said}"))
             .help("name a branch, a tag or a commit that is here: `git fetch` brings those of the server"));
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    let mut files = names(&output.stdout);
+    let output =
+        Command::new("git").current_dir(folder).args(["diff", "-z", "--name-only", "--relative", revision, "--", "."]).output();
+    let output = output.map_err(|error| Failure::other(format!("Git cannot be started: {error}")))?;
+    for changed in names(&output.stdout) {
+        files.remove(&changed);
+    }
+    Ok(files)
+}
+
+fn names(output: &[u8]) -> HashSet<String> {
+    let text = String::from_utf8_lossy(output);
+    text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

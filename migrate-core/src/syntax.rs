@@ -281,6 +281,8 @@ pub struct CreateTable {
     pub partitioned: bool,
     /// The words that it is divided by: columns, as far as they are plain.
     pub partition_key: Vec<String>,
+    /// The character set of its columns, where they say none (MySQL).
+    pub charset: Option<String>,
     /// Tables whose definition or rows it takes: `LIKE`, `INHERITS`.
     pub like: Vec<Name>,
     /// Filled from a query?
@@ -463,6 +465,8 @@ pub struct AlterTable {
     pub algorithm: Option<String>,
     /// MySQL's `LOCK`, in upper case.
     pub lock: Option<String>,
+    /// MySQL's `ALTER IGNORE TABLE`: rows that do not fit are deleted.
+    pub ignore: bool,
 }
 
 /// One clause of `ALTER TABLE`.

@@ -59,8 +59,17 @@ pub fn fixes(history: &[Migration], options: &Options) -> Vec<Fix> {
     }
     let mut fixes = Vec::new();
     for (at, migration) in history.iter().enumerate() {
-        let mut fixing =
-            Fixing { migration, schema: &simulation.schema, dialect, edits: Vec::new(), down: Vec::new(), added: Vec::new() };
+        let mut fixing = Fixing {
+            migration,
+            schema: &simulation.schema,
+            dialect,
+            edits: Vec::new(),
+            down: Vec::new(),
+            added: Vec::new(),
+            names: Vec::new(),
+            left: migration.up.statements.len(),
+            later: &history[at + 1..],
+        };
         let mut rules: Vec<&'static str> = Vec::new();
         let mut seen: Vec<usize> = Vec::new();
         for spot in spots.iter().filter(|spot| spot.migration == at && !spot.inner) {
@@ -101,6 +110,10 @@ struct Fixing<'a> {
     edits: Vec<Edit>,
     down: Vec<Edit>,
     added: Vec<Added>,
+    names: Vec<String>,
+    /// How many statements the way up still has.
+    left: usize,
+    later: &'a [Migration],
 }
 
 impl Fixing<'_> {
@@ -116,13 +129,31 @@ impl Fixing<'_> {
                 let action = alter.actions.iter().find(|action| action.range == clause)?;
                 let ActionKind::AddConstraint(constraint) = &action.kind else { return None };
                 let ending = match &constraint.kind {
-                    ConstraintKind::Check(_) => "check".to_owned(),
+                    ConstraintKind::Check(check) => {
+                        let relation = self.schema.relation(&self.schema.key(&alter.table));
+                        let columns =
+                            check.mentions.iter().filter(|word| relation.is_some_and(|relation| relation.column(word).is_some()));
+                        columns.cloned().chain(["check".to_owned()]).collect::<Vec<_>>().join("_")
+                    }
                     ConstraintKind::Foreign { columns, .. } => format!("{}_fkey", columns.join("_")),
                     _ => return None,
                 };
-                let name = constraint.name.clone().unwrap_or_else(|| format!("{}_{ending}", alter.table.name));
-                self.edits
-                    .push(Edit { range: range.start + clause.end..range.start + clause.end, text: " NOT VALID".to_owned() });
+                // Before PostgreSQL 18 a partitioned table takes none that is NOT VALID.
+                if self.schema.relation(&self.schema.key(&alter.table)).is_some_and(|relation| relation.partitioned) {
+                    return None;
+                }
+                let base = format!("{}_{ending}", alter.table.name);
+                let mut candidates = [base.clone()].into_iter().chain((1..100).map(|number| format!("{base}{number}")));
+                let free = candidates.find(|name| !self.names.contains(name));
+                let name = constraint.name.clone().or(free)?;
+                self.names.push(name.clone());
+                if constraint.name.is_none() {
+                    // With a name that is known for sure.
+                    let at = range.start + constraint.range.start;
+                    self.edits.push(Edit { range: at..at, text: format!("CONSTRAINT {} ", quoted(&name)) });
+                }
+                let end = range.start + clause.end;
+                self.edits.push(Edit { range: end..end, text: " NOT VALID".to_owned() });
                 let table = written(&alter.table);
                 self.added.push(Added {
                     name: format!("validate_{name}"),
@@ -141,15 +172,25 @@ impl Fixing<'_> {
                 let [key] = relation.primary()? else { return None };
                 let (table, key) = (written(&change.table), quoted(key));
                 let statement = sql.trim_end();
+                let batches = format!(
+                    "-- A thousand rows at a time, a transaction each.\nDO $$\nDECLARE\n    low {table}.{key}%TYPE;\n    high {table}.{key}%TYPE;\nBEGIN\n    LOOP\n        \
+                     high := (SELECT {key} FROM (SELECT {key} FROM {table} WHERE low IS NULL OR {key} > low ORDER BY {key} LIMIT 1000) batch ORDER BY {key} DESC LIMIT 1);\n        \
+                     EXIT WHEN high IS NULL;\n        {statement}\n            WHERE (low IS NULL OR {key} > low) AND {key} <= high;\n        COMMIT;\n        low := high;\n    END LOOP;\nEND $$;\n"
+                );
+                // The only statement stays where it is.
+                if self.left == 1 {
+                    self.edits.push(Edit { range: whole(script, range), text: batches });
+                    return Some(());
+                }
+                if !self.can_move(spot.statement, &change.table.name) {
+                    return None;
+                }
+                self.left -= 1;
                 self.edits.push(Edit { range: whole(script, range), text: String::new() });
                 let verb = if matches!(syntax, Syntax::Update(_)) { "update" } else { "delete_from" };
                 self.added.push(Added {
                     name: format!("{verb}_{}_in_batches", change.table.name),
-                    up: format!(
-                        "-- A thousand rows at a time, a transaction each.\nDO $$\nDECLARE\n    low {table}.{key}%TYPE;\n    high {table}.{key}%TYPE;\nBEGIN\n    LOOP\n        \
-                         high := (SELECT {key} FROM (SELECT {key} FROM {table} WHERE low IS NULL OR {key} > low ORDER BY {key} LIMIT 1000) batch ORDER BY {key} DESC LIMIT 1);\n        \
-                         EXIT WHEN high IS NULL;\n        {statement}\n            WHERE (low IS NULL OR {key} > low) AND {key} <= high;\n        COMMIT;\n        low := high;\n    END LOOP;\nEND $$;\n"
-                    ),
+                    up: batches,
                     down: "-- Rows that were changed stay as they are.\nSELECT 1;\n".to_owned(),
                 });
                 Some(())
@@ -169,9 +210,13 @@ impl Fixing<'_> {
         let name = index.name.as_ref()?;
         // Behind `INDEX`, which stands within what was read of it.
         let word = sql.to_ascii_uppercase().find("INDEX")? + "INDEX".len();
-        let concurrent = format!("{} CONCURRENTLY{}", &sql[..word], &sql[word..]);
-        if script.statements.len() == 1 {
-            self.edits.push(Edit { range: range.start + word..range.start + word, text: " CONCURRENTLY".to_owned() });
+        // An invalid index of that name must not be taken for it.
+        let upper = sql.to_ascii_uppercase();
+        let condition = upper[word..].find("IF NOT EXISTS").map(|at| word + at).filter(|_| index.if_not_exists);
+        let behind = condition.map_or(word, |at| at + "IF NOT EXISTS".len());
+        let concurrent = format!("{} CONCURRENTLY{}", &sql[..word], &sql[behind..]);
+        if self.left == 1 {
+            self.edits.push(Edit { range: range.start + word..range.start + behind, text: " CONCURRENTLY".to_owned() });
             if let Some(at) = self.drop_of(&name.name) {
                 let down = self.migration.down.as_ref()?;
                 let text = down.statements[at].sql(&down.text);
@@ -187,9 +232,10 @@ impl Fixing<'_> {
         let names_it = |sql: &str| Tokens::new(sql, self.dialect).any(|token| token.text(sql).trim_matches('"') == name.name);
         let mut others = script.statements.iter().enumerate().filter(|(at, _)| *at != spot.statement);
         let mentioned = others.any(|(_, other)| names_it(other.sql(&script.text)));
-        if mentioned {
+        if mentioned || !self.can_move(spot.statement, &index.table.name) {
             return None;
         }
+        self.left -= 1;
         self.edits.push(Edit { range: whole(script, range), text: String::new() });
         if let Some(at) = self.drop_of(&name.name) {
             let down = self.migration.down.as_ref()?;
@@ -203,6 +249,28 @@ impl Fixing<'_> {
             down: format!("DROP INDEX CONCURRENTLY IF EXISTS {};\n", written(name)),
         });
         Some(())
+    }
+
+    /// May a statement run behind all others? Not when one that comes later reads or writes rows of its table, or takes
+    /// something of it away.
+    fn can_move(&self, statement: usize, table: &str) -> bool {
+        let own = self.migration.up.statements[statement + 1..].iter().map(|one| one.sql(&self.migration.up.text));
+        let others = self.later.iter().flat_map(|other| other.up.statements.iter().map(|one| one.sql(&other.up.text)));
+        let names =
+            |sql: &str| Tokens::new(sql, self.dialect).any(|token| token.text(sql).trim_matches('"').eq_ignore_ascii_case(table));
+        own.chain(others).filter(|sql| names(sql)).all(|sql| match reader::read(sql, self.dialect) {
+            Syntax::AlterTable(alter) => alter.actions.iter().all(|action| {
+                matches!(
+                    action.kind,
+                    ActionKind::AddColumn { .. }
+                        | ActionKind::AddConstraint(_)
+                        | ActionKind::SetDefault { .. }
+                        | ActionKind::Validate(_)
+                )
+            }),
+            Syntax::CreateIndex(_) | Syntax::Comment { .. } | Syntax::Privilege | Syntax::Update(_) => true,
+            _ => false,
+        })
     }
 
     /// The statement of the way down that drops an index and nothing else.
@@ -286,18 +354,21 @@ mod tests {
         let all = fix(Dialect::Postgres, T, up, "SELECT 1;");
         assert_eq!(all[0].up, "ALTER TABLE t ADD CONSTRAINT \"Odd\" CHECK (a > 0) NOT VALID, ADD COLUMN c int;");
         assert!(all[0].added[0].up.ends_with("ALTER TABLE t VALIDATE CONSTRAINT \"Odd\";\n"));
+        let unnamed =
+            fix(Dialect::Postgres, T, "ALTER TABLE t ADD CHECK (a > 0);\nALTER TABLE t ADD CHECK (a < 9);\n", "SELECT 1;");
+        assert!(unnamed[0].up.contains("ADD CONSTRAINT t_a_check CHECK (a > 0) NOT VALID"), "{}", unnamed[0].up);
+        assert!(unnamed[0].up.contains("ADD CONSTRAINT t_a_check1 CHECK (a < 9) NOT VALID"), "{}", unnamed[0].up);
     }
 
     #[test]
     fn rows_change_in_batches() {
         let all = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\n", "SELECT 1;");
-        assert!(
-            all[0].added[0]
-                .up
-                .contains("        UPDATE t SET a = 1\n            WHERE (low IS NULL OR id > low) AND id <= high;"),
-            "{}",
-            all[0].added[0].up
-        );
+        let batch = "        UPDATE t SET a = 1\n            WHERE (low IS NULL OR id > low) AND id <= high;";
+        assert!(all[0].up.contains(batch), "{}", all[0].up);
+        let two = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\nDELETE FROM t;\n", "SELECT 1;");
+        assert_eq!(two[0].up, "UPDATE t SET a = 1;\n", "what stands before stays before");
+        let needed = "CREATE UNIQUE INDEX i ON t (a);\nINSERT INTO t VALUES (1, 1) ON CONFLICT (a) DO NOTHING;\n";
+        assert_eq!(fix(Dialect::Postgres, T, needed, "SELECT 1;"), []);
     }
 
     #[test]

@@ -190,7 +190,8 @@ impl Linting<'_> {
         if !examined {
             return;
         }
-        let down = migration.down.as_ref().map(|script| self.down(script, &file, mark));
+        let mut down_allowed = migration.down.as_ref().map(|script| Allowed::of(script, self.options.server.dialect()));
+        let down = migration.down.as_ref().map(|script| self.down(script, &file, mark, down_allowed.as_mut()));
         let scene = FileScene {
             file,
             history: &self.history[..=index],
@@ -212,12 +213,17 @@ impl Linting<'_> {
                 Some(range) => Place::range(&*migration.up.file, &migration.up.text, range.clone()),
                 None => Place::file(&*migration.up.file),
             };
-            if !allowed.silences(rule.code.name, None) {
+            let below = down_allowed.as_mut().is_some_and(|allowed| allowed.silences(rule.code.name, None));
+            if !allowed.silences(rule.code.name, None) && !below {
                 self.findings.push(finding(rule, level, report, place));
             }
         }
         let known = |name: &str| self.chosen.iter().any(|(rule, _)| rule.code.name == name);
-        self.findings.extend(allowed.problems(&migration.up, known, &owners::CODES));
+        let mut problems = allowed.problems(&migration.up, known, &owners::CODES);
+        if let (Some(script), Some(allowed)) = (&migration.down, down_allowed) {
+            problems.extend(allowed.problems(script, known, &owners::CODES));
+        }
+        self.findings.extend(problems);
     }
 
     /// The statements of a script, those in blocks among them.
@@ -352,16 +358,13 @@ impl Linting<'_> {
     }
 
     /// Goes down again, sees what is otherwise than before, and comes back.
-    fn down(&mut self, script: &Script, up: &File<'_>, before: usize) -> Down {
+    fn down(&mut self, script: &Script, up: &File<'_>, before: usize, allowed: Option<&mut Allowed>) -> Down {
         let reads = self.read(script, up.index);
         let back = self.simulation.schema.mark();
         let file = File { direction: Direction::Down, script, reads: &reads, ..*up };
         let all = std::mem::take(&mut self.chosen);
         self.chosen = all.iter().copied().filter(|(rule, _)| rule.down).collect();
-        let mut allowed = Allowed::of(script, self.options.server.dialect());
-        self.walk(&file, Some(&mut allowed));
-        let known = |name: &str| all.iter().any(|(rule, _)| rule.code.name == name);
-        self.findings.extend(allowed.problems(script, known, &owners::CODES));
+        self.walk(&file, allowed);
         self.chosen = all;
         let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call | Syntax::Do { .. });
         let sure = !reads.iter().chain(up.reads).any(opaque);

@@ -11,6 +11,7 @@ use migrate_core::dialect::Dialect;
 use migrate_core::finding::{Finding, Level};
 use migrate_core::migration::Migration;
 use migrate_core::name::Name;
+use migrate_core::place::Place;
 use migrate_core::reader;
 use migrate_core::syntax::{ActionKind, Column, ObjectKind, Syntax};
 use std::collections::BTreeMap;
@@ -165,12 +166,25 @@ fn owner(services: &[Service<'_>], deeds: &[Deed], table: &Key, dialect: Dialect
 }
 
 fn makers(deeds: &[Deed], table: &Key) -> Vec<usize> {
+    makers_of(deeds, table, 0)
+}
+
+fn makers_of(deeds: &[Deed], table: &Key, depth: usize) -> Vec<usize> {
     let makes = |deed: &&Deed| match &deed.act {
         Act::Makes(_) => deed.table == *table,
-        Act::Renames(to) => to == table,
         _ => false,
     };
     let mut makers: Vec<usize> = deeds.iter().filter(makes).map(|deed| deed.service).collect();
+    // Under another name it is whose it was.
+    for deed in deeds {
+        if let Act::Renames(to) = &deed.act
+            && to == table
+            && deed.table != *table
+            && depth < 8
+        {
+            makers.extend(makers_of(deeds, &deed.table, depth + 1));
+        }
+    }
     makers.sort_unstable();
     makers.dedup();
     makers
@@ -187,6 +201,15 @@ fn written(name: &str) -> Name {
 pub fn findings(services: &[Service<'_>], dialect: Dialect, looked_at: impl Fn(usize, usize) -> bool) -> Vec<(usize, Finding)> {
     let deeds = deeds(services, dialect);
     let mut findings = Vec::new();
+    for (at, service) in services.iter().enumerate() {
+        for table in service.owns {
+            if let Some(other) = services[..at].iter().find(|other| other.owns.contains(table)) {
+                let message = format!("`{}` and `{}` both say that they own `{table}`", other.name, service.name);
+                let finding = Finding::error(&DISPUTED_TABLE, message).at(Place::file("migrate.toml"));
+                findings.push((at, finding.help("leave it in one of the two `owns`")));
+            }
+        }
+    }
     for deed in deeds.iter().filter(|deed| looked_at(deed.service, deed.migration)) {
         let service = &services[deed.service];
         let own = owner(services, &deeds, &deed.table, dialect);
@@ -302,7 +325,9 @@ fn acts(simulation: &Simulation, syntax: &Syntax, sql: &str) -> Vec<(Key, Act)> 
             });
             let off = alter.actions.iter().all(|action| action.kind == ActionKind::Trigger)
                 && sql.to_ascii_uppercase().contains("DISABLE");
-            let change = if off { Act::Deprecates } else { Act::Changes("alters") };
+            let described = alter.actions.iter().all(|action| action.kind == ActionKind::Description);
+            let said = described && sql.to_ascii_lowercase().contains("deprecated");
+            let change = if off || said { Act::Deprecates } else { Act::Changes("alters") };
             vec![(table, act.unwrap_or(change))]
         }
         Syntax::RenameTables(renames) => renames.iter().map(|(from, to)| (key(from), Act::Renames(key(to)))).collect(),

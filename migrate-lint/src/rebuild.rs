@@ -6,7 +6,16 @@ use migrate_core::syntax::{ActionKind, Syntax};
 
 /// Is a table, which this statement drops, replaced by one that is renamed to it later in the file?
 pub fn is_rebuilt(scene: &Scene<'_>, table: &Key) -> bool {
-    scene.follows(|syntax| renames_to(scene, syntax, table))
+    // Its rows may also be kept aside, and put back into a new one of its name.
+    let made = scene.follows(|syntax| match syntax {
+        Syntax::CreateTable(made) => made.name.as_ref().is_some_and(|own| scene.schema.key(own) == *table),
+        _ => false,
+    });
+    let filled = scene.follows(|syntax| match syntax {
+        Syntax::Insert(insert) => insert.reads_table && scene.schema.key(&insert.table) == *table,
+        _ => false,
+    });
+    made && filled || scene.follows(|syntax| renames_to(scene, syntax, table))
 }
 
 /// Does a name come again later in the file: as a table, a view, or by renaming?

@@ -34,6 +34,7 @@ mod down_does_not_undo;
 mod down_lossy;
 mod drop_cascade;
 mod drop_column;
+mod drop_column_view_dep;
 mod drop_fk_locks_parent;
 mod drop_index_not_concurrent;
 mod drop_not_null;
@@ -71,6 +72,7 @@ mod mysql_table_copy;
 mod narrow_type;
 mod not_null_might_fail;
 mod opaque_sql;
+mod partitioned_unsupported;
 mod pk_using_index_nullable;
 mod policy_ddl;
 mod prefer_bigint;
@@ -79,6 +81,9 @@ mod prefer_jsonb;
 mod prefer_text;
 mod prefer_timestamptz;
 mod primary_key_builds_index;
+mod rebuild_drops_column;
+mod rebuild_loses_index;
+mod rebuild_loses_rows;
 mod refresh_matview_blocking;
 mod reindex_not_concurrent;
 mod rename_column;
@@ -108,7 +113,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 104] = [
+pub static ALL: [&Rule; 109] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -143,6 +148,7 @@ pub static ALL: [&Rule; 104] = [
     &down_lossy::RULE,
     &drop_cascade::RULE,
     &drop_column::RULE,
+    &drop_column_view_dep::RULE,
     &drop_fk_locks_parent::RULE,
     &drop_index_not_concurrent::RULE,
     &drop_not_null::RULE,
@@ -180,6 +186,7 @@ pub static ALL: [&Rule; 104] = [
     &narrow_type::RULE,
     &not_null_might_fail::RULE,
     &opaque_sql::RULE,
+    &partitioned_unsupported::RULE,
     &pk_using_index_nullable::RULE,
     &policy_ddl::RULE,
     &prefer_bigint::RULE,
@@ -188,6 +195,9 @@ pub static ALL: [&Rule; 104] = [
     &prefer_text::RULE,
     &prefer_timestamptz::RULE,
     &primary_key_builds_index::RULE,
+    &rebuild_drops_column::RULE,
+    &rebuild_loses_index::RULE,
+    &rebuild_loses_rows::RULE,
     &refresh_matview_blocking::RULE,
     &reindex_not_concurrent::RULE,
     &rename_column::RULE,

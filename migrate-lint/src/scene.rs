@@ -3,7 +3,7 @@
 use crate::impact::{Cause, Impact, Lock};
 use crate::report::Report;
 use crate::schema::{Key, Moment, Relation, Schema, Thing};
-use crate::server::Server;
+use crate::server::{Product, Server};
 use crate::simulation::Simulation;
 use migrate_core::directives::Phase;
 use migrate_core::finding::Level;
@@ -234,6 +234,9 @@ impl<'a> Scene<'a> {
                     self.server()
                 )
             }
+            None if matches!(self.server().product, Product::MySql | Product::MariaDb) => {
+                format!("takes a metadata lock on `{}` {}: {}", impact.table, impact.work(), impact.lock.blocks())
+            }
             None => format!("takes {} on `{}` {}: {}", impact.lock.name(), impact.table, impact.work(), impact.lock.blocks()),
         }
     }
@@ -286,12 +289,26 @@ pub struct FileScene<'a> {
 }
 
 impl<'a> FileScene<'a> {
+    /// Tables that were in use before the file and are others behind it, under the same name: as they were, as they are.
+    pub fn replaced(&self) -> Vec<(&'a Key, &'a Relation, &'a Relation)> {
+        let index = self.file.index;
+        let old = |relation: &Relation| relation.made.migration != index && !self.file.pending.contains(&relation.made.migration);
+        let changes = self.after.schema.changes_since(self.mark).into_iter();
+        let replaced = changes.filter_map(|change| match (change.before, change.after) {
+            (Some(Thing::Relation(before)), Some(Thing::Relation(after))) if old(before) && after.made.migration == index => {
+                Some((change.key, &**before, &**after))
+            }
+            _ => None,
+        });
+        replaced.collect()
+    }
+
     /// The tables and views that the file made or changed, as they are behind it.
     pub fn touched(&self) -> impl Iterator<Item = (&'a Key, &'a Relation)> {
         let schema = &self.after.schema;
         let changes = schema.changes_since(self.mark).into_iter();
         changes.filter_map(|change| match change.after {
-            Some(Thing::Relation(relation)) => Some((change.key, relation)),
+            Some(Thing::Relation(relation)) => Some((change.key, &**relation)),
             _ => None,
         })
     }

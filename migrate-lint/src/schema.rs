@@ -46,7 +46,7 @@ pub struct Moment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Thing {
     /// A table or a view.
-    Relation(Relation),
+    Relation(Box<Relation>),
     /// An enumerated type with its labels, and when each was added to the type after it was made.
     Enum(Vec<(String, Option<Moment>)>),
     /// A domain, and whether it refuses values.
@@ -108,6 +108,8 @@ pub struct Relation {
     pub partitions: Vec<Key>,
     /// Its default partition.
     pub default_partition: Option<Key>,
+    /// The character set of columns that say none (MySQL).
+    pub charset: Option<String>,
     /// Were rows put into it since it was made?
     pub filled: bool,
     /// Which tables a view reads.
@@ -218,6 +220,7 @@ impl Relation {
             partition_of: None,
             partitions: Vec::new(),
             default_partition: None,
+            charset: None,
             filled: false,
             reads: Vec::new(),
             mentions: Vec::new(),
@@ -434,14 +437,14 @@ impl Schema {
     /// All tables and views.
     pub fn relations(&self) -> impl Iterator<Item = (&Key, &Relation)> {
         self.things.iter().filter_map(|(id, thing)| match &**thing {
-            Thing::Relation(relation) => Some((&id.key, relation)),
+            Thing::Relation(relation) => Some((&id.key, &**relation)),
             _ => None,
         })
     }
 
     /// Adds a table or view, or puts it in place of one.
     pub fn put_relation(&mut self, key: Key, relation: Relation) {
-        self.put(Space::Relation, key, None, Thing::Relation(relation));
+        self.put(Space::Relation, key, None, Thing::Relation(Box::new(relation)));
     }
 
     /// Changes a table or view, if it is known.
@@ -461,7 +464,7 @@ impl Schema {
         for name in relation.indexes.iter().filter_map(|index| index.name.clone()) {
             self.forget_index(key, &name);
         }
-        Some(relation.clone())
+        Some((**relation).clone())
     }
 
     fn index_table(&self, table: &Key) -> Option<Key> {

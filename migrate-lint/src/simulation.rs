@@ -200,6 +200,7 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     relation.complete = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
     relation.filled = table.as_query;
     relation.partitioned = table.partitioned;
+    relation.charset.clone_from(&table.charset);
     relation.partition_key.clone_from(&table.partition_key);
     let mut foreign = Vec::new();
     for column in &table.columns {
@@ -305,7 +306,11 @@ fn constraints_of_column(
         put(name, ConstraintKind::Primary(one.clone()));
     }
     if column.unique {
-        let name = column.key_name.clone().unwrap_or_else(|| format!("{}_{}_key", table.name(), column.name));
+        let made_up = || match schema.dialect() {
+            Dialect::MySql => column.name.clone(),
+            _ => format!("{}_{}_key", table.name(), column.name),
+        };
+        let name = column.key_name.clone().unwrap_or_else(made_up);
         put(name, ConstraintKind::Unique(one.clone()));
     }
     for check in &column.checks {
@@ -380,13 +385,36 @@ fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constra
     {
         column.not_null = true;
     }
-    let name = constraint.name.clone().or(used).unwrap_or_else(|| free_name(relation, format!("{}_{ending}", table.name())));
+    let name = constraint.name.clone().or(used).unwrap_or_else(|| match schema.dialect() {
+        Dialect::MySql => mysql_name(relation, table, &kind),
+        _ => free_name(relation, format!("{}_{ending}", table.name())),
+    });
     let validated = (!constraint.not_valid).then_some(at);
     relation.constraints.push(Constraint { name, kind, validated, added: at });
 }
 
 fn check_of(check: &syntax::Check) -> ConstraintKind {
     ConstraintKind::Check { not_null: check.not_null.clone(), mentions: check.mentions.clone(), literals: check.literals.clone() }
+}
+
+/// The name that MySQL and MariaDB make up.
+fn mysql_name(relation: &Relation, table: &Key, kind: &ConstraintKind) -> String {
+    let count = |alike: fn(&ConstraintKind) -> bool| relation.constraints.iter().filter(|own| alike(&own.kind)).count() + 1;
+    match kind {
+        ConstraintKind::Unique(columns) => {
+            let first = columns.first().cloned().unwrap_or_default();
+            let numbered = (2..100).map(|number| format!("{first}_{number}"));
+            let taken = |name: &String| {
+                relation.constraint(name).is_some() || relation.indexes.iter().any(|index| index.name.as_ref() == Some(name))
+            };
+            [first.clone()].into_iter().chain(numbered).find(|name| !taken(name)).unwrap_or(first)
+        }
+        ConstraintKind::Foreign { .. } => {
+            format!("{}_ibfk_{}", table.name(), count(|kind| matches!(kind, ConstraintKind::Foreign { .. })))
+        }
+        ConstraintKind::Check { .. } => format!("CONSTRAINT_{}", count(|kind| matches!(kind, ConstraintKind::Check { .. }))),
+        _ => "PRIMARY".to_owned(),
+    }
 }
 
 /// The name that the database makes up: with a number behind it, where it is taken.

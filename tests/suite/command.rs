@@ -151,6 +151,8 @@ fn a_merge_of_two_branches_meets_in_the_lock_file() {
 #[test]
 fn two_that_make_files_at_once_take_two_versions() {
     let (folder, binary) = project();
+    // They make the same tables over again.
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"sqlite\"\nlint = \"off\"\n");
     for kind in ["--sequential", "--timestamp"] {
         let spawn = |number: usize| {
             let mut command = binary.command(&["new", kind, "create", &format!("table{number}")]);

@@ -104,6 +104,13 @@ fn since_a_revision() {
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
     assert_eq!(outcome.code, 4);
     assert!(outcome.stderr.contains("error[drop-table]") && !outcome.stderr.contains("002_"), "{}", outcome.stderr);
+    // What was there and is another now is looked at too.
+    folder.remove("migrations/003_more.up.sql");
+    folder.remove("migrations/003_more.down.sql");
+    let text = folder.text("migrations/002_index_orders.up.sql");
+    folder.write("migrations/002_index_orders.up.sql", &format!("{text}DROP TABLE orders;\n"));
+    let outcome = binary.run(&["lint", "--since", "HEAD"]);
+    assert!(outcome.stderr.contains("1 of 2 migrations") && outcome.stderr.contains("error[drop-table]"), "{}", outcome.stderr);
     let outcome = binary.run(&["lint", "--since", "nowhere"]);
     assert_eq!(outcome.code, 2);
     assert!(outcome.stderr.contains("Git cannot tell what `nowhere` has"), "{}", outcome.stderr);
@@ -181,6 +188,16 @@ fn whose_a_table_is() {
     shows!("owners_markdown", binary.run(&["--workspace", "owners", "--markdown"]));
     shows!("owners_json", binary.run(&["--workspace", "owners", "--format", "json"]));
     shows!("lint_over_all", binary.run(&["--workspace", "lint"]));
+}
+
+#[test]
+fn a_workflow_and_a_hook() {
+    let folder = TestFolder::default();
+    std::fs::create_dir(folder.path().join(".git")).unwrap();
+    let outcome = Binary::inside(folder.path()).run(&["init", "--ci", "--dialect", "postgres"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    insta::assert_snapshot!("workflow", folder.text(".github/workflows/migrations.yml"));
+    insta::assert_snapshot!("hook", folder.text(".githooks/pre-commit"));
 }
 
 #[test]

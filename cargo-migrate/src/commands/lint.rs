@@ -39,7 +39,7 @@ pub struct Arguments {
     /// Look at every migration, each as if those before it were deployed
     #[arg(long, conflicts_with = "since")]
     all: bool,
-    /// Look at the migrations that this Git revision has not
+    /// Look at the migrations that this Git revision has not, or has otherwise
     #[arg(long, value_name = "REV")]
     since: Option<String>,
     /// Do not ask a database what is deployed

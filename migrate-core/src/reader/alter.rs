@@ -10,13 +10,13 @@ use crate::syntax::{Action, ActionKind, AlterTable, IndexAction, ObjectAction, O
 /// `ALTER` was read.
 pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.any(&["ONLINE", "OFFLINE"]);
-    cursor.word("IGNORE");
+    let ignore = cursor.word("IGNORE");
     if cursor.word("TABLE") || cursor.words(&["FOREIGN", "TABLE"]) {
         // `ALTER TABLE ALL IN TABLESPACE ...`
         if cursor.words(&["ALL", "IN"]) {
             return Some(Syntax::Opaque);
         }
-        return alter_table(cursor).map(Syntax::AlterTable);
+        return alter_table(cursor).map(|alter| Syntax::AlterTable(AlterTable { ignore, ..alter }));
     }
     if cursor.word("TYPE") {
         let name = cursor.name()?;
@@ -101,7 +101,7 @@ fn alter_table(cursor: &mut Cursor<'_>) -> Option<AlterTable> {
     cursor.word("ONLY");
     let table = cursor.name()?;
     cursor.symbol(b'*');
-    let mut alter = AlterTable { table, if_exists, actions: Vec::new(), algorithm: None, lock: None };
+    let mut alter = AlterTable { table, if_exists, actions: Vec::new(), algorithm: None, lock: None, ignore: false };
     // MariaDB's `WAIT n`, `NOWAIT`.
     if cursor.word("WAIT") {
         cursor.skip();
@@ -191,7 +191,7 @@ fn action(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<ActionKind>> {
         return one(ActionKind::Inherit(cursor.name()?));
     }
     if cursor.any(&["ENABLE", "DISABLE"])
-        || cursor.word("FORCE") && cursor.dialect == Dialect::Postgres
+        || cursor.dialect == Dialect::Postgres && cursor.word("FORCE")
         || cursor.words(&["NO", "FORCE"])
     {
         let _ = cursor.any(&["ALWAYS", "REPLICA"]);

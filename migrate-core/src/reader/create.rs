@@ -206,6 +206,10 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
             if let Some(key) = cursor.parenthesis() {
                 table.partition_key = condition::words(&Cursor::new(cursor.sql, key, cursor.dialect));
             }
+        } else if cursor.word("CHARSET") || cursor.words(&["CHARACTER", "SET"]) {
+            cursor.symbol(b'=');
+            table.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
+            cursor.skip();
         } else if cursor.any(&["SELECT", "AS"]) {
             table.as_query = true;
             cursor.skip_all();

@@ -47,6 +47,9 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
     }
 }
 
+/// Done at once, whatever the algorithm is called.
+const QUICK: [&str; 3] = ["an index is dropped", "only the description changes", "a partition is added or taken away"];
+
 fn of(table: Key, online: Online, what: &'static str) -> Impact {
     // At its beginning and end every one of them waits for all transactions that used the table.
     let lock = match (online.algorithm, online.writes) {
@@ -56,6 +59,7 @@ fn of(table: Key, online: Online, what: &'static str) -> Impact {
     };
     let impact = Impact::new(table, lock, Cause::Alter(what));
     let impact = match online.algorithm {
+        _ if QUICK.contains(&what) => impact,
         Algorithm::Instant => impact,
         Algorithm::NoCopy => impact.building(),
         Algorithm::Inplace => impact.building(),
@@ -73,10 +77,9 @@ fn add_index(circumstances: Circumstances, index: &CreateIndex) -> (Online, &'st
 }
 
 fn drop_index(circumstances: Circumstances) -> Online {
-    // Only the index goes, and no row is touched.
     match circumstances.server.product {
-        Product::MariaDb => Online { algorithm: Algorithm::Instant, ..NOCOPY },
-        _ => Online { algorithm: Algorithm::Instant, ..INPLACE },
+        Product::MariaDb => NOCOPY,
+        _ => INPLACE,
     }
 }
 
@@ -91,7 +94,13 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Ci
         let (online, what) = match &action.kind {
             ActionKind::DropPrimaryKey if adds_key => (INPLACE, "the primary key becomes another"),
             ActionKind::DropPrimaryKey => (COPY, "the primary key is dropped"),
-            kind => act(relation, kind, sql, circumstances),
+            // The rows that do not fit are deleted one by one.
+            _ if alter.ignore => (COPY, "rows that do not fit are deleted"),
+            _ if alter.algorithm.as_deref() == Some("COPY") => (COPY, "it says ALGORITHM=COPY"),
+            kind => match act(relation, kind, &sql[action.range.clone()], sql, circumstances) {
+                Some(found) => found,
+                None => continue,
+            },
         };
         impacts.push(of(key.clone(), online, what).at(&action.range));
         let parent = match &action.kind {
@@ -108,11 +117,21 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Ci
     impacts
 }
 
-fn act(relation: Option<&Relation>, action: &ActionKind, sql: &str, circumstances: Circumstances) -> (Online, &'static str) {
+/// None when nobody can tell.
+fn act(
+    relation: Option<&Relation>,
+    action: &ActionKind,
+    clause: &str,
+    sql: &str,
+    circumstances: Circumstances,
+) -> Option<(Online, &'static str)> {
     let mariadb = circumstances.server.product == Product::MariaDb;
     let (major, minor) = circumstances.server.version;
     let newer = |a: u32, b: u32| (major, minor) >= (a, b);
-    match action {
+    let words: Vec<String> =
+        clause.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_uppercase).collect();
+    let begins = |expected: &[&str]| words.iter().map(String::as_str).take(expected.len()).eq(expected.iter().copied());
+    Some(match action {
         ActionKind::AddColumn { column, .. } => add_column(relation, column, sql, circumstances),
         ActionKind::AddConstraint(constraint) => match &constraint.kind {
             ConstraintKind::Check(_) => (COPY, "a CHECK is added, and every row copied to check it"),
@@ -125,18 +144,46 @@ fn act(relation: Option<&Relation>, action: &ActionKind, sql: &str, circumstance
         },
         ActionKind::AddIndex(index) => add_index(circumstances, index),
         ActionKind::DropIndex(_) => (drop_index(circumstances), "an index is dropped"),
+        ActionKind::DropColumn { name, .. } if relation.is_some_and(|relation| is_indexed(relation, name)) => {
+            (if mariadb { NOCOPY } else { INPLACE }, "a column is dropped with its indexes")
+        }
         ActionKind::DropColumn { .. } => match mariadb || newer(8, 0) {
             true => (INSTANT, "a column is dropped"),
             false => (INPLACE, "a column is dropped, and the table made anew"),
         },
         ActionKind::ModifyColumn(column) => redefine(relation, &column.name, column, circumstances),
         ActionKind::ChangeColumn { from, column } => redefine(relation, from, column, circumstances),
+        ActionKind::Rebuild if begins(&["ORDER"]) => (COPY, "the rows are put into another order"),
+        ActionKind::Rebuild if begins(&["ENGINE"]) && !begins(&["ENGINE", "INNODB"]) => {
+            (COPY, "the table goes into another engine")
+        }
         ActionKind::Rebuild => (INPLACE, "the table is made anew"),
         ActionKind::ConvertCharset => (COPY, "the character set of the whole table is converted"),
-        ActionKind::Partitioning => (COPY, "the rows are divided anew"),
+        ActionKind::Partitioning
+            if begins(&["PARTITION"]) || begins(&["REORGANIZE"]) || begins(&["COALESCE"]) || begins(&["REMOVE"]) =>
+        {
+            (COPY, "the rows are divided anew")
+        }
+        ActionKind::Partitioning => (INPLACE, "a partition is added or taken away"),
         ActionKind::SystemVersioning => (COPY, "the table keeps its history from now on"),
+        ActionKind::Opaque => return None,
+        // MySQL has fewer that it calls instant. (8.4 manual, 17.12.1)
+        ActionKind::RenameIndex { .. }
+        | ActionKind::DropForeignKey(_)
+        | ActionKind::DropConstraint { .. }
+        | ActionKind::Description
+            if !mariadb =>
+        {
+            (INPLACE, "only the description changes")
+        }
         _ => (INSTANT, "only the description changes"),
-    }
+    })
+}
+
+fn is_indexed(relation: &Relation, column: &str) -> bool {
+    let has = |columns: &[String]| columns.iter().any(|own| own.eq_ignore_ascii_case(column));
+    let foreign = relation.foreign_keys().any(|(_, columns, ..)| has(columns));
+    foreign || relation.indexed().any(has)
 }
 
 fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumstances: Circumstances) -> (Online, &'static str) {
@@ -154,13 +201,22 @@ fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumsta
         return (COPY, "a column with a CHECK is added");
     }
     let default = column.default.as_ref().map(|default| sql[default.clone()].trim().to_ascii_lowercase());
-    let expression = default.as_deref().is_some_and(|default| default.starts_with('(') && default.contains("()"));
+    let literal = |default: &str| {
+        let inner = default.trim_matches(['(', ')', ' ']);
+        inner.starts_with(|c: char| c == '\'' || c.is_ascii_digit() || c == '-') && !inner.contains(['+', '*', '/'])
+            || matches!(inner, "null" | "true" | "false" | "now" | "current_timestamp")
+    };
+    let expression = default.as_deref().is_some_and(|default| default.starts_with('(') && !literal(default));
     // MariaDB gives `rand()` at once, the same value to all rows.
     if expression && !(mariadb && default.as_deref().is_some_and(|default| default.contains("rand()"))) {
         return (COPY, "a column with a computed default is added");
     }
     if column.unique || column.primary {
         return (INPLACE, "a column is added and an index built over it");
+    }
+    // A table with a FULLTEXT index is made anew for a new column, and nobody writes meanwhile.
+    if mariadb && relation.is_some_and(|relation| relation.indexes.iter().any(|index| index.special)) {
+        return (INPLACE_SHARED, "a column is added to a table with a FULLTEXT or SPATIAL index");
     }
     let has_virtual = relation.is_some_and(|relation| relation.columns.iter().any(|column| column.is_virtual));
     if mariadb && column.placed && has_virtual {
@@ -173,8 +229,11 @@ fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumsta
 }
 
 /// How many bytes a character takes at most. Newer servers take four where nothing is said.
-fn width(ty: &Type) -> u32 {
-    match ty.charset.as_deref() {
+fn width(ty: &Type, table: Option<&str>) -> u32 {
+    if matches!(ty.name.as_str(), "varbinary" | "binary") {
+        return 1;
+    }
+    match ty.charset.as_deref().or(table) {
         Some("latin1" | "ascii" | "binary") => 1,
         Some("utf8" | "utf8mb3") => 3,
         _ => 4,
@@ -193,13 +252,23 @@ fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstan
             false => (COPY, "a computed column is defined anew"),
         };
     }
-    let kept = same_column_type(old, new);
+    let table = relation.and_then(|relation| relation.charset.as_deref());
+    let collates = new.collation.is_some() && new.collation != old.collation && old.charset == new.charset;
+    if let Some(relation) = relation.filter(|_| collates && old.name == new.name) {
+        if relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from))) {
+            return (COPY, "the collation of the primary key changes");
+        }
+        if is_indexed(relation, from) {
+            return (if mariadb { NOCOPY } else { COPY }, "the collation of a column changes, and its indexes are built anew");
+        }
+    }
+    let kept = same_column_type(old, new, table);
     match kept {
         Kept::Same if before.not_null != column.not_null => (INPLACE, "whether a column may be null changes"),
         Kept::Same if column.identity && !before.has_default => (COPY, "a column counts by itself from now on"),
         Kept::Same if column.placed && !mariadb => (INPLACE, "a column is placed elsewhere"),
         Kept::Same | Kept::Longer if before.not_null == column.not_null => match (kept, mariadb) {
-            (Kept::Longer, false) => (Online { algorithm: Algorithm::Instant, ..INPLACE }, "a column becomes longer"),
+            (Kept::Longer, false) if new.members.is_empty() => (INPLACE, "only the description changes"),
             _ => (INSTANT, "only the description changes"),
         },
         Kept::Longer => (INPLACE, "a column becomes longer, and whether it may be null changes"),
@@ -214,15 +283,20 @@ enum Kept {
     Other,
 }
 
-fn same_column_type(old: &Type, new: &Type) -> Kept {
+fn same_column_type(old: &Type, new: &Type, table: Option<&str>) -> Kept {
     let charset_changes = new.charset.is_some() && old.charset.is_some() && new.charset != old.charset
         || new.collation.is_some() && old.collation.is_some() && new.collation != old.collation
-        || new.charset.is_some() && old.charset.is_none() && new.charset.as_deref() != Some("utf8mb4");
+        || new.charset.is_some() && old.charset.is_none() && new.charset.as_deref() != Some(table.unwrap_or("utf8mb4"))
+        // Without a word about it, the column takes the table's.
+        || new.charset.is_none() && old.charset.is_some() && old.charset.as_deref() != table;
     if charset_changes || old.name != new.name || old.unsigned != new.unsigned {
         return Kept::Other;
     }
     if matches!(new.name.as_str(), "enum" | "set") {
-        let appended = new.members.starts_with(&old.members) && (new.members.len() <= 255) == (old.members.len() <= 255);
+        // How many bytes a value takes must stay.
+        let bytes =
+            |count: usize| if new.name == "set" { count.div_ceil(8).next_power_of_two() } else { usize::from(count > 255) };
+        let appended = new.members.starts_with(&old.members) && bytes(new.members.len()) == bytes(old.members.len());
         return match (new.members == old.members, appended) {
             (true, _) => Kept::Same,
             (_, true) => Kept::Longer,
@@ -232,8 +306,8 @@ fn same_column_type(old: &Type, new: &Type) -> Kept {
     if old.arguments == new.arguments {
         return Kept::Same;
     }
-    if let ("varchar", [before], [after]) = (new.name.as_str(), &*old.arguments, &*new.arguments) {
-        let bytes = |length: &u32| length.saturating_mul(width(new));
+    if let ("varchar" | "varbinary", [before], [after]) = (new.name.as_str(), &*old.arguments, &*new.arguments) {
+        let bytes = |length: &u32| length.saturating_mul(width(new, table));
         // One byte tells lengths up to 255, two tell longer ones.
         let same_prefix = (bytes(before) < 256) == (bytes(after) < 256);
         return if after >= before && same_prefix { Kept::Longer } else { Kept::Other };

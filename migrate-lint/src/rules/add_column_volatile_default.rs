@@ -49,6 +49,14 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD c date DEFAULT current_date;"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c timestamptz(3) DEFAULT CURRENT_TIMESTAMP(3);",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'; ALTER TABLE t ADD c int DEFAULT f();",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD c timestamptz NOT NULL DEFAULT now();",
         ]),
         postgres(&[

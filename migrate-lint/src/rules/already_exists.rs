@@ -78,7 +78,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
                 let Some(relation) = scene.relation(&table) else { continue };
                 match action {
                     ActionKind::AddColumn { column, if_not_exists: false } if relation.column(&column.name).is_some() => {
-                        let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } if name.eq_ignore_ascii_case(&column.name)));
+                        let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if name.eq_ignore_ascii_case(&column.name)));
                         if !dropped {
                             reports.add(Report::new(format!("`{table}` has a column `{}` already", column.name)).at(range));
                         }

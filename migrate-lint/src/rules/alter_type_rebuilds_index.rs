@@ -22,7 +22,10 @@ pub static RULE: Rule = Rule {
     optional: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE t (a text); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"])],
+    fires: &[
+        postgres(&["CREATE TABLE t (a text); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"]),
+        postgres(&["CREATE TABLE t (a varchar(5)); CREATE INDEX i ON t (a) WHERE a <> 'x';", "ALTER TABLE t ALTER a TYPE text;"]),
+    ],
     silent: &[postgres(&["CREATE TABLE t (a text);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"])],
     proof: Proof::Measured,
 };

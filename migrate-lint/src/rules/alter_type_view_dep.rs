@@ -13,8 +13,8 @@ use migrate_core::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-view-dep",
-        "PostgreSQL refuses to change the type of a column that a view or a materialized view uses: the migration \
-         fails.",
+        "PostgreSQL refuses to change the type of a column that a view or a materialized view uses, or from which \
+         another column is computed: the migration fails.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
@@ -23,6 +23,7 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        postgres(&["CREATE TABLE t (a int, c int GENERATED ALWAYS AS (a * 2) STORED);", "ALTER TABLE t ALTER a TYPE numeric;"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
             "ALTER TABLE t ALTER a TYPE numeric;",
@@ -51,6 +52,14 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let uses = |relation: &Relation| relation.mentions.iter().any(|word| word == column || word == "*");
         if let Some((view, _)) = scene.schema.readers(&table).find(|(_, relation)| uses(relation)) {
             reports.add(Report::new(format!("`{view}` uses `{column}`, so its type cannot be changed")).at(range));
+        }
+        let computed = scene
+            .relation(&table)
+            .and_then(|relation| relation.columns.iter().find(|other| other.generated && other.computed_from.contains(column)));
+        if let Some(other) = computed {
+            reports.add(
+                Report::new(format!("`{}` is computed from `{column}`, so its type cannot be changed", other.name)).at(range),
+            );
         }
     }
 }

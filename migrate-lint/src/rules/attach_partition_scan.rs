@@ -29,6 +29,10 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
         ]),
         postgres(&[
+            "CREATE TABLE p (id int, x int) PARTITION BY RANGE (id); CREATE TABLE p1 (id int, x int CHECK (x > 0));",
+            "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
+        ]),
+        postgres(&[
             "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE d PARTITION OF p DEFAULT; CREATE TABLE p1 (id int CHECK (id >= 0 AND id < 9 AND id IS NOT NULL));",
             "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
         ]),

@@ -7,7 +7,7 @@ use crate::schema::Key;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax::Syntax;
+use migrate_core::syntax::{ActionKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -39,7 +39,15 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
         Syntax::AlterTable(alter) => vec![scene.after.schema.key(&alter.table)],
         Syntax::Drop(removal) => removal.names.iter().map(|name| scene.after.schema.key(name)).collect(),
         Syntax::CreateTable(table) => table.name.iter().map(|name| scene.after.schema.key(name)).collect(),
+        Syntax::Update(change) => vec![scene.after.schema.key(&change.table)],
+        Syntax::RenameTables(renames) => renames.iter().map(|(from, _)| scene.after.schema.key(from)).collect(),
         _ => Vec::new(),
+    };
+    // What is not said to be a step is one if it adds or fills columns.
+    let expands = |syntax: &Syntax| match syntax {
+        Syntax::AlterTable(alter) => alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddColumn { .. })),
+        Syntax::Update(_) => true,
+        _ => false,
     };
     let own: Vec<Key> = scene.file.reads.iter().flat_map(|read| tables(&read.syntax)).collect();
     let required = &scene.file.migration.up.directives.requires;
@@ -53,8 +61,11 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
             .statements
             .iter()
             .map(|statement| migrate_core::reader::read(statement.sql(&other.up.text), scene.after.schema.dialect()));
-        let same = statements.into_iter().flat_map(|syntax| tables(&syntax)).any(|table| own.contains(&table));
-        if named || step && same {
+        let statements: Vec<Syntax> = statements.collect();
+        let about = |syntax: &&Syntax| tables(syntax).iter().any(|table| own.contains(table));
+        let same = statements.iter().any(|syntax| about(&syntax));
+        let unsaid = other.phase().is_none() && statements.iter().any(|syntax| about(&syntax) && expands(syntax));
+        if named || step && same || unsaid {
             reports.add(Report::new(format!("`{}`, which it belongs to, is in the same release", other.title())));
             return;
         }

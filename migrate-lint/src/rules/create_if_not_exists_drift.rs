@@ -6,6 +6,7 @@ use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
+use migrate_core::syntax;
 use migrate_core::syntax::Syntax;
 
 /// See its explanation.
@@ -53,7 +54,15 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         .iter()
         .filter(|own| !table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&own.name)))
         .map(|own| own.name.clone());
-    let other: Vec<String> = missing.chain(gone).map(|name| format!("`{name}`")).collect();
+    let same = |column: &&syntax::Column| {
+        there.column(&column.name).is_none_or(|own| own.ty == column.ty || own.ty.is_none() || column.ty.is_none())
+    };
+    let retyped = table
+        .columns
+        .iter()
+        .filter(|column| !same(column) && !column.ty.as_ref().is_some_and(|ty| ty.name.ends_with("serial")))
+        .map(|column| column.name.clone());
+    let other: Vec<String> = missing.chain(gone).chain(retyped).map(|name| format!("`{name}`")).collect();
     if !other.is_empty() {
         reports.add(Report::new(format!("`{key}` is there already and differs in {}; this does nothing", other.join(", "))));
     }

@@ -18,8 +18,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "move it into a migration of its own, and do it in batches: `... WHERE id IN (SELECT id FROM t WHERE ... \
-         LIMIT 1000)`",
+    instead: "move it into a migration of its own, and do it in batches",
     optional: false,
     down: false,
     check: Check::Statement(check),

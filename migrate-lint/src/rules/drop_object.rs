@@ -78,7 +78,9 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             .earlier()
             .iter()
             .any(|read| matches!(&read.syntax, Syntax::AlterType { action: TypeAction::Rename(to), .. } if *to == name.name));
-        if !new && !again && !moved {
+        let made_here =
+            scene.earlier().iter().any(|read| matches!(&read.syntax, Syntax::Create { name: own, .. } if own == name));
+        if !new && !again && !moved && !made_here {
             let report = Report::new(format!("the release that runs may still use the {} `{key}`", removal.kind.name()));
             reports.add(if more > 0 { report.note(format!("{more} more statements here drop one")) } else { report });
             return;

@@ -1,6 +1,6 @@
 //! The rule `fk-not-valid-missing`.
 
-use crate::impact::Cause;
+use crate::impact::{Cause, Impact};
 use crate::report::Reports;
 use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
@@ -45,9 +45,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
-        |cause| matches!(cause, Cause::ForeignKey),
-        |impact| format!("adding a foreign key stops all writes to `{}` while every row is looked up", impact.table),
-    );
-    reports.all.extend(found);
+    let message =
+        |impact: &Impact| format!("adding a foreign key stops all writes to `{}` while every row is looked up", impact.table);
+    let own = scene.alter().map(|alter| scene.schema.key(&alter.table));
+    let partitioned = own.and_then(|own| scene.relation(&own)).is_some_and(|relation| relation.partitioned);
+    let found = scene.felt(|cause| *cause == Cause::ForeignKey, message).into_iter();
+    // Where it cannot be had, it is not asked for.
+    reports.all.extend(found.map(|report| {
+        match partitioned && !scene.server().is_at_least(18, 0) {
+            true => report
+                .at_most(Level::Warning)
+                .note("a partitioned table takes NOT VALID only from PostgreSQL 18: add the key to each partition first, so"),
+            false => report,
+        }
+    }));
 }

@@ -30,7 +30,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let rebuilds = |impact: &&Impact| impact.online.is_some_and(|online| online.writes && online.algorithm == Algorithm::Inplace);
+    let rebuilds = |impact: &&Impact| {
+        impact.is_long() && impact.online.is_some_and(|online| online.writes && online.algorithm == Algorithm::Inplace)
+    };
     for impact in scene.impacts.iter().filter(rebuilds) {
         let Cause::Alter(what) = &impact.cause else { continue };
         reports.all.extend(scene.report(impact, format!("{what}: this takes as long as `{}` is large", impact.table)));

@@ -7,6 +7,7 @@ use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
+use migrate_core::syntax::ActionKind;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -39,6 +40,11 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     let Some(alter) = scene.alter().filter(|alter| alter.algorithm.is_none() && alter.lock.is_none()) else { return };
+    // Where a clause was not read, and behind `ORDER BY`, nothing is advised.
+    let known = |kind: &ActionKind| !matches!(kind, ActionKind::Opaque | ActionKind::Partitioning);
+    if alter.ignore || !alter.actions.iter().all(|action| known(&action.kind)) {
+        return;
+    }
     let dearest = scene
         .impacts
         .iter()

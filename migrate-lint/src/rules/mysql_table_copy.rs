@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
         "The server can only do this by copying the whole table, row by row, and nobody can write to it meanwhile \
          (ALGORITHM=COPY, LOCK=SHARED). So are changed: the type of a column, its character set, a length of VARCHAR \
          that crosses 255 bytes, the middle of an ENUM; so are added: stored columns, foreign keys (with checks on), \
-         CHECKs, partitions.",
+         CHECKs; and so are rows divided into other partitions, put into another order or another engine.",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],

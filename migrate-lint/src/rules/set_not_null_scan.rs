@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     level: Level::Error,
     on: &[Dialect::Postgres],
     instead: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration `VALIDATE CONSTRAINT k`; \
-         then `SET NOT NULL` and `DROP CONSTRAINT k`",
+         then `SET NOT NULL`, and behind it, in a statement of its own, `DROP CONSTRAINT k`",
     optional: false,
     down: false,
     check: Check::Statement(check),
@@ -31,6 +31,15 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID; ALTER TABLE t ADD CONSTRAINT j CHECK (id > 0) NOT VALID;",
             "ALTER TABLE t VALIDATE CONSTRAINT j;",
+            "ALTER TABLE t ALTER a SET NOT NULL;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int, CONSTRAINT k CHECK (a IS NOT NULL));",
+            "ALTER TABLE t ALTER a SET NOT NULL, DROP CONSTRAINT k;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE SCHEMA app;",
+            "CREATE TABLE app.t (a int); SET search_path TO app;",
             "ALTER TABLE t ALTER a SET NOT NULL;",
         ]),
         postgres(&[
@@ -47,6 +56,12 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER id SET NOT NULL;"]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ALTER a SET NOT NULL;"]),
+        postgres(&["CREATE TEMP TABLE x (a int); ALTER TABLE x ALTER a SET NOT NULL;"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); ALTER TABLE t ADD CHECK (a IS NOT NULL) NOT VALID;",
+            "ALTER TABLE t VALIDATE CONSTRAINT t_a_check;",
+            "ALTER TABLE t ALTER a SET NOT NULL;",
+        ]),
     ],
     proof: Proof::Measured,
 };

@@ -49,7 +49,10 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let has = |columns: &[String]| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
         let in_key = relation.constraints.iter().find(|constraint| match &constraint.kind {
             schema::ConstraintKind::Unique(columns) | schema::ConstraintKind::Primary(columns) => has(columns),
-            schema::ConstraintKind::Foreign { columns, .. } => has(columns),
+            // One that is written at the column goes with it.
+            schema::ConstraintKind::Foreign { columns, .. } => {
+                has(columns) && constraint.name != format!("{}_{name}_fkey", table.name())
+            }
             // Its own check goes with it.
             schema::ConstraintKind::Check { mentions, .. } => {
                 has(mentions) && constraint.name != format!("{}_{name}_check", table.name())

@@ -38,7 +38,8 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         if !matches!(action, ActionKind::Rename(_)) {
             continue;
         }
-        let again = scene.follows(|syntax| matches!(syntax, Syntax::CreateTable(made) if made.name.as_ref().is_some_and(|name| scene.schema.key(name) == table)));
+        let legacy = scene.earlier().iter().any(|read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")));
+        let again = !legacy && scene.follows(|syntax| matches!(syntax, Syntax::CreateTable(made) if made.name.as_ref().is_some_and(|name| scene.schema.key(name) == table)));
         let children = scene.schema.children(&table).map(|(child, ..)| format!("`{child}`"));
         let others: Vec<String> = children.chain(scene.schema.readers(&table).map(|(view, _)| format!("`{view}`"))).collect();
         if again && !others.is_empty() {

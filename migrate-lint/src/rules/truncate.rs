@@ -1,12 +1,13 @@
 //! The rule `truncate`.
 
 use crate::impact::Cause;
-use crate::report::Reports;
+use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, mysql, postgres};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
+use migrate_core::syntax::ActionKind;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -39,6 +40,14 @@ pub static RULE: Rule = Rule {
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     if scene.file.is_contract() {
         return;
+    }
+    for (table, action, range) in scene.actions().filter(|(table, ..)| scene.is_deployed(table)) {
+        let clause = scene.sql[range.clone()].to_ascii_uppercase();
+        if *action == ActionKind::Partitioning
+            && (clause.starts_with("DROP PARTITION") || clause.starts_with("TRUNCATE PARTITION"))
+        {
+            reports.add(Report::new(format!("every row of that partition of `{table}` is gone for good")).at(range));
+        }
     }
     let found =
         scene.felt(|cause| *cause == Cause::Truncate, |impact| format!("every row of `{}` is gone for good", impact.table));

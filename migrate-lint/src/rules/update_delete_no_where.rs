@@ -18,8 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "do it in batches, a transaction each: `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT 1000)`; if all rows \
-         are meant and few, `allow` it",
+    instead: "do it in batches, a transaction each: on PostgreSQL `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT \
+         1000)`, on MySQL `... WHERE ... LIMIT 1000`; if all rows are meant and few, `allow` it",
     optional: false,
     down: false,
     check: Check::Statement(check),

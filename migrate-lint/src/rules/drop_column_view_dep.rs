@@ -1,0 +1,50 @@
+//! The rule `drop-column-view-dep`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
+use crate::scene::Scene;
+use crate::schema::Relation;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::ActionKind;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "drop-column-view-dep",
+        "PostgreSQL refuses to drop a column that a view uses, or from which another column is computed, unless \
+         `CASCADE` removes that too: the migration fails.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "drop the view first and create it again without the column, all in this transaction",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[postgres(&[
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
+        "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+    ])],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT b FROM t;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
+            "-- migrate: phase contract\nDROP VIEW v; ALTER TABLE t DROP COLUMN a;",
+        ]),
+    ],
+    proof: Proof::Refused,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    for (table, action, range) in scene.actions() {
+        let ActionKind::DropColumn { name, cascade: false, .. } = action else { continue };
+        let uses = |relation: &Relation| relation.mentions.contains(name) && !relation.mentions.iter().any(|word| word == "*");
+        if let Some((view, _)) = scene.schema.readers(&table).find(|(_, relation)| relation.reads.len() == 1 && uses(relation)) {
+            reports.add(Report::new(format!("`{view}` uses `{name}`, so it cannot be dropped")).at(range));
+        }
+    }
+}
