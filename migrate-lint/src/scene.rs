@@ -2,7 +2,7 @@
 
 use crate::impact::{Cause, Impact, Lock};
 use crate::report::Report;
-use crate::schema::{Key, Moment, Relation, Schema, Thing};
+use crate::schema::{Key, Moment, Relation, RelationKind, Schema, Thing};
 use crate::server::{Product, Server};
 use crate::simulation::Simulation;
 use migrate_core::directives::Phase;
@@ -295,7 +295,12 @@ impl<'a> FileScene<'a> {
         let old = |relation: &Relation| relation.made.migration != index && !self.file.pending.contains(&relation.made.migration);
         let changes = self.after.schema.changes_since(self.mark).into_iter();
         let replaced = changes.filter_map(|change| match (change.before, change.after) {
-            (Some(Thing::Relation(before)), Some(Thing::Relation(after))) if old(before) && after.made.migration == index => {
+            (Some(Thing::Relation(before)), Some(Thing::Relation(after)))
+                if old(before)
+                    && after.made.migration == index
+                    && before.kind == after.kind
+                    && before.kind == RelationKind::Table =>
+            {
                 Some((change.key, &**before, &**after))
             }
             _ => None,

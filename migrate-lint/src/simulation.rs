@@ -233,6 +233,7 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
         return;
     }
     schema.put_relation(key.clone(), relation);
+    unique_keys_are_indexes(schema, &key);
     for index in &table.indexes {
         add_index(schema, &key, index, at);
     }
@@ -391,6 +392,33 @@ fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constra
     });
     let validated = (!constraint.not_valid).then_some(at);
     relation.constraints.push(Constraint { name, kind, validated, added: at });
+}
+
+/// On MySQL and MariaDB a unique key is an index, however it is written.
+fn unique_keys_are_indexes(schema: &mut Schema, table: &Key) {
+    let unique = |constraint: &Constraint| match &constraint.kind {
+        ConstraintKind::Unique(columns) => Some((constraint.name.clone(), columns.clone(), constraint.added)),
+        _ => None,
+    };
+    let keys: Vec<_> =
+        schema.relation(table).into_iter().flat_map(|relation| relation.constraints.iter().filter_map(unique)).collect();
+    if schema.dialect() != Dialect::MySql || keys.is_empty() {
+        return;
+    }
+    for (name, ..) in &keys {
+        schema.know_index(table, name);
+    }
+    schema.change(table, |relation| {
+        relation.constraints.retain(|constraint| unique(constraint).is_none());
+        relation.indexes.extend(keys.into_iter().map(|(name, columns, made)| Index {
+            name: Some(name),
+            mentions: columns.clone(),
+            columns,
+            unique: true,
+            special: false,
+            made,
+        }));
+    });
 }
 
 fn check_of(check: &syntax::Check) -> ConstraintKind {
@@ -630,6 +658,7 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 let Some(mut relation) = schema.relation(&key).cloned() else { continue };
                 add_constraint(schema, &key, &mut relation, constraint, at);
                 schema.put_relation(key.clone(), relation);
+                unique_keys_are_indexes(schema, &key);
             }
             ActionKind::AddColumn { column, .. } => {
                 let Some(mut relation) = schema.relation(&key).cloned() else { continue };
@@ -637,6 +666,7 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 add_column(schema, &key, &mut relation, column, Some(at), at, &mut foreign);
                 relation.constraints.append(&mut foreign);
                 schema.put_relation(key.clone(), relation);
+                unique_keys_are_indexes(schema, &key);
             }
             ActionKind::ModifyColumn(column) => redefine(schema, &key, &column.name, column, at),
             ActionKind::ChangeColumn { from, column } => {

@@ -203,7 +203,8 @@ fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumsta
     let default = column.default.as_ref().map(|default| sql[default.clone()].trim().to_ascii_lowercase());
     let literal = |default: &str| {
         let inner = default.trim_matches(['(', ')', ' ']);
-        inner.starts_with(|c: char| c == '\'' || c.is_ascii_digit() || c == '-') && !inner.contains(['+', '*', '/'])
+        inner.starts_with('\'') && inner.matches('\'').count() == 2
+            || !inner.contains(|c: char| c.is_ascii_alphabetic())
             || matches!(inner, "null" | "true" | "false" | "now" | "current_timestamp")
     };
     let expression = default.as_deref().is_some_and(|default| default.starts_with('(') && !literal(default));

@@ -3,10 +3,11 @@
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::Scene;
+use crate::schema::Thing;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax::{ActionKind, Syntax};
+use migrate_core::syntax::{ActionKind, Syntax, TypeAction};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -27,6 +28,7 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON t (a);"]),
         sqlite(&["CREATE TABLE t (a int);", "CREATE TABLE T (a int);"]),
         postgres(&["CREATE TYPE m AS ENUM ('a');", "CREATE TYPE m AS ENUM ('b');"]),
+        postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'a';"]),
         postgres(&[
             "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;",
             "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 1) NOT VALID;",
@@ -65,6 +67,13 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             let key = scene.schema.beside(&table, &name.name);
             if let Some(owner) = scene.schema.table_of_index(Some(&table), &key) {
                 reports.add(Report::new(format!("index `{key}` was made before, on `{owner}`, and is still there")));
+            }
+        }
+        Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
+            if let Some(Thing::Enum(labels)) = scene.schema.ty(&scene.schema.key(name))
+                && labels.iter().any(|(own, _)| own == label)
+            {
+                reports.add(Report::new(format!("type `{name}` has a label '{label}' already")));
             }
         }
         Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {

@@ -1,9 +1,9 @@
 //! The rule `rebuild-loses-rows`.
 
 use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, sqlite};
+use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::FileScene;
-use crate::schema::{Key, RelationKind};
+use crate::schema::Key;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -34,6 +34,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE p2 (id integer PRIMARY KEY); INSERT INTO p2 SELECT id FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
         ]),
         mysql(&["CREATE TABLE t (id int);", "CREATE TABLE IF NOT EXISTS t (id int);"]),
+        postgres(&["CREATE TABLE t (id int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT * FROM u;"]),
     ],
     proof: Proof::Files,
 };
@@ -49,7 +50,7 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
         drops && !renamed
     };
     for (key, before, after) in scene.replaced() {
-        if before.kind == RelationKind::Table && !after.filled && !dropped(key) {
+        if before.complete && !after.filled && !dropped(key) {
             reports.add(Report::new(format!("`{key}` is made anew, and its rows are not put into the new one")));
         }
     }
