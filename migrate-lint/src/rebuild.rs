@@ -15,7 +15,12 @@ pub fn is_rebuilt(scene: &Scene<'_>, table: &Key) -> bool {
         Syntax::Insert(insert) => insert.reads_table && scene.schema.key(&insert.table) == *table,
         _ => false,
     });
-    made && filled || scene.follows(|syntax| renames_to(scene, syntax, table))
+    made && filled || takes_name(scene, table)
+}
+
+/// Is another table given this name later in the file?
+pub fn takes_name(scene: &Scene<'_>, name: &Key) -> bool {
+    scene.follows(|syntax| renames_to(scene, syntax, name))
 }
 
 /// Does a name come again later in the file: as a table, a view, or by renaming?

@@ -62,6 +62,7 @@ mod missing_lock_timeout;
 mod mysql_add_column_check;
 mod mysql_add_not_null_no_default;
 mod mysql_blocks_writes;
+mod mysql_drop_needed;
 mod mysql_foreign_key_unchecked;
 mod mysql_random_default;
 mod mysql_rebuilds_table;
@@ -96,6 +97,7 @@ mod sqlite_drop_column;
 mod sqlite_pragma_in_transaction;
 mod sqlite_rebuild_cascade;
 mod sqlite_rebuild_not_null;
+mod sqlite_rebuild_view;
 mod sqlite_rename_first;
 mod sqlite_unsupported;
 mod table_rewrite;
@@ -113,7 +115,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 109] = [
+pub static ALL: [&Rule; 111] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -176,6 +178,7 @@ pub static ALL: [&Rule; 109] = [
     &mysql_add_column_check::RULE,
     &mysql_add_not_null_no_default::RULE,
     &mysql_blocks_writes::RULE,
+    &mysql_drop_needed::RULE,
     &mysql_foreign_key_unchecked::RULE,
     &mysql_random_default::RULE,
     &mysql_rebuilds_table::RULE,
@@ -210,6 +213,7 @@ pub static ALL: [&Rule; 109] = [
     &sqlite_pragma_in_transaction::RULE,
     &sqlite_rebuild_cascade::RULE,
     &sqlite_rebuild_not_null::RULE,
+    &sqlite_rebuild_view::RULE,
     &sqlite_rename_first::RULE,
     &sqlite_unsupported::RULE,
     &table_rewrite::RULE,

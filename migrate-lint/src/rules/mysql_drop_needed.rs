@@ -1,0 +1,105 @@
+//! The rule `mysql-drop-needed`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql};
+use crate::scene::Scene;
+use crate::schema::Key;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, ObjectKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "mysql-drop-needed",
+        "A foreign key needs its columns, an index that begins with them, and the table that it leads to: while it is \
+         there, MySQL and MariaDB refuse to drop any of the three (errors 1553, 1828 and 1451).",
+    ),
+    level: Level::Error,
+    on: &[Dialect::MySql],
+    instead: "drop the foreign key first",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, KEY ka (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, KEY ka (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "ALTER TABLE t DROP INDEX ka;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "-- migrate: phase contract\nDROP TABLE p;",
+        ]),
+    ],
+    silent: &[
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, KEY ka (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "-- migrate: phase contract\nALTER TABLE t DROP FOREIGN KEY f; ALTER TABLE t DROP INDEX ka; ALTER TABLE t DROP COLUMN a;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "-- migrate: phase contract\nDROP TABLE t; DROP TABLE p;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, b int, KEY ka (a), KEY kab (a, b), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "ALTER TABLE t DROP INDEX ka;",
+        ]),
+    ],
+    proof: Proof::Refused,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    if scene.unchecked {
+        return;
+    }
+    if let Syntax::Drop(removal) = scene.syntax()
+        && removal.kind == ObjectKind::Table
+        && !removal.temporary
+    {
+        let keys: Vec<Key> = removal.names.iter().map(|name| scene.schema.key(name)).collect();
+        for key in &keys {
+            // One that goes in the same statement is in nobody's way.
+            if let Some((child, ..)) = scene.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
+                reports.add(Report::new(format!("`{child}` refers to `{key}`, so it cannot be dropped")));
+            }
+        }
+    }
+    let dropped = |name: &str| {
+        scene.actions().any(|(_, action, _)| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name)))
+    };
+    for (table, action, range) in scene.actions() {
+        let Some(relation) = scene.relation(&table) else { continue };
+        let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+        let begins = |index: &[String], columns: &[String]| {
+            index.len() >= columns.len() && index.iter().zip(columns).all(|(one, other)| same(one, other))
+        };
+        let needed =
+            relation.foreign_keys().filter(|(constraint, ..)| !dropped(&constraint.name)).find(|(_, columns, ..)| match action {
+                ActionKind::DropColumn { name, .. } => columns.iter().any(|column| same(column, name)),
+                ActionKind::DropIndex(name) => {
+                    let own = relation.indexes.iter().find(|index| index.name.as_deref().is_some_and(|own| same(own, name)));
+                    let serves = own.is_some_and(|own| begins(&own.columns, columns));
+                    let others =
+                        relation.indexes.iter().filter(|index| !index.name.as_deref().is_some_and(|own| same(own, name)));
+                    let instead = others.into_iter().any(|other| begins(&other.columns, columns))
+                        || relation.primary().is_some_and(|key| begins(key, columns));
+                    let added = scene
+                        .actions()
+                        .any(|(_, other, _)| matches!(other, ActionKind::AddIndex(index) if begins(&index.columns, columns)));
+                    serves && !instead && !added
+                }
+                _ => false,
+            });
+        if let Some((constraint, ..)) = needed {
+            reports.add(
+                Report::new(format!("foreign key `{}` of `{table}` needs it, so it cannot be dropped", constraint.name))
+                    .at(range),
+            );
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The rule `sqlite-rebuild-view`.
+
+use crate::rebuild;
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ObjectKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "sqlite-rebuild-view",
+        "A table is made anew, and a view or a trigger of another table uses it. When the new table is given the name \
+         of the old one, SQLite reads all views and triggers again, finds that the table they use is gone, and \
+         refuses: `error in view v: no such table`.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Sqlite],
+    instead: "drop the view before, and create it again behind the renaming; or write `PRAGMA legacy_alter_table = ON;` \
+         first",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[sqlite(&[
+        "CREATE TABLE p (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM p;",
+        "CREATE TABLE n (id integer PRIMARY KEY); INSERT INTO n SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+    ])],
+    silent: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM p;",
+            "DROP VIEW v; CREATE TABLE n (id integer PRIMARY KEY); INSERT INTO n SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p; CREATE VIEW v AS SELECT id FROM p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM p;",
+            "PRAGMA legacy_alter_table = ON; CREATE TABLE n (id integer PRIMARY KEY); INSERT INTO n SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
+    ],
+    proof: Proof::Seen("sqlite_refuses"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Syntax::Drop(removal) = scene.syntax() else { return };
+    let legacy = scene.earlier().iter().any(|read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")));
+    if removal.kind != ObjectKind::Table || legacy {
+        return;
+    }
+    for key in removal.names.iter().map(|name| scene.schema.key(name)) {
+        let renamed = rebuild::takes_name(scene, &key);
+        if let Some((view, _)) = scene.schema.readers(&key).next().filter(|_| renamed) {
+            reports.add(Report::new(format!("`{view}` uses `{key}`, so no table can be given its name while the view is there")));
+        }
+    }
+}
