@@ -191,8 +191,8 @@ fn fill(schema: &mut Schema, key: &Key) {
 fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     let Some(name) = &table.name else { return };
     let key = if table.temporary { schema.key(name) } else { schema.made_key(name) };
-    // It changes nothing where there is one.
-    if table.if_not_exists && schema.relation(&key).is_some() {
+    // Where there is one, it changes nothing, or fails.
+    if !table.or_replace && !table.temporary && schema.relation(&key).is_some() {
         return;
     }
     let mut relation = Relation::new(RelationKind::Table, name.to_string(), at);

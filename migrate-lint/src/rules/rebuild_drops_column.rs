@@ -55,7 +55,9 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
             .filter(|column| after.column(&column.name).is_none())
             .map(|column| format!("`{}`", column.name));
         let gone: Vec<String> = gone.collect();
-        if !gone.is_empty() && before.complete && after.complete {
+        // One that is dropped and made again, empty, is told of where it is dropped.
+        let told = after.renamed.is_none() && !after.filled;
+        if !gone.is_empty() && before.complete && after.complete && !told {
             reports.add(Report::new(format!("`{key}` is made anew without {}", gone.join(", "))));
         }
     }
