@@ -52,10 +52,11 @@ as() {
   if [ "$(id -u)" = 0 ]; then (cd / && exec setpriv --reuid "$user" --regid "$user" --init-groups "$@"); else "$@"; fi
 }
 
+# Below those that outgoing connections are given, so that none takes it before the server does.
 free_port() {
   local port
   for _ in $(seq 100); do
-    port=$((20000 + RANDOM % 30000))
+    port=$((12000 + RANDOM % 20000))
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
   done
 }
@@ -68,15 +69,27 @@ start_postgres() {
   if [ "$(id -u)" = 0 ]; then chown postgres: "$data"; fi
   echo "$port" >"$dir/postgres.port"
   as postgres "$bin/initdb" -D "$data/data" -U postgres --auth=trust --encoding=UTF8 --locale=C >"$dir/initdb.log" 2>&1
-  run_postgres postgres
-  echo "export MIGRATE_TEST_POSTGRES=postgres://postgres@127.0.0.1:$port/postgres"
+  start_on_some_port postgres
+  echo "export MIGRATE_TEST_POSTGRES=postgres://postgres@127.0.0.1:$(cat "$dir/postgres.port")/postgres"
+}
+
+# Another test may take the same port at the same moment.
+start_on_some_port() {
+  local try
+  for try in 1 2 3; do
+    if run_postgres "$1"; then return; fi
+    free_port >"$dir/$1.port"
+  done
+  tail -n 5 "$dir/$1/data/log" "$dir/$1/log" "$dir/pg_ctl.log" 2>/dev/null >&2 || true
+  echo "error: PostgreSQL does not start" >&2
+  return 1
 }
 
 run_postgres() {
   local bin data=$dir/$1 port
   bin=$(postgres_bin)
   port=$(cat "$dir/$1.port")
-  as postgres "$bin/pg_ctl" -D "$data/data" -l "$data/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=${SERVERS_SYNC:-off} -c max_connections=300" start >"$dir/pg_ctl.log" 2>&1
+  as postgres "$bin/pg_ctl" -D "$data/data" -l "$data/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=${SERVERS_SYNC:-off} -c max_connections=300" start >"$dir/pg_ctl.log" 2>&1 || return 1
   head -n 1 "$data/data/postmaster.pid" >"$dir/$1.pid"
 }
 
@@ -88,8 +101,8 @@ start_standby() {
   if [ "$(id -u)" = 0 ]; then chown postgres: "$data"; fi
   echo "$port" >"$dir/standby.port"
   as postgres "$bin/pg_basebackup" -h 127.0.0.1 -p "$(cat "$dir/postgres.port")" -U postgres -D "$data/data" -R -c fast >"$dir/standby.log" 2>&1
-  run_postgres standby
-  echo "export MIGRATE_TEST_STANDBY=postgres://postgres@127.0.0.1:$port/postgres"
+  start_on_some_port standby
+  echo "export MIGRATE_TEST_STANDBY=postgres://postgres@127.0.0.1:$(cat "$dir/standby.port")/postgres"
 }
 
 start_pgbouncer() {
