@@ -1,9 +1,13 @@
 //! Rewrites that are mechanical: what a finding asks for, done to the files' texts. Nothing here writes a file.
 
-use crate::lint::{Options, Spot, look_for};
+mod moving;
+
+use self::moving::{Moved, can_move, tables_in};
+use crate::lint::{Options, Pending, Spot, lint, look_for};
 use crate::schema::{Moment, Schema};
 use crate::simulation::Simulation;
 use migrate_core::dialect::Dialect;
+use migrate_core::finding::{Finding, Level};
 use migrate_core::migration::Migration;
 use migrate_core::name::Name;
 use migrate_core::reader;
@@ -49,7 +53,7 @@ pub struct Fix {
 
 /// What can be done about what is found.
 pub fn fixes(history: &[Migration], options: &Options) -> Vec<Fix> {
-    let (_, spots) = look_for(history, options);
+    let (found, spots) = look_for(history, options);
     let dialect = options.server.dialect();
     let mut simulation = Simulation::new(dialect);
     for (migration, file) in history.iter().enumerate() {
@@ -82,16 +86,45 @@ pub fn fixes(history: &[Migration], options: &Options) -> Vec<Fix> {
         if !rules.is_empty() {
             rules.sort_unstable();
             rules.dedup();
-            fixes.push(Fix {
+            let fix = Fix {
                 migration: at,
                 up: edited(&migration.up.text, fixing.edits),
                 down: migration.down.as_ref().map(|down| edited(&down.text, fixing.down)),
                 added: fixing.added,
                 rules,
-            });
+            };
+            if !worsens(&fix, history, options, &found) {
+                fixes.push(fix);
+            }
         }
     }
     fixes
+}
+
+/// Is something found with a rewrite that was not found without it?
+fn worsens(fix: &Fix, history: &[Migration], options: &Options, found: &[Finding]) -> bool {
+    let dialect = options.server.dialect();
+    let mut history = history.to_vec();
+    let fixed = &mut history[fix.migration];
+    fixed.up = Script::read(fix.up.clone(), &fixed.up.file, dialect).0;
+    let version = history[history.len() - 1].version.clone();
+    let mut options = options.clone();
+    for added in &fix.added {
+        if let Pending::Some(places) = &mut options.pending {
+            places.insert(history.len());
+        }
+        history.push(Migration {
+            version: version.clone(),
+            name: added.name.clone().into(),
+            up: Script::read(added.up.clone(), &added.name, dialect).0,
+            down: None,
+        });
+    }
+    let weighs = |finding: &&Finding| finding.level >= Level::Warning;
+    let file = |finding: &Finding| finding.place.as_ref().map(|place| place.file.clone());
+    let known =
+        |finding: &Finding| found.iter().filter(weighs).any(|known| known.code == finding.code && file(known) == file(finding));
+    lint(&history, &options).iter().filter(weighs).any(|finding| !known(finding))
 }
 
 fn edited(text: &str, mut edits: Vec<Edit>) -> String {
@@ -146,6 +179,14 @@ impl Fixing<'_> {
                 let mut candidates = [base.clone()].into_iter().chain((1..100).map(|number| format!("{base}{number}")));
                 let free = candidates.find(|name| !self.names.contains(name));
                 let name = constraint.name.clone().or(free)?;
+                let parent = match &constraint.kind {
+                    ConstraintKind::Foreign { references, .. } => Some(references.table.name.as_str()),
+                    _ => None,
+                };
+                let tables: Vec<&str> = [alter.table.name.as_str()].into_iter().chain(parent).collect();
+                if !self.can_move(Moved::Validation { name: &name }, &tables, spot.statement) {
+                    return None;
+                }
                 self.names.push(name.clone());
                 if constraint.name.is_none() {
                     // With a name that is known for sure.
@@ -182,7 +223,7 @@ impl Fixing<'_> {
                     self.edits.push(Edit { range: whole(script, range), text: batches });
                     return Some(());
                 }
-                if !self.can_move(spot.statement, &change.table.name) {
+                if !self.can_move(Moved::Rows, &tables_in(sql, self.schema, self.dialect), spot.statement) {
                     return None;
                 }
                 self.left -= 1;
@@ -232,7 +273,8 @@ impl Fixing<'_> {
         let names_it = |sql: &str| Tokens::new(sql, self.dialect).any(|token| token.text(sql).trim_matches('"') == name.name);
         let mut others = script.statements.iter().enumerate().filter(|(at, _)| *at != spot.statement);
         let mentioned = others.any(|(_, other)| names_it(other.sql(&script.text)));
-        if mentioned || !self.can_move(spot.statement, &index.table.name) {
+        let moved = Moved::Index { name: &name.name, unique: index.unique };
+        if mentioned || !self.can_move(moved, &[&index.table.name], spot.statement) {
             return None;
         }
         self.left -= 1;
@@ -251,26 +293,9 @@ impl Fixing<'_> {
         Some(())
     }
 
-    /// May a statement run behind all others? Not when one that comes later reads or writes rows of its table, or takes
-    /// something of it away.
-    fn can_move(&self, statement: usize, table: &str) -> bool {
-        let own = self.migration.up.statements[statement + 1..].iter().map(|one| one.sql(&self.migration.up.text));
-        let others = self.later.iter().flat_map(|other| other.up.statements.iter().map(|one| one.sql(&other.up.text)));
-        let names =
-            |sql: &str| Tokens::new(sql, self.dialect).any(|token| token.text(sql).trim_matches('"').eq_ignore_ascii_case(table));
-        own.chain(others).filter(|sql| names(sql)).all(|sql| match reader::read(sql, self.dialect) {
-            Syntax::AlterTable(alter) => alter.actions.iter().all(|action| {
-                matches!(
-                    action.kind,
-                    ActionKind::AddColumn { .. }
-                        | ActionKind::AddConstraint(_)
-                        | ActionKind::SetDefault { .. }
-                        | ActionKind::Validate(_)
-                )
-            }),
-            Syntax::CreateIndex(_) | Syntax::Comment { .. } | Syntax::Privilege | Syntax::Update(_) => true,
-            _ => false,
-        })
+    /// May a statement run behind all others?
+    fn can_move(&self, moved: Moved<'_>, tables: &[&str], statement: usize) -> bool {
+        can_move(moved, tables, self.migration, statement, self.later, self.dialect)
     }
 
     /// The statement of the way down that drops an index and nothing else.
@@ -318,16 +343,21 @@ mod tests {
     use crate::lint::Pending;
 
     fn fix(dialect: Dialect, before: &str, up: &str, down: &str) -> Vec<Fix> {
+        fix_in(dialect, &[(before, "SELECT 1;"), (up, down)])
+    }
+
+    /// The first file is deployed.
+    fn fix_in(dialect: Dialect, files: &[(&str, &str)]) -> Vec<Fix> {
         let read = |text: &str, file: &str| Script::read(text.to_owned(), file, dialect).0;
-        let migration = |version: &str, up: &str, down: &str| Migration {
-            version: version.parse().unwrap(),
+        let migration = |(at, (up, down)): (usize, &(&str, &str))| Migration {
+            version: at.to_string().parse().unwrap(),
             name: "x".into(),
-            up: read(up, &format!("{version}_x.up.sql")),
-            down: Some(read(down, &format!("{version}_x.down.sql"))),
+            up: read(up, &format!("{at}_x.up.sql")),
+            down: Some(read(down, &format!("{at}_x.down.sql"))),
         };
-        let history = [migration("1", before, "SELECT 1;"), migration("2", up, down)];
+        let history: Vec<Migration> = files.iter().enumerate().map(migration).collect();
         let mut options = Options::new(dialect);
-        options.pending = Pending::Some([1].into());
+        options.pending = Pending::Some((1..files.len()).collect());
         fixes(&history, &options)
     }
 
@@ -369,6 +399,38 @@ mod tests {
         assert_eq!(two[0].up, "UPDATE t SET a = 1;\n", "what stands before stays before");
         let needed = "CREATE UNIQUE INDEX i ON t (a);\nINSERT INTO t VALUES (1, 1) ON CONFLICT (a) DO NOTHING;\n";
         assert_eq!(fix(Dialect::Postgres, T, needed, "SELECT 1;"), []);
+    }
+
+    #[test]
+    fn nothing_runs_behind_what_depends_on_it() {
+        let ups = |ups: &[&str]| {
+            let files: Vec<(&str, &str)> = ups.iter().map(|up| (*up, "SELECT 1;")).collect();
+            fix_in(Dialect::Postgres, &files)
+        };
+        let two = ups(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, c int); CREATE TABLE p (id bigint PRIMARY KEY, n int);",
+            "UPDATE t SET c = (SELECT max(n) FROM p);\nDELETE FROM p;\n",
+        ]);
+        assert_eq!(two[0].up, "UPDATE t SET c = (SELECT max(n) FROM p);\n", "it reads what the other deletes");
+        for later in [
+            &["ALTER TABLE t ADD CONSTRAINT nn CHECK (c IS NOT NULL) NOT VALID;", "ALTER TABLE t VALIDATE CONSTRAINT nn;"][..],
+            &["ALTER TABLE t ALTER c SET NOT NULL;"],
+            &["DO $$ BEGIN PERFORM f(); END $$;"],
+            &["ALTER TABLE t RENAME TO u;"],
+            &["INSERT INTO u SELECT c FROM t;"],
+        ] {
+            let files = [&[T, "ALTER TABLE t ADD COLUMN c int;\nUPDATE t SET c = 0;"], later].concat();
+            let moved = |fix: &Fix| fix.migration == 1 && !fix.added.is_empty();
+            assert!(!ups(&files).iter().any(moved), "{later:?}");
+        }
+        let validated = "ALTER TABLE t ADD CONSTRAINT nn CHECK (a IS NOT NULL);";
+        assert_eq!(ups(&[T, validated, "ALTER TABLE t ALTER a SET NOT NULL;\nALTER TABLE t DROP CONSTRAINT nn;"]), []);
+        assert_eq!(ups(&[T, validated, "ALTER TABLE t ALTER a SET NOT NULL;"]), []);
+        assert_eq!(ups(&[T, validated, "ALTER TABLE t ADD COLUMN z int;"]).len(), 1);
+        let index = "ALTER TABLE t ADD COLUMN c int;\nCREATE UNIQUE INDEX i ON t (a);\n";
+        assert_eq!(ups(&[T, index, "CREATE TABLE u (a int REFERENCES t (a));"]), []);
+        assert_eq!(ups(&[T, index, "DROP INDEX CONCURRENTLY i;"]), []);
+        assert_eq!(ups(&[T, index, "CREATE TABLE u (a int);"]).len(), 1);
     }
 
     #[test]
