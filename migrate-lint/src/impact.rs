@@ -259,6 +259,8 @@ pub struct Circumstances {
     pub utc: bool,
     /// MySQL: are foreign keys not checked?
     pub unchecked: bool,
+    /// Is the table that is altered new, and without rows?
+    pub empty: bool,
 }
 
 /// What a statement does, table by table; first what it is about.

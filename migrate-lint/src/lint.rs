@@ -6,7 +6,7 @@ use crate::owners;
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Rule};
 use crate::rules;
-use crate::scene::{Down, File, FileScene, Held, Read, Scene};
+use crate::scene::{self, Down, File, FileScene, Held, Read, Scene};
 use crate::schema::Moment;
 use crate::server::Server;
 use crate::simulation::Simulation;
@@ -282,7 +282,12 @@ impl Linting<'_> {
             }
             if let Some(allowed) = &mut allowed {
                 let sql = file.sql(read);
-                let circumstances = Circumstances { server: file.server, utc: session.utc, unchecked: session.unchecked };
+                let circumstances = Circumstances {
+                    server: file.server,
+                    utc: session.utc,
+                    unchecked: session.unchecked,
+                    empty: scene::is_empty(&self.simulation.schema, read, file.pending),
+                };
                 let impacts = impacts(&self.simulation.schema, &read.syntax, sql, circumstances);
                 let scene = Scene {
                     file: *file,

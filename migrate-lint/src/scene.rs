@@ -261,6 +261,13 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Is the table that a statement alters new, and were no rows put into it?
+pub fn is_empty(schema: &Schema, read: &Read, pending: &BTreeSet<usize>) -> bool {
+    let Syntax::AlterTable(alter) = &read.syntax else { return false };
+    let relation = schema.relation(&schema.key(&alter.table)).filter(|relation| !relation.filled);
+    relation.is_some_and(|relation| age(Some(relation.made), read.at, pending) != Age::Deployed)
+}
+
 fn age(made: Option<Moment>, now: Moment, pending: &BTreeSet<usize>) -> Age {
     match made {
         None => Age::Deployed,

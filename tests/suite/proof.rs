@@ -7,7 +7,7 @@ use migrate_core::syntax::{Control, Syntax};
 use migrate_lint::impact::{Algorithm, Cause, Circumstances, Impact, Lock, impacts};
 use migrate_lint::rule::{Example, Proof, Rule};
 use migrate_lint::rules;
-use migrate_lint::schema::{Moment, Schema};
+use migrate_lint::schema::{Moment, Relation, Schema};
 use migrate_lint::server::Server;
 use migrate_lint::simulation::Simulation;
 use migrate_tests::{Kind, TestDatabase};
@@ -169,7 +169,10 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
                 run(&mut connection, &sql.replace("LOCAL ", "")).await.unwrap();
                 continue;
             }
-            let circumstances = Circumstances { server: Server::of(dialect), utc, unchecked: false };
+            let in_file = |relation: &Relation| relation.made.migration == number && !relation.filled;
+            let empty = matches!(&syntax, Syntax::AlterTable(alter)
+                if simulation.schema.relation(&simulation.schema.key(&alter.table)).is_some_and(in_file));
+            let circumstances = Circumstances { server: Server::of(dialect), utc, unchecked: false, empty };
             let inner = match &syntax {
                 Syntax::Do { body } => reader::inner_statements(&sql, body.clone(), dialect),
                 _ => Vec::new(),
@@ -256,7 +259,7 @@ async fn locks_reads_and_rewrites_on_postgres_are_as_foretold() {
 /// The dearest of what is foretold for a statement; none when that is no `ALTER` or index.
 fn dearest(schema: &Schema, sql: &str, unchecked: bool) -> Option<(Algorithm, bool)> {
     let syntax = reader::read(sql, Dialect::MySql);
-    let circumstances = Circumstances { server: Server::of(Dialect::MySql), utc: false, unchecked };
+    let circumstances = Circumstances { server: Server::of(Dialect::MySql), utc: false, unchecked, empty: false };
     let all = impacts(schema, &syntax, sql, circumstances);
     let online = all.iter().filter_map(|impact| impact.online);
     online.map(|online| (online.algorithm, !online.writes)).max()

@@ -219,7 +219,7 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
             let there = *if_not_exists && relation.is_some_and(|relation| relation.column(&column.name).is_some());
             if there { vec![exclusive(Cause::Catalogue)] } else { add_column(schema, key, column, sql, circumstances) }
         }
-        ActionKind::AddConstraint(constraint) => add_constraint(schema, key, constraint),
+        ActionKind::AddConstraint(constraint) => add_constraint(schema, key, constraint, circumstances.empty),
         ActionKind::DropConstraint { name, .. } => {
             let parent = relation.and_then(|relation| match &relation.constraint(name)?.kind {
                 ConstraintKind::Foreign { table, .. } if table != key => Some(table.clone()),
@@ -373,13 +373,14 @@ fn add_column(schema: &Schema, key: &Key, column: &Column, sql: &str, circumstan
         let mark = |impact: Impact| if scans { impact.scanning() } else { impact };
         impacts.push(mark(exclusive(Cause::ColumnReference)));
         if parent != *key {
-            impacts.push(mark(Impact::new(parent, Lock::ShareRowExclusive, Cause::ColumnReference)));
+            let other = |cause| Impact::new(parent, Lock::ShareRowExclusive, cause);
+            impacts.push(if circumstances.empty { other(Cause::ParentOfNew) } else { mark(other(Cause::ColumnReference)) });
         }
     }
     impacts
 }
 
-fn add_constraint(schema: &Schema, key: &Key, constraint: &syntax::Constraint) -> Vec<Impact> {
+fn add_constraint(schema: &Schema, key: &Key, constraint: &syntax::Constraint, empty: bool) -> Vec<Impact> {
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     match &constraint.kind {
         syntax::ConstraintKind::Check(_) | syntax::ConstraintKind::NotNull { .. } => vec![match constraint.not_valid {
@@ -410,7 +411,11 @@ fn add_constraint(schema: &Schema, key: &Key, constraint: &syntax::Constraint) -
             let cause = if constraint.not_valid { Cause::ForeignKeyNotValid } else { Cause::ForeignKey };
             let own = Impact::new(key.clone(), Lock::ShareRowExclusive, cause.clone());
             let own = if constraint.not_valid { own } else { own.scanning() };
-            let other = Impact { table: parent.clone(), ..own.clone() };
+            // No row has to be looked up.
+            let other = match empty {
+                true => Impact::new(parent.clone(), Lock::ShareRowExclusive, Cause::ParentOfNew),
+                false => Impact { table: parent.clone(), ..own.clone() },
+            };
             if parent == *key { vec![own] } else { vec![own, other] }
         }
         syntax::ConstraintKind::Exclude => vec![exclusive(Cause::Exclude).building()],

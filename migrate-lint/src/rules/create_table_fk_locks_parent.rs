@@ -23,7 +23,17 @@ pub static RULE: Rule = Rule {
     optional: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (u_id int REFERENCES u (id));"])],
+    fires: &[
+        postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (u_id int REFERENCES u (id));"]),
+        postgres(&[
+            "CREATE TABLE u (id int PRIMARY KEY);",
+            "CREATE TABLE t (a int);\nALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
+        ]),
+        postgres(&[
+            "CREATE TABLE u (id int PRIMARY KEY);",
+            "CREATE TABLE t (a int);\nALTER TABLE t ADD COLUMN u_id int REFERENCES u (id);",
+        ]),
+    ],
     silent: &[
         postgres(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id));"]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (id int PRIMARY KEY, up int REFERENCES t (id));"]),

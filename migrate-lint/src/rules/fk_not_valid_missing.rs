@@ -31,6 +31,10 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
             "DO $$ BEGIN ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id); EXCEPTION WHEN duplicate_object THEN null; END $$;",
         ]),
+        postgres(&[
+            "CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1);",
+            "CREATE TABLE t (a int);\nINSERT INTO t SELECT id FROM u;\nALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
+        ]),
     ],
     silent: &[
         postgres(&[
@@ -39,6 +43,10 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&[
             "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
+        ]),
+        postgres(&[
+            "CREATE TABLE u (id int PRIMARY KEY);",
+            "CREATE TABLE t (a int);\nALTER TABLE ONLY public.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
         ]),
     ],
     proof: Proof::Measured,
