@@ -5,7 +5,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4 && 2 * distance < candidate.len().max(word.len()))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -20,5 +20,6 @@ mod tests {
         assert_eq!(nearest("no-transacton", known), Some("no-transaction"));
         assert_eq!(nearest("fase", known), Some("phase"));
         assert_eq!(nearest("batch", known), None);
+        assert_eq!(nearest("t1", ["t2"]), None, "short names are often alike");
     }
 }

@@ -39,8 +39,12 @@ pub enum Syntax {
         name: Name,
         /// Of which table.
         table: Option<Name>,
+        /// Columns of that table that it names: behind `UPDATE OF`, `NEW.`, `OLD.`.
+        columns: Vec<String>,
         /// In place of one that is there?
         or_replace: bool,
+        /// Only if there is none?
+        if_not_exists: bool,
         /// A session's own?
         temporary: bool,
     },
@@ -283,12 +287,25 @@ pub struct CreateTable {
     pub partition_key: Vec<String>,
     /// The character set of its columns, where they say none (MySQL).
     pub charset: Option<String>,
-    /// Tables whose definition or rows it takes: `LIKE`, `INHERITS`.
-    pub like: Vec<Name>,
+    /// Tables whose definition it takes: `LIKE`, `INHERITS`.
+    pub like: Vec<Like>,
     /// Filled from a query?
     pub as_query: bool,
     /// Is there a part that could not be read?
     pub opaque: bool,
+}
+
+/// What is taken of another table besides its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Like {
+    /// The table.
+    pub table: Name,
+    /// Its keys and indexes?
+    pub indexes: bool,
+    /// Its `CHECK`s?
+    pub checks: bool,
+    /// What columns hold where nothing is said?
+    pub defaults: bool,
 }
 
 /// A column as it is defined.
@@ -505,6 +522,8 @@ pub enum ActionKind {
     DropConstraint {
         /// The constraint.
         name: String,
+        /// Only if there is one?
+        if_exists: bool,
         /// What depends on it as well?
         cascade: bool,
     },
@@ -664,6 +683,8 @@ pub struct CreateView {
     pub materialized: bool,
     /// In place of one that is there?
     pub or_replace: bool,
+    /// Only if there is none?
+    pub if_not_exists: bool,
     /// A session's own?
     pub temporary: bool,
     /// Tables that it reads.

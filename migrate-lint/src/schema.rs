@@ -62,8 +62,17 @@ pub enum Thing {
     Index(Key),
     /// A function or procedure, and whether it is `IMMUTABLE` or `STABLE`.
     Routine(bool),
+    /// A trigger.
+    Trigger {
+        /// Of which table.
+        table: Key,
+        /// Columns of the table that it names.
+        columns: Vec<String>,
+    },
     /// Anything else with a name.
     Other,
+    /// Nothing any more: a table or view that was dropped or got another name.
+    Gone,
 }
 
 /// What kinds of relations there are.
@@ -434,6 +443,11 @@ impl Schema {
         }
     }
 
+    /// Was there a table or view of this name, and is there none now?
+    pub fn is_gone(&self, key: &Key) -> bool {
+        matches!(self.get(Space::Relation, key, None), Some(Thing::Gone))
+    }
+
     /// All tables and views.
     pub fn relations(&self) -> impl Iterator<Item = (&Key, &Relation)> {
         self.things.iter().filter_map(|(id, thing)| match &**thing {
@@ -459,8 +473,17 @@ impl Schema {
 
     /// Removes a table or view with its indexes.
     pub fn remove_relation(&mut self, key: &Key) -> Option<Relation> {
+        let id = Id { space: Space::Relation, table: None, key: key.clone() };
+        if !matches!(self.things.get(&id).map(|thing| &**thing), Some(Thing::Relation(_))) {
+            return None;
+        }
         let thing = self.take(Space::Relation, key, None)?;
         let Thing::Relation(relation) = &*thing else { return None };
+        if key.schema.as_deref() == Some(SESSION) {
+            self.temporary.remove(&key.name);
+        } else {
+            self.put(Space::Relation, key.clone(), None, Thing::Gone);
+        }
         for name in relation.indexes.iter().filter_map(|index| index.name.clone()) {
             self.forget_index(key, &name);
         }
@@ -510,12 +533,39 @@ impl Schema {
 
     /// Is there anything else of this kind and name?
     pub fn has(&self, kind: ObjectKind, key: &Key, table: Option<&Key>) -> bool {
-        self.get(Space::Other(kind), key, table).is_some()
+        self.get(Space::Other(kind), key, table.filter(|_| self.dialect == Dialect::Postgres)).is_some()
     }
 
     /// Adds anything else.
     pub fn put_other(&mut self, kind: ObjectKind, key: Key, table: Option<Key>) {
         self.put(Space::Other(kind), key, table, Thing::Other);
+    }
+
+    /// Adds a trigger. PostgreSQL's are known by their table only.
+    pub fn put_trigger(&mut self, key: Key, table: Key, columns: Vec<String>) {
+        let within = (self.dialect == Dialect::Postgres).then(|| table.clone());
+        self.put(Space::Other(ObjectKind::Trigger), key, within, Thing::Trigger { table, columns });
+    }
+
+    /// The triggers of a table, with the columns that each names.
+    pub fn triggers<'a>(&'a self, table: &'a Key) -> impl Iterator<Item = (&'a Key, &'a [String])> {
+        let space = Space::Other(ObjectKind::Trigger);
+        let first = Id { space, table: None, key: Key { schema: None, name: String::new() } };
+        let all = self.things.range(first..).take_while(move |(id, _)| id.space == space);
+        all.filter_map(move |(id, thing)| match &**thing {
+            Thing::Trigger { table: own, columns } if own == table => Some((&id.key, &**columns)),
+            _ => None,
+        })
+    }
+
+    /// Takes the triggers of a table away, to be put somewhere else or nowhere.
+    pub fn take_triggers(&mut self, table: &Key) -> Vec<(Key, Vec<String>)> {
+        let triggers: Vec<_> = self.triggers(table).map(|(key, columns)| (key.clone(), columns.to_vec())).collect();
+        let within = (self.dialect == Dialect::Postgres).then_some(table);
+        for (key, _) in &triggers {
+            self.remove_other(ObjectKind::Trigger, key, within);
+        }
+        triggers
     }
 
     /// Adds a function or procedure.
@@ -579,6 +629,7 @@ impl Schema {
 
     /// What is otherwise than it was at a mark: each thing's name and kind, as it was, as it is.
     pub fn changes_since(&self, mark: usize) -> Vec<Difference<'_>> {
+        let is_there = |thing: &&Thing| **thing != Thing::Gone;
         let mut first: BTreeMap<&Id, Option<&Thing>> = BTreeMap::new();
         for (id, before) in &self.journal[mark.min(self.journal.len())..] {
             first.entry(id).or_insert(before.as_deref());
@@ -591,8 +642,8 @@ impl Schema {
                 Space::Index => "index",
                 Space::Other(kind) => kind.name(),
             },
-            before,
-            after: self.things.get(id).map(|thing| &**thing),
+            before: before.filter(is_there),
+            after: self.things.get(id).map(|thing| &**thing).filter(is_there),
         });
         differences.filter(|one| one.before != one.after).collect()
     }

@@ -104,6 +104,7 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
         Syntax::CreateTable(table) => create_table(schema, table, at),
         Syntax::AlterTable(alter) => alter_table(schema, alter, at),
         Syntax::CreateIndex(index) => create_index(schema, index, at),
+        Syntax::CreateView(view) if view.if_not_exists && schema.relation(&schema.key(&view.name)).is_some() => {}
         Syntax::CreateView(view) if !view.temporary => create_view(schema, view, at),
         Syntax::CreateType { name, labels } => {
             let thing = match labels {
@@ -115,11 +116,13 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
         Syntax::CreateDomain { name, base, constrained } => {
             schema.put_type(schema.made_key(name), Thing::Domain { base: base.clone(), constrained: *constrained });
         }
-        Syntax::CreateTrigger { name, table, temporary: false, .. } => {
-            // PostgreSQL's belong to their table.
-            let table = table.as_ref().filter(|_| schema.dialect() == Dialect::Postgres).map(|table| schema.key(table));
-            schema.put_other(ObjectKind::Trigger, schema.key(name), table);
+        Syntax::CreateTrigger { name, table: Some(table), columns, temporary: false, .. } => {
+            let table = schema.key(table);
+            // It is where its table is.
+            schema.put_trigger(schema.beside(&table, &name.name), table, columns.clone());
         }
+        // One that was there perhaps proves nothing.
+        Syntax::Create { kind: ObjectKind::Extension, if_not_exists: true, .. } => {}
         Syntax::CreateRoutine { name, steady, .. } => schema.put_routine(schema.made_key(name), *steady),
         Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.key(name), None),
         Syntax::Drop(removal) => drop_objects(schema, removal),
@@ -211,11 +214,9 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     }
     relation.constraints.append(&mut foreign);
     for like in &table.like {
-        if let Some(other) = schema.relation(&schema.key(like)) {
-            let known: Vec<Column> =
-                other.columns.iter().filter(|column| relation.column(&column.name).is_none()).cloned().collect();
+        if let Some(other) = schema.relation(&schema.key(&like.table)) {
+            take_over(schema.dialect(), &key, &mut relation, other, like, at);
             relation.complete = other.complete && !table.opaque;
-            relation.columns.extend(known);
         }
     }
     if let Some(parent) = &table.partition_of {
@@ -232,10 +233,39 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
         schema.put_temporary(name, relation);
         return;
     }
+    let names: Vec<String> = relation.indexes.iter().filter_map(|index| index.name.clone()).collect();
     schema.put_relation(key.clone(), relation);
+    names.iter().for_each(|name| schema.know_index(&key, name));
     unique_keys_are_indexes(schema, &key);
     for index in &table.indexes {
         add_index(schema, &key, index, at);
+    }
+}
+
+/// `LIKE`: foreign keys stay, and PostgreSQL gives keys and indexes names of the new table.
+fn take_over(dialect: Dialect, key: &Key, relation: &mut Relation, other: &Relation, like: &syntax::Like, at: Moment) {
+    let new: Vec<Column> = other.columns.iter().filter(|column| relation.column(&column.name).is_none()).cloned().collect();
+    relation.columns.extend(new.into_iter().map(|column| Column {
+        has_default: column.has_default && like.defaults,
+        made: None,
+        backfilled: None,
+        ..column
+    }));
+    for constraint in &other.constraints {
+        let name = match &constraint.kind {
+            ConstraintKind::Check { .. } if like.checks => constraint.name.clone(),
+            ConstraintKind::Primary(_) if like.indexes => free_name(relation, format!("{}_pkey", key.name())),
+            ConstraintKind::Unique(columns) if like.indexes => {
+                free_name(relation, format!("{}_{}_key", key.name(), columns.join("_")))
+            }
+            ConstraintKind::NotNull(_) => constraint.name.clone(),
+            _ => continue,
+        };
+        relation.constraints.push(Constraint { name, kind: constraint.kind.clone(), validated: Some(at), added: at });
+    }
+    for index in other.indexes.iter().filter(|_| like.indexes) {
+        let name = index.name.clone().filter(|_| dialect == Dialect::MySql);
+        relation.indexes.push(Index { name, made: at, ..index.clone() });
     }
 }
 
@@ -500,6 +530,7 @@ fn drop_objects(schema: &mut Schema, removal: &Removal) {
                     readers.iter().for_each(|reader| drop(schema.remove_relation(reader)));
                     drop_foreign_keys_to(schema, &key);
                 }
+                schema.take_triggers(&key);
                 let removed = schema.remove_relation(&key);
                 if let Some(parent) = removed.as_ref().and_then(|relation| relation.partition_of.clone()) {
                     schema.change(&parent, |parent| detach(parent, &key));
@@ -604,6 +635,9 @@ fn rename_table(schema: &mut Schema, from: &Key, to: Key, at: Moment) {
     for index in relation.indexes.iter().filter_map(|index| index.name.as_deref()) {
         schema.know_index(&to, index);
     }
+    for (trigger, columns) in schema.take_triggers(from) {
+        schema.put_trigger(schema.beside(&to, trigger.name()), to.clone(), columns);
+    }
     schema.put_relation(to, relation);
 }
 
@@ -677,11 +711,14 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 if let ActionKind::DropColumn { name, .. } = kind {
                     forget_indexes(schema, &key, name);
                 }
-                if let ActionKind::DropConstraint { name, cascade: true } = kind
+                if let ActionKind::DropConstraint { name, cascade: true, .. } = kind
                     && let Some(constraint) = schema.relation(&key).and_then(|relation| relation.constraint(name))
                     && matches!(constraint.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_))
                 {
                     drop_foreign_keys_to(schema, &key);
+                }
+                if let ActionKind::RenameColumn { from, to } = kind {
+                    rename_in_triggers(schema, &key, from, to);
                 }
                 schema.change(&key, |relation| alter_relation(relation, kind, at));
             }
@@ -740,6 +777,13 @@ fn rename_column(relation: &mut Relation, from: &str, to: &str) {
         }
     }
     relation.indexes.iter_mut().for_each(|index| rename(&mut index.columns));
+}
+
+fn rename_in_triggers(schema: &mut Schema, table: &Key, from: &str, to: &str) {
+    for (trigger, mut columns) in schema.take_triggers(table) {
+        columns.iter_mut().filter(|column| column.eq_ignore_ascii_case(from)).for_each(|column| to.clone_into(column));
+        schema.put_trigger(trigger, table.clone(), columns);
+    }
 }
 
 fn alter_relation(relation: &mut Relation, action: &ActionKind, at: Moment) {

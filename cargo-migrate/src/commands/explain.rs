@@ -26,7 +26,7 @@ pub fn codes() -> Vec<&'static Code> {
 /// Runs it.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
     let codes = codes();
-    let Some(name) = &arguments.code else {
+    let Some(name) = arguments.code.as_deref().map(str::to_lowercase) else {
         for code in codes {
             let sentence = first_sentence(code.explanation);
             let line = wrapped(sentence, 76).lines().next().unwrap_or_default().to_owned();
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         }
         return Ok(Exit::Done);
     };
-    if let Some(rule) = migrate_lint::rules::find(name) {
+    if let Some(rule) = migrate_lint::rules::find(&name) {
         context.output.data(wrapped(page::page(rule).trim_end(), 80));
         return Ok(Exit::Done);
     }
@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
             Ok(Exit::Done)
         }
         None => {
-            let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(name, code.name));
+            let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(&name, code.name));
             let help =
                 near.map_or(String::new(), |near| format!("the nearest is `{}`; `cargo migrate explain` lists all", near.name));
             Err(Failure::usage(format!("there is no code `{name}`")).help(help))

@@ -331,9 +331,9 @@ fn drop(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
         return Some(ActionKind::DropPrimaryKey);
     }
     if cursor.word("CONSTRAINT") || cursor.dialect == Dialect::MySql && cursor.word("CHECK") {
-        cursor.if_exists();
+        let if_exists = cursor.if_exists();
         let name = cursor.part()?;
-        return Some(ActionKind::DropConstraint { name, cascade: cascade(cursor) });
+        return Some(ActionKind::DropConstraint { name, if_exists, cascade: cascade(cursor) });
     }
     if cursor.dialect == Dialect::MySql && cursor.any(&["INDEX", "KEY"]) {
         cursor.if_exists();

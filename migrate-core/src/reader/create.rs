@@ -5,7 +5,7 @@ use super::condition;
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::name::Name;
-use crate::syntax::{CreateIndex, CreateTable, CreateView, ObjectKind, Syntax};
+use crate::syntax::{CreateIndex, CreateTable, CreateView, Like, ObjectKind, Syntax};
 use crate::token::Kind;
 
 /// `CREATE` was read.
@@ -21,12 +21,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         return create_index(cursor).map(Syntax::CreateIndex);
     }
     if cursor.words(&["CONSTRAINT", "TRIGGER"]) || cursor.word("TRIGGER") {
-        cursor.if_not_exists();
-        let name = cursor.name()?;
-        while !cursor.is_at_end() && !cursor.word("ON") {
-            cursor.skip();
-        }
-        return Some(Syntax::CreateTrigger { name, table: cursor.name(), or_replace, temporary });
+        return create_trigger(cursor, or_replace, temporary);
     }
     if cursor.word("TABLE") || cursor.words(&["FOREIGN", "TABLE"]) {
         return create_table(cursor, temporary, or_replace).map(|table| Syntax::CreateTable(Box::new(table)));
@@ -131,6 +126,32 @@ fn options(cursor: &mut Cursor<'_>) {
     cursor.go_back(mark);
 }
 
+fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Option<Syntax> {
+    let if_not_exists = cursor.if_not_exists();
+    let name = cursor.name()?;
+    let mut columns = Vec::new();
+    while !cursor.is_at_end() && !cursor.word("ON") {
+        if cursor.word("OF") && !cursor.is_at_end() {
+            columns.extend(cursor.part());
+            while cursor.symbol(b',') {
+                columns.extend(cursor.part());
+            }
+        } else {
+            cursor.skip();
+        }
+    }
+    let table = cursor.name();
+    while !cursor.is_at_end() {
+        let row = cursor.any(&["NEW", "OLD"]);
+        if row && cursor.symbol(b'.') {
+            columns.extend(cursor.part());
+        } else if !row {
+            cursor.skip();
+        }
+    }
+    Some(Syntax::CreateTrigger { name, table, columns, or_replace, if_not_exists, temporary })
+}
+
 fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
     let start = cursor.offset();
     let unique = cursor.word("UNIQUE");
@@ -189,7 +210,7 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
         table.opaque = true;
     }
     if cursor.word("LIKE") {
-        table.like.extend(cursor.name());
+        table.like.extend(like(cursor));
     }
     if cursor.peek_symbol(b'(') {
         elements(cursor, &name, &mut table);
@@ -198,7 +219,8 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
     while !cursor.is_at_end() {
         if cursor.word("INHERITS") {
             cursor.symbol(b'(');
-            table.like.extend(cursor.names().unwrap_or_default());
+            let parents = cursor.names().unwrap_or_default().into_iter();
+            table.like.extend(parents.map(|table| Like { table, indexes: false, checks: true, defaults: true }));
             table.opaque = true;
         } else if cursor.words(&["PARTITION", "BY"]) {
             table.partitioned = true;
@@ -229,7 +251,7 @@ fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {
     loop {
         let before = cursor.mark();
         if cursor.word("LIKE") {
-            table.like.extend(cursor.name());
+            table.like.extend(like(cursor));
             cursor.skip_clause();
         } else if cursor.peek("PERIOD") && cursor.peek_at(1, "FOR") {
             cursor.skip_clause();
@@ -257,12 +279,29 @@ fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {
     }
 }
 
+/// `LIKE` was read. MySQL takes all of a table but its foreign keys; PostgreSQL what is said, the last word counting.
+fn like(cursor: &mut Cursor<'_>) -> Option<Like> {
+    let table = cursor.name()?;
+    let all = cursor.dialect == Dialect::MySql;
+    let mut like = Like { table, indexes: all, checks: all, defaults: all };
+    while cursor.peek_any(&["INCLUDING", "EXCLUDING"]) {
+        let with = cursor.word("INCLUDING") || !cursor.word("EXCLUDING");
+        let all = cursor.peek("ALL");
+        like.indexes = if all || cursor.peek("INDEXES") { with } else { like.indexes };
+        like.checks = if all || cursor.peek("CONSTRAINTS") { with } else { like.checks };
+        like.defaults = if all || cursor.peek("DEFAULTS") { with } else { like.defaults };
+        cursor.skip();
+    }
+    Some(like)
+}
+
 fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Option<CreateView> {
     let materialized = cursor.word("MATERIALIZED");
     cursor.word("VIEW");
-    cursor.if_not_exists();
+    let if_not_exists = cursor.if_not_exists();
     let name = cursor.name()?;
-    Some(CreateView { name, materialized, or_replace, temporary, reads: reads(cursor), mentions: condition::words(cursor) })
+    let (reads, mentions) = (reads(cursor), condition::words(cursor));
+    Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, reads, mentions })
 }
 
 /// The tables behind `FROM` and `JOIN`.

@@ -7,7 +7,7 @@ use crate::schema::Thing;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax::{ActionKind, Syntax, TypeAction};
+use migrate_core::syntax::{ActionKind, ObjectKind, Syntax, TypeAction};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
     instead: "remove it; or, where the two should be different things, give it another name",
     optional: false,
-    down: false,
+    down: true,
     check: Check::Statement(check),
     fires: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE t (a int, b int);"]),
@@ -28,6 +28,13 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON t (a);"]),
         sqlite(&["CREATE TABLE t (a int);", "CREATE TABLE T (a int);"]),
         postgres(&["CREATE TYPE m AS ENUM ('a');", "CREATE TYPE m AS ENUM ('b');"]),
+        mysql(&["CREATE TABLE t (a int, KEY i (a)); CREATE TABLE u LIKE t;", "CREATE INDEX i ON u (a);"]),
+        postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "CREATE VIEW v AS SELECT 1 AS a;"]),
+        sqlite(&[
+            "CREATE TABLE t (a int); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END;",
+            "CREATE TRIGGER g AFTER DELETE ON t BEGIN SELECT 1; END;",
+        ]),
+        postgres(&["CREATE SCHEMA s; CREATE SEQUENCE n;", "CREATE SEQUENCE n;"]),
         postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'a';"]),
         postgres(&[
             "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;",
@@ -38,6 +45,18 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "CREATE TABLE t (a int);"]),
         postgres(&["CREATE TABLE a.t (x int);", "CREATE TABLE b.t (x int);"]),
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;",
+            "CREATE OR REPLACE VIEW v AS SELECT a, 1 AS b FROM t;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END;",
+            "DROP TRIGGER g; CREATE TRIGGER g AFTER INSERT ON u BEGIN SELECT 1; END; CREATE TRIGGER IF NOT EXISTS g AFTER INSERT ON u BEGIN SELECT 1; END;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
+            "CREATE TRIGGER g BEFORE UPDATE ON u FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
+        ]),
         mysql(&["CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON u (a);"]),
         postgres(&[
             "CREATE TABLE t (a int);",
@@ -59,6 +78,27 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             let key = scene.schema.key(name);
             if scene.relation(&key).is_some_and(|relation| !relation.unsure) {
                 reports.add(Report::new(format!("`{key}` was made before and is still there")));
+            }
+        }
+        Syntax::CreateView(view) if !view.if_not_exists && !view.or_replace && !view.temporary => {
+            let key = scene.schema.key(&view.name);
+            if scene.relation(&key).is_some() {
+                reports.add(Report::new(format!("`{key}` was made before and is still there")));
+            }
+        }
+        Syntax::CreateTrigger { name, table: Some(table), or_replace: false, if_not_exists: false, temporary: false, .. } => {
+            let table = scene.schema.key(table);
+            let key = scene.schema.beside(&table, &name.name);
+            if scene.schema.has(ObjectKind::Trigger, &key, Some(&table)) {
+                reports.add(Report::new(format!("trigger `{key}` was made before and is still there")));
+            }
+        }
+        Syntax::Create { kind, name, or_replace: false, if_not_exists: false }
+            if matches!(kind, ObjectKind::Schema | ObjectKind::Sequence) =>
+        {
+            let key = scene.schema.key(name);
+            if scene.schema.has(*kind, &key, None) {
+                reports.add(Report::new(format!("{} `{key}` was made before and is still there", kind.name())));
             }
         }
         Syntax::CreateIndex(index) if !index.if_not_exists => {

@@ -1,7 +1,7 @@
 //! The rule `down-does-not-undo`.
 
 use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres, sqlite};
+use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::FileScene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -24,12 +24,20 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int); CREATE TABLE u (a int);\n--- down\nDROP TABLE t;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int, ADD c int;\n--- down\nALTER TABLE t DROP b;"]),
         sqlite(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "DROP INDEX i;\n--- down\nSELECT 1;"]),
+        sqlite(&["CREATE TABLE t (a int);", "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END;\n--- down\nSELECT 1;"]),
         postgres(&[
             "CREATE TABLE t (a int);",
             "ALTER TABLE t ALTER a TYPE bigint;\n--- down\nALTER TABLE t ALTER a TYPE smallint;",
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE EXTENSION IF NOT EXISTS citext; CREATE TABLE t (a int); CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();\n--- down\nDROP TABLE t;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (a int); CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1;\n--- down\nDROP TABLE t;",
+        ]),
+        sqlite(&["CREATE TABLE t (a int); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END;\n--- down\nDROP TABLE t;"]),
         postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);\n--- down\nDROP TABLE t;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n--- down\nALTER TABLE t DROP b;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u;\n--- down\nALTER TABLE u RENAME TO t;"]),

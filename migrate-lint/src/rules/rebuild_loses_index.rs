@@ -1,9 +1,9 @@
 //! The rule `rebuild-loses-index`.
 
 use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
+use crate::rule::{Check, Proof, Rule, mysql, sqlite};
 use crate::scene::FileScene;
-use crate::schema;
+use crate::schema::{self, Thing};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -12,8 +12,8 @@ use migrate_core::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-index",
-        "A table is made anew, and the new one lacks indexes or unique keys that the old one had: they go with the \
-         old table, and nothing says so.",
+        "A table is made anew, and the new one lacks indexes, unique keys or triggers that the old one had: they go \
+         with the old table, and nothing says so.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql, Dialect::Sqlite],
@@ -21,11 +21,29 @@ pub static RULE: Rule = Rule {
     optional: false,
     down: false,
     check: Check::File(check),
-    fires: &[sqlite(&[
-        "CREATE TABLE p (id integer PRIMARY KEY, a int); CREATE INDEX i ON p (a);",
-        "CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, coalesce(a, 0) FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
-    ])],
+    fires: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int); CREATE INDEX i ON p (a);",
+            "CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, coalesce(a, 0) FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int); CREATE TRIGGER g AFTER UPDATE ON p BEGIN SELECT 1; END;",
+            "CREATE TABLE p2 (id integer PRIMARY KEY, a text); INSERT INTO p2 SELECT id, a FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY, a int, KEY k (a));",
+            "-- migrate: phase contract\nCREATE TABLE p2 (id int PRIMARY KEY, a int); INSERT INTO p2 SELECT * FROM p; RENAME TABLE p TO p_old, p2 TO p;",
+        ]),
+    ],
     silent: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int); CREATE TRIGGER g AFTER UPDATE ON p BEGIN SELECT 1; END;",
+            "CREATE TABLE p2 (id integer PRIMARY KEY, a text); INSERT INTO p2 SELECT id, a FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p; CREATE TRIGGER g AFTER UPDATE ON p BEGIN SELECT 1; END;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY, a int, KEY k (a));",
+            "-- migrate: phase contract\nCREATE TABLE p2 LIKE p; INSERT INTO p2 SELECT * FROM p; RENAME TABLE p TO p_old, p2 TO p;",
+        ]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int); CREATE INDEX i ON p (a);",
             "CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, coalesce(a, 0) FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p; CREATE INDEX i ON p (a);",
@@ -51,7 +69,14 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
             }
             _ => None,
         });
-        let lost: Vec<String> = indexes.chain(keys).collect();
+        let gone = scene.after.schema.changes_since(scene.mark).into_iter().filter_map(|change| match change.before {
+            Some(Thing::Trigger { table, .. }) if table == key => Some(change.key.name()),
+            _ => None,
+        });
+        // It may have followed the old table, and come again under another name.
+        let again = |name: &str| scene.after.schema.triggers(key).any(|(own, _)| own.name() == name);
+        let triggers = gone.filter(|name| !again(name)).map(|name| format!("trigger `{name}`"));
+        let lost: Vec<String> = indexes.chain(keys).chain(triggers).collect();
         if !lost.is_empty() && after.complete {
             reports.add(Report::new(format!("`{key}` is made anew without {}", lost.join(", "))));
         }

@@ -13,7 +13,7 @@ use migrate_core::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-drop-column",
-        "SQLite drops no column that is part of a key, an index, a foreign key, a CHECK or a view.",
+        "SQLite drops no column that is part of a key, an index, a foreign key, a CHECK, a view or a trigger.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
@@ -31,6 +31,10 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int, b int); CREATE VIEW v AS SELECT b FROM t;",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
         ]),
+        sqlite(&[
+            "CREATE TABLE t (a int, b int); CREATE TRIGGER g AFTER UPDATE ON t BEGIN UPDATE t SET a = new.b; END;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
     ],
     silent: &[
         sqlite(&[
@@ -38,6 +42,10 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP INDEX i; ALTER TABLE t DROP COLUMN b;",
         ]),
         sqlite(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;"]),
+        sqlite(&[
+            "CREATE TABLE t (a int, b int); CREATE TRIGGER g AFTER UPDATE OF a ON t BEGIN UPDATE t SET a = old.a; END;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
     ],
     proof: Proof::Seen("sqlite_refuses"),
 };
@@ -61,9 +69,11 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         });
         let index = relation.indexes.iter().find(|index| has(&index.columns)).and_then(|index| index.name.clone());
         let view = scene.schema.readers(&table).find(|(_, view)| has(&view.mentions)).map(|(view, _)| view.to_string());
+        let trigger = scene.schema.triggers(&table).find(|(_, columns)| has(columns)).map(|(trigger, _)| trigger.to_string());
         let user = index
             .map(|index| format!("index `{index}`"))
             .or(view.map(|view| format!("view `{view}`")))
+            .or(trigger.map(|trigger| format!("trigger `{trigger}`")))
             .or(in_key.map(|_| "a key or constraint".to_owned()));
         if let Some(user) = user {
             reports.add(Report::new(format!("`{name}` is used by {user}, so SQLite does not drop it")).at(range));

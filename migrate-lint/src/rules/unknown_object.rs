@@ -1,13 +1,14 @@
 //! The rule `unknown-object`.
 
 use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres, sqlite};
+use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::Scene;
 use crate::schema::{Key, RelationKind};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
+use migrate_core::effect::touched;
 use migrate_core::finding::Level;
-use migrate_core::syntax::{ActionKind, Syntax};
+use migrate_core::syntax::{ActionKind, ObjectKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -20,7 +21,7 @@ pub static RULE: Rule = Rule {
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
     instead: "correct the name; or add `IF EXISTS` if it may be missing",
     optional: false,
-    down: false,
+    down: true,
     check: Check::Statement(check),
     fires: &[
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders DROP COLUMN b;"]),
@@ -28,12 +29,36 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders ALTER COLUMN bb SET NOT NULL;"]),
         postgres(&["CREATE TABLE orders (a int);", "CREATE INDEX CONCURRENTLY i ON orders (aa);"]),
         sqlite(&["CREATE TABLE orders (a int);", "ALTER TABLE orders RENAME COLUMN b TO c;"]),
+        postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "ALTER TABLE t ADD COLUMN b int;"]),
+        mysql(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nRENAME TABLE t TO u;", "INSERT INTO t VALUES (1);"]),
+        sqlite(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "CREATE INDEX i ON t (a);"]),
+        postgres(&["CREATE TABLE orders (a int);", "-- migrate: phase contract\nDROP TABLE order;"]),
+        postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders VALIDATE CONSTRAINT k;"]),
+        postgres(&[
+            "CREATE TABLE orders (a int, CONSTRAINT orders_a_check CHECK (a > 0));",
+            "ALTER TABLE orders DROP CONSTRAINT order_a_check;",
+        ]),
     ],
     silent: &[
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders DROP COLUMN IF EXISTS b;"]),
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders ADD b int, ALTER b SET NOT NULL;"]),
         postgres(&["ALTER TABLE made_elsewhere ADD b int;"]),
         postgres(&["CREATE TABLE orders (LIKE other);", "ALTER TABLE orders DROP COLUMN b;"]),
+        postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "DROP TABLE IF EXISTS t;"]),
+        postgres(&[
+            "CREATE TABLE t (a int);",
+            "-- migrate: phase contract\nDROP TABLE t;",
+            "CREATE TABLE t (b int); CREATE INDEX i ON t (b);",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int);",
+            "BEGIN; SAVEPOINT s; DROP TABLE t; ROLLBACK TO s; ALTER TABLE t ADD COLUMN b int; COMMIT;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE TEMP TABLE x AS SELECT 1 AS a; DROP TABLE x;",
+            "CREATE TABLE x (a int); INSERT INTO x VALUES (1);",
+        ]),
+        postgres(&["CREATE TABLE orders (a int CHECK (a > 0));", "ALTER TABLE orders DROP CONSTRAINT orders_a_check;"]),
     ],
     proof: Proof::Refused,
 };
@@ -47,6 +72,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             relation.complete && relation.kind == RelationKind::Table && relation.column(column).is_none()
         })
     };
+    gone(scene, reports);
     if let Syntax::CreateIndex(index) = scene.syntax() {
         let table = scene.schema.key(&index.table);
         if let Some(column) = index.columns.iter().find(|column| missing(&table, column)) {
@@ -56,15 +82,14 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     }
     let Some(alter) = scene.alter() else { return };
     let own = scene.schema.key(&alter.table);
-    if scene.relation(&own).is_none() && !alter.if_exists {
-        // Others may make tables too; a name that is nearly one of ours is a slip.
-        let names: Vec<&str> = scene.schema.relations().map(|(key, _)| key.name()).collect();
-        if let Some(near) = migrate_core::suggestion::nearest(own.name(), names) {
-            reports.add(Report::new(format!("no migration makes a table `{own}`")).help(format!("perhaps `{near}` is meant")));
+    if scene.relation(&own).is_none() {
+        if !alter.if_exists {
+            reports.all.extend(never_made(scene, &own));
         }
         return;
     }
     for (table, action, range) in scene.actions() {
+        reports.all.extend(constraint(scene, &table, action).map(|report| report.at(range)));
         let column = match action {
             ActionKind::DropColumn { name, if_exists: false, .. } => name,
             ActionKind::RenameColumn { from, .. } | ActionKind::ChangeColumn { from, .. } => from,
@@ -82,4 +107,59 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             reports.add(Report::new(format!("`{table}` has no column `{column}`")).at(range));
         }
     }
+}
+
+/// A table that was there and is there no more.
+fn gone(scene: &Scene<'_>, reports: &mut Reports) {
+    let names = match scene.syntax() {
+        Syntax::AlterTable(alter) if alter.if_exists => return,
+        Syntax::Drop(removal) if removal.if_exists => return,
+        Syntax::Drop(removal) if removal.kind == ObjectKind::Table => {
+            let keys = removal.names.iter().map(|name| scene.schema.key(name));
+            let unknown = keys.filter(|key| scene.relation(key).is_none());
+            reports.all.extend(unknown.filter_map(|key| never_made(scene, &key)));
+            removal.names.clone()
+        }
+        Syntax::Insert(insert) => vec![insert.table.clone()],
+        Syntax::Update(change) | Syntax::Delete(change) => vec![change.table.clone()],
+        other => touched(other),
+    };
+    for key in names.iter().map(|name| scene.schema.key(name)).filter(|key| scene.schema.is_gone(key)) {
+        reports.add(Report::new(format!("`{key}` was dropped or got another name before")));
+    }
+}
+
+/// Others may make tables too; a name that is nearly one of ours is a slip.
+fn never_made(scene: &Scene<'_>, table: &Key) -> Option<Report> {
+    if scene.schema.is_gone(table) {
+        return None;
+    }
+    let names: Vec<&str> = scene.schema.relations().map(|(key, _)| key.name()).collect();
+    let near = migrate_core::suggestion::nearest(table.name(), names)?;
+    Some(Report::new(format!("no migration makes a table `{table}`")).help(format!("perhaps `{near}` is meant")))
+}
+
+/// Names of constraints that the database has made up are not known for sure: another that is nearly the same is a slip, and
+/// where nothing is to be validated, nothing is.
+fn constraint(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Report> {
+    let relation = scene.relation(table).filter(|relation| relation.complete && relation.kind == RelationKind::Table)?;
+    let name = match action {
+        ActionKind::Validate(name) => name,
+        ActionKind::DropConstraint { name, if_exists: false, .. } | ActionKind::RenameConstraint { from: name, .. } => name,
+        _ => return None,
+    };
+    let added = scene.actions().any(|(_, other, _)| match other {
+        ActionKind::AddConstraint(constraint) => constraint.name.as_ref() == Some(name),
+        ActionKind::RenameConstraint { to, .. } => to == name,
+        _ => false,
+    });
+    if added || relation.constraint(name).is_some() {
+        return None;
+    }
+    let report = Report::new(format!("`{table}` has no constraint `{name}`"));
+    if matches!(action, ActionKind::Validate(_)) && relation.constraints.iter().all(|own| own.validated.is_some()) {
+        return Some(report);
+    }
+    let names: Vec<&str> = relation.constraints.iter().map(|own| own.name.as_str()).collect();
+    migrate_core::suggestion::nearest(name, names).map(|near| report.help(format!("perhaps `{near}` is meant")))
 }
