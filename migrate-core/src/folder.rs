@@ -13,6 +13,7 @@ use crate::layouts;
 use crate::lock_file::{self, LockFile};
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
+use crate::parallel;
 use crate::place::{Place, Position};
 use crate::policy::Policy;
 use crate::script::Script;
@@ -416,19 +417,19 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
     let mut down_findings = Vec::new();
     let mut read_files = Vec::with_capacity(files.len());
     let mut migrations: Vec<Migration> = Vec::with_capacity(files.len());
-    for file in files {
+    let scripts = parallel::map(&files, |file| read_text(file).map(|text| Script::read(text, &file.shown, dialect)));
+    for (file, script) in files.into_iter().zip(scripts) {
         let findings = match file.direction {
             Direction::Up => &mut findings,
             Direction::Down => &mut down_findings,
         };
-        let text = match read_text(&file) {
-            Ok(text) => text,
+        let (script, problems) = match script {
+            Ok(read) => read,
             Err(finding) => {
                 findings.push(*finding);
                 continue;
             }
         };
-        let (script, problems) = Script::read(text, &file.shown, dialect);
         findings.extend(problems);
         read_files.push((file.clone(), script.checksum));
         match (file.direction, migrations.last_mut()) {
@@ -466,7 +467,10 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
             .at(Place::file(file.shown.clone()))
             .help("give this user the right to read it")
     })?;
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+    // `contains` is quick in a build that is not optimised, too.
+    if bytes.contains(&0)
+        && let Some(at) = bytes.iter().position(|byte| *byte == 0)
+    {
         let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         let finding = Finding::error(&NUL_CHARACTER, format!("line {line} holds a NUL character"))
             .at(Place::file(file.shown.clone()))

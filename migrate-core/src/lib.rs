@@ -32,6 +32,7 @@ pub mod migration_set;
 pub mod name;
 pub mod overview;
 mod packed;
+pub mod parallel;
 pub mod place;
 pub mod plan;
 pub mod policy;

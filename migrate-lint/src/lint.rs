@@ -95,11 +95,13 @@ pub fn lint(history: &[Migration], options: &Options) -> Vec<Finding> {
 pub fn look_for(history: &[Migration], options: &Options) -> (Vec<Finding>, Vec<Spot>) {
     let dialect = options.server.dialect();
     let chosen = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&dialect));
-    let chosen: Vec<(&'static Rule, Level)> = chosen.filter_map(|rule| Some((rule, options.level(rule)?))).collect();
+    let chosen: Vec<Chosen> = chosen.filter_map(|rule| Some((rule, options.level(rule)?))).collect();
+    let down = chosen.iter().copied().filter(|(rule, _)| rule.down).collect();
     let mut linting = Linting {
         history,
         options,
         chosen,
+        down,
         simulation: Simulation::new(dialect),
         sums: HashMap::new(),
         transaction: 0,
@@ -114,10 +116,15 @@ pub fn look_for(history: &[Migration], options: &Options) -> (Vec<Finding>, Vec<
     (findings, linting.spots)
 }
 
+/// A rule, and what it weighs.
+type Chosen = (&'static Rule, Level);
+
 struct Linting<'a> {
     history: &'a [Migration],
     options: &'a Options,
-    chosen: Vec<(&'static Rule, Level)>,
+    chosen: Vec<Chosen>,
+    /// Those that look at ways down, too.
+    down: Vec<Chosen>,
     simulation: Simulation,
     /// The first migration of each sum.
     sums: HashMap<Checksum, usize>,
@@ -301,7 +308,10 @@ impl Linting<'_> {
                     lock_timeout: session.lock_timeout.as_deref(),
                     foreign_keys: session.foreign_keys.unwrap_or(true),
                 };
-                let found = look(&scene, &self.chosen);
+                let found = match file.direction {
+                    Direction::Up => look(&scene, &self.chosen),
+                    Direction::Down => look(&scene, &self.down),
+                };
                 for (rule, level, report) in found {
                     if allowed.silences(rule.code.name, Some(read.statement)) {
                         continue;
@@ -367,10 +377,7 @@ impl Linting<'_> {
         let reads = self.read(script, up.index);
         let back = self.simulation.schema.mark();
         let file = File { direction: Direction::Down, script, reads: &reads, ..*up };
-        let all = std::mem::take(&mut self.chosen);
-        self.chosen = all.iter().copied().filter(|(rule, _)| rule.down).collect();
         self.walk(&file, allowed);
-        self.chosen = all;
         let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call | Syntax::Do { .. });
         let sure = !reads.iter().chain(up.reads).any(opaque);
         let left = self.simulation.schema.changes_since(before).iter().filter_map(undone::left).collect();
@@ -392,13 +399,16 @@ fn sum_without_allows(script: &Script, dialect: Dialect) -> Checksum {
     script::sql_checksum(&text, dialect, &script.statements)
 }
 
-fn look(scene: &Scene<'_>, chosen: &[(&'static Rule, Level)]) -> Vec<(&'static Rule, Level, Report)> {
+fn look(scene: &Scene<'_>, chosen: &[Chosen]) -> Vec<(&'static Rule, Level, Report)> {
     let mut found = Vec::new();
+    let mut reports = Reports::default();
     for (rule, level) in chosen {
         if let Check::Statement(check) = rule.check {
-            let mut reports = Reports::default();
             check(scene, &mut reports);
-            found.extend(reports.all.into_iter().map(|report| (*rule, *level, report)));
+            // Nearly always there is nothing, and this runs unoptimised in every build.
+            if !reports.all.is_empty() {
+                found.extend(reports.all.drain(..).map(|report| (*rule, *level, report)));
+            }
         }
     }
     found

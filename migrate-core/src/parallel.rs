@@ -1,0 +1,63 @@
+//! The same work on many things, on all cores: files are read and understood one by one, whatever the others hold.
+
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// So many at a time: fewer are not worth another thread.
+const BATCH: usize = 64;
+
+/// What `work` gives for each item, in their order.
+///
+/// # Panics
+/// When `work` does.
+pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let batches: Vec<&[T]> = items.chunks(BATCH).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        while let Some((number, batch)) = {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            batches.get(number).map(|batch| (number, *batch))
+        } {
+            done.push((number, batch.iter().map(&work).collect::<Vec<R>>()));
+        }
+        done
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut done = thread::scope(|scope| {
+        let others = 1..cores.min(batches.len());
+        // Where the system gives no thread, this one does it all.
+        let others: Vec<_> = others.filter_map(|_| thread::Builder::new().spawn_scoped(scope, take).ok()).collect();
+        let mut done = take();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().flat_map(|(_, results)| results).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+
+    #[test]
+    fn keeps_the_order() {
+        for count in [0, 1, BATCH, BATCH + 1, 10 * BATCH + 7] {
+            let items: Vec<usize> = (0..count).collect();
+            let doubled: Vec<usize> = items.iter().map(|item| item * 2).collect();
+            assert_eq!(map(&items, |item| item * 2), doubled, "{count} items");
+        }
+    }
+
+    #[test]
+    fn a_panic_is_passed_on() {
+        let items: Vec<usize> = (0..10 * BATCH).collect();
+        let outcome = catch_unwind(|| map(&items, |item| assert_ne!(*item, 5 * BATCH)));
+        assert!(outcome.is_err());
+    }
+}
