@@ -1,20 +1,23 @@
-//! `embed_migrations!` over 5,000 files in a dev build, beside `sqlx::migrate!` over the same files and a crate with none.
+//! `embed_migrations!` over thousands of files in a dev build, beside `sqlx::migrate!` over the same files; and both over two.
 //!
-//! What counts is the difference to the crate with none: what the files add to a build.
+//! What counts is the difference to the same crate with two files: what the files add to a build.
 
 use migrate_benches::{Contestant, command, in_turns, lock, print, run, workspace, write_migrations};
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// Each with its way down: 5,000 files.
-const COUNT: usize = 2_500;
+/// So many files, unless another number is given: `cargo bench --bench expansion -- 1000`. Each second one is a way down.
+const FILES: usize = 5_000;
 const ROUNDS: usize = 5;
 
 fn main() {
+    let count = env::args().find_map(|argument| argument.parse().ok()).unwrap_or(FILES) / 2;
     let folder = tempfile::tempdir().expect("a folder");
-    let packages = [("embed", OURS, COUNT), ("sqlx-migrate", THEIRS, COUNT), ("none", "fn main() {}\n", 0)];
+    let packages =
+        [("embed", OURS, count), ("sqlx-migrate", THEIRS, count), ("embed-two", OURS, 1), ("sqlx-migrate-two", THEIRS, 1)];
     let members = packages.map(|(name, ..)| format!("\"{name}\""));
     write(folder.path(), "Cargo.toml", &format!("[workspace]\nresolver = \"3\"\nmembers = [{}]\n", members.join(", ")));
     fs::copy(workspace().join("Cargo.lock"), folder.path().join("Cargo.lock")).expect("the lock file");
@@ -25,7 +28,9 @@ fn main() {
         write(&package, "src/main.rs", main);
         write_migrations(&package.join("migrations"), count, true);
     }
-    lock(&command(), &folder.path().join("embed/migrations"));
+    for name in ["embed", "embed-two"] {
+        lock(&command(), &folder.path().join(name).join("migrations"));
+    }
     for action in ["check", "build"] {
         let contestants: Vec<Contestant<'_>> = packages
             .map(|(name, ..)| {
@@ -43,10 +48,10 @@ fn main() {
             })
             .into();
         let figures = in_turns(ROUNDS, contestants);
-        print(&format!("cargo {action}, {} files", COUNT * 2), &figures);
-        let none = figures[2].median();
-        for one in &figures[..2] {
-            println!("{}: {:.0} ms more than none", one.name, one.median().saturating_sub(none).as_secs_f64() * 1e3);
+        print(&format!("cargo {action}, {} files", count * 2), &figures);
+        let (many, two) = figures.split_at(2);
+        for (many, two) in many.iter().zip(two) {
+            println!("{}: {:.0} ms more than two", many.name, many.median().saturating_sub(two.median()).as_secs_f64() * 1e3);
         }
         println!();
     }
@@ -58,9 +63,8 @@ const THEIRS: &str = "static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate
 fn manifest(name: &str) -> String {
     let runtime = workspace().join("migrate-runtime");
     let dependency = match name {
-        "embed" => format!("migrate-runtime = {{ path = {runtime:?}, default-features = false, features = [\"postgres\"] }}\n"),
-        "sqlx-migrate" => "sqlx = { version = \"0.9\", default-features = false, features = [\"migrate\", \"macros\", \"postgres\", \"runtime-tokio\"] }\n".to_owned(),
-        _ => String::new(),
+        _ if name.starts_with("embed") => format!("migrate-runtime = {{ path = {runtime:?}, default-features = false, features = [\"postgres\"] }}\n"),
+        _ => "sqlx = { version = \"0.9\", default-features = false, features = [\"migrate\", \"macros\", \"postgres\", \"runtime-tokio\"] }\n".to_owned(),
     };
     format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n{dependency}")
 }
