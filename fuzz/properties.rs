@@ -17,7 +17,6 @@ use migrate_core::reader;
 use migrate_core::render;
 use migrate_core::script::Script;
 use migrate_core::settings;
-use migrate_core::syntax::Syntax;
 use migrate_core::token::{Kind, Tokens};
 use migrate_core::version::Version;
 use migrate_lint::lint::{self, Options};
@@ -98,8 +97,8 @@ fn sql(text: &str, dialect: Dialect) {
         assert_eq!(text[..statement.range.start].matches('\n').count() + 1, statement.line, "{text:?}");
         let sql = statement.sql(text);
         effect::read(sql, dialect);
-        if let Syntax::Do { body } = reader::read(sql, dialect) {
-            reader::inner_statements(sql, body, dialect);
+        for (range, _) in reader::inner_statements(sql, &reader::read(sql, dialect), dialect) {
+            reader::read_part(sql, range, dialect);
         }
         effect::tables(sql, dialect);
         lock_class::is_strong(sql, dialect);

@@ -15,7 +15,7 @@ mod other;
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::syntax::{Control, Setting, Syntax};
-use crate::token::Kind;
+use crate::token::{Kind, Tokens};
 use std::ops::Range;
 
 /// Reads a statement.
@@ -29,10 +29,19 @@ pub fn read_part(sql: &str, range: Range<usize>, dialect: Dialect) -> Syntax {
     statement(&mut cursor).unwrap_or(Syntax::Opaque)
 }
 
-/// The statements of a body such as that of `DO`: ranges of DDL and DML in it, as far as they show, and whether each is
-/// carried out only if something holds.
-pub fn inner_statements(sql: &str, body: Range<usize>, dialect: Dialect) -> Vec<(Range<usize>, bool)> {
-    other::inner_statements(&mut Cursor::new(sql, body, dialect))
+/// The statements inside a statement, and whether each is carried out only if something holds: DDL and DML in the body of a
+/// `DO`, as far as they show, and what the queries of a `WITH` change.
+pub fn inner_statements(sql: &str, syntax: &Syntax, dialect: Dialect) -> Vec<(Range<usize>, bool)> {
+    match syntax {
+        Syntax::Do { body } => other::inner_statements(&mut Cursor::new(sql, body.clone(), dialect)),
+        Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_) | Syntax::Opaque if begins_with(sql, "WITH", dialect) => {
+            let mut cursor = Cursor::new(sql, 0..sql.len(), dialect);
+            cursor.skip();
+            let queries = queries(&mut cursor).unwrap_or_default();
+            queries.into_iter().filter(|query| changes(&cursor, query)).map(|query| (query, false)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Does a body of statements put SQL together at run time?
@@ -83,7 +92,7 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
             cursor.go_back(before);
             control(cursor).map(Syntax::Transaction)
         }
-        "GRANT" | "REVOKE" => Some(Syntax::Privilege),
+        "GRANT" | "REVOKE" => Some(Syntax::Privilege { revoke: first == "REVOKE" }),
         "COMMENT" => Some(other::comment(cursor)),
         "USE" => {
             let value = cursor.part();
@@ -99,10 +108,22 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     }
 }
 
+fn begins_with(sql: &str, word: &str, dialect: Dialect) -> bool {
+    Tokens::new(sql, dialect).find(|token| !token.is_blank()).is_some_and(|token| token.is_word(sql, word))
+}
+
 /// `WITH ... SELECT` and its like: what it does is said behind the queries.
 fn with(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    let queries = queries(cursor)?;
+    let found = statement(cursor)?;
+    let changes = queries.iter().any(|query| changes(cursor, query));
+    Some(if changes && matches!(found, Syntax::Query) { Syntax::Opaque } else { found })
+}
+
+/// The queries behind `WITH`.
+fn queries(cursor: &mut Cursor<'_>) -> Option<Vec<Range<usize>>> {
     cursor.word("RECURSIVE");
-    let mut changes = false;
+    let mut queries = Vec::new();
     loop {
         cursor.part()?;
         cursor.parenthesis();
@@ -111,15 +132,16 @@ fn with(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         }
         cursor.word("NOT");
         cursor.word("MATERIALIZED");
-        let inner = cursor.parenthesis()?;
-        let inner = Cursor::new(cursor.sql, inner, cursor.dialect);
-        changes |= inner.peek_any(&["INSERT", "UPDATE", "DELETE", "MERGE"]);
+        queries.push(cursor.parenthesis()?);
         if !cursor.symbol(b',') {
-            break;
+            return Some(queries);
         }
     }
-    let found = statement(cursor)?;
-    Some(if changes && matches!(found, Syntax::Query) { Syntax::Opaque } else { found })
+}
+
+fn changes(cursor: &Cursor<'_>, query: &Range<usize>) -> bool {
+    let inner = Cursor::new(cursor.sql, query.clone(), cursor.dialect);
+    inner.peek_any(&["INSERT", "UPDATE", "DELETE", "MERGE"])
 }
 
 fn control(cursor: &mut Cursor<'_>) -> Option<Control> {

@@ -53,6 +53,8 @@ pub struct Safety {
     pub small_tables: Vec<String>,
     /// What is said of `lock_timeout` elsewhere: as a setting, or for the session.
     pub lock_timeout: Option<String>,
+    /// The same of `statement_timeout`.
+    pub statement_timeout: Option<String>,
     /// Tables that belong to this service, whoever made them.
     pub owns: Vec<String>,
 }

@@ -230,9 +230,12 @@ impl Reading<'_> {
             }
             "session" => {
                 settings.session = self.plain_strings(value);
-                let limits = settings.session.iter().any(|statement| statement.to_ascii_lowercase().contains("lock_timeout"));
-                settings.safety.lock_timeout =
-                    settings.safety.lock_timeout.take().or(limits.then(|| "as the session has it".to_owned()));
+                let limits = |name| settings.session.iter().any(|statement| statement.to_ascii_lowercase().contains(name));
+                let said = |name| limits(name).then(|| "as the session has it".to_owned());
+                let (lock, statement) = (said("lock_timeout"), said("statement_timeout"));
+                let safety = &mut settings.safety;
+                safety.lock_timeout = safety.lock_timeout.take().or(lock);
+                safety.statement_timeout = safety.statement_timeout.take().or(statement);
             }
             "lock" => {
                 let kind = self.read(value, "`auto`, `session` or `lease`", |word| word.parse().ok());
@@ -251,7 +254,10 @@ impl Reading<'_> {
                 settings.lock_timeout = self.read(value, a_duration, duration::parse);
                 settings.safety.lock_timeout = settings.lock_timeout.map(duration::show);
             }
-            "timeout" => settings.timeout = self.read(value, a_duration, duration::parse),
+            "timeout" => {
+                settings.timeout = self.read(value, a_duration, duration::parse);
+                settings.safety.statement_timeout = settings.timeout.map(duration::show);
+            }
             "lint" => {
                 let gate = self.read(value, "`off`, `warn` or `deny`", |word| word.parse().ok());
                 settings.safety.gate = gate.unwrap_or_default();

@@ -194,7 +194,10 @@ pub enum Syntax {
     /// `SELECT` and what else only reads.
     Query,
     /// `GRANT`, `REVOKE`.
-    Privilege,
+    Privilege {
+        /// Is something taken away?
+        revoke: bool,
+    },
     /// `COMMENT ON TABLE`, `COMMENT ON COLUMN`.
     Comment {
         /// The table, where it is one's.
@@ -317,6 +320,8 @@ pub struct Column {
     pub ty: Option<Type>,
     /// `NOT NULL`?
     pub not_null: bool,
+    /// `NULL`, written out?
+    pub says_null: bool,
     /// The value for rows that give none.
     pub default: Option<Range<usize>>,
     /// Computed from others.
@@ -778,8 +783,10 @@ pub struct Insert {
     pub from_query: bool,
     /// Does that query read a table?
     pub reads_table: bool,
-    /// Is that query limited to some of the rows?
+    /// Is that query limited to a number of rows?
     pub limited: bool,
+    /// Has that query a condition?
+    pub filtered: bool,
 }
 
 /// `UPDATE` or `DELETE`.

@@ -23,6 +23,7 @@ use migrate_core::syntax::{Control, Setting, Syntax};
 use migrate_core::target::Direction;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::time::Duration;
 
 /// What is looked at, and how.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Options {
     pub pending: Pending,
     /// What settings say of `lock_timeout`, for rules that ask whether there is one.
     pub lock_timeout: Option<String>,
+    /// The same of `statement_timeout`.
+    pub statement_timeout: Option<String>,
 }
 
 /// Which files are not deployed, and so looked at.
@@ -57,6 +60,7 @@ impl Options {
             small: Vec::new(),
             pending: Pending::Unknown,
             lock_timeout: None,
+            statement_timeout: None,
         }
     }
 
@@ -139,6 +143,7 @@ struct Session {
     utc: bool,
     unchecked: bool,
     lock_timeout: Option<String>,
+    statement_timeout: Option<String>,
     foreign_keys: Option<bool>,
 }
 
@@ -163,6 +168,7 @@ impl Session {
             }
             "foreign_key_checks" => self.unchecked = value.is_some_and(|value| matches!(value, "0" | "off")),
             "lock_timeout" => self.lock_timeout = Some(value.unwrap_or("0").to_owned()),
+            "statement_timeout" => self.statement_timeout = Some(value.unwrap_or("0").to_owned()),
             "all" if value.is_none() => *self = Session::default(),
             _ => {}
         }
@@ -251,10 +257,7 @@ impl Linting<'_> {
             let sql = statement.sql(&script.text);
             let syntax = reader::read(sql, dialect);
             let at = Moment { migration: index, transaction: self.transaction };
-            let inner = match &syntax {
-                Syntax::Do { body } => reader::inner_statements(sql, body.clone(), dialect),
-                _ => Vec::new(),
-            };
+            let inner = reader::inner_statements(sql, &syntax, dialect);
             reads.push(Read { statement: number, syntax, at, in_transaction, inner: false, perhaps: false });
             reads.extend(inner.into_iter().map(|(range, perhaps)| Read {
                 statement: number,
@@ -270,9 +273,15 @@ impl Linting<'_> {
 
     /// Carries a file out, and shows each statement to the rules if it is looked at.
     fn walk(&mut self, file: &File<'_>, mut allowed: Option<&mut Allowed>) {
-        let said = file.script.directives.lock_timeout.map(|limit| format!("{}ms", limit.as_millis()));
-        let given = said.or_else(|| self.options.lock_timeout.clone());
-        let mut session = Session { lock_timeout: given, ..Session::default() };
+        let directives = &file.script.directives;
+        let given = |said: Option<Duration>, settings: &Option<String>| {
+            said.map(|limit| format!("{}ms", limit.as_millis())).or_else(|| settings.clone())
+        };
+        let mut session = Session {
+            lock_timeout: given(directives.lock_timeout, &self.options.lock_timeout),
+            statement_timeout: given(directives.timeout, &self.options.statement_timeout),
+            ..Session::default()
+        };
         let mut held: Vec<Held> = Vec::new();
         let mut savepoints: Vec<(String, usize)> = Vec::new();
         // What holds only until the transaction ends, and what then holds again.
@@ -306,6 +315,7 @@ impl Linting<'_> {
                     held: &held,
                     unchecked: session.unchecked,
                     lock_timeout: session.lock_timeout.as_deref(),
+                    statement_timeout: session.statement_timeout.as_deref(),
                     foreign_keys: session.foreign_keys.unwrap_or(true),
                 };
                 let found = match file.direction {

@@ -35,6 +35,7 @@ mod down_lossy;
 mod drop_cascade;
 mod drop_column;
 mod drop_column_view_dep;
+mod drop_constraint;
 mod drop_fk_locks_parent;
 mod drop_index_not_concurrent;
 mod drop_not_null;
@@ -54,16 +55,19 @@ mod fk_type_mismatch;
 mod fk_without_index;
 mod held_lock_then_work;
 mod identifier_too_long;
+mod implicit_transaction;
 mod index_not_concurrent;
 mod index_on_partitioned;
 mod lock_many_tables;
 mod lock_table;
 mod missing_lock_timeout;
+mod missing_statement_timeout;
 mod mysql_add_column_check;
 mod mysql_add_not_null_no_default;
 mod mysql_blocks_writes;
 mod mysql_drop_needed;
 mod mysql_foreign_key_unchecked;
+mod mysql_modify_loses;
 mod mysql_random_default;
 mod mysql_rebuilds_table;
 mod mysql_references_ignored;
@@ -90,10 +94,12 @@ mod reindex_not_concurrent;
 mod rename_column;
 mod rename_object;
 mod rename_table;
+mod revoke;
 mod set_not_null_scan;
 mod sqlite_add_column_default;
 mod sqlite_add_column_unsupported;
 mod sqlite_drop_column;
+mod sqlite_drop_referenced;
 mod sqlite_pragma_in_transaction;
 mod sqlite_rebuild_cascade;
 mod sqlite_rebuild_not_null;
@@ -115,7 +121,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 111] = [
+pub static ALL: [&Rule; 117] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -151,6 +157,7 @@ pub static ALL: [&Rule; 111] = [
     &drop_cascade::RULE,
     &drop_column::RULE,
     &drop_column_view_dep::RULE,
+    &drop_constraint::RULE,
     &drop_fk_locks_parent::RULE,
     &drop_index_not_concurrent::RULE,
     &drop_not_null::RULE,
@@ -170,16 +177,19 @@ pub static ALL: [&Rule; 111] = [
     &fk_without_index::RULE,
     &held_lock_then_work::RULE,
     &identifier_too_long::RULE,
+    &implicit_transaction::RULE,
     &index_not_concurrent::RULE,
     &index_on_partitioned::RULE,
     &lock_many_tables::RULE,
     &lock_table::RULE,
     &missing_lock_timeout::RULE,
+    &missing_statement_timeout::RULE,
     &mysql_add_column_check::RULE,
     &mysql_add_not_null_no_default::RULE,
     &mysql_blocks_writes::RULE,
     &mysql_drop_needed::RULE,
     &mysql_foreign_key_unchecked::RULE,
+    &mysql_modify_loses::RULE,
     &mysql_random_default::RULE,
     &mysql_rebuilds_table::RULE,
     &mysql_references_ignored::RULE,
@@ -206,10 +216,12 @@ pub static ALL: [&Rule; 111] = [
     &rename_column::RULE,
     &rename_object::RULE,
     &rename_table::RULE,
+    &revoke::RULE,
     &set_not_null_scan::RULE,
     &sqlite_add_column_default::RULE,
     &sqlite_add_column_unsupported::RULE,
     &sqlite_drop_column::RULE,
+    &sqlite_drop_referenced::RULE,
     &sqlite_pragma_in_transaction::RULE,
     &sqlite_rebuild_cascade::RULE,
     &sqlite_rebuild_not_null::RULE,

@@ -122,6 +122,8 @@ pub struct Scene<'a> {
     pub unchecked: bool,
     /// What the session's `lock_timeout` was set to by the file itself.
     pub lock_timeout: Option<&'a str>,
+    /// The same of `statement_timeout`.
+    pub statement_timeout: Option<&'a str>,
     /// SQLite: are foreign keys obeyed while it runs, as far as is known?
     pub foreign_keys: bool,
 }

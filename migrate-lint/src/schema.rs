@@ -138,6 +138,8 @@ pub struct Column {
     pub not_null: bool,
     /// Has it a value for rows that give none?
     pub has_default: bool,
+    /// Does it count by itself: `AUTO_INCREMENT`, an identity, a serial?
+    pub counts: bool,
     /// Is it computed when it is read?
     pub is_virtual: bool,
     /// Is it computed at all?

@@ -247,6 +247,7 @@ fn take_over(dialect: Dialect, key: &Key, relation: &mut Relation, other: &Relat
     let new: Vec<Column> = other.columns.iter().filter(|column| relation.column(&column.name).is_none()).cloned().collect();
     relation.columns.extend(new.into_iter().map(|column| Column {
         has_default: column.has_default && like.defaults,
+        counts: column.counts && like.defaults,
         made: None,
         backfilled: None,
         ..column
@@ -296,6 +297,7 @@ fn column_of(column: &syntax::Column, dialect: Dialect, made: Option<Moment>) ->
         ty: serial.map(|(ty, _)| ty).or_else(|| column.ty.clone()),
         not_null: column.not_null || is_serial || column.primary,
         has_default: column.default.is_some() || is_serial || column.identity,
+        counts: is_serial || column.identity,
         is_virtual: matches!(column.generated, Some(Generated::Virtual | Generated::Unsaid)),
         generated: column.generated.is_some(),
         computed_from: column.computed_from.clone(),

@@ -47,6 +47,7 @@ pub fn options(safety: &Safety, dialect: Dialect) -> (Options, Vec<Finding>) {
     }
     options.small.clone_from(&safety.small_tables);
     options.lock_timeout.clone_from(&safety.lock_timeout);
+    options.statement_timeout.clone_from(&safety.statement_timeout);
     (options, findings)
 }
 

@@ -49,6 +49,10 @@ fn changed(table: &str, before: Option<&Column>, after: &Column) -> Option<Strin
         Some(before) if before.not_null != after.not_null => {
             Some(format!("column `{table}.{name}` {} and before {}", takes(after), takes(before)))
         }
+        Some(before) if before.has_default != after.has_default => {
+            let (now, then) = if after.has_default { ("a", "none") } else { ("no", "one") };
+            Some(format!("column `{table}.{name}` has {now} default and before had {then}"))
+        }
         Some(_) => None,
     }
 }

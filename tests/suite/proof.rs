@@ -173,10 +173,7 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
             let empty = matches!(&syntax, Syntax::AlterTable(alter)
                 if simulation.schema.relation(&simulation.schema.key(&alter.table)).is_some_and(in_file));
             let circumstances = Circumstances { server: Server::of(dialect), utc, unchecked: false, empty };
-            let inner = match &syntax {
-                Syntax::Do { body } => reader::inner_statements(&sql, body.clone(), dialect),
-                _ => Vec::new(),
-            };
+            let inner = reader::inner_statements(&sql, &syntax, dialect);
             let parts: Vec<Syntax> = inner.into_iter().map(|(range, _)| reader::read_part(&sql, range, dialect)).collect();
             let all = [syntax].into_iter().chain(parts);
             let mut predicted = Vec::new();
@@ -587,6 +584,73 @@ async fn a_rebuild_fails_on_nulls() {
     run(&mut connection, "INSERT INTO n SELECT a FROM t").await.unwrap_err();
     drop(connection);
     database.drop().await;
+}
+
+#[tokio::test]
+async fn a_table_that_others_refer_to_is_not_dropped() {
+    let rebuild = |deferred: &str, copy_behind: bool| {
+        let steps = match copy_behind {
+            true => {
+                "CREATE TEMP TABLE k AS SELECT id FROM p; DROP TABLE p; CREATE TABLE p (id integer PRIMARY KEY, x int);
+                     INSERT INTO p (id) SELECT id FROM k"
+            }
+            false => {
+                "CREATE TABLE n (id integer PRIMARY KEY, x int); INSERT INTO n (id) SELECT id FROM p; DROP TABLE p;
+                      ALTER TABLE n RENAME TO p"
+            }
+        };
+        format!("BEGIN; {deferred} {steps}; COMMIT")
+    };
+    let deferred = "PRAGMA defer_foreign_keys = ON;";
+    let rows = "INSERT INTO p VALUES (1); INSERT INTO c VALUES (1);";
+    for (rows, script, succeeds) in [
+        (rows, rebuild("", false), false),
+        (rows, rebuild(deferred, false), false),
+        (rows, rebuild(deferred, true), true),
+        ("", rebuild("", false), true),
+        (rows, format!("PRAGMA foreign_keys = OFF; {}", rebuild("", false)), true),
+    ] {
+        let setup = format!("CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id)); {rows}");
+        let (database, mut connection) = sqlite(&setup).await;
+        assert_eq!(run(&mut connection, &script).await.is_ok(), succeeds, "{script}");
+        drop(connection);
+        database.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn several_statements_are_one_transaction() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let mut connection = fresh(&database).await;
+    run(&mut connection, "CREATE TABLE t (a int)").await.unwrap();
+    let together = "SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON t (a)";
+    let error = run(&mut connection, together).await.unwrap_err();
+    assert!(error.to_string().contains("cannot run inside a transaction block"), "{error}");
+    for alone in together.split(';') {
+        run(&mut connection, alone).await.unwrap();
+    }
+    drop(connection);
+    gone(database).await;
+}
+
+#[tokio::test]
+async fn a_column_that_is_defined_anew_forgets() {
+    let setup = "CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY,
+                                 a varchar(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'x');
+                 ALTER TABLE t MODIFY id bigint NOT NULL, MODIFY a varchar(40)";
+    let (database, connection) = mariadb(setup).await;
+    let about = |column: &str| {
+        format!(
+            "SELECT concat_ws(' ', extra, is_nullable, coalesce(column_default, '-'), coalesce(collation_name, '-'))
+             FROM information_schema.columns
+             WHERE table_schema = database() AND table_name = 't' AND column_name = '{column}'"
+        )
+    };
+    assert_eq!(database.value(&about("id")).await, " NO - -");
+    let text = database.value(&about("a")).await;
+    assert!(text.starts_with(" YES NULL ") && !text.contains("ascii"), "{text}");
+    drop(connection);
+    gone(database).await;
 }
 
 /// Each test that a rule names is one of this file.

@@ -77,6 +77,7 @@ pub fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
         name,
         ty: None,
         not_null: false,
+        says_null: false,
         default: None,
         generated: None,
         computed_from: Vec::new(),
@@ -105,8 +106,11 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
         column.not_null = true;
     } else if cursor.word("NULL") {
         column.not_null = false;
+        column.says_null = true;
     } else if cursor.word("DEFAULT") {
-        column.default = Some(value(cursor));
+        // No value is what there is without a word, too.
+        let null = cursor.peek("NULL");
+        column.default = Some(value(cursor)).filter(|_| !null);
     } else if cursor.word("PRIMARY") {
         cursor.word("KEY");
         column.primary = true;

@@ -82,7 +82,8 @@ pub fn insert(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         !cursor.peek_any(&["VALUES", "VALUE", "DEFAULT", "SET"]) && (cursor.has_anywhere("SELECT") || cursor.peek("TABLE"));
     let reads_table = from_query && !reads(cursor).is_empty();
     let limited = from_query && cursor.has_anywhere("LIMIT");
-    Some(Syntax::Insert(Insert { table, columns, from_query, reads_table, limited }))
+    let filtered = from_query && cursor.has_anywhere("WHERE");
+    Some(Syntax::Insert(Insert { table, columns, from_query, reads_table, limited, filtered }))
 }
 
 /// `MERGE`: rows come and change at once, as many as the source has.
@@ -90,7 +91,8 @@ pub fn merge(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("INTO");
     cursor.word("ONLY");
     let table = cursor.name()?;
-    Some(Syntax::Insert(Insert { table, columns: Vec::new(), from_query: true, reads_table: true, limited: false }))
+    let insert = Insert { table, columns: Vec::new(), from_query: true, reads_table: true, limited: false, filtered: true };
+    Some(Syntax::Insert(insert))
 }
 
 pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {

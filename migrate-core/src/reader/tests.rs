@@ -192,10 +192,22 @@ fn rows_that_change() {
 #[test]
 fn what_a_block_holds() {
     let sql = "DO $x$ BEGIN IF a THEN ALTER TABLE t ADD b int; END IF; CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN null; END $x$";
-    let Syntax::Do { body } = read(sql, Dialect::Postgres) else { panic!() };
-    let found: Vec<(&str, bool)> =
-        inner_statements(sql, body, Dialect::Postgres).into_iter().map(|(range, perhaps)| (&sql[range], perhaps)).collect();
-    assert_eq!(found, [("ALTER TABLE t ADD b int", true), ("CREATE TYPE m AS ENUM ('a')", false)]);
+    assert_eq!(inner(sql), [("ALTER TABLE t ADD b int", true), ("CREATE TYPE m AS ENUM ('a')", false)]);
+}
+
+#[test]
+fn what_queries_change() {
+    let sql =
+        "-- Moves rows.\nWITH RECURSIVE a AS (SELECT 1), b (x) AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM b";
+    assert_eq!(inner(sql), [("DELETE FROM t RETURNING *", false)]);
+    assert!(matches!(read(sql, Dialect::Postgres), Syntax::Insert(_)));
+    assert_eq!(inner("WITH b AS (UPDATE t SET a = 1 RETURNING a) SELECT * FROM b"), [("UPDATE t SET a = 1 RETURNING a", false)]);
+    assert_eq!(inner("WITH b AS (SELECT 1) UPDATE t SET a = 1"), []);
+}
+
+fn inner(sql: &str) -> Vec<(&str, bool)> {
+    let found = inner_statements(sql, &read(sql, Dialect::Postgres), Dialect::Postgres);
+    found.into_iter().map(|(range, perhaps)| (&sql[range], perhaps)).collect()
 }
 
 proptest! {

@@ -76,7 +76,7 @@ fn is_apart(moved: Moved<'_>, tables: &[&str], sql: &str, dialect: Dialect) -> b
         return true;
     }
     match (&syntax, moved) {
-        (Syntax::Comment { .. } | Syntax::Privilege, _) => true,
+        (Syntax::Comment { .. } | Syntax::Privilege { .. }, _) => true,
         (Syntax::AlterTable(alter), _) => alter.actions.iter().all(|action| match &action.kind {
             ActionKind::AddColumn { .. } | ActionKind::SetDefault { .. } => true,
             ActionKind::AddConstraint(constraint) => match moved {

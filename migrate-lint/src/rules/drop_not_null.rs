@@ -30,9 +30,10 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     for (table, action, range) in scene.actions() {
+        // Where MySQL's `MODIFY` only leaves `NOT NULL` out, another rule asks whether that is meant.
         let column = match action {
             ActionKind::DropNotNull(column) => column,
-            ActionKind::ModifyColumn(column) if !column.not_null => &column.name,
+            ActionKind::ModifyColumn(column) if !column.not_null && column.says_null => &column.name,
             _ => continue,
         };
         let known = scene.relation(&table).and_then(|relation| relation.column(column));

@@ -3,17 +3,18 @@
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::FileScene;
-use crate::schema::Key;
+use crate::schema::{Key, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax::Syntax;
+use migrate_core::syntax::{Insert, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-rows",
-        "A table in use is replaced by a new one, and nothing puts rows into that: all of them are gone for good.",
+        "A table in use is replaced by a new one, and nothing puts rows into that, or only some of them: the others are gone \
+         for good.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
@@ -27,8 +28,20 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE p2 (id integer PRIMARY KEY); DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
         ]),
         mysql(&["CREATE TABLE t (id int);", "CREATE OR REPLACE TABLE t (id int);"]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int);",
+            "CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, a FROM p WHERE a IS NOT NULL; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
+        ]),
     ],
     silent: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int);",
+            "CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, a FROM p WHERE a IS NOT NULL; INSERT INTO p2 SELECT id, 0 FROM p WHERE a IS NULL; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int);",
+            "DELETE FROM p WHERE a IS NULL; CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, a FROM p WHERE a IS NOT NULL; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
+        ]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY);",
             "CREATE TABLE p2 (id integer PRIMARY KEY); INSERT INTO p2 SELECT id FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
@@ -53,5 +66,29 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
         if before.complete && !after.filled && !dropped(key) {
             reports.add(Report::new(format!("`{key}` is made anew, and its rows are not put into the new one")));
         }
+        if before.complete && copies_some(scene, key, after) {
+            let message =
+                format!("`{key}` is made anew, and only those of its rows that fit a condition are put into the new one");
+            reports.add(Report::new(message).at_most(Level::Warning));
+        }
     }
+}
+
+/// Is the new table filled by one query alone, which leaves rows out, and are those not deleted or mended before?
+fn copies_some(scene: &FileScene<'_>, key: &Key, after: &Relation) -> bool {
+    let schema = &scene.after.schema;
+    let into = |insert: &&Insert| {
+        let into = schema.key(&insert.table);
+        into == *key || into.name() == after.shown
+    };
+    let mut copies = scene.file.reads.iter().filter_map(|read| match &read.syntax {
+        Syntax::Insert(insert) => Some(insert),
+        _ => None,
+    });
+    let first = copies.by_ref().find(into);
+    let minded =
+        scene.file.reads.iter().any(
+            |read| matches!(&read.syntax, Syntax::Update(change) | Syntax::Delete(change) if schema.key(&change.table) == *key),
+        );
+    first.is_some_and(|insert| insert.filtered && insert.reads_table) && !minded && !copies.any(|insert| into(&insert))
 }

@@ -3,6 +3,7 @@
 
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
+use migrate_core::migration::Migration;
 use migrate_core::project::Project;
 use migrate_lint::lint::{Options, lint};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +20,19 @@ fn main() {
     for path in folders {
         let dialect = dialect(&path);
         let folder = Project::of_folder(&path).0.read(dialect);
-        let history = &folder.set.contents().migrations;
+        let refused: BTreeSet<&str> = folder
+            .findings
+            .iter()
+            .filter(|finding| finding.is_error())
+            .filter_map(|finding| finding.place.as_ref().map(|place| &*place.file))
+            .collect();
+        // What would not run is no part of this either.
+        let migrations_that_run =
+            folder.set.contents().migrations.iter().filter(|migration| !refused.contains(&*migration.up.file));
+        let history: Vec<Migration> = migrations_that_run.cloned().collect();
         migrations += history.len();
         statements += history.iter().map(|migration| migration.up.statements.len()).sum::<usize>();
-        for finding in lint(history, &Options::new(dialect)) {
+        for finding in lint(&history, &Options::new(dialect)) {
             // What is wrong with a way down is no part of this.
             let file = finding.place.as_ref().map(|place| place.file.clone()).unwrap_or_default();
             let is_down = history.iter().any(|migration| migration.down.as_ref().is_some_and(|down| down.file == file));

@@ -1,0 +1,55 @@
+//! The rule `implicit-transaction`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, ObjectKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "implicit-transaction",
+        "Several statements that are sent as one text are one transaction, even without `BEGIN`, and what cannot run in one is \
+         refused (error 25001). This tool sends them one by one, so the rule is only for files that other tools run too.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "put the statement into a file of its own",
+    optional: true,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int);", "SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON t (a);"]),
+        postgres(&["CREATE TABLE t (a int);", "ANALYZE t; VACUUM t;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
+        postgres(&["CREATE TABLE t (a int);", "ANALYZE t; REINDEX TABLE t;"]),
+    ],
+    proof: Proof::Seen("several_statements_are_one_transaction"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let alone = scene.file.script.statements.len() == 1;
+    if !alone && refuses(scene.syntax()) {
+        reports.add(Report::new("tools that send the file as one text cannot run this together with the other statements"));
+    }
+}
+
+fn refuses(syntax: &Syntax) -> bool {
+    match syntax {
+        Syntax::CreateIndex(index) => index.concurrently,
+        Syntax::Drop(removal) => removal.concurrently || removal.kind == ObjectKind::Database,
+        Syntax::Reindex { target, concurrently, .. } => {
+            *concurrently || matches!(target.as_str(), "SCHEMA" | "DATABASE" | "SYSTEM")
+        }
+        Syntax::AlterTable(alter) => {
+            alter.actions.iter().any(|action| matches!(action.kind, ActionKind::Detach { concurrently: true, .. }))
+        }
+        Syntax::Vacuum { .. } | Syntax::Server { .. } | Syntax::Cluster { table: None } => true,
+        _ => false,
+    }
+}

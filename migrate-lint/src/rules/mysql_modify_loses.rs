@@ -1,0 +1,99 @@
+//! The rule `mysql-modify-loses`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql};
+use crate::scene::Scene;
+use crate::schema;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, Column};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "mysql-modify-loses",
+        "`MODIFY` and `CHANGE` define a column anew: what is not written again is gone. Without `AUTO_INCREMENT` the next \
+         insert fails or takes 0 for its key, without the default inserts that leave the column out fail, without `NOT \
+         NULL` nulls come in, without its collation texts compare otherwise.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::MySql],
+    instead: "write the whole definition again, or change only what is meant: `ALTER COLUMN c SET DEFAULT`, `RENAME COLUMN a TO \
+         b`; where nulls are meant, write `NULL`",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        mysql(&["CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);", "ALTER TABLE t MODIFY id bigint NOT NULL;"]),
+        mysql(&["CREATE TABLE t (a varchar(20) NOT NULL DEFAULT 'x');", "ALTER TABLE t MODIFY a varchar(40) NOT NULL;"]),
+        mysql(&["CREATE TABLE t (a varchar(20) NOT NULL);", "ALTER TABLE t CHANGE a b varchar(40);"]),
+        mysql(&["CREATE TABLE t (a varchar(20) CHARACTER SET ascii COLLATE ascii_bin);", "ALTER TABLE t MODIFY a varchar(40);"]),
+    ],
+    silent: &[
+        mysql(&[
+            "CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);",
+            "ALTER TABLE t MODIFY id bigint AUTO_INCREMENT;",
+        ]),
+        mysql(&["CREATE TABLE t (a varchar(20) NOT NULL);", "ALTER TABLE t MODIFY a varchar(40) NULL;"]),
+        mysql(&["CREATE TABLE t (a varchar(20) DEFAULT NULL);", "ALTER TABLE t MODIFY a varchar(40);"]),
+        mysql(&["CREATE TABLE t (a int DEFAULT 1);", "ALTER TABLE t MODIFY a int DEFAULT 2;"]),
+        mysql(&[
+            "CREATE TABLE t (a varchar(20) CHARACTER SET ascii COLLATE ascii_bin);",
+            "ALTER TABLE t MODIFY a varchar(40) COLLATE utf8mb4_bin;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);",
+            "ALTER TABLE t MODIFY id int NOT NULL, DROP PRIMARY KEY, ADD COLUMN k int NOT NULL AUTO_INCREMENT PRIMARY KEY;",
+        ]),
+    ],
+    proof: Proof::Seen("a_column_that_is_defined_anew_forgets"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Some(alter) = scene.alter() else { return };
+    for (table, action, range) in scene.actions() {
+        let (from, column) = match action {
+            ActionKind::ModifyColumn(column) => (&column.name, column),
+            ActionKind::ChangeColumn { from, column } => (from, column),
+            _ => continue,
+        };
+        let Some(relation) = scene.relation(&table) else { continue };
+        let Some(before) = relation.column(from) else { continue };
+        // What counts by itself must be a key: who gives one of the two up gives up both.
+        let other_key = alter.actions.iter().any(|action| matches!(action.kind, ActionKind::DropPrimaryKey));
+        let in_key = relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from)));
+        let lost = lost(before, column, in_key);
+        if lost.is_empty() || (other_key && before.counts) {
+            continue;
+        }
+        let report = Report::new(format!("`{table}.{}` loses {}", column.name, lost.join(", "))).at(range);
+        reports.add(if before.counts && !column.identity { report } else { report.at_most(Level::Warning) });
+    }
+}
+
+fn lost(before: &schema::Column, column: &Column, in_key: bool) -> Vec<&'static str> {
+    let mut lost = Vec::new();
+    if before.counts && !column.identity {
+        lost.push("`AUTO_INCREMENT`");
+    }
+    if before.has_default && !before.counts && column.default.is_none() && !column.identity && column.generated.is_none() {
+        lost.push("its default");
+    }
+    if before.not_null && !in_key && !column.not_null && !column.primary && !column.says_null {
+        lost.push("`NOT NULL`");
+    }
+    let said = |ty: &migrate_core::syntax::Type| ty.charset.is_some() || ty.collation.is_some();
+    if let (Some(before), Some(now)) = (&before.ty, &column.ty)
+        && said(before)
+        && !said(now)
+        && is_text(&now.name)
+    {
+        lost.push("its character set or collation");
+    }
+    lost
+}
+
+fn is_text(name: &str) -> bool {
+    ["char", "varchar", "text", "enum", "set"].iter().any(|ending| name.ends_with(ending))
+}

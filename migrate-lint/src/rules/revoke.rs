@@ -1,0 +1,47 @@
+//! The rule `revoke`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "revoke",
+        "Rights that are taken away are gone at once: a release that still needs them fails at the statement for which it does. \
+         The schema is as before, so no test of the schema sees it.",
+    ),
+    level: Level::Note,
+    on: &[Dialect::Postgres, Dialect::MySql],
+    instead: "take the right away when no release that runs needs it, in a migration of phase contract",
+    optional: false,
+    down: false,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int);", "REVOKE INSERT ON t FROM app;"]),
+        mysql(&["CREATE TABLE t (a int);", "REVOKE INSERT ON t FROM app;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int);", "GRANT INSERT ON t TO app;"]),
+        postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nREVOKE INSERT ON t FROM app;"]),
+        postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION f() FROM PUBLIC;"]),
+    ],
+    proof: Proof::Manual("PostgreSQL manual, REVOKE; MySQL manual, 15.7.1.8"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    // What the file itself has made is used by nobody yet.
+    let new = scene.earlier().iter().any(|read| {
+        matches!(
+            read.syntax,
+            Syntax::CreateTable(_) | Syntax::CreateView(_) | Syntax::CreateRoutine { .. } | Syntax::Create { .. }
+        )
+    });
+    if matches!(scene.syntax(), Syntax::Privilege { revoke: true }) && !scene.file.is_contract() && !new {
+        reports.add(Report::new("rights are taken away, which the release that runs may need"));
+    }
+}

@@ -1,0 +1,97 @@
+//! The rule `sqlite-drop-referenced`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, sqlite};
+use crate::scene::{Age, Scene};
+use crate::schema::Key;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ObjectKind, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "sqlite-drop-referenced",
+        "`DROP TABLE` first deletes the rows, as far as foreign keys are concerned. With `foreign_keys` on, it fails as soon as \
+         a row of another table refers to one of them: at once, or with `defer_foreign_keys` at the end of the transaction, \
+         even if a table of the same name and with the same rows is there by then. On an empty database nothing is seen of it.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Sqlite],
+    instead: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: this \
+         tool runs both outside the transaction; or drop the tables that refer to it first",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
+            "CREATE TABLE n (id integer PRIMARY KEY, x text); INSERT INTO n (id) SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
+            "PRAGMA defer_foreign_keys = ON; CREATE TABLE n (id integer PRIMARY KEY, x text); INSERT INTO n (id) SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
+            "-- migrate: phase contract\nDROP TABLE p;",
+        ]),
+    ],
+    silent: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
+            "PRAGMA foreign_keys = OFF; CREATE TABLE n (id integer PRIMARY KEY, x text); INSERT INTO n (id) SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p; PRAGMA foreign_keys = ON;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
+            "PRAGMA defer_foreign_keys = ON; CREATE TEMP TABLE k AS SELECT * FROM p; DROP TABLE p; CREATE TABLE p (id integer PRIMARY KEY, x text); INSERT INTO p (id) SELECT id FROM k;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
+            "-- migrate: phase contract\nDROP TABLE c; DROP TABLE p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
+            "-- migrate: phase contract\nDROP TABLE p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, parent integer REFERENCES p (id));",
+            "-- migrate: phase contract\nDROP TABLE p;",
+        ]),
+    ],
+    proof: Proof::Seen("a_table_that_others_refer_to_is_not_dropped"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Syntax::Drop(removal) = scene.syntax() else { return };
+    if removal.kind != ObjectKind::Table || !scene.foreign_keys {
+        return;
+    }
+    for key in removal.names.iter().map(|name| scene.schema.key(name)) {
+        if scene.relation(&key).is_none_or(|_| scene.age(&key) < Age::Pending)
+            || (is_deferred(scene) && is_filled_again(scene, &key))
+        {
+            continue;
+        }
+        let has_rows = |child: &Key| scene.relation(child).is_some_and(|own| own.filled) || scene.age(child) >= Age::Pending;
+        let children = scene.schema.children(&key).filter(|(child, _, cascades)| !cascades && has_rows(child));
+        let children: Vec<String> = children.map(|(child, ..)| format!("`{child}`")).collect();
+        if !children.is_empty() {
+            reports
+                .add(Report::new(format!("dropping `{key}` fails as soon as {} refers to a row of it", children.join(" or "))));
+        }
+    }
+}
+
+fn is_deferred(scene: &Scene<'_>) -> bool {
+    let on = |value: &str| matches!(value, "on" | "1" | "true" | "yes");
+    scene.earlier().iter().any(
+        |read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "defer_foreign_keys" && on(value)),
+    )
+}
+
+/// Is a table of this name made later in the file, and rows put into it then?
+fn is_filled_again(scene: &Scene<'_>, key: &Key) -> bool {
+    scene.follows(|syntax| matches!(syntax, Syntax::Insert(insert) if scene.schema.key(&insert.table) == *key))
+}
