@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn corpus() -> Option<PathBuf> {
+pub fn corpus() -> Option<PathBuf> {
     let corpus = std::env::var_os("MIGRATE_CORPUS").map(PathBuf::from);
     if corpus.is_none() {
         eprintln!("MIGRATE_CORPUS is not set: real folders are not read by this run");
@@ -22,7 +22,7 @@ fn corpus() -> Option<PathBuf> {
     corpus
 }
 
-fn sql_files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn sql_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         match entry.path() {
             path if path.is_dir() => sql_files(&path, found),

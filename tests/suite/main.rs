@@ -5,6 +5,7 @@ mod command;
 mod conformance;
 mod corpus;
 mod cuts;
+mod differential;
 mod huge;
 mod lease;
 mod lint;
