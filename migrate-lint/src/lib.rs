@@ -7,6 +7,7 @@
 
 mod allow;
 pub mod codes;
+pub mod elsewhere;
 pub mod fix;
 pub mod impact;
 pub mod lint;

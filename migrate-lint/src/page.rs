@@ -1,5 +1,6 @@
 //! The page of a rule, in Markdown: made from the rule itself, for `cargo migrate explain` and for the documents.
 
+use crate::elsewhere;
 use crate::rule::{Example, Proof, Rule};
 use migrate_core::dialect::Dialect;
 use std::fmt::Write as _;
@@ -20,6 +21,11 @@ pub fn page(rule: &Rule) -> String {
         let _ = writeln!(text, "## Not found\n\n{}", shown(example));
     }
     let _ = writeln!(text, "## Proof\n\n{}", proof(rule.proof));
+    let elsewhere: Vec<String> =
+        elsewhere::of(rule.code.name).map(|check| format!("`{}` ({})", check.name, check.tool)).collect();
+    if !elsewhere.is_empty() {
+        let _ = writeln!(text, "\n## Elsewhere\n\n{}", elsewhere.join(", "));
+    }
     text
 }
 
@@ -79,7 +85,25 @@ pub fn index() -> String {
             );
         }
     }
+    text.push_str(
+        "\n## Coming from another tool\n\nWhat stands here for its checks; `cargo migrate explain` knows these names, too.\n",
+    );
+    for checks in elsewhere::ALL.chunk_by(|one, other| one.tool == other.tool) {
+        let _ = write!(text, "\n| {} | here |\n|---|---|\n", checks[0].tool);
+        for check in checks {
+            let here: Vec<String> = check.here.iter().map(|code| link(code)).collect();
+            let _ = writeln!(text, "| `{}` | {} |", check.name, here.join(", "));
+        }
+    }
     text
+}
+
+/// Codes that are no rules have no page of their own.
+fn link(code: &str) -> String {
+    match crate::rules::find(code) {
+        Some(_) => format!("[`{code}`](rules/{code}.md)"),
+        None => format!("`{code}`"),
+    }
 }
 
 fn first_sentence(text: &str) -> &str {

@@ -76,6 +76,7 @@ mod mysql_several_ddl;
 mod mysql_table_copy;
 mod narrow_type;
 mod not_null_might_fail;
+mod not_repeatable;
 mod opaque_sql;
 mod partitioned_unsupported;
 mod pk_using_index_nullable;
@@ -95,6 +96,7 @@ mod rename_column;
 mod rename_object;
 mod rename_table;
 mod revoke;
+mod schema_not_written;
 mod set_not_null_scan;
 mod sqlite_add_column_default;
 mod sqlite_add_column_unsupported;
@@ -121,7 +123,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 117] = [
+pub static ALL: [&Rule; 119] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -198,6 +200,7 @@ pub static ALL: [&Rule; 117] = [
     &mysql_table_copy::RULE,
     &narrow_type::RULE,
     &not_null_might_fail::RULE,
+    &not_repeatable::RULE,
     &opaque_sql::RULE,
     &partitioned_unsupported::RULE,
     &pk_using_index_nullable::RULE,
@@ -217,6 +220,7 @@ pub static ALL: [&Rule; 117] = [
     &rename_object::RULE,
     &rename_table::RULE,
     &revoke::RULE,
+    &schema_not_written::RULE,
     &set_not_null_scan::RULE,
     &sqlite_add_column_default::RULE,
     &sqlite_add_column_unsupported::RULE,

@@ -5,12 +5,13 @@ use crate::exit::Exit;
 use crate::failure::{self, Failure};
 use clap::Args;
 use migrate_core::code::Code;
-use migrate_lint::page;
+use migrate_lint::{elsewhere, page};
 
 /// Explain a code such as `late`
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The code in the brackets of a message; without one, all codes are listed
+    /// The code in the brackets of a message, or what squawk, eugene, strong_migrations or Atlas call the hazard; without one, all
+    /// codes are listed
     code: Option<String>,
 }
 
@@ -39,18 +40,18 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         context.output.data(wrapped(page::page(rule).trim_end(), 80));
         return Ok(Exit::Done);
     }
-    match codes.iter().find(|code| code.name == name) {
-        Some(code) => {
-            context.output.data(format!("{}\n\n{}", code.name, wrapped(code.explanation, 80)));
-            Ok(Exit::Done)
-        }
-        None => {
-            let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(&name, code.name));
-            let help =
-                near.map_or(String::new(), |near| format!("the nearest is `{}`; `cargo migrate explain` lists all", near.name));
-            Err(Failure::usage(format!("there is no code `{name}`")).help(help))
-        }
+    if let Some(code) = codes.iter().find(|code| code.name == name) {
+        context.output.data(format!("{}\n\n{}", code.name, wrapped(code.explanation, 80)));
+        return Ok(Exit::Done);
     }
+    if let Some(check) = elsewhere::find(&name) {
+        let here: Vec<String> = check.here.iter().map(|code| format!("`{code}`")).collect();
+        context.output.data(format!("`{}` of {} is here: {}", check.name, check.tool, here.join(", ")));
+        return Ok(Exit::Done);
+    }
+    let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(&name, code.name));
+    let help = near.map_or(String::new(), |near| format!("the nearest is `{}`; `cargo migrate explain` lists all", near.name));
+    Err(Failure::usage(format!("there is no code `{name}`")).help(help))
 }
 
 fn wrapped(text: &str, width: usize) -> String {
@@ -87,6 +88,16 @@ mod tests {
         let codes = codes();
         for pair in codes.windows(2) {
             assert_ne!(pair[0].name, pair[1].name);
+        }
+    }
+
+    #[test]
+    fn what_stands_for_checks_of_other_tools_is_there() {
+        let codes = codes();
+        for check in elsewhere::ALL {
+            for name in check.here {
+                assert!(codes.iter().any(|code| code.name == *name), "`{name}` for `{}` of {}", check.name, check.tool);
+            }
         }
     }
 

@@ -1,0 +1,83 @@
+//! The rule `not-repeatable`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::execution;
+use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, IndexAction, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "not-repeatable",
+        "A file that runs outside a transaction may stop in the middle. Runners that then begin it again fail at what is there \
+         already, unless each statement asks first. This tool goes on where it stopped, so the rule is only for files that \
+         other tools run too; and `IF NOT EXISTS` hides an index that a failed `CONCURRENTLY` left INVALID.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::Postgres],
+    instead: "write `IF NOT EXISTS` or `IF EXISTS`; before `CREATE INDEX CONCURRENTLY i`, write `DROP INDEX CONCURRENTLY IF EXISTS i`",
+    optional: true,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&["CREATE TABLE t (a int);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
+        postgres(&["-- migrate: no-transaction\nCREATE TABLE t (a int); CREATE TABLE u (a int);"]),
+        postgres(&["CREATE TABLE t (a int);", "-- migrate: no-transaction\nALTER TABLE t ADD COLUMN b int; VACUUM t;"]),
+    ],
+    silent: &[
+        postgres(&["CREATE TABLE t (a int);", "DROP INDEX CONCURRENTLY IF EXISTS i; CREATE INDEX CONCURRENTLY i ON t (a);"]),
+        postgres(&["-- migrate: no-transaction\nCREATE TABLE IF NOT EXISTS t (a int); VACUUM t;"]),
+        postgres(&["CREATE TABLE t (a int); CREATE TABLE u (a int);"]),
+        postgres(&[
+            "CREATE TABLE t (a int);",
+            "-- migrate: no-transaction\nALTER TABLE t ADD COLUMN IF NOT EXISTS b int; UPDATE t SET b = 1 WHERE b IS NULL; VACUUM t;",
+        ]),
+    ],
+    proof: Proof::Files,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let read = scene.read;
+    if !read.in_transaction && !read.inner && !asks_first(scene) {
+        reports.add(Report::new("a runner that begins the file again fails here"));
+    }
+}
+
+fn asks_first(scene: &Scene<'_>) -> bool {
+    match scene.syntax() {
+        Syntax::CreateIndex(index) if index.concurrently => {
+            let dropped = |read: &crate::scene::Read| match &read.syntax {
+                Syntax::Drop(removal) => removal.names.iter().any(|name| Some(name) == index.name.as_ref()),
+                _ => false,
+            };
+            index.if_not_exists || scene.earlier().iter().any(dropped)
+        }
+        Syntax::Drop(removal) => removal.if_exists,
+        Syntax::AlterTable(alter) => alter.actions.iter().all(|action| match &action.kind {
+            ActionKind::AddColumn { if_not_exists, .. } => *if_not_exists,
+            ActionKind::DropColumn { if_exists, .. } | ActionKind::DropConstraint { if_exists, .. } => *if_exists,
+            ActionKind::AddConstraint(_)
+            | ActionKind::Rename(_)
+            | ActionKind::RenameColumn { .. }
+            | ActionKind::RenameConstraint { .. }
+            | ActionKind::Attach { .. }
+            | ActionKind::Detach { .. }
+            | ActionKind::Opaque => false,
+            _ => true,
+        }),
+        Syntax::AlterIndex { action: IndexAction::Rename(_), .. } => false,
+        Syntax::CreateTable(_)
+        | Syntax::CreateIndex(_)
+        | Syntax::CreateView(_)
+        | Syntax::CreateType { .. }
+        | Syntax::CreateDomain { .. }
+        | Syntax::CreateTrigger { .. }
+        | Syntax::CreateRoutine { .. }
+        | Syntax::Create { .. } => execution::is_repeatable(scene.sql, scene.server().dialect()),
+        _ => true,
+    }
+}
