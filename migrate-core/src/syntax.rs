@@ -320,7 +320,7 @@ pub struct Column {
     pub ty: Option<Type>,
     /// `NOT NULL`?
     pub not_null: bool,
-    /// `NULL`, written out?
+    /// `NULL` or `DEFAULT NULL`, written out?
     pub says_null: bool,
     /// The value for rows that give none.
     pub default: Option<Range<usize>>,

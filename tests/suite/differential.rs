@@ -148,9 +148,10 @@ fn their_column(column: &TheirColumn) -> String {
     let clause = |clause| match clause {
         ColumnClause::ColumnConstraint(constraint) => match constraint {
             ColumnConstraint::CheckConstraint(_) => Some("check"),
-            ColumnConstraint::DefaultConstraint(default) => {
-                (!text(Some(default)).starts_with("defaultnull")).then_some("default")
-            }
+            ColumnConstraint::DefaultConstraint(default) => match text(Some(default)).starts_with("defaultnull") {
+                true => Some("null"),
+                false => Some("default"),
+            },
             ColumnConstraint::ExcludeConstraint(_) => Some("exclude"),
             ColumnConstraint::GeneratedConstraint(generated) => match text(Some(generated)).contains("asidentity") {
                 true => Some("identity"),

@@ -111,6 +111,7 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
         // No value is what there is without a word, too.
         let null = cursor.peek("NULL");
         column.default = Some(value(cursor)).filter(|_| !null);
+        column.says_null |= null;
     } else if cursor.word("PRIMARY") {
         cursor.word("KEY");
         column.primary = true;

@@ -70,7 +70,7 @@ fn columns_with_all_that_is_said() {
     let unsaid = column("ALTER TABLE t ADD a int AS (b * 2) COMMENT 'x' AFTER c", Dialect::MySql);
     assert_eq!((unsaid.generated, unsaid.placed), (Some(Generated::Unsaid), true));
     let null = column("ALTER TABLE t ADD a int DEFAULT NULL COMMENT 'NOT NULL'", Dialect::MySql);
-    assert!(!null.not_null && null.default.is_some());
+    assert!(!null.not_null && null.default.is_none() && null.says_null);
     let updated =
         column("CREATE TABLE t (a timestamp NOT NULL DEFAULT now() ON UPDATE CURRENT_TIMESTAMP(3), b int)", Dialect::MySql);
     assert!(updated.not_null);

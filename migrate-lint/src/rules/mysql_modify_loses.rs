@@ -36,6 +36,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t MODIFY id bigint AUTO_INCREMENT;",
         ]),
         mysql(&["CREATE TABLE t (a varchar(20) NOT NULL);", "ALTER TABLE t MODIFY a varchar(40) NULL;"]),
+        mysql(&["CREATE TABLE t (a varchar(20) NOT NULL);", "ALTER TABLE t MODIFY a varchar(40) DEFAULT NULL;"]),
         mysql(&["CREATE TABLE t (a varchar(20) DEFAULT NULL);", "ALTER TABLE t MODIFY a varchar(40);"]),
         mysql(&["CREATE TABLE t (a int DEFAULT 1);", "ALTER TABLE t MODIFY a int DEFAULT 2;"]),
         mysql(&[
