@@ -183,7 +183,7 @@ impl Linting<'_> {
             Pending::Unknown => (true, &nothing),
             Pending::Some(places) => (places.contains(&index), places),
         };
-        let first = *self.sums.entry(sum_without_allows(&migration.up, self.options.server.dialect())).or_insert(index);
+        let first = *self.sums.entry(sum_of_what_it_does(&migration.up, self.options.server.dialect())).or_insert(index);
         let reads = self.read(&migration.up, index);
         let file = File {
             migration,
@@ -397,14 +397,19 @@ impl Linting<'_> {
 }
 
 /// The sum of what a script does: a line that allows it to be as it is makes no other script of it.
-fn sum_without_allows(script: &Script, dialect: Dialect) -> Checksum {
-    if !script.text.contains("allow") {
+fn sum_of_what_it_does(script: &Script, dialect: Dialect) -> Checksum {
+    // Nor does the semicolon behind the last statement.
+    let open = script.statements.last().is_some_and(|last| !script.text[last.range.end..].trim_start().starts_with(';'));
+    if !open && !script.text.contains("allow") {
         return script.sql_checksum;
     }
     let mut text = script.text.to_string();
     for allow in directives::allows(&script.text, dialect).iter().rev() {
         // As long as before, so that nothing else moves.
         text.replace_range(allow.range.clone(), &format!("--{}", " ".repeat(allow.range.len().saturating_sub(2))));
+    }
+    if open {
+        text.push_str("\n;");
     }
     script::sql_checksum(&text, dialect, &script.statements)
 }

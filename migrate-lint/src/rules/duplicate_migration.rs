@@ -21,10 +21,10 @@ pub static RULE: Rule = Rule {
     optional: false,
     down: false,
     check: Check::File(check),
-    fires: &[postgres(&[
-        "ALTER TABLE t ADD COLUMN IF NOT EXISTS c int;",
-        "-- again\nALTER TABLE t ADD COLUMN IF NOT EXISTS c int;",
-    ])],
+    fires: &[
+        postgres(&["ALTER TABLE t ADD COLUMN IF NOT EXISTS c int;", "-- again\nALTER TABLE t ADD COLUMN IF NOT EXISTS c int;"]),
+        postgres(&["INSERT INTO t VALUES (1); INSERT INTO t VALUES (2);", "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)"]),
+    ],
     silent: &[
         postgres(&["INSERT INTO t VALUES (1);", "INSERT INTO t VALUES (2);"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "CREATE TABLE t (a int);"]),
