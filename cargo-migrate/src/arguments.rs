@@ -19,7 +19,7 @@ pub struct Global {
     pub service: Option<String>,
     /// The SQL that the migrations are written in, where nothing else says it
     #[arg(long, global = true, value_name = "postgres|mysql|mariadb|sqlite", help_heading = "Global options", value_parser = dialect)]
-    pub dialect: Option<Dialect>,
+    pub dialect: Option<Spoken>,
     /// The package of the workspace to work on; may be given several times
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
     pub package: Vec<String>,
@@ -53,8 +53,18 @@ pub enum Format {
     Github,
 }
 
-fn dialect(text: &str) -> Result<Dialect, String> {
-    text.parse().map_err(|error: migrate_core::dialect::UnknownDialect| error.to_string())
+/// What `--dialect` says: MySQL and MariaDB are one dialect and two servers.
+#[derive(Debug, Clone)]
+pub struct Spoken {
+    /// The SQL.
+    pub dialect: Dialect,
+    /// The word for it.
+    pub word: String,
+}
+
+fn dialect(text: &str) -> Result<Spoken, String> {
+    let dialect = text.parse().map_err(|error: migrate_core::dialect::UnknownDialect| error.to_string())?;
+    Ok(Spoken { dialect, word: text.to_owned() })
 }
 
 /// A duration on the command line.

@@ -41,7 +41,7 @@ fn given(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
     if let Some(url) = variable("DATABASE_URL") {
         return Ok(url);
     }
-    let dialect = context.global.dialect.or(project.settings.dialect);
+    let dialect = context.global.dialect.as_ref().map(|spoken| spoken.dialect).or(project.settings.dialect);
     let unnamed = || {
         Failure::usage("no database is named")
             .help("give its URL: `--database-url postgres://user:password@host/name`, or `DATABASE_URL` in the environment or in `.env`")

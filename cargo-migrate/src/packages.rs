@@ -1,12 +1,14 @@
 //! Which projects a command works on: a folder, a package, or all of a workspace.
 
 use crate::command::Context;
+use crate::database_url;
 use crate::failure::{DUPLICATE_SERVICE, Failure};
 use cargo_metadata::{Metadata, MetadataCommand};
 use migrate_core::finding::Finding;
 use migrate_core::place::Place;
 use migrate_core::project::Project;
 use migrate_core::settings;
+use migrate_lint::server::Server;
 use std::path::{Path, PathBuf};
 
 /// The projects that the arguments ask for; at least one, each with its own service name.
@@ -40,6 +42,7 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
                 .help("give one of them another name: `service = \"...\"` in its `migrate.toml`")
         })
         .collect();
+    projects.iter_mut().for_each(|project| meet_server(context, project));
     if findings.is_empty() { Ok(projects) } else { Err(Failure::Findings(findings)) }
 }
 
@@ -58,7 +61,7 @@ fn found(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
         findings.extend(problems);
         project
     };
-    let projects = if let Some(source) = &context.global.source {
+    let projects: Vec<Project> = if let Some(source) = &context.global.source {
         if source.is_file() {
             return Err(Failure::usage(format!("`{}` is a file", source.display())).help("name the folder that it is in"));
         }
@@ -77,6 +80,23 @@ fn found(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
         }
     };
     if findings.is_empty() { Ok(projects) } else { Err(Failure::Findings(findings)) }
+}
+
+/// Which server the safety rules have in mind: `--dialect` wins over `migrate.toml`, and where that says nothing, the URL does.
+fn meet_server(context: &Context<'_>, project: &mut Project) {
+    let product = |text: &str| text.parse::<Server>().ok().map(|server| server.product);
+    let said = project.settings.safety.server.as_ref().and_then(|(text, _)| product(text));
+    let word = match &context.global.dialect {
+        Some(spoken) => Some((spoken.word.clone(), "--dialect")),
+        None if said.is_none() => {
+            let url = database_url::of(context, project).ok();
+            url.and_then(|url| Some((url.split_once(':')?.0.to_owned(), "DATABASE_URL")))
+        }
+        None => None,
+    };
+    if let Some((word, place)) = word.filter(|(word, _)| product(word).is_some() && product(word) != said) {
+        project.settings.safety.server = Some((word, Place::file(place)));
+    }
 }
 
 struct Package {

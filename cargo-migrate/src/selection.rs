@@ -76,7 +76,7 @@ fn unknown_scheme(url: &str) -> Failure {
 
 /// The dialect of a project's SQL: as asked for, as `migrate.toml` says, or as the database speaks.
 pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&str>) -> Option<Dialect> {
-    let asked = context.global.dialect.or(project.settings.dialect);
+    let asked = context.global.dialect.as_ref().map(|spoken| spoken.dialect).or(project.settings.dialect);
     asked.or_else(|| Dialect::of_url(url?))
 }
 

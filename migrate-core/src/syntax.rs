@@ -796,8 +796,10 @@ pub struct Change {
     pub table: Name,
     /// The columns that are set.
     pub columns: Vec<String>,
-    /// Has it a `WHERE`, or a join that has the effect of one?
+    /// Has it a `WHERE` that leaves rows out, or a join that has the effect of one?
     pub condition: bool,
+    /// Does it name other tables beside its own: `FROM`, `USING`, a join?
+    pub joined: bool,
     /// Is that condition about one row, or about few: a key that equals a value?
     pub narrow: bool,
     /// Columns that the condition says are null.

@@ -12,7 +12,7 @@ use migrate_core::migration::Migration;
 use migrate_core::name::Name;
 use migrate_core::reader;
 use migrate_core::script::Script;
-use migrate_core::syntax::{ActionKind, ConstraintKind, CreateIndex, ObjectKind, Syntax};
+use migrate_core::syntax::{ActionKind, Change, ConstraintKind, CreateIndex, ObjectKind, Syntax};
 use migrate_core::token::Tokens;
 use std::ops::Range;
 
@@ -207,16 +207,23 @@ impl Fixing<'_> {
                 Some(())
             }
             ("update-delete-no-where" | "dml-after-ddl-same-tx", Syntax::Update(change) | Syntax::Delete(change))
-                if self.dialect == Dialect::Postgres && !change.condition && change.limit.is_none() =>
+                if self.dialect == Dialect::Postgres && can_be_batched(change, sql) =>
             {
                 let relation = self.schema.relation(&self.schema.key(&change.table))?;
                 let [key] = relation.primary()? else { return None };
+                // Rows that move in the order of the key would be met again.
+                let moves = change.columns.iter().any(|column| column.eq_ignore_ascii_case(key));
+                // Without `BEGIN`, or nothing but `BEGIN` and `COMMIT` would be left.
+                let own = script.statements.iter().map(|one| reader::read(one.sql(&script.text), self.dialect));
+                if moves || own.into_iter().any(|syntax| matches!(syntax, Syntax::Transaction(_))) {
+                    return None;
+                }
                 let (table, key) = (written(&change.table), quoted(key));
                 let statement = sql.trim_end();
                 let batches = format!(
-                    "-- A thousand rows at a time, a transaction each.\nDO $$\nDECLARE\n    low {table}.{key}%TYPE;\n    high {table}.{key}%TYPE;\nBEGIN\n    LOOP\n        \
-                     high := (SELECT {key} FROM (SELECT {key} FROM {table} WHERE low IS NULL OR {key} > low ORDER BY {key} LIMIT 1000) batch ORDER BY {key} DESC LIMIT 1);\n        \
-                     EXIT WHEN high IS NULL;\n        {statement}\n            WHERE (low IS NULL OR {key} > low) AND {key} <= high;\n        COMMIT;\n        low := high;\n    END LOOP;\nEND $$;\n"
+                    "-- A thousand rows at a time, a transaction each.\nDO $$\nDECLARE\n    batch_low {table}.{key}%TYPE;\n    batch_high {table}.{key}%TYPE;\nBEGIN\n    LOOP\n        \
+                     batch_high := (SELECT {key} FROM (SELECT {key} FROM {table} WHERE batch_low IS NULL OR {key} > batch_low ORDER BY {key} LIMIT 1000) batch ORDER BY {key} DESC LIMIT 1);\n        \
+                     EXIT WHEN batch_high IS NULL;\n        {statement}\n            WHERE (batch_low IS NULL OR {key} > batch_low) AND {key} <= batch_high;\n        COMMIT;\n        batch_low := batch_high;\n    END LOOP;\nEND $$;\n"
                 );
                 // The only statement stays where it is.
                 if self.left == 1 {
@@ -308,6 +315,21 @@ impl Fixing<'_> {
     }
 }
 
+/// May a condition be written behind it, and may it run again over rows that it has changed? A batch that failed is begun
+/// again with all that went well before.
+fn can_be_batched(change: &Change, sql: &str) -> bool {
+    let words: Vec<&str> = Tokens::new(sql, Dialect::Postgres)
+        .filter(|token| !token.is_blank())
+        .map(|token| token.text(sql).trim_matches('"'))
+        .collect();
+    let count = |name: &str| words.iter().filter(|word| word.eq_ignore_ascii_case(name)).count();
+    let named = |name: &String| change.columns.iter().filter(|own| own.eq_ignore_ascii_case(name)).count();
+    let plain = ["WHERE", "RETURNING", "WITH", "CURRENT", "batch_low", "batch_high", "batch"];
+    // What reads a column that it sets, or the table once more, gives something else the second time.
+    let reads_own = change.columns.iter().any(|column| count(column) > named(column)) || count(&change.table.name) > 1;
+    !change.joined && change.limit.is_none() && plain.iter().all(|word| count(word) == 0) && !reads_own
+}
+
 /// A statement with its semicolon and the end of its line.
 fn whole(script: &Script, range: Range<usize>) -> Range<usize> {
     let rest = &script.text[range.end..];
@@ -393,10 +415,21 @@ mod tests {
     #[test]
     fn rows_change_in_batches() {
         let all = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\n", "SELECT 1;");
-        let batch = "        UPDATE t SET a = 1\n            WHERE (low IS NULL OR id > low) AND id <= high;";
+        let batch = "        UPDATE t SET a = 1\n            WHERE (batch_low IS NULL OR id > batch_low) AND id <= batch_high;";
         assert!(all[0].up.contains(batch), "{}", all[0].up);
         let two = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\nDELETE FROM t;\n", "SELECT 1;");
         assert_eq!(two[0].up, "UPDATE t SET a = 1;\n", "what stands before stays before");
+        for other in [
+            "UPDATE t SET id = id + 1;",
+            "UPDATE t SET a = a + 1;",
+            "UPDATE t SET a = (SELECT max(id) FROM t);",
+            "UPDATE t SET a = 1 RETURNING id;",
+            "UPDATE t SET a = 1 WHERE true;",
+            "UPDATE t SET a = u.a FROM u;",
+            "BEGIN; UPDATE t SET a = 1; COMMIT;",
+        ] {
+            assert_eq!(fix(Dialect::Postgres, T, other, "SELECT 1;"), [], "{other}");
+        }
         let needed = "CREATE UNIQUE INDEX i ON t (a);\nINSERT INTO t VALUES (1, 1) ON CONFLICT (a) DO NOTHING;\n";
         assert_eq!(fix(Dialect::Postgres, T, needed, "SELECT 1;"), []);
     }

@@ -25,8 +25,14 @@ pub fn options(safety: &Safety, dialect: Dialect) -> (Options, Vec<Finding>) {
     if let Some((text, place)) = &safety.server {
         match text.parse::<Server>() {
             Ok(server) if server.dialect() == dialect => options.server = server,
-            // The command line has said that it is another one.
-            Ok(_) => {}
+            Ok(_) => findings.push(
+                Finding::error(
+                    &BAD_RULE_SETTING,
+                    format!("`{text}` does not read the SQL of the migrations, which is {dialect}"),
+                )
+                .at(place.clone())
+                .help("correct `server` or `database`"),
+            ),
             Err(()) => findings.push(
                 Finding::error(&BAD_RULE_SETTING, format!("`{text}` is no server that is known"))
                     .at(place.clone())

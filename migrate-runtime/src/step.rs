@@ -22,7 +22,9 @@ use migrate_core::lock_class;
 use migrate_core::name::Name;
 use migrate_core::place::Place;
 use migrate_core::plan::{Step, Way};
+use migrate_core::reader;
 use migrate_core::script::Script;
+use migrate_core::syntax::Syntax;
 use migrate_core::target::Direction;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -385,10 +387,26 @@ impl<'p> Running<'_, 'p> {
                 }
             },
         );
+        let failed = statement.unwrap_or(done);
+        if !atomic && !in_transaction(script, failed) && self.commits_by_itself(script, failed) {
+            let number = failed + 1;
+            error =
+                error.note("also", format!("what statement {number} has committed by itself stays; it runs again as a whole"));
+        }
         if let Err(failure) = written {
             error = error.note("also", format!("the failure could not be recorded: {}", failure.message));
         }
         error.help(format!("{}, then run `cargo migrate {again}` again", remedy(code.as_deref(), &failure_text)))
+    }
+
+    /// A block or a procedure that holds transactions of its own.
+    fn commits_by_itself(&self, script: &Script, statement: usize) -> bool {
+        let Some(sql) = script.statements.get(statement).map(|one| one.sql(&script.text)) else { return false };
+        match reader::read(sql, self.backend.dialect()) {
+            Syntax::Do { body } => mentions(&sql[body], "commit"),
+            Syntax::Call => true,
+            _ => false,
+        }
     }
 
     async fn record_failure(&mut self, job: &Job<'_>, done: usize, message: &str) -> Result<(), Failure> {

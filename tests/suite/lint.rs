@@ -164,6 +164,43 @@ async fn what_is_mechanical_is_rewritten() {
     database.drop().await;
 }
 
+/// Batches that end in the middle are said to stay, and the next run does the rest.
+#[tokio::test]
+async fn batches_go_on_where_a_row_stood_in_the_way() {
+    let (folder, binary) = project();
+    folder.write("migrations/002_index_orders.up.sql", "UPDATE orders SET note = 'late';\n");
+    folder.write("migrations/002_index_orders.down.sql", "SELECT 1;\n");
+    let fixed = binary.run(&["lint", "--fix", "--yes"]);
+    assert_eq!(fixed.code, 0, "{}", fixed.stderr);
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    connected.ok(&["up", "--to", "1"]);
+    database.execute("INSERT INTO orders SELECT i, i, 'x' FROM generate_series(1, 2500) i").await;
+    database.execute("ALTER TABLE orders ADD CONSTRAINT odd CHECK (id <> 2400 OR note <> 'late')").await;
+    let failed = connected.run(&["up"]);
+    assert!(failed.stderr.contains("what statement 1 has committed by itself stays"), "{}", failed.stderr);
+    assert_eq!(database.value("SELECT count(*) FROM orders WHERE note = 'late'").await, "2000");
+    database.execute("ALTER TABLE orders DROP CONSTRAINT odd").await;
+    connected.ok(&["up"]);
+    assert_eq!(database.value("SELECT count(*) FROM orders WHERE note = 'late'").await, "2500");
+    database.drop().await;
+}
+
+#[test]
+fn mysql_and_mariadb_are_two_servers() {
+    let folder = TestFolder::new(&[
+        ("001_users.up.sql", "CREATE TABLE users (id int PRIMARY KEY);\n"),
+        ("002_likes.up.sql", "CREATE TABLE likes (user_id int REFERENCES users (id));\n"),
+    ]);
+    let found = |dialect: &str| {
+        let source = folder.path().join("migrations").display().to_string();
+        let outcome = Binary::inside(folder.path()).run(&["lint", "--source", &source, "--dialect", dialect]);
+        outcome.stderr.contains("mysql-references-ignored") || outcome.stdout.contains("mysql-references-ignored")
+    };
+    assert!(found("mysql"), "MySQL ignores it");
+    assert!(!found("mariadb"), "MariaDB does not");
+}
+
 #[test]
 fn whose_a_table_is() {
     let folder = TestFolder::default();

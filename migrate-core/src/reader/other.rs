@@ -101,9 +101,10 @@ pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         cursor.skip();
     }
     let table = cursor.name()?;
-    let mut joined = false;
+    let (mut joined, mut matched) = (false, false);
     while !cursor.is_at_end() && !cursor.peek("SET") {
         joined |= cursor.peek("JOIN") || cursor.peek_symbol(b',');
+        matched |= cursor.peek_any(&["ON", "USING", "NATURAL"]);
         cursor.skip();
     }
     cursor.word("SET");
@@ -119,17 +120,19 @@ pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
             break;
         }
     }
-    let from = cursor.peek("FROM") || joined;
-    Some(Syntax::Update(change(cursor, table, columns, from)))
+    joined |= cursor.peek("FROM");
+    Some(Syntax::Update(change(cursor, table, columns, joined, matched)))
 }
 
 pub fn delete(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     while cursor.any(&["LOW_PRIORITY", "QUICK", "IGNORE"]) {}
-    let joined = !cursor.word("FROM");
+    let several = !cursor.word("FROM");
     cursor.word("ONLY");
     let table = cursor.name()?;
-    let joined = joined || cursor.has("USING") || cursor.has("JOIN");
-    Some(Syntax::Delete(change(cursor, table, Vec::new(), joined)))
+    let joined = several || cursor.has("USING") || cursor.has("JOIN");
+    // In PostgreSQL's, the table itself is no part of the join.
+    let matched = cursor.dialect == Dialect::MySql && (cursor.has("ON") || cursor.has("NATURAL"));
+    Some(Syntax::Delete(change(cursor, table, Vec::new(), joined, matched)))
 }
 
 fn to_comma_or(cursor: &mut Cursor<'_>, words: &[&str]) {
@@ -140,12 +143,13 @@ fn to_comma_or(cursor: &mut Cursor<'_>, words: &[&str]) {
     }
 }
 
-/// From behind what is set to the end.
-fn change(cursor: &mut Cursor<'_>, table: crate::name::Name, columns: Vec<String>, joined: bool) -> Change {
+/// From behind what is set to the end. A join that matches rows leaves some out.
+fn change(cursor: &mut Cursor<'_>, table: crate::name::Name, columns: Vec<String>, joined: bool, matched: bool) -> Change {
     let mut change = Change {
         table,
         columns,
-        condition: joined,
+        condition: matched,
+        joined,
         narrow: false,
         where_null: Vec::new(),
         limit: None,
@@ -161,7 +165,7 @@ fn change(cursor: &mut Cursor<'_>, table: crate::name::Name, columns: Vec<String
             }
             let range = cursor.since(start);
             let condition = |range: Range<usize>| Cursor::new(cursor.sql, range, cursor.dialect);
-            change.condition = joined || !condition::is_always(&condition(range.clone()));
+            change.condition = matched || !condition::is_always(&condition(range.clone()));
             change.narrow = condition::is_narrow(condition(range.clone()));
             change.where_null = condition::where_null(condition(range));
         } else if cursor.peek("LIMIT") {
