@@ -294,6 +294,8 @@ pub struct CreateTable {
     pub like: Vec<Like>,
     /// Filled from a query?
     pub as_query: bool,
+    /// Does that query leave rows out?
+    pub filtered: bool,
     /// Is there a part that could not be read?
     pub opaque: bool,
 }
@@ -340,6 +342,8 @@ pub struct Column {
     pub references: Option<Reference>,
     /// The name of its `PRIMARY KEY` or `UNIQUE`, if one is given.
     pub key_name: Option<String>,
+    /// `ON UPDATE CURRENT_TIMESTAMP` (MySQL)?
+    pub on_update: bool,
     /// `FIRST` or `AFTER`?
     pub placed: bool,
     /// Where it is written.
@@ -385,7 +389,7 @@ pub struct Type {
     pub array: bool,
     /// `UNSIGNED` (MySQL)?
     pub unsigned: bool,
-    /// The members of MySQL's `ENUM` and `SET`.
+    /// The members of MySQL's `ENUM` and `SET`, and the fields of an `interval`.
     pub members: Vec<String>,
     /// `CHARACTER SET`.
     pub charset: Option<String>,
@@ -420,7 +424,7 @@ pub struct Constraint {
     pub name: Option<String>,
     /// What it demands.
     pub kind: ConstraintKind,
-    /// Not for the rows there are?
+    /// Not for the rows there are, `NOT VALID`, or for none at all, `NOT ENFORCED`?
     pub not_valid: bool,
     /// Where it is written.
     pub range: Range<usize>,
@@ -692,6 +696,8 @@ pub struct CreateView {
     pub if_not_exists: bool,
     /// A session's own?
     pub temporary: bool,
+    /// Has it all rows of what it reads, as they are: no condition, no groups, no limit?
+    pub whole: bool,
     /// Tables that it reads.
     pub reads: Vec<Name>,
     /// Words in it that may be columns; `*` when it takes all.

@@ -38,6 +38,7 @@ mod drop_column_view_dep;
 mod drop_constraint;
 mod drop_fk_locks_parent;
 mod drop_index_not_concurrent;
+mod drop_needed;
 mod drop_not_null;
 mod drop_object;
 mod drop_partition;
@@ -123,7 +124,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 119] = [
+pub static ALL: [&Rule; 120] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -162,6 +163,7 @@ pub static ALL: [&Rule; 119] = [
     &drop_constraint::RULE,
     &drop_fk_locks_parent::RULE,
     &drop_index_not_concurrent::RULE,
+    &drop_needed::RULE,
     &drop_not_null::RULE,
     &drop_object::RULE,
     &drop_partition::RULE,

@@ -121,6 +121,8 @@ pub struct Relation {
     pub charset: Option<String>,
     /// Were rows put into it since it was made?
     pub filled: bool,
+    /// Made from a query: its columns are not known, and it began without keys and indexes.
+    pub from_query: bool,
     /// Which tables a view reads.
     pub reads: Vec<Key>,
     /// Which words stand in it that may be columns.
@@ -140,6 +142,8 @@ pub struct Column {
     pub has_default: bool,
     /// Does it count by itself: `AUTO_INCREMENT`, an identity, a serial?
     pub counts: bool,
+    /// Is it set whenever its row changes: `ON UPDATE CURRENT_TIMESTAMP`?
+    pub on_update: bool,
     /// Is it computed when it is read?
     pub is_virtual: bool,
     /// Is it computed at all?
@@ -163,6 +167,8 @@ pub struct Constraint {
     pub validated: Option<Moment>,
     /// When it was added.
     pub added: Moment,
+    /// Is it written at its column?
+    pub at_column: bool,
 }
 
 /// What a constraint demands.
@@ -233,6 +239,7 @@ impl Relation {
             default_partition: None,
             charset: None,
             filled: false,
+            from_query: false,
             reads: Vec::new(),
             mentions: Vec::new(),
         }
@@ -576,8 +583,8 @@ impl Schema {
     }
 
     /// Is there a function of this name that the history made `IMMUTABLE` or `STABLE`?
-    pub fn is_steady(&self, name: &str) -> bool {
-        let key = self.key(&Name::bare(name));
+    pub fn is_steady(&self, name: &Name) -> bool {
+        let key = self.key(name);
         matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(Thing::Routine(true)))
     }
 

@@ -202,6 +202,7 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     relation.unsure = table.if_not_exists;
     relation.complete = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
     relation.filled = table.as_query;
+    relation.from_query = table.as_query;
     relation.partitioned = table.partitioned;
     relation.charset.clone_from(&table.charset);
     relation.partition_key.clone_from(&table.partition_key);
@@ -262,7 +263,13 @@ fn take_over(dialect: Dialect, key: &Key, relation: &mut Relation, other: &Relat
             ConstraintKind::NotNull(_) => constraint.name.clone(),
             _ => continue,
         };
-        relation.constraints.push(Constraint { name, kind: constraint.kind.clone(), validated: Some(at), added: at });
+        relation.constraints.push(Constraint {
+            name,
+            kind: constraint.kind.clone(),
+            validated: Some(at),
+            added: at,
+            at_column: false,
+        });
     }
     for index in other.indexes.iter().filter(|_| like.indexes) {
         let name = index.name.clone().filter(|_| dialect == Dialect::MySql);
@@ -298,6 +305,7 @@ fn column_of(column: &syntax::Column, dialect: Dialect, made: Option<Moment>) ->
         not_null: column.not_null || is_serial || column.primary,
         has_default: column.default.is_some() || is_serial || column.identity,
         counts: is_serial || column.identity,
+        on_update: column.on_update,
         is_virtual: matches!(column.generated, Some(Generated::Virtual | Generated::Unsaid)),
         generated: column.generated.is_some(),
         computed_from: column.computed_from.clone(),
@@ -332,7 +340,7 @@ fn constraints_of_column(
 ) {
     let one = vec![column.name.clone()];
     let mut put = |name: String, kind| {
-        relation.constraints.push(Constraint { name, kind, validated: Some(at), added: at });
+        relation.constraints.push(Constraint { name, kind, validated: Some(at), added: at, at_column: true });
     };
     if column.primary {
         let name = column.key_name.clone().unwrap_or_else(|| format!("{}_pkey", table.name()));
@@ -361,6 +369,7 @@ fn constraints_of_column(
             },
             validated: Some(at),
             added: at,
+            at_column: true,
         });
     }
 }
@@ -423,7 +432,7 @@ fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constra
         _ => free_name(relation, format!("{}_{ending}", table.name())),
     });
     let validated = (!constraint.not_valid).then_some(at);
-    relation.constraints.push(Constraint { name, kind, validated, added: at });
+    relation.constraints.push(Constraint { name, kind, validated, added: at, at_column: false });
 }
 
 /// On MySQL and MariaDB a unique key is an index, however it is written.

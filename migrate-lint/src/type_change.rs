@@ -31,7 +31,9 @@ pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
             _ => Cost::Unknown,
         };
     };
-    if from.array != to.array || from.schema != to.schema {
+    // Of an array, each element would have to be looked at.
+    let other_array = to.array && (from.name != to.name || from.arguments != to.arguments);
+    if from.array != to.array || from.schema != to.schema || other_array {
         return Cost::Rewrite;
     }
     let collates = to.collation.is_some() && to.collation != from.collation;
@@ -46,12 +48,15 @@ pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
     let wider = same_or_wider(&from.arguments, &to.arguments);
     let free = match (from.name.as_str(), to.name.as_str()) {
         ("varchar" | "text", "varchar") => to.arguments.is_empty() || (from.name == "varchar" && wider),
-        ("varchar", "text") => true,
+        ("varchar", "text") | ("xml", "text" | "varchar") => to.arguments.is_empty(),
+        ("varchar" | "text", "bpchar") => true,
+        ("bit", "varbit") => to.arguments.is_empty(),
+        ("interval", "interval") => finest(to) <= finest(from) && wider,
         ("citext", "text" | "varchar") | ("text" | "varchar", "citext") if to.arguments.is_empty() => {
             return if from.name == to.name { Cost::Free } else { Cost::Indexes };
         }
         ("numeric" | "varbit", other) if other == from.name => wider,
-        ("timestamp" | "timestamptz" | "time" | "timetz" | "interval", other) if other == from.name => wider,
+        ("timestamp" | "timestamptz" | "time" | "timetz", other) if other == from.name => wider,
         ("timestamp", "timestamptz") | ("timestamptz", "timestamp") => {
             return if wider { Cost::FreeInUtc } else { Cost::Rewrite };
         }
@@ -63,6 +68,13 @@ pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
         (true, true) => Cost::Indexes,
         (false, _) => Cost::Rewrite,
     }
+}
+
+/// The finest field that an `interval` keeps, counted from seconds.
+fn finest(interval: &Type) -> usize {
+    let fields = ["second", "minute", "hour", "day", "month", "year"];
+    let last = interval.members.last();
+    last.and_then(|last| fields.iter().position(|field| field == last)).unwrap_or_default()
 }
 
 /// Can every value of the one type be one of the other? Where it cannot, the change loses something.
@@ -133,6 +145,21 @@ mod tests {
             ("timestamp(6)", "timestamp(3)", Cost::Rewrite),
             ("timestamptz(3)", "timestamptz", Cost::Free),
             ("cidr", "inet", Cost::Free),
+            ("varchar(10)[]", "varchar(20)[]", Cost::Rewrite),
+            ("text[]", "varchar[]", Cost::Rewrite),
+            ("text[]", "text[]", Cost::Free),
+            ("interval", "interval year", Cost::Rewrite),
+            ("interval", "interval second(3)", Cost::Rewrite),
+            ("interval", "interval day to second", Cost::Free),
+            ("interval year", "interval", Cost::Free),
+            ("real", "float(10)", Cost::Free),
+            ("float(30)", "double precision", Cost::Free),
+            ("numeric(10,2)", "dec(10,2)", Cost::Free),
+            ("bit(4)", "bit varying", Cost::Free),
+            ("xml", "text", Cost::Free),
+            ("text", "bpchar", Cost::Free),
+            ("bpchar", "char", Cost::Rewrite),
+            ("char", "\"char\"", Cost::Rewrite),
             ("char(5)", "char(10)", Cost::Rewrite),
             ("int[]", "int", Cost::Rewrite),
             ("json", "jsonb", Cost::Rewrite),

@@ -3,6 +3,7 @@
 //! Source: PostgreSQL 15 manual 38.7, and the functions of its `pg_proc` that are not volatile.
 
 use migrate_core::dialect::Dialect;
+use migrate_core::name::Name;
 use migrate_core::token::{Kind, Token, Tokens};
 use std::ops::Range;
 
@@ -11,7 +12,7 @@ const STEADY: &str = include_str!("steady_functions.txt");
 
 /// The first function in an expression that is volatile, or that nobody knows, and then counts as such: what one makes
 /// oneself is volatile unless it says otherwise (`own`).
-pub fn volatile_function(sql: &str, expression: Range<usize>, own: impl Fn(&str) -> bool) -> Option<String> {
+pub fn volatile_function(sql: &str, expression: Range<usize>, own: impl Fn(&Name) -> bool) -> Option<String> {
     let text = sql.get(expression)?;
     let tokens: Vec<Token> = Tokens::new(text, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
     let calls = tokens.windows(2).filter(|pair| pair[1].is_symbol(text, b'('));
@@ -21,10 +22,14 @@ pub fn volatile_function(sql: &str, expression: Range<usize>, own: impl Fn(&str)
         let before = tokens.iter().rposition(|token| token.end <= name.start && !token.is_blank());
         before.is_some_and(|at| tokens[at].is_symbol(text, b':') || tokens[at].is_word(text, "AS"))
     };
-    names
-        .filter(|name| !is_type(name))
-        .map(|name| name.text(text).trim_matches('"').to_ascii_lowercase())
-        .find(|name| !is_steady(name) && !own(name))
+    let plain = |token: &Token| token.text(text).trim_matches('"').to_ascii_lowercase();
+    let with_schema = |name: Token| {
+        let at = tokens.iter().position(|token| token.start == name.start).unwrap_or_default();
+        let dotted = at >= 2 && tokens[at - 1].is_symbol(text, b'.');
+        Name { schema: dotted.then(|| plain(&tokens[at - 2])), name: plain(&name) }
+    };
+    let known = |name: &Name| name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") && is_steady(&name.name);
+    names.filter(|name| !is_type(name)).map(with_schema).find(|name| !known(name) && !own(name)).map(|name| name.name)
 }
 
 fn is_steady(name: &str) -> bool {
@@ -85,7 +90,7 @@ mod tests {
             ("nextval('s')", Some("nextval")),
         ] {
             assert_eq!(
-                volatile_function(expression, 0..expression.len(), |name| name == "mine").as_deref(),
+                volatile_function(expression, 0..expression.len(), |name| name.name == "mine").as_deref(),
                 function,
                 "{expression}"
             );

@@ -87,6 +87,7 @@ pub fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
         checks: Vec::new(),
         references: None,
         key_name: None,
+        on_update: false,
         placed: false,
         range: start..start,
     };
@@ -153,6 +154,7 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
         column.placed = true;
         cursor.part();
     } else if cursor.words(&["ON", "UPDATE"]) {
+        column.on_update = true;
         value(cursor);
     } else if cursor.peek_symbol(b'(') {
         cursor.parenthesis();
@@ -224,8 +226,13 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
         }
     }
     if name == "interval" {
-        while cursor.any(&["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "TO"]) {}
-        cursor.parenthesis();
+        while cursor.peek_any(&["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "TO"]) {
+            ty.members.push(cursor.text().to_ascii_lowercase());
+            cursor.skip();
+        }
+        if cursor.peek_symbol(b'(') {
+            arguments(cursor, &mut ty);
+        }
     }
     loop {
         if cursor.word("ARRAY") || cursor.symbol(b'[') {
@@ -246,6 +253,22 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
         }
     }
     ty.name = canonical(&name, cursor.dialect).to_owned();
+    if cursor.dialect == Dialect::Postgres && !quoted {
+        match (name.as_str(), &*ty.arguments) {
+            // As many bits as are asked for. (PostgreSQL manual, 8.1.3)
+            ("float", [bits]) => {
+                ty.name = if *bits < 25 { "float4".to_owned() } else { "float8".to_owned() };
+                ty.arguments.clear();
+            }
+            // Without a length it has none, and `char` has one of 1.
+            ("bpchar", []) => name.clone_into(&mut ty.name),
+            _ => {}
+        }
+    }
+    // PostgreSQL's own `"char"`, of one byte.
+    if quoted && cursor.dialect == Dialect::Postgres && name == "char" {
+        ty.name = "\"char\"".to_owned();
+    }
     if cursor.dialect == Dialect::MySql && matches!(ty.name.as_str(), "int" | "bigint" | "smallint" | "tinyint" | "mediumint") {
         // How wide it is shown.
         ty.arguments.clear();
@@ -282,7 +305,7 @@ fn canonical(name: &str, dialect: Dialect) -> &str {
         (Dialect::Postgres, "character varying" | "char varying" | "national character varying") => "varchar",
         (Dialect::Postgres, "character" | "bpchar" | "national character" | "nchar") => "char",
         (Dialect::Postgres, "bool") => "boolean",
-        (Dialect::Postgres, "decimal") => "numeric",
+        (Dialect::Postgres, "decimal" | "dec") => "numeric",
         (Dialect::Postgres, "double precision" | "float" | "float8") => "float8",
         (Dialect::Postgres, "real" | "float4") => "float4",
         (Dialect::Postgres, "bit varying") => "varbit",
@@ -344,7 +367,7 @@ pub fn constraint(cursor: &mut Cursor<'_>) -> Option<Constraint> {
     };
     let mut not_valid = false;
     while !cursor.is_at_end() && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
-        if cursor.words(&["NOT", "VALID"]) {
+        if cursor.words(&["NOT", "VALID"]) || cursor.words(&["NOT", "ENFORCED"]) {
             not_valid = true;
         } else if cursor.parenthesis().is_none() {
             cursor.skip();

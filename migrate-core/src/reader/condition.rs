@@ -15,7 +15,11 @@ pub fn check(cursor: &Cursor<'_>, name: Option<String>, condition: Range<usize>)
 pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
     let mut cursor = cursor.clone();
     let mut words = Vec::new();
+    // `*` stands for columns only where one could stand: not in `count(*)`, not in `a * b`.
+    let mut lists = false;
     while !cursor.is_at_end() {
+        let begins = cursor.peek_any(&["SELECT", "DISTINCT", "ALL"]) || cursor.peek_symbol(b',') || cursor.peek_symbol(b'.');
+        let before = std::mem::replace(&mut lists, begins);
         match cursor.token().map(|token| token.kind) {
             Some(Kind::Word | Kind::QuotedName) => match cursor.part() {
                 Some(word) if !words.contains(&word) => words.push(word),
@@ -24,7 +28,9 @@ pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
             },
             _ if cursor.peek_symbol(b'*') => {
                 cursor.skip();
-                words.push("*".to_owned());
+                if before {
+                    words.push("*".to_owned());
+                }
             }
             _ => cursor.skip(),
         }

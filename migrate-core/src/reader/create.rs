@@ -49,8 +49,11 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let steady = cursor.has("IMMUTABLE") || cursor.has("STABLE");
         return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, steady });
     }
+    let policy = cursor.peek("POLICY");
     if cursor.any(&["POLICY", "RULE"]) {
-        while !cursor.is_at_end() && !cursor.any(&["ON", "TO"]) {
+        // `RULE r AS ON DELETE TO t`, `POLICY p ON t`.
+        let before = if policy { "ON" } else { "TO" };
+        while !cursor.is_at_end() && !cursor.word(before) {
             cursor.skip();
         }
         return Some(Syntax::Policy { table: cursor.name() });
@@ -234,6 +237,7 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
             cursor.skip();
         } else if cursor.any(&["SELECT", "AS"]) {
             table.as_query = true;
+            table.filtered = !is_whole(cursor);
             cursor.skip_all();
         } else {
             cursor.skip();
@@ -301,7 +305,15 @@ fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Op
     let if_not_exists = cursor.if_not_exists();
     let name = cursor.name()?;
     let (reads, mentions) = (reads(cursor), condition::words(cursor));
-    Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, reads, mentions })
+    let whole = reads.len() == 1 && is_whole(cursor);
+    Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, whole, reads, mentions })
+}
+
+/// Does a query leave every row as it is?
+fn is_whole(cursor: &Cursor<'_>) -> bool {
+    let picks =
+        ["WHERE", "LIMIT", "OFFSET", "FETCH", "GROUP", "HAVING", "DISTINCT", "UNION", "INTERSECT", "EXCEPT", "JOIN", "SAMPLE"];
+    !picks.iter().any(|word| cursor.has_anywhere(word))
 }
 
 /// The tables behind `FROM` and `JOIN`.

@@ -31,7 +31,7 @@ fn types_have_one_name() {
         (Postgres, "numeric(10, 2)", "numeric(10, 2)"),
         (Postgres, "\"public\".\"Mood\"", "public.Mood"),
         (Postgres, "pg_catalog.int8", "bigint"),
-        (Postgres, "interval day to second(3)", "interval"),
+        (Postgres, "interval day to second(3)", "interval(3)"),
         (Postgres, "bit varying(5)", "varbit(5)"),
         (MySql, "int(11) unsigned zerofill", "int unsigned"),
         (MySql, "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "varchar(191)"),

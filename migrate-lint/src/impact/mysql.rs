@@ -207,7 +207,16 @@ fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumsta
             || !inner.contains(|c: char| c.is_ascii_alphabetic())
             || matches!(inner, "null" | "true" | "false" | "now" | "current_timestamp")
     };
-    let expression = default.as_deref().is_some_and(|default| default.starts_with('(') && !literal(default));
+    // MariaDB needs no parentheses around a call, and makes an empty document once and for all.
+    let calls = |default: &str| {
+        let now = ["now(", "current_timestamp(", "localtime(", "localtimestamp(", "curdate(", "current_date("];
+        let document = ["(json_object())", "(json_array())", "json_object()", "json_array()"].contains(&default);
+        default.contains('(') && !now.iter().any(|call| default.starts_with(call)) && !document
+    };
+    let expression = default.as_deref().is_some_and(|default| match mariadb {
+        true => calls(default) && !literal(default),
+        false => default.starts_with('(') && !literal(default),
+    });
     // MariaDB gives `rand()` at once, the same value to all rows.
     if expression && !(mariadb && default.as_deref().is_some_and(|default| default.contains("rand()"))) {
         return (COPY, "a column with a computed default is added");
@@ -263,7 +272,7 @@ fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstan
             return (if mariadb { NOCOPY } else { COPY }, "the collation of a column changes, and its indexes are built anew");
         }
     }
-    let kept = same_column_type(old, new, table);
+    let kept = same_column_type(old, new, table, mariadb);
     match kept {
         Kept::Same if before.not_null != column.not_null => (INPLACE, "whether a column may be null changes"),
         Kept::Same if column.identity && !before.has_default => (COPY, "a column counts by itself from now on"),
@@ -284,7 +293,7 @@ enum Kept {
     Other,
 }
 
-fn same_column_type(old: &Type, new: &Type, table: Option<&str>) -> Kept {
+fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) -> Kept {
     let charset_changes = new.charset.is_some() && old.charset.is_some() && new.charset != old.charset
         || new.collation.is_some() && old.collation.is_some() && new.collation != old.collation
         || new.charset.is_some() && old.charset.is_none() && new.charset.as_deref() != Some(table.unwrap_or("utf8mb4"))
@@ -310,8 +319,10 @@ fn same_column_type(old: &Type, new: &Type, table: Option<&str>) -> Kept {
     if let ("varchar" | "varbinary", [before], [after]) = (new.name.as_str(), &*old.arguments, &*new.arguments) {
         let bytes = |length: &u32| length.saturating_mul(width(new, table));
         // One byte tells lengths up to 255, two tell longer ones.
+        // MariaDB has kept room for the second byte in short ones since 10.4.3.
+        let room = mariadb && bytes(before) < 128;
         let same_prefix = (bytes(before) < 256) == (bytes(after) < 256);
-        return if after >= before && same_prefix { Kept::Longer } else { Kept::Other };
+        return if after >= before && (same_prefix || room) { Kept::Longer } else { Kept::Other };
     }
     Kept::Other
 }

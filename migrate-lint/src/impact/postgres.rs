@@ -445,8 +445,16 @@ fn set_type(
         relation.indexes.iter().any(|index| index.special && index.mentions.iter().any(|word| word == column))
     });
     let same = known.and_then(|known| known.ty.as_ref()) == Some(ty);
-    let cost =
-        type_change::cost(known.and_then(|known| known.ty.as_ref()), ty, using.is_none_or(|using| is_plain(using, column, ty)));
+    // A domain is stored as what it stands on; one that refuses values has to look at them.
+    let stored = |ty: &Type, checks: bool| {
+        let name = migrate_core::name::Name { schema: ty.schema.clone(), name: ty.name.clone() };
+        match schema.ty(&schema.key(&name)) {
+            Some(Thing::Domain { base, constrained }) if !ty.array && !(checks && *constrained) => base.clone(),
+            _ => ty.clone(),
+        }
+    };
+    let (from, to) = (known.and_then(|known| known.ty.as_ref()).map(|ty| stored(ty, false)), stored(ty, true));
+    let cost = type_change::cost(from.as_ref(), &to, using.is_none_or(|using| is_plain(using, column, ty)));
     let main = match cost {
         Cost::FreeInUtc if !circumstances.utc => exclusive(Cause::TypeTimeZone).rewriting(),
         Cost::Indexes if indexed => exclusive(Cause::TypeIndexes).building(),

@@ -40,6 +40,10 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY); CREATE SCHEMA s;",
+            "CREATE FUNCTION s.f() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'; ALTER TABLE t ADD c int DEFAULT s.f();",
+        ]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD c int DEFAULT -1;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD c text DEFAULT upper('x');"]),
         postgres(&[

@@ -26,6 +26,7 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE t (a int, b int);"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN a int;"]),
         mysql(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON t (a);"]),
+        mysql(&["CREATE TABLE t (a int, b int, KEY i (a));", "ALTER TABLE t ADD INDEX i (b);"]),
         sqlite(&["CREATE TABLE t (a int);", "CREATE TABLE T (a int);"]),
         postgres(&["CREATE TYPE m AS ENUM ('a');", "CREATE TYPE m AS ENUM ('b');"]),
         mysql(&["CREATE TABLE t (a int, KEY i (a)); CREATE TABLE u LIKE t;", "CREATE INDEX i ON u (a);"]),
@@ -58,6 +59,7 @@ pub static RULE: Rule = Rule {
             "CREATE TRIGGER g BEFORE UPDATE ON u FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
         ]),
         mysql(&["CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON u (a);"]),
+        mysql(&["CREATE TABLE t (a int, b int, KEY i (a));", "ALTER TABLE t DROP INDEX i, ADD INDEX i (b);"]),
         postgres(&[
             "CREATE TABLE t (a int);",
             "DO $$ BEGIN CREATE TABLE t (a int); EXCEPTION WHEN duplicate_table THEN null; END $$;",
@@ -130,6 +132,14 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
                         let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if name.eq_ignore_ascii_case(&column.name)));
                         if !dropped {
                             reports.add(Report::new(format!("`{table}` has a column `{}` already", column.name)).at(range));
+                        }
+                    }
+                    ActionKind::AddIndex(index) if !index.if_not_exists => {
+                        let Some(name) = &index.name else { continue };
+                        let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropIndex(other) | ActionKind::DropConstraint { name: other, .. } | ActionKind::RenameIndex { from: other, .. } if other.eq_ignore_ascii_case(&name.name)));
+                        let key = scene.schema.beside(&table, &name.name);
+                        if !dropped && scene.schema.table_of_index(Some(&table), &key).is_some() {
+                            reports.add(Report::new(format!("`{table}` has an index `{key}` already")).at(range));
                         }
                     }
                     ActionKind::AddConstraint(constraint) => {

@@ -22,11 +22,26 @@ pub static RULE: Rule = Rule {
     optional: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[postgres(&[
-        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
-        "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
-    ])],
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE VIEW v AS SELECT x.* FROM t x;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+        ]),
+    ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE VIEW v AS SELECT count(*) AS n, max(id * 2) AS m FROM t;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY); CREATE VIEW v AS SELECT * FROM t;",
+            "ALTER TABLE t ADD COLUMN a int;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+        ]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT b FROM t;",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
@@ -42,7 +57,12 @@ pub static RULE: Rule = Rule {
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     for (table, action, range) in scene.actions() {
         let ActionKind::DropColumn { name, cascade: false, .. } = action else { continue };
-        let uses = |relation: &Relation| relation.mentions.contains(name) && !relation.mentions.iter().any(|word| word == "*");
+        // `*` is all columns that were there when the view was made.
+        let made = scene.relation(&table).and_then(|relation| relation.column(name)).and_then(|column| column.made);
+        let uses = |relation: &Relation| {
+            let all = relation.mentions.iter().any(|word| word == "*") && made.is_none_or(|made| made <= relation.made);
+            relation.mentions.contains(name) || all
+        };
         if let Some((view, _)) = scene.schema.readers(&table).find(|(_, relation)| relation.reads.len() == 1 && uses(relation)) {
             reports.add(Report::new(format!("`{view}` uses `{name}`, so it cannot be dropped")).at(range));
         }

@@ -25,6 +25,10 @@ pub static RULE: Rule = Rule {
     check: Check::Statement(check),
     fires: &[
         postgres(&[
+            "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE v (id int PRIMARY KEY); CREATE TABLE t (a int, b int);",
+            "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID, ADD CONSTRAINT g FOREIGN KEY (b) REFERENCES v (id) NOT VALID;",
+        ]),
+        postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE v (id int PRIMARY KEY);",
             "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (id) NOT VALID; ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES v (id) NOT VALID;",
         ]),
@@ -50,6 +54,15 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     let is_key = |cause: &Cause| matches!(cause, Cause::ForeignKey | Cause::ForeignKeyNotValid | Cause::ParentOfNew);
     let own = scene.alter().map(|alter| scene.schema.key(&alter.table));
     let adds = scene.impacts.iter().filter(|impact| is_key(&impact.cause) && Some(&impact.table) != own.as_ref());
+    let mut here = adds.clone().filter(|impact| scene.is_deployed(&impact.table));
+    if let (Some(first), None) = (here.next(), scene.held.iter().find(|held| is_key(&held.cause)))
+        && let Some(second) = here.find(|impact| impact.table != first.table)
+        && scene.alter().is_some()
+    {
+        let message = format!("`{}` and `{}` are locked at once, each for a foreign key", first.table, second.table);
+        reports.add(Report::new(message).note(scene.said(second)));
+        return;
+    }
     for impact in adds.filter(|impact| scene.is_deployed(&impact.table)) {
         let others =
             scene.held.iter().filter(|held| is_key(&held.cause) && held.lock == impact.lock && held.table != impact.table);

@@ -28,6 +28,10 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);", "ALTER TABLE t MODIFY id bigint NOT NULL;"]),
         mysql(&["CREATE TABLE t (a varchar(20) NOT NULL DEFAULT 'x');", "ALTER TABLE t MODIFY a varchar(40) NOT NULL;"]),
         mysql(&["CREATE TABLE t (a varchar(20) NOT NULL);", "ALTER TABLE t CHANGE a b varchar(40);"]),
+        mysql(&[
+            "CREATE TABLE t (a timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP);",
+            "ALTER TABLE t MODIFY a timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP;",
+        ]),
         mysql(&["CREATE TABLE t (a varchar(20) CHARACTER SET ascii COLLATE ascii_bin);", "ALTER TABLE t MODIFY a varchar(40);"]),
     ],
     silent: &[
@@ -83,6 +87,9 @@ fn lost(before: &schema::Column, column: &Column, in_key: bool) -> Vec<&'static 
     }
     if before.not_null && !in_key && !column.not_null && !column.primary && !column.says_null {
         lost.push("`NOT NULL`");
+    }
+    if before.on_update && !column.on_update {
+        lost.push("`ON UPDATE`");
     }
     let said = |ty: &migrate_core::syntax::Type| ty.charset.is_some() || ty.collation.is_some();
     if let (Some(before), Some(now)) = (&before.ty, &column.ty)

@@ -42,8 +42,12 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD z varchar(40) DEFAULT (uuid());",
         ]),
         mysql(&["CREATE TABLE t (a int, v int AS (a + 1) VIRTUAL);", "ALTER TABLE t ADD z int FIRST;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD z char(36) DEFAULT uuid();"]),
     ],
     silent: &[
+        mysql(&["CREATE TABLE t (b varchar(30));", "ALTER TABLE t MODIFY b varchar(100);"]),
+        mysql(&["CREATE TABLE t (b varchar(70)) CHARACTER SET latin1;", "ALTER TABLE t MODIFY b varchar(256);"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD z json DEFAULT (json_object());"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY b varchar(60);"]),
         mysql(&["CREATE TABLE t (b varchar(300));", "ALTER TABLE t MODIFY b varchar(400);"]),

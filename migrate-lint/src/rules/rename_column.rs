@@ -65,6 +65,10 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             }
             _ => false,
         });
+        let again = again
+            || scene.actions().any(|(_, action, _)| {
+                matches!(action, ActionKind::AddColumn { column, .. } if column.name.eq_ignore_ascii_case(from) && column.generated.is_some())
+            });
         let is_view = scene.relation(&table).is_some_and(|relation| relation.kind != RelationKind::Table);
         if !again && !is_view && scene.column_age(&table, from) == Age::Deployed && scene.is_deployed(&table) {
             reports.add(Report::new(format!("the release that runs knows `{table}.{from}` by this name only")).at(range));

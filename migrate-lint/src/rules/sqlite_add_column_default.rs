@@ -7,6 +7,7 @@ use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
 use migrate_core::syntax::ActionKind;
+use migrate_core::token::{Kind, Token, Tokens};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -24,11 +25,18 @@ pub static RULE: Rule = Rule {
     fires: &[
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c text DEFAULT CURRENT_TIMESTAMP;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int DEFAULT (random());"]),
+        sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int DEFAULT (1+1);"]),
+        sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c text DEFAULT ('x' || 'y');"]),
     ],
     silent: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int DEFAULT 5;"]),
         sqlite(&["CREATE TABLE t (a int, c text DEFAULT CURRENT_TIMESTAMP);"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int DEFAULT (5);"]),
+        sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int DEFAULT (-1); ALTER TABLE t ADD d int DEFAULT (true);"]),
+        sqlite(&[
+            "CREATE TABLE t (a int);",
+            "ALTER TABLE t ADD c text DEFAULT ('x y'); ALTER TABLE t ADD d blob DEFAULT (x'00');",
+        ]),
     ],
     proof: Proof::Seen("sqlite_refuses"),
 };
@@ -43,10 +51,28 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let Some(default) = column.default.clone().map(|default| scene.sql[default].trim().to_ascii_uppercase()) else {
             continue;
         };
-        let inner = default.trim_start_matches('(').trim_end_matches(')');
-        let call = default.starts_with('(') && default.contains("(") && inner.contains('(');
-        if call || ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"].contains(&inner) {
+        if !is_constant(&default) {
             reports.add(Report::new(format!("SQLite adds no column whose default is {default}")).at(range));
         }
     }
+}
+
+/// A value that is written out: SQLite computes nothing for rows that are there, not even `1 + 1`.
+fn is_constant(default: &str) -> bool {
+    let tokens: Vec<Token> = Tokens::new(default, Dialect::Sqlite).filter(|token| !token.is_blank()).collect();
+    let is = |token: &Token, symbol: u8| token.is_symbol(default, symbol);
+    let inner: Vec<&Token> = tokens.iter().filter(|token| !is(token, b'(') && !is(token, b')')).collect();
+    let inner = match &*inner {
+        [sign, rest @ ..] if is(sign, b'-') || is(sign, b'+') => rest,
+        all => all,
+    };
+    let moves = ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"];
+    let alone = match inner {
+        [only] => !moves.iter().any(|word| only.is_word(default, word)),
+        // `x'00'`
+        [prefix, text] => prefix.is_word(default, "X") && text.kind == Kind::Text,
+        _ => false,
+    };
+    // A call without arguments is no value.
+    alone && !tokens.windows(2).any(|pair| pair[0].kind == Kind::Word && is(&pair[1], b'('))
 }

@@ -35,8 +35,25 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int, b int); CREATE TRIGGER g AFTER UPDATE ON t BEGIN UPDATE t SET a = new.b; END;",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
         ]),
+        sqlite(&[
+            "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a) WHERE b IS NULL;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE t (a int, b text); CREATE INDEX i ON t (lower(b));",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
+        sqlite(&["CREATE TABLE t (a int, b int, c int AS (b * 2));", "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;"]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a int, b int, FOREIGN KEY (b) REFERENCES p (id));",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
     ],
     silent: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a int, b int REFERENCES p (id));",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
         sqlite(&[
             "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (b);",
             "-- migrate: phase contract\nDROP INDEX i; ALTER TABLE t DROP COLUMN b;",
@@ -58,22 +75,24 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let in_key = relation.constraints.iter().find(|constraint| match &constraint.kind {
             schema::ConstraintKind::Unique(columns) | schema::ConstraintKind::Primary(columns) => has(columns),
             // One that is written at the column goes with it.
-            schema::ConstraintKind::Foreign { columns, .. } => {
-                has(columns) && constraint.name != format!("{}_{name}_fkey", table.name())
-            }
+            schema::ConstraintKind::Foreign { columns, .. } => has(columns) && !constraint.at_column,
             // Its own check goes with it.
             schema::ConstraintKind::Check { mentions, .. } => {
                 has(mentions) && constraint.name != format!("{}_{name}_check", table.name())
             }
             _ => false,
         });
-        let index = relation.indexes.iter().find(|index| has(&index.columns)).and_then(|index| index.name.clone());
+        let uses = |index: &&schema::Index| has(&index.columns) || has(&index.mentions);
+        let index = relation.indexes.iter().find(uses).and_then(|index| index.name.clone());
+        let computed =
+            relation.columns.iter().find(|column| has(&column.computed_from) && !column.name.eq_ignore_ascii_case(name));
         let view = scene.schema.readers(&table).find(|(_, view)| has(&view.mentions)).map(|(view, _)| view.to_string());
         let trigger = scene.schema.triggers(&table).find(|(_, columns)| has(columns)).map(|(trigger, _)| trigger.to_string());
         let user = index
             .map(|index| format!("index `{index}`"))
             .or(view.map(|view| format!("view `{view}`")))
             .or(trigger.map(|trigger| format!("trigger `{trigger}`")))
+            .or(computed.map(|column| format!("column `{}`", column.name)))
             .or(in_key.map(|_| "a key or constraint".to_owned()));
         if let Some(user) = user {
             reports.add(Report::new(format!("`{name}` is used by {user}, so SQLite does not drop it")).at(range));

@@ -8,6 +8,7 @@ use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::touched;
 use migrate_core::finding::Level;
+use migrate_core::name::Name;
 use migrate_core::syntax::{ActionKind, ObjectKind, Syntax};
 
 /// See its explanation.
@@ -29,6 +30,8 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders ALTER COLUMN bb SET NOT NULL;"]),
         postgres(&["CREATE TABLE orders (a int);", "CREATE INDEX CONCURRENTLY i ON orders (aa);"]),
         sqlite(&["CREATE TABLE orders (a int);", "ALTER TABLE orders RENAME COLUMN b TO c;"]),
+        sqlite(&["CREATE TABLE orders (a int);", "INSERT INTO orders (a, b) VALUES (1, 2);"]),
+        postgres(&["CREATE TABLE orders (a int);", "UPDATE orders SET b = 1 WHERE a = 2;"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "ALTER TABLE t ADD COLUMN b int;"]),
         mysql(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nRENAME TABLE t TO u;", "INSERT INTO t VALUES (1);"]),
         sqlite(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "CREATE INDEX i ON t (a);"]),
@@ -43,6 +46,11 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders DROP COLUMN IF EXISTS b;"]),
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders ADD b int, ALTER b SET NOT NULL;"]),
         postgres(&["ALTER TABLE made_elsewhere ADD b int;"]),
+        sqlite(&["CREATE TABLE orders (a int);", "INSERT INTO orders (rowid, a) VALUES (1, 2);"]),
+        mysql(&[
+            "CREATE TABLE orders (a int); CREATE TABLE users (b int);",
+            "UPDATE orders o JOIN users u ON u.b = o.a SET u.b = 1;",
+        ]),
         postgres(&["CREATE TABLE orders (LIKE other);", "ALTER TABLE orders DROP COLUMN b;"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "DROP TABLE IF EXISTS t;"]),
         postgres(&[
@@ -80,6 +88,15 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         }
         return;
     }
+    let set: (&_, &[String]) = match scene.syntax() {
+        Syntax::Insert(insert) => (&insert.table, &insert.columns),
+        Syntax::Update(change) if !change.joined => (&change.table, &change.columns),
+        _ => (&Name::bare(""), &[]),
+    };
+    let table = scene.schema.key(set.0);
+    if let Some(column) = set.1.iter().find(|column| missing(&table, column) && !is_hidden(scene, column)) {
+        reports.add(Report::new(format!("`{table}` has no column `{column}`")));
+    }
     let Some(alter) = scene.alter() else { return };
     let own = scene.schema.key(&alter.table);
     if scene.relation(&own).is_none() {
@@ -107,6 +124,15 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             reports.add(Report::new(format!("`{table}` has no column `{column}`")).at(range));
         }
     }
+}
+
+/// Columns that are there without a word.
+fn is_hidden(scene: &Scene<'_>, column: &str) -> bool {
+    let hidden: &[&str] = match scene.server().dialect() {
+        Dialect::Sqlite => &["rowid", "oid", "_rowid_"],
+        _ => &[],
+    };
+    hidden.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
 /// A table that was there and is there no more.

@@ -1,0 +1,131 @@
+//! The rule `drop-needed`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, postgres};
+use crate::scene::Scene;
+use crate::schema::{ConstraintKind, Key, Relation};
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::name::Name;
+use migrate_core::syntax::{ActionKind, ObjectKind, Removal, Syntax};
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "drop-needed",
+        "PostgreSQL refuses to drop what something else stands on: a table that a foreign key or a view leads to, a type of \
+         a column, a key that a foreign key refers to (error 2BP01). Ways down fail so when they drop in the order in which the \
+         way up has made things.",
+    ),
+    level: Level::Error,
+    on: &[Dialect::Postgres],
+    instead: "drop what stands on it first, each by its name",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nDROP TABLE a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM a;",
+            "-- migrate: phase contract\nDROP TABLE a;",
+        ]),
+        postgres(&["CREATE TYPE m AS ENUM ('x'); CREATE TABLE a (e m);", "-- migrate: phase contract\nDROP TYPE m;"]),
+        postgres(&["CREATE DOMAIN d AS int; CREATE TABLE a (e d);", "-- migrate: phase contract\nDROP DOMAIN d;"]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT a_pkey;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (id int); CREATE VIEW v AS SELECT id FROM a; CREATE VIEW w AS SELECT id FROM v;",
+            "-- migrate: phase contract\nDROP VIEW v;",
+        ]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nDROP TABLE b; DROP TABLE a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nDROP TABLE a, b;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY, parent int REFERENCES a (id));",
+            "-- migrate: phase contract\nDROP TABLE a;",
+        ]),
+        postgres(&[
+            "CREATE TYPE m AS ENUM ('x'); CREATE TABLE a (e m);",
+            "-- migrate: phase contract\nALTER TABLE a DROP COLUMN e; DROP TYPE m;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY, k int UNIQUE); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT a_k_key;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int CONSTRAINT f REFERENCES a (id));",
+            "-- migrate: phase contract\nALTER TABLE b DROP CONSTRAINT f; DROP TABLE a;",
+        ]),
+    ],
+    proof: Proof::Refused,
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    // In a block, an error may be caught.
+    if scene.read.inner {
+        return;
+    }
+    if let Syntax::Drop(removal) = scene.syntax() {
+        dropped(scene, removal, reports);
+    }
+    for (table, action, range) in scene.actions() {
+        let ActionKind::DropConstraint { name, cascade: false, .. } = action else { continue };
+        let Some(relation) = scene.relation(&table) else { continue };
+        let child = scene.schema.children(&table).next().filter(|_| is_only_key(relation, name));
+        if let Some((child, ..)) = child {
+            reports.add(Report::new(format!("a foreign key of `{child}` needs `{name}`, so it cannot be dropped")).at(range));
+        }
+    }
+}
+
+fn dropped(scene: &Scene<'_>, removal: &Removal, reports: &mut Reports) {
+    if removal.cascade || removal.temporary {
+        return;
+    }
+    let keys: Vec<Key> = removal.names.iter().map(|name| scene.schema.key(name)).collect();
+    for key in &keys {
+        let needs = match removal.kind {
+            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
+                let child = scene.schema.children(key).map(|(child, ..)| child).find(|child| !keys.contains(child));
+                let reader = scene.schema.readers(key).map(|(reader, _)| reader).find(|reader| !keys.contains(reader));
+                let child = child.filter(|_| removal.kind == ObjectKind::Table);
+                child.map(|child| format!("a foreign key of `{child}`")).or(reader.map(|reader| format!("view `{reader}`")))
+            }
+            ObjectKind::Type | ObjectKind::Domain if scene.schema.ty(key).is_some() => {
+                let of = |relation: &Relation| {
+                    let is = |ty: &migrate_core::syntax::Type| {
+                        scene.schema.key(&Name { schema: ty.schema.clone(), name: ty.name.clone() }) == *key
+                    };
+                    relation.columns.iter().find(|column| column.ty.as_ref().is_some_and(is)).map(|column| column.name.clone())
+                };
+                let user = scene.schema.relations().find_map(|(table, relation)| Some((table, of(relation)?)));
+                user.map(|(table, column)| format!("column `{table}.{column}`"))
+            }
+            _ => None,
+        };
+        if let Some(needs) = needs {
+            reports.add(Report::new(format!("{needs} needs `{key}`, so it cannot be dropped")));
+        }
+    }
+}
+
+/// Is it the only key that a foreign key can lead to?
+fn is_only_key(relation: &Relation, name: &str) -> bool {
+    let is_key = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_));
+    let mut keys = relation.constraints.iter().filter(|constraint| is_key(&constraint.kind));
+    let only = keys.next().is_some_and(|key| key.name.eq_ignore_ascii_case(name)) && keys.next().is_none();
+    only && relation.complete && !relation.indexes.iter().any(|index| index.unique)
+}
