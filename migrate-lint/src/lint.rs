@@ -390,7 +390,8 @@ impl Linting<'_> {
         self.walk(&file, allowed);
         let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call | Syntax::Do { .. });
         let sure = !reads.iter().chain(up.reads).any(opaque);
-        let left = self.simulation.schema.changes_since(before).iter().filter_map(undone::left).collect();
+        let schema = &self.simulation.schema;
+        let left = schema.changes_since(before).iter().filter_map(|difference| undone::left(difference, schema)).collect();
         self.simulation.schema.go_back(back);
         Down { reads, left, sure }
     }

@@ -1,8 +1,9 @@
 //! Tables that are made anew: another one is made beside them, filled, and given their name.
 
-use crate::scene::Scene;
+use crate::scene::{Read, Scene};
 use crate::schema::Key;
-use migrate_core::syntax::{ActionKind, Syntax};
+use migrate_core::dialect::Dialect;
+use migrate_core::syntax::{ActionKind, CreateView, Syntax};
 
 /// Is a table, which this statement drops, replaced by one that is renamed to it later in the file?
 pub fn is_rebuilt(scene: &Scene<'_>, table: &Key) -> bool {
@@ -28,6 +29,22 @@ pub fn comes_again(scene: &Scene<'_>, name: &Key) -> bool {
     scene.follows(|syntax| match syntax {
         Syntax::CreateTable(table) => table.name.as_ref().is_some_and(|own| scene.schema.key(own) == *name),
         Syntax::CreateView(view) => scene.schema.key(&view.name) == *name,
+        other => renames_to(scene, other, name),
+    })
+}
+
+/// Does the name of a table that is renamed go on to show all of it, without a moment in which it is not there?
+pub fn stands_in(scene: &Scene<'_>, name: &Key) -> bool {
+    // MySQL has no transactions that hold both.
+    let at_once = |read: &Read| {
+        scene.schema.dialect() == Dialect::MySql || read.in_transaction && read.at.transaction == scene.read.at.transaction
+    };
+    let columns = scene.relation(name).map(|relation| &*relation.columns).unwrap_or_default();
+    let shows = |view: &CreateView, word: &str| view.mentions.iter().any(|own| own.eq_ignore_ascii_case(word));
+    let all = |view: &CreateView| view.whole && (shows(view, "*") || columns.iter().all(|column| shows(view, &column.name)));
+    scene.later().iter().any(|read| match &read.syntax {
+        Syntax::CreateView(view) => scene.schema.key(&view.name) == *name && all(view) && at_once(read),
+        Syntax::CreateTable(table) => table.name.as_ref().is_some_and(|own| scene.schema.key(own) == *name),
         other => renames_to(scene, other, name),
     })
 }

@@ -91,6 +91,7 @@ mod primary_key_builds_index;
 mod rebuild_drops_column;
 mod rebuild_loses_index;
 mod rebuild_loses_rows;
+mod rebuild_unlocked;
 mod refresh_matview_blocking;
 mod reindex_not_concurrent;
 mod rename_column;
@@ -124,7 +125,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 120] = [
+pub static ALL: [&Rule; 121] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -216,6 +217,7 @@ pub static ALL: [&Rule; 120] = [
     &rebuild_drops_column::RULE,
     &rebuild_loses_index::RULE,
     &rebuild_loses_rows::RULE,
+    &rebuild_unlocked::RULE,
     &refresh_matview_blocking::RULE,
     &reindex_not_concurrent::RULE,
     &rename_column::RULE,

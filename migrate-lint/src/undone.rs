@@ -1,17 +1,22 @@
 //! What a way up and its way down together leave behind.
 
-use crate::schema::{Column, Constraint, Difference, Relation, RelationKind, Thing};
+use crate::schema::{Column, Constraint, Difference, Index, Key, Relation, RelationKind, Schema, Thing};
+use std::collections::BTreeSet;
 
 /// A difference in words. How rows came and went is not compared; and labels of a type cannot be taken away, which is said
 /// elsewhere.
-pub fn left(difference: &Difference<'_>) -> Option<String> {
+pub fn left(difference: &Difference<'_>, schema: &Schema) -> Option<String> {
     let name = difference.key;
     match (difference.before, difference.after) {
         (None, Some(after)) => Some(format!("{} `{name}` is still there", kind(difference, after))),
         (Some(before), None) => Some(format!("{} `{name}` does not come back", kind(difference, before))),
+        (Some(Thing::Relation(before)), Some(Thing::Relation(after))) if before.kind != RelationKind::Table => {
+            query(&name.to_string(), before, after, schema)
+        }
         (Some(Thing::Relation(before)), Some(Thing::Relation(after))) if before.complete && after.complete => {
             let name = name.to_string();
-            let left: Vec<String> = columns(&name, before, after).into_iter().chain(constraints(&name, before, after)).collect();
+            let left = columns(&name, before, after).into_iter().chain(constraints(&name, before, after));
+            let left: Vec<String> = left.chain(indexes(&name, before, after)).collect();
             (!left.is_empty()).then(|| left.join("; "))
         }
         _ => None,
@@ -65,5 +70,29 @@ fn constraints(table: &str, before: &Relation, after: &Relation) -> Vec<String> 
     let gone = before.constraints.iter().filter(|own| !has(after, own));
     let stayed = after.constraints.iter().filter(|own| !has(before, own));
     let gone = gone.map(|own| format!("constraint `{}` of `{table}` does not come back", own.name));
-    gone.chain(stayed.map(|own| format!("constraint `{}` of `{table}` is still there", own.name))).collect()
+    let other = |own: &&Constraint| before.constraint(&own.name).is_some_and(|before| before.kind != own.kind);
+    let others = after.constraints.iter().filter(other);
+    let others = others.map(|own| format!("constraint `{}` of `{table}` is not what it was", own.name));
+    gone.chain(others).chain(stayed.map(|own| format!("constraint `{}` of `{table}` is still there", own.name))).collect()
+}
+
+/// Indexes that come back as others. Those that do not are things of their own.
+fn indexes(table: &str, before: &Relation, after: &Relation) -> Vec<String> {
+    let same = |one: &Index, other: &Index| {
+        let words = |index: &Index| index.mentions.iter().cloned().collect::<BTreeSet<String>>();
+        one.columns == other.columns && one.unique == other.unique && one.special == other.special && words(one) == words(other)
+    };
+    let named = |name: &Option<String>| before.indexes.iter().find(|index| index.name == *name && name.is_some());
+    let others = after.indexes.iter().filter(|own| named(&own.name).is_some_and(|before| !same(before, own)));
+    others.filter_map(|own| Some(format!("index `{}` of `{table}` is not what it was", own.name.as_ref()?))).collect()
+}
+
+/// A view that comes back and shows something else.
+fn query(name: &str, before: &Relation, after: &Relation, schema: &Schema) -> Option<String> {
+    let read: Vec<&Relation> = before.reads.iter().chain(&after.reads).filter_map(|table| schema.relation(table)).collect();
+    let is_column = |word: &&String| *word == "*" || read.iter().any(|relation| relation.column(word).is_some());
+    let columns = |relation: &Relation| relation.mentions.iter().filter(is_column).cloned().collect::<BTreeSet<String>>();
+    let tables = |relation: &Relation| relation.reads.iter().cloned().collect::<BTreeSet<Key>>();
+    let other = tables(before) != tables(after) || columns(before) != columns(after);
+    other.then(|| format!("view `{name}` does not show what it did"))
 }

@@ -619,6 +619,19 @@ async fn a_table_that_others_refer_to_is_not_dropped() {
 }
 
 #[tokio::test]
+async fn what_is_written_during_a_copy_is_lost() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let (mut copying, mut writing) = (fresh(&database).await, database.connect().await);
+    run(&mut copying, "CREATE TABLE t (a int); INSERT INTO t VALUES (1)").await.unwrap();
+    run(&mut copying, "BEGIN; CREATE TABLE n (a int); INSERT INTO n SELECT a FROM t").await.unwrap();
+    run(&mut writing, "INSERT INTO t VALUES (2)").await.unwrap();
+    run(&mut copying, "DROP TABLE t; ALTER TABLE n RENAME TO t; COMMIT").await.unwrap();
+    assert_eq!(database.value("SELECT count(*) FROM t").await, "1");
+    drop((copying, writing));
+    gone(database).await;
+}
+
+#[tokio::test]
 async fn several_statements_are_one_transaction() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let mut connection = fresh(&database).await;

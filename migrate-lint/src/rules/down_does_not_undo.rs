@@ -21,6 +21,18 @@ pub static RULE: Rule = Rule {
     down: false,
     check: Check::File(check),
     fires: &[
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a);",
+            "DROP INDEX i;\n--- down\nCREATE INDEX i ON t (a);",
+        ]),
+        postgres(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int CONSTRAINT f REFERENCES p (id) ON DELETE CASCADE);",
+            "ALTER TABLE t DROP CONSTRAINT f;\n--- down\nALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id);",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int, b int); CREATE VIEW v AS SELECT a FROM t;",
+            "DROP VIEW v;\n--- down\nCREATE VIEW v AS SELECT a, b FROM t;",
+        ]),
         postgres(&["CREATE TABLE t (a int); CREATE TABLE u (a int);\n--- down\nDROP TABLE t;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int, ADD c int;\n--- down\nALTER TABLE t DROP b;"]),
         sqlite(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "DROP INDEX i;\n--- down\nSELECT 1;"]),
@@ -31,6 +43,10 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a) WHERE b > 0; CREATE VIEW v AS SELECT a FROM t;",
+            "DROP VIEW v; DROP INDEX i;\n--- down\nCREATE INDEX i ON t (a) WHERE b > 0; CREATE VIEW v AS SELECT a FROM t;",
+        ]),
         postgres(&[
             "CREATE EXTENSION IF NOT EXISTS citext; CREATE TABLE t (a int); CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();\n--- down\nDROP TABLE t;",
         ]),

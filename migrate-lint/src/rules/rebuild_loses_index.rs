@@ -1,7 +1,7 @@
 //! The rule `rebuild-loses-index`.
 
 use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, sqlite};
+use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::FileScene;
 use crate::schema::{self, Thing};
 use migrate_core::code::Code;
@@ -12,16 +12,24 @@ use migrate_core::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-index",
-        "A table is made anew, and the new one lacks indexes, unique keys or triggers that the old one had: they go \
-         with the old table, and nothing says so.",
+        "A table is made anew, and the new one lacks indexes, keys or triggers that the old one had: they go \
+         with the old table, and nothing says so. What is made by `CREATE TABLE ... AS SELECT` has none of them.",
     ),
     level: Level::Warning,
-    on: &[Dialect::MySql, Dialect::Sqlite],
+    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
     instead: "create them again behind the renaming",
     optional: false,
     down: false,
     check: Check::File(check),
     fires: &[
+        postgres(&[
+            "CREATE TABLE p (id int PRIMARY KEY, a int UNIQUE);",
+            "-- migrate: phase contract\nCREATE TABLE n (id int, a int); INSERT INTO n SELECT * FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int); CREATE INDEX i ON p (a);",
+            "CREATE TABLE n AS SELECT * FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int); CREATE INDEX i ON p (a);",
             "CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, coalesce(a, 0) FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
@@ -36,6 +44,10 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE p (id int PRIMARY KEY, a int); CREATE INDEX i ON p (a);",
+            "-- migrate: phase contract\nCREATE TABLE n (LIKE p INCLUDING ALL); INSERT INTO n SELECT * FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int); CREATE TRIGGER g AFTER UPDATE ON p BEGIN SELECT 1; END;",
             "CREATE TABLE p2 (id integer PRIMARY KEY, a text); INSERT INTO p2 SELECT id, a FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p; CREATE TRIGGER g AFTER UPDATE ON p BEGIN SELECT 1; END;",
@@ -59,13 +71,16 @@ pub static RULE: Rule = Rule {
 fn check(scene: &FileScene<'_>, reports: &mut Reports) {
     for (key, before, after) in scene.replaced() {
         // Without its columns there is none.
-        let possible = |columns: &[String]| columns.iter().all(|column| after.column(column).is_some());
+        let possible = |columns: &[String]| after.from_query || columns.iter().all(|column| after.column(column).is_some());
         let has = |columns: &[String]| after.indexed().any(|own| own == columns);
         let indexes = before.indexes.iter().filter(|index| !index.special && possible(&index.columns) && !has(&index.columns));
         let indexes = indexes.filter_map(|index| index.name.as_ref()).map(|name| format!("index `{name}`"));
         let keys = before.constraints.iter().filter_map(|constraint| match &constraint.kind {
             schema::ConstraintKind::Unique(columns) if possible(columns) && !has(columns) => {
                 Some(format!("unique key over {}", columns.join(", ")))
+            }
+            schema::ConstraintKind::Primary(columns) if possible(columns) && after.primary().is_none() => {
+                Some("primary key".to_owned())
             }
             _ => None,
         });
@@ -77,7 +92,7 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
         let again = |name: &str| scene.after.schema.triggers(key).any(|(own, _)| own.name() == name);
         let triggers = gone.filter(|name| !again(name)).map(|name| format!("trigger `{name}`"));
         let lost: Vec<String> = indexes.chain(keys).chain(triggers).collect();
-        if !lost.is_empty() && after.complete {
+        if !lost.is_empty() && (after.complete || after.from_query) {
             reports.add(Report::new(format!("`{key}` is made anew without {}", lost.join(", "))));
         }
     }

@@ -7,7 +7,7 @@ use crate::schema::{Key, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax::{Insert, Syntax};
+use migrate_core::syntax::{CreateTable, Insert, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -24,6 +24,14 @@ pub static RULE: Rule = Rule {
     check: Check::File(check),
     fires: &[
         sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int);",
+            "CREATE TABLE n AS SELECT * FROM p WHERE a > 0; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int);",
+            "CREATE TABLE n (id integer PRIMARY KEY, a int); INSERT INTO n SELECT * FROM p LIMIT 10; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
+        sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY);",
             "CREATE TABLE p2 (id integer PRIMARY KEY); DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
         ]),
@@ -34,6 +42,10 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY, a int);",
+            "CREATE TABLE n AS SELECT * FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int);",
             "CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, a FROM p WHERE a IS NOT NULL; INSERT INTO p2 SELECT id, 0 FROM p WHERE a IS NULL; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
@@ -85,10 +97,16 @@ fn copies_some(scene: &FileScene<'_>, key: &Key, after: &Relation) -> bool {
         Syntax::Insert(insert) => Some(insert),
         _ => None,
     });
+    let picked = |table: &CreateTable| table.filtered && table.name.as_ref().is_some_and(|name| name.name == after.shown);
+    let query = scene.file.reads.iter().any(|read| matches!(&read.syntax, Syntax::CreateTable(table) if picked(table)));
     let first = copies.by_ref().find(into);
     let minded =
         scene.file.reads.iter().any(
             |read| matches!(&read.syntax, Syntax::Update(change) | Syntax::Delete(change) if schema.key(&change.table) == *key),
         );
-    first.is_some_and(|insert| insert.filtered && insert.reads_table) && !minded && !copies.any(|insert| into(&insert))
+    let some = match first {
+        Some(insert) => (insert.filtered || insert.limited) && insert.reads_table && !copies.any(|insert| into(&insert)),
+        None => query,
+    };
+    some && !minded
 }

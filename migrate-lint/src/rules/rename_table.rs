@@ -15,8 +15,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-table",
         "The release that runs knows the table by its old name: each of its queries fails until the last of its \
-         processes has ended. A view of the old name, made in the same migration, keeps it working (rows can be read \
-         and written through it, as long as it is a plain `SELECT`).",
+         processes has ended. A view of the old name, made in the same transaction, keeps it working (rows can be read \
+         and written through it, as long as it is a plain `SELECT` of all columns and rows).",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
@@ -29,6 +29,9 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u;"]),
         mysql(&["CREATE TABLE t (a int);", "RENAME TABLE t TO u;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u;"]),
+        postgres(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT a FROM u;"]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT a FROM u WHERE a > 3;"]),
+        postgres(&["CREATE TABLE t (a int);", "BEGIN; ALTER TABLE t RENAME TO u; COMMIT; CREATE VIEW t AS SELECT * FROM u;"]),
         postgres(&["CREATE TABLE t (a int); CREATE SCHEMA s;", "ALTER TABLE t SET SCHEMA s;"]),
     ],
     silent: &[
@@ -38,6 +41,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int);",
             "CREATE TABLE new_t (a int); INSERT INTO new_t SELECT * FROM t; DROP TABLE t; ALTER TABLE new_t RENAME TO t;",
         ]),
+        mysql(&["CREATE TABLE t (a int);", "RENAME TABLE t TO u; CREATE VIEW t AS SELECT a FROM u;"]),
         mysql(&["CREATE TABLE t (a int);", "CREATE TABLE n (a bigint); RENAME TABLE t TO o, n TO t;"]),
     ],
     proof: Proof::Files,
@@ -48,7 +52,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         return;
     }
     let mut renamed = |table: Key, range| {
-        if scene.is_deployed(&table) && !rebuild::comes_again(scene, &table) {
+        if scene.is_deployed(&table) && !rebuild::stands_in(scene, &table) {
             let report = Report::new(format!("the release that runs knows `{table}` by this name only"));
             reports.add(match range {
                 Some(range) => report.at(range),
