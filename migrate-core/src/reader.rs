@@ -44,9 +44,17 @@ pub fn inner_statements(sql: &str, syntax: &Syntax, dialect: Dialect) -> Vec<(Ra
     }
 }
 
-/// Does a body of statements put SQL together at run time?
+/// Does a body of statements put SQL together at run time? What stands there as one text is read like any other statement.
 pub fn executes_text(sql: &str, body: Range<usize>, dialect: Dialect) -> bool {
-    Cursor::new(sql, body, dialect).has_anywhere("EXECUTE")
+    let mut cursor = Cursor::new(sql, body, dialect);
+    while !cursor.is_at_end() {
+        let trigger = cursor.peek_at(1, "FUNCTION") || cursor.peek_at(1, "PROCEDURE");
+        if cursor.peek("EXECUTE") && !trigger && other::executed(&cursor).is_none() {
+            return true;
+        }
+        cursor.skip();
+    }
+    false
 }
 
 fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {

@@ -272,6 +272,9 @@ pub fn inner_statements(cursor: &mut Cursor<'_>) -> Vec<(Range<usize>, bool)> {
             }
             found.push((cursor.since(start), depth > 0));
         }
+        if begins && let Some(statement) = executed(cursor) {
+            found.push((statement, depth > 0));
+        }
         begins = cursor.peek_symbol(b';') || cursor.peek_any(&["BEGIN", "THEN", "ELSE", "LOOP"]);
         cursor.skip();
     }
@@ -358,4 +361,18 @@ pub fn comment(cursor: &mut Cursor<'_>) -> Syntax {
         return Syntax::Comment { table: name.map(|name| crate::name::Name { schema, name }) };
     }
     Syntax::Comment { table: None }
+}
+
+/// The statement of `EXECUTE 'DROP TABLE t';`.
+pub fn executed(cursor: &Cursor<'_>) -> Option<Range<usize>> {
+    let mut cursor = cursor.clone();
+    if !cursor.word("EXECUTE") {
+        return None;
+    }
+    let text = cursor.token().filter(|token| token.kind == Kind::Text).map(|token| token.start + 1..token.end.max(1) - 1)?;
+    cursor.skip();
+    let alone = cursor.is_at_end() || cursor.peek_symbol(b';');
+    let sql = cursor.sql.get(text.clone())?;
+    // With quotes in it, its bytes would not be those of the statement.
+    (alone && cursor.sql.as_bytes().get(text.start - 1) == Some(&b'\'') && !sql.contains('\'')).then_some(text)
 }

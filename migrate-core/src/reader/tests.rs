@@ -196,6 +196,16 @@ fn what_a_block_holds() {
 }
 
 #[test]
+fn what_a_block_executes() {
+    let sql = "DO $$ BEGIN EXECUTE 'DROP TABLE t'; EXECUTE format('DROP TABLE %I', x); EXECUTE 'SELECT ' || x; END $$";
+    assert_eq!(inner(sql), [("DROP TABLE t", false)]);
+    let executes = |sql: &str| executes_text(sql, 0..sql.len(), Dialect::Postgres);
+    assert!(!executes("EXECUTE 'DROP TABLE t';"));
+    assert!(executes("EXECUTE 'DROP TABLE ' || x;") && executes("EXECUTE x;"));
+    assert!(!executes("CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f();"));
+}
+
+#[test]
 fn what_queries_change() {
     let sql =
         "-- Moves rows.\nWITH RECURSIVE a AS (SELECT 1), b (x) AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM b";

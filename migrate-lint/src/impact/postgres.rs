@@ -449,7 +449,7 @@ fn set_type(
     let stored = |ty: &Type, checks: bool| {
         let name = migrate_core::name::Name { schema: ty.schema.clone(), name: ty.name.clone() };
         match schema.ty(&schema.key(&name)) {
-            Some(Thing::Domain { base, constrained }) if !ty.array && !(checks && *constrained) => base.clone(),
+            Some(Thing::Domain { base, constrained }) if !(ty.array || checks && *constrained) => base.clone(),
             _ => ty.clone(),
         }
     };

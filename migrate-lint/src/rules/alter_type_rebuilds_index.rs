@@ -33,7 +33,12 @@ pub static RULE: Rule = Rule {
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     let found = scene.felt(
         |cause| matches!(cause, Cause::TypeIndexes),
-        |impact| format!("another collation leaves the rows of `{}` and builds the indexes over the column anew", impact.table),
+        |impact| {
+            format!(
+                "the new type or collation leaves the rows of `{}` as they are and builds the indexes over the column anew",
+                impact.table
+            )
+        },
     );
     reports.all.extend(found);
 }

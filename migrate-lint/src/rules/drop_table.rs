@@ -25,6 +25,7 @@ pub static RULE: Rule = Rule {
     down: false,
     check: Check::Statement(check),
     fires: &[
+        postgres(&["CREATE TABLE t (a int);", "DO $$ BEGIN EXECUTE 'DROP TABLE t'; END $$;"]),
         postgres(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
         postgres(&["DROP TABLE IF EXISTS made_elsewhere;"]),
         mysql(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),

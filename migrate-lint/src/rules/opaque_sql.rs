@@ -21,8 +21,11 @@ pub static RULE: Rule = Rule {
     optional: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["DO $$ BEGIN EXECUTE 'DROP TABLE x'; END $$;"])],
-    silent: &[postgres(&["DO $$ BEGIN CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN null; END $$;"])],
+    fires: &[postgres(&["DO $$ BEGIN EXECUTE format('DROP TABLE %I', 'x'); END $$;"])],
+    silent: &[
+        postgres(&["DO $$ BEGIN EXECUTE 'ANALYZE x'; END $$;"]),
+        postgres(&["DO $$ BEGIN CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN null; END $$;"]),
+    ],
     proof: Proof::Files,
 };
 
