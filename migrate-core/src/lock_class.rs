@@ -22,7 +22,7 @@ pub fn is_strong(sql: &str, dialect: Dialect) -> bool {
                 | Syntax::Delete(_)
                 | Syntax::Query
                 | Syntax::Set(_)
-                | Syntax::Call
+                | Syntax::Call { .. }
                 | Syntax::Do { .. }
                 | Syntax::Transaction(_)
                 | Syntax::Other

@@ -60,6 +60,8 @@ pub enum Syntax {
         sets_path: bool,
         /// `IMMUTABLE` or `STABLE`?
         steady: bool,
+        /// Does it end transactions?
+        commits: bool,
     },
     /// `CREATE POLICY`, `ALTER POLICY`, `DROP POLICY`, and the same of rules.
     Policy {
@@ -190,7 +192,10 @@ pub enum Syntax {
         body: Range<usize>,
     },
     /// `CALL`, `EXECUTE`.
-    Call,
+    Call {
+        /// What is called.
+        name: Option<Name>,
+    },
     /// `SELECT` and what else only reads.
     Query,
     /// `GRANT`, `REVOKE`.

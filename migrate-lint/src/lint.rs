@@ -388,7 +388,7 @@ impl Linting<'_> {
         let back = self.simulation.schema.mark();
         let file = File { direction: Direction::Down, script, reads: &reads, ..*up };
         self.walk(&file, allowed);
-        let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call | Syntax::Do { .. });
+        let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call { .. } | Syntax::Do { .. });
         let sure = !reads.iter().chain(up.reads).any(opaque);
         let schema = &self.simulation.schema;
         let left = schema.changes_since(before).iter().filter_map(|difference| undone::left(difference, schema)).collect();

@@ -60,8 +60,13 @@ pub enum Thing {
     Type,
     /// An index, which belongs to a table.
     Index(Key),
-    /// A function or procedure, and whether it is `IMMUTABLE` or `STABLE`.
-    Routine(bool),
+    /// A function or procedure.
+    Routine {
+        /// `IMMUTABLE` or `STABLE`?
+        steady: bool,
+        /// Does it end transactions?
+        commits: bool,
+    },
     /// A trigger.
     Trigger {
         /// Of which table.
@@ -578,14 +583,20 @@ impl Schema {
     }
 
     /// Adds a function or procedure.
-    pub fn put_routine(&mut self, key: Key, steady: bool) {
-        self.put(Space::Other(ObjectKind::Routine), key, None, Thing::Routine(steady));
+    pub fn put_routine(&mut self, key: Key, steady: bool, commits: bool) {
+        self.put(Space::Other(ObjectKind::Routine), key, None, Thing::Routine { steady, commits });
     }
 
     /// Is there a function of this name that the history made `IMMUTABLE` or `STABLE`?
     pub fn is_steady(&self, name: &Name) -> bool {
         let key = self.key(name);
-        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(Thing::Routine(true)))
+        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(Thing::Routine { steady: true, .. }))
+    }
+
+    /// Is there a procedure of this name that ends transactions?
+    pub fn commits(&self, name: &Name) -> bool {
+        let key = self.key(name);
+        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(Thing::Routine { commits: true, .. }))
     }
 
     /// Removes anything else.

@@ -123,7 +123,7 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
         }
         // One that was there perhaps proves nothing.
         Syntax::Create { kind: ObjectKind::Extension, if_not_exists: true, .. } => {}
-        Syntax::CreateRoutine { name, steady, .. } => schema.put_routine(schema.made_key(name), *steady),
+        Syntax::CreateRoutine { name, steady, commits, .. } => schema.put_routine(schema.made_key(name), *steady, *commits),
         Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.key(name), None),
         Syntax::Drop(removal) => drop_objects(schema, removal),
         Syntax::AlterType { name, action } => alter_type(schema, &schema.key(name), action, at),
@@ -180,7 +180,7 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
                 schema.set_path(schemas.map(|name| Some(name.to_owned())).collect());
             }
         }
-        Syntax::Opaque | Syntax::Call => schema.set_opaque(),
+        Syntax::Opaque | Syntax::Call { .. } => schema.set_opaque(),
         _ => {}
     }
 }

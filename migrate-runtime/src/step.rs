@@ -404,7 +404,7 @@ impl<'p> Running<'_, 'p> {
         let Some(sql) = script.statements.get(statement).map(|one| one.sql(&script.text)) else { return false };
         match reader::read(sql, self.backend.dialect()) {
             Syntax::Do { body } => mentions(&sql[body], "commit"),
-            Syntax::Call => true,
+            Syntax::Call { .. } => true,
             _ => false,
         }
     }

@@ -127,7 +127,7 @@ fn foretold(impacts: &[Impact], schema: &Schema, before: &BTreeMap<String, (Stri
 
 /// Statements that run in no transaction, or end one.
 fn is_apart(syntax: &Syntax, sql: &str) -> bool {
-    matches!(syntax, Syntax::Transaction(_) | Syntax::Vacuum { .. } | Syntax::Opaque | Syntax::Call)
+    matches!(syntax, Syntax::Transaction(_) | Syntax::Vacuum { .. } | Syntax::Opaque | Syntax::Call { .. })
         || sql.to_ascii_uppercase().contains("CONCURRENTLY")
         || matches!(syntax, Syntax::Do { body } if sql[body.clone()].contains("COMMIT"))
 }

@@ -41,13 +41,17 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let constrained = cursor.has("CHECK") || cursor.has("NOT");
         return Some(Syntax::CreateDomain { name, base, constrained });
     }
+    let procedure = cursor.peek("PROCEDURE");
     if cursor.any(&["FUNCTION", "PROCEDURE", "AGGREGATE"]) {
         cursor.if_not_exists();
         let name = cursor.name()?;
         let definer = cursor.dialect == Dialect::Postgres && has_pair(cursor, "SECURITY", "DEFINER");
         let sets_path = has_pair(cursor, "SET", "SEARCH_PATH");
         let steady = cursor.has("IMMUTABLE") || cursor.has("STABLE");
-        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, steady });
+        let body = cursor.sql.get(cursor.offset()..).unwrap_or_default().to_ascii_uppercase();
+        let mut words = body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let commits = procedure && words.any(|word| matches!(word, "COMMIT" | "ROLLBACK"));
+        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, steady, commits });
     }
     let policy = cursor.peek("POLICY");
     if cursor.any(&["POLICY", "RULE"]) {

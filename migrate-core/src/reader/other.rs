@@ -232,7 +232,7 @@ fn select_into(cursor: &mut Cursor<'_>) -> Option<Syntax> {
 
 pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if cursor.dialect != Dialect::Postgres {
-        return Some(Syntax::Call);
+        return Some(Syntax::Call { name: None });
     }
     if cursor.word("LANGUAGE") {
         cursor.skip();

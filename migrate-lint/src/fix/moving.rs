@@ -68,7 +68,7 @@ fn is_apart(moved: Moved<'_>, tables: &[&str], sql: &str, dialect: Dialect) -> b
         Moved::Rows => false,
     };
     let syntax = reader::read(sql, dialect);
-    let hides = matches!(syntax, Syntax::Do { .. } | Syntax::Call | Syntax::Opaque);
+    let hides = matches!(syntax, Syntax::Do { .. } | Syntax::Call { .. } | Syntax::Opaque);
     if itself || hides {
         return !itself && !matches!(moved, Moved::Rows) && !tables.iter().any(|table| sql.contains(table));
     }

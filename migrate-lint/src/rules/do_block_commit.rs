@@ -21,12 +21,24 @@ pub static RULE: Rule = Rule {
     optional: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[],
-    silent: &[postgres(&["DO $$ BEGIN COMMIT; END $$;"]), postgres(&["DO $$ BEGIN PERFORM 1; END $$;"])],
-    proof: Proof::Files,
+    fires: &[postgres(&["CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;", "BEGIN; CALL p(); COMMIT;"])],
+    silent: &[
+        postgres(&["CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;", "-- migrate: no-transaction\nCALL p();"]),
+        postgres(&["CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;", "BEGIN; CALL p(); COMMIT;"]),
+        postgres(&["DO $$ BEGIN COMMIT; END $$;"]),
+        postgres(&["DO $$ BEGIN PERFORM 1; END $$;"]),
+    ],
+    proof: Proof::Refused,
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    if let Syntax::Call { name: Some(name) } = scene.syntax()
+        && scene.read.in_transaction
+        && scene.schema.commits(name)
+    {
+        let report = Report::new(format!("`{name}` ends a transaction that it did not begin, which fails"));
+        reports.add(report.help("write `-- migrate: no-transaction` above the first statement of the file"));
+    }
     let Syntax::Do { body } = scene.syntax() else { return };
     let body = scene.sql.get(body.clone()).unwrap_or_default().to_ascii_uppercase();
     let commits = body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == "COMMIT" || word == "ROLLBACK");
