@@ -289,7 +289,7 @@ impl Failure {
             return read_only(self);
         }
         if !self.answered {
-            return self.about_connection("the connection to the database broke");
+            return self.about_lost_connection("the connection to the database broke");
         }
         let code = self.code.clone().unwrap_or_default();
         let error = self.into_error(ErrorKind::History, &codes::HISTORY, what);
@@ -309,6 +309,15 @@ impl Failure {
     /// As an error about the connection.
     pub fn about_connection(self, what: &str) -> Error {
         self.into_error(ErrorKind::Connection, &codes::CONNECTION, what)
+    }
+
+    /// As an error about a connection that was there, and perhaps is no more.
+    pub fn about_lost_connection(self, what: &str) -> Error {
+        if self.answered {
+            return self.about_connection(what);
+        }
+        self.into_error(ErrorKind::Connection, &codes::CONNECTION_LOST, what)
+            .help("run the same command again: it finds out how far this one came")
     }
 
     fn into_error(self, kind: ErrorKind, code: &'static migrate_core::code::Code, what: &str) -> Error {

@@ -90,7 +90,7 @@ async fn settle_one(backend: &mut dyn Backend, ledger: &Ledger, record: &Record,
         found.push(format!("{} {}", effect.object, words(presence, &effect.object)));
         held.push(holds(effect, presence));
     }
-    backend.restore().await.map_err(|failure| failure.about_connection("cannot put the session's settings back"))?;
+    backend.restore().await.map_err(|failure| failure.about_lost_connection("cannot put the session's settings back"))?;
     let done = match (held.contains(&true), held.contains(&false)) {
         (true, true) => None,
         (true, false) => Some(next.unit.done),

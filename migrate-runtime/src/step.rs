@@ -229,7 +229,7 @@ impl<'p> Running<'_, 'p> {
         // MySQL knows no limit for one transaction.
         if changes_session(&job.script.text) || self.backend.dialect() == Dialect::MySql {
             let restored = self.backend.restore().await;
-            restored.map_err(|failure| failure.about_connection("cannot put the session's settings back"))?;
+            restored.map_err(|failure| failure.about_lost_connection("cannot put the session's settings back"))?;
         }
         Ok(())
     }
