@@ -271,6 +271,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// What is left, as tokens.
+    pub fn all(&self) -> &[Token] {
+        &self.tokens
+    }
+
     pub fn rest(&self) -> &[Token] {
         &self.tokens[self.at.min(self.tokens.len())..]
     }

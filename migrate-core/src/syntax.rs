@@ -295,6 +295,8 @@ pub struct CreateTable {
     pub partition_key: Vec<String>,
     /// The character set of its columns, where they say none (MySQL).
     pub charset: Option<String>,
+    /// Their collation, where they say none (MySQL).
+    pub collation: Option<String>,
     /// Tables whose definition it takes: `LIKE`, `INHERITS`.
     pub like: Vec<Like>,
     /// Filled from a query?
@@ -705,8 +707,10 @@ pub struct CreateView {
     pub whole: bool,
     /// Tables that it reads.
     pub reads: Vec<Name>,
-    /// Words in it that may be columns; `*` when it takes all.
+    /// Words in it that may be columns, its own among them; `*` when it takes all.
     pub mentions: Vec<String>,
+    /// Those of them that may be columns of what it reads.
+    pub uses: Vec<String>,
 }
 
 /// `DROP`.

@@ -375,6 +375,12 @@ impl Linting<'_> {
                 continue;
             }
             session.set(read);
+            // What it puts together, nobody can tell.
+            if let Syntax::Do { body } = &read.syntax
+                && reader::executes_text(file.sql(read), body.clone(), file.server.dialect())
+            {
+                self.simulation.schema.set_opaque();
+            }
             match read.perhaps {
                 true => self.simulation.apply_perhaps(&read.syntax, read.at),
                 false => self.simulation.apply(&read.syntax, read.at),

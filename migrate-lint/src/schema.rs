@@ -124,6 +124,8 @@ pub struct Relation {
     pub default_partition: Option<Key>,
     /// The character set of columns that say none (MySQL).
     pub charset: Option<String>,
+    /// The collation of columns that say none (MySQL).
+    pub collation: Option<String>,
     /// Were rows put into it since it was made?
     pub filled: bool,
     /// Made from a query: its columns are not known, and it began without keys and indexes.
@@ -243,6 +245,7 @@ impl Relation {
             partitions: Vec::new(),
             default_partition: None,
             charset: None,
+            collation: None,
             filled: false,
             from_query: false,
             reads: Vec::new(),

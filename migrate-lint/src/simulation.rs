@@ -181,6 +181,7 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
             }
         }
         Syntax::Opaque | Syntax::Call { .. } => schema.set_opaque(),
+        Syntax::Alter { kind: ObjectKind::Schema, .. } => schema.set_opaque(),
         _ => {}
     }
 }
@@ -205,6 +206,7 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     relation.from_query = table.as_query;
     relation.partitioned = table.partitioned;
     relation.charset.clone_from(&table.charset);
+    relation.collation.clone_from(&table.collation);
     relation.partition_key.clone_from(&table.partition_key);
     let mut foreign = Vec::new();
     for column in &table.columns {
@@ -224,7 +226,6 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
         let parent = schema.key(parent);
         if let Some(other) = schema.relation(&parent) {
             relation.columns.clone_from(&other.columns);
-            relation.complete = other.complete;
         }
         relation.partition_of = Some(parent.clone());
         let (child, default) = (key.clone(), table.default_partition);
@@ -527,11 +528,16 @@ fn create_view(schema: &mut Schema, view: &CreateView, at: Moment) {
     let mut relation = Relation::new(kind, view.name.to_string(), at);
     relation.complete = false;
     relation.reads = view.reads.iter().map(|name| schema.key(name)).collect();
-    relation.mentions.clone_from(&view.mentions);
+    relation.mentions.clone_from(&view.uses);
     schema.put_relation(schema.made_key(&view.name), relation);
 }
 
 fn drop_objects(schema: &mut Schema, removal: &Removal) {
+    // What goes with these is not known: columns, triggers, functions.
+    let hidden = [ObjectKind::Type, ObjectKind::Domain, ObjectKind::Routine, ObjectKind::Sequence, ObjectKind::Extension];
+    if removal.cascade && hidden.contains(&removal.kind) {
+        schema.set_opaque();
+    }
     for name in &removal.names {
         let key = schema.key(name);
         match removal.kind {
@@ -691,9 +697,14 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
             ActionKind::Attach { partition, default, .. } => {
                 let child = schema.key(partition);
                 let (parent, default) = (key.clone(), *default);
-                schema.change(&child, |child| child.partition_of = Some(parent));
+                // From now on it has the columns that the other gets.
+                schema.change(&child, |child| {
+                    child.partition_of = Some(parent);
+                    child.complete = false;
+                });
                 schema.change(&key, |parent| attach(parent, child, default));
             }
+            ActionKind::Inherit(_) => schema.change(&key, |child| child.complete = false),
             ActionKind::Detach { partition, .. } => {
                 let child = schema.key(partition);
                 schema.change(&child, |child| child.partition_of = None);
@@ -703,6 +714,12 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 let Some(mut relation) = schema.relation(&key).cloned() else { continue };
                 add_constraint(schema, &key, &mut relation, constraint, at);
                 schema.put_relation(key.clone(), relation);
+                // The index takes the name of its constraint, and goes with it.
+                if let syntax::ConstraintKind::Unique { using_index: Some(index), .. }
+                | syntax::ConstraintKind::Primary { using_index: Some(index), .. } = &constraint.kind
+                {
+                    schema.forget_index(&key, index);
+                }
                 unique_keys_are_indexes(schema, &key);
             }
             ActionKind::AddColumn { column, .. } => {
@@ -719,8 +736,12 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 redefine(schema, &key, &column.name, column, at);
             }
             kind => {
-                if let ActionKind::DropColumn { name, .. } = kind {
+                if let ActionKind::DropColumn { name, cascade, .. } = kind {
                     forget_indexes(schema, &key, name);
+                    let uses = |view: &Relation| *cascade && view.mentions.iter().any(|word| word == name || word == "*");
+                    let gone: Vec<Key> =
+                        schema.readers(&key).filter(|(_, view)| uses(view)).map(|(view, _)| view.clone()).collect();
+                    gone.iter().for_each(|view| drop(schema.remove_relation(view)));
                 }
                 if let ActionKind::DropConstraint { name, cascade: true, .. } = kind
                     && let Some(constraint) = schema.relation(&key).and_then(|relation| relation.constraint(name))

@@ -45,6 +45,12 @@ pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
         ([precision], [to_precision, 0]) => to_precision >= precision,
         _ => false,
     };
+    // Six digits are all that a time has.
+    let all = |ty: &Type| match (&*ty.arguments, ty.name.as_str()) {
+        ([6], "timestamp" | "timestamptz" | "time" | "timetz" | "interval") => Vec::new(),
+        (arguments, _) => arguments.to_vec(),
+    };
+    let (from, to) = (&Type { arguments: all(from), ..from.clone() }, &Type { arguments: all(to), ..to.clone() });
     let wider = same_or_wider(&from.arguments, &to.arguments);
     let free = match (from.name.as_str(), to.name.as_str()) {
         ("varchar" | "text", "varchar") => to.arguments.is_empty() || (from.name == "varchar" && wider),
@@ -60,7 +66,7 @@ pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
         ("timestamp", "timestamptz") | ("timestamptz", "timestamp") => {
             return if wider { Cost::FreeInUtc } else { Cost::Rewrite };
         }
-        ("cidr", "inet") => true,
+        ("cidr", "inet") | ("oid", "int") | ("int", "oid") => true,
         (one, other) => one == other && from.arguments == to.arguments,
     };
     match (free, collates) {

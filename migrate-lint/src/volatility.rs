@@ -22,7 +22,10 @@ pub fn volatile_function(sql: &str, expression: Range<usize>, own: impl Fn(&Name
         let before = tokens.iter().rposition(|token| token.end <= name.start && !token.is_blank());
         before.is_some_and(|at| tokens[at].is_symbol(text, b':') || tokens[at].is_word(text, "AS"))
     };
-    let plain = |token: &Token| token.text(text).trim_matches('"').to_ascii_lowercase();
+    let plain = |token: &Token| match token.kind {
+        Kind::QuotedName => token.text(text).trim_matches('"').to_owned(),
+        _ => token.text(text).to_ascii_lowercase(),
+    };
     let with_schema = |name: Token| {
         let at = tokens.iter().position(|token| token.start == name.start).unwrap_or_default();
         let dotted = at >= 2 && tokens[at - 1].is_symbol(text, b'.');
@@ -33,7 +36,9 @@ pub fn volatile_function(sql: &str, expression: Range<usize>, own: impl Fn(&Name
 }
 
 fn is_steady(name: &str) -> bool {
-    const SYNTAX: [&str; 24] = [
+    const SYNTAX: [&str; 25] = [
+        // Of the extension `uuid-ossp`.
+        "uuid_nil",
         "array",
         "row",
         "case",

@@ -38,6 +38,25 @@ pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
     words
 }
 
+/// The same without the names that are given behind `AS`.
+pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = cursor.clone();
+    while !rest.is_at_end() {
+        match rest.word("AS") {
+            true => names.extend(rest.clone().part()),
+            false => rest.skip(),
+        }
+    }
+    let word = |word: &String| {
+        let given = names.iter().filter(|name| *name == word).count();
+        let said =
+            cursor.rest().iter().filter(|token| token.text(cursor.sql).trim_matches('"').eq_ignore_ascii_case(word)).count();
+        word == "*" || said > given
+    };
+    words(cursor).into_iter().filter(word).collect()
+}
+
 /// The numbers and strings of what is left.
 pub fn literals(cursor: &Cursor<'_>) -> Vec<String> {
     let values = cursor.rest().iter().filter(|token| matches!(token.kind, Kind::Number | Kind::Text));

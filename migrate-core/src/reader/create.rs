@@ -16,15 +16,19 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     }
     cursor.any(&["LOCAL", "GLOBAL"]);
     let temporary = cursor.any(&["TEMP", "TEMPORARY"]);
+    // What columns a virtual table of SQLite has, its module knows.
+    let module = cursor.peek("VIRTUAL");
     cursor.any(&["UNLOGGED", "VIRTUAL", "RECURSIVE"]);
     if cursor.peek_any(&["UNIQUE", "FULLTEXT", "SPATIAL", "INDEX"]) {
-        return create_index(cursor).map(Syntax::CreateIndex);
+        let index = create_index(cursor)?;
+        return Some(Syntax::CreateIndex(CreateIndex { if_not_exists: index.if_not_exists || or_replace, ..index }));
     }
     if cursor.words(&["CONSTRAINT", "TRIGGER"]) || cursor.word("TRIGGER") {
         return create_trigger(cursor, or_replace, temporary);
     }
     if cursor.word("TABLE") || cursor.words(&["FOREIGN", "TABLE"]) {
-        return create_table(cursor, temporary, or_replace).map(|table| Syntax::CreateTable(Box::new(table)));
+        let table = create_table(cursor, temporary, or_replace)?;
+        return Some(Syntax::CreateTable(Box::new(CreateTable { opaque: table.opaque || module, ..table })));
     }
     if cursor.peek("VIEW") || cursor.peek("MATERIALIZED") {
         return create_view(cursor, temporary, or_replace).map(Syntax::CreateView);
@@ -239,6 +243,10 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
             cursor.symbol(b'=');
             table.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
             cursor.skip();
+        } else if cursor.word("COLLATE") {
+            cursor.symbol(b'=');
+            table.collation = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
+            cursor.skip();
         } else if cursor.any(&["SELECT", "AS"]) {
             table.as_query = true;
             table.filtered = !is_whole(cursor);
@@ -308,9 +316,22 @@ fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Op
     cursor.word("VIEW");
     let if_not_exists = cursor.if_not_exists();
     let name = cursor.name()?;
-    let (reads, mentions) = (reads(cursor), condition::words(cursor));
+    let (mut reads, mut mentions) = (reads(cursor), condition::words(cursor));
+    let mut uses = condition::uses(cursor);
+    // `AS TABLE t`
+    let mark = cursor.mark();
+    if cursor.words(&["AS", "TABLE"]) {
+        reads.extend(cursor.name());
+        mentions.push("*".to_owned());
+        uses.push("*".to_owned());
+    }
+    cursor.go_back(mark);
+    // Which of several queries `*` belongs to, only the database can tell.
+    if cursor.rest().iter().filter(|token| token.is_word(cursor.sql, "SELECT")).count() > 1 {
+        uses.retain(|word| word != "*");
+    }
     let whole = reads.len() == 1 && is_whole(cursor);
-    Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, whole, reads, mentions })
+    Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, whole, reads, mentions, uses })
 }
 
 /// Does a query leave every row as it is?
@@ -351,5 +372,14 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
             cursor.skip();
         }
     }
+    // What `WITH` makes is no table: `a AS (SELECT ...)`.
+    let words: Vec<_> = cursor.all().iter().map(|token| token.text(cursor.sql)).collect();
+    let is_query = |name: &Name| {
+        words.windows(3).any(|three| {
+            let begins = three[2] == "(" || three[2].eq_ignore_ascii_case("NOT") || three[2].eq_ignore_ascii_case("MATERIALIZED");
+            three[0].trim_matches('"').eq_ignore_ascii_case(&name.name) && three[1].eq_ignore_ascii_case("AS") && begins
+        }) || words.windows(2).any(|two| two[0].eq_ignore_ascii_case("RECURSIVE") && two[1].eq_ignore_ascii_case(&name.name))
+    };
+    names.retain(|name| name.schema.is_some() || !is_query(name));
     names
 }

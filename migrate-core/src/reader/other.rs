@@ -113,7 +113,9 @@ pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         if cursor.peek_symbol(b'(') {
             columns.extend(cursor.columns().unwrap_or_default().0);
         } else {
-            columns.extend(cursor.name().map(|name| name.name));
+            // MySQL names a table before the column, the others a field of it behind.
+            let mysql = cursor.dialect == Dialect::MySql;
+            columns.extend(cursor.name().map(|name| if mysql { name.name } else { name.schema.unwrap_or(name.name) }));
         }
         to_comma_or(cursor, &["WHERE", "FROM", "LIMIT", "ORDER", "RETURNING"]);
         if !cursor.symbol(b',') {

@@ -294,6 +294,10 @@ enum Kept {
 }
 
 fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) -> Kept {
+    // A collation says its character set.
+    let said = |ty: &Type| ty.charset.clone().or_else(|| ty.collation.as_deref()?.split('_').next().map(str::to_owned));
+    let (old_set, new_set) = (said(old), said(new));
+    let (old, new) = (&Type { charset: old_set, ..old.clone() }, &Type { charset: new_set, ..new.clone() });
     let charset_changes = new.charset.is_some() && old.charset.is_some() && new.charset != old.charset
         || new.collation.is_some() && old.collation.is_some() && new.collation != old.collation
         || new.charset.is_some() && old.charset.is_none() && new.charset.as_deref() != Some(table.unwrap_or("utf8mb4"))

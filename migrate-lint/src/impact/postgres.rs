@@ -469,6 +469,9 @@ fn set_type(
 
 /// `USING a::text` says no more than the type does.
 fn is_plain(using: &str, column: &str, ty: &Type) -> bool {
+    let using = using.trim();
+    let using =
+        using.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).filter(|inner| !inner.contains('(')).unwrap_or(using);
     let sql = format!("ALTER TABLE t ALTER a TYPE {}", using.split_once("::").map_or("", |(_, ty)| ty));
     let same_type = match reader::read(&sql, migrate_core::dialect::Dialect::Postgres) {
         Syntax::AlterTable(alter) => {

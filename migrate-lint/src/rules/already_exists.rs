@@ -43,6 +43,15 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE a (x int NOT NULL); CREATE UNIQUE INDEX ix ON a (x); ALTER TABLE a ADD CONSTRAINT u UNIQUE USING INDEX ix;",
+            "ALTER TABLE a DROP CONSTRAINT u; CREATE INDEX ix ON a (x);",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int, b int); CREATE VIEW v AS SELECT a FROM t;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a CASCADE; CREATE VIEW v AS SELECT b FROM t;",
+        ]),
+        mysql(&["CREATE TABLE t (b int, INDEX i (b));", "CREATE OR REPLACE INDEX i ON t (b);"]),
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "CREATE TABLE t (a int);"]),
         postgres(&["CREATE TABLE a.t (x int);", "CREATE TABLE b.t (x int);"]),

@@ -34,6 +34,9 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a bpchar);", "ALTER TABLE t ALTER a TYPE char;"]),
     ],
     silent: &[
+        postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE text USING (a);"]),
+        postgres(&["CREATE TABLE t (a interval);", "ALTER TABLE t ALTER a TYPE interval(6);"]),
+        postgres(&["CREATE TABLE t (a oid);", "ALTER TABLE t ALTER a TYPE int;"]),
         postgres(&["CREATE TABLE t (a real);", "ALTER TABLE t ALTER a TYPE float(10);"]),
         postgres(&["CREATE TABLE t (a bit(4));", "ALTER TABLE t ALTER a TYPE varbit;"]),
         postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE bpchar;"]),

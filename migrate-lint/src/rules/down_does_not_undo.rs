@@ -44,6 +44,10 @@ pub static RULE: Rule = Rule {
     ],
     silent: &[
         postgres(&[
+            "CREATE TABLE t (a int NOT NULL);",
+            "CREATE UNIQUE INDEX u ON t (a); ALTER TABLE t ADD CONSTRAINT tu UNIQUE USING INDEX u;\n--- down\nALTER TABLE t DROP CONSTRAINT tu;",
+        ]),
+        postgres(&[
             "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a) WHERE b > 0; CREATE VIEW v AS SELECT a FROM t;",
             "DROP VIEW v; DROP INDEX i;\n--- down\nCREATE INDEX i ON t (a) WHERE b > 0; CREATE VIEW v AS SELECT a FROM t;",
         ]),

@@ -36,6 +36,10 @@ pub static RULE: Rule = Rule {
     ],
     silent: &[
         mysql(&[
+            "CREATE TABLE t (a varchar(20) COLLATE utf8mb4_bin) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;",
+            "ALTER TABLE t MODIFY a varchar(30);",
+        ]),
+        mysql(&[
             "CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);",
             "ALTER TABLE t MODIFY id bigint AUTO_INCREMENT;",
         ]),
@@ -68,7 +72,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         // What counts by itself must be a key: who gives one of the two up gives up both.
         let other_key = alter.actions.iter().any(|action| matches!(action.kind, ActionKind::DropPrimaryKey));
         let in_key = relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from)));
-        let lost = lost(before, column, in_key);
+        let lost = lost(before, column, in_key, relation.collation.as_deref());
         if lost.is_empty() || (other_key && before.counts) {
             continue;
         }
@@ -77,7 +81,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     }
 }
 
-fn lost(before: &schema::Column, column: &Column, in_key: bool) -> Vec<&'static str> {
+fn lost(before: &schema::Column, column: &Column, in_key: bool, table: Option<&str>) -> Vec<&'static str> {
     let mut lost = Vec::new();
     if before.counts && !column.identity {
         lost.push("`AUTO_INCREMENT`");
@@ -96,6 +100,7 @@ fn lost(before: &schema::Column, column: &Column, in_key: bool) -> Vec<&'static 
         && said(before)
         && !said(now)
         && is_text(&now.name)
+        && !(before.collation.is_some() && before.collation.as_deref() == table)
     {
         lost.push("its character set or collation");
     }

@@ -45,6 +45,10 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD z char(36) DEFAULT uuid();"]),
     ],
     silent: &[
+        mysql(&[
+            "CREATE TABLE t (a varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin);",
+            "ALTER TABLE t MODIFY a varchar(30) COLLATE utf8mb4_bin;",
+        ]),
         mysql(&["CREATE TABLE t (b varchar(30));", "ALTER TABLE t MODIFY b varchar(100);"]),
         mysql(&["CREATE TABLE t (b varchar(70)) CHARACTER SET latin1;", "ALTER TABLE t MODIFY b varchar(256);"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD z json DEFAULT (json_object());"]),

@@ -7,7 +7,7 @@ use crate::schema::{Key, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax::{CreateTable, Insert, Syntax};
+use migrate_core::syntax::{ActionKind, CreateTable, Insert, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -42,6 +42,7 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        mysql(&["CREATE TABLE t (id int);", "CREATE TABLE n LIKE t; RENAME TABLE t TO t_2025, n TO t;"]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int);",
             "CREATE TABLE n AS SELECT * FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
@@ -75,7 +76,7 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
         drops && !renamed
     };
     for (key, before, after) in scene.replaced() {
-        if before.complete && !after.filled && !dropped(key) {
+        if before.complete && !after.filled && !dropped(key) && !is_kept(scene, key) {
             reports.add(Report::new(format!("`{key}` is made anew, and its rows are not put into the new one")));
         }
         if before.complete && copies_some(scene, key, after) {
@@ -84,6 +85,20 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
             reports.add(Report::new(message).at_most(Level::Warning));
         }
     }
+}
+
+/// Is the old table still there, under another name?
+fn is_kept(scene: &FileScene<'_>, key: &Key) -> bool {
+    let schema = &scene.after.schema;
+    let there = |to: &Key| schema.relation(to).is_some();
+    scene.file.reads.iter().any(|read| match &read.syntax {
+        Syntax::RenameTables(renames) => renames.iter().any(|(from, to)| schema.key(from) == *key && there(&schema.key(to))),
+        Syntax::AlterTable(alter) if schema.key(&alter.table) == *key => alter
+            .actions
+            .iter()
+            .any(|action| matches!(&action.kind, ActionKind::Rename(to) if there(&schema.beside(key, &to.name)))),
+        _ => false,
+    })
 }
 
 /// Is the new table filled by one query alone, which leaves rows out, and are those not deleted or mended before?

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "add a column of the new name, keep both with a trigger (or a generated column of the old name), fill it in \
+    instead: "add a column of the new name, keep both with a trigger (a generated column of the old name keeps only those who read), fill it in \
          batches, and drop the old one in a contract migration",
     optional: false,
     down: false,
