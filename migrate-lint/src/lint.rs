@@ -375,10 +375,13 @@ impl Linting<'_> {
                 continue;
             }
             session.set(read);
-            // What it puts together, nobody can tell.
-            if let Syntax::Do { body } = &read.syntax
-                && reader::executes_text(file.sql(read), body.clone(), file.server.dialect())
-            {
+            // What it puts together, or what a function of one's own does, nobody can tell.
+            let hidden = match &read.syntax {
+                Syntax::Do { body } => reader::executes_text(file.sql(read), body.clone(), file.server.dialect()),
+                Syntax::Query => self.simulation.schema.calls_own(file.sql(read)),
+                _ => false,
+            };
+            if hidden {
                 self.simulation.schema.set_opaque();
             }
             match read.perhaps {

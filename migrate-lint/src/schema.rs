@@ -5,6 +5,7 @@
 use migrate_core::dialect::Dialect;
 use migrate_core::name::Name;
 use migrate_core::syntax::{ObjectKind, Type};
+use migrate_core::token::{Token, Tokens};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -71,13 +72,22 @@ pub enum Thing {
     Trigger {
         /// Of which table.
         table: Key,
-        /// Columns of the table that it names.
-        columns: Vec<String>,
+        /// What it names.
+        uses: Uses,
     },
     /// Anything else with a name.
     Other,
     /// Nothing any more: a table or view that was dropped or got another name.
     Gone,
+}
+
+/// What a trigger names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Uses {
+    /// Columns of its table.
+    pub columns: Vec<String>,
+    /// The function that it calls.
+    pub function: Option<Key>,
 }
 
 /// What kinds of relations there are.
@@ -559,25 +569,34 @@ impl Schema {
     }
 
     /// Adds a trigger. PostgreSQL's are known by their table only.
-    pub fn put_trigger(&mut self, key: Key, table: Key, columns: Vec<String>) {
+    pub fn put_trigger(&mut self, key: Key, table: Key, uses: Uses) {
         let within = (self.dialect == Dialect::Postgres).then(|| table.clone());
-        self.put(Space::Other(ObjectKind::Trigger), key, within, Thing::Trigger { table, columns });
+        self.put(Space::Other(ObjectKind::Trigger), key, within, Thing::Trigger { table, uses });
     }
 
-    /// The triggers of a table, with the columns that each names.
-    pub fn triggers<'a>(&'a self, table: &'a Key) -> impl Iterator<Item = (&'a Key, &'a [String])> {
+    /// The triggers of a table, with what each names.
+    pub fn triggers<'a>(&'a self, table: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Uses)> {
+        self.all_triggers().filter(move |(_, own, _)| *own == table).map(|(key, _, uses)| (key, uses))
+    }
+
+    /// A trigger that calls a function, and its table.
+    pub fn caller<'a>(&'a self, function: &Key) -> Option<(&'a Key, &'a Key)> {
+        self.all_triggers().find(|(.., uses)| uses.function.as_ref() == Some(function)).map(|(key, table, _)| (key, table))
+    }
+
+    fn all_triggers(&self) -> impl Iterator<Item = (&Key, &Key, &Uses)> {
         let space = Space::Other(ObjectKind::Trigger);
         let first = Id { space, table: None, key: Key { schema: None, name: String::new() } };
         let all = self.things.range(first..).take_while(move |(id, _)| id.space == space);
         all.filter_map(move |(id, thing)| match &**thing {
-            Thing::Trigger { table: own, columns } if own == table => Some((&id.key, &**columns)),
+            Thing::Trigger { table, uses } => Some((&id.key, table, uses)),
             _ => None,
         })
     }
 
     /// Takes the triggers of a table away, to be put somewhere else or nowhere.
-    pub fn take_triggers(&mut self, table: &Key) -> Vec<(Key, Vec<String>)> {
-        let triggers: Vec<_> = self.triggers(table).map(|(key, columns)| (key.clone(), columns.to_vec())).collect();
+    pub fn take_triggers(&mut self, table: &Key) -> Vec<(Key, Uses)> {
+        let triggers: Vec<_> = self.triggers(table).map(|(key, uses)| (key.clone(), uses.clone())).collect();
         let within = (self.dialect == Dialect::Postgres).then_some(table);
         for (key, _) in &triggers {
             self.remove_other(ObjectKind::Trigger, key, within);
@@ -594,6 +613,22 @@ impl Schema {
     pub fn is_steady(&self, name: &Name) -> bool {
         let key = self.key(name);
         matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(Thing::Routine { steady: true, .. }))
+    }
+
+    /// Does a query call a function that the history made, and that may change something?
+    pub fn calls_own(&self, sql: &str) -> bool {
+        let tokens: Vec<Token> = Tokens::new(sql, self.dialect).filter(|token| !token.is_blank()).collect();
+        let calls = tokens.windows(2).filter(|pair| pair[1].is_symbol(sql, b'('));
+        let mut names = calls.map(|pair| Name::bare(pair[0].text(sql).trim_matches(['"', '`'])));
+        let made = |name: &Name| {
+            let key = self.key(name);
+            self.things.iter().any(|(id, thing)| {
+                id.space == Space::Other(ObjectKind::Routine)
+                    && id.key.name == key.name
+                    && matches!(**thing, Thing::Routine { steady: false, .. })
+            })
+        };
+        names.any(|name| made(&name))
     }
 
     /// Is there a procedure of this name that ends transactions?

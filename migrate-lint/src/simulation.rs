@@ -1,6 +1,6 @@
 //! Carries statements out on a [`Schema`] instead of a database.
 
-use crate::schema::{Column, Constraint, ConstraintKind, Index, Key, Moment, Relation, RelationKind, Schema, Thing};
+use crate::schema::{Column, Constraint, ConstraintKind, Index, Key, Moment, Relation, RelationKind, Schema, Thing, Uses};
 use migrate_core::dialect::Dialect;
 use migrate_core::syntax::{
     self, ActionKind, AlterTable, Control, CreateIndex, CreateTable, CreateView, Generated, IndexAction, ObjectAction,
@@ -116,10 +116,11 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
         Syntax::CreateDomain { name, base, constrained } => {
             schema.put_type(schema.made_key(name), Thing::Domain { base: base.clone(), constrained: *constrained });
         }
-        Syntax::CreateTrigger { name, table: Some(table), columns, temporary: false, .. } => {
+        Syntax::CreateTrigger { name, table: Some(table), columns, function, temporary: false, .. } => {
             let table = schema.key(table);
             // It is where its table is.
-            schema.put_trigger(schema.beside(&table, &name.name), table, columns.clone());
+            let uses = Uses { columns: columns.clone(), function: function.as_ref().map(|name| schema.key(name)) };
+            schema.put_trigger(schema.beside(&table, &name.name), table, uses);
         }
         // One that was there perhaps proves nothing.
         Syntax::Create { kind: ObjectKind::Extension, if_not_exists: true, .. } => {}
@@ -652,8 +653,8 @@ fn rename_table(schema: &mut Schema, from: &Key, to: Key, at: Moment) {
     for index in relation.indexes.iter().filter_map(|index| index.name.as_deref()) {
         schema.know_index(&to, index);
     }
-    for (trigger, columns) in schema.take_triggers(from) {
-        schema.put_trigger(schema.beside(&to, trigger.name()), to.clone(), columns);
+    for (trigger, uses) in schema.take_triggers(from) {
+        schema.put_trigger(schema.beside(&to, trigger.name()), to.clone(), uses);
     }
     schema.put_relation(to, relation);
 }
@@ -812,9 +813,9 @@ fn rename_column(relation: &mut Relation, from: &str, to: &str) {
 }
 
 fn rename_in_triggers(schema: &mut Schema, table: &Key, from: &str, to: &str) {
-    for (trigger, mut columns) in schema.take_triggers(table) {
-        columns.iter_mut().filter(|column| column.eq_ignore_ascii_case(from)).for_each(|column| to.clone_into(column));
-        schema.put_trigger(trigger, table.clone(), columns);
+    for (trigger, mut uses) in schema.take_triggers(table) {
+        uses.columns.iter_mut().filter(|column| column.eq_ignore_ascii_case(from)).for_each(|column| to.clone_into(column));
+        schema.put_trigger(trigger, table.clone(), uses);
     }
 }
 

@@ -152,7 +152,11 @@ fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) ->
         }
     }
     let table = cursor.name();
+    let mut function = None;
     while !cursor.is_at_end() {
+        if cursor.words(&["EXECUTE", "FUNCTION"]) || cursor.words(&["EXECUTE", "PROCEDURE"]) {
+            function = cursor.name();
+        }
         let row = cursor.any(&["NEW", "OLD"]);
         if row && cursor.symbol(b'.') {
             columns.extend(cursor.part());
@@ -160,7 +164,7 @@ fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) ->
             cursor.skip();
         }
     }
-    Some(Syntax::CreateTrigger { name, table, columns, or_replace, if_not_exists, temporary })
+    Some(Syntax::CreateTrigger { name, table, columns, function, or_replace, if_not_exists, temporary })
 }
 
 fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {

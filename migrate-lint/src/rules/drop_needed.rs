@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-needed",
         "PostgreSQL refuses to drop what something else stands on: a table that a foreign key or a view leads to, a type of \
-         a column, a key that a foreign key refers to (error 2BP01). Ways down fail so when they drop in the order in which the \
+         a column, a key that a foreign key refers to, a function that a trigger calls (error 2BP01). Ways down fail so when they drop in the order in which the \
          way up has made things.",
     ),
     level: Level::Error,
@@ -25,6 +25,10 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
+            "-- migrate: phase contract\nDROP FUNCTION f();",
+        ]),
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nDROP TABLE a;",
@@ -45,6 +49,18 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id)); CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'DROP TABLE b'; SELECT f();",
+            "-- migrate: phase contract\nDROP TABLE a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
+            "-- migrate: phase contract\nDROP TRIGGER g ON t; DROP FUNCTION f();",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
+            "-- migrate: phase contract\nDROP TABLE t; DROP FUNCTION f();",
+        ]),
         postgres(&[
             "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE VIEW v AS WITH a AS (SELECT id FROM b) SELECT * FROM a;",
             "-- migrate: phase contract\nDROP TABLE a;",
@@ -79,7 +95,7 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     // In a block, an error may be caught.
-    if scene.read.inner {
+    if scene.read.inner || scene.schema.is_opaque() {
         return;
     }
     if let Syntax::Drop(removal) = scene.syntax() {
@@ -117,6 +133,10 @@ fn dropped(scene: &Scene<'_>, removal: &Removal, reports: &mut Reports) {
                 };
                 let user = scene.schema.relations().find_map(|(table, relation)| Some((table, of(relation)?)));
                 user.map(|(table, column)| format!("column `{table}.{column}`"))
+            }
+            // A function of a trigger has no arguments; another of its name may have some.
+            ObjectKind::Routine if scene.sql.contains("()") || !scene.sql.contains('(') => {
+                scene.schema.caller(key).map(|(trigger, table)| format!("trigger `{trigger}` on `{table}`"))
             }
             _ => None,
         };

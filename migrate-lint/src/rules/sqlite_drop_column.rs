@@ -95,7 +95,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             .readers(&table)
             .find(|(_, view)| view.reads.len() == 1 && has(&view.mentions))
             .map(|(view, _)| view.to_string());
-        let trigger = scene.schema.triggers(&table).find(|(_, columns)| has(columns)).map(|(trigger, _)| trigger.to_string());
+        let trigger = scene.schema.triggers(&table).find(|(_, uses)| has(&uses.columns)).map(|(trigger, _)| trigger.to_string());
         let user = index
             .map(|index| format!("index `{index}`"))
             .or(view.map(|view| format!("view `{view}`")))
