@@ -236,6 +236,15 @@ pub struct Index {
     pub made: Moment,
 }
 
+fn note_needed(needed: &mut BTreeSet<Key>, relation: &Relation) {
+    let parents = relation.foreign_keys().map(|(_, _, table, _)| table);
+    for table in parents.chain(&relation.reads) {
+        if !needed.contains(table) {
+            needed.insert(table.clone());
+        }
+    }
+}
+
 impl Relation {
     /// A relation of which nothing is known but that it was made.
     pub fn new(kind: RelationKind, shown: String, made: Moment) -> Self {
@@ -344,6 +353,8 @@ pub struct Schema {
     journal: Vec<(Id, Option<Arc<Thing>>)>,
     /// Is it known that something happened which could not be read?
     opaque: bool,
+    /// Every table that a foreign key or a view ever led to: most are never asked about, and of the others few are looked for.
+    needed: BTreeSet<Key>,
 }
 
 impl Schema {
@@ -356,6 +367,7 @@ impl Schema {
             things: BTreeMap::new(),
             journal: Vec::new(),
             opaque: false,
+            needed: BTreeSet::new(),
         }
     }
 
@@ -485,6 +497,7 @@ impl Schema {
 
     /// Adds a table or view, or puts it in place of one.
     pub fn put_relation(&mut self, key: Key, relation: Relation) {
+        note_needed(&mut self.needed, &relation);
         self.put(Space::Relation, key, None, Thing::Relation(Box::new(relation)));
     }
 
@@ -495,6 +508,7 @@ impl Schema {
         self.journal.push((id, Some(thing.clone())));
         if let Thing::Relation(relation) = Arc::make_mut(thing) {
             change(relation);
+            note_needed(&mut self.needed, relation);
         }
     }
 
@@ -656,7 +670,8 @@ impl Schema {
 
     /// Tables whose foreign keys lead to this one, without itself.
     pub fn children<'a>(&'a self, parent: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Relation, bool)> {
-        self.relations().filter_map(move |(key, relation)| {
+        let relations = self.needed.contains(parent).then(|| self.relations()).into_iter().flatten();
+        relations.filter_map(move |(key, relation)| {
             let mut to_parent = relation.foreign_keys().filter(|(_, _, table, _)| *table == parent).peekable();
             to_parent.peek()?;
             let cascades = to_parent.any(|(_, _, _, cascades)| cascades);
@@ -666,7 +681,8 @@ impl Schema {
 
     /// Views that read this table.
     pub fn readers<'a>(&'a self, table: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Relation)> {
-        self.relations().filter(move |(_, relation)| relation.reads.contains(table))
+        let relations = self.needed.contains(table).then(|| self.relations()).into_iter().flatten();
+        relations.filter(move |(_, relation)| relation.reads.contains(table))
     }
 
     /// A mark to come back to.
