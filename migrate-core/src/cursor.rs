@@ -270,11 +270,12 @@ impl<'a> Cursor<'a> {
         self.at = self.tokens.len();
     }
 
-    /// What is left, as tokens.
+    /// All tokens, those that were passed among them.
     pub fn all(&self) -> &[Token] {
         &self.tokens
     }
 
+    /// What is left, as tokens.
     pub fn rest(&self) -> &[Token] {
         &self.tokens[self.at.min(self.tokens.len())..]
     }

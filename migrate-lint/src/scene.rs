@@ -8,6 +8,7 @@ use crate::simulation::Simulation;
 use migrate_core::directives::Phase;
 use migrate_core::finding::Level;
 use migrate_core::migration::Migration;
+use migrate_core::name::Name;
 use migrate_core::reader;
 use migrate_core::script::Script;
 use migrate_core::syntax::{ActionKind, AlterTable, Column, Syntax};
@@ -315,6 +316,12 @@ impl<'a> FileScene<'a> {
             _ => None,
         });
         replaced.collect()
+    }
+
+    /// Is this the table that takes the place of another, by its name now or by the one that it was made under?
+    pub fn takes_place(&self, name: &Name, of: &Key, new: &Relation) -> bool {
+        let key = self.after.schema.key(name);
+        key == *of || key.name() == new.shown
     }
 
     /// The tables and views that the file made or changed, as they are behind it.

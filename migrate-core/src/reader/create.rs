@@ -52,9 +52,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let definer = cursor.dialect == Dialect::Postgres && has_pair(cursor, "SECURITY", "DEFINER");
         let sets_path = has_pair(cursor, "SET", "SEARCH_PATH");
         let steady = cursor.has("IMMUTABLE") || cursor.has("STABLE");
-        let body = cursor.sql.get(cursor.offset()..).unwrap_or_default().to_ascii_uppercase();
-        let mut words = body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let commits = procedure && words.any(|word| matches!(word, "COMMIT" | "ROLLBACK"));
+        let commits = procedure && ends_transactions(cursor.sql.get(cursor.offset()..).unwrap_or_default());
         return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, steady, commits });
     }
     let policy = cursor.peek("POLICY");
@@ -336,6 +334,12 @@ fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Op
     }
     let whole = reads.len() == 1 && is_whole(cursor);
     Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, whole, reads, mentions, uses })
+}
+
+/// The body of a procedure is a text, so its words are looked at as they are.
+fn ends_transactions(body: &str) -> bool {
+    let mut words = body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.any(|word| word.eq_ignore_ascii_case("COMMIT") || word.eq_ignore_ascii_case("ROLLBACK"))
 }
 
 /// Does a query leave every row as it is?

@@ -104,15 +104,13 @@ fn is_kept(scene: &FileScene<'_>, key: &Key) -> bool {
 /// Is the new table filled by one query alone, which leaves rows out, and are those not deleted or mended before?
 fn copies_some(scene: &FileScene<'_>, key: &Key, after: &Relation) -> bool {
     let schema = &scene.after.schema;
-    let into = |insert: &&Insert| {
-        let into = schema.key(&insert.table);
-        into == *key || into.name() == after.shown
-    };
+    let into = |insert: &&Insert| scene.takes_place(&insert.table, key, after);
     let mut copies = scene.file.reads.iter().filter_map(|read| match &read.syntax {
         Syntax::Insert(insert) => Some(insert),
         _ => None,
     });
-    let picked = |table: &CreateTable| table.filtered && table.name.as_ref().is_some_and(|name| name.name == after.shown);
+    let picked =
+        |table: &CreateTable| table.filtered && table.name.as_ref().is_some_and(|name| scene.takes_place(name, key, after));
     let query = scene.file.reads.iter().any(|read| matches!(&read.syntax, Syntax::CreateTable(table) if picked(table)));
     let first = copies.by_ref().find(into);
     let minded =

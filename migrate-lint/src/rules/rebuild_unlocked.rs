@@ -65,10 +65,7 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
 
 /// Are rows of a table put into the one that takes its place?
 fn copies(scene: &FileScene<'_>, read: &Read, key: &Key, after: &Relation) -> bool {
-    let is_new = |name| {
-        let into = scene.after.schema.key(name);
-        into == *key || into.name() == after.shown
-    };
+    let is_new = |name| scene.takes_place(name, key, after);
     match &read.syntax {
         Syntax::Insert(insert) => insert.reads_table && is_new(&insert.table),
         Syntax::CreateTable(table) => table.as_query && table.name.as_ref().is_some_and(is_new),

@@ -8,7 +8,6 @@ use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::touched;
 use migrate_core::finding::Level;
-use migrate_core::name::Name;
 use migrate_core::syntax::{ActionKind, ObjectKind, Syntax};
 
 /// See its explanation.
@@ -102,14 +101,17 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         }
         return;
     }
-    let set: (&_, &[String]) = match scene.syntax() {
-        Syntax::Insert(insert) => (&insert.table, &insert.columns),
-        Syntax::Update(change) if !change.joined => (&change.table, &change.columns),
-        _ => (&Name::bare(""), &[]),
+    let set = match scene.syntax() {
+        Syntax::Insert(insert) => Some((&insert.table, &insert.columns)),
+        Syntax::Update(change) if !change.joined => Some((&change.table, &change.columns)),
+        _ => None,
     };
-    let table = scene.schema.key(set.0);
-    if let Some(column) = set.1.iter().find(|column| missing(&table, column) && !is_hidden(scene, column)) {
-        reports.add(Report::new(format!("`{table}` has no column `{column}`")));
+    if let Some((table, columns)) = set {
+        let table = scene.schema.key(table);
+        if let Some(column) = columns.iter().find(|column| missing(&table, column) && !is_hidden(scene, column)) {
+            reports.add(Report::new(format!("`{table}` has no column `{column}`")));
+        }
+        return;
     }
     let Some(alter) = scene.alter() else { return };
     let own = scene.schema.key(&alter.table);
