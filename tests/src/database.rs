@@ -160,6 +160,27 @@ impl TestDatabase {
         self.rows("SELECT version, state, statements_done FROM migration_records ORDER BY service, version").await
     }
 
+    /// Waits until one connection to this database carries out a statement that looks like this; its number.
+    ///
+    /// # Panics
+    /// When none does within a minute, and on SQLite, which has no list of them.
+    pub async fn until_runs(&self, statement: &str) -> String {
+        let sql = match self.kind {
+            Kind::Postgres => format!(
+                "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%{statement}%' \
+                 AND datname = current_database() AND pid <> pg_backend_pid()"
+            ),
+            Kind::MariaDb => format!(
+                "SELECT id FROM information_schema.processlist WHERE info LIKE '%{statement}%' \
+                 AND db = database() AND id <> connection_id()"
+            ),
+            Kind::Sqlite => panic!("SQLite has no list of what is being carried out"),
+        };
+        let sole = async || self.rows(&sql).await.len() == 1;
+        until(sole).await.unwrap_or_else(|| panic!("nobody carries out {statement}"));
+        self.value(&sql).await
+    }
+
     /// The names of the tables, without those of the history.
     pub async fn tables(&self) -> Vec<String> {
         let sql = match self.kind {
@@ -187,10 +208,14 @@ impl TestDatabase {
     }
 }
 
-/// A connection to a URL, of any kind.
+/// A connection to a URL, of any kind. On a node of a cluster it sees all that was committed on the others before.
 pub async fn connect(url: &str) -> AnyConnection {
     sqlx::any::install_default_drivers();
-    AnyConnection::connect(url).await.expect("a connection")
+    let mut connection = AnyConnection::connect(url).await.expect("a connection");
+    if url.starts_with("mysql:") {
+        sqlx::raw_sql("SET SESSION wsrep_sync_wait = 15").execute(&mut connection).await.expect("a setting of MariaDB");
+    }
+    connection
 }
 
 /// Waits until a condition holds; `None` when it does not within a minute.

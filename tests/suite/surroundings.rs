@@ -41,11 +41,7 @@ async fn a_server_that_is_restarted_in_the_middle() {
         folder.write("migrations/003_s.down.sql", "DELETE FROM t WHERE id = 3;");
         let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
         let running = binary.command(&["up"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let sleeping = match kind {
-            Kind::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
-            _ => "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%sleep(3600)%' AND id <> connection_id()",
-        };
-        database.until(sleeping, "1").await;
+        database.until_runs("sleep(3600)").await;
         servers.restart(name);
         let outcome = Outcome::of(running.wait_with_output().unwrap());
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);
