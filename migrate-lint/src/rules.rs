@@ -51,6 +51,7 @@ mod enum_order;
 mod enum_rename_value;
 mod exclusion_constraint;
 mod fk_not_valid_missing;
+mod fk_refused;
 mod fk_two_tables_one_tx;
 mod fk_type_mismatch;
 mod fk_without_index;
@@ -125,7 +126,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 121] = [
+pub static ALL: [&Rule; 122] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -177,6 +178,7 @@ pub static ALL: [&Rule; 121] = [
     &enum_rename_value::RULE,
     &exclusion_constraint::RULE,
     &fk_not_valid_missing::RULE,
+    &fk_refused::RULE,
     &fk_two_tables_one_tx::RULE,
     &fk_type_mismatch::RULE,
     &fk_without_index::RULE,

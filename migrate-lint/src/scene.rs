@@ -11,7 +11,7 @@ use migrate_core::migration::Migration;
 use migrate_core::name::Name;
 use migrate_core::reader;
 use migrate_core::script::Script;
-use migrate_core::syntax::{ActionKind, AlterTable, Column, Syntax};
+use migrate_core::syntax::{ActionKind, AlterTable, Column, ConstraintKind, Reference, Syntax};
 use migrate_core::target::Direction;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -102,6 +102,17 @@ pub enum Age {
     Deployed,
 }
 
+/// A foreign key that a statement adds.
+#[derive(Debug, Clone, Copy)]
+pub struct NewForeignKey<'a> {
+    /// Its columns.
+    pub columns: &'a [String],
+    /// Where it leads.
+    pub reference: &'a Reference,
+    /// Where it is written.
+    pub range: &'a Range<usize>,
+}
+
 /// A statement, before it is carried out.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
@@ -168,6 +179,32 @@ impl<'a> Scene<'a> {
             _ => None,
         });
         made.iter().chain(added)
+    }
+
+    /// The foreign keys that are added here.
+    pub fn new_foreign_keys(&self) -> Vec<NewForeignKey<'a>> {
+        // MySQL itself does not read `REFERENCES` at a column.
+        let columns = self.new_columns().filter(|_| self.server().product != Product::MySql);
+        let of_column = |column: &'a Column| {
+            let reference = column.references.as_ref()?;
+            Some(NewForeignKey { columns: std::slice::from_ref(&column.name), reference, range: &column.range })
+        };
+        let mut keys: Vec<NewForeignKey<'a>> = columns.filter_map(of_column).collect();
+        let made = match &self.read.syntax {
+            Syntax::CreateTable(table) => table.constraints.as_slice(),
+            _ => &[],
+        };
+        let actions = self.alter().into_iter().flat_map(|alter| &alter.actions);
+        let added = actions.filter_map(|action| match &action.kind {
+            ActionKind::AddConstraint(constraint) => Some(constraint),
+            _ => None,
+        });
+        for constraint in made.iter().chain(added) {
+            if let ConstraintKind::Foreign { columns, references } = &constraint.kind {
+                keys.push(NewForeignKey { columns, reference: references, range: &constraint.range });
+            }
+        }
+        keys
     }
 
     /// A table, if the history made it.

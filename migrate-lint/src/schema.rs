@@ -210,6 +210,8 @@ pub enum ConstraintKind {
         columns: Vec<String>,
         /// The other table.
         table: Key,
+        /// Its columns, when they are named.
+        targets: Vec<String>,
         /// Do rows here change when rows there go?
         cascades: bool,
     },
@@ -295,10 +297,15 @@ impl Relation {
         })
     }
 
+    /// The columns that a foreign key leads to here, when it names these: the primary key where it names none.
+    pub fn targets<'a>(&'a self, named: &'a [String]) -> Option<&'a [String]> {
+        if named.is_empty() { self.primary() } else { Some(named) }
+    }
+
     /// Its foreign keys: columns, table, and whether rows here change when rows there go.
     pub fn foreign_keys(&self) -> impl Iterator<Item = (&Constraint, &[String], &Key, bool)> {
         self.constraints.iter().filter_map(|constraint| match &constraint.kind {
-            ConstraintKind::Foreign { columns, table, cascades } => Some((constraint, &**columns, table, *cascades)),
+            ConstraintKind::Foreign { columns, table, cascades, .. } => Some((constraint, &**columns, table, *cascades)),
             _ => None,
         })
     }

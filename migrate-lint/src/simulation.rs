@@ -367,6 +367,7 @@ fn constraints_of_column(
             kind: ConstraintKind::Foreign {
                 columns: one,
                 table: schema.key(&reference.table),
+                targets: reference.columns.clone(),
                 cascades: reference.on_delete_changes,
             },
             validated: Some(at),
@@ -401,6 +402,7 @@ fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constra
             ConstraintKind::Foreign {
                 columns: columns.clone(),
                 table: schema.key(&references.table),
+                targets: references.columns.clone(),
                 cascades: references.on_delete_changes,
             },
             format!("{}_fkey", columns.join("_")),
@@ -733,6 +735,7 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
             }
             ActionKind::ModifyColumn(column) => redefine(schema, &key, &column.name, column, at),
             ActionKind::ChangeColumn { from, column } => {
+                rename_in_foreign_keys(schema, &key, from, &column.name);
                 schema.change(&key, |relation| rename_column(relation, from, &column.name));
                 redefine(schema, &key, &column.name, column, at);
             }
@@ -752,6 +755,7 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 }
                 if let ActionKind::RenameColumn { from, to } = kind {
                     rename_in_triggers(schema, &key, from, to);
+                    rename_in_foreign_keys(schema, &key, from, to);
                 }
                 schema.change(&key, |relation| alter_relation(relation, kind, at));
             }
@@ -810,6 +814,22 @@ fn rename_column(relation: &mut Relation, from: &str, to: &str) {
         }
     }
     relation.indexes.iter_mut().for_each(|index| rename(&mut index.columns));
+}
+
+/// Foreign keys that lead to a table follow its columns.
+fn rename_in_foreign_keys(schema: &mut Schema, table: &Key, from: &str, to: &str) {
+    let children: Vec<Key> = schema.children(table).map(|(child, ..)| child.clone()).collect();
+    for child in children {
+        schema.change(&child, |child| {
+            for constraint in &mut child.constraints {
+                if let ConstraintKind::Foreign { table: parent, targets, .. } = &mut constraint.kind
+                    && parent == table
+                {
+                    targets.iter_mut().filter(|name| name.eq_ignore_ascii_case(from)).for_each(|name| to.clone_into(name));
+                }
+            }
+        });
+    }
 }
 
 fn rename_in_triggers(schema: &mut Schema, table: &Key, from: &str, to: &str) {

@@ -94,11 +94,23 @@ pub fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
     if !cursor.peek_any(&BEHIND_TYPE) && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
         column.ty = ty(cursor);
     }
+    if cursor.dialect == Dialect::MySql {
+        serial(&mut column);
+    }
     while !cursor.is_at_end() && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
         clause(cursor, &mut column);
     }
     column.range = cursor.since(start);
     Some(column)
+}
+
+/// `SERIAL` is `BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE`. (MySQL manual, 11.1.1)
+fn serial(column: &mut Column) {
+    let Some(ty) = column.ty.as_mut().filter(|ty| ty.name == "serial") else { return };
+    *ty = Type { name: "bigint".to_owned(), unsigned: true, ..Type::default() };
+    column.not_null = true;
+    column.identity = true;
+    column.unique = true;
 }
 
 fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
@@ -113,7 +125,7 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
         let null = cursor.peek("NULL");
         column.default = Some(value(cursor)).filter(|_| !null);
         column.says_null |= null;
-    } else if cursor.word("PRIMARY") {
+    } else if cursor.word("PRIMARY") || cursor.dialect == Dialect::MySql && cursor.peek("KEY") {
         cursor.word("KEY");
         column.primary = true;
         column.key_name = name;

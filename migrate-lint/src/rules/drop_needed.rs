@@ -3,7 +3,7 @@
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
-use crate::schema::{ConstraintKind, Key, Relation};
+use crate::schema::{Constraint, ConstraintKind, Key, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -42,6 +42,10 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT a_pkey;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY, k int UNIQUE); CREATE TABLE b (k int REFERENCES a (k));",
+            "-- migrate: phase contract\nALTER TABLE a RENAME k TO l; ALTER TABLE a DROP CONSTRAINT a_k_key;",
         ]),
         postgres(&[
             "CREATE TABLE a (id int); CREATE VIEW v AS SELECT id FROM a; CREATE VIEW w AS SELECT id FROM v;",
@@ -86,6 +90,10 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT a_k_key;",
         ]),
         postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY, k int UNIQUE); CREATE TABLE b (k int REFERENCES a (k));",
+            "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT a_pkey;",
+        ]),
+        postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int CONSTRAINT f REFERENCES a (id));",
             "-- migrate: phase contract\nALTER TABLE b DROP CONSTRAINT f; DROP TABLE a;",
         ]),
@@ -104,8 +112,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     for (table, action, range) in scene.actions() {
         let ActionKind::DropConstraint { name, cascade: false, .. } = action else { continue };
         let Some(relation) = scene.relation(&table) else { continue };
-        let child = scene.schema.children(&table).next().filter(|_| is_only_key(relation, name));
-        if let Some((child, ..)) = child {
+        if let Some(child) = needs_key(scene, &table, relation, name) {
             reports.add(Report::new(format!("a foreign key of `{child}` needs `{name}`, so it cannot be dropped")).at(range));
         }
     }
@@ -146,10 +153,27 @@ fn dropped(scene: &Scene<'_>, removal: &Removal, reports: &mut Reports) {
     }
 }
 
-/// Is it the only key that a foreign key can lead to?
-fn is_only_key(relation: &Relation, name: &str) -> bool {
-    let is_key = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_));
-    let mut keys = relation.constraints.iter().filter(|constraint| is_key(&constraint.kind));
-    let only = keys.next().is_some_and(|key| key.name.eq_ignore_ascii_case(name)) && keys.next().is_none();
-    only && relation.complete && !relation.indexes.iter().any(|index| index.unique)
+/// Whose foreign key leads to the columns of a key, if nothing else makes these unique.
+fn needs_key(scene: &Scene<'_>, table: &Key, relation: &Relation, name: &str) -> Option<Key> {
+    let (ConstraintKind::Primary(columns) | ConstraintKind::Unique(columns)) = &relation.constraint(name)?.kind else {
+        return None;
+    };
+    let same = |others: &[String]| others.len() == columns.len() && others.iter().all(|other| columns.contains(other));
+    let is_another = |constraint: &Constraint| match &constraint.kind {
+        ConstraintKind::Primary(others) | ConstraintKind::Unique(others) => constraint.name != name && same(others),
+        _ => false,
+    };
+    let others = relation.constraints.iter().any(is_another)
+        || relation.indexes.iter().any(|index| index.unique && !index.special && same(&index.columns));
+    let leads_here = |child: &Key| {
+        let constraints = scene.relation(child).map(|relation| relation.constraints.as_slice()).unwrap_or_default();
+        constraints.iter().any(|constraint| match &constraint.kind {
+            ConstraintKind::Foreign { table: parent, targets, .. } => {
+                parent == table && relation.targets(targets).is_some_and(same)
+            }
+            _ => false,
+        })
+    };
+    let mut children = scene.schema.children(table).map(|(child, ..)| child);
+    children.find(|child| relation.complete && !others && leads_here(child)).cloned()
 }

@@ -3,7 +3,7 @@
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::FileScene;
-use crate::schema::Relation;
+use crate::schema::{ConstraintKind, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          on the first large value, and comparisons of different types may pass the index by.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Dialect::Postgres],
     instead: "give both columns the same type",
     optional: false,
     down: false,
@@ -27,28 +27,41 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE u (id bigserial PRIMARY KEY); CREATE TABLE t (a int);",
             "ALTER TABLE t ADD COLUMN u_id int REFERENCES u;",
         ]),
+        postgres(&[
+            "CREATE TABLE u (a bigint, b bigint, PRIMARY KEY (a, b));",
+            "CREATE TABLE t (a bigint, b int, FOREIGN KEY (a, b) REFERENCES u);",
+        ]),
     ],
     silent: &[
         postgres(&["CREATE TABLE u (id bigserial PRIMARY KEY);", "CREATE TABLE t (u_id bigint REFERENCES u (id));"]),
         postgres(&["CREATE TABLE u (id varchar(20) PRIMARY KEY);", "CREATE TABLE t (u_id text REFERENCES u (id));"]),
+        postgres(&[
+            "CREATE TABLE u (id bigint PRIMARY KEY, code int UNIQUE);",
+            "CREATE TABLE t (u_code int REFERENCES u (code));",
+        ]),
     ],
     proof: Proof::Files,
 };
 
+/// Of these PostgreSQL compares each with each.
+const NUMBERS: [&str; 4] = ["smallint", "int", "bigint", "numeric"];
+
 fn check(scene: &FileScene<'_>, reports: &mut Reports) {
     let schema = &scene.after.schema;
     for (key, relation) in scene.touched() {
-        for (_, columns, table, _) in
-            relation.foreign_keys().filter(|(constraint, ..)| constraint.added.migration == scene.file.index)
-        {
-            let (Some(parent), [column]) = (schema.relation(table), columns) else { continue };
-            let Some([target]) = parent.primary() else { continue };
-            let ty = |relation: &Relation, name: &str| relation.column(name).and_then(|column| column.ty.clone());
-            let (Some(own), Some(other)) = (ty(relation, column), ty(parent, target)) else { continue };
-            let numbers = ["tinyint", "smallint", "mediumint", "int", "bigint", "numeric", "uuid"];
-            let comparable = numbers.contains(&own.name.as_str()) && numbers.contains(&other.name.as_str());
-            if comparable && own.schema == other.schema && (own.name != other.name || own.unsigned != other.unsigned) {
-                reports.add(Report::new(format!("`{key}.{column}` is {own} and refers to `{table}.{target}`, which is {other}")));
+        let added = relation.constraints.iter().filter(|constraint| constraint.added.migration == scene.file.index);
+        for constraint in added {
+            let ConstraintKind::Foreign { columns, table, targets, .. } = &constraint.kind else { continue };
+            let Some(parent) = schema.relation(table) else { continue };
+            for (column, target) in columns.iter().zip(parent.targets(targets).unwrap_or_default()) {
+                let ty = |relation: &Relation, name: &str| relation.column(name).and_then(|column| column.ty.clone());
+                let (Some(own), Some(other)) = (ty(relation, column), ty(parent, target)) else { continue };
+                let comparable = [&own, &other].iter().all(|ty| NUMBERS.contains(&ty.name.as_str()) && !ty.array);
+                if comparable && own.name != other.name {
+                    reports.add(Report::new(format!(
+                        "`{key}.{column}` is {own} and refers to `{table}.{target}`, which is {other}"
+                    )));
+                }
             }
         }
     }
