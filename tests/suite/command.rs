@@ -409,7 +409,7 @@ async fn whole_databases() {
         binary.ok(&["up", "--steps", "1"]);
         binary.ok(&["db", "reset", "--yes"]);
         assert_eq!(database.history().await.len(), 2);
-        binary.ok(&["wait", "--timeout", "5s"]);
+        binary.ok(&["wait", "--timeout", "60s"]);
         database.drop().await;
     }
 }

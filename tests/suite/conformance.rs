@@ -517,12 +517,12 @@ async fn a_pool_gets_its_connection_back_unlocked(database: &TestDatabase) {
     let folder = three();
     folder.write("migrations/020_wrong.up.sql", "INSERT INTO nowhere VALUES (1);");
     let set = folder.set(database.kind.dialect());
-    let migrator = Migrator::new(&set).lock_wait(Duration::from_secs(1));
+    let migrator = Migrator::new(&set).lock_wait(Duration::from_secs(60));
     macro_rules! over {
         ($options:ty) => {{
             let pool = <$options>::new()
                 .max_connections(1)
-                .acquire_timeout(Duration::from_secs(5))
+                .acquire_timeout(Duration::from_secs(60))
                 .connect(&database.url)
                 .await
                 .unwrap();
@@ -684,7 +684,7 @@ async fn a_run_that_panics_gives_the_lock_back(database: &TestDatabase) {
             Migrator::new(set).on_event(panics).run(&inside).await
         });
         assert!(panicked.await.unwrap_err().is_panic());
-        let report = Migrator::new(set).lock_wait(Duration::from_secs(10)).run(&pool).await.unwrap();
+        let report = Migrator::new(set).lock_wait(Duration::from_secs(60)).run(&pool).await.unwrap();
         assert_eq!(report.done.len(), 2);
     });
     assert_eq!(database.history().await.len(), 3);
@@ -707,7 +707,7 @@ async fn a_run_that_is_dropped_gives_the_lock_back(database: &TestDatabase) {
                 () = reached.notified() => {}
                 report = migrator.run(&pool) => { report.unwrap(); }
             }
-            let migrator = Migrator::new(&set).lock_wait(Duration::from_secs(10));
+            let migrator = Migrator::new(&set).lock_wait(Duration::from_secs(60));
             migrator.run(&pool).await.unwrap();
             assert_eq!(database.history().await.len(), 3);
             assert_eq!(database.value("SELECT count(*) FROM b").await, "1");
@@ -746,7 +746,7 @@ async fn texts_are_stored_as_they_are(database: &TestDatabase) {
 }
 
 async fn waits_for_a_database_that_comes(database: &TestDatabase) {
-    Migrator::wait_for_database(&database.url, Duration::from_secs(5)).await.unwrap();
+    Migrator::wait_for_database(&database.url, Duration::from_secs(60)).await.unwrap();
     if database.kind == Kind::Sqlite {
         return;
     }

@@ -107,7 +107,7 @@ async fn who_waits_says_for_whom_and_gives_up_in_time() {
         let _ = sqlx::raw_sql(AssertSqlSafe(end)).execute(&mut database.connect().await).await;
         folder.write("migrations/001_slow.up.sql", "SELECT 1;");
         let set = folder.set(kind.dialect());
-        Migrator::new(&set).lock_wait(Duration::from_secs(20)).run(&database.url).await.unwrap();
+        Migrator::new(&set).lock_wait(Duration::from_secs(60)).run(&database.url).await.unwrap();
         database.drop().await;
     }
 }

@@ -196,7 +196,7 @@ async fn a_disk_that_is_full() {
             &[("001_t.up.sql", "CREATE TABLE t (id integer);"), ("002_big.up.sql", &create), ("003_fill.up.sql", &fill)],
         );
         let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
-        let outcome = binary.run(&["up", "--lock-wait", "5s"]);
+        let outcome = binary.run(&["up", "--lock-wait", "60s"]);
         assert_eq!(outcome.code, 7, "{kind:?}: {}", outcome.stderr);
         let full = outcome.stderr.contains("full") || outcome.stderr.contains("No space left");
         assert!(full && outcome.stderr.contains("make room"), "{kind:?}: {}", outcome.stderr);
