@@ -114,6 +114,7 @@ pub fn touched(syntax: &Syntax) -> Vec<Name> {
             [alter.table.clone()].into_iter().chain(others).collect()
         }
         Syntax::CreateIndex(index) => vec![index.table.clone()],
+        Syntax::RenameTrigger { table, .. } => vec![table.clone()],
         Syntax::CreateTrigger { table, .. } | Syntax::Policy { table } | Syntax::Comment { table } => {
             table.iter().cloned().collect()
         }

@@ -35,6 +35,7 @@ pub fn is_strong(sql: &str, dialect: Dialect) -> bool {
             Syntax::Reindex { concurrently, .. } | Syntax::Refresh { concurrently, .. } => !concurrently,
             Syntax::Vacuum { full, .. } => *full,
             Syntax::CreateTrigger { .. }
+            | Syntax::RenameTrigger { .. }
             | Syntax::Policy { .. }
             | Syntax::AlterType { .. }
             | Syntax::AlterDomain { .. }

@@ -97,6 +97,15 @@ pub enum Syntax {
         /// Does it set a constraint that the rows there are checked against?
         checks: bool,
     },
+    /// `ALTER TRIGGER ... RENAME TO`.
+    RenameTrigger {
+        /// Whose trigger.
+        table: Name,
+        /// Its name.
+        from: String,
+        /// Its name from then on.
+        to: String,
+    },
     /// `ALTER INDEX`.
     AlterIndex {
         /// Its name.
@@ -785,6 +794,8 @@ pub enum ObjectAction {
     RenameColumn,
     /// `SET SCHEMA`.
     SetSchema(String),
+    /// `IMMUTABLE` or `STABLE`, or `VOLATILE` again.
+    Steady(bool),
     /// `OWNER TO` and the like.
     Other,
 }

@@ -337,6 +337,7 @@ fn acts(simulation: &Simulation, syntax: &Syntax, sql: &str) -> Vec<(Key, Act)> 
         Syntax::CreateIndex(index) => vec![(key(&index.table), Act::Changes("indexes"))],
         Syntax::Truncate { tables, .. } => tables.iter().map(|table| (key(table), Act::Changes("empties"))).collect(),
         Syntax::CreateTrigger { table: Some(table), .. } => vec![(key(table), Act::Changes("puts a trigger on"))],
+        Syntax::RenameTrigger { table, .. } => vec![(key(table), Act::Changes("renames a trigger of"))],
         Syntax::Policy { table: Some(table) } => vec![(key(table), Act::Changes("puts a policy on"))],
         Syntax::Comment { table: Some(table) } if sql.to_ascii_lowercase().contains("deprecated") => {
             vec![(key(table), Act::Deprecates)]

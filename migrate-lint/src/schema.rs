@@ -462,6 +462,11 @@ impl Schema {
         Key { schema: key.schema.clone(), name: self.fold(name) }
     }
 
+    /// The same name in another schema.
+    pub fn within(&self, key: &Key, schema: &str) -> Key {
+        self.key(&Name { schema: Some(schema.to_owned()), name: key.name.clone() })
+    }
+
     fn get(&self, space: Space, key: &Key, table: Option<&Key>) -> Option<&Thing> {
         // Without cloning where there is nothing to find.
         let id = Id { space, table: table.cloned(), key: key.clone() };
@@ -579,6 +584,40 @@ impl Schema {
         self.take(Space::Type, key, None)
     }
 
+    /// A type or domain gets another name, and the columns of it follow.
+    pub fn move_type(&mut self, from: &Key, to: &Key) {
+        let Some(thing) = self.take(Space::Type, from, None) else { return };
+        self.put_type(to.clone(), (*thing).clone());
+        let places = |relation: &Relation| -> Vec<usize> {
+            let columns = relation.columns.iter().enumerate();
+            let of = columns.filter(|(_, column)| column.ty.as_ref().is_some_and(|ty| self.key_of_type(ty) == *from));
+            of.map(|(at, _)| at).collect()
+        };
+        let users: Vec<_> = self.relations().map(|(user, relation)| (user.clone(), places(relation))).collect();
+        for (user, places) in users.iter().filter(|(_, places)| !places.is_empty()) {
+            self.change(user, |relation| {
+                for at in places {
+                    if let Some(ty) = &mut relation.columns[*at].ty {
+                        ty.schema.clone_from(&to.schema);
+                        ty.name.clone_from(&to.name);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Under which name the database knows a type.
+    pub fn key_of_type(&self, ty: &Type) -> Key {
+        self.key(&Name { schema: ty.schema.clone(), name: ty.name.clone() })
+    }
+
+    /// Anything else gets another name.
+    pub fn move_other(&mut self, kind: ObjectKind, from: &Key, to: Key) {
+        if let Some(thing) = self.take(Space::Other(kind), from, None) {
+            self.put(Space::Other(kind), to, None, (*thing).clone());
+        }
+    }
+
     /// Is there anything else of this kind and name?
     pub fn has(&self, kind: ObjectKind, key: &Key, table: Option<&Key>) -> bool {
         self.get(Space::Other(kind), key, table.filter(|_| self.dialect == Dialect::Postgres)).is_some()
@@ -628,6 +667,13 @@ impl Schema {
     /// Adds a function or procedure.
     pub fn put_routine(&mut self, key: Key, steady: bool, commits: bool) {
         self.put(Space::Other(ObjectKind::Routine), key, None, Thing::Routine { steady, commits });
+    }
+
+    /// A function that the history made becomes `IMMUTABLE` or `STABLE`, or `VOLATILE` again.
+    pub fn set_steady(&mut self, key: &Key, steady: bool) {
+        if let Some(Thing::Routine { commits, .. }) = self.get(Space::Other(ObjectKind::Routine), key, None) {
+            self.put_routine(key.clone(), steady, *commits);
+        }
     }
 
     /// Is there a function of this name that the history made `IMMUTABLE` or `STABLE`?

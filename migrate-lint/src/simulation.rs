@@ -141,20 +141,26 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
                 rename_index(schema, &table, key.name(), to);
             }
         }
-        Syntax::Alter { kind, name, action: ObjectAction::Rename(to) } => {
+        Syntax::RenameTrigger { table, from, to } => {
+            let table = schema.key(table);
+            for (trigger, uses) in schema.take_triggers(&table) {
+                let name = if trigger.name() == from { schema.beside(&trigger, to) } else { trigger };
+                schema.put_trigger(name, table.clone(), uses);
+            }
+        }
+        Syntax::Alter { kind: ObjectKind::Schema, .. } => schema.set_opaque(),
+        Syntax::Alter { kind: ObjectKind::Routine, name, action: ObjectAction::Steady(steady) } => {
+            schema.set_steady(&schema.key(name), *steady);
+        }
+        Syntax::Alter { kind, name, action: action @ (ObjectAction::Rename(to) | ObjectAction::SetSchema(to)) } => {
             let key = schema.key(name);
-            let new = schema.beside(&key, to);
+            let new = match action {
+                ObjectAction::SetSchema(_) => schema.within(&key, to),
+                _ => schema.beside(&key, to),
+            };
             match kind {
-                ObjectKind::View | ObjectKind::MaterializedView => {
-                    if let Some(relation) = schema.remove_relation(&key) {
-                        schema.put_relation(new, relation);
-                    }
-                }
-                kind => {
-                    if schema.remove_other(*kind, &key, None) {
-                        schema.put_other(*kind, new, None);
-                    }
-                }
+                ObjectKind::View | ObjectKind::MaterializedView => rename_table(schema, &key, new, at),
+                kind => schema.move_other(*kind, &key, new),
             }
         }
         Syntax::RenameTables(renames) => {
@@ -182,7 +188,6 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
             }
         }
         Syntax::Opaque | Syntax::Call { .. } => schema.set_opaque(),
-        Syntax::Alter { kind: ObjectKind::Schema, .. } => schema.set_opaque(),
         _ => {}
     }
 }
@@ -620,12 +625,8 @@ fn alter_type(schema: &mut Schema, key: &Key, action: &TypeAction, at: Moment) {
             labels.iter_mut().filter(|(label, _)| label == from).for_each(|(label, _)| label.clone_from(to));
             schema.put_type(key.clone(), Thing::Enum(labels));
         }
-        (Some(_), TypeAction::Rename(to)) => {
-            let new = schema.beside(key, to);
-            if let Some(thing) = schema.remove_type(key) {
-                schema.put_type(new, (*thing).clone());
-            }
-        }
+        (_, TypeAction::Rename(to)) => schema.move_type(key, &schema.beside(key, to)),
+        (_, TypeAction::SetSchema(to)) => schema.move_type(key, &schema.within(key, to)),
         _ => {}
     }
 }
@@ -687,7 +688,7 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                 key = new;
             }
             ActionKind::SetSchema(to) => {
-                let new = schema.key(&migrate_core::name::Name { schema: Some(to.clone()), name: key.name().to_owned() });
+                let new = schema.within(&key, to);
                 rename_table(schema, &key, new.clone(), at);
                 key = new;
             }
@@ -741,6 +742,9 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
             }
             kind => {
                 if let ActionKind::DropColumn { name, cascade, .. } = kind {
+                    if schema.dialect() == Dialect::MySql {
+                        schema.change(&key, |relation| narrow_indexes(relation, name));
+                    }
                     forget_indexes(schema, &key, name);
                     let uses = |view: &Relation| *cascade && view.mentions.iter().any(|word| word == name || word == "*");
                     let gone: Vec<Key> =
@@ -764,6 +768,16 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
 }
 
 /// The indexes over a column go with it.
+/// MySQL takes a column that goes out of its indexes, and drops those that are left without any. (MySQL manual, 15.1.9)
+fn narrow_indexes(relation: &mut Relation, column: &str) {
+    let names_it = |own: &String| own.eq_ignore_ascii_case(column);
+    for index in &mut relation.indexes {
+        if !index.columns.iter().all(names_it) {
+            index.columns.retain(|own| !names_it(own));
+        }
+    }
+}
+
 fn forget_indexes(schema: &mut Schema, table: &Key, column: &str) {
     let over = |index: &&Index| index.columns.iter().any(|own| own.eq_ignore_ascii_case(column));
     let indexes = schema.relation(table).into_iter().flat_map(|relation| relation.indexes.iter().filter(over));

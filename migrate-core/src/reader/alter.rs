@@ -24,6 +24,14 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     }
     if cursor.word("DOMAIN") {
         let name = cursor.name()?;
+        // A domain has its name among the types.
+        if cursor.peek_any(&["RENAME", "SET"]) {
+            let mark = cursor.mark();
+            if let Some(action @ (TypeAction::Rename(_) | TypeAction::SetSchema(_))) = type_action(cursor) {
+                return Some(Syntax::AlterType { name, action });
+            }
+            cursor.go_back(mark);
+        }
         let sets = cursor.words(&["SET", "NOT", "NULL"]) || cursor.peek("VALIDATE");
         let adds = cursor.peek("ADD") && !(cursor.has("VALID") && cursor.has("NOT"));
         return Some(Syntax::AlterDomain { name, checks: sets || adds });
@@ -41,6 +49,13 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
             () => IndexAction::Other,
         };
         return Some(Syntax::AlterIndex { name, action });
+    }
+    if cursor.peek("TRIGGER") {
+        let mark = cursor.mark();
+        if let Some(renamed) = rename_trigger(cursor) {
+            return Some(renamed);
+        }
+        cursor.go_back(mark);
     }
     if cursor.any(&["POLICY", "RULE", "TRIGGER"]) {
         while !cursor.is_at_end() && !cursor.word("ON") {
@@ -71,9 +86,22 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         () if cursor.words(&["RENAME", "TO"]) => ObjectAction::Rename(cursor.part()?),
         () if cursor.word("RENAME") => ObjectAction::RenameColumn,
         () if cursor.words(&["SET", "SCHEMA"]) => ObjectAction::SetSchema(cursor.part()?),
+        () if cursor.has("VOLATILE") => ObjectAction::Steady(false),
+        () if cursor.has("STABLE") || cursor.has("IMMUTABLE") => ObjectAction::Steady(true),
         () => ObjectAction::Other,
     };
     Some(Syntax::Alter { kind, name, action })
+}
+
+fn rename_trigger(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    cursor.word("TRIGGER");
+    let from = cursor.part()?;
+    if !cursor.word("ON") {
+        return None;
+    }
+    let table = cursor.name()?;
+    let renames = cursor.words(&["RENAME", "TO"]);
+    cursor.part().filter(|_| renames).map(|to| Syntax::RenameTrigger { table, from, to })
 }
 
 fn type_action(cursor: &mut Cursor<'_>) -> Option<TypeAction> {

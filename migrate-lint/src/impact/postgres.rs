@@ -37,12 +37,12 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
         }
         Syntax::CreateIndex(index) => create_index(schema, index),
         Syntax::CreateTrigger { table: Some(table), temporary: false, .. } => one(table, Lock::ShareRowExclusive, Cause::Trigger),
+        Syntax::RenameTrigger { table, .. } => one(table, Lock::AccessExclusive, Cause::Trigger),
         Syntax::Policy { table: Some(table) } => one(table, Lock::AccessExclusive, Cause::Policy),
         Syntax::Drop(removal) => drop_objects(schema, removal),
         Syntax::AlterDomain { name, checks: true } => {
             let key = schema.key(name);
-            let of_domain =
-                |ty: &Type| schema.key(&migrate_core::name::Name { schema: ty.schema.clone(), name: ty.name.clone() }) == key;
+            let of_domain = |ty: &Type| schema.key_of_type(ty) == key;
             let users = schema
                 .relations()
                 .filter(|(_, relation)| relation.columns.iter().any(|column| column.ty.as_ref().is_some_and(of_domain)));
@@ -59,7 +59,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
             table.into_iter().map(|table| Impact::new(table, lock, Cause::Catalogue)).collect()
         }
         Syntax::Alter { kind: ObjectKind::View | ObjectKind::MaterializedView, name, action } => match action {
-            ObjectAction::Other => Vec::new(),
+            ObjectAction::Steady(_) | ObjectAction::Other => Vec::new(),
             _ => one(name, Lock::AccessExclusive, Cause::Catalogue),
         },
         Syntax::Truncate { tables, cascade } => {
@@ -348,10 +348,8 @@ fn add_column(schema: &Schema, key: &Key, column: &Column, sql: &str, circumstan
         Some(Generated::Unsaid) => !circumstances.server.is_at_least(18, 0),
         _ => false,
     };
-    let domain = ty.filter(|ty| {
-        let name = migrate_core::name::Name { schema: ty.schema.clone(), name: ty.name.clone() };
-        matches!(schema.ty(&schema.key(&name)), Some(Thing::Domain { constrained: true, .. }))
-    });
+    let is_constrained = |ty: &&Type| matches!(schema.ty(&schema.key_of_type(ty)), Some(Thing::Domain { constrained: true, .. }));
+    let domain = ty.filter(is_constrained);
     let mut impacts = vec![match (volatile, serial, domain) {
         (Some(function), ..) => exclusive(Cause::VolatileDefault(function)).rewriting(),
         (None, true, _) => exclusive(Cause::Serial).rewriting(),
@@ -446,12 +444,9 @@ fn set_type(
     });
     let same = known.and_then(|known| known.ty.as_ref()) == Some(ty);
     // A domain is stored as what it stands on; one that refuses values has to look at them.
-    let stored = |ty: &Type, checks: bool| {
-        let name = migrate_core::name::Name { schema: ty.schema.clone(), name: ty.name.clone() };
-        match schema.ty(&schema.key(&name)) {
-            Some(Thing::Domain { base, constrained }) if !(ty.array || checks && *constrained) => base.clone(),
-            _ => ty.clone(),
-        }
+    let stored = |ty: &Type, checks: bool| match schema.ty(&schema.key_of_type(ty)) {
+        Some(Thing::Domain { base, constrained }) if !(ty.array || checks && *constrained) => base.clone(),
+        _ => ty.clone(),
     };
     let (from, to) = (known.and_then(|known| known.ty.as_ref()).map(|ty| stored(ty, false)), stored(ty, true));
     let cost = type_change::cost(from.as_ref(), &to, using.is_none_or(|using| is_plain(using, column, ty)));

@@ -41,6 +41,10 @@ pub static RULE: Rule = Rule {
     ],
     silent: &[
         postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+            "ALTER FUNCTION f() STABLE; ALTER TABLE t ADD c int DEFAULT f();",
+        ]),
+        postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY); CREATE SCHEMA s;",
             "CREATE FUNCTION s.f() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'; ALTER TABLE t ADD c int DEFAULT s.f();",
         ]),

@@ -23,6 +23,10 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a int, b int, KEY k (a, b));",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD KEY k (b);",
+        ]),
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE t (a int, b int);"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN a int;"]),
         mysql(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON t (a);"]),
@@ -43,6 +47,15 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
+            "ALTER TRIGGER g ON t RENAME TO h; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
+        ]),
+        postgres(&["CREATE DOMAIN d AS int;", "ALTER DOMAIN d RENAME TO e; CREATE DOMAIN d AS text;"]),
+        postgres(&[
+            "CREATE SEQUENCE s; CREATE TYPE m AS ENUM ('x'); CREATE DOMAIN d AS int; CREATE VIEW v AS SELECT 1 AS x;",
+            "ALTER SEQUENCE s SET SCHEMA a; ALTER TYPE m SET SCHEMA a; ALTER DOMAIN d SET SCHEMA a; ALTER VIEW v SET SCHEMA a; CREATE SEQUENCE s; CREATE TYPE m AS ENUM ('y'); CREATE DOMAIN d AS text; CREATE VIEW v AS SELECT 2 AS x;",
+        ]),
         postgres(&[
             "CREATE TABLE a (x int NOT NULL); CREATE UNIQUE INDEX ix ON a (x); ALTER TABLE a ADD CONSTRAINT u UNIQUE USING INDEX ix;",
             "ALTER TABLE a DROP CONSTRAINT u; CREATE INDEX ix ON a (x);",

@@ -7,8 +7,7 @@ use crate::schema::{Constraint, ConstraintKind, Key, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::name::Name;
-use migrate_core::syntax::{ActionKind, ObjectKind, Removal, Syntax};
+use migrate_core::syntax::{ActionKind, ObjectKind, Removal, Syntax, Type};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -39,6 +38,10 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TYPE m AS ENUM ('x'); CREATE TABLE a (e m);", "-- migrate: phase contract\nDROP TYPE m;"]),
         postgres(&["CREATE DOMAIN d AS int; CREATE TABLE a (e d);", "-- migrate: phase contract\nDROP DOMAIN d;"]),
+        postgres(&[
+            "CREATE TYPE m AS ENUM ('x'); CREATE TABLE a (e m);",
+            "-- migrate: phase contract\nALTER TYPE m RENAME TO n; CREATE TYPE m AS ENUM ('y'); DROP TYPE n;",
+        ]),
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT a_pkey;",
@@ -84,6 +87,10 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TYPE m AS ENUM ('x'); CREATE TABLE a (e m);",
             "-- migrate: phase contract\nALTER TABLE a DROP COLUMN e; DROP TYPE m;",
+        ]),
+        postgres(&[
+            "CREATE TYPE m AS ENUM ('x'); CREATE TABLE a (e m);",
+            "-- migrate: phase contract\nALTER TYPE m RENAME TO n; CREATE TYPE m AS ENUM ('y'); ALTER TABLE a ALTER e TYPE m USING e::text::m; DROP TYPE n;",
         ]),
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY, k int UNIQUE); CREATE TABLE b (a_id int REFERENCES a (id));",
@@ -133,9 +140,7 @@ fn dropped(scene: &Scene<'_>, removal: &Removal, reports: &mut Reports) {
             }
             ObjectKind::Type | ObjectKind::Domain if scene.schema.ty(key).is_some() => {
                 let of = |relation: &Relation| {
-                    let is = |ty: &migrate_core::syntax::Type| {
-                        scene.schema.key(&Name { schema: ty.schema.clone(), name: ty.name.clone() }) == *key
-                    };
+                    let is = |ty: &Type| scene.schema.key_of_type(ty) == *key;
                     relation.columns.iter().find(|column| column.ty.as_ref().is_some_and(is)).map(|column| column.name.clone())
                 };
                 let user = scene.schema.relations().find_map(|(table, relation)| Some((table, of(relation)?)));

@@ -12,7 +12,7 @@ use migrate_core::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "trigger-ddl",
-        "To create, enable or disable a trigger takes SHARE ROW EXCLUSIVE on its table, to drop one ACCESS EXCLUSIVE. \
+        "To create, enable or disable a trigger takes SHARE ROW EXCLUSIVE on its table, to drop or rename one ACCESS EXCLUSIVE. \
          It is over in a moment, once the lock is got; this tool waits with a short time limit and tries again.",
     ),
     level: Level::Note,
@@ -27,6 +27,10 @@ pub static RULE: Rule = Rule {
             "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
         ]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t DISABLE TRIGGER USER;"]),
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
+            "ALTER TRIGGER g ON t RENAME TO h;",
+        ]),
     ],
     silent: &[postgres(&[
         "CREATE TABLE t (a int); CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();",
