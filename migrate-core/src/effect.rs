@@ -251,8 +251,9 @@ fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
             | ActionKind::SetNotNull(_)
             | ActionKind::DropNotNull(_)
             | ActionKind::ModifyColumn(_)
+            | ActionKind::Engine(_)
             | ActionKind::Rebuild
-            | ActionKind::ConvertCharset
+            | ActionKind::ConvertCharset { .. }
             | ActionKind::Description => {}
             _ => return None,
         }

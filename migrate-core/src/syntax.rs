@@ -308,6 +308,10 @@ pub struct CreateTable {
     pub charset: Option<String>,
     /// Their collation, where they say none (MySQL).
     pub collation: Option<String>,
+    /// What keeps its rows, in lower case, where that is said (MySQL).
+    pub engine: Option<String>,
+    /// `ROW_FORMAT=COMPRESSED` (MySQL)?
+    pub compressed: bool,
     /// Tables whose definition it takes: `LIKE`, `INHERITS`.
     pub like: Vec<Like>,
     /// Filled from a query?
@@ -656,10 +660,17 @@ pub enum ActionKind {
     Weak,
     /// `SET STORAGE`, `OF`, `RULE`: nothing but the catalogue, and a strong lock.
     Catalogue,
-    /// `ENGINE`, `FORCE`, `ROW_FORMAT`, `KEY_BLOCK_SIZE` (MySQL): made anew.
+    /// `ENGINE` (MySQL): made anew, and kept by this one, in lower case.
+    Engine(String),
+    /// `FORCE`, `ROW_FORMAT`, `KEY_BLOCK_SIZE` (MySQL): made anew.
     Rebuild,
     /// `CONVERT TO CHARACTER SET` (MySQL).
-    ConvertCharset,
+    ConvertCharset {
+        /// The character set, in lower case; none for the database's.
+        charset: Option<String>,
+        /// The collation, in lower case, where it is said.
+        collation: Option<String>,
+    },
     /// `PARTITION BY`, `ADD PARTITION` and their like, `ADD SYSTEM VERSIONING` (MySQL).
     Partitioning,
     /// `ADD SYSTEM VERSIONING` (MariaDB).
@@ -681,6 +692,8 @@ pub struct CreateIndex {
     pub unique: bool,
     /// `FULLTEXT` or `SPATIAL` (MySQL)?
     pub special: bool,
+    /// `FULLTEXT`?
+    pub fulltext: bool,
     /// While others write?
     pub concurrently: bool,
     /// Only if there is none?

@@ -1,5 +1,6 @@
 //! What a statement does to tables that are in use: which lock it takes, and what it does while it holds it.
 
+mod characters;
 mod mysql;
 mod postgres;
 

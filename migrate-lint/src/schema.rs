@@ -136,6 +136,10 @@ pub struct Relation {
     pub charset: Option<String>,
     /// The collation of columns that say none (MySQL).
     pub collation: Option<String>,
+    /// What keeps its rows, in lower case, where that was said (MySQL).
+    pub engine: Option<String>,
+    /// Are its rows compressed (MySQL)?
+    pub compressed: bool,
     /// Were rows put into it since it was made?
     pub filled: bool,
     /// Made from a query: its columns are not known, and it began without keys and indexes.
@@ -230,6 +234,8 @@ pub struct Index {
     pub columns: Vec<String>,
     /// No two rows alike?
     pub unique: bool,
+    /// `FULLTEXT` (MySQL)?
+    pub fulltext: bool,
     /// Over something else than plain columns, or not over all rows?
     pub special: bool,
     /// Words in it that may be columns.
@@ -267,6 +273,8 @@ impl Relation {
             default_partition: None,
             charset: None,
             collation: None,
+            engine: None,
+            compressed: false,
             filled: false,
             from_query: false,
             reads: Vec::new(),
@@ -317,6 +325,13 @@ impl Relation {
             _ => None,
         });
         keys.chain(self.indexes.iter().filter(|index| !index.special).map(|index| &*index.columns))
+    }
+
+    /// Does an index hold the column, that of a foreign key among them?
+    pub fn is_indexed(&self, column: &str) -> bool {
+        let has = |columns: &[String]| columns.iter().any(|own| own.eq_ignore_ascii_case(column));
+        let foreign = self.foreign_keys().any(|(_, columns, ..)| has(columns));
+        foreign || self.indexed().any(has)
     }
 
     /// How many indexes are kept for it, those of keys among them.

@@ -213,6 +213,8 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     relation.partitioned = table.partitioned;
     relation.charset.clone_from(&table.charset);
     relation.collation.clone_from(&table.collation);
+    relation.engine.clone_from(&table.engine);
+    relation.compressed = table.compressed;
     relation.partition_key.clone_from(&table.partition_key);
     let mut foreign = Vec::new();
     for column in &table.columns {
@@ -465,6 +467,7 @@ fn unique_keys_are_indexes(schema: &mut Schema, table: &Key) {
             mentions: columns.clone(),
             columns,
             unique: true,
+            fulltext: false,
             special: false,
             made,
         }));
@@ -513,6 +516,7 @@ fn add_index(schema: &mut Schema, table: &Key, index: &CreateIndex, at: Moment) 
         name,
         columns: index.columns.clone(),
         unique: index.unique,
+        fulltext: index.fulltext,
         special: index.expressions || index.partial || index.special,
         mentions: index.mentions.clone(),
         made: at,
@@ -872,6 +876,14 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: Moment) {
         ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => {
             relation.constraints.retain(|constraint| !constraint.name.eq_ignore_ascii_case(name));
         }
+        ActionKind::ConvertCharset { charset, collation } => {
+            relation.charset.clone_from(charset);
+            relation.collation.clone_from(collation);
+            for ty in relation.columns.iter_mut().filter_map(|column| column.ty.as_mut()) {
+                (ty.charset, ty.collation) = (None, None);
+            }
+        }
+        ActionKind::Engine(engine) => relation.engine = Some(engine.clone()),
         ActionKind::DropPrimaryKey => {
             relation.constraints.retain(|constraint| !matches!(constraint.kind, ConstraintKind::Primary(_)));
         }

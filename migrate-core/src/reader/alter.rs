@@ -255,22 +255,26 @@ fn action(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<ActionKind>> {
 
 fn mysql(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     if cursor.words(&["CONVERT", "TO"]) {
-        return Some(ActionKind::ConvertCharset);
+        let _ = cursor.words(&["CHARACTER", "SET"]) || cursor.word("CHARSET");
+        let said = |cursor: &mut Cursor<'_>| {
+            cursor.symbol(b'=');
+            let text = cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase();
+            cursor.skip();
+            Some(text).filter(|text| text != "default")
+        };
+        let charset = said(cursor);
+        let collation = if cursor.word("COLLATE") { said(cursor) } else { None };
+        return Some(ActionKind::ConvertCharset { charset, collation });
     }
     if cursor.words(&["CONVERT", "PARTITION"]) || cursor.words(&["CONVERT", "TABLE"]) {
         return Some(ActionKind::Partitioning);
     }
-    if cursor.any(&[
-        "ENGINE",
-        "FORCE",
-        "ROW_FORMAT",
-        "KEY_BLOCK_SIZE",
-        "PAGE_COMPRESSED",
-        "ENCRYPTED",
-        "ENCRYPTION",
-        "COMPRESSION",
-        "TYPE",
-    ]) {
+    if cursor.word("ENGINE") {
+        cursor.symbol(b'=');
+        return Some(ActionKind::Engine(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase()));
+    }
+    if cursor.any(&["FORCE", "ROW_FORMAT", "KEY_BLOCK_SIZE", "PAGE_COMPRESSED", "ENCRYPTED", "ENCRYPTION", "COMPRESSION", "TYPE"])
+    {
         return Some(ActionKind::Rebuild);
     }
     if cursor.any(&[

@@ -251,9 +251,10 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
             ty.array = true;
             cursor.number();
             cursor.symbol(b']');
-        } else if cursor.word("UNSIGNED") {
+        } else if cursor.any(&["UNSIGNED", "ZEROFILL"]) {
+            // What is filled with zeros has no sign. (MySQL manual, 11.1.1)
             ty.unsigned = true;
-        } else if cursor.any(&["SIGNED", "ZEROFILL", "BINARY", "ASCII", "UNICODE", "BYTE"]) {
+        } else if cursor.any(&["SIGNED", "BINARY", "ASCII", "UNICODE", "BYTE"]) {
         } else if cursor.words(&["CHARACTER", "SET"]) || cursor.word("CHARSET") {
             cursor.symbol(b'=');
             ty.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
@@ -281,11 +282,27 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
     if quoted && cursor.dialect == Dialect::Postgres && name == "char" {
         ty.name = "\"char\"".to_owned();
     }
-    if cursor.dialect == Dialect::MySql && matches!(ty.name.as_str(), "int" | "bigint" | "smallint" | "tinyint" | "mediumint") {
-        // How wide it is shown.
-        ty.arguments.clear();
+    if cursor.dialect == Dialect::MySql {
+        mysql_arguments(&mut ty);
     }
     Some(ty)
+}
+
+/// What is said where nothing is said. (MySQL manual, 11.1)
+fn mysql_arguments(ty: &mut Type) {
+    match (ty.name.as_str(), &*ty.arguments) {
+        // How wide it is shown.
+        ("int" | "bigint" | "smallint" | "tinyint" | "mediumint" | "year", _) => ty.arguments.clear(),
+        ("datetime" | "timestamp" | "time", [0]) => ty.arguments.clear(),
+        ("char" | "binary" | "bit", []) => ty.arguments = vec![1],
+        ("decimal", []) => ty.arguments = vec![10, 0],
+        ("decimal", [_]) => ty.arguments.push(0),
+        ("float", [bits]) => {
+            ty.name = if *bits < 25 { "float".to_owned() } else { "double".to_owned() };
+            ty.arguments.clear();
+        }
+        _ => {}
+    }
 }
 
 fn arguments(cursor: &mut Cursor<'_>, ty: &mut Type) {
@@ -321,7 +338,15 @@ fn canonical(name: &str, dialect: Dialect) -> &str {
         (Dialect::Postgres, "double precision" | "float" | "float8") => "float8",
         (Dialect::Postgres, "real" | "float4") => "float4",
         (Dialect::Postgres, "bit varying") => "varbit",
-        (Dialect::MySql, "integer") => "int",
+        (Dialect::MySql, "integer" | "int4") => "int",
+        (Dialect::MySql, "int8") => "bigint",
+        (Dialect::MySql, "int3" | "middleint") => "mediumint",
+        (Dialect::MySql, "int2") => "smallint",
+        (Dialect::MySql, "int1") => "tinyint",
+        (Dialect::MySql, "float4") => "float",
+        (Dialect::MySql, "float8") => "double",
+        (Dialect::MySql, "long" | "long varchar") => "mediumtext",
+        (Dialect::MySql, "long varbinary") => "mediumblob",
         (Dialect::MySql, "bool" | "boolean") => "tinyint",
         (Dialect::MySql, "numeric" | "dec" | "fixed") => "decimal",
         (Dialect::MySql, "double precision" | "real") => "double",
@@ -447,6 +472,7 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
     }
     let (start, mark) = (cursor.offset(), cursor.mark());
     let unique = cursor.word("UNIQUE");
+    let fulltext = cursor.peek("FULLTEXT");
     let special = cursor.any(&["FULLTEXT", "SPATIAL"]);
     if !cursor.any(&["INDEX", "KEY"]) && !special {
         cursor.go_back(mark);
@@ -462,6 +488,7 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
         table: table.clone(),
         unique,
         special,
+        fulltext,
         concurrently: false,
         if_not_exists,
         only: false,

@@ -168,6 +168,7 @@ fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) ->
 fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
     let start = cursor.offset();
     let unique = cursor.word("UNIQUE");
+    let fulltext = cursor.peek("FULLTEXT");
     let special = cursor.any(&["FULLTEXT", "SPATIAL"]);
     if !cursor.word("INDEX") {
         return None;
@@ -188,6 +189,7 @@ fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
         table,
         unique,
         special,
+        fulltext,
         concurrently,
         if_not_exists,
         only,
@@ -245,6 +247,13 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
             cursor.symbol(b'=');
             table.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
             cursor.skip();
+        } else if cursor.dialect == Dialect::MySql && cursor.word("ENGINE") {
+            cursor.symbol(b'=');
+            table.engine = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
+            cursor.skip();
+        } else if cursor.dialect == Dialect::MySql && cursor.word("ROW_FORMAT") {
+            cursor.symbol(b'=');
+            table.compressed = cursor.word("COMPRESSED");
         } else if cursor.word("COLLATE") {
             cursor.symbol(b'=');
             table.collation = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());

@@ -140,7 +140,7 @@ fn kinds_of_statements() {
         (
             MySql,
             "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4, ENGINE=InnoDB, COMMENT 'x'",
-            "ConvertCharset Rebuild Description",
+            "ConvertCharset Engine Description",
         ),
         (
             MySql,

@@ -1,7 +1,8 @@
 //! MySQL and MariaDB. MariaDB is measured on 10.11.19; MySQL is from its 8.4 manual, 17.12.1 "Online DDL Operations".
 
+use super::characters::{Characters, characters, converted};
 use super::{Algorithm, Cause, Circumstances, Impact, Lock, Online};
-use crate::schema::{Key, Relation, Schema};
+use crate::schema::{self, Key, Relation, Schema};
 use crate::server::Product;
 use migrate_core::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
 
@@ -47,8 +48,22 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
     }
 }
 
+const CONVERTED: &str = "the character set of the whole table is converted";
+
+const DESCRIPTION: &str = "only the description changes";
+
 /// Done at once, whatever the algorithm is called.
-const QUICK: [&str; 3] = ["an index is dropped", "only the description changes", "a partition is added or taken away"];
+const QUICK: [&str; 3] = ["an index is dropped", DESCRIPTION, "a partition is added or taken away"];
+
+/// Writes every row anew.
+const REBUILDS: [&str; 6] = [
+    "the table is made anew",
+    "a primary key is added, and the table sorted anew",
+    "whether a column may be null changes",
+    "a column is added and an index built over it",
+    "a column becomes longer, and whether it may be null changes",
+    "a column is placed elsewhere",
+];
 
 fn of(table: Key, online: Online, what: &'static str) -> Impact {
     // At its beginning and end every one of them waits for all transactions that used the table.
@@ -98,7 +113,7 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Ci
             _ if alter.ignore => (COPY, "rows that do not fit are deleted"),
             _ if alter.algorithm.as_deref() == Some("COPY") => (COPY, "it says ALGORITHM=COPY"),
             kind => match act(relation, kind, &sql[action.range.clone()], sql, circumstances) {
-                Some(found) => found,
+                Some(found) => together(relation, alter, kind, found, circumstances),
                 None => continue,
             },
         };
@@ -115,6 +130,94 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Ci
         }
     }
     impacts
+}
+
+/// What a clause costs in this table, and with the others beside it.
+fn together(
+    relation: Option<&Relation>,
+    alter: &AlterTable,
+    action: &ActionKind,
+    (online, what): (Online, &'static str),
+    circumstances: Circumstances,
+) -> (Online, &'static str) {
+    let mariadb = circumstances.server.product == Product::MariaDb;
+    let has = |is: fn(&Relation) -> bool| relation.is_some_and(is);
+    let fulltext = has(|relation| relation.indexes.iter().any(|index| index.fulltext));
+    let indexed_virtual =
+        mariadb && has(|relation| relation.columns.iter().any(|column| column.is_virtual && relation.is_indexed(&column.name)));
+    if has(|relation| relation.engine.as_deref().is_some_and(|engine| engine != "innodb")) && what != DESCRIPTION {
+        return (COPY, "what is kept by another engine than InnoDB is changed");
+    }
+    let is_virtual = |name: &str| relation.and_then(|relation| relation.column(name)).is_some_and(|column| column.is_virtual);
+    let moves_columns = match action {
+        ActionKind::AddColumn { column, .. } => column.generated.is_none(),
+        ActionKind::DropColumn { name, .. } => !is_virtual(name),
+        _ => false,
+    };
+    match online {
+        INSTANT if moves_columns => {
+            let drops = matches!(action, ActionKind::DropColumn { .. });
+            // A column that comes or goes without touching the rows does so alone; an index may go with it.
+            let alone = alter.actions.iter().all(|other| match &other.kind {
+                ActionKind::AddIndex(_) | ActionKind::AddConstraint(_) | ActionKind::Rebuild | ActionKind::Engine(_) => false,
+                ActionKind::DropIndex(_) => mariadb,
+                ActionKind::AddColumn { column, .. } => !column.unique && !column.identity,
+                ActionKind::ModifyColumn(column) => keeps_null(relation, &column.name, column),
+                ActionKind::ChangeColumn { from, column } => keeps_null(relation, from, column),
+                _ => true,
+            });
+            match () {
+                () if indexed_virtual && drops => (COPY, "a column goes from a table with an index over a virtual one"),
+                () if indexed_virtual => (INPLACE_SHARED, "a column is added to a table with an index over a virtual one"),
+                () if fulltext => (INPLACE_SHARED, "the columns of a table with a FULLTEXT index change"),
+                () if has(|relation| relation.compressed) => (INPLACE, "the columns of a compressed table change"),
+                () if !alone => (INPLACE, "columns and something else change together, and the table is made anew"),
+                () => (online, what),
+            }
+        }
+        INPLACE
+            if REBUILDS.contains(&what) && indexed_virtual && !matches!(action, ActionKind::Rebuild | ActionKind::Engine(_)) =>
+        {
+            (COPY, "a table with an index over a virtual column is made anew")
+        }
+        INPLACE if REBUILDS.contains(&what) && (fulltext || indexed_virtual || mariadb && has(has_spatial)) => {
+            (INPLACE_SHARED, "a table with a special index is made anew")
+        }
+        NOCOPY | INPLACE if adds_index_over_new_virtual(alter, action) && mariadb => {
+            (INPLACE_SHARED, "a virtual column and an index over it are added together")
+        }
+        _ => (online, what),
+    }
+}
+
+fn has_spatial(relation: &Relation) -> bool {
+    relation.indexes.iter().any(|index| index.special)
+}
+
+/// Is whether the column may be null left as it is?
+fn keeps_null(relation: Option<&Relation>, from: &str, column: &Column) -> bool {
+    let is_key = |relation: &Relation| relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from)));
+    let keeps = |before: &schema::Column| before.not_null == column.not_null;
+    // The columns of the primary key are never null, whatever is said.
+    relation.is_none_or(|relation| is_key(relation) || relation.column(from).is_none_or(keeps))
+}
+
+fn adds_index_over_new_virtual(alter: &AlterTable, action: &ActionKind) -> bool {
+    let columns = match action {
+        ActionKind::AddIndex(index) => &index.columns,
+        ActionKind::AddConstraint(constraint) => match &constraint.kind {
+            ConstraintKind::Unique { columns, .. } => columns,
+            _ => return false,
+        },
+        _ => return false,
+    };
+    alter.actions.iter().any(|other| match &other.kind {
+        ActionKind::AddColumn { column, .. } => {
+            let is_virtual = matches!(column.generated, Some(Generated::Virtual | Generated::Unsaid));
+            is_virtual && columns.iter().any(|own| own.eq_ignore_ascii_case(&column.name))
+        }
+        _ => false,
+    })
 }
 
 /// None when nobody can tell.
@@ -144,7 +247,7 @@ fn act(
         },
         ActionKind::AddIndex(index) => add_index(circumstances, index),
         ActionKind::DropIndex(_) => (drop_index(circumstances), "an index is dropped"),
-        ActionKind::DropColumn { name, .. } if relation.is_some_and(|relation| is_indexed(relation, name)) => {
+        ActionKind::DropColumn { name, .. } if relation.is_some_and(|relation| relation.is_indexed(name)) => {
             (if mariadb { NOCOPY } else { INPLACE }, "a column is dropped with its indexes")
         }
         ActionKind::DropColumn { .. } => match mariadb || newer(8, 0) {
@@ -154,11 +257,16 @@ fn act(
         ActionKind::ModifyColumn(column) => redefine(relation, &column.name, column, circumstances),
         ActionKind::ChangeColumn { from, column } => redefine(relation, from, column, circumstances),
         ActionKind::Rebuild if begins(&["ORDER"]) => (COPY, "the rows are put into another order"),
-        ActionKind::Rebuild if begins(&["ENGINE"]) && !begins(&["ENGINE", "INNODB"]) => {
-            (COPY, "the table goes into another engine")
+        ActionKind::Engine(engine) if engine != "innodb" => (COPY, "the table goes into another engine"),
+        ActionKind::Engine(_) | ActionKind::Rebuild => (INPLACE, "the table is made anew"),
+        ActionKind::ConvertCharset { charset: Some(charset), collation } if mariadb => {
+            let relation = relation.filter(|relation| relation.complete);
+            match relation.and_then(|relation| converted(relation, charset, collation.as_deref())) {
+                None | Some(Characters::Other) => (COPY, CONVERTED),
+                Some(found) => cost(found),
+            }
         }
-        ActionKind::Rebuild => (INPLACE, "the table is made anew"),
-        ActionKind::ConvertCharset => (COPY, "the character set of the whole table is converted"),
+        ActionKind::ConvertCharset { .. } => (COPY, CONVERTED),
         ActionKind::Partitioning
             if begins(&["PARTITION"]) || begins(&["REORGANIZE"]) || begins(&["COALESCE"]) || begins(&["REMOVE"]) =>
         {
@@ -174,16 +282,10 @@ fn act(
         | ActionKind::Description
             if !mariadb =>
         {
-            (INPLACE, "only the description changes")
+            (INPLACE, DESCRIPTION)
         }
-        _ => (INSTANT, "only the description changes"),
+        _ => (INSTANT, DESCRIPTION),
     })
-}
-
-fn is_indexed(relation: &Relation, column: &str) -> bool {
-    let has = |columns: &[String]| columns.iter().any(|own| own.eq_ignore_ascii_case(column));
-    let foreign = relation.foreign_keys().any(|(_, columns, ..)| has(columns));
-    foreign || relation.indexed().any(has)
 }
 
 fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumstances: Circumstances) -> (Online, &'static str) {
@@ -224,10 +326,6 @@ fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumsta
     if column.unique || column.primary {
         return (INPLACE, "a column is added and an index built over it");
     }
-    // A table with a FULLTEXT index is made anew for a new column, and nobody writes meanwhile.
-    if mariadb && relation.is_some_and(|relation| relation.indexes.iter().any(|index| index.special)) {
-        return (INPLACE_SHARED, "a column is added to a table with a FULLTEXT or SPATIAL index");
-    }
     let has_virtual = relation.is_some_and(|relation| relation.columns.iter().any(|column| column.is_virtual));
     if mariadb && column.placed && has_virtual {
         return (COPY, "a column is placed in a table that has a virtual one");
@@ -250,16 +348,34 @@ fn width(ty: &Type, table: Option<&str>) -> u32 {
     }
 }
 
+fn cost(characters: Characters) -> (Online, &'static str) {
+    match characters {
+        Characters::Same | Characters::Longer => (INSTANT, DESCRIPTION),
+        Characters::Reordered => (NOCOPY, "the collation of a column changes, and its indexes are built anew"),
+        Characters::Resorted => (COPY, "the collation of the primary key changes"),
+        Characters::Other => (COPY, "the type of a column changes"),
+    }
+}
+
 fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstances: Circumstances) -> (Online, &'static str) {
     let mariadb = circumstances.server.product == Product::MariaDb;
     let Some(before) = relation.and_then(|relation| relation.column(from)) else {
         return (COPY, "a column is defined anew, and its type before is not known");
     };
     let (Some(old), Some(new)) = (&before.ty, &column.ty) else { return (COPY, "a column is defined anew") };
+    let keeps_null = keeps_null(relation, from, column);
     if before.generated || column.generated.is_some() {
         return match mariadb && before.is_virtual && column.generated == Some(Generated::Virtual) {
             true => (INSTANT, "a virtual column is defined anew"),
             false => (COPY, "a computed column is defined anew"),
+        };
+    }
+    if let Some(relation) = relation.filter(|_| mariadb)
+        && let Some(characters) = characters(relation, from, old, new)
+    {
+        return match characters {
+            Characters::Same | Characters::Longer if !keeps_null => (INPLACE, "whether a column may be null changes"),
+            found => cost(found),
         };
     }
     let table = relation.and_then(|relation| relation.charset.as_deref());
@@ -268,18 +384,18 @@ fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstan
         if relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from))) {
             return (COPY, "the collation of the primary key changes");
         }
-        if is_indexed(relation, from) {
+        if relation.is_indexed(from) {
             return (if mariadb { NOCOPY } else { COPY }, "the collation of a column changes, and its indexes are built anew");
         }
     }
     let kept = same_column_type(old, new, table, mariadb);
     match kept {
-        Kept::Same if before.not_null != column.not_null => (INPLACE, "whether a column may be null changes"),
+        Kept::Same if !keeps_null => (INPLACE, "whether a column may be null changes"),
         Kept::Same if column.identity && !before.has_default => (COPY, "a column counts by itself from now on"),
         Kept::Same if column.placed && !mariadb => (INPLACE, "a column is placed elsewhere"),
-        Kept::Same | Kept::Longer if before.not_null == column.not_null => match (kept, mariadb) {
-            (Kept::Longer, false) if new.members.is_empty() => (INPLACE, "only the description changes"),
-            _ => (INSTANT, "only the description changes"),
+        Kept::Same | Kept::Longer if keeps_null => match (kept, mariadb) {
+            (Kept::Longer, false) if new.members.is_empty() => (INPLACE, DESCRIPTION),
+            _ => (INSTANT, DESCRIPTION),
         },
         Kept::Longer => (INPLACE, "a column becomes longer, and whether it may be null changes"),
         _ => (COPY, "the type of a column changes"),

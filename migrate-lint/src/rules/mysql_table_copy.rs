@@ -43,6 +43,60 @@ pub static RULE: Rule = Rule {
         ]),
         mysql(&["CREATE TABLE t (a int, v int AS (a + 1) VIRTUAL);", "ALTER TABLE t ADD z int FIRST;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD z char(36) DEFAULT uuid();"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, x int, b int AS (a+1) VIRTUAL, KEY(b));", "ALTER TABLE t DROP x;"]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a int, x int, b int AS (a+1) VIRTUAL, KEY(b));",
+            "ALTER TABLE t MODIFY x int NOT NULL;",
+        ]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b int) ENGINE=MyISAM;", "ALTER TABLE t ENGINE=InnoDB;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b int) ENGINE=MyISAM;", "ALTER TABLE t ADD c int;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b int) ENGINE=MyISAM;", "ALTER TABLE t ADD INDEX i (a);"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b int) ENGINE=MyISAM;", "ALTER TABLE t DROP COLUMN a;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, c int);", "ALTER TABLE t MODIFY c int zerofill;"]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a varchar(80)) DEFAULT CHARSET=utf8;",
+            "ALTER TABLE t MODIFY a varchar(80) CHARACTER SET utf8mb4;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a enum('x','y')) DEFAULT CHARSET=utf8;",
+            "ALTER TABLE t MODIFY a enum('x','y') CHARACTER SET utf8mb4;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a varchar(20)) DEFAULT CHARSET=latin1;",
+            "ALTER TABLE t MODIFY a varchar(20) CHARACTER SET utf8mb4;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a varchar(20), b text) DEFAULT CHARSET=utf8;",
+            "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (a varchar(20) PRIMARY KEY) DEFAULT CHARSET=utf8mb4;",
+            "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a varchar(80)) DEFAULT CHARSET=utf8;",
+            "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a varchar(20) CHARACTER SET utf8mb4);",
+            "ALTER TABLE t MODIFY a varchar(20) CHARACTER SET utf8;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a enum('x') COLLATE utf8mb4_general_ci);",
+            "ALTER TABLE t MODIFY a enum('x') COLLATE utf8mb4_unicode_ci;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a enum('x')) DEFAULT CHARSET=utf8;",
+            "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a enum('x')) DEFAULT CHARSET=utf8mb4;",
+            "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a mediumtext) DEFAULT CHARSET=utf8;",
+            "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4;",
+        ]),
     ],
     silent: &[
         mysql(&[
