@@ -106,6 +106,8 @@ pub enum RelationKind {
 pub struct Relation {
     /// What it is.
     pub kind: RelationKind,
+    /// Are names that differ in upper and lower case only different names?
+    pub exact: bool,
     /// As it was written when it was made.
     pub shown: String,
     /// When it was made.
@@ -120,6 +122,8 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// Its constraints.
     pub constraints: Vec<Constraint>,
+    /// Names of indexes that a foreign key, which is gone, may have left behind (MySQL).
+    pub left_behind: Vec<String>,
     /// Its indexes, those of keys not among them.
     pub indexes: Vec<Index>,
     /// Has it partitions?
@@ -244,6 +248,11 @@ pub struct Index {
     pub made: Moment,
 }
 
+/// Are these one name, where names that differ in case only are different ones, or are not?
+pub fn is_same(exact: bool, one: &str, other: &str) -> bool {
+    if exact { one == other } else { one.eq_ignore_ascii_case(other) }
+}
+
 fn note_needed(needed: &mut BTreeSet<Key>, relation: &Relation) {
     let parents = relation.foreign_keys().map(|(_, _, table, _)| table);
     for table in parents.chain(&relation.reads) {
@@ -258,6 +267,7 @@ impl Relation {
     pub fn new(kind: RelationKind, shown: String, made: Moment) -> Self {
         Relation {
             kind,
+            exact: false,
             shown,
             made,
             renamed: None,
@@ -265,6 +275,7 @@ impl Relation {
             complete: true,
             columns: Vec::new(),
             constraints: Vec::new(),
+            left_behind: Vec::new(),
             indexes: Vec::new(),
             partitioned: false,
             partition_key: Vec::new(),
@@ -282,19 +293,25 @@ impl Relation {
         }
     }
 
+    /// Are these one name? PostgreSQL has folded what was not quoted when it was read.
+    pub fn same(&self, one: &str, other: &str) -> bool {
+        is_same(self.exact, one, other)
+    }
+
     /// The column of a name.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+        self.columns.iter().find(|column| self.same(&column.name, name))
     }
 
     /// The same, to change it.
     pub fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
-        self.columns.iter_mut().find(|column| column.name.eq_ignore_ascii_case(name))
+        let at = self.columns.iter().position(|column| self.same(&column.name, name))?;
+        self.columns.get_mut(at)
     }
 
     /// The constraint of a name.
     pub fn constraint(&self, name: &str) -> Option<&Constraint> {
-        self.constraints.iter().find(|constraint| constraint.name.eq_ignore_ascii_case(name))
+        self.constraints.iter().find(|constraint| self.same(&constraint.name, name))
     }
 
     /// The columns of the primary key.
@@ -329,7 +346,7 @@ impl Relation {
 
     /// Does an index hold the column, that of a foreign key among them?
     pub fn is_indexed(&self, column: &str) -> bool {
-        let has = |columns: &[String]| columns.iter().any(|own| own.eq_ignore_ascii_case(column));
+        let has = |columns: &[String]| columns.iter().any(|own| self.same(own, column));
         let foreign = self.foreign_keys().any(|(_, columns, ..)| has(columns));
         foreign || self.indexed().any(has)
     }
@@ -652,6 +669,20 @@ impl Schema {
     /// The triggers of a table, with what each names.
     pub fn triggers<'a>(&'a self, table: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Uses)> {
         self.all_triggers().filter(move |(_, own, _)| *own == table).map(|(key, _, uses)| (key, uses))
+    }
+
+    /// A view that uses a column of a table, as far as that is sure: no other table that it reads may have one of the name.
+    pub fn view_of_column<'a>(&'a self, table: &'a Key, column: &str) -> Option<&'a Key> {
+        // `*` is all columns that were there when the view was made.
+        let made = self.relation(table).and_then(|relation| relation.column(column)).and_then(|column| column.made);
+        let uses = |view: &Relation| {
+            let others = view.reads.iter().filter(|other| *other != table);
+            let lacks = |other: &Key| self.relation(other).is_some_and(|own| own.complete && own.column(column).is_none());
+            let sole = view.reads.len() == 1;
+            let all = sole && view.mentions.iter().any(|word| word == "*") && made.is_none_or(|made| made < view.made);
+            all || view.mentions.iter().any(|word| word == column) && others.clone().all(lacks)
+        };
+        self.readers(table).find(|(_, view)| uses(view)).map(|(view, _)| view)
     }
 
     /// A trigger that calls a function, and its table.

@@ -1,6 +1,8 @@
 //! Carries statements out on a [`Schema`] instead of a database.
 
-use crate::schema::{Column, Constraint, ConstraintKind, Index, Key, Moment, Relation, RelationKind, Schema, Thing, Uses};
+use crate::schema::{
+    Column, Constraint, ConstraintKind, Index, Key, Moment, Relation, RelationKind, Schema, Thing, Uses, is_same,
+};
 use migrate_core::dialect::Dialect;
 use migrate_core::syntax::{
     self, ActionKind, AlterTable, Control, CreateIndex, CreateTable, CreateView, Generated, IndexAction, ObjectAction,
@@ -206,6 +208,7 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
         return;
     }
     let mut relation = Relation::new(RelationKind::Table, name.to_string(), at);
+    relation.exact = schema.dialect() == Dialect::Postgres;
     relation.unsure = table.if_not_exists;
     relation.complete = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
     relation.filled = table.as_query;
@@ -364,8 +367,9 @@ fn constraints_of_column(
         put(name, ConstraintKind::Unique(one.clone()));
     }
     for check in &column.checks {
-        let name = check.name.clone().unwrap_or_else(|| format!("{}_{}_check", table.name(), column.name));
-        put(name, check_of(check));
+        let made_up = || free_name(relation, format!("{}_{}_check", table.name(), column.name));
+        let name = check.name.clone().unwrap_or_else(made_up);
+        relation.constraints.push(Constraint { name, kind: check_of(check), validated: Some(at), added: at, at_column: true });
     }
     // MySQL itself does not read `REFERENCES` at a column.
     if let Some(reference) = &column.references {
@@ -538,6 +542,7 @@ fn create_index(schema: &mut Schema, index: &CreateIndex, at: Moment) {
 fn create_view(schema: &mut Schema, view: &CreateView, at: Moment) {
     let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
     let mut relation = Relation::new(kind, view.name.to_string(), at);
+    relation.exact = schema.dialect() == Dialect::Postgres;
     relation.complete = false;
     relation.reads = view.reads.iter().map(|name| schema.key(name)).collect();
     relation.mentions.clone_from(&view.uses);
@@ -812,8 +817,10 @@ fn remove_index_or_key(relation: &mut Relation, name: &str) {
 }
 
 fn rename_column(relation: &mut Relation, from: &str, to: &str) {
+    let exact = relation.exact;
+    let same = |one: &str, other: &str| is_same(exact, one, other);
     let rename = |names: &mut Vec<String>| {
-        names.iter_mut().filter(|name| name.eq_ignore_ascii_case(from)).for_each(|name| to.clone_into(name));
+        names.iter_mut().filter(|name| same(name, from)).for_each(|name| to.clone_into(name));
     };
     if let Some(column) = relation.column_mut(from) {
         to.clone_into(&mut column.name);
@@ -827,7 +834,7 @@ fn rename_column(relation: &mut Relation, from: &str, to: &str) {
             ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
                 rename(columns)
             }
-            ConstraintKind::NotNull(column) if column.eq_ignore_ascii_case(from) => to.clone_into(column),
+            ConstraintKind::NotNull(column) if same(column, from) => to.clone_into(column),
             ConstraintKind::NotNull(_) | ConstraintKind::Exclude => {}
         }
     }
@@ -858,23 +865,26 @@ fn rename_in_triggers(schema: &mut Schema, table: &Key, from: &str, to: &str) {
 }
 
 fn alter_relation(relation: &mut Relation, action: &ActionKind, at: Moment) {
-    let has = |columns: &[String], name: &str| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+    let exact = relation.exact;
+    let same = |one: &str, other: &str| is_same(exact, one, other);
+    let has = |columns: &[String], name: &str| columns.iter().any(|column| same(column, name));
     match action {
         ActionKind::DropColumn { name, .. } => {
-            relation.columns.retain(|column| !column.name.eq_ignore_ascii_case(name));
+            relation.columns.retain(|column| !same(&column.name, name));
             // With the column go the constraints and indexes over it.
             relation.constraints.retain(|constraint| match &constraint.kind {
                 ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
                     !has(columns, name)
                 }
                 ConstraintKind::Check { mentions, .. } => !has(mentions, name),
-                ConstraintKind::NotNull(column) => !column.eq_ignore_ascii_case(name),
+                ConstraintKind::NotNull(column) => !same(column, name),
                 ConstraintKind::Exclude => true,
             });
             relation.indexes.retain(|index| !has(&index.columns, name));
         }
         ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => {
-            relation.constraints.retain(|constraint| !constraint.name.eq_ignore_ascii_case(name));
+            relation.left_behind.push(name.clone());
+            relation.constraints.retain(|constraint| !same(&constraint.name, name));
         }
         ActionKind::ConvertCharset { charset, collation } => {
             relation.charset.clone_from(charset);
@@ -909,13 +919,13 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: Moment) {
         }
         ActionKind::RenameColumn { from, to } => rename_column(relation, from, to),
         ActionKind::RenameConstraint { from, to } => {
-            for constraint in relation.constraints.iter_mut().filter(|constraint| constraint.name.eq_ignore_ascii_case(from)) {
+            for constraint in relation.constraints.iter_mut().filter(|constraint| same(&constraint.name, from)) {
                 to.clone_into(&mut constraint.name);
             }
         }
         ActionKind::Validate(name) => {
             let mut column = None;
-            for constraint in relation.constraints.iter_mut().filter(|constraint| constraint.name.eq_ignore_ascii_case(name)) {
+            for constraint in relation.constraints.iter_mut().filter(|constraint| same(&constraint.name, name)) {
                 constraint.validated = Some(at);
                 if let ConstraintKind::NotNull(name) = &constraint.kind {
                     column = Some(name.clone());

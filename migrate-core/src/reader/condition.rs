@@ -38,7 +38,7 @@ pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
     words
 }
 
-/// The same without the names that are given behind `AS`.
+/// The same without the names that are given to columns of the result.
 pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = cursor.clone();
@@ -46,6 +46,22 @@ pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
         match rest.word("AS") {
             true => names.extend(rest.clone().part()),
             false => rest.skip(),
+        }
+    }
+    // A name may also be given without `AS`: `sum(a) b`, `t.a b`.
+    let tokens = cursor.rest();
+    for (at, token) in tokens.iter().enumerate().skip(1) {
+        let is_name = matches!(token.kind, Kind::Word | Kind::QuotedName);
+        let before = &tokens[at - 1];
+        let is_value = match before.kind {
+            Kind::Number | Kind::Text => true,
+            Kind::Symbol => before.is_symbol(cursor.sql, b')'),
+            Kind::Word | Kind::QuotedName => at > 1 && tokens[at - 2].is_symbol(cursor.sql, b'.'),
+            _ => false,
+        };
+        let ends = tokens.get(at + 1).is_none_or(|next| next.is_symbol(cursor.sql, b',') || next.is_word(cursor.sql, "FROM"));
+        if is_name && is_value && ends {
+            names.push(token.text(cursor.sql).trim_matches('"').to_lowercase());
         }
     }
     let word = |word: &String| {

@@ -363,7 +363,12 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
     let mut cursor = cursor.clone();
     let mut names: Vec<Name> = Vec::new();
     while !cursor.is_at_end() {
-        if cursor.any(&["FROM", "JOIN", "USING"]) {
+        // `FROM` may also be a part of an expression.
+        if cursor.any(&["EXTRACT", "SUBSTRING", "TRIM", "OVERLAY"]) {
+            cursor.parenthesis();
+        } else if cursor.word("DISTINCT") {
+            cursor.word("FROM");
+        } else if cursor.any(&["FROM", "JOIN", "USING"]) {
             loop {
                 cursor.any(&["ONLY", "LATERAL"]);
                 let word = cursor.token().is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));

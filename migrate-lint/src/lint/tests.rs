@@ -37,6 +37,15 @@ fn a_table_of_the_same_release_is_not_in_use() {
 }
 
 #[test]
+fn what_is_read_while_a_lock_is_held() {
+    for work in ["CREATE TABLE n AS SELECT * FROM t;", "CREATE MATERIALIZED VIEW n AS SELECT * FROM t;", "SELECT pg_sleep(5);"] {
+        let file = format!("ALTER TABLE t ADD COLUMN b int;\n{work}");
+        assert_eq!(found(&[T, &file], &[2]), ["2:warning:held-lock-then-work"], "{work}");
+        assert_eq!(found(&[T, work], &[2]), [] as [&str; 0]);
+    }
+}
+
+#[test]
 fn a_contract_step_waits_for_the_next_release() {
     let expand = "-- migrate: phase expand\nALTER TABLE t ADD COLUMN b bigint;";
     let contract = "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;";

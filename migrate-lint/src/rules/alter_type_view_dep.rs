@@ -3,7 +3,6 @@
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
-use crate::schema::Relation;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -23,6 +22,10 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        postgres(&[
+            "CREATE TABLE g (gid bigint, c text); CREATE TABLE t (id bigint, a int); CREATE VIEW v AS SELECT c, (SELECT sum(a) FROM t WHERE id = gid) FROM g;",
+            "ALTER TABLE t ALTER a TYPE bigint;",
+        ]),
         postgres(&["CREATE TABLE t (a int, c int GENERATED ALWAYS AS (a * 2) STORED);", "ALTER TABLE t ALTER a TYPE numeric;"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
@@ -34,6 +37,14 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE g (id bigint, b text); CREATE TABLE t (id bigint, a int, b varchar(9)); CREATE VIEW v AS SELECT g.b, t.a FROM t JOIN g ON g.id = t.id;",
+            "ALTER TABLE t ALTER b TYPE varchar(80);",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint); CREATE VIEW v AS SELECT * FROM t; ALTER TABLE t ADD b varchar(5);",
+            "ALTER TABLE t ALTER b TYPE varchar(50);",
+        ]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
             "DROP VIEW v; ALTER TABLE t ALTER a TYPE numeric; CREATE VIEW v AS SELECT a FROM t;",
@@ -49,8 +60,7 @@ pub static RULE: Rule = Rule {
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     for (table, action, range) in scene.actions() {
         let ActionKind::SetType { column, .. } = action else { continue };
-        let uses = |relation: &Relation| relation.mentions.iter().any(|word| word == column || word == "*");
-        if let Some((view, _)) = scene.schema.readers(&table).find(|(_, relation)| uses(relation)) {
+        if let Some(view) = scene.schema.view_of_column(&table, column) {
             reports.add(Report::new(format!("`{view}` uses `{column}`, so its type cannot be changed")).at(range));
         }
         let computed = scene

@@ -13,7 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "dml-after-ddl-same-tx",
         "Rows are changed behind a statement that took ACCESS EXCLUSIVE on a table in use, in the same transaction: \
-         all who use that table wait until the last row is done.",
+         all who use that table wait until the last row is done. Behind one that took SHARE ROW EXCLUSIVE (a trigger, a \
+         foreign key), all who write to it wait.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
@@ -29,6 +30,10 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD COLUMN c int;\nUPDATE t SET c = 0;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b int);",
+            "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();\nUPDATE t SET b = a WHERE b IS NULL;",
         ]),
     ],
     silent: &[
@@ -53,11 +58,13 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     let Some(rows) = scene.impacts.iter().find(|impact| impact.cause == Cause::Rows && impact.scans) else { return };
-    let held = scene.held.iter().find(|held| held.lock == Lock::AccessExclusive && scene.is_deployed(&held.table));
-    if let Some(held) = held.filter(|_| scene.is_deployed(&rows.table)) {
+    let strong = [Lock::ShareRowExclusive, Lock::Exclusive, Lock::AccessExclusive];
+    let mut held = scene.held.iter().filter(|held| strong.contains(&held.lock) && scene.is_deployed(&held.table));
+    let longest = held.clone().find(|held| held.lock == Lock::AccessExclusive).or_else(|| held.next());
+    if let Some(held) = longest.filter(|_| scene.is_deployed(&rows.table)) {
         let since = scene.file.script.statements[held.since].line;
-        let message =
-            format!("`{}`, locked since line {since}, stays locked while rows of `{}` are changed", held.table, rows.table);
+        let how = if held.lock == Lock::AccessExclusive { "locked" } else { "locked against writes" };
+        let message = format!("`{}`, {how} since line {since}, stays so while rows of `{}` are changed", held.table, rows.table);
         reports.add(Report::new(message));
     }
 }

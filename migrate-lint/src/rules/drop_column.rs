@@ -3,6 +3,7 @@
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::{Age, Scene};
+use crate::schema::Relation;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -29,6 +30,7 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),
     ],
     silent: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY);", "ALTER TABLE t DROP COLUMN IF EXISTS a;"]),
         postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;"]),
         postgres(&["CREATE TABLE t (a int, b int); ALTER TABLE t DROP COLUMN b;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int; ALTER TABLE t DROP b;"]),
@@ -42,7 +44,11 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         return;
     }
     for (table, action, range) in scene.actions() {
-        let ActionKind::DropColumn { name, .. } = action else { continue };
+        let ActionKind::DropColumn { name, if_exists, .. } = action else { continue };
+        let lacks = |relation: &Relation| relation.complete && relation.column(name).is_none();
+        if *if_exists && scene.relation(&table).is_some_and(lacks) {
+            continue;
+        }
         if scene.column_age(&table, name) == Age::Deployed && scene.is_deployed(&table) {
             let message = format!("the release that runs still uses `{table}.{name}`, and what is in it is gone for good");
             reports.add(Report::new(message).at(range));

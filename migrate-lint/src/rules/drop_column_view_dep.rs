@@ -3,7 +3,6 @@
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
-use crate::schema::Relation;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -24,6 +23,14 @@ pub static RULE: Rule = Rule {
     check: Check::Statement(check),
     fires: &[
         postgres(&[
+            "CREATE TABLE t (id int, a int, b int GENERATED ALWAYS AS (a * 2) STORED);",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE c (u int, active boolean); CREATE TABLE us (id int); CREATE VIEW v AS SELECT us.id FROM us WHERE EXISTS (SELECT 1 FROM c WHERE c.u = us.id AND c.active);",
+            "-- migrate: phase contract\nALTER TABLE c DROP COLUMN active;",
+        ]),
+        postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
         ]),
@@ -33,6 +40,14 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE t (id int, a int, b int GENERATED ALWAYS AS (a * 2) STORED);",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b, DROP COLUMN a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE c (id int, total int); CREATE TABLE us (uid int, n int); CREATE VIEW v AS SELECT sum(n) total FROM us JOIN c ON uid = id;",
+            "-- migrate: phase contract\nALTER TABLE c DROP COLUMN total;",
+        ]),
         postgres(&[
             "CREATE TABLE t (id int, a int); CREATE VIEW v AS SELECT id, 5 AS a FROM t;",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
@@ -65,14 +80,19 @@ pub static RULE: Rule = Rule {
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     for (table, action, range) in scene.actions() {
         let ActionKind::DropColumn { name, cascade: false, .. } = action else { continue };
-        // `*` is all columns that were there when the view was made.
-        let made = scene.relation(&table).and_then(|relation| relation.column(name)).and_then(|column| column.made);
-        let uses = |relation: &Relation| {
-            let all = relation.mentions.iter().any(|word| word == "*") && made.is_none_or(|made| made < relation.made);
-            relation.mentions.contains(name) || all
-        };
-        if let Some((view, _)) = scene.schema.readers(&table).find(|(_, relation)| relation.reads.len() == 1 && uses(relation)) {
+        if let Some(view) = scene.schema.view_of_column(&table, name) {
             reports.add(Report::new(format!("`{view}` uses `{name}`, so it cannot be dropped")).at(range));
+        }
+        // What was dropped before in the same statement is gone.
+        let gone = |own: &str| {
+            let before = scene.actions().take_while(|(.., other)| other.start < range.start);
+            before.into_iter().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } if name == own))
+        };
+        let columns = scene.relation(&table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
+        let mut computed = columns.iter().filter(|other| other.generated && other.name != *name && !gone(&other.name));
+        if let Some(other) = computed.find(|other| other.computed_from.contains(name)) {
+            let message = format!("`{}` is computed from `{name}`, so that cannot be dropped", other.name);
+            reports.add(Report::new(message).at(range));
         }
     }
 }

@@ -57,6 +57,14 @@ pub static RULE: Rule = Rule {
     ],
     silent: &[
         postgres(&[
+            "CREATE TABLE t (id int, a int, b int); CREATE TABLE b (id int); CREATE VIEW v AS SELECT id FROM t WHERE a IS DISTINCT FROM b;",
+            "-- migrate: phase contract\nDROP TABLE b;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (ts date); CREATE TABLE ts (id int); CREATE VIEW v AS SELECT extract(year FROM ts) AS y FROM t;",
+            "-- migrate: phase contract\nDROP TABLE ts;",
+        ]),
+        postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id)); CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'DROP TABLE b'; SELECT f();",
             "-- migrate: phase contract\nDROP TABLE a;",
         ]),

@@ -1,7 +1,7 @@
 //! The rule `drop-object`.
 
 use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres, sqlite};
+use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -29,6 +29,7 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "DROP VIEW v;"]),
     ],
     silent: &[
+        mysql(&["CREATE PROCEDURE p() BEGIN SELECT 1; END; CALL p(); DROP PROCEDURE p;"]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;",
             "DROP VIEW v; CREATE VIEW v AS SELECT a + 1 AS a FROM t;",
@@ -78,8 +79,13 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             .earlier()
             .iter()
             .any(|read| matches!(&read.syntax, Syntax::AlterType { action: TypeAction::Rename(to), .. } if *to == name.name));
-        let made_here =
-            scene.earlier().iter().any(|read| matches!(&read.syntax, Syntax::Create { name: own, .. } if own == name));
+        let made_here = scene.earlier().iter().any(|read| match &read.syntax {
+            Syntax::Create { name: own, .. }
+            | Syntax::CreateRoutine { name: own, .. }
+            | Syntax::CreateType { name: own, .. }
+            | Syntax::CreateDomain { name: own, .. } => own == name,
+            _ => false,
+        });
         if !new && !again && !moved && !made_here {
             let report = Report::new(format!("the release that runs may still use the {} `{key}`", removal.kind.name()));
             reports.add(if more > 0 { report.note(format!("{more} more statements here drop one")) } else { report });

@@ -4,9 +4,11 @@ use crate::impact::{Cause, Lock};
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, postgres};
 use crate::scene::Scene;
+use crate::schema::Key;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -31,6 +33,14 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE MATERIALIZED VIEW m AS SELECT 1 AS x;",
             "ALTER TABLE t ADD COLUMN c int;\nREFRESH MATERIALIZED VIEW m;",
         ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); ALTER TABLE t ADD CONSTRAINT k CHECK (id > 0) NOT VALID;",
+            "ALTER TABLE t ADD COLUMN c int;\nALTER TABLE t VALIDATE CONSTRAINT k;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int);",
+            "ALTER TABLE t ADD COLUMN c int;\nCREATE TABLE n (id bigint);\nINSERT INTO n SELECT id FROM t;",
+        ]),
     ],
     silent: &[
         postgres(&[
@@ -50,18 +60,50 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Some((work, own, note)) = work(scene) else { return };
+    // That its own table is locked is said where it is said what is done to it.
+    let mut held = scene.held.iter().filter(|held| {
+        held.lock == Lock::AccessExclusive && own.as_ref() != Some(&held.table) && held.since != scene.read.statement
+    });
+    // Whoever locks a table by its name means to do something meanwhile.
+    if let Some(held) = held.find(|held| scene.is_deployed(&held.table) && held.cause != Cause::LockTable) {
+        let since = scene.file.script.statements[held.since].line;
+        let report = Report::new(format!("`{}`, locked since line {since}, stays locked {work}", held.table));
+        reports.add(match note {
+            Some(note) => report.note(note),
+            None => report,
+        });
+    }
+}
+
+/// What takes long and stops nobody by itself: in words, the table whose own lock does not count, and what else is known.
+fn work(scene: &Scene<'_>) -> Option<(String, Option<Key>, Option<String>)> {
     // What stops others by itself is told of where it is, and goes elsewhere by that.
     let slow = |cause: &Cause| matches!(cause, Cause::Validate | Cause::Refresh | Cause::RefreshConcurrent | Cause::AttachScan);
     let long = scene.impacts.iter().find(|impact| impact.is_long() && slow(&impact.cause) && scene.is_deployed(&impact.table));
-    let Some(long) = long else { return };
-    // That its own table is locked is said where it is said what is done to it.
-    let held = scene
-        .held
-        .iter()
-        .filter(|held| held.lock == Lock::AccessExclusive && held.table != long.table && held.since != scene.read.statement);
-    if let Some(held) = held.into_iter().find(|held| scene.is_deployed(&held.table)) {
-        let since = scene.file.script.statements[held.since].line;
-        let message = format!("`{}`, locked since line {since}, stays locked {}", held.table, long.work());
-        reports.add(Report::new(message).note(scene.said(long)));
+    if let Some(long) = long {
+        // A constraint that was added right before is told of by `validate-same-tx`.
+        let own = (long.cause != Cause::Validate || adds_constraint(scene, &long.table)).then(|| long.table.clone());
+        return Some((long.work().to_owned(), own, Some(scene.said(long))));
     }
+    let words = match scene.syntax() {
+        Syntax::CreateTable(table) if table.as_query && !table.temporary => "while a table is filled from a query",
+        Syntax::CreateView(view) if view.materialized => "while a materialized view is filled",
+        Syntax::Insert(insert) if insert.reads_table && !scene.is_deployed(&scene.schema.key(&insert.table)) => {
+            "while another table is read"
+        }
+        Syntax::Query if scene.sql.to_ascii_lowercase().contains("pg_sleep") => "while the session sleeps",
+        _ => return None,
+    };
+    Some((words.to_owned(), None, None))
+}
+
+/// Was a constraint added to the table before, in this transaction?
+fn adds_constraint(scene: &Scene<'_>, table: &Key) -> bool {
+    scene.earlier().iter().filter(|read| read.at.transaction == scene.read.at.transaction).any(|read| match &read.syntax {
+        Syntax::AlterTable(alter) if scene.schema.key(&alter.table) == *table => {
+            alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddConstraint(_)))
+        }
+        _ => false,
+    })
 }

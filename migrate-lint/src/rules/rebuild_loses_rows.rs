@@ -23,6 +23,7 @@ pub static RULE: Rule = Rule {
     down: false,
     check: Check::File(check),
     fires: &[
+        postgres(&["CREATE TABLE t (id int);", "ALTER TABLE t RENAME TO t_old; CREATE TABLE t (id int);"]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int);",
             "CREATE TABLE n AS SELECT * FROM p WHERE a > 0; DROP TABLE p; ALTER TABLE n RENAME TO p;",
@@ -76,8 +77,12 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
         drops && !renamed
     };
     for (key, before, after) in scene.replaced() {
-        if before.complete && !after.filled && !dropped(key) && !is_kept(scene, key) {
-            reports.add(Report::new(format!("`{key}` is made anew, and its rows are not put into the new one")));
+        if before.complete && !after.filled && !dropped(key) && !is_swapped(scene, key) {
+            match kept_as(scene, key) {
+                Some(kept) => reports
+                    .add(Report::new(format!("`{key}` is empty from now on: its rows stay in `{kept}`")).at_most(Level::Warning)),
+                None => reports.add(Report::new(format!("`{key}` is made anew, and its rows are not put into the new one"))),
+            }
         }
         if before.complete && copies_some(scene, key, after) {
             let message =
@@ -87,18 +92,29 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
     }
 }
 
-/// Is the old table still there, under another name?
-fn is_kept(scene: &FileScene<'_>, key: &Key) -> bool {
+/// Does another table take the place of the old one in one statement, which keeps it under another name (MySQL)?
+fn is_swapped(scene: &FileScene<'_>, key: &Key) -> bool {
     let schema = &scene.after.schema;
-    let there = |to: &Key| schema.relation(to).is_some();
     scene.file.reads.iter().any(|read| match &read.syntax {
-        Syntax::RenameTables(renames) => renames.iter().any(|(from, to)| schema.key(from) == *key && there(&schema.key(to))),
-        Syntax::AlterTable(alter) if schema.key(&alter.table) == *key => alter
-            .actions
-            .iter()
-            .any(|action| matches!(&action.kind, ActionKind::Rename(to) if there(&schema.beside(key, &to.name)))),
+        Syntax::RenameTables(renames) => {
+            renames.iter().any(|(from, to)| schema.key(from) == *key && schema.relation(&schema.key(to)).is_some())
+        }
         _ => false,
     })
+}
+
+/// The name under which the old table is still there.
+fn kept_as(scene: &FileScene<'_>, key: &Key) -> Option<Key> {
+    let schema = &scene.after.schema;
+    let alters = scene.file.reads.iter().filter_map(|read| match &read.syntax {
+        Syntax::AlterTable(alter) if schema.key(&alter.table) == *key => Some(alter),
+        _ => None,
+    });
+    let mut names = alters.flat_map(|alter| &alter.actions).filter_map(|action| match &action.kind {
+        ActionKind::Rename(to) => Some(schema.beside(key, &to.name)),
+        _ => None,
+    });
+    names.find(|name| schema.relation(name).is_some())
 }
 
 /// Is the new table filled by one query alone, which leaves rows out, and are those not deleted or mended before?

@@ -24,6 +24,14 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        postgres(&["CREATE TABLE a (x int);", "ALTER TABLE a DROP CONSTRAINT nope;"]),
+        postgres(&[
+            "CREATE TABLE \"User\" (\"firstName\" text);",
+            "-- migrate: phase contract\nALTER TABLE \"User\" DROP COLUMN firstName;",
+        ]),
+        mysql(&["CREATE TABLE a (x int, KEY kx (x));", "ALTER TABLE a DROP INDEX ky;"]),
+        mysql(&["CREATE TABLE a (x int, KEY kx (x));", "ALTER TABLE a DROP INDEX kx; ALTER TABLE a DROP INDEX kx;"]),
+        mysql(&["CREATE TABLE a (x int);", "ALTER TABLE a DROP FOREIGN KEY fx;"]),
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders DROP COLUMN b;"]),
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE order ADD COLUMN b int;"]),
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders ALTER COLUMN bb SET NOT NULL;"]),
@@ -42,6 +50,15 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        mysql(&[
+            "CREATE TABLE a (x int);",
+            "ALTER TABLE a DROP INDEX IF EXISTS ky; ALTER TABLE a DROP FOREIGN KEY IF EXISTS fx;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE a (x int, y int UNIQUE, CONSTRAINT fx FOREIGN KEY (x) REFERENCES p (id));",
+            "ALTER TABLE a DROP FOREIGN KEY fx; ALTER TABLE a DROP INDEX fx; ALTER TABLE a DROP INDEX y;",
+        ]),
+        postgres(&["CREATE TABLE a (x int CHECK (x > 0) CHECK (x < 10));", "ALTER TABLE a DROP CONSTRAINT a_x_check1;"]),
         postgres(&[
             "CREATE TABLE t (id int PRIMARY KEY, u int REFERENCES t (id));",
             "-- migrate: phase contract\nDROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, u int REFERENCES t (id));",
@@ -123,6 +140,8 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     }
     for (table, action, range) in scene.actions() {
         reports.all.extend(constraint(scene, &table, action).map(|report| report.at(range)));
+        let says_if = scene.sql[range.clone()].to_ascii_uppercase().contains("IF EXISTS");
+        reports.all.extend(index(scene, &table, action).filter(|_| !says_if).map(|report| report.at(range)));
         let column = match action {
             ActionKind::DropColumn { name, if_exists: false, .. } => name,
             ActionKind::RenameColumn { from, .. } | ActionKind::ChangeColumn { from, .. } => from,
@@ -191,6 +210,27 @@ fn never_made(scene: &Scene<'_>, table: &Key) -> Option<Report> {
     Some(Report::new(format!("no migration makes a table `{table}`")).help(format!("perhaps `{near}` is meant")))
 }
 
+/// An index or a foreign key of MySQL that nothing has made.
+fn index(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Report> {
+    let relation = scene.relation(table).filter(|relation| relation.complete)?;
+    let (what, name) = match action {
+        ActionKind::DropIndex(name) | ActionKind::RenameIndex { from: name, .. } => ("index", name),
+        ActionKind::DropForeignKey(name) => ("foreign key", name),
+        _ => return None,
+    };
+    let same = |own: &str| own.eq_ignore_ascii_case(name);
+    // What was made for a foreign key has its name or that of its column.
+    let left = what == "index" && (relation.column(name).is_some() || relation.left_behind.iter().any(|own| same(own)));
+    let there = relation.constraints.iter().any(|own| same(&own.name))
+        || relation.indexes.iter().any(|own| own.name.as_deref().is_none_or(same))
+        || scene.actions().any(|(_, other, _)| match other {
+            ActionKind::AddIndex(index) => index.name.as_ref().is_none_or(|own| same(&own.name)),
+            ActionKind::AddConstraint(constraint) => constraint.name.as_deref().is_none_or(same),
+            _ => false,
+        });
+    (!there && !left && !name.contains("_ibfk_")).then(|| Report::new(format!("`{table}` has no {what} `{name}`")))
+}
+
 /// Names of constraints that the database has made up are not known for sure: another that is nearly the same is a slip, and
 /// where nothing is to be validated, nothing is.
 fn constraint(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Report> {
@@ -217,6 +257,12 @@ fn constraint(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Rep
     }
     let report = Report::new(format!("`{table}` has no constraint `{name}`"));
     if matches!(action, ActionKind::Validate(_)) && relation.constraints.iter().all(|own| own.validated.is_some()) {
+        return Some(report);
+    }
+    // What the database makes up ends so.
+    let ends = ["check", "fkey", "key", "pkey", "excl", "null"];
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    if scene.server().dialect() == Dialect::Postgres && !ends.iter().any(|end| stem.ends_with(end)) {
         return Some(report);
     }
     let names: Vec<&str> = relation.constraints.iter().map(|own| own.name.as_str()).collect();
