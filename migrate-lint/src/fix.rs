@@ -401,6 +401,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_set_before_a_statement_stays_before_it() {
+        for up in [
+            "SET search_path TO a, public;\nCREATE INDEX i ON t (a);\n",
+            "SET ROLE owner;\nALTER TABLE t ADD CHECK (a > 0);\n",
+            "BEGIN;\nCREATE INDEX i ON t (a);\nCOMMIT;\n",
+        ] {
+            assert_eq!(fix(Dialect::Postgres, T, up, "SELECT 1;"), [], "{up}");
+        }
+        assert_eq!(fix(Dialect::Postgres, T, "SET lock_timeout = '2s';\nCREATE INDEX i ON t (a);\n", "SELECT 1;").len(), 1);
+    }
+
+    #[test]
     fn a_constraint_is_validated_later() {
         let up = "ALTER TABLE t ADD CONSTRAINT \"Odd\" CHECK (a > 0), ADD COLUMN c int;";
         let all = fix(Dialect::Postgres, T, up, "SELECT 1;");

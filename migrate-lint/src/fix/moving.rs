@@ -36,9 +36,23 @@ pub fn can_move(
     later: &[Migration],
     dialect: Dialect,
 ) -> bool {
+    let before = migration.up.statements[..statement].iter().map(|one| one.sql(&migration.up.text));
+    if !before.into_iter().all(|sql| is_plain(&reader::read(sql, dialect))) {
+        return false;
+    }
     let own = migration.up.statements[statement + 1..].iter().map(|one| one.sql(&migration.up.text));
     let others = later.iter().flat_map(|other| other.up.statements.iter().map(|one| one.sql(&other.up.text)));
     own.chain(others).all(|sql| is_apart(moved, tables, sql, dialect))
+}
+
+/// Does a statement mean the same in another file than behind this one? Not what is between `BEGIN` and `COMMIT`, and not behind
+/// a `search_path` or a role.
+fn is_plain(syntax: &Syntax) -> bool {
+    match syntax {
+        Syntax::Set(settings) => settings.iter().all(|setting| setting.name.ends_with("_timeout")),
+        Syntax::Transaction(_) => false,
+        _ => true,
+    }
 }
 
 /// The tables whose rows a statement reads or changes, as far as they are known or stand where a table does.

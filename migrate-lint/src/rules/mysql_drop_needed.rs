@@ -3,7 +3,7 @@
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, mysql};
 use crate::scene::Scene;
-use crate::schema::Key;
+use crate::schema::{Constraint, ConstraintKind, Key};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -14,7 +14,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-drop-needed",
         "A foreign key needs its columns, an index that begins with them, and the table that it leads to: while it is \
-         there, MySQL and MariaDB refuse to drop any of the three (errors 1553, 1828 and 1451).",
+         there, MySQL and MariaDB refuse to drop any of the three (errors 1553, 1828 and 1451), and to give the columns on \
+         either side another type (errors 1832 and 1833).",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
@@ -23,6 +24,22 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        mysql(&[
+            "CREATE TABLE p (id varchar(9) PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a varchar(9), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "ALTER TABLE t MODIFY a varchar(20);",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int AUTO_INCREMENT PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "ALTER TABLE p MODIFY id bigint NOT NULL AUTO_INCREMENT;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "ALTER TABLE t CHANGE a p_id bigint;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "SET foreign_key_checks = 0; ALTER TABLE p MODIFY id bigint NOT NULL;",
+        ]),
         mysql(&[
             "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, KEY ka (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
@@ -37,6 +54,18 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "ALTER TABLE t DROP FOREIGN KEY f; ALTER TABLE t MODIFY a bigint; ALTER TABLE p MODIFY id bigint NOT NULL; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id);",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id varchar(9) PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a varchar(9), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "ALTER TABLE t MODIFY a varchar(9) NOT NULL;",
+        ]),
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "ALTER TABLE t DROP FOREIGN KEY f, MODIFY a bigint;",
+        ]),
         mysql(&[
             "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, KEY ka (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
             "-- migrate: phase contract\nALTER TABLE t DROP FOREIGN KEY f; ALTER TABLE t DROP INDEX ka; ALTER TABLE t DROP COLUMN a;",
@@ -55,6 +84,8 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     if scene.unchecked {
+        // What is not checked may be dropped; columns that do not go together are refused all the same.
+        columns(scene, reports);
         return;
     }
     if let Syntax::Drop(removal) = scene.syntax()
@@ -69,6 +100,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             }
         }
     }
+    columns(scene, reports);
     let dropped = |name: &str| {
         scene.actions().any(|(_, action, _)| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name)))
     };
@@ -101,5 +133,45 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
                     .at(range),
             );
         }
+    }
+}
+
+/// Columns of a foreign key, on either side, that get another type.
+fn columns(scene: &Scene<'_>, reports: &mut Reports) {
+    for (table, action, range) in scene.actions() {
+        let (from, column) = match action {
+            ActionKind::ModifyColumn(column) => (&column.name, column),
+            ActionKind::ChangeColumn { from, column } => (from, column),
+            _ => continue,
+        };
+        let Some(relation) = scene.relation(&table) else { continue };
+        let old = relation.column(from).and_then(|before| before.ty.as_ref());
+        let (Some(old), Some(new)) = (old, &column.ty) else { continue };
+        if old.name == new.name && old.unsigned == new.unsigned && old.arguments == new.arguments {
+            continue;
+        }
+        let gone = |name: &str| {
+            let gone = |action: &ActionKind| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name));
+            scene.actions().any(|(_, other, _)| gone(other))
+        };
+        let has = |columns: &[String]| columns.iter().any(|own| own.eq_ignore_ascii_case(from));
+        let own = relation.foreign_keys().find(|(key, columns, ..)| has(columns) && !gone(&key.name)).map(|(key, ..)| key);
+        let children = scene.schema.children(&table).filter_map(|(child, ..)| Some((child, scene.relation(child)?)));
+        let of_child = children.into_iter().find_map(|(child, relation_of_child)| {
+            let leads = |constraint: &&Constraint| match &constraint.kind {
+                ConstraintKind::Foreign { table: parent, targets, .. } => {
+                    *parent == table && relation.targets(targets).is_some_and(has)
+                }
+                _ => false,
+            };
+            relation_of_child.constraints.iter().find(leads).map(|constraint| (child, constraint))
+        });
+        let (of, key) = match (own, of_child) {
+            (Some(key), _) => (&table, key),
+            (None, Some((child, key))) => (child, key),
+            (None, None) => continue,
+        };
+        let message = format!("foreign key `{}` of `{of}` needs `{from}` as it is, so it gets no other type", key.name);
+        reports.add(Report::new(message).at(range));
     }
 }
