@@ -41,6 +41,8 @@ pub enum Syntax {
         table: Option<Name>,
         /// Columns of that table that it names: behind `UPDATE OF`, `NEW.`, `OLD.`.
         columns: Vec<String>,
+        /// Tables that it reads or changes.
+        tables: Vec<Name>,
         /// The function that it calls (PostgreSQL).
         function: Option<Name>,
         /// In place of one that is there?

@@ -86,6 +86,8 @@ pub enum Thing {
 pub struct Uses {
     /// Columns of its table.
     pub columns: Vec<String>,
+    /// Tables that it reads or changes.
+    pub tables: Vec<Key>,
     /// The function that it calls.
     pub function: Option<Key>,
 }
@@ -664,6 +666,11 @@ impl Schema {
     pub fn put_trigger(&mut self, key: Key, table: Key, uses: Uses) {
         let within = (self.dialect == Dialect::Postgres).then(|| table.clone());
         self.put(Space::Other(ObjectKind::Trigger), key, within, Thing::Trigger { table, uses });
+    }
+
+    /// A trigger of another table that reads or changes this one.
+    pub fn trigger_on<'a>(&'a self, table: &Key) -> Option<&'a Key> {
+        self.all_triggers().find(|(_, own, uses)| *own != table && uses.tables.contains(table)).map(|(key, ..)| key)
     }
 
     /// The triggers of a table, with what each names.

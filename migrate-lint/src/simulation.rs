@@ -118,10 +118,14 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
         Syntax::CreateDomain { name, base, constrained } => {
             schema.put_type(schema.made_key(name), Thing::Domain { base: base.clone(), constrained: *constrained });
         }
-        Syntax::CreateTrigger { name, table: Some(table), columns, function, temporary: false, .. } => {
+        Syntax::CreateTrigger { name, table: Some(table), columns, tables, function, temporary: false, .. } => {
             let table = schema.key(table);
             // It is where its table is.
-            let uses = Uses { columns: columns.clone(), function: function.as_ref().map(|name| schema.key(name)) };
+            let uses = Uses {
+                columns: columns.clone(),
+                tables: tables.iter().map(|name| schema.key(name)).collect(),
+                function: function.as_ref().map(|name| schema.key(name)),
+            };
             schema.put_trigger(schema.beside(&table, &name.name), table, uses);
         }
         // One that was there perhaps proves nothing.

@@ -150,8 +150,19 @@ fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) ->
         }
     }
     let table = cursor.name();
-    let mut function = None;
+    let (mut function, mut tables) = (None, Vec::new());
     while !cursor.is_at_end() {
+        if cursor.any(&["INTO", "FROM", "JOIN", "UPDATE"]) {
+            if cursor.word("OR") {
+                cursor.skip();
+            }
+            let mark = cursor.mark();
+            match cursor.name() {
+                Some(name) => tables.push(name),
+                None => cursor.go_back(mark),
+            }
+            continue;
+        }
         if cursor.words(&["EXECUTE", "FUNCTION"]) || cursor.words(&["EXECUTE", "PROCEDURE"]) {
             function = cursor.name();
         }
@@ -162,7 +173,7 @@ fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) ->
             cursor.skip();
         }
     }
-    Some(Syntax::CreateTrigger { name, table, columns, function, or_replace, if_not_exists, temporary })
+    Some(Syntax::CreateTrigger { name, table, columns, tables, function, or_replace, if_not_exists, temporary })
 }
 
 fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {

@@ -19,16 +19,30 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "drop the view before, and create it again behind the renaming; or write `PRAGMA legacy_alter_table = ON;` \
+    instead: "drop the view or trigger before, and create it again behind the renaming; or write `PRAGMA legacy_alter_table = ON;` \
          first",
     optional: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[sqlite(&[
-        "CREATE TABLE p (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM p;",
-        "CREATE TABLE n (id integer PRIMARY KEY); INSERT INTO n SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
-    ])],
+    fires: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM p;",
+            "CREATE TABLE n (id integer PRIMARY KEY); INSERT INTO n SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE log (id integer PRIMARY KEY, t text); CREATE TABLE posts (id integer PRIMARY KEY); CREATE TRIGGER g AFTER DELETE ON posts BEGIN INSERT INTO log (t) VALUES (old.id); END;",
+            "CREATE TABLE n (id integer PRIMARY KEY, t text); INSERT INTO n SELECT * FROM log; DROP TABLE log; ALTER TABLE n RENAME TO log;",
+        ]),
+    ],
     silent: &[
+        sqlite(&[
+            "CREATE TABLE log (id integer PRIMARY KEY, t text); CREATE TABLE posts (id integer PRIMARY KEY); CREATE TRIGGER g AFTER DELETE ON posts BEGIN INSERT INTO log (t) VALUES (old.id); END;",
+            "DROP TRIGGER g; CREATE TABLE n (id integer PRIMARY KEY, t text); INSERT INTO n SELECT * FROM log; DROP TABLE log; ALTER TABLE n RENAME TO log;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE log (id integer PRIMARY KEY, t text); CREATE TRIGGER g AFTER DELETE ON log BEGIN INSERT INTO log (t) VALUES (old.id); END;",
+            "CREATE TABLE n (id integer PRIMARY KEY, t text); INSERT INTO n SELECT * FROM log; DROP TABLE log; ALTER TABLE n RENAME TO log; CREATE TRIGGER g AFTER DELETE ON log BEGIN INSERT INTO log (t) VALUES (old.id); END;",
+        ]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM p;",
             "DROP VIEW v; CREATE TABLE n (id integer PRIMARY KEY); INSERT INTO n SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p; CREATE VIEW v AS SELECT id FROM p;",
@@ -49,8 +63,11 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     }
     for key in removal.names.iter().map(|name| scene.schema.key(name)) {
         let renamed = rebuild::takes_name(scene, &key);
-        if let Some((view, _)) = scene.schema.readers(&key).next().filter(|_| renamed) {
-            reports.add(Report::new(format!("`{view}` uses `{key}`, so no table can be given its name while the view is there")));
+        let view = scene.schema.readers(&key).next().map(|(view, _)| ("view", view));
+        let user = view.or_else(|| Some(("trigger", scene.schema.trigger_on(&key)?)));
+        if let Some((what, user)) = user.filter(|_| renamed) {
+            let message = format!("{what} `{user}` uses `{key}`, so no table can be given its name while the {what} is there");
+            reports.add(Report::new(message));
         }
     }
 }
