@@ -444,8 +444,9 @@ fn finding(rule: &'static Rule, level: Level, report: Report, place: Place) -> F
     let mut finding = Finding { level, ..Finding::error(&rule.code, report.message) }.at(place);
     finding.notes = report.notes;
     finding.help = report.help;
-    if !rule.instead.is_empty() {
-        finding.help.push(rule.instead.to_owned());
+    let instead = report.instead.unwrap_or_else(|| rule.instead.to_owned());
+    if !instead.is_empty() {
+        finding.help.push(instead);
     }
     finding
 }

@@ -30,6 +30,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// What to do here, besides what the rule says.
     pub help: Vec<String>,
+    /// What to do here in the place of what the rule says.
+    pub instead: Option<String>,
     /// What could be written behind the statement.
     pub append: Option<String>,
 }
@@ -37,7 +39,15 @@ pub struct Report {
 impl Report {
     /// A report on a whole statement.
     pub fn new(message: impl Into<String>) -> Self {
-        Report { message: message.into(), range: None, level: None, notes: Vec::new(), help: Vec::new(), append: None }
+        Report {
+            message: message.into(),
+            range: None,
+            level: None,
+            notes: Vec::new(),
+            help: Vec::new(),
+            instead: None,
+            append: None,
+        }
     }
 
     /// Says which part.
@@ -66,6 +76,13 @@ impl Report {
     pub fn append(mut self, text: String) -> Self {
         self.help.push(format!("add `{text}`"));
         self.append = Some(text);
+        self
+    }
+
+    /// Says what to do here in the place of what the rule says.
+    #[must_use]
+    pub fn instead(mut self, instead: impl Into<String>) -> Self {
+        self.instead = Some(instead.into());
         self
     }
 

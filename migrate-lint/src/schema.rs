@@ -645,6 +645,19 @@ impl Schema {
         self.key(&Name { schema: ty.schema.clone(), name: ty.name.clone() })
     }
 
+    /// The domains that a type is, and stands on: itself first.
+    pub fn domains(&self, ty: &Type) -> Vec<(Key, &Type, bool)> {
+        let mut domains: Vec<(Key, &Type, bool)> = Vec::new();
+        let mut key = self.key_of_type(ty);
+        while let Some(Thing::Domain { base, constrained }) =
+            self.ty(&key).filter(|_| domains.iter().all(|(own, ..)| *own != key))
+        {
+            domains.push((key, base, *constrained));
+            key = self.key_of_type(base);
+        }
+        domains
+    }
+
     /// Anything else gets another name.
     pub fn move_other(&mut self, kind: ObjectKind, from: &Key, to: Key) {
         if let Some(thing) = self.take(Space::Other(kind), from, None) {

@@ -1,7 +1,7 @@
 //! PostgreSQL. Measured on 15.20: locks, scans and rewrites of each statement.
 
 use super::{Cause, Circumstances, Impact, Lock};
-use crate::schema::{ConstraintKind, Key, Relation, Schema, Thing};
+use crate::schema::{ConstraintKind, Key, Relation, Schema};
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
 use migrate_core::reader;
@@ -42,7 +42,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
         Syntax::Drop(removal) => drop_objects(schema, removal),
         Syntax::AlterDomain { name, checks: true } => {
             let key = schema.key(name);
-            let of_domain = |ty: &Type| schema.key_of_type(ty) == key;
+            let of_domain = |ty: &Type| schema.domains(ty).iter().any(|(own, ..)| *own == key);
             let users = schema
                 .relations()
                 .filter(|(_, relation)| relation.columns.iter().any(|column| column.ty.as_ref().is_some_and(of_domain)));
@@ -348,7 +348,8 @@ fn add_column(schema: &Schema, key: &Key, column: &Column, sql: &str, circumstan
         Some(Generated::Unsaid) => !circumstances.server.is_at_least(18, 0),
         _ => false,
     };
-    let is_constrained = |ty: &&Type| matches!(schema.ty(&schema.key_of_type(ty)), Some(Thing::Domain { constrained: true, .. }));
+    // In an array there is none yet that it could refuse.
+    let is_constrained = |ty: &&Type| !ty.array && schema.domains(ty).iter().any(|(_, _, constrained)| *constrained);
     let domain = ty.filter(is_constrained);
     let mut impacts = vec![match (volatile, serial, domain) {
         (Some(function), ..) => exclusive(Cause::VolatileDefault(function)).rewriting(),
@@ -444,9 +445,13 @@ fn set_type(
     });
     let same = known.and_then(|known| known.ty.as_ref()) == Some(ty);
     // A domain is stored as what it stands on; one that refuses values has to look at them.
-    let stored = |ty: &Type, checks: bool| match schema.ty(&schema.key_of_type(ty)) {
-        Some(Thing::Domain { base, constrained }) if !(ty.array || checks && *constrained) => base.clone(),
-        _ => ty.clone(),
+    let stored = |ty: &Type, checks: bool| match schema.domains(ty).as_slice() {
+        [] => ty.clone(),
+        _ if ty.array => ty.clone(),
+        domains if checks && domains.iter().any(|(_, _, constrained)| *constrained) => ty.clone(),
+        [.., (_, base, _)] if checks => (*base).clone(),
+        // How long its values may be is the domain's affair: they are looked at again.
+        [.., (_, base, _)] => Type { arguments: Vec::new(), ..(*base).clone() },
     };
     let (from, to) = (known.and_then(|known| known.ty.as_ref()).map(|ty| stored(ty, false)), stored(ty, true));
     let cost = type_change::cost(from.as_ref(), &to, using.is_none_or(|using| is_plain(using, column, ty)));

@@ -21,14 +21,26 @@ pub static RULE: Rule = Rule {
     optional: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
-        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE DOMAIN d AS int CHECK (VALUE > 0);",
-        "ALTER TABLE t ADD COLUMN c d;",
-    ])],
-    silent: &[postgres(&[
-        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE DOMAIN d AS int;",
-        "ALTER TABLE t ADD COLUMN c d;",
-    ])],
+    fires: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE DOMAIN d AS int CHECK (VALUE > 0);",
+            "ALTER TABLE t ADD COLUMN c d;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY); CREATE DOMAIN d AS int CHECK (VALUE > 0); CREATE DOMAIN e AS d;",
+            "ALTER TABLE t ADD COLUMN c e;",
+        ]),
+    ],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY); CREATE DOMAIN d AS int CHECK (VALUE > 0);",
+            "ALTER TABLE t ADD COLUMN c d[];",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE DOMAIN d AS int;",
+            "ALTER TABLE t ADD COLUMN c d;",
+        ]),
+    ],
     proof: Proof::Measured,
 };
 

@@ -53,9 +53,10 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             && column.generated.is_none()
             && (lite || scene.is_deployed(&table))
         {
-            reports.add(
-                Report::new(format!("rows of `{table}` have no value for `{}`, and may not be without", column.name)).at(range),
-            );
+            let message = format!("rows of `{table}` have no value for `{}`, and may not be without", column.name);
+            let report = Report::new(message).at(range);
+            // SQLite does not make it NOT NULL later.
+            reports.add(if lite { report.instead("give it a constant default; or add it with NULL") } else { report });
         }
     }
 }

@@ -25,6 +25,10 @@ pub static RULE: Rule = Rule {
     down: false,
     check: Check::Statement(check),
     fires: &[
+        postgres(&[
+            "CREATE DOMAIN d AS varchar(20) CHECK (VALUE <> ''); CREATE TABLE t (id int PRIMARY KEY, a d);",
+            "ALTER TABLE t ALTER a TYPE varchar(20);",
+        ]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER COLUMN a TYPE bigint;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER COLUMN b TYPE varchar(20);"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER b TYPE int USING b::int;"]),

@@ -63,7 +63,8 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         match partitioned && !scene.server().is_at_least(18, 0) {
             true => report
                 .at_most(Level::Warning)
-                .note("a partitioned table takes NOT VALID only from PostgreSQL 18: add the key to each partition first, so"),
+                .note("a partitioned table takes NOT VALID only from PostgreSQL 18")
+                .instead("add it to each partition first, with `NOT VALID`, and validate it there in the next migration"),
             false => report,
         }
     }));

@@ -36,6 +36,10 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     for impact in scene.impacts.iter().filter(|impact| impact.cause == Cause::LockTable && impact.lock.stops_writers()) {
-        reports.all.extend(scene.report(impact, format!("`{}` is locked until the transaction ends", impact.table)));
+        let until = match scene.server().dialect() {
+            Dialect::MySql => "`UNLOCK TABLES`",
+            Dialect::Postgres | Dialect::Sqlite => "the transaction ends",
+        };
+        reports.all.extend(scene.report(impact, format!("`{}` is locked until {until}", impact.table)));
     }
 }

@@ -13,12 +13,12 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-blocks-writes",
         "The server does this in place, but nobody can write to the table meanwhile (ALGORITHM=INPLACE, LOCK=SHARED): \
-         FULLTEXT and SPATIAL indexes, and a column with AUTO_INCREMENT. Or the statement itself asks for it, with \
+         FULLTEXT and SPATIAL indexes, new or dropped columns of a table that has a FULLTEXT one, and a column with AUTO_INCREMENT. Or the statement itself asks for it, with \
          `LOCK=SHARED`, or with `LOCK=EXCLUSIVE`, which stops readers as well.",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    instead: "leave `LOCK` out, or write `LOCK=NONE` where the server can do that; else do it in a time of little traffic, or with a tool that copies beside the table",
+    instead: "do it in a time of little traffic, or with a tool that copies beside the table (gh-ost, pt-online-schema-change)",
     optional: false,
     down: false,
     check: Check::Statement(check),
@@ -41,7 +41,8 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let who = if lock == "EXCLUSIVE" { "reads of and writes to" } else { "writes to" };
         let asked = matches!(lock, "EXCLUSIVE" | "SHARED") && !scene.impacts.iter().any(|impact| stops(&impact));
         if asked && scene.is_deployed(&table) && alter.algorithm.as_deref() != Some("COPY") {
-            reports.add(Report::new(format!("`LOCK={lock}` is asked for, and {who} `{table}` wait")));
+            let report = Report::new(format!("`LOCK={lock}` is asked for, and {who} `{table}` wait"));
+            reports.add(report.instead("leave `LOCK` out, or write `LOCK=NONE`"));
         }
     }
     for impact in scene.impacts.iter().filter(stops) {

@@ -7,6 +7,7 @@ use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
+use migrate_core::syntax::{ActionKind, Column};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -127,7 +128,31 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let Cause::Alter(what) = &impact.cause else { continue };
         let known = scene.relation(&impact.table).is_some();
         let report = scene.report(impact, format!("{what}: `{}` is copied, and writes to it wait", impact.table));
+        let report = report.map(|report| match instead(scene, what) {
+            Some(instead) => report.instead(instead),
+            None => report,
+        });
         // A column that no migration here made: its type before decides.
         reports.all.extend(report.map(|report| if known { report } else { report.at_most(Level::Warning) }));
+    }
+}
+
+/// What to do where a new column is no way out.
+fn instead(scene: &Scene<'_>, what: &str) -> Option<&'static str> {
+    let is_enum = |column: &Column| column.ty.as_ref().is_some_and(|ty| matches!(ty.name.as_str(), "enum" | "set"));
+    let modifies_enum = scene.actions().any(|(_, action, _)| match action {
+        ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => is_enum(column),
+        _ => false,
+    });
+    match () {
+        () if what.contains("foreign key") => Some(
+            "do it in a time of little traffic; with `SET foreign_key_checks = 0` nothing is copied, and rows that lead \
+             nowhere are not found",
+        ),
+        () if what.contains("type of a column") && modifies_enum => {
+            Some("write new labels behind those that are there: that takes no copy")
+        }
+        () if what.contains("type") || what.contains("defined anew") || what.contains("computed") => None,
+        () => Some("use a tool that copies beside the table (gh-ost, pt-online-schema-change), or a time of little traffic"),
     }
 }

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "on PostgreSQL write `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;` before the copy, on MySQL `LOCK TABLES`; or keep both \
+    instead: "on PostgreSQL write `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;` before the copy, on MySQL `LOCK TABLES` for both tables, and rename them by `ALTER TABLE` while they are locked; or keep both \
          tables alike with a trigger; or change the table itself",
     optional: false,
     down: false,

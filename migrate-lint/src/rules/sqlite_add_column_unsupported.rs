@@ -43,15 +43,17 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let ActionKind::AddColumn { column, .. } = action else { continue };
         let rows = scene.age(&table) > Age::File || scene.relation(&table).is_some_and(|relation| relation.filled);
         let default = column.default.clone().filter(|default| !scene.sql[default.clone()].trim().eq_ignore_ascii_case("null"));
-        let what = match () {
-            () if column.primary => "a primary key",
-            () if column.unique => "unique",
-            () if rows && column.generated == Some(Generated::Stored) => "computed and kept",
+        let (what, instead) = match () {
+            () if column.primary => ("a primary key", "make the table anew"),
+            () if column.unique => ("unique", "add a plain column and a unique index"),
+            () if rows && column.generated == Some(Generated::Stored) => {
+                ("computed and kept", "write VIRTUAL, or make the table anew")
+            }
             () if rows && column.references.is_some() && default.is_some() && scene.foreign_keys => {
-                "a foreign key with a default"
+                ("a foreign key with a default", "add it without the default, and fill it then")
             }
             () => continue,
         };
-        reports.add(Report::new(format!("SQLite adds no column that is {what}")).at(range));
+        reports.add(Report::new(format!("SQLite adds no column that is {what}")).instead(instead).at(range));
     }
 }

@@ -1,5 +1,6 @@
 //! The rule `sqlite-drop-referenced`.
 
+use crate::rebuild;
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, sqlite};
 use crate::scene::{Age, Scene};
@@ -78,8 +79,12 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let children = scene.schema.children(&key).filter(|(child, _, cascades)| !cascades && has_rows(child));
         let children: Vec<String> = children.map(|(child, ..)| format!("`{child}`")).collect();
         if !children.is_empty() {
-            reports
-                .add(Report::new(format!("dropping `{key}` fails as soon as {} refers to a row of it", children.join(" or "))));
+            let report =
+                Report::new(format!("dropping `{key}` fails as soon as {} refers to a row of it", children.join(" or ")));
+            reports.add(match rebuild::is_rebuilt(scene, &key) {
+                true => report,
+                false => report.instead("first drop the tables that refer to it, or make them anew without the foreign key"),
+            });
         }
     }
 }

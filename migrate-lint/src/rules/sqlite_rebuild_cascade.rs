@@ -1,5 +1,6 @@
 //! The rule `sqlite-rebuild-cascade`.
 
+use crate::rebuild;
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, sqlite};
 use crate::scene::Scene;
@@ -68,10 +69,13 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let victims = scene.schema.children(&key).filter(|(_, _, cascades)| *cascades).map(|(child, ..)| format!("`{child}`"));
         let victims: Vec<String> = victims.collect();
         if !victims.is_empty() {
-            reports.add(Report::new(format!(
-                "dropping `{key}` deletes or changes the rows of {} that refer to it",
-                victims.join(", ")
-            )));
+            let report =
+                Report::new(format!("dropping `{key}` deletes or changes the rows of {} that refer to it", victims.join(", ")));
+            // What refers to a table that is not there cannot be changed any more.
+            reports.add(match rebuild::is_rebuilt(scene, &key) {
+                true => report,
+                false => report.instead("first drop the tables that refer to it, or make them anew without the foreign key"),
+            });
         }
     }
 }

@@ -39,9 +39,9 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     match scene.syntax() {
-        Syntax::Truncate { .. } => reports.add(Report::new("SQLite has no TRUNCATE").help("write `DELETE FROM t`")),
+        Syntax::Truncate { .. } => reports.add(Report::new("SQLite has no TRUNCATE").instead("write `DELETE FROM t`")),
         Syntax::CreateIndex(index) if index.concurrently => {
-            reports.add(Report::new("SQLite has no CONCURRENTLY").help("leave it out: SQLite has one writer at a time"))
+            reports.add(Report::new("SQLite has no CONCURRENTLY").instead("leave it out: SQLite has one writer at a time"))
         }
         Syntax::AlterTable(alter) => {
             for action in &alter.actions {
@@ -52,11 +52,14 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
                     _ => false,
                 };
                 if !known || alter.if_exists {
-                    reports.add(Report::new("SQLite has no such clause of ALTER TABLE").at(&action.range));
+                    let report = Report::new("SQLite has no such clause of ALTER TABLE").at(&action.range);
+                    let only_if = matches!(action.kind, ActionKind::AddColumn { .. } | ActionKind::DropColumn { .. });
+                    reports.add(if only_if { report.instead("leave out `IF EXISTS` and `IF NOT EXISTS`") } else { report });
                 }
             }
             if let [_, second, ..] = alter.actions.as_slice() {
-                reports.add(Report::new("SQLite takes one clause in each ALTER TABLE").at(&second.range));
+                let report = Report::new("SQLite takes one clause in each ALTER TABLE").at(&second.range);
+                reports.add(report.instead("write a statement of its own for each"));
             }
         }
         _ => {}

@@ -4,6 +4,7 @@ use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
 use crate::scene::Scene;
 use crate::schema::{ConstraintKind, Key, RelationKind};
+use crate::server::Product;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::touched;
@@ -102,6 +103,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let first = reports.all.len();
+    look(scene, reports);
+    // Only these have `IF EXISTS` for what is altered or dropped.
+    let has_if = matches!(scene.server().product, Product::Postgres | Product::MariaDb);
+    if !has_if || !matches!(scene.syntax(), Syntax::AlterTable(_) | Syntax::Drop(_)) {
+        for report in &mut reports.all[first..] {
+            report.instead = Some("correct the name".to_owned());
+        }
+    }
+}
+
+fn look(scene: &Scene<'_>, reports: &mut Reports) {
     if scene.read.inner || scene.schema.is_opaque() {
         return;
     }
