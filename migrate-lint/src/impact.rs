@@ -165,6 +165,8 @@ pub enum Cause {
     RefreshConcurrent,
     /// `ATTACH PARTITION` without a check that proves it.
     AttachScan,
+    /// A partition that lacks indexes of the table gets them.
+    AttachIndex,
     /// `ATTACH PARTITION` beside a default partition, which is looked through.
     AttachDefault,
     /// `CREATE TABLE ... PARTITION OF`.

@@ -1,7 +1,7 @@
 //! PostgreSQL. Measured on 15.20: locks, scans and rewrites of each statement.
 
 use super::{Cause, Circumstances, Impact, Lock};
-use crate::schema::{ConstraintKind, Key, Relation, Schema};
+use crate::schema::{Constraint, ConstraintKind, Index, Key, Relation, Schema};
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
 use migrate_core::reader;
@@ -276,7 +276,15 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
             let parent_lock =
                 if circumstances.server.is_at_least(12, 0) { Lock::ShareUpdateExclusive } else { Lock::AccessExclusive };
             let own = Impact::new(child, Lock::AccessExclusive, Cause::AttachScan);
-            let own = if proved { Impact { cause: Cause::Catalogue, ..own } } else { own.scanning() };
+            let lacks = match (relation, schema.relation(&own.table)) {
+                (Some(parent), Some(child)) => child.complete && lacks_indexes(parent, child),
+                _ => false,
+            };
+            let own = match (proved, lacks) {
+                (_, true) => Impact { cause: Cause::AttachIndex, ..own }.scanning().building(),
+                (false, false) => own.scanning(),
+                (true, false) => Impact { cause: Cause::Catalogue, ..own },
+            };
             let parent = Impact::new(key.clone(), parent_lock, Cause::Catalogue);
             [parent, own].into_iter().chain(default_scan(schema, key, Cause::AttachDefault)).collect()
         }
@@ -306,6 +314,17 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
         impacts.extend(relation.partitions.iter().map(|partition| Impact { table: partition.clone(), ..first.clone() }));
     }
     impacts.into_iter().map(|impact| impact.at(&action.range)).collect()
+}
+
+/// Has a table keys or indexes that another has not?
+fn lacks_indexes(parent: &Relation, child: &Relation) -> bool {
+    let key = |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_));
+    let has_key = |own: &Constraint| child.constraints.iter().any(|other| other.kind == own.kind);
+    let has_index = |own: &Index| {
+        let mut others = child.indexes.iter();
+        own.special || others.any(|other| !other.special && other.columns == own.columns && other.unique == own.unique)
+    };
+    !parent.constraints.iter().filter(key).all(has_key) || !parent.indexes.iter().all(has_index)
 }
 
 /// Does a constraint that holds for all rows say that a column is not null?

@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
         "attach-partition-scan",
         "`ATTACH PARTITION` reads the whole new partition under ACCESS EXCLUSIVE, unless a CHECK constraint that has \
          been validated proves its bounds; and where there is a DEFAULT partition, that one is read as well, with \
-         every query on it waiting.",
+         every query on it waiting. Indexes that the table has and the partition lacks are built meanwhile.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
@@ -24,6 +24,10 @@ pub static RULE: Rule = Rule {
     down: false,
     check: Check::Statement(check),
     fires: &[
+        postgres(&[
+            "CREATE TABLE m (id bigint, ts date NOT NULL) PARTITION BY RANGE (ts); CREATE INDEX ON m (id); CREATE TABLE m2 (id bigint, ts date NOT NULL, CHECK (ts >= '2021-01-01' AND ts < '2022-01-01'));",
+            "ALTER TABLE m ATTACH PARTITION m2 FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');",
+        ]),
         postgres(&[
             "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 (id int);",
             "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
@@ -37,10 +41,16 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
         ]),
     ],
-    silent: &[postgres(&[
-        "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 (id int CHECK (id >= 0 AND id < 9 AND id IS NOT NULL));",
-        "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
-    ])],
+    silent: &[
+        postgres(&[
+            "CREATE TABLE m (id bigint, ts date NOT NULL, PRIMARY KEY (id, ts)) PARTITION BY RANGE (ts); CREATE INDEX ON m (id); CREATE TABLE m2 (id bigint, ts date NOT NULL, CHECK (ts >= '2021-01-01' AND ts < '2022-01-01'), PRIMARY KEY (id, ts)); CREATE INDEX i ON m2 (id);",
+            "ALTER TABLE m ATTACH PARTITION m2 FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');",
+        ]),
+        postgres(&[
+            "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 (id int CHECK (id >= 0 AND id < 9 AND id IS NOT NULL));",
+            "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
+        ]),
+    ],
     proof: Proof::Measured,
 };
 
@@ -50,4 +60,10 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         |impact| format!("attaching a partition reads all of `{}` under a lock", impact.table),
     );
     reports.all.extend(found);
+    let built = scene.felt(
+        |cause| matches!(cause, Cause::AttachIndex),
+        |impact| format!("attaching a partition builds the indexes of the table over `{}` under a lock", impact.table),
+    );
+    let instead = "build the same indexes on the partition first, CONCURRENTLY, with the constraints of the table by USING INDEX";
+    reports.all.extend(built.into_iter().map(|report| report.instead(instead)));
 }
