@@ -66,6 +66,7 @@ mod missing_lock_timeout;
 mod missing_statement_timeout;
 mod mysql_add_column_check;
 mod mysql_add_not_null_no_default;
+mod mysql_algorithm_refused;
 mod mysql_blocks_writes;
 mod mysql_drop_needed;
 mod mysql_foreign_key_unchecked;
@@ -126,7 +127,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 122] = [
+pub static ALL: [&Rule; 123] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -193,6 +194,7 @@ pub static ALL: [&Rule; 122] = [
     &missing_statement_timeout::RULE,
     &mysql_add_column_check::RULE,
     &mysql_add_not_null_no_default::RULE,
+    &mysql_algorithm_refused::RULE,
     &mysql_blocks_writes::RULE,
     &mysql_drop_needed::RULE,
     &mysql_foreign_key_unchecked::RULE,

@@ -1,6 +1,6 @@
 //! What a rule is shown: a statement in its place, and all that is known there.
 
-use crate::impact::{Cause, Impact, Lock};
+use crate::impact::{Algorithm, Cause, Impact, Lock, Online};
 use crate::report::Report;
 use crate::schema::{Key, Moment, Relation, RelationKind, Schema, Thing};
 use crate::server::{Product, Server};
@@ -256,6 +256,33 @@ impl<'a> Scene<'a> {
             Some(range) => report.at(range),
             None => report,
         })
+    }
+
+    /// What the cheapest way needs that the server has for an `ALTER TABLE` of MySQL or MariaDB.
+    pub fn dearest(&self) -> Option<Online> {
+        let all = self.impacts.iter().filter_map(|impact| impact.online);
+        all.max_by_key(|online| (online.algorithm, !online.writes))
+    }
+
+    /// What an `ALTER TABLE` asks for by `ALGORITHM` and `LOCK` and the server does not do, and what it would need.
+    pub fn refused_algorithm(&self) -> Option<(String, String)> {
+        let alter = self.alter()?;
+        // Where not all is known, nothing is said.
+        self.relation(&self.schema.key(&alter.table)).filter(|relation| relation.complete)?;
+        let needed = self.dearest()?;
+        let allowed = match alter.algorithm.as_deref() {
+            Some("INSTANT") => Algorithm::Instant,
+            Some("NOCOPY") => Algorithm::NoCopy,
+            Some("INPLACE") => Algorithm::Inplace,
+            _ => Algorithm::Copy,
+        };
+        let lock = if needed.writes { "NONE" } else { "SHARED" };
+        let shown = format!("ALGORITHM={}, LOCK={lock}", needed.algorithm);
+        match () {
+            () if needed.algorithm > allowed => Some((format!("ALGORITHM={allowed}"), shown)),
+            () if !needed.writes && alter.lock.as_deref() == Some("NONE") => Some(("LOCK=NONE".to_owned(), shown)),
+            () => None,
+        }
     }
 
     /// A lock, what is done under it, and who waits.

@@ -35,6 +35,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    // What the server refuses is not done.
+    if scene.refused_algorithm().is_some() {
+        return;
+    }
     let stops = |impact: &&Impact| impact.online.is_some_and(|online| !online.writes && online.algorithm != Algorithm::Copy);
     if let Some((alter, lock)) = scene.alter().and_then(|alter| Some((alter, alter.lock.as_deref()?))) {
         let table = scene.schema.key(&alter.table);

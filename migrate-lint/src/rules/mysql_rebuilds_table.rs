@@ -30,6 +30,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    // What the server refuses is not done.
+    if scene.refused_algorithm().is_some() {
+        return;
+    }
     let rebuilds = |impact: &&Impact| {
         impact.is_long() && impact.online.is_some_and(|online| online.writes && online.algorithm == Algorithm::Inplace)
     };

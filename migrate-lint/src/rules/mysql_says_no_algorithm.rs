@@ -213,13 +213,8 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     if alter.ignore || !alter.actions.iter().all(|action| known(&action.kind)) {
         return;
     }
-    let dearest = scene
-        .impacts
-        .iter()
-        .filter(|impact| impact.online.is_some())
-        .max_by_key(|impact| impact.online.map(|online| (online.algorithm, !online.writes)));
-    let Some(impact) = dearest.filter(|impact| scene.is_deployed(&impact.table)) else { return };
-    let Some(online) = impact.online.filter(|online| online.algorithm != Algorithm::Copy) else { return };
+    let deployed = scene.is_deployed(&scene.schema.key(&alter.table));
+    let Some(online) = scene.dearest().filter(|online| deployed && online.algorithm != Algorithm::Copy) else { return };
     let lock = match (online.algorithm, online.writes) {
         (Algorithm::Instant, _) => "",
         (_, true) => ", LOCK=NONE",

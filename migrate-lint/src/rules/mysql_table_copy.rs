@@ -124,6 +124,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    // What the server refuses is not done.
+    if scene.refused_algorithm().is_some() {
+        return;
+    }
     for impact in scene.impacts.iter().filter(|impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy)) {
         let Cause::Alter(what) = &impact.cause else { continue };
         let known = scene.relation(&impact.table).is_some();
