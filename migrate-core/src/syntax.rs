@@ -517,6 +517,8 @@ pub struct AlterTable {
     pub lock: Option<String>,
     /// MySQL's `ALTER IGNORE TABLE`: rows that do not fit are deleted.
     pub ignore: bool,
+    /// `ALTER FOREIGN TABLE` (PostgreSQL): the rows are elsewhere.
+    pub foreign: bool,
 }
 
 /// One clause of `ALTER TABLE`.

@@ -117,6 +117,7 @@ mod table_without_primary_key;
 mod timestamp_to_timestamptz;
 mod trigger_ddl;
 mod truncate;
+mod unique_constant_default;
 mod unique_constraint_builds_index;
 mod unique_might_fail;
 mod unknown_object;
@@ -127,7 +128,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 123] = [
+pub static ALL: [&Rule; 124] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -245,6 +246,7 @@ pub static ALL: [&Rule; 123] = [
     &timestamp_to_timestamptz::RULE,
     &trigger_ddl::RULE,
     &truncate::RULE,
+    &unique_constant_default::RULE,
     &unique_constraint_builds_index::RULE,
     &unique_might_fail::RULE,
     &unknown_object::RULE,

@@ -464,6 +464,23 @@ async fn duplicates_fail_a_unique_index() {
 }
 
 #[tokio::test]
+async fn a_constant_is_not_unique() {
+    for kind in Kind::ALL {
+        let database = TestDatabase::new(kind).await;
+        let mut connection = database.connect().await;
+        run(&mut connection, "CREATE TABLE t (id integer); INSERT INTO t VALUES (1)").await.unwrap();
+        run(&mut connection, "ALTER TABLE t ADD COLUMN s varchar(9) NOT NULL DEFAULT ''").await.unwrap();
+        run(&mut connection, "CREATE UNIQUE INDEX i ON t (s)").await.unwrap();
+        let drop_index = if kind == Kind::MariaDb { "DROP INDEX i ON t" } else { "DROP INDEX i" };
+        run(&mut connection, drop_index).await.unwrap();
+        run(&mut connection, "INSERT INTO t (id) VALUES (2)").await.unwrap();
+        run(&mut connection, "CREATE UNIQUE INDEX i ON t (s)").await.unwrap_err();
+        drop(connection);
+        gone(database).await;
+    }
+}
+
+#[tokio::test]
 async fn nulls_fail_set_not_null() {
     for (kind, sql) in
         [(Kind::Postgres, "ALTER TABLE t ALTER a SET NOT NULL"), (Kind::MariaDb, "ALTER TABLE t MODIFY a integer NOT NULL")]

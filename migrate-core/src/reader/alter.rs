@@ -11,12 +11,13 @@ use crate::syntax::{Action, ActionKind, AlterTable, IndexAction, ObjectAction, O
 pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.any(&["ONLINE", "OFFLINE"]);
     let ignore = cursor.word("IGNORE");
-    if cursor.word("TABLE") || cursor.words(&["FOREIGN", "TABLE"]) {
+    let foreign = cursor.words(&["FOREIGN", "TABLE"]);
+    if foreign || cursor.word("TABLE") {
         // `ALTER TABLE ALL IN TABLESPACE ...`
         if cursor.words(&["ALL", "IN"]) {
             return Some(Syntax::Opaque);
         }
-        return alter_table(cursor).map(|alter| Syntax::AlterTable(AlterTable { ignore, ..alter }));
+        return alter_table(cursor).map(|alter| Syntax::AlterTable(AlterTable { ignore, foreign, ..alter }));
     }
     if cursor.word("TYPE") {
         let name = cursor.name()?;
@@ -129,7 +130,8 @@ fn alter_table(cursor: &mut Cursor<'_>) -> Option<AlterTable> {
     cursor.word("ONLY");
     let table = cursor.name()?;
     cursor.symbol(b'*');
-    let mut alter = AlterTable { table, if_exists, actions: Vec::new(), algorithm: None, lock: None, ignore: false };
+    let mut alter =
+        AlterTable { table, if_exists, actions: Vec::new(), algorithm: None, lock: None, ignore: false, foreign: false };
     // MariaDB's `WAIT n`, `NOWAIT`.
     if cursor.word("WAIT") {
         cursor.skip();

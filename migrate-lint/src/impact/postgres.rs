@@ -31,6 +31,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
             }
             impacts
         }
+        Syntax::AlterTable(alter) if alter.foreign => one(&alter.table, Lock::AccessExclusive, Cause::Catalogue),
         Syntax::AlterTable(alter) => {
             let key = schema.key(&alter.table);
             alter.actions.iter().flat_map(|action| act(schema, &key, alter, action, sql, circumstances)).collect()

@@ -2,11 +2,11 @@
 
 use crate::report::{Report, Reports};
 use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::scene::{Read, Scene};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax::Syntax;
+use migrate_core::syntax::{ObjectKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -24,6 +24,9 @@ pub static RULE: Rule = Rule {
     fires: &[postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"])],
     silent: &[
         postgres(&[
+            "CREATE FUNCTION f(a text) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 2'; ALTER FUNCTION f(text) SET search_path = '';",
+        ]),
+        postgres(&[
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT 1';",
         ]),
         postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';"]),
@@ -33,6 +36,13 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     if let Syntax::CreateRoutine { name, definer: true, sets_path: false, .. } = scene.syntax() {
+        let says = |read: &Read| {
+            matches!(&read.syntax, Syntax::Alter { kind: ObjectKind::Routine, name: other, .. } if other == name)
+                && scene.file.sql(read).to_ascii_lowercase().contains("search_path")
+        };
+        if scene.later().iter().any(says) {
+            return;
+        }
         reports.add(Report::new(format!("`{name}` runs with its owner's rights and with the caller's search_path")));
     }
 }

@@ -35,6 +35,7 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int); CREATE SCHEMA s;", "ALTER TABLE t SET SCHEMA s;"]),
     ],
     silent: &[
+        mysql(&["CREATE TABLE t (id int); CREATE TABLE t_new LIKE t;", "RENAME TABLE t TO t_old, t_new TO t;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS TABLE u;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT * FROM u;"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nALTER TABLE t RENAME TO u;"]),
@@ -68,8 +69,10 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     };
     match scene.syntax() {
         Syntax::RenameTables(renames) => {
-            for (from, _) in renames {
-                let again = renames.iter().any(|(_, to)| scene.schema.key(to) == scene.schema.key(from));
+            for (from, to) in renames {
+                // What takes the place of another was made for that.
+                let takes_place = renames.iter().any(|(other, _)| scene.schema.key(other) == scene.schema.key(to));
+                let again = takes_place || renames.iter().any(|(_, to)| scene.schema.key(to) == scene.schema.key(from));
                 if !again {
                     renamed(scene.schema.key(from), None);
                 }
