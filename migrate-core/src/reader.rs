@@ -67,7 +67,7 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         "DROP" => other::drop(cursor),
         "RENAME" => alter::rename_tables(cursor),
         "TRUNCATE" => other::truncate(cursor),
-        "INSERT" | "REPLACE" => other::insert(cursor),
+        "INSERT" | "REPLACE" => other::insert(cursor, first == "REPLACE"),
         "UPDATE" => other::update(cursor),
         "DELETE" => other::delete(cursor),
         "MERGE" => other::merge(cursor),
@@ -77,6 +77,13 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
             Some(other::query(cursor, &first))
         }
         "(" => Some(Syntax::Query),
+        // `SET STATEMENT max_statement_time = 5 FOR ALTER TABLE ...` (MariaDB)
+        "SET" if cursor.dialect == Dialect::MySql && cursor.word("STATEMENT") => {
+            while !cursor.is_at_end() && !cursor.word("FOR") {
+                cursor.skip();
+            }
+            statement(cursor)
+        }
         "SET" | "RESET" => Some(settings(cursor, first == "RESET")),
         "PRAGMA" => pragma(cursor),
         "DO" => other::block(cursor),

@@ -832,6 +832,10 @@ pub struct Insert {
     pub limited: bool,
     /// Has that query a condition?
     pub filtered: bool,
+    /// The table of which it takes all columns, by their places: `SELECT * FROM t`.
+    pub all_of: Option<Name>,
+    /// `REPLACE`: a row that stands in the way is deleted.
+    pub replaces: bool,
 }
 
 /// `UPDATE` or `DELETE`.

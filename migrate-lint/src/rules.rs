@@ -60,6 +60,7 @@ mod identifier_too_long;
 mod implicit_transaction;
 mod index_not_concurrent;
 mod index_on_partitioned;
+mod insert_by_place;
 mod lock_many_tables;
 mod lock_table;
 mod missing_lock_timeout;
@@ -99,6 +100,7 @@ mod reindex_not_concurrent;
 mod rename_column;
 mod rename_object;
 mod rename_table;
+mod replace_cascades;
 mod revoke;
 mod schema_not_written;
 mod set_not_null_scan;
@@ -128,7 +130,7 @@ mod validate_same_tx;
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 124] = [
+pub static ALL: [&Rule; 126] = [
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -189,6 +191,7 @@ pub static ALL: [&Rule; 124] = [
     &implicit_transaction::RULE,
     &index_not_concurrent::RULE,
     &index_on_partitioned::RULE,
+    &insert_by_place::RULE,
     &lock_many_tables::RULE,
     &lock_table::RULE,
     &missing_lock_timeout::RULE,
@@ -228,6 +231,7 @@ pub static ALL: [&Rule; 124] = [
     &rename_column::RULE,
     &rename_object::RULE,
     &rename_table::RULE,
+    &replace_cascades::RULE,
     &revoke::RULE,
     &schema_not_written::RULE,
     &set_not_null_scan::RULE,

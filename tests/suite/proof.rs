@@ -464,6 +464,48 @@ async fn duplicates_fail_a_unique_index() {
 }
 
 #[tokio::test]
+async fn columns_are_matched_by_their_places() {
+    for kind in Kind::ALL {
+        let database = TestDatabase::new(kind).await;
+        database.execute("CREATE TABLE t (a integer, b integer)").await;
+        database.execute("CREATE TABLE n (b integer, a integer)").await;
+        database.execute("CREATE TABLE less (a integer)").await;
+        database.execute("INSERT INTO t VALUES (1, 2)").await;
+        database.execute("INSERT INTO n SELECT * FROM t").await;
+        assert_eq!(database.rows("SELECT a, b FROM n").await, ["2|1"], "{kind:?}");
+        let mut connection = database.connect().await;
+        run(&mut connection, "INSERT INTO less SELECT * FROM t").await.unwrap_err();
+        drop(connection);
+        gone(database).await;
+    }
+}
+
+#[tokio::test]
+async fn replacing_a_row_deletes_its_children() {
+    for (kind, replace) in
+        [(Kind::MariaDb, "REPLACE INTO u VALUES (1, 2)"), (Kind::Sqlite, "INSERT OR REPLACE INTO u VALUES (1, 2)")]
+    {
+        let database = TestDatabase::new(kind).await;
+        let mut connection = database.connect().await;
+        if kind == Kind::Sqlite {
+            run(&mut connection, "PRAGMA foreign_keys = ON").await.unwrap();
+        }
+        for sql in [
+            "CREATE TABLE u (id integer PRIMARY KEY, b integer)",
+            "CREATE TABLE t (u integer, FOREIGN KEY (u) REFERENCES u (id) ON DELETE CASCADE)",
+            "INSERT INTO u VALUES (1, 1)",
+            "INSERT INTO t VALUES (1)",
+            replace,
+        ] {
+            run(&mut connection, sql).await.unwrap();
+        }
+        assert_eq!(database.value("SELECT count(*) FROM t").await, "0", "{kind:?}");
+        drop(connection);
+        gone(database).await;
+    }
+}
+
+#[tokio::test]
 async fn a_constant_is_not_unique() {
     for kind in Kind::ALL {
         let database = TestDatabase::new(kind).await;

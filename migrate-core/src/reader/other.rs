@@ -4,6 +4,7 @@ use super::condition;
 use super::create::reads;
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
+use crate::name::Name;
 use crate::syntax::{Change, CreateTable, Insert, ObjectKind, Removal, Setting, Syntax};
 use crate::token::Kind;
 use std::ops::Range;
@@ -59,9 +60,11 @@ pub fn truncate(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Truncate { tables, cascade: cursor.has("CASCADE") })
 }
 
-pub fn insert(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+pub fn insert(cursor: &mut Cursor<'_>, replaces: bool) -> Option<Syntax> {
+    let mut replaces = replaces;
     while cursor.any(&["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE"]) {}
     if cursor.word("OR") {
+        replaces |= cursor.peek("REPLACE");
         cursor.skip();
     }
     cursor.word("INTO");
@@ -83,7 +86,17 @@ pub fn insert(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let reads_table = from_query && !reads(cursor).is_empty();
     let limited = from_query && cursor.has_anywhere("LIMIT");
     let filtered = from_query && cursor.has_anywhere("WHERE");
-    Some(Syntax::Insert(Insert { table, columns, from_query, reads_table, limited, filtered }))
+    let all_of = if from_query && columns.is_empty() { all_of(cursor) } else { None };
+    Some(Syntax::Insert(Insert { table, columns, from_query, reads_table, limited, filtered, all_of, replaces }))
+}
+
+/// `SELECT * FROM t`, and no other table.
+fn all_of(cursor: &Cursor<'_>) -> Option<Name> {
+    let [table] = <[Name; 1]>::try_from(reads(cursor)).ok()?;
+    let mut cursor = cursor.clone();
+    let all = cursor.word("SELECT") && cursor.symbol(b'*') && cursor.word("FROM") && cursor.name().as_ref() == Some(&table);
+    let joined = ["JOIN", "UNION", "EXCEPT", "INTERSECT"].iter().any(|word| cursor.has_anywhere(word));
+    (all && !joined).then_some(table)
 }
 
 /// `MERGE`: rows come and change at once, as many as the source has.
@@ -91,7 +104,16 @@ pub fn merge(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("INTO");
     cursor.word("ONLY");
     let table = cursor.name()?;
-    let insert = Insert { table, columns: Vec::new(), from_query: true, reads_table: true, limited: false, filtered: true };
+    let insert = Insert {
+        table,
+        columns: Vec::new(),
+        from_query: true,
+        reads_table: true,
+        limited: false,
+        filtered: true,
+        all_of: None,
+        replaces: false,
+    };
     Some(Syntax::Insert(insert))
 }
 
@@ -146,7 +168,7 @@ fn to_comma_or(cursor: &mut Cursor<'_>, words: &[&str]) {
 }
 
 /// From behind what is set to the end. A join that matches rows leaves some out.
-fn change(cursor: &mut Cursor<'_>, table: crate::name::Name, columns: Vec<String>, joined: bool, matched: bool) -> Change {
+fn change(cursor: &mut Cursor<'_>, table: Name, columns: Vec<String>, joined: bool, matched: bool) -> Change {
     let mut change = Change {
         table,
         columns,
@@ -360,7 +382,7 @@ pub fn comment(cursor: &mut Cursor<'_>) -> Syntax {
         parts.pop();
         let name = parts.pop();
         let schema = parts.pop();
-        return Syntax::Comment { table: name.map(|name| crate::name::Name { schema, name }) };
+        return Syntax::Comment { table: name.map(|name| Name { schema, name }) };
     }
     Syntax::Comment { table: None }
 }

@@ -25,6 +25,10 @@ pub static RULE: Rule = Rule {
     down: false,
     check: Check::Statement(check),
     fires: &[
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a int);",
+            "SET STATEMENT lock_wait_timeout = 5 FOR ALTER TABLE t DROP COLUMN a;",
+        ]),
         postgres(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),
         mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP b;"]),
         sqlite(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),

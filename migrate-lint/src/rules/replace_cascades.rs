@@ -1,0 +1,64 @@
+//! The rule `replace-cascades`.
+
+use crate::report::{Report, Reports};
+use crate::rule::{Check, Proof, Rule, mysql, sqlite};
+use crate::scene::Scene;
+use migrate_core::code::Code;
+use migrate_core::dialect::Dialect;
+use migrate_core::finding::Level;
+use migrate_core::syntax::Syntax;
+
+/// See its explanation.
+pub static RULE: Rule = Rule {
+    code: Code::new(
+        "replace-cascades",
+        "`REPLACE` and `INSERT OR REPLACE` delete a row that stands in the way and insert another. Rows of other tables that \
+         refer to it with `ON DELETE CASCADE` or `SET NULL` are deleted or changed with it, and do not come back.",
+    ),
+    level: Level::Warning,
+    on: &[Dialect::MySql, Dialect::Sqlite],
+    instead: "write `INSERT ... ON DUPLICATE KEY UPDATE` (MySQL) or `INSERT ... ON CONFLICT DO UPDATE` (SQLite), which change the row",
+    optional: false,
+    down: true,
+    check: Check::Statement(check),
+    fires: &[
+        mysql(&[
+            "CREATE TABLE u (id int PRIMARY KEY, b int); CREATE TABLE t (u int, FOREIGN KEY (u) REFERENCES u (id) ON DELETE CASCADE);",
+            "REPLACE INTO u (id, b) VALUES (1, 2);",
+        ]),
+        sqlite(&[
+            "CREATE TABLE u (id integer PRIMARY KEY, b int); CREATE TABLE t (u int REFERENCES u (id) ON DELETE CASCADE);",
+            "INSERT OR REPLACE INTO u (id, b) VALUES (1, 2);",
+        ]),
+    ],
+    silent: &[
+        mysql(&[
+            "CREATE TABLE u (id int PRIMARY KEY, b int); CREATE TABLE t (u int, FOREIGN KEY (u) REFERENCES u (id));",
+            "REPLACE INTO u (id, b) VALUES (1, 2);",
+        ]),
+        sqlite(&[
+            "CREATE TABLE u (id integer PRIMARY KEY, b int); CREATE TABLE t (u int REFERENCES u (id) ON DELETE CASCADE);",
+            "INSERT INTO u (id, b) VALUES (1, 2) ON CONFLICT (id) DO UPDATE SET b = 2;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE u (id integer PRIMARY KEY, b int); CREATE TABLE t (u int REFERENCES u (id) ON DELETE CASCADE);",
+            "PRAGMA foreign_keys = OFF; INSERT OR REPLACE INTO u (id, b) VALUES (1, 2); PRAGMA foreign_keys = ON;",
+        ]),
+    ],
+    proof: Proof::Seen("replacing_a_row_deletes_its_children"),
+};
+
+fn check(scene: &Scene<'_>, reports: &mut Reports) {
+    let Syntax::Insert(insert) = scene.syntax() else { return };
+    let table = scene.schema.key(&insert.table);
+    let obeyed = match scene.server().dialect() {
+        Dialect::Sqlite => scene.foreign_keys,
+        Dialect::MySql | Dialect::Postgres => !scene.unchecked,
+    };
+    if !insert.replaces || !obeyed || !scene.is_deployed(&table) {
+        return;
+    }
+    if let Some((child, ..)) = scene.schema.children(&table).find(|(_, _, cascades)| *cascades) {
+        reports.add(Report::new(format!("a row of `{table}` that is replaced takes its rows of `{child}` with it")));
+    }
+}
