@@ -23,6 +23,8 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME a TO b;"]),
+        sqlite(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME COLUMN a TO b;"]),
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int, b int, KEY k (a, b));",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD KEY k (b);",
@@ -154,6 +156,12 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
                         let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if name.eq_ignore_ascii_case(&column.name)));
                         if !dropped {
                             reports.add(Report::new(format!("`{table}` has a column `{}` already", column.name)).at(range));
+                        }
+                    }
+                    ActionKind::RenameColumn { from, to } if !relation.same(from, to) && relation.column(to).is_some() => {
+                        let moved = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if relation.same(name, to)));
+                        if !moved {
+                            reports.add(Report::new(format!("`{table}` has a column `{to}` already")).at(range));
                         }
                     }
                     ActionKind::AddIndex(index) if !index.if_not_exists => {

@@ -13,7 +13,7 @@ use migrate_core::syntax::{ActionKind, ObjectKind, Removal, Syntax, Type};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-needed",
-        "PostgreSQL refuses to drop what something else stands on: a table that a foreign key or a view leads to, a type of \
+        "PostgreSQL refuses to drop, and to truncate, what something else stands on: a table that a foreign key or a view leads to, a type of \
          a column, a key that a foreign key refers to, a function that a trigger calls (error 2BP01). Ways down fail so when they drop in the order in which the \
          way up has made things.",
     ),
@@ -24,6 +24,10 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nTRUNCATE a;",
+        ]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
             "-- migrate: phase contract\nDROP FUNCTION f();",
@@ -56,6 +60,10 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nTRUNCATE a, b;",
+        ]),
         postgres(&[
             "CREATE TABLE t (id int, a int, b int); CREATE TABLE b (id int); CREATE VIEW v AS SELECT id FROM t WHERE a IS DISTINCT FROM b;",
             "-- migrate: phase contract\nDROP TABLE b;",
@@ -123,6 +131,17 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     }
     if let Syntax::Drop(removal) = scene.syntax() {
         dropped(scene, removal, reports);
+    }
+    if let Syntax::Truncate { tables, cascade: false } = scene.syntax() {
+        let keys: Vec<Key> = tables.iter().map(|table| scene.schema.key(table)).collect();
+        for key in &keys {
+            if let Some((child, ..)) = scene.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
+                reports.add(
+                    Report::new(format!("a foreign key of `{child}` leads to `{key}`, so it cannot be truncated"))
+                        .instead("name both tables in one `TRUNCATE`, or delete the rows"),
+                );
+            }
+        }
     }
     for (table, action, range) in scene.actions() {
         let ActionKind::DropConstraint { name, cascade: false, .. } = action else { continue };

@@ -25,6 +25,8 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (u bigint REFERENCES u (uid));"]),
+        mysql(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES u (uid));"]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY, a int);", "CREATE TABLE t (a int REFERENCES u (a));"]),
         postgres(&["CREATE TABLE u (a int);", "CREATE TABLE t (a int REFERENCES u);"]),
         postgres(&[
@@ -173,9 +175,8 @@ fn refused(scene: &Scene<'_>, key: &NewForeignKey<'_>, child: Option<&Relation>,
     if targets.len() != key.columns.len() {
         return Some(format!("whose key has {} columns ({shown}), and has {} itself", targets.len(), key.columns.len()));
     }
-    if !targets.iter().all(|target| parent.column(target).is_some()) {
-        // That is said by `unknown-object`.
-        return None;
+    if let Some(missing) = targets.iter().find(|target| parent.column(target).is_none()) {
+        return Some(format!("which has no column `{missing}`"));
     }
     if !is_key(parent, targets, scene.schema.dialect()) {
         return Some(match scene.schema.dialect() {

@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-drop-needed",
         "A foreign key needs its columns, an index that begins with them, and the table that it leads to: while it is \
-         there, MySQL and MariaDB refuse to drop any of the three (errors 1553, 1828 and 1451), and to give the columns on \
+         there, MySQL and MariaDB refuse to drop any of the three (errors 1553, 1828 and 1451), to truncate that table (1701), and to give the columns on \
          either side another type (errors 1832 and 1833).",
     ),
     level: Level::Error,
@@ -24,6 +24,10 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        mysql(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
+            "-- migrate: phase contract\nTRUNCATE TABLE p;",
+        ]),
         mysql(&[
             "CREATE TABLE p (id varchar(9) PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a varchar(9), CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
             "ALTER TABLE t MODIFY a varchar(20);",
@@ -101,6 +105,15 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         }
     }
     columns(scene, reports);
+    if let Syntax::Truncate { tables, .. } = scene.syntax() {
+        for key in tables.iter().map(|table| scene.schema.key(table)) {
+            if let Some((child, ..)) = scene.schema.children(&key).find(|(child, ..)| **child != key) {
+                reports.add(
+                    Report::new(format!("`{child}` refers to `{key}`, so it cannot be truncated")).instead("delete the rows"),
+                );
+            }
+        }
+    }
     let dropped = |name: &str| {
         scene.actions().any(|(_, action, _)| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name)))
     };

@@ -9,7 +9,7 @@ use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::touched;
 use migrate_core::finding::Level;
-use migrate_core::syntax::{ActionKind, ObjectKind, Syntax};
+use migrate_core::syntax::{self, ActionKind, CreateTable, ObjectKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -25,6 +25,9 @@ pub static RULE: Rule = Rule {
     down: true,
     check: Check::Statement(check),
     fires: &[
+        postgres(&["CREATE TABLE c (id int, PRIMARY KEY (idd));"]),
+        mysql(&["CREATE TABLE c (id int, UNIQUE KEY k (idd));"]),
+        sqlite(&["CREATE TABLE c (id int, UNIQUE (idd));"]),
         postgres(&["CREATE TABLE a (x int);", "ALTER TABLE a DROP CONSTRAINT nope;"]),
         postgres(&[
             "CREATE TABLE \"User\" (\"firstName\" text);",
@@ -131,6 +134,10 @@ fn look(scene: &Scene<'_>, reports: &mut Reports) {
         }
         return;
     }
+    if let Syntax::CreateTable(table) = scene.syntax() {
+        reports.all.extend(of_keys(table));
+        return;
+    }
     let set = match scene.syntax() {
         Syntax::Insert(insert) => Some((&insert.table, &insert.columns)),
         Syntax::Update(change) if !change.joined => Some((&change.table, &change.columns)),
@@ -221,6 +228,20 @@ fn never_made(scene: &Scene<'_>, table: &Key) -> Option<Report> {
     }
     let near = migrate_core::suggestion::nearest(table.name(), names)?;
     Some(Report::new(format!("no migration makes a table `{table}`")).help(format!("perhaps `{near}` is meant")))
+}
+
+/// A key of a new table over a column that it has not.
+fn of_keys(table: &CreateTable) -> Option<Report> {
+    let whole = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
+    let columns = table.constraints.iter().filter_map(|constraint| match &constraint.kind {
+        syntax::ConstraintKind::Primary { columns, .. } | syntax::ConstraintKind::Unique { columns, .. } => Some(columns),
+        syntax::ConstraintKind::Foreign { columns, .. } => Some(columns),
+        _ => None,
+    });
+    let has = |name: &String| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let indexes = table.indexes.iter().map(|index| &index.columns);
+    let missing = columns.chain(indexes).flatten().find(|name| !has(name)).filter(|_| whole && !table.columns.is_empty())?;
+    Some(Report::new(format!("the table has no column `{missing}`")))
 }
 
 /// An index or a foreign key of MySQL that nothing has made.
