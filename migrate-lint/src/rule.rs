@@ -78,3 +78,7 @@ pub enum Proof {
     /// It is said in a manual, and not tested here.
     Manual(&'static str),
 }
+
+/// How a key comes to a partitioned table, which takes no constraint USING INDEX.
+pub const PARTITIONED: &str = "write `ALTER TABLE ONLY ... ADD CONSTRAINT`, build a unique index CONCURRENTLY on each partition, and \
+                               attach those to the index of the constraint: `ALTER INDEX ... ATTACH PARTITION`";

@@ -167,6 +167,12 @@ impl<'a> Scene<'a> {
         key.into_iter().cycle().zip(actions).map(|(key, action)| (key, &action.kind, &action.range))
     }
 
+    /// Is the table that is altered divided into partitions?
+    pub fn alters_partitioned(&self) -> bool {
+        let own = self.alter().map(|alter| self.schema.key(&alter.table));
+        own.and_then(|own| self.relation(&own)).is_some_and(|relation| relation.partitioned)
+    }
+
     /// Columns that are defined here: those of a new table, and those that are added.
     pub fn new_columns(&self) -> impl Iterator<Item = &'a Column> {
         let made = match &self.read.syntax {

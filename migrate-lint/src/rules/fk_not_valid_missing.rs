@@ -55,8 +55,7 @@ pub static RULE: Rule = Rule {
 fn check(scene: &Scene<'_>, reports: &mut Reports) {
     let message =
         |impact: &Impact| format!("adding a foreign key stops all writes to `{}` while every row is looked up", impact.table);
-    let own = scene.alter().map(|alter| scene.schema.key(&alter.table));
-    let partitioned = own.and_then(|own| scene.relation(&own)).is_some_and(|relation| relation.partitioned);
+    let partitioned = scene.alters_partitioned();
     let found = scene.felt(|cause| *cause == Cause::ForeignKey, message).into_iter();
     // Where it cannot be had, it is not asked for.
     reports.all.extend(found.map(|report| {

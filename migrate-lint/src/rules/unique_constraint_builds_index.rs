@@ -2,7 +2,7 @@
 
 use crate::impact::Cause;
 use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
+use crate::rule::{Check, PARTITIONED, Proof, Rule, postgres};
 use crate::scene::Scene;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -39,14 +39,8 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         |cause| matches!(cause, Cause::Unique),
         |impact| format!("adding a unique constraint builds its index over `{}` while everybody waits", impact.table),
     );
-    // A partitioned table takes no constraint USING INDEX.
-    let own = scene.alter().map(|alter| scene.schema.key(&alter.table));
-    let partitioned = own.and_then(|own| scene.relation(&own)).is_some_and(|relation| relation.partitioned);
-    reports.all.extend(found.into_iter().map(|report| match partitioned {
-        true => report.instead(
-            "write `ALTER TABLE ONLY ... ADD CONSTRAINT`, build a unique index CONCURRENTLY on each partition, and attach \
-             those to the index of the constraint: `ALTER INDEX ... ATTACH PARTITION`",
-        ),
+    reports.all.extend(found.into_iter().map(|report| match scene.alters_partitioned() {
+        true => report.instead(PARTITIONED),
         false => report,
     }));
 }
