@@ -843,6 +843,7 @@ fn rename_column(relation: &mut Relation, from: &str, to: &str) {
         }
     }
     relation.indexes.iter_mut().for_each(|index| rename(&mut index.columns));
+    relation.columns.iter_mut().for_each(|column| rename(&mut column.computed_from));
 }
 
 /// Foreign keys that lead to a table follow its columns.

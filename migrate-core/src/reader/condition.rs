@@ -42,10 +42,20 @@ pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
 pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = cursor.clone();
+    // `CREATE VIEW v (a, b)`
+    if let Some(list) = rest.parenthesis() {
+        names.extend(words(&Cursor::new(cursor.sql, list, cursor.dialect)));
+    }
     while !rest.is_at_end() {
-        match rest.word("AS") {
-            true => names.extend(rest.clone().part()),
-            false => rest.skip(),
+        if !rest.word("AS") {
+            rest.skip();
+            continue;
+        }
+        let mut alias = rest.clone();
+        names.extend(alias.part());
+        // `AS x (a, b text)`
+        if let Some(list) = alias.parenthesis() {
+            names.extend(words(&Cursor::new(cursor.sql, list, cursor.dialect)));
         }
     }
     // A name may also be given without `AS`: `sum(a) b`, `t.a b`.
@@ -64,12 +74,8 @@ pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
             names.push(token.text(cursor.sql).trim_matches('"').to_lowercase());
         }
     }
-    let word = |word: &String| {
-        let given = names.iter().filter(|name| *name == word).count();
-        let said =
-            cursor.rest().iter().filter(|token| token.text(cursor.sql).trim_matches('"').eq_ignore_ascii_case(word)).count();
-        word == "*" || said > given
-    };
+    // Whether it is meant or the column, only the database can tell.
+    let word = |word: &String| word == "*" || !names.iter().any(|name| name.eq_ignore_ascii_case(word));
     words(cursor).into_iter().filter(word).collect()
 }
 

@@ -41,6 +41,18 @@ pub static RULE: Rule = Rule {
     ],
     silent: &[
         postgres(&[
+            "CREATE TABLE t (id int, name text); CREATE VIEW v AS SELECT q.name FROM (SELECT id AS name FROM t) q;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN name;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id int, data jsonb, name text); CREATE VIEW v AS SELECT t.id, x.name FROM t CROSS JOIN LATERAL jsonb_to_record(t.data) AS x(name text);",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN name;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id int, price int, cents int GENERATED ALWAYS AS (price * 100) STORED);",
+            "-- migrate: phase contract\nALTER TABLE t RENAME COLUMN price TO price_old; ALTER TABLE t ADD COLUMN price numeric; ALTER TABLE t DROP COLUMN price;",
+        ]),
+        postgres(&[
             "CREATE TABLE t (id int, a int, b int GENERATED ALWAYS AS (a * 2) STORED);",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b, DROP COLUMN a;",
         ]),

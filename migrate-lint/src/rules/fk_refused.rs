@@ -66,6 +66,14 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE u (a int);", "CREATE TABLE t (a int REFERENCES u); INSERT INTO t VALUES (1);"]),
     ],
     silent: &[
+        sqlite(&[
+            "CREATE TABLE u (id integer PRIMARY KEY, code text);",
+            "CREATE TABLE t (code text REFERENCES u (code)); CREATE UNIQUE INDEX i ON u (code);",
+        ]),
+        mysql(&[
+            "CREATE TABLE u (id int PRIMARY KEY, a int, KEY k (a));",
+            "CREATE TABLE t (a int, b int, FOREIGN KEY (a, b) REFERENCES u (a, id));",
+        ]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (a bigint REFERENCES u);"]),
         postgres(&["CREATE TABLE u (id numeric PRIMARY KEY);", "CREATE TABLE t (a int REFERENCES u);"]),
         postgres(&[
@@ -148,6 +156,14 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     };
     for key in scene.new_foreign_keys() {
         let parent = scene.schema.key(&key.reference.table);
+        // SQLite looks when rows come.
+        let later = |syntax: &Syntax| match syntax {
+            Syntax::CreateIndex(index) => index.unique && scene.schema.key(&index.table) == parent,
+            _ => false,
+        };
+        if scene.schema.dialect() == Dialect::Sqlite && scene.follows(later) {
+            continue;
+        }
         // What is added to a table together with the foreign key is not there yet.
         if Some(&parent) == own.as_ref() {
             continue;
@@ -201,7 +217,12 @@ fn is_key(parent: &Relation, targets: &[String], dialect: Dialect) -> bool {
         Dialect::MySql => {
             let of_foreign_keys = parent.foreign_keys().map(|(_, columns, ..)| columns);
             let mut indexes = parent.indexed().chain(of_foreign_keys);
-            indexes.any(|index| index.len() >= targets.len() && index.iter().zip(targets).all(|(one, other)| same(one, other)))
+            // Behind the columns of each index stand those of the primary key.
+            let hidden = parent.primary().unwrap_or_default();
+            indexes.any(|index| {
+                let all = index.iter().chain(hidden);
+                index.len() + hidden.len() >= targets.len() && all.zip(targets).all(|(one, other)| same(one, other))
+            })
         }
         Dialect::Postgres | Dialect::Sqlite => {
             let keys = parent.constraints.iter().filter_map(|constraint| match &constraint.kind {

@@ -50,6 +50,10 @@ pub static RULE: Rule = Rule {
         // What stands behind is left out there.
         postgres(&["CREATE TABLE t (id int, a int); CREATE TABLE n (id int, a int, b int);", "INSERT INTO n SELECT * FROM t;"]),
         mysql(&["CREATE TABLE t (id int, a int); CREATE TABLE n LIKE t;", "INSERT INTO n SELECT * FROM t;"]),
+        mysql(&[
+            "CREATE TABLE t (id int, a int); ALTER TABLE t ADD z int AFTER id; CREATE TABLE n (id int, z int, a int);",
+            "INSERT INTO n SELECT * FROM t;",
+        ]),
     ],
     proof: Proof::Seen("columns_are_matched_by_their_places"),
 };
@@ -58,7 +62,11 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
     let Syntax::Insert(insert) = scene.syntax() else { return };
     let Some(source) = &insert.all_of else { return };
     let known = |relation: &&Relation| relation.complete && relation.columns.iter().all(|column| !column.generated);
-    let table = |key| scene.relation(key).filter(known);
+    // Where MySQL has put a column that was added later is not kept.
+    let in_order = |relation: &&Relation| {
+        scene.server().dialect() != Dialect::MySql || relation.columns.iter().all(|column| column.made.is_none())
+    };
+    let table = |key| scene.relation(key).filter(known).filter(in_order);
     let (to, from) = (scene.schema.key(&insert.table), scene.schema.key(source));
     let (Some(new), Some(old)) = (table(&to), table(&from)) else { return };
     let (places, values) = (new.columns.len(), old.columns.len());

@@ -43,6 +43,10 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     silent: &[
+        postgres(&[
+            "CREATE TABLE m (id bigint NOT NULL);",
+            "ALTER TABLE m RENAME TO m_old; CREATE TABLE m (id bigint NOT NULL) PARTITION BY RANGE (id); ALTER TABLE m ATTACH PARTITION m_old DEFAULT;",
+        ]),
         mysql(&["CREATE TABLE t (id int);", "CREATE TABLE n LIKE t; RENAME TABLE t TO t_2025, n TO t;"]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int);",
@@ -79,6 +83,7 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
     for (key, before, after) in scene.replaced() {
         if before.complete && !after.filled && !dropped(key) && !is_swapped(scene, key) {
             match kept_as(scene, key) {
+                Some(kept) if is_part(scene, &kept, key) => {}
                 Some(kept) => reports
                     .add(Report::new(format!("`{key}` is empty from now on: its rows stay in `{kept}`")).at_most(Level::Warning)),
                 None => reports.add(Report::new(format!("`{key}` is made anew, and its rows are not put into the new one"))),
@@ -115,6 +120,19 @@ fn kept_as(scene: &FileScene<'_>, key: &Key) -> Option<Key> {
         _ => None,
     });
     names.find(|name| schema.relation(name).is_some())
+}
+
+/// Are the rows of a table seen through another, as one of its parts?
+fn is_part(scene: &FileScene<'_>, part: &Key, of: &Key) -> bool {
+    let schema = &scene.after.schema;
+    scene.file.reads.iter().any(|read| match &read.syntax {
+        Syntax::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
+            ActionKind::Inherit(parent) => schema.key(&alter.table) == *part && schema.key(parent) == *of,
+            ActionKind::Attach { partition, .. } => schema.key(partition) == *part && schema.key(&alter.table) == *of,
+            _ => false,
+        }),
+        _ => false,
+    })
 }
 
 /// Is the new table filled by one query alone, which leaves rows out, and are those not deleted or mended before?
