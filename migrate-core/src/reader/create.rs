@@ -152,6 +152,9 @@ fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) ->
     let table = cursor.name();
     let (mut function, mut tables) = (None, Vec::new());
     while !cursor.is_at_end() {
+        if cursor.words(&["DISTINCT", "FROM"]) {
+            continue;
+        }
         if cursor.any(&["INTO", "FROM", "JOIN", "UPDATE"]) {
             if cursor.word("OR") {
                 cursor.skip();

@@ -23,6 +23,10 @@ pub static RULE: Rule = Rule {
     check: Check::Statement(check),
     fires: &[
         sqlite(&[
+            "CREATE TABLE t (a int, b int); CREATE TRIGGER g AFTER UPDATE ON t WHEN OLD.a IS DISTINCT FROM NEW.b BEGIN SELECT 1; END;",
+            "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
+        ]),
+        sqlite(&[
             "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (b);",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
         ]),
