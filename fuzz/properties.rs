@@ -19,7 +19,7 @@ use migrate_core::script::Script;
 use migrate_core::settings;
 use migrate_core::token::{Kind, Tokens};
 use migrate_core::version::Version;
-use migrate_lint::lint::{self, Options};
+use migrate_lint::lint::{self, LintOptions};
 use migrate_lint::{fix, rules};
 
 /// Files that are not UTF-8 are refused before anything reads them.
@@ -150,7 +150,7 @@ pub fn lint(text: &str) {
             }
         };
         let history: Vec<Migration> = text.split("\n--- file\n").take(8).enumerate().map(migration).collect();
-        let mut options = Options::new(dialect);
+        let mut options = LintOptions::new(dialect);
         options.levels = rules::ALL.iter().map(|rule| (rule.code.name.to_owned(), Some(rule.level))).collect();
         let findings = lint::lint(&history, &options);
         assert!(findings.iter().all(|finding| finding.place.is_some()), "{text:?}");

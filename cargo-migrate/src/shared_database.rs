@@ -9,8 +9,8 @@ use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
 use migrate_core::folder::Folder;
 use migrate_core::project::Project;
+use migrate_lint::folder_lint;
 use migrate_lint::owners::Service;
-use migrate_lint::survey;
 use std::collections::BTreeMap;
 
 /// Services of one database.
@@ -36,7 +36,7 @@ pub struct Member {
 impl Member {
     /// A project whose files were read.
     pub fn new(project: Project, folder: Folder) -> Self {
-        let levels = survey::options(&project.settings.safety, folder.set.dialect()).0.levels;
+        let levels = folder_lint::options(&project.settings.safety, folder.set.dialect()).0.levels;
         Member { project, folder, levels }
     }
 }

@@ -40,7 +40,7 @@ impl Allowed {
     }
 
     /// Is a rule silenced at a statement, or for the file?
-    pub fn silences(&mut self, rule: &str, statement: Option<usize>) -> bool {
+    pub fn suppresses(&mut self, rule: &str, statement: Option<usize>) -> bool {
         let mut found = false;
         for (allow, above, used) in &mut self.all {
             if allow.rule == rule && (above.is_none() || *above == statement || statement.is_none()) {

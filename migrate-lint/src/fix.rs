@@ -2,9 +2,9 @@
 
 mod moving;
 
-use self::moving::{Moved, can_move, tables_in};
-use crate::lint::{Options, Pending, Spot, lint, look_for};
-use crate::schema::{Moment, Schema};
+use self::moving::{MovedStatement, can_move, tables_in};
+use crate::lint::{FixTarget, LintOptions, LintScope, lint, lint_with_targets};
+use crate::schema::{HistoryPoint, Schema};
 use crate::simulation::Simulation;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::{Finding, Level};
@@ -18,7 +18,7 @@ use std::ops::Range;
 
 /// A part of a text, and what comes in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
+pub struct TextEdit {
     /// Bytes of the text.
     pub range: Range<usize>,
     /// What comes there.
@@ -27,7 +27,7 @@ pub struct Edit {
 
 /// A migration that is added behind all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Added {
+pub struct NewFile {
     /// Its name, without a version.
     pub name: String,
     /// The way up.
@@ -46,24 +46,25 @@ pub struct Fix {
     /// The way down, rewritten, if there is one.
     pub down: Option<String>,
     /// Migrations that are added, in order.
-    pub added: Vec<Added>,
+    pub added: Vec<NewFile>,
     /// Rules that are satisfied by it.
     pub rules: Vec<&'static str>,
 }
 
 /// What can be done about what is found.
-pub fn fixes(history: &[Migration], options: &Options) -> Vec<Fix> {
-    let (found, spots) = look_for(history, options);
+pub fn fixes(history: &[Migration], options: &LintOptions) -> Vec<Fix> {
+    let (found, spots) = lint_with_targets(history, options);
     let dialect = options.server.dialect();
     let mut simulation = Simulation::new(dialect);
     for (migration, file) in history.iter().enumerate() {
         for (statement, place) in file.up.statements.iter().enumerate() {
-            simulation.apply(&reader::read(place.sql(&file.up.text), dialect), Moment { migration, transaction: statement });
+            simulation
+                .apply(&reader::read(place.sql(&file.up.text), dialect), HistoryPoint { migration, transaction: statement });
         }
     }
     let mut fixes = Vec::new();
     for (at, migration) in history.iter().enumerate() {
-        let mut fixing = Fixing {
+        let mut fixing = Fixer {
             migration,
             schema: &simulation.schema,
             dialect,
@@ -76,7 +77,7 @@ pub fn fixes(history: &[Migration], options: &Options) -> Vec<Fix> {
         };
         let mut rules: Vec<&'static str> = Vec::new();
         let mut seen: Vec<usize> = Vec::new();
-        for spot in spots.iter().filter(|spot| spot.migration == at && !spot.inner) {
+        for spot in spots.iter().filter(|spot| spot.migration == at && !spot.in_block) {
             // One rewrite for a statement; another run sees what is left.
             if !seen.contains(&spot.statement) && fixing.fix(spot).is_some() {
                 seen.push(spot.statement);
@@ -102,7 +103,7 @@ pub fn fixes(history: &[Migration], options: &Options) -> Vec<Fix> {
 }
 
 /// Is something found with a rewrite that was not found without it?
-fn worsens(fix: &Fix, history: &[Migration], options: &Options, found: &[Finding]) -> bool {
+fn worsens(fix: &Fix, history: &[Migration], options: &LintOptions, found: &[Finding]) -> bool {
     let dialect = options.server.dialect();
     let mut history = history.to_vec();
     let fixed = &mut history[fix.migration];
@@ -110,7 +111,7 @@ fn worsens(fix: &Fix, history: &[Migration], options: &Options, found: &[Finding
     let version = history[history.len() - 1].version.clone();
     let mut options = options.clone();
     for added in &fix.added {
-        if let Pending::Some(places) = &mut options.pending {
+        if let LintScope::Only(places) = &mut options.scope {
             places.insert(history.len());
         }
         history.push(Migration {
@@ -127,7 +128,7 @@ fn worsens(fix: &Fix, history: &[Migration], options: &Options, found: &[Finding
     lint(&history, &options).iter().filter(weighs).any(|finding| !known(finding))
 }
 
-fn edited(text: &str, mut edits: Vec<Edit>) -> String {
+fn edited(text: &str, mut edits: Vec<TextEdit>) -> String {
     edits.sort_by_key(|edit| std::cmp::Reverse(edit.range.start));
     let mut text = text.to_owned();
     for edit in edits {
@@ -136,21 +137,21 @@ fn edited(text: &str, mut edits: Vec<Edit>) -> String {
     text
 }
 
-struct Fixing<'a> {
+struct Fixer<'a> {
     migration: &'a Migration,
     schema: &'a Schema,
     dialect: Dialect,
-    edits: Vec<Edit>,
-    down: Vec<Edit>,
-    added: Vec<Added>,
+    edits: Vec<TextEdit>,
+    down: Vec<TextEdit>,
+    added: Vec<NewFile>,
     names: Vec<String>,
     /// How many statements the way up still has.
     left: usize,
     later: &'a [Migration],
 }
 
-impl Fixing<'_> {
-    fn fix(&mut self, spot: &Spot) -> Option<()> {
+impl Fixer<'_> {
+    fn fix(&mut self, spot: &FixTarget) -> Option<()> {
         let script = &self.migration.up;
         let range = script.statements[spot.statement].range.clone();
         let sql = script.statements[spot.statement].sql(&script.text);
@@ -163,7 +164,7 @@ impl Fixing<'_> {
                 let ActionKind::AddConstraint(constraint) = &action.kind else { return None };
                 let ending = match &constraint.kind {
                     ConstraintKind::Check(check) => {
-                        let relation = self.schema.relation(&self.schema.key(&alter.table));
+                        let relation = self.schema.relation(&self.schema.resolve(&alter.table));
                         let columns =
                             check.mentions.iter().filter(|word| relation.is_some_and(|relation| relation.column(word).is_some()));
                         columns.cloned().chain(["check".to_owned()]).collect::<Vec<_>>().join("_")
@@ -172,7 +173,7 @@ impl Fixing<'_> {
                     _ => return None,
                 };
                 // Before PostgreSQL 18 a partitioned table takes none that is NOT VALID.
-                if self.schema.relation(&self.schema.key(&alter.table)).is_some_and(|relation| relation.partitioned) {
+                if self.schema.relation(&self.schema.resolve(&alter.table)).is_some_and(|relation| relation.partitioned) {
                     return None;
                 }
                 let base = format!("{}_{ending}", alter.table.name);
@@ -184,19 +185,19 @@ impl Fixing<'_> {
                     _ => None,
                 };
                 let tables: Vec<&str> = [alter.table.name.as_str()].into_iter().chain(parent).collect();
-                if !self.can_move(Moved::Validation { name: &name }, &tables, spot.statement) {
+                if !self.can_move(MovedStatement::Validation { name: &name }, &tables, spot.statement) {
                     return None;
                 }
                 self.names.push(name.clone());
                 if constraint.name.is_none() {
                     // With a name that is known for sure.
                     let at = range.start + constraint.range.start;
-                    self.edits.push(Edit { range: at..at, text: format!("CONSTRAINT {} ", quoted(&name)) });
+                    self.edits.push(TextEdit { range: at..at, text: format!("CONSTRAINT {} ", quoted(&name)) });
                 }
                 let end = range.start + clause.end;
-                self.edits.push(Edit { range: end..end, text: " NOT VALID".to_owned() });
+                self.edits.push(TextEdit { range: end..end, text: " NOT VALID".to_owned() });
                 let table = written(&alter.table);
-                self.added.push(Added {
+                self.added.push(NewFile {
                     name: format!("validate_{name}"),
                     up: format!(
                         "-- Reads all rows, while others read and write.\nALTER TABLE {table} VALIDATE CONSTRAINT {};\n",
@@ -209,7 +210,7 @@ impl Fixing<'_> {
             ("update-delete-no-where" | "dml-after-ddl-same-tx", Syntax::Update(change) | Syntax::Delete(change))
                 if self.dialect == Dialect::Postgres && can_be_batched(change, sql) =>
             {
-                let relation = self.schema.relation(&self.schema.key(&change.table))?;
+                let relation = self.schema.relation(&self.schema.resolve(&change.table))?;
                 let [key] = relation.primary()? else { return None };
                 // Rows that move in the order of the key would be met again.
                 let moves = change.columns.iter().any(|column| column.eq_ignore_ascii_case(key));
@@ -227,33 +228,33 @@ impl Fixing<'_> {
                 );
                 // The only statement stays where it is.
                 if self.left == 1 {
-                    self.edits.push(Edit { range: whole(script, range), text: batches });
+                    self.edits.push(TextEdit { range: whole(script, range), text: batches });
                     return Some(());
                 }
-                if !self.can_move(Moved::Rows, &tables_in(sql, self.schema, self.dialect), spot.statement) {
+                if !self.can_move(MovedStatement::Rows, &tables_in(sql, self.schema, self.dialect), spot.statement) {
                     return None;
                 }
                 self.left -= 1;
-                self.edits.push(Edit { range: whole(script, range), text: String::new() });
+                self.edits.push(TextEdit { range: whole(script, range), text: String::new() });
                 let verb = if matches!(syntax, Syntax::Update(_)) { "update" } else { "delete_from" };
-                self.added.push(Added {
+                self.added.push(NewFile {
                     name: format!("{verb}_{}_in_batches", change.table.name),
                     up: batches,
                     down: "-- Rows that were changed stay as they are.\nSELECT 1;\n".to_owned(),
                 });
                 Some(())
             }
-            ("mysql-says-no-algorithm", _) => {
+            ("mysql-algorithm-not-stated", _) => {
                 let clause = spot.append.clone()?;
                 let end = range.start + sql.trim_end().len();
-                self.edits.push(Edit { range: end..end, text: clause });
+                self.edits.push(TextEdit { range: end..end, text: clause });
                 Some(())
             }
             _ => None,
         }
     }
 
-    fn index(&mut self, spot: &Spot, index: &CreateIndex, sql: &str, range: Range<usize>) -> Option<()> {
+    fn index(&mut self, spot: &FixTarget, index: &CreateIndex, sql: &str, range: Range<usize>) -> Option<()> {
         let script = &self.migration.up;
         let name = index.name.as_ref()?;
         // Behind `INDEX`, which stands within what was read of it.
@@ -264,14 +265,14 @@ impl Fixing<'_> {
         let behind = condition.map_or(word, |at| at + "IF NOT EXISTS".len());
         let concurrent = format!("{} CONCURRENTLY{}", &sql[..word], &sql[behind..]);
         if self.left == 1 {
-            self.edits.push(Edit { range: range.start + word..range.start + behind, text: " CONCURRENTLY".to_owned() });
+            self.edits.push(TextEdit { range: range.start + word..range.start + behind, text: " CONCURRENTLY".to_owned() });
             if let Some(at) = self.drop_of(&name.name) {
                 let down = self.migration.down.as_ref()?;
                 let text = down.statements[at].sql(&down.text);
                 let word = text.to_ascii_uppercase().find("INDEX")? + "INDEX".len();
                 let start = down.statements[at].range.start + word;
                 if down.statements.len() == 1 && !text.to_ascii_uppercase().contains("CONCURRENTLY") {
-                    self.down.push(Edit { range: start..start, text: " CONCURRENTLY".to_owned() });
+                    self.down.push(TextEdit { range: start..start, text: " CONCURRENTLY".to_owned() });
                 }
             }
             return Some(());
@@ -280,19 +281,19 @@ impl Fixing<'_> {
         let names_it = |sql: &str| Tokens::new(sql, self.dialect).any(|token| token.text(sql).trim_matches('"') == name.name);
         let mut others = script.statements.iter().enumerate().filter(|(at, _)| *at != spot.statement);
         let mentioned = others.any(|(_, other)| names_it(other.sql(&script.text)));
-        let moved = Moved::Index { name: &name.name, unique: index.unique };
+        let moved = MovedStatement::Index { name: &name.name, unique: index.unique };
         if mentioned || !self.can_move(moved, &[&index.table.name], spot.statement) {
             return None;
         }
         self.left -= 1;
-        self.edits.push(Edit { range: whole(script, range), text: String::new() });
+        self.edits.push(TextEdit { range: whole(script, range), text: String::new() });
         if let Some(at) = self.drop_of(&name.name) {
             let down = self.migration.down.as_ref()?;
             // The only statement of a way down stays, so that there is one.
             let text = if down.statements.len() == 1 { "SELECT 1;\n".to_owned() } else { String::new() };
-            self.down.push(Edit { range: whole(down, down.statements[at].range.clone()), text });
+            self.down.push(TextEdit { range: whole(down, down.statements[at].range.clone()), text });
         }
-        self.added.push(Added {
+        self.added.push(NewFile {
             name: format!("index_{}_concurrently", name.name),
             up: format!("{};\n", concurrent.trim_end()),
             down: format!("DROP INDEX CONCURRENTLY IF EXISTS {};\n", written(name)),
@@ -301,7 +302,7 @@ impl Fixing<'_> {
     }
 
     /// May a statement run behind all others?
-    fn can_move(&self, moved: Moved<'_>, tables: &[&str], statement: usize) -> bool {
+    fn can_move(&self, moved: MovedStatement<'_>, tables: &[&str], statement: usize) -> bool {
         can_move(moved, tables, self.migration, statement, self.later, self.dialect)
     }
 
@@ -362,7 +363,7 @@ fn written(name: &Name) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::Pending;
+    use crate::lint::LintScope;
 
     fn fix(dialect: Dialect, before: &str, up: &str, down: &str) -> Vec<Fix> {
         fix_in(dialect, &[(before, "SELECT 1;"), (up, down)])
@@ -378,8 +379,8 @@ mod tests {
             down: Some(read(down, &format!("{at}_x.down.sql"))),
         };
         let history: Vec<Migration> = files.iter().enumerate().map(migration).collect();
-        let mut options = Options::new(dialect);
-        options.pending = Pending::Some((1..files.len()).collect());
+        let mut options = LintOptions::new(dialect);
+        options.scope = LintScope::Only((1..files.len()).collect());
         fixes(&history, &options)
     }
 

@@ -4,7 +4,7 @@ mod characters;
 mod mysql;
 mod postgres;
 
-use crate::schema::{Key, Schema};
+use crate::schema::{ObjectName, Schema};
 use crate::server::{Product, Server};
 use migrate_core::syntax::Syntax;
 use std::fmt;
@@ -54,7 +54,7 @@ impl Lock {
     }
 
     /// Does it stop those who write?
-    pub fn stops_writers(self) -> bool {
+    pub fn blocks_writes(self) -> bool {
         self >= Lock::Share
     }
 }
@@ -85,11 +85,11 @@ impl fmt::Display for Algorithm {
 
 /// The cheapest way that the server takes, and who may work meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Online {
+pub struct OnlineDdl {
     /// The algorithm.
     pub algorithm: Algorithm,
     /// May others write meanwhile?
-    pub writes: bool,
+    pub allows_writes: bool,
 }
 
 /// Why a statement does what it does.
@@ -199,7 +199,7 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impact {
     /// The table.
-    pub table: Key,
+    pub table: ObjectName,
     /// The lock.
     pub lock: Lock,
     /// Are all its rows read while the lock is held?
@@ -211,13 +211,13 @@ pub struct Impact {
     /// Why.
     pub cause: Cause,
     /// How MySQL and MariaDB do it.
-    pub online: Option<Online>,
+    pub online: Option<OnlineDdl>,
     /// Which clause of the statement.
     pub range: Option<Range<usize>>,
 }
 
 impl Impact {
-    fn new(table: Key, lock: Lock, cause: Cause) -> Self {
+    fn new(table: ObjectName, lock: Lock, cause: Cause) -> Self {
         Impact { table, lock, scans: false, rewrites: false, builds: false, cause, online: None, range: None }
     }
 
@@ -255,19 +255,19 @@ impl Impact {
 
 /// What is known besides the schema.
 #[derive(Debug, Clone, Copy)]
-pub struct Circumstances {
+pub struct ImpactContext {
     /// The server.
     pub server: Server,
     /// Is the session's time zone known to be UTC?
     pub utc: bool,
     /// MySQL: are foreign keys not checked?
-    pub unchecked: bool,
+    pub foreign_keys_unchecked: bool,
     /// Is the table that is altered new, and without rows?
-    pub empty: bool,
+    pub table_is_empty: bool,
 }
 
 /// What a statement does, table by table; first what it is about.
-pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
+pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
     match circumstances.server.product {
         Product::Postgres => postgres::impacts(schema, syntax, sql, circumstances),
         Product::MySql | Product::MariaDb => mysql::impacts(schema, syntax, sql, circumstances),

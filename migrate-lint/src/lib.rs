@@ -7,21 +7,21 @@
 
 mod allow;
 pub mod codes;
-pub mod elsewhere;
+mod context;
 pub mod fix;
+pub mod folder_lint;
 pub mod impact;
 pub mod lint;
+pub mod other_tools;
 pub mod owners;
-pub mod page;
 mod rebuild;
-pub mod report;
+mod round_trip;
 pub mod rule;
+pub mod rule_finding;
+pub mod rule_page;
 pub mod rules;
-mod scene;
 pub mod schema;
 pub mod server;
 pub mod simulation;
-pub mod survey;
 mod type_change;
-mod undone;
 mod volatility;

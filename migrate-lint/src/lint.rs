@@ -1,16 +1,16 @@
 //! Looks at migrations, one after another, with all that was before them in mind.
 
 use crate::allow::Allowed;
-use crate::impact::{Circumstances, impacts};
+use crate::context::{self, DownResult, File, FileContext, HeldLock, ParsedStatement, StatementContext};
+use crate::impact::{ImpactContext, impacts};
 use crate::owners;
-use crate::report::{Report, Reports};
+use crate::round_trip;
 use crate::rule::{Check, Rule};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::rules;
-use crate::scene::{self, Down, File, FileScene, Held, Read, Scene};
-use crate::schema::Moment;
+use crate::schema::HistoryPoint;
 use crate::server::Server;
 use crate::simulation::Simulation;
-use crate::undone;
 use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
 use migrate_core::directives;
@@ -27,15 +27,15 @@ use std::time::Duration;
 
 /// What is looked at, and how.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct LintOptions {
     /// The server.
     pub server: Server,
     /// What rules weigh here, by name; none is looked for that weighs nothing.
     pub levels: BTreeMap<String, Option<Level>>,
     /// Tables that are known to stay small.
-    pub small: Vec<String>,
+    pub small_tables: Vec<String>,
     /// Which files are not deployed.
-    pub pending: Pending,
+    pub scope: LintScope,
     /// What settings say of `lock_timeout`, for rules that ask whether there is one.
     pub lock_timeout: Option<String>,
     /// The same of `statement_timeout`.
@@ -44,21 +44,21 @@ pub struct Options {
 
 /// Which files are not deployed, and so looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pending {
+pub enum LintScope {
     /// Nobody knows: all are looked at, each as if those before it were deployed.
-    Unknown,
+    All,
     /// Those at these places of the history.
-    Some(BTreeSet<usize>),
+    Only(BTreeSet<usize>),
 }
 
-impl Options {
+impl LintOptions {
     /// Every rule as it comes, and all files.
     pub fn new(dialect: Dialect) -> Self {
-        Options {
+        LintOptions {
             server: Server::of(dialect),
             levels: BTreeMap::new(),
-            small: Vec::new(),
-            pending: Pending::Unknown,
+            small_tables: Vec::new(),
+            scope: LintScope::All,
             lock_timeout: None,
             statement_timeout: None,
         }
@@ -68,20 +68,20 @@ impl Options {
     pub fn level(&self, rule: &Rule) -> Option<Level> {
         match self.levels.get(rule.code.name) {
             Some(level) => *level,
-            None => (!rule.optional).then_some(rule.level),
+            None => (!rule.opt_in).then_some(rule.level),
         }
     }
 }
 
 /// A place where a rule found something, for those who would change it.
 #[derive(Debug, Clone)]
-pub struct Spot {
+pub struct FixTarget {
     /// The place of the migration in the history.
     pub migration: usize,
     /// The statement of its way up.
     pub statement: usize,
     /// Inside a block?
-    pub inner: bool,
+    pub in_block: bool,
     /// The rule.
     pub rule: &'static str,
     /// Which part of the statement, as bytes of its text.
@@ -91,55 +91,55 @@ pub struct Spot {
 }
 
 /// Everything that rules find in migrations that are in version order.
-pub fn lint(history: &[Migration], options: &Options) -> Vec<Finding> {
-    look_for(history, options).0
+pub fn lint(history: &[Migration], options: &LintOptions) -> Vec<Finding> {
+    lint_with_targets(history, options).0
 }
 
 /// The same, and the places one by one.
-pub fn look_for(history: &[Migration], options: &Options) -> (Vec<Finding>, Vec<Spot>) {
+pub fn lint_with_targets(history: &[Migration], options: &LintOptions) -> (Vec<Finding>, Vec<FixTarget>) {
     let dialect = options.server.dialect();
     let chosen = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&dialect));
-    let chosen: Vec<Chosen> = chosen.filter_map(|rule| Some((rule, options.level(rule)?))).collect();
-    let down = chosen.iter().copied().filter(|(rule, _)| rule.down).collect();
-    let mut linting = Linting {
+    let enabled: Vec<EnabledRule> = chosen.filter_map(|rule| Some((rule, options.level(rule)?))).collect();
+    let down = enabled.iter().copied().filter(|(rule, _)| rule.down).collect();
+    let mut linting = Linter {
         history,
         options,
-        chosen,
-        down,
+        chosen: enabled,
+        enabled_for_down: down,
         simulation: Simulation::new(dialect),
-        sums: HashMap::new(),
+        first_with_checksum: HashMap::new(),
         transaction: 0,
         findings: Vec::new(),
-        spots: Vec::new(),
+        targets: Vec::new(),
     };
     let mut findings = Vec::new();
     for index in 0..history.len() {
         linting.migration(index);
-        findings.extend(gathered(std::mem::take(&mut linting.findings)));
+        findings.extend(group_by_rule(std::mem::take(&mut linting.findings)));
     }
-    (findings, linting.spots)
+    (findings, linting.targets)
 }
 
 /// A rule, and what it weighs.
-type Chosen = (&'static Rule, Level);
+type EnabledRule = (&'static Rule, Level);
 
-struct Linting<'a> {
+struct Linter<'a> {
     history: &'a [Migration],
-    options: &'a Options,
-    chosen: Vec<Chosen>,
+    options: &'a LintOptions,
+    chosen: Vec<EnabledRule>,
     /// Those that look at ways down, too.
-    down: Vec<Chosen>,
+    enabled_for_down: Vec<EnabledRule>,
     simulation: Simulation,
     /// The first migration of each sum.
-    sums: HashMap<Checksum, usize>,
+    first_with_checksum: HashMap<Checksum, usize>,
     transaction: usize,
     findings: Vec<Finding>,
-    spots: Vec<Spot>,
+    targets: Vec<FixTarget>,
 }
 
 /// What a session was set to, as far as the file says.
 #[derive(Debug, Default, Clone)]
-struct Session {
+struct SessionState {
     utc: bool,
     unchecked: bool,
     lock_timeout: Option<String>,
@@ -147,8 +147,8 @@ struct Session {
     foreign_keys: Option<bool>,
 }
 
-impl Session {
-    fn set(&mut self, read: &Read) {
+impl SessionState {
+    fn set(&mut self, read: &ParsedStatement) {
         match &read.syntax {
             Syntax::Set(settings) => settings.iter().for_each(|setting| self.setting(setting)),
             // Inside a transaction it does nothing.
@@ -169,35 +169,36 @@ impl Session {
             "foreign_key_checks" => self.unchecked = value.is_some_and(|value| matches!(value, "0" | "off")),
             "lock_timeout" => self.lock_timeout = Some(value.unwrap_or("0").to_owned()),
             "statement_timeout" => self.statement_timeout = Some(value.unwrap_or("0").to_owned()),
-            "all" if value.is_none() => *self = Session::default(),
+            "all" if value.is_none() => *self = SessionState::default(),
             _ => {}
         }
     }
 }
 
-impl Linting<'_> {
+impl Linter<'_> {
     fn migration(&mut self, index: usize) {
         let migration = &self.history[index];
         let nothing = BTreeSet::new();
-        let (examined, pending) = match &self.options.pending {
-            Pending::Unknown => (true, &nothing),
-            Pending::Some(places) => (places.contains(&index), places),
+        let (examined, pending) = match &self.options.scope {
+            LintScope::All => (true, &nothing),
+            LintScope::Only(places) => (places.contains(&index), places),
         };
-        let first = *self.sums.entry(sum_of_what_it_does(&migration.up, self.options.server.dialect())).or_insert(index);
+        let first =
+            *self.first_with_checksum.entry(effective_checksum(&migration.up, self.options.server.dialect())).or_insert(index);
         let reads = self.read(&migration.up, index);
         let file = File {
             migration,
             index,
             direction: Direction::Up,
             script: &migration.up,
-            reads: &reads,
+            statements: &reads,
             before: &self.history[..index],
             pending,
             server: self.options.server,
-            small: &self.options.small,
+            small_tables: &self.options.small_tables,
         };
         self.simulation.schema.forget_journal();
-        let mark = self.simulation.schema.mark();
+        let mark = self.simulation.schema.savepoint();
         let mut allowed = Allowed::of(&migration.up, self.options.server.dialect());
         self.walk(&file, examined.then_some(&mut allowed));
         if !examined {
@@ -205,30 +206,30 @@ impl Linting<'_> {
         }
         let mut down_allowed = migration.down.as_ref().map(|script| Allowed::of(script, self.options.server.dialect()));
         let down = migration.down.as_ref().map(|script| self.down(script, &file, mark, down_allowed.as_mut()));
-        let scene = FileScene {
+        let context = FileContext {
             file,
             history: &self.history[..=index],
             same_as: (first != index).then_some(first),
             after: &self.simulation,
-            mark,
+            before: mark,
             down: down.as_ref(),
         };
         let mut found = Vec::new();
         for (rule, level) in &self.chosen {
             if let Check::File(check) = rule.check {
-                let mut reports = Reports::default();
-                check(&scene, &mut reports);
-                found.extend(reports.all.into_iter().map(|report| (*rule, *level, report)));
+                let mut rule_findings = RuleFindings::default();
+                check(&context, &mut rule_findings);
+                found.extend(rule_findings.all.into_iter().map(|rule_finding| (*rule, *level, rule_finding)));
             }
         }
-        for (rule, level, report) in found {
-            let place = match &report.range {
+        for (rule, level, rule_finding) in found {
+            let place = match &rule_finding.range {
                 Some(range) => Place::range(&*migration.up.file, &migration.up.text, range.clone()),
                 None => Place::file(&*migration.up.file),
             };
-            let below = down_allowed.as_mut().is_some_and(|allowed| allowed.silences(rule.code.name, None));
-            if !allowed.silences(rule.code.name, None) && !below {
-                self.findings.push(finding(rule, level, report, place));
+            let below = down_allowed.as_mut().is_some_and(|allowed| allowed.suppresses(rule.code.name, None));
+            if !allowed.suppresses(rule.code.name, None) && !below {
+                self.findings.push(finding(rule, level, rule_finding, place));
             }
         }
         let known = |name: &str| self.chosen.iter().any(|(rule, _)| rule.code.name == name);
@@ -240,7 +241,7 @@ impl Linting<'_> {
     }
 
     /// The statements of a script, those in blocks among them.
-    fn read(&mut self, script: &Script, index: usize) -> Vec<Read> {
+    fn read(&mut self, script: &Script, index: usize) -> Vec<ParsedStatement> {
         let dialect = self.options.server.dialect();
         let mut reads = Vec::with_capacity(script.statements.len());
         let mut unit = 0;
@@ -256,16 +257,23 @@ impl Linting<'_> {
             }
             let sql = statement.sql(&script.text);
             let syntax = reader::read(sql, dialect);
-            let at = Moment { migration: index, transaction: self.transaction };
+            let at = HistoryPoint { migration: index, transaction: self.transaction };
             let inner = reader::inner_statements(sql, &syntax, dialect);
-            reads.push(Read { statement: number, syntax, at, in_transaction, inner: false, perhaps: false });
-            reads.extend(inner.into_iter().map(|(range, perhaps)| Read {
+            reads.push(ParsedStatement {
+                statement: number,
+                syntax,
+                point: at,
+                in_transaction,
+                in_block: false,
+                conditional: false,
+            });
+            reads.extend(inner.into_iter().map(|(range, perhaps)| ParsedStatement {
                 statement: number,
                 syntax: reader::read_part(sql, range, dialect),
-                at,
+                point: at,
                 in_transaction,
-                inner: true,
-                perhaps,
+                in_block: true,
+                conditional: perhaps,
             }));
         }
         reads
@@ -277,72 +285,72 @@ impl Linting<'_> {
         let given = |said: Option<Duration>, settings: &Option<String>| {
             said.map(|limit| format!("{}ms", limit.as_millis())).or_else(|| settings.clone())
         };
-        let mut session = Session {
+        let mut session = SessionState {
             lock_timeout: given(directives.lock_timeout, &self.options.lock_timeout),
             statement_timeout: given(directives.timeout, &self.options.statement_timeout),
-            ..Session::default()
+            ..SessionState::default()
         };
-        let mut held: Vec<Held> = Vec::new();
+        let mut held: Vec<HeldLock> = Vec::new();
         let mut savepoints: Vec<(String, usize)> = Vec::new();
         // What holds only until the transaction ends, and what then holds again.
-        let mut outer: Option<Session> = None;
+        let mut outer: Option<SessionState> = None;
         let mut transaction = None;
         self.simulation.begin_file();
-        for (number, read) in file.reads.iter().enumerate() {
-            if transaction != Some(read.at.transaction) {
+        for (number, read) in file.statements.iter().enumerate() {
+            if transaction != Some(read.point.transaction) {
                 held.clear();
                 savepoints.clear();
                 session = outer.take().unwrap_or(session);
                 self.simulation.end_transaction();
-                transaction = Some(read.at.transaction);
+                transaction = Some(read.point.transaction);
             }
             if let Some(allowed) = &mut allowed {
                 let sql = file.sql(read);
-                let circumstances = Circumstances {
+                let circumstances = ImpactContext {
                     server: file.server,
                     utc: session.utc,
-                    unchecked: session.unchecked,
-                    empty: scene::is_empty(&self.simulation.schema, read, file.pending),
+                    foreign_keys_unchecked: session.unchecked,
+                    table_is_empty: context::is_empty(&self.simulation.schema, read, file.pending),
                 };
                 let impacts = impacts(&self.simulation.schema, &read.syntax, sql, circumstances);
-                let scene = Scene {
+                let context = StatementContext {
                     file: *file,
                     schema: &self.simulation.schema,
-                    read,
+                    parsed: read,
                     number,
                     sql,
                     impacts: &impacts,
-                    held: &held,
-                    unchecked: session.unchecked,
+                    held_locks: &held,
+                    foreign_keys_unchecked: session.unchecked,
                     lock_timeout: session.lock_timeout.as_deref(),
                     statement_timeout: session.statement_timeout.as_deref(),
-                    foreign_keys: session.foreign_keys.unwrap_or(true),
+                    foreign_keys_enforced: session.foreign_keys.unwrap_or(true),
                 };
                 let found = match file.direction {
-                    Direction::Up => look(&scene, &self.chosen),
-                    Direction::Down => look(&scene, &self.down),
+                    Direction::Up => check_statement(&context, &self.chosen),
+                    Direction::Down => check_statement(&context, &self.enabled_for_down),
                 };
-                for (rule, level, report) in found {
-                    if allowed.silences(rule.code.name, Some(read.statement)) {
+                for (rule, level, rule_finding) in found {
+                    if allowed.suppresses(rule.code.name, Some(read.statement)) {
                         continue;
                     }
                     if file.direction == Direction::Up {
-                        self.spots.push(Spot {
+                        self.targets.push(FixTarget {
                             migration: file.index,
                             statement: read.statement,
-                            inner: read.inner,
+                            in_block: read.in_block,
                             rule: rule.code.name,
-                            range: report.range.clone(),
-                            append: report.append.clone(),
+                            range: rule_finding.range.clone(),
+                            append: rule_finding.append.clone(),
                         });
                     }
                     let start = file.script.statements[read.statement].range.start;
-                    let range = report.range.clone().unwrap_or(0..sql.len());
+                    let range = rule_finding.range.clone().unwrap_or(0..sql.len());
                     let place = Place::range(&*file.script.file, &file.script.text, start + range.start..start + range.end);
-                    self.findings.push(finding(rule, level, report, place));
+                    self.findings.push(finding(rule, level, rule_finding, place));
                 }
                 for impact in &impacts {
-                    held.push(Held {
+                    held.push(HeldLock {
                         table: impact.table.clone(),
                         lock: impact.lock,
                         since: read.statement,
@@ -378,36 +386,39 @@ impl Linting<'_> {
             // What it puts together, or what a function of one's own does, nobody can tell.
             let hidden = match &read.syntax {
                 Syntax::Do { body } => reader::executes_text(file.sql(read), body.clone(), file.server.dialect()),
-                Syntax::Query => self.simulation.schema.calls_own(file.sql(read)),
+                Syntax::Query => self.simulation.schema.calls_user_function(file.sql(read)),
                 _ => false,
             };
             if hidden {
                 self.simulation.schema.set_opaque();
             }
-            match read.perhaps {
-                true => self.simulation.apply_perhaps(&read.syntax, read.at),
-                false => self.simulation.apply(&read.syntax, read.at),
+            match read.conditional {
+                true => self.simulation.apply_conditionally(&read.syntax, read.point),
+                false => self.simulation.apply(&read.syntax, read.point),
             }
         }
     }
 
     /// Goes down again, sees what is otherwise than before, and comes back.
-    fn down(&mut self, script: &Script, up: &File<'_>, before: usize, allowed: Option<&mut Allowed>) -> Down {
+    fn down(&mut self, script: &Script, up: &File<'_>, before: usize, allowed: Option<&mut Allowed>) -> DownResult {
         let reads = self.read(script, up.index);
-        let back = self.simulation.schema.mark();
-        let file = File { direction: Direction::Down, script, reads: &reads, ..*up };
+        let back = self.simulation.schema.savepoint();
+        let file = File { direction: Direction::Down, script, statements: &reads, ..*up };
         self.walk(&file, allowed);
-        let opaque = |read: &Read| read.inner || matches!(read.syntax, Syntax::Opaque | Syntax::Call { .. } | Syntax::Do { .. });
-        let sure = !reads.iter().chain(up.reads).any(opaque);
+        let opaque = |read: &ParsedStatement| {
+            read.in_block || matches!(read.syntax, Syntax::Opaque | Syntax::Call { .. } | Syntax::Do { .. })
+        };
+        let sure = !reads.iter().chain(up.statements).any(opaque);
         let schema = &self.simulation.schema;
-        let left = schema.changes_since(before).iter().filter_map(|difference| undone::left(difference, schema)).collect();
-        self.simulation.schema.go_back(back);
-        Down { reads, left, sure }
+        let left =
+            schema.changes_since(before).iter().filter_map(|difference| round_trip::leftover(difference, schema)).collect();
+        self.simulation.schema.roll_back_to(back);
+        DownResult { statements: reads, leftovers: left, fully_parsed: sure }
     }
 }
 
 /// The sum of what a script does: a line that allows it to be as it is makes no other script of it.
-fn sum_of_what_it_does(script: &Script, dialect: Dialect) -> Checksum {
+fn effective_checksum(script: &Script, dialect: Dialect) -> Checksum {
     // Nor does the semicolon behind the last statement.
     let open = script.statements.last().is_some_and(|last| !script.text[last.range.end..].trim_start().starts_with(';'));
     if !open && !script.text.contains("allow") {
@@ -424,27 +435,27 @@ fn sum_of_what_it_does(script: &Script, dialect: Dialect) -> Checksum {
     script::sql_checksum(&text, dialect, &script.statements)
 }
 
-fn look(scene: &Scene<'_>, chosen: &[Chosen]) -> Vec<(&'static Rule, Level, Report)> {
+fn check_statement(context: &StatementContext<'_>, chosen: &[EnabledRule]) -> Vec<(&'static Rule, Level, RuleFinding)> {
     let mut found = Vec::new();
-    let mut reports = Reports::default();
+    let mut rule_findings = RuleFindings::default();
     for (rule, level) in chosen {
         if let Check::Statement(check) = rule.check {
-            check(scene, &mut reports);
+            check(context, &mut rule_findings);
             // Nearly always there is nothing, and this runs unoptimised in every build.
-            if !reports.all.is_empty() {
-                found.extend(reports.all.drain(..).map(|report| (*rule, *level, report)));
+            if !rule_findings.all.is_empty() {
+                found.extend(rule_findings.all.drain(..).map(|rule_finding| (*rule, *level, rule_finding)));
             }
         }
     }
     found
 }
 
-fn finding(rule: &'static Rule, level: Level, report: Report, place: Place) -> Finding {
-    let level = report.level.map_or(level, |own| own.min(level));
-    let mut finding = Finding { level, ..Finding::error(&rule.code, report.message) }.at(place);
-    finding.notes = report.notes;
-    finding.help = report.help;
-    let instead = report.instead.unwrap_or_else(|| rule.instead.to_owned());
+fn finding(rule: &'static Rule, level: Level, rule_finding: RuleFinding, place: Place) -> Finding {
+    let level = rule_finding.level.map_or(level, |own| own.min(level));
+    let mut finding = Finding { level, ..Finding::error(&rule.code, rule_finding.message) }.at(place);
+    finding.notes = rule_finding.notes;
+    finding.help = rule_finding.help;
+    let instead = rule_finding.fix.unwrap_or_else(|| rule.fix.to_owned());
     if !instead.is_empty() {
         finding.help.push(instead);
     }
@@ -452,7 +463,7 @@ fn finding(rule: &'static Rule, level: Level, report: Report, place: Place) -> F
 }
 
 /// What one rule finds in one file is one finding, at the first place, with the others in notes: it is one thing to think about.
-fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
+fn group_by_rule(findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<(Finding, Vec<(usize, String)>)> = Vec::new();
     for finding in findings {
         let file = |finding: &Finding| finding.place.as_ref().map(|place| place.file.clone());
@@ -473,9 +484,9 @@ fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
             notes.push(format!("the same in line {}", same.join(", ")));
         }
         let different: Vec<&(usize, String)> = others.iter().filter(|(_, message)| message != own).collect();
-        notes.extend(different.iter().take(SHOWN).map(|(line, message)| format!("and in line {line}: {message}")));
-        if different.len() > SHOWN {
-            notes.push(format!("and {} more in this file", different.len() - SHOWN));
+        notes.extend(different.iter().take(MAX_PLACES_LISTED).map(|(line, message)| format!("and in line {line}: {message}")));
+        if different.len() > MAX_PLACES_LISTED {
+            notes.push(format!("and {} more in this file", different.len() - MAX_PLACES_LISTED));
         }
         first.notes.extend(notes);
         first
@@ -484,7 +495,7 @@ fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// How many more places of one kind are shown for a file.
-const SHOWN: usize = 8;
+const MAX_PLACES_LISTED: usize = 8;
 
 #[cfg(test)]
 mod tests;

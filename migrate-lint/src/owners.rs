@@ -4,7 +4,7 @@
 //! that two of them make.
 
 use crate::allow::Allowed;
-use crate::schema::Key;
+use crate::schema::ObjectName;
 use crate::simulation::Simulation;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -58,7 +58,7 @@ pub struct Service<'a> {
 
 /// How a table stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum TableStatus {
     /// In use.
     Active,
     /// A comment says so, or its triggers were turned off.
@@ -67,20 +67,20 @@ pub enum Status {
     Dropped,
 }
 
-impl Status {
+impl TableStatus {
     /// `active`, `deprecated` or `dropped`.
     pub const fn name(self) -> &'static str {
         match self {
-            Status::Active => "active",
-            Status::Deprecated => "deprecated",
-            Status::Dropped => "dropped",
+            TableStatus::Active => "active",
+            TableStatus::Deprecated => "deprecated",
+            TableStatus::Dropped => "dropped",
         }
     }
 }
 
 /// A table and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owned {
+pub struct TableOwnership {
     /// The table.
     pub table: String,
     /// The service; none while two are in dispute.
@@ -88,60 +88,61 @@ pub struct Owned {
     /// Where it is made: service and file.
     pub defined_in: Vec<(String, String)>,
     /// How it stands.
-    pub status: Status,
+    pub status: TableStatus,
 }
 
 /// A statement that is about a table.
-struct Deed {
+struct TableChange {
     service: usize,
     migration: usize,
     statement: usize,
-    table: Key,
-    act: Act,
+    table: ObjectName,
+    kind: TableChangeKind,
 }
 
-enum Act {
-    Makes(Vec<Column>),
+enum TableChangeKind {
+    Creates(Vec<Column>),
     Changes(&'static str),
     Drops,
     Deprecates,
-    Renames(Key),
+    Renames(ObjectName),
 }
 
 /// All tables of services that share a database, by name.
-pub fn matrix(services: &[Service<'_>], dialect: Dialect) -> Vec<Owned> {
-    let deeds = deeds(services, dialect);
-    let mut tables: BTreeMap<Key, Owned> = BTreeMap::new();
+pub fn matrix(services: &[Service<'_>], dialect: Dialect) -> Vec<TableOwnership> {
+    let deeds = table_changes(services, dialect);
+    let mut tables: BTreeMap<ObjectName, TableOwnership> = BTreeMap::new();
     for deed in &deeds {
-        let entry = |tables: &mut BTreeMap<Key, Owned>, key: &Key| {
-            let new = || Owned { table: key.to_string(), owner: None, defined_in: Vec::new(), status: Status::Active };
+        let entry = |tables: &mut BTreeMap<ObjectName, TableOwnership>, key: &ObjectName| {
+            let new =
+                || TableOwnership { table: key.to_string(), owner: None, defined_in: Vec::new(), status: TableStatus::Active };
             tables.entry(key.clone()).or_insert_with(new).clone()
         };
-        match &deed.act {
-            Act::Makes(_) => {
+        match &deed.kind {
+            TableChangeKind::Creates(_) => {
                 let mut own = entry(&mut tables, &deed.table);
                 let service = &services[deed.service];
                 own.defined_in.push((service.name.to_owned(), service.history[deed.migration].title().to_owned()));
-                own.status = Status::Active;
+                own.status = TableStatus::Active;
                 tables.insert(deed.table.clone(), own);
             }
-            Act::Drops => {
+            TableChangeKind::Drops => {
                 if let Some(own) = tables.get_mut(&deed.table) {
-                    own.status = Status::Dropped;
+                    own.status = TableStatus::Dropped;
                 }
             }
-            Act::Deprecates => {
+            TableChangeKind::Deprecates => {
                 if let Some(own) = tables.get_mut(&deed.table) {
-                    own.status = Status::Deprecated;
+                    own.status = TableStatus::Deprecated;
                 }
             }
-            Act::Renames(to) => {
+            TableChangeKind::Renames(to) => {
                 if let Some(mut own) = tables.remove(&deed.table) {
                     own.table = to.to_string();
                     tables.insert(to.clone(), own);
                 }
             }
-            Act::Changes(_) => {}
+            TableChangeKind::Changes(_) => {}
         }
     }
     for (key, own) in &mut tables {
@@ -151,13 +152,13 @@ pub fn matrix(services: &[Service<'_>], dialect: Dialect) -> Vec<Owned> {
 }
 
 /// The service that a table belongs to; none when nobody makes it, or two do and nothing settles it.
-fn owner(services: &[Service<'_>], deeds: &[Deed], table: &Key, dialect: Dialect) -> Option<usize> {
+fn owner(services: &[Service<'_>], deeds: &[TableChange], table: &ObjectName, dialect: Dialect) -> Option<usize> {
     let simulation = Simulation::new(dialect);
-    let says = |service: &Service<'_>| service.owns.iter().any(|name| simulation.schema.key(&written(name)) == *table);
+    let says = |service: &Service<'_>| service.owns.iter().any(|name| simulation.schema.resolve(&written(name)) == *table);
     if let Some(said) = services.iter().position(says) {
         return Some(said);
     }
-    let mut makers = makers(deeds, table);
+    let mut makers = creators(deeds, table);
     makers.dedup();
     match makers.as_slice() {
         [only] => Some(*only),
@@ -165,24 +166,24 @@ fn owner(services: &[Service<'_>], deeds: &[Deed], table: &Key, dialect: Dialect
     }
 }
 
-fn makers(deeds: &[Deed], table: &Key) -> Vec<usize> {
-    makers_of(deeds, table, 0)
+fn creators(deeds: &[TableChange], table: &ObjectName) -> Vec<usize> {
+    creators_of(deeds, table, 0)
 }
 
-fn makers_of(deeds: &[Deed], table: &Key, depth: usize) -> Vec<usize> {
-    let makes = |deed: &&Deed| match &deed.act {
-        Act::Makes(_) => deed.table == *table,
+fn creators_of(deeds: &[TableChange], table: &ObjectName, depth: usize) -> Vec<usize> {
+    let makes = |deed: &&TableChange| match &deed.kind {
+        TableChangeKind::Creates(_) => deed.table == *table,
         _ => false,
     };
     let mut makers: Vec<usize> = deeds.iter().filter(makes).map(|deed| deed.service).collect();
     // Under another name it is whose it was.
     for deed in deeds {
-        if let Act::Renames(to) = &deed.act
+        if let TableChangeKind::Renames(to) = &deed.kind
             && to == table
             && deed.table != *table
             && depth < 8
         {
-            makers.extend(makers_of(deeds, &deed.table, depth + 1));
+            makers.extend(creators_of(deeds, &deed.table, depth + 1));
         }
     }
     makers.sort_unstable();
@@ -199,7 +200,7 @@ fn written(name: &str) -> Name {
 
 /// What services do to each other's tables; `looked_at` says of which migrations it is told.
 pub fn findings(services: &[Service<'_>], dialect: Dialect, looked_at: impl Fn(usize, usize) -> bool) -> Vec<(usize, Finding)> {
-    let deeds = deeds(services, dialect);
+    let deeds = table_changes(services, dialect);
     let mut findings = Vec::new();
     for (at, service) in services.iter().enumerate() {
         for table in service.owns {
@@ -214,11 +215,11 @@ pub fn findings(services: &[Service<'_>], dialect: Dialect, looked_at: impl Fn(u
         let service = &services[deed.service];
         let own = owner(services, &deeds, &deed.table, dialect);
         let mut found = Vec::new();
-        match &deed.act {
-            Act::Makes(columns) => {
+        match &deed.kind {
+            TableChangeKind::Creates(columns) => {
                 let others = deeds.iter().filter(|other| other.service != deed.service && other.table == deed.table);
                 for other in others {
-                    let Act::Makes(theirs) = &other.act else { continue };
+                    let TableChangeKind::Creates(theirs) = &other.kind else { continue };
                     let there = format!("`{}` of `{}`", title(services, other), services[other.service].name);
                     let differing = differing(columns, theirs);
                     if !differing.is_empty() {
@@ -235,11 +236,11 @@ pub fn findings(services: &[Service<'_>], dialect: Dialect, looked_at: impl Fn(u
                     }
                 }
             }
-            Act::Changes(_) | Act::Drops | Act::Renames(_) => {
+            TableChangeKind::Changes(_) | TableChangeKind::Drops | TableChangeKind::Renames(_) => {
                 if let Some(owner) = own.filter(|owner| *owner != deed.service) {
-                    let what = match &deed.act {
-                        Act::Changes(what) => what,
-                        Act::Drops => "drops",
+                    let what = match &deed.kind {
+                        TableChangeKind::Changes(what) => what,
+                        TableChangeKind::Drops => "drops",
                         _ => "renames",
                     };
                     let name = services[owner].name;
@@ -251,13 +252,13 @@ pub fn findings(services: &[Service<'_>], dialect: Dialect, looked_at: impl Fn(u
                     );
                 }
             }
-            Act::Deprecates => {}
+            TableChangeKind::Deprecates => {}
         }
         let script = &service.history[deed.migration].up;
         let mut allowed = Allowed::of(script, dialect);
         for mut finding in found {
             let level = service.levels.get(finding.code.name).copied().unwrap_or(Some(Level::Error));
-            let Some(level) = level.filter(|_| !allowed.silences(finding.code.name, Some(deed.statement))) else { continue };
+            let Some(level) = level.filter(|_| !allowed.suppresses(finding.code.name, Some(deed.statement))) else { continue };
             finding.level = level;
             findings.push((deed.service, finding.at(script.place(deed.statement))));
         }
@@ -265,7 +266,7 @@ pub fn findings(services: &[Service<'_>], dialect: Dialect, looked_at: impl Fn(u
     findings
 }
 
-fn title(services: &[Service<'_>], deed: &Deed) -> String {
+fn title(services: &[Service<'_>], deed: &TableChange) -> String {
     services[deed.service].history[deed.migration].title().to_owned()
 }
 
@@ -290,7 +291,7 @@ fn differing(one: &[Column], other: &[Column]) -> Vec<String> {
 }
 
 /// What each service does to tables, in the order of its migrations.
-fn deeds(services: &[Service<'_>], dialect: Dialect) -> Vec<Deed> {
+fn table_changes(services: &[Service<'_>], dialect: Dialect) -> Vec<TableChange> {
     let mut deeds = Vec::new();
     for (service, one) in services.iter().enumerate() {
         let mut simulation = Simulation::new(dialect);
@@ -298,12 +299,13 @@ fn deeds(services: &[Service<'_>], dialect: Dialect) -> Vec<Deed> {
             for (statement, place) in file.up.statements.iter().enumerate() {
                 let sql = place.sql(&file.up.text);
                 let syntax = reader::read(sql, dialect);
-                let at = crate::schema::Moment { migration, transaction: statement };
-                let made_before = |key: &Key| simulation.schema.relation(key).is_some();
-                let acts = acts(&simulation, &syntax, sql);
+                let at = crate::schema::HistoryPoint { migration, transaction: statement };
+                let made_before = |key: &ObjectName| simulation.schema.relation(key).is_some();
+                let acts = changes_of(&simulation, &syntax, sql);
                 // A second definition in one service is told of by the rules.
-                let acts = acts.into_iter().filter(|(key, act)| !(matches!(act, Act::Makes(_)) && made_before(key)));
-                deeds.extend(acts.map(|(table, act)| Deed { service, migration, statement, table, act }));
+                let acts =
+                    acts.into_iter().filter(|(key, act)| !(matches!(act, TableChangeKind::Creates(_)) && made_before(key)));
+                deeds.extend(acts.map(|(table, act)| TableChange { service, migration, statement, table, kind: act }));
                 simulation.apply(&syntax, at);
             }
         }
@@ -311,36 +313,38 @@ fn deeds(services: &[Service<'_>], dialect: Dialect) -> Vec<Deed> {
     deeds
 }
 
-fn acts(simulation: &Simulation, syntax: &Syntax, sql: &str) -> Vec<(Key, Act)> {
-    let key = |name: &Name| simulation.schema.key(name);
+fn changes_of(simulation: &Simulation, syntax: &Syntax, sql: &str) -> Vec<(ObjectName, TableChangeKind)> {
+    let key = |name: &Name| simulation.schema.resolve(name);
     match syntax {
         Syntax::CreateTable(table) if !table.temporary => {
-            table.name.iter().map(|name| (key(name), Act::Makes(table.columns.clone()))).collect()
+            table.name.iter().map(|name| (key(name), TableChangeKind::Creates(table.columns.clone()))).collect()
         }
         Syntax::AlterTable(alter) => {
             let table = key(&alter.table);
             let act = alter.actions.iter().find_map(|action| match &action.kind {
-                ActionKind::Rename(to) => Some(Act::Renames(simulation.schema.beside(&table, &to.name))),
+                ActionKind::Rename(to) => Some(TableChangeKind::Renames(simulation.schema.in_same_schema(&table, &to.name))),
                 _ => None,
             });
             let off = alter.actions.iter().all(|action| action.kind == ActionKind::Trigger)
                 && sql.to_ascii_uppercase().contains("DISABLE");
             let described = alter.actions.iter().all(|action| action.kind == ActionKind::Description);
             let said = described && sql.to_ascii_lowercase().contains("deprecated");
-            let change = if off || said { Act::Deprecates } else { Act::Changes("alters") };
+            let change = if off || said { TableChangeKind::Deprecates } else { TableChangeKind::Changes("alters") };
             vec![(table, act.unwrap_or(change))]
         }
-        Syntax::RenameTables(renames) => renames.iter().map(|(from, to)| (key(from), Act::Renames(key(to)))).collect(),
-        Syntax::Drop(removal) if removal.kind == ObjectKind::Table && !removal.temporary => {
-            removal.names.iter().map(|name| (key(name), Act::Drops)).collect()
+        Syntax::RenameTables(renames) => {
+            renames.iter().map(|(from, to)| (key(from), TableChangeKind::Renames(key(to)))).collect()
         }
-        Syntax::CreateIndex(index) => vec![(key(&index.table), Act::Changes("indexes"))],
-        Syntax::Truncate { tables, .. } => tables.iter().map(|table| (key(table), Act::Changes("empties"))).collect(),
-        Syntax::CreateTrigger { table: Some(table), .. } => vec![(key(table), Act::Changes("puts a trigger on"))],
-        Syntax::RenameTrigger { table, .. } => vec![(key(table), Act::Changes("renames a trigger of"))],
-        Syntax::Policy { table: Some(table) } => vec![(key(table), Act::Changes("puts a policy on"))],
+        Syntax::Drop(removal) if removal.kind == ObjectKind::Table && !removal.temporary => {
+            removal.names.iter().map(|name| (key(name), TableChangeKind::Drops)).collect()
+        }
+        Syntax::CreateIndex(index) => vec![(key(&index.table), TableChangeKind::Changes("indexes"))],
+        Syntax::Truncate { tables, .. } => tables.iter().map(|table| (key(table), TableChangeKind::Changes("empties"))).collect(),
+        Syntax::CreateTrigger { table: Some(table), .. } => vec![(key(table), TableChangeKind::Changes("puts a trigger on"))],
+        Syntax::RenameTrigger { table, .. } => vec![(key(table), TableChangeKind::Changes("renames a trigger of"))],
+        Syntax::Policy { table: Some(table) } => vec![(key(table), TableChangeKind::Changes("puts a policy on"))],
         Syntax::Comment { table: Some(table) } if sql.to_ascii_lowercase().contains("deprecated") => {
-            vec![(key(table), Act::Deprecates)]
+            vec![(key(table), TableChangeKind::Deprecates)]
         }
         _ => Vec::new(),
     }
@@ -371,7 +375,7 @@ mod tests {
             .enumerate()
             .map(|(at, (name, ..))| Service { name, history: &histories[at], owns: &owns[at], levels: &levels })
             .collect();
-        let shown = |own: Owned| {
+        let shown = |own: TableOwnership| {
             let defined: Vec<String> = own.defined_in.iter().map(|(service, file)| format!("{service}:{file}")).collect();
             format!("{} {} {} {}", own.table, own.owner.unwrap_or("?".into()), defined.join("+"), own.status.name())
         };

@@ -1,7 +1,7 @@
 //! What a safety rule is.
 
-use crate::report::Reports;
-use crate::scene::{FileScene, Scene};
+use crate::context::{FileContext, StatementContext};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,28 +16,28 @@ pub struct Rule {
     /// Where it can happen.
     pub on: &'static [Dialect],
     /// What to write instead.
-    pub instead: &'static str,
+    pub fix: &'static str,
     /// Is it a matter of taste, and so only looked for when asked?
-    pub optional: bool,
+    pub opt_in: bool,
     /// Is it looked for in the ways down as well?
     pub down: bool,
     /// How it is found.
     pub check: Check,
     /// Histories whose last file it finds something in.
-    pub fires: &'static [Example],
+    pub flagged: &'static [Example],
     /// Histories whose last file it is silent about.
-    pub silent: &'static [Example],
+    pub not_flagged: &'static [Example],
     /// How it is known.
-    pub proof: Proof,
+    pub verification: Verification,
 }
 
 /// How a rule looks.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
     /// At each statement.
-    Statement(fn(&Scene<'_>, &mut Reports)),
+    Statement(fn(&StatementContext<'_>, &mut RuleFindings)),
     /// At each file, behind its last statement.
-    File(fn(&FileScene<'_>, &mut Reports)),
+    File(fn(&FileContext<'_>, &mut RuleFindings)),
 }
 
 /// The files of a history, oldest first; the last is looked at, those before are deployed.
@@ -66,7 +66,7 @@ pub const fn sqlite(files: &'static [&'static str]) -> Example {
 
 /// How it is known that a hazard is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
+pub enum Verification {
     /// A test runs the statements on a server and sees the locks, scans and rewrites that were foretold.
     Measured,
     /// A test runs the statements on a server, and it refuses them.

@@ -30,58 +30,56 @@ mod dml_after_ddl_same_tx;
 mod dml_unbatched_large;
 mod do_block_commit;
 mod domain_constraint;
-mod down_does_not_undo;
 mod down_lossy;
+mod down_not_inverse;
 mod drop_cascade;
 mod drop_column;
 mod drop_column_view_dep;
 mod drop_constraint;
 mod drop_fk_locks_parent;
 mod drop_index_not_concurrent;
-mod drop_needed;
 mod drop_not_null;
 mod drop_object;
 mod drop_partition;
 mod drop_schema;
 mod drop_table;
+mod drop_with_dependents;
 mod duplicate_column_in_statement;
 mod duplicate_migration;
 mod enum_add_value_down;
 mod enum_order;
 mod enum_rename_value;
 mod exclusion_constraint;
+mod fk_invalid;
 mod fk_not_valid_missing;
-mod fk_refused;
 mod fk_two_tables_one_tx;
 mod fk_type_mismatch;
 mod fk_without_index;
-mod held_lock_then_work;
 mod identifier_too_long;
 mod implicit_transaction;
 mod index_not_concurrent;
 mod index_on_partitioned;
-mod insert_by_place;
+mod insert_by_position;
 mod lock_many_tables;
 mod lock_table;
 mod missing_lock_timeout;
 mod missing_statement_timeout;
 mod mysql_add_column_check;
 mod mysql_add_not_null_no_default;
+mod mysql_algorithm_not_stated;
 mod mysql_algorithm_refused;
 mod mysql_blocks_writes;
-mod mysql_drop_needed;
+mod mysql_drop_with_dependents;
 mod mysql_foreign_key_unchecked;
 mod mysql_modify_loses;
 mod mysql_random_default;
 mod mysql_rebuilds_table;
 mod mysql_references_ignored;
-mod mysql_says_no_algorithm;
 mod mysql_several_ddl;
 mod mysql_table_copy;
 mod narrow_type;
+mod not_idempotent;
 mod not_null_might_fail;
-mod not_repeatable;
-mod opaque_sql;
 mod partitioned_unsupported;
 mod pk_using_index_nullable;
 mod policy_ddl;
@@ -102,7 +100,7 @@ mod rename_object;
 mod rename_table;
 mod replace_cascades;
 mod revoke;
-mod schema_not_written;
+mod schema_not_qualified;
 mod set_not_null_scan;
 mod sqlite_add_column_default;
 mod sqlite_add_column_unsupported;
@@ -123,14 +121,16 @@ mod unique_constant_default;
 mod unique_constraint_builds_index;
 mod unique_might_fail;
 mod unknown_object;
+mod unparsed_sql;
 mod update_delete_no_where;
 mod update_limit;
 mod validate_same_tx;
+mod work_under_exclusive_lock;
 
 use crate::rule::Rule;
 
 /// All of them, by name.
-pub static ALL: [&Rule; 126] = [
+pub static ALL: &[&Rule] = &[
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
     &add_column_inline_fk::RULE,
@@ -161,58 +161,56 @@ pub static ALL: [&Rule; 126] = [
     &dml_unbatched_large::RULE,
     &do_block_commit::RULE,
     &domain_constraint::RULE,
-    &down_does_not_undo::RULE,
     &down_lossy::RULE,
+    &down_not_inverse::RULE,
     &drop_cascade::RULE,
     &drop_column::RULE,
     &drop_column_view_dep::RULE,
     &drop_constraint::RULE,
     &drop_fk_locks_parent::RULE,
     &drop_index_not_concurrent::RULE,
-    &drop_needed::RULE,
     &drop_not_null::RULE,
     &drop_object::RULE,
     &drop_partition::RULE,
     &drop_schema::RULE,
     &drop_table::RULE,
+    &drop_with_dependents::RULE,
     &duplicate_column_in_statement::RULE,
     &duplicate_migration::RULE,
     &enum_add_value_down::RULE,
     &enum_order::RULE,
     &enum_rename_value::RULE,
     &exclusion_constraint::RULE,
+    &fk_invalid::RULE,
     &fk_not_valid_missing::RULE,
-    &fk_refused::RULE,
     &fk_two_tables_one_tx::RULE,
     &fk_type_mismatch::RULE,
     &fk_without_index::RULE,
-    &held_lock_then_work::RULE,
     &identifier_too_long::RULE,
     &implicit_transaction::RULE,
     &index_not_concurrent::RULE,
     &index_on_partitioned::RULE,
-    &insert_by_place::RULE,
+    &insert_by_position::RULE,
     &lock_many_tables::RULE,
     &lock_table::RULE,
     &missing_lock_timeout::RULE,
     &missing_statement_timeout::RULE,
     &mysql_add_column_check::RULE,
     &mysql_add_not_null_no_default::RULE,
+    &mysql_algorithm_not_stated::RULE,
     &mysql_algorithm_refused::RULE,
     &mysql_blocks_writes::RULE,
-    &mysql_drop_needed::RULE,
+    &mysql_drop_with_dependents::RULE,
     &mysql_foreign_key_unchecked::RULE,
     &mysql_modify_loses::RULE,
     &mysql_random_default::RULE,
     &mysql_rebuilds_table::RULE,
     &mysql_references_ignored::RULE,
-    &mysql_says_no_algorithm::RULE,
     &mysql_several_ddl::RULE,
     &mysql_table_copy::RULE,
     &narrow_type::RULE,
+    &not_idempotent::RULE,
     &not_null_might_fail::RULE,
-    &not_repeatable::RULE,
-    &opaque_sql::RULE,
     &partitioned_unsupported::RULE,
     &pk_using_index_nullable::RULE,
     &policy_ddl::RULE,
@@ -233,7 +231,7 @@ pub static ALL: [&Rule; 126] = [
     &rename_table::RULE,
     &replace_cascades::RULE,
     &revoke::RULE,
-    &schema_not_written::RULE,
+    &schema_not_qualified::RULE,
     &set_not_null_scan::RULE,
     &sqlite_add_column_default::RULE,
     &sqlite_add_column_unsupported::RULE,
@@ -254,9 +252,11 @@ pub static ALL: [&Rule; 126] = [
     &unique_constraint_builds_index::RULE,
     &unique_might_fail::RULE,
     &unknown_object::RULE,
+    &unparsed_sql::RULE,
     &update_delete_no_where::RULE,
     &update_limit::RULE,
     &validate_same_tx::RULE,
+    &work_under_exclusive_lock::RULE,
 ];
 
 /// The rule of a name.

@@ -13,19 +13,19 @@ use std::sync::Arc;
 /// A name under which the database knows a thing: with its schema unless that is the default one, and folded where names of
 /// another case are the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct ObjectName {
     schema: Option<String>,
     name: String,
 }
 
-impl Key {
+impl ObjectName {
     /// The name without its schema.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.schema {
             Some(schema) => write!(f, "{schema}.{}", self.name),
@@ -36,7 +36,7 @@ impl fmt::Display for Key {
 
 /// When something happened: in which file, and in which transaction of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment {
+pub struct HistoryPoint {
     /// The place of the migration in the history.
     pub migration: usize,
     /// The transaction, numbered over the whole history.
@@ -45,11 +45,11 @@ pub struct Moment {
 
 /// What a thing is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Thing {
+pub enum SchemaObject {
     /// A table or a view.
     Relation(Box<Relation>),
     /// An enumerated type with its labels, and when each was added to the type after it was made.
-    Enum(Vec<(String, Option<Moment>)>),
+    Enum(Vec<(String, Option<HistoryPoint>)>),
     /// A domain, and whether it refuses values.
     Domain {
         /// What it stands on.
@@ -60,36 +60,36 @@ pub enum Thing {
     /// Another type.
     Type,
     /// An index, which belongs to a table.
-    Index(Key),
+    Index(ObjectName),
     /// A function or procedure.
     Routine {
         /// `IMMUTABLE` or `STABLE`?
-        steady: bool,
+        stable: bool,
         /// Does it end transactions?
         commits: bool,
     },
     /// A trigger.
     Trigger {
         /// Of which table.
-        table: Key,
+        table: ObjectName,
         /// What it names.
-        uses: Uses,
+        references: TriggerReferences,
     },
     /// Anything else with a name.
     Other,
     /// Nothing any more: a table or view that was dropped or got another name.
-    Gone,
+    Dropped,
 }
 
 /// What a trigger names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Uses {
+pub struct TriggerReferences {
     /// Columns of its table.
     pub columns: Vec<String>,
     /// Tables that it reads or changes.
-    pub tables: Vec<Key>,
+    pub tables: Vec<ObjectName>,
     /// The function that it calls.
-    pub function: Option<Key>,
+    pub function: Option<ObjectName>,
 }
 
 /// What kinds of relations there are.
@@ -109,23 +109,23 @@ pub struct Relation {
     /// What it is.
     pub kind: RelationKind,
     /// Are names that differ in upper and lower case only different names?
-    pub exact: bool,
+    pub case_sensitive: bool,
     /// As it was written when it was made.
-    pub shown: String,
+    pub original_name: String,
     /// When it was made.
-    pub made: Moment,
+    pub created: HistoryPoint,
     /// When it got the name that it has, if it was made under another.
-    pub renamed: Option<Moment>,
+    pub renamed: Option<HistoryPoint>,
     /// Made by `IF NOT EXISTS`: it may have been there before.
-    pub unsure: bool,
+    pub may_predate_history: bool,
     /// Are all its columns known?
-    pub complete: bool,
+    pub columns_known: bool,
     /// Its columns.
     pub columns: Vec<Column>,
     /// Its constraints.
     pub constraints: Vec<Constraint>,
     /// Names of indexes that a foreign key, which is gone, may have left behind (MySQL).
-    pub left_behind: Vec<String>,
+    pub orphaned_indexes: Vec<String>,
     /// Its indexes, those of keys not among them.
     pub indexes: Vec<Index>,
     /// Has it partitions?
@@ -133,11 +133,11 @@ pub struct Relation {
     /// What it is divided by.
     pub partition_key: Vec<String>,
     /// Whose partition it is.
-    pub partition_of: Option<Key>,
+    pub partition_of: Option<ObjectName>,
     /// Its partitions.
-    pub partitions: Vec<Key>,
+    pub partitions: Vec<ObjectName>,
     /// Its default partition.
-    pub default_partition: Option<Key>,
+    pub default_partition: Option<ObjectName>,
     /// The character set of columns that say none (MySQL).
     pub charset: Option<String>,
     /// The collation of columns that say none (MySQL).
@@ -147,13 +147,13 @@ pub struct Relation {
     /// Are its rows compressed (MySQL)?
     pub compressed: bool,
     /// Were rows put into it since it was made?
-    pub filled: bool,
+    pub has_rows: bool,
     /// Made from a query: its columns are not known, and it began without keys and indexes.
     pub from_query: bool,
     /// Which tables a view reads.
-    pub reads: Vec<Key>,
+    pub reads_from: Vec<ObjectName>,
     /// Which words stand in it that may be columns.
-    pub mentions: Vec<String>,
+    pub possible_columns: Vec<String>,
 }
 
 /// A column.
@@ -168,7 +168,7 @@ pub struct Column {
     /// Has it a value for rows that give none?
     pub has_default: bool,
     /// Does it count by itself: `AUTO_INCREMENT`, an identity, a serial?
-    pub counts: bool,
+    pub auto_increments: bool,
     /// Is it set whenever its row changes: `ON UPDATE CURRENT_TIMESTAMP`?
     pub on_update: bool,
     /// Is it computed when it is read?
@@ -178,9 +178,9 @@ pub struct Column {
     /// Words in what it is computed from.
     pub computed_from: Vec<String>,
     /// When it was made; none when with its table.
-    pub made: Option<Moment>,
+    pub created: Option<HistoryPoint>,
     /// Were its nulls replaced by an `UPDATE` since?
-    pub backfilled: Option<Moment>,
+    pub backfilled: Option<HistoryPoint>,
 }
 
 /// A constraint.
@@ -191,9 +191,9 @@ pub struct Constraint {
     /// What it demands.
     pub kind: ConstraintKind,
     /// Does it hold for all rows, and since when was that looked at?
-    pub validated: Option<Moment>,
+    pub validated: Option<HistoryPoint>,
     /// When it was added.
-    pub added: Moment,
+    pub added: HistoryPoint,
     /// Is it written at its column?
     pub at_column: bool,
 }
@@ -219,7 +219,7 @@ pub enum ConstraintKind {
         /// The columns here.
         columns: Vec<String>,
         /// The other table.
-        table: Key,
+        table: ObjectName,
         /// Its columns, when they are named.
         targets: Vec<String>,
         /// Do rows here change when rows there go?
@@ -243,11 +243,11 @@ pub struct Index {
     /// `FULLTEXT` (MySQL)?
     pub fulltext: bool,
     /// Over something else than plain columns, or not over all rows?
-    pub special: bool,
+    pub partial_or_expression: bool,
     /// Words in it that may be columns.
     pub mentions: Vec<String>,
     /// When it was made.
-    pub made: Moment,
+    pub created: HistoryPoint,
 }
 
 /// Are these one name, where names that differ in case only are different ones, or are not?
@@ -255,9 +255,9 @@ pub fn is_same(exact: bool, one: &str, other: &str) -> bool {
     if exact { one == other } else { one.eq_ignore_ascii_case(other) }
 }
 
-fn note_needed(needed: &mut BTreeSet<Key>, relation: &Relation) {
+fn collect_dependencies(needed: &mut BTreeSet<ObjectName>, relation: &Relation) {
     let parents = relation.foreign_keys().map(|(_, _, table, _)| table);
-    for table in parents.chain(&relation.reads) {
+    for table in parents.chain(&relation.reads_from) {
         if !needed.contains(table) {
             needed.insert(table.clone());
         }
@@ -266,18 +266,18 @@ fn note_needed(needed: &mut BTreeSet<Key>, relation: &Relation) {
 
 impl Relation {
     /// A relation of which nothing is known but that it was made.
-    pub fn new(kind: RelationKind, shown: String, made: Moment) -> Self {
+    pub fn new(kind: RelationKind, shown: String, made: HistoryPoint) -> Self {
         Relation {
             kind,
-            exact: false,
-            shown,
-            made,
+            case_sensitive: false,
+            original_name: shown,
+            created: made,
             renamed: None,
-            unsure: false,
-            complete: true,
+            may_predate_history: false,
+            columns_known: true,
             columns: Vec::new(),
             constraints: Vec::new(),
-            left_behind: Vec::new(),
+            orphaned_indexes: Vec::new(),
             indexes: Vec::new(),
             partitioned: false,
             partition_key: Vec::new(),
@@ -288,16 +288,16 @@ impl Relation {
             collation: None,
             engine: None,
             compressed: false,
-            filled: false,
+            has_rows: false,
             from_query: false,
-            reads: Vec::new(),
-            mentions: Vec::new(),
+            reads_from: Vec::new(),
+            possible_columns: Vec::new(),
         }
     }
 
     /// Are these one name? PostgreSQL has folded what was not quoted when it was read.
     pub fn same(&self, one: &str, other: &str) -> bool {
-        is_same(self.exact, one, other)
+        is_same(self.case_sensitive, one, other)
     }
 
     /// The column of a name.
@@ -330,7 +330,7 @@ impl Relation {
     }
 
     /// Its foreign keys: columns, table, and whether rows here change when rows there go.
-    pub fn foreign_keys(&self) -> impl Iterator<Item = (&Constraint, &[String], &Key, bool)> {
+    pub fn foreign_keys(&self) -> impl Iterator<Item = (&Constraint, &[String], &ObjectName, bool)> {
         self.constraints.iter().filter_map(|constraint| match &constraint.kind {
             ConstraintKind::Foreign { columns, table, cascades, .. } => Some((constraint, &**columns, table, *cascades)),
             _ => None,
@@ -343,7 +343,7 @@ impl Relation {
             ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(&**columns),
             _ => None,
         });
-        keys.chain(self.indexes.iter().filter(|index| !index.special).map(|index| &*index.columns))
+        keys.chain(self.indexes.iter().filter(|index| !index.partial_or_expression).map(|index| &*index.columns))
     }
 
     /// Does an index hold the column, that of a foreign key among them?
@@ -375,8 +375,8 @@ enum Space {
 struct Id {
     space: Space,
     /// On MySQL an index is one of its table only.
-    table: Option<Key>,
-    key: Key,
+    table: Option<ObjectName>,
+    key: ObjectName,
 }
 
 /// Where the tables of a session are.
@@ -390,12 +390,12 @@ pub struct Schema {
     path: Vec<Option<String>>,
     /// Tables of the session alone.
     temporary: BTreeSet<String>,
-    things: BTreeMap<Id, Arc<Thing>>,
-    journal: Vec<(Id, Option<Arc<Thing>>)>,
+    things: BTreeMap<Id, Arc<SchemaObject>>,
+    journal: Vec<(Id, Option<Arc<SchemaObject>>)>,
     /// Is it known that something happened which could not be read?
     opaque: bool,
     /// Every table that a foreign key or a view ever led to: most are never asked about, and of the others few are looked for.
-    needed: BTreeSet<Key>,
+    needed: BTreeSet<ObjectName>,
 }
 
 impl Schema {
@@ -431,13 +431,13 @@ impl Schema {
     pub fn end_session(&mut self) {
         self.path.clear();
         for name in std::mem::take(&mut self.temporary) {
-            self.take(Space::Relation, &Key { schema: Some(SESSION.to_owned()), name }, None);
+            self.take(Space::Relation, &ObjectName { schema: Some(SESSION.to_owned()), name }, None);
         }
     }
 
     /// Adds a table of the session alone.
     pub fn put_temporary(&mut self, name: &Name, relation: Relation) {
-        let key = Key { schema: Some(SESSION.to_owned()), name: self.fold(&name.name) };
+        let key = ObjectName { schema: Some(SESSION.to_owned()), name: self.fold(&name.name) };
         self.temporary.insert(key.name.clone());
         self.put_relation(key, relation);
     }
@@ -460,29 +460,30 @@ impl Schema {
     }
 
     /// The key of a name: of the thing that is there, or of one that would be made.
-    pub fn key(&self, name: &Name) -> Key {
+    pub fn resolve(&self, name: &Name) -> ObjectName {
         if name.schema.is_some() {
-            return self.made_key(name);
+            return self.resolve_new(name);
         }
         let bare = self.fold(&name.name);
         if self.temporary.contains(&bare) {
-            return Key { schema: Some(SESSION.to_owned()), name: bare };
+            return ObjectName { schema: Some(SESSION.to_owned()), name: bare };
         }
-        let candidates = self.path.iter().map(|schema| Key { schema: self.usual(schema.clone()), name: bare.clone() });
+        let candidates =
+            self.path.iter().map(|schema| ObjectName { schema: self.without_default_schema(schema.clone()), name: bare.clone() });
         let known =
-            |key: &Key| self.relation(key).is_some() || self.ty(key).is_some() || self.table_of_index(None, key).is_some();
-        candidates.into_iter().find(known).unwrap_or_else(|| self.made_key(name))
+            |key: &ObjectName| self.relation(key).is_some() || self.ty(key).is_some() || self.table_of_index(None, key).is_some();
+        candidates.into_iter().find(known).unwrap_or_else(|| self.resolve_new(name))
     }
 
     /// The key of something that is made under a name.
-    pub fn made_key(&self, name: &Name) -> Key {
+    pub fn resolve_new(&self, name: &Name) -> ObjectName {
         let first = self.path.first().cloned().flatten();
         let schema = name.schema.as_deref().map(|schema| self.fold(schema)).or(first);
-        Key { schema: self.usual(schema), name: self.fold(&name.name) }
+        ObjectName { schema: self.without_default_schema(schema), name: self.fold(&name.name) }
     }
 
     /// The default schema is the same as none.
-    fn usual(&self, schema: Option<String>) -> Option<String> {
+    fn without_default_schema(&self, schema: Option<String>) -> Option<String> {
         let default = match self.dialect {
             Dialect::Postgres => "public",
             Dialect::MySql => "",
@@ -492,28 +493,28 @@ impl Schema {
     }
 
     /// The key of a name beside a thing.
-    pub fn beside(&self, key: &Key, name: &str) -> Key {
-        Key { schema: key.schema.clone(), name: self.fold(name) }
+    pub fn in_same_schema(&self, key: &ObjectName, name: &str) -> ObjectName {
+        ObjectName { schema: key.schema.clone(), name: self.fold(name) }
     }
 
     /// The same name in another schema.
-    pub fn within(&self, key: &Key, schema: &str) -> Key {
-        self.key(&Name { schema: Some(schema.to_owned()), name: key.name.clone() })
+    pub fn in_schema(&self, key: &ObjectName, schema: &str) -> ObjectName {
+        self.resolve(&Name { schema: Some(schema.to_owned()), name: key.name.clone() })
     }
 
-    fn get(&self, space: Space, key: &Key, table: Option<&Key>) -> Option<&Thing> {
+    fn get(&self, space: Space, key: &ObjectName, table: Option<&ObjectName>) -> Option<&SchemaObject> {
         // Without cloning where there is nothing to find.
         let id = Id { space, table: table.cloned(), key: key.clone() };
         self.things.get(&id).map(|thing| &**thing)
     }
 
-    fn put(&mut self, space: Space, key: Key, table: Option<Key>, thing: Thing) {
+    fn put(&mut self, space: Space, key: ObjectName, table: Option<ObjectName>, thing: SchemaObject) {
         let id = Id { space, table, key };
         let before = self.things.insert(id.clone(), Arc::new(thing));
         self.journal.push((id, before));
     }
 
-    fn take(&mut self, space: Space, key: &Key, table: Option<&Key>) -> Option<Arc<Thing>> {
+    fn take(&mut self, space: Space, key: &ObjectName, table: Option<&ObjectName>) -> Option<Arc<SchemaObject>> {
         let id = Id { space, table: table.cloned(), key: key.clone() };
         let before = self.things.remove(&id)?;
         self.journal.push((id, Some(before.clone())));
@@ -521,55 +522,55 @@ impl Schema {
     }
 
     /// A table or view, if the history made it.
-    pub fn relation(&self, key: &Key) -> Option<&Relation> {
+    pub fn relation(&self, key: &ObjectName) -> Option<&Relation> {
         match self.get(Space::Relation, key, None) {
-            Some(Thing::Relation(relation)) => Some(relation),
+            Some(SchemaObject::Relation(relation)) => Some(relation),
             _ => None,
         }
     }
 
     /// Was there a table or view of this name, and is there none now?
-    pub fn is_gone(&self, key: &Key) -> bool {
-        matches!(self.get(Space::Relation, key, None), Some(Thing::Gone))
+    pub fn is_dropped(&self, key: &ObjectName) -> bool {
+        matches!(self.get(Space::Relation, key, None), Some(SchemaObject::Dropped))
     }
 
     /// All tables and views.
-    pub fn relations(&self) -> impl Iterator<Item = (&Key, &Relation)> {
+    pub fn relations(&self) -> impl Iterator<Item = (&ObjectName, &Relation)> {
         self.things.iter().filter_map(|(id, thing)| match &**thing {
-            Thing::Relation(relation) => Some((&id.key, &**relation)),
+            SchemaObject::Relation(relation) => Some((&id.key, &**relation)),
             _ => None,
         })
     }
 
     /// Adds a table or view, or puts it in place of one.
-    pub fn put_relation(&mut self, key: Key, relation: Relation) {
-        note_needed(&mut self.needed, &relation);
-        self.put(Space::Relation, key, None, Thing::Relation(Box::new(relation)));
+    pub fn put_relation(&mut self, key: ObjectName, relation: Relation) {
+        collect_dependencies(&mut self.needed, &relation);
+        self.put(Space::Relation, key, None, SchemaObject::Relation(Box::new(relation)));
     }
 
     /// Changes a table or view, if it is known.
-    pub fn change(&mut self, key: &Key, change: impl FnOnce(&mut Relation)) {
+    pub fn change(&mut self, key: &ObjectName, change: impl FnOnce(&mut Relation)) {
         let id = Id { space: Space::Relation, table: None, key: key.clone() };
         let Some(thing) = self.things.get_mut(&id) else { return };
         self.journal.push((id, Some(thing.clone())));
-        if let Thing::Relation(relation) = Arc::make_mut(thing) {
+        if let SchemaObject::Relation(relation) = Arc::make_mut(thing) {
             change(relation);
-            note_needed(&mut self.needed, relation);
+            collect_dependencies(&mut self.needed, relation);
         }
     }
 
     /// Removes a table or view with its indexes.
-    pub fn remove_relation(&mut self, key: &Key) -> Option<Relation> {
+    pub fn remove_relation(&mut self, key: &ObjectName) -> Option<Relation> {
         let id = Id { space: Space::Relation, table: None, key: key.clone() };
-        if !matches!(self.things.get(&id).map(|thing| &**thing), Some(Thing::Relation(_))) {
+        if !matches!(self.things.get(&id).map(|thing| &**thing), Some(SchemaObject::Relation(_))) {
             return None;
         }
         let thing = self.take(Space::Relation, key, None)?;
-        let Thing::Relation(relation) = &*thing else { return None };
+        let SchemaObject::Relation(relation) = &*thing else { return None };
         if key.schema.as_deref() == Some(SESSION) {
             self.temporary.remove(&key.name);
         } else {
-            self.put(Space::Relation, key.clone(), None, Thing::Gone);
+            self.put(Space::Relation, key.clone(), None, SchemaObject::Dropped);
         }
         for name in relation.indexes.iter().filter_map(|index| index.name.clone()) {
             self.forget_index(key, &name);
@@ -577,54 +578,54 @@ impl Schema {
         Some((**relation).clone())
     }
 
-    fn index_table(&self, table: &Key) -> Option<Key> {
+    fn index_table(&self, table: &ObjectName) -> Option<ObjectName> {
         (self.dialect == Dialect::MySql).then(|| table.clone())
     }
 
     /// Which table an index is of. MySQL's are known by their table only.
-    pub fn table_of_index(&self, table: Option<&Key>, index: &Key) -> Option<&Key> {
+    pub fn table_of_index(&self, table: Option<&ObjectName>, index: &ObjectName) -> Option<&ObjectName> {
         match self.get(Space::Index, index, table.filter(|_| self.dialect == Dialect::MySql)) {
-            Some(Thing::Index(table)) => Some(table),
+            Some(SchemaObject::Index(table)) => Some(table),
             _ => None,
         }
     }
 
     /// Remembers whose an index is.
-    pub fn know_index(&mut self, table: &Key, name: &str) {
-        let key = self.beside(table, name);
+    pub fn know_index(&mut self, table: &ObjectName, name: &str) {
+        let key = self.in_same_schema(table, name);
         let within = self.index_table(table);
-        self.put(Space::Index, key, within, Thing::Index(table.clone()));
+        self.put(Space::Index, key, within, SchemaObject::Index(table.clone()));
     }
 
     /// Forgets an index.
-    pub fn forget_index(&mut self, table: &Key, name: &str) {
-        let key = self.beside(table, name);
+    pub fn forget_index(&mut self, table: &ObjectName, name: &str) {
+        let key = self.in_same_schema(table, name);
         let within = self.index_table(table);
         self.take(Space::Index, &key, within.as_ref());
     }
 
     /// A type.
-    pub fn ty(&self, key: &Key) -> Option<&Thing> {
+    pub fn ty(&self, key: &ObjectName) -> Option<&SchemaObject> {
         self.get(Space::Type, key, None)
     }
 
     /// Adds a type, or puts it in place of one.
-    pub fn put_type(&mut self, key: Key, thing: Thing) {
+    pub fn put_type(&mut self, key: ObjectName, thing: SchemaObject) {
         self.put(Space::Type, key, None, thing);
     }
 
     /// Removes a type.
-    pub fn remove_type(&mut self, key: &Key) -> Option<Arc<Thing>> {
+    pub fn remove_type(&mut self, key: &ObjectName) -> Option<Arc<SchemaObject>> {
         self.take(Space::Type, key, None)
     }
 
     /// A type or domain gets another name, and the columns of it follow.
-    pub fn move_type(&mut self, from: &Key, to: &Key) {
+    pub fn move_type(&mut self, from: &ObjectName, to: &ObjectName) {
         let Some(thing) = self.take(Space::Type, from, None) else { return };
         self.put_type(to.clone(), (*thing).clone());
         let places = |relation: &Relation| -> Vec<usize> {
             let columns = relation.columns.iter().enumerate();
-            let of = columns.filter(|(_, column)| column.ty.as_ref().is_some_and(|ty| self.key_of_type(ty) == *from));
+            let of = columns.filter(|(_, column)| column.ty.as_ref().is_some_and(|ty| self.resolve_type(ty) == *from));
             of.map(|(at, _)| at).collect()
         };
         let users: Vec<_> = self.relations().map(|(user, relation)| (user.clone(), places(relation))).collect();
@@ -641,87 +642,88 @@ impl Schema {
     }
 
     /// Under which name the database knows a type.
-    pub fn key_of_type(&self, ty: &Type) -> Key {
-        self.key(&Name { schema: ty.schema.clone(), name: ty.name.clone() })
+    pub fn resolve_type(&self, ty: &Type) -> ObjectName {
+        self.resolve(&Name { schema: ty.schema.clone(), name: ty.name.clone() })
     }
 
     /// The domains that a type is, and stands on: itself first.
-    pub fn domains(&self, ty: &Type) -> Vec<(Key, &Type, bool)> {
-        let mut domains: Vec<(Key, &Type, bool)> = Vec::new();
-        let mut key = self.key_of_type(ty);
-        while let Some(Thing::Domain { base, constrained }) =
+    pub fn domains(&self, ty: &Type) -> Vec<(ObjectName, &Type, bool)> {
+        let mut domains: Vec<(ObjectName, &Type, bool)> = Vec::new();
+        let mut key = self.resolve_type(ty);
+        while let Some(SchemaObject::Domain { base, constrained }) =
             self.ty(&key).filter(|_| domains.iter().all(|(own, ..)| *own != key))
         {
             domains.push((key, base, *constrained));
-            key = self.key_of_type(base);
+            key = self.resolve_type(base);
         }
         domains
     }
 
     /// Anything else gets another name.
-    pub fn move_other(&mut self, kind: ObjectKind, from: &Key, to: Key) {
+    pub fn move_other(&mut self, kind: ObjectKind, from: &ObjectName, to: ObjectName) {
         if let Some(thing) = self.take(Space::Other(kind), from, None) {
             self.put(Space::Other(kind), to, None, (*thing).clone());
         }
     }
 
     /// Is there anything else of this kind and name?
-    pub fn has(&self, kind: ObjectKind, key: &Key, table: Option<&Key>) -> bool {
+    pub fn has(&self, kind: ObjectKind, key: &ObjectName, table: Option<&ObjectName>) -> bool {
         self.get(Space::Other(kind), key, table.filter(|_| self.dialect == Dialect::Postgres)).is_some()
     }
 
     /// Adds anything else.
-    pub fn put_other(&mut self, kind: ObjectKind, key: Key, table: Option<Key>) {
-        self.put(Space::Other(kind), key, table, Thing::Other);
+    pub fn put_other(&mut self, kind: ObjectKind, key: ObjectName, table: Option<ObjectName>) {
+        self.put(Space::Other(kind), key, table, SchemaObject::Other);
     }
 
     /// Adds a trigger. PostgreSQL's are known by their table only.
-    pub fn put_trigger(&mut self, key: Key, table: Key, uses: Uses) {
+    pub fn put_trigger(&mut self, key: ObjectName, table: ObjectName, uses: TriggerReferences) {
         let within = (self.dialect == Dialect::Postgres).then(|| table.clone());
-        self.put(Space::Other(ObjectKind::Trigger), key, within, Thing::Trigger { table, uses });
+        self.put(Space::Other(ObjectKind::Trigger), key, within, SchemaObject::Trigger { table, references: uses });
     }
 
     /// A trigger of another table that reads or changes this one.
-    pub fn trigger_on<'a>(&'a self, table: &Key) -> Option<&'a Key> {
+    pub fn trigger_on<'a>(&'a self, table: &ObjectName) -> Option<&'a ObjectName> {
         self.all_triggers().find(|(_, own, uses)| *own != table && uses.tables.contains(table)).map(|(key, ..)| key)
     }
 
     /// The triggers of a table, with what each names.
-    pub fn triggers<'a>(&'a self, table: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Uses)> {
+    pub fn triggers<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a TriggerReferences)> {
         self.all_triggers().filter(move |(_, own, _)| *own == table).map(|(key, _, uses)| (key, uses))
     }
 
     /// A view that uses a column of a table, as far as that is sure: no other table that it reads may have one of the name.
-    pub fn view_of_column<'a>(&'a self, table: &'a Key, column: &str) -> Option<&'a Key> {
+    pub fn view_of_column<'a>(&'a self, table: &'a ObjectName, column: &str) -> Option<&'a ObjectName> {
         // `*` is all columns that were there when the view was made.
-        let made = self.relation(table).and_then(|relation| relation.column(column)).and_then(|column| column.made);
+        let made = self.relation(table).and_then(|relation| relation.column(column)).and_then(|column| column.created);
         let uses = |view: &Relation| {
-            let others = view.reads.iter().filter(|other| *other != table);
-            let lacks = |other: &Key| self.relation(other).is_some_and(|own| own.complete && own.column(column).is_none());
-            let sole = view.reads.len() == 1;
-            let all = sole && view.mentions.iter().any(|word| word == "*") && made.is_none_or(|made| made < view.made);
-            all || view.mentions.iter().any(|word| word == column) && others.clone().all(lacks)
+            let others = view.reads_from.iter().filter(|other| *other != table);
+            let lacks =
+                |other: &ObjectName| self.relation(other).is_some_and(|own| own.columns_known && own.column(column).is_none());
+            let sole = view.reads_from.len() == 1;
+            let all = sole && view.possible_columns.iter().any(|word| word == "*") && made.is_none_or(|made| made < view.created);
+            all || view.possible_columns.iter().any(|word| word == column) && others.clone().all(lacks)
         };
-        self.readers(table).find(|(_, view)| uses(view)).map(|(view, _)| view)
+        self.views_reading(table).find(|(_, view)| uses(view)).map(|(view, _)| view)
     }
 
     /// A trigger that calls a function, and its table.
-    pub fn caller<'a>(&'a self, function: &Key) -> Option<(&'a Key, &'a Key)> {
+    pub fn caller<'a>(&'a self, function: &ObjectName) -> Option<(&'a ObjectName, &'a ObjectName)> {
         self.all_triggers().find(|(.., uses)| uses.function.as_ref() == Some(function)).map(|(key, table, _)| (key, table))
     }
 
-    fn all_triggers(&self) -> impl Iterator<Item = (&Key, &Key, &Uses)> {
+    fn all_triggers(&self) -> impl Iterator<Item = (&ObjectName, &ObjectName, &TriggerReferences)> {
         let space = Space::Other(ObjectKind::Trigger);
-        let first = Id { space, table: None, key: Key { schema: None, name: String::new() } };
+        let first = Id { space, table: None, key: ObjectName { schema: None, name: String::new() } };
         let all = self.things.range(first..).take_while(move |(id, _)| id.space == space);
         all.filter_map(move |(id, thing)| match &**thing {
-            Thing::Trigger { table, uses } => Some((&id.key, table, uses)),
+            SchemaObject::Trigger { table, references: uses } => Some((&id.key, table, uses)),
             _ => None,
         })
     }
 
     /// Takes the triggers of a table away, to be put somewhere else or nowhere.
-    pub fn take_triggers(&mut self, table: &Key) -> Vec<(Key, Uses)> {
+    pub fn take_triggers(&mut self, table: &ObjectName) -> Vec<(ObjectName, TriggerReferences)> {
         let triggers: Vec<_> = self.triggers(table).map(|(key, uses)| (key.clone(), uses.clone())).collect();
         let within = (self.dialect == Dialect::Postgres).then_some(table);
         for (key, _) in &triggers {
@@ -731,34 +733,34 @@ impl Schema {
     }
 
     /// Adds a function or procedure.
-    pub fn put_routine(&mut self, key: Key, steady: bool, commits: bool) {
-        self.put(Space::Other(ObjectKind::Routine), key, None, Thing::Routine { steady, commits });
+    pub fn put_routine(&mut self, key: ObjectName, steady: bool, commits: bool) {
+        self.put(Space::Other(ObjectKind::Routine), key, None, SchemaObject::Routine { stable: steady, commits });
     }
 
     /// A function that the history made becomes `IMMUTABLE` or `STABLE`, or `VOLATILE` again.
-    pub fn set_steady(&mut self, key: &Key, steady: bool) {
-        if let Some(Thing::Routine { commits, .. }) = self.get(Space::Other(ObjectKind::Routine), key, None) {
+    pub fn set_stable(&mut self, key: &ObjectName, steady: bool) {
+        if let Some(SchemaObject::Routine { commits, .. }) = self.get(Space::Other(ObjectKind::Routine), key, None) {
             self.put_routine(key.clone(), steady, *commits);
         }
     }
 
     /// Is there a function of this name that the history made `IMMUTABLE` or `STABLE`?
-    pub fn is_steady(&self, name: &Name) -> bool {
-        let key = self.key(name);
-        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(Thing::Routine { steady: true, .. }))
+    pub fn is_stable(&self, name: &Name) -> bool {
+        let key = self.resolve(name);
+        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(SchemaObject::Routine { stable: true, .. }))
     }
 
     /// Does a query call a function that the history made, and that may change something?
-    pub fn calls_own(&self, sql: &str) -> bool {
+    pub fn calls_user_function(&self, sql: &str) -> bool {
         let tokens: Vec<Token> = Tokens::new(sql, self.dialect).filter(|token| !token.is_blank()).collect();
         let calls = tokens.windows(2).filter(|pair| pair[1].is_symbol(sql, b'('));
         let mut names = calls.map(|pair| Name::bare(pair[0].text(sql).trim_matches(['"', '`'])));
         let made = |name: &Name| {
-            let key = self.key(name);
+            let key = self.resolve(name);
             self.things.iter().any(|(id, thing)| {
                 id.space == Space::Other(ObjectKind::Routine)
                     && id.key.name == key.name
-                    && matches!(**thing, Thing::Routine { steady: false, .. })
+                    && matches!(**thing, SchemaObject::Routine { stable: false, .. })
             })
         };
         names.any(|name| made(&name))
@@ -766,12 +768,12 @@ impl Schema {
 
     /// Is there a procedure of this name that ends transactions?
     pub fn commits(&self, name: &Name) -> bool {
-        let key = self.key(name);
-        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(Thing::Routine { commits: true, .. }))
+        let key = self.resolve(name);
+        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(SchemaObject::Routine { commits: true, .. }))
     }
 
     /// Removes anything else.
-    pub fn remove_other(&mut self, kind: ObjectKind, key: &Key, table: Option<&Key>) -> bool {
+    pub fn remove_other(&mut self, kind: ObjectKind, key: &ObjectName, table: Option<&ObjectName>) -> bool {
         self.take(Space::Other(kind), key, table).is_some()
     }
 
@@ -788,7 +790,7 @@ impl Schema {
     }
 
     /// Tables whose foreign keys lead to this one, without itself.
-    pub fn children<'a>(&'a self, parent: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Relation, bool)> {
+    pub fn children<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation, bool)> {
         let relations = self.needed.contains(parent).then(|| self.relations()).into_iter().flatten();
         relations.filter_map(move |(key, relation)| {
             let mut to_parent = relation.foreign_keys().filter(|(_, _, table, _)| *table == parent).peekable();
@@ -799,18 +801,18 @@ impl Schema {
     }
 
     /// Views that read this table.
-    pub fn readers<'a>(&'a self, table: &'a Key) -> impl Iterator<Item = (&'a Key, &'a Relation)> {
+    pub fn views_reading<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation)> {
         let relations = self.needed.contains(table).then(|| self.relations()).into_iter().flatten();
-        relations.filter(move |(_, relation)| relation.reads.contains(table))
+        relations.filter(move |(_, relation)| relation.reads_from.contains(table))
     }
 
     /// A mark to come back to.
-    pub fn mark(&self) -> usize {
+    pub fn savepoint(&self) -> usize {
         self.journal.len()
     }
 
     /// Undoes everything since a mark.
-    pub fn go_back(&mut self, mark: usize) {
+    pub fn roll_back_to(&mut self, mark: usize) {
         while self.journal.len() > mark {
             let Some((id, before)) = self.journal.pop() else { return };
             match before {
@@ -821,14 +823,14 @@ impl Schema {
     }
 
     /// What is otherwise than it was at a mark: each thing's name and kind, as it was, as it is.
-    pub fn changes_since(&self, mark: usize) -> Vec<Difference<'_>> {
-        let is_there = |thing: &&Thing| **thing != Thing::Gone;
-        let mut first: BTreeMap<&Id, Option<&Thing>> = BTreeMap::new();
+    pub fn changes_since(&self, mark: usize) -> Vec<SchemaDifference<'_>> {
+        let is_there = |thing: &&SchemaObject| **thing != SchemaObject::Dropped;
+        let mut first: BTreeMap<&Id, Option<&SchemaObject>> = BTreeMap::new();
         for (id, before) in &self.journal[mark.min(self.journal.len())..] {
             first.entry(id).or_insert(before.as_deref());
         }
-        let differences = first.into_iter().map(|(id, before)| Difference {
-            key: &id.key,
+        let differences = first.into_iter().map(|(id, before)| SchemaDifference {
+            name: &id.key,
             kind: match id.space {
                 Space::Relation => "table",
                 Space::Type => "type",
@@ -849,13 +851,13 @@ impl Schema {
 
 /// A thing that is otherwise than it was.
 #[derive(Debug, Clone, Copy)]
-pub struct Difference<'a> {
+pub struct SchemaDifference<'a> {
     /// Its name.
-    pub key: &'a Key,
+    pub name: &'a ObjectName,
     /// What it is.
     pub kind: &'static str,
     /// As it was.
-    pub before: Option<&'a Thing>,
+    pub before: Option<&'a SchemaObject>,
     /// As it is.
-    pub after: Option<&'a Thing>,
+    pub after: Option<&'a SchemaObject>,
 }

@@ -1,7 +1,8 @@
 //! Carries statements out on a [`Schema`] instead of a database.
 
 use crate::schema::{
-    Column, Constraint, ConstraintKind, Index, Key, Moment, Relation, RelationKind, Schema, Thing, Uses, is_same,
+    Column, Constraint, ConstraintKind, HistoryPoint, Index, ObjectName, Relation, RelationKind, Schema, SchemaObject,
+    TriggerReferences, is_same,
 };
 use migrate_core::dialect::Dialect;
 use migrate_core::syntax::{
@@ -26,7 +27,7 @@ impl Simulation {
     }
 
     /// Carries a statement out.
-    pub fn apply(&mut self, syntax: &Syntax, at: Moment) {
+    pub fn apply(&mut self, syntax: &Syntax, at: HistoryPoint) {
         match syntax {
             Syntax::Transaction(control) => self.control(control),
             Syntax::Set(settings) if settings.iter().any(|setting| setting.local && setting.name == "search_path") => {
@@ -51,23 +52,23 @@ impl Simulation {
     }
 
     /// Carries out a statement that perhaps is not: what it makes proves nothing.
-    pub fn apply_perhaps(&mut self, syntax: &Syntax, at: Moment) {
-        let is_there = |schema: &Schema, name: &migrate_core::name::Name| schema.relation(&schema.key(name)).is_some();
+    pub fn apply_conditionally(&mut self, syntax: &Syntax, at: HistoryPoint) {
+        let is_there = |schema: &Schema, name: &migrate_core::name::Name| schema.relation(&schema.resolve(name)).is_some();
         match syntax {
             Syntax::CreateTable(table) if table.name.as_ref().is_some_and(|name| is_there(&self.schema, name)) => {}
             Syntax::AlterTable(alter) => {
                 let adds = |action: &&syntax::Action| matches!(action.kind, ActionKind::AddColumn { .. });
                 let actions: Vec<_> = alter.actions.iter().filter(adds).cloned().collect();
-                let key = self.schema.key(&alter.table);
+                let key = self.schema.resolve(&alter.table);
                 if actions.len() < alter.actions.len() {
-                    self.schema.change(&key, |relation| relation.complete = false);
+                    self.schema.change(&key, |relation| relation.columns_known = false);
                 }
                 self.apply(&Syntax::AlterTable(AlterTable { actions, ..alter.clone() }), at);
             }
             Syntax::Drop(_) | Syntax::RenameTables(_) => {
                 for table in migrate_core::effect::touched(syntax) {
-                    let key = self.schema.key(&table);
-                    self.schema.change(&key, |relation| relation.complete = false);
+                    let key = self.schema.resolve(&table);
+                    self.schema.change(&key, |relation| relation.columns_known = false);
                 }
             }
             other => self.apply(other, at),
@@ -78,20 +79,20 @@ impl Simulation {
         // What MySQL defines is there at once.
         let undoes = self.schema.dialect() != Dialect::MySql;
         match control {
-            Control::Begin => self.marks = vec![(None, self.schema.mark())],
+            Control::Begin => self.marks = vec![(None, self.schema.savepoint())],
             Control::Commit => self.marks.clear(),
             Control::Rollback => {
                 if let Some((_, mark)) = self.marks.first().filter(|_| undoes) {
-                    self.schema.go_back(*mark);
+                    self.schema.roll_back_to(*mark);
                 }
                 self.marks.clear();
             }
-            Control::Savepoint(name) => self.marks.push((Some(name.clone()), self.schema.mark())),
+            Control::Savepoint(name) => self.marks.push((Some(name.clone()), self.schema.savepoint())),
             Control::RollbackTo(name) => {
                 let found = self.marks.iter().rposition(|(own, _)| own.as_ref() == Some(name));
                 if let Some(found) = found {
                     if undoes {
-                        self.schema.go_back(self.marks[found].1);
+                        self.schema.roll_back_to(self.marks[found].1);
                     }
                     self.marks.truncate(found + 1);
                 }
@@ -101,68 +102,68 @@ impl Simulation {
     }
 }
 
-fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
+fn apply(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
     match syntax {
         Syntax::CreateTable(table) => create_table(schema, table, at),
         Syntax::AlterTable(alter) => alter_table(schema, alter, at),
         Syntax::CreateIndex(index) => create_index(schema, index, at),
-        Syntax::CreateView(view) if view.if_not_exists && schema.relation(&schema.key(&view.name)).is_some() => {}
+        Syntax::CreateView(view) if view.if_not_exists && schema.relation(&schema.resolve(&view.name)).is_some() => {}
         Syntax::CreateView(view) if !view.temporary => create_view(schema, view, at),
         Syntax::CreateType { name, labels } => {
             let thing = match labels {
-                Some(labels) => Thing::Enum(labels.iter().map(|label| (label.clone(), None)).collect()),
-                None => Thing::Type,
+                Some(labels) => SchemaObject::Enum(labels.iter().map(|label| (label.clone(), None)).collect()),
+                None => SchemaObject::Type,
             };
-            schema.put_type(schema.made_key(name), thing);
+            schema.put_type(schema.resolve_new(name), thing);
         }
         Syntax::CreateDomain { name, base, constrained } => {
-            schema.put_type(schema.made_key(name), Thing::Domain { base: base.clone(), constrained: *constrained });
+            schema.put_type(schema.resolve_new(name), SchemaObject::Domain { base: base.clone(), constrained: *constrained });
         }
         Syntax::CreateTrigger { name, table: Some(table), columns, tables, function, temporary: false, .. } => {
-            let table = schema.key(table);
+            let table = schema.resolve(table);
             // It is where its table is.
-            let uses = Uses {
+            let uses = TriggerReferences {
                 columns: columns.clone(),
-                tables: tables.iter().map(|name| schema.key(name)).collect(),
-                function: function.as_ref().map(|name| schema.key(name)),
+                tables: tables.iter().map(|name| schema.resolve(name)).collect(),
+                function: function.as_ref().map(|name| schema.resolve(name)),
             };
-            schema.put_trigger(schema.beside(&table, &name.name), table, uses);
+            schema.put_trigger(schema.in_same_schema(&table, &name.name), table, uses);
         }
         // One that was there perhaps proves nothing.
         Syntax::Create { kind: ObjectKind::Extension, if_not_exists: true, .. } => {}
-        Syntax::CreateRoutine { name, steady, commits, .. } => schema.put_routine(schema.made_key(name), *steady, *commits),
-        Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.key(name), None),
+        Syntax::CreateRoutine { name, steady, commits, .. } => schema.put_routine(schema.resolve_new(name), *steady, *commits),
+        Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.resolve(name), None),
         Syntax::Drop(removal) => drop_objects(schema, removal),
-        Syntax::AlterType { name, action } => alter_type(schema, &schema.key(name), action, at),
+        Syntax::AlterType { name, action } => alter_type(schema, &schema.resolve(name), action, at),
         Syntax::AlterDomain { name, checks: true } => {
-            let key = schema.key(name);
-            if let Some(Thing::Domain { base, .. }) = schema.ty(&key) {
+            let key = schema.resolve(name);
+            if let Some(SchemaObject::Domain { base, .. }) = schema.ty(&key) {
                 let base = base.clone();
-                schema.put_type(key, Thing::Domain { base, constrained: true });
+                schema.put_type(key, SchemaObject::Domain { base, constrained: true });
             }
         }
         Syntax::AlterIndex { name, action: IndexAction::Rename(to) } => {
-            let key = schema.key(name);
+            let key = schema.resolve(name);
             if let Some(table) = schema.table_of_index(None, &key).cloned() {
                 rename_index(schema, &table, key.name(), to);
             }
         }
         Syntax::RenameTrigger { table, from, to } => {
-            let table = schema.key(table);
+            let table = schema.resolve(table);
             for (trigger, uses) in schema.take_triggers(&table) {
-                let name = if trigger.name() == from { schema.beside(&trigger, to) } else { trigger };
+                let name = if trigger.name() == from { schema.in_same_schema(&trigger, to) } else { trigger };
                 schema.put_trigger(name, table.clone(), uses);
             }
         }
         Syntax::Alter { kind: ObjectKind::Schema, .. } => schema.set_opaque(),
         Syntax::Alter { kind: ObjectKind::Routine, name, action: ObjectAction::Steady(steady) } => {
-            schema.set_steady(&schema.key(name), *steady);
+            schema.set_stable(&schema.resolve(name), *steady);
         }
         Syntax::Alter { kind, name, action: action @ (ObjectAction::Rename(to) | ObjectAction::SetSchema(to)) } => {
-            let key = schema.key(name);
+            let key = schema.resolve(name);
             let new = match action {
-                ObjectAction::SetSchema(_) => schema.within(&key, to),
-                _ => schema.beside(&key, to),
+                ObjectAction::SetSchema(_) => schema.in_schema(&key, to),
+                _ => schema.in_same_schema(&key, to),
             };
             match kind {
                 ObjectKind::View | ObjectKind::MaterializedView => rename_table(schema, &key, new, at),
@@ -171,14 +172,14 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
         }
         Syntax::RenameTables(renames) => {
             for (from, to) in renames {
-                rename_table(schema, &schema.key(from), schema.key(to), at);
+                rename_table(schema, &schema.resolve(from), schema.resolve(to), at);
             }
         }
-        Syntax::Insert(insert) => fill(schema, &schema.key(&insert.table)),
-        Syntax::Copy { table: Some(table), from: true } => fill(schema, &schema.key(table)),
+        Syntax::Insert(insert) => fill(schema, &schema.resolve(&insert.table)),
+        Syntax::Copy { table: Some(table), from: true } => fill(schema, &schema.resolve(table)),
         Syntax::Update(change) => {
             for column in change.columns.clone() {
-                schema.change(&schema.key(&change.table), |relation| {
+                schema.change(&schema.resolve(&change.table), |relation| {
                     if let Some(column) = relation.column_mut(&column) {
                         column.backfilled = Some(at);
                     }
@@ -198,24 +199,24 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: Moment) {
     }
 }
 
-fn fill(schema: &mut Schema, key: &Key) {
-    if schema.relation(key).is_some_and(|relation| !relation.filled) {
-        schema.change(key, |relation| relation.filled = true);
+fn fill(schema: &mut Schema, key: &ObjectName) {
+    if schema.relation(key).is_some_and(|relation| !relation.has_rows) {
+        schema.change(key, |relation| relation.has_rows = true);
     }
 }
 
-fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
+fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) {
     let Some(name) = &table.name else { return };
-    let key = if table.temporary { schema.key(name) } else { schema.made_key(name) };
+    let key = if table.temporary { schema.resolve(name) } else { schema.resolve_new(name) };
     // Where there is one, it changes nothing, or fails.
     if !table.or_replace && !table.temporary && schema.relation(&key).is_some() {
         return;
     }
     let mut relation = Relation::new(RelationKind::Table, name.to_string(), at);
-    relation.exact = schema.dialect() == Dialect::Postgres;
-    relation.unsure = table.if_not_exists;
-    relation.complete = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
-    relation.filled = table.as_query;
+    relation.case_sensitive = schema.dialect() == Dialect::Postgres;
+    relation.may_predate_history = table.if_not_exists;
+    relation.columns_known = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
+    relation.has_rows = table.as_query;
     relation.from_query = table.as_query;
     relation.partitioned = table.partitioned;
     relation.charset.clone_from(&table.charset);
@@ -232,13 +233,13 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
     }
     relation.constraints.append(&mut foreign);
     for like in &table.like {
-        if let Some(other) = schema.relation(&schema.key(&like.table)) {
+        if let Some(other) = schema.relation(&schema.resolve(&like.table)) {
             take_over(schema.dialect(), &key, &mut relation, other, like, at);
-            relation.complete = other.complete && !table.opaque;
+            relation.columns_known = other.columns_known && !table.opaque;
         }
     }
     if let Some(parent) = &table.partition_of {
-        let parent = schema.key(parent);
+        let parent = schema.resolve(parent);
         if let Some(other) = schema.relation(&parent) {
             relation.columns.clone_from(&other.columns);
         }
@@ -260,12 +261,19 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: Moment) {
 }
 
 /// `LIKE`: foreign keys stay, and PostgreSQL gives keys and indexes names of the new table.
-fn take_over(dialect: Dialect, key: &Key, relation: &mut Relation, other: &Relation, like: &syntax::Like, at: Moment) {
+fn take_over(
+    dialect: Dialect,
+    key: &ObjectName,
+    relation: &mut Relation,
+    other: &Relation,
+    like: &syntax::Like,
+    at: HistoryPoint,
+) {
     let new: Vec<Column> = other.columns.iter().filter(|column| relation.column(&column.name).is_none()).cloned().collect();
     relation.columns.extend(new.into_iter().map(|column| Column {
         has_default: column.has_default && like.defaults,
-        counts: column.counts && like.defaults,
-        made: None,
+        auto_increments: column.auto_increments && like.defaults,
+        created: None,
         backfilled: None,
         ..column
     }));
@@ -289,11 +297,11 @@ fn take_over(dialect: Dialect, key: &Key, relation: &mut Relation, other: &Relat
     }
     for index in other.indexes.iter().filter(|_| like.indexes) {
         let name = index.name.clone().filter(|_| dialect == Dialect::MySql);
-        relation.indexes.push(Index { name, made: at, ..index.clone() });
+        relation.indexes.push(Index { name, created: at, ..index.clone() });
     }
 }
 
-fn attach(parent: &mut Relation, child: Key, default: bool) {
+fn attach(parent: &mut Relation, child: ObjectName, default: bool) {
     if default {
         parent.default_partition = Some(child.clone());
     }
@@ -312,7 +320,7 @@ fn stored_type(ty: &Type) -> (Type, bool) {
     }
 }
 
-fn column_of(column: &syntax::Column, dialect: Dialect, made: Option<Moment>) -> Column {
+fn column_of(column: &syntax::Column, dialect: Dialect, made: Option<HistoryPoint>) -> Column {
     let serial = column.ty.as_ref().filter(|_| dialect == Dialect::Postgres).map(stored_type);
     let is_serial = serial.as_ref().is_some_and(|(_, serial)| *serial);
     Column {
@@ -320,23 +328,23 @@ fn column_of(column: &syntax::Column, dialect: Dialect, made: Option<Moment>) ->
         ty: serial.map(|(ty, _)| ty).or_else(|| column.ty.clone()),
         not_null: column.not_null || is_serial || column.primary,
         has_default: column.default.is_some() || is_serial || column.identity,
-        counts: is_serial || column.identity,
+        auto_increments: is_serial || column.identity,
         on_update: column.on_update,
         is_virtual: matches!(column.generated, Some(Generated::Virtual | Generated::Unsaid)),
         generated: column.generated.is_some(),
         computed_from: column.computed_from.clone(),
-        made,
+        created: made,
         backfilled: None,
     }
 }
 
 fn add_column(
     schema: &Schema,
-    table: &Key,
+    table: &ObjectName,
     relation: &mut Relation,
     column: &syntax::Column,
-    made: Option<Moment>,
-    at: Moment,
+    made: Option<HistoryPoint>,
+    at: HistoryPoint,
     foreign: &mut Vec<Constraint>,
 ) {
     if relation.column(&column.name).is_some() {
@@ -348,10 +356,10 @@ fn add_column(
 
 fn constraints_of_column(
     schema: &Schema,
-    table: &Key,
+    table: &ObjectName,
     relation: &mut Relation,
     column: &syntax::Column,
-    at: Moment,
+    at: HistoryPoint,
     foreign: &mut Vec<Constraint>,
 ) {
     let one = vec![column.name.clone()];
@@ -381,7 +389,7 @@ fn constraints_of_column(
             name: reference.name.clone().unwrap_or_else(|| format!("{}_{}_fkey", table.name(), column.name)),
             kind: ConstraintKind::Foreign {
                 columns: one,
-                table: schema.key(&reference.table),
+                table: schema.resolve(&reference.table),
                 targets: reference.columns.clone(),
                 cascades: reference.on_delete_changes,
             },
@@ -392,7 +400,13 @@ fn constraints_of_column(
     }
 }
 
-fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constraint: &syntax::Constraint, at: Moment) {
+fn add_constraint(
+    schema: &Schema,
+    table: &ObjectName,
+    relation: &mut Relation,
+    constraint: &syntax::Constraint,
+    at: HistoryPoint,
+) {
     let indexed = |name: &Option<String>| {
         let name = name.as_ref()?;
         let index = relation.indexes.iter().find(|index| index.name.as_ref() == Some(name))?;
@@ -416,7 +430,7 @@ fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constra
         syntax::ConstraintKind::Foreign { columns, references } => (
             ConstraintKind::Foreign {
                 columns: columns.clone(),
-                table: schema.key(&references.table),
+                table: schema.resolve(&references.table),
                 targets: references.columns.clone(),
                 cascades: references.on_delete_changes,
             },
@@ -455,7 +469,7 @@ fn add_constraint(schema: &Schema, table: &Key, relation: &mut Relation, constra
 }
 
 /// On MySQL and MariaDB a unique key is an index, however it is written.
-fn unique_keys_are_indexes(schema: &mut Schema, table: &Key) {
+fn unique_keys_are_indexes(schema: &mut Schema, table: &ObjectName) {
     let unique = |constraint: &Constraint| match &constraint.kind {
         ConstraintKind::Unique(columns) => Some((constraint.name.clone(), columns.clone(), constraint.added)),
         _ => None,
@@ -476,8 +490,8 @@ fn unique_keys_are_indexes(schema: &mut Schema, table: &Key) {
             columns,
             unique: true,
             fulltext: false,
-            special: false,
-            made,
+            partial_or_expression: false,
+            created: made,
         }));
     });
 }
@@ -487,7 +501,7 @@ fn check_of(check: &syntax::Check) -> ConstraintKind {
 }
 
 /// The name that MySQL and MariaDB make up.
-fn mysql_name(relation: &Relation, table: &Key, kind: &ConstraintKind) -> String {
+fn mysql_name(relation: &Relation, table: &ObjectName, kind: &ConstraintKind) -> String {
     let count = |alike: fn(&ConstraintKind) -> bool| relation.constraints.iter().filter(|own| alike(&own.kind)).count() + 1;
     match kind {
         ConstraintKind::Unique(columns) => {
@@ -512,7 +526,7 @@ fn free_name(relation: &Relation, base: String) -> String {
     [base.clone()].into_iter().chain(numbered).find(|name| relation.constraint(name).is_none()).unwrap_or(base)
 }
 
-fn add_index(schema: &mut Schema, table: &Key, index: &CreateIndex, at: Moment) {
+fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, at: HistoryPoint) {
     if schema.relation(table).is_none() {
         return;
     }
@@ -525,17 +539,17 @@ fn add_index(schema: &mut Schema, table: &Key, index: &CreateIndex, at: Moment) 
         columns: index.columns.clone(),
         unique: index.unique,
         fulltext: index.fulltext,
-        special: index.expressions || index.partial || index.special,
+        partial_or_expression: index.expressions || index.partial || index.special,
         mentions: index.mentions.clone(),
-        made: at,
+        created: at,
     };
     schema.change(table, |relation| relation.indexes.push(known));
 }
 
-fn create_index(schema: &mut Schema, index: &CreateIndex, at: Moment) {
-    let table = schema.key(&index.table);
+fn create_index(schema: &mut Schema, index: &CreateIndex, at: HistoryPoint) {
+    let table = schema.resolve(&index.table);
     let there = index.name.as_ref().is_some_and(|name| {
-        let key = schema.beside(&table, &name.name);
+        let key = schema.in_same_schema(&table, &name.name);
         schema.table_of_index(Some(&table), &key).is_some()
     });
     if !(there && index.if_not_exists) {
@@ -543,14 +557,14 @@ fn create_index(schema: &mut Schema, index: &CreateIndex, at: Moment) {
     }
 }
 
-fn create_view(schema: &mut Schema, view: &CreateView, at: Moment) {
+fn create_view(schema: &mut Schema, view: &CreateView, at: HistoryPoint) {
     let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
     let mut relation = Relation::new(kind, view.name.to_string(), at);
-    relation.exact = schema.dialect() == Dialect::Postgres;
-    relation.complete = false;
-    relation.reads = view.reads.iter().map(|name| schema.key(name)).collect();
-    relation.mentions.clone_from(&view.uses);
-    schema.put_relation(schema.made_key(&view.name), relation);
+    relation.case_sensitive = schema.dialect() == Dialect::Postgres;
+    relation.columns_known = false;
+    relation.reads_from = view.reads.iter().map(|name| schema.resolve(name)).collect();
+    relation.possible_columns.clone_from(&view.uses);
+    schema.put_relation(schema.resolve_new(&view.name), relation);
 }
 
 fn drop_objects(schema: &mut Schema, removal: &Removal) {
@@ -560,11 +574,11 @@ fn drop_objects(schema: &mut Schema, removal: &Removal) {
         schema.set_opaque();
     }
     for name in &removal.names {
-        let key = schema.key(name);
+        let key = schema.resolve(name);
         match removal.kind {
             ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
                 if removal.cascade {
-                    let readers: Vec<Key> = schema.readers(&key).map(|(reader, _)| reader.clone()).collect();
+                    let readers: Vec<ObjectName> = schema.views_reading(&key).map(|(reader, _)| reader.clone()).collect();
                     readers.iter().for_each(|reader| drop(schema.remove_relation(reader)));
                     drop_foreign_keys_to(schema, &key);
                 }
@@ -578,7 +592,7 @@ fn drop_objects(schema: &mut Schema, removal: &Removal) {
                 }
             }
             ObjectKind::Index => {
-                let within = removal.table.as_ref().map(|table| schema.key(table));
+                let within = removal.table.as_ref().map(|table| schema.resolve(table));
                 if let Some(table) = schema.table_of_index(within.as_ref(), &key).cloned() {
                     schema.forget_index(&table, key.name());
                     schema.change(&table, |relation| {
@@ -597,7 +611,7 @@ fn drop_objects(schema: &mut Schema, removal: &Removal) {
             ObjectKind::Schema | ObjectKind::Database => schema.remove_schema(key.name()),
             kind => {
                 let table =
-                    removal.table.as_ref().filter(|_| schema.dialect() == Dialect::Postgres).map(|table| schema.key(table));
+                    removal.table.as_ref().filter(|_| schema.dialect() == Dialect::Postgres).map(|table| schema.resolve(table));
                 schema.remove_other(kind, &key, table.as_ref());
             }
         }
@@ -605,58 +619,58 @@ fn drop_objects(schema: &mut Schema, removal: &Removal) {
 }
 
 /// Foreign keys of other tables that lead to this one are gone.
-fn drop_foreign_keys_to(schema: &mut Schema, table: &Key) {
-    let children: Vec<Key> = schema.children(table).map(|(child, ..)| child.clone()).collect();
+fn drop_foreign_keys_to(schema: &mut Schema, table: &ObjectName) {
+    let children: Vec<ObjectName> = schema.children(table).map(|(child, ..)| child.clone()).collect();
     let leads = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Foreign { table: other, .. } if other == table);
     for child in children {
         schema.change(&child, |child| child.constraints.retain(|constraint| !leads(&constraint.kind)));
     }
 }
 
-fn detach(parent: &mut Relation, child: &Key) {
+fn detach(parent: &mut Relation, child: &ObjectName) {
     parent.partitions.retain(|partition| partition != child);
     if parent.default_partition.as_ref() == Some(child) {
         parent.default_partition = None;
     }
 }
 
-fn alter_type(schema: &mut Schema, key: &Key, action: &TypeAction, at: Moment) {
+fn alter_type(schema: &mut Schema, key: &ObjectName, action: &TypeAction, at: HistoryPoint) {
     match (schema.ty(key), action) {
-        (Some(Thing::Enum(labels)), TypeAction::AddValue { label, .. }) => {
+        (Some(SchemaObject::Enum(labels)), TypeAction::AddValue { label, .. }) => {
             let mut labels = labels.clone();
             if labels.iter().all(|(own, _)| own != label) {
                 labels.push((label.clone(), Some(at)));
             }
-            schema.put_type(key.clone(), Thing::Enum(labels));
+            schema.put_type(key.clone(), SchemaObject::Enum(labels));
         }
         // A type that the history did not make: what was added is known all the same.
         (None, TypeAction::AddValue { label, .. }) => {
-            schema.put_type(key.clone(), Thing::Enum(vec![(label.clone(), Some(at))]));
+            schema.put_type(key.clone(), SchemaObject::Enum(vec![(label.clone(), Some(at))]));
         }
-        (Some(Thing::Enum(labels)), TypeAction::RenameValue { from, to }) => {
+        (Some(SchemaObject::Enum(labels)), TypeAction::RenameValue { from, to }) => {
             let mut labels = labels.clone();
             labels.iter_mut().filter(|(label, _)| label == from).for_each(|(label, _)| label.clone_from(to));
-            schema.put_type(key.clone(), Thing::Enum(labels));
+            schema.put_type(key.clone(), SchemaObject::Enum(labels));
         }
-        (_, TypeAction::Rename(to)) => schema.move_type(key, &schema.beside(key, to)),
-        (_, TypeAction::SetSchema(to)) => schema.move_type(key, &schema.within(key, to)),
+        (_, TypeAction::Rename(to)) => schema.move_type(key, &schema.in_same_schema(key, to)),
+        (_, TypeAction::SetSchema(to)) => schema.move_type(key, &schema.in_schema(key, to)),
         _ => {}
     }
 }
 
-fn rename_table(schema: &mut Schema, from: &Key, to: Key, at: Moment) {
+fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: HistoryPoint) {
     let Some(mut relation) = schema.remove_relation(from) else { return };
     relation.renamed = Some(at);
     // Foreign keys and views follow.
-    let followers: Vec<Key> = schema
+    let followers: Vec<ObjectName> = schema
         .relations()
-        .filter(|(_, other)| other.reads.contains(from) || other.foreign_keys().any(|(_, _, table, _)| table == from))
+        .filter(|(_, other)| other.reads_from.contains(from) || other.foreign_keys().any(|(_, _, table, _)| table == from))
         .map(|(key, _)| key.clone())
         .collect();
     for follower in followers {
         let to = to.clone();
         schema.change(&follower, |other| {
-            other.reads.iter_mut().filter(|read| *read == from).for_each(|read| read.clone_from(&to));
+            other.reads_from.iter_mut().filter(|read| *read == from).for_each(|read| read.clone_from(&to));
             for constraint in &mut other.constraints {
                 if let ConstraintKind::Foreign { table, .. } = &mut constraint.kind
                     && table == from
@@ -670,12 +684,12 @@ fn rename_table(schema: &mut Schema, from: &Key, to: Key, at: Moment) {
         schema.know_index(&to, index);
     }
     for (trigger, uses) in schema.take_triggers(from) {
-        schema.put_trigger(schema.beside(&to, trigger.name()), to.clone(), uses);
+        schema.put_trigger(schema.in_same_schema(&to, trigger.name()), to.clone(), uses);
     }
     schema.put_relation(to, relation);
 }
 
-fn rename_index(schema: &mut Schema, table: &Key, from: &str, to: &str) {
+fn rename_index(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
     schema.forget_index(table, from);
     schema.know_index(table, to);
     schema.change(table, |relation| {
@@ -687,21 +701,21 @@ fn rename_index(schema: &mut Schema, table: &Key, from: &str, to: &str) {
     });
 }
 
-fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
-    let mut key = schema.key(&alter.table);
+fn alter_table(schema: &mut Schema, alter: &AlterTable, at: HistoryPoint) {
+    let mut key = schema.resolve(&alter.table);
     for action in &alter.actions {
         match &action.kind {
             ActionKind::Rename(to) => {
                 // PostgreSQL's name has no schema: it stays where it is.
                 let new = match to.schema {
-                    Some(_) => schema.key(to),
-                    None => schema.beside(&key, &to.name),
+                    Some(_) => schema.resolve(to),
+                    None => schema.in_same_schema(&key, &to.name),
                 };
                 rename_table(schema, &key, new.clone(), at);
                 key = new;
             }
             ActionKind::SetSchema(to) => {
-                let new = schema.within(&key, to);
+                let new = schema.in_schema(&key, to);
                 rename_table(schema, &key, new.clone(), at);
                 key = new;
             }
@@ -712,18 +726,18 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
             }
             ActionKind::RenameIndex { from, to } => rename_index(schema, &key, from, to),
             ActionKind::Attach { partition, default, .. } => {
-                let child = schema.key(partition);
+                let child = schema.resolve(partition);
                 let (parent, default) = (key.clone(), *default);
                 // From now on it has the columns that the other gets.
                 schema.change(&child, |child| {
                     child.partition_of = Some(parent);
-                    child.complete = false;
+                    child.columns_known = false;
                 });
                 schema.change(&key, |parent| attach(parent, child, default));
             }
-            ActionKind::Inherit(_) => schema.change(&key, |child| child.complete = false),
+            ActionKind::Inherit(_) => schema.change(&key, |child| child.columns_known = false),
             ActionKind::Detach { partition, .. } => {
-                let child = schema.key(partition);
+                let child = schema.resolve(partition);
                 schema.change(&child, |child| child.partition_of = None);
                 schema.change(&key, |parent| detach(parent, &child));
             }
@@ -759,9 +773,9 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: Moment) {
                         schema.change(&key, |relation| narrow_indexes(relation, name));
                     }
                     forget_indexes(schema, &key, name);
-                    let uses = |view: &Relation| *cascade && view.mentions.iter().any(|word| word == name || word == "*");
-                    let gone: Vec<Key> =
-                        schema.readers(&key).filter(|(_, view)| uses(view)).map(|(view, _)| view.clone()).collect();
+                    let uses = |view: &Relation| *cascade && view.possible_columns.iter().any(|word| word == name || word == "*");
+                    let gone: Vec<ObjectName> =
+                        schema.views_reading(&key).filter(|(_, view)| uses(view)).map(|(view, _)| view.clone()).collect();
                     gone.iter().for_each(|view| drop(schema.remove_relation(view)));
                 }
                 if let ActionKind::DropConstraint { name, cascade: true, .. } = kind
@@ -791,20 +805,20 @@ fn narrow_indexes(relation: &mut Relation, column: &str) {
     }
 }
 
-fn forget_indexes(schema: &mut Schema, table: &Key, column: &str) {
+fn forget_indexes(schema: &mut Schema, table: &ObjectName, column: &str) {
     let over = |index: &&Index| index.columns.iter().any(|own| own.eq_ignore_ascii_case(column));
     let indexes = schema.relation(table).into_iter().flat_map(|relation| relation.indexes.iter().filter(over));
     let names: Vec<String> = indexes.filter_map(|index| index.name.clone()).collect();
     names.iter().for_each(|name| schema.forget_index(table, name));
 }
 
-fn redefine(schema: &mut Schema, key: &Key, name: &str, column: &syntax::Column, at: Moment) {
+fn redefine(schema: &mut Schema, key: &ObjectName, name: &str, column: &syntax::Column, at: HistoryPoint) {
     let Some(mut relation) = schema.relation(key).cloned() else { return };
     let mut new = column_of(column, schema.dialect(), None);
     let in_key = relation.primary().is_some_and(|columns| columns.iter().any(|own| own.eq_ignore_ascii_case(name)));
     new.not_null |= in_key;
     if let Some(own) = relation.column_mut(name) {
-        new.made = own.made;
+        new.created = own.created;
         new.backfilled = own.backfilled;
         *own = new;
     }
@@ -821,7 +835,7 @@ fn remove_index_or_key(relation: &mut Relation, name: &str) {
 }
 
 fn rename_column(relation: &mut Relation, from: &str, to: &str) {
-    let exact = relation.exact;
+    let exact = relation.case_sensitive;
     let same = |one: &str, other: &str| is_same(exact, one, other);
     let rename = |names: &mut Vec<String>| {
         names.iter_mut().filter(|name| same(name, from)).for_each(|name| to.clone_into(name));
@@ -847,8 +861,8 @@ fn rename_column(relation: &mut Relation, from: &str, to: &str) {
 }
 
 /// Foreign keys that lead to a table follow its columns.
-fn rename_in_foreign_keys(schema: &mut Schema, table: &Key, from: &str, to: &str) {
-    let children: Vec<Key> = schema.children(table).map(|(child, ..)| child.clone()).collect();
+fn rename_in_foreign_keys(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
+    let children: Vec<ObjectName> = schema.children(table).map(|(child, ..)| child.clone()).collect();
     for child in children {
         schema.change(&child, |child| {
             for constraint in &mut child.constraints {
@@ -862,15 +876,15 @@ fn rename_in_foreign_keys(schema: &mut Schema, table: &Key, from: &str, to: &str
     }
 }
 
-fn rename_in_triggers(schema: &mut Schema, table: &Key, from: &str, to: &str) {
+fn rename_in_triggers(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
     for (trigger, mut uses) in schema.take_triggers(table) {
         uses.columns.iter_mut().filter(|column| column.eq_ignore_ascii_case(from)).for_each(|column| to.clone_into(column));
         schema.put_trigger(trigger, table.clone(), uses);
     }
 }
 
-fn alter_relation(relation: &mut Relation, action: &ActionKind, at: Moment) {
-    let exact = relation.exact;
+fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint) {
+    let exact = relation.case_sensitive;
     let same = |one: &str, other: &str| is_same(exact, one, other);
     let has = |columns: &[String], name: &str| columns.iter().any(|column| same(column, name));
     match action {
@@ -888,7 +902,7 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: Moment) {
             relation.indexes.retain(|index| !has(&index.columns, name));
         }
         ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => {
-            relation.left_behind.push(name.clone());
+            relation.orphaned_indexes.push(name.clone());
             relation.constraints.retain(|constraint| !same(&constraint.name, name));
         }
         ActionKind::ConvertCharset { charset, collation } => {
@@ -940,7 +954,7 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: Moment) {
                 column.not_null = true;
             }
         }
-        ActionKind::Opaque | ActionKind::Partitioning => relation.complete = false,
+        ActionKind::Opaque | ActionKind::Partitioning => relation.columns_known = false,
         _ => {}
     }
 }

@@ -8,7 +8,7 @@ use migrate_core::token::{Kind, Token, Tokens};
 use std::ops::Range;
 
 /// Built-in functions of PostgreSQL 15 of which no form is volatile, sorted.
-const STEADY: &str = include_str!("steady_functions.txt");
+const STABLE_FUNCTIONS: &str = include_str!("stable_functions.txt");
 
 /// The first function in an expression that is volatile, or that nobody knows, and then counts as such: what one makes
 /// oneself is volatile unless it says otherwise (`own`).
@@ -31,11 +31,11 @@ pub fn volatile_function(sql: &str, expression: Range<usize>, own: impl Fn(&Name
         let dotted = at >= 2 && tokens[at - 1].is_symbol(text, b'.');
         Name { schema: dotted.then(|| plain(&tokens[at - 2])), name: plain(&name) }
     };
-    let known = |name: &Name| name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") && is_steady(&name.name);
+    let known = |name: &Name| name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") && is_stable(&name.name);
     names.filter(|name| !is_type(name)).map(with_schema).find(|name| !known(name) && !own(name)).map(|name| name.name)
 }
 
-fn is_steady(name: &str) -> bool {
+fn is_stable(name: &str) -> bool {
     const SYNTAX: [&str; 25] = [
         // Of the extension `uuid-ossp`.
         "uuid_nil",
@@ -64,7 +64,7 @@ fn is_steady(name: &str) -> bool {
         "both",
         "collation",
     ];
-    SYNTAX.contains(&name) || STEADY.lines().any(|steady| steady == name)
+    SYNTAX.contains(&name) || STABLE_FUNCTIONS.lines().any(|steady| steady == name)
 }
 
 #[cfg(test)]

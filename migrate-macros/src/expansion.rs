@@ -5,7 +5,7 @@ use migrate_core::finding::Finding;
 use migrate_core::folder::Folder;
 use migrate_core::project::Project;
 use migrate_core::render;
-use migrate_lint::{rules, survey};
+use migrate_lint::{folder_lint, rules};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use std::env;
@@ -22,7 +22,7 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
         Some(dialect) if findings.is_empty() => {
             let folder = project.read(dialect);
             findings = check::check(&folder, &project.settings, Strictness::default());
-            findings.extend(survey::at_build(&folder, &project.settings.safety));
+            findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
             read = Some(folder);
         }
         Some(_) => {}

@@ -7,7 +7,7 @@ use migrate_core::project::Project;
 use migrate_core::reader;
 use migrate_core::script::Script;
 use migrate_core::syntax::Syntax;
-use migrate_lint::lint::{self, Options};
+use migrate_lint::lint::{self, LintOptions};
 use migrate_lint::{fix, rules};
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ fn every_folder_is_linted() {
     for folder in files.iter().filter_map(|file| file.parent()).collect::<BTreeSet<_>>() {
         for dialect in Dialect::ALL {
             let folder = Project::of_folder(folder).0.read(dialect);
-            let mut options = Options::new(dialect);
+            let mut options = LintOptions::new(dialect);
             options.levels = rules::ALL.iter().map(|rule| (rule.code.name.to_owned(), Some(rule.level))).collect();
             lint::lint(&folder.set.contents().migrations, &options);
             fix::fixes(&folder.set.contents().migrations, &options);

@@ -292,7 +292,7 @@ fn another_parser_reads_the_same() {
     let mut problems = Vec::new();
     let mut compared = 0;
     for rule in rules::ALL {
-        let examples = rule.fires.iter().chain(rule.silent).filter(|example| example.dialect == Dialect::Postgres);
+        let examples = rule.flagged.iter().chain(rule.not_flagged).filter(|example| example.dialect == Dialect::Postgres);
         for text in examples.flat_map(|example| example.files) {
             compared += compare(text.replace("--- down", ""), rule.code.name, &mut problems);
         }

@@ -4,10 +4,10 @@ use migrate_core::dialect::Dialect;
 use migrate_core::reader;
 use migrate_core::statement;
 use migrate_core::syntax::{Control, Syntax};
-use migrate_lint::impact::{Algorithm, Cause, Circumstances, Impact, Lock, impacts};
-use migrate_lint::rule::{Example, Proof, Rule};
+use migrate_lint::impact::{Algorithm, Cause, Impact, ImpactContext, Lock, impacts};
+use migrate_lint::rule::{Example, Rule, Verification};
 use migrate_lint::rules;
-use migrate_lint::schema::{Moment, Relation, Schema};
+use migrate_lint::schema::{HistoryPoint, Relation, Schema};
 use migrate_lint::server::Server;
 use migrate_lint::simulation::Simulation;
 use migrate_tests::{Kind, TestDatabase};
@@ -147,7 +147,7 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
     for (number, file) in example.files.iter().enumerate() {
         for (at, sql) in statements(file, dialect).into_iter().enumerate() {
             let syntax = reader::read(&sql, dialect);
-            let moment = Moment { migration: number, transaction: number * 100 + at };
+            let moment = HistoryPoint { migration: number, transaction: number * 100 + at };
             let apart = is_apart(&syntax, &sql);
             if number < last || apart {
                 match &syntax {
@@ -169,10 +169,11 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
                 run(&mut connection, &sql.replace("LOCAL ", "")).await.unwrap();
                 continue;
             }
-            let in_file = |relation: &Relation| relation.made.migration == number && !relation.filled;
+            let in_file = |relation: &Relation| relation.created.migration == number && !relation.has_rows;
             let empty = matches!(&syntax, Syntax::AlterTable(alter)
-                if simulation.schema.relation(&simulation.schema.key(&alter.table)).is_some_and(in_file));
-            let circumstances = Circumstances { server: Server::of(dialect), utc, unchecked: false, empty };
+                if simulation.schema.relation(&simulation.schema.resolve(&alter.table)).is_some_and(in_file));
+            let circumstances =
+                ImpactContext { server: Server::of(dialect), utc, foreign_keys_unchecked: false, table_is_empty: empty };
             let inner = reader::inner_statements(&sql, &syntax, dialect);
             let parts: Vec<Syntax> = inner.into_iter().map(|(range, _)| reader::read_part(&sql, range, dialect)).collect();
             let all = [syntax].into_iter().chain(parts);
@@ -242,8 +243,10 @@ async fn locks_reads_and_rewrites_on_postgres_are_as_foretold() {
     run(&mut connection, "SET allow_in_place_tablespaces = on").await.unwrap();
     let _ = run(&mut connection, "CREATE TABLESPACE fast LOCATION ''").await;
     let (mut problems, mut count) = (Vec::new(), 0);
-    for rule in rules::ALL.iter().filter(|rule| rule.on.contains(&Dialect::Postgres) && rule.proof == Proof::Measured) {
-        for example in rule.fires.iter().chain(rule.silent).filter(|example| example.dialect == Dialect::Postgres) {
+    for rule in
+        rules::ALL.iter().filter(|rule| rule.on.contains(&Dialect::Postgres) && rule.verification == Verification::Measured)
+    {
+        for example in rule.flagged.iter().chain(rule.not_flagged).filter(|example| example.dialect == Dialect::Postgres) {
             count += measured(&database, rule, example, &mut problems).await;
         }
     }
@@ -256,17 +259,23 @@ async fn locks_reads_and_rewrites_on_postgres_are_as_foretold() {
 /// The dearest of what is foretold for a statement; none when that is no `ALTER` or index.
 fn dearest(schema: &Schema, sql: &str, unchecked: bool) -> Option<(Algorithm, bool)> {
     let syntax = reader::read(sql, Dialect::MySql);
-    let circumstances = Circumstances { server: Server::of(Dialect::MySql), utc: false, unchecked, empty: false };
+    let circumstances = ImpactContext {
+        server: Server::of(Dialect::MySql),
+        utc: false,
+        foreign_keys_unchecked: unchecked,
+        table_is_empty: false,
+    };
     let all = impacts(schema, &syntax, sql, circumstances);
     let online = all.iter().filter_map(|impact| impact.online);
-    online.map(|online| (online.algorithm, !online.writes)).max()
+    online.map(|online| (online.algorithm, !online.allows_writes)).max()
 }
 
 #[tokio::test]
 async fn algorithms_on_mariadb_are_as_foretold() {
     let (mut problems, mut count) = (Vec::new(), 0);
-    for rule in rules::ALL.iter().filter(|rule| rule.on.contains(&Dialect::MySql) && rule.proof == Proof::Measured) {
-        for example in rule.fires.iter().chain(rule.silent).filter(|example| example.dialect == Dialect::MySql) {
+    for rule in rules::ALL.iter().filter(|rule| rule.on.contains(&Dialect::MySql) && rule.verification == Verification::Measured)
+    {
+        for example in rule.flagged.iter().chain(rule.not_flagged).filter(|example| example.dialect == Dialect::MySql) {
             let database = TestDatabase::new(Kind::MariaDb).await;
             let mut connection = database.connect().await;
             run(&mut connection, "ALTER DATABASE CHARACTER SET utf8mb4; CREATE TABLE made_elsewhere (a int, b text)")
@@ -279,7 +288,7 @@ async fn algorithms_on_mariadb_are_as_foretold() {
                 for sql in statements(file, Dialect::MySql) {
                     let syntax = reader::read(&sql, Dialect::MySql);
                     unchecked |= sql.to_ascii_lowercase().contains("foreign_key_checks = 0");
-                    let moment = Moment { migration: number, transaction: number };
+                    let moment = HistoryPoint { migration: number, transaction: number };
                     let says = sql.contains("ALGORITHM");
                     if let Some((algorithm, shared)) =
                         dearest(&simulation.schema, &sql, unchecked).filter(|_| number == last && !says)
@@ -326,9 +335,11 @@ async fn algorithms_on_mariadb_are_as_foretold() {
 #[tokio::test]
 async fn servers_refuse_what_is_said_to_fail() {
     let mut problems = Vec::new();
-    for rule in rules::ALL.iter().filter(|rule| matches!(rule.proof, Proof::Refused | Proof::Seen("sqlite_refuses"))) {
-        let fires = rule.fires.iter().map(|example| (example, true));
-        let silent = rule.silent.iter().map(|example| (example, false));
+    for rule in
+        rules::ALL.iter().filter(|rule| matches!(rule.verification, Verification::Refused | Verification::Seen("sqlite_refuses")))
+    {
+        let fires = rule.flagged.iter().map(|example| (example, true));
+        let silent = rule.not_flagged.iter().map(|example| (example, false));
         for (example, fails) in fires.chain(silent) {
             let database = TestDatabase::new(kind(example.dialect)).await;
             let mut connection = database.connect().await;
@@ -730,7 +741,7 @@ async fn a_column_that_is_defined_anew_forgets() {
 fn the_tests_that_rules_name_are_here() {
     let here = include_str!("proof.rs");
     for rule in rules::ALL {
-        if let Proof::Seen(test) = rule.proof {
+        if let Verification::Seen(test) = rule.verification {
             let there = test == "sqlite_refuses" || here.contains(&format!("async fn {test}()"));
             assert!(there, "{} names the test `{test}`", rule.code.name);
         }

@@ -2,7 +2,7 @@
 //!
 //! `MIGRATE_UPDATE_PAGES=1` writes them anew.
 
-use migrate_lint::{page, rules};
+use migrate_lint::{rule_page, rules};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -23,9 +23,9 @@ fn compare(path: &Path, expected: &str) {
 fn pages_are_made_from_the_code() {
     let folder = documents().join("rules");
     for rule in rules::ALL {
-        compare(&folder.join(format!("{}.md", rule.code.name)), &page::page(rule));
+        compare(&folder.join(format!("{}.md", rule.code.name)), &rule_page::page(rule));
     }
-    compare(&documents().join("rules.md"), &page::index());
+    compare(&documents().join("rules.md"), &rule_page::index());
     let names: BTreeSet<String> = rules::ALL.iter().map(|rule| format!("{}.md", rule.code.name)).collect();
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(files.collect::<BTreeSet<String>>(), names, "a page whose rule is gone");

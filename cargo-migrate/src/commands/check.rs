@@ -11,7 +11,7 @@ use crate::selection;
 use clap::Args;
 use migrate_core::check::{self, Strictness};
 use migrate_core::finding::Finding;
-use migrate_lint::survey;
+use migrate_lint::folder_lint;
 use serde_json::json;
 
 /// Check names, pairs, order, directives and the lock file, and look at drafts as `lint` does
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         };
         let folder = project.read(dialect);
         let mut findings = check::check(&folder, &project.settings, strictness);
-        findings.extend(survey::at_build(&folder, &project.settings.safety));
+        findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
         let findings: Vec<Finding> = findings.into_iter().map(|one| seen_from_here(&project, one)).collect();
         let wrong = findings.iter().filter(|finding| finding.is_error()).count();
         errors += wrong;

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::{self, Failure};
 use clap::Args;
 use migrate_core::code::Code;
-use migrate_lint::{elsewhere, page};
+use migrate_lint::{other_tools, rule_page};
 
 /// Explain a code such as `late`
 #[derive(Debug, Args)]
@@ -37,15 +37,15 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         return Ok(Exit::Done);
     };
     if let Some(rule) = migrate_lint::rules::find(&name) {
-        context.output.data(wrapped(page::page(rule).trim_end(), 80));
+        context.output.data(wrapped(rule_page::page(rule).trim_end(), 80));
         return Ok(Exit::Done);
     }
     if let Some(code) = codes.iter().find(|code| code.name == name) {
         context.output.data(format!("{}\n\n{}", code.name, wrapped(code.explanation, 80)));
         return Ok(Exit::Done);
     }
-    if let Some(check) = elsewhere::find(&name) {
-        let here: Vec<String> = check.here.iter().map(|code| format!("`{code}`")).collect();
+    if let Some(check) = other_tools::find(&name) {
+        let here: Vec<String> = check.codes.iter().map(|code| format!("`{code}`")).collect();
         context.output.data(format!("`{}` of {} is here: {}", check.name, check.tool, here.join(", ")));
         return Ok(Exit::Done);
     }
@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn what_stands_for_checks_of_other_tools_is_there() {
         let codes = codes();
-        for check in elsewhere::ALL {
-            for name in check.here {
+        for check in other_tools::ALL {
+            for name in check.codes {
                 assert!(codes.iter().any(|code| code.name == *name), "`{name}` for `{}` of {}", check.name, check.tool);
             }
         }

@@ -22,9 +22,9 @@ use migrate_core::finding::{Finding, Level};
 use migrate_core::folder::{self, Folder};
 use migrate_core::project::Project;
 use migrate_lint::fix::{self, Fix};
-use migrate_lint::lint::{self, Pending};
+use migrate_lint::folder_lint;
+use migrate_lint::lint::{self, LintScope};
 use migrate_lint::owners;
-use migrate_lint::survey;
 use migrate_runtime::Stop;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ pub struct Arguments {
 /// One service and what was found.
 struct Linted {
     member: Member,
-    pending: Pending,
+    pending: LintScope,
     looked_at: String,
     findings: Vec<Finding>,
     statements: usize,
@@ -91,24 +91,24 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
 async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> Result<Linted, Failure> {
     let dialect = selection::dialect_without_database(context, &project)?;
     let folder = project.read(dialect);
-    let (mut options, mut findings) = survey::options(&project.settings.safety, dialect);
+    let (mut options, mut findings) = folder_lint::options(&project.settings.safety, dialect);
     let (pending, whence) = pending(arguments, context, &project, &folder).await?;
     let count = match &pending {
-        Pending::Unknown => folder.set.len(),
-        Pending::Some(places) => places.len(),
+        LintScope::All => folder.set.len(),
+        LintScope::Only(places) => places.len(),
     };
     let looked_at = format!("{} of {} ({whence})", count, up::counted(folder.set.len()));
     let examined = |at: &usize| match &pending {
-        Pending::Unknown => true,
-        Pending::Some(places) => places.contains(at),
+        LintScope::All => true,
+        LintScope::Only(places) => places.contains(at),
     };
     let statements = folder.set.iter().enumerate().filter(|(at, _)| examined(at)).map(|(_, one)| one.up.statements.len()).sum();
-    options.pending = pending;
+    options.scope = pending;
     findings.extend(apart_from_lock(folder.findings.clone()));
     let rewrites = if arguments.fix { fix::fixes(&folder.set.contents().migrations, &options) } else { Vec::new() };
     findings.extend(lint::lint(&folder.set.contents().migrations, &options));
     let findings = findings.into_iter().map(|finding| seen_from_here(&project, finding)).collect();
-    Ok(Linted { member: Member::new(project, folder), pending: options.pending, looked_at, findings, statements, rewrites })
+    Ok(Linted { member: Member::new(project, folder), pending: options.scope, looked_at, findings, statements, rewrites })
 }
 
 /// Rewrites drafts, each when its change was shown and agreed to.
@@ -116,7 +116,7 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, Failure> {
     let mut changed = 0;
     for one in &linted {
         let project = &one.member.project;
-        if one.pending == Pending::Unknown && !one.rewrites.is_empty() {
+        if one.pending == LintScope::All && !one.rewrites.is_empty() {
             return Err(Failure::usage(format!(
                 "nothing says which files of `{}` are still drafts and may be changed",
                 project.service
@@ -210,7 +210,7 @@ fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
         let of = |service: usize| &sharing.members[service].project.service;
         let pending = |service: usize| others.iter().find(|(name, ..)| name == of(service)).map(|(_, pending, ..)| pending);
         let looked_at = |service: usize, migration: usize| match pending(service) {
-            Some(Pending::Some(places)) => places.contains(&migration),
+            Some(LintScope::Only(places)) => places.contains(&migration),
             _ => true,
         };
         let found = owners::findings(&sharing.services(), sharing.dialect, looked_at);
@@ -234,25 +234,25 @@ async fn pending(
     context: &Context<'_>,
     project: &Project,
     folder: &Folder,
-) -> Result<(Pending, String), Failure> {
+) -> Result<(LintScope, String), Failure> {
     if arguments.all {
-        return Ok((Pending::Unknown, "all".to_owned()));
+        return Ok((LintScope::All, "all".to_owned()));
     }
     if let Some(revision) = &arguments.since {
         let known = git::files_at(revision, &project.root)?;
         let old = |file: &str| known.contains(file);
         let places = folder.set.iter().enumerate().filter(|(_, migration)| !old(&migration.up.file)).map(|(at, _)| at);
-        return Ok((Pending::Some(places.collect()), format!("new since {revision}")));
+        return Ok((LintScope::Only(places.collect()), format!("new since {revision}")));
     }
     if !arguments.offline
         && let Some(applied) = applied(context, project, folder).await
     {
         let places = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
-        return Ok((Pending::Some(places.map(|(at, _)| at).collect()), "not applied in the database".to_owned()));
+        return Ok((LintScope::Only(places.map(|(at, _)| at).collect()), "not applied in the database".to_owned()));
     }
-    Ok(match survey::drafts(folder) {
-        Pending::Some(drafts) => (Pending::Some(drafts), "drafts of the lock file".to_owned()),
-        Pending::Unknown => (Pending::Unknown, "all: there is no lock file, and no database was asked".to_owned()),
+    Ok(match folder_lint::drafts(folder) {
+        LintScope::Only(drafts) => (LintScope::Only(drafts), "drafts of the lock file".to_owned()),
+        LintScope::All => (LintScope::All, "all: there is no lock file, and no database was asked".to_owned()),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::output::Cell;
 use crate::shared_database;
 use clap::Args;
-use migrate_lint::owners::{self, Owned, Status};
+use migrate_lint::owners::{self, TableOwnership, TableStatus};
 use serde_json::json;
 
 /// Show which service each table belongs to
@@ -23,8 +23,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     for sharing in shared_database::of(context)? {
         all.extend(owners::matrix(&sharing.services(), sharing.dialect));
     }
-    let defined = |own: &Owned| own.defined_in.iter().map(|(service, file)| format!("{service}: {file}")).collect::<Vec<_>>();
-    let owner = |own: &Owned| own.owner.clone().unwrap_or_else(|| "in dispute".to_owned());
+    let defined =
+        |own: &TableOwnership| own.defined_in.iter().map(|(service, file)| format!("{service}: {file}")).collect::<Vec<_>>();
+    let owner = |own: &TableOwnership| own.owner.clone().unwrap_or_else(|| "in dispute".to_owned());
     if context.output.is_json() {
         let tables = all.iter().map(|own| {
             let defined: Vec<_> =
@@ -48,9 +49,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     } else {
         let rows = all.iter().map(|own| {
             let status = match own.status {
-                Status::Active => Cell::good(own.status.name()),
-                Status::Deprecated => Cell::waiting(own.status.name()),
-                Status::Dropped => Cell::plain(own.status.name()),
+                TableStatus::Active => Cell::good(own.status.name()),
+                TableStatus::Deprecated => Cell::waiting(own.status.name()),
+                TableStatus::Dropped => Cell::plain(own.status.name()),
             };
             let owner = match own.owner {
                 Some(_) => Cell::plain(owner(own)),

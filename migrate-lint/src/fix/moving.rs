@@ -9,7 +9,7 @@ use migrate_core::token::Tokens;
 
 /// What is to run later.
 #[derive(Debug, Clone, Copy)]
-pub enum Moved<'a> {
+pub enum MovedStatement<'a> {
     /// An index is built.
     Index {
         /// Its name.
@@ -29,7 +29,7 @@ pub enum Moved<'a> {
 /// Can it be told that nothing that runs behind a statement of a way up, there and in the files that follow, depends on it or
 /// decides about it?
 pub fn can_move(
-    moved: Moved<'_>,
+    moved: MovedStatement<'_>,
     tables: &[&str],
     migration: &Migration,
     statement: usize,
@@ -75,16 +75,16 @@ fn plain(word: &str) -> &str {
     word.trim_matches('"')
 }
 
-fn is_apart(moved: Moved<'_>, tables: &[&str], sql: &str, dialect: Dialect) -> bool {
+fn is_apart(moved: MovedStatement<'_>, tables: &[&str], sql: &str, dialect: Dialect) -> bool {
     let names = |name: &str| Tokens::new(sql, dialect).any(|token| plain(token.text(sql)).eq_ignore_ascii_case(name));
     let itself = match moved {
-        Moved::Index { name, .. } | Moved::Validation { name } => names(name),
-        Moved::Rows => false,
+        MovedStatement::Index { name, .. } | MovedStatement::Validation { name } => names(name),
+        MovedStatement::Rows => false,
     };
     let syntax = reader::read(sql, dialect);
     let hides = matches!(syntax, Syntax::Do { .. } | Syntax::Call { .. } | Syntax::Opaque);
     if itself || hides {
-        return !itself && !matches!(moved, Moved::Rows) && !tables.iter().any(|table| sql.contains(table));
+        return !itself && !matches!(moved, MovedStatement::Rows) && !tables.iter().any(|table| sql.contains(table));
     }
     if !tables.iter().any(|table| names(table)) {
         return true;
@@ -94,17 +94,17 @@ fn is_apart(moved: Moved<'_>, tables: &[&str], sql: &str, dialect: Dialect) -> b
         (Syntax::AlterTable(alter), _) => alter.actions.iter().all(|action| match &action.kind {
             ActionKind::AddColumn { .. } | ActionKind::SetDefault { .. } => true,
             ActionKind::AddConstraint(constraint) => match moved {
-                Moved::Rows => false,
+                MovedStatement::Rows => false,
                 // A foreign key of another table needs it.
-                Moved::Index { unique: true, .. } => {
+                MovedStatement::Index { unique: true, .. } => {
                     is_about(alter, tables) && matches!(constraint.kind, ConstraintKind::Check(_))
                 }
-                Moved::Index { .. } | Moved::Validation { .. } => true,
+                MovedStatement::Index { .. } | MovedStatement::Validation { .. } => true,
             },
-            ActionKind::Validate(_) => !matches!(moved, Moved::Rows),
+            ActionKind::Validate(_) => !matches!(moved, MovedStatement::Rows),
             _ => false,
         }),
-        (Syntax::CreateIndex(index), Moved::Rows) => !index.unique,
+        (Syntax::CreateIndex(index), MovedStatement::Rows) => !index.unique,
         (Syntax::CreateIndex(_), _) => true,
         // What the constraint demands is demanded of new rows all the while, and the index is only slower.
         (
@@ -114,7 +114,7 @@ fn is_apart(moved: Moved<'_>, tables: &[&str], sql: &str, dialect: Dialect) -> b
             | Syntax::Insert(_)
             | Syntax::Update(_)
             | Syntax::Delete(_),
-            Moved::Validation { .. } | Moved::Index { unique: false, .. },
+            MovedStatement::Validation { .. } | MovedStatement::Index { unique: false, .. },
         ) => true,
         _ => false,
     }

@@ -1,27 +1,29 @@
 //! MySQL and MariaDB. MariaDB is measured on 10.11.19; MySQL is from its 8.4 manual, 17.12.1 "Online DDL Operations".
 
-use super::characters::{Characters, characters, converted};
-use super::{Algorithm, Cause, Circumstances, Impact, Lock, Online};
-use crate::schema::{self, Key, Relation, Schema};
+use super::characters::{CharsetChange, characters, converted};
+use super::{Algorithm, Cause, Impact, ImpactContext, Lock, OnlineDdl};
+use crate::schema::{self, ObjectName, Relation, Schema};
 use crate::server::Product;
 use migrate_core::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
 
-const INSTANT: Online = Online { algorithm: Algorithm::Instant, writes: true };
-const NOCOPY: Online = Online { algorithm: Algorithm::NoCopy, writes: true };
-const INPLACE: Online = Online { algorithm: Algorithm::Inplace, writes: true };
-const INPLACE_SHARED: Online = Online { algorithm: Algorithm::Inplace, writes: false };
-const COPY: Online = Online { algorithm: Algorithm::Copy, writes: false };
+const INSTANT: OnlineDdl = OnlineDdl { algorithm: Algorithm::Instant, allows_writes: true };
+const NOCOPY: OnlineDdl = OnlineDdl { algorithm: Algorithm::NoCopy, allows_writes: true };
+const INPLACE: OnlineDdl = OnlineDdl { algorithm: Algorithm::Inplace, allows_writes: true };
+const INPLACE_SHARED: OnlineDdl = OnlineDdl { algorithm: Algorithm::Inplace, allows_writes: false };
+const COPY: OnlineDdl = OnlineDdl { algorithm: Algorithm::Copy, allows_writes: false };
 
-pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
-    let exclusive = |name, cause| vec![Impact::new(schema.key(name), Lock::AccessExclusive, cause)];
+pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
+    let exclusive = |name, cause| vec![Impact::new(schema.resolve(name), Lock::AccessExclusive, cause)];
     match syntax {
         Syntax::AlterTable(alter) => alter_table(schema, alter, sql, circumstances),
         Syntax::CreateIndex(index) => {
             let (online, what) = add_index(circumstances, index);
-            vec![of(schema.key(&index.table), online, what)]
+            vec![impact(schema.resolve(&index.table), online, what)]
         }
         Syntax::Drop(removal) => match (removal.kind, &removal.table) {
-            (ObjectKind::Index, Some(table)) => vec![of(schema.key(table), drop_index(circumstances), "an index is dropped")],
+            (ObjectKind::Index, Some(table)) => {
+                vec![impact(schema.resolve(table), drop_index(circumstances), "an index is dropped")]
+            }
             (ObjectKind::Table, _) if !removal.temporary => {
                 removal.names.iter().flat_map(|name| exclusive(name, Cause::DropTable)).collect()
             }
@@ -30,18 +32,18 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
         Syntax::RenameTables(renames) => renames.iter().flat_map(|(from, _)| exclusive(from, Cause::Catalogue)).collect(),
         Syntax::Truncate { tables, .. } => tables.iter().flat_map(|table| exclusive(table, Cause::Truncate)).collect(),
         Syntax::Optimize { tables } => {
-            tables.iter().map(|table| of(schema.key(table), INPLACE, "the table is made anew")).collect()
+            tables.iter().map(|table| impact(schema.resolve(table), INPLACE, "the table is made anew")).collect()
         }
         Syntax::Lock { tables, mode } if mode.as_deref() == Some("WRITE") => {
             tables.iter().flat_map(|table| exclusive(table, Cause::LockTable)).collect()
         }
         Syntax::CreateTrigger { table: Some(table), .. } => exclusive(table, Cause::Trigger),
         Syntax::Update(change) | Syntax::Delete(change) => {
-            let impact = Impact::new(schema.key(&change.table), Lock::RowExclusive, Cause::Rows);
+            let impact = Impact::new(schema.resolve(&change.table), Lock::RowExclusive, Cause::Rows);
             vec![if change.narrow { impact } else { impact.scanning() }]
         }
         Syntax::Insert(insert) => {
-            let impact = Impact::new(schema.key(&insert.table), Lock::RowExclusive, Cause::Rows);
+            let impact = Impact::new(schema.resolve(&insert.table), Lock::RowExclusive, Cause::Rows);
             vec![if insert.reads_table { impact.scanning() } else { impact }]
         }
         _ => Vec::new(),
@@ -65,9 +67,9 @@ const REBUILDS: [&str; 6] = [
     "a column is placed elsewhere",
 ];
 
-fn of(table: Key, online: Online, what: &'static str) -> Impact {
+fn impact(table: ObjectName, online: OnlineDdl, what: &'static str) -> Impact {
     // At its beginning and end every one of them waits for all transactions that used the table.
-    let lock = match (online.algorithm, online.writes) {
+    let lock = match (online.algorithm, online.allows_writes) {
         (Algorithm::Instant, _) => Lock::AccessExclusive,
         (_, true) => Lock::ShareUpdateExclusive,
         (_, false) => Lock::Share,
@@ -83,7 +85,7 @@ fn of(table: Key, online: Online, what: &'static str) -> Impact {
     Impact { online: Some(online), ..impact }
 }
 
-fn add_index(circumstances: Circumstances, index: &CreateIndex) -> (Online, &'static str) {
+fn add_index(circumstances: ImpactContext, index: &CreateIndex) -> (OnlineDdl, &'static str) {
     match (index.special, circumstances.server.product) {
         (true, _) => (INPLACE_SHARED, "a FULLTEXT or SPATIAL index is built"),
         (false, Product::MariaDb) => (NOCOPY, "an index is built"),
@@ -91,15 +93,15 @@ fn add_index(circumstances: Circumstances, index: &CreateIndex) -> (Online, &'st
     }
 }
 
-fn drop_index(circumstances: Circumstances) -> Online {
+fn drop_index(circumstances: ImpactContext) -> OnlineDdl {
     match circumstances.server.product {
         Product::MariaDb => NOCOPY,
         _ => INPLACE,
     }
 }
 
-fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
-    let key = schema.key(&alter.table);
+fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
+    let key = schema.resolve(&alter.table);
     let relation = schema.relation(&key);
     let adds_key = alter.actions.iter().any(|action| {
         matches!(&action.kind, ActionKind::AddConstraint(constraint) if matches!(constraint.kind, ConstraintKind::Primary { .. }))
@@ -112,15 +114,15 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Ci
             // The rows that do not fit are deleted one by one.
             _ if alter.ignore => (COPY, "rows that do not fit are deleted"),
             _ if alter.algorithm.as_deref() == Some("COPY") => (COPY, "it says ALGORITHM=COPY"),
-            kind => match act(relation, kind, &sql[action.range.clone()], sql, circumstances) {
-                Some(found) => together(relation, alter, kind, found, circumstances),
+            kind => match action_cost(relation, kind, &sql[action.range.clone()], sql, circumstances) {
+                Some(found) => combined(relation, alter, kind, found, circumstances),
                 None => continue,
             },
         };
-        impacts.push(of(key.clone(), online, what).at(&action.range));
+        impacts.push(impact(key.clone(), online, what).at(&action.range));
         let parent = match &action.kind {
             ActionKind::AddConstraint(constraint) => match &constraint.kind {
-                ConstraintKind::Foreign { references, .. } => Some(schema.key(&references.table)),
+                ConstraintKind::Foreign { references, .. } => Some(schema.resolve(&references.table)),
                 _ => None,
             },
             _ => None,
@@ -133,13 +135,13 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Ci
 }
 
 /// What a clause costs in this table, and with the others beside it.
-fn together(
+fn combined(
     relation: Option<&Relation>,
     alter: &AlterTable,
     action: &ActionKind,
-    (online, what): (Online, &'static str),
-    circumstances: Circumstances,
-) -> (Online, &'static str) {
+    (online, what): (OnlineDdl, &'static str),
+    circumstances: ImpactContext,
+) -> (OnlineDdl, &'static str) {
     let mariadb = circumstances.server.product == Product::MariaDb;
     let has = |is: fn(&Relation) -> bool| relation.is_some_and(is);
     let fulltext = has(|relation| relation.indexes.iter().any(|index| index.fulltext));
@@ -191,7 +193,7 @@ fn together(
 }
 
 fn has_spatial(relation: &Relation) -> bool {
-    relation.indexes.iter().any(|index| index.special)
+    relation.indexes.iter().any(|index| index.partial_or_expression)
 }
 
 /// Is whether the column may be null left as it is?
@@ -221,13 +223,13 @@ fn adds_index_over_new_virtual(alter: &AlterTable, action: &ActionKind) -> bool 
 }
 
 /// None when nobody can tell.
-fn act(
+fn action_cost(
     relation: Option<&Relation>,
     action: &ActionKind,
     clause: &str,
     sql: &str,
-    circumstances: Circumstances,
-) -> Option<(Online, &'static str)> {
+    circumstances: ImpactContext,
+) -> Option<(OnlineDdl, &'static str)> {
     let mariadb = circumstances.server.product == Product::MariaDb;
     let (major, minor) = circumstances.server.version;
     let newer = |a: u32, b: u32| (major, minor) >= (a, b);
@@ -238,7 +240,7 @@ fn act(
         ActionKind::AddColumn { column, .. } => add_column(relation, column, sql, circumstances),
         ActionKind::AddConstraint(constraint) => match &constraint.kind {
             ConstraintKind::Check(_) => (COPY, "a CHECK is added, and every row copied to check it"),
-            ConstraintKind::Foreign { .. } if circumstances.unchecked => {
+            ConstraintKind::Foreign { .. } if circumstances.foreign_keys_unchecked => {
                 (if mariadb { NOCOPY } else { INPLACE }, "a foreign key is added without checking the rows")
             }
             ConstraintKind::Foreign { .. } => (COPY, "a foreign key is added, and every row copied to check it"),
@@ -260,9 +262,9 @@ fn act(
         ActionKind::Engine(engine) if engine != "innodb" => (COPY, "the table goes into another engine"),
         ActionKind::Engine(_) | ActionKind::Rebuild => (INPLACE, "the table is made anew"),
         ActionKind::ConvertCharset { charset: Some(charset), collation } if mariadb => {
-            let relation = relation.filter(|relation| relation.complete);
+            let relation = relation.filter(|relation| relation.columns_known);
             match relation.and_then(|relation| converted(relation, charset, collation.as_deref())) {
-                None | Some(Characters::Other) => (COPY, CONVERTED),
+                None | Some(CharsetChange::Other) => (COPY, CONVERTED),
                 Some(found) => cost(found),
             }
         }
@@ -288,7 +290,12 @@ fn act(
     })
 }
 
-fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumstances: Circumstances) -> (Online, &'static str) {
+fn add_column(
+    relation: Option<&Relation>,
+    column: &Column,
+    sql: &str,
+    circumstances: ImpactContext,
+) -> (OnlineDdl, &'static str) {
     let mariadb = circumstances.server.product == Product::MariaDb;
     if column.identity {
         return (INPLACE_SHARED, "a column that counts by itself is added");
@@ -296,7 +303,7 @@ fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, circumsta
     if column.generated == Some(Generated::Stored) {
         return (COPY, "a column that is computed and kept is added");
     }
-    if mariadb && column.references.is_some() && !circumstances.unchecked {
+    if mariadb && column.references.is_some() && !circumstances.foreign_keys_unchecked {
         return (COPY, "a column with a foreign key is added");
     }
     if !mariadb && !column.checks.is_empty() {
@@ -348,16 +355,16 @@ fn width(ty: &Type, table: Option<&str>) -> u32 {
     }
 }
 
-fn cost(characters: Characters) -> (Online, &'static str) {
+fn cost(characters: CharsetChange) -> (OnlineDdl, &'static str) {
     match characters {
-        Characters::Same | Characters::Longer => (INSTANT, DESCRIPTION),
-        Characters::Reordered => (NOCOPY, "the collation of a column changes, and its indexes are built anew"),
-        Characters::Resorted => (COPY, "the collation of the primary key changes"),
-        Characters::Other => (COPY, "the type of a column changes"),
+        CharsetChange::Same | CharsetChange::Longer => (INSTANT, DESCRIPTION),
+        CharsetChange::Reordered => (NOCOPY, "the collation of a column changes, and its indexes are built anew"),
+        CharsetChange::Resorted => (COPY, "the collation of the primary key changes"),
+        CharsetChange::Other => (COPY, "the type of a column changes"),
     }
 }
 
-fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstances: Circumstances) -> (Online, &'static str) {
+fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstances: ImpactContext) -> (OnlineDdl, &'static str) {
     let mariadb = circumstances.server.product == Product::MariaDb;
     let Some(before) = relation.and_then(|relation| relation.column(from)) else {
         return (COPY, "a column is defined anew, and its type before is not known");
@@ -374,7 +381,7 @@ fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstan
         && let Some(characters) = characters(relation, from, old, new)
     {
         return match characters {
-            Characters::Same | Characters::Longer if !keeps_null => (INPLACE, "whether a column may be null changes"),
+            CharsetChange::Same | CharsetChange::Longer if !keeps_null => (INPLACE, "whether a column may be null changes"),
             found => cost(found),
         };
     }
@@ -390,26 +397,26 @@ fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstan
     }
     let kept = same_column_type(old, new, table, mariadb);
     match kept {
-        Kept::Same if !keeps_null => (INPLACE, "whether a column may be null changes"),
-        Kept::Same if column.identity && !before.has_default => (COPY, "a column counts by itself from now on"),
-        Kept::Same if column.placed && !mariadb => (INPLACE, "a column is placed elsewhere"),
-        Kept::Same | Kept::Longer if keeps_null => match (kept, mariadb) {
-            (Kept::Longer, false) if new.members.is_empty() => (INPLACE, DESCRIPTION),
+        TypeCompatibility::Same if !keeps_null => (INPLACE, "whether a column may be null changes"),
+        TypeCompatibility::Same if column.identity && !before.has_default => (COPY, "a column counts by itself from now on"),
+        TypeCompatibility::Same if column.placed && !mariadb => (INPLACE, "a column is placed elsewhere"),
+        TypeCompatibility::Same | TypeCompatibility::Longer if keeps_null => match (kept, mariadb) {
+            (TypeCompatibility::Longer, false) if new.members.is_empty() => (INPLACE, DESCRIPTION),
             _ => (INSTANT, DESCRIPTION),
         },
-        Kept::Longer => (INPLACE, "a column becomes longer, and whether it may be null changes"),
+        TypeCompatibility::Longer => (INPLACE, "a column becomes longer, and whether it may be null changes"),
         _ => (COPY, "the type of a column changes"),
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
+enum TypeCompatibility {
     Same,
     Longer,
     Other,
 }
 
-fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) -> Kept {
+fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) -> TypeCompatibility {
     // A collation says its character set.
     let said = |ty: &Type| ty.charset.clone().or_else(|| ty.collation.as_deref()?.split('_').next().map(str::to_owned));
     let (old_set, new_set) = (said(old), said(new));
@@ -420,7 +427,7 @@ fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) 
         // Without a word about it, the column takes the table's.
         || new.charset.is_none() && old.charset.is_some() && old.charset.as_deref() != table;
     if charset_changes || old.name != new.name || old.unsigned != new.unsigned {
-        return Kept::Other;
+        return TypeCompatibility::Other;
     }
     if matches!(new.name.as_str(), "enum" | "set") {
         // How many bytes a value takes must stay.
@@ -428,13 +435,13 @@ fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) 
             |count: usize| if new.name == "set" { count.div_ceil(8).next_power_of_two() } else { usize::from(count > 255) };
         let appended = new.members.starts_with(&old.members) && bytes(new.members.len()) == bytes(old.members.len());
         return match (new.members == old.members, appended) {
-            (true, _) => Kept::Same,
-            (_, true) => Kept::Longer,
-            _ => Kept::Other,
+            (true, _) => TypeCompatibility::Same,
+            (_, true) => TypeCompatibility::Longer,
+            _ => TypeCompatibility::Other,
         };
     }
     if old.arguments == new.arguments {
-        return Kept::Same;
+        return TypeCompatibility::Same;
     }
     if let ("varchar" | "varbinary", [before], [after]) = (new.name.as_str(), &*old.arguments, &*new.arguments) {
         let bytes = |length: &u32| length.saturating_mul(width(new, table));
@@ -442,7 +449,7 @@ fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) 
         // MariaDB has kept room for the second byte in short ones since 10.4.3.
         let room = mariadb && bytes(before) < 128;
         let same_prefix = (bytes(before) < 256) == (bytes(after) < 256);
-        return if after >= before && (same_prefix || room) { Kept::Longer } else { Kept::Other };
+        return if after >= before && (same_prefix || room) { TypeCompatibility::Longer } else { TypeCompatibility::Other };
     }
-    Kept::Other
+    TypeCompatibility::Other
 }

@@ -1,7 +1,7 @@
 //! PostgreSQL. Measured on 15.20: locks, scans and rewrites of each statement.
 
-use super::{Cause, Circumstances, Impact, Lock};
-use crate::schema::{Constraint, ConstraintKind, Index, Key, Relation, Schema};
+use super::{Cause, Impact, ImpactContext, Lock};
+use crate::schema::{Constraint, ConstraintKind, Index, ObjectName, Relation, Schema};
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
 use migrate_core::reader;
@@ -10,22 +10,22 @@ use migrate_core::syntax::{
     Type,
 };
 
-pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
-    let one = |name, lock, cause| vec![Impact::new(schema.key(name), lock, cause)];
+pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
+    let one = |name, lock, cause| vec![Impact::new(schema.resolve(name), lock, cause)];
     match syntax {
         Syntax::CreateTable(table) if !table.temporary => {
-            let own = table.name.as_ref().map(|name| schema.key(name));
+            let own = table.name.as_ref().map(|name| schema.resolve(name));
             let columns = table.columns.iter().filter_map(|column| column.references.as_ref());
             let constraints = table.constraints.iter().filter_map(|constraint| match &constraint.kind {
                 syntax::ConstraintKind::Foreign { references, .. } => Some(references),
                 _ => None,
             });
-            let parents = columns.chain(constraints).map(|reference| schema.key(&reference.table));
+            let parents = columns.chain(constraints).map(|reference| schema.resolve(&reference.table));
             let parents = distinct(parents.filter(|parent| Some(parent) != own.as_ref()));
             let mut impacts: Vec<Impact> =
                 parents.into_iter().map(|parent| Impact::new(parent, Lock::ShareRowExclusive, Cause::ParentOfNew)).collect();
             if let Some(parent) = &table.partition_of {
-                let parent = schema.key(parent);
+                let parent = schema.resolve(parent);
                 impacts.extend(default_scan(schema, &parent, Cause::PartitionOf));
                 impacts.insert(0, Impact::new(parent, Lock::AccessExclusive, Cause::PartitionOf));
             }
@@ -33,8 +33,8 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
         }
         Syntax::AlterTable(alter) if alter.foreign => one(&alter.table, Lock::AccessExclusive, Cause::Catalogue),
         Syntax::AlterTable(alter) => {
-            let key = schema.key(&alter.table);
-            alter.actions.iter().flat_map(|action| act(schema, &key, alter, action, sql, circumstances)).collect()
+            let key = schema.resolve(&alter.table);
+            alter.actions.iter().flat_map(|action| action_impacts(schema, &key, alter, action, sql, circumstances)).collect()
         }
         Syntax::CreateIndex(index) => create_index(schema, index),
         Syntax::CreateTrigger { table: Some(table), temporary: false, .. } => one(table, Lock::ShareRowExclusive, Cause::Trigger),
@@ -42,7 +42,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
         Syntax::Policy { table: Some(table) } => one(table, Lock::AccessExclusive, Cause::Policy),
         Syntax::Drop(removal) => drop_objects(schema, removal),
         Syntax::AlterDomain { name, checks: true } => {
-            let key = schema.key(name);
+            let key = schema.resolve(name);
             let of_domain = |ty: &Type| schema.domains(ty).iter().any(|(own, ..)| *own == key);
             let users = schema
                 .relations()
@@ -50,7 +50,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
             users.map(|(key, _)| Impact::new(key.clone(), Lock::Share, Cause::Domain).scanning()).collect()
         }
         Syntax::AlterIndex { name, action } => {
-            let table = schema.table_of_index(None, &schema.key(name)).cloned();
+            let table = schema.table_of_index(None, &schema.resolve(name)).cloned();
             let lock = match action {
                 // Of the index; the table is not touched.
                 IndexAction::Rename(_) | IndexAction::Other => return Vec::new(),
@@ -64,7 +64,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
             _ => one(name, Lock::AccessExclusive, Cause::Catalogue),
         },
         Syntax::Truncate { tables, cascade } => {
-            let named: Vec<Key> = tables.iter().map(|table| schema.key(table)).collect();
+            let named: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
             let mut all = named.clone();
             if *cascade {
                 let mut next = 0;
@@ -87,10 +87,10 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
                 Some("EXCLUSIVE") => Lock::Exclusive,
                 _ => Lock::AccessExclusive,
             };
-            tables.iter().map(|table| Impact::new(schema.key(table), lock, Cause::LockTable)).collect()
+            tables.iter().map(|table| Impact::new(schema.resolve(table), lock, Cause::LockTable)).collect()
         }
         Syntax::Refresh { view, concurrently, no_data } => {
-            let key = schema.key(view);
+            let key = schema.resolve(view);
             let (lock, cause) = match concurrently {
                 true => (Lock::Exclusive, Cause::RefreshConcurrent),
                 false => (Lock::AccessExclusive, Cause::Refresh),
@@ -100,33 +100,34 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Circu
         }
         Syntax::Reindex { target, name: Some(name), concurrently } => {
             let table = match target.as_str() {
-                "TABLE" => Some(schema.key(name)),
-                "INDEX" => schema.table_of_index(None, &schema.key(name)).cloned().or_else(|| Some(schema.key(name))),
+                "TABLE" => Some(schema.resolve(name)),
+                "INDEX" => schema.table_of_index(None, &schema.resolve(name)).cloned().or_else(|| Some(schema.resolve(name))),
                 _ => None,
             };
             let lock = if *concurrently { Lock::ShareUpdateExclusive } else { Lock::Share };
             table.into_iter().map(|table| Impact::new(table, lock, Cause::Reindex).building()).collect()
         }
         Syntax::Cluster { table: Some(table) } => {
-            vec![Impact::new(schema.key(table), Lock::AccessExclusive, Cause::Rewrite).rewriting()]
+            vec![Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Rewrite).rewriting()]
         }
-        Syntax::Vacuum { full: true, tables } => {
-            tables.iter().map(|table| Impact::new(schema.key(table), Lock::AccessExclusive, Cause::Rewrite).rewriting()).collect()
-        }
+        Syntax::Vacuum { full: true, tables } => tables
+            .iter()
+            .map(|table| Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Rewrite).rewriting())
+            .collect(),
         Syntax::Comment { table: Some(table) } => one(table, Lock::ShareUpdateExclusive, Cause::Catalogue),
         Syntax::Update(change) | Syntax::Delete(change) => {
-            let impact = Impact::new(schema.key(&change.table), Lock::RowExclusive, Cause::Rows);
+            let impact = Impact::new(schema.resolve(&change.table), Lock::RowExclusive, Cause::Rows);
             vec![if change.narrow { impact } else { impact.scanning() }]
         }
         Syntax::Insert(insert) => {
-            let impact = Impact::new(schema.key(&insert.table), Lock::RowExclusive, Cause::Rows);
+            let impact = Impact::new(schema.resolve(&insert.table), Lock::RowExclusive, Cause::Rows);
             vec![if insert.reads_table { impact.scanning() } else { impact }]
         }
         _ => Vec::new(),
     }
 }
 
-fn distinct(keys: impl Iterator<Item = Key>) -> Vec<Key> {
+fn distinct(keys: impl Iterator<Item = ObjectName>) -> Vec<ObjectName> {
     let mut found = Vec::new();
     for key in keys {
         if !found.contains(&key) {
@@ -137,13 +138,13 @@ fn distinct(keys: impl Iterator<Item = Key>) -> Vec<Key> {
 }
 
 /// The default partition is looked through when another one comes.
-fn default_scan(schema: &Schema, parent: &Key, cause: Cause) -> Option<Impact> {
+fn default_scan(schema: &Schema, parent: &ObjectName, cause: Cause) -> Option<Impact> {
     let default = schema.relation(parent)?.default_partition.clone()?;
     Some(Impact::new(default, Lock::AccessExclusive, cause).scanning())
 }
 
 fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
-    let table = schema.key(&index.table);
+    let table = schema.resolve(&index.table);
     if index.concurrently {
         return vec![Impact::new(table, Lock::ShareUpdateExclusive, Cause::IndexBuildConcurrent).building()];
     }
@@ -165,7 +166,7 @@ fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
 fn drop_objects(schema: &Schema, removal: &Removal) -> Vec<Impact> {
     let mut impacts = Vec::new();
     for name in &removal.names {
-        let key = schema.key(name);
+        let key = schema.resolve(name);
         match removal.kind {
             ObjectKind::Table => {
                 let relation = schema.relation(&key);
@@ -182,7 +183,7 @@ fn drop_objects(schema: &Schema, removal: &Removal) -> Vec<Impact> {
                 impacts
                     .extend(parents.into_iter().map(|parent| Impact::new(parent, Lock::AccessExclusive, Cause::ParentOfDropped)));
                 if removal.cascade {
-                    let readers = schema.readers(&key).map(|(reader, _)| reader.clone());
+                    let readers = schema.views_reading(&key).map(|(reader, _)| reader.clone());
                     let children = schema.children(&key).map(|(child, ..)| child.clone());
                     let others = distinct(readers.chain(children));
                     impacts.extend(others.into_iter().map(|other| Impact::new(other, Lock::AccessExclusive, Cause::Catalogue)));
@@ -202,7 +203,7 @@ fn drop_objects(schema: &Schema, removal: &Removal) -> Vec<Impact> {
             }
             ObjectKind::Trigger => {
                 if let Some(table) = &removal.table {
-                    impacts.push(Impact::new(schema.key(table), Lock::AccessExclusive, Cause::Trigger));
+                    impacts.push(Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Trigger));
                 }
             }
             _ => {}
@@ -211,7 +212,14 @@ fn drop_objects(schema: &Schema, removal: &Removal) -> Vec<Impact> {
     impacts
 }
 
-fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
+fn action_impacts(
+    schema: &Schema,
+    key: &ObjectName,
+    alter: &AlterTable,
+    action: &Action,
+    sql: &str,
+    circumstances: ImpactContext,
+) -> Vec<Impact> {
     let relation = schema.relation(key);
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     let mut impacts = match &action.kind {
@@ -220,7 +228,7 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
             let there = *if_not_exists && relation.is_some_and(|relation| relation.column(&column.name).is_some());
             if there { vec![exclusive(Cause::Catalogue)] } else { add_column(schema, key, column, sql, circumstances) }
         }
-        ActionKind::AddConstraint(constraint) => add_constraint(schema, key, constraint, circumstances.empty),
+        ActionKind::AddConstraint(constraint) => add_constraint(schema, key, constraint, circumstances.table_is_empty),
         ActionKind::DropConstraint { name, .. } => {
             let parent = relation.and_then(|relation| match &relation.constraint(name)?.kind {
                 ConstraintKind::Foreign { table, .. } if table != key => Some(table.clone()),
@@ -271,14 +279,14 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
         ActionKind::RowSecurity => vec![exclusive(Cause::Policy)],
         ActionKind::Weak => vec![Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::Catalogue)],
         ActionKind::Attach { partition, bounds, .. } => {
-            let child = schema.key(partition);
+            let child = schema.resolve(partition);
             let key_columns = relation.map(|relation| relation.partition_key.clone()).unwrap_or_default();
             let proved = schema.relation(&child).is_some_and(|child| proves_bounds(child, &key_columns, bounds));
             let parent_lock =
                 if circumstances.server.is_at_least(12, 0) { Lock::ShareUpdateExclusive } else { Lock::AccessExclusive };
             let own = Impact::new(child, Lock::AccessExclusive, Cause::AttachScan);
             let lacks = match (relation, schema.relation(&own.table)) {
-                (Some(parent), Some(child)) => child.complete && lacks_indexes(parent, child),
+                (Some(parent), Some(child)) => child.columns_known && lacks_indexes(parent, child),
                 _ => false,
             };
             let own = match (proved, lacks) {
@@ -290,7 +298,7 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
             [parent, own].into_iter().chain(default_scan(schema, key, Cause::AttachDefault)).collect()
         }
         ActionKind::Detach { partition, concurrently, .. } => {
-            let child = schema.key(partition);
+            let child = schema.resolve(partition);
             match concurrently {
                 true => vec![
                     Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::DetachConcurrent),
@@ -300,7 +308,7 @@ fn act(schema: &Schema, key: &Key, alter: &AlterTable, action: &Action, sql: &st
             }
         }
         ActionKind::Inherit(parent) => {
-            vec![exclusive(Cause::Catalogue), Impact::new(schema.key(parent), Lock::ShareUpdateExclusive, Cause::Catalogue)]
+            vec![exclusive(Cause::Catalogue), Impact::new(schema.resolve(parent), Lock::ShareUpdateExclusive, Cause::Catalogue)]
         }
         ActionKind::SetLogged | ActionKind::SetAccessMethod => vec![exclusive(Cause::Rewrite).rewriting()],
         // Copied block by block.
@@ -323,7 +331,8 @@ fn lacks_indexes(parent: &Relation, child: &Relation) -> bool {
     let has_key = |own: &Constraint| child.constraints.iter().any(|other| other.kind == own.kind);
     let has_index = |own: &Index| {
         let mut others = child.indexes.iter();
-        own.special || others.any(|other| !other.special && other.columns == own.columns && other.unique == own.unique)
+        own.partial_or_expression
+            || others.any(|other| !other.partial_or_expression && other.columns == own.columns && other.unique == own.unique)
     };
     !parent.constraints.iter().filter(key).all(has_key) || !parent.indexes.iter().all(has_index)
 }
@@ -357,10 +366,10 @@ fn proves_bounds(child: &Relation, key: &[String], bounds: &[String]) -> bool {
     fits && key.iter().all(|column| not_null.contains(&column))
 }
 
-fn add_column(schema: &Schema, key: &Key, column: &Column, sql: &str, circumstances: Circumstances) -> Vec<Impact> {
+fn add_column(schema: &Schema, key: &ObjectName, column: &Column, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     let ty = column.ty.as_ref();
-    let volatile = column.default.clone().and_then(|default| volatile_function(sql, default, |name| schema.is_steady(name)));
+    let volatile = column.default.clone().and_then(|default| volatile_function(sql, default, |name| schema.is_stable(name)));
     let old_default = column.default.is_some() && !circumstances.server.is_at_least(11, 0);
     let serial = ty.is_some_and(|ty| matches!(ty.name.as_str(), "serial" | "bigserial" | "smallserial"));
     let stored = match column.generated {
@@ -387,19 +396,23 @@ fn add_column(schema: &Schema, key: &Key, column: &Column, sql: &str, circumstan
         impacts.push(exclusive(Cause::ColumnKey).building());
     }
     if let Some(reference) = &column.references {
-        let parent = schema.key(&reference.table);
+        let parent = schema.resolve(&reference.table);
         let scans = column.default.as_ref().is_some_and(|default| !sql[default.clone()].trim().eq_ignore_ascii_case("null"));
         let mark = |impact: Impact| if scans { impact.scanning() } else { impact };
         impacts.push(mark(exclusive(Cause::ColumnReference)));
         if parent != *key {
             let other = |cause| Impact::new(parent, Lock::ShareRowExclusive, cause);
-            impacts.push(if circumstances.empty { other(Cause::ParentOfNew) } else { mark(other(Cause::ColumnReference)) });
+            impacts.push(if circumstances.table_is_empty {
+                other(Cause::ParentOfNew)
+            } else {
+                mark(other(Cause::ColumnReference))
+            });
         }
     }
     impacts
 }
 
-fn add_constraint(schema: &Schema, key: &Key, constraint: &syntax::Constraint, empty: bool) -> Vec<Impact> {
+fn add_constraint(schema: &Schema, key: &ObjectName, constraint: &syntax::Constraint, empty: bool) -> Vec<Impact> {
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     match &constraint.kind {
         syntax::ConstraintKind::Check(_) | syntax::ConstraintKind::NotNull { .. } => vec![match constraint.not_valid {
@@ -426,7 +439,7 @@ fn add_constraint(schema: &Schema, key: &Key, constraint: &syntax::Constraint, e
         }
         syntax::ConstraintKind::Primary { .. } => vec![exclusive(Cause::Primary).building()],
         syntax::ConstraintKind::Foreign { references, .. } => {
-            let parent = schema.key(&references.table);
+            let parent = schema.resolve(&references.table);
             let cause = if constraint.not_valid { Cause::ForeignKeyNotValid } else { Cause::ForeignKey };
             let own = Impact::new(key.clone(), Lock::ShareRowExclusive, cause.clone());
             let own = if constraint.not_valid { own } else { own.scanning() };
@@ -443,25 +456,25 @@ fn add_constraint(schema: &Schema, key: &Key, constraint: &syntax::Constraint, e
 
 fn set_type(
     schema: &Schema,
-    key: &Key,
+    key: &ObjectName,
     column: &str,
     ty: &Type,
     using: Option<&str>,
-    circumstances: Circumstances,
+    circumstances: ImpactContext,
 ) -> Vec<Impact> {
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     let relation = schema.relation(key);
     let known = relation.and_then(|relation| relation.column(column));
     let indexed = relation.is_some_and(|relation| {
         relation.indexed().any(|columns| columns.iter().any(|own| own == column))
-            || relation.indexes.iter().any(|index| index.special)
+            || relation.indexes.iter().any(|index| index.partial_or_expression)
     });
     let checked = relation.is_some_and(|relation| {
         relation.constraints.iter().any(|constraint| matches!(&constraint.kind, ConstraintKind::Check { mentions, .. } if mentions.iter().any(|word| word == column)))
     });
     // Where the index is over an expression or not over all rows, what it says is read anew with the new type.
     let said = relation.is_some_and(|relation| {
-        relation.indexes.iter().any(|index| index.special && index.mentions.iter().any(|word| word == column))
+        relation.indexes.iter().any(|index| index.partial_or_expression && index.mentions.iter().any(|word| word == column))
     });
     let same = known.and_then(|known| known.ty.as_ref()) == Some(ty);
     // A domain is stored as what it stands on; one that refuses values has to look at them.

@@ -15,8 +15,8 @@ fn history(files: &[&str]) -> Vec<Migration> {
 
 /// `file:level:rule` of each finding, when these files are not deployed.
 fn found(files: &[&str], pending: &[usize]) -> Vec<String> {
-    let mut options = Options::new(Dialect::Postgres);
-    options.pending = Pending::Some(pending.iter().map(|version| version - 1).collect());
+    let mut options = LintOptions::new(Dialect::Postgres);
+    options.scope = LintScope::Only(pending.iter().map(|version| version - 1).collect());
     let shown = |finding: Finding| {
         let file = finding.place.map(|place| place.file).unwrap_or_default();
         format!("{}:{}:{}", file.trim_end_matches(".sql"), finding.level.name(), finding.code)
@@ -40,7 +40,7 @@ fn a_table_of_the_same_release_is_not_in_use() {
 fn what_is_read_while_a_lock_is_held() {
     for work in ["CREATE TABLE n AS SELECT * FROM t;", "CREATE MATERIALIZED VIEW n AS SELECT * FROM t;", "SELECT pg_sleep(5);"] {
         let file = format!("ALTER TABLE t ADD COLUMN b int;\n{work}");
-        assert_eq!(found(&[T, &file], &[2]), ["2:warning:held-lock-then-work"], "{work}");
+        assert_eq!(found(&[T, &file], &[2]), ["2:warning:work-under-exclusive-lock"], "{work}");
         assert_eq!(found(&[T, work], &[2]), [] as [&str; 0]);
     }
 }
@@ -77,11 +77,11 @@ fn what_is_allowed() {
 #[test]
 fn what_was_rolled_back_is_not_new() {
     let mut linting = Simulation::new(Dialect::Postgres);
-    let at = Moment { migration: 0, transaction: 1 };
+    let at = HistoryPoint { migration: 0, transaction: 1 };
     for sql in ["BEGIN", T, "SAVEPOINT s", "ALTER TABLE t ADD COLUMN b int", "ROLLBACK TO s"] {
         linting.apply(&reader::read(sql, Dialect::Postgres), at);
     }
-    let key = linting.schema.key(&migrate_core::name::Name::bare("t"));
+    let key = linting.schema.resolve(&migrate_core::name::Name::bare("t"));
     assert!(linting.schema.relation(&key).unwrap().column("b").is_none());
     linting.apply(&reader::read("ROLLBACK", Dialect::Postgres), at);
     assert!(linting.schema.relation(&key).is_none());

@@ -1,9 +1,9 @@
 //! The rule `add-column-domain-constraint`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "use the type that the domain stands on, and a constraint of the table that is NOT VALID at first",
-    optional: false,
+    fix: "use the type that the domain stands on, and a constraint of the table that is NOT VALID at first",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE DOMAIN d AS int CHECK (VALUE > 0);",
             "ALTER TABLE t ADD COLUMN c d;",
@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD COLUMN c e;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY); CREATE DOMAIN d AS int CHECK (VALUE > 0);",
             "ALTER TABLE t ADD COLUMN c d[];",
@@ -41,13 +41,13 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD COLUMN c d;",
         ]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::ColumnDomain),
         |impact| format!("adding a column of a domain that refuses values writes `{}` anew", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

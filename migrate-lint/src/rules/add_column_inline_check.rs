@@ -1,9 +1,9 @@
 //! The rule `add-column-inline-check`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,32 +17,32 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "add the column alone; then `ADD CONSTRAINT ... CHECK (...) NOT VALID`; then, in another migration, `VALIDATE \
+    fix: "add the column alone; then `ADD CONSTRAINT ... CHECK (...) NOT VALID`; then, in another migration, `VALIDATE \
          CONSTRAINT`",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c int CHECK (c > 0);"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD COLUMN c int DEFAULT 5 CHECK (c > 0);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD COLUMN c int; ALTER TABLE t ADD CONSTRAINT k CHECK (c > 0) NOT VALID;",
         ]),
         postgres(&["CREATE TABLE t (c int CHECK (c > 0));"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::ColumnCheck),
         |impact| format!("adding a column with a CHECK reads all of `{}`, though the column is empty", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `add-column-inline-fk`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,12 +18,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "add the column alone; then `ADD CONSTRAINT ... FOREIGN KEY ... NOT VALID`; then, in another migration, \
+    fix: "add the column alone; then `ADD CONSTRAINT ... FOREIGN KEY ... NOT VALID`; then, in another migration, \
          `VALIDATE CONSTRAINT`",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
             "ALTER TABLE t ADD COLUMN u_id int DEFAULT 1 REFERENCES u (id);",
@@ -33,15 +33,15 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD COLUMN u_id int REFERENCES u (id);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN u_id int;"]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (a int); ALTER TABLE t ADD u_id int REFERENCES u (id);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.impacts.iter().filter(|impact| impact.cause == Cause::ColumnReference);
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.impacts.iter().filter(|impact| impact.cause == Cause::ColumnReference);
     for impact in found {
         let message = match impact.scans {
             true => format!(
@@ -50,7 +50,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             ),
             false => format!("adding a column with a foreign key locks `{}` for a moment", impact.table),
         };
-        let report = scene.report(impact, message);
-        reports.all.extend(report.map(|report| if impact.scans { report } else { report.at_most(Level::Note) }));
+        let finding = context.finding(impact, message);
+        findings.all.extend(finding.map(|finding| if impact.scans { finding } else { finding.at_most(Level::Note) }));
     }
 }

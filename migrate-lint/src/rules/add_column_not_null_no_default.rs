@@ -1,8 +1,8 @@
 //! The rule `add-column-not-null-no-default`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,16 +17,16 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::Sqlite],
-    instead: "add it with NULL, fill it in batches, then make it NOT NULL; or give it a constant default",
-    optional: false,
+    fix: "add it with NULL, fill it in batches, then make it NOT NULL; or give it a constant default",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c int NOT NULL;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN c int NOT NULL;"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN c int NOT NULL DEFAULT NULL;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD COLUMN c int NOT NULL DEFAULT 0;",
@@ -36,14 +36,14 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN c int NOT NULL DEFAULT 0;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c serial NOT NULL;"]),
     ],
-    proof: Proof::Seen("a_new_column_without_a_value_fails"),
+    verification: Verification::Seen("a_new_column_without_a_value_fails"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let lite = scene.schema.dialect() == Dialect::Sqlite;
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let lite = context.schema.dialect() == Dialect::Sqlite;
+    for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
-        let nothing = column.default.clone().is_none_or(|default| scene.sql[default].trim().eq_ignore_ascii_case("null"));
+        let nothing = column.default.clone().is_none_or(|default| context.sql[default].trim().eq_ignore_ascii_case("null"));
         let serial = column.ty.as_ref().is_some_and(|ty| ty.name.ends_with("serial"));
         if column.not_null
             && !column.primary
@@ -51,12 +51,12 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             && !serial
             && !column.identity
             && column.generated.is_none()
-            && (lite || scene.is_deployed(&table))
+            && (lite || context.is_deployed(&table))
         {
             let message = format!("rows of `{table}` have no value for `{}`, and may not be without", column.name);
-            let report = Report::new(message).at(range);
+            let finding = RuleFinding::new(message).at(range);
             // SQLite does not make it NOT NULL later.
-            reports.add(if lite { report.instead("give it a constant default; or add it with NULL") } else { report });
+            findings.add(if lite { finding.fix("give it a constant default; or add it with NULL") } else { finding });
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `add-column-serial`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,12 +17,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "add a plain `bigint` column and a sequence, `SET DEFAULT nextval(...)`, fill the old rows in batches, then \
+    fix: "add a plain `bigint` column and a sequence, `SET DEFAULT nextval(...)`, fill the old rows in batches, then \
          make it NOT NULL (and an identity)",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN n serial;"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
@@ -30,18 +30,18 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD n bigserial;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id bigserial PRIMARY KEY);"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN n bigint;"]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD n serial;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Serial | Cause::Identity),
         |impact| format!("adding a column that counts by itself writes `{}` anew", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

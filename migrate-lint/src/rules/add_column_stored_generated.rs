@@ -1,9 +1,9 @@
 //! The rule `add-column-stored-generated`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,29 +17,29 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "add a plain column, keep it with a trigger, and fill the old rows in batches; or, from PostgreSQL 18, write \
+    fix: "add a plain column, keep it with a trigger, and fill the old rows in batches; or, from PostgreSQL 18, write \
          `VIRTUAL`",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
         "ALTER TABLE t ADD c int GENERATED ALWAYS AS (a * 2) STORED;",
     ])],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD c int GENERATED ALWAYS AS (a * 2) VIRTUAL;",
         ]),
         postgres(&["CREATE TABLE t (a int, c int GENERATED ALWAYS AS (a * 2) STORED);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Stored),
         |impact| format!("adding a column that is computed and kept writes `{}` anew", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `add-column-volatile-default`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,12 +19,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "add the column without a default; `ALTER COLUMN ... SET DEFAULT` for new rows; fill the old ones in batches; \
+    fix: "add the column without a default; `ALTER COLUMN ... SET DEFAULT` for new rows; fill the old ones in batches; \
          then make it NOT NULL",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD COLUMN u uuid DEFAULT gen_random_uuid();",
@@ -39,7 +39,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD c timestamptz DEFAULT clock_timestamp();",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
             "ALTER FUNCTION f() STABLE; ALTER TABLE t ADD c int DEFAULT f();",
@@ -78,13 +78,13 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD u uuid DEFAULT gen_random_uuid();"]),
         postgres(&["CREATE TABLE t (u uuid DEFAULT gen_random_uuid());"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::VolatileDefault(_)),
         |impact| format!("adding a column whose default is another for each row writes `{}` anew", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

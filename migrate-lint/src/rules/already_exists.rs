@@ -1,9 +1,9 @@
 //! The rule `already-exists`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::Scene;
-use crate::schema::Thing;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::SchemaObject;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,11 +18,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "remove it; or, where the two should be different things, give it another name",
-    optional: false,
+    fix: "remove it; or, where the two should be different things, give it another name",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME a TO b;"]),
         sqlite(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME COLUMN a TO b;"]),
         mysql(&[
@@ -48,7 +48,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 1) NOT VALID;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
             "ALTER TRIGGER g ON t RENAME TO h; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
@@ -90,93 +90,93 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int;"]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // In a block, an error may be caught.
-    if scene.read.inner || scene.schema.is_opaque() {
+    if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
-    match scene.syntax() {
+    match context.syntax() {
         Syntax::CreateTable(table) if !table.if_not_exists && !table.or_replace && !table.temporary => {
             let Some(name) = &table.name else { return };
-            let key = scene.schema.key(name);
-            if scene.relation(&key).is_some_and(|relation| !relation.unsure) {
-                reports.add(Report::new(format!("`{key}` was made before and is still there")));
+            let key = context.schema.resolve(name);
+            if context.relation(&key).is_some_and(|relation| !relation.may_predate_history) {
+                findings.add(RuleFinding::new(format!("`{key}` was made before and is still there")));
             }
         }
         Syntax::CreateView(view) if !view.if_not_exists && !view.or_replace && !view.temporary => {
-            let key = scene.schema.key(&view.name);
-            if scene.relation(&key).is_some() {
-                reports.add(Report::new(format!("`{key}` was made before and is still there")));
+            let key = context.schema.resolve(&view.name);
+            if context.relation(&key).is_some() {
+                findings.add(RuleFinding::new(format!("`{key}` was made before and is still there")));
             }
         }
         Syntax::CreateTrigger { name, table: Some(table), or_replace: false, if_not_exists: false, temporary: false, .. } => {
-            let table = scene.schema.key(table);
-            let key = scene.schema.beside(&table, &name.name);
-            if scene.schema.has(ObjectKind::Trigger, &key, Some(&table)) {
-                reports.add(Report::new(format!("trigger `{key}` was made before and is still there")));
+            let table = context.schema.resolve(table);
+            let key = context.schema.in_same_schema(&table, &name.name);
+            if context.schema.has(ObjectKind::Trigger, &key, Some(&table)) {
+                findings.add(RuleFinding::new(format!("trigger `{key}` was made before and is still there")));
             }
         }
         Syntax::Create { kind, name, or_replace: false, if_not_exists: false }
             if matches!(kind, ObjectKind::Schema | ObjectKind::Sequence) =>
         {
-            let key = scene.schema.key(name);
-            if scene.schema.has(*kind, &key, None) {
-                reports.add(Report::new(format!("{} `{key}` was made before and is still there", kind.name())));
+            let key = context.schema.resolve(name);
+            if context.schema.has(*kind, &key, None) {
+                findings.add(RuleFinding::new(format!("{} `{key}` was made before and is still there", kind.name())));
             }
         }
         Syntax::CreateIndex(index) if !index.if_not_exists => {
             let Some(name) = &index.name else { return };
-            let table = scene.schema.key(&index.table);
-            let key = scene.schema.beside(&table, &name.name);
-            if let Some(owner) = scene.schema.table_of_index(Some(&table), &key) {
-                reports.add(Report::new(format!("index `{key}` was made before, on `{owner}`, and is still there")));
+            let table = context.schema.resolve(&index.table);
+            let key = context.schema.in_same_schema(&table, &name.name);
+            if let Some(owner) = context.schema.table_of_index(Some(&table), &key) {
+                findings.add(RuleFinding::new(format!("index `{key}` was made before, on `{owner}`, and is still there")));
             }
         }
         Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
-            if let Some(Thing::Enum(labels)) = scene.schema.ty(&scene.schema.key(name))
+            if let Some(SchemaObject::Enum(labels)) = context.schema.ty(&context.schema.resolve(name))
                 && labels.iter().any(|(own, _)| own == label)
             {
-                reports.add(Report::new(format!("type `{name}` has a label '{label}' already")));
+                findings.add(RuleFinding::new(format!("type `{name}` has a label '{label}' already")));
             }
         }
         Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {
-            let key = scene.schema.key(name);
-            if scene.schema.ty(&key).is_some() {
-                reports.add(Report::new(format!("type `{key}` was made before and is still there")));
+            let key = context.schema.resolve(name);
+            if context.schema.ty(&key).is_some() {
+                findings.add(RuleFinding::new(format!("type `{key}` was made before and is still there")));
             }
         }
         _ => {
-            for (table, action, range) in scene.actions() {
-                let Some(relation) = scene.relation(&table) else { continue };
+            for (table, action, range) in context.actions() {
+                let Some(relation) = context.relation(&table) else { continue };
                 match action {
                     ActionKind::AddColumn { column, if_not_exists: false } if relation.column(&column.name).is_some() => {
-                        let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if name.eq_ignore_ascii_case(&column.name)));
+                        let dropped = context.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if name.eq_ignore_ascii_case(&column.name)));
                         if !dropped {
-                            reports.add(Report::new(format!("`{table}` has a column `{}` already", column.name)).at(range));
+                            findings.add(RuleFinding::new(format!("`{table}` has a column `{}` already", column.name)).at(range));
                         }
                     }
                     ActionKind::RenameColumn { from, to } if !relation.same(from, to) && relation.column(to).is_some() => {
-                        let moved = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if relation.same(name, to)));
+                        let moved = context.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if relation.same(name, to)));
                         if !moved {
-                            reports.add(Report::new(format!("`{table}` has a column `{to}` already")).at(range));
+                            findings.add(RuleFinding::new(format!("`{table}` has a column `{to}` already")).at(range));
                         }
                     }
                     ActionKind::AddIndex(index) if !index.if_not_exists => {
                         let Some(name) = &index.name else { continue };
-                        let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropIndex(other) | ActionKind::DropConstraint { name: other, .. } | ActionKind::RenameIndex { from: other, .. } if other.eq_ignore_ascii_case(&name.name)));
-                        let key = scene.schema.beside(&table, &name.name);
-                        if !dropped && scene.schema.table_of_index(Some(&table), &key).is_some() {
-                            reports.add(Report::new(format!("`{table}` has an index `{key}` already")).at(range));
+                        let dropped = context.actions().any(|(_, other, _)| matches!(other, ActionKind::DropIndex(other) | ActionKind::DropConstraint { name: other, .. } | ActionKind::RenameIndex { from: other, .. } if other.eq_ignore_ascii_case(&name.name)));
+                        let key = context.schema.in_same_schema(&table, &name.name);
+                        if !dropped && context.schema.table_of_index(Some(&table), &key).is_some() {
+                            findings.add(RuleFinding::new(format!("`{table}` has an index `{key}` already")).at(range));
                         }
                     }
                     ActionKind::AddConstraint(constraint) => {
                         let name = constraint.name.as_deref().unwrap_or_default();
-                        let dropped = scene.actions().any(|(_, other, _)| matches!(other, ActionKind::DropConstraint { name: other, .. } | ActionKind::DropForeignKey(other) if other.eq_ignore_ascii_case(name)));
+                        let dropped = context.actions().any(|(_, other, _)| matches!(other, ActionKind::DropConstraint { name: other, .. } | ActionKind::DropForeignKey(other) if other.eq_ignore_ascii_case(name)));
                         if !dropped && relation.constraint(name).is_some() {
-                            reports.add(Report::new(format!("`{table}` has a constraint `{name}` already")).at(range));
+                            findings.add(RuleFinding::new(format!("`{table}` has a constraint `{name}` already")).at(range));
                         }
                     }
                     _ => {}

@@ -1,9 +1,9 @@
 //! The rule `alter-type-constraint-recheck`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,19 +17,19 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "drop the constraint, change the type, add it again with `NOT VALID`, and validate it in the next migration",
-    optional: false,
+    fix: "drop the constraint, change the type, add it again with `NOT VALID`, and validate it in the next migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE t (a varchar(20) CHECK (a <> ''));", "ALTER TABLE t ALTER a TYPE text;"])],
-    silent: &[postgres(&["CREATE TABLE t (a varchar(20), b int CHECK (b > 0));", "ALTER TABLE t ALTER a TYPE text;"])],
-    proof: Proof::Measured,
+    flagged: &[postgres(&["CREATE TABLE t (a varchar(20) CHECK (a <> ''));", "ALTER TABLE t ALTER a TYPE text;"])],
+    not_flagged: &[postgres(&["CREATE TABLE t (a varchar(20), b int CHECK (b > 0));", "ALTER TABLE t ALTER a TYPE text;"])],
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::TypeCheck),
         |impact| format!("a CHECK stands on the column, so all of `{}` is read while everybody waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `alter-type-rebuilds-index`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,21 +17,21 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "build a new index with the new collation concurrently, and let queries name the collation; change the column \
+    fix: "build a new index with the new collation concurrently, and let queries name the collation; change the column \
          when no index needs it",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a text); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"]),
         postgres(&["CREATE TABLE t (a varchar(5)); CREATE INDEX i ON t (a) WHERE a <> 'x';", "ALTER TABLE t ALTER a TYPE text;"]),
     ],
-    silent: &[postgres(&["CREATE TABLE t (a text);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"])],
-    proof: Proof::Measured,
+    not_flagged: &[postgres(&["CREATE TABLE t (a text);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"])],
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::TypeIndexes),
         |impact| {
             format!(
@@ -40,5 +40,5 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             )
         },
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

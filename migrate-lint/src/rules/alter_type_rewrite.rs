@@ -1,9 +1,9 @@
 //! The rule `alter-type-rewrite`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,12 +19,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "add a column of the new type, keep it with a trigger, fill it in batches, and let the application change \
+    fix: "add a column of the new type, keep it with a trigger, fill it in batches, and let the application change \
          over; then drop the old one in a contract migration",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE DOMAIN d AS varchar(20) CHECK (VALUE <> ''); CREATE TABLE t (id int PRIMARY KEY, a d);",
             "ALTER TABLE t ALTER a TYPE varchar(20);",
@@ -37,7 +37,7 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a interval);", "ALTER TABLE t ALTER a TYPE interval year to month;"]),
         postgres(&["CREATE TABLE t (a bpchar);", "ALTER TABLE t ALTER a TYPE char;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE text USING (a);"]),
         postgres(&["CREATE TABLE t (a interval);", "ALTER TABLE t ALTER a TYPE interval(6);"]),
         postgres(&["CREATE TABLE t (a oid);", "ALTER TABLE t ALTER a TYPE int;"]),
@@ -53,19 +53,19 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a numeric(10, 2));", "ALTER TABLE t ALTER a TYPE numeric(12, 2);"]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ALTER a TYPE bigint;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let known = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let known = context.findings_for(
         |cause| *cause == Cause::TypeRewrite,
         |impact| format!("changing the type of a column writes `{}` anew while everybody waits", impact.table),
     );
-    let unknown = scene.felt(
+    let unknown = context.findings_for(
         |cause| *cause == Cause::TypeUnknown,
         |impact| format!("changing the type of a column may write `{}` anew while everybody waits", impact.table),
     );
-    reports.all.extend(known);
+    findings.all.extend(known);
     let note = "the type before is not known: no migration here made the column";
-    reports.all.extend(unknown.into_iter().map(|report| report.at_most(Level::Warning).note(note)));
+    findings.all.extend(unknown.into_iter().map(|finding| finding.at_most(Level::Warning).note(note)));
 }

@@ -1,8 +1,8 @@
 //! The rule `alter-type-view-dep`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "drop the view, change the type and create the view again, all in this transaction",
-    optional: false,
+    fix: "drop the view, change the type and create the view again, all in this transaction",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE g (gid bigint, c text); CREATE TABLE t (id bigint, a int); CREATE VIEW v AS SELECT c, (SELECT sum(a) FROM t WHERE id = gid) FROM g;",
             "ALTER TABLE t ALTER a TYPE bigint;",
@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ALTER b TYPE varchar;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE g (id bigint, b text); CREATE TABLE t (id bigint, a int, b varchar(9)); CREATE VIEW v AS SELECT g.b, t.a FROM t JOIN g ON g.id = t.id;",
             "ALTER TABLE t ALTER b TYPE varchar(80);",
@@ -54,21 +54,22 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ALTER a TYPE numeric;",
         ]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::SetType { column, .. } = action else { continue };
-        if let Some(view) = scene.schema.view_of_column(&table, column) {
-            reports.add(Report::new(format!("`{view}` uses `{column}`, so its type cannot be changed")).at(range));
+        if let Some(view) = context.schema.view_of_column(&table, column) {
+            findings.add(RuleFinding::new(format!("`{view}` uses `{column}`, so its type cannot be changed")).at(range));
         }
-        let computed = scene
+        let computed = context
             .relation(&table)
             .and_then(|relation| relation.columns.iter().find(|other| other.generated && other.computed_from.contains(column)));
         if let Some(other) = computed {
-            reports.add(
-                Report::new(format!("`{}` is computed from `{column}`, so its type cannot be changed", other.name)).at(range),
+            findings.add(
+                RuleFinding::new(format!("`{}` is computed from `{column}`, so its type cannot be changed", other.name))
+                    .at(range),
             );
         }
     }

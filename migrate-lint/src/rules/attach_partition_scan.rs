@@ -1,9 +1,9 @@
 //! The rule `attach-partition-scan`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,12 +18,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "add a CHECK with the bounds (NOT VALID, then VALIDATE) before; on the default partition one that says that \
+    fix: "add a CHECK with the bounds (NOT VALID, then VALIDATE) before; on the default partition one that says that \
          it has no such rows",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE m (id bigint, ts date NOT NULL) PARTITION BY RANGE (ts); CREATE INDEX ON m (id); CREATE TABLE m2 (id bigint, ts date NOT NULL, CHECK (ts >= '2021-01-01' AND ts < '2022-01-01'));",
             "ALTER TABLE m ATTACH PARTITION m2 FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');",
@@ -41,7 +41,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE m (id bigint, ts date NOT NULL, PRIMARY KEY (id, ts)) PARTITION BY RANGE (ts); CREATE INDEX ON m (id); CREATE TABLE m2 (id bigint, ts date NOT NULL, CHECK (ts >= '2021-01-01' AND ts < '2022-01-01'), PRIMARY KEY (id, ts)); CREATE INDEX i ON m2 (id);",
             "ALTER TABLE m ATTACH PARTITION m2 FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');",
@@ -51,19 +51,19 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (9);",
         ]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::AttachScan | Cause::AttachDefault),
         |impact| format!("attaching a partition reads all of `{}` under a lock", impact.table),
     );
-    reports.all.extend(found);
-    let built = scene.felt(
+    findings.all.extend(found);
+    let built = context.findings_for(
         |cause| matches!(cause, Cause::AttachIndex),
         |impact| format!("attaching a partition builds the indexes of the table over `{}` under a lock", impact.table),
     );
     let instead = "build the same indexes on the partition first, CONCURRENTLY, with the constraints of the table by USING INDEX";
-    reports.all.extend(built.into_iter().map(|report| report.instead(instead)));
+    findings.all.extend(built.into_iter().map(|finding| finding.fix(instead)));
 }

@@ -1,8 +1,8 @@
 //! The rule `change-default`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,32 +16,32 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "",
-    optional: false,
+    fix: "",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int DEFAULT 1);", "ALTER TABLE t ALTER a SET DEFAULT 2;"]),
         postgres(&["CREATE TABLE t (a int NOT NULL DEFAULT 1);", "ALTER TABLE t ALTER a DROP DEFAULT;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ALTER a SET DEFAULT 2;"]),
         postgres(&["CREATE TABLE t (a int DEFAULT 1); ALTER TABLE t ALTER a SET DEFAULT 2;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let (ActionKind::SetDefault { column, .. } | ActionKind::DropDefault(column)) = action else { continue };
-        let known = scene.relation(&table).and_then(|relation| relation.column(column));
-        let Some(known) = known.filter(|known| known.has_default && scene.is_deployed(&table)) else { continue };
+        let known = context.relation(&table).and_then(|relation| relation.column(column));
+        let Some(known) = known.filter(|known| known.has_default && context.is_deployed(&table)) else { continue };
         let message = match (action, known.not_null) {
             (ActionKind::DropDefault(_), true) => {
                 format!("inserts of the release that runs fail if they leave `{table}.{column}` out")
             }
             _ => format!("the release that runs may count on the default of `{table}.{column}`"),
         };
-        reports.add(Report::new(message).at(range));
+        findings.add(RuleFinding::new(message).at(range));
     }
 }

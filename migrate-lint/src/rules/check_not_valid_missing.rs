@@ -1,9 +1,9 @@
 //! The rule `check-not-valid-missing`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,28 +18,28 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "add it with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
-    optional: false,
+    fix: "add it with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0);"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD CHECK (a > 0);"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;",
         ]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Check),
         |impact| format!("adding a constraint reads all of `{}` while everybody waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `combine-alters`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,32 +18,32 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    instead: "write one `ALTER TABLE` with both clauses, separated by a comma",
-    optional: false,
+    fix: "write one `ALTER TABLE` with both clauses, separated by a comma",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
         "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0);\nALTER TABLE t ALTER a SET NOT NULL;",
     ])],
-    silent: &[postgres(&[
+    not_flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
         "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0), ALTER a SET NOT NULL;",
     ])],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Some(alter) = scene.alter() else { return };
-    let table = scene.schema.key(&alter.table);
-    let Some(before) = scene.earlier().last() else { return };
-    let same = matches!(&before.syntax, Syntax::AlterTable(other) if scene.schema.key(&other.table) == table);
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Some(alter) = context.alter() else { return };
+    let table = context.schema.resolve(&alter.table);
+    let Some(before) = context.earlier_statements().last() else { return };
+    let same = matches!(&before.syntax, Syntax::AlterTable(other) if context.schema.resolve(&other.table) == table);
     let reads = |cause: &Cause| {
         matches!(cause, Cause::Check | Cause::NotNull | Cause::TypeRewrite | Cause::ColumnCheck | Cause::VolatileDefault(_))
     };
-    let own = scene.impacts.iter().any(|impact| reads(&impact.cause));
-    let other = scene.held.iter().any(|held| held.since == before.statement && held.table == table && reads(&held.cause));
-    if same && own && other && scene.is_deployed(&table) {
-        reports.add(Report::new(format!("`{table}` is read once more, right behind a statement that read it")));
+    let own = context.impacts.iter().any(|impact| reads(&impact.cause));
+    let other = context.held_locks.iter().any(|held| held.since == before.statement && held.table == table && reads(&held.cause));
+    if same && own && other && context.is_deployed(&table) {
+        findings.add(RuleFinding::new(format!("`{table}` is read once more, right behind a statement that read it")));
     }
 }

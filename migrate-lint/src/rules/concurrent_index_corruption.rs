@@ -1,8 +1,8 @@
 //! The rule `concurrent-index-corruption`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,19 +17,22 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "update to PostgreSQL 14.4 or newer, then `REINDEX` what was built before; `amcheck` finds damaged ones",
-    optional: false,
+    fix: "update to PostgreSQL 14.4 or newer, then `REINDEX` what was built before; `amcheck` finds damaged ones",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[],
-    silent: &[postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CREATE INDEX CONCURRENTLY i ON t (a);"])],
-    proof: Proof::Manual("PostgreSQL 14.4 release notes"),
+    flagged: &[],
+    not_flagged: &[postgres(&[
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+        "CREATE INDEX CONCURRENTLY i ON t (a);",
+    ])],
+    verification: Verification::Manual("PostgreSQL 14.4 release notes"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let builds = matches!(scene.syntax(), Syntax::CreateIndex(index) if index.concurrently)
-        || matches!(scene.syntax(), Syntax::Reindex { concurrently: true, .. });
-    if builds && scene.server().version.0 == 14 && scene.server().version.1 < 4 {
-        reports.add(Report::new(format!("{} can build an index concurrently that misses rows", scene.server())));
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let builds = matches!(context.syntax(), Syntax::CreateIndex(index) if index.concurrently)
+        || matches!(context.syntax(), Syntax::Reindex { concurrently: true, .. });
+    if builds && context.server().version.0 == 14 && context.server().version.1 < 4 {
+        findings.add(RuleFinding::new(format!("{} can build an index concurrently that misses rows", context.server())));
     }
 }

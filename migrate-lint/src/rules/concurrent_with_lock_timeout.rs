@@ -1,8 +1,8 @@
 //! The rule `concurrent-with-lock-timeout`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,15 +18,15 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "remove the setting, or write `SET lock_timeout = 0` before the build",
-    optional: false,
+    fix: "remove the setting, or write `SET lock_timeout = 0` before the build",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
         "-- migrate: no-transaction\nSET lock_timeout = '5s';\nCREATE INDEX CONCURRENTLY i ON t (a);",
     ])],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "-- migrate: no-transaction\nSET lock_timeout = 0;\nCREATE INDEX CONCURRENTLY i ON t (a);",
@@ -37,15 +37,15 @@ pub static RULE: Rule = Rule {
             "-- migrate: no-transaction\nSET lock_timeout = '5s';\nRESET lock_timeout;\nCREATE INDEX CONCURRENTLY i ON t (a);",
         ]),
     ],
-    proof: Proof::Seen("a_lock_timeout_ends_a_concurrent_build"),
+    verification: Verification::Seen("a_lock_timeout_ends_a_concurrent_build"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let builds = matches!(scene.syntax(), Syntax::CreateIndex(index) if index.concurrently)
-        || matches!(scene.syntax(), Syntax::Reindex { concurrently: true, .. });
-    let limit = scene.lock_timeout.filter(|limit| !limit.trim_start_matches('0').trim().is_empty());
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let builds = matches!(context.syntax(), Syntax::CreateIndex(index) if index.concurrently)
+        || matches!(context.syntax(), Syntax::Reindex { concurrently: true, .. });
+    let limit = context.lock_timeout.filter(|limit| !limit.trim_start_matches('0').trim().is_empty());
     if let Some(limit) = limit.filter(|_| builds) {
-        reports.add(Report::new(format!(
+        findings.add(RuleFinding::new(format!(
             "with `lock_timeout` at {limit}, a long transaction elsewhere ends this build and leaves an invalid index"
         )));
     }

@@ -1,9 +1,9 @@
 //! The rule `contract-with-expand`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::FileScene;
-use crate::schema::Key;
+use crate::context::FileContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::ObjectName;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,28 +19,28 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "release the expand step first; add the contract step to a later release",
-    optional: false,
+    fix: "release the expand step first; add the contract step to a later release",
+    opt_in: false,
     down: false,
     check: Check::File(check),
-    fires: &[],
-    silent: &[postgres(&[
+    flagged: &[],
+    not_flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
         "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
     ])],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    if !scene.file.is_contract() {
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    if !context.file.is_contract() {
         return;
     }
     let tables = |syntax: &Syntax| match syntax {
-        Syntax::AlterTable(alter) => vec![scene.after.schema.key(&alter.table)],
-        Syntax::Drop(removal) => removal.names.iter().map(|name| scene.after.schema.key(name)).collect(),
-        Syntax::CreateTable(table) => table.name.iter().map(|name| scene.after.schema.key(name)).collect(),
-        Syntax::Update(change) => vec![scene.after.schema.key(&change.table)],
-        Syntax::RenameTables(renames) => renames.iter().map(|(from, _)| scene.after.schema.key(from)).collect(),
+        Syntax::AlterTable(alter) => vec![context.after.schema.resolve(&alter.table)],
+        Syntax::Drop(removal) => removal.names.iter().map(|name| context.after.schema.resolve(name)).collect(),
+        Syntax::CreateTable(table) => table.name.iter().map(|name| context.after.schema.resolve(name)).collect(),
+        Syntax::Update(change) => vec![context.after.schema.resolve(&change.table)],
+        Syntax::RenameTables(renames) => renames.iter().map(|(from, _)| context.after.schema.resolve(from)).collect(),
         _ => Vec::new(),
     };
     // What is not said to be a step is one if it adds or fills columns.
@@ -49,9 +49,9 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
         Syntax::Update(_) => true,
         _ => false,
     };
-    let own: Vec<Key> = scene.file.reads.iter().flat_map(|read| tables(&read.syntax)).collect();
-    let required = &scene.file.migration.up.directives.requires;
-    let before = scene.history[..scene.file.index].iter().enumerate().filter(|(at, _)| scene.file.pending.contains(at));
+    let own: Vec<ObjectName> = context.file.statements.iter().flat_map(|read| tables(&read.syntax)).collect();
+    let required = &context.file.migration.up.directives.requires;
+    let before = context.history[..context.file.index].iter().enumerate().filter(|(at, _)| context.file.pending.contains(at));
     for (_, other) in before {
         let step =
             matches!(other.phase(), Some(migrate_core::directives::Phase::Expand | migrate_core::directives::Phase::Migrate));
@@ -60,13 +60,13 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
             .up
             .statements
             .iter()
-            .map(|statement| migrate_core::reader::read(statement.sql(&other.up.text), scene.after.schema.dialect()));
+            .map(|statement| migrate_core::reader::read(statement.sql(&other.up.text), context.after.schema.dialect()));
         let statements: Vec<Syntax> = statements.collect();
         let about = |syntax: &&Syntax| tables(syntax).iter().any(|table| own.contains(table));
         let same = statements.iter().any(|syntax| about(&syntax));
         let unsaid = other.phase().is_none() && statements.iter().any(|syntax| about(&syntax) && expands(syntax));
         if named || step && same || unsaid {
-            reports.add(Report::new(format!("`{}`, which it belongs to, is in the same release", other.title())));
+            findings.add(RuleFinding::new(format!("`{}`, which it belongs to, is in the same release", other.title())));
             return;
         }
     }

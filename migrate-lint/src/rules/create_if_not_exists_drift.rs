@@ -1,8 +1,8 @@
 //! The rule `create-if-not-exists-drift`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,16 +19,16 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "write the difference as `ALTER TABLE`, and remove this definition",
-    optional: false,
+    fix: "write the difference as `ALTER TABLE`, and remove this definition",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int, b int);"]),
         sqlite(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int, b int);"]),
         mysql(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (b int);"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS u (a int, b int);"]),
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
         postgres(&[
@@ -36,18 +36,18 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP TABLE t; CREATE TABLE IF NOT EXISTS t (a int, b int);",
         ]),
     ],
-    proof: Proof::Seen("if_not_exists_keeps_the_old_columns"),
+    verification: Verification::Seen("if_not_exists_keeps_the_old_columns"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::CreateTable(table) = scene.syntax() else { return };
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::CreateTable(table) = context.syntax() else { return };
     let Some(name) =
         table.name.as_ref().filter(|_| table.if_not_exists && !table.temporary && !table.opaque && !table.columns.is_empty())
     else {
         return;
     };
-    let key = scene.schema.key(name);
-    let Some(there) = scene.relation(&key).filter(|there| there.complete) else { return };
+    let key = context.schema.resolve(name);
+    let Some(there) = context.relation(&key).filter(|there| there.columns_known) else { return };
     let missing = table.columns.iter().filter(|column| there.column(&column.name).is_none()).map(|column| column.name.clone());
     let gone = there
         .columns
@@ -64,6 +64,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         .map(|column| column.name.clone());
     let other: Vec<String> = missing.chain(gone).chain(retyped).map(|name| format!("`{name}`")).collect();
     if !other.is_empty() {
-        reports.add(Report::new(format!("`{key}` is there already and differs in {}; this does nothing", other.join(", "))));
+        findings
+            .add(RuleFinding::new(format!("`{key}` is there already and differs in {}; this does nothing", other.join(", "))));
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `create-partition-of`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,25 +18,25 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `CREATE TABLE part (LIKE parent INCLUDING ALL)` and then `ALTER TABLE parent ATTACH PARTITION part \
+    fix: "write `CREATE TABLE part (LIKE parent INCLUDING ALL)` and then `ALTER TABLE parent ATTACH PARTITION part \
          ...`",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE p (id int) PARTITION BY RANGE (id);",
         "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
     ])],
-    silent: &[postgres(&[
+    not_flagged: &[postgres(&[
         "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
     ])],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::PartitionOf),
         |impact| format!("making a partition in place locks `{}`: every query waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `create-table-fk-locks-parent`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,11 +19,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    instead: "",
-    optional: false,
+    fix: "",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (u_id int REFERENCES u (id));"]),
         postgres(&[
             "CREATE TABLE u (id int PRIMARY KEY);",
@@ -34,17 +34,17 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int);\nALTER TABLE t ADD COLUMN u_id int REFERENCES u (id);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id));"]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (id int PRIMARY KEY, up int REFERENCES t (id));"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::ParentOfNew),
         |impact| format!("a new table that refers to `{}` stops writes to it for a moment", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,8 +1,8 @@
 //! The rule `definer-without-search-path`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::{Read, Scene};
+use crate::context::{ParsedStatement, StatementContext};
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,12 +17,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `SET search_path = pg_catalog, ...` at the function, with `pg_temp` last",
-    optional: false,
+    fix: "write `SET search_path = pg_catalog, ...` at the function, with `pg_temp` last",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"])],
-    silent: &[
+    flagged: &[postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"])],
+    not_flagged: &[
         postgres(&[
             "CREATE FUNCTION f(a text) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 2'; ALTER FUNCTION f(text) SET search_path = '';",
         ]),
@@ -31,18 +31,18 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';"]),
     ],
-    proof: Proof::Manual("PostgreSQL manual, CREATE FUNCTION, Writing SECURITY DEFINER Functions Safely"),
+    verification: Verification::Manual("PostgreSQL manual, CREATE FUNCTION, Writing SECURITY DEFINER Functions Safely"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if let Syntax::CreateRoutine { name, definer: true, sets_path: false, .. } = scene.syntax() {
-        let says = |read: &Read| {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if let Syntax::CreateRoutine { name, definer: true, sets_path: false, .. } = context.syntax() {
+        let says = |read: &ParsedStatement| {
             matches!(&read.syntax, Syntax::Alter { kind: ObjectKind::Routine, name: other, .. } if other == name)
-                && scene.file.sql(read).to_ascii_lowercase().contains("search_path")
+                && context.file.sql(read).to_ascii_lowercase().contains("search_path")
         };
-        if scene.later().iter().any(says) {
+        if context.later_statements().iter().any(says) {
             return;
         }
-        reports.add(Report::new(format!("`{name}` runs with its owner's rights and with the caller's search_path")));
+        findings.add(RuleFinding::new(format!("`{name}` runs with its owner's rights and with the caller's search_path")));
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `detach-partition`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,25 +17,25 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `DETACH PARTITION ... CONCURRENTLY`, in a migration of its own",
-    optional: false,
+    fix: "write `DETACH PARTITION ... CONCURRENTLY`, in a migration of its own",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
         "ALTER TABLE p DETACH PARTITION p1;",
     ])],
-    silent: &[postgres(&[
+    not_flagged: &[postgres(&[
         "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
         "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;",
     ])],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Detach),
         |impact| format!("detaching a partition locks `{}`: every query waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `dml-after-ddl-same-tx`.
 
+use crate::context::StatementContext;
 use crate::impact::{Cause, Lock};
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,11 +18,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "move the change of rows into a migration of its own, in batches",
-    optional: false,
+    fix: "move the change of rows into a migration of its own, in batches",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD COLUMN c int;\nUPDATE t SET c = a WHERE a IS NOT NULL;",
@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
             "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();\nUPDATE t SET b = a WHERE b IS NULL;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c int;"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
@@ -53,18 +53,18 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int; UPDATE t SET c = a WHERE a > 0;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Some(rows) = scene.impacts.iter().find(|impact| impact.cause == Cause::Rows && impact.scans) else { return };
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Some(rows) = context.impacts.iter().find(|impact| impact.cause == Cause::Rows && impact.scans) else { return };
     let strong = [Lock::ShareRowExclusive, Lock::Exclusive, Lock::AccessExclusive];
-    let mut held = scene.held.iter().filter(|held| strong.contains(&held.lock) && scene.is_deployed(&held.table));
+    let mut held = context.held_locks.iter().filter(|held| strong.contains(&held.lock) && context.is_deployed(&held.table));
     let longest = held.clone().find(|held| held.lock == Lock::AccessExclusive).or_else(|| held.next());
-    if let Some(held) = longest.filter(|_| scene.is_deployed(&rows.table)) {
-        let since = scene.file.script.statements[held.since].line;
+    if let Some(held) = longest.filter(|_| context.is_deployed(&rows.table)) {
+        let since = context.file.script.statements[held.since].line;
         let how = if held.lock == Lock::AccessExclusive { "locked" } else { "locked against writes" };
         let message = format!("`{}`, {how} since line {since}, stays so while rows of `{}` are changed", held.table, rows.table);
-        reports.add(Report::new(message));
+        findings.add(RuleFinding::new(message));
     }
 }

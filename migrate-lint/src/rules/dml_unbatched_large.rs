@@ -1,9 +1,9 @@
 //! The rule `dml-unbatched-large`.
 
+use crate::context::StatementContext;
 use crate::impact::Lock;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,45 +18,49 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "move it into a migration of its own, and do it in batches",
-    optional: false,
+    fix: "move it into a migration of its own, and do it in batches",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (a int); CREATE TABLE u (a int);",
             "CREATE TABLE v (a int);\nUPDATE t SET a = 1 WHERE a > 0;\nALTER TABLE u ADD b int;",
         ]),
         postgres(&["CREATE TABLE t (a int); CREATE TABLE u (a int);", "INSERT INTO u SELECT a FROM t; ALTER TABLE u ADD b int;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a > 0;"]),
         postgres(&["CREATE TABLE t (a int, id int);", "UPDATE t SET a = 1 WHERE id = 3; ALTER TABLE t ADD b int;"]),
         postgres(&["CREATE TABLE t (a int); CREATE TABLE u (a int);", "CREATE TABLE v (a int); INSERT INTO v SELECT a FROM t;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if !scene.read.in_transaction {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if !context.parsed.in_transaction {
         return;
     }
-    let (table, many) = match scene.syntax() {
+    let (table, many) = match context.syntax() {
         Syntax::Update(change) | Syntax::Delete(change) => {
             (&change.table, change.condition && !change.narrow && change.limit.is_none() && !change.inner_limit)
         }
         Syntax::Insert(insert) => (&insert.table, insert.reads_table && !insert.limited),
         _ => return,
     };
-    let table = scene.schema.key(table);
+    let table = context.schema.resolve(table);
     let locks = |syntax: &Syntax| match syntax {
-        Syntax::AlterTable(alter) => scene.is_deployed(&scene.schema.key(&alter.table)),
+        Syntax::AlterTable(alter) => context.is_deployed(&context.schema.resolve(&alter.table)),
         _ => false,
     };
     // Locks that are held already are told of elsewhere.
-    let held = scene.held.iter().any(|held| held.lock == Lock::AccessExclusive && scene.is_deployed(&held.table));
-    let behind = scene.later().iter().any(|read| read.at.transaction == scene.read.at.transaction && locks(&read.syntax));
-    if many && behind && !held && scene.is_deployed(&table) {
-        reports.add(Report::new(format!("many rows of `{table}` may change in a transaction that also changes the schema")));
+    let held = context.held_locks.iter().any(|held| held.lock == Lock::AccessExclusive && context.is_deployed(&held.table));
+    let behind = context
+        .later_statements()
+        .iter()
+        .any(|read| read.point.transaction == context.parsed.point.transaction && locks(&read.syntax));
+    if many && behind && !held && context.is_deployed(&table) {
+        findings
+            .add(RuleFinding::new(format!("many rows of `{table}` may change in a transaction that also changes the schema")));
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `domain-constraint`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "write `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, and `VALIDATE CONSTRAINT` in the next migration",
-    optional: false,
+    fix: "write `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, and `VALIDATE CONSTRAINT` in the next migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE DOMAIN d AS text; CREATE DOMAIN e AS d; CREATE TABLE t (a e);",
             "ALTER DOMAIN d ADD CHECK (VALUE <> '');",
@@ -29,26 +29,26 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE DOMAIN d AS int; CREATE TABLE t (a d);", "ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0);"]),
         postgres(&["CREATE DOMAIN d AS int; CREATE TABLE t (a d);", "ALTER DOMAIN d SET NOT NULL;"]),
     ],
-    silent: &[postgres(&[
+    not_flagged: &[postgres(&[
         "CREATE DOMAIN d AS int; CREATE TABLE t (a d);",
         "ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0) NOT VALID;",
     ])],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Domain),
         |impact| format!("the domain's new constraint reads all of `{}` while writes wait", impact.table),
     );
     // There is no milder way to look at the rows.
-    let validates = scene.sql.to_ascii_uppercase().contains("VALIDATE");
-    reports.all.extend(found.into_iter().map(|report| {
+    let validates = context.sql.to_ascii_uppercase().contains("VALIDATE");
+    findings.all.extend(found.into_iter().map(|finding| {
         match validates {
-            true => report
+            true => finding
                 .at_most(Level::Warning)
-                .instead("do it in a time of little traffic; a CHECK of the table can be validated while others write"),
-            false => report,
+                .fix("do it in a time of little traffic; a CHECK of the table can be validated while others write"),
+            false => finding,
         }
     }));
 }

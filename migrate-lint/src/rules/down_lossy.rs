@@ -1,8 +1,8 @@
 //! The rule `down-lossy`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::FileScene;
+use crate::context::FileContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,24 +17,24 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "say so in the file: `-- migrate: irreversible: reason`; or keep the rows aside until the release is sure",
-    optional: false,
+    fix: "say so in the file: `-- migrate: irreversible: reason`; or keep the rows aside until the release is sure",
+    opt_in: false,
     down: false,
     check: Check::File(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (a int, b int);",
             "-- migrate: phase contract\nALTER TABLE t DROP b;\n--- down\nALTER TABLE t ADD b int;",
         ]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;\n--- down\nCREATE TABLE t (a int);"]),
     ],
-    silent: &[postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n--- down\nALTER TABLE t DROP b;"])],
-    proof: Proof::Files,
+    not_flagged: &[postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n--- down\nALTER TABLE t DROP b;"])],
+    verification: Verification::Files,
 };
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    let Some(down) = scene.down else { return };
-    for read in scene.file.reads {
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    let Some(down) = context.down else { return };
+    for read in context.file.statements {
         let lost = match &read.syntax {
             Syntax::Drop(removal) if removal.kind == ObjectKind::Table => removal.names.first().map(|name| format!("`{name}`")),
             Syntax::AlterTable(alter) => alter.actions.iter().find_map(|action| match &action.kind {
@@ -43,15 +43,16 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
             }),
             _ => None,
         };
-        let again = down.reads.iter().any(|read| match &read.syntax {
+        let again = down.statements.iter().any(|read| match &read.syntax {
             Syntax::CreateTable(_) => true,
             Syntax::AlterTable(alter) => alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddColumn { .. })),
             _ => false,
         });
         // A table that is made anew here has its rows.
-        let rebuilt = scene.file.reads.iter().any(|other| matches!(&other.syntax, Syntax::Insert(insert) if insert.from_query));
+        let rebuilt =
+            context.file.statements.iter().any(|other| matches!(&other.syntax, Syntax::Insert(insert) if insert.from_query));
         if let Some(lost) = lost.filter(|_| again && !rebuilt) {
-            reports.add(Report::new(format!("the way down makes {lost} again, without what was in it")));
+            findings.add(RuleFinding::new(format!("the way down makes {lost} again, without what was in it")));
             return;
         }
     }

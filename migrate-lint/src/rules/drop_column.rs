@@ -1,8 +1,8 @@
 //! The rule `drop-column`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::{Age, Scene};
+use crate::context::{Age, StatementContext};
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::Relation;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -19,12 +19,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
+    fix: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
          its top",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",
             "SET STATEMENT lock_wait_timeout = 5 FOR ALTER TABLE t DROP COLUMN a;",
@@ -33,29 +33,29 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP b;"]),
         sqlite(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY);", "ALTER TABLE t DROP COLUMN IF EXISTS a;"]),
         postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;"]),
         postgres(&["CREATE TABLE t (a int, b int); ALTER TABLE t DROP COLUMN b;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int; ALTER TABLE t DROP b;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n--- down\nALTER TABLE t DROP b;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.file.is_contract() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.file.is_contract() {
         return;
     }
-    for (table, action, range) in scene.actions() {
+    for (table, action, range) in context.actions() {
         let ActionKind::DropColumn { name, if_exists, .. } = action else { continue };
-        let lacks = |relation: &Relation| relation.complete && relation.column(name).is_none();
-        if *if_exists && scene.relation(&table).is_some_and(lacks) {
+        let lacks = |relation: &Relation| relation.columns_known && relation.column(name).is_none();
+        if *if_exists && context.relation(&table).is_some_and(lacks) {
             continue;
         }
-        if scene.column_age(&table, name) == Age::Deployed && scene.is_deployed(&table) {
+        if context.column_age(&table, name) == Age::Deployed && context.is_deployed(&table) {
             let message = format!("the release that runs still uses `{table}.{name}`, and what is in it is gone for good");
-            reports.add(Report::new(message).at(range));
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `drop-column-view-dep`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "drop the view first and create it again without the column, all in this transaction",
-    optional: false,
+    fix: "drop the view first and create it again without the column, all in this transaction",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (id int, a int, b int GENERATED ALWAYS AS (a * 2) STORED);",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
@@ -39,7 +39,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id int, name text); CREATE VIEW v AS SELECT q.name FROM (SELECT id AS name FROM t) q;",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN name;",
@@ -86,25 +86,25 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP VIEW v; ALTER TABLE t DROP COLUMN a;",
         ]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::DropColumn { name, cascade: false, .. } = action else { continue };
-        if let Some(view) = scene.schema.view_of_column(&table, name) {
-            reports.add(Report::new(format!("`{view}` uses `{name}`, so it cannot be dropped")).at(range));
+        if let Some(view) = context.schema.view_of_column(&table, name) {
+            findings.add(RuleFinding::new(format!("`{view}` uses `{name}`, so it cannot be dropped")).at(range));
         }
         // What was dropped before in the same statement is gone.
         let gone = |own: &str| {
-            let before = scene.actions().take_while(|(.., other)| other.start < range.start);
+            let before = context.actions().take_while(|(.., other)| other.start < range.start);
             before.into_iter().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } if name == own))
         };
-        let columns = scene.relation(&table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
+        let columns = context.relation(&table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
         let mut computed = columns.iter().filter(|other| other.generated && other.name != *name && !gone(&other.name));
         if let Some(other) = computed.find(|other| other.computed_from.contains(name)) {
             let message = format!("`{}` is computed from `{name}`, so that cannot be dropped", other.name);
-            reports.add(Report::new(message).at(range));
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
 }

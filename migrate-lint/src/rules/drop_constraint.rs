@@ -1,9 +1,9 @@
 //! The rule `drop-constraint`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::Scene;
-use crate::schema::{Constraint, ConstraintKind, Key, Relation};
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::{Constraint, ConstraintKind, ObjectName, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -20,11 +20,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "let the application do without it first; the next release drops it, in a migration of phase contract",
-    optional: false,
+    fix: "let the application do without it first; the next release drops it, in a migration of phase contract",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int UNIQUE);", "ALTER TABLE t DROP CONSTRAINT t_a_key;"]),
         postgres(&["CREATE TABLE t (a int CONSTRAINT c CHECK (a > 0));", "ALTER TABLE t DROP CONSTRAINT c;"]),
         postgres(&["CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a);", "DROP INDEX CONCURRENTLY i;"]),
@@ -35,7 +35,7 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int, UNIQUE KEY k (a));", "ALTER TABLE t DROP INDEX k;"]),
         sqlite(&["CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a);", "DROP INDEX i;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int UNIQUE); CREATE UNIQUE INDEX i ON t (a);", "ALTER TABLE t DROP CONSTRAINT t_a_key;"]),
         postgres(&["CREATE TABLE t (a int NOT NULL, CONSTRAINT nn CHECK (a IS NOT NULL));", "ALTER TABLE t DROP CONSTRAINT nn;"]),
         postgres(&[
@@ -51,30 +51,30 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int UNIQUE); ALTER TABLE t DROP CONSTRAINT t_a_key;"]),
         mysql(&["CREATE TABLE t (a int, UNIQUE KEY k (a));", "ALTER TABLE t DROP INDEX k, ADD UNIQUE KEY l (a);"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.file.is_contract() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.file.is_contract() {
         return;
     }
-    for (table, name, range) in dropped(scene) {
-        let Some(relation) = scene.relation(&table).filter(|_| scene.is_deployed(&table)) else { continue };
+    for (table, name, range) in dropped(context) {
+        let Some(relation) = context.relation(&table).filter(|_| context.is_deployed(&table)) else { continue };
         let Some(lost) = lost(relation, &name) else { continue };
         let message = match &lost {
-            Lost::Unique(columns) if !has_another(relation, &name, columns) && !comes_again(scene, &table, &lost) => {
+            Lost::Unique(columns) if !has_another(relation, &name, columns) && !comes_again(context, &table, &lost) => {
                 let columns = columns.join(", ");
                 format!("the release that runs may count on `{table}` ({columns}) to be unique, `ON CONFLICT` among it")
             }
-            Lost::Check(_) | Lost::Foreign(_) if !comes_again(scene, &table, &lost) => {
+            Lost::Check(_) | Lost::Foreign(_) if !comes_again(context, &table, &lost) => {
                 format!("the release that runs may count on `{name}` of `{table}`")
             }
             _ => continue,
         };
-        let report = Report::new(message);
-        reports.add(match range {
-            Some(range) => report.at(range),
-            None => report,
+        let finding = RuleFinding::new(message);
+        findings.add(match range {
+            Some(range) => finding.at(range),
+            None => finding,
         });
     }
 }
@@ -87,40 +87,40 @@ enum Lost {
 }
 
 /// The names of what is dropped, with the table.
-fn dropped<'a>(scene: &Scene<'a>) -> Vec<(Key, String, Option<&'a Range<usize>>)> {
-    if let Syntax::Drop(removal) = scene.syntax() {
+fn dropped<'a>(context: &StatementContext<'a>) -> Vec<(ObjectName, String, Option<&'a Range<usize>>)> {
+    if let Syntax::Drop(removal) = context.syntax() {
         if removal.kind != ObjectKind::Index {
             return Vec::new();
         }
-        let table = removal.table.as_ref().map(|table| scene.schema.key(table));
-        let indexes = removal.names.iter().map(|name| scene.schema.key(name));
-        let of_table = |index: Key| {
-            let table = scene.schema.table_of_index(table.as_ref(), &index)?.clone();
+        let table = removal.table.as_ref().map(|table| context.schema.resolve(table));
+        let indexes = removal.names.iter().map(|name| context.schema.resolve(name));
+        let of_table = |index: ObjectName| {
+            let table = context.schema.table_of_index(table.as_ref(), &index)?.clone();
             Some((table, index.name().to_owned(), None))
         };
         return indexes.filter_map(of_table).collect();
     }
-    let gone = |table: &Key, column: &str| {
-        scene.relation(table).is_some_and(|own| own.column(column).is_some())
-            && scene.actions().any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
+    let gone = |table: &ObjectName, column: &str| {
+        context.relation(table).is_some_and(|own| own.column(column).is_some())
+            && context.actions().any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
     };
-    let of_action = |(table, action, range): (Key, &'a ActionKind, &'a Range<usize>)| {
+    let of_action = |(table, action, range): (ObjectName, &'a ActionKind, &'a Range<usize>)| {
         let name = match action {
             ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) | ActionKind::DropIndex(name) => {
                 name.clone()
             }
             ActionKind::DropPrimaryKey => {
                 let primary = |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_));
-                scene.relation(&table)?.constraints.iter().find(primary)?.name.clone()
+                context.relation(&table)?.constraints.iter().find(primary)?.name.clone()
             }
             _ => return None,
         };
         // Where the column goes as well, that is told of.
-        let columns = scene.relation(&table).and_then(|relation| lost(relation, &name));
+        let columns = context.relation(&table).and_then(|relation| lost(relation, &name));
         let with_column = columns.is_some_and(|lost| lost.columns().iter().any(|column| gone(&table, column)));
         (!with_column).then_some((table, name, Some(range)))
     };
-    scene.actions().filter_map(of_action).collect()
+    context.actions().filter_map(of_action).collect()
 }
 
 impl Lost {
@@ -135,7 +135,7 @@ fn lost(relation: &Relation, name: &str) -> Option<Lost> {
     let Some(constraint) = relation.constraint(name) else {
         let index =
             relation.indexes.iter().find(|index| index.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name)))?;
-        return (index.unique && !index.special).then(|| Lost::Unique(index.columns.clone()));
+        return (index.unique && !index.partial_or_expression).then(|| Lost::Unique(index.columns.clone()));
     };
     match &constraint.kind {
         ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(Lost::Unique(columns.clone())),
@@ -151,7 +151,7 @@ fn lost(relation: &Relation, name: &str) -> Option<Lost> {
 
 /// Keeps something else the same columns unique?
 fn has_another(relation: &Relation, name: &str, columns: &[String]) -> bool {
-    let indexes = relation.indexes.iter().filter(|index| index.unique && !index.special);
+    let indexes = relation.indexes.iter().filter(|index| index.unique && !index.partial_or_expression);
     let indexes = indexes.map(|index| (index.name.as_deref().unwrap_or_default(), &index.columns));
     let keys = relation.constraints.iter().filter_map(|constraint| match &constraint.kind {
         ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some((&*constraint.name, columns)),
@@ -170,15 +170,15 @@ fn same(one: &[String], other: &[String]) -> bool {
 }
 
 /// Does this statement, or a later one of the file, demand the like again?
-fn comes_again(scene: &Scene<'_>, table: &Key, lost: &Lost) -> bool {
+fn comes_again(context: &StatementContext<'_>, table: &ObjectName, lost: &Lost) -> bool {
     let again = |syntax: &Syntax| match syntax {
-        Syntax::AlterTable(alter) if scene.schema.key(&alter.table) == *table => {
+        Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *table => {
             alter.actions.iter().any(|action| demands(&action.kind, lost))
         }
-        Syntax::CreateIndex(index) if scene.schema.key(&index.table) == *table => demands_unique(index, lost),
+        Syntax::CreateIndex(index) if context.schema.resolve(&index.table) == *table => demands_unique(index, lost),
         _ => false,
     };
-    again(scene.syntax()) || scene.follows(again)
+    again(context.syntax()) || context.is_followed_by(again)
 }
 
 fn demands(action: &ActionKind, lost: &Lost) -> bool {

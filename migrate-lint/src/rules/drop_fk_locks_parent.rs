@@ -1,9 +1,9 @@
 //! The rule `drop-fk-locks-parent`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    instead: "drop foreign keys to busy tables first, one in each migration",
-    optional: false,
+    fix: "drop foreign keys to busy tables first, one in each migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int CONSTRAINT f REFERENCES u (id));",
             "ALTER TABLE t DROP CONSTRAINT f;",
@@ -31,14 +31,14 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP TABLE t;",
         ]),
     ],
-    silent: &[postgres(&["CREATE TABLE t (id int CONSTRAINT k CHECK (id > 0));", "ALTER TABLE t DROP CONSTRAINT k;"])],
-    proof: Proof::Measured,
+    not_flagged: &[postgres(&["CREATE TABLE t (id int CONSTRAINT k CHECK (id > 0));", "ALTER TABLE t DROP CONSTRAINT k;"])],
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::ParentOfDropped),
         |impact| format!("with the foreign key goes a lock on `{}` that stops every query for a moment", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `drop-index-not-concurrent`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,28 +18,28 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    instead: "write `DROP INDEX CONCURRENTLY`, in a migration of its own",
-    optional: false,
+    fix: "write `DROP INDEX CONCURRENTLY`, in a migration of its own",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE INDEX i ON t (a);", "DROP INDEX i;"]),
         postgres(&["DROP INDEX IF EXISTS made_elsewhere_i;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE INDEX i ON t (a);",
             "DROP INDEX CONCURRENTLY i;",
         ]),
         postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a); DROP INDEX i;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::IndexDrop),
         |impact| format!("dropping an index locks `{}`, and waits for all who use it", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,8 +1,8 @@
 //! The rule `drop-not-null`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -13,32 +13,33 @@ pub static RULE: Rule = Rule {
     code: Code::new("drop-not-null", "The release that runs may not expect to read a null from the column."),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "let the application read nulls first",
-    optional: false,
+    fix: "let the application read nulls first",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int NOT NULL);", "ALTER TABLE t ALTER a DROP NOT NULL;"]),
         mysql(&["CREATE TABLE t (a int NOT NULL);", "ALTER TABLE t MODIFY a int NULL;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ALTER a DROP NOT NULL;"]),
         postgres(&["CREATE TABLE t (a int NOT NULL); ALTER TABLE t ALTER a DROP NOT NULL;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         // Where MySQL's `MODIFY` only leaves `NOT NULL` out, another rule asks whether that is meant.
         let column = match action {
             ActionKind::DropNotNull(column) => column,
             ActionKind::ModifyColumn(column) if !column.not_null && column.says_null => &column.name,
             _ => continue,
         };
-        let known = scene.relation(&table).and_then(|relation| relation.column(column));
-        if known.is_some_and(|known| known.not_null) && scene.is_deployed(&table) {
-            reports.add(Report::new(format!("the release that runs may not expect a null in `{table}.{column}`")).at(range));
+        let known = context.relation(&table).and_then(|relation| relation.column(column));
+        if known.is_some_and(|known| known.not_null) && context.is_deployed(&table) {
+            findings
+                .add(RuleFinding::new(format!("the release that runs may not expect a null in `{table}.{column}`")).at(range));
         }
     }
 }

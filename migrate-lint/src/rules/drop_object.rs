@@ -1,8 +1,8 @@
 //! The rule `drop-object`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,18 +17,18 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
+    fix: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
          its top",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "DROP VIEW v;"]),
         postgres(&["CREATE TYPE m AS ENUM ('a');", "DROP TYPE m;"]),
         postgres(&["DROP EXTENSION hstore;"]),
         sqlite(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "DROP VIEW v;"]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&["CREATE PROCEDURE p() BEGIN SELECT 1; END; CALL p(); DROP PROCEDURE p;"]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;",
@@ -38,11 +38,11 @@ pub static RULE: Rule = Rule {
         postgres(&["DROP FUNCTION IF EXISTS f(int); CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';"]),
         postgres(&["DROP TRIGGER IF EXISTS g ON t;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::Drop(removal) = scene.syntax() else { return };
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Drop(removal) = context.syntax() else { return };
     let kinds = [
         ObjectKind::View,
         ObjectKind::MaterializedView,
@@ -52,34 +52,37 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         ObjectKind::Sequence,
         ObjectKind::Extension,
     ];
-    if !kinds.contains(&removal.kind) || scene.file.is_contract() {
+    if !kinds.contains(&removal.kind) || context.file.is_contract() {
         return;
     }
     // Once for each kind of thing in a file.
-    if scene.earlier().iter().any(|read| matches!(&read.syntax, Syntax::Drop(other) if other.kind == removal.kind)) {
+    if context.earlier_statements().iter().any(|read| matches!(&read.syntax, Syntax::Drop(other) if other.kind == removal.kind)) {
         return;
     }
-    let more =
-        scene.later().iter().filter(|read| matches!(&read.syntax, Syntax::Drop(other) if other.kind == removal.kind)).count();
+    let more = context
+        .later_statements()
+        .iter()
+        .filter(|read| matches!(&read.syntax, Syntax::Drop(other) if other.kind == removal.kind))
+        .count();
     for name in &removal.names {
-        let key = scene.schema.key(name);
-        let new = scene.relation(&key).is_some() && !scene.is_deployed(&key);
-        let again = scene.follows(|syntax| match syntax {
-            Syntax::CreateView(view) => scene.schema.key(&view.name) == key,
+        let key = context.schema.resolve(name);
+        let new = context.relation(&key).is_some() && !context.is_deployed(&key);
+        let again = context.is_followed_by(|syntax| match syntax {
+            Syntax::CreateView(view) => context.schema.resolve(&view.name) == key,
             Syntax::CreateRoutine { name, .. }
             | Syntax::CreateType { name, .. }
             | Syntax::CreateDomain { name, .. }
-            | Syntax::Create { name, .. } => scene.schema.key(name) == key,
+            | Syntax::Create { name, .. } => context.schema.resolve(name) == key,
             Syntax::AlterType { action: TypeAction::Rename(to), .. } => *to == name.name,
             Syntax::Alter { action: ObjectAction::Rename(to), .. } => *to == name.name,
             _ => false,
         });
         // A type that stands for another, made beside it, changed its name before.
-        let moved = scene
-            .earlier()
+        let moved = context
+            .earlier_statements()
             .iter()
             .any(|read| matches!(&read.syntax, Syntax::AlterType { action: TypeAction::Rename(to), .. } if *to == name.name));
-        let made_here = scene.earlier().iter().any(|read| match &read.syntax {
+        let made_here = context.earlier_statements().iter().any(|read| match &read.syntax {
             Syntax::Create { name: own, .. }
             | Syntax::CreateRoutine { name: own, .. }
             | Syntax::CreateType { name: own, .. }
@@ -87,8 +90,8 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             _ => false,
         });
         if !new && !again && !moved && !made_here {
-            let report = Report::new(format!("the release that runs may still use the {} `{key}`", removal.kind.name()));
-            reports.add(if more > 0 { report.note(format!("{more} more statements here drop one")) } else { report });
+            let finding = RuleFinding::new(format!("the release that runs may still use the {} `{key}`", removal.kind.name()));
+            findings.add(if more > 0 { finding.note(format!("{more} more statements here drop one")) } else { finding });
             return;
         }
     }

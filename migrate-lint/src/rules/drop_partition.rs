@@ -1,9 +1,9 @@
 //! The rule `drop-partition`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -13,26 +13,26 @@ pub static RULE: Rule = Rule {
     code: Code::new("drop-partition", "`DROP TABLE` of a partition takes ACCESS EXCLUSIVE on the partitioned table as well."),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `ALTER TABLE parent DETACH PARTITION part CONCURRENTLY` in one migration, and drop the table in the \
+    fix: "write `ALTER TABLE parent DETACH PARTITION part CONCURRENTLY` in one migration, and drop the table in the \
          next",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
         "-- migrate: phase contract\nDROP TABLE p1;",
     ])],
-    silent: &[postgres(&[
+    not_flagged: &[postgres(&[
         "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 (id int);",
         "-- migrate: phase contract\nDROP TABLE p1;",
     ])],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::DropPartition),
         |impact| format!("dropping a partition locks `{}`: every query waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

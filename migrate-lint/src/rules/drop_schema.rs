@@ -1,8 +1,8 @@
 //! The rule `drop-schema`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -13,22 +13,22 @@ pub static RULE: Rule = Rule {
     code: Code::new("drop-schema", "With a schema or a database goes everything in it, at once and for good."),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "drop what is in it table by table, in migrations of phase contract",
-    optional: false,
+    fix: "drop what is in it table by table, in migrations of phase contract",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE SCHEMA s;", "DROP SCHEMA s CASCADE;"]), mysql(&["DROP DATABASE d;"])],
-    silent: &[
+    flagged: &[postgres(&["CREATE SCHEMA s;", "DROP SCHEMA s CASCADE;"]), mysql(&["DROP DATABASE d;"])],
+    not_flagged: &[
         postgres(&["CREATE SCHEMA s;", "-- migrate: phase contract\nDROP SCHEMA s;"]),
         postgres(&["CREATE SCHEMA s;\n--- down\nDROP SCHEMA s;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::Drop(removal) = scene.syntax() else { return };
-    if matches!(removal.kind, ObjectKind::Schema | ObjectKind::Database) && !scene.file.is_contract() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Drop(removal) = context.syntax() else { return };
+    if matches!(removal.kind, ObjectKind::Schema | ObjectKind::Database) && !context.file.is_contract() {
         let names: Vec<String> = removal.names.iter().map(|name| format!("`{name}`")).collect();
-        reports.add(Report::new(format!("with {} goes everything in it, for good", names.join(", "))));
+        findings.add(RuleFinding::new(format!("with {} goes everything in it, for good", names.join(", "))));
     }
 }

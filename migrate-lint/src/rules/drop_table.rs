@@ -1,9 +1,9 @@
 //! The rule `drop-table`.
 
+use crate::context::StatementContext;
 use crate::rebuild;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,19 +19,19 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
+    fix: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
          its top",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "DO $$ BEGIN EXECUTE 'DROP TABLE t'; END $$;"]),
         postgres(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
         postgres(&["DROP TABLE IF EXISTS made_elsewhere;"]),
         mysql(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
         sqlite(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;"]),
         postgres(&["CREATE TABLE t (a int);", "-- Phase: CONTRACT\nDROP TABLE t;"]),
         postgres(&["CREATE TABLE t (a int); DROP TABLE t;"]),
@@ -50,29 +50,31 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t2 (a int);\n--- down\nDROP TABLE t2;",
         ]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::Drop(removal) = scene.syntax() else { return };
-    if removal.kind != ObjectKind::Table || removal.temporary || scene.file.is_contract() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Drop(removal) = context.syntax() else { return };
+    if removal.kind != ObjectKind::Table || removal.temporary || context.file.is_contract() {
         return;
     }
     for name in &removal.names {
-        let key = scene.schema.key(name);
-        let temporary = scene.earlier().iter().any(|read| match &read.syntax {
-            Syntax::CreateTable(table) => table.temporary && table.name.as_ref().is_some_and(|own| scene.schema.key(own) == key),
+        let key = context.schema.resolve(name);
+        let temporary = context.earlier_statements().iter().any(|read| match &read.syntax {
+            Syntax::CreateTable(table) => {
+                table.temporary && table.name.as_ref().is_some_and(|own| context.schema.resolve(own) == key)
+            }
             _ => false,
         });
         // What comes again under its name is another matter, and what the history never made is not there.
-        let renamed = scene.relation(&key).and_then(|relation| relation.renamed);
-        let aside = renamed.is_some_and(|renamed| renamed.migration == scene.file.index);
-        let never = removal.if_exists && scene.relation(&key).is_none() && rebuild::comes_again(scene, &key);
-        if scene.is_deployed(&key) && !temporary && !never && !aside && !rebuild::is_rebuilt(scene, &key) {
-            let report = Report::new(format!("the release that runs still uses `{key}`, and its rows are gone for good"));
+        let renamed = context.relation(&key).and_then(|relation| relation.renamed);
+        let aside = renamed.is_some_and(|renamed| renamed.migration == context.file.index);
+        let never = removal.if_exists && context.relation(&key).is_none() && rebuild::is_recreated(context, &key);
+        if context.is_deployed(&key) && !temporary && !never && !aside && !rebuild::is_rebuilt(context, &key) {
+            let finding = RuleFinding::new(format!("the release that runs still uses `{key}`, and its rows are gone for good"));
             // It may have been made elsewhere, or not at all.
-            let perhaps = removal.if_exists && scene.relation(&key).is_none();
-            reports.add(if perhaps { report.at_most(Level::Warning).note("no migration here makes it") } else { report });
+            let perhaps = removal.if_exists && context.relation(&key).is_none();
+            findings.add(if perhaps { finding.at_most(Level::Warning).note("no migration here makes it") } else { finding });
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `enum-add-value-down`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,25 +16,25 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    instead: "say so in the file: `-- migrate: irreversible: labels of a type stay`",
-    optional: false,
+    fix: "say so in the file: `-- migrate: irreversible: labels of a type stay`",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b';\n--- down\nSELECT 1;"])],
-    silent: &[
+    flagged: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b';\n--- down\nSELECT 1;"])],
+    not_flagged: &[
         postgres(&["CREATE TYPE m AS ENUM ('a');", "-- migrate: irreversible: labels stay\nALTER TYPE m ADD VALUE 'b';"]),
         postgres(&["CREATE TYPE m AS ENUM ('a'); ALTER TYPE m ADD VALUE 'b';\n--- down\nDROP TYPE m;"]),
     ],
-    proof: Proof::Manual("PostgreSQL manual, ALTER TYPE"),
+    verification: Verification::Manual("PostgreSQL manual, ALTER TYPE"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if let Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } = scene.syntax()
-        && let Some(down) = &scene.file.migration.down
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if let Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } = context.syntax()
+        && let Some(down) = &context.file.migration.down
     {
         let drops = down.text.to_ascii_uppercase().contains("DROP TYPE");
         if !drops {
-            reports.add(Report::new(format!("the way down cannot take '{label}' from `{name}` again")));
+            findings.add(RuleFinding::new(format!("the way down cannot take '{label}' from `{name}` again")));
         }
     }
 }

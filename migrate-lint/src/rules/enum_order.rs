@@ -1,8 +1,8 @@
 //! The rule `enum-order`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,17 +16,17 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "say where: `BEFORE` or `AFTER`",
-    optional: true,
+    fix: "say where: `BEFORE` or `AFTER`",
+    opt_in: true,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b';"])],
-    silent: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b' AFTER 'a';"])],
-    proof: Proof::Files,
+    flagged: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b';"])],
+    not_flagged: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b' AFTER 'a';"])],
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if let Syntax::AlterType { name, action: TypeAction::AddValue { label, placed: false, .. } } = scene.syntax() {
-        reports.add(Report::new(format!("'{label}' of `{name}` is sorted behind all others")));
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if let Syntax::AlterType { name, action: TypeAction::AddValue { label, placed: false, .. } } = context.syntax() {
+        findings.add(RuleFinding::new(format!("'{label}' of `{name}` is sorted behind all others")));
     }
 }

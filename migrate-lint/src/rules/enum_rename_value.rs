@@ -1,8 +1,8 @@
 //! The rule `enum-rename-value`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,19 +17,22 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "add the new label, let the application change over, change the rows in batches; the old label may stay",
-    optional: false,
+    fix: "add the new label, let the application change over, change the rows in batches; the old label may stay",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m RENAME VALUE 'a' TO 'b';"])],
-    silent: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "-- migrate: phase contract\nALTER TYPE m RENAME VALUE 'a' TO 'b';"])],
-    proof: Proof::Files,
+    flagged: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m RENAME VALUE 'a' TO 'b';"])],
+    not_flagged: &[postgres(&[
+        "CREATE TYPE m AS ENUM ('a');",
+        "-- migrate: phase contract\nALTER TYPE m RENAME VALUE 'a' TO 'b';",
+    ])],
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if let Syntax::AlterType { name, action: TypeAction::RenameValue { from, to } } = scene.syntax()
-        && !scene.file.is_contract()
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if let Syntax::AlterType { name, action: TypeAction::RenameValue { from, to } } = context.syntax()
+        && !context.file.is_contract()
     {
-        reports.add(Report::new(format!("the release that runs knows '{from}' of `{name}`, and not '{to}'")));
+        findings.add(RuleFinding::new(format!("the release that runs knows '{from}' of `{name}`, and not '{to}'")));
     }
 }

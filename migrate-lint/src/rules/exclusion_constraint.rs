@@ -1,9 +1,9 @@
 //! The rule `exclusion-constraint`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,23 +17,23 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "where the table is large, make a new one that has the constraint, copy the rows in batches, and change the \
+    fix: "where the table is large, make a new one that has the constraint, copy the rows in batches, and change the \
          names",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
         "ALTER TABLE t ADD CONSTRAINT k EXCLUDE USING btree (a WITH =);",
     ])],
-    silent: &[postgres(&["CREATE TABLE t (a int, EXCLUDE USING btree (a WITH =));"])],
-    proof: Proof::Measured,
+    not_flagged: &[postgres(&["CREATE TABLE t (a int, EXCLUDE USING btree (a WITH =));"])],
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Exclude),
         |impact| format!("adding an exclusion constraint builds its index over `{}` while everybody waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

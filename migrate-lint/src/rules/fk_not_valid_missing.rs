@@ -1,9 +1,9 @@
 //! The rule `fk-not-valid-missing`.
 
+use crate::context::StatementContext;
 use crate::impact::{Cause, Impact};
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,11 +18,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "add it with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
-    optional: false,
+    fix: "add it with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
             "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int);\nINSERT INTO t SELECT id FROM u;\nALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
             "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID;",
@@ -49,22 +49,22 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int);\nALTER TABLE ONLY public.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
         ]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let message =
         |impact: &Impact| format!("adding a foreign key stops all writes to `{}` while every row is looked up", impact.table);
-    let partitioned = scene.alters_partitioned();
-    let found = scene.felt(|cause| *cause == Cause::ForeignKey, message).into_iter();
+    let partitioned = context.alters_partitioned();
+    let found = context.findings_for(|cause| *cause == Cause::ForeignKey, message).into_iter();
     // Where it cannot be had, it is not asked for.
-    reports.all.extend(found.map(|report| {
-        match partitioned && !scene.server().is_at_least(18, 0) {
-            true => report
+    findings.all.extend(found.map(|finding| {
+        match partitioned && !context.server().is_at_least(18, 0) {
+            true => finding
                 .at_most(Level::Warning)
                 .note("a partitioned table takes NOT VALID only from PostgreSQL 18")
-                .instead("add it to each partition first, with `NOT VALID`, and validate it there in the next migration"),
-            false => report,
+                .fix("add it to each partition first, with `NOT VALID`, and validate it there in the next migration"),
+            false => finding,
         }
     }));
 }

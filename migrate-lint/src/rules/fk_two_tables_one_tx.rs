@@ -1,9 +1,9 @@
 //! The rule `fk-two-tables-one-tx`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,11 +19,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write one foreign key to a table in use in each migration",
-    optional: false,
+    fix: "write one foreign key to a table in use in each migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE v (id int PRIMARY KEY); CREATE TABLE t (a int, b int);",
             "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID, ADD CONSTRAINT g FOREIGN KEY (b) REFERENCES v (id) NOT VALID;",
@@ -37,7 +37,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE w (u int REFERENCES u (id)); ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES v (id) NOT VALID;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",
             "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u (id) NOT VALID;",
@@ -47,31 +47,34 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE w (a int REFERENCES u (id), b int REFERENCES u (id));",
         ]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let is_key = |cause: &Cause| matches!(cause, Cause::ForeignKey | Cause::ForeignKeyNotValid | Cause::ParentOfNew);
-    let own = scene.alter().map(|alter| scene.schema.key(&alter.table));
-    let adds = scene.impacts.iter().filter(|impact| is_key(&impact.cause) && Some(&impact.table) != own.as_ref());
-    let mut here = adds.clone().filter(|impact| scene.is_deployed(&impact.table));
-    if let (Some(first), None) = (here.next(), scene.held.iter().find(|held| is_key(&held.cause)))
+    let own = context.alter().map(|alter| context.schema.resolve(&alter.table));
+    let adds = context.impacts.iter().filter(|impact| is_key(&impact.cause) && Some(&impact.table) != own.as_ref());
+    let mut here = adds.clone().filter(|impact| context.is_deployed(&impact.table));
+    if let (Some(first), None) = (here.next(), context.held_locks.iter().find(|held| is_key(&held.cause)))
         && let Some(second) = here.find(|impact| impact.table != first.table)
-        && scene.alter().is_some()
+        && context.alter().is_some()
     {
         let message = format!("`{}` and `{}` are locked at once, each for a foreign key", first.table, second.table);
-        reports.add(Report::new(message).note(scene.said(second)));
+        findings.add(RuleFinding::new(message).note(context.describe_lock(second)));
         return;
     }
-    for impact in adds.filter(|impact| scene.is_deployed(&impact.table)) {
-        let others =
-            scene.held.iter().filter(|held| is_key(&held.cause) && held.lock == impact.lock && held.table != impact.table);
-        let others: Vec<_> = others.filter(|held| scene.is_deployed(&held.table) && Some(&held.table) != own.as_ref()).collect();
+    for impact in adds.filter(|impact| context.is_deployed(&impact.table)) {
+        let others = context
+            .held_locks
+            .iter()
+            .filter(|held| is_key(&held.cause) && held.lock == impact.lock && held.table != impact.table);
+        let others: Vec<_> =
+            others.filter(|held| context.is_deployed(&held.table) && Some(&held.table) != own.as_ref()).collect();
         // Once for each file is enough.
         if let Some(held) = others.first().filter(|first| others.iter().all(|other| other.table == first.table)) {
             let message =
                 format!("`{}` is locked while `{}`, locked for a foreign key before, still is", impact.table, held.table);
-            reports.add(Report::new(message).note(scene.said(impact)));
+            findings.add(RuleFinding::new(message).note(context.describe_lock(impact)));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `fk-type-mismatch`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::FileScene;
+use crate::context::FileContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::{ConstraintKind, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "give both columns the same type",
-    optional: false,
+    fix: "give both columns the same type",
+    opt_in: false,
     down: false,
     check: Check::File(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE u (id bigint PRIMARY KEY);", "CREATE TABLE t (u_id int REFERENCES u (id));"]),
         postgres(&[
             "CREATE TABLE u (id bigserial PRIMARY KEY); CREATE TABLE t (a int);",
@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a bigint, b int, FOREIGN KEY (a, b) REFERENCES u);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE u (id bigserial PRIMARY KEY);", "CREATE TABLE t (u_id bigint REFERENCES u (id));"]),
         postgres(&["CREATE TABLE u (id varchar(20) PRIMARY KEY);", "CREATE TABLE t (u_id text REFERENCES u (id));"]),
         postgres(&[
@@ -40,16 +40,16 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (u_code int REFERENCES u (code));",
         ]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
 /// Of these PostgreSQL compares each with each.
 const NUMBERS: [&str; 4] = ["smallint", "int", "bigint", "numeric"];
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    let schema = &scene.after.schema;
-    for (key, relation) in scene.touched() {
-        let added = relation.constraints.iter().filter(|constraint| constraint.added.migration == scene.file.index);
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    let schema = &context.after.schema;
+    for (key, relation) in context.changed_relations() {
+        let added = relation.constraints.iter().filter(|constraint| constraint.added.migration == context.file.index);
         for constraint in added {
             let ConstraintKind::Foreign { columns, table, targets, .. } = &constraint.kind else { continue };
             let Some(parent) = schema.relation(table) else { continue };
@@ -58,7 +58,7 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
                 let (Some(own), Some(other)) = (ty(relation, column), ty(parent, target)) else { continue };
                 let comparable = [&own, &other].iter().all(|ty| NUMBERS.contains(&ty.name.as_str()) && !ty.array);
                 if comparable && own.name != other.name {
-                    reports.add(Report::new(format!(
+                    findings.add(RuleFinding::new(format!(
                         "`{key}.{column}` is {own} and refers to `{table}.{target}`, which is {other}"
                     )));
                 }

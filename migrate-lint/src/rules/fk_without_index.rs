@@ -1,8 +1,8 @@
 //! The rule `fk-without-index`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres, sqlite};
-use crate::scene::FileScene;
+use crate::context::FileContext;
+use crate::rule::{Check, Rule, Verification, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,34 +16,34 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::Sqlite],
-    instead: "build an index that begins with the columns of the foreign key",
-    optional: false,
+    fix: "build an index that begins with the columns of the foreign key",
+    opt_in: false,
     down: false,
     check: Check::File(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id));"]),
         sqlite(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id));"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id)); CREATE INDEX i ON t (u_id);",
         ]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int PRIMARY KEY REFERENCES u (id));"]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id), x int, UNIQUE (u_id, x));"]),
     ],
-    proof: Proof::Manual("PostgreSQL manual, 5.4.5 Foreign Keys"),
+    verification: Verification::Manual("PostgreSQL manual, 5.4.5 Foreign Keys"),
 };
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    let index = scene.file.index;
-    for (key, relation) in scene.touched() {
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    let index = context.file.index;
+    for (key, relation) in context.changed_relations() {
         for (_, columns, table, _) in relation.foreign_keys().filter(|(constraint, ..)| constraint.added.migration == index) {
             let begins = |indexed: &[String]| {
                 indexed.len() >= columns.len()
                     && columns.iter().all(|column| indexed[..columns.len()].iter().any(|own| own.eq_ignore_ascii_case(column)))
             };
             if !relation.indexed().any(begins) {
-                reports.add(Report::new(format!(
+                findings.add(RuleFinding::new(format!(
                     "no index of `{key}` begins with {}, which refers to `{table}`",
                     columns.join(", ")
                 )));

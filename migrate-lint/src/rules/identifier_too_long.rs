@@ -1,8 +1,8 @@
 //! The rule `identifier-too-long`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,29 +18,29 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "choose a shorter name",
-    optional: false,
+    fix: "choose a shorter name",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (a int); CREATE INDEX an_index_with_a_name_that_is_much_longer_than_the_sixty_three_bytes_there_are ON t (a);",
         ]),
         postgres(&["CREATE TABLE a_table_with_a_name_that_is_much_longer_than_the_sixty_three_bytes_there_are (a int);"]),
     ],
-    silent: &[postgres(&[
+    not_flagged: &[postgres(&[
         "CREATE TABLE t (a int); CREATE INDEX an_index_with_a_name_that_is_just_as_long_as_sixty_three_bytes1 ON t (a);",
     ])],
-    proof: Proof::Manual("PostgreSQL manual, 4.1.1 Identifiers and Key Words"),
+    verification: Verification::Manual("PostgreSQL manual, 4.1.1 Identifiers and Key Words"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let too_long = |name: &str| match scene.schema.dialect() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let too_long = |name: &str| match context.schema.dialect() {
         Dialect::Postgres => name.len() > 63,
         _ => name.chars().count() > 64,
     };
     let mut names: Vec<&str> = Vec::new();
-    match scene.syntax() {
+    match context.syntax() {
         Syntax::CreateTable(table) => {
             names.extend(table.name.as_ref().map(|name| name.name.as_str()));
             names.extend(table.columns.iter().map(|column| column.name.as_str()));
@@ -58,6 +58,6 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         _ => {}
     }
     for name in names.into_iter().filter(|name| too_long(name)) {
-        reports.add(Report::new(format!("`{name}` is too long a name: {} bytes", name.len())));
+        findings.add(RuleFinding::new(format!("`{name}` is too long a name: {} bytes", name.len())));
     }
 }

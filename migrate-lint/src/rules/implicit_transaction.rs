@@ -1,8 +1,8 @@
 //! The rule `implicit-transaction`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,25 +17,25 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "put the statement into a file of its own",
-    optional: true,
+    fix: "put the statement into a file of its own",
+    opt_in: true,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["CREATE TABLE t (a int);", "ANALYZE t; VACUUM t;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["CREATE TABLE t (a int);", "ANALYZE t; REINDEX TABLE t;"]),
     ],
-    proof: Proof::Seen("several_statements_are_one_transaction"),
+    verification: Verification::Seen("several_statements_are_one_transaction"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let alone = scene.file.script.statements.len() == 1;
-    if !alone && refuses(scene.syntax()) {
-        reports.add(Report::new("tools that send the file as one text cannot run this together with the other statements"));
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let alone = context.file.script.statements.len() == 1;
+    if !alone && refuses(context.syntax()) {
+        findings.add(RuleFinding::new("tools that send the file as one text cannot run this together with the other statements"));
     }
 }
 

@@ -1,9 +1,9 @@
 //! The rule `index-not-concurrent`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,11 +19,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "write `CREATE INDEX CONCURRENTLY`, in a migration of its own",
-    optional: false,
+    fix: "write `CREATE INDEX CONCURRENTLY`, in a migration of its own",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CREATE INDEX i ON t (a);"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CREATE UNIQUE INDEX i ON t (a);"]),
         postgres(&["CREATE INDEX i ON made_elsewhere (a);"]),
@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "DO $$ BEGIN CREATE INDEX i ON t (a); END $$;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["CREATE TEMP TABLE t (a int);"]),
@@ -45,13 +45,13 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE a.t (x int); CREATE INDEX i ON a.t (x);"]),
         postgres(&["CREATE TABLE public.t (x int); CREATE INDEX i ON t (x);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::IndexBuild),
         |impact| format!("building an index stops all writes to `{}` until it is done", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `index-on-partitioned`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,29 +19,29 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "write `CREATE INDEX i ON ONLY parent (...)`, then `CREATE INDEX CONCURRENTLY` on each partition, then `ALTER \
+    fix: "write `CREATE INDEX i ON ONLY parent (...)`, then `CREATE INDEX CONCURRENTLY` on each partition, then `ALTER \
          INDEX i ATTACH PARTITION ...`",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
         "CREATE INDEX i ON p (id);",
     ])],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
             "CREATE INDEX i ON ONLY p (id);",
         ]),
         postgres(&["CREATE TABLE p (id int) PARTITION BY RANGE (id);\nCREATE INDEX i ON p (id);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::IndexOnPartitions),
         |impact| format!("building an index over partitions stops all writes to `{}`", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,10 +1,10 @@
 //! The rule `lock-many-tables`.
 
+use crate::context::StatementContext;
 use crate::impact::{Cause, Lock};
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
-use crate::schema::Key;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::ObjectName;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,15 +18,15 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "divide the file: one table in each migration",
-    optional: false,
+    fix: "divide the file: one table in each migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE d (x int);",
         "ALTER TABLE a ADD y int; ALTER TABLE b ADD y int; ALTER TABLE c ADD y int; ALTER TABLE d ADD y int;",
     ])],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE d (x int);",
             "ALTER TABLE a ADD y int; ALTER TABLE b ADD y int; ALTER TABLE c ADD y int;",
@@ -36,22 +36,24 @@ pub static RULE: Rule = Rule {
             "-- migrate: no-transaction\nALTER TABLE a ADD y int; ALTER TABLE b ADD y int; ALTER TABLE c ADD y int; ALTER TABLE d ADD y int;",
         ]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let strong = |table: &Key, lock: Lock, cause: &Cause| {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let strong = |table: &ObjectName, lock: Lock, cause: &Cause| {
         // Of an index that the history did not make, the table is not known.
-        lock >= Lock::ShareRowExclusive && *cause != Cause::IndexDrop && scene.is_deployed(table)
+        lock >= Lock::ShareRowExclusive && *cause != Cause::IndexDrop && context.is_deployed(table)
     };
-    let held = scene.held.iter().filter(|held| strong(&held.table, held.lock, &held.cause));
-    let mut before: Vec<&Key> = held.map(|held| &held.table).collect();
+    let held = context.held_locks.iter().filter(|held| strong(&held.table, held.lock, &held.cause));
+    let mut before: Vec<&ObjectName> = held.map(|held| &held.table).collect();
     before.sort();
     before.dedup();
-    let new =
-        scene.impacts.iter().find(|impact| strong(&impact.table, impact.lock, &impact.cause) && !before.contains(&&impact.table));
+    let new = context
+        .impacts
+        .iter()
+        .find(|impact| strong(&impact.table, impact.lock, &impact.cause) && !before.contains(&&impact.table));
     if let Some(new) = new.filter(|_| before.len() == 3) {
         let names: Vec<String> = before.iter().map(|table| format!("`{table}`")).collect();
-        reports.add(Report::new(format!("`{}` is locked while {} are", new.table, names.join(", "))));
+        findings.add(RuleFinding::new(format!("`{}` is locked while {} are", new.table, names.join(", "))));
     }
 }

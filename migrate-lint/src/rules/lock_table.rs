@@ -1,9 +1,9 @@
 //! The rule `lock-table`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,29 +17,29 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "leave it out where the statements behind it take the locks that they need; or keep what stands behind it \
+    fix: "leave it out where the statements behind it take the locks that they need; or keep what stands behind it \
          short",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "LOCK TABLE t;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "LOCK TABLE t IN SHARE MODE;"]),
         mysql(&["CREATE TABLE t (a int);", "LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "LOCK TABLE t IN ROW EXCLUSIVE MODE;"]),
         postgres(&["CREATE TABLE t (a int); LOCK TABLE t;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for impact in scene.impacts.iter().filter(|impact| impact.cause == Cause::LockTable && impact.lock.stops_writers()) {
-        let until = match scene.server().dialect() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for impact in context.impacts.iter().filter(|impact| impact.cause == Cause::LockTable && impact.lock.blocks_writes()) {
+        let until = match context.server().dialect() {
             Dialect::MySql => "`UNLOCK TABLES`",
             Dialect::Postgres | Dialect::Sqlite => "the transaction ends",
         };
-        reports.all.extend(scene.report(impact, format!("`{}` is locked until {until}", impact.table)));
+        findings.all.extend(context.finding(impact, format!("`{}` is locked until {until}", impact.table)));
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `missing-lock-timeout`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `SET lock_timeout = '2s';` before it",
-    optional: true,
+    fix: "write `SET lock_timeout = '2s';` before it",
+    opt_in: true,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c int;"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
             "SET lock_timeout = '2s'; RESET lock_timeout; ALTER TABLE t ADD COLUMN c int;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "SET lock_timeout = '2s'; ALTER TABLE t ADD COLUMN c int;",
@@ -43,16 +43,16 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE t (a int);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let set = scene.lock_timeout.is_some_and(|limit| !limit.trim_start_matches('0').trim().is_empty());
-    let strong = scene.impacts.iter().find(|impact| impact.lock.stops_writers() && scene.is_deployed(&impact.table));
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let set = context.lock_timeout.is_some_and(|limit| !limit.trim_start_matches('0').trim().is_empty());
+    let strong = context.impacts.iter().find(|impact| impact.lock.blocks_writes() && context.is_deployed(&impact.table));
     if let Some(impact) = strong.filter(|_| !set) {
-        reports.add(
-            Report::new(format!("nothing limits how long this waits for its lock on `{}`", impact.table))
-                .note(scene.said(impact)),
+        findings.add(
+            RuleFinding::new(format!("nothing limits how long this waits for its lock on `{}`", impact.table))
+                .note(context.describe_lock(impact)),
         );
     }
 }

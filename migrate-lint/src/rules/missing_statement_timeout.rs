@@ -1,8 +1,8 @@
 //! The rule `missing-statement-timeout`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,29 +16,31 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `-- migrate: timeout 30s` above the file's first statement, or `SET statement_timeout = '30s';` for other tools",
-    optional: true,
+    fix: "write `-- migrate: timeout 30s` above the file's first statement, or `SET statement_timeout = '30s';` for other tools",
+    opt_in: true,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE INDEX i ON t (a);"]),
         postgres(&["CREATE TABLE t (a int);", "SET statement_timeout = 0; CREATE INDEX i ON t (a);"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "SET statement_timeout = '30s'; CREATE INDEX i ON t (a);"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: timeout 30s\nCREATE INDEX i ON t (a);"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN b int;"]),
         postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let limit = scene.statement_timeout.map(|limit| limit.trim_start_matches('0').trim());
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let limit = context.statement_timeout.map(|limit| limit.trim_start_matches('0').trim());
     let long =
-        |impact: &&crate::impact::Impact| impact.is_long() && impact.lock.stops_writers() && scene.is_deployed(&impact.table);
-    if let Some(impact) = scene.impacts.iter().find(long).filter(|_| limit.is_none_or(str::is_empty)) {
-        reports
-            .add(Report::new(format!("nothing limits how long `{}` is kept from others", impact.table)).note(scene.said(impact)));
+        |impact: &&crate::impact::Impact| impact.is_long() && impact.lock.blocks_writes() && context.is_deployed(&impact.table);
+    if let Some(impact) = context.impacts.iter().find(long).filter(|_| limit.is_none_or(str::is_empty)) {
+        findings.add(
+            RuleFinding::new(format!("nothing limits how long `{}` is kept from others", impact.table))
+                .note(context.describe_lock(impact)),
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `mysql-add-column-check`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -18,29 +18,30 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    instead: "fill the column so that the check holds, or add the check as a constraint of the table later",
-    optional: false,
+    fix: "fill the column so that the check holds, or add the check as a constraint of the table later",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[mysql(&[
+    flagged: &[mysql(&[
         "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));",
         "ALTER TABLE t ADD q int CHECK (q IS NOT NULL AND q > 0);",
     ])],
-    silent: &[
+    not_flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD q int;"]),
         mysql(&["CREATE TABLE t (q int CHECK (q > 0));"]),
     ],
-    proof: Proof::Seen("mariadb_does_not_check_rows_of_a_new_column"),
+    verification: Verification::Seen("mariadb_does_not_check_rows_of_a_new_column"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.server().product != Product::MariaDb {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.server().product != Product::MariaDb {
         return;
     }
-    for (table, action, range) in scene.actions() {
+    for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
-        if !column.checks.is_empty() && scene.is_deployed(&table) {
-            reports.add(Report::new(format!("rows of `{table}` that are there are not checked, and may fail later")).at(range));
+        if !column.checks.is_empty() && context.is_deployed(&table) {
+            findings
+                .add(RuleFinding::new(format!("rows of `{table}` that are there are not checked, and may fail later")).at(range));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `mysql-add-not-null-no-default`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,29 +17,30 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    instead: "say the value: `DEFAULT ...`; or add the column with NULL, fill it in batches, and make it NOT NULL then",
-    optional: false,
+    fix: "say the value: `DEFAULT ...`; or add the column with NULL, fill it in batches, and make it NOT NULL then",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int NOT NULL;"])],
-    silent: &[
+    flagged: &[mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int NOT NULL;"])],
+    not_flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int NOT NULL DEFAULT 0;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int;"]),
         mysql(&["CREATE TABLE t (a int); ALTER TABLE t ADD z int NOT NULL;"]),
     ],
-    proof: Proof::Seen("mariadb_fills_not_null_columns"),
+    verification: Verification::Seen("mariadb_fills_not_null_columns"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
         if column.not_null
             && column.default.is_none()
             && !column.identity
             && column.generated.is_none()
-            && scene.is_deployed(&table)
+            && context.is_deployed(&table)
         {
-            reports.add(Report::new(format!("every row of `{table}` silently gets a value for `{}`", column.name)).at(range));
+            findings
+                .add(RuleFinding::new(format!("every row of `{table}` silently gets a value for `{}`", column.name)).at(range));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `mysql-algorithm-refused`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,11 +16,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    instead: "",
-    optional: false,
+    fix: "",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t ADD INDEX i (a), ALGORITHM=INSTANT;"]),
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",
@@ -37,7 +37,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD b int, ADD INDEX i (b), ALGORITHM=NOCOPY, LOCK=NONE;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t ADD b int, ALGORITHM=INSTANT;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t ADD INDEX i (a), ALGORITHM=INPLACE, LOCK=NONE;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t MODIFY a bigint, ALGORITHM=COPY, LOCK=SHARED;"]),
@@ -50,11 +50,11 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD FULLTEXT KEY f (a), ALGORITHM=INPLACE, LOCK=SHARED;",
         ]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Some((asked, needed)) = scene.refused_algorithm() else { return };
-    let report = Report::new(format!("the server refuses {asked} for this"));
-    reports.add(report.help(format!("it needs {needed}: write that if you can bear it, or find another way to the same end")));
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Some((asked, needed)) = context.refused_algorithm() else { return };
+    let finding = RuleFinding::new(format!("the server refuses {asked} for this"));
+    findings.add(finding.help(format!("it needs {needed}: write that if you can bear it, or find another way to the same end")));
 }

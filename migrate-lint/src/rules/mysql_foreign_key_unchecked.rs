@@ -1,8 +1,8 @@
 //! The rule `mysql-foreign-key-unchecked`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,29 +17,33 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    instead: "look for such rows before: `SELECT ... LEFT JOIN ... WHERE parent.id IS NULL`",
-    optional: false,
+    fix: "look for such rows before: `SELECT ... LEFT JOIN ... WHERE parent.id IS NULL`",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[mysql(&[
+    flagged: &[mysql(&[
         "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50)); CREATE TABLE u (id int PRIMARY KEY);",
         "SET foreign_key_checks = 0; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
     ])],
-    silent: &[
+    not_flagged: &[
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50)); CREATE TABLE u (id int PRIMARY KEY);",
             "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id);",
         ]),
         mysql(&["SET foreign_key_checks = 0; CREATE TABLE t (a int);"]),
     ],
-    proof: Proof::Seen("mariadb_does_not_check_rows_when_checks_are_off"),
+    verification: Verification::Seen("mariadb_does_not_check_rows_when_checks_are_off"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::AddConstraint(constraint) = action else { continue };
-        if matches!(constraint.kind, ConstraintKind::Foreign { .. }) && scene.unchecked && scene.is_deployed(&table) {
-            reports.add(Report::new(format!("rows of `{table}` that refer to nothing stay, and are never found")).at(range));
+        if matches!(constraint.kind, ConstraintKind::Foreign { .. })
+            && context.foreign_keys_unchecked
+            && context.is_deployed(&table)
+        {
+            findings
+                .add(RuleFinding::new(format!("rows of `{table}` that refer to nothing stay, and are never found")).at(range));
         }
     }
 }

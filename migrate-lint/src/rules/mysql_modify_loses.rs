@@ -1,8 +1,8 @@
 //! The rule `mysql-modify-loses`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -19,12 +19,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    instead: "write the whole definition again, or change only what is meant: `ALTER COLUMN c SET DEFAULT`, `RENAME COLUMN a TO \
+    fix: "write the whole definition again, or change only what is meant: `ALTER COLUMN c SET DEFAULT`, `RENAME COLUMN a TO \
          b`; where nulls are meant, write `NULL`",
-    optional: false,
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&["CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);", "ALTER TABLE t MODIFY id bigint NOT NULL;"]),
         mysql(&["CREATE TABLE t (a varchar(20) NOT NULL DEFAULT 'x');", "ALTER TABLE t MODIFY a varchar(40) NOT NULL;"]),
         mysql(&["CREATE TABLE t (a varchar(20) NOT NULL);", "ALTER TABLE t CHANGE a b varchar(40);"]),
@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
         ]),
         mysql(&["CREATE TABLE t (a varchar(20) CHARACTER SET ascii COLLATE ascii_bin);", "ALTER TABLE t MODIFY a varchar(40);"]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&[
             "CREATE TABLE t (a varchar(20) COLLATE utf8mb4_bin) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;",
             "ALTER TABLE t MODIFY a varchar(30);",
@@ -56,37 +56,38 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t MODIFY id int NOT NULL, DROP PRIMARY KEY, ADD COLUMN k int NOT NULL AUTO_INCREMENT PRIMARY KEY;",
         ]),
     ],
-    proof: Proof::Seen("a_column_that_is_defined_anew_forgets"),
+    verification: Verification::Seen("a_column_that_is_defined_anew_forgets"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Some(alter) = scene.alter() else { return };
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Some(alter) = context.alter() else { return };
+    for (table, action, range) in context.actions() {
         let (from, column) = match action {
             ActionKind::ModifyColumn(column) => (&column.name, column),
             ActionKind::ChangeColumn { from, column } => (from, column),
             _ => continue,
         };
-        let Some(relation) = scene.relation(&table) else { continue };
+        let Some(relation) = context.relation(&table) else { continue };
         let Some(before) = relation.column(from) else { continue };
         // What counts by itself must be a key: who gives one of the two up gives up both.
         let other_key = alter.actions.iter().any(|action| matches!(action.kind, ActionKind::DropPrimaryKey));
         let in_key = relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from)));
         let lost = lost(before, column, in_key, relation.collation.as_deref());
-        if lost.is_empty() || (other_key && before.counts) {
+        if lost.is_empty() || (other_key && before.auto_increments) {
             continue;
         }
-        let report = Report::new(format!("`{table}.{}` loses {}", column.name, lost.join(", "))).at(range);
-        reports.add(if before.counts && !column.identity { report } else { report.at_most(Level::Warning) });
+        let finding = RuleFinding::new(format!("`{table}.{}` loses {}", column.name, lost.join(", "))).at(range);
+        findings.add(if before.auto_increments && !column.identity { finding } else { finding.at_most(Level::Warning) });
     }
 }
 
 fn lost(before: &schema::Column, column: &Column, in_key: bool, table: Option<&str>) -> Vec<&'static str> {
     let mut lost = Vec::new();
-    if before.counts && !column.identity {
+    if before.auto_increments && !column.identity {
         lost.push("`AUTO_INCREMENT`");
     }
-    if before.has_default && !before.counts && column.default.is_none() && !column.identity && column.generated.is_none() {
+    if before.has_default && !before.auto_increments && column.default.is_none() && !column.identity && column.generated.is_none()
+    {
         lost.push("its default");
     }
     if before.not_null && !in_key && !column.not_null && !column.primary && !column.says_null {

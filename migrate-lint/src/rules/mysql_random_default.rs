@@ -1,8 +1,8 @@
 //! The rule `mysql-random-default`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -18,27 +18,30 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    instead: "add the column without it, `UPDATE` the rows in batches, and set the default then",
-    optional: false,
+    fix: "add the column without it, `UPDATE` the rows in batches, and set the default then",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[mysql(&[
+    flagged: &[mysql(&[
         "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));",
         "ALTER TABLE t ADD z double DEFAULT (rand());",
     ])],
-    silent: &[mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z double DEFAULT 0.5;"])],
-    proof: Proof::Seen("mariadb_draws_one_default_for_all_rows"),
+    not_flagged: &[mysql(&[
+        "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));",
+        "ALTER TABLE t ADD z double DEFAULT 0.5;",
+    ])],
+    verification: Verification::Seen("mariadb_draws_one_default_for_all_rows"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
-        let default = column.default.clone().map(|default| scene.sql[default].to_ascii_lowercase());
-        if scene.server().product == Product::MariaDb
+        let default = column.default.clone().map(|default| context.sql[default].to_ascii_lowercase());
+        if context.server().product == Product::MariaDb
             && default.is_some_and(|default| default.contains("rand("))
-            && scene.is_deployed(&table)
+            && context.is_deployed(&table)
         {
-            reports.add(Report::new(format!("every row of `{table}` gets the same value")).at(range));
+            findings.add(RuleFinding::new(format!("every row of `{table}` gets the same value")).at(range));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `mysql-rebuilds-table`.
 
+use crate::context::StatementContext;
 use crate::impact::{Algorithm, Cause, Impact};
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,28 +17,28 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::MySql],
-    instead: "do it in a time of little traffic",
-    optional: false,
+    fix: "do it in a time of little traffic",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ENGINE = InnoDB;"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t MODIFY a int NOT NULL;"]),
     ],
-    silent: &[mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int;"])],
-    proof: Proof::Measured,
+    not_flagged: &[mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int;"])],
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // What the server refuses is not done.
-    if scene.refused_algorithm().is_some() {
+    if context.refused_algorithm().is_some() {
         return;
     }
     let rebuilds = |impact: &&Impact| {
-        impact.is_long() && impact.online.is_some_and(|online| online.writes && online.algorithm == Algorithm::Inplace)
+        impact.is_long() && impact.online.is_some_and(|online| online.allows_writes && online.algorithm == Algorithm::Inplace)
     };
-    for impact in scene.impacts.iter().filter(rebuilds) {
+    for impact in context.impacts.iter().filter(rebuilds) {
         let Cause::Alter(what) = &impact.cause else { continue };
-        reports.all.extend(scene.report(impact, format!("{what}: this takes as long as `{}` is large", impact.table)));
+        findings.all.extend(context.finding(impact, format!("{what}: this takes as long as `{}` is large", impact.table)));
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `mysql-references-ignored`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -17,20 +17,20 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    instead: "write it as a constraint of the table: `FOREIGN KEY (c) REFERENCES u (id)`",
-    optional: false,
+    fix: "write it as a constraint of the table: `FOREIGN KEY (c) REFERENCES u (id)`",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[],
-    silent: &[mysql(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (a int REFERENCES u (id));"])],
-    proof: Proof::Manual("MySQL 8.4 manual, 15.1.20.5 FOREIGN KEY Constraints"),
+    flagged: &[],
+    not_flagged: &[mysql(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (a int REFERENCES u (id));"])],
+    verification: Verification::Manual("MySQL 8.4 manual, 15.1.20.5 FOREIGN KEY Constraints"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.server().product != Product::MySql {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.server().product != Product::MySql {
         return;
     }
-    for column in scene.new_columns().filter(|column| column.references.is_some()) {
-        reports.add(Report::new(format!("there will be no foreign key at `{}`", column.name)).at(&column.range));
+    for column in context.new_columns().filter(|column| column.references.is_some()) {
+        findings.add(RuleFinding::new(format!("there will be no foreign key at `{}`", column.name)).at(&column.range));
     }
 }

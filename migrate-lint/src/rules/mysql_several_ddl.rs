@@ -1,8 +1,8 @@
 //! The rule `mysql-several-ddl`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::{FileScene, Read};
+use crate::context::{FileContext, ParsedStatement};
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,24 +18,24 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::MySql],
-    instead: "write one statement of DDL in each migration, if other tools run it too",
-    optional: true,
+    fix: "write one statement of DDL in each migration, if other tools run it too",
+    opt_in: true,
     down: false,
     check: Check::File(check),
-    fires: &[mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int; ALTER TABLE t ADD c int;"])],
-    silent: &[mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;"])],
-    proof: Proof::Manual("MariaDB knowledge base, SQL statements that cause an implicit commit"),
+    flagged: &[mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int; ALTER TABLE t ADD c int;"])],
+    not_flagged: &[mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;"])],
+    verification: Verification::Manual("MariaDB knowledge base, SQL statements that cause an implicit commit"),
 };
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    let commits = |read: &&Read| {
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    let commits = |read: &&ParsedStatement| {
         matches!(
             read.syntax,
             Syntax::CreateTable(_) | Syntax::AlterTable(_) | Syntax::CreateIndex(_) | Syntax::Drop(_) | Syntax::RenameTables(_)
         )
     };
-    let count = scene.file.reads.iter().filter(commits).count();
+    let count = context.file.statements.iter().filter(commits).count();
     if count > 1 {
-        reports.add(Report::new(format!("{count} statements here commit by themselves, one by one")));
+        findings.add(RuleFinding::new(format!("{count} statements here commit by themselves, one by one")));
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `mysql-table-copy`.
 
+use crate::context::StatementContext;
 use crate::impact::{Algorithm, Cause};
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -20,12 +20,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    instead: "use a tool that copies beside the table (gh-ost, pt-online-schema-change); or add a new column and fill it \
+    fix: "use a tool that copies beside the table (gh-ost, pt-online-schema-change); or add a new column and fill it \
          in batches",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY a bigint;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY b varchar(100);"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb3;"]),
@@ -99,7 +99,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&[
             "CREATE TABLE t (a varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin);",
             "ALTER TABLE t MODIFY a varchar(30) COLLATE utf8mb4_bin;",
@@ -120,31 +120,32 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int); ALTER TABLE t MODIFY a bigint;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t MODIFY a int NULL;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // What the server refuses is not done.
-    if scene.refused_algorithm().is_some() {
+    if context.refused_algorithm().is_some() {
         return;
     }
-    for impact in scene.impacts.iter().filter(|impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy)) {
+    for impact in context.impacts.iter().filter(|impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy))
+    {
         let Cause::Alter(what) = &impact.cause else { continue };
-        let known = scene.relation(&impact.table).is_some();
-        let report = scene.report(impact, format!("{what}: `{}` is copied, and writes to it wait", impact.table));
-        let report = report.map(|report| match instead(scene, what) {
-            Some(instead) => report.instead(instead),
-            None => report,
+        let known = context.relation(&impact.table).is_some();
+        let finding = context.finding(impact, format!("{what}: `{}` is copied, and writes to it wait", impact.table));
+        let finding = finding.map(|finding| match instead(context, what) {
+            Some(instead) => finding.fix(instead),
+            None => finding,
         });
         // A column that no migration here made: its type before decides.
-        reports.all.extend(report.map(|report| if known { report } else { report.at_most(Level::Warning) }));
+        findings.all.extend(finding.map(|finding| if known { finding } else { finding.at_most(Level::Warning) }));
     }
 }
 
 /// What to do where a new column is no way out.
-fn instead(scene: &Scene<'_>, what: &str) -> Option<&'static str> {
+fn instead(context: &StatementContext<'_>, what: &str) -> Option<&'static str> {
     let is_enum = |column: &Column| column.ty.as_ref().is_some_and(|ty| matches!(ty.name.as_str(), "enum" | "set"));
-    let modifies_enum = scene.actions().any(|(_, action, _)| match action {
+    let modifies_enum = context.actions().any(|(_, action, _)| match action {
         ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => is_enum(column),
         _ => false,
     });

@@ -1,8 +1,8 @@
 //! The rule `narrow-type`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::type_change;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -18,29 +18,29 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "add a column of the new type, let the application change over, and drop the old one in a contract migration",
-    optional: false,
+    fix: "add a column of the new type, let the application change over, and drop the old one in a contract migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a bigint);", "ALTER TABLE t ALTER a TYPE int;"]),
         postgres(&["CREATE TABLE t (a varchar(50));", "ALTER TABLE t ALTER a TYPE varchar(20);"]),
         mysql(&["CREATE TABLE t (a varchar(50));", "ALTER TABLE t MODIFY a varchar(20);"]),
         mysql(&["CREATE TABLE t (a enum('x','y'));", "ALTER TABLE t MODIFY a enum('x');"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ALTER a TYPE bigint;"]),
         postgres(&["CREATE TABLE t (a bigint);", "-- migrate: phase contract\nALTER TABLE t ALTER a TYPE int;"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t MODIFY a bigint;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.file.is_contract() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.file.is_contract() {
         return;
     }
-    for (table, action, range) in scene.actions() {
+    for (table, action, range) in context.actions() {
         let (column, new) = match action {
             ActionKind::SetType { column, ty, .. } => (column, ty),
             ActionKind::ModifyColumn(column) => match &column.ty {
@@ -53,17 +53,17 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             },
             _ => continue,
         };
-        let old = scene.relation(&table).and_then(|relation| relation.column(column)).and_then(|column| column.ty.as_ref());
-        let Some(old) = old.filter(|_| scene.is_deployed(&table)) else { continue };
+        let old = context.relation(&table).and_then(|relation| relation.column(column)).and_then(|column| column.ty.as_ref());
+        let Some(old) = old.filter(|_| context.is_deployed(&table)) else { continue };
         let lost = old
             .members
             .iter()
             .find(|member| !new.members.contains(member))
             .filter(|_| matches!(new.name.as_str(), "enum" | "set"));
         if let Some(lost) = lost {
-            reports.add(Report::new(format!("`{table}.{column}` can hold '{lost}', which the new type has not")).at(range));
+            findings.add(RuleFinding::new(format!("`{table}.{column}` can hold '{lost}', which the new type has not")).at(range));
         } else if type_change::narrows(old, new) {
-            reports.add(Report::new(format!("`{table}.{column}` is {old} and may hold what {new} cannot")).at(range));
+            findings.add(RuleFinding::new(format!("`{table}.{column}` is {old} and may hold what {new} cannot")).at(range));
         }
     }
 }

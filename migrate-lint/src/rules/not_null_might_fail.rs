@@ -1,8 +1,8 @@
 //! The rule `not-null-might-fail`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -19,38 +19,40 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "write `UPDATE ... SET c = ... WHERE c IS NULL` in a migration before it, in batches",
-    optional: false,
+    fix: "write `UPDATE ... SET c = ... WHERE c IS NULL` in a migration before it, in batches",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ALTER a SET NOT NULL;"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t MODIFY a int NOT NULL;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "UPDATE t SET a = 0 WHERE a IS NULL;", "ALTER TABLE t ALTER a SET NOT NULL;"]),
         postgres(&["CREATE TABLE t (a int NOT NULL);", "ALTER TABLE t ALTER a SET NOT NULL;"]),
         mysql(&["CREATE TABLE t (a int NOT NULL);", "ALTER TABLE t MODIFY a bigint NOT NULL;"]),
     ],
-    proof: Proof::Seen("nulls_fail_set_not_null"),
+    verification: Verification::Seen("nulls_fail_set_not_null"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let column = match action {
             ActionKind::SetNotNull(column) => column,
             ActionKind::ModifyColumn(column) if column.not_null => &column.name,
             _ => continue,
         };
-        let Some(relation) = scene.relation(&table) else { continue };
+        let Some(relation) = context.relation(&table) else { continue };
         let proved = relation.constraints.iter().any(
             |constraint| matches!(&constraint.kind, schema::ConstraintKind::Check { not_null, .. } if not_null.contains(column)),
         );
         let known = relation.column(column).filter(|known| !known.not_null && known.backfilled.is_none() && !known.has_default);
-        if known.is_some() && !proved && scene.is_deployed(&table) {
-            reports.add(
-                Report::new(format!("this fails if a row of `{table}` has no {column}, and nothing before has seen to that"))
-                    .at(range),
+        if known.is_some() && !proved && context.is_deployed(&table) {
+            findings.add(
+                RuleFinding::new(format!(
+                    "this fails if a row of `{table}` has no {column}, and nothing before has seen to that"
+                ))
+                .at(range),
             );
         }
     }

@@ -1,8 +1,8 @@
 //! The rule `partitioned-unsupported`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,11 +18,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "do it on each partition; for an index see `index-on-partitioned`",
-    optional: false,
+    fix: "do it on each partition; for an index see `index-on-partitioned`",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE p (id int) PARTITION BY RANGE (id);", "CREATE INDEX CONCURRENTLY i ON p (id);"]),
         postgres(&[
             "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE u (id int PRIMARY KEY);",
@@ -33,32 +33,33 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE p (id int) PARTITION BY RANGE (id);", "CREATE INDEX i ON ONLY p (id);"]),
         postgres(&[
             "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
             "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;",
         ]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if let Syntax::CreateIndex(index) = scene.syntax() {
-        let table = scene.schema.key(&index.table);
-        if index.concurrently && scene.relation(&table).is_some_and(|relation| relation.partitioned) {
-            reports.add(Report::new(format!("`{table}` is partitioned, and PostgreSQL builds no index over it concurrently")));
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if let Syntax::CreateIndex(index) = context.syntax() {
+        let table = context.schema.resolve(&index.table);
+        if index.concurrently && context.relation(&table).is_some_and(|relation| relation.partitioned) {
+            findings
+                .add(RuleFinding::new(format!("`{table}` is partitioned, and PostgreSQL builds no index over it concurrently")));
         }
         return;
     }
-    for (table, action, range) in scene.actions() {
-        let Some(relation) = scene.relation(&table).filter(|relation| relation.partitioned) else { continue };
+    for (table, action, range) in context.actions() {
+        let Some(relation) = context.relation(&table).filter(|relation| relation.partitioned) else { continue };
         let what = match action {
             ActionKind::Detach { concurrently: true, .. } if relation.default_partition.is_some() => {
                 "has a DEFAULT partition, so none is detached concurrently"
             }
             ActionKind::AddConstraint(constraint) => match &constraint.kind {
-                ConstraintKind::Foreign { .. } if constraint.not_valid && !scene.server().is_at_least(18, 0) => {
+                ConstraintKind::Foreign { .. } if constraint.not_valid && !context.server().is_at_least(18, 0) => {
                     "is partitioned, and takes no foreign key that is NOT VALID"
                 }
                 ConstraintKind::Unique { using_index: Some(_), .. } | ConstraintKind::Primary { using_index: Some(_), .. } => {
@@ -68,6 +69,6 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             },
             _ => continue,
         };
-        reports.add(Report::new(format!("`{table}` {what}")).at(range));
+        findings.add(RuleFinding::new(format!("`{table}` {what}")).at(range));
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `pk-using-index-nullable`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,27 +17,27 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "first make the columns NOT NULL: `CHECK (c IS NOT NULL) NOT VALID`, `VALIDATE CONSTRAINT`, `SET NOT NULL`",
-    optional: false,
+    fix: "first make the columns NOT NULL: `CHECK (c IS NOT NULL) NOT VALID`, `VALIDATE CONSTRAINT`, `SET NOT NULL`",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE t (a int);",
         "CREATE UNIQUE INDEX CONCURRENTLY k ON t (a);",
         "ALTER TABLE t ADD PRIMARY KEY USING INDEX k;",
     ])],
-    silent: &[postgres(&[
+    not_flagged: &[postgres(&[
         "CREATE TABLE t (a int NOT NULL);",
         "CREATE UNIQUE INDEX CONCURRENTLY k ON t (a);",
         "ALTER TABLE t ADD PRIMARY KEY USING INDEX k;",
     ])],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::PrimaryNullable),
         |impact| format!("the key's columns may hold null, so all of `{}` is read while everybody waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `policy-ddl`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,22 +17,22 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    instead: "",
-    optional: false,
+    fix: "",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CREATE POLICY p ON t USING (true);"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ENABLE ROW LEVEL SECURITY;"]),
     ],
-    silent: &[postgres(&["CREATE TABLE t (a int); CREATE POLICY p ON t USING (true);"])],
-    proof: Proof::Measured,
+    not_flagged: &[postgres(&["CREATE TABLE t (a int); CREATE POLICY p ON t USING (true);"])],
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Policy),
         |impact| format!("every query on `{}` waits while row security is changed", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

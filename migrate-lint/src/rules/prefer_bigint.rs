@@ -1,8 +1,8 @@
 //! The rule `prefer-bigint`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -15,20 +15,20 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "write `bigint`",
-    optional: true,
+    fix: "write `bigint`",
+    opt_in: true,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE t (id int PRIMARY KEY);"]), postgres(&["CREATE TABLE t (id serial PRIMARY KEY);"])],
-    silent: &[postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int);"])],
-    proof: Proof::Files,
+    flagged: &[postgres(&["CREATE TABLE t (id int PRIMARY KEY);"]), postgres(&["CREATE TABLE t (id serial PRIMARY KEY);"])],
+    not_flagged: &[postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int);"])],
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for column in scene.new_columns() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if column.primary && matches!(ty.name.as_str(), "int" | "serial" | "smallint" | "smallserial" | "mediumint") {
-            reports.add(Report::new(format!("the key `{}` is {ty}", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("the key `{}` is {ty}", column.name)).at(&column.range));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `prefer-jsonb`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,20 +16,20 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `jsonb`",
-    optional: true,
+    fix: "write `jsonb`",
+    opt_in: true,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE t (a json);"])],
-    silent: &[postgres(&["CREATE TABLE t (a jsonb);"])],
-    proof: Proof::Files,
+    flagged: &[postgres(&["CREATE TABLE t (a json);"])],
+    not_flagged: &[postgres(&["CREATE TABLE t (a jsonb);"])],
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for column in scene.new_columns() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if ty.name == "json" {
-            reports.add(Report::new(format!("`{}` is json", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("`{}` is json", column.name)).at(&column.range));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `prefer-text`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,20 +16,20 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `text`, with a CHECK on its length where one is meant",
-    optional: true,
+    fix: "write `text`, with a CHECK on its length where one is meant",
+    opt_in: true,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE t (a varchar(20));"])],
-    silent: &[postgres(&["CREATE TABLE t (a text);"])],
-    proof: Proof::Files,
+    flagged: &[postgres(&["CREATE TABLE t (a varchar(20));"])],
+    not_flagged: &[postgres(&["CREATE TABLE t (a text);"])],
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for column in scene.new_columns() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if matches!(ty.name.as_str(), "varchar" | "char") && !ty.arguments.is_empty() {
-            reports.add(Report::new(format!("`{}` is {ty}", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("`{}` is {ty}", column.name)).at(&column.range));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `prefer-timestamptz`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -15,20 +15,20 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `timestamptz`",
-    optional: true,
+    fix: "write `timestamptz`",
+    opt_in: true,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE t (a timestamp);"])],
-    silent: &[postgres(&["CREATE TABLE t (a timestamptz);"])],
-    proof: Proof::Files,
+    flagged: &[postgres(&["CREATE TABLE t (a timestamp);"])],
+    not_flagged: &[postgres(&["CREATE TABLE t (a timestamptz);"])],
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for column in scene.new_columns() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if ty.name == "timestamp" {
-            reports.add(Report::new(format!("`{}` says no time zone", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("`{}` says no time zone", column.name)).at(&column.range));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `rebuild-drops-column`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, sqlite};
-use crate::scene::FileScene;
+use crate::context::FileContext;
+use crate::rule::{Check, Rule, Verification, mysql, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,12 +16,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "stop using the column in one release; make the table anew without it in a later one, in a migration with `-- \
+    fix: "stop using the column in one release; make the table anew without it in a later one, in a migration with `-- \
          migrate: phase contract` at its top",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::File(check),
-    fires: &[
+    flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, name text, age int);",
             "CREATE TABLE p2 (id integer PRIMARY KEY, name text); INSERT INTO p2 SELECT id, name FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE n (id int); INSERT INTO n SELECT id FROM t; RENAME TABLE t TO o, n TO t; DROP TABLE o;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, name text);",
             "CREATE TABLE p2 (id integer PRIMARY KEY, name text NOT NULL); INSERT INTO p2 SELECT id, name FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
@@ -41,14 +41,14 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nCREATE TABLE p2 (id integer PRIMARY KEY); INSERT INTO p2 SELECT id FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
         ]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    if scene.file.is_contract() {
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    if context.file.is_contract() {
         return;
     }
-    for (key, before, after) in scene.replaced() {
+    for (key, before, after) in context.replaced() {
         let gone = before
             .columns
             .iter()
@@ -56,9 +56,9 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
             .map(|column| format!("`{}`", column.name));
         let gone: Vec<String> = gone.collect();
         // One that is dropped and made again, empty, is told of where it is dropped.
-        let told = after.renamed.is_none() && !after.filled;
-        if !gone.is_empty() && before.complete && after.complete && !told {
-            reports.add(Report::new(format!("`{key}` is made anew without {}", gone.join(", "))));
+        let told = after.renamed.is_none() && !after.has_rows;
+        if !gone.is_empty() && before.columns_known && after.columns_known && !told {
+            findings.add(RuleFinding::new(format!("`{key}` is made anew without {}", gone.join(", "))));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `rebuild-loses-index`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::FileScene;
-use crate::schema::{self, Thing};
+use crate::context::FileContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::{self, SchemaObject};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "create them again behind the renaming",
-    optional: false,
+    fix: "create them again behind the renaming",
+    opt_in: false,
     down: false,
     check: Check::File(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE p (id int PRIMARY KEY, a int UNIQUE);",
             "-- migrate: phase contract\nCREATE TABLE n (id int, a int); INSERT INTO n SELECT * FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
@@ -43,7 +43,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nCREATE TABLE p2 (id int PRIMARY KEY, a int); INSERT INTO p2 SELECT * FROM p; RENAME TABLE p TO p_old, p2 TO p;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE p (id int PRIMARY KEY, a int); CREATE INDEX i ON p (a);",
             "-- migrate: phase contract\nCREATE TABLE n (LIKE p INCLUDING ALL); INSERT INTO n SELECT * FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
@@ -65,15 +65,18 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nCREATE TABLE p2 (id integer PRIMARY KEY); INSERT INTO p2 SELECT id FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
         ]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    for (key, before, after) in scene.replaced() {
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    for (key, before, after) in context.replaced() {
         // Without its columns there is none.
         let possible = |columns: &[String]| after.from_query || columns.iter().all(|column| after.column(column).is_some());
         let has = |columns: &[String]| after.indexed().any(|own| own == columns);
-        let indexes = before.indexes.iter().filter(|index| !index.special && possible(&index.columns) && !has(&index.columns));
+        let indexes = before
+            .indexes
+            .iter()
+            .filter(|index| !index.partial_or_expression && possible(&index.columns) && !has(&index.columns));
         let indexes = indexes.filter_map(|index| index.name.as_ref()).map(|name| format!("index `{name}`"));
         let keys = before.constraints.iter().filter_map(|constraint| match &constraint.kind {
             schema::ConstraintKind::Unique(columns) if possible(columns) && !has(columns) => {
@@ -84,16 +87,16 @@ fn check(scene: &FileScene<'_>, reports: &mut Reports) {
             }
             _ => None,
         });
-        let gone = scene.after.schema.changes_since(scene.mark).into_iter().filter_map(|change| match change.before {
-            Some(Thing::Trigger { table, .. }) if table == key => Some(change.key.name()),
+        let gone = context.after.schema.changes_since(context.before).into_iter().filter_map(|change| match change.before {
+            Some(SchemaObject::Trigger { table, .. }) if table == key => Some(change.name.name()),
             _ => None,
         });
         // It may have followed the old table, and come again under another name.
-        let again = |name: &str| scene.after.schema.triggers(key).any(|(own, _)| own.name() == name);
+        let again = |name: &str| context.after.schema.triggers(key).any(|(own, _)| own.name() == name);
         let triggers = gone.filter(|name| !again(name)).map(|name| format!("trigger `{name}`"));
         let lost: Vec<String> = indexes.chain(keys).chain(triggers).collect();
-        if !lost.is_empty() && (after.complete || after.from_query) {
-            reports.add(Report::new(format!("`{key}` is made anew without {}", lost.join(", "))));
+        if !lost.is_empty() && (after.columns_known || after.from_query) {
+            findings.add(RuleFinding::new(format!("`{key}` is made anew without {}", lost.join(", "))));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The rule `rebuild-unlocked`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::{FileScene, Read};
-use crate::schema::{Key, Relation};
+use crate::context::{FileContext, ParsedStatement};
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::{ObjectName, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,12 +18,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "on PostgreSQL write `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;` before the copy, on MySQL `LOCK TABLES` for both tables, and rename them by `ALTER TABLE` while they are locked; or keep both \
+    fix: "on PostgreSQL write `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;` before the copy, on MySQL `LOCK TABLES` for both tables, and rename them by `ALTER TABLE` while they are locked; or keep both \
          tables alike with a trigger; or change the table itself",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::File(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",
             "-- migrate: phase contract\nCREATE TABLE n (id int PRIMARY KEY, a bigint); INSERT INTO n SELECT * FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nCREATE TABLE n LIKE t; INSERT INTO n SELECT * FROM t; RENAME TABLE t TO o, n TO t;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",
             "-- migrate: phase contract\nLOCK TABLE t IN SHARE MODE; CREATE TABLE n (id int PRIMARY KEY, a bigint); INSERT INTO n SELECT * FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
@@ -50,22 +50,22 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE n LIKE t; INSERT INTO n SELECT * FROM t; RENAME TABLE t TO o, n TO t;",
         ]),
     ],
-    proof: Proof::Seen("what_is_written_during_a_copy_is_lost"),
+    verification: Verification::Seen("what_is_written_during_a_copy_is_lost"),
 };
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    let reads = scene.file.reads;
-    for (key, _, after) in scene.replaced() {
-        let Some(copy) = reads.iter().position(|read| copies(scene, read, key, after)) else { continue };
-        if !reads[..copy].iter().any(|read| stops_writes(scene, read, key, &reads[copy])) {
-            reports.add(Report::new(format!("what others write to `{key}` while it is copied is lost")));
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    let reads = context.file.statements;
+    for (key, _, after) in context.replaced() {
+        let Some(copy) = reads.iter().position(|read| copies(context, read, key, after)) else { continue };
+        if !reads[..copy].iter().any(|read| stops_writes(context, read, key, &reads[copy])) {
+            findings.add(RuleFinding::new(format!("what others write to `{key}` while it is copied is lost")));
         }
     }
 }
 
 /// Are rows of a table put into the one that takes its place?
-fn copies(scene: &FileScene<'_>, read: &Read, key: &Key, after: &Relation) -> bool {
-    let is_new = |name| scene.takes_place(name, key, after);
+fn copies(context: &FileContext<'_>, read: &ParsedStatement, key: &ObjectName, after: &Relation) -> bool {
+    let is_new = |name| context.takes_place(name, key, after);
     match &read.syntax {
         Syntax::Insert(insert) => insert.reads_table && is_new(&insert.table),
         Syntax::CreateTable(table) => table.as_query && table.name.as_ref().is_some_and(is_new),
@@ -74,9 +74,9 @@ fn copies(scene: &FileScene<'_>, read: &Read, key: &Key, after: &Relation) -> bo
 }
 
 /// Does a statement before the copy keep others from writing, or follow what they write?
-fn stops_writes(scene: &FileScene<'_>, read: &Read, key: &Key, copy: &Read) -> bool {
-    let is_it = |name| scene.after.schema.key(name) == *key;
-    let held = read.in_transaction && read.at.transaction == copy.at.transaction;
+fn stops_writes(context: &FileContext<'_>, read: &ParsedStatement, key: &ObjectName, copy: &ParsedStatement) -> bool {
+    let is_it = |name| context.after.schema.resolve(name) == *key;
+    let held = read.in_transaction && read.point.transaction == copy.point.transaction;
     match &read.syntax {
         Syntax::Lock { tables, .. } => tables.iter().any(is_it),
         Syntax::CreateTrigger { table: Some(table), .. } => is_it(table),

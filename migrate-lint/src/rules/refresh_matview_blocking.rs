@@ -1,9 +1,9 @@
 //! The rule `refresh-matview-blocking`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,15 +17,15 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "make a unique index over it and write `REFRESH MATERIALIZED VIEW CONCURRENTLY`",
-    optional: false,
+    fix: "make a unique index over it and write `REFRESH MATERIALIZED VIEW CONCURRENTLY`",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&[
+    flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE MATERIALIZED VIEW m AS SELECT a FROM t;",
         "REFRESH MATERIALIZED VIEW m;",
     ])],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE MATERIALIZED VIEW m AS SELECT a FROM t; CREATE UNIQUE INDEX m_a ON m (a);",
             "REFRESH MATERIALIZED VIEW CONCURRENTLY m;",
@@ -35,13 +35,13 @@ pub static RULE: Rule = Rule {
             "CREATE MATERIALIZED VIEW m AS SELECT a FROM t WITH NO DATA; REFRESH MATERIALIZED VIEW m;",
         ]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Refresh),
         |impact| format!("refreshing `{}` stops all who read it until it is done", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `reindex-not-concurrent`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,27 +18,27 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "write `REINDEX TABLE CONCURRENTLY` or `REINDEX INDEX CONCURRENTLY`, in a migration of its own",
-    optional: false,
+    fix: "write `REINDEX TABLE CONCURRENTLY` or `REINDEX INDEX CONCURRENTLY`, in a migration of its own",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "REINDEX TABLE t;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE INDEX i ON t (a);", "REINDEX INDEX i;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "REINDEX TABLE CONCURRENTLY t;"]),
         postgres(&["CREATE TABLE t (a int PRIMARY KEY); REINDEX TABLE t;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if let Syntax::Reindex { concurrently: false, .. } = scene.syntax() {
-        let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if let Syntax::Reindex { concurrently: false, .. } = context.syntax() {
+        let found = context.findings_for(
             |cause| *cause == Cause::Reindex,
             |impact| format!("building the indexes anew stops all writes to `{}`", impact.table),
         );
-        reports.all.extend(found);
+        findings.all.extend(found);
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `rename-object`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,27 +16,27 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "make one of the new name beside it, and drop the old one in a contract migration",
-    optional: false,
+    fix: "make one of the new name beside it, and drop the old one in a contract migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m RENAME TO n;"]),
         postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "ALTER VIEW v RENAME TO w;"]),
         postgres(&["CREATE SCHEMA s;", "ALTER SCHEMA s RENAME TO r;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m RENAME TO m_old; CREATE TYPE m AS ENUM ('a', 'b');"]),
         postgres(&["CREATE TYPE m AS ENUM ('a');", "-- migrate: phase contract\nALTER TYPE m RENAME TO n;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.file.is_contract() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.file.is_contract() {
         return;
     }
-    let (kind, name) = match scene.syntax() {
+    let (kind, name) = match context.syntax() {
         Syntax::AlterType { name, action: TypeAction::Rename(_) | TypeAction::SetSchema(_) } => (ObjectKind::Type, name),
         Syntax::Alter {
             kind,
@@ -45,25 +45,25 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         } => (*kind, name),
         _ => return,
     };
-    let key = scene.schema.key(name);
-    let again = scene.follows(|syntax| match syntax {
-        Syntax::CreateView(view) => scene.schema.key(&view.name) == key,
+    let key = context.schema.resolve(name);
+    let again = context.is_followed_by(|syntax| match syntax {
+        Syntax::CreateView(view) => context.schema.resolve(&view.name) == key,
         Syntax::CreateRoutine { name, .. } | Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {
-            scene.schema.key(name) == key
+            context.schema.resolve(name) == key
         }
         Syntax::AlterType { action: TypeAction::Rename(to), .. } | Syntax::Alter { action: ObjectAction::Rename(to), .. } => {
             *to == name.name
         }
         _ => false,
     });
-    let made_here = scene.earlier().iter().any(|read| match &read.syntax {
+    let made_here = context.earlier_statements().iter().any(|read| match &read.syntax {
         Syntax::CreateType { name, .. } | Syntax::CreateRoutine { name, .. } | Syntax::Create { name, .. } => {
-            scene.schema.key(name) == key
+            context.schema.resolve(name) == key
         }
-        Syntax::CreateView(view) => scene.schema.key(&view.name) == key,
+        Syntax::CreateView(view) => context.schema.resolve(&view.name) == key,
         _ => false,
     });
     if !again && !made_here {
-        reports.add(Report::new(format!("the release that runs may know the {} `{key}` by this name", kind.name())));
+        findings.add(RuleFinding::new(format!("the release that runs may know the {} `{key}` by this name", kind.name())));
     }
 }

@@ -1,10 +1,10 @@
 //! The rule `rename-table`.
 
+use crate::context::StatementContext;
 use crate::rebuild;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::Scene;
-use crate::schema::Key;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::ObjectName;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -20,12 +20,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "add `CREATE VIEW old_name AS SELECT * FROM new_name;` in the same migration, and drop it in a contract \
+    fix: "add `CREATE VIEW old_name AS SELECT * FROM new_name;` in the same migration, and drop it in a contract \
          migration later; or leave the name",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u;"]),
         mysql(&["CREATE TABLE t (a int);", "RENAME TABLE t TO u;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u;"]),
@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int);", "BEGIN; ALTER TABLE t RENAME TO u; COMMIT; CREATE VIEW t AS SELECT * FROM u;"]),
         postgres(&["CREATE TABLE t (a int); CREATE SCHEMA s;", "ALTER TABLE t SET SCHEMA s;"]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&["CREATE TABLE t (id int); CREATE TABLE t_new LIKE t;", "RENAME TABLE t TO t_old, t_new TO t;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS TABLE u;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT * FROM u;"]),
@@ -46,40 +46,41 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int);", "RENAME TABLE t TO u; CREATE VIEW t AS SELECT a FROM u;"]),
         mysql(&["CREATE TABLE t (a int);", "CREATE TABLE n (a bigint); RENAME TABLE t TO o, n TO t;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.file.is_contract() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.file.is_contract() {
         return;
     }
-    let mut renamed = |table: Key, range| {
-        if scene.is_deployed(&table) && !rebuild::stands_in(scene, &table) {
-            let report = Report::new(format!("the release that runs knows `{table}` by this name only"));
+    let mut renamed = |table: ObjectName, range| {
+        if context.is_deployed(&table) && !rebuild::has_replacement(context, &table) {
+            let finding = RuleFinding::new(format!("the release that runs knows `{table}` by this name only"));
             // Nobody writes through a view of SQLite.
-            let report = match scene.server().dialect() {
-                Dialect::Sqlite => report.instead("leave the name, or rename it in a contract migration"),
-                _ => report,
+            let finding = match context.server().dialect() {
+                Dialect::Sqlite => finding.fix("leave the name, or rename it in a contract migration"),
+                _ => finding,
             };
-            reports.add(match range {
-                Some(range) => report.at(range),
-                None => report,
+            findings.add(match range {
+                Some(range) => finding.at(range),
+                None => finding,
             });
         }
     };
-    match scene.syntax() {
+    match context.syntax() {
         Syntax::RenameTables(renames) => {
             for (from, to) in renames {
                 // What takes the place of another was made for that.
-                let takes_place = renames.iter().any(|(other, _)| scene.schema.key(other) == scene.schema.key(to));
-                let again = takes_place || renames.iter().any(|(_, to)| scene.schema.key(to) == scene.schema.key(from));
+                let takes_place = renames.iter().any(|(other, _)| context.schema.resolve(other) == context.schema.resolve(to));
+                let again =
+                    takes_place || renames.iter().any(|(_, to)| context.schema.resolve(to) == context.schema.resolve(from));
                 if !again {
-                    renamed(scene.schema.key(from), None);
+                    renamed(context.schema.resolve(from), None);
                 }
             }
         }
         _ => {
-            for (table, action, range) in scene.actions() {
+            for (table, action, range) in context.actions() {
                 if matches!(action, ActionKind::Rename(_) | ActionKind::SetSchema(_)) {
                     renamed(table, Some(range));
                 }

@@ -1,8 +1,8 @@
 //! The rule `replace-cascades`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::MySql, Dialect::Sqlite],
-    instead: "write `INSERT ... ON DUPLICATE KEY UPDATE` (MySQL) or `INSERT ... ON CONFLICT DO UPDATE` (SQLite), which change the row",
-    optional: false,
+    fix: "write `INSERT ... ON DUPLICATE KEY UPDATE` (MySQL) or `INSERT ... ON CONFLICT DO UPDATE` (SQLite), which change the row",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&[
             "CREATE TABLE u (id int PRIMARY KEY, b int); CREATE TABLE t (u int, FOREIGN KEY (u) REFERENCES u (id) ON DELETE CASCADE);",
             "REPLACE INTO u (id, b) VALUES (1, 2);",
@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
             "INSERT OR REPLACE INTO u (id, b) VALUES (1, 2);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&[
             "CREATE TABLE u (id int PRIMARY KEY, b int); CREATE TABLE t (u int, FOREIGN KEY (u) REFERENCES u (id));",
             "REPLACE INTO u (id, b) VALUES (1, 2);",
@@ -45,20 +45,20 @@ pub static RULE: Rule = Rule {
             "PRAGMA foreign_keys = OFF; INSERT OR REPLACE INTO u (id, b) VALUES (1, 2); PRAGMA foreign_keys = ON;",
         ]),
     ],
-    proof: Proof::Seen("replacing_a_row_deletes_its_children"),
+    verification: Verification::Seen("replacing_a_row_deletes_its_children"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::Insert(insert) = scene.syntax() else { return };
-    let table = scene.schema.key(&insert.table);
-    let obeyed = match scene.server().dialect() {
-        Dialect::Sqlite => scene.foreign_keys,
-        Dialect::MySql | Dialect::Postgres => !scene.unchecked,
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Insert(insert) = context.syntax() else { return };
+    let table = context.schema.resolve(&insert.table);
+    let obeyed = match context.server().dialect() {
+        Dialect::Sqlite => context.foreign_keys_enforced,
+        Dialect::MySql | Dialect::Postgres => !context.foreign_keys_unchecked,
     };
-    if !insert.replaces || !obeyed || !scene.is_deployed(&table) {
+    if !insert.replaces || !obeyed || !context.is_deployed(&table) {
         return;
     }
-    if let Some((child, ..)) = scene.schema.children(&table).find(|(_, _, cascades)| *cascades) {
-        reports.add(Report::new(format!("a row of `{table}` that is replaced takes its rows of `{child}` with it")));
+    if let Some((child, ..)) = context.schema.children(&table).find(|(_, _, cascades)| *cascades) {
+        findings.add(RuleFinding::new(format!("a row of `{table}` that is replaced takes its rows of `{child}` with it")));
     }
 }

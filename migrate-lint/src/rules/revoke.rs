@@ -1,8 +1,8 @@
 //! The rule `revoke`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,31 +17,31 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "take the right away when no release that runs needs it, in a migration of phase contract",
-    optional: false,
+    fix: "take the right away when no release that runs needs it, in a migration of phase contract",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "REVOKE INSERT ON t FROM app;"]),
         mysql(&["CREATE TABLE t (a int);", "REVOKE INSERT ON t FROM app;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "GRANT INSERT ON t TO app;"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nREVOKE INSERT ON t FROM app;"]),
         postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE ALL ON FUNCTION f() FROM PUBLIC;"]),
     ],
-    proof: Proof::Manual("PostgreSQL manual, REVOKE; MySQL manual, 15.7.1.8"),
+    verification: Verification::Manual("PostgreSQL manual, REVOKE; MySQL manual, 15.7.1.8"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // What the file itself has made is used by nobody yet.
-    let new = scene.earlier().iter().any(|read| {
+    let new = context.earlier_statements().iter().any(|read| {
         matches!(
             read.syntax,
             Syntax::CreateTable(_) | Syntax::CreateView(_) | Syntax::CreateRoutine { .. } | Syntax::Create { .. }
         )
     });
-    if matches!(scene.syntax(), Syntax::Privilege { revoke: true }) && !scene.file.is_contract() && !new {
-        reports.add(Report::new("rights are taken away, which the release that runs may need"));
+    if matches!(context.syntax(), Syntax::Privilege { revoke: true }) && !context.file.is_contract() && !new {
+        findings.add(RuleFinding::new("rights are taken away, which the release that runs may need"));
     }
 }

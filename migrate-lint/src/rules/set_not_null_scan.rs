@@ -1,9 +1,9 @@
 //! The rule `set-not-null-scan`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,12 +17,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration `VALIDATE CONSTRAINT k`; \
+    fix: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration `VALIDATE CONSTRAINT k`; \
          then `SET NOT NULL`, and behind it, in a statement of its own, `DROP CONSTRAINT k`",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER a SET NOT NULL;"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID;",
@@ -48,7 +48,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ALTER a SET NOT NULL;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID;",
             "ALTER TABLE t VALIDATE CONSTRAINT k;",
@@ -63,13 +63,13 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ALTER a SET NOT NULL;",
         ]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::NotNull),
         |impact| format!("making a column NOT NULL reads all of `{}` while everybody waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

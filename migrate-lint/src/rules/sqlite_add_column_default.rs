@@ -1,8 +1,8 @@
 //! The rule `sqlite-add-column-default`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::{Age, Scene};
+use crate::context::{Age, StatementContext};
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,17 +18,17 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "add the column without it and `UPDATE` the rows; or make the table anew",
-    optional: false,
+    fix: "add the column without it and `UPDATE` the rows; or make the table anew",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c text DEFAULT CURRENT_TIMESTAMP;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int DEFAULT (random());"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int DEFAULT (1+1);"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c text DEFAULT ('x' || 'y');"]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int DEFAULT 5;"]),
         sqlite(&["CREATE TABLE t (a int, c text DEFAULT CURRENT_TIMESTAMP);"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int DEFAULT (5);"]),
@@ -38,21 +38,21 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD c text DEFAULT ('x y'); ALTER TABLE t ADD d blob DEFAULT (x'00');",
         ]),
     ],
-    proof: Proof::Seen("sqlite_refuses"),
+    verification: Verification::Seen("sqlite_refuses"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
-        let empty = scene.age(&table) <= Age::File && !scene.relation(&table).is_some_and(|relation| relation.filled);
+        let empty = context.age(&table) <= Age::File && !context.relation(&table).is_some_and(|relation| relation.has_rows);
         if empty {
             continue;
         }
-        let Some(default) = column.default.clone().map(|default| scene.sql[default].trim().to_ascii_uppercase()) else {
+        let Some(default) = column.default.clone().map(|default| context.sql[default].trim().to_ascii_uppercase()) else {
             continue;
         };
         if !is_constant(&default) {
-            reports.add(Report::new(format!("SQLite adds no column whose default is {default}")).at(range));
+            findings.add(RuleFinding::new(format!("SQLite adds no column whose default is {default}")).at(range));
         }
     }
 }

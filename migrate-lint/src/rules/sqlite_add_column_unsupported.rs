@@ -1,8 +1,8 @@
 //! The rule `sqlite-add-column-unsupported`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::{Age, Scene};
+use crate::context::{Age, StatementContext};
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "add a plain column and a unique index; or make the table anew",
-    optional: false,
+    fix: "add a plain column and a unique index; or make the table anew",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int UNIQUE;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int AS (a) STORED;"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int PRIMARY KEY;"]),
@@ -30,30 +30,30 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD c int DEFAULT 1 REFERENCES u (id);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int AS (a) VIRTUAL;"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int; CREATE UNIQUE INDEX i ON t (c);"]),
         sqlite(&["CREATE TABLE u (id integer PRIMARY KEY); CREATE TABLE t (a int); ALTER TABLE t ADD c int REFERENCES u (id);"]),
     ],
-    proof: Proof::Seen("sqlite_refuses"),
+    verification: Verification::Seen("sqlite_refuses"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
-        let rows = scene.age(&table) > Age::File || scene.relation(&table).is_some_and(|relation| relation.filled);
-        let default = column.default.clone().filter(|default| !scene.sql[default.clone()].trim().eq_ignore_ascii_case("null"));
+        let rows = context.age(&table) > Age::File || context.relation(&table).is_some_and(|relation| relation.has_rows);
+        let default = column.default.clone().filter(|default| !context.sql[default.clone()].trim().eq_ignore_ascii_case("null"));
         let (what, instead) = match () {
             () if column.primary => ("a primary key", "make the table anew"),
             () if column.unique => ("unique", "add a plain column and a unique index"),
             () if rows && column.generated == Some(Generated::Stored) => {
                 ("computed and kept", "write VIRTUAL, or make the table anew")
             }
-            () if rows && column.references.is_some() && default.is_some() && scene.foreign_keys => {
+            () if rows && column.references.is_some() && default.is_some() && context.foreign_keys_enforced => {
                 ("a foreign key with a default", "add it without the default, and fill it then")
             }
             () => continue,
         };
-        reports.add(Report::new(format!("SQLite adds no column that is {what}")).instead(instead).at(range));
+        findings.add(RuleFinding::new(format!("SQLite adds no column that is {what}")).fix(instead).at(range));
     }
 }

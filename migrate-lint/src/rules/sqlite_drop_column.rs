@@ -1,8 +1,8 @@
 //! The rule `sqlite-drop-column`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -17,11 +17,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "drop the index or the view first; or make the table anew",
-    optional: false,
+    fix: "drop the index or the view first; or make the table anew",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         sqlite(&[
             "CREATE TABLE t (a int, b int); CREATE TRIGGER g AFTER UPDATE ON t WHEN OLD.a IS DISTINCT FROM NEW.b BEGIN SELECT 1; END;",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
@@ -53,7 +53,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&[
             "CREATE TABLE t (a int, b int); CREATE VIEW v AS SELECT a AS b FROM t;",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
@@ -72,13 +72,13 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;",
         ]),
     ],
-    proof: Proof::Seen("sqlite_refuses"),
+    verification: Verification::Seen("sqlite_refuses"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::DropColumn { name, .. } = action else { continue };
-        let Some(relation) = scene.relation(&table) else { continue };
+        let Some(relation) = context.relation(&table) else { continue };
         let has = |columns: &[String]| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
         let in_key = relation.constraints.iter().find(|constraint| match &constraint.kind {
             schema::ConstraintKind::Unique(columns) | schema::ConstraintKind::Primary(columns) => has(columns),
@@ -94,12 +94,13 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
         let index = relation.indexes.iter().find(uses).and_then(|index| index.name.clone());
         let computed =
             relation.columns.iter().find(|column| has(&column.computed_from) && !column.name.eq_ignore_ascii_case(name));
-        let view = scene
+        let view = context
             .schema
-            .readers(&table)
-            .find(|(_, view)| view.reads.len() == 1 && has(&view.mentions))
+            .views_reading(&table)
+            .find(|(_, view)| view.reads_from.len() == 1 && has(&view.possible_columns))
             .map(|(view, _)| view.to_string());
-        let trigger = scene.schema.triggers(&table).find(|(_, uses)| has(&uses.columns)).map(|(trigger, _)| trigger.to_string());
+        let trigger =
+            context.schema.triggers(&table).find(|(_, uses)| has(&uses.columns)).map(|(trigger, _)| trigger.to_string());
         let user = index
             .map(|index| format!("index `{index}`"))
             .or(view.map(|view| format!("view `{view}`")))
@@ -107,7 +108,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
             .or(computed.map(|column| format!("column `{}`", column.name)))
             .or(in_key.map(|_| "a key or constraint".to_owned()));
         if let Some(user) = user {
-            reports.add(Report::new(format!("`{name}` is used by {user}, so SQLite does not drop it")).at(range));
+            findings.add(RuleFinding::new(format!("`{name}` is used by {user}, so SQLite does not drop it")).at(range));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The rule `sqlite-drop-referenced`.
 
+use crate::context::{Age, StatementContext};
 use crate::rebuild;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::{Age, Scene};
-use crate::schema::Key;
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::ObjectName;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -20,12 +20,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: this \
+    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: this \
          tool runs both outside the transaction; or drop the tables that refer to it first",
-    optional: false,
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
             "CREATE TABLE n (id integer PRIMARY KEY, x text); INSERT INTO n (id) SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
@@ -39,7 +39,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP TABLE p;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
             "PRAGMA foreign_keys = OFF; CREATE TABLE n (id integer PRIMARY KEY, x text); INSERT INTO n (id) SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p; PRAGMA foreign_keys = ON;",
@@ -61,42 +61,43 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP TABLE p;",
         ]),
     ],
-    proof: Proof::Seen("a_table_that_others_refer_to_is_not_dropped"),
+    verification: Verification::Seen("a_table_that_others_refer_to_is_not_dropped"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::Drop(removal) = scene.syntax() else { return };
-    if removal.kind != ObjectKind::Table || !scene.foreign_keys {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Drop(removal) = context.syntax() else { return };
+    if removal.kind != ObjectKind::Table || !context.foreign_keys_enforced {
         return;
     }
-    for key in removal.names.iter().map(|name| scene.schema.key(name)) {
-        if scene.relation(&key).is_none_or(|_| scene.age(&key) < Age::Pending)
-            || (is_deferred(scene) && is_filled_again(scene, &key))
+    for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
+        if context.relation(&key).is_none_or(|_| context.age(&key) < Age::Pending)
+            || (is_deferred(context) && is_filled_again(context, &key))
         {
             continue;
         }
-        let has_rows = |child: &Key| scene.relation(child).is_some_and(|own| own.filled) || scene.age(child) >= Age::Pending;
-        let children = scene.schema.children(&key).filter(|(child, _, cascades)| !cascades && has_rows(child));
+        let has_rows =
+            |child: &ObjectName| context.relation(child).is_some_and(|own| own.has_rows) || context.age(child) >= Age::Pending;
+        let children = context.schema.children(&key).filter(|(child, _, cascades)| !cascades && has_rows(child));
         let children: Vec<String> = children.map(|(child, ..)| format!("`{child}`")).collect();
         if !children.is_empty() {
-            let report =
-                Report::new(format!("dropping `{key}` fails as soon as {} refers to a row of it", children.join(" or ")));
-            reports.add(match rebuild::is_rebuilt(scene, &key) {
-                true => report,
-                false => report.instead("first drop the tables that refer to it, or make them anew without the foreign key"),
+            let finding =
+                RuleFinding::new(format!("dropping `{key}` fails as soon as {} refers to a row of it", children.join(" or ")));
+            findings.add(match rebuild::is_rebuilt(context, &key) {
+                true => finding,
+                false => finding.fix("first drop the tables that refer to it, or make them anew without the foreign key"),
             });
         }
     }
 }
 
-fn is_deferred(scene: &Scene<'_>) -> bool {
+fn is_deferred(context: &StatementContext<'_>) -> bool {
     let on = |value: &str| matches!(value, "on" | "1" | "true" | "yes");
-    scene.earlier().iter().any(
+    context.earlier_statements().iter().any(
         |read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "defer_foreign_keys" && on(value)),
     )
 }
 
 /// Is a table of this name made later in the file, and rows put into it then?
-fn is_filled_again(scene: &Scene<'_>, key: &Key) -> bool {
-    scene.follows(|syntax| matches!(syntax, Syntax::Insert(insert) if scene.schema.key(&insert.table) == *key))
+fn is_filled_again(context: &StatementContext<'_>, key: &ObjectName) -> bool {
+    context.is_followed_by(|syntax| matches!(syntax, Syntax::Insert(insert) if context.schema.resolve(&insert.table) == *key))
 }

@@ -1,8 +1,8 @@
 //! The rule `sqlite-pragma-in-transaction`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -16,25 +16,25 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "move it before `BEGIN` or behind `COMMIT`; or leave `BEGIN` and `COMMIT` out: this tool then runs the \
+    fix: "move it before `BEGIN` or behind `COMMIT`; or leave `BEGIN` and `COMMIT` out: this tool then runs the \
          pragmas at the beginning and at the end outside the transaction",
-    optional: false,
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[sqlite(&["BEGIN; PRAGMA foreign_keys = OFF; CREATE TABLE t (a int); COMMIT;"])],
-    silent: &[
+    flagged: &[sqlite(&["BEGIN; PRAGMA foreign_keys = OFF; CREATE TABLE t (a int); COMMIT;"])],
+    not_flagged: &[
         sqlite(&["CREATE TABLE t (a int); PRAGMA foreign_keys = OFF; CREATE TABLE u (a int);"]),
         sqlite(&["PRAGMA foreign_keys = OFF; CREATE TABLE t (a int); PRAGMA foreign_keys = ON;"]),
         sqlite(&["CREATE TABLE t (a int);"]),
     ],
-    proof: Proof::Seen("foreign_keys_stay_on_inside_a_transaction"),
+    verification: Verification::Seen("foreign_keys_stay_on_inside_a_transaction"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if let Syntax::Pragma { name, value: Some(_) } = scene.syntax()
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if let Syntax::Pragma { name, value: Some(_) } = context.syntax()
         && name == "foreign_keys"
-        && scene.read.in_transaction
+        && context.parsed.in_transaction
     {
-        reports.add(Report::new("inside a transaction this does nothing"));
+        findings.add(RuleFinding::new("inside a transaction this does nothing"));
     }
 }

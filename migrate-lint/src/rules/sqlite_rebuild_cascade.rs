@@ -1,9 +1,9 @@
 //! The rule `sqlite-rebuild-cascade`.
 
+use crate::context::StatementContext;
 use crate::rebuild;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -20,12 +20,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: this \
+    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: this \
          tool runs both outside the transaction",
-    optional: false,
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
             "CREATE TABLE new_p (id integer PRIMARY KEY, x text); INSERT INTO new_p (id) SELECT id FROM p; DROP TABLE p; ALTER TABLE new_p RENAME TO p;",
@@ -43,7 +43,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP TABLE p;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
             "PRAGMA foreign_keys = OFF; CREATE TABLE new_p (id integer PRIMARY KEY, x text); INSERT INTO new_p (id) SELECT id FROM p; DROP TABLE p; ALTER TABLE new_p RENAME TO p; PRAGMA foreign_keys = ON;",
@@ -57,24 +57,26 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE n (p_id integer); INSERT INTO n SELECT p_id FROM c; DROP TABLE c; ALTER TABLE n RENAME TO c;",
         ]),
     ],
-    proof: Proof::Seen("a_rebuild_deletes_the_rows_of_children"),
+    verification: Verification::Seen("a_rebuild_deletes_the_rows_of_children"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::Drop(removal) = scene.syntax() else { return };
-    if removal.kind != ObjectKind::Table || !scene.foreign_keys {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Drop(removal) = context.syntax() else { return };
+    if removal.kind != ObjectKind::Table || !context.foreign_keys_enforced {
         return;
     }
-    for key in removal.names.iter().map(|name| scene.schema.key(name)) {
-        let victims = scene.schema.children(&key).filter(|(_, _, cascades)| *cascades).map(|(child, ..)| format!("`{child}`"));
+    for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
+        let victims = context.schema.children(&key).filter(|(_, _, cascades)| *cascades).map(|(child, ..)| format!("`{child}`"));
         let victims: Vec<String> = victims.collect();
         if !victims.is_empty() {
-            let report =
-                Report::new(format!("dropping `{key}` deletes or changes the rows of {} that refer to it", victims.join(", ")));
+            let finding = RuleFinding::new(format!(
+                "dropping `{key}` deletes or changes the rows of {} that refer to it",
+                victims.join(", ")
+            ));
             // What refers to a table that is not there cannot be changed any more.
-            reports.add(match rebuild::is_rebuilt(scene, &key) {
-                true => report,
-                false => report.instead("first drop the tables that refer to it, or make them anew without the foreign key"),
+            findings.add(match rebuild::is_rebuilt(context, &key) {
+                true => finding,
+                false => finding.fix("first drop the tables that refer to it, or make them anew without the foreign key"),
             });
         }
     }

@@ -1,9 +1,9 @@
 //! The rule `sqlite-rebuild-not-null`.
 
+use crate::context::StatementContext;
 use crate::rebuild;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,15 +18,15 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Sqlite],
-    instead: "write `coalesce(column, value)` in the `SELECT`",
-    optional: false,
+    fix: "write `coalesce(column, value)` in the `SELECT`",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[sqlite(&[
+    flagged: &[sqlite(&[
         "CREATE TABLE t (a int);",
         "CREATE TABLE n (a int NOT NULL); INSERT INTO n SELECT a FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
     ])],
-    silent: &[
+    not_flagged: &[
         sqlite(&[
             "CREATE TABLE t (a int);",
             "CREATE TABLE n (a int NOT NULL); INSERT INTO n SELECT coalesce(a, 0) FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
@@ -36,21 +36,21 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE n (a int NOT NULL); INSERT INTO n SELECT a FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
         ]),
     ],
-    proof: Proof::Seen("a_rebuild_fails_on_nulls"),
+    verification: Verification::Seen("a_rebuild_fails_on_nulls"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::Insert(insert) = scene.syntax() else { return };
-    let upper = scene.sql.to_ascii_uppercase();
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Insert(insert) = context.syntax() else { return };
+    let upper = context.sql.to_ascii_uppercase();
     if !insert.reads_table || ["COALESCE", "IFNULL", "CASE"].iter().any(|word| upper.contains(word)) {
         return;
     }
-    let new = scene.schema.key(&insert.table);
-    let Some((old, made)) = rebuild::replaced(scene, &new).zip(scene.relation(&new)) else { return };
-    let Some(before) = scene.relation(&old) else { return };
+    let new = context.schema.resolve(&insert.table);
+    let Some((old, made)) = rebuild::replaced(context, &new).zip(context.relation(&new)) else { return };
+    let Some(before) = context.relation(&old) else { return };
     let nullable = |name: &str| before.column(name).is_some_and(|column| !column.not_null);
     let key = before.primary().unwrap_or_default();
     for column in made.columns.iter().filter(|column| column.not_null && nullable(&column.name) && !key.contains(&column.name)) {
-        reports.add(Report::new(format!("this fails if a row of `{old}` has no {}", column.name)));
+        findings.add(RuleFinding::new(format!("this fails if a row of `{old}` has no {}", column.name)));
     }
 }

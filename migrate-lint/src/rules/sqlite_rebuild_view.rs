@@ -1,9 +1,9 @@
 //! The rule `sqlite-rebuild-view`.
 
+use crate::context::StatementContext;
 use crate::rebuild;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,12 +19,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "drop the view or trigger before, and create it again behind the renaming; or write `PRAGMA legacy_alter_table = ON;` \
+    fix: "drop the view or trigger before, and create it again behind the renaming; or write `PRAGMA legacy_alter_table = ON;` \
          first",
-    optional: false,
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM p;",
             "CREATE TABLE n (id integer PRIMARY KEY); INSERT INTO n SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE n (id integer PRIMARY KEY, t text); INSERT INTO n SELECT * FROM log; DROP TABLE log; ALTER TABLE n RENAME TO log;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&[
             "CREATE TABLE log (id integer PRIMARY KEY, t text); CREATE TABLE posts (id integer PRIMARY KEY); CREATE TRIGGER g AFTER DELETE ON posts BEGIN INSERT INTO log (t) VALUES (old.id); END;",
             "DROP TRIGGER g; CREATE TABLE n (id integer PRIMARY KEY, t text); INSERT INTO n SELECT * FROM log; DROP TABLE log; ALTER TABLE n RENAME TO log;",
@@ -52,22 +52,22 @@ pub static RULE: Rule = Rule {
             "PRAGMA legacy_alter_table = ON; CREATE TABLE n (id integer PRIMARY KEY); INSERT INTO n SELECT id FROM p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
         ]),
     ],
-    proof: Proof::Seen("sqlite_refuses"),
+    verification: Verification::Seen("sqlite_refuses"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::Drop(removal) = scene.syntax() else { return };
-    let legacy = scene.earlier().iter().any(|read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")));
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Drop(removal) = context.syntax() else { return };
+    let legacy = context.earlier_statements().iter().any(|read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")));
     if removal.kind != ObjectKind::Table || legacy {
         return;
     }
-    for key in removal.names.iter().map(|name| scene.schema.key(name)) {
-        let renamed = rebuild::takes_name(scene, &key);
-        let view = scene.schema.readers(&key).next().map(|(view, _)| ("view", view));
-        let user = view.or_else(|| Some(("trigger", scene.schema.trigger_on(&key)?)));
+    for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
+        let renamed = rebuild::becomes_table(context, &key);
+        let view = context.schema.views_reading(&key).next().map(|(view, _)| ("view", view));
+        let user = view.or_else(|| Some(("trigger", context.schema.trigger_on(&key)?)));
         if let Some((what, user)) = user.filter(|_| renamed) {
             let message = format!("{what} `{user}` uses `{key}`, so no table can be given its name while the {what} is there");
-            reports.add(Report::new(message));
+            findings.add(RuleFinding::new(message));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rule `sqlite-rename-first`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,33 +18,35 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "make the new table under another name first, fill it, drop the old one, and rename the new one",
-    optional: false,
+    fix: "make the new table under another name first, fill it, drop the old one, and rename the new one",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[sqlite(&[
+    flagged: &[sqlite(&[
         "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
         "ALTER TABLE p RENAME TO p_old; CREATE TABLE p (id integer PRIMARY KEY, x text); INSERT INTO p (id) SELECT id FROM p_old; DROP TABLE p_old;",
     ])],
-    silent: &[sqlite(&[
+    not_flagged: &[sqlite(&[
         "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
         "ALTER TABLE c RENAME TO c_old; CREATE TABLE c (p_id integer); INSERT INTO c SELECT p_id FROM c_old; DROP TABLE c_old;",
     ])],
-    proof: Proof::Seen("references_follow_a_renamed_table"),
+    verification: Verification::Seen("references_follow_a_renamed_table"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         if !matches!(action, ActionKind::Rename(_)) {
             continue;
         }
-        let legacy = scene.earlier().iter().any(|read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")));
-        let again = !legacy && scene.follows(|syntax| matches!(syntax, Syntax::CreateTable(made) if made.name.as_ref().is_some_and(|name| scene.schema.key(name) == table)));
-        let children = scene.schema.children(&table).map(|(child, ..)| format!("`{child}`"));
-        let others: Vec<String> = children.chain(scene.schema.readers(&table).map(|(view, _)| format!("`{view}`"))).collect();
+        let legacy = context.earlier_statements().iter().any(|read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")));
+        let again = !legacy && context.is_followed_by(|syntax| matches!(syntax, Syntax::CreateTable(made) if made.name.as_ref().is_some_and(|name| context.schema.resolve(name) == table)));
+        let children = context.schema.children(&table).map(|(child, ..)| format!("`{child}`"));
+        let others: Vec<String> =
+            children.chain(context.schema.views_reading(&table).map(|(view, _)| format!("`{view}`"))).collect();
         if again && !others.is_empty() {
-            reports.add(
-                Report::new(format!("{} will refer to the renamed table, not to the new `{table}`", others.join(", "))).at(range),
+            findings.add(
+                RuleFinding::new(format!("{} will refer to the renamed table, not to the new `{table}`", others.join(", ")))
+                    .at(range),
             );
         }
     }

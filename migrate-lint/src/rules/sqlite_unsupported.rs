@@ -1,8 +1,8 @@
 //! The rule `sqlite-unsupported`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,12 +17,12 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    instead: "make the table anew: create one beside it, fill it, drop the old one, rename the new one (with `PRAGMA \
+    fix: "make the table anew: create one beside it, fill it, drop the old one, rename the new one (with `PRAGMA \
          foreign_keys = OFF` first)",
-    optional: false,
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ALTER COLUMN a TYPE text;"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN IF NOT EXISTS b int;"]),
@@ -30,18 +30,18 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE t (a int); TRUNCATE t;"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD b int, ADD c int;"]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN b int;"]),
         sqlite(&["CREATE TABLE t (a int); CREATE INDEX IF NOT EXISTS i ON t (a);"]),
     ],
-    proof: Proof::Seen("sqlite_refuses"),
+    verification: Verification::Seen("sqlite_refuses"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    match scene.syntax() {
-        Syntax::Truncate { .. } => reports.add(Report::new("SQLite has no TRUNCATE").instead("write `DELETE FROM t`")),
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    match context.syntax() {
+        Syntax::Truncate { .. } => findings.add(RuleFinding::new("SQLite has no TRUNCATE").fix("write `DELETE FROM t`")),
         Syntax::CreateIndex(index) if index.concurrently => {
-            reports.add(Report::new("SQLite has no CONCURRENTLY").instead("leave it out: SQLite has one writer at a time"))
+            findings.add(RuleFinding::new("SQLite has no CONCURRENTLY").fix("leave it out: SQLite has one writer at a time"))
         }
         Syntax::AlterTable(alter) => {
             for action in &alter.actions {
@@ -52,14 +52,14 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
                     _ => false,
                 };
                 if !known || alter.if_exists {
-                    let report = Report::new("SQLite has no such clause of ALTER TABLE").at(&action.range);
+                    let finding = RuleFinding::new("SQLite has no such clause of ALTER TABLE").at(&action.range);
                     let only_if = matches!(action.kind, ActionKind::AddColumn { .. } | ActionKind::DropColumn { .. });
-                    reports.add(if only_if { report.instead("leave out `IF EXISTS` and `IF NOT EXISTS`") } else { report });
+                    findings.add(if only_if { finding.fix("leave out `IF EXISTS` and `IF NOT EXISTS`") } else { finding });
                 }
             }
             if let [_, second, ..] = alter.actions.as_slice() {
-                let report = Report::new("SQLite takes one clause in each ALTER TABLE").at(&second.range);
-                reports.add(report.instead("write a statement of its own for each"));
+                let finding = RuleFinding::new("SQLite takes one clause in each ALTER TABLE").at(&second.range);
+                findings.add(finding.fix("write a statement of its own for each"));
             }
         }
         _ => {}

@@ -1,9 +1,9 @@
 //! The rule `table-rewrite`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,28 +17,28 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "use a tool that copies beside the table (pg_repack, pg_squeeze), in a time of little traffic",
-    optional: false,
+    fix: "use a tool that copies beside the table (pg_repack, pg_squeeze), in a time of little traffic",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET UNLOGGED;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CLUSTER t USING t_pkey;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "VACUUM FULL t;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET TABLESPACE fast;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "VACUUM t;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET (fillfactor = 70);"]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t SET UNLOGGED;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Rewrite),
         |impact| format!("`{}` is written anew while everybody waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,8 +1,8 @@
 //! The rule `table-without-primary-key`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,25 +17,25 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "add a primary key",
-    optional: true,
+    fix: "add a primary key",
+    opt_in: true,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE t (a int);"]), mysql(&["CREATE TABLE t (a int);"])],
-    silent: &[
+    flagged: &[postgres(&["CREATE TABLE t (a int);"]), mysql(&["CREATE TABLE t (a int);"])],
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int PRIMARY KEY);"]),
         postgres(&["CREATE TABLE t (a int, b int, PRIMARY KEY (a, b));"]),
         postgres(&["CREATE TABLE p (a int PRIMARY KEY) PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p DEFAULT;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Syntax::CreateTable(table) = scene.syntax() else { return };
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::CreateTable(table) = context.syntax() else { return };
     let keyed = table.columns.iter().any(|column| column.primary)
         || table.constraints.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::Primary { .. }));
     let whole = table.like.is_empty() && table.partition_of.is_none() && !table.as_query && !table.temporary && !table.opaque;
     if let Some(name) = table.name.as_ref().filter(|_| !keyed && whole) {
-        reports.add(Report::new(format!("`{name}` has no primary key")));
+        findings.add(RuleFinding::new(format!("`{name}` has no primary key")));
     }
 }

@@ -1,7 +1,7 @@
 //! Every rule fires and is silent where it says so.
 
 use super::*;
-use crate::lint::{Options, lint};
+use crate::lint::{LintOptions, lint};
 use crate::rule::Example;
 use migrate_core::finding::{Finding, Level};
 use migrate_core::migration::Migration;
@@ -31,7 +31,7 @@ fn found(rule: &Rule, example: &Example) -> Vec<Finding> {
             }
         })
         .collect();
-    let mut options = Options::new(example.dialect);
+    let mut options = LintOptions::new(example.dialect);
     options.levels =
         ALL.iter().map(|other| (other.code.name.to_owned(), (other.code.name == rule.code.name).then_some(rule.level))).collect();
     let last = format!("{:03}_x.", migrations.len());
@@ -44,13 +44,13 @@ fn each_fires_and_is_silent() {
     let mut wrong = Vec::new();
     let mut cases = 0;
     for rule in ALL {
-        cases += rule.fires.len() + rule.silent.len();
-        for example in rule.fires {
+        cases += rule.flagged.len() + rule.not_flagged.len();
+        for example in rule.flagged {
             if found(rule, example).is_empty() {
                 wrong.push(format!("{} does not fire: {:?}", rule.code.name, example.files));
             }
         }
-        for example in rule.silent {
+        for example in rule.not_flagged {
             let found = found(rule, example);
             if !found.is_empty() {
                 wrong.push(format!("{} fires: {:?}: {}", rule.code.name, example.files, found[0].message));
@@ -68,16 +68,12 @@ fn each_is_well_kept() {
         assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'), "{name}");
         assert!(ALL[at + 1..].iter().all(|other| other.code.name > name), "{name} is not in its place");
         assert!(rule.code.explanation.len() > 40, "{name} is not explained");
-        assert!(!rule.silent.is_empty(), "{name} shows nothing that it is silent about");
-        assert!(
-            rule.instead.is_empty() || rule.instead.starts_with(|c: char| c.is_lowercase() || c == '`'),
-            "{name}: {}",
-            rule.instead
-        );
-        for example in rule.fires.iter().chain(rule.silent) {
+        assert!(!rule.not_flagged.is_empty(), "{name} shows nothing that it is silent about");
+        assert!(rule.fix.is_empty() || rule.fix.starts_with(|c: char| c.is_lowercase() || c == '`'), "{name}: {}", rule.fix);
+        for example in rule.flagged.iter().chain(rule.not_flagged) {
             assert!(rule.on.contains(&example.dialect), "{name} has an example of another database");
         }
-        for finding in rule.fires.iter().flat_map(|example| found(rule, example)) {
+        for finding in rule.flagged.iter().flat_map(|example| found(rule, example)) {
             assert!(!finding.message.ends_with('.') && finding.level >= Level::Note, "{name}: {}", finding.message);
         }
     }

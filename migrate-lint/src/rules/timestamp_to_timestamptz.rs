@@ -1,9 +1,9 @@
 //! The rule `timestamp-to-timestamptz`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,28 +18,28 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `SET LOCAL timezone = 'UTC';` before it, if the values are UTC",
-    optional: false,
+    fix: "write `SET LOCAL timezone = 'UTC';` before it, if the values are UTC",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a timestamp);", "ALTER TABLE t ALTER a TYPE timestamptz;"]),
         postgres(&[
             "CREATE TABLE t (a timestamp);",
             "SET LOCAL timezone = 'Europe/Oslo'; ALTER TABLE t ALTER a TYPE timestamptz;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a timestamp);", "SET LOCAL timezone = 'UTC'; ALTER TABLE t ALTER a TYPE timestamptz;"]),
         postgres(&["CREATE TABLE t (a timestamp(3));", "ALTER TABLE t ALTER a TYPE timestamp(6);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::TypeTimeZone),
         |impact| format!("unless the session's time zone is UTC, `{}` is written anew while everybody waits", impact.table),
     );
-    reports.all.extend(found);
+    findings.all.extend(found);
 }

@@ -1,9 +1,9 @@
 //! The rule `truncate`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,11 +18,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql],
-    instead: "delete what is not needed in batches; if the table is to go, use a contract migration",
-    optional: false,
+    fix: "delete what is not needed in batches; if the table is to go, use a contract migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "TRUNCATE t;"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (t_id bigint REFERENCES t (id));",
@@ -30,26 +30,26 @@ pub static RULE: Rule = Rule {
         ]),
         mysql(&["CREATE TABLE t (a int);", "TRUNCATE TABLE t;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "-- migrate: phase contract\nTRUNCATE t;"]),
         postgres(&["CREATE TABLE t (a int); TRUNCATE t;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.file.is_contract() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.file.is_contract() {
         return;
     }
-    for (table, action, range) in scene.actions().filter(|(table, ..)| scene.is_deployed(table)) {
-        let clause = scene.sql[range.clone()].to_ascii_uppercase();
+    for (table, action, range) in context.actions().filter(|(table, ..)| context.is_deployed(table)) {
+        let clause = context.sql[range.clone()].to_ascii_uppercase();
         if *action == ActionKind::Partitioning
             && (clause.starts_with("DROP PARTITION") || clause.starts_with("TRUNCATE PARTITION"))
         {
-            reports.add(Report::new(format!("every row of that partition of `{table}` is gone for good")).at(range));
+            findings.add(RuleFinding::new(format!("every row of that partition of `{table}` is gone for good")).at(range));
         }
     }
-    let found =
-        scene.felt(|cause| *cause == Cause::Truncate, |impact| format!("every row of `{}` is gone for good", impact.table));
-    reports.all.extend(found);
+    let found = context
+        .findings_for(|cause| *cause == Cause::Truncate, |impact| format!("every row of `{}` is gone for good", impact.table));
+    findings.all.extend(found);
 }

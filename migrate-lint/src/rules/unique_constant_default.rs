@@ -1,9 +1,9 @@
 //! The rule `unique-constant-default`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::{Read, Scene};
-use crate::schema::Key;
+use crate::context::{ParsedStatement, StatementContext};
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::ObjectName;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -18,11 +18,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "add the column with NULL, give each row a value of its own in batches, and make it unique and NOT NULL then",
-    optional: false,
+    fix: "add the column with NULL, give each row a value of its own in batches, and make it unique and NOT NULL then",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD COLUMN s varchar(50) NOT NULL DEFAULT '' UNIQUE;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD COLUMN s int NOT NULL, ADD UNIQUE KEY k (s);"]),
         postgres(&[
@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD COLUMN s text NOT NULL DEFAULT '';\nCREATE UNIQUE INDEX i ON t (s);",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD COLUMN s text;\nALTER TABLE t ADD UNIQUE (s);"]),
         postgres(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD COLUMN s uuid DEFAULT gen_random_uuid() UNIQUE;"]),
         sqlite(&[
@@ -47,25 +47,25 @@ pub static RULE: Rule = Rule {
         ]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ADD COLUMN s int NOT NULL DEFAULT 0 UNIQUE;"]),
     ],
-    proof: Proof::Seen("a_constant_is_not_unique"),
+    verification: Verification::Seen("a_constant_is_not_unique"),
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let mut unique = |table: &Key, column: &str, range| {
-        if scene.is_deployed(table) && is_the_same(scene, table, column) {
-            let report = Report::new(format!("every row of `{table}` gets the same `{column}`, so it is not unique"));
-            reports.add(match range {
-                Some(range) => report.at(range),
-                None => report,
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let mut unique = |table: &ObjectName, column: &str, range| {
+        if context.is_deployed(table) && is_the_same(context, table, column) {
+            let finding = RuleFinding::new(format!("every row of `{table}` gets the same `{column}`, so it is not unique"));
+            findings.add(match range {
+                Some(range) => finding.at(range),
+                None => finding,
             });
         }
     };
-    if let Syntax::CreateIndex(index) = scene.syntax()
+    if let Syntax::CreateIndex(index) = context.syntax()
         && let (true, false, false, [column]) = (index.unique, index.partial, index.expressions, &*index.columns)
     {
-        unique(&scene.schema.key(&index.table), column, None);
+        unique(&context.schema.resolve(&index.table), column, None);
     }
-    for (table, action, range) in scene.actions() {
+    for (table, action, range) in context.actions() {
         match action {
             ActionKind::AddColumn { column, .. } if column.unique => unique(&table, &column.name, Some(range)),
             ActionKind::AddIndex(index) if index.unique && !index.expressions => {
@@ -86,13 +86,13 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
 }
 
 /// Was the column added in this file with one value for all rows, and not changed since?
-fn is_the_same(scene: &Scene<'_>, table: &Key, name: &str) -> bool {
-    let mut reads = scene.earlier().iter().chain([scene.read]);
-    let adds = |read: &&Read| match &read.syntax {
-        Syntax::AlterTable(alter) if scene.schema.key(&alter.table) == *table => {
+fn is_the_same(context: &StatementContext<'_>, table: &ObjectName, name: &str) -> bool {
+    let mut reads = context.earlier_statements().iter().chain([context.parsed]);
+    let adds = |read: &&ParsedStatement| match &read.syntax {
+        Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *table => {
             alter.actions.iter().any(|action| match &action.kind {
                 ActionKind::AddColumn { column, .. } => {
-                    column.name.eq_ignore_ascii_case(name) && is_constant(scene, column, scene.file.sql(read))
+                    column.name.eq_ignore_ascii_case(name) && is_constant(context, column, context.file.sql(read))
                 }
                 _ => false,
             })
@@ -100,7 +100,7 @@ fn is_the_same(scene: &Scene<'_>, table: &Key, name: &str) -> bool {
         _ => false,
     };
     // Who knows what changes in a block.
-    let changes = |read: &Read| {
+    let changes = |read: &ParsedStatement| {
         matches!(
             &read.syntax,
             Syntax::Update(_)
@@ -114,10 +114,10 @@ fn is_the_same(scene: &Scene<'_>, table: &Key, name: &str) -> bool {
     reads.any(|read| adds(&read)) && !reads.any(changes)
 }
 
-fn is_constant(scene: &Scene<'_>, column: &Column, sql: &str) -> bool {
+fn is_constant(context: &StatementContext<'_>, column: &Column, sql: &str) -> bool {
     let Some(default) = &column.default else {
         // MySQL has a value for what may not be null.
-        return scene.server().dialect() == Dialect::MySql && column.not_null && !column.identity && column.generated.is_none();
+        return context.server().dialect() == Dialect::MySql && column.not_null && !column.identity && column.generated.is_none();
     };
     let text = sql.get(default.clone()).unwrap_or_default().trim().to_ascii_lowercase();
     let begins = text.starts_with(|c: char| c == '\'' || c == '-' || c.is_ascii_digit());

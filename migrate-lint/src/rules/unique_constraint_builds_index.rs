@@ -1,9 +1,9 @@
 //! The rule `unique-constraint-builds-index`.
 
+use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::report::Reports;
-use crate::rule::{Check, PARTITIONED, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::rule::{Check, PARTITIONED, Rule, Verification, postgres};
+use crate::rule_finding::RuleFindings;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -17,13 +17,16 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "write `CREATE UNIQUE INDEX CONCURRENTLY` in a migration of its own, then `ADD CONSTRAINT ... UNIQUE USING \
+    fix: "write `CREATE UNIQUE INDEX CONCURRENTLY` in a migration of its own, then `ADD CONSTRAINT ... UNIQUE USING \
          INDEX`",
-    optional: false,
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a);"])],
-    silent: &[
+    flagged: &[postgres(&[
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+        "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a);",
+    ])],
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "CREATE UNIQUE INDEX CONCURRENTLY k ON t (a);",
@@ -31,16 +34,16 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD UNIQUE (a);"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let found = scene.felt(
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let found = context.findings_for(
         |cause| matches!(cause, Cause::Unique),
         |impact| format!("adding a unique constraint builds its index over `{}` while everybody waits", impact.table),
     );
-    reports.all.extend(found.into_iter().map(|report| match scene.alters_partitioned() {
-        true => report.instead(PARTITIONED),
-        false => report,
+    findings.all.extend(found.into_iter().map(|finding| match context.alters_partitioned() {
+        true => finding.fix(PARTITIONED),
+        false => finding,
     }));
 }

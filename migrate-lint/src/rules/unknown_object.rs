@@ -1,9 +1,9 @@
 //! The rule `unknown-object`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::Scene;
-use crate::schema::{ConstraintKind, Key, RelationKind};
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::{ConstraintKind, ObjectName, RelationKind};
 use crate::server::Product;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -20,11 +20,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "correct the name; or add `IF EXISTS` if it may be missing",
-    optional: false,
+    fix: "correct the name; or add `IF EXISTS` if it may be missing",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE c (id int, PRIMARY KEY (idd));"]),
         mysql(&["CREATE TABLE c (id int, UNIQUE KEY k (idd));"]),
         sqlite(&["CREATE TABLE c (id int, UNIQUE (idd));"]),
@@ -53,7 +53,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE orders DROP CONSTRAINT order_a_check;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&[
             "CREATE TABLE a (x int);",
             "ALTER TABLE a DROP INDEX IF EXISTS ky; ALTER TABLE a DROP FOREIGN KEY IF EXISTS fx;",
@@ -102,66 +102,66 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE orders (a int CHECK (a > 0));", "ALTER TABLE orders DROP CONSTRAINT orders_a_check;"]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let first = reports.all.len();
-    look(scene, reports);
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let first = findings.all.len();
+    look(context, findings);
     // Only these have `IF EXISTS` for what is altered or dropped.
-    let has_if = matches!(scene.server().product, Product::Postgres | Product::MariaDb);
-    if !has_if || !matches!(scene.syntax(), Syntax::AlterTable(_) | Syntax::Drop(_)) {
-        for report in &mut reports.all[first..] {
-            report.instead = Some("correct the name".to_owned());
+    let has_if = matches!(context.server().product, Product::Postgres | Product::MariaDb);
+    if !has_if || !matches!(context.syntax(), Syntax::AlterTable(_) | Syntax::Drop(_)) {
+        for finding in &mut findings.all[first..] {
+            finding.fix = Some("correct the name".to_owned());
         }
     }
 }
 
-fn look(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.read.inner || scene.schema.is_opaque() {
+fn look(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
-    let missing = |table: &Key, column: &str| {
-        scene.relation(table).is_some_and(|relation| {
-            relation.complete && relation.kind == RelationKind::Table && relation.column(column).is_none()
+    let missing = |table: &ObjectName, column: &str| {
+        context.relation(table).is_some_and(|relation| {
+            relation.columns_known && relation.kind == RelationKind::Table && relation.column(column).is_none()
         })
     };
-    gone(scene, reports);
-    if let Syntax::CreateIndex(index) = scene.syntax() {
-        let table = scene.schema.key(&index.table);
+    gone(context, findings);
+    if let Syntax::CreateIndex(index) = context.syntax() {
+        let table = context.schema.resolve(&index.table);
         if let Some(column) = index.columns.iter().find(|column| missing(&table, column)) {
-            reports.add(Report::new(format!("`{table}` has no column `{column}`")));
+            findings.add(RuleFinding::new(format!("`{table}` has no column `{column}`")));
         }
         return;
     }
-    if let Syntax::CreateTable(table) = scene.syntax() {
-        reports.all.extend(of_keys(table));
+    if let Syntax::CreateTable(table) = context.syntax() {
+        findings.all.extend(of_keys(table));
         return;
     }
-    let set = match scene.syntax() {
+    let set = match context.syntax() {
         Syntax::Insert(insert) => Some((&insert.table, &insert.columns)),
         Syntax::Update(change) if !change.joined => Some((&change.table, &change.columns)),
         _ => None,
     };
     if let Some((table, columns)) = set {
-        let table = scene.schema.key(table);
-        if let Some(column) = columns.iter().find(|column| missing(&table, column) && !is_hidden(scene, column)) {
-            reports.add(Report::new(format!("`{table}` has no column `{column}`")));
+        let table = context.schema.resolve(table);
+        if let Some(column) = columns.iter().find(|column| missing(&table, column) && !is_hidden(context, column)) {
+            findings.add(RuleFinding::new(format!("`{table}` has no column `{column}`")));
         }
         return;
     }
-    let Some(alter) = scene.alter() else { return };
-    let own = scene.schema.key(&alter.table);
-    if scene.relation(&own).is_none() {
+    let Some(alter) = context.alter() else { return };
+    let own = context.schema.resolve(&alter.table);
+    if context.relation(&own).is_none() {
         if !alter.if_exists {
-            reports.all.extend(never_made(scene, &own));
+            findings.all.extend(never_made(context, &own));
         }
         return;
     }
-    for (table, action, range) in scene.actions() {
-        reports.all.extend(constraint(scene, &table, action).map(|report| report.at(range)));
-        let says_if = scene.sql[range.clone()].to_ascii_uppercase().contains("IF EXISTS");
-        reports.all.extend(index(scene, &table, action).filter(|_| !says_if).map(|report| report.at(range)));
+    for (table, action, range) in context.actions() {
+        findings.all.extend(constraint(context, &table, action).map(|finding| finding.at(range)));
+        let says_if = context.sql[range.clone()].to_ascii_uppercase().contains("IF EXISTS");
+        findings.all.extend(index(context, &table, action).filter(|_| !says_if).map(|finding| finding.at(range)));
         let column = match action {
             ActionKind::DropColumn { name, if_exists: false, .. } => name,
             ActionKind::RenameColumn { from, .. } | ActionKind::ChangeColumn { from, .. } => from,
@@ -170,20 +170,20 @@ fn look(scene: &Scene<'_>, reports: &mut Reports) {
             ActionKind::ModifyColumn(column) => &column.name,
             _ => continue,
         };
-        let added = scene.actions().any(|(_, other, _)| match other {
+        let added = context.actions().any(|(_, other, _)| match other {
             ActionKind::AddColumn { column: new, .. } => new.name.eq_ignore_ascii_case(column),
             ActionKind::RenameColumn { to, .. } => to.eq_ignore_ascii_case(column),
             _ => false,
         });
         if !added && missing(&table, column) {
-            reports.add(Report::new(format!("`{table}` has no column `{column}`")).at(range));
+            findings.add(RuleFinding::new(format!("`{table}` has no column `{column}`")).at(range));
         }
     }
 }
 
 /// Columns that are there without a word.
-fn is_hidden(scene: &Scene<'_>, column: &str) -> bool {
-    let hidden: &[&str] = match scene.server().dialect() {
+fn is_hidden(context: &StatementContext<'_>, column: &str) -> bool {
+    let hidden: &[&str] = match context.server().dialect() {
         Dialect::Sqlite => &["rowid", "oid", "_rowid_"],
         _ => &[],
     };
@@ -191,47 +191,47 @@ fn is_hidden(scene: &Scene<'_>, column: &str) -> bool {
 }
 
 /// A table that was there and is there no more.
-fn gone(scene: &Scene<'_>, reports: &mut Reports) {
-    let names = match scene.syntax() {
+fn gone(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let names = match context.syntax() {
         Syntax::AlterTable(alter) if alter.if_exists => return,
         Syntax::Drop(removal) if removal.if_exists => return,
         Syntax::Drop(removal) if removal.kind == ObjectKind::Table => {
-            let keys = removal.names.iter().map(|name| scene.schema.key(name));
-            let unknown = keys.filter(|key| scene.relation(key).is_none());
-            reports.all.extend(unknown.filter_map(|key| never_made(scene, &key)));
+            let keys = removal.names.iter().map(|name| context.schema.resolve(name));
+            let unknown = keys.filter(|key| context.relation(key).is_none());
+            findings.all.extend(unknown.filter_map(|key| never_made(context, &key)));
             removal.names.clone()
         }
         Syntax::Insert(insert) => vec![insert.table.clone()],
         Syntax::Update(change) | Syntax::Delete(change) => vec![change.table.clone()],
         // SQLite looks for what a foreign key leads to when rows come; and a table may refer to itself.
-        Syntax::CreateTable(_) if scene.server().dialect() == Dialect::Sqlite => Vec::new(),
+        Syntax::CreateTable(_) if context.server().dialect() == Dialect::Sqlite => Vec::new(),
         Syntax::CreateTable(table) => {
-            let own = table.name.as_ref().map(|name| scene.schema.key(name));
-            touched(scene.syntax()).into_iter().filter(|name| Some(scene.schema.key(name)) != own).collect()
+            let own = table.name.as_ref().map(|name| context.schema.resolve(name));
+            touched(context.syntax()).into_iter().filter(|name| Some(context.schema.resolve(name)) != own).collect()
         }
         other => touched(other),
     };
-    for key in names.iter().map(|name| scene.schema.key(name)).filter(|key| scene.schema.is_gone(key)) {
-        reports.add(Report::new(format!("`{key}` was dropped or got another name before")));
+    for key in names.iter().map(|name| context.schema.resolve(name)).filter(|key| context.schema.is_dropped(key)) {
+        findings.add(RuleFinding::new(format!("`{key}` was dropped or got another name before")));
     }
 }
 
 /// Others may make tables too; a name that is nearly one of ours is a slip.
-fn never_made(scene: &Scene<'_>, table: &Key) -> Option<Report> {
-    if scene.schema.is_gone(table) {
+fn never_made(context: &StatementContext<'_>, table: &ObjectName) -> Option<RuleFinding> {
+    if context.schema.is_dropped(table) {
         return None;
     }
-    let names: Vec<&str> = scene.schema.relations().map(|(key, _)| key.name()).collect();
+    let names: Vec<&str> = context.schema.relations().map(|(key, _)| key.name()).collect();
     // It may be the same, with the database before it.
     if names.contains(&table.name()) {
         return None;
     }
     let near = migrate_core::suggestion::nearest(table.name(), names)?;
-    Some(Report::new(format!("no migration makes a table `{table}`")).help(format!("perhaps `{near}` is meant")))
+    Some(RuleFinding::new(format!("no migration makes a table `{table}`")).help(format!("perhaps `{near}` is meant")))
 }
 
 /// A key of a new table over a column that it has not.
-fn of_keys(table: &CreateTable) -> Option<Report> {
+fn of_keys(table: &CreateTable) -> Option<RuleFinding> {
     let whole = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
     let columns = table.constraints.iter().filter_map(|constraint| match &constraint.kind {
         syntax::ConstraintKind::Primary { columns, .. } | syntax::ConstraintKind::Unique { columns, .. } => Some(columns),
@@ -241,12 +241,12 @@ fn of_keys(table: &CreateTable) -> Option<Report> {
     let has = |name: &String| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
     let indexes = table.indexes.iter().map(|index| &index.columns);
     let missing = columns.chain(indexes).flatten().find(|name| !has(name)).filter(|_| whole && !table.columns.is_empty())?;
-    Some(Report::new(format!("the table has no column `{missing}`")))
+    Some(RuleFinding::new(format!("the table has no column `{missing}`")))
 }
 
 /// An index or a foreign key of MySQL that nothing has made.
-fn index(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Report> {
-    let relation = scene.relation(table).filter(|relation| relation.complete)?;
+fn index(context: &StatementContext<'_>, table: &ObjectName, action: &ActionKind) -> Option<RuleFinding> {
+    let relation = context.relation(table).filter(|relation| relation.columns_known)?;
     let (what, name) = match action {
         ActionKind::DropIndex(name) | ActionKind::RenameIndex { from: name, .. } => ("index", name),
         ActionKind::DropForeignKey(name) => ("foreign key", name),
@@ -254,21 +254,21 @@ fn index(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Report> 
     };
     let same = |own: &str| own.eq_ignore_ascii_case(name);
     // What was made for a foreign key has its name or that of its column.
-    let left = what == "index" && (relation.column(name).is_some() || relation.left_behind.iter().any(|own| same(own)));
+    let left = what == "index" && (relation.column(name).is_some() || relation.orphaned_indexes.iter().any(|own| same(own)));
     let there = relation.constraints.iter().any(|own| same(&own.name))
         || relation.indexes.iter().any(|own| own.name.as_deref().is_none_or(same))
-        || scene.actions().any(|(_, other, _)| match other {
+        || context.actions().any(|(_, other, _)| match other {
             ActionKind::AddIndex(index) => index.name.as_ref().is_none_or(|own| same(&own.name)),
             ActionKind::AddConstraint(constraint) => constraint.name.as_deref().is_none_or(same),
             _ => false,
         });
-    (!there && !left && !name.contains("_ibfk_")).then(|| Report::new(format!("`{table}` has no {what} `{name}`")))
+    (!there && !left && !name.contains("_ibfk_")).then(|| RuleFinding::new(format!("`{table}` has no {what} `{name}`")))
 }
 
 /// Names of constraints that the database has made up are not known for sure: another that is nearly the same is a slip, and
 /// where nothing is to be validated, nothing is.
-fn constraint(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Report> {
-    let relation = scene.relation(table).filter(|relation| relation.complete && relation.kind == RelationKind::Table)?;
+fn constraint(context: &StatementContext<'_>, table: &ObjectName, action: &ActionKind) -> Option<RuleFinding> {
+    let relation = context.relation(table).filter(|relation| relation.columns_known && relation.kind == RelationKind::Table)?;
     let name = match action {
         ActionKind::Validate(name) => name,
         ActionKind::DropConstraint { name, if_exists: false, .. } | ActionKind::RenameConstraint { from: name, .. } => name,
@@ -281,7 +281,7 @@ fn constraint(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Rep
     if made_up && !matches!(action, ActionKind::Validate(_)) {
         return None;
     }
-    let added = scene.actions().any(|(_, other, _)| match other {
+    let added = context.actions().any(|(_, other, _)| match other {
         ActionKind::AddConstraint(constraint) => constraint.name.as_ref() == Some(name),
         ActionKind::RenameConstraint { to, .. } => to == name,
         _ => false,
@@ -289,16 +289,16 @@ fn constraint(scene: &Scene<'_>, table: &Key, action: &ActionKind) -> Option<Rep
     if added || relation.constraint(name).is_some() {
         return None;
     }
-    let report = Report::new(format!("`{table}` has no constraint `{name}`"));
+    let finding = RuleFinding::new(format!("`{table}` has no constraint `{name}`"));
     if matches!(action, ActionKind::Validate(_)) && relation.constraints.iter().all(|own| own.validated.is_some()) {
-        return Some(report);
+        return Some(finding);
     }
     // What the database makes up ends so.
     let ends = ["check", "fkey", "key", "pkey", "excl", "null"];
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    if scene.server().dialect() == Dialect::Postgres && !ends.iter().any(|end| stem.ends_with(end)) {
-        return Some(report);
+    if context.server().dialect() == Dialect::Postgres && !ends.iter().any(|end| stem.ends_with(end)) {
+        return Some(finding);
     }
     let names: Vec<&str> = relation.constraints.iter().map(|own| own.name.as_str()).collect();
-    migrate_core::suggestion::nearest(name, names).map(|near| report.help(format!("perhaps `{near}` is meant")))
+    migrate_core::suggestion::nearest(name, names).map(|near| finding.help(format!("perhaps `{near}` is meant")))
 }

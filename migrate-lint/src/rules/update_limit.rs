@@ -1,8 +1,8 @@
 //! The rule `update-limit`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres, sqlite};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,25 +19,25 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::Sqlite],
-    instead: "write `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT 1000)`",
-    optional: false,
+    fix: "write `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT 1000)`",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "DELETE FROM t WHERE a = 1 LIMIT 10;"]),
         sqlite(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a = 2 LIMIT 10;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int, id int);", "DELETE FROM t WHERE id IN (SELECT id FROM t LIMIT 10);"]),
         postgres(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a = 2;"]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if let Syntax::Update(change) | Syntax::Delete(change) = scene.syntax()
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if let Syntax::Update(change) | Syntax::Delete(change) = context.syntax()
         && let Some(limit) = &change.limit
     {
-        reports.add(Report::new(format!("{} has no LIMIT here", scene.server())).at(limit));
+        findings.add(RuleFinding::new(format!("{} has no LIMIT here", context.server())).at(limit));
     }
 }

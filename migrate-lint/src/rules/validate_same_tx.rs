@@ -1,8 +1,8 @@
 //! The rule `validate-same-tx`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -19,11 +19,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "move `VALIDATE CONSTRAINT` to the next migration",
-    optional: false,
+    fix: "move `VALIDATE CONSTRAINT` to the next migration",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;\nALTER TABLE t VALIDATE CONSTRAINT k;",
@@ -37,7 +37,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT f;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;",
@@ -55,21 +55,23 @@ pub static RULE: Rule = Rule {
             "BEGIN; ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID; COMMIT; BEGIN; ALTER TABLE t VALIDATE CONSTRAINT k; COMMIT;",
         ]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let ActionKind::Validate(name) = action else { continue };
-        let added = scene.relation(&table).and_then(|relation| relation.constraint(name)).map(|constraint| constraint.added);
-        let here = scene.actions().any(
+        let added = context.relation(&table).and_then(|relation| relation.constraint(name)).map(|constraint| constraint.added);
+        let here = context.actions().any(
             |(_, other, _)| matches!(other, ActionKind::AddConstraint(constraint) if constraint.name.as_ref() == Some(name)),
         );
-        if scene.is_deployed(&table) && (here || added.is_some_and(|added| added.transaction == scene.read.at.transaction)) {
+        if context.is_deployed(&table)
+            && (here || added.is_some_and(|added| added.transaction == context.parsed.point.transaction))
+        {
             let message = format!(
                 "`{name}` is validated in the transaction that adds it, so its lock on `{table}` is held while all rows are read"
             );
-            reports.add(Report::new(message).at(range));
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
 }

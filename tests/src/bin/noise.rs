@@ -5,7 +5,7 @@ use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
 use migrate_core::migration::Migration;
 use migrate_core::project::Project;
-use migrate_lint::lint::{Options, lint};
+use migrate_lint::lint::{LintOptions, lint};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ fn main() {
         let history: Vec<Migration> = migrations_that_run.cloned().collect();
         migrations += history.len();
         statements += history.iter().map(|migration| migration.up.statements.len()).sum::<usize>();
-        for finding in lint(&history, &Options::new(dialect)) {
+        for finding in lint(&history, &LintOptions::new(dialect)) {
             // What is wrong with a way down is no part of this.
             let file = finding.place.as_ref().map(|place| place.file.clone()).unwrap_or_default();
             let is_down = history.iter().any(|migration| migration.down.as_ref().is_some_and(|down| down.file == file));

@@ -1,9 +1,9 @@
-//! The rule `mysql-drop-needed`.
+//! The rule `mysql-drop-with-dependents`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
-use crate::schema::{Constraint, ConstraintKind, Key};
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::{Constraint, ConstraintKind, ObjectName};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -12,18 +12,18 @@ use migrate_core::syntax::{ActionKind, ObjectKind, Syntax};
 /// See its explanation.
 pub static RULE: Rule = Rule {
     code: Code::new(
-        "mysql-drop-needed",
+        "mysql-drop-with-dependents",
         "A foreign key needs its columns, an index that begins with them, and the table that it leads to: while it is \
          there, MySQL and MariaDB refuse to drop any of the three (errors 1553, 1828 and 1451), to truncate that table (1701), and to give the columns on \
          either side another type (errors 1832 and 1833).",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    instead: "drop the foreign key first",
-    optional: false,
+    fix: "drop the foreign key first",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&[
             "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
             "-- migrate: phase contract\nTRUNCATE TABLE p;",
@@ -57,7 +57,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP TABLE p;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&[
             "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id));",
             "ALTER TABLE t DROP FOREIGN KEY f; ALTER TABLE t MODIFY a bigint; ALTER TABLE p MODIFY id bigint NOT NULL; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id);",
@@ -83,42 +83,42 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t DROP INDEX ka;",
         ]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    if scene.unchecked {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if context.foreign_keys_unchecked {
         // What is not checked may be dropped; columns that do not go together are refused all the same.
-        columns(scene, reports);
+        columns(context, findings);
         return;
     }
-    if let Syntax::Drop(removal) = scene.syntax()
+    if let Syntax::Drop(removal) = context.syntax()
         && removal.kind == ObjectKind::Table
         && !removal.temporary
     {
-        let keys: Vec<Key> = removal.names.iter().map(|name| scene.schema.key(name)).collect();
+        let keys: Vec<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
         for key in &keys {
             // One that goes in the same statement is in nobody's way.
-            if let Some((child, ..)) = scene.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
-                reports.add(Report::new(format!("`{child}` refers to `{key}`, so it cannot be dropped")));
+            if let Some((child, ..)) = context.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
+                findings.add(RuleFinding::new(format!("`{child}` refers to `{key}`, so it cannot be dropped")));
             }
         }
     }
-    columns(scene, reports);
-    if let Syntax::Truncate { tables, .. } = scene.syntax() {
-        for key in tables.iter().map(|table| scene.schema.key(table)) {
-            if let Some((child, ..)) = scene.schema.children(&key).find(|(child, ..)| **child != key) {
-                reports.add(
-                    Report::new(format!("`{child}` refers to `{key}`, so it cannot be truncated")).instead("delete the rows"),
+    columns(context, findings);
+    if let Syntax::Truncate { tables, .. } = context.syntax() {
+        for key in tables.iter().map(|table| context.schema.resolve(table)) {
+            if let Some((child, ..)) = context.schema.children(&key).find(|(child, ..)| **child != key) {
+                findings.add(
+                    RuleFinding::new(format!("`{child}` refers to `{key}`, so it cannot be truncated")).fix("delete the rows"),
                 );
             }
         }
     }
     let dropped = |name: &str| {
-        scene.actions().any(|(_, action, _)| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name)))
+        context.actions().any(|(_, action, _)| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name)))
     };
-    for (table, action, range) in scene.actions() {
-        let Some(relation) = scene.relation(&table) else { continue };
+    for (table, action, range) in context.actions() {
+        let Some(relation) = context.relation(&table) else { continue };
         let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
         let begins = |index: &[String], columns: &[String]| {
             index.len() >= columns.len() && index.iter().zip(columns).all(|(one, other)| same(one, other))
@@ -133,7 +133,7 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
                         relation.indexes.iter().filter(|index| !index.name.as_deref().is_some_and(|own| same(own, name)));
                     let instead = others.into_iter().any(|other| begins(&other.columns, columns))
                         || relation.primary().is_some_and(|key| begins(key, columns));
-                    let added = scene
+                    let added = context
                         .actions()
                         .any(|(_, other, _)| matches!(other, ActionKind::AddIndex(index) if begins(&index.columns, columns)));
                     serves && !instead && !added
@@ -141,8 +141,8 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
                 _ => false,
             });
         if let Some((constraint, ..)) = needed {
-            reports.add(
-                Report::new(format!("foreign key `{}` of `{table}` needs it, so it cannot be dropped", constraint.name))
+            findings.add(
+                RuleFinding::new(format!("foreign key `{}` of `{table}` needs it, so it cannot be dropped", constraint.name))
                     .at(range),
             );
         }
@@ -150,14 +150,14 @@ fn check(scene: &Scene<'_>, reports: &mut Reports) {
 }
 
 /// Columns of a foreign key, on either side, that get another type.
-fn columns(scene: &Scene<'_>, reports: &mut Reports) {
-    for (table, action, range) in scene.actions() {
+fn columns(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
         let (from, column) = match action {
             ActionKind::ModifyColumn(column) => (&column.name, column),
             ActionKind::ChangeColumn { from, column } => (from, column),
             _ => continue,
         };
-        let Some(relation) = scene.relation(&table) else { continue };
+        let Some(relation) = context.relation(&table) else { continue };
         let old = relation.column(from).and_then(|before| before.ty.as_ref());
         let (Some(old), Some(new)) = (old, &column.ty) else { continue };
         if old.name == new.name && old.unsigned == new.unsigned && old.arguments == new.arguments {
@@ -165,11 +165,11 @@ fn columns(scene: &Scene<'_>, reports: &mut Reports) {
         }
         let gone = |name: &str| {
             let gone = |action: &ActionKind| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name));
-            scene.actions().any(|(_, other, _)| gone(other))
+            context.actions().any(|(_, other, _)| gone(other))
         };
         let has = |columns: &[String]| columns.iter().any(|own| own.eq_ignore_ascii_case(from));
         let own = relation.foreign_keys().find(|(key, columns, ..)| has(columns) && !gone(&key.name)).map(|(key, ..)| key);
-        let children = scene.schema.children(&table).filter_map(|(child, ..)| Some((child, scene.relation(child)?)));
+        let children = context.schema.children(&table).filter_map(|(child, ..)| Some((child, context.relation(child)?)));
         let of_child = children.into_iter().find_map(|(child, relation_of_child)| {
             let leads = |constraint: &&Constraint| match &constraint.kind {
                 ConstraintKind::Foreign { table: parent, targets, .. } => {
@@ -185,6 +185,6 @@ fn columns(scene: &Scene<'_>, reports: &mut Reports) {
             (None, None) => continue,
         };
         let message = format!("foreign key `{}` of `{of}` needs `{from}` as it is, so it gets no other type", key.name);
-        reports.add(Report::new(message).at(range));
+        findings.add(RuleFinding::new(message).at(range));
     }
 }

@@ -1,8 +1,8 @@
 //! What a rule is shown: a statement in its place, and all that is known there.
 
-use crate::impact::{Algorithm, Cause, Impact, Lock, Online};
-use crate::report::Report;
-use crate::schema::{Key, Moment, Relation, RelationKind, Schema, Thing};
+use crate::impact::{Algorithm, Cause, Impact, Lock, OnlineDdl};
+use crate::rule_finding::RuleFinding;
+use crate::schema::{HistoryPoint, ObjectName, Relation, RelationKind, Schema, SchemaObject};
 use crate::server::{Product, Server};
 use crate::simulation::Simulation;
 use migrate_core::directives::Phase;
@@ -18,19 +18,19 @@ use std::ops::Range;
 
 /// A statement that was read.
 #[derive(Debug, Clone)]
-pub struct Read {
+pub struct ParsedStatement {
     /// Which statement of the file.
     pub statement: usize,
     /// What it says.
     pub syntax: Syntax,
     /// When it runs.
-    pub at: Moment,
+    pub point: HistoryPoint,
     /// In a transaction with others?
     pub in_transaction: bool,
     /// Inside a block?
-    pub inner: bool,
+    pub in_block: bool,
     /// And carried out only if something holds?
-    pub perhaps: bool,
+    pub conditional: bool,
 }
 
 /// A file with all that is known of it.
@@ -45,7 +45,7 @@ pub struct File<'a> {
     /// The text.
     pub script: &'a Script,
     /// Its statements.
-    pub reads: &'a [Read],
+    pub statements: &'a [ParsedStatement],
     /// All migrations before it.
     pub before: &'a [Migration],
     /// Which other migrations are not deployed either.
@@ -53,12 +53,12 @@ pub struct File<'a> {
     /// The server.
     pub server: Server,
     /// Tables that are known to stay small.
-    pub small: &'a [String],
+    pub small_tables: &'a [String],
 }
 
 impl File<'_> {
     /// The text of a statement.
-    pub fn sql(&self, read: &Read) -> &str {
+    pub fn sql(&self, read: &ParsedStatement) -> &str {
         self.script.statements[read.statement].sql(&self.script.text)
     }
 
@@ -78,9 +78,9 @@ impl File<'_> {
 
 /// A lock that was taken earlier in a transaction and is still held.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub struct HeldLock {
     /// The table.
-    pub table: Key,
+    pub table: ObjectName,
     /// The lock.
     pub lock: Lock,
     /// Since which statement of the file.
@@ -115,13 +115,13 @@ pub struct NewForeignKey<'a> {
 
 /// A statement, before it is carried out.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
+pub struct StatementContext<'a> {
     /// The file.
     pub file: File<'a>,
     /// The schema before it.
     pub schema: &'a Schema,
     /// The statement.
-    pub read: &'a Read,
+    pub parsed: &'a ParsedStatement,
     /// Which of the file's statements that were read it is.
     pub number: usize,
     /// Its text.
@@ -129,18 +129,18 @@ pub struct Scene<'a> {
     /// What it does to tables.
     pub impacts: &'a [Impact],
     /// Locks of this transaction.
-    pub held: &'a [Held],
+    pub held_locks: &'a [HeldLock],
     /// MySQL: are foreign keys not checked?
-    pub unchecked: bool,
+    pub foreign_keys_unchecked: bool,
     /// What the session's `lock_timeout` was set to by the file itself.
     pub lock_timeout: Option<&'a str>,
     /// The same of `statement_timeout`.
     pub statement_timeout: Option<&'a str>,
     /// SQLite: are foreign keys obeyed while it runs, as far as is known?
-    pub foreign_keys: bool,
+    pub foreign_keys_enforced: bool,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> StatementContext<'a> {
     /// The server.
     pub fn server(&self) -> Server {
         self.file.server
@@ -148,34 +148,34 @@ impl<'a> Scene<'a> {
 
     /// What it says.
     pub fn syntax(&self) -> &'a Syntax {
-        &self.read.syntax
+        &self.parsed.syntax
     }
 
     /// What it says, if it is `ALTER TABLE`.
     pub fn alter(&self) -> Option<&'a AlterTable> {
-        match &self.read.syntax {
+        match &self.parsed.syntax {
             Syntax::AlterTable(alter) => Some(alter),
             _ => None,
         }
     }
 
     /// The clauses of `ALTER TABLE`, with the table.
-    pub fn actions(&self) -> impl Iterator<Item = (Key, &'a ActionKind, &'a Range<usize>)> {
+    pub fn actions(&self) -> impl Iterator<Item = (ObjectName, &'a ActionKind, &'a Range<usize>)> {
         let alter = self.alter();
-        let key = alter.map(|alter| self.schema.key(&alter.table));
+        let key = alter.map(|alter| self.schema.resolve(&alter.table));
         let actions = alter.into_iter().flat_map(|alter| &alter.actions);
         key.into_iter().cycle().zip(actions).map(|(key, action)| (key, &action.kind, &action.range))
     }
 
     /// Is the table that is altered divided into partitions?
     pub fn alters_partitioned(&self) -> bool {
-        let own = self.alter().map(|alter| self.schema.key(&alter.table));
+        let own = self.alter().map(|alter| self.schema.resolve(&alter.table));
         own.and_then(|own| self.relation(&own)).is_some_and(|relation| relation.partitioned)
     }
 
     /// Columns that are defined here: those of a new table, and those that are added.
     pub fn new_columns(&self) -> impl Iterator<Item = &'a Column> {
-        let made = match &self.read.syntax {
+        let made = match &self.parsed.syntax {
             Syntax::CreateTable(table) => table.columns.as_slice(),
             _ => &[],
         };
@@ -196,7 +196,7 @@ impl<'a> Scene<'a> {
             Some(NewForeignKey { columns: std::slice::from_ref(&column.name), reference, range: &column.range })
         };
         let mut keys: Vec<NewForeignKey<'a>> = columns.filter_map(of_column).collect();
-        let made = match &self.read.syntax {
+        let made = match &self.parsed.syntax {
             Syntax::CreateTable(table) => table.constraints.as_slice(),
             _ => &[],
         };
@@ -214,88 +214,88 @@ impl<'a> Scene<'a> {
     }
 
     /// A table, if the history made it.
-    pub fn relation(&self, key: &Key) -> Option<&'a Relation> {
+    pub fn relation(&self, key: &ObjectName) -> Option<&'a Relation> {
         self.schema.relation(key)
     }
 
     /// How new a table is. What the history did not make was there before it.
-    pub fn age(&self, key: &Key) -> Age {
-        age(self.relation(key).map(|relation| relation.made), self.read.at, self.file.pending)
+    pub fn age(&self, key: &ObjectName) -> Age {
+        age(self.relation(key).map(|relation| relation.created), self.parsed.point, self.file.pending)
     }
 
     /// How new a column is.
-    pub fn column_age(&self, key: &Key, column: &str) -> Age {
+    pub fn column_age(&self, key: &ObjectName, column: &str) -> Age {
         let Some(relation) = self.relation(key) else { return Age::Deployed };
-        let own = relation.column(column).and_then(|column| column.made);
-        age(Some(own.unwrap_or(relation.made)), self.read.at, self.file.pending)
+        let own = relation.column(column).and_then(|column| column.created);
+        age(Some(own.unwrap_or(relation.created)), self.parsed.point, self.file.pending)
     }
 
     /// Is it in use by those who do not wait for this release?
-    pub fn is_deployed(&self, key: &Key) -> bool {
+    pub fn is_deployed(&self, key: &ObjectName) -> bool {
         self.age(key) == Age::Deployed
     }
 
     /// The impacts of these causes that somebody may feel, each with a report begun.
-    pub fn felt(&self, causes: impl Fn(&Cause) -> bool, message: impl Fn(&Impact) -> String) -> Vec<Report> {
+    pub fn findings_for(&self, causes: impl Fn(&Cause) -> bool, message: impl Fn(&Impact) -> String) -> Vec<RuleFinding> {
         let chosen = self.impacts.iter().filter(|impact| causes(&impact.cause));
-        chosen.filter_map(|impact| self.report(impact, message(impact))).collect()
+        chosen.filter_map(|impact| self.finding(impact, message(impact))).collect()
     }
 
     /// A report on an impact, unless nobody can feel it.
-    pub fn report(&self, impact: &Impact, message: String) -> Option<Report> {
-        let report = Report::new(message);
-        let report = match self.age(&impact.table) {
-            Age::Deployed => report,
-            Age::Pending => report.at_most(Level::Note).note(format!("`{}` is not deployed either", impact.table)),
+    pub fn finding(&self, impact: &Impact, message: String) -> Option<RuleFinding> {
+        let finding = RuleFinding::new(message);
+        let finding = match self.age(&impact.table) {
+            Age::Deployed => finding,
+            Age::Pending => finding.at_most(Level::Note).note(format!("`{}` is not deployed either", impact.table)),
             // Nobody reads it yet, but its rows cost time all the same.
-            Age::File | Age::Transaction if impact.is_long() && self.relation(&impact.table).is_some_and(|own| own.filled) => {
-                report.at_most(Level::Note).note(format!("`{}` is new, and was filled before", impact.table))
+            Age::File | Age::Transaction if impact.is_long() && self.relation(&impact.table).is_some_and(|own| own.has_rows) => {
+                finding.at_most(Level::Note).note(format!("`{}` is new, and was filled before", impact.table))
             }
             Age::File | Age::Transaction => return None,
         };
-        let report = match impact.is_long() && self.is_small(&impact.table) {
-            true => report.at_most(Level::Warning).note(format!("`{}` is said to stay small", impact.table)),
-            false => report,
+        let finding = match impact.is_long() && self.is_small(&impact.table) {
+            true => finding.at_most(Level::Warning).note(format!("`{}` is said to stay small", impact.table)),
+            false => finding,
         };
-        let report = report.note(self.said(impact));
+        let finding = finding.note(self.describe_lock(impact));
         Some(match &impact.range {
-            Some(range) => report.at(range),
-            None => report,
+            Some(range) => finding.at(range),
+            None => finding,
         })
     }
 
     /// What the cheapest way needs that the server has for an `ALTER TABLE` of MySQL or MariaDB.
-    pub fn dearest(&self) -> Option<Online> {
+    pub fn costliest(&self) -> Option<OnlineDdl> {
         let all = self.impacts.iter().filter_map(|impact| impact.online);
-        all.max_by_key(|online| (online.algorithm, !online.writes))
+        all.max_by_key(|online| (online.algorithm, !online.allows_writes))
     }
 
     /// What an `ALTER TABLE` asks for by `ALGORITHM` and `LOCK` and the server does not do, and what it would need.
     pub fn refused_algorithm(&self) -> Option<(String, String)> {
         let alter = self.alter()?;
         // Where not all is known, nothing is said.
-        self.relation(&self.schema.key(&alter.table)).filter(|relation| relation.complete)?;
-        let needed = self.dearest()?;
+        self.relation(&self.schema.resolve(&alter.table)).filter(|relation| relation.columns_known)?;
+        let needed = self.costliest()?;
         let allowed = match alter.algorithm.as_deref() {
             Some("INSTANT") => Algorithm::Instant,
             Some("NOCOPY") => Algorithm::NoCopy,
             Some("INPLACE") => Algorithm::Inplace,
             _ => Algorithm::Copy,
         };
-        let lock = if needed.writes { "NONE" } else { "SHARED" };
+        let lock = if needed.allows_writes { "NONE" } else { "SHARED" };
         let shown = format!("ALGORITHM={}, LOCK={lock}", needed.algorithm);
         match () {
             () if needed.algorithm > allowed => Some((format!("ALGORITHM={allowed}"), shown)),
-            () if !needed.writes && alter.lock.as_deref() == Some("NONE") => Some(("LOCK=NONE".to_owned(), shown)),
+            () if !needed.allows_writes && alter.lock.as_deref() == Some("NONE") => Some(("LOCK=NONE".to_owned(), shown)),
             () => None,
         }
     }
 
     /// A lock, what is done under it, and who waits.
-    pub fn said(&self, impact: &Impact) -> String {
+    pub fn describe_lock(&self, impact: &Impact) -> String {
         match &impact.online {
             Some(online) => {
-                let who = match (online.writes, impact.is_long()) {
+                let who = match (online.allows_writes, impact.is_long()) {
                     (false, _) => "INSERT, UPDATE and DELETE wait meanwhile",
                     (true, true) => "others read and write meanwhile",
                     (true, false) => "but it waits for every transaction that uses the table, and all others wait behind it",
@@ -314,34 +314,34 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn is_small(&self, key: &Key) -> bool {
-        self.file.small.iter().any(|name| *name == key.to_string() || name == key.name())
+    fn is_small(&self, key: &ObjectName) -> bool {
+        self.file.small_tables.iter().any(|name| *name == key.to_string() || name == key.name())
     }
 
     /// The statements behind this one.
-    pub fn later(&self) -> &'a [Read] {
-        &self.file.reads[(self.number + 1).min(self.file.reads.len())..]
+    pub fn later_statements(&self) -> &'a [ParsedStatement] {
+        &self.file.statements[(self.number + 1).min(self.file.statements.len())..]
     }
 
     /// The statements before this one.
-    pub fn earlier(&self) -> &'a [Read] {
-        &self.file.reads[..self.number]
+    pub fn earlier_statements(&self) -> &'a [ParsedStatement] {
+        &self.file.statements[..self.number]
     }
 
     /// Does one that runs later in this file satisfy this?
-    pub fn follows(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
-        self.later().iter().any(|read| condition(&read.syntax))
+    pub fn is_followed_by(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
+        self.later_statements().iter().any(|read| condition(&read.syntax))
     }
 }
 
 /// Is the table that a statement alters new, and were no rows put into it?
-pub fn is_empty(schema: &Schema, read: &Read, pending: &BTreeSet<usize>) -> bool {
+pub fn is_empty(schema: &Schema, read: &ParsedStatement, pending: &BTreeSet<usize>) -> bool {
     let Syntax::AlterTable(alter) = &read.syntax else { return false };
-    let relation = schema.relation(&schema.key(&alter.table)).filter(|relation| !relation.filled);
-    relation.is_some_and(|relation| age(Some(relation.made), read.at, pending) != Age::Deployed)
+    let relation = schema.relation(&schema.resolve(&alter.table)).filter(|relation| !relation.has_rows);
+    relation.is_some_and(|relation| age(Some(relation.created), read.point, pending) != Age::Deployed)
 }
 
-fn age(made: Option<Moment>, now: Moment, pending: &BTreeSet<usize>) -> Age {
+fn age(made: Option<HistoryPoint>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
     match made {
         None => Age::Deployed,
         Some(made) if made.transaction == now.transaction => Age::Transaction,
@@ -353,7 +353,7 @@ fn age(made: Option<Moment>, now: Moment, pending: &BTreeSet<usize>) -> Age {
 
 /// A file, when all of it was carried out.
 #[derive(Debug, Clone, Copy)]
-pub struct FileScene<'a> {
+pub struct FileContext<'a> {
     /// The file.
     pub file: File<'a>,
     /// All files up to this one.
@@ -363,25 +363,26 @@ pub struct FileScene<'a> {
     /// The schema behind it.
     pub after: &'a Simulation,
     /// The schema before it, from a mark.
-    pub mark: usize,
+    pub before: usize,
     /// The statements of the way down, and what was different after up and down.
-    pub down: Option<&'a Down>,
+    pub down: Option<&'a DownResult>,
 }
 
-impl<'a> FileScene<'a> {
+impl<'a> FileContext<'a> {
     /// Tables that were in use before the file and are others behind it, under the same name: as they were, as they are.
-    pub fn replaced(&self) -> Vec<(&'a Key, &'a Relation, &'a Relation)> {
+    pub fn replaced(&self) -> Vec<(&'a ObjectName, &'a Relation, &'a Relation)> {
         let index = self.file.index;
-        let old = |relation: &Relation| relation.made.migration != index && !self.file.pending.contains(&relation.made.migration);
-        let changes = self.after.schema.changes_since(self.mark).into_iter();
+        let old =
+            |relation: &Relation| relation.created.migration != index && !self.file.pending.contains(&relation.created.migration);
+        let changes = self.after.schema.changes_since(self.before).into_iter();
         let replaced = changes.filter_map(|change| match (change.before, change.after) {
-            (Some(Thing::Relation(before)), Some(Thing::Relation(after)))
+            (Some(SchemaObject::Relation(before)), Some(SchemaObject::Relation(after)))
                 if old(before)
-                    && after.made.migration == index
+                    && after.created.migration == index
                     && before.kind == after.kind
                     && before.kind == RelationKind::Table =>
             {
-                Some((change.key, &**before, &**after))
+                Some((change.name, &**before, &**after))
             }
             _ => None,
         });
@@ -389,17 +390,17 @@ impl<'a> FileScene<'a> {
     }
 
     /// Is this the table that takes the place of another, by its name now or by the one that it was made under?
-    pub fn takes_place(&self, name: &Name, of: &Key, new: &Relation) -> bool {
-        let key = self.after.schema.key(name);
-        key == *of || key.name() == new.shown
+    pub fn takes_place(&self, name: &Name, of: &ObjectName, new: &Relation) -> bool {
+        let key = self.after.schema.resolve(name);
+        key == *of || key.name() == new.original_name
     }
 
     /// The tables and views that the file made or changed, as they are behind it.
-    pub fn touched(&self) -> impl Iterator<Item = (&'a Key, &'a Relation)> {
+    pub fn changed_relations(&self) -> impl Iterator<Item = (&'a ObjectName, &'a Relation)> {
         let schema = &self.after.schema;
-        let changes = schema.changes_since(self.mark).into_iter();
+        let changes = schema.changes_since(self.before).into_iter();
         changes.filter_map(|change| match change.after {
-            Some(Thing::Relation(relation)) => Some((change.key, &**relation)),
+            Some(SchemaObject::Relation(relation)) => Some((change.name, &**relation)),
             _ => None,
         })
     }
@@ -407,11 +408,11 @@ impl<'a> FileScene<'a> {
 
 /// What came of going down again.
 #[derive(Debug, Clone)]
-pub struct Down {
+pub struct DownResult {
     /// The statements.
-    pub reads: Vec<Read>,
+    pub statements: Vec<ParsedStatement>,
     /// What is otherwise than before.
-    pub left: Vec<String>,
+    pub leftovers: Vec<String>,
     /// Could all of it be read?
-    pub sure: bool,
+    pub fully_parsed: bool,
 }

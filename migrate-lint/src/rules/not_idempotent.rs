@@ -1,8 +1,8 @@
-//! The rule `not-repeatable`.
+//! The rule `not-idempotent`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::execution;
@@ -12,23 +12,23 @@ use migrate_core::syntax::{ActionKind, IndexAction, Syntax};
 /// See its explanation.
 pub static RULE: Rule = Rule {
     code: Code::new(
-        "not-repeatable",
+        "not-idempotent",
         "A file that runs outside a transaction may stop in the middle. Runners that then begin it again fail at what is there \
          already, unless each statement asks first. This tool goes on where it stopped, so the rule is only for files that \
          other tools run too; and `IF NOT EXISTS` hides an index that a failed `CONCURRENTLY` left INVALID.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    instead: "write `IF NOT EXISTS` or `IF EXISTS`; before `CREATE INDEX CONCURRENTLY i`, write `DROP INDEX CONCURRENTLY IF EXISTS i`",
-    optional: true,
+    fix: "write `IF NOT EXISTS` or `IF EXISTS`; before `CREATE INDEX CONCURRENTLY i`, write `DROP INDEX CONCURRENTLY IF EXISTS i`",
+    opt_in: true,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["-- migrate: no-transaction\nCREATE TABLE t (a int); CREATE TABLE u (a int);"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: no-transaction\nALTER TABLE t ADD COLUMN b int; VACUUM t;"]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&["CREATE TABLE t (a int);", "DROP INDEX CONCURRENTLY IF EXISTS i; CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["-- migrate: no-transaction\nCREATE TABLE IF NOT EXISTS t (a int); VACUUM t;"]),
         postgres(&["CREATE TABLE t (a int); CREATE TABLE u (a int);"]),
@@ -37,24 +37,24 @@ pub static RULE: Rule = Rule {
             "-- migrate: no-transaction\nALTER TABLE t ADD COLUMN IF NOT EXISTS b int; UPDATE t SET b = 1 WHERE b IS NULL; VACUUM t;",
         ]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let read = scene.read;
-    if !read.in_transaction && !read.inner && !asks_first(scene) {
-        reports.add(Report::new("a runner that begins the file again fails here"));
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let read = context.parsed;
+    if !read.in_transaction && !read.in_block && !asks_first(context) {
+        findings.add(RuleFinding::new("a runner that begins the file again fails here"));
     }
 }
 
-fn asks_first(scene: &Scene<'_>) -> bool {
-    match scene.syntax() {
+fn asks_first(context: &StatementContext<'_>) -> bool {
+    match context.syntax() {
         Syntax::CreateIndex(index) if index.concurrently => {
-            let dropped = |read: &crate::scene::Read| match &read.syntax {
+            let dropped = |read: &crate::context::ParsedStatement| match &read.syntax {
                 Syntax::Drop(removal) => removal.names.iter().any(|name| Some(name) == index.name.as_ref()),
                 _ => false,
             };
-            index.if_not_exists || scene.earlier().iter().any(dropped)
+            index.if_not_exists || context.earlier_statements().iter().any(dropped)
         }
         Syntax::Drop(removal) => removal.if_exists,
         Syntax::AlterTable(alter) => alter.actions.iter().all(|action| match &action.kind {
@@ -77,7 +77,7 @@ fn asks_first(scene: &Scene<'_>) -> bool {
         | Syntax::CreateDomain { .. }
         | Syntax::CreateTrigger { .. }
         | Syntax::CreateRoutine { .. }
-        | Syntax::Create { .. } => execution::is_repeatable(scene.sql, scene.server().dialect()),
+        | Syntax::Create { .. } => execution::is_repeatable(context.sql, context.server().dialect()),
         _ => true,
     }
 }

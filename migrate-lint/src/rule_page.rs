@@ -1,7 +1,7 @@
 //! The page of a rule, in Markdown: made from the rule itself, for `cargo migrate explain` and for the documents.
 
-use crate::elsewhere;
-use crate::rule::{Example, Proof, Rule};
+use crate::other_tools;
+use crate::rule::{Example, Rule, Verification};
 use migrate_core::dialect::Dialect;
 use std::fmt::Write as _;
 
@@ -9,28 +9,28 @@ use std::fmt::Write as _;
 pub fn page(rule: &Rule) -> String {
     let mut text = format!("# {}\n\n", rule.code.name);
     let databases: Vec<&str> = rule.on.iter().map(|dialect| name(*dialect)).collect();
-    let _ = writeln!(text, "Level: {}{}. Databases: {}.\n", rule.level.name(), asked(rule), databases.join(", "));
+    let _ = writeln!(text, "Level: {}{}. Databases: {}.\n", rule.level.name(), opt_in_note(rule), databases.join(", "));
     let _ = writeln!(text, "{}\n", rule.code.explanation);
-    if !rule.instead.is_empty() {
-        let _ = writeln!(text, "**Instead**: {}.\n", rule.instead);
+    if !rule.fix.is_empty() {
+        let _ = writeln!(text, "**Instead**: {}.\n", rule.fix);
     }
-    if let Some(example) = rule.fires.first() {
-        let _ = writeln!(text, "## Found\n\n{}", shown(example));
+    if let Some(example) = rule.flagged.first() {
+        let _ = writeln!(text, "## Found\n\n{}", example_text(example));
     }
-    if let Some(example) = rule.silent.first() {
-        let _ = writeln!(text, "## Not found\n\n{}", shown(example));
+    if let Some(example) = rule.not_flagged.first() {
+        let _ = writeln!(text, "## Not found\n\n{}", example_text(example));
     }
-    let _ = writeln!(text, "## Proof\n\n{}", proof(rule.proof));
+    let _ = writeln!(text, "## Proof\n\n{}", verification_text(rule.verification));
     let elsewhere: Vec<String> =
-        elsewhere::of(rule.code.name).map(|check| format!("`{}` ({})", check.name, check.tool)).collect();
+        other_tools::of(rule.code.name).map(|check| format!("`{}` ({})", check.name, check.tool)).collect();
     if !elsewhere.is_empty() {
         let _ = writeln!(text, "\n## Elsewhere\n\n{}", elsewhere.join(", "));
     }
     text
 }
 
-fn asked(rule: &Rule) -> &'static str {
-    if rule.optional { " (looked for only when `[rules]` in `migrate.toml` gives it a level)" } else { "" }
+fn opt_in_note(rule: &Rule) -> &'static str {
+    if rule.opt_in { " (looked for only when `[rules]` in `migrate.toml` gives it a level)" } else { "" }
 }
 
 fn name(dialect: Dialect) -> &'static str {
@@ -41,7 +41,7 @@ fn name(dialect: Dialect) -> &'static str {
     }
 }
 
-fn shown(example: &Example) -> String {
+fn example_text(example: &Example) -> String {
     let count = example.files.len();
     let file = |(at, text): (usize, &&str)| {
         let head = match (count, at + 1 == count) {
@@ -58,13 +58,13 @@ fn shown(example: &Example) -> String {
     format!("```sql\n{}```\n", files.join("\n"))
 }
 
-fn proof(proof: Proof) -> String {
+fn verification_text(proof: Verification) -> String {
     match proof {
-        Proof::Measured => "A test runs the statements on a real server and sees the locks, the full reads and the rewrites that are foretold here.".to_owned(),
-        Proof::Refused => "A test runs the statements on a real server, which refuses them.".to_owned(),
-        Proof::Seen(test) => format!("The test `{test}` runs the statements on a real server and sees what comes of it."),
-        Proof::Files => "It follows from the files alone; there is nothing to ask a server.".to_owned(),
-        Proof::Manual(source) => format!("Not proved here by a test. Source: {source}."),
+        Verification::Measured => "A test runs the statements on a real server and sees the locks, the full reads and the rewrites that are foretold here.".to_owned(),
+        Verification::Refused => "A test runs the statements on a real server, which refuses them.".to_owned(),
+        Verification::Seen(test) => format!("The test `{test}` runs the statements on a real server and sees what comes of it."),
+        Verification::Files => "It follows from the files alone; there is nothing to ask a server.".to_owned(),
+        Verification::Manual(source) => format!("Not proved here by a test. Source: {source}."),
     }
 }
 
@@ -73,7 +73,7 @@ pub fn index() -> String {
     let mut text = "# Safety rules\n\nMade from the code; `cargo migrate explain RULE` prints the same pages.\n".to_owned();
     for (title, optional) in [("Looked for by default", false), ("Looked for when asked", true)] {
         let _ = write!(text, "\n## {title}\n\n| rule | level | databases | what is found |\n|---|---|---|---|\n");
-        for rule in crate::rules::ALL.iter().filter(|rule| rule.optional == optional) {
+        for rule in crate::rules::ALL.iter().filter(|rule| rule.opt_in == optional) {
             let databases: Vec<&str> = rule.on.iter().map(|dialect| name(*dialect)).collect();
             let first = first_sentence(rule.code.explanation).replace('|', "\\|");
             let _ = writeln!(
@@ -88,10 +88,10 @@ pub fn index() -> String {
     text.push_str(
         "\n## Coming from another tool\n\nWhat stands here for its checks; `cargo migrate explain` knows these names, too.\n",
     );
-    for checks in elsewhere::ALL.chunk_by(|one, other| one.tool == other.tool) {
+    for checks in other_tools::ALL.chunk_by(|one, other| one.tool == other.tool) {
         let _ = write!(text, "\n| {} | here |\n|---|---|\n", checks[0].tool);
         for check in checks {
-            let here: Vec<String> = check.here.iter().map(|code| link(code)).collect();
+            let here: Vec<String> = check.codes.iter().map(|code| link(code)).collect();
             let _ = writeln!(text, "| `{}` | {} |", check.name, here.join(", "));
         }
     }

@@ -5,33 +5,33 @@
 
 /// A check of another tool, and the codes that stand for it here.
 #[derive(Debug)]
-pub struct Elsewhere {
+pub struct ToolCheck {
     /// The tool.
     pub tool: &'static str,
     /// What it calls its check.
     pub name: &'static str,
     /// Rules and other codes.
-    pub here: &'static [&'static str],
+    pub codes: &'static [&'static str],
 }
 
-const fn squawk(name: &'static str, here: &'static [&'static str]) -> Elsewhere {
-    Elsewhere { tool: "squawk", name, here }
+const fn squawk(name: &'static str, here: &'static [&'static str]) -> ToolCheck {
+    ToolCheck { tool: "squawk", name, codes: here }
 }
 
-const fn eugene(name: &'static str, here: &'static [&'static str]) -> Elsewhere {
-    Elsewhere { tool: "eugene", name, here }
+const fn eugene(name: &'static str, here: &'static [&'static str]) -> ToolCheck {
+    ToolCheck { tool: "eugene", name, codes: here }
 }
 
-const fn strong(name: &'static str, here: &'static [&'static str]) -> Elsewhere {
-    Elsewhere { tool: "strong_migrations", name, here }
+const fn strong(name: &'static str, here: &'static [&'static str]) -> ToolCheck {
+    ToolCheck { tool: "strong_migrations", name, codes: here }
 }
 
-const fn atlas(name: &'static str, here: &'static [&'static str]) -> Elsewhere {
-    Elsewhere { tool: "Atlas", name, here }
+const fn atlas(name: &'static str, here: &'static [&'static str]) -> ToolCheck {
+    ToolCheck { tool: "Atlas", name, codes: here }
 }
 
 /// All that are known, by tool.
-pub static ALL: &[Elsewhere] = &[
+pub static ALL: &[ToolCheck] = &[
     squawk("adding-field-with-default", &["add-column-volatile-default", "add-column-stored-generated"]),
     squawk("adding-foreign-key-constraint", &["fk-not-valid-missing", "add-column-inline-fk"]),
     squawk("adding-not-nullable-field", &["set-not-null-scan"]),
@@ -55,7 +55,7 @@ pub static ALL: &[Elsewhere] = &[
     squawk("prefer-bigint-over-smallint", &["prefer-bigint"]),
     squawk("prefer-identity", &["prefer-identity"]),
     squawk("prefer-repack", &["table-rewrite"]),
-    squawk("prefer-robust-stmts", &["not-repeatable"]),
+    squawk("prefer-robust-stmts", &["not-idempotent"]),
     squawk("prefer-text-field", &["prefer-text"]),
     squawk("prefer-timestamptz", &["prefer-timestamptz"]),
     squawk("renaming-column", &["rename-column"]),
@@ -65,13 +65,13 @@ pub static ALL: &[Elsewhere] = &[
     squawk("require-concurrent-partition-detach", &["detach-partition"]),
     squawk("require-concurrent-reindex", &["reindex-not-concurrent"]),
     squawk("require-enum-value-ordering", &["enum-order"]),
-    squawk("require-table-schema", &["schema-not-written"]),
+    squawk("require-table-schema", &["schema-not-qualified"]),
     squawk("require-timeout-settings", &["missing-lock-timeout", "missing-statement-timeout"]),
     squawk("transaction-nesting", &["unbalanced-transaction"]),
     eugene("E1", &["check-not-valid-missing", "fk-not-valid-missing", "add-column-inline-check"]),
     eugene("E2", &["set-not-null-scan"]),
     eugene("E3", &["prefer-jsonb"]),
-    eugene("E4", &["held-lock-then-work", "dml-after-ddl-same-tx"]),
+    eugene("E4", &["work-under-exclusive-lock", "dml-after-ddl-same-tx"]),
     eugene("E5", &["alter-type-rewrite"]),
     eugene("E6", &["index-not-concurrent"]),
     eugene("E7", &["unique-constraint-builds-index", "primary-key-builds-index"]),
@@ -99,7 +99,7 @@ pub static ALL: &[Elsewhere] = &[
     strong("change_column_constraint", &["alter-type-constraint-recheck"]),
     strong("change_column_default", &["change-default"]),
     strong("change_column_null", &["set-not-null-scan", "not-null-might-fail"]),
-    strong("execute", &["opaque-sql"]),
+    strong("execute", &["unparsed-sql"]),
     strong("remove_column", &["drop-column"]),
     strong("remove_index", &["drop-index-not-concurrent"]),
     strong("rename_column", &["rename-column"]),
@@ -148,11 +148,11 @@ pub static ALL: &[Elsewhere] = &[
 ];
 
 /// What stands here for a check of another tool, by its name in any case.
-pub fn find(name: &str) -> Option<&'static Elsewhere> {
+pub fn find(name: &str) -> Option<&'static ToolCheck> {
     ALL.iter().find(|check| check.name.eq_ignore_ascii_case(name))
 }
 
 /// The checks of other tools that this code stands for.
-pub fn of(code: &str) -> impl Iterator<Item = &'static Elsewhere> {
-    ALL.iter().filter(move |check| check.here.contains(&code))
+pub fn of(code: &str) -> impl Iterator<Item = &'static ToolCheck> {
+    ALL.iter().filter(move |check| check.codes.contains(&code))
 }

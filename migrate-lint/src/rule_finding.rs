@@ -5,21 +5,21 @@ use std::ops::Range;
 
 /// What rules have found so far in one place.
 #[derive(Debug, Default)]
-pub struct Reports {
+pub struct RuleFindings {
     /// In order.
-    pub all: Vec<Report>,
+    pub all: Vec<RuleFinding>,
 }
 
-impl Reports {
+impl RuleFindings {
     /// Adds one.
-    pub fn add(&mut self, report: Report) {
-        self.all.push(report);
+    pub fn add(&mut self, finding: RuleFinding) {
+        self.all.push(finding);
     }
 }
 
 /// What a rule has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct RuleFinding {
     /// What happens, in lower case and without a full stop.
     pub message: String,
     /// Which part of the statement; all of it when none.
@@ -31,21 +31,21 @@ pub struct Report {
     /// What to do here, besides what the rule says.
     pub help: Vec<String>,
     /// What to do here in the place of what the rule says.
-    pub instead: Option<String>,
+    pub fix: Option<String>,
     /// What could be written behind the statement.
     pub append: Option<String>,
 }
 
-impl Report {
-    /// A report on a whole statement.
+impl RuleFinding {
+    /// A finding on a whole statement.
     pub fn new(message: impl Into<String>) -> Self {
-        Report {
+        RuleFinding {
             message: message.into(),
             range: None,
             level: None,
             notes: Vec::new(),
             help: Vec::new(),
-            instead: None,
+            fix: None,
             append: None,
         }
     }
@@ -81,8 +81,8 @@ impl Report {
 
     /// Says what to do here in the place of what the rule says.
     #[must_use]
-    pub fn instead(mut self, instead: impl Into<String>) -> Self {
-        self.instead = Some(instead.into());
+    pub fn fix(mut self, instead: impl Into<String>) -> Self {
+        self.fix = Some(instead.into());
         self
     }
 

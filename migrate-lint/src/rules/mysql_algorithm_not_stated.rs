@@ -1,9 +1,9 @@
-//! The rule `mysql-says-no-algorithm`.
+//! The rule `mysql-algorithm-not-stated`.
 
+use crate::context::StatementContext;
 use crate::impact::Algorithm;
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql};
-use crate::scene::Scene;
+use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -12,18 +12,18 @@ use migrate_core::syntax::ActionKind;
 /// See its explanation.
 pub static RULE: Rule = Rule {
     code: Code::new(
-        "mysql-says-no-algorithm",
+        "mysql-algorithm-not-stated",
         "Without `ALGORITHM` and `LOCK`, the server does what it is told in the best way it can, and where that is \
          copying the table, it copies it. With them it refuses what it cannot do so: the migration fails at once, \
          instead of stopping all writers for an hour. What the server can do depends on its version and on the table.",
     ),
     level: Level::Note,
     on: &[Dialect::MySql],
-    instead: "",
-    optional: false,
+    fix: "",
+    opt_in: false,
     down: false,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t DROP COLUMN b;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b int, KEY kb (b));", "ALTER TABLE t ADD c int, ADD INDEX ic (c);"]),
@@ -195,7 +195,7 @@ pub static RULE: Rule = Rule {
         ]),
         mysql(&["CREATE TABLE t (id int NOT NULL, a text, FULLTEXT KEY f(a));", "ALTER TABLE t ADD PRIMARY KEY (id);"]),
     ],
-    silent: &[
+    not_flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int, ALGORITHM=INSTANT;"]),
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));",
@@ -203,23 +203,25 @@ pub static RULE: Rule = Rule {
         ]),
         mysql(&["CREATE TABLE t (a int); ALTER TABLE t ADD z int;"]),
     ],
-    proof: Proof::Measured,
+    verification: Verification::Measured,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
-    let Some(alter) = scene.alter().filter(|alter| alter.algorithm.is_none() && alter.lock.is_none()) else { return };
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Some(alter) = context.alter().filter(|alter| alter.algorithm.is_none() && alter.lock.is_none()) else { return };
     // Where a clause was not read, and behind `ORDER BY`, nothing is advised.
     let known = |kind: &ActionKind| !matches!(kind, ActionKind::Opaque | ActionKind::Partitioning);
     if alter.ignore || !alter.actions.iter().all(|action| known(&action.kind)) {
         return;
     }
-    let deployed = scene.is_deployed(&scene.schema.key(&alter.table));
-    let Some(online) = scene.dearest().filter(|online| deployed && online.algorithm != Algorithm::Copy) else { return };
-    let lock = match (online.algorithm, online.writes) {
+    let deployed = context.is_deployed(&context.schema.resolve(&alter.table));
+    let Some(online) = context.costliest().filter(|online| deployed && online.algorithm != Algorithm::Copy) else { return };
+    let lock = match (online.algorithm, online.allows_writes) {
         (Algorithm::Instant, _) => "",
         (_, true) => ", LOCK=NONE",
         (_, false) => ", LOCK=SHARED",
     };
     let clause = format!(", ALGORITHM={}{lock}", online.algorithm);
-    reports.add(Report::new(format!("nothing holds the server to what it can do for `{}` at best", alter.table)).append(clause));
+    findings.add(
+        RuleFinding::new(format!("nothing holds the server to what it can do for `{}` at best", alter.table)).append(clause),
+    );
 }

@@ -1,9 +1,9 @@
-//! The rule `drop-needed`.
+//! The rule `drop-with-dependents`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, postgres};
-use crate::scene::Scene;
-use crate::schema::{Constraint, ConstraintKind, Key, Relation};
+use crate::context::StatementContext;
+use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::{Constraint, ConstraintKind, ObjectName, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -12,18 +12,18 @@ use migrate_core::syntax::{ActionKind, ObjectKind, Removal, Syntax, Type};
 /// See its explanation.
 pub static RULE: Rule = Rule {
     code: Code::new(
-        "drop-needed",
+        "drop-with-dependents",
         "PostgreSQL refuses to drop, and to truncate, what something else stands on: a table that a foreign key or a view leads to, a type of \
          a column, a key that a foreign key refers to, a function that a trigger calls (error 2BP01). Ways down fail so when they drop in the order in which the \
          way up has made things.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    instead: "drop what stands on it first, each by its name",
-    optional: false,
+    fix: "drop what stands on it first, each by its name",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nTRUNCATE a;",
@@ -59,7 +59,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP VIEW v;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nTRUNCATE a, b;",
@@ -121,72 +121,73 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nALTER TABLE b DROP CONSTRAINT f; DROP TABLE a;",
         ]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // In a block, an error may be caught.
-    if scene.read.inner || scene.schema.is_opaque() {
+    if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
-    if let Syntax::Drop(removal) = scene.syntax() {
-        dropped(scene, removal, reports);
+    if let Syntax::Drop(removal) = context.syntax() {
+        dropped(context, removal, findings);
     }
-    if let Syntax::Truncate { tables, cascade: false } = scene.syntax() {
-        let keys: Vec<Key> = tables.iter().map(|table| scene.schema.key(table)).collect();
+    if let Syntax::Truncate { tables, cascade: false } = context.syntax() {
+        let keys: Vec<ObjectName> = tables.iter().map(|table| context.schema.resolve(table)).collect();
         for key in &keys {
-            if let Some((child, ..)) = scene.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
-                reports.add(
-                    Report::new(format!("a foreign key of `{child}` leads to `{key}`, so it cannot be truncated"))
-                        .instead("name both tables in one `TRUNCATE`, or delete the rows"),
+            if let Some((child, ..)) = context.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
+                findings.add(
+                    RuleFinding::new(format!("a foreign key of `{child}` leads to `{key}`, so it cannot be truncated"))
+                        .fix("name both tables in one `TRUNCATE`, or delete the rows"),
                 );
             }
         }
     }
-    for (table, action, range) in scene.actions() {
+    for (table, action, range) in context.actions() {
         let ActionKind::DropConstraint { name, cascade: false, .. } = action else { continue };
-        let Some(relation) = scene.relation(&table) else { continue };
-        if let Some(child) = needs_key(scene, &table, relation, name) {
-            reports.add(Report::new(format!("a foreign key of `{child}` needs `{name}`, so it cannot be dropped")).at(range));
+        let Some(relation) = context.relation(&table) else { continue };
+        if let Some(child) = needs_key(context, &table, relation, name) {
+            findings
+                .add(RuleFinding::new(format!("a foreign key of `{child}` needs `{name}`, so it cannot be dropped")).at(range));
         }
     }
 }
 
-fn dropped(scene: &Scene<'_>, removal: &Removal, reports: &mut Reports) {
+fn dropped(context: &StatementContext<'_>, removal: &Removal, findings: &mut RuleFindings) {
     if removal.cascade || removal.temporary {
         return;
     }
-    let keys: Vec<Key> = removal.names.iter().map(|name| scene.schema.key(name)).collect();
+    let keys: Vec<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
     for key in &keys {
         let needs = match removal.kind {
             ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
-                let child = scene.schema.children(key).map(|(child, ..)| child).find(|child| !keys.contains(child));
-                let reader = scene.schema.readers(key).map(|(reader, _)| reader).find(|reader| !keys.contains(reader));
+                let child = context.schema.children(key).map(|(child, ..)| child).find(|child| !keys.contains(child));
+                let reader = context.schema.views_reading(key).map(|(reader, _)| reader).find(|reader| !keys.contains(reader));
                 let child = child.filter(|_| removal.kind == ObjectKind::Table);
                 child.map(|child| format!("a foreign key of `{child}`")).or(reader.map(|reader| format!("view `{reader}`")))
             }
-            ObjectKind::Type | ObjectKind::Domain if scene.schema.ty(key).is_some() => {
+            ObjectKind::Type | ObjectKind::Domain if context.schema.ty(key).is_some() => {
                 let of = |relation: &Relation| {
-                    let is = |ty: &Type| scene.schema.key_of_type(ty) == *key;
+                    let is = |ty: &Type| context.schema.resolve_type(ty) == *key;
                     relation.columns.iter().find(|column| column.ty.as_ref().is_some_and(is)).map(|column| column.name.clone())
                 };
-                let user = scene.schema.relations().find_map(|(table, relation)| Some((table, of(relation)?)));
+                let user = context.schema.relations().find_map(|(table, relation)| Some((table, of(relation)?)));
                 user.map(|(table, column)| format!("column `{table}.{column}`"))
             }
             // A function of a trigger has no arguments; another of its name may have some.
-            ObjectKind::Routine if scene.sql.contains("()") || !scene.sql.contains('(') => {
-                scene.schema.caller(key).map(|(trigger, table)| format!("trigger `{trigger}` on `{table}`"))
+            ObjectKind::Routine if context.sql.contains("()") || !context.sql.contains('(') => {
+                context.schema.caller(key).map(|(trigger, table)| format!("trigger `{trigger}` on `{table}`"))
             }
             _ => None,
         };
         if let Some(needs) = needs {
-            reports.add(Report::new(format!("{needs} needs `{key}`, so it cannot be dropped")));
+            findings.add(RuleFinding::new(format!("{needs} needs `{key}`, so it cannot be dropped")));
         }
     }
 }
 
 /// Whose foreign key leads to the columns of a key, if nothing else makes these unique.
-fn needs_key(scene: &Scene<'_>, table: &Key, relation: &Relation, name: &str) -> Option<Key> {
+fn needs_key(context: &StatementContext<'_>, table: &ObjectName, relation: &Relation, name: &str) -> Option<ObjectName> {
     let (ConstraintKind::Primary(columns) | ConstraintKind::Unique(columns)) = &relation.constraint(name)?.kind else {
         return None;
     };
@@ -196,9 +197,9 @@ fn needs_key(scene: &Scene<'_>, table: &Key, relation: &Relation, name: &str) ->
         _ => false,
     };
     let others = relation.constraints.iter().any(is_another)
-        || relation.indexes.iter().any(|index| index.unique && !index.special && same(&index.columns));
-    let leads_here = |child: &Key| {
-        let constraints = scene.relation(child).map(|relation| relation.constraints.as_slice()).unwrap_or_default();
+        || relation.indexes.iter().any(|index| index.unique && !index.partial_or_expression && same(&index.columns));
+    let leads_here = |child: &ObjectName| {
+        let constraints = context.relation(child).map(|relation| relation.constraints.as_slice()).unwrap_or_default();
         constraints.iter().any(|constraint| match &constraint.kind {
             ConstraintKind::Foreign { table: parent, targets, .. } => {
                 parent == table && relation.targets(targets).is_some_and(same)
@@ -206,6 +207,6 @@ fn needs_key(scene: &Scene<'_>, table: &Key, relation: &Relation, name: &str) ->
             _ => false,
         })
     };
-    let mut children = scene.schema.children(table).map(|(child, ..)| child);
-    children.find(|child| relation.complete && !others && leads_here(child)).cloned()
+    let mut children = context.schema.children(table).map(|(child, ..)| child);
+    children.find(|child| relation.columns_known && !others && leads_here(child)).cloned()
 }

@@ -1,19 +1,21 @@
 //! What a way up and its way down together leave behind.
 
-use crate::schema::{Column, Constraint, Difference, Index, Key, Relation, RelationKind, Schema, Thing};
+use crate::schema::{Column, Constraint, Index, ObjectName, Relation, RelationKind, Schema, SchemaDifference, SchemaObject};
 use std::collections::BTreeSet;
 
 /// A difference in words. How rows came and went is not compared; and labels of a type cannot be taken away, which is said
 /// elsewhere.
-pub fn left(difference: &Difference<'_>, schema: &Schema) -> Option<String> {
-    let name = difference.key;
+pub fn leftover(difference: &SchemaDifference<'_>, schema: &Schema) -> Option<String> {
+    let name = difference.name;
     match (difference.before, difference.after) {
         (None, Some(after)) => Some(format!("{} `{name}` is still there", kind(difference, after))),
         (Some(before), None) => Some(format!("{} `{name}` does not come back", kind(difference, before))),
-        (Some(Thing::Relation(before)), Some(Thing::Relation(after))) if before.kind != RelationKind::Table => {
+        (Some(SchemaObject::Relation(before)), Some(SchemaObject::Relation(after))) if before.kind != RelationKind::Table => {
             query(&name.to_string(), before, after, schema)
         }
-        (Some(Thing::Relation(before)), Some(Thing::Relation(after))) if before.complete && after.complete => {
+        (Some(SchemaObject::Relation(before)), Some(SchemaObject::Relation(after)))
+            if before.columns_known && after.columns_known =>
+        {
             let name = name.to_string();
             let left = columns(&name, before, after).into_iter().chain(constraints(&name, before, after));
             let left: Vec<String> = left.chain(indexes(&name, before, after)).collect();
@@ -23,9 +25,9 @@ pub fn left(difference: &Difference<'_>, schema: &Schema) -> Option<String> {
     }
 }
 
-fn kind(difference: &Difference<'_>, thing: &Thing) -> &'static str {
+fn kind(difference: &SchemaDifference<'_>, thing: &SchemaObject) -> &'static str {
     match thing {
-        Thing::Relation(relation) => match relation.kind {
+        SchemaObject::Relation(relation) => match relation.kind {
             RelationKind::Table => "table",
             RelationKind::View => "view",
             RelationKind::MaterializedView => "materialized view",
@@ -80,7 +82,10 @@ fn constraints(table: &str, before: &Relation, after: &Relation) -> Vec<String> 
 fn indexes(table: &str, before: &Relation, after: &Relation) -> Vec<String> {
     let same = |one: &Index, other: &Index| {
         let words = |index: &Index| index.mentions.iter().cloned().collect::<BTreeSet<String>>();
-        one.columns == other.columns && one.unique == other.unique && one.special == other.special && words(one) == words(other)
+        one.columns == other.columns
+            && one.unique == other.unique
+            && one.partial_or_expression == other.partial_or_expression
+            && words(one) == words(other)
     };
     let named = |name: &Option<String>| before.indexes.iter().find(|index| index.name == *name && name.is_some());
     let others = after.indexes.iter().filter(|own| named(&own.name).is_some_and(|before| !same(before, own)));
@@ -89,10 +94,11 @@ fn indexes(table: &str, before: &Relation, after: &Relation) -> Vec<String> {
 
 /// A view that comes back and shows something else.
 fn query(name: &str, before: &Relation, after: &Relation, schema: &Schema) -> Option<String> {
-    let read: Vec<&Relation> = before.reads.iter().chain(&after.reads).filter_map(|table| schema.relation(table)).collect();
+    let read: Vec<&Relation> =
+        before.reads_from.iter().chain(&after.reads_from).filter_map(|table| schema.relation(table)).collect();
     let is_column = |word: &&String| *word == "*" || read.iter().any(|relation| relation.column(word).is_some());
-    let columns = |relation: &Relation| relation.mentions.iter().filter(is_column).cloned().collect::<BTreeSet<String>>();
-    let tables = |relation: &Relation| relation.reads.iter().cloned().collect::<BTreeSet<Key>>();
+    let columns = |relation: &Relation| relation.possible_columns.iter().filter(is_column).cloned().collect::<BTreeSet<String>>();
+    let tables = |relation: &Relation| relation.reads_from.iter().cloned().collect::<BTreeSet<ObjectName>>();
     let other = tables(before) != tables(after) || columns(before) != columns(after);
     other.then(|| format!("view `{name}` does not show what it did"))
 }

@@ -1,8 +1,8 @@
-//! The rule `fk-refused`.
+//! The rule `fk-invalid`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::{NewForeignKey, Scene};
+use crate::context::{NewForeignKey, StatementContext};
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::{ConstraintKind, Relation, RelationKind};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
@@ -12,7 +12,7 @@ use migrate_core::syntax::{Syntax, Type};
 /// See its explanation.
 pub static RULE: Rule = Rule {
     code: Code::new(
-        "fk-refused",
+        "fk-invalid",
         "A foreign key leads to columns that are no key of their table, or whose types do not go with its own. PostgreSQL \
          refuses it (errors 42830 and 42804), and so do MySQL and MariaDB, where the columns must begin an index and whole \
          numbers be of one size and sign (error 150). SQLite takes it, and then refuses what changes rows of either table \
@@ -20,11 +20,11 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "add the unique key first, or let the foreign key lead to one; give both columns one type",
-    optional: false,
+    fix: "add the unique key first, or let the foreign key lead to one; give both columns one type",
+    opt_in: false,
     down: true,
     check: Check::Statement(check),
-    fires: &[
+    flagged: &[
         postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (u bigint REFERENCES u (uid));"]),
         mysql(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES u (uid));"]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY, a int);", "CREATE TABLE t (a int REFERENCES u (a));"]),
@@ -65,7 +65,7 @@ pub static RULE: Rule = Rule {
         ]),
         sqlite(&["CREATE TABLE u (a int);", "CREATE TABLE t (a int REFERENCES u); INSERT INTO t VALUES (1);"]),
     ],
-    silent: &[
+    not_flagged: &[
         sqlite(&[
             "CREATE TABLE u (id integer PRIMARY KEY, code text);",
             "CREATE TABLE t (code text REFERENCES u (code)); CREATE UNIQUE INDEX i ON u (code);",
@@ -142,46 +142,51 @@ pub static RULE: Rule = Rule {
         ]),
         sqlite(&["CREATE TABLE u (a int); CREATE UNIQUE INDEX i ON u (a);", "CREATE TABLE t (a int REFERENCES u (a));"]),
     ],
-    proof: Proof::Refused,
+    verification: Verification::Refused,
 };
 
-fn check(scene: &Scene<'_>, reports: &mut Reports) {
+fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // In a block, an error may be caught.
-    if scene.read.inner || scene.unchecked || scene.schema.is_opaque() {
+    if context.parsed.in_block || context.foreign_keys_unchecked || context.schema.is_opaque() {
         return;
     }
-    let own = match scene.syntax() {
-        Syntax::CreateTable(table) => table.name.as_ref().map(|name| scene.schema.key(name)),
-        _ => scene.alter().map(|alter| scene.schema.key(&alter.table)),
+    let own = match context.syntax() {
+        Syntax::CreateTable(table) => table.name.as_ref().map(|name| context.schema.resolve(name)),
+        _ => context.alter().map(|alter| context.schema.resolve(&alter.table)),
     };
-    for key in scene.new_foreign_keys() {
-        let parent = scene.schema.key(&key.reference.table);
+    for key in context.new_foreign_keys() {
+        let parent = context.schema.resolve(&key.reference.table);
         // SQLite looks when rows come.
         let later = |syntax: &Syntax| match syntax {
-            Syntax::CreateIndex(index) => index.unique && scene.schema.key(&index.table) == parent,
+            Syntax::CreateIndex(index) => index.unique && context.schema.resolve(&index.table) == parent,
             _ => false,
         };
-        if scene.schema.dialect() == Dialect::Sqlite && scene.follows(later) {
+        if context.schema.dialect() == Dialect::Sqlite && context.is_followed_by(later) {
             continue;
         }
         // What is added to a table together with the foreign key is not there yet.
         if Some(&parent) == own.as_ref() {
             continue;
         }
-        let child = own.as_ref().and_then(|own| scene.relation(own));
-        let found = scene.relation(&parent).and_then(|relation| refused(scene, &key, child, relation));
+        let child = own.as_ref().and_then(|own| context.relation(own));
+        let found = context.relation(&parent).and_then(|relation| refused(context, &key, child, relation));
         if let Some(why) = found {
-            reports.add(Report::new(format!("the foreign key leads to `{parent}`, {why}")).at(key.range));
+            findings.add(RuleFinding::new(format!("the foreign key leads to `{parent}`, {why}")).at(key.range));
         }
     }
 }
 
 /// Why a foreign key is refused, if it is.
-fn refused(scene: &Scene<'_>, key: &NewForeignKey<'_>, child: Option<&Relation>, parent: &Relation) -> Option<String> {
+fn refused(
+    context: &StatementContext<'_>,
+    key: &NewForeignKey<'_>,
+    child: Option<&Relation>,
+    parent: &Relation,
+) -> Option<String> {
     if parent.kind != RelationKind::Table {
         return Some("which is no table".to_owned());
     }
-    if !parent.complete || parent.partition_of.is_some() {
+    if !parent.columns_known || parent.partition_of.is_some() {
         return None;
     }
     let Some(targets) = parent.targets(&key.reference.columns) else {
@@ -194,17 +199,17 @@ fn refused(scene: &Scene<'_>, key: &NewForeignKey<'_>, child: Option<&Relation>,
     if let Some(missing) = targets.iter().find(|target| parent.column(target).is_none()) {
         return Some(format!("which has no column `{missing}`"));
     }
-    if !is_key(parent, targets, scene.schema.dialect()) {
-        return Some(match scene.schema.dialect() {
+    if !is_key(parent, targets, context.schema.dialect()) {
+        return Some(match context.schema.dialect() {
             Dialect::MySql => format!("where no index begins with ({shown})"),
             Dialect::Postgres | Dialect::Sqlite => format!("where nothing makes ({shown}) unique"),
         });
     }
-    let new = |name: &str| scene.new_columns().find(|column| column.name.eq_ignore_ascii_case(name))?.ty.as_ref();
+    let new = |name: &str| context.new_columns().find(|column| column.name.eq_ignore_ascii_case(name))?.ty.as_ref();
     let there = |name: &str| child?.column(name)?.ty.as_ref();
     key.columns.iter().zip(targets).find_map(|(column, target)| {
         let (own, other) = (new(column).or_else(|| there(column))?, parent.column(target)?.ty.as_ref()?);
-        let goes = goes_with(own, other, scene.schema.dialect());
+        let goes = goes_with(own, other, context.schema.dialect());
         (!goes).then(|| format!("whose column `{target}` is {other}, and `{column}` is {own}"))
     })
 }
@@ -229,7 +234,8 @@ fn is_key(parent: &Relation, targets: &[String], dialect: Dialect) -> bool {
                 ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(columns),
                 _ => None,
             });
-            let indexes = parent.indexes.iter().filter(|index| index.unique && !index.special).map(|index| &index.columns);
+            let indexes =
+                parent.indexes.iter().filter(|index| index.unique && !index.partial_or_expression).map(|index| &index.columns);
             let holds = |key: &Vec<String>| {
                 key.len() == targets.len() && key.iter().all(|one| targets.iter().any(|other| same(one, other)))
             };

@@ -1,6 +1,6 @@
 //! The rules over a folder as its `migrate.toml` wants them: asked by the macro and by the command alike.
 
-use crate::lint::{Options, Pending, lint};
+use crate::lint::{LintOptions, LintScope, lint};
 use crate::rules;
 use crate::server::Server;
 use migrate_core::code::Code;
@@ -19,9 +19,9 @@ pub static BAD_RULE_SETTING: Code = Code::new(
 );
 
 /// How a folder is looked at, and what is wrong with what is said about that.
-pub fn options(safety: &Safety, dialect: Dialect) -> (Options, Vec<Finding>) {
+pub fn options(safety: &Safety, dialect: Dialect) -> (LintOptions, Vec<Finding>) {
     let mut findings = Vec::new();
-    let mut options = Options::new(dialect);
+    let mut options = LintOptions::new(dialect);
     if let Some((text, place)) = &safety.server {
         match text.parse::<Server>() {
             Ok(server) if server.dialect() == dialect => options.server = server,
@@ -51,15 +51,15 @@ pub fn options(safety: &Safety, dialect: Dialect) -> (Options, Vec<Finding>) {
         }
         options.levels.insert(setting.name.clone(), setting.level);
     }
-    options.small.clone_from(&safety.small_tables);
+    options.small_tables.clone_from(&safety.small_tables);
     options.lock_timeout.clone_from(&safety.lock_timeout);
     options.statement_timeout.clone_from(&safety.statement_timeout);
     (options, findings)
 }
 
 /// Which migrations the lock file does not hold as released. Without a lock file nobody knows.
-pub fn drafts(folder: &Folder) -> Pending {
-    let Some(lock) = &folder.lock else { return Pending::Unknown };
+pub fn drafts(folder: &Folder) -> LintScope {
+    let Some(lock) = &folder.lock else { return LintScope::All };
     let released: HashSet<&str> = lock.released.iter().map(|(name, _)| name.as_str()).collect();
     let mut drafts = BTreeSet::new();
     let mut names = HashMap::new();
@@ -72,17 +72,17 @@ pub fn drafts(folder: &Folder) -> Pending {
             drafts.insert(at);
         }
     }
-    Pending::Some(drafts)
+    LintScope::Only(drafts)
 }
 
 /// What a build has to say about the drafts of a folder.
-pub fn at_build(folder: &Folder, safety: &Safety) -> Vec<Finding> {
+pub fn for_build(folder: &Folder, safety: &Safety) -> Vec<Finding> {
     if safety.gate == Gate::Off {
         return Vec::new();
     }
     let (mut options, mut findings) = options(safety, folder.set.dialect());
-    options.pending = drafts(folder);
-    if options.pending != Pending::Some(BTreeSet::new()) {
+    options.scope = drafts(folder);
+    if options.scope != LintScope::Only(BTreeSet::new()) {
         findings.extend(lint(&folder.set.contents().migrations, &options));
     }
     findings.retain(|finding| finding.level >= Level::Warning);

@@ -1,8 +1,8 @@
-//! The rule `down-does-not-undo`.
+//! The rule `down-not-inverse`.
 
-use crate::report::{Report, Reports};
-use crate::rule::{Check, Proof, Rule, mysql, postgres, sqlite};
-use crate::scene::FileScene;
+use crate::context::FileContext;
+use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
@@ -10,17 +10,17 @@ use migrate_core::finding::Level;
 /// See its explanation.
 pub static RULE: Rule = Rule {
     code: Code::new(
-        "down-does-not-undo",
+        "down-not-inverse",
         "Simulated one after the other, the way up and the way down leave the schema otherwise than it was. Whoever \
          reverts the release and applies it again later meets an error, or a schema that nobody has tested.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    instead: "undo in the way down each thing that the way up does, in the opposite order",
-    optional: false,
+    fix: "undo in the way down each thing that the way up does, in the opposite order",
+    opt_in: false,
     down: false,
     check: Check::File(check),
-    fires: &[
+    flagged: &[
         postgres(&[
             "CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a);",
             "DROP INDEX i;\n--- down\nCREATE INDEX i ON t (a);",
@@ -42,7 +42,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ALTER a TYPE bigint;\n--- down\nALTER TABLE t ALTER a TYPE smallint;",
         ]),
     ],
-    silent: &[
+    not_flagged: &[
         postgres(&[
             "CREATE TABLE t (a int NOT NULL);",
             "CREATE UNIQUE INDEX u ON t (a); ALTER TABLE t ADD CONSTRAINT tu UNIQUE USING INDEX u;\n--- down\nALTER TABLE t DROP CONSTRAINT tu;",
@@ -65,17 +65,17 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int);", "INSERT INTO t VALUES (1);\n--- down\nDELETE FROM t WHERE a = 1;"]),
         postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b';\n--- down\nSELECT 1;"]),
     ],
-    proof: Proof::Files,
+    verification: Verification::Files,
 };
 
-fn check(scene: &FileScene<'_>, reports: &mut Reports) {
-    let Some(down) = scene.down.filter(|down| down.sure && !down.left.is_empty()) else { return };
-    let only_data = down.reads.is_empty();
+fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
+    let Some(down) = context.down.filter(|down| down.fully_parsed && !down.leftovers.is_empty()) else { return };
+    let only_data = down.statements.is_empty();
     if !only_data {
-        let mut report = Report::new(format!("up and then down does not lead back: {}", down.left[0]));
-        for left in &down.left[1..] {
-            report = report.note(left.clone());
+        let mut finding = RuleFinding::new(format!("up and then down does not lead back: {}", down.leftovers[0]));
+        for left in &down.leftovers[1..] {
+            finding = finding.note(left.clone());
         }
-        reports.add(report);
+        findings.add(finding);
     }
 }
