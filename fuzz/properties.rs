@@ -2,20 +2,20 @@
 //! the seeds.
 #![allow(dead_code, reason = "each target uses one")]
 
-use migrate_core::course::course;
 use migrate_core::dialect::Dialect;
 use migrate_core::directives;
 use migrate_core::effect;
 use migrate_core::execution;
 use migrate_core::finding::Finding;
-use migrate_core::layout::{Listing, Reading};
+use migrate_core::layout::{FolderHints, NameMatch};
 use migrate_core::layouts;
-use migrate_core::lock_class;
 use migrate_core::lock_file;
+use migrate_core::lock_strength;
 use migrate_core::migration::Migration;
 use migrate_core::reader;
 use migrate_core::render;
 use migrate_core::script::Script;
+use migrate_core::script_plan::plan_script;
 use migrate_core::settings;
 use migrate_core::token::{Kind, Tokens};
 use migrate_core::version::Version;
@@ -37,7 +37,7 @@ fn shown(findings: &[Finding]) {
 /// A file name, in all layouts: what is read as a version is one, and is read again from what it shows.
 pub fn name(text: &str) {
     for (layout, underscore_pairs) in layouts::ALL.into_iter().flat_map(|layout| [(layout, false), (layout, true)]) {
-        if let Reading::Named(named) = (layout.read)(&Listing { underscore_pairs }, text) {
+        if let NameMatch::Matched(named) = (layout.read)(&FolderHints { underscore_pairs }, text) {
             assert!(named.version < named.version.successor(), "{text:?}");
             assert_eq!(named.version.as_str().parse(), Ok(named.version.clone()), "{text:?}");
         }
@@ -100,11 +100,11 @@ fn sql(text: &str, dialect: Dialect) {
         for (range, _) in reader::inner_statements(sql, &reader::read(sql, dialect), dialect) {
             reader::read_part(sql, range, dialect);
         }
-        effect::tables(sql, dialect);
-        lock_class::is_strong(sql, dialect);
-        execution::is_repeatable(sql, dialect);
-        execution::joins_its_mark(sql, dialect);
-        execution::is_setting(sql, dialect);
+        effect::locked_tables(sql, dialect);
+        lock_strength::blocks_traffic(sql, dialect);
+        execution::is_idempotent(sql, dialect);
+        execution::can_share_transaction(sql, dialect);
+        execution::is_session_setting(sql, dialect);
     }
     between.push_str(&text[end..]);
     // MySQL has delimiters of any kind.
@@ -122,7 +122,7 @@ fn sql(text: &str, dialect: Dialect) {
         next = unit.statements.end;
     }
     for done in 0..=script.statements.len() {
-        course(&script, dialect, done);
+        plan_script(&script, dialect, done);
     }
     if findings.iter().all(|finding| !finding.is_error()) {
         let (edited, _) = Script::read(format!("{text}\n-- another comment\n"), "002_y.up.sql", dialect);

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use migrate_core::dialect::Dialect;
-use migrate_core::locking::LockKind;
+use migrate_core::lock_settings::LockStrategy;
 use std::path::PathBuf;
 
 /// What every command understands.
@@ -73,8 +73,8 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 }
 
 /// What keeps other processes out, on the command line.
-pub fn lock_kind(text: &str) -> Result<LockKind, String> {
-    text.parse().map_err(|()| format!("`{text}` is none of `{}`", LockKind::ALL.map(LockKind::name).join("`, `")))
+pub fn lock_kind(text: &str) -> Result<LockStrategy, String> {
+    text.parse().map_err(|()| format!("`{text}` is none of `{}`", LockStrategy::ALL.map(LockStrategy::name).join("`, `")))
 }
 
 /// A version on the command line.

@@ -1,7 +1,7 @@
 //! `migrate.lock`, held against other commands that would write it: two that run at once write one after the other.
 
 use crate::failure::Failure;
-use migrate_core::folder::Names;
+use migrate_core::folder::FileList;
 use migrate_core::lock_file::{self, LockFile};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -24,13 +24,13 @@ impl HeldLock {
     }
 
     /// What it says. A lock file that is new takes every file that is there as a draft.
-    pub fn read(&mut self, present: &Names) -> Result<LockFile, Failure> {
+    pub fn read(&mut self, present: &FileList) -> Result<LockFile, Failure> {
         let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", self.path.display()));
         let mut text = String::new();
         self.file.read_to_string(&mut text).map_err(cannot)?;
         if text.is_empty() {
             let drafts = present.files.iter().map(|file| file.name.clone()).collect();
-            return Ok(LockFile { released: Vec::new(), drafts });
+            return Ok(LockFile { locked: Vec::new(), drafts });
         }
         let (lock, findings) = lock_file::read(&text, &self.path.display().to_string());
         if findings.is_empty() { Ok(lock) } else { Err(Failure::Findings(findings)) }

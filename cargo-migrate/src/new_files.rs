@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::template::Template;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use migrate_core::folder::Names;
+use migrate_core::folder::FileList;
 use migrate_core::target::Direction;
 use migrate_core::version::Version;
 use std::fs::{self, OpenOptions};
@@ -41,7 +41,7 @@ pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), Failure> {
 }
 
 /// In the convention of the folder: its newest file says how names are written there.
-pub fn named(names: &Names, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
+pub fn named(names: &FileList, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
     let newest = names.files.iter().rfind(|file| file.direction == Direction::Up);
     let (up, down) = (template.up.clone(), template.down.clone());
     match newest.map(|file| (file.layout.name, file.name.as_str())) {
@@ -72,7 +72,7 @@ pub fn named(names: &Names, version: &Version, name: &str, template: &Template) 
 ///
 /// # Errors
 /// When the clock shows no time that can be one.
-pub fn next_version(numbering: Numbering, names: &Names) -> Result<Version, Failure> {
+pub fn next_version(numbering: Numbering, names: &FileList) -> Result<Version, Failure> {
     let newest = names.files.last().map(|file| &file.version);
     let timestamp = match newest {
         _ if numbering == Numbering::Time => true,

@@ -236,7 +236,7 @@ pub fn described(failure: &Failure) -> Vec<Finding> {
 
 /// A finding for programs.
 pub fn finding_json(finding: &Finding) -> serde_json::Value {
-    let spot = finding.place.as_ref().and_then(|place| place.spot.as_ref());
+    let spot = finding.place.as_ref().and_then(|place| place.span.as_ref());
     serde_json::json!({
         "code": finding.code.name,
         "level": finding.level.name(),

@@ -37,7 +37,7 @@ pub fn sarif<'a>(findings: impl Iterator<Item = &'a Finding>) -> Value {
 }
 
 fn location(place: &migrate_core::place::Place) -> Value {
-    let region = place.spot.as_ref().map(|spot| {
+    let region = place.span.as_ref().map(|spot| {
         let part = &spot.line_text[spot.part.clone()];
         json!({
             "startLine": spot.position.line,
@@ -69,7 +69,7 @@ pub fn github(finding: &Finding) -> String {
     let mut properties = vec![format!("title={}", property(finding.code.name))];
     if let Some(place) = &finding.place {
         properties.insert(0, format!("file={}", property(&place.file)));
-        if let Some(spot) = &place.spot {
+        if let Some(spot) = &place.span {
             properties.insert(1, format!("line={},col={}", spot.position.line, spot.position.column));
         }
     }

@@ -84,7 +84,7 @@ pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&str>) -> O
 pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, Failure> {
     let url = database_url::of(context, project).ok();
     dialect(context, project, url.as_deref()).ok_or_else(|| {
-        let missing = migrate_core::folder::names(&project.root, &project.settings).findings;
+        let missing = migrate_core::folder::list_files(&project.root, &project.settings).findings;
         let missing: Vec<_> = missing.into_iter().filter(|finding| finding.code == &NO_FOLDER).collect();
         Failure::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })
     })

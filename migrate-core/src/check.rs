@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::folder::Folder;
 use crate::migration::Migration;
 use crate::place::Place;
-use crate::policy::Late;
+use crate::policy::OutOfOrder;
 use crate::settings::Settings;
 use crate::target::Direction;
 use crate::version::Version;
@@ -49,7 +49,7 @@ pub static FILE_MISSING: Code = Code::new(
 );
 
 /// A released file that was edited.
-pub static RELEASED_CHANGED: Code = Code::new(
+pub static LOCKED_FILE_CHANGED: Code = Code::new(
     "released-changed",
     "A released migration was edited. Databases that have it applied will never run the new text, and new ones will never run the old: \
      they drift apart. Put the old text back and write the change as a new migration. If the file is truly not applied anywhere, \
@@ -57,7 +57,7 @@ pub static RELEASED_CHANGED: Code = Code::new(
 );
 
 /// A new migration below a released one.
-pub static BELOW_RELEASED: Code = Code::new(
+pub static BELOW_LOCKED: Code = Code::new(
     "below-released",
     "A new migration has a lower version than one that is released, so databases that are ahead would have to go back in order, and \
      others would run the two in another order. Give it a version above the newest released one; or set `late = \"allow\"` in \
@@ -65,7 +65,7 @@ pub static BELOW_RELEASED: Code = Code::new(
 );
 
 /// A draft at release time.
-pub static DRAFT_LEFT: Code = Code::new(
+pub static UNLOCKED_DRAFT: Code = Code::new(
     "draft-left",
     "`check --released` was asked for, and a migration is still a draft: it could be edited after it was applied. Release it with \
      `cargo migrate lock`.",
@@ -73,13 +73,13 @@ pub static DRAFT_LEFT: Code = Code::new(
 
 /// What is asked of a folder.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Strictness {
+pub struct CheckOptions {
     /// No drafts either.
-    pub released: bool,
+    pub require_locked: bool,
 }
 
 /// Everything that is wrong with a folder: what its reading found, and what is checked here.
-pub fn check(folder: &Folder, settings: &Settings, strictness: Strictness) -> Vec<Finding> {
+pub fn check(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec<Finding> {
     let mut findings = folder.findings.clone();
     findings.extend(folder.down_findings.iter().cloned());
     let up_files = folder.files.iter().filter(|(file, _)| file.direction == Direction::Up);
@@ -118,25 +118,25 @@ fn pairing(migration: &Migration, required: bool) -> Option<Finding> {
     })
 }
 
-fn locked(folder: &Folder, settings: &Settings, strictness: Strictness) -> Vec<Finding> {
+fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some(lock) = &folder.lock else {
         let nothing_to_lock = folder.files.is_empty();
         let finding = Finding::error(&NO_LOCK_FILE, "there is no lock file")
-            .at(Place::file(folder.lock_shown.clone()))
+            .at(Place::file(folder.lock_display_path.clone()))
             .help("write one with `cargo migrate init`");
         return if nothing_to_lock { findings } else { vec![finding] };
     };
-    let released: HashMap<&str, _> = lock.released.iter().map(|(name, sum)| (name.as_str(), sum)).collect();
+    let released: HashMap<&str, _> = lock.locked.iter().map(|(name, sum)| (name.as_str(), sum)).collect();
     let drafts: HashMap<&str, ()> = lock.drafts.iter().map(|name| (name.as_str(), ())).collect();
     let present: HashMap<&str, ()> = folder.files.iter().map(|(file, _)| (file.name.as_str(), ())).collect();
     let mut ups = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
     let newest = ups.rfind(|file| released.contains_key(file.name.as_str()));
     for (file, sum) in &folder.files {
-        let place = || Place::file(file.shown.clone());
+        let place = || Place::file(file.display_path.clone());
         match released.get(file.name.as_str()) {
             Some(released) if *released != sum => findings.push(
-                Finding::error(&RELEASED_CHANGED, format!("`{}` was changed after it was released", file.name))
+                Finding::error(&LOCKED_FILE_CHANGED, format!("`{}` was changed after it was released", file.name))
                     .at(place())
                     .help("put the old text back, and write the change as a new migration: `cargo migrate new`")
                     .help("or, if it is applied nowhere, take the new text as released: `cargo migrate lock --force`"),
@@ -149,19 +149,20 @@ fn locked(folder: &Folder, settings: &Settings, strictness: Strictness) -> Vec<F
                             .at(place())
                             .help("add it as a draft: `cargo migrate lock --draft`"),
                     );
-                } else if strictness.released {
+                } else if strictness.require_locked {
                     findings.push(
-                        Finding::error(&DRAFT_LEFT, format!("`{}` is still a draft", file.name))
+                        Finding::error(&UNLOCKED_DRAFT, format!("`{}` is still a draft", file.name))
                             .at(place())
                             .help("release it: `cargo migrate lock`"),
                     );
                 }
-                if let Some(newest) = newest.filter(|newest| newest.version > file.version && settings.late != Late::Allow) {
+                if let Some(newest) = newest.filter(|newest| newest.version > file.version && settings.late != OutOfOrder::Allow)
+                {
                     let message = format!("`{}` is new, but lower than `{}`, which is released", file.name, newest.name);
-                    let mut finding = Finding::error(&BELOW_RELEASED, message)
+                    let mut finding = Finding::error(&BELOW_LOCKED, message)
                         .at(place())
                         .help(format!("rename it to a version above {}, then run `cargo migrate lock --draft`", newest.version));
-                    if settings.late == Late::Warn {
+                    if settings.late == OutOfOrder::Warn {
                         finding.level = crate::finding::Level::Warning;
                     }
                     findings.push(finding);
@@ -169,7 +170,7 @@ fn locked(folder: &Folder, settings: &Settings, strictness: Strictness) -> Vec<F
             }
         }
     }
-    let names = lock.released.iter().map(|(name, _)| (name, true));
+    let names = lock.locked.iter().map(|(name, _)| (name, true));
     for (name, released) in names.chain(lock.drafts.iter().map(|name| (name, false))) {
         if !present.contains_key(name.as_str()) {
             let (what, help) = if released {
@@ -179,7 +180,7 @@ fn locked(folder: &Folder, settings: &Settings, strictness: Strictness) -> Vec<F
             };
             findings.push(
                 Finding::error(&FILE_MISSING, format!("`{name}` is {what}, but the file is not there"))
-                    .at(Place::file(folder.lock_shown.clone()))
+                    .at(Place::file(folder.lock_display_path.clone()))
                     .help(help),
             );
         }

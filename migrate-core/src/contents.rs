@@ -1,7 +1,7 @@
 //! What a set of migrations holds: the migrations, and what `migrate.toml` says about how they run.
 
 use crate::dialect::Dialect;
-use crate::locking::Locking;
+use crate::lock_settings::LockSettings;
 use crate::migration::Migration;
 use crate::policy::Policy;
 use crate::settings::HistoryTables;
@@ -19,7 +19,7 @@ pub struct Contents {
     /// What is allowed.
     pub policy: Policy,
     /// How runs are kept apart.
-    pub locking: Locking,
+    pub locking: LockSettings,
     /// Statements that every session runs first.
     pub session: Vec<String>,
     /// How long a statement may wait for a lock, where the file says nothing else.

@@ -27,11 +27,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// A mark to come back to.
-    pub fn mark(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.at
     }
 
-    pub fn go_back(&mut self, mark: usize) {
+    pub fn rewind(&mut self, mark: usize) {
         self.at = mark;
     }
 
@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
         }
         let (mut columns, mut expressions) = (Vec::new(), false);
         loop {
-            let start = self.mark();
+            let start = self.position();
             let name = self.part();
             let mut plain = name.is_some();
             // A call, but MySQL writes lengths so.
@@ -196,7 +196,7 @@ impl<'a> Cursor<'a> {
             match name.filter(|_| plain) {
                 Some(name) => columns.push(name),
                 None => {
-                    self.go_back(start);
+                    self.rewind(start);
                     expressions = true;
                 }
             }

@@ -123,7 +123,7 @@ pub static MARKED_FILE: Code = Code::new(
 
 /// Reads the comments of a text.
 pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, Vec<Finding>) {
-    let mut reading = Reading { text, file, directives: Directives::default(), findings: Vec::new() };
+    let mut reading = DirectiveParser { text, file, directives: Directives::default(), findings: Vec::new() };
     let mut in_header = true;
     for token in Tokens::new(text, dialect) {
         match token.kind {
@@ -182,14 +182,14 @@ fn allowed(comment: &str, start: usize) -> Vec<Allow> {
     rules.split(',').map(allow).collect()
 }
 
-struct Reading<'a> {
+struct DirectiveParser<'a> {
     text: &'a str,
     file: &'a str,
     directives: Directives,
     findings: Vec<Finding>,
 }
 
-impl Reading<'_> {
+impl DirectiveParser<'_> {
     fn comment(&mut self, token: Token, in_header: bool) {
         let Some(body) = token.text(self.text).strip_prefix("--") else {
             self.block_comment(token);

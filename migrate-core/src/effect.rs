@@ -5,7 +5,7 @@
 use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::reader;
-use crate::syntax::{ActionKind, AlterTable, ConstraintKind, CreateTable, ObjectKind, Removal, Syntax, TypeAction};
+use crate::syntax::{ActionKind, AlterTable, ConstraintKind, CreateTable, DropStatement, ObjectKind, Syntax, TypeAction};
 use std::fmt;
 
 /// One thing that a statement does to the schema.
@@ -21,9 +21,9 @@ pub struct Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     /// Afterwards it is there.
-    Makes,
+    Creates,
     /// Afterwards it is not there.
-    Removes,
+    Drops,
     /// Afterwards it holds for all rows.
     Validates,
 }
@@ -48,7 +48,7 @@ pub enum Object {
     /// A type or a domain.
     Type(Name),
     /// A value of an enumerated type.
-    Value(Name, String),
+    EnumValue(Name, String),
     /// A function or a procedure.
     Routine(Name),
     /// A schema; on MySQL a database.
@@ -68,7 +68,7 @@ impl fmt::Display for Object {
             Object::Constraint(table, name) => write!(f, "constraint `{name}` of `{table}`"),
             Object::Trigger(_, name) => write!(f, "trigger `{name}`"),
             Object::Type(name) => write!(f, "type `{name}`"),
-            Object::Value(name, value) => write!(f, "value '{value}' of `{name}`"),
+            Object::EnumValue(name, value) => write!(f, "value '{value}' of `{name}`"),
             Object::Routine(name) => write!(f, "routine `{name}`"),
             Object::Schema(name) => write!(f, "schema `{name}`"),
             Object::Extension(name) => write!(f, "extension `{name}`"),
@@ -78,30 +78,30 @@ impl fmt::Display for Object {
 
 /// What a statement does to the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reading {
+pub enum Effects {
     /// Exactly this; a second run would fail or do nothing more. Empty when every part of it sets something to a value that
     /// it would set again.
     Known(Vec<Effect>),
     /// Nobody can tell.
-    Opaque,
+    Unknown,
 }
 
 /// Reads a statement.
-pub fn read(sql: &str, dialect: Dialect) -> Reading {
+pub fn read(sql: &str, dialect: Dialect) -> Effects {
     match effects(&reader::read(sql, dialect), dialect) {
-        Some(effects) => Reading::Known(effects),
-        None => Reading::Opaque,
+        Some(effects) => Effects::Known(effects),
+        None => Effects::Unknown,
     }
 }
 
 /// The tables that a statement of DDL names and must lock, as far as that shows: the one it alters, indexes or drops, and
 /// those it refers to.
-pub fn tables(sql: &str, dialect: Dialect) -> Vec<Name> {
-    touched(&reader::read(sql, dialect))
+pub fn locked_tables(sql: &str, dialect: Dialect) -> Vec<Name> {
+    locked_tables_of(&reader::read(sql, dialect))
 }
 
 /// The same, of a statement that was read.
-pub fn touched(syntax: &Syntax) -> Vec<Name> {
+pub fn locked_tables_of(syntax: &Syntax) -> Vec<Name> {
     match syntax {
         Syntax::CreateTable(table) => referenced(table).chain(table.partition_of.clone()).collect(),
         Syntax::AlterTable(alter) => {
@@ -147,11 +147,11 @@ fn referenced(table: &CreateTable) -> impl Iterator<Item = Name> + '_ {
 }
 
 fn makes(object: Object) -> Effect {
-    Effect { verb: Verb::Makes, object }
+    Effect { verb: Verb::Creates, object }
 }
 
 fn removes(object: Object) -> Effect {
-    Effect { verb: Verb::Removes, object }
+    Effect { verb: Verb::Drops, object }
 }
 
 fn effects(syntax: &Syntax, dialect: Dialect) -> Option<Vec<Effect>> {
@@ -177,7 +177,9 @@ fn effects(syntax: &Syntax, dialect: Dialect) -> Option<Vec<Effect>> {
         Syntax::Create { kind, name, .. } => one(object(*kind, name, None)?),
         Syntax::Drop(removal) => dropped(removal, dialect),
         Syntax::AlterTable(alter) => altered(alter),
-        Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } => one(Object::Value(name.clone(), label.clone())),
+        Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } => {
+            one(Object::EnumValue(name.clone(), label.clone()))
+        }
         Syntax::RenameTables(renames) => {
             // `a TO tmp, b TO a, tmp TO b`: what is there afterwards was there before.
             let swaps = renames.iter().any(|(_, to)| renames.iter().any(|(from, _)| from == to));
@@ -204,7 +206,7 @@ fn object(kind: ObjectKind, name: &Name, table: Option<&Name>) -> Option<Object>
     })
 }
 
-fn dropped(removal: &Removal, dialect: Dialect) -> Option<Vec<Effect>> {
+fn dropped(removal: &DropStatement, dialect: Dialect) -> Option<Vec<Effect>> {
     let overloaded = removal.kind == ObjectKind::Routine && dialect == Dialect::Postgres;
     if removal.temporary || overloaded {
         return None;
@@ -267,11 +269,11 @@ mod tests {
 
     fn shown(dialect: Dialect, sql: &str) -> String {
         match read(sql, dialect) {
-            Reading::Opaque => "opaque".to_owned(),
-            Reading::Known(effects) => {
+            Effects::Unknown => "opaque".to_owned(),
+            Effects::Known(effects) => {
                 let sign = |verb| match verb {
-                    Verb::Makes => '+',
-                    Verb::Removes => '-',
+                    Verb::Creates => '+',
+                    Verb::Drops => '-',
                     Verb::Validates => '!',
                 };
                 let effects: Vec<String> = effects.iter().map(|one| format!("{}{}", sign(one.verb), one.object)).collect();
@@ -354,7 +356,7 @@ mod tests {
             ("DROP TABLE a, b", &["a", "b"]),
             ("UPDATE t SET a = 1", &[]),
         ] {
-            let found: Vec<String> = tables(sql, Dialect::Postgres).iter().map(Name::to_string).collect();
+            let found: Vec<String> = locked_tables(sql, Dialect::Postgres).iter().map(Name::to_string).collect();
             assert_eq!(found, expected, "{sql}");
         }
     }
@@ -370,7 +372,7 @@ mod tests {
             0..12,
         )) {
             for dialect in Dialect::ALL {
-                let _ = (read(&words.join(" "), dialect), tables(&words.join(" "), dialect));
+                let _ = (read(&words.join(" "), dialect), locked_tables(&words.join(" "), dialect));
             }
         }
     }

@@ -18,21 +18,21 @@ use std::ops::Range;
 
 /// How a script as a whole runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Execution {
+pub enum TransactionMode {
     /// All of it and its record in one transaction.
-    Transaction,
+    Wrapped,
     /// Statement by statement, with a mark after each.
-    Outside,
+    None,
     /// In the transactions that are written in it.
-    Own,
+    Explicit,
 }
 
-impl fmt::Display for Execution {
+impl fmt::Display for TransactionMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Execution::Transaction => "in a transaction",
-            Execution::Outside => "outside a transaction",
-            Execution::Own => "in its own transaction",
+            TransactionMode::Wrapped => "in a transaction",
+            TransactionMode::None => "outside a transaction",
+            TransactionMode::Explicit => "in its own transaction",
         })
     }
 }
@@ -41,13 +41,13 @@ impl fmt::Display for Execution {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// Does it run in a transaction?
-    pub transaction: bool,
+    pub in_transaction: bool,
     /// The file's own `BEGIN`, as an index into the statements.
-    pub opening: Option<usize>,
+    pub begin_statement: Option<usize>,
     /// What it runs, as indices into the statements.
     pub statements: Range<usize>,
     /// How many statements of the script are behind one when it is done, counting the file's own `BEGIN` and `COMMIT`.
-    pub done: usize,
+    pub done_after: usize,
 }
 
 /// The units of a script, and why it cannot run as it stands.
@@ -68,8 +68,9 @@ pub fn units(
         }
     }
     let values = enum_value_in_use(text, statements, &classes, dialect);
-    let commits = classes.iter().any(|class| matches!(class, Class::Commits | Class::LockTables));
-    let alone = no_transaction || commits || values.is_some() || classes.iter().any(|class| matches!(class, Class::Never(_)));
+    let commits = classes.iter().any(|class| matches!(class, Class::ImplicitCommit | Class::LockTables));
+    let alone =
+        no_transaction || commits || values.is_some() || classes.iter().any(|class| matches!(class, Class::NotInTransaction(_)));
     let units = if has_own {
         own_units(&classes, dialect)
     } else if alone {
@@ -78,7 +79,7 @@ pub fn units(
         between_settings(&classes)
     };
     if has_own && let Some((adds, uses)) = values {
-        let together = |unit: &Unit| unit.transaction && unit.statements.contains(&adds) && unit.statements.contains(&uses);
+        let together = |unit: &Unit| unit.in_transaction && unit.statements.contains(&adds) && unit.statements.contains(&uses);
         if units.iter().any(together) {
             findings.push(
                 Finding::error(&ENUM_VALUE_IN_USE, "a new value of a type is used in the transaction that adds it")
@@ -92,19 +93,19 @@ pub fn units(
 }
 
 /// The name for how these units run together.
-pub fn execution(units: &[Unit]) -> Execution {
-    let transactions = units.iter().filter(|unit| unit.transaction).count();
-    if units.iter().any(|unit| unit.opening.is_some()) {
-        Execution::Own
+pub fn transaction_mode(units: &[Unit]) -> TransactionMode {
+    let transactions = units.iter().filter(|unit| unit.in_transaction).count();
+    if units.iter().any(|unit| unit.begin_statement.is_some()) {
+        TransactionMode::Explicit
     } else if units.is_empty() || (transactions == 1 && units.len() <= 3) {
-        Execution::Transaction
+        TransactionMode::Wrapped
     } else {
-        Execution::Outside
+        TransactionMode::None
     }
 }
 
 /// May a statement run a second time without harm? Only what certainly may: a crash left its fate unknown.
-pub fn is_repeatable(sql: &str, dialect: Dialect) -> bool {
+pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
     let words = Words { sql, tokens: tokens.take(24).collect() };
     let settles = ["SET", "VACUUM", "ANALYZE", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
@@ -119,7 +120,7 @@ pub fn is_repeatable(sql: &str, dialect: Dialect) -> bool {
 
 /// May a statement that runs alone share a transaction with the mark that it is done? Then no crash can leave its fate unknown.
 /// Only what certainly may: a procedure commits by itself, and so does what MySQL defines.
-pub fn joins_its_mark(sql: &str, dialect: Dialect) -> bool {
+pub fn can_share_transaction(sql: &str, dialect: Dialect) -> bool {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
     let words = Words { sql, tokens: tokens.take(24).collect() };
     let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"];
@@ -142,7 +143,7 @@ pub fn joins_its_mark(sql: &str, dialect: Dialect) -> bool {
 
 /// Does the rest of a script need what its first `done` statements left in their session: a temporary table, or a variable
 /// whose value was asked of the database? A new session has neither.
-pub fn needs_lost_session(text: &str, statements: &[Statement], done: usize, dialect: Dialect) -> bool {
+pub fn depends_on_session_state(text: &str, statements: &[Statement], done: usize, dialect: Dialect) -> bool {
     let (before, rest) = statements.split_at(done.min(statements.len()));
     let computed = before.iter().any(|statement| {
         let sql = statement.sql(text);
@@ -178,7 +179,7 @@ fn uses_variable(sql: &str, tokens: &[Token]) -> bool {
 }
 
 /// Does a statement only set something for its session? Such a one is run again when a migration is resumed.
-pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
+pub fn is_session_setting(sql: &str, dialect: Dialect) -> bool {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
     let words = Words { sql, tokens: tokens.take(24).collect() };
     match dialect {
@@ -261,9 +262,9 @@ enum Class {
     /// SQLite: a setting that has no effect, or fails, inside a transaction.
     Setting,
     /// Refuses to run in a transaction: what it is called.
-    Never(&'static str),
+    NotInTransaction(&'static str),
     /// MySQL: commits by itself before and after.
-    Commits,
+    ImplicitCommit,
     /// MySQL: until `UNLOCK TABLES` no other table can be written, not even ours.
     LockTables,
     UnlockTables,
@@ -316,33 +317,33 @@ fn postgres(sql: &str, words: &Words<'_>) -> Class {
     let database = ["DATABASE", "TABLESPACE"];
     let concurrently = words.has("CONCURRENTLY");
     if words.is(0, &["VACUUM"]) {
-        Class::Never("VACUUM")
+        Class::NotInTransaction("VACUUM")
     } else if words.is(0, &["CREATE"]) && concurrently && words.has("INDEX") {
-        Class::Never("CREATE INDEX CONCURRENTLY")
+        Class::NotInTransaction("CREATE INDEX CONCURRENTLY")
     } else if words.start(&["DROP", "INDEX", "CONCURRENTLY"]) {
-        Class::Never("DROP INDEX CONCURRENTLY")
+        Class::NotInTransaction("DROP INDEX CONCURRENTLY")
     } else if words.is(0, &["REINDEX"]) && concurrently {
-        Class::Never("REINDEX CONCURRENTLY")
+        Class::NotInTransaction("REINDEX CONCURRENTLY")
     } else if words.is(0, &["REINDEX"]) && ["DATABASE", "SCHEMA", "SYSTEM"].iter().any(|word| words.has(word)) {
-        Class::Never("REINDEX of more than one table")
+        Class::NotInTransaction("REINDEX of more than one table")
     } else if words.start(&["ALTER", "TABLE"]) && words.has("DETACH") && concurrently {
-        Class::Never("DETACH PARTITION CONCURRENTLY")
+        Class::NotInTransaction("DETACH PARTITION CONCURRENTLY")
     } else if words.is(0, &["CREATE"]) && words.is(1, &database) {
-        Class::Never("CREATE DATABASE or TABLESPACE")
+        Class::NotInTransaction("CREATE DATABASE or TABLESPACE")
     } else if words.is(0, &["DROP"]) && words.is(1, &database) {
-        Class::Never("DROP DATABASE or TABLESPACE")
+        Class::NotInTransaction("DROP DATABASE or TABLESPACE")
     } else if words.start(&["ALTER", "DATABASE"]) && words.has("TABLESPACE") {
-        Class::Never("ALTER DATABASE ... SET TABLESPACE")
+        Class::NotInTransaction("ALTER DATABASE ... SET TABLESPACE")
     } else if words.start(&["ALTER", "SYSTEM"]) {
-        Class::Never("ALTER SYSTEM")
+        Class::NotInTransaction("ALTER SYSTEM")
     } else if words.start(&["DISCARD", "ALL"]) {
-        Class::Never("DISCARD ALL")
+        Class::NotInTransaction("DISCARD ALL")
     } else if words.is(0, &["CREATE", "DROP"]) && words.is(1, &["SUBSCRIPTION"]) {
-        Class::Never("CREATE or DROP SUBSCRIPTION")
+        Class::NotInTransaction("CREATE or DROP SUBSCRIPTION")
     } else if words.is(0, &["CLUSTER"]) && words.tokens.len() == 1 {
-        Class::Never("CLUSTER without a table")
+        Class::NotInTransaction("CLUSTER without a table")
     } else if words.is(0, &["DO"]) && commits_inside(sql) {
-        Class::Never("a DO block that commits")
+        Class::NotInTransaction("a DO block that commits")
     } else {
         Class::Plain
     }
@@ -394,7 +395,7 @@ fn mysql(words: &Words<'_>) -> Class {
         token.kind == Kind::Executable && text.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("SET"))
     });
     if words.start(&["SET", "STATEMENT"]) {
-        Class::Commits
+        Class::ImplicitCommit
     } else if words.start(&["LOCK", "TABLES"]) || words.start(&["LOCK", "TABLE"]) {
         Class::LockTables
     } else if words.start(&["UNLOCK", "TABLES"]) || words.start(&["UNLOCK", "TABLE"]) {
@@ -402,7 +403,7 @@ fn mysql(words: &Words<'_>) -> Class {
     } else if words.is(0, &reads_or_writes) || temporary || executable_set {
         Class::Plain
     } else {
-        Class::Commits
+        Class::ImplicitCommit
     }
 }
 
@@ -410,9 +411,9 @@ fn sqlite(words: &Words<'_>) -> Class {
     // Inside a transaction these do nothing (`foreign_keys`) or fail.
     let settings = ["foreign_keys", "journal_mode", "synchronous", "page_size", "auto_vacuum", "wal_checkpoint", "locking_mode"];
     if words.is(0, &["VACUUM"]) {
-        Class::Never("VACUUM")
+        Class::NotInTransaction("VACUUM")
     } else if words.is(0, &["ATTACH", "DETACH"]) {
-        Class::Never("ATTACH or DETACH")
+        Class::NotInTransaction("ATTACH or DETACH")
     } else if words.is(0, &["PRAGMA"]) && settings.iter().any(|setting| words.has(setting)) {
         Class::Setting
     } else {
@@ -446,7 +447,7 @@ fn balance(text: &str, statements: &[Statement], classes: &[Class], file: &str) 
                 report(&UNBALANCED_TRANSACTION, at, "this takes back what the migration did".into(), &[help]);
                 open = None;
             }
-            (Class::Never(what), Some(first)) => {
+            (Class::NotInTransaction(what), Some(first)) => {
                 let message = format!("{what} cannot run in the transaction begun in line {}", statements[first].line);
                 let help = [
                     "remove `BEGIN` and `COMMIT`: the file then runs statement by statement",
@@ -477,15 +478,15 @@ fn own_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
         }
         let length = classes[at..].iter().position(|class| *class == Class::Commit).unwrap_or(classes.len() - at - 1);
         let inner = at + 1..at + length;
-        let commits = |class: &Class| matches!(class, Class::Commits | Class::LockTables | Class::UnlockTables);
+        let commits = |class: &Class| matches!(class, Class::ImplicitCommit | Class::LockTables | Class::UnlockTables);
         if dialect == Dialect::MySql && classes[inner.clone()].iter().any(commits) {
             // The first such statement commits the transaction, so there is none to speak of.
             units.extend(single_units(classes, inner));
             if let Some(last) = units.last_mut() {
-                last.done = at + length + 1;
+                last.done_after = at + length + 1;
             }
         } else {
-            units.push(Unit { transaction: true, opening: Some(at), statements: inner, done: at + length + 1 });
+            units.push(Unit { in_transaction: true, begin_statement: Some(at), statements: inner, done_after: at + length + 1 });
         }
         at += length + 1;
     }
@@ -503,7 +504,7 @@ fn single_units(classes: &[Class], range: Range<usize>) -> Vec<Unit> {
             (Class::LockTables, None) => range.end - at,
             _ => 1,
         };
-        units.push(Unit { transaction: false, opening: None, statements: at..at + length, done: at + length });
+        units.push(Unit { in_transaction: false, begin_statement: None, statements: at..at + length, done_after: at + length });
         at += length;
     }
     units
@@ -515,11 +516,16 @@ fn between_settings(classes: &[Class]) -> Vec<Unit> {
     for (at, class) in classes.iter().enumerate() {
         let transaction = *class != Class::Setting;
         match units.last_mut() {
-            Some(last) if last.transaction && transaction => {
+            Some(last) if last.in_transaction && transaction => {
                 last.statements.end = at + 1;
-                last.done = at + 1;
+                last.done_after = at + 1;
             }
-            _ => units.push(Unit { transaction, opening: None, statements: at..at + 1, done: at + 1 }),
+            _ => units.push(Unit {
+                in_transaction: transaction,
+                begin_statement: None,
+                statements: at..at + 1,
+                done_after: at + 1,
+            }),
         }
     }
     units
@@ -565,14 +571,14 @@ mod tests {
         let show = |unit: &Unit| {
             let each: Vec<String> = unit.statements.clone().map(|at| (at + 1).to_string()).collect();
             let numbers = each.join(" ");
-            match (unit.transaction, unit.opening) {
+            match (unit.in_transaction, unit.begin_statement) {
                 (true, None) => format!("[{numbers}]"),
                 (true, Some(_)) => format!("own[{numbers}]"),
                 (false, _) => numbers,
             }
         };
         let parts: Vec<String> = units.iter().map(show).collect();
-        format!("{}; {}", parts.join(", "), execution(&units))
+        format!("{}; {}", parts.join(", "), transaction_mode(&units))
     }
 
     fn refused(dialect: Dialect, text: &str) -> Vec<(&'static str, String)> {
@@ -615,7 +621,7 @@ mod tests {
 
     #[test]
     fn what_joins_its_mark() {
-        let joins = |dialect: Dialect, sql: &str| joins_its_mark(sql, dialect);
+        let joins = |dialect: Dialect, sql: &str| can_share_transaction(sql, dialect);
         for sql in ["INSERT INTO t VALUES (1)", "UPDATE t SET a = 1", "WITH x AS (SELECT 1) DELETE FROM t"] {
             assert!(Dialect::ALL.into_iter().all(|dialect| joins(dialect, sql)), "{sql}");
         }

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::finding::Finding;
-use crate::layout::{Layout, Listing, Named, Reading};
+use crate::layout::{FolderHints, Layout, NameMatch, ParsedName};
 use crate::layouts;
 use crate::lock_file::{self, LockFile};
 use crate::migration::Migration;
@@ -31,7 +31,7 @@ pub struct SourceFile {
     /// Its name in the lock file: the path inside the migrations folder.
     pub name: String,
     /// The path in messages: inside the package.
-    pub shown: String,
+    pub display_path: String,
     /// Where it is.
     pub path: PathBuf,
     /// Its version.
@@ -46,7 +46,7 @@ pub struct SourceFile {
 
 /// The names in a folder, before any file is opened.
 #[derive(Debug, Default)]
-pub struct Names {
+pub struct FileList {
     /// In version order, up before down.
     pub files: Vec<SourceFile>,
     /// What is wrong with the names.
@@ -71,7 +71,7 @@ pub struct Folder {
     /// Where `migrate.lock` is, or would be.
     pub lock_path: PathBuf,
     /// `lock_path` as shown in messages.
-    pub lock_shown: String,
+    pub lock_display_path: String,
 }
 
 /// The folder is not there.
@@ -149,8 +149,8 @@ const NO_MIGRATIONS: [&str; 5] = ["schema.sql", "structure.sql", "LATEST.sql", "
 const NO_MIGRATION_FOLDERS: [&str; 7] = ["tests", "test", "scripts", "seeds", "fixtures", "snapshots", "meta"];
 
 /// The names of the files in the folders of `settings`, which are relative to `root`.
-pub fn names(root: &Path, settings: &Settings) -> Names {
-    let mut names = Names::default();
+pub fn list_files(root: &Path, settings: &Settings) -> FileList {
+    let mut names = FileList::default();
     let default = ["migrations".to_owned()];
     let dirs = if settings.dirs.is_empty() { &default[..] } else { &settings.dirs[..] };
     for (at, dir) in dirs.iter().enumerate() {
@@ -190,7 +190,7 @@ fn shown_dir(dir: &str) -> String {
 const DEPTH: usize = 4;
 
 /// The paths of files in a folder and in its sub-folders, relative, with `/`; sorted.
-fn paths(path: &Path, prefix: &str, shown: &str, names: &mut Names, found: &mut Vec<String>) {
+fn paths(path: &Path, prefix: &str, shown: &str, names: &mut FileList, found: &mut Vec<String>) {
     let unreadable = |error: &std::io::Error| {
         Finding::error(&UNREADABLE, format!("cannot read `{shown}{prefix}`: {error}"))
             .at(Place::file(path.display().to_string()))
@@ -271,10 +271,10 @@ fn stays_inside(link: &Path, folder: &Path) -> bool {
     }
 }
 
-fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, names: &mut Names) {
+fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, names: &mut FileList) {
     let mut found = Vec::new();
     paths(path, "", shown, names, &mut found);
-    let listing = Listing { underscore_pairs: found.iter().any(|name| name.ends_with("_down.sql")) };
+    let listing = FolderHints { underscore_pairs: found.iter().any(|name| name.ends_with("_down.sql")) };
     let own_folders: HashSet<String> = found.iter().filter_map(|name| migration_folder(name)).map(str::to_owned).collect();
     let mut unread = HashSet::new();
     for name in found {
@@ -290,17 +290,17 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
         let shown = format!("{shown}{name}");
         let near = name.matches('/').count() <= 1;
         let readings = layouts::ALL.iter().map(|layout| (*layout, (layout.read)(&listing, &name)));
-        match readings.into_iter().find(|(_, reading)| near && *reading != Reading::Foreign) {
-            Some((layout, Reading::Named(Named { version, name: title, direction }))) => names.files.push(SourceFile {
+        match readings.into_iter().find(|(_, reading)| near && *reading != NameMatch::NoMatch) {
+            Some((layout, NameMatch::Matched(ParsedName { version, name: title, direction }))) => names.files.push(SourceFile {
                 path: path.join(&name),
                 name: format!("{lock_prefix}{name}"),
-                shown,
+                display_path: shown,
                 version: if settings.same_version_by_name { version.named(&title) } else { version },
                 direction,
                 layout,
                 title,
             }),
-            Some((_, Reading::Unsupported(why))) => names.findings.push(
+            Some((_, NameMatch::Unsupported(why))) => names.findings.push(
                 Finding::error(&BAD_NAME, why)
                     .at(Place::file(shown))
                     .help("rename it to a versioned migration, or list it under `ignore` in `migrate.toml`"),
@@ -334,7 +334,7 @@ fn migration_folder(name: &str) -> Option<&str> {
     own.then_some(folder)
 }
 
-fn check_layouts(names: &mut Names, settings: &Settings) {
+fn check_layouts(names: &mut FileList, settings: &Settings) {
     let mut by_layout: BTreeMap<&str, (usize, &SourceFile)> = BTreeMap::new();
     for file in &names.files {
         by_layout.entry(file.layout.name).or_insert((0, file)).0 += 1;
@@ -349,7 +349,7 @@ fn check_layouts(names: &mut Names, settings: &Settings) {
             .map(|(name, (_, file))| {
                 let message = format!("`{}` is named by the convention `{name}`, the others by `{main}`", file.name);
                 Finding::error(&MIXED_LAYOUTS, message)
-                    .at(Place::file(file.shown.clone()))
+                    .at(Place::file(file.display_path.clone()))
                     .help("rename it like the others")
                     .help(format!("or allow both: `layouts = [\"{main}\", \"{name}\"]` in `migrate.toml`"))
             })
@@ -358,14 +358,14 @@ fn check_layouts(names: &mut Names, settings: &Settings) {
     }
 }
 
-fn check_duplicates(names: &mut Names) {
+fn check_duplicates(names: &mut FileList) {
     let mut findings = Vec::new();
     let same = |one: &SourceFile, other: &SourceFile| one.version == other.version && one.direction == other.direction;
     for pair in names.files.windows(2).filter(|pair| same(&pair[0], &pair[1])) {
         let [one, other] = pair else { continue };
         findings.push(
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", one.name, other.name))
-                .at(Place::file(other.shown.clone()))
+                .at(Place::file(other.display_path.clone()))
                 .help("give the one that is not applied anywhere a new version: `cargo migrate new` takes the next free one")
                 .help("or, where this is meant, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
         );
@@ -377,7 +377,7 @@ fn check_duplicates(names: &mut Names) {
                     &DOWN_WITHOUT_UP,
                     format!("`{}` reverts version {}, which no file applies", down.name, down.version),
                 )
-                .at(Place::file(down.shown.clone()))
+                .at(Place::file(down.display_path.clone()))
                 .help("add or rename the way up, or remove this file"),
             ),
             [up, down] if up.direction < down.direction && up.title != down.title => findings.push(
@@ -385,7 +385,7 @@ fn check_duplicates(names: &mut Names) {
                     &PAIR_NAMES_DIFFER,
                     format!("`{}` is the way back from `{}`, by another name", down.name, up.name),
                 )
-                .at(Place::file(down.shown.clone()))
+                .at(Place::file(down.display_path.clone()))
                 .help("rename one of them"),
             ),
             _ => {}
@@ -396,7 +396,7 @@ fn check_duplicates(names: &mut Names) {
 
 /// Reads the folders of `settings`, relative to `root`, for a database and a service.
 pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -> Folder {
-    let Names { files, mut findings, dirs } = names(root, settings);
+    let FileList { files, mut findings, dirs } = list_files(root, settings);
     let lock_path = dirs.first().map_or_else(|| root.join(lock_file::FILE), |dir| dir.join(lock_file::FILE));
     let shown = settings.dirs.first().map_or("migrations/".to_owned(), |dir| shown_dir(dir));
     let lock_shown = format!("{shown}{}", lock_file::FILE);
@@ -417,7 +417,7 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
     let mut down_findings = Vec::new();
     let mut read_files = Vec::with_capacity(files.len());
     let mut migrations: Vec<Migration> = Vec::with_capacity(files.len());
-    let scripts = parallel::map(&files, |file| read_text(file).map(|text| Script::read(text, &file.shown, dialect)));
+    let scripts = parallel::map(&files, |file| read_text(file).map(|text| Script::read(text, &file.display_path, dialect)));
     for (file, script) in files.into_iter().zip(scripts) {
         let findings = match file.direction {
             Direction::Up => &mut findings,
@@ -445,7 +445,7 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
             service: service.to_owned(),
             dialect,
             history: settings.history.clone(),
-            policy: Policy { late: settings.late },
+            policy: Policy { out_of_order: settings.late },
             locking: settings.locking,
             session: settings.session.clone(),
             lock_timeout: settings.lock_timeout,
@@ -457,14 +457,14 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
         files: read_files,
         lock,
         lock_path,
-        lock_shown,
+        lock_display_path: lock_shown,
     }
 }
 
 fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
     let bytes = fs::read(&file.path).map_err(|error| {
         Finding::error(&UNREADABLE, format!("cannot read `{}`: {error}", file.name))
-            .at(Place::file(file.shown.clone()))
+            .at(Place::file(file.display_path.clone()))
             .help("give this user the right to read it")
     })?;
     // `contains` is quick in a build that is not optimised, too.
@@ -473,7 +473,7 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
     {
         let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         let finding = Finding::error(&NUL_CHARACTER, format!("line {line} holds a NUL character"))
-            .at(Place::file(file.shown.clone()))
+            .at(Place::file(file.display_path.clone()))
             .help("remove it; is this a text file, saved as UTF-8 and not as UTF-16?");
         return Err(Box::new(finding));
     }
@@ -483,7 +483,8 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
         let before = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
         let at = Position::of(&before, before.len());
         let message = format!("byte 0x{byte:02x} in line {}, column {} is not UTF-8", at.line, at.column);
-        let finding = Finding::error(&NOT_UTF8, message).at(Place::file(file.shown.clone())).help("save the file as UTF-8");
+        let finding =
+            Finding::error(&NOT_UTF8, message).at(Place::file(file.display_path.clone())).help("save the file as UTF-8");
         Box::new(finding)
     })
 }

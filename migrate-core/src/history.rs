@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// How far a migration came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum RecordState {
     /// Done.
     Applied,
     /// Its way up was begun and nothing was heard since: the fate of one statement is unknown.
@@ -21,32 +21,33 @@ pub enum State {
     RevertFailed,
 }
 
-impl State {
-    const ALL: [State; 5] = [State::Applied, State::Started, State::Failed, State::Reverting, State::RevertFailed];
+impl RecordState {
+    const ALL: [RecordState; 5] =
+        [RecordState::Applied, RecordState::Started, RecordState::Failed, RecordState::Reverting, RecordState::RevertFailed];
 
     /// The word in the history table.
     pub const fn name(self) -> &'static str {
         match self {
-            State::Applied => "applied",
-            State::Started => "started",
-            State::Failed => "failed",
-            State::Reverting => "reverting",
-            State::RevertFailed => "revert-failed",
+            RecordState::Applied => "applied",
+            RecordState::Started => "started",
+            RecordState::Failed => "failed",
+            RecordState::Reverting => "reverting",
+            RecordState::RevertFailed => "revert-failed",
         }
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for RecordState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-impl FromStr for State {
+impl FromStr for RecordState {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        State::ALL.into_iter().find(|state| state.name() == text).ok_or(())
+        RecordState::ALL.into_iter().find(|state| state.name() == text).ok_or(())
     }
 }
 
@@ -62,7 +63,7 @@ pub struct Record {
     /// Of the way up's SQL, when it ran.
     pub sql_checksum: Checksum,
     /// How far it came.
-    pub state: State,
+    pub state: RecordState,
     /// How many statements the script has that is running or ran.
     pub statements: usize,
     /// How many of them are done.
@@ -78,7 +79,7 @@ pub struct Record {
     /// Was a way down stored with it?
     pub has_down: bool,
     /// The SQL that is running or was stopped; `None` for what is done.
-    pub running: Option<String>,
+    pub pending_sql: Option<String>,
 }
 
 /// All rows of one service, in version order.
@@ -104,7 +105,7 @@ impl History {
         for record in &self.records[at..] {
             let before = self.digests.last().copied().unwrap_or(migration_set::EMPTY_DIGEST);
             self.digests.push(match record.state {
-                State::Applied => migration_set::extend_digest(&before, &record.version, &record.checksum),
+                RecordState::Applied => migration_set::extend_digest(&before, &record.version, &record.checksum),
                 _ => before,
             });
         }
@@ -122,11 +123,11 @@ impl History {
 
     /// The rows that are done.
     pub fn applied(&self) -> impl DoubleEndedIterator<Item = &Record> {
-        self.records.iter().filter(|record| record.state == State::Applied)
+        self.records.iter().filter(|record| record.state == RecordState::Applied)
     }
 
     /// The newest that is done.
-    pub fn newest(&self) -> Option<&Record> {
+    pub fn latest_applied(&self) -> Option<&Record> {
         self.applied().next_back()
     }
 
@@ -140,7 +141,7 @@ impl History {
         match self.position(version) {
             Ok(at) => {
                 let before = at.checked_sub(1).map_or(migration_set::EMPTY_DIGEST, |at| self.digests[at]);
-                let behind = self.records[at + 1..].iter().filter(|record| record.state == State::Applied);
+                let behind = self.records[at + 1..].iter().filter(|record| record.state == RecordState::Applied);
                 behind.fold(before, |before, record| migration_set::extend_digest(&before, &record.version, &record.checksum))
             }
             Err(_) => self.digest(),
@@ -152,7 +153,7 @@ impl History {
     }
 
     /// This history once a record is written: added, or put in the place of the one with its version.
-    pub fn put(&mut self, record: Record) {
+    pub fn upsert(&mut self, record: Record) {
         let at = match self.position(&record.version) {
             Ok(at) => {
                 self.records[at] = record;
@@ -167,14 +168,14 @@ impl History {
     }
 
     /// This history once a version is applied of which nothing else is known.
-    pub fn assume(&mut self, version: &Version) {
+    pub fn assume_applied(&mut self, version: &Version) {
         let none = Checksum::from_bytes([0; 32]);
-        self.put(Record {
+        self.upsert(Record {
             version: version.clone(),
             name: String::new(),
             checksum: none,
             sql_checksum: none,
-            state: State::Applied,
+            state: RecordState::Applied,
             statements: 0,
             statements_done: 0,
             started_at: String::new(),
@@ -182,7 +183,7 @@ impl History {
             execution_ms: None,
             applied_by: String::new(),
             has_down: false,
-            running: None,
+            pending_sql: None,
         });
     }
 
@@ -203,9 +204,9 @@ mod tests {
     /// A record of this version, applied or failed.
     fn record(number: u8, applied: bool) -> Record {
         let mut history = History::default();
-        history.assume(&number.to_string().parse().unwrap());
+        history.assume_applied(&number.to_string().parse().unwrap());
         let checksum = Checksum::of_file(&[number, u8::from(applied)]);
-        Record { state: if applied { State::Applied } else { State::Failed }, checksum, ..history.records[0].clone() }
+        Record { state: if applied { RecordState::Applied } else { RecordState::Failed }, checksum, ..history.records[0].clone() }
     }
 
     proptest! {
@@ -215,7 +216,7 @@ mod tests {
             for (number, change) in changes {
                 let record = record(number, change == 0);
                 match change {
-                    0 | 1 => history.put(record),
+                    0 | 1 => history.upsert(record),
                     _ => history.remove(&record.version),
                 }
                 let digest = |history: &History, without: Option<&Version>| {

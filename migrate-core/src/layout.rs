@@ -13,7 +13,7 @@ pub struct Layout {
     /// Does it want a way down for every migration, where `migrate.toml` does not say?
     pub wants_down: bool,
     /// Reads a path inside the migrations folder, with `/` between folders.
-    pub read: fn(&Listing, path: &str) -> Reading,
+    pub read: fn(&FolderHints, path: &str) -> NameMatch,
 }
 
 impl PartialEq for Layout {
@@ -24,25 +24,25 @@ impl PartialEq for Layout {
 
 /// The folder around a path, as far as a convention asks for it.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub struct FolderHints {
     /// Does any file end with `_down.sql`?
     pub underscore_pairs: bool,
 }
 
 /// What a convention makes of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reading {
+pub enum NameMatch {
     /// Nothing: it is not named like this.
-    Foreign,
+    NoMatch,
     /// One direction of a migration.
-    Named(Named),
+    Matched(ParsedName),
     /// Belongs to the convention, but cannot be run by this release: why.
     Unsupported(&'static str),
 }
 
 /// What a path says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct ParsedName {
     /// Its version.
     pub version: Version,
     /// The words behind the version.
@@ -51,15 +51,15 @@ pub struct Named {
     pub direction: Direction,
 }
 
-impl Reading {
+impl NameMatch {
     /// A name that begins with a version: the rest, without what parts them, is the name.
-    pub fn numbered(stem: &str, direction: Direction) -> Reading {
+    pub fn numbered(stem: &str, direction: Direction) -> NameMatch {
         match Version::split_from(stem, false) {
             Some((version, rest)) => {
                 let name = rest.trim_start_matches(['_', '-', '.']).trim_end_matches('.');
-                Reading::Named(Named { version, name: name.to_owned(), direction })
+                NameMatch::Matched(ParsedName { version, name: name.to_owned(), direction })
             }
-            None => Reading::Foreign,
+            None => NameMatch::NoMatch,
         }
     }
 }

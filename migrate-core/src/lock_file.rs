@@ -18,7 +18,7 @@ const HEAD: &str = "# Released migrations and their SHA-256 sums, then drafts. W
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LockFile {
     /// Released files, in version order.
-    pub released: Vec<(String, Checksum)>,
+    pub locked: Vec<(String, Checksum)>,
     /// Files that may still be edited, in version order.
     pub drafts: Vec<String>,
 }
@@ -34,14 +34,14 @@ pub static BAD_LOCK_FILE: Code = Code::new(
 
 impl LockFile {
     /// The sum of a released file.
-    pub fn released(&self, name: &str) -> Option<Checksum> {
-        self.released.iter().find(|(released, _)| released == name).map(|(_, sum)| *sum)
+    pub fn locked_checksum(&self, name: &str) -> Option<Checksum> {
+        self.locked.iter().find(|(released, _)| released == name).map(|(_, sum)| *sum)
     }
 
     /// The text of the file.
     pub fn write(&self) -> String {
         let mut text = HEAD.to_owned();
-        for (name, sum) in &self.released {
+        for (name, sum) in &self.locked {
             let _ = writeln!(text, "{sum}  {name}");
         }
         for name in &self.drafts {
@@ -53,7 +53,7 @@ impl LockFile {
 
     /// Over all released lines.
     fn chain(&self) -> Checksum {
-        let lines: Vec<String> = self.released.iter().map(|(name, sum)| format!("{sum}  {name}")).collect();
+        let lines: Vec<String> = self.locked.iter().map(|(name, sum)| format!("{sum}  {name}")).collect();
         Checksum::of_pieces(lines.iter().map(String::as_str))
     }
 }
@@ -75,7 +75,7 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
         } else if line.is_empty() || line.starts_with('#') {
             continue;
         } else if let Some((sum, name)) = line.split_once("  ").and_then(|(sum, name)| Some((sum.parse().ok()?, name))) {
-            lock.released.push((name.to_owned(), sum));
+            lock.locked.push((name.to_owned(), sum));
         } else {
             findings.push(
                 Finding::error(&BAD_LOCK_FILE, "this line is neither a sum and a file nor a comment")
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_line_for_sha256sum() {
         let lock = LockFile {
-            released: vec![("001_a.up.sql".into(), Checksum::of_file(b"SELECT 1;\n"))],
+            locked: vec![("001_a.up.sql".into(), Checksum::of_file(b"SELECT 1;\n"))],
             drafts: vec!["002_b.up.sql".into()],
         };
         insta::assert_snapshot!(lock.write());
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn changed_by_hand() {
         let released = vec![("001_a.sql".into(), Checksum::of_file(b"a")), ("002_b.sql".into(), Checksum::of_file(b"b"))];
-        let lock = LockFile { released, drafts: vec![] };
+        let lock = LockFile { locked: released, drafts: vec![] };
         let text = lock.write();
         let without_one: String = text.lines().filter(|line| !line.contains("001_a")).map(|line| format!("{line}\n")).collect();
         assert_eq!(read(&without_one, "migrate.lock").1[0].code, &BAD_LOCK_FILE);
@@ -128,7 +128,7 @@ mod tests {
         #[test]
         fn reads_what_it_writes(names in proptest::collection::vec("[a-z0-9_./ ]{1,12}[a-z]", 0..6), drafts in proptest::collection::vec("[a-z0-9_]{1,12}", 0..4)) {
             let released = names.into_iter().map(|name| { let sum = Checksum::of_file(name.as_bytes()); (name, sum) }).collect();
-            let lock = LockFile { released, drafts };
+            let lock = LockFile { locked: released, drafts };
             prop_assert_eq!(read(&lock.write(), "migrate.lock"), (lock, vec![]));
         }
 

@@ -16,15 +16,15 @@ use std::sync::OnceLock;
 /// or allocated before the migrations themselves are looked at.
 #[derive(Debug)]
 pub struct MigrationSet {
-    form: Form,
+    form: SetData,
     length: usize,
     digest: Checksum,
 }
 
 #[derive(Debug)]
-enum Form {
-    Packed { text: &'static str, index: &'static [u8], contents: OnceLock<Contents> },
-    Read(Contents),
+enum SetData {
+    Embedded { text: &'static str, index: &'static [u8], contents: OnceLock<Contents> },
+    Loaded(Contents),
 }
 
 impl MigrationSet {
@@ -33,14 +33,14 @@ impl MigrationSet {
         contents.migrations.sort_by(|one, other| one.version.cmp(&other.version));
         contents.migrations.dedup_by(|one, other| one.version == other.version);
         let applied = contents.migrations.iter().map(|one| (&one.version, &one.up.checksum));
-        MigrationSet { length: contents.migrations.len(), digest: digest(applied), form: Form::Read(contents) }
+        MigrationSet { length: contents.migrations.len(), digest: digest(applied), form: SetData::Loaded(contents) }
     }
 
     /// The set that `embed_migrations!` has packed.
     #[doc(hidden)]
     pub const fn embedded(text: &'static str, index: &'static [u8], length: usize, digest: [u8; 32]) -> Self {
         MigrationSet {
-            form: Form::Packed { text, index, contents: OnceLock::new() },
+            form: SetData::Embedded { text, index, contents: OnceLock::new() },
             length,
             digest: Checksum::from_bytes(digest),
         }
@@ -55,8 +55,8 @@ impl MigrationSet {
     /// What it holds; decoded when first asked for.
     pub fn contents(&self) -> &Contents {
         match &self.form {
-            Form::Read(contents) => contents,
-            Form::Packed { text, index, contents } => contents.get_or_init(|| packed::unpack(text, index)),
+            SetData::Loaded(contents) => contents,
+            SetData::Embedded { text, index, contents } => contents.get_or_init(|| packed::unpack(text, index)),
         }
     }
 

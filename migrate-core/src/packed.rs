@@ -8,9 +8,9 @@ use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::directives::{Directives, Phase, Requirement};
 use crate::execution::Unit;
-use crate::locking::Locking;
+use crate::lock_settings::LockSettings;
 use crate::migration::Migration;
-use crate::policy::{Late, Policy};
+use crate::policy::{OutOfOrder, Policy};
 use crate::script::Script;
 use crate::settings::HistoryTables;
 use crate::statement::Statement;
@@ -78,8 +78,8 @@ impl Writer {
         self.string(&contents.history.versions);
         self.string(&contents.history.events);
         self.string(&contents.history.locks);
-        self.string(contents.policy.late.name());
-        self.string(contents.locking.kind.name());
+        self.string(contents.policy.out_of_order.name());
+        self.string(contents.locking.strategy.name());
         self.duration(Some(contents.locking.lease));
         self.list(&contents.session, |writer, statement| writer.string(statement));
         self.duration(contents.lock_timeout);
@@ -110,11 +110,11 @@ impl Writer {
             });
         });
         self.list(&script.units, |writer, unit| {
-            writer.number(usize::from(unit.transaction));
-            writer.option(unit.opening.as_ref(), |writer, opening| writer.number(*opening));
+            writer.number(usize::from(unit.in_transaction));
+            writer.option(unit.begin_statement.as_ref(), |writer, opening| writer.number(*opening));
             writer.number(unit.statements.start);
             writer.number(unit.statements.len());
-            writer.number(unit.done);
+            writer.number(unit.done_after);
         });
     }
 
@@ -192,10 +192,10 @@ impl Reader {
                 events: self.string().to_owned(),
                 locks: self.string().to_owned(),
             },
-            policy: Policy { late: self.string().parse().unwrap_or(Late::Error) },
-            locking: Locking {
-                kind: self.string().parse().unwrap_or_default(),
-                lease: self.duration().unwrap_or(Locking::default().lease),
+            policy: Policy { out_of_order: self.string().parse().unwrap_or(OutOfOrder::Error) },
+            locking: LockSettings {
+                strategy: self.string().parse().unwrap_or_default(),
+                lease: self.duration().unwrap_or(LockSettings::default().lease),
             },
             session: self.list(|reader| reader.string().to_owned()),
             lock_timeout: self.duration(),
@@ -239,7 +239,12 @@ impl Reader {
                 let transaction = reader.number() == 1;
                 let opening = reader.option(Reader::number);
                 let start = reader.number();
-                Unit { transaction, opening, statements: start..start + reader.number(), done: reader.number() }
+                Unit {
+                    in_transaction: transaction,
+                    begin_statement: opening,
+                    statements: start..start + reader.number(),
+                    done_after: reader.number(),
+                }
             }),
         }
     }
@@ -267,7 +272,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::locking::LockKind;
+    use crate::lock_settings::LockStrategy;
     use crate::migration_set::MigrationSet;
     use proptest::prelude::*;
 
@@ -286,8 +291,8 @@ mod tests {
             service: "chat".into(),
             dialect: Dialect::Postgres,
             history: HistoryTables { schema: Some("ops".into()), ..HistoryTables::default() },
-            policy: Policy { late: Late::Warn },
-            locking: Locking { kind: LockKind::Lease, lease: Duration::from_secs(7) },
+            policy: Policy { out_of_order: OutOfOrder::Warn },
+            locking: LockSettings { strategy: LockStrategy::Lease, lease: Duration::from_secs(7) },
             session: vec!["SET x = 1".into()],
             lock_timeout: Some(Duration::from_secs(2)),
             timeout: None,

@@ -33,12 +33,12 @@ pub struct Place {
     /// The file as the user knows it.
     pub file: String,
     /// The line to blame.
-    pub spot: Option<Spot>,
+    pub span: Option<SourceSpan>,
 }
 
 /// A line of a file and the part of it that is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct SourceSpan {
     /// Where the part begins.
     pub position: Position,
     /// The whole line, without its line end.
@@ -50,7 +50,7 @@ pub struct Spot {
 impl Place {
     /// The file as a whole.
     pub fn file(file: impl Into<String>) -> Self {
-        Place { file: file.into(), spot: None }
+        Place { file: file.into(), span: None }
     }
 
     /// A range of bytes in a file's text; a range over several lines is cut at the end of its first.
@@ -69,13 +69,13 @@ impl Place {
         }
         Place {
             file: file.into(),
-            spot: Some(Spot { position: Position::of(text, start), line_text: line.to_owned(), part: from..to }),
+            span: Some(SourceSpan { position: Position::of(text, start), line_text: line.to_owned(), part: from..to }),
         }
     }
 
     /// `file:line:column`, or the file alone.
     pub fn label(&self) -> String {
-        match &self.spot {
+        match &self.span {
             Some(spot) => format!("{}:{}:{}", self.file, spot.position.line, spot.position.column),
             None => self.file.clone(),
         }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_range_is_cut_at_the_line_end() {
         let place = Place::range("f.sql", "one\r\ntwo three\r\nfour", 9..40);
-        let spot = place.spot.clone().unwrap();
+        let spot = place.span.clone().unwrap();
         assert_eq!(spot.line_text, "two three");
         assert_eq!(&spot.line_text[spot.part.clone()], "three");
         assert_eq!(place.label(), "f.sql:2:5");

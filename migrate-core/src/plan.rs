@@ -2,18 +2,18 @@
 //!
 //! No clock, no connection, no file. What must not be passed over is a divergence of level error, and then nothing runs.
 
-use crate::course::{Part, course};
+use crate::comparison::{MigrationState, MigrationStatus, compare};
 use crate::dialect::Dialect;
-use crate::difference::difference;
+use crate::diff::diff_statements;
 use crate::divergence::{self as codes, Divergence};
 use crate::execution;
 use crate::finding::Level;
-use crate::history::{History, Record, State};
+use crate::history::{History, Record, RecordState};
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
-use crate::overview::{Row, Standing, overview};
-use crate::policy::{Late, Policy};
+use crate::policy::{OutOfOrder, Policy};
 use crate::script::Script;
+use crate::script_plan::{ScriptPart, plan_script};
 use crate::statement;
 use crate::target::{Direction, Target};
 use crate::version::Version;
@@ -41,18 +41,18 @@ pub struct Step<'a> {
     /// What the files say about it.
     pub migration: Option<&'a Migration>,
     /// What runs.
-    pub way: Way<'a>,
+    pub source: ScriptSource<'a>,
     /// How many statements of it are done already; above 0 it is being resumed.
     pub done: usize,
 }
 
 /// Where the SQL of a step comes from.
 #[derive(Debug, Clone, Copy)]
-pub enum Way<'a> {
+pub enum ScriptSource<'a> {
     /// From the files.
     File(&'a Script),
     /// From the history, where it was stored when the migration was applied.
-    Stored,
+    History,
 }
 
 impl Plan<'_> {
@@ -85,7 +85,7 @@ impl fmt::Display for UnknownVersion {
 impl std::error::Error for UnknownVersion {}
 
 /// The histories of other services on the same database, for `requires`.
-pub type Others = HashMap<String, History>;
+pub type OtherHistories = HashMap<String, History>;
 
 /// Compares files and history and says what is to be done.
 ///
@@ -94,13 +94,13 @@ pub type Others = HashMap<String, History>;
 pub fn plan<'a>(
     set: &'a MigrationSet,
     history: &'a History,
-    others: &Others,
+    others: &OtherHistories,
     target: &Target,
     policy: Policy,
 ) -> Result<Plan<'a>, UnknownVersion> {
-    let rows = overview(set, history);
+    let rows = compare(set, history);
     if let Target::UpTo(version) | Target::DownTo(version) = target {
-        known(&rows, version)?;
+        require_known(&rows, version)?;
     }
     let mut plan = Plan::default();
     for row in &rows {
@@ -114,11 +114,11 @@ pub fn plan<'a>(
     plan.divergences.extend(unmet);
     // One that will not be run by this target cannot be late for it.
     let runs = |version: &Version| plan.steps.iter().any(|step| step.version == *version);
-    plan.divergences.retain(|one| one.code != &codes::LATE || runs(&one.version));
+    plan.divergences.retain(|one| one.code != &codes::OUT_OF_ORDER || runs(&one.version));
     Ok(plan)
 }
 
-fn known(rows: &[Row<'_>], version: &Version) -> Result<(), UnknownVersion> {
+fn require_known(rows: &[MigrationStatus<'_>], version: &Version) -> Result<(), UnknownVersion> {
     match rows.binary_search_by(|row| row.version().cmp(version)) {
         Ok(_) => Ok(()),
         Err(at) => {
@@ -131,7 +131,7 @@ fn known(rows: &[Row<'_>], version: &Version) -> Result<(), UnknownVersion> {
     }
 }
 
-fn divergence(row: &Row<'_>, direction: Direction, policy: Policy, dialect: Dialect) -> Option<Divergence> {
+fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, dialect: Dialect) -> Option<Divergence> {
     let title = row.title();
     let version = row.version();
     let on = row.record.and_then(|record| record.applied_at.as_deref()).map_or(String::new(), |at| format!(" on {at}"));
@@ -140,9 +140,9 @@ fn divergence(row: &Row<'_>, direction: Direction, policy: Policy, dialect: Dial
         Direction::Up => Level::Error,
         Direction::Down => Level::Warning,
     };
-    match row.standing {
-        Standing::Applied | Standing::Pending => None,
-        Standing::Changed => Some(
+    match row.state {
+        MigrationState::Applied | MigrationState::Pending => None,
+        MigrationState::Changed => Some(
             Divergence::new(
                 &codes::CHANGED_AFTER_APPLY,
                 unless_down,
@@ -152,13 +152,13 @@ fn divergence(row: &Row<'_>, direction: Direction, policy: Policy, dialect: Dial
             .help("put the old text back, and write the change as a new migration: `cargo migrate new`")
             .help("see what changed: `cargo migrate verify`"),
         ),
-        Standing::Cosmetic => Some(Divergence::new(
+        MigrationState::CosmeticChange => Some(Divergence::new(
             &codes::COSMETIC_CHANGE,
             Level::Warning,
             version,
             format!("`{title}` was changed after it was applied{on}, but only in comments or white space"),
         )),
-        Standing::Missing => Some(
+        MigrationState::FileMissing => Some(
             Divergence::new(
                 &codes::MISSING_FILE,
                 unless_down,
@@ -167,7 +167,7 @@ fn divergence(row: &Row<'_>, direction: Direction, policy: Policy, dialect: Dial
             )
             .help("put the file back; if it was renamed, give it its old version"),
         ),
-        Standing::Ahead => Some(
+        MigrationState::Ahead => Some(
             Divergence::new(
                 &codes::AHEAD,
                 Level::Warning,
@@ -176,44 +176,49 @@ fn divergence(row: &Row<'_>, direction: Direction, policy: Policy, dialect: Dial
             )
             .help("update this checkout or deploy the newer release; nothing is wrong while a release rolls out"),
         ),
-        Standing::Late => {
-            let level = match policy.late {
-                Late::Error => Level::Error,
-                Late::Warn => Level::Warning,
-                Late::Allow => return None,
+        MigrationState::OutOfOrder => {
+            let level = match policy.out_of_order {
+                OutOfOrder::Error => Level::Error,
+                OutOfOrder::Warn => Level::Warning,
+                OutOfOrder::Allow => return None,
             };
             Some(
-                Divergence::new(&codes::LATE, level, version, format!("`{title}` is not applied, though a higher version is"))
-                    .help("rename it to a version above the newest one")
-                    .help("or allow this: `late = \"allow\"` in `migrate.toml`"),
+                Divergence::new(
+                    &codes::OUT_OF_ORDER,
+                    level,
+                    version,
+                    format!("`{title}` is not applied, though a higher version is"),
+                )
+                .help("rename it to a version above the newest one")
+                .help("or allow this: `late = \"allow\"` in `migrate.toml`"),
             )
         }
-        Standing::Unfinished(_) => row.record.and_then(|record| unfinished(row, record, direction, dialect)),
+        MigrationState::PartiallyApplied(_) => row.record.and_then(|record| partially_applied(row, record, direction, dialect)),
     }
 }
 
 /// What stands against going on with a migration that was begun; nothing if it can be resumed.
-fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dialect) -> Option<Divergence> {
+fn partially_applied(row: &MigrationStatus<'_>, record: &Record, direction: Direction, dialect: Dialect) -> Option<Divergence> {
     let title = row.title();
-    let ran = record.running.as_deref().unwrap_or_default();
-    let (at, statement) = next_work(ran, record.statements_done, dialect);
+    let ran = record.pending_sql.as_deref().unwrap_or_default();
+    let (at, statement) = next_statement(ran, record.statements_done, dialect);
     let begun = match record.state {
-        State::Reverting | State::RevertFailed => Direction::Down,
+        RecordState::Reverting | RecordState::RevertFailed => Direction::Down,
         _ => Direction::Up,
     };
     let message = match record.state {
-        State::Started => format!(
+        RecordState::Started => format!(
             "`{title}` was begun at {} and not heard of since; it is unknown whether statement {at} was carried out",
             record.started_at
         ),
-        State::Reverting => {
+        RecordState::Reverting => {
             format!("reverting `{title}` was begun and not heard of since; it is unknown whether statement {at} was carried out")
         }
-        State::Failed => format!("`{title}` stopped at statement {at} of {}", record.statements),
+        RecordState::Failed => format!("`{title}` stopped at statement {at} of {}", record.statements),
         _ => format!("reverting `{title}` stopped at statement {at} of {}", record.statements),
     };
     let blocked = |message: String| {
-        let blocked = Divergence::new(&codes::UNFINISHED, Level::Error, &record.version, message);
+        let blocked = Divergence::new(&codes::PARTIALLY_APPLIED, Level::Error, &record.version, message);
         match &statement {
             Some(statement) => blocked.note(format!("statement {at} is: {statement}")),
             None => blocked,
@@ -236,7 +241,7 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
         Direction::Down => row.migration.and_then(|migration| migration.down.as_ref()),
     };
     // What an older release reverts, it goes on with as it was stored.
-    let stored = record.running.as_ref().filter(|_| begun == Direction::Down && row.migration.is_none() && record.has_down);
+    let stored = record.pending_sql.as_ref().filter(|_| begun == Direction::Down && row.migration.is_none() && record.has_down);
     let stored = stored.map(|text| Script::read(text.clone(), &title, dialect).0);
     let Some(script) = script.or(stored.as_ref()) else {
         return Some(blocked(message).help("put its file back, then run the same command again"));
@@ -244,7 +249,7 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
     if let Some((changed, difference)) = changed_part(script, record, dialect) {
         return Some(
             Divergence::new(
-                &codes::CHANGED_WHILE_UNFINISHED,
+                &codes::CHANGED_WHILE_PARTIALLY_APPLIED,
                 Level::Error,
                 &record.version,
                 format!("{message}; and statement {changed} of its file, which has run, was changed since"),
@@ -254,14 +259,14 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
             .help(format!("or say where to go on: `{resolve} --skip-to N`")),
         );
     }
-    if execution::needs_lost_session(&script.text, &script.statements, record.statements_done, dialect) {
+    if execution::depends_on_session_state(&script.text, &script.statements, record.statements_done, dialect) {
         return Some(
             blocked(format!("{message}; the rest needs a temporary table or a variable of the session that is gone"))
                 .help("finish it by hand, from the statement that failed to the last")
                 .help(format!("then say that all of it is done: `{resolve} --applied`")),
         );
     }
-    let refused = matches!(record.state, State::Failed | State::RevertFailed);
+    let refused = matches!(record.state, RecordState::Failed | RecordState::RevertFailed);
     if refused || can_repeat(script, record.statements_done, dialect) {
         return None;
     }
@@ -274,11 +279,11 @@ fn unfinished(row: &Row<'_>, record: &Record, direction: Direction, dialect: Dia
 
 /// The number of the statement that is to run next of a text of which so many are done, passing over what only sets
 /// something, and its first line.
-pub fn next_work(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<String>) {
+pub fn next_statement(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<String>) {
     let (statements, _) = statement::split(ran, dialect, "");
     let mut rest = statements.iter().enumerate().skip(done).map(|(at, one)| (at + 1, one.sql(ran)));
     let line = |sql: &str| sql.lines().next().map(str::to_owned);
-    match rest.find(|(_, sql)| !execution::is_setting(sql, dialect)) {
+    match rest.find(|(_, sql)| !execution::is_session_setting(sql, dialect)) {
         Some((at, sql)) => (at, line(sql)),
         None => (done + 1, None),
     }
@@ -286,7 +291,7 @@ pub fn next_work(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<Str
 
 /// The number of the first statement that has run and is not the same in the file any more, and what changed.
 fn changed_part(script: &Script, record: &Record, dialect: Dialect) -> Option<(usize, String)> {
-    let Some(ran) = record.running.as_deref() else {
+    let Some(ran) = record.pending_sql.as_deref() else {
         // Too long to be kept; but its sum is.
         return (record.statements_done > 0 && record.checksum != script.checksum)
             .then(|| (1, "? the file as a whole".to_owned()));
@@ -296,30 +301,32 @@ fn changed_part(script: &Script, record: &Record, dialect: Dialect) -> Option<(u
         let before = statements.get(at).map(|one| one.sql(ran));
         let now = script.statements.get(at).map(|one| one.sql(&script.text));
         let changed = before.is_none() || before != now;
-        changed.then(|| (at + 1, difference(before.unwrap_or_default(), now.unwrap_or_default())))
+        changed.then(|| (at + 1, diff_statements(before.unwrap_or_default(), now.unwrap_or_default())))
     })
 }
 
 /// May the statement behind `done` run again although it may have run? What shares a transaction with its mark has not.
 fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
-    let course = course(script, dialect, done);
+    let course = plan_script(script, dialect, done);
     let next = course.parts.iter().find_map(|part| match part {
-        Part::Stretch(stretch) => Some(stretch),
-        Part::Settings(_) => None,
+        ScriptPart::Segment(stretch) => Some(stretch),
+        ScriptPart::SessionSettings(_) => None,
     });
     let Some(next) = next else { return true };
     let mut statements = script.statements[next.unit.statements.clone()].iter();
     next.in_transaction
         || dialect == Dialect::Sqlite
-        || statements.all(|one| execution::is_repeatable(one.sql(&script.text), dialect))
+        || statements.all(|one| execution::is_idempotent(one.sql(&script.text), dialect))
 }
 
-fn up<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target) {
+fn up<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) {
     for row in rows {
         let Some(migration) = row.migration else { continue };
-        let done = match row.standing {
-            Standing::Pending | Standing::Late => 0,
-            Standing::Unfinished(State::Started | State::Failed) => row.record.map_or(0, |record| record.statements_done),
+        let done = match row.state {
+            MigrationState::Pending | MigrationState::OutOfOrder => 0,
+            MigrationState::PartiallyApplied(RecordState::Started | RecordState::Failed) => {
+                row.record.map_or(0, |record| record.statements_done)
+            }
             _ => continue,
         };
         let wanted = match target {
@@ -333,21 +340,21 @@ fn up<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target) {
                 version: migration.version.clone(),
                 title: row.title(),
                 migration: Some(migration),
-                way: Way::File(&migration.up),
+                source: ScriptSource::File(&migration.up),
                 done,
             });
         }
     }
 }
 
-fn down<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target) {
+fn down<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) {
     let applied = rows.iter().rev().filter_map(|row| row.record.map(|record| (row, record)));
     for (row, record) in applied {
         let done = match record.state {
-            State::Applied => 0,
-            State::Reverting | State::RevertFailed => record.statements_done,
+            RecordState::Applied => 0,
+            RecordState::Reverting | RecordState::RevertFailed => record.statements_done,
             // Stops the plan by its divergence.
-            State::Started | State::Failed => continue,
+            RecordState::Started | RecordState::Failed => continue,
         };
         let wanted = match target {
             Target::DownTo(version) => record.version > *version,
@@ -357,13 +364,13 @@ fn down<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target) {
         if !wanted {
             continue;
         }
-        match way_down(row, record) {
+        match down_source(row, record) {
             Ok(way) => plan.steps.push(Step {
                 direction: Direction::Down,
                 version: record.version.clone(),
                 title: row.title(),
                 migration: row.migration,
-                way,
+                source: way,
                 done,
             }),
             Err(divergence) => {
@@ -376,11 +383,11 @@ fn down<'a>(plan: &mut Plan<'a>, rows: &[Row<'a>], target: &Target) {
     }
 }
 
-fn way_down<'a>(row: &Row<'a>, record: &Record) -> Result<Way<'a>, Box<Divergence>> {
+fn down_source<'a>(row: &MigrationStatus<'a>, record: &Record) -> Result<ScriptSource<'a>, Box<Divergence>> {
     let title = row.title();
     let down = row.migration.and_then(|migration| migration.down.as_ref());
     let refuse = |message: String, help: &str| {
-        let divergence = Divergence::new(&codes::NO_WAY_DOWN, Level::Error, &record.version, message);
+        let divergence = Divergence::new(&codes::NO_DOWN_MIGRATION, Level::Error, &record.version, message);
         Err(Box::new(divergence.help(help)))
     };
     match (down, record.has_down) {
@@ -388,8 +395,8 @@ fn way_down<'a>(row: &Row<'a>, record: &Record) -> Result<Way<'a>, Box<Divergenc
             format!("the way down of `{title}` holds no statement"),
             "write the SQL that undoes it, or `SELECT 1;` when nothing is to be undone",
         ),
-        (Some(down), _) => Ok(Way::File(down)),
-        (None, true) => Ok(Way::Stored),
+        (Some(down), _) => Ok(ScriptSource::File(down)),
+        (None, true) => Ok(ScriptSource::History),
         (None, false) => {
             let reason = row.migration.and_then(|migration| migration.up.directives.irreversible.as_deref());
             let message = match reason {
@@ -401,9 +408,9 @@ fn way_down<'a>(row: &Row<'a>, record: &Record) -> Result<Way<'a>, Box<Divergenc
     }
 }
 
-fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: &Others) -> Vec<Divergence> {
+fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: &OtherHistories) -> Vec<Divergence> {
     let applied =
-        |history: &History, version: &Version| history.get(version).is_some_and(|record| record.state == State::Applied);
+        |history: &History, version: &Version| history.get(version).is_some_and(|record| record.state == RecordState::Applied);
     let mut unmet = Vec::new();
     for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.direction == Direction::Up) {
         let requires = step.migration.map_or(&[][..], |migration| &migration.up.directives.requires);
@@ -432,7 +439,7 @@ fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: 
 mod tests {
     use super::*;
     use crate::contents::Contents;
-    use crate::locking::Locking;
+    use crate::lock_settings::LockSettings;
     use crate::settings::HistoryTables;
     use proptest::prelude::*;
     use std::borrow::Cow;
@@ -457,7 +464,7 @@ mod tests {
             dialect: Dialect::Sqlite,
             history: HistoryTables::default(),
             policy: Policy::default(),
-            locking: Locking::default(),
+            locking: LockSettings::default(),
             session: Vec::new(),
             lock_timeout: None,
             timeout: None,
@@ -477,7 +484,7 @@ mod tests {
                 name: format!("m{number}"),
                 checksum: if version.contains(['*', '~']) { other.checksum } else { ran.checksum },
                 sql_checksum: if version.contains('*') { other.sql_checksum } else { ran.sql_checksum },
-                state: State::Applied,
+                state: RecordState::Applied,
                 statements: 1,
                 statements_done: 1,
                 started_at: String::new(),
@@ -485,21 +492,21 @@ mod tests {
                 execution_ms: None,
                 applied_by: String::new(),
                 has_down: version.contains('+'),
-                running: None,
+                pending_sql: None,
             }
         };
         History::new(versions.iter().map(record).collect())
     }
 
     /// `+1 -2 | late:3!`: the steps, and the divergences with `!` where they stop everything.
-    fn shown(files: &[&str], applied: &[&str], target: &Target, late: Late) -> String {
+    fn shown(files: &[&str], applied: &[&str], target: &Target, late: OutOfOrder) -> String {
         let (set, history) = (set(files), history(applied));
-        let plan = match plan(&set, &history, &Others::new(), target, Policy { late }) {
+        let plan = match plan(&set, &history, &OtherHistories::new(), target, Policy { out_of_order: late }) {
             Ok(plan) => plan,
             Err(unknown) => return format!("unknown {}, near {:?}", unknown.version, unknown.nearest),
         };
         let step = |step: &Step<'_>| {
-            let stored = if matches!(step.way, Way::Stored) { "s" } else { "" };
+            let stored = if matches!(step.source, ScriptSource::History) { "s" } else { "" };
             format!("{}{}{stored}", if step.direction == Direction::Up { '+' } else { '-' }, step.version)
         };
         let steps: Vec<String> = plan.steps.iter().map(step).collect();
@@ -514,7 +521,7 @@ mod tests {
 
     #[test]
     fn up() {
-        let up = |files: &[&str], applied: &[&str], target: Target| shown(files, applied, &target, Late::Error);
+        let up = |files: &[&str], applied: &[&str], target: Target| shown(files, applied, &target, OutOfOrder::Error);
         let three = ["1", "2", "10"];
         assert_eq!(up(&three, &[], Target::Latest), "+1 +2 +10 | ");
         assert_eq!(up(&three, &["1"], Target::Latest), "+2 +10 | ");
@@ -531,17 +538,17 @@ mod tests {
     #[test]
     fn late() {
         let files = ["1", "2", "3"];
-        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, Late::Error), "+2 | late:2!");
-        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, Late::Warn), "+2 | late:2");
-        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, Late::Allow), "+2 | ");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Error), "+2 | late:2!");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Warn), "+2 | late:2");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Allow), "+2 | ");
         // Where the target does not ask for it, it is not late.
-        assert_eq!(shown(&files, &["1", "3"], &Target::UpTo(version("1")), Late::Error), " | ");
-        assert_eq!(shown(&files, &["1", "3"], &Target::Down(1), Late::Error), "-3 | ");
+        assert_eq!(shown(&files, &["1", "3"], &Target::UpTo(version("1")), OutOfOrder::Error), " | ");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Down(1), OutOfOrder::Error), "-3 | ");
     }
 
     #[test]
     fn down() {
-        let down = |files: &[&str], applied: &[&str], target: Target| shown(files, applied, &target, Late::Error);
+        let down = |files: &[&str], applied: &[&str], target: Target| shown(files, applied, &target, OutOfOrder::Error);
         let three = ["1", "2", "10"];
         assert_eq!(down(&three, &three, Target::Down(1)), "-10 | ");
         assert_eq!(down(&three, &three, Target::Down(2)), "-10 -2 | ");
@@ -564,14 +571,14 @@ mod tests {
             let names: Vec<&str> = files.iter().map(String::as_str).collect();
             let applied: Vec<&str> = names.iter().enumerate().filter(|(at, _)| applied.contains(at)).map(|(_, name)| *name).collect();
             let (set, history) = (set(&names), history(&applied));
-            let policy = Policy { late: Late::Allow };
-            let up = plan(&set, &history, &Others::new(), &Target::Latest, policy).unwrap();
+            let policy = Policy { out_of_order: OutOfOrder::Allow };
+            let up = plan(&set, &history, &OtherHistories::new(), &Target::Latest, policy).unwrap();
             prop_assert!(up.is_clear());
             prop_assert!(up.steps.windows(2).all(|pair| pair[0].version < pair[1].version));
             let mut all: Vec<Version> = up.steps.iter().map(|step| step.version.clone()).chain(applied.iter().map(|name| version(name))).collect();
             all.sort();
             prop_assert_eq!(all, set.iter().map(|migration| migration.version.clone()).collect::<Vec<_>>());
-            let down = plan(&set, &history, &Others::new(), &Target::DownAll, policy).unwrap();
+            let down = plan(&set, &history, &OtherHistories::new(), &Target::DownAll, policy).unwrap();
             prop_assert_eq!(down.steps.len(), applied.len());
             prop_assert!(down.steps.windows(2).all(|pair| pair[0].version > pair[1].version));
         }

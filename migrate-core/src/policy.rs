@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 /// What to do about a migration that is lower than the newest applied one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Late {
+pub enum OutOfOrder {
     /// Stop before anything runs.
     #[default]
     Error,
@@ -14,22 +14,22 @@ pub enum Late {
     Allow,
 }
 
-impl Late {
+impl OutOfOrder {
     /// The name in `migrate.toml`.
     pub const fn name(self) -> &'static str {
         match self {
-            Late::Error => "error",
-            Late::Warn => "warn",
-            Late::Allow => "allow",
+            OutOfOrder::Error => "error",
+            OutOfOrder::Warn => "warn",
+            OutOfOrder::Allow => "allow",
         }
     }
 }
 
-impl FromStr for Late {
+impl FromStr for OutOfOrder {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let all = [Late::Error, Late::Warn, Late::Allow];
+        let all = [OutOfOrder::Error, OutOfOrder::Warn, OutOfOrder::Allow];
         all.into_iter().find(|late| late.name() == text).ok_or(())
     }
 }
@@ -38,5 +38,5 @@ impl FromStr for Late {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Migrations that are lower than the newest applied one.
-    pub late: Late,
+    pub out_of_order: OutOfOrder,
 }

@@ -59,7 +59,7 @@ pub fn executes_text(sql: &str, body: Range<usize>, dialect: Dialect) -> bool {
 
 fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let first = cursor.text().to_ascii_uppercase();
-    let before = cursor.mark();
+    let before = cursor.position();
     cursor.skip();
     match first.as_str() {
         "CREATE" => create::create(cursor),
@@ -105,7 +105,7 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
             Some(Syntax::Optimize { tables: cursor.names()? })
         }
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
-            cursor.go_back(before);
+            cursor.rewind(before);
             control(cursor).map(Syntax::Transaction)
         }
         "GRANT" | "REVOKE" => Some(Syntax::Privilege { revoke: first == "REVOKE" }),

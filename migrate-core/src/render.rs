@@ -12,7 +12,7 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
     };
     let mut group = Group::with_title(title.primary_title(finding.message.as_str()).id(finding.code.name));
     if let Some(place) = &finding.place {
-        match &place.spot {
+        match &place.span {
             Some(spot) => {
                 group = group.element(
                     Snippet::source(spot.line_text.as_str())

@@ -3,7 +3,7 @@
 use crate::checksum::Checksum;
 use crate::dialect::Dialect;
 use crate::directives::{self, Directives};
-use crate::execution::{self, Execution, Unit};
+use crate::execution::{self, TransactionMode, Unit};
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::statement::{self, Statement};
@@ -54,8 +54,8 @@ impl Script {
     }
 
     /// How it runs as a whole.
-    pub fn execution(&self) -> Execution {
-        execution::execution(&self.units)
+    pub fn transaction_mode(&self) -> TransactionMode {
+        execution::transaction_mode(&self.units)
     }
 
     /// The file name without its folders.

@@ -6,10 +6,10 @@ use crate::duration;
 use crate::finding::{Finding, Level};
 use crate::layout::Layout;
 use crate::layouts;
-use crate::locking::Locking;
+use crate::lint_settings::{LintSettings, RuleSetting};
+use crate::lock_settings::LockSettings;
 use crate::place::Place;
-use crate::policy::Late;
-use crate::safety::{RuleSetting, Safety};
+use crate::policy::OutOfOrder;
 use crate::suggestion::nearest;
 use std::ops::Range;
 use std::time::Duration;
@@ -64,9 +64,9 @@ pub struct Settings {
     /// Must each migration have a way down? By layout when left out.
     pub down_required: Option<bool>,
     /// What to do about late migrations.
-    pub late: Late,
+    pub late: OutOfOrder,
     /// How runs are kept apart.
-    pub locking: Locking,
+    pub locking: LockSettings,
     /// Statements that every session runs first.
     pub session: Vec<String>,
     /// How long a statement may wait for a lock.
@@ -76,7 +76,7 @@ pub struct Settings {
     /// Where the history is kept.
     pub history: HistoryTables,
     /// What is said about the safety rules.
-    pub safety: Safety,
+    pub safety: LintSettings,
 }
 
 /// A mistake in `migrate.toml`.
@@ -114,7 +114,7 @@ const HISTORY_KEYS: [&str; 5] = ["schema", "records", "versions", "events", "loc
 
 /// Reads a `migrate.toml`; what is wrong in it is reported all at once.
 pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
-    let mut reading = Reading { text, file, findings: Vec::new() };
+    let mut reading = SettingsParser { text, file, findings: Vec::new() };
     let mut settings = Settings::default();
     match DeTable::parse(text) {
         Ok(table) => {
@@ -127,7 +127,7 @@ pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
     (settings, reading.findings)
 }
 
-struct Reading<'a> {
+struct SettingsParser<'a> {
     text: &'a str,
     file: &'a str,
     findings: Vec<Finding>,
@@ -135,7 +135,7 @@ struct Reading<'a> {
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
-impl Reading<'_> {
+impl SettingsParser<'_> {
     fn report(&mut self, span: Range<usize>, message: String, help: Option<String>) {
         let mut finding = Finding::error(&BAD_SETTING, message).at(Place::range(self.file, self.text, span));
         finding.help.extend(help);
@@ -239,11 +239,11 @@ impl Reading<'_> {
             }
             "lock" => {
                 let kind = self.read(value, "`auto`, `session` or `lease`", |word| word.parse().ok());
-                settings.locking.kind = kind.unwrap_or_default();
+                settings.locking.strategy = kind.unwrap_or_default();
             }
             "lease" => {
                 let long_enough = |text: &str| {
-                    let bounds = Locking::SHORTEST_LEASE..=Locking::LONGEST_LEASE;
+                    let bounds = LockSettings::SHORTEST_LEASE..=LockSettings::LONGEST_LEASE;
                     duration::parse(text).filter(|lease| bounds.contains(lease))
                 };
                 if let Some(lease) = self.read(value, "two seconds to a day: `\"2s\"`, `\"30s\"`, `\"5m\"`", long_enough) {
@@ -260,7 +260,7 @@ impl Reading<'_> {
             }
             "lint" => {
                 let gate = self.read(value, "`off`, `warn` or `deny`", |word| word.parse().ok());
-                settings.safety.gate = gate.unwrap_or_default();
+                settings.safety.mode = gate.unwrap_or_default();
             }
             "server" => {
                 if let Some(server) = self.string(value) {
@@ -330,7 +330,7 @@ impl Reading<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::locking::LockKind;
+    use crate::lock_settings::LockStrategy;
 
     #[test]
     fn all_keys() {
@@ -346,11 +346,11 @@ mod tests {
         assert_eq!(settings.dirs, ["a", "b"]);
         assert_eq!(settings.layouts.len(), 2);
         assert_eq!(settings.down_required, Some(false));
-        assert_eq!(settings.late, Late::Warn);
-        assert_eq!(settings.locking, Locking { kind: LockKind::Lease, lease: Duration::from_secs(5) });
+        assert_eq!(settings.late, OutOfOrder::Warn);
+        assert_eq!(settings.locking, LockSettings { strategy: LockStrategy::Lease, lease: Duration::from_secs(5) });
         assert_eq!(settings.history.schema.as_deref(), Some("ops"));
         assert_eq!(settings.timeout, Some(Duration::from_secs(600)));
-        assert_eq!(settings.safety.gate, crate::safety::Gate::Warn);
+        assert_eq!(settings.safety.mode, crate::lint_settings::LintMode::Warn);
         assert_eq!(settings.safety.server.as_ref().map(|(server, _)| server.as_str()), Some("mysql 8.4"));
         assert_eq!((settings.safety.small_tables.len(), settings.safety.owns.len()), (1, 1));
         assert_eq!((settings.safety.rules[0].name.as_str(), settings.safety.rules[0].level), ("drop-table", None));

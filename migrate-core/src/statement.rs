@@ -36,7 +36,7 @@ pub static PSQL_COMMAND: Code = Code::new(
 );
 
 /// SQL on the line of `COPY ... FROM stdin;`.
-pub static BEHIND_COPY: Code = Code::new(
+pub static SQL_AFTER_COPY: Code = Code::new(
     "behind-copy",
     "Behind `COPY ... FROM stdin;` the rows begin on the next line, so nothing but a comment can stand on the rest of its own: psql would \
      run it after the rows, others would lose it. Move it behind the closing `\\.`.",
@@ -232,7 +232,7 @@ impl Splitter<'_> {
         if let Some(token) = Tokens::new(rest, self.dialect).find(|token| !token.is_blank() || !token.closed) {
             let message = "SQL stands between `COPY ... FROM stdin;` and its rows";
             self.findings.push(
-                Finding::error(&BEHIND_COPY, message)
+                Finding::error(&SQL_AFTER_COPY, message)
                     .at(Place::range(self.file, self.text, from + token.start..from + rest.trim_end().len()))
                     .help("move it behind the closing `\\.`"),
             );
@@ -477,7 +477,7 @@ mod tests {
             let (all, findings) = split(&text, Dialect::Postgres, "f.sql");
             assert_eq!(&text[all[0].copy_data.clone().unwrap()], "1\n");
             let codes: Vec<&Code> = findings.iter().map(|finding| finding.code).collect();
-            assert_eq!(codes, if fine { vec![] } else { vec![&BEHIND_COPY] }, "{line}");
+            assert_eq!(codes, if fine { vec![] } else { vec![&SQL_AFTER_COPY] }, "{line}");
         }
     }
 

@@ -63,7 +63,7 @@ pub enum Syntax {
         /// `SET search_path`?
         sets_path: bool,
         /// `IMMUTABLE` or `STABLE`?
-        steady: bool,
+        is_stable: bool,
         /// Does it end transactions?
         commits: bool,
     },
@@ -84,7 +84,7 @@ pub enum Syntax {
         if_not_exists: bool,
     },
     /// `DROP`.
-    Drop(Removal),
+    Drop(DropStatement),
     /// `ALTER TYPE`.
     AlterType {
         /// Its name.
@@ -178,9 +178,9 @@ pub enum Syntax {
     /// `INSERT`, `REPLACE`.
     Insert(Insert),
     /// `UPDATE`.
-    Update(Change),
+    Update(RowChange),
     /// `DELETE`.
-    Delete(Change),
+    Delete(RowChange),
     /// `COPY`, `LOAD DATA`.
     Copy {
         /// The table, unless it is a query.
@@ -743,7 +743,7 @@ pub struct CreateView {
 
 /// `DROP`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removal {
+pub struct DropStatement {
     /// What.
     pub kind: ObjectKind,
     /// Which.
@@ -840,7 +840,7 @@ pub struct Insert {
 
 /// `UPDATE` or `DELETE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct RowChange {
     /// Of which table.
     pub table: Name,
     /// The columns that are set.

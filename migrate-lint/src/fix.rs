@@ -12,7 +12,7 @@ use migrate_core::migration::Migration;
 use migrate_core::name::Name;
 use migrate_core::reader;
 use migrate_core::script::Script;
-use migrate_core::syntax::{ActionKind, Change, ConstraintKind, CreateIndex, ObjectKind, Syntax};
+use migrate_core::syntax::{ActionKind, ConstraintKind, CreateIndex, ObjectKind, RowChange, Syntax};
 use migrate_core::token::Tokens;
 use std::ops::Range;
 
@@ -318,7 +318,7 @@ impl Fixer<'_> {
 
 /// May a condition be written behind it, and may it run again over rows that it has changed? A batch that failed is begun
 /// again with all that went well before.
-fn can_be_batched(change: &Change, sql: &str) -> bool {
+fn can_be_batched(change: &RowChange, sql: &str) -> bool {
     let words: Vec<&str> = Tokens::new(sql, Dialect::Postgres)
         .filter(|token| !token.is_blank())
         .map(|token| token.text(sql).trim_matches('"'))

@@ -7,7 +7,7 @@ use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::{Finding, Level};
 use migrate_core::folder::Folder;
-use migrate_core::safety::{Gate, Safety};
+use migrate_core::lint_settings::{LintMode, LintSettings};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// `migrate.toml` names a rule or a server that is none.
@@ -19,7 +19,7 @@ pub static BAD_RULE_SETTING: Code = Code::new(
 );
 
 /// How a folder is looked at, and what is wrong with what is said about that.
-pub fn options(safety: &Safety, dialect: Dialect) -> (LintOptions, Vec<Finding>) {
+pub fn options(safety: &LintSettings, dialect: Dialect) -> (LintOptions, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut options = LintOptions::new(dialect);
     if let Some((text, place)) = &safety.server {
@@ -60,11 +60,11 @@ pub fn options(safety: &Safety, dialect: Dialect) -> (LintOptions, Vec<Finding>)
 /// Which migrations the lock file does not hold as released. Without a lock file nobody knows.
 pub fn drafts(folder: &Folder) -> LintScope {
     let Some(lock) = &folder.lock else { return LintScope::All };
-    let released: HashSet<&str> = lock.released.iter().map(|(name, _)| name.as_str()).collect();
+    let released: HashSet<&str> = lock.locked.iter().map(|(name, _)| name.as_str()).collect();
     let mut drafts = BTreeSet::new();
     let mut names = HashMap::new();
     for (file, _) in &folder.files {
-        names.insert(file.shown.as_str(), file.name.as_str());
+        names.insert(file.display_path.as_str(), file.name.as_str());
     }
     for (at, migration) in folder.set.iter().enumerate() {
         let name = names.get(&*migration.up.file).copied().unwrap_or_else(|| migration.up.file_name());
@@ -76,8 +76,8 @@ pub fn drafts(folder: &Folder) -> LintScope {
 }
 
 /// What a build has to say about the drafts of a folder.
-pub fn for_build(folder: &Folder, safety: &Safety) -> Vec<Finding> {
-    if safety.gate == Gate::Off {
+pub fn for_build(folder: &Folder, safety: &LintSettings) -> Vec<Finding> {
+    if safety.mode == LintMode::Off {
         return Vec::new();
     }
     let (mut options, mut findings) = options(safety, folder.set.dialect());
@@ -86,7 +86,7 @@ pub fn for_build(folder: &Folder, safety: &Safety) -> Vec<Finding> {
         findings.extend(lint(&folder.set.contents().migrations, &options));
     }
     findings.retain(|finding| finding.level >= Level::Warning);
-    if safety.gate == Gate::Warn {
+    if safety.mode == LintMode::Warn {
         findings.iter_mut().for_each(|finding| finding.level = Level::Warning);
     }
     findings

@@ -250,7 +250,7 @@ impl Linter<'_> {
                 unit += 1;
             }
             let own = script.units.get(unit).filter(|unit| unit.statements.contains(&number));
-            let in_transaction = own.is_some_and(|unit| unit.transaction);
+            let in_transaction = own.is_some_and(|unit| unit.in_transaction);
             // What runs outside is a transaction of its own; and so is each unit.
             if !in_transaction || own.is_some_and(|unit| unit.statements.start == number) {
                 self.transaction += 1;
@@ -467,7 +467,7 @@ fn group_by_rule(findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<(Finding, Vec<(usize, String)>)> = Vec::new();
     for finding in findings {
         let file = |finding: &Finding| finding.place.as_ref().map(|place| place.file.clone());
-        let line = finding.place.as_ref().and_then(|place| place.spot.as_ref()).map(|spot| spot.position.line);
+        let line = finding.place.as_ref().and_then(|place| place.span.as_ref()).map(|spot| spot.position.line);
         let first = kept
             .iter_mut()
             .find(|(first, _)| first.code == finding.code && first.level == finding.level && file(first) == file(&finding));

@@ -6,8 +6,8 @@ use crate::schema::{
 };
 use migrate_core::dialect::Dialect;
 use migrate_core::syntax::{
-    self, ActionKind, AlterTable, Control, CreateIndex, CreateTable, CreateView, Generated, IndexAction, ObjectAction,
-    ObjectKind, Removal, Syntax, Type, TypeAction,
+    self, ActionKind, AlterTable, Control, CreateIndex, CreateTable, CreateView, DropStatement, Generated, IndexAction,
+    ObjectAction, ObjectKind, Syntax, Type, TypeAction,
 };
 
 /// A schema, and the transactions that are open in it.
@@ -66,7 +66,7 @@ impl Simulation {
                 self.apply(&Syntax::AlterTable(AlterTable { actions, ..alter.clone() }), at);
             }
             Syntax::Drop(_) | Syntax::RenameTables(_) => {
-                for table in migrate_core::effect::touched(syntax) {
+                for table in migrate_core::effect::locked_tables_of(syntax) {
                     let key = self.schema.resolve(&table);
                     self.schema.change(&key, |relation| relation.columns_known = false);
                 }
@@ -131,7 +131,9 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
         }
         // One that was there perhaps proves nothing.
         Syntax::Create { kind: ObjectKind::Extension, if_not_exists: true, .. } => {}
-        Syntax::CreateRoutine { name, steady, commits, .. } => schema.put_routine(schema.resolve_new(name), *steady, *commits),
+        Syntax::CreateRoutine { name, is_stable: steady, commits, .. } => {
+            schema.put_routine(schema.resolve_new(name), *steady, *commits)
+        }
         Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.resolve(name), None),
         Syntax::Drop(removal) => drop_objects(schema, removal),
         Syntax::AlterType { name, action } => alter_type(schema, &schema.resolve(name), action, at),
@@ -567,7 +569,7 @@ fn create_view(schema: &mut Schema, view: &CreateView, at: HistoryPoint) {
     schema.put_relation(schema.resolve_new(&view.name), relation);
 }
 
-fn drop_objects(schema: &mut Schema, removal: &Removal) {
+fn drop_objects(schema: &mut Schema, removal: &DropStatement) {
     // What goes with these is not known: columns, triggers, functions.
     let hidden = [ObjectKind::Type, ObjectKind::Domain, ObjectKind::Routine, ObjectKind::Sequence, ObjectKind::Extension];
     if removal.cascade && hidden.contains(&removal.kind) {

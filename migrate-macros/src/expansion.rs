@@ -1,6 +1,6 @@
 //! From a folder to tokens: either the packed set, or everything that is wrong with it.
 
-use migrate_core::check::{self, Strictness};
+use migrate_core::check::{self, CheckOptions};
 use migrate_core::finding::Finding;
 use migrate_core::folder::Folder;
 use migrate_core::project::Project;
@@ -21,7 +21,7 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
     match project.settings.dialect {
         Some(dialect) if findings.is_empty() => {
             let folder = project.read(dialect);
-            findings = check::check(&folder, &project.settings, Strictness::default());
+            findings = check::check(&folder, &project.settings, CheckOptions::default());
             findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
             read = Some(folder);
         }

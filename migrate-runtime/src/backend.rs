@@ -10,7 +10,7 @@ use migrate_core::dialect::Dialect;
 use migrate_core::effect::Object;
 use migrate_core::execution::Unit;
 use migrate_core::history::History;
-use migrate_core::locking::Locking;
+use migrate_core::lock_settings::LockSettings;
 use migrate_core::name::Name;
 use migrate_core::statement::Statement;
 use migrate_core::target::Direction;
@@ -34,7 +34,7 @@ pub trait Backend: Send {
 
     /// Learns where it is and which schema the tables are in, notes the session's settings, and runs the statements of
     /// `session`.
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: Locking) -> Result<(), Failure>;
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: LockSettings) -> Result<(), Failure>;
 
     /// Does a setting outlive the transaction that made it?
     fn keeps_session(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A change of the history: what a step leaves behind. Data only; `ledger` turns it into SQL.
 
 use migrate_core::checksum::Checksum;
-use migrate_core::history::State;
+use migrate_core::history::RecordState;
 use migrate_core::target::Direction;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub enum Change<'a> {
         /// Which.
         version: &'a str,
         /// How it stands.
-        state: State,
+        state: RecordState,
         /// How many statements count as done.
         done: usize,
         /// Who found out: `resolved` by a person, `settled` from the catalogue.
@@ -64,7 +64,7 @@ pub struct Entry<'a> {
     /// Of the SQL of the way up.
     pub sql_checksum: Checksum,
     /// How far it came.
-    pub state: State,
+    pub state: RecordState,
     /// Which way it goes.
     pub direction: Direction,
     /// How many statements the script has.

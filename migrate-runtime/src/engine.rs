@@ -12,12 +12,12 @@ use crate::options::Options;
 use crate::report::{Done, Report};
 use crate::settle::{Settled, settle};
 use crate::step::{Halt, Running};
-use migrate_core::course::course;
 use migrate_core::divergence::Divergence;
 use migrate_core::duration;
 use migrate_core::history::History;
 use migrate_core::migration_set::MigrationSet;
-use migrate_core::plan::{Others, Plan, Step, Way, plan};
+use migrate_core::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
+use migrate_core::script_plan::plan_script;
 use migrate_core::target::Target;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -160,8 +160,8 @@ pub async fn give_back(mut backend: Box<dyn Backend + '_>) {
 }
 
 /// The histories that `requires` asks for besides one's own.
-pub async fn others(backend: &mut dyn Backend, ledger: &Ledger, set: &MigrationSet) -> Result<Others, Error> {
-    let mut others = Others::new();
+pub async fn others(backend: &mut dyn Backend, ledger: &Ledger, set: &MigrationSet) -> Result<OtherHistories, Error> {
+    let mut others = OtherHistories::new();
     let requirements = set.iter().flat_map(|migration| &migration.up.directives.requires);
     for service in requirements.filter_map(|requirement| requirement.service.as_deref()) {
         if !others.contains_key(service) {
@@ -227,8 +227,8 @@ async fn until_done(
 
 /// Behind a pooler, what is set outside a transaction is not there for the next statement.
 fn needs_session(step: &Step<'_>, ledger: &Ledger, set: &MigrationSet) -> Option<Error> {
-    let Way::File(script) = step.way else { return None };
-    let setting = course(script, ledger.dialect(), step.done).needs_session(!set.contents().session.is_empty())?;
+    let ScriptSource::File(script) = step.source else { return None };
+    let setting = plan_script(script, ledger.dialect(), step.done).needs_session(!set.contents().session.is_empty())?;
     let message = format!("`{}` needs a session of its own, and the connection leads through a pooler", step.title);
     let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(script.place(setting)));
     Some(error.note("state", "nothing was run").help("connect to the server itself; see `cargo migrate explain needs-session`"))
@@ -250,7 +250,7 @@ async fn note(backend: &mut dyn Backend, ledger: &Ledger, history: &mut History,
     let written = backend.write(ledger, &change).await;
     written.map_err(|failure| failure.about_history("cannot write the history"))?;
     let record = settled.applied_to(record);
-    history.put(record);
+    history.upsert(record);
     Ok(())
 }
 
@@ -306,7 +306,7 @@ async fn steps(
             title: step.title.clone(),
             direction: step.direction,
             took,
-            stored: matches!(step.way, Way::Stored),
+            stored: matches!(step.source, ScriptSource::History),
         });
     }
     Ok(true)

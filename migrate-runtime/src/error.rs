@@ -126,7 +126,7 @@ impl fmt::Display for Error {
         write!(f, "{}", inner.message)?;
         if let Some(place) = &inner.place {
             write!(f, "\n  at {}", place.label())?;
-            if let Some(spot) = &place.spot {
+            if let Some(spot) = &place.span {
                 let number = spot.position.line.to_string();
                 let indent = " ".repeat(number.len());
                 let before: String =

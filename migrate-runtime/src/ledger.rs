@@ -225,7 +225,7 @@ impl Ledger {
             execution_ms: column(9).parse().ok(),
             applied_by: column(10).to_owned(),
             has_down: column(11) == "1",
-            running: row.get(12).cloned().flatten(),
+            pending_sql: row.get(12).cloned().flatten(),
         })
     }
 
@@ -587,7 +587,7 @@ mod tests {
             phase: Some("expand"),
             checksum: Checksum::from_bytes([1; 32]),
             sql_checksum: Checksum::from_bytes([2; 32]),
-            state: migrate_core::history::State::Applied,
+            state: migrate_core::history::RecordState::Applied,
             direction: Direction::Up,
             statements: 2,
             done: 2,

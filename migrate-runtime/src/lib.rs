@@ -49,11 +49,11 @@ mod step;
 mod stop;
 mod surroundings;
 
-pub use migrate_core::locking::LockKind;
+pub use migrate_core::comparison::{MigrationState, MigrationStatus};
+pub use migrate_core::lock_settings::LockStrategy;
 pub use migrate_core::migration::Migration;
 pub use migrate_core::migration_set::MigrationSet;
-pub use migrate_core::overview::{Row, Standing};
-pub use migrate_core::policy::Late;
+pub use migrate_core::policy::OutOfOrder;
 pub use migrate_core::target::{Direction, Target};
 pub use migrate_core::version::Version;
 pub use migrate_macros::embed_migrations;

@@ -12,13 +12,13 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::settle::{self, Settled};
 use crate::stop::Stop;
+use migrate_core::comparison::{MigrationState, MigrationStatus, compare};
 use migrate_core::dialect::Dialect;
-use migrate_core::history::{History, Record, State};
-use migrate_core::locking::{LockKind, Locking};
+use migrate_core::history::{History, Record, RecordState};
+use migrate_core::lock_settings::{LockSettings, LockStrategy};
 use migrate_core::migration_set::MigrationSet;
-use migrate_core::overview::{Row, Standing, overview};
-use migrate_core::plan::{Others, Plan, plan};
-use migrate_core::policy::{Late, Policy};
+use migrate_core::plan::{OtherHistories, Plan, plan};
+use migrate_core::policy::{OutOfOrder, Policy};
 use migrate_core::target::{Direction, Target};
 use migrate_core::version::Version;
 use std::fmt;
@@ -83,15 +83,15 @@ impl<'m> Migrator<'m> {
     /// What keeps other processes out, where `migrate.toml` says nothing else: by default a lock of the session, or a lease
     /// where that does not hold (PgBouncer, Galera, CockroachDB and others; they are recognised).
     #[must_use]
-    pub fn lock(mut self, kind: LockKind) -> Self {
-        self.options.locking.kind = kind;
+    pub fn lock(mut self, kind: LockStrategy) -> Self {
+        self.options.locking.strategy = kind;
         self
     }
 
     /// How long a lease outlives its last renewal; two seconds to a day. A process that dies holds up others for so long.
     #[must_use]
     pub fn lease(mut self, lasts: Duration) -> Self {
-        self.options.locking.lease = lasts.clamp(Locking::SHORTEST_LEASE, Locking::LONGEST_LEASE);
+        self.options.locking.lease = lasts.clamp(LockSettings::SHORTEST_LEASE, LockSettings::LONGEST_LEASE);
         self
     }
 
@@ -119,7 +119,7 @@ impl<'m> Migrator<'m> {
 
     /// What to do about migrations that are lower than the newest applied one.
     #[must_use]
-    pub fn late(mut self, late: Late) -> Self {
+    pub fn late(mut self, late: OutOfOrder) -> Self {
         self.options.late = Some(late);
         self
     }
@@ -177,9 +177,9 @@ impl<'m> Migrator<'m> {
         // The database may be ahead, or a file may have been changed in its comments.
         let history = backend.history(&ledger, None).await?.unwrap_or_default();
         engine::give_back(backend).await;
-        Ok(overview(self.set, &history)
-            .iter()
-            .all(|row| !matches!(row.standing, Standing::Pending | Standing::Late | Standing::Unfinished(_))))
+        Ok(compare(self.set, &history).iter().all(|row| {
+            !matches!(row.state, MigrationState::Pending | MigrationState::OutOfOrder | MigrationState::PartiallyApplied(_))
+        }))
     }
 
     /// How files and history stand to each other. Reads only, and creates nothing.
@@ -196,7 +196,7 @@ impl<'m> Migrator<'m> {
         engine::give_back(backend).await;
         let mut known = history.clone();
         for (record, one) in settled.iter().filter_map(|one| Some((history.get(&one.version)?, one))) {
-            known.put(one.applied_to(record));
+            known.upsert(one.applied_to(record));
         }
         Ok(Status { set: self.set, policy: self.options.policy(self.set), exists, history, known, settled, others })
     }
@@ -281,7 +281,7 @@ impl<'m> Migrator<'m> {
 
     fn repairing<'h>(&'h self, history: &'h History, version: &Version) -> Result<Change<'h>, Error> {
         let migration = self.set.get(version);
-        let record = history.get(version).filter(|record| record.state == State::Applied);
+        let record = history.get(version).filter(|record| record.state == RecordState::Applied);
         let (Some(migration), Some(record)) = (migration, record) else {
             let message = format!("version {version} is not applied, or has no file");
             return Err(
@@ -289,15 +289,15 @@ impl<'m> Migrator<'m> {
             );
         };
         let mut after = history.clone();
-        after.put(Record { checksum: migration.up.checksum, ..record.clone() });
-        let newest = history.newest().map(|record| (record.version.as_str(), record.name.as_str()));
+        after.upsert(Record { checksum: migration.up.checksum, ..record.clone() });
+        let newest = history.latest_applied().map(|record| (record.version.as_str(), record.name.as_str()));
         let entry = Entry {
             version: record.version.as_str(),
             name: &migration.name,
             phase: migration.phase().map(|phase| phase.name()),
             checksum: migration.up.checksum,
             sql_checksum: migration.up.sql_checksum,
-            state: State::Applied,
+            state: RecordState::Applied,
             direction: Direction::Up,
             statements: migration.up.statements.len(),
             done: migration.up.statements.len(),
@@ -311,22 +311,22 @@ impl<'m> Migrator<'m> {
 
     fn resolving<'h>(&'h self, history: &'h History, version: &Version, resolution: Resolution) -> Result<Change<'h>, Error> {
         let wrong = |message: String| Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message);
-        let record = history.get(version).filter(|record| record.state != State::Applied);
+        let record = history.get(version).filter(|record| record.state != RecordState::Applied);
         let record = record.ok_or_else(|| {
             wrong(format!("no migration with version {version} is unfinished")).help("see `cargo migrate status`")
         })?;
         let failed = match record.state {
-            State::Reverting | State::RevertFailed => State::RevertFailed,
-            _ => State::Failed,
+            RecordState::Reverting | RecordState::RevertFailed => RecordState::RevertFailed,
+            _ => RecordState::Failed,
         };
         let version = record.version.as_str();
-        let direction = if failed == State::RevertFailed { Direction::Down } else { Direction::Up };
+        let direction = if failed == RecordState::RevertFailed { Direction::Down } else { Direction::Up };
         let migration = self.set.get(&record.version);
         let script = match direction {
             Direction::Up => migration.map(|migration| &migration.up),
             Direction::Down => migration.and_then(|migration| migration.down.as_ref()),
         };
-        let changed = script.filter(|script| record.running.as_deref() != Some(&*script.text));
+        let changed = script.filter(|script| record.pending_sql.as_deref() != Some(&*script.text));
         let statements = script.map_or(record.statements, |script| script.statements.len());
         let resolved = |done, text| Change::Resolved { version, state: failed, done, event: "resolved", detail: "", text };
         match resolution {
@@ -347,15 +347,15 @@ impl<'m> Migrator<'m> {
         }
     }
 
-    fn counted_as_done<'h>(&'h self, history: &'h History, record: &'h Record, failed: State) -> Change<'h> {
+    fn counted_as_done<'h>(&'h self, history: &'h History, record: &'h Record, failed: RecordState) -> Change<'h> {
         let migration = self.set.get(&record.version);
-        let present = migration.map(|migration| &migration.up).filter(|_| failed == State::Failed);
+        let present = migration.map(|migration| &migration.up).filter(|_| failed == RecordState::Failed);
         let mut after = history.clone();
-        let direction = if failed == State::RevertFailed { Direction::Down } else { Direction::Up };
+        let direction = if failed == RecordState::RevertFailed { Direction::Down } else { Direction::Up };
         match direction {
             Direction::Down => after.remove(&record.version),
-            Direction::Up => after.put(Record {
-                state: State::Applied,
+            Direction::Up => after.upsert(Record {
+                state: RecordState::Applied,
                 checksum: present.map_or(record.checksum, |up| up.checksum),
                 ..record.clone()
             }),
@@ -367,17 +367,19 @@ impl<'m> Migrator<'m> {
             // What counts as done is the file as it is now: it may have been corrected.
             checksum: present.map_or(record.checksum, |up| up.checksum),
             sql_checksum: present.map_or(record.sql_checksum, |up| up.sql_checksum),
-            state: State::Applied,
+            state: RecordState::Applied,
             direction,
             statements: record.statements,
             done: record.statements,
             told: true,
             begun: false,
-            up: present.map(|up| &*up.text).or(record.running.as_deref()),
+            up: present.map(|up| &*up.text).or(record.pending_sql.as_deref()),
             down: migration.and_then(|migration| migration.down.as_ref()).map(|down| &*down.text),
         };
-        let newest =
-            history.records().iter().rfind(|other| after.get(&other.version).is_some_and(|one| one.state == State::Applied));
+        let newest = history
+            .records()
+            .iter()
+            .rfind(|other| after.get(&other.version).is_some_and(|one| one.state == RecordState::Applied));
         let summary = Summary {
             newest: newest.map(|record| (record.version.as_str(), record.name.as_str())),
             count: after.applied().count(),
@@ -454,7 +456,7 @@ pub struct Status<'m> {
     /// The history once it is settled what can be: what a run would begin with.
     known: History,
     settled: Vec<Settled>,
-    others: Others,
+    others: OtherHistories,
 }
 
 impl Status<'_> {
@@ -474,13 +476,15 @@ impl Status<'_> {
     }
 
     /// One row for each version that the files or the database know.
-    pub fn rows(&self) -> Vec<Row<'_>> {
-        overview(self.set, &self.history)
+    pub fn rows(&self) -> Vec<MigrationStatus<'_>> {
+        compare(self.set, &self.history)
     }
 
     /// The rows that the next run would work on.
-    pub fn pending(&self) -> Vec<Row<'_>> {
-        let waiting = |row: &Row<'_>| matches!(row.standing, Standing::Pending | Standing::Late | Standing::Unfinished(_));
+    pub fn pending(&self) -> Vec<MigrationStatus<'_>> {
+        let waiting = |row: &MigrationStatus<'_>| {
+            matches!(row.state, MigrationState::Pending | MigrationState::OutOfOrder | MigrationState::PartiallyApplied(_))
+        };
         self.rows().into_iter().filter(waiting).collect()
     }
 
@@ -498,7 +502,7 @@ impl Status<'_> {
     /// The same, once another service has brought its history to these versions: for plans over several services.
     pub fn assume<'v>(&mut self, service: &str, versions: impl IntoIterator<Item = &'v Version>) {
         if let Some(history) = self.others.get_mut(service) {
-            versions.into_iter().for_each(|version| history.assume(version));
+            versions.into_iter().for_each(|version| history.assume_applied(version));
         }
     }
 

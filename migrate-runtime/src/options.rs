@@ -2,9 +2,9 @@
 
 use crate::event::{self, Event};
 use crate::stop::Stop;
-use migrate_core::locking::Locking;
+use migrate_core::lock_settings::LockSettings;
 use migrate_core::migration_set::MigrationSet;
-use migrate_core::policy::{Late, Policy};
+use migrate_core::policy::{OutOfOrder, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 /// How a run behaves.
 #[derive(Clone)]
 pub struct Options {
-    pub(crate) locking: Locking,
+    pub(crate) locking: LockSettings,
     pub(crate) lock_wait: Duration,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) timeout: Duration,
-    pub(crate) late: Option<Late>,
+    pub(crate) late: Option<OutOfOrder>,
     pub(crate) observer: Option<Observer>,
     pub(crate) stop: Stop,
 }
@@ -43,6 +43,6 @@ impl Options {
 
     pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
         let policy = set.contents().policy;
-        Policy { late: self.late.unwrap_or(policy.late) }
+        Policy { out_of_order: self.late.unwrap_or(policy.out_of_order) }
     }
 }

@@ -3,7 +3,7 @@
 use crate::change::{Change, Elapsed, Entry, Summary};
 use crate::ledger::{KEPT, Ledger, TOOL};
 use migrate_core::checksum::Checksum;
-use migrate_core::history::{History, Record, State};
+use migrate_core::history::{History, Record, RecordState};
 use migrate_core::migration_set::extend_digest;
 use migrate_core::plan::Step;
 use migrate_core::script::Script;
@@ -72,7 +72,7 @@ impl Posting {
 
     /// That it is done.
     pub fn end(&self, elapsed: Elapsed) -> Change<'_> {
-        let entry = self.entry(State::Applied, self.record.statements);
+        let entry = self.entry(RecordState::Applied, self.record.statements);
         match self.direction {
             Direction::Up => Change::Applied(entry, self.summary(), elapsed),
             Direction::Down => Change::Reverted(entry, self.summary(), elapsed),
@@ -82,8 +82,8 @@ impl Posting {
     /// That the database refused it.
     pub fn failed<'a>(&'a self, done: usize, message: &'a str) -> Change<'a> {
         let state = match self.direction {
-            Direction::Up => State::Failed,
-            Direction::Down => State::RevertFailed,
+            Direction::Up => RecordState::Failed,
+            Direction::Down => RecordState::RevertFailed,
         };
         Change::Failed { entry: self.entry(state, done), unfinished: !self.atomic, message }
     }
@@ -95,18 +95,18 @@ impl Posting {
 
     /// What a transaction compares before it writes, given what is known of the history.
     pub fn token(&self, history: &History, digest: &Checksum) -> String {
-        let applied = history.newest().map(|_| digest);
+        let applied = history.latest_applied().map(|_| digest);
         Ledger::token(applied, history.get(&self.record.version))
     }
 
-    fn begun(&self) -> State {
+    fn begun(&self) -> RecordState {
         match self.direction {
-            Direction::Up => State::Started,
-            Direction::Down => State::Reverting,
+            Direction::Up => RecordState::Started,
+            Direction::Down => RecordState::Reverting,
         }
     }
 
-    fn entry(&self, state: State, done: usize) -> Entry<'_> {
+    fn entry(&self, state: RecordState, done: usize) -> Entry<'_> {
         Entry {
             version: &self.version,
             name: &self.record.name,
@@ -150,7 +150,7 @@ fn record(step: &Step<'_>, script: &Script, history: &History) -> Record {
         },
         checksum,
         sql_checksum,
-        state: State::Applied,
+        state: RecordState::Applied,
         statements: script.statements.len(),
         statements_done: script.statements.len(),
         started_at: String::new(),
@@ -158,24 +158,24 @@ fn record(step: &Step<'_>, script: &Script, history: &History) -> Record {
         execution_ms: None,
         applied_by: TOOL.to_owned(),
         has_down: step.migration.is_some_and(|migration| migration.down.is_some()),
-        running: None,
+        pending_sql: None,
     }
 }
 
 /// How many are applied when the step is done.
 fn count(direction: Direction, record: &Record, history: &History) -> usize {
-    let counted = history.get(&record.version).is_some_and(|known| known.state == State::Applied);
+    let counted = history.get(&record.version).is_some_and(|known| known.state == RecordState::Applied);
     history.applied().count() - usize::from(counted) + usize::from(direction == Direction::Up)
 }
 
 /// One more at the end costs one step of the chain; everything else is counted anew.
 fn digest_after(direction: Direction, record: &Record, history: &History, before: &Checksum) -> Checksum {
-    let at_end = history.newest().is_none_or(|newest| newest.version < record.version);
+    let at_end = history.latest_applied().is_none_or(|newest| newest.version < record.version);
     match direction {
         Direction::Up if at_end => extend_digest(before, &record.version, &record.checksum),
         Direction::Up => {
             let mut after = history.clone();
-            after.put(record.clone());
+            after.upsert(record.clone());
             after.digest()
         }
         Direction::Down => history.digest_without(&record.version),

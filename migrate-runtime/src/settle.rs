@@ -4,10 +4,10 @@
 use crate::backend::{Backend, Presence};
 use crate::error::Error;
 use crate::ledger::Ledger;
-use migrate_core::course::{Part, course};
-use migrate_core::effect::{self, Effect, Object, Reading, Verb};
-use migrate_core::history::{History, Record, State};
+use migrate_core::effect::{self, Effect, Effects, Object, Verb};
+use migrate_core::history::{History, Record, RecordState};
 use migrate_core::script::Script;
+use migrate_core::script_plan::{ScriptPart, plan_script};
 use migrate_core::version::Version;
 
 /// What was found out about one migration.
@@ -25,7 +25,7 @@ pub struct Settled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fate {
     /// As if the database had refused the next statement: it will run again.
-    pub state: State,
+    pub state: RecordState,
     /// How many statements are done.
     pub done: usize,
 }
@@ -48,25 +48,30 @@ pub async fn settle(backend: &mut dyn Backend, ledger: &Ledger, history: &Histor
     let mut settled = Vec::new();
     for record in history.records() {
         let state = match record.state {
-            State::Started => State::Failed,
-            State::Reverting => State::RevertFailed,
-            State::Applied | State::Failed | State::RevertFailed => continue,
+            RecordState::Started => RecordState::Failed,
+            RecordState::Reverting => RecordState::RevertFailed,
+            RecordState::Applied | RecordState::Failed | RecordState::RevertFailed => continue,
         };
         settled.extend(settle_one(backend, ledger, record, state).await?);
     }
     Ok(settled)
 }
 
-async fn settle_one(backend: &mut dyn Backend, ledger: &Ledger, record: &Record, state: State) -> Result<Option<Settled>, Error> {
+async fn settle_one(
+    backend: &mut dyn Backend,
+    ledger: &Ledger,
+    record: &Record,
+    state: RecordState,
+) -> Result<Option<Settled>, Error> {
     let dialect = backend.dialect();
-    let (script, _) = Script::read(record.running.clone().unwrap_or_default(), "", dialect);
-    let course = course(&script, dialect, record.statements_done);
+    let (script, _) = Script::read(record.pending_sql.clone().unwrap_or_default(), "", dialect);
+    let course = plan_script(&script, dialect, record.statements_done);
     let mut settings = Vec::new();
     let mut next = None;
     for part in &course.parts {
         match part {
-            Part::Settings(statements) => settings.extend(statements.clone()),
-            Part::Stretch(stretch) => {
+            ScriptPart::SessionSettings(statements) => settings.extend(statements.clone()),
+            ScriptPart::Segment(stretch) => {
                 next = Some(stretch);
                 break;
             }
@@ -75,7 +80,7 @@ async fn settle_one(backend: &mut dyn Backend, ledger: &Ledger, record: &Record,
     // What shares a transaction with its mark has not happened, and the plan knows it.
     let Some(next) = next.filter(|next| !next.in_transaction && next.unit.statements.len() == 1) else { return Ok(None) };
     let sql = script.statements[next.unit.statements.start].sql(&script.text);
-    let Reading::Known(effects) = effect::read(sql, dialect) else { return Ok(None) };
+    let Effects::Known(effects) = effect::read(sql, dialect) else { return Ok(None) };
     // Names mean what they meant to the script.
     for at in settings {
         let set = backend.run_setting(script.statements[at].sql(&script.text)).await;
@@ -93,7 +98,7 @@ async fn settle_one(backend: &mut dyn Backend, ledger: &Ledger, record: &Record,
     backend.restore().await.map_err(|failure| failure.about_lost_connection("cannot put the session's settings back"))?;
     let done = match (held.contains(&true), held.contains(&false)) {
         (true, true) => None,
-        (true, false) => Some(next.unit.done),
+        (true, false) => Some(next.unit.done_after),
         (false, _) => Some(record.statements_done),
     };
     let fate = done.map(|done| Fate { state, done });
@@ -102,9 +107,9 @@ async fn settle_one(backend: &mut dyn Backend, ledger: &Ledger, record: &Record,
 
 fn holds(effect: &Effect, presence: Presence) -> bool {
     match (effect.verb, presence) {
-        (Verb::Makes, Presence::Unfinished) => !matches!(effect.object, Object::Index(..)),
-        (Verb::Makes, presence) => presence == Presence::There,
-        (Verb::Removes, presence) => presence == Presence::Missing,
+        (Verb::Creates, Presence::Unfinished) => !matches!(effect.object, Object::Index(..)),
+        (Verb::Creates, presence) => presence == Presence::There,
+        (Verb::Drops, presence) => presence == Presence::Missing,
         (Verb::Validates, presence) => presence == Presence::There,
     }
 }

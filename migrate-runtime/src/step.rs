@@ -12,18 +12,18 @@ use crate::options::Options;
 use crate::patience;
 use crate::posting::Posting;
 use migrate_core::checksum::Checksum;
-use migrate_core::course::{Course, Part, Stretch, course};
 use migrate_core::dialect::Dialect;
 use migrate_core::duration;
 use migrate_core::effect;
 use migrate_core::execution::Unit;
-use migrate_core::history::{History, State};
-use migrate_core::lock_class;
+use migrate_core::history::{History, RecordState};
+use migrate_core::lock_strength;
 use migrate_core::name::Name;
 use migrate_core::place::Place;
-use migrate_core::plan::{Step, Way};
+use migrate_core::plan::{ScriptSource, Step};
 use migrate_core::reader;
 use migrate_core::script::Script;
+use migrate_core::script_plan::{ScriptPart, ScriptPlan, Segment, plan_script};
 use migrate_core::syntax::Syntax;
 use migrate_core::target::Direction;
 use std::borrow::Cow;
@@ -65,7 +65,7 @@ impl From<Error> for Halt {
 /// What stays the same while a step is carried out.
 struct Job<'p> {
     script: Cow<'p, Script>,
-    course: Course,
+    course: ScriptPlan,
     posting: Posting,
     lock_timeout: Option<Duration>,
     timeout: Duration,
@@ -77,31 +77,31 @@ impl<'p> Running<'_, 'p> {
     /// Carries it out and records it.
     pub async fn run(&mut self) -> Result<(), Halt> {
         let script = self.script().await?;
-        let again = self.history.get(&self.step.version).is_some_and(|record| record.state != State::Applied);
+        let again = self.history.get(&self.step.version).is_some_and(|record| record.state != RecordState::Applied);
         if !again {
             self.gates(&script).await?;
         }
-        let course = course(&script, self.backend.dialect(), self.step.done);
-        let posting = Posting::new(self.step, &script, course.atomic || !course.has_work(), self.history, self.digest);
+        let course = plan_script(&script, self.backend.dialect(), self.step.done);
+        let posting = Posting::new(self.step, &script, course.atomic || !course.has_segments(), self.history, self.digest);
         let (lock_timeout, timeout) = self.limits(&script);
         let job = Job { script, course, posting, lock_timeout, timeout, again };
         let mut done = self.step.done;
-        if job.course.has_work() && !job.course.atomic {
+        if job.course.has_segments() && !job.course.atomic {
             self.begin(&job).await?;
         }
         for part in &job.course.parts {
             match part {
-                Part::Settings(statements) => self.set(&job, statements.clone(), done).await?,
-                Part::Stretch(_) if self.options.stop.is_requested() && !job.course.atomic && done > 0 => {
+                ScriptPart::SessionSettings(statements) => self.set(&job, statements.clone(), done).await?,
+                ScriptPart::Segment(_) if self.options.stop.is_requested() && !job.course.atomic && done > 0 => {
                     return Err(self.stop(&job, done).await);
                 }
-                Part::Stretch(stretch) => {
+                ScriptPart::Segment(stretch) => {
                     self.work(&job, stretch, done).await?;
-                    done = stretch.unit.done;
+                    done = stretch.unit.done_after;
                 }
             }
         }
-        if !job.course.has_work() {
+        if !job.course.has_segments() {
             let change = job.posting.end(Elapsed::Measured(self.since.elapsed()));
             let written = self.backend.write(self.ledger, &change).await;
             written.map_err(|failure| failure.about_history("cannot write the history"))?;
@@ -117,7 +117,7 @@ impl<'p> Running<'_, 'p> {
         if let Err(stop) = self.backend.write_unless_overtaken(self.ledger, &change, token).await {
             return Err(self.stopped(stop, job, self.step.done).await);
         }
-        self.history.put(job.posting.underway(self.step.done));
+        self.history.upsert(job.posting.underway(self.step.done));
         if self.step.direction == Direction::Down {
             *self.digest = job.posting.digest;
         }
@@ -137,10 +137,10 @@ impl<'p> Running<'_, 'p> {
         Ok(())
     }
 
-    async fn work(&mut self, job: &Job<'_>, stretch: &Stretch, done: usize) -> Result<(), Halt> {
+    async fn work(&mut self, job: &Job<'_>, stretch: &Segment, done: usize) -> Result<(), Halt> {
         let change = |elapsed: Elapsed| match stretch.last {
             true => job.posting.end(elapsed),
-            false => job.posting.mark(stretch.unit.done),
+            false => job.posting.mark(stretch.unit.done_after),
         };
         let token = job.posting.token(self.history, self.digest);
         let work = Work {
@@ -182,14 +182,14 @@ impl<'p> Running<'_, 'p> {
             }
         }
         if !stretch.last {
-            self.history.put(job.posting.underway(stretch.unit.done));
+            self.history.upsert(job.posting.underway(stretch.unit.done_after));
         }
         Ok(())
     }
 
     /// How long to leave alone those who hold the lock that was not got in time, if that is what stopped it. It was rolled
     /// back, so meanwhile nobody waits behind it.
-    async fn patience(&mut self, stop: &Stop, job: &Job<'_>, stretch: &Stretch, tries: u32) -> Option<Duration> {
+    async fn patience(&mut self, stop: &Stop, job: &Job<'_>, stretch: &Segment, tries: u32) -> Option<Duration> {
         let Stop::Refused { failure, .. } = stop else { return None };
         // Of several statements that run alone, the first may be done.
         if !failure.lock_timeout || !(stretch.in_transaction || stretch.unit.statements.len() == 1) {
@@ -200,7 +200,7 @@ impl<'p> Running<'_, 'p> {
         let pause = patience::pause(tries, waited, chance).filter(|pause| waited + *pause < job.timeout)?;
         let tables = job.script.statements[stretch.unit.statements.clone()].iter();
         let tables: Vec<Name> =
-            tables.flat_map(|one| effect::tables(one.sql(&job.script.text), self.backend.dialect())).collect();
+            tables.flat_map(|one| effect::locked_tables(one.sql(&job.script.text), self.backend.dialect())).collect();
         let blockers = self.backend.blockers(self.ledger, &tables).await;
         self.options.tell(&Event::Blocked { title: &self.step.title, blockers: &blockers, tries, pause });
         Some(pause)
@@ -211,11 +211,11 @@ impl<'p> Running<'_, 'p> {
         let dialect = self.backend.dialect();
         let mut statements = job.script.statements[unit.statements.clone()].iter();
         if let [only] = &job.script.statements[unit.statements.clone()]
-            && lock_class::must_wait(only.sql(&job.script.text), dialect)
+            && lock_strength::exempt_from_lock_timeout(only.sql(&job.script.text), dialect)
         {
             return None;
         }
-        let mut strong = || statements.any(|one| lock_class::is_strong(one.sql(&job.script.text), dialect));
+        let mut strong = || statements.any(|one| lock_strength::blocks_traffic(one.sql(&job.script.text), dialect));
         job.lock_timeout.or_else(|| strong().then_some(patience::LOCK_TIMEOUT))
     }
 
@@ -223,7 +223,7 @@ impl<'p> Running<'_, 'p> {
     async fn finish(&mut self, job: Job<'_>) -> Result<(), Halt> {
         *self.digest = job.posting.digest;
         match self.step.direction {
-            Direction::Up => self.history.put(job.posting.record),
+            Direction::Up => self.history.upsert(job.posting.record),
             Direction::Down => self.history.remove(&job.posting.record.version),
         }
         // MySQL knows no limit for one transaction.
@@ -236,9 +236,9 @@ impl<'p> Running<'_, 'p> {
 
     /// What runs: from the files, or as it was stored when the migration was applied.
     async fn script(&mut self) -> Result<Cow<'p, Script>, Error> {
-        match self.step.way {
-            Way::File(script) => Ok(Cow::Borrowed(script)),
-            Way::Stored => {
+        match self.step.source {
+            ScriptSource::File(script) => Ok(Cow::Borrowed(script)),
+            ScriptSource::History => {
                 let version = self.step.version.as_str();
                 let text = self.backend.stored_script(self.ledger, version, Direction::Down).await;
                 let text = text.map_err(|failure| failure.about_history("cannot read the stored way down"))?.unwrap_or_default();
@@ -452,7 +452,7 @@ fn remedy(code: Option<&str>, message: &str) -> &'static str {
 
 /// Does a statement run in a transaction that goes back as a whole?
 fn in_transaction(script: &Script, statement: usize) -> bool {
-    script.units.iter().any(|unit| unit.transaction && unit.statements.contains(&statement))
+    script.units.iter().any(|unit| unit.in_transaction && unit.statements.contains(&statement))
 }
 
 /// Might a script have left a setting behind?

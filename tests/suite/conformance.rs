@@ -2,7 +2,9 @@
 
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_runtime::{Direction, ErrorKind, Event, Late, LockKind, Migrator, Resolution, Standing, Target, Version};
+use migrate_runtime::{
+    Direction, ErrorKind, Event, LockStrategy, MigrationState, Migrator, OutOfOrder, Resolution, Target, Version,
+};
 use migrate_tests::{Kind, TestDatabase, TestFolder};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -249,7 +251,7 @@ async fn resumes_at_the_statement_that_failed(database: &TestDatabase) {
     assert!(error.place().unwrap().label().starts_with("migrations/002_o.up.sql:4:"), "{error}");
     assert_eq!(database.history().await, ["001|applied|1", "002|failed|2"]);
     let status = Migrator::new(&set).status(&database.url).await.unwrap();
-    assert!(matches!(status.rows()[1].standing, Standing::Unfinished(_)));
+    assert!(matches!(status.rows()[1].state, MigrationState::PartiallyApplied(_)));
     // Failing again changes nothing.
     Migrator::new(&set).run(&database.url).await.unwrap_err();
     assert_eq!(database.history().await, ["001|applied|1", "002|failed|2"]);
@@ -404,7 +406,7 @@ async fn late_files_are_applied_when_allowed(database: &TestDatabase) {
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
     folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
     let set = folder.set(dialect);
-    let report = Migrator::new(&set).late(Late::Warn).run(&database.url).await.unwrap();
+    let report = Migrator::new(&set).late(OutOfOrder::Warn).run(&database.url).await.unwrap();
     assert_eq!(report.warnings[0].code.name, "late");
     assert_eq!(database.history().await.len(), 4);
     assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
@@ -625,7 +627,7 @@ async fn names_are_quoted(database: &TestDatabase) {
     migrator.run_to(&database.url, &Target::DownAll).await.unwrap();
     assert_eq!(migrator.status(&database.url).await.unwrap().pending().len(), 3);
     if database.kind != Kind::Sqlite {
-        let migrator = Migrator::new(&set).lock(LockKind::Lease);
+        let migrator = Migrator::new(&set).lock(LockStrategy::Lease);
         assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 3);
     }
 }

@@ -1,7 +1,7 @@
 //! The lease: a lock where those of sessions do not hold. Behind PgBouncer in transaction mode with a pool of two, and on a
 //! Galera cluster of three nodes.
 
-use migrate_runtime::{ErrorKind, LockKind, Migrator};
+use migrate_runtime::{ErrorKind, LockStrategy, Migrator};
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder, galera, pgbouncer};
 use std::process::{Child, Stdio};
 use tokio::sync::{Mutex, MutexGuard};
@@ -152,7 +152,7 @@ async fn a_lease_can_be_asked_for() {
         let folder =
             folder(kind, &[("001_t.up.sql", "CREATE TABLE t (id integer);"), ("002_a.up.sql", "INSERT INTO t VALUES (1);")]);
         let set = folder.set(kind.dialect());
-        Migrator::new(&set).lock(LockKind::Lease).run(&database.url).await.unwrap();
+        Migrator::new(&set).lock(LockStrategy::Lease).run(&database.url).await.unwrap();
         assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|1"]);
         database.drop().await;
     }

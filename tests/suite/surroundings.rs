@@ -1,6 +1,6 @@
 //! Broken surroundings: each gives a clear error and leaves a true history.
 
-use migrate_runtime::{LockKind, Migrator};
+use migrate_runtime::{LockStrategy, Migrator};
 use migrate_tests::{Binary, Kind, Outcome, Servers, TestDatabase, TestFolder, read_only_disk, small_disk, until};
 use sqlx::Connection;
 use std::path::Path;
@@ -289,7 +289,7 @@ async fn clocks_that_jump() {
     folder.write("migrations/003_j.down.sql", "DELETE FROM t WHERE id = 3;");
     folder.write("migrations/002_a.up.sql", "UPDATE migration_locks SET expires_at = '1999-01-01';");
     let set = folder.set(Kind::Postgres.dialect());
-    Migrator::new(&set).lock(LockKind::Lease).run(&database.url).await.unwrap();
+    Migrator::new(&set).lock(LockStrategy::Lease).run(&database.url).await.unwrap();
     assert_eq!(database.history().await.len(), 3);
     database.drop().await;
 }

@@ -9,7 +9,7 @@ use crate::output::finding_json;
 use crate::packages;
 use crate::selection;
 use clap::Args;
-use migrate_core::check::{self, Strictness};
+use migrate_core::check::{self, CheckOptions};
 use migrate_core::finding::Finding;
 use migrate_lint::folder_lint;
 use serde_json::json;
@@ -24,7 +24,7 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
-    let strictness = Strictness { released: arguments.released };
+    let strictness = CheckOptions { require_locked: arguments.released };
     let mut services = Vec::new();
     let mut errors = 0;
     for project in packages::projects(context)? {
@@ -74,9 +74,9 @@ pub fn apart_from_lock(findings: Vec<Finding>) -> Vec<Finding> {
         &check::NO_LOCK_FILE,
         &check::UNKNOWN_FILE,
         &check::FILE_MISSING,
-        &check::RELEASED_CHANGED,
-        &check::BELOW_RELEASED,
-        &check::DRAFT_LEFT,
+        &check::LOCKED_FILE_CHANGED,
+        &check::BELOW_LOCKED,
+        &check::UNLOCKED_DRAFT,
         &migrate_core::lock_file::BAD_LOCK_FILE,
     ];
     findings.into_iter().filter(|finding| !about_lock.contains(&finding.code)).collect()

@@ -47,12 +47,12 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
             context.output.words("no database was named, so `migrate.toml` says `sqlite`; change it there if that is wrong");
         }
     }
-    let names = folder::names(&project.root, &project.settings);
+    let names = folder::list_files(&project.root, &project.settings);
     let wrong: Vec<_> = names.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
     if !wrong.is_empty() {
         return Err(Failure::Findings(wrong));
     }
-    let lock = LockFile { released: Vec::new(), drafts: names.files.iter().map(|file| file.name.clone()).collect() };
+    let lock = LockFile { locked: Vec::new(), drafts: names.files.iter().map(|file| file.name.clone()).collect() };
     let first = names.dirs.first().cloned().unwrap_or_else(|| project.root.clone());
     if write_new(&first.join(lock_file::FILE), &lock.write())? {
         made.push(format!("{}/{}", project.settings.dirs[0], lock_file::FILE));

@@ -126,13 +126,14 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, Failure> {
         let root = project.root.join(&project.settings.dirs[0]);
         for fix in &one.rewrites {
             let migration = &one.member.folder.set.contents().migrations[fix.migration];
-            let names = folder::names(&project.root, &project.settings);
+            let names = folder::list_files(&project.root, &project.settings);
             let mut held = match one.member.folder.lock.is_some() {
                 true => Some(HeldLock::take(&root)?),
                 false => None,
             };
             let mut lock = held.as_mut().map(|held| held.read(&names)).transpose()?.unwrap_or_default();
-            let released = |file: &str| names.files.iter().any(|own| own.shown == file && lock.released(&own.name).is_some());
+            let released =
+                |file: &str| names.files.iter().any(|own| own.display_path == file && lock.locked_checksum(&own.name).is_some());
             if released(&migration.up.file) {
                 context.output.words(format!("`{}` is released and stays as it is", migration.title()));
                 continue;

@@ -9,7 +9,7 @@ use crate::held_lock::HeldLock;
 use crate::packages;
 use crate::selection;
 use clap::Args;
-use migrate_core::check::{self, BELOW_RELEASED, FILE_MISSING, RELEASED_CHANGED, Strictness};
+use migrate_core::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING, LOCKED_FILE_CHANGED};
 use migrate_core::checksum::Checksum;
 use migrate_core::finding::Finding;
 use migrate_core::folder::Folder;
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
             count => format!(", {count} drafts"),
         };
         let text = match released.len() {
-            0 => format!("`{}`: nothing new to release; {} released{drafts}", project.service, files(lock.released.len())),
+            0 => format!("`{}`: nothing new to release; {} released{drafts}", project.service, files(lock.locked.len())),
             count => format!("`{}`: {} released{drafts}", project.service, files(count)),
         };
         context.output.verb("Locked", &text);
@@ -70,16 +70,16 @@ fn renewed(
     arguments: &Arguments,
     context: &Context<'_>,
 ) -> Result<(LockFile, Vec<String>), Failure> {
-    let findings = check::check(folder, &project.settings, Strictness::default());
+    let findings = check::check(folder, &project.settings, CheckOptions::default());
     // Drafts may be unfinished; a file that cannot be read at all says nothing about which migrations there are.
     let unfinished = [&check::MISSING_DOWN, &check::EMPTY_FILE];
     let others = apart_from_lock(findings.clone()).into_iter();
     let others = others.filter(|finding| finding.is_error() && !(arguments.draft && unfinished.contains(&finding.code)));
     let gone_draft = |finding: &Finding| finding.message.contains("is a draft");
-    let forced = [&RELEASED_CHANGED, &FILE_MISSING, &BELOW_RELEASED];
+    let forced = [&LOCKED_FILE_CHANGED, &FILE_MISSING, &BELOW_LOCKED];
     let guarded = findings.iter().filter(|finding| finding.is_error() && forced.contains(&finding.code) && !gone_draft(finding));
     // A draft below a released file stays a draft; `check` keeps saying so.
-    let guarded = guarded.filter(|finding| !(arguments.draft && finding.code == &BELOW_RELEASED));
+    let guarded = guarded.filter(|finding| !(arguments.draft && finding.code == &BELOW_LOCKED));
     let torn = findings.iter().filter(|finding| finding.code == &BAD_LOCK_FILE && !finding.message.starts_with("the chain"));
     let stop: Vec<Finding> = match arguments.force {
         true => others.collect(),
@@ -93,7 +93,7 @@ fn renewed(
         context.output.findings(&changed);
     }
     let old = folder.lock.clone().unwrap_or_default();
-    let known: HashMap<&str, Checksum> = old.released.iter().map(|(name, sum)| (name.as_str(), *sum)).collect();
+    let known: HashMap<&str, Checksum> = old.locked.iter().map(|(name, sum)| (name.as_str(), *sum)).collect();
     let mut lock = LockFile::default();
     let mut released = Vec::new();
     for (file, sum) in &folder.files {
@@ -101,7 +101,7 @@ fn renewed(
             if known.get(file.name.as_str()) != Some(sum) {
                 released.push(file.name.clone());
             }
-            lock.released.push((file.name.clone(), *sum));
+            lock.locked.push((file.name.clone(), *sum));
         } else {
             lock.drafts.push(file.name.clone());
         }

@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     let folder = project.root.join(&project.settings.dirs[0]);
     fs::create_dir_all(&folder).map_err(|error| Failure::other(format!("cannot make `{}`: {error}", folder.display())))?;
     let mut held = HeldLock::take(&folder)?;
-    let names = folder::names(&project.root, &project.settings);
+    let names = folder::list_files(&project.root, &project.settings);
     let mut lock = held.read(&names)?;
     let numbering = match (arguments.timestamp, arguments.sequential) {
         (true, _) => Numbering::Time,

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::{Cell, as_finding, finding_json};
 use crate::selection;
 use clap::Args;
-use migrate_core::plan::Way;
+use migrate_core::plan::ScriptSource;
 use migrate_core::version::Version;
 use migrate_runtime::{Direction, Target, url_without_password};
 use serde_json::json;
@@ -47,9 +47,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         planned.add(&one.project.service, &plan);
         let mut steps = Vec::new();
         for step in &plan.steps {
-            let (how, statements) = match step.way {
-                Way::File(script) => (script.execution().to_string(), script.statements.len().to_string()),
-                Way::Stored => ("as stored in the history".to_owned(), String::new()),
+            let (how, statements) = match step.source {
+                ScriptSource::File(script) => (script.transaction_mode().to_string(), script.statements.len().to_string()),
+                ScriptSource::History => ("as stored in the history".to_owned(), String::new()),
             };
             let verb = if step.direction == Direction::Up { "apply" } else { "revert" };
             table.push(vec![

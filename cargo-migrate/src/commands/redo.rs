@@ -31,7 +31,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     let mut targets = Vec::new();
     for one in &selected {
         let status = Migrator::new(&one.folder.set).status(&one.url).await?;
-        let newest = status.history().newest().map(|record| Target::UpTo(record.version.clone()));
+        let newest = status.history().latest_applied().map(|record| Target::UpTo(record.version.clone()));
         let again = newest.filter(|_| !arguments.running.dry_run);
         targets.push([Some(back.clone()), again].into_iter().flatten().collect());
     }

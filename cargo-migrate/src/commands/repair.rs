@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::selection;
 use clap::Args;
 use migrate_core::version::Version;
-use migrate_runtime::{Migrator, Standing, url_without_password};
+use migrate_runtime::{MigrationState, Migrator, url_without_password};
 use serde_json::json;
 
 /// Take edited files as what ran, without running anything
@@ -47,7 +47,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
             if !context.output.is_json() {
                 context.output.data(edit.diff.trim_end());
             }
-            if edit.standing == Standing::Changed && !arguments.sql {
+            if edit.standing == MigrationState::Changed && !arguments.sql {
                 context.output.words(format!(
                     "`{}`: its SQL was changed; `--sql` takes that too, if the database is as it says",
                     edit.title

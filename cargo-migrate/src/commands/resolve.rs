@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::selection;
 use clap::Args;
-use migrate_core::history::State;
+use migrate_core::history::RecordState;
 use migrate_core::plan;
 use migrate_core::version::Version;
 use migrate_runtime::{Resolution, Status, Stop};
@@ -62,9 +62,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
 
 /// How far the migration came by the history, at which statement, and what the catalogue says of that.
 fn say_found(status: &Status<'_>, version: &Version, output: &Output) {
-    let Some(record) = status.history().get(version).filter(|record| record.state != State::Applied) else { return };
-    let ran = record.running.as_deref().unwrap_or_default();
-    let (at, next) = plan::next_work(ran, record.statements_done, status.dialect());
+    let Some(record) = status.history().get(version).filter(|record| record.state != RecordState::Applied) else { return };
+    let ran = record.pending_sql.as_deref().unwrap_or_default();
+    let (at, next) = plan::next_statement(ran, record.statements_done, status.dialect());
     let next = next.map_or(String::new(), |line| format!(", `{line}`"));
     output.verb("Found", &format!("{version} at statement {at} of {}{next}", record.statements));
     for (_, found) in status.found().filter(|(found, _)| *found == version) {

@@ -8,8 +8,8 @@ use crate::output::Cell;
 use crate::selection;
 use clap::Args;
 use migrate_core::duration;
-use migrate_core::history::State;
-use migrate_runtime::{Row, Standing, url_without_password};
+use migrate_core::history::RecordState;
+use migrate_runtime::{MigrationState, MigrationStatus, url_without_password};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -43,9 +43,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
             table.push(cells);
         }
         let applied = status.history().applied().count();
-        let count = |test: fn(&Standing) -> bool| rows.iter().filter(|row| test(&row.standing)).count();
-        let wrong = count(|standing| matches!(standing, Standing::Changed | Standing::Missing));
-        let unfinished = count(|standing| matches!(standing, Standing::Unfinished(_)));
+        let count = |test: fn(&MigrationState) -> bool| rows.iter().filter(|row| test(&row.state)).count();
+        let wrong = count(|standing| matches!(standing, MigrationState::Changed | MigrationState::FileMissing));
+        let unfinished = count(|standing| matches!(standing, MigrationState::PartiallyApplied(_)));
         disagreeing += wrong;
         words.push(match open {
             0 if rows.is_empty() => format!("`{}`: no migrations yet; make one with `cargo migrate new`", one.project.service),
@@ -69,7 +69,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         services.push(json!({
             "service": one.project.service,
             "database": url_without_password(&one.url),
-            "current": status.history().newest().map(|record| record.version.as_str()),
+            "current": status.history().latest_applied().map(|record| record.version.as_str()),
             "applied": applied,
             "pending": open,
             "up_to_date": open == 0,
@@ -96,28 +96,28 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     })
 }
 
-fn cells(row: &Row<'_>) -> Vec<Cell> {
-    let state = match row.standing {
-        Standing::Applied => Cell::good("applied"),
-        Standing::Cosmetic => Cell::good("applied (comments changed)"),
-        Standing::Pending => Cell::waiting("pending"),
-        Standing::Late => Cell::waiting("pending, late"),
-        Standing::Changed => Cell::bad("applied, then CHANGED"),
-        Standing::Missing => Cell::bad("applied, file MISSING"),
-        Standing::Ahead => Cell::waiting("applied by a newer release"),
-        Standing::Unfinished(state) => {
+fn cells(row: &MigrationStatus<'_>) -> Vec<Cell> {
+    let state = match row.state {
+        MigrationState::Applied => Cell::good("applied"),
+        MigrationState::CosmeticChange => Cell::good("applied (comments changed)"),
+        MigrationState::Pending => Cell::waiting("pending"),
+        MigrationState::OutOfOrder => Cell::waiting("pending, late"),
+        MigrationState::Changed => Cell::bad("applied, then CHANGED"),
+        MigrationState::FileMissing => Cell::bad("applied, file MISSING"),
+        MigrationState::Ahead => Cell::waiting("applied by a newer release"),
+        MigrationState::PartiallyApplied(state) => {
             let record = row.record;
             let done = record.map_or(0, |record| record.statements_done);
             let of = record.map_or(0, |record| record.statements);
             let word = match state {
-                State::Failed => "FAILED",
-                State::Reverting => "UNFINISHED revert",
-                State::RevertFailed => "FAILED revert",
+                RecordState::Failed => "FAILED",
+                RecordState::Reverting => "UNFINISHED revert",
+                RecordState::RevertFailed => "FAILED revert",
                 _ => "UNFINISHED",
             };
             Cell::bad(format!("{word}, {done} of {of} statements done"))
         }
-        _ => Cell::plain(row.standing.name()),
+        _ => Cell::plain(row.state.name()),
     };
     let record = row.record;
     let at = record.and_then(|record| record.applied_at.as_deref()).map(|at| at.replace('T', " ").replace('Z', ""));
@@ -132,12 +132,12 @@ fn cells(row: &Row<'_>) -> Vec<Cell> {
 }
 
 /// A row for programs.
-pub fn row_json(row: &Row<'_>) -> Value {
+pub fn row_json(row: &MigrationStatus<'_>) -> Value {
     let record = row.record;
     json!({
         "version": row.version().as_str(),
         "name": row.title(),
-        "state": row.standing.name(),
+        "state": row.state.name(),
         "phase": row.migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
         "checksum": row.migration.map(|migration| migration.up.checksum.to_string()),
         "applied_checksum": record.map(|record| record.checksum.to_string()),

@@ -15,10 +15,10 @@ use migrate_core::divergence::{AHEAD, Divergence};
 use migrate_core::duration;
 use migrate_core::finding::Finding;
 use migrate_core::place::Place;
-use migrate_core::plan::{Plan, Way};
+use migrate_core::plan::{Plan, ScriptSource};
 use migrate_core::statement;
 use migrate_core::version::Version;
-use migrate_runtime::{Direction, ErrorKind, LockKind, Migrator, Report, Status, Stop, Target, url_without_password};
+use migrate_runtime::{Direction, ErrorKind, LockStrategy, Migrator, Report, Status, Stop, Target, url_without_password};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ pub struct Running {
     pub lock_wait: Duration,
     /// What keeps other processes out [default: auto]
     #[arg(long, value_name = "auto|session|lease", value_parser = arguments::lock_kind)]
-    pub lock: Option<LockKind>,
+    pub lock: Option<LockStrategy>,
     /// How long a statement may wait for a lock on its table
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration)]
     pub lock_timeout: Option<Duration>,
@@ -150,7 +150,7 @@ pub fn refuse_empty_drafts(selected: &[Selected], targets: &[Vec<Target>]) -> Re
         };
         let drafts = one.folder.lock.as_ref().map_or(&[][..], |lock| &lock.drafts);
         let files = one.folder.files.iter().map(|(file, _)| file).filter(|file| drafts.contains(&file.name));
-        let shown: Vec<&str> = files.map(|file| file.shown.as_str()).collect();
+        let shown: Vec<&str> = files.map(|file| file.display_path.as_str()).collect();
         let unwritten = one.folder.set.iter().filter(|migration| reached(&migration.version)).map(|migration| &migration.up);
         let unwritten = unwritten.filter(|up| up.statements.is_empty());
         empty.extend(unwritten.filter(|up| shown.contains(&&*up.file)).map(|up| {
@@ -273,16 +273,16 @@ async fn dry_run(one: &Selected, targets: &[Target], planned: &mut Planned, cont
         warnings.extend(plan.divergences.iter().map(|one| finding_json(&as_finding(one))));
         planned.add(&one.project.service, &plan);
         for step in &plan.steps {
-            let sql = match step.way {
-                Way::File(script) => script.text.to_string(),
-                Way::Stored => {
+            let sql = match step.source {
+                ScriptSource::File(script) => script.text.to_string(),
+                ScriptSource::History => {
                     let stored = migrator.stored(&one.url, &[&step.version], Direction::Down).await?;
                     stored.into_iter().next().flatten().unwrap_or_default()
                 }
             };
-            let mut how = match step.way {
-                Way::File(script) => script.execution().to_string(),
-                Way::Stored => "as stored in the history".to_owned(),
+            let mut how = match step.source {
+                ScriptSource::File(script) => script.transaction_mode().to_string(),
+                ScriptSource::History => "as stored in the history".to_owned(),
             };
             if step.done > 0 {
                 how = format!("{how}, resumed at statement {}", step.done + 1);

@@ -8,7 +8,7 @@ use crate::selection;
 use clap::Args;
 use migrate_core::divergence::Divergence;
 use migrate_core::version::Version;
-use migrate_runtime::{Direction, Migrator, Standing, Status, Target, url_without_password};
+use migrate_runtime::{Direction, MigrationState, Migrator, Status, Target, url_without_password};
 use serde_json::json;
 use similar::TextDiff;
 
@@ -36,10 +36,10 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> 
         }
         let applied = status.history().applied().count();
         let rows = status.rows();
-        let count = |test: fn(&Standing) -> bool| rows.iter().filter(|row| test(&row.standing)).count();
-        let unfinished = count(|standing| matches!(standing, Standing::Unfinished(_)));
+        let count = |test: fn(&MigrationState) -> bool| rows.iter().filter(|row| test(&row.state)).count();
+        let unfinished = count(|standing| matches!(standing, MigrationState::PartiallyApplied(_)));
         clean &= unfinished == 0;
-        match (errors.is_empty(), unfinished, count(|standing| *standing == Standing::Cosmetic)) {
+        match (errors.is_empty(), unfinished, count(|standing| *standing == MigrationState::CosmeticChange)) {
             (false, ..) => {}
             (true, 0, 0) => {
                 context.output.verb("Verified", &format!("`{}`: {applied} applied, as the files say", one.project.service))
@@ -76,7 +76,7 @@ pub struct Edit {
     /// What people call it.
     pub title: String,
     /// Were comments edited, or SQL?
-    pub standing: Standing,
+    pub standing: MigrationState,
     /// From what ran to what the file says now, as a unified diff.
     pub diff: String,
 }
@@ -84,7 +84,8 @@ pub struct Edit {
 /// The applied migrations whose files were edited since.
 pub async fn edits(migrator: &Migrator<'_>, status: &Status<'_>, url: &str) -> Result<Vec<Edit>, Failure> {
     let rows = status.rows();
-    let changed: Vec<_> = rows.iter().filter(|row| matches!(row.standing, Standing::Changed | Standing::Cosmetic)).collect();
+    let changed: Vec<_> =
+        rows.iter().filter(|row| matches!(row.state, MigrationState::Changed | MigrationState::CosmeticChange)).collect();
     let versions: Vec<_> = changed.iter().filter_map(|row| row.record.map(|record| &record.version)).collect();
     let stored = match versions.is_empty() {
         true => Vec::new(),
@@ -94,7 +95,7 @@ pub async fn edits(migrator: &Migrator<'_>, status: &Status<'_>, url: &str) -> R
         let (migration, ran) = (row.migration?, ran?);
         let diff = TextDiff::from_lines(ran.as_str(), &migration.up.text);
         let diff = diff.unified_diff().header(&format!("{} as it ran", migration.up.file), &migration.up.file).to_string();
-        Some(Edit { version: row.version().clone(), title: row.title(), standing: row.standing, diff })
+        Some(Edit { version: row.version().clone(), title: row.title(), standing: row.state, diff })
     });
     Ok(edits.collect())
 }

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn show(migrator: &Migrator<'_>, pool: &SqlitePool) -> Result<(), Error> {
     for row in migrator.status(pool).await?.rows() {
-        println!("  {:<32} {}", row.title(), row.standing.name());
+        println!("  {:<32} {}", row.title(), row.state.name());
     }
     Ok(())
 }

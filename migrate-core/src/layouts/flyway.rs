@@ -1,32 +1,32 @@
 //! `V001__create_users.sql` and `U001__create_users.sql`, with dotted or underscored versions (`V13.1__a`, `V4_9__b`).
 
-use crate::layout::{Layout, Listing, Named, Reading};
+use crate::layout::{FolderHints, Layout, NameMatch, ParsedName};
 use crate::target::Direction;
 use crate::version::Version;
 
 /// The convention.
 pub static LAYOUT: Layout = Layout { name: "flyway", example: "V001__create_users.sql", wants_down: false, read };
 
-fn read(_: &Listing, path: &str) -> Reading {
+fn read(_: &FolderHints, path: &str) -> NameMatch {
     let Some(stem) = path.strip_suffix(".sql").filter(|stem| !stem.contains('/')) else {
-        return Reading::Foreign;
+        return NameMatch::NoMatch;
     };
     if stem.starts_with("R__") {
-        return Reading::Unsupported("repeatable migrations (`R__...`) cannot be run by this release");
+        return NameMatch::Unsupported("repeatable migrations (`R__...`) cannot be run by this release");
     }
     let (letter, rest) = stem.split_at(stem.chars().next().map_or(0, char::len_utf8));
     let direction = match letter {
         "V" => Direction::Up,
         "U" => Direction::Down,
         "B" if rest.starts_with(|c: char| c.is_ascii_digit()) => {
-            return Reading::Unsupported("baseline migrations (`B...`) cannot be run by this release");
+            return NameMatch::Unsupported("baseline migrations (`B...`) cannot be run by this release");
         }
-        _ => return Reading::Foreign,
+        _ => return NameMatch::NoMatch,
     };
     match Version::split_from(rest, true) {
         Some((version, name)) if name.starts_with("__") => {
-            Reading::Named(Named { version, name: name.trim_start_matches('_').to_owned(), direction })
+            NameMatch::Matched(ParsedName { version, name: name.trim_start_matches('_').to_owned(), direction })
         }
-        _ => Reading::Foreign,
+        _ => NameMatch::NoMatch,
     }
 }

@@ -27,11 +27,11 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let name = cursor.name()?;
         // A domain has its name among the types.
         if cursor.peek_any(&["RENAME", "SET"]) {
-            let mark = cursor.mark();
+            let mark = cursor.position();
             if let Some(action @ (TypeAction::Rename(_) | TypeAction::SetSchema(_))) = type_action(cursor) {
                 return Some(Syntax::AlterType { name, action });
             }
-            cursor.go_back(mark);
+            cursor.rewind(mark);
         }
         let sets = cursor.words(&["SET", "NOT", "NULL"]) || cursor.peek("VALIDATE");
         let adds = cursor.peek("ADD") && !(cursor.has("VALID") && cursor.has("NOT"));
@@ -52,11 +52,11 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         return Some(Syntax::AlterIndex { name, action });
     }
     if cursor.peek("TRIGGER") {
-        let mark = cursor.mark();
+        let mark = cursor.position();
         if let Some(renamed) = rename_trigger(cursor) {
             return Some(renamed);
         }
-        cursor.go_back(mark);
+        cursor.rewind(mark);
     }
     if cursor.any(&["POLICY", "RULE", "TRIGGER"]) {
         while !cursor.is_at_end() && !cursor.word("ON") {
@@ -145,11 +145,11 @@ fn alter_table(cursor: &mut Cursor<'_>) -> Option<AlterTable> {
             alter.lock = Some(how);
         } else {
             let first = alter.actions.len();
-            let mark = cursor.mark();
+            let mark = cursor.position();
             match action(cursor, &alter.table) {
                 Some(kinds) => alter.actions.extend(kinds.into_iter().map(|kind| Action { kind, range: start..start })),
                 None => {
-                    cursor.go_back(mark);
+                    cursor.rewind(mark);
                     alter.actions.push(Action { kind: ActionKind::Opaque, range: start..start });
                 }
             }

@@ -306,7 +306,7 @@ fn mysql_arguments(ty: &mut Type) {
 }
 
 fn arguments(cursor: &mut Cursor<'_>, ty: &mut Type) {
-    let mark = cursor.mark();
+    let mark = cursor.position();
     cursor.symbol(b'(');
     loop {
         if let Some(number) = cursor.number() {
@@ -319,7 +319,7 @@ fn arguments(cursor: &mut Cursor<'_>, ty: &mut Type) {
             break;
         }
     }
-    cursor.go_back(mark);
+    cursor.rewind(mark);
     cursor.parenthesis();
 }
 
@@ -389,7 +389,7 @@ fn action(cursor: &mut Cursor<'_>) {
 
 /// A constraint of a table, or nothing if none stands here.
 pub fn constraint(cursor: &mut Cursor<'_>) -> Option<Constraint> {
-    let (start, mark) = (cursor.offset(), cursor.mark());
+    let (start, mark) = (cursor.offset(), cursor.position());
     let mut name = None;
     if cursor.word("CONSTRAINT") {
         cursor.if_not_exists();
@@ -399,7 +399,7 @@ pub fn constraint(cursor: &mut Cursor<'_>) -> Option<Constraint> {
         }
     }
     let Some(kind) = kind(cursor, &mut name) else {
-        cursor.go_back(mark);
+        cursor.rewind(mark);
         return None;
     };
     let mut not_valid = false;
@@ -470,12 +470,12 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
     if cursor.dialect != Dialect::MySql {
         return None;
     }
-    let (start, mark) = (cursor.offset(), cursor.mark());
+    let (start, mark) = (cursor.offset(), cursor.position());
     let unique = cursor.word("UNIQUE");
     let fulltext = cursor.peek("FULLTEXT");
     let special = cursor.any(&["FULLTEXT", "SPATIAL"]);
     if !cursor.any(&["INDEX", "KEY"]) && !special {
-        cursor.go_back(mark);
+        cursor.rewind(mark);
         return None;
     }
     let if_not_exists = cursor.if_not_exists();

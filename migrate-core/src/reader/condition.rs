@@ -114,11 +114,11 @@ fn says_not_null(cursor: &mut Cursor<'_>) -> Option<String> {
 fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
     // `((a IS NOT NULL))`
     while cursor.peek_symbol(b'(') {
-        let mark = cursor.mark();
+        let mark = cursor.position();
         match cursor.parenthesis() {
             Some(inner) if cursor.is_at_end() => cursor = Cursor::new(cursor.sql, inner, cursor.dialect),
             _ => {
-                cursor.go_back(mark);
+                cursor.rewind(mark);
                 break;
             }
         }
@@ -128,11 +128,11 @@ fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
     }
     let mut columns = Vec::new();
     while !cursor.is_at_end() {
-        let mark = cursor.mark();
+        let mark = cursor.position();
         match says_not_null(&mut cursor) {
             Some(name) => columns.push(name),
             None => {
-                cursor.go_back(mark);
+                cursor.rewind(mark);
                 let inner = cursor.parenthesis().filter(|_| cursor.is_at_end() || cursor.peek("AND"));
                 columns.extend(inner.into_iter().flat_map(|range| not_null(Cursor::new(cursor.sql, range, cursor.dialect))));
             }

@@ -53,7 +53,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let sets_path = has_pair(cursor, "SET", "SEARCH_PATH");
         let steady = cursor.has("IMMUTABLE") || cursor.has("STABLE");
         let commits = procedure && ends_transactions(cursor.sql.get(cursor.offset()..).unwrap_or_default());
-        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, steady, commits });
+        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, is_stable: steady, commits });
     }
     let policy = cursor.peek("POLICY");
     if cursor.any(&["POLICY", "RULE"]) {
@@ -125,14 +125,14 @@ fn options(cursor: &mut Cursor<'_>) {
         "SCHEMA",
         "EVENT",
     ];
-    let mark = cursor.mark();
+    let mark = cursor.position();
     for _ in 0..16 {
         if cursor.peek_any(&heads) {
             return;
         }
         cursor.skip();
     }
-    cursor.go_back(mark);
+    cursor.rewind(mark);
 }
 
 fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Option<Syntax> {
@@ -159,10 +159,10 @@ fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) ->
             if cursor.word("OR") {
                 cursor.skip();
             }
-            let mark = cursor.mark();
+            let mark = cursor.position();
             match cursor.name() {
                 Some(name) => tables.push(name),
-                None => cursor.go_back(mark),
+                None => cursor.rewind(mark),
             }
             continue;
         }
@@ -228,12 +228,12 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
     let mut table = CreateTable { temporary, or_replace, if_not_exists, ..CreateTable::default() };
     if cursor.words(&["PARTITION", "OF"]) {
         table.partition_of = cursor.name();
-        let mark = cursor.mark();
+        let mark = cursor.position();
         if cursor.peek_symbol(b'(') {
             cursor.parenthesis();
         }
         table.default_partition = cursor.peek("DEFAULT");
-        cursor.go_back(mark);
+        cursor.rewind(mark);
     }
     if cursor.word("OF") {
         table.opaque = true;
@@ -290,7 +290,7 @@ fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {
         table.as_query = true;
     }
     loop {
-        let before = cursor.mark();
+        let before = cursor.position();
         if cursor.word("LIKE") {
             table.like.extend(like(cursor));
             cursor.skip_clause();
@@ -314,7 +314,7 @@ fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {
         if cursor.symbol(b')') || cursor.is_at_end() {
             return;
         }
-        if cursor.mark() == before {
+        if cursor.position() == before {
             cursor.skip();
         }
     }
@@ -344,13 +344,13 @@ fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Op
     let (mut reads, mut mentions) = (reads(cursor), condition::words(cursor));
     let mut uses = condition::uses(cursor);
     // `AS TABLE t`
-    let mark = cursor.mark();
+    let mark = cursor.position();
     if cursor.words(&["AS", "TABLE"]) {
         reads.extend(cursor.name());
         mentions.push("*".to_owned());
         uses.push("*".to_owned());
     }
-    cursor.go_back(mark);
+    cursor.rewind(mark);
     // Which of several queries `*` belongs to, only the database can tell.
     if cursor.rest().iter().filter(|token| token.is_word(cursor.sql, "SELECT")).count() > 1 {
         uses.retain(|word| word != "*");
@@ -394,10 +394,10 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
                 // An alias may stand before the comma.
                 cursor.word("AS");
                 if !cursor.peek_symbol(b',') && cursor.token().is_some_and(|token| token.kind == Kind::Word) {
-                    let mark = cursor.mark();
+                    let mark = cursor.position();
                     cursor.skip();
                     if !cursor.peek_symbol(b',') {
-                        cursor.go_back(mark);
+                        cursor.rewind(mark);
                     }
                 }
                 if !cursor.symbol(b',') {

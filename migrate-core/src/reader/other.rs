@@ -5,7 +5,7 @@ use super::create::reads;
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::name::Name;
-use crate::syntax::{Change, CreateTable, Insert, ObjectKind, Removal, Setting, Syntax};
+use crate::syntax::{CreateTable, DropStatement, Insert, ObjectKind, RowChange, Setting, Syntax};
 use crate::token::Kind;
 use std::ops::Range;
 
@@ -51,7 +51,7 @@ pub fn drop(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     }
     let table = if cursor.word("ON") { cursor.name() } else { None };
     let cascade = cursor.has("CASCADE");
-    Some(Syntax::Drop(Removal { kind, names, table, if_exists, concurrently, cascade, temporary }))
+    Some(Syntax::Drop(DropStatement { kind, names, table, if_exists, concurrently, cascade, temporary }))
 }
 
 pub fn truncate(cursor: &mut Cursor<'_>) -> Option<Syntax> {
@@ -72,11 +72,11 @@ pub fn insert(cursor: &mut Cursor<'_>, replaces: bool) -> Option<Syntax> {
     if cursor.word("AS") {
         cursor.part();
     }
-    let mark = cursor.mark();
+    let mark = cursor.position();
     let columns = match cursor.columns() {
         Some((columns, false)) => columns,
         Some(_) => {
-            cursor.go_back(mark);
+            cursor.rewind(mark);
             Vec::new()
         }
         None => Vec::new(),
@@ -168,8 +168,8 @@ fn to_comma_or(cursor: &mut Cursor<'_>, words: &[&str]) {
 }
 
 /// From behind what is set to the end. A join that matches rows leaves some out.
-fn change(cursor: &mut Cursor<'_>, table: Name, columns: Vec<String>, joined: bool, matched: bool) -> Change {
-    let mut change = Change {
+fn change(cursor: &mut Cursor<'_>, table: Name, columns: Vec<String>, joined: bool, matched: bool) -> RowChange {
+    let mut change = RowChange {
         table,
         columns,
         condition: matched,
@@ -223,7 +223,7 @@ pub fn copy(cursor: &mut Cursor<'_>) -> Syntax {
 /// `SELECT`; one that sets something is a setting.
 pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
     if first == "SELECT" {
-        let mark = cursor.mark();
+        let mark = cursor.position();
         let name = cursor.name().map(|name| name.name);
         if name.as_deref() == Some("set_config") && cursor.symbol(b'(') {
             let (name, _, value, _) = (cursor.string(), cursor.symbol(b','), cursor.string(), cursor.symbol(b','));
@@ -232,7 +232,7 @@ pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
                 return Syntax::Set(vec![setting]);
             }
         }
-        cursor.go_back(mark);
+        cursor.rewind(mark);
         // `SELECT ... INTO t` makes a table.
         if cursor.dialect == Dialect::Postgres && cursor.has("INTO") {
             return select_into(cursor).unwrap_or(Syntax::Opaque);

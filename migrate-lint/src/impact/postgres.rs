@@ -6,8 +6,8 @@ use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
 use migrate_core::reader;
 use migrate_core::syntax::{
-    self, Action, ActionKind, AlterTable, Column, CreateIndex, Generated, IndexAction, ObjectAction, ObjectKind, Removal, Syntax,
-    Type,
+    self, Action, ActionKind, AlterTable, Column, CreateIndex, DropStatement, Generated, IndexAction, ObjectAction, ObjectKind,
+    Syntax, Type,
 };
 
 pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
@@ -163,7 +163,7 @@ fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
     }
 }
 
-fn drop_objects(schema: &Schema, removal: &Removal) -> Vec<Impact> {
+fn drop_objects(schema: &Schema, removal: &DropStatement) -> Vec<Impact> {
     let mut impacts = Vec::new();
     for name in &removal.names {
         let key = schema.resolve(name);

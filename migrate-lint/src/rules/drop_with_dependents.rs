@@ -7,7 +7,7 @@ use crate::schema::{Constraint, ConstraintKind, ObjectName, Relation};
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
 use migrate_core::finding::Level;
-use migrate_core::syntax::{ActionKind, ObjectKind, Removal, Syntax, Type};
+use migrate_core::syntax::{ActionKind, DropStatement, ObjectKind, Syntax, Type};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -153,7 +153,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
 }
 
-fn dropped(context: &StatementContext<'_>, removal: &Removal, findings: &mut RuleFindings) {
+fn dropped(context: &StatementContext<'_>, removal: &DropStatement, findings: &mut RuleFindings) {
     if removal.cascade || removal.temporary {
         return;
     }

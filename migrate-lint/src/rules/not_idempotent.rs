@@ -77,7 +77,7 @@ fn asks_first(context: &StatementContext<'_>) -> bool {
         | Syntax::CreateDomain { .. }
         | Syntax::CreateTrigger { .. }
         | Syntax::CreateRoutine { .. }
-        | Syntax::Create { .. } => execution::is_repeatable(context.sql, context.server().dialect()),
+        | Syntax::Create { .. } => execution::is_idempotent(context.sql, context.server().dialect()),
         _ => true,
     }
 }

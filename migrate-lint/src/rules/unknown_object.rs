@@ -7,7 +7,7 @@ use crate::schema::{ConstraintKind, ObjectName, RelationKind};
 use crate::server::Product;
 use migrate_core::code::Code;
 use migrate_core::dialect::Dialect;
-use migrate_core::effect::touched;
+use migrate_core::effect::locked_tables_of;
 use migrate_core::finding::Level;
 use migrate_core::syntax::{self, ActionKind, CreateTable, ObjectKind, Syntax};
 
@@ -207,9 +207,9 @@ fn gone(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         Syntax::CreateTable(_) if context.server().dialect() == Dialect::Sqlite => Vec::new(),
         Syntax::CreateTable(table) => {
             let own = table.name.as_ref().map(|name| context.schema.resolve(name));
-            touched(context.syntax()).into_iter().filter(|name| Some(context.schema.resolve(name)) != own).collect()
+            locked_tables_of(context.syntax()).into_iter().filter(|name| Some(context.schema.resolve(name)) != own).collect()
         }
-        other => touched(other),
+        other => locked_tables_of(other),
     };
     for key in names.iter().map(|name| context.schema.resolve(name)).filter(|key| context.schema.is_dropped(key)) {
         findings.add(RuleFinding::new(format!("`{key}` was dropped or got another name before")));

@@ -12,9 +12,9 @@ use crate::ledger::Ledger;
 use async_trait::async_trait;
 use migrate_core::checksum::Checksum;
 use migrate_core::dialect::Dialect;
-use migrate_core::effect::{self, Object, Reading, Verb};
-use migrate_core::history::{History, Record, State};
-use migrate_core::locking::Locking;
+use migrate_core::effect::{self, Effects, Object, Verb};
+use migrate_core::history::{History, Record, RecordState};
+use migrate_core::lock_settings::LockSettings;
 use migrate_core::name::Name;
 use migrate_core::target::Direction;
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ impl Inner {
     }
 
     fn apply(&mut self, change: &Change<'_>) {
-        let row = |entry: &Entry<'_>, state: State| Record {
+        let row = |entry: &Entry<'_>, state: RecordState| Record {
             version: entry.version.parse().expect("the engine writes versions"),
             name: entry.name.to_owned(),
             checksum: entry.checksum,
@@ -110,8 +110,8 @@ impl Inner {
             execution_ms: None,
             applied_by: String::new(),
             has_down: entry.down.is_some(),
-            running: match entry.direction {
-                _ if state == State::Applied => None,
+            pending_sql: match entry.direction {
+                _ if state == RecordState::Applied => None,
                 Direction::Up => entry.up.map(str::to_owned),
                 Direction::Down => entry.down.map(str::to_owned),
             },
@@ -125,7 +125,7 @@ impl Inner {
             Change::Reverted(entry, ..) => drop(self.rows.remove(entry.version)),
             Change::Resolved { version, state, done, text, .. } => {
                 if let Some((_, text)) = text {
-                    self.row(version).running = Some((*text).to_owned());
+                    self.row(version).pending_sql = Some((*text).to_owned());
                 }
                 let row = self.row(version);
                 (row.state, row.statements_done) = (*state, *done);
@@ -191,7 +191,7 @@ impl Fake {
         let history = inner.history();
         let version = token.0.parse().expect("the engine names versions");
         let digest = history.digest();
-        let applied: Option<&Checksum> = history.newest().map(|_| &digest);
+        let applied: Option<&Checksum> = history.latest_applied().map(|_| &digest);
         inner.dialect == Dialect::Sqlite && Ledger::token(applied, history.get(&version)) != token.1
     }
 
@@ -213,7 +213,7 @@ impl Backend for Fake {
     async fn digest(&mut self, _: &Ledger) -> Result<Option<String>, Failure> {
         self.call("digest", |inner| {
             let history = inner.history();
-            history.newest().map(|_| history.digest().to_string())
+            history.latest_applied().map(|_| history.digest().to_string())
         })
     }
 
@@ -226,7 +226,7 @@ impl Backend for Fake {
         self.call("stored script", |inner| inner.rows.get(version).and_then(|(_, down)| down.clone()))
     }
 
-    async fn prepare(&mut self, _: &mut Ledger, _: &[String], _: Locking) -> Result<(), Failure> {
+    async fn prepare(&mut self, _: &mut Ledger, _: &[String], _: LockSettings) -> Result<(), Failure> {
         self.call("prepare", |_| ())
     }
 
@@ -277,9 +277,9 @@ impl Backend for Fake {
         self.call("look at the catalogue", |inner| {
             let mut presence = Presence::Missing;
             for sql in &inner.effects {
-                let Reading::Known(effects) = effect::read(sql, inner.dialect) else { continue };
+                let Effects::Known(effects) = effect::read(sql, inner.dialect) else { continue };
                 for one in effects.into_iter().filter(|one| one.object == *object) {
-                    presence = if one.verb == Verb::Removes { Presence::Missing } else { Presence::There };
+                    presence = if one.verb == Verb::Drops { Presence::Missing } else { Presence::There };
                 }
             }
             Some(presence)

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::Object;
 use migrate_core::history::History;
-use migrate_core::locking::{LockKind, Locking};
+use migrate_core::lock_settings::{LockSettings, LockStrategy};
 use migrate_core::name::Name;
 use migrate_core::target::Direction;
 use sqlx::mysql::MySqlConnectOptions;
@@ -230,7 +230,7 @@ fn question(ledger: &Ledger, object: &Object) -> Option<String> {
         Object::Trigger(_, name) => named("TRIGGERS", "TRIGGER", name),
         Object::Routine(name) => named("ROUTINES", "ROUTINE", name),
         Object::Schema(name) => found("SCHEMATA", &[("SCHEMA_NAME", ledger.text(name))]),
-        Object::Index(None, _) | Object::Type(_) | Object::Value(..) | Object::Extension(_) => None,
+        Object::Index(None, _) | Object::Type(_) | Object::EnumValue(..) | Object::Extension(_) => None,
     }
 }
 
@@ -297,7 +297,7 @@ impl Backend for MySql<'_> {
         self.first(&ledger.select_script(version, direction)).await
     }
 
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: Locking) -> Result<(), Failure> {
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: LockSettings) -> Result<(), Failure> {
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
         let row = self.rows(&format!("SELECT DATABASE(), {}", settings.join(", "))).await?;
         let mut columns = row.into_iter().next().unwrap_or_default().into_iter();
@@ -326,7 +326,7 @@ impl Backend for MySql<'_> {
         }
         // A pool may have turned it off; every statement of ours counts on it.
         let mut ours = "SET SESSION autocommit = 1;\n".to_owned();
-        if locking.kind != LockKind::Session {
+        if locking.strategy != LockStrategy::Session {
             let names = Surroundings::VARIABLES.map(|name| ledger.text(name)).join(", ");
             let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
             let pair = |row: &Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
@@ -340,7 +340,7 @@ impl Backend for MySql<'_> {
                 ours.push_str("SET SESSION wsrep_sync_wait = 7;\n");
             }
         }
-        if locking.kind == LockKind::Lease || !self.surroundings.session_locks_hold() {
+        if locking.strategy == LockStrategy::Lease || !self.surroundings.session_locks_hold() {
             tracing::info!(surroundings = %self.surroundings, "the lock is a lease");
             self.lease = Some(Lease::new(ledger, locking.lease));
             // One that is frozen in the middle of a transaction holds the row of the lease for no longer.
@@ -428,7 +428,7 @@ impl Backend for MySql<'_> {
         self.limit(work, true).await.map_err(Stop::Before)?;
         let guard = self.guard(ledger);
         let mut message = Message::default();
-        message.begin(work.unit.opening.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
+        message.begin(work.unit.begin_statement.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
         guard.iter().for_each(|statement| message.begin(statement));
         let mut before = 1 + guard.len();
         for piece in work.pieces(PIECE) {

@@ -27,7 +27,7 @@ use catalogue::{built_index, question};
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::Object;
 use migrate_core::history::History;
-use migrate_core::locking::{LockKind, Locking};
+use migrate_core::lock_settings::{LockSettings, LockStrategy};
 use migrate_core::name::Name;
 use migrate_core::target::Direction;
 use migrate_core::token::Tokens;
@@ -248,7 +248,7 @@ impl<'c> Postgres<'c> {
         for (number, statement) in work.parts() {
             let sql = statement.sql(work.text);
             // What runs by itself can be seen to run when its sender is gone.
-            let mark = self.lease.as_ref().filter(|_| !work.unit.transaction).map(Lease::mark).unwrap_or_default();
+            let mark = self.lease.as_ref().filter(|_| !work.unit.in_transaction).map(Lease::mark).unwrap_or_default();
             let outcome = match &statement.copy_data {
                 None => self.run(&format!("{mark}{sql}")).await.1,
                 Some(data) => self.copy(sql, &work.text[data.clone()]).await.err().map(failure),
@@ -417,7 +417,7 @@ impl Backend for Postgres<'_> {
         !self.pooled
     }
 
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: Locking) -> Result<(), Failure> {
+    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: LockSettings) -> Result<(), Failure> {
         // Without a schema of its own, the history is where its table is found, or else where a new one would be made.
         let schema = match ledger.schema() {
             Some(schema) => ledger.text(schema),
@@ -439,12 +439,12 @@ impl Backend for Postgres<'_> {
         let (version, given) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
         self.read_only = columns.next().flatten().as_deref() == Some("on");
         // Who says that the session keeps the lock says that there is one.
-        if locking.kind != LockKind::Session {
+        if locking.strategy != LockStrategy::Session {
             let reached = self.access.reached(given.as_deref()).await;
             self.surroundings = Surroundings::of_postgres(&version, reached);
             self.pooled = !self.surroundings.keeps_session();
         }
-        if locking.kind == LockKind::Lease || !self.surroundings.session_locks_hold() {
+        if locking.strategy == LockStrategy::Lease || !self.surroundings.session_locks_hold() {
             tracing::info!(surroundings = %self.surroundings, "the lock is a lease");
             self.lease = Some(Lease::new(ledger, locking.lease));
         }
@@ -558,7 +558,7 @@ impl Backend for Postgres<'_> {
 
     async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
         let mut message = Message::default();
-        message.begin(work.unit.opening.map_or("BEGIN", |at| work.statements[at].sql(work.text)));
+        message.begin(work.unit.begin_statement.map_or("BEGIN", |at| work.statements[at].sql(work.text)));
         let guard = self.guard(ledger);
         // How a transaction is isolated must be said before anything is read.
         let isolated = work.parts().next().is_some_and(|(_, first)| sets_transaction(first.sql(work.text)));

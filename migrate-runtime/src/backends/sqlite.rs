@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use migrate_core::dialect::Dialect;
 use migrate_core::effect::Object;
 use migrate_core::history::History;
-use migrate_core::locking::Locking;
+use migrate_core::lock_settings::LockSettings;
 use migrate_core::name::Name;
 use migrate_core::target::Direction;
 use std::time::{Duration, Instant};
@@ -172,7 +172,7 @@ impl Backend for Sqlite<'_> {
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    async fn prepare(&mut self, _: &mut Ledger, session: &[String], _: Locking) -> Result<(), Failure> {
+    async fn prepare(&mut self, _: &mut Ledger, session: &[String], _: LockSettings) -> Result<(), Failure> {
         let mut restore = String::new();
         for name in SETTINGS {
             let rows = self.rows(&format!("PRAGMA {name}")).await?;

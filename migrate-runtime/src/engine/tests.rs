@@ -6,8 +6,8 @@ use crate::event::Event;
 use crate::migrator::{Migrator, Resolution};
 use migrate_core::contents::Contents;
 use migrate_core::dialect::Dialect;
-use migrate_core::history::State;
-use migrate_core::locking::Locking;
+use migrate_core::history::RecordState;
+use migrate_core::lock_settings::LockSettings;
 use migrate_core::migration::Migration;
 use migrate_core::migration_set::MigrationSet;
 use migrate_core::policy::Policy;
@@ -32,7 +32,7 @@ fn set(dialect: Dialect, files: &[(&str, &str, &str)]) -> MigrationSet {
         dialect,
         history: HistoryTables::default(),
         policy: Policy::default(),
-        locking: Locking::default(),
+        locking: LockSettings::default(),
         session: Vec::new(),
         lock_timeout: None,
         timeout: None,
@@ -83,7 +83,7 @@ async fn insist(world: &World, set: &MigrationSet, target: &Target) -> (usize, u
             let record = inner.rows[question.version.as_str()].0.clone();
             let migration = set.get(&record.version).unwrap();
             let script = match record.state {
-                State::Reverting => migration.down.clone().unwrap(),
+                RecordState::Reverting => migration.down.clone().unwrap(),
                 _ => migration.up.clone(),
             };
             (record, script)

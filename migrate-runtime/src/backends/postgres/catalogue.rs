@@ -74,7 +74,7 @@ pub fn question(ledger: &Ledger, object: &Object) -> Option<String> {
             exists(format!("pg_trigger WHERE tgrelid = {table} AND tgname = {name}"))
         }
         Object::Type(name) => Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::text", path(name))),
-        Object::Value(name, value) => {
+        Object::EnumValue(name, value) => {
             let value = ledger.text(value);
             exists(format!("pg_enum WHERE enumtypid = pg_catalog.to_regtype({}) AND enumlabel = {value}", path(name)))
         }

@@ -7,7 +7,7 @@
 /// # use migrate_core::difference::difference;
 /// assert_eq!(difference("a\nb\nc", "a\nx\nc"), "  a\n- b\n+ x");
 /// ```
-pub fn difference(before: &str, now: &str) -> String {
+pub fn diff_statements(before: &str, now: &str) -> String {
     let (before, now): (Vec<&str>, Vec<&str>) = (before.lines().collect(), now.lines().collect());
     let head = before.iter().zip(&now).take_while(|(one, other)| one == other).count();
     let (rest, other) = (&before[head..], &now[head..]);
@@ -24,10 +24,10 @@ mod tests {
 
     #[test]
     fn what_only_one_has() {
-        assert_eq!(difference("SELECT 1", "SELECT 2"), "- SELECT 1\n+ SELECT 2");
-        assert_eq!(difference("SELECT 1", ""), "- SELECT 1");
-        assert_eq!(difference("a\nb", "a\nb\nc"), "  b\n+ c");
-        assert_eq!(difference("a\na\na", "a\na"), "  a\n- a");
-        assert_eq!(difference("same", "same"), "");
+        assert_eq!(diff_statements("SELECT 1", "SELECT 2"), "- SELECT 1\n+ SELECT 2");
+        assert_eq!(diff_statements("SELECT 1", ""), "- SELECT 1");
+        assert_eq!(diff_statements("a\nb", "a\nb\nc"), "  b\n+ c");
+        assert_eq!(diff_statements("a\na\na", "a\na"), "  a\n- a");
+        assert_eq!(diff_statements("same", "same"), "");
     }
 }

@@ -1,6 +1,6 @@
 //! Files and history side by side, one row for each version: what `status` shows and what `plan` decides from.
 
-use crate::history::{History, Record, State};
+use crate::history::{History, Record, RecordState};
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
 use crate::version::Version;
@@ -8,53 +8,53 @@ use crate::version::Version;
 /// How a version stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum MigrationState {
     /// Applied, and the file is what ran.
     Applied,
     /// Applied; only comments or white space of the file were changed since.
-    Cosmetic,
+    CosmeticChange,
     /// Applied; the SQL of the file was changed since.
     Changed,
     /// Applied; its file is gone.
-    Missing,
+    FileMissing,
     /// Applied by a newer release: it is above every file here.
     Ahead,
     /// Not applied.
     Pending,
     /// Not applied, though a higher version is.
-    Late,
+    OutOfOrder,
     /// Begun and not finished.
-    Unfinished(State),
+    PartiallyApplied(RecordState),
 }
 
-impl Standing {
+impl MigrationState {
     /// The word in tables and in JSON.
     pub const fn name(self) -> &'static str {
         match self {
-            Standing::Applied => "applied",
-            Standing::Cosmetic => "cosmetic",
-            Standing::Changed => "changed",
-            Standing::Missing => "missing",
-            Standing::Ahead => "ahead",
-            Standing::Pending => "pending",
-            Standing::Late => "late",
-            Standing::Unfinished(_) => "unfinished",
+            MigrationState::Applied => "applied",
+            MigrationState::CosmeticChange => "cosmetic",
+            MigrationState::Changed => "changed",
+            MigrationState::FileMissing => "missing",
+            MigrationState::Ahead => "ahead",
+            MigrationState::Pending => "pending",
+            MigrationState::OutOfOrder => "late",
+            MigrationState::PartiallyApplied(_) => "unfinished",
         }
     }
 }
 
 /// One version.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
+pub struct MigrationStatus<'a> {
     /// How it stands.
-    pub standing: Standing,
+    pub state: MigrationState,
     /// What the files say.
     pub migration: Option<&'a Migration>,
     /// What the database says.
     pub record: Option<&'a Record>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> MigrationStatus<'a> {
     /// The version as the file has it; as the database has it where there is no file.
     pub fn version(&self) -> &'a Version {
         match (self.migration, self.record) {
@@ -76,7 +76,7 @@ impl<'a> Row<'a> {
 }
 
 /// All versions that the files or the history know, in order.
-pub fn overview<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<Row<'a>> {
+pub fn compare<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<MigrationStatus<'a>> {
     // One that was begun counts: what is lower comes late all the same.
     let newest_applied = history.records().last().map(|record| &record.version);
     let newest_file = set.latest().map(|migration| &migration.version);
@@ -92,19 +92,19 @@ pub fn overview<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<Row<'a>>
             _ => (None, records.next()),
         };
         let standing = match (migration, record) {
-            (_, Some(record)) if record.state != State::Applied => Standing::Unfinished(record.state),
-            (Some(migration), Some(record)) if migration.up.checksum == record.checksum => Standing::Applied,
-            (Some(migration), Some(record)) if migration.up.sql_checksum == record.sql_checksum => Standing::Cosmetic,
-            (Some(_), Some(_)) => Standing::Changed,
+            (_, Some(record)) if record.state != RecordState::Applied => MigrationState::PartiallyApplied(record.state),
+            (Some(migration), Some(record)) if migration.up.checksum == record.checksum => MigrationState::Applied,
+            (Some(migration), Some(record)) if migration.up.sql_checksum == record.sql_checksum => MigrationState::CosmeticChange,
+            (Some(_), Some(_)) => MigrationState::Changed,
             (None, record) => match newest_file < record.map(|record| &record.version) {
-                true => Standing::Ahead,
-                false => Standing::Missing,
+                true => MigrationState::Ahead,
+                false => MigrationState::FileMissing,
             },
             (Some(migration), None) => match Some(&migration.version) < newest_applied {
-                true => Standing::Late,
-                false => Standing::Pending,
+                true => MigrationState::OutOfOrder,
+                false => MigrationState::Pending,
             },
         };
-        rows.push(Row { standing, migration, record });
+        rows.push(MigrationStatus { state: standing, migration, record });
     }
 }

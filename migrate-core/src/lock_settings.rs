@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What keeps the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LockKind {
+pub enum LockStrategy {
     /// The session where that holds, else a lease: what the server is, and whether a pooler is in between, is found out.
     #[default]
     Auto,
@@ -15,38 +15,38 @@ pub enum LockKind {
     Lease,
 }
 
-impl LockKind {
+impl LockStrategy {
     /// All of them.
-    pub const ALL: [LockKind; 3] = [LockKind::Auto, LockKind::Session, LockKind::Lease];
+    pub const ALL: [LockStrategy; 3] = [LockStrategy::Auto, LockStrategy::Session, LockStrategy::Lease];
 
     /// As `migrate.toml` and the command line name it.
     pub fn name(self) -> &'static str {
         match self {
-            LockKind::Auto => "auto",
-            LockKind::Session => "session",
-            LockKind::Lease => "lease",
+            LockStrategy::Auto => "auto",
+            LockStrategy::Session => "session",
+            LockStrategy::Lease => "lease",
         }
     }
 }
 
-impl FromStr for LockKind {
+impl FromStr for LockStrategy {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        LockKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or(())
+        LockStrategy::ALL.into_iter().find(|kind| kind.name() == name).ok_or(())
     }
 }
 
 /// How runs are kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Locking {
+pub struct LockSettings {
     /// What keeps the lock.
-    pub kind: LockKind,
+    pub strategy: LockStrategy,
     /// How long a lease outlives its last renewal.
     pub lease: Duration,
 }
 
-impl Locking {
+impl LockSettings {
     /// Above this, a holder that died would hold up others for longer than anybody waits.
     pub const LONGEST_LEASE: Duration = Duration::from_secs(86_400);
 
@@ -54,8 +54,8 @@ impl Locking {
     pub const SHORTEST_LEASE: Duration = Duration::from_secs(2);
 }
 
-impl Default for Locking {
+impl Default for LockSettings {
     fn default() -> Self {
-        Locking { kind: LockKind::Auto, lease: Duration::from_secs(30) }
+        LockSettings { strategy: LockStrategy::Auto, lease: Duration::from_secs(30) }
     }
 }

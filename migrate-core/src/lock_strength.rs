@@ -10,7 +10,7 @@ use crate::syntax::{ActionKind, Syntax};
 /// Does a statement take a lock that readers or writers of a table that is in use must wait for?
 ///
 /// What cannot be told counts as one that does: it then gives up sooner and is tried again.
-pub fn is_strong(sql: &str, dialect: Dialect) -> bool {
+pub fn blocks_traffic(sql: &str, dialect: Dialect) -> bool {
     let syntax = reader::read(sql, dialect);
     match dialect {
         // The whole file is locked, by the transaction and not by the statement.
@@ -30,7 +30,7 @@ pub fn is_strong(sql: &str, dialect: Dialect) -> bool {
         Dialect::Postgres => match &syntax {
             Syntax::AlterTable(alter) => !alter.actions.iter().all(|action| is_weak(&action.kind)),
             Syntax::CreateIndex(index) => !index.concurrently,
-            Syntax::CreateTable(_) => !effect::touched(&syntax).is_empty(),
+            Syntax::CreateTable(_) => !effect::locked_tables_of(&syntax).is_empty(),
             Syntax::Drop(removal) => !removal.concurrently,
             Syntax::Reindex { concurrently, .. } | Syntax::Refresh { concurrently, .. } => !concurrently,
             Syntax::Vacuum { full, .. } => *full,
@@ -54,7 +54,7 @@ pub fn is_strong(sql: &str, dialect: Dialect) -> bool {
 
 /// Would a time limit for its locks do harm? A concurrent build that is given up leaves an invalid index behind, and it stops
 /// nobody while it waits.
-pub fn must_wait(sql: &str, dialect: Dialect) -> bool {
+pub fn exempt_from_lock_timeout(sql: &str, dialect: Dialect) -> bool {
     match reader::read(sql, dialect) {
         Syntax::CreateIndex(index) => index.concurrently,
         Syntax::Drop(removal) => removal.concurrently,
@@ -95,9 +95,9 @@ mod tests {
             ("VACUUM FULL t", true, true),
             ("REFRESH MATERIALIZED VIEW CONCURRENTLY v", false, true),
         ] {
-            assert_eq!(is_strong(sql, Dialect::Postgres), postgres, "PostgreSQL: {sql}");
-            assert_eq!(is_strong(sql, Dialect::MySql), mysql, "MySQL: {sql}");
-            assert!(!is_strong(sql, Dialect::Sqlite));
+            assert_eq!(blocks_traffic(sql, Dialect::Postgres), postgres, "PostgreSQL: {sql}");
+            assert_eq!(blocks_traffic(sql, Dialect::MySql), mysql, "MySQL: {sql}");
+            assert!(!blocks_traffic(sql, Dialect::Sqlite));
         }
     }
 }

@@ -8,25 +8,25 @@ use std::ops::Range;
 
 /// What of a script is left to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Course {
+pub struct ScriptPlan {
     /// In order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ScriptPart>,
     /// Is all of it one transaction, so that nothing needs to be written before it ends?
     pub atomic: bool,
 }
 
 /// A part of a course.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum ScriptPart {
     /// Statements that only set something for the session. They have no mark: a new session needs them again.
-    Settings(Range<usize>),
+    SessionSettings(Range<usize>),
     /// Statements with one mark.
-    Stretch(Stretch),
+    Segment(Segment),
 }
 
 /// Statements with one mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stretch {
+pub struct Segment {
     /// What runs.
     pub unit: Unit,
     /// Does it share a transaction with its mark?
@@ -35,54 +35,55 @@ pub struct Stretch {
     pub last: bool,
 }
 
-impl Course {
+impl ScriptPlan {
     /// Does it do anything that leaves a mark?
-    pub fn has_work(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Stretch(_)))
+    pub fn has_segments(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, ScriptPart::Segment(_)))
     }
 
     /// The first statement that finds what it needs only where all of the course has one session: what sets something for
     /// those behind it and, if the session was prepared, what runs outside a transaction.
     pub fn needs_session(&self, prepared: bool) -> Option<usize> {
         self.parts.iter().find_map(|part| match part {
-            Part::Settings(statements) => Some(statements.start),
-            Part::Stretch(stretch) if prepared && !stretch.in_transaction => Some(stretch.unit.statements.start),
-            Part::Stretch(_) => None,
+            ScriptPart::SessionSettings(statements) => Some(statements.start),
+            ScriptPart::Segment(stretch) if prepared && !stretch.in_transaction => Some(stretch.unit.statements.start),
+            ScriptPart::Segment(_) => None,
         })
     }
 }
 
 /// The course of a script of which so many statements are done.
-pub fn course(script: &Script, dialect: Dialect, done: usize) -> Course {
+pub fn plan_script(script: &Script, dialect: Dialect, done: usize) -> ScriptPlan {
     let sql = |at: usize| script.statements[at].sql(&script.text);
-    let is_setting = |unit: &Unit| !unit.transaction && unit.statements.clone().all(|at| execution::is_setting(sql(at), dialect));
+    let is_setting =
+        |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| execution::is_session_setting(sql(at), dialect));
     let work: Vec<&Unit> = script.units.iter().filter(|unit| !is_setting(unit)).collect();
-    let atomic = matches!(work.as_slice(), [only] if only.transaction);
-    let end = work.last().map_or(script.statements.len(), |last| last.done);
+    let atomic = matches!(work.as_slice(), [only] if only.in_transaction);
+    let end = work.last().map_or(script.statements.len(), |last| last.done_after);
     let mut parts = Vec::new();
     for unit in &script.units {
         if is_setting(unit) {
             // Behind the last work, a setting is for a session that ends there.
-            if unit.done <= end {
-                parts.push(Part::Settings(unit.statements.clone()));
+            if unit.done_after <= end {
+                parts.push(ScriptPart::SessionSettings(unit.statements.clone()));
             }
             continue;
         }
-        if unit.done <= done {
+        if unit.done_after <= done {
             continue;
         }
         // An edit below the point of failure can make one unit of what was two: what is done is not run again.
         let mut unit = unit.clone();
         if unit.statements.start < done {
             unit.statements.start = done.min(unit.statements.end);
-            unit.opening = None;
+            unit.begin_statement = None;
         }
-        let joins = unit.statements.len() == 1 && execution::joins_its_mark(sql(unit.statements.start), dialect);
-        let in_transaction = unit.transaction || joins;
-        let last = unit.done == end;
-        parts.push(Part::Stretch(Stretch { unit, in_transaction, last }));
+        let joins = unit.statements.len() == 1 && execution::can_share_transaction(sql(unit.statements.start), dialect);
+        let in_transaction = unit.in_transaction || joins;
+        let last = unit.done_after == end;
+        parts.push(ScriptPart::Segment(Segment { unit, in_transaction, last }));
     }
-    Course { parts, atomic }
+    ScriptPlan { parts, atomic }
 }
 
 #[cfg(test)]
@@ -94,10 +95,10 @@ mod tests {
     fn shown(dialect: Dialect, text: &str, done: usize) -> String {
         let (script, findings) = Script::read(text.to_owned(), "f.sql", dialect);
         assert_eq!(findings, [], "{text}");
-        let course = course(&script, dialect, done);
+        let course = plan_script(&script, dialect, done);
         let parts = course.parts.iter().map(|part| match part {
-            Part::Settings(_) => "set".to_owned(),
-            Part::Stretch(stretch) => {
+            ScriptPart::SessionSettings(_) => "set".to_owned(),
+            ScriptPart::Segment(stretch) => {
                 let numbers: Vec<String> = stretch.unit.statements.clone().map(|at| (at + 1).to_string()).collect();
                 let numbers = numbers.join(" ");
                 let numbers = if stretch.in_transaction { format!("[{numbers}]") } else { numbers };
@@ -146,7 +147,7 @@ mod tests {
             ("VACUUM t; VACUUM u;", 1, true, Some(1)),
         ] {
             let (script, _) = Script::read(text.to_owned(), "f.sql", Dialect::Postgres);
-            assert_eq!(course(&script, Dialect::Postgres, done).needs_session(prepared), expected, "{text}");
+            assert_eq!(plan_script(&script, Dialect::Postgres, done).needs_session(prepared), expected, "{text}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// What is done with what the rules find when the application is compiled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Gate {
+pub enum LintMode {
     /// Nothing is looked for.
     Off,
     /// Errors are warnings.
@@ -16,14 +16,14 @@ pub enum Gate {
     Deny,
 }
 
-impl FromStr for Gate {
+impl FromStr for LintMode {
     type Err = ();
 
     fn from_str(word: &str) -> Result<Self, ()> {
         match word {
-            "off" => Ok(Gate::Off),
-            "warn" => Ok(Gate::Warn),
-            "deny" => Ok(Gate::Deny),
+            "off" => Ok(LintMode::Off),
+            "warn" => Ok(LintMode::Warn),
+            "deny" => Ok(LintMode::Deny),
             _ => Err(()),
         }
     }
@@ -42,9 +42,9 @@ pub struct RuleSetting {
 
 /// What is said about the rules.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Safety {
+pub struct LintSettings {
     /// What a build does.
-    pub gate: Gate,
+    pub mode: LintMode,
     /// The database server and its version, such as `postgres 14`, and where that is said.
     pub server: Option<(String, Place)>,
     /// Single rules.
