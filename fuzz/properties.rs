@@ -2,25 +2,25 @@
 //! the seeds.
 #![allow(dead_code, reason = "each target uses one")]
 
-use migrate_core::dialect::Dialect;
-use migrate_core::directives;
-use migrate_core::effect;
-use migrate_core::execution;
-use migrate_core::finding::Finding;
-use migrate_core::layout::{FolderHints, NameMatch};
-use migrate_core::layouts;
-use migrate_core::lock_file;
-use migrate_core::lock_strength;
-use migrate_core::migration::Migration;
-use migrate_core::reader;
-use migrate_core::render;
-use migrate_core::script::Script;
-use migrate_core::script_plan::plan_script;
-use migrate_core::settings;
-use migrate_core::token::{Kind, Tokens};
-use migrate_core::version::Version;
 use migrate_lint::lint::{self, LintOptions};
 use migrate_lint::{fix, rules};
+use migrate_model::dialect::Dialect;
+use migrate_model::directives;
+use migrate_model::effect;
+use migrate_model::execution;
+use migrate_model::finding::Finding;
+use migrate_model::layout::{FolderHints, NameMatch};
+use migrate_model::layouts;
+use migrate_model::lock_file;
+use migrate_model::lock_strength;
+use migrate_model::migration::Migration;
+use migrate_model::reader;
+use migrate_model::render;
+use migrate_model::script::Script;
+use migrate_model::script_plan::plan_script;
+use migrate_model::settings;
+use migrate_model::token::{Kind, Tokens};
+use migrate_model::version::Version;
 
 /// Files that are not UTF-8 are refused before anything reads them.
 pub fn text(bytes: &[u8], property: fn(&str)) {

@@ -1,8 +1,8 @@
 //! What the command line may say to every command, and how its values are read.
 
 use clap::{Args, ValueEnum};
-use migrate_core::dialect::Dialect;
-use migrate_core::lock_settings::LockStrategy;
+use migrate_model::dialect::Dialect;
+use migrate_model::lock_settings::LockStrategy;
 use std::path::PathBuf;
 
 /// What every command understands.
@@ -63,13 +63,13 @@ pub struct Spoken {
 }
 
 fn dialect(text: &str) -> Result<Spoken, String> {
-    let dialect = text.parse().map_err(|error: migrate_core::dialect::UnknownDialect| error.to_string())?;
+    let dialect = text.parse().map_err(|error: migrate_model::dialect::UnknownDialect| error.to_string())?;
     Ok(Spoken { dialect, word: text.to_owned() })
 }
 
 /// A duration on the command line.
 pub fn duration(text: &str) -> Result<std::time::Duration, String> {
-    migrate_core::duration::parse(text).ok_or_else(|| format!("`{text}` is not a duration; write `500ms`, `30s`, `10m`"))
+    migrate_model::duration::parse(text).ok_or_else(|| format!("`{text}` is not a duration; write `500ms`, `30s`, `10m`"))
 }
 
 /// What keeps other processes out, on the command line.
@@ -78,8 +78,8 @@ pub fn lock_kind(text: &str) -> Result<LockStrategy, String> {
 }
 
 /// A version on the command line.
-pub fn version(text: &str) -> Result<migrate_core::version::Version, String> {
-    text.parse().map_err(|error: migrate_core::version::InvalidVersion| error.to_string())
+pub fn version(text: &str) -> Result<migrate_model::version::Version, String> {
+    text.parse().map_err(|error: migrate_model::version::InvalidVersion| error.to_string())
 }
 
 /// A number of migrations on the command line.

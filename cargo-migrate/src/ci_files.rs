@@ -1,6 +1,6 @@
 //! Files that let a code host and Git look at migrations: a workflow, and a hook.
 
-use migrate_core::project::Project;
+use migrate_model::project::Project;
 use std::path::{Path, PathBuf};
 
 /// The workflow, from the root of the repository.

@@ -2,8 +2,8 @@
 
 use crate::command::Context;
 use crate::failure::Failure;
-use migrate_core::dialect::Dialect;
-use migrate_core::project::Project;
+use migrate_model::dialect::Dialect;
+use migrate_model::project::Project;
 use std::collections::HashMap;
 use std::path::Path;
 use url::Url;

@@ -1,10 +1,10 @@
 //! Why a command failed, and with which exit code.
 
 use crate::exit::Exit;
-use migrate_core::code::Code;
-use migrate_core::divergence::Divergence;
-use migrate_core::finding::Finding;
-use migrate_core::project::Project;
+use migrate_model::code::Code;
+use migrate_model::divergence::Divergence;
+use migrate_model::finding::Finding;
+use migrate_model::project::Project;
 use migrate_runtime::{Error, ErrorKind};
 
 /// Why a command failed.

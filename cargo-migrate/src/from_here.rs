@@ -1,7 +1,7 @@
 //! Places as seen from the folder that the command runs in.
 
-use migrate_core::finding::Finding;
-use migrate_core::project::Project;
+use migrate_model::finding::Finding;
+use migrate_model::project::Project;
 use std::path::PathBuf;
 
 /// A finding whose place is a path from here, not from its package: several packages have a file of one name.

@@ -1,8 +1,8 @@
 //! `migrate.lock`, held against other commands that would write it: two that run at once write one after the other.
 
 use crate::failure::Failure;
-use migrate_core::folder::FileList;
-use migrate_core::lock_file::{self, LockFile};
+use migrate_model::folder::FileList;
+use migrate_model::lock_file::{self, LockFile};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};

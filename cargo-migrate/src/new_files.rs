@@ -3,9 +3,9 @@
 use crate::failure::Failure;
 use crate::template::Template;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use migrate_core::folder::FileList;
-use migrate_core::target::Direction;
-use migrate_core::version::Version;
+use migrate_model::folder::FileList;
+use migrate_model::target::Direction;
+use migrate_model::version::Version;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;

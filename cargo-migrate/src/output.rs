@@ -6,9 +6,9 @@ use crate::from_here::seen_from_here;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
-use migrate_core::divergence::Divergence;
-use migrate_core::finding::Finding;
-use migrate_core::render;
+use migrate_model::divergence::Divergence;
+use migrate_model::finding::Finding;
+use migrate_model::render;
 use serde::Serialize;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
@@ -199,7 +199,7 @@ pub fn as_finding(divergence: &Divergence) -> Finding {
     finding
 }
 
-static NO_CODE: migrate_core::code::Code = migrate_core::code::Code::new("", "");
+static NO_CODE: migrate_model::code::Code = migrate_model::code::Code::new("", "");
 
 /// A failure as findings.
 pub fn described(failure: &Failure) -> Vec<Finding> {

@@ -4,11 +4,11 @@ use crate::command::Context;
 use crate::database_url;
 use crate::failure::{DUPLICATE_SERVICE, Failure};
 use cargo_metadata::{Metadata, MetadataCommand};
-use migrate_core::finding::Finding;
-use migrate_core::place::Place;
-use migrate_core::project::Project;
-use migrate_core::settings;
 use migrate_lint::server::Server;
+use migrate_model::finding::Finding;
+use migrate_model::place::Place;
+use migrate_model::project::Project;
+use migrate_model::settings;
 use std::path::{Path, PathBuf};
 
 /// The projects that the arguments ask for; at least one, each with its own service name.

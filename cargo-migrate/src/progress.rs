@@ -2,7 +2,7 @@
 
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressStyle};
-use migrate_core::duration;
+use migrate_model::duration;
 use migrate_runtime::{Direction, Event, describe_holder};
 use std::sync::{Arc, Mutex};
 

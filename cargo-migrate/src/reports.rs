@@ -1,6 +1,6 @@
 //! Findings in the forms that code hosts read.
 
-use migrate_core::finding::{Finding, Level};
+use migrate_model::finding::{Finding, Level};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub fn sarif<'a>(findings: impl Iterator<Item = &'a Finding>) -> Value {
     })
 }
 
-fn location(place: &migrate_core::place::Place) -> Value {
+fn location(place: &migrate_model::place::Place) -> Value {
     let region = place.span.as_ref().map(|spot| {
         let part = &spot.line_text[spot.part.clone()];
         json!({
@@ -83,8 +83,8 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use migrate_core::code::Code;
-    use migrate_core::place::Place;
+    use migrate_model::code::Code;
+    use migrate_model::place::Place;
 
     static CODE: Code = Code::new("drop-table", "It is gone.");
 

@@ -5,11 +5,11 @@ use crate::database_url;
 use crate::failure::Failure;
 use crate::from_here::seen_from_here;
 use crate::packages;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Finding;
-use migrate_core::folder::{Folder, NO_FOLDER};
-use migrate_core::place::Place;
-use migrate_core::project::Project;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Finding;
+use migrate_model::folder::{Folder, NO_FOLDER};
+use migrate_model::place::Place;
+use migrate_model::project::Project;
 
 /// A project and its files.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&str>) -> O
 pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, Failure> {
     let url = database_url::of(context, project).ok();
     dialect(context, project, url.as_deref()).ok_or_else(|| {
-        let missing = migrate_core::folder::list_files(&project.root, &project.settings).findings;
+        let missing = migrate_model::folder::list_files(&project.root, &project.settings).findings;
         let missing: Vec<_> = missing.into_iter().filter(|finding| finding.code == &NO_FOLDER).collect();
         Failure::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })
     })

@@ -5,12 +5,12 @@ use crate::database_url;
 use crate::failure::Failure;
 use crate::packages;
 use crate::selection;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::folder::Folder;
-use migrate_core::project::Project;
 use migrate_lint::folder_lint;
 use migrate_lint::owners::Service;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::folder::Folder;
+use migrate_model::project::Project;
 use std::collections::BTreeMap;
 
 /// Services of one database.

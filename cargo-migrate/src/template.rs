@@ -1,6 +1,6 @@
 //! What a new migration begins with: SQL that follows from its description.
 
-use migrate_core::dialect::Dialect;
+use migrate_model::dialect::Dialect;
 
 /// The two texts of a new pair.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! `-- migrate: allow RULE: reason`: what people have looked at and want.
 
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::directives::{self, Allow};
-use migrate_core::finding::Finding;
-use migrate_core::place::Place;
-use migrate_core::script::Script;
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::directives::{self, Allow};
+use migrate_model::finding::Finding;
+use migrate_model::place::Place;
+use migrate_model::script::Script;
 
 /// An `allow` that silences nothing.
 pub static UNUSED_ALLOW: Code = Code::new(

@@ -1,7 +1,7 @@
 //! The list of the codes of this crate that are no rules.
 
 use crate::{allow, folder_lint, owners};
-use migrate_core::code::Code;
+use migrate_model::code::Code;
 
 /// All of them, by name.
 pub static ALL: [&Code; 5] = [

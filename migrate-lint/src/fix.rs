@@ -6,14 +6,14 @@ use self::moving::{MovedStatement, can_move, tables_in};
 use crate::lint::{FixTarget, LintOptions, LintScope, lint, lint_with_targets};
 use crate::schema::{HistoryPoint, Schema};
 use crate::simulation::Simulation;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::{Finding, Level};
-use migrate_core::migration::Migration;
-use migrate_core::name::Name;
-use migrate_core::reader;
-use migrate_core::script::Script;
-use migrate_core::syntax::{ActionKind, ConstraintKind, CreateIndex, ObjectKind, RowChange, Syntax};
-use migrate_core::token::Tokens;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::{Finding, Level};
+use migrate_model::migration::Migration;
+use migrate_model::name::Name;
+use migrate_model::reader;
+use migrate_model::script::Script;
+use migrate_model::syntax::{ActionKind, ConstraintKind, CreateIndex, ObjectKind, RowChange, Syntax};
+use migrate_model::token::Tokens;
 use std::ops::Range;
 
 /// A part of a text, and what comes in its place.

@@ -3,11 +3,11 @@
 use crate::lint::{LintOptions, LintScope, lint};
 use crate::rules;
 use crate::server::Server;
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::{Finding, Level};
-use migrate_core::folder::Folder;
-use migrate_core::lint_settings::{LintMode, LintSettings};
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::{Finding, Level};
+use migrate_model::folder::Folder;
+use migrate_model::lint_settings::{LintMode, LintSettings};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// `migrate.toml` names a rule or a server that is none.

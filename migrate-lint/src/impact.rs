@@ -6,7 +6,7 @@ mod postgres;
 
 use crate::schema::{ObjectName, Schema};
 use crate::server::{Product, Server};
-use migrate_core::syntax::Syntax;
+use migrate_model::syntax::Syntax;
 use std::fmt;
 use std::ops::Range;
 

@@ -6,14 +6,14 @@
 use crate::allow::Allowed;
 use crate::schema::ObjectName;
 use crate::simulation::Simulation;
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::{Finding, Level};
-use migrate_core::migration::Migration;
-use migrate_core::name::Name;
-use migrate_core::place::Place;
-use migrate_core::reader;
-use migrate_core::syntax::{ActionKind, Column, ObjectKind, Syntax};
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::{Finding, Level};
+use migrate_model::migration::Migration;
+use migrate_model::name::Name;
+use migrate_model::place::Place;
+use migrate_model::reader;
+use migrate_model::syntax::{ActionKind, Column, ObjectKind, Syntax};
 use std::collections::BTreeMap;
 
 /// A migration that changes another service's table.
@@ -353,7 +353,7 @@ fn changes_of(simulation: &Simulation, syntax: &Syntax, sql: &str) -> Vec<(Objec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use migrate_core::script::Script;
+    use migrate_model::script::Script;
 
     fn history(files: &[&str]) -> Vec<Migration> {
         let read = |(at, text): (usize, &&str)| Migration {

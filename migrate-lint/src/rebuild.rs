@@ -2,8 +2,8 @@
 
 use crate::context::{ParsedStatement, StatementContext};
 use crate::schema::ObjectName;
-use migrate_core::dialect::Dialect;
-use migrate_core::syntax::{ActionKind, CreateView, Syntax};
+use migrate_model::dialect::Dialect;
+use migrate_model::syntax::{ActionKind, CreateView, Syntax};
 
 /// Is a table, which this statement drops, replaced by one that is renamed to it later in the file?
 pub fn is_rebuilt(context: &StatementContext<'_>, table: &ObjectName) -> bool {

@@ -2,9 +2,9 @@
 
 use crate::context::{FileContext, StatementContext};
 use crate::rule_finding::RuleFindings;
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
 
 /// A hazard, how it is found, and what to do instead.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What a rule says about a place.
 
-use migrate_core::finding::Level;
+use migrate_model::finding::Level;
 use std::ops::Range;
 
 /// What rules have found so far in one place.

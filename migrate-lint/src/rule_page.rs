@@ -2,7 +2,7 @@
 
 use crate::other_tools;
 use crate::rule::{Example, Rule, Verification};
-use migrate_core::dialect::Dialect;
+use migrate_model::dialect::Dialect;
 use std::fmt::Write as _;
 
 /// The page of a rule. Lines of prose are as long as they are.

@@ -266,7 +266,7 @@ pub fn find(name: &str) -> Option<&'static Rule> {
 
 /// The name that is nearest to one that is none.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    migrate_core::suggestion::nearest(name, ALL.iter().map(|rule| rule.code.name))
+    migrate_model::suggestion::nearest(name, ALL.iter().map(|rule| rule.code.name))
 }
 
 #[cfg(test)]

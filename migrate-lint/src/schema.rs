@@ -2,10 +2,10 @@
 //!
 //! Nothing is guessed: what the history did not make is not here, and what could not be read makes a thing incomplete.
 
-use migrate_core::dialect::Dialect;
-use migrate_core::name::Name;
-use migrate_core::syntax::{ObjectKind, Type};
-use migrate_core::token::{Token, Tokens};
+use migrate_model::dialect::Dialect;
+use migrate_model::name::Name;
+use migrate_model::syntax::{ObjectKind, Type};
+use migrate_model::token::{Token, Tokens};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Which database server is meant, where that changes the answer.
 
-use migrate_core::dialect::Dialect;
+use migrate_model::dialect::Dialect;
 use std::fmt;
 use std::str::FromStr;
 

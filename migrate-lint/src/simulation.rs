@@ -4,8 +4,8 @@ use crate::schema::{
     Column, Constraint, ConstraintKind, HistoryPoint, Index, ObjectName, Relation, RelationKind, Schema, SchemaObject,
     TriggerReferences, is_same,
 };
-use migrate_core::dialect::Dialect;
-use migrate_core::syntax::{
+use migrate_model::dialect::Dialect;
+use migrate_model::syntax::{
     self, ActionKind, AlterTable, Control, CreateIndex, CreateTable, CreateView, DropStatement, Generated, IndexAction,
     ObjectAction, ObjectKind, Syntax, Type, TypeAction,
 };
@@ -53,7 +53,7 @@ impl Simulation {
 
     /// Carries out a statement that perhaps is not: what it makes proves nothing.
     pub fn apply_conditionally(&mut self, syntax: &Syntax, at: HistoryPoint) {
-        let is_there = |schema: &Schema, name: &migrate_core::name::Name| schema.relation(&schema.resolve(name)).is_some();
+        let is_there = |schema: &Schema, name: &migrate_model::name::Name| schema.relation(&schema.resolve(name)).is_some();
         match syntax {
             Syntax::CreateTable(table) if table.name.as_ref().is_some_and(|name| is_there(&self.schema, name)) => {}
             Syntax::AlterTable(alter) => {
@@ -66,7 +66,7 @@ impl Simulation {
                 self.apply(&Syntax::AlterTable(AlterTable { actions, ..alter.clone() }), at);
             }
             Syntax::Drop(_) | Syntax::RenameTables(_) => {
-                for table in migrate_core::effect::locked_tables_of(syntax) {
+                for table in migrate_model::effect::locked_tables_of(syntax) {
                     let key = self.schema.resolve(&table);
                     self.schema.change(&key, |relation| relation.columns_known = false);
                 }

@@ -2,7 +2,7 @@
 //!
 //! Source: measured on PostgreSQL 15.20; manual, "ALTER TABLE", notes.
 
-use migrate_core::syntax::Type;
+use migrate_model::syntax::Type;
 
 /// What a change of type costs on PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,9 +119,9 @@ pub fn narrows(from: &Type, to: &Type) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use migrate_core::dialect::Dialect;
-    use migrate_core::reader;
-    use migrate_core::syntax::Syntax;
+    use migrate_model::dialect::Dialect;
+    use migrate_model::reader;
+    use migrate_model::syntax::Syntax;
 
     fn ty(text: &str) -> Type {
         let sql = format!("CREATE TABLE t (a {text})");

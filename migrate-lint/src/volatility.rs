@@ -2,9 +2,9 @@
 //!
 //! Source: PostgreSQL 15 manual 38.7, and the functions of its `pg_proc` that are not volatile.
 
-use migrate_core::dialect::Dialect;
-use migrate_core::name::Name;
-use migrate_core::token::{Kind, Token, Tokens};
+use migrate_model::dialect::Dialect;
+use migrate_model::name::Name;
+use migrate_model::token::{Kind, Token, Tokens};
 use std::ops::Range;
 
 /// Built-in functions of PostgreSQL 15 of which no form is volatile, sorted.

@@ -1,11 +1,11 @@
 //! From a folder to tokens: either the packed set, or everything that is wrong with it.
 
-use migrate_core::check::{self, CheckOptions};
-use migrate_core::finding::Finding;
-use migrate_core::folder::Folder;
-use migrate_core::project::Project;
-use migrate_core::render;
 use migrate_lint::{folder_lint, rules};
+use migrate_model::check::{self, CheckOptions};
+use migrate_model::finding::Finding;
+use migrate_model::folder::Folder;
+use migrate_model::project::Project;
+use migrate_model::render;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use std::env;

@@ -6,14 +6,14 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Holder;
 use crate::ledger::Ledger;
 use async_trait::async_trait;
-use migrate_core::dialect::Dialect;
-use migrate_core::effect::Object;
-use migrate_core::execution::Unit;
-use migrate_core::history::History;
-use migrate_core::lock_settings::LockSettings;
-use migrate_core::name::Name;
-use migrate_core::statement::Statement;
-use migrate_core::target::Direction;
+use migrate_model::dialect::Dialect;
+use migrate_model::effect::Object;
+use migrate_model::execution::Unit;
+use migrate_model::history::History;
+use migrate_model::lock_settings::LockSettings;
+use migrate_model::name::Name;
+use migrate_model::statement::Statement;
+use migrate_model::target::Direction;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -320,7 +320,7 @@ impl Failure {
             .help("run the same command again: it finds out how far this one came")
     }
 
-    fn into_error(self, kind: ErrorKind, code: &'static migrate_core::code::Code, what: &str) -> Error {
+    fn into_error(self, kind: ErrorKind, code: &'static migrate_model::code::Code, what: &str) -> Error {
         let error = Error::new(kind, code, format!("{what}: {}", self.message));
         self.add_to(error)
     }

@@ -13,7 +13,7 @@ use crate::backend::{Backend, Failure};
 use crate::codes;
 use crate::connection::Held;
 use crate::error::{Error, ErrorKind};
-use migrate_core::dialect::Dialect;
+use migrate_model::dialect::Dialect;
 use sqlx::{ConnectOptions, Pool};
 use std::future::Future;
 use std::pin::Pin;

@@ -1,8 +1,8 @@
 //! A change of the history: what a step leaves behind. Data only; `ledger` turns it into SQL.
 
-use migrate_core::checksum::Checksum;
-use migrate_core::history::RecordState;
-use migrate_core::target::Direction;
+use migrate_model::checksum::Checksum;
+use migrate_model::history::RecordState;
+use migrate_model::target::Direction;
 use std::time::Duration;
 
 /// A change of the history.

@@ -1,6 +1,6 @@
 //! The codes of failures at run time, for `cargo migrate explain`.
 
-use migrate_core::code::Code;
+use migrate_model::code::Code;
 
 /// The database cannot be reached.
 pub static CONNECTION: Code = Code::new(

@@ -4,7 +4,7 @@ use crate::backend::Failure;
 use crate::backends::shown;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use migrate_core::dialect::Dialect;
+use migrate_model::dialect::Dialect;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::str::FromStr;
 

@@ -1,6 +1,6 @@
 //! Carries a plan out, in one order: fast check, lock, tables, history, plan, steps, unlock.
 //!
-//! Whether something is done is decided in `migrate_core::plan`; here it is only done, and nothing else changes a database.
+//! Whether something is done is decided in `migrate_model::plan`; here it is only done, and nothing else changes a database.
 
 use crate::backend::Backend;
 use crate::change::Change;
@@ -12,13 +12,13 @@ use crate::options::Options;
 use crate::report::{Done, Report};
 use crate::settle::{Settled, settle};
 use crate::step::{Halt, Running};
-use migrate_core::divergence::Divergence;
-use migrate_core::duration;
-use migrate_core::history::History;
-use migrate_core::migration_set::MigrationSet;
-use migrate_core::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
-use migrate_core::script_plan::plan_script;
-use migrate_core::target::Target;
+use migrate_model::divergence::Divergence;
+use migrate_model::duration;
+use migrate_model::history::History;
+use migrate_model::migration_set::MigrationSet;
+use migrate_model::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
+use migrate_model::script_plan::plan_script;
+use migrate_model::target::Target;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 
@@ -255,7 +255,7 @@ async fn note(backend: &mut dyn Backend, ledger: &Ledger, history: &mut History,
 }
 
 /// An error for a target that nobody knows.
-pub fn unknown_version(unknown: migrate_core::plan::UnknownVersion) -> Error {
+pub fn unknown_version(unknown: migrate_model::plan::UnknownVersion) -> Error {
     let error = Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, unknown.to_string());
     let nearest: Vec<String> = unknown.nearest.iter().map(|version| version.to_string()).collect();
     match nearest.is_empty() {

@@ -1,8 +1,8 @@
 //! Why a run failed: what happened, where, what is already done, and what to do next.
 
-use migrate_core::code::Code;
-use migrate_core::divergence::Divergence;
-use migrate_core::place::Place;
+use migrate_model::code::Code;
+use migrate_model::divergence::Divergence;
+use migrate_model::place::Place;
 use std::fmt;
 
 /// What kind of failure, for programs.

@@ -1,6 +1,6 @@
 //! What happens, as it happens.
 
-use migrate_core::target::Direction;
+use migrate_model::target::Direction;
 use std::time::Duration;
 
 /// Who holds the lock that is being waited for.

@@ -6,11 +6,11 @@
 use crate::change::{Change, Elapsed, Entry, Summary};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use migrate_core::checksum::Checksum;
-use migrate_core::dialect::Dialect;
-use migrate_core::history::{History, Record};
-use migrate_core::settings::HistoryTables;
-use migrate_core::target::Direction;
+use migrate_model::checksum::Checksum;
+use migrate_model::dialect::Dialect;
+use migrate_model::history::{History, Record};
+use migrate_model::settings::HistoryTables;
+use migrate_model::target::Direction;
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -587,7 +587,7 @@ mod tests {
             phase: Some("expand"),
             checksum: Checksum::from_bytes([1; 32]),
             sql_checksum: Checksum::from_bytes([2; 32]),
-            state: migrate_core::history::RecordState::Applied,
+            state: migrate_model::history::RecordState::Applied,
             direction: Direction::Up,
             statements: 2,
             done: 2,

@@ -49,14 +49,14 @@ mod step;
 mod stop;
 mod surroundings;
 
-pub use migrate_core::comparison::{MigrationState, MigrationStatus};
-pub use migrate_core::lock_settings::LockStrategy;
-pub use migrate_core::migration::Migration;
-pub use migrate_core::migration_set::MigrationSet;
-pub use migrate_core::policy::OutOfOrder;
-pub use migrate_core::target::{Direction, Target};
-pub use migrate_core::version::Version;
 pub use migrate_macros::embed_migrations;
+pub use migrate_model::comparison::{MigrationState, MigrationStatus};
+pub use migrate_model::lock_settings::LockStrategy;
+pub use migrate_model::migration::Migration;
+pub use migrate_model::migration_set::MigrationSet;
+pub use migrate_model::policy::OutOfOrder;
+pub use migrate_model::target::{Direction, Target};
+pub use migrate_model::version::Version;
 
 pub use crate::{
     backends::{Database, shown as url_without_password},

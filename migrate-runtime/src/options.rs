@@ -2,9 +2,9 @@
 
 use crate::event::{self, Event};
 use crate::stop::Stop;
-use migrate_core::lock_settings::LockSettings;
-use migrate_core::migration_set::MigrationSet;
-use migrate_core::policy::{OutOfOrder, Policy};
+use migrate_model::lock_settings::LockSettings;
+use migrate_model::migration_set::MigrationSet;
+use migrate_model::policy::{OutOfOrder, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,12 +2,12 @@
 
 use crate::change::{Change, Elapsed, Entry, Summary};
 use crate::ledger::{KEPT, Ledger, TOOL};
-use migrate_core::checksum::Checksum;
-use migrate_core::history::{History, Record, RecordState};
-use migrate_core::migration_set::extend_digest;
-use migrate_core::plan::Step;
-use migrate_core::script::Script;
-use migrate_core::target::Direction;
+use migrate_model::checksum::Checksum;
+use migrate_model::history::{History, Record, RecordState};
+use migrate_model::migration_set::extend_digest;
+use migrate_model::plan::Step;
+use migrate_model::script::Script;
+use migrate_model::target::Direction;
 
 /// Everything that a step may write.
 #[derive(Debug)]

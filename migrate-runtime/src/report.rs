@@ -1,8 +1,8 @@
 //! What a run did.
 
-use migrate_core::divergence::Divergence;
-use migrate_core::target::Direction;
-use migrate_core::version::Version;
+use migrate_model::divergence::Divergence;
+use migrate_model::target::Direction;
+use migrate_model::version::Version;
 use std::time::Duration;
 
 /// One migration that was applied or reverted.

@@ -4,11 +4,11 @@
 use crate::backend::{Backend, Presence};
 use crate::error::Error;
 use crate::ledger::Ledger;
-use migrate_core::effect::{self, Effect, Effects, Object, Verb};
-use migrate_core::history::{History, Record, RecordState};
-use migrate_core::script::Script;
-use migrate_core::script_plan::{ScriptPart, plan_script};
-use migrate_core::version::Version;
+use migrate_model::effect::{self, Effect, Effects, Object, Verb};
+use migrate_model::history::{History, Record, RecordState};
+use migrate_model::script::Script;
+use migrate_model::script_plan::{ScriptPart, plan_script};
+use migrate_model::version::Version;
 
 /// What was found out about one migration.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! A database for one test: made with a name of its own, dropped at the end.
 
-use migrate_core::dialect::Dialect;
+use migrate_model::dialect::Dialect;
 use migrate_runtime::database;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! What is promised about databases: one function for each promise, run on all of them.
 
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
 use migrate_runtime::{
     Direction, ErrorKind, Event, LockStrategy, MigrationState, Migrator, OutOfOrder, Resolution, Target, Version,
 };

@@ -2,13 +2,13 @@
 //!
 //! The files stay where they are; each project has a `migrate.toml` of ours beside them at most.
 
-use migrate_core::dialect::Dialect;
-use migrate_core::project::Project;
-use migrate_core::reader;
-use migrate_core::script::Script;
-use migrate_core::syntax::Syntax;
 use migrate_lint::lint::{self, LintOptions};
 use migrate_lint::{fix, rules};
+use migrate_model::dialect::Dialect;
+use migrate_model::project::Project;
+use migrate_model::reader;
+use migrate_model::script::Script;
+use migrate_model::syntax::Syntax;
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::collections::BTreeSet;
 use std::fs;

@@ -4,12 +4,12 @@
 //! real folders.
 
 use crate::corpus::{corpus, sql_files};
-use migrate_core::dialect::Dialect;
-use migrate_core::name::Name;
-use migrate_core::reader;
-use migrate_core::script::Script;
-use migrate_core::syntax::{ActionKind, Column, ConstraintKind, ObjectKind, Syntax};
 use migrate_lint::rules;
+use migrate_model::dialect::Dialect;
+use migrate_model::name::Name;
+use migrate_model::reader;
+use migrate_model::script::Script;
+use migrate_model::syntax::{ActionKind, Column, ConstraintKind, ObjectKind, Syntax};
 use squawk_syntax::SourceFile;
 use squawk_syntax::ast::{
     AlterTableAction, AstNode, Column as TheirColumn, ColumnClause, ColumnConstraint, Stmt, TableArg, TableConstraint,

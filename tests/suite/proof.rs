@@ -1,15 +1,15 @@
 //! What the safety rules foretell, and what real servers do.
 
-use migrate_core::dialect::Dialect;
-use migrate_core::reader;
-use migrate_core::statement;
-use migrate_core::syntax::{Control, Syntax};
 use migrate_lint::impact::{Algorithm, Cause, Impact, ImpactContext, Lock, impacts};
 use migrate_lint::rule::{Example, Rule, Verification};
 use migrate_lint::rules;
 use migrate_lint::schema::{HistoryPoint, Relation, Schema};
 use migrate_lint::server::Server;
 use migrate_lint::simulation::Simulation;
+use migrate_model::dialect::Dialect;
+use migrate_model::reader;
+use migrate_model::statement;
+use migrate_model::syntax::{Control, Syntax};
 use migrate_tests::{Kind, TestDatabase};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use std::collections::BTreeMap;

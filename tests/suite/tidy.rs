@@ -32,7 +32,7 @@ fn production(text: &str) -> &str {
 
 #[test]
 fn core_has_no_async_no_database_no_clock_and_no_environment() {
-    for (path, text) in sources(&root().join("migrate-core/src")) {
+    for (path, text) in sources(&root().join("migrate-model/src")) {
         for word in ["async ", "sqlx", "std::env", "SystemTime", "Instant"] {
             let code: String = production(&text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             assert!(!code.contains(word), "{} holds `{word}`", path.display());
@@ -44,7 +44,7 @@ fn core_has_no_async_no_database_no_clock_and_no_environment() {
 
 #[test]
 fn every_file_begins_with_what_it_is_for() {
-    for folder in ["migrate-core", "migrate-macros", "migrate-runtime", "cargo-migrate"] {
+    for folder in ["migrate-model", "migrate-macros", "migrate-runtime", "cargo-migrate"] {
         for (path, text) in sources(&root().join(folder).join("src")) {
             assert!(text.starts_with("//! "), "{} has no word on what it is for", path.display());
         }
@@ -57,7 +57,7 @@ fn only_the_output_room_prints() {
         let prints = ["println!", "eprintln!", "stdout()", "stderr()"].iter().any(|word| production(&text).contains(word));
         assert!(!prints || path.ends_with("output.rs"), "{} prints", path.display());
     }
-    for folder in ["migrate-core", "migrate-lint", "migrate-macros", "migrate-runtime"] {
+    for folder in ["migrate-model", "migrate-lint", "migrate-macros", "migrate-runtime"] {
         for (path, text) in sources(&root().join(folder).join("src")) {
             let code: String = production(&text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             assert!(!code.contains("println!"), "{} prints", path.display());
@@ -67,7 +67,7 @@ fn only_the_output_room_prints() {
 
 #[test]
 fn members_of_a_list_do_not_know_each_other() {
-    for list in ["migrate-core/src/layouts", "migrate-lint/src/rules", "migrate-runtime/src/backends"] {
+    for list in ["migrate-model/src/layouts", "migrate-lint/src/rules", "migrate-runtime/src/backends"] {
         let members = sources(&root().join(list));
         let names: Vec<String> =
             members.iter().map(|(path, _)| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
@@ -83,7 +83,7 @@ fn members_of_a_list_do_not_know_each_other() {
 #[test]
 fn arrows_between_crates_point_down() {
     for (folder, forbidden) in [
-        ("migrate-core", &["migrate_lint", "migrate_macros", "migrate_runtime", "cargo_migrate"][..]),
+        ("migrate-model", &["migrate_lint", "migrate_macros", "migrate_runtime", "cargo_migrate"][..]),
         ("migrate-lint", &["migrate_macros", "migrate_runtime", "cargo_migrate"]),
         ("migrate-macros", &["cargo_migrate"]),
         ("migrate-runtime", &["cargo_migrate"]),
@@ -100,7 +100,7 @@ fn arrows_between_crates_point_down() {
 #[test]
 fn every_code_is_in_its_list() {
     for (folder, list) in [
-        ("migrate-core", "codes.rs"),
+        ("migrate-model", "codes.rs"),
         ("migrate-lint", "codes.rs"),
         ("migrate-runtime", "codes.rs"),
         ("cargo-migrate", "failure.rs"),
@@ -159,7 +159,7 @@ fn every_command_and_setting_is_in_the_documents() {
 #[test]
 fn every_code_is_in_the_guide() {
     let guide = text("docs/guide.md");
-    for room in ["migrate-core/src", "migrate-runtime/src", "cargo-migrate/src"] {
+    for room in ["migrate-model/src", "migrate-runtime/src", "cargo-migrate/src"] {
         for (path, text) in sources(&root().join(room)) {
             for (at, _) in production(&text).match_indices("Code = Code::new(\n") {
                 let name = text[at..].split('"').nth(1).unwrap();

@@ -9,9 +9,9 @@ use crate::output::finding_json;
 use crate::packages;
 use crate::selection;
 use clap::Args;
-use migrate_core::check::{self, CheckOptions};
-use migrate_core::finding::Finding;
 use migrate_lint::folder_lint;
+use migrate_model::check::{self, CheckOptions};
+use migrate_model::finding::Finding;
 use serde_json::json;
 
 /// Check names, pairs, order, directives and the lock file, and look at drafts as `lint` does
@@ -77,7 +77,7 @@ pub fn apart_from_lock(findings: Vec<Finding>) -> Vec<Finding> {
         &check::LOCKED_FILE_CHANGED,
         &check::BELOW_LOCKED,
         &check::UNLOCKED_DRAFT,
-        &migrate_core::lock_file::BAD_LOCK_FILE,
+        &migrate_model::lock_file::BAD_LOCK_FILE,
     ];
     findings.into_iter().filter(|finding| !about_lock.contains(&finding.code)).collect()
 }

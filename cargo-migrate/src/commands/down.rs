@@ -7,8 +7,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::selection::{self, Selected};
 use clap::Args;
-use migrate_core::finding::Finding;
-use migrate_core::version::Version;
+use migrate_model::finding::Finding;
+use migrate_model::version::Version;
 use migrate_runtime::{Migrator, Target, url_without_password};
 
 /// Revert migrations, newest first

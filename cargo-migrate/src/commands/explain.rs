@@ -4,8 +4,8 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::{self, Failure};
 use clap::Args;
-use migrate_core::code::Code;
 use migrate_lint::{other_tools, rule_page};
+use migrate_model::code::Code;
 
 /// Explain a code such as `late`
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub struct Arguments {
 
 /// All codes of all crates, by name.
 pub fn codes() -> Vec<&'static Code> {
-    let core = migrate_core::codes::ALL.into_iter();
+    let core = migrate_model::codes::ALL.into_iter();
     let rules = migrate_lint::rules::ALL.into_iter().map(|rule| &rule.code).chain(migrate_lint::codes::ALL);
     let mut codes: Vec<&Code> = core.chain(migrate_runtime::codes::ALL).chain(failure::CODES).chain(rules).collect();
     codes.sort_by_key(|code| code.name);

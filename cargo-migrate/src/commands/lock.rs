@@ -9,12 +9,12 @@ use crate::held_lock::HeldLock;
 use crate::packages;
 use crate::selection;
 use clap::Args;
-use migrate_core::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING, LOCKED_FILE_CHANGED};
-use migrate_core::checksum::Checksum;
-use migrate_core::finding::Finding;
-use migrate_core::folder::Folder;
-use migrate_core::lock_file::{BAD_LOCK_FILE, LockFile};
-use migrate_core::project::Project;
+use migrate_model::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING, LOCKED_FILE_CHANGED};
+use migrate_model::checksum::Checksum;
+use migrate_model::finding::Finding;
+use migrate_model::folder::Folder;
+use migrate_model::lock_file::{BAD_LOCK_FILE, LockFile};
+use migrate_model::project::Project;
 use serde_json::json;
 use std::collections::HashMap;
 

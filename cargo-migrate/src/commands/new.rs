@@ -11,7 +11,7 @@ use crate::packages;
 use crate::selection;
 use crate::template;
 use clap::Args;
-use migrate_core::folder;
+use migrate_model::folder;
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;

@@ -8,8 +8,8 @@ use crate::failure::Failure;
 use crate::output::{Cell, as_finding, finding_json};
 use crate::selection;
 use clap::Args;
-use migrate_core::plan::ScriptSource;
-use migrate_core::version::Version;
+use migrate_model::plan::ScriptSource;
+use migrate_model::version::Version;
 use migrate_runtime::{Direction, Target, url_without_password};
 use serde_json::json;
 

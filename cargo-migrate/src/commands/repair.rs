@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::selection;
 use clap::Args;
-use migrate_core::version::Version;
+use migrate_model::version::Version;
 use migrate_runtime::{MigrationState, Migrator, url_without_password};
 use serde_json::json;
 

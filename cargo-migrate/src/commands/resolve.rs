@@ -8,9 +8,9 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::selection;
 use clap::Args;
-use migrate_core::history::RecordState;
-use migrate_core::plan;
-use migrate_core::version::Version;
+use migrate_model::history::RecordState;
+use migrate_model::plan;
+use migrate_model::version::Version;
 use migrate_runtime::{Resolution, Status, Stop};
 
 /// Say how far an interrupted migration came

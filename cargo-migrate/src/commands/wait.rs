@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::packages;
 use clap::Args;
-use migrate_core::duration;
+use migrate_model::duration;
 use migrate_runtime::{Migrator, url_without_password};
 use std::time::{Duration, Instant};
 

@@ -1,11 +1,11 @@
 //! May a statement run behind all others? Only if what comes between has nothing to do with what it touches.
 
 use crate::schema::Schema;
-use migrate_core::dialect::Dialect;
-use migrate_core::migration::Migration;
-use migrate_core::reader;
-use migrate_core::syntax::{ActionKind, AlterTable, ConstraintKind, Syntax};
-use migrate_core::token::Tokens;
+use migrate_model::dialect::Dialect;
+use migrate_model::migration::Migration;
+use migrate_model::reader;
+use migrate_model::syntax::{ActionKind, AlterTable, ConstraintKind, Syntax};
+use migrate_model::token::Tokens;
 
 /// What is to run later.
 #[derive(Debug, Clone, Copy)]

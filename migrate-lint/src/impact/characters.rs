@@ -1,7 +1,7 @@
 //! MariaDB: what becomes of text when a column gets another character set or collation. Measured on 10.11.19.
 
 use crate::schema::{Column, Relation};
-use migrate_core::syntax::Type;
+use migrate_model::syntax::Type;
 
 /// What becomes of the text in a column of MariaDB, dearest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@ use super::characters::{CharsetChange, characters, converted};
 use super::{Algorithm, Cause, Impact, ImpactContext, Lock, OnlineDdl};
 use crate::schema::{self, ObjectName, Relation, Schema};
 use crate::server::Product;
-use migrate_core::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
+use migrate_model::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
 
 const INSTANT: OnlineDdl = OnlineDdl { algorithm: Algorithm::Instant, allows_writes: true };
 const NOCOPY: OnlineDdl = OnlineDdl { algorithm: Algorithm::NoCopy, allows_writes: true };

@@ -4,8 +4,8 @@ use super::{Cause, Impact, ImpactContext, Lock};
 use crate::schema::{Constraint, ConstraintKind, Index, ObjectName, Relation, Schema};
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
-use migrate_core::reader;
-use migrate_core::syntax::{
+use migrate_model::reader;
+use migrate_model::syntax::{
     self, Action, ActionKind, AlterTable, Column, CreateIndex, DropStatement, Generated, IndexAction, ObjectAction, ObjectKind,
     Syntax, Type,
 };
@@ -506,7 +506,7 @@ fn is_plain(using: &str, column: &str, ty: &Type) -> bool {
     let using =
         using.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).filter(|inner| !inner.contains('(')).unwrap_or(using);
     let sql = format!("ALTER TABLE t ALTER a TYPE {}", using.split_once("::").map_or("", |(_, ty)| ty));
-    let same_type = match reader::read(&sql, migrate_core::dialect::Dialect::Postgres) {
+    let same_type = match reader::read(&sql, migrate_model::dialect::Dialect::Postgres) {
         Syntax::AlterTable(alter) => {
             matches!(alter.actions.first().map(|action| &action.kind), Some(ActionKind::SetType { ty: cast, using: None, .. }) if cast == ty)
         }

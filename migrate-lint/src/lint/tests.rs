@@ -1,7 +1,7 @@
 //! What is new, what belongs to one release, and what people allow.
 
 use super::*;
-use migrate_core::script::Script;
+use migrate_model::script::Script;
 
 fn history(files: &[&str]) -> Vec<Migration> {
     let read = |(at, text): (usize, &&str)| Migration {
@@ -81,7 +81,7 @@ fn what_was_rolled_back_is_not_new() {
     for sql in ["BEGIN", T, "SAVEPOINT s", "ALTER TABLE t ADD COLUMN b int", "ROLLBACK TO s"] {
         linting.apply(&reader::read(sql, Dialect::Postgres), at);
     }
-    let key = linting.schema.resolve(&migrate_core::name::Name::bare("t"));
+    let key = linting.schema.resolve(&migrate_model::name::Name::bare("t"));
     assert!(linting.schema.relation(&key).unwrap().column("b").is_none());
     linting.apply(&reader::read("ROLLBACK", Dialect::Postgres), at);
     assert!(linting.schema.relation(&key).is_none());

@@ -4,10 +4,10 @@ use crate::context::FileContext;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::ObjectName;
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::syntax::{ActionKind, Syntax};
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::syntax::{ActionKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -54,13 +54,13 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
     let before = context.history[..context.file.index].iter().enumerate().filter(|(at, _)| context.file.pending.contains(at));
     for (_, other) in before {
         let step =
-            matches!(other.phase(), Some(migrate_core::directives::Phase::Expand | migrate_core::directives::Phase::Migrate));
+            matches!(other.phase(), Some(migrate_model::directives::Phase::Expand | migrate_model::directives::Phase::Migrate));
         let named = required.iter().any(|requirement| requirement.service.is_none() && requirement.version == other.version);
         let statements = other
             .up
             .statements
             .iter()
-            .map(|statement| migrate_core::reader::read(statement.sql(&other.up.text), context.after.schema.dialect()));
+            .map(|statement| migrate_model::reader::read(statement.sql(&other.up.text), context.after.schema.dialect()));
         let statements: Vec<Syntax> = statements.collect();
         let about = |syntax: &&Syntax| tables(syntax).iter().any(|table| own.contains(table));
         let same = statements.iter().any(|syntax| about(&syntax));

@@ -4,10 +4,10 @@ use crate::context::StatementContext;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::{Constraint, ConstraintKind, ObjectName, Relation};
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::syntax::{self, ActionKind, ObjectKind, Syntax};
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::syntax::{self, ActionKind, ObjectKind, Syntax};
 use std::ops::Range;
 
 /// See its explanation.

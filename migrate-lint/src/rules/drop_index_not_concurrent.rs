@@ -4,9 +4,9 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::RuleFindings;
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {

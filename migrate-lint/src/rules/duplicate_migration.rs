@@ -3,10 +3,10 @@
 use crate::context::{FileContext, ParsedStatement};
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::syntax::Syntax;
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::syntax::Syntax;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -40,7 +40,7 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
     if let Some(first) = context.same_as {
         let other = &context.history[first];
         // A table that was dropped in between comes back by the same words.
-        let drops = |migration: &migrate_core::migration::Migration| migration.up.text.to_ascii_uppercase().contains("DROP ");
+        let drops = |migration: &migrate_model::migration::Migration| migration.up.text.to_ascii_uppercase().contains("DROP ");
         if !context.history[first + 1..context.file.index].iter().any(drops) {
             findings.add(RuleFinding::new(format!("`{}` says the same as `{}`", context.file.migration.title(), other.title())));
         }

@@ -4,10 +4,10 @@ use crate::context::StatementContext;
 use crate::rule::{Check, Rule, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::syntax::ActionKind;
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::syntax::ActionKind;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {

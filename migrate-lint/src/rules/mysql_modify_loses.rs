@@ -4,10 +4,10 @@ use crate::context::StatementContext;
 use crate::rule::{Check, Rule, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema;
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::syntax::{ActionKind, Column};
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::syntax::{ActionKind, Column};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -96,7 +96,7 @@ fn lost(before: &schema::Column, column: &Column, in_key: bool, table: Option<&s
     if before.on_update && !column.on_update {
         lost.push("`ON UPDATE`");
     }
-    let said = |ty: &migrate_core::syntax::Type| ty.charset.is_some() || ty.collation.is_some();
+    let said = |ty: &migrate_model::syntax::Type| ty.charset.is_some() || ty.collation.is_some();
     if let (Some(before), Some(now)) = (&before.ty, &column.ty)
         && said(before)
         && !said(now)

@@ -3,11 +3,11 @@
 use crate::context::StatementContext;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::name::Name;
-use migrate_core::syntax::Syntax;
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::name::Name;
+use migrate_model::syntax::Syntax;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -55,7 +55,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
 }
 
-fn is_in_schema(kind: migrate_core::syntax::ObjectKind) -> bool {
-    use migrate_core::syntax::ObjectKind::{Database, Extension, Schema, Trigger};
+fn is_in_schema(kind: migrate_model::syntax::ObjectKind) -> bool {
+    use migrate_model::syntax::ObjectKind::{Database, Extension, Schema, Trigger};
     !matches!(kind, Database | Extension | Schema | Trigger)
 }

@@ -3,9 +3,9 @@
 use super::*;
 use crate::lint::{LintOptions, lint};
 use crate::rule::Example;
-use migrate_core::finding::{Finding, Level};
-use migrate_core::migration::Migration;
-use migrate_core::script::Script;
+use migrate_model::finding::{Finding, Level};
+use migrate_model::migration::Migration;
+use migrate_model::script::Script;
 
 /// The findings in the last file of an example, which has only this rule.
 fn found(rule: &Rule, example: &Example) -> Vec<Finding> {

@@ -5,11 +5,11 @@ use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::{ConstraintKind, ObjectName, RelationKind};
 use crate::server::Product;
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::effect::locked_tables_of;
-use migrate_core::finding::Level;
-use migrate_core::syntax::{self, ActionKind, CreateTable, ObjectKind, Syntax};
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::effect::locked_tables_of;
+use migrate_model::finding::Level;
+use migrate_model::syntax::{self, ActionKind, CreateTable, ObjectKind, Syntax};
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -226,7 +226,7 @@ fn never_made(context: &StatementContext<'_>, table: &ObjectName) -> Option<Rule
     if names.contains(&table.name()) {
         return None;
     }
-    let near = migrate_core::suggestion::nearest(table.name(), names)?;
+    let near = migrate_model::suggestion::nearest(table.name(), names)?;
     Some(RuleFinding::new(format!("no migration makes a table `{table}`")).help(format!("perhaps `{near}` is meant")))
 }
 
@@ -300,5 +300,5 @@ fn constraint(context: &StatementContext<'_>, table: &ObjectName, action: &Actio
         return Some(finding);
     }
     let names: Vec<&str> = relation.constraints.iter().map(|own| own.name.as_str()).collect();
-    migrate_core::suggestion::nearest(name, names).map(|near| finding.help(format!("perhaps `{near}` is meant")))
+    migrate_model::suggestion::nearest(name, names).map(|near| finding.help(format!("perhaps `{near}` is meant")))
 }

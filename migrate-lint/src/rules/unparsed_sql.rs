@@ -3,10 +3,10 @@
 use crate::context::StatementContext;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use migrate_core::code::Code;
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::syntax::Syntax;
+use migrate_model::code::Code;
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::syntax::Syntax;
 
 /// See its explanation.
 pub static RULE: Rule = Rule {
@@ -31,7 +31,7 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::Do { body } = context.syntax()
-        && migrate_core::reader::executes_text(context.sql, body.clone(), Dialect::Postgres)
+        && migrate_model::reader::executes_text(context.sql, body.clone(), Dialect::Postgres)
     {
         findings.add(RuleFinding::new("what this block executes is put together at run time and was not looked at"));
     }

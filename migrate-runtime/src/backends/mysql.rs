@@ -18,12 +18,12 @@ use crate::ledger::Ledger;
 use crate::message::{Message, mentions, without_ours};
 use crate::surroundings::Surroundings;
 use async_trait::async_trait;
-use migrate_core::dialect::Dialect;
-use migrate_core::effect::Object;
-use migrate_core::history::History;
-use migrate_core::lock_settings::{LockSettings, LockStrategy};
-use migrate_core::name::Name;
-use migrate_core::target::Direction;
+use migrate_model::dialect::Dialect;
+use migrate_model::effect::Object;
+use migrate_model::history::History;
+use migrate_model::lock_settings::{LockSettings, LockStrategy};
+use migrate_model::name::Name;
+use migrate_model::target::Direction;
 use sqlx::mysql::MySqlConnectOptions;
 use std::time::Duration;
 

@@ -11,12 +11,12 @@ use crate::event::Holder;
 use crate::ledger::Ledger;
 use crate::message::Message;
 use async_trait::async_trait;
-use migrate_core::dialect::Dialect;
-use migrate_core::effect::Object;
-use migrate_core::history::History;
-use migrate_core::lock_settings::LockSettings;
-use migrate_core::name::Name;
-use migrate_core::target::Direction;
+use migrate_model::dialect::Dialect;
+use migrate_model::effect::Object;
+use migrate_model::history::History;
+use migrate_model::lock_settings::LockSettings;
+use migrate_model::name::Name;
+use migrate_model::target::Direction;
 use std::time::{Duration, Instant};
 
 /// What scripts set and leave so.

@@ -1,11 +1,11 @@
 //! How much the safety rules find in real folders: findings of level error or warning for each 1,000 statements of the ways
 //! up. `cargo run --release -p migrate-tests --bin noise -- FOLDER [-v]`.
 
-use migrate_core::dialect::Dialect;
-use migrate_core::finding::Level;
-use migrate_core::migration::Migration;
-use migrate_core::project::Project;
 use migrate_lint::lint::{LintOptions, lint};
+use migrate_model::dialect::Dialect;
+use migrate_model::finding::Level;
+use migrate_model::migration::Migration;
+use migrate_model::project::Project;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

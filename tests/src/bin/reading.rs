@@ -1,10 +1,10 @@
 //! Reads every SQL file below a folder and says what kinds of statements it found, and how many nobody can tell:
 //! `cargo run --release -p migrate-tests --bin reading -- FOLDER [-v]`.
 
-use migrate_core::dialect::Dialect;
-use migrate_core::reader;
-use migrate_core::statement;
-use migrate_core::syntax::{ActionKind, Syntax};
+use migrate_model::dialect::Dialect;
+use migrate_model::reader;
+use migrate_model::statement;
+use migrate_model::syntax::{ActionKind, Syntax};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

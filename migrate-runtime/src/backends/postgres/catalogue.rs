@@ -1,10 +1,10 @@
 //! What PostgreSQL's catalogue is asked, and for what.
 
 use crate::ledger::Ledger;
-use migrate_core::dialect::Dialect;
-use migrate_core::effect::Object;
-use migrate_core::name::Name;
-use migrate_core::token::Tokens;
+use migrate_model::dialect::Dialect;
+use migrate_model::effect::Object;
+use migrate_model::name::Name;
+use migrate_model::token::Tokens;
 
 /// `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`: the name and the table, as literals.
 pub fn built_index(sql: &str) -> Option<(String, String)> {

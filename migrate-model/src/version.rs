@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// A version such as `001`, `20251124120000`, `13.1`, `2017-09-23-182408` or `998b`.
 ///
 /// ```
-/// use migrate_core::version::Version;
+/// use migrate_model::version::Version;
 /// let version = |text: &str| text.parse::<Version>().unwrap();
 /// assert!(version("9") < version("10"));
 /// assert_eq!(version("001"), version("1"));

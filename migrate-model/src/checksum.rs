@@ -18,7 +18,7 @@ impl Checksum {
     /// The sum of a file's bytes.
     ///
     /// ```
-    /// use migrate_core::checksum::Checksum;
+    /// use migrate_model::checksum::Checksum;
     /// assert_eq!(Checksum::of_file(b"\xef\xbb\xbfSELECT 1;\r\n"), Checksum::of_file(b"SELECT 1;\n"));
     /// ```
     pub fn of_file(bytes: &[u8]) -> Self {

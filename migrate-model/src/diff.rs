@@ -4,7 +4,7 @@
 /// line before.
 ///
 /// ```
-/// # use migrate_core::difference::difference;
+/// # use migrate_model::difference::difference;
 /// assert_eq!(difference("a\nb\nc", "a\nx\nc"), "  a\n- b\n+ x");
 /// ```
 pub fn diff_statements(before: &str, now: &str) -> String {
