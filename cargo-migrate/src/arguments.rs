@@ -19,7 +19,7 @@ pub struct Global {
     pub service: Option<String>,
     /// The SQL that the migrations are written in, where nothing else says it
     #[arg(long, global = true, value_name = "postgres|mysql|mariadb|sqlite", help_heading = "Global options", value_parser = dialect)]
-    pub dialect: Option<Spoken>,
+    pub dialect: Option<DialectArgument>,
     /// The package of the workspace to work on; may be given several times
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
     pub package: Vec<String>,
@@ -55,16 +55,16 @@ pub enum Format {
 
 /// What `--dialect` says: MySQL and MariaDB are one dialect and two servers.
 #[derive(Debug, Clone)]
-pub struct Spoken {
+pub struct DialectArgument {
     /// The SQL.
     pub dialect: Dialect,
     /// The word for it.
     pub word: String,
 }
 
-fn dialect(text: &str) -> Result<Spoken, String> {
+fn dialect(text: &str) -> Result<DialectArgument, String> {
     let dialect = text.parse().map_err(|error: migrate_model::dialect::UnknownDialect| error.to_string())?;
-    Ok(Spoken { dialect, word: text.to_owned() })
+    Ok(DialectArgument { dialect, word: text.to_owned() })
 }
 
 /// A duration on the command line.
@@ -73,7 +73,7 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 }
 
 /// What keeps other processes out, on the command line.
-pub fn lock_kind(text: &str) -> Result<LockStrategy, String> {
+pub fn lock_strategy(text: &str) -> Result<LockStrategy, String> {
     text.parse().map_err(|()| format!("`{text}` is none of `{}`", LockStrategy::ALL.map(LockStrategy::name).join("`, `")))
 }
 

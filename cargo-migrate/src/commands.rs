@@ -21,7 +21,7 @@ mod wait;
 
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 use clap::Subcommand;
 
 /// What to do.
@@ -56,7 +56,7 @@ pub enum Command {
     Wait(wait::Arguments),
     /// Create, drop or reset the database
     #[command(subcommand)]
-    Db(db::Action),
+    Db(db::DbAction),
     /// Take edited files as what ran, without running anything
     Repair(repair::Arguments),
     /// Say how far an interrupted migration came
@@ -68,7 +68,7 @@ pub enum Command {
 }
 
 /// Runs a command.
-pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
+pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, CommandError> {
     match command {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::New(arguments) => new::run(&arguments, context),

@@ -1,7 +1,7 @@
 //! Which database is meant: flag, then environment, then `.env`.
 
 use crate::command::Context;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 use migrate_model::dialect::Dialect;
 use migrate_model::project::Project;
 use std::collections::HashMap;
@@ -9,25 +9,26 @@ use std::path::Path;
 use url::Url;
 
 /// The URL that is named without regard to any project: by the flag, or as `DATABASE_URL` in the environment.
-pub fn named(context: &Context<'_>) -> Option<String> {
+pub fn explicit(context: &Context<'_>) -> Option<String> {
     let given = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
     context.global.database_url.clone().or_else(given)
 }
 
 /// The URL of the database for a project.
-pub fn of(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
+pub fn of(context: &Context<'_>, project: &Project) -> Result<String, CommandError> {
     let url = given(context, project)?;
     let file = url.strip_prefix("sqlite:").map(|file| file.split('?').next().unwrap_or_default().trim_start_matches('/'));
     match file {
         // Made for this process alone, it would be gone when the command ends, and "done" would be a lie.
         Some("" | ":memory:") => {
-            Err(Failure::usage(format!("`{url}` names no file, so nothing would be kept")).help("name a file: `sqlite:app.db`"))
+            Err(CommandError::usage(format!("`{url}` names no file, so nothing would be kept"))
+                .help("name a file: `sqlite:app.db`"))
         }
         _ => Ok(url),
     }
 }
 
-fn given(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
+fn given(context: &Context<'_>, project: &Project) -> Result<String, CommandError> {
     if let Some(url) = &context.global.database_url {
         return Ok(url.clone());
     }
@@ -43,26 +44,28 @@ fn given(context: &Context<'_>, project: &Project) -> Result<String, Failure> {
     }
     let dialect = context.global.dialect.as_ref().map(|spoken| spoken.dialect).or(project.settings.dialect);
     let unnamed = || {
-        Failure::usage("no database is named")
+        CommandError::usage("no database is named")
             .help("give its URL: `--database-url postgres://user:password@host/name`, or `DATABASE_URL` in the environment or in `.env`")
             .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE")
     };
     if let Some(port) = variable("DB_PORT").filter(|port| port.parse::<u16>().is_err()) {
-        return Err(Failure::usage(format!("DB_PORT is `{port}`, and that is no port")).help("write a number from 1 to 65535"));
+        return Err(
+            CommandError::usage(format!("DB_PORT is `{port}`, and that is no port")).help("write a number from 1 to 65535")
+        );
     }
     if variable("DB_HOST").is_some() && variable("DB_NAME").is_none() {
-        return Err(Failure::usage("DB_HOST is set and DB_NAME is not").help("set DB_NAME to the name of the database"));
+        return Err(CommandError::usage("DB_HOST is set and DB_NAME is not").help("set DB_NAME to the name of the database"));
     }
     from_parts(&variable, dialect).ok_or_else(unnamed)
 }
 
-fn read_env_file(file: &Path) -> Result<HashMap<String, String>, Failure> {
+fn read_env_file(file: &Path) -> Result<HashMap<String, String>, CommandError> {
     match dotenvy::from_path_iter(file) {
         Ok(entries) => entries.collect::<Result<_, _>>().map_err(|error| {
-            Failure::other(format!("cannot read `{}`: {error}", file.display())).help("write each line as `NAME=value`")
+            CommandError::other(format!("cannot read `{}`: {error}", file.display())).help("write each line as `NAME=value`")
         }),
         Err(error) if error.not_found() => Ok(HashMap::new()),
-        Err(error) => Err(Failure::other(format!("cannot read `{}`: {error}", file.display()))),
+        Err(error) => Err(CommandError::other(format!("cannot read `{}`: {error}", file.display()))),
     }
 }
 

@@ -9,7 +9,7 @@ use migrate_runtime::{Error, ErrorKind};
 
 /// Why a command failed.
 #[derive(Debug)]
-pub enum Failure {
+pub enum CommandError {
     /// Something is wrong with the files.
     Findings(Vec<Finding>),
     /// The run failed.
@@ -47,21 +47,21 @@ pub static DUPLICATE_SERVICE: Code = Code::new(
 /// All codes of this crate.
 pub static CODES: [&Code; 1] = [&DUPLICATE_SERVICE];
 
-impl Failure {
+impl CommandError {
     /// Wrong usage.
     pub fn usage(message: impl Into<String>) -> Self {
-        Failure::Usage { message: message.into(), help: Vec::new() }
+        CommandError::Usage { message: message.into(), help: Vec::new() }
     }
 
     /// Any other failure.
     pub fn other(message: impl Into<String>) -> Self {
-        Failure::Other { message: message.into(), help: Vec::new() }
+        CommandError::Other { message: message.into(), help: Vec::new() }
     }
 
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        if let Failure::Usage { help, .. } | Failure::Other { help, .. } = &mut self {
+        if let CommandError::Usage { help, .. } | CommandError::Other { help, .. } = &mut self {
             help.push(text.into());
         }
         self
@@ -70,7 +70,7 @@ impl Failure {
     /// Says whose files a failed run names.
     #[must_use]
     pub fn of(mut self, one: &Project) -> Self {
-        if let Failure::Run { project, .. } = &mut self {
+        if let CommandError::Run { project, .. } = &mut self {
             *project = Some(Box::new(one.clone()));
         }
         self
@@ -79,11 +79,11 @@ impl Failure {
     /// The exit code for it.
     pub fn exit(&self) -> Exit {
         match self {
-            Failure::Findings(_) => Exit::Findings,
-            Failure::Diverged(_) => Exit::Diverged,
-            Failure::Usage { .. } => Exit::Usage,
-            Failure::Other { .. } => Exit::Failed,
-            Failure::Run { error, .. } => match error.kind() {
+            CommandError::Findings(_) => Exit::Findings,
+            CommandError::Diverged(_) => Exit::Diverged,
+            CommandError::Usage { .. } => Exit::Usage,
+            CommandError::Other { .. } => Exit::Failed,
+            CommandError::Run { error, .. } => match error.kind() {
                 ErrorKind::Diverged => Exit::Diverged,
                 ErrorKind::LockNotObtained => Exit::Locked,
                 ErrorKind::MigrationFailed => Exit::MigrationFailed,
@@ -94,14 +94,14 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CommandError {
     fn from(error: Error) -> Self {
-        Failure::Run { error: Box::new(error), project: None }
+        CommandError::Run { error: Box::new(error), project: None }
     }
 }
 
-impl From<std::io::Error> for Failure {
+impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
-        Failure::other(error.to_string())
+        CommandError::other(error.to_string())
     }
 }

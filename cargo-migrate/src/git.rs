@@ -1,6 +1,6 @@
 //! What Git knows of a folder.
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
@@ -9,26 +9,27 @@ use std::process::Command;
 ///
 /// # Errors
 /// When there is no Git, no repository or no such revision.
-pub fn files_at(revision: &str, folder: &Path) -> Result<HashSet<String>, Failure> {
+pub fn files_at(revision: &str, folder: &Path) -> Result<HashSet<String>, CommandError> {
     // A revision that begins with a dash would be an option.
     if revision.starts_with('-') {
         return Err(
-            Failure::usage(format!("`{revision}` is no revision")).help("name a branch, a tag or a commit: `--since main`")
+            CommandError::usage(format!("`{revision}` is no revision")).help("name a branch, a tag or a commit: `--since main`")
         );
     }
     let output =
         Command::new("git").current_dir(folder).args(["ls-tree", "-r", "-z", "--name-only", revision, "--", "."]).output();
-    let output = output.map_err(|error| Failure::other(format!("Git cannot be started: {error}")).help("leave `--since` out"))?;
+    let output =
+        output.map_err(|error| CommandError::other(format!("Git cannot be started: {error}")).help("leave `--since` out"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().next().unwrap_or_default().trim_start_matches("fatal: ").to_owned();
-        return Err(Failure::usage(format!("Git cannot tell what `{revision}` has: {said}"))
+        return Err(CommandError::usage(format!("Git cannot tell what `{revision}` has: {said}"))
             .help("name a branch, a tag or a commit that is here: `git fetch` brings those of the server"));
     }
     let mut files = names(&output.stdout);
     let output =
         Command::new("git").current_dir(folder).args(["diff", "-z", "--name-only", "--relative", revision, "--", "."]).output();
-    let output = output.map_err(|error| Failure::other(format!("Git cannot be started: {error}")))?;
+    let output = output.map_err(|error| CommandError::other(format!("Git cannot be started: {error}")))?;
     for changed in names(&output.stdout) {
         files.remove(&changed);
     }

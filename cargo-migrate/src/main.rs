@@ -4,20 +4,20 @@
 
 mod arguments;
 mod ci_files;
+mod ci_reports;
 mod command;
 mod commands;
 mod database_url;
 mod exit;
 mod failure;
-mod from_here;
 mod git;
-mod held_lock;
-mod new_files;
+mod loaded_project;
+mod lock_file_guard;
+mod migration_files;
 mod output;
 mod packages;
 mod progress;
-mod reports;
-mod selection;
+mod relative_paths;
 mod shared_database;
 mod signals;
 mod template;
@@ -68,13 +68,13 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output.failure(&failure::Failure::from(error));
+            output.failure(&failure::CommandError::from(error));
             return ExitCode::from(1);
         }
     };
     let context = command::Context { global: &parsed.global, output: &output, command_line: Arguments::command };
     match runtime.block_on(commands::run(parsed.command, &context)) {
-        Ok(exit::Exit::Done) if output.is_lost() => ExitCode::from(1),
+        Ok(exit::Exit::Done) if output.write_failed() => ExitCode::from(1),
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
             output.failure(&failure);

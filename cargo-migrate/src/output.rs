@@ -1,8 +1,8 @@
 //! The only room that prints: data to stdout, words to stderr, colours on a terminal only.
 
 use crate::arguments::{Format, Global};
-use crate::failure::Failure;
-use crate::from_here::seen_from_here;
+use crate::failure::CommandError;
+use crate::relative_paths::relative_to_cwd;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -42,7 +42,7 @@ impl Cell {
     }
 
     /// A cell in yellow.
-    pub fn waiting(text: impl Into<String>) -> Self {
+    pub fn pending(text: impl Into<String>) -> Self {
         Cell { style: AnsiColor::Yellow.on_default(), ..Cell::plain(text) }
     }
 
@@ -59,7 +59,7 @@ impl Output {
     }
 
     /// Could something that was asked for not be written?
-    pub fn is_lost(&self) -> bool {
+    pub fn write_failed(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
     }
 
@@ -69,28 +69,28 @@ impl Output {
     }
 
     /// May a progress bar be drawn?
-    pub fn is_lively(&self) -> bool {
+    pub fn shows_progress(&self) -> bool {
         !self.quiet && !self.is_json() && io::stderr().is_terminal()
     }
 
     /// A line for people.
-    pub fn words(&self, text: impl AsRef<str>) {
+    pub fn message(&self, text: impl AsRef<str>) {
         if !self.quiet {
             self.stderr(text.as_ref());
         }
     }
 
     /// A line for people who want to know more.
-    pub fn details(&self, text: impl AsRef<str>) {
+    pub fn verbose(&self, text: impl AsRef<str>) {
         if self.verbose {
             self.stderr(text.as_ref());
         }
     }
 
     /// A line that begins with a verb in green, as cargo's do.
-    pub fn verb(&self, verb: &str, text: &str) {
+    pub fn status(&self, verb: &str, text: &str) {
         let style = AnsiColor::Green.on_default().bold();
-        self.words(format!("{style}{verb:>12}{style:#} {text}"));
+        self.message(format!("{style}{verb:>12}{style:#} {text}"));
     }
 
     /// What was asked for.
@@ -155,8 +155,8 @@ impl Output {
     }
 
     /// Why the command failed; as JSON too, when a program is reading.
-    pub fn failure(&self, failure: &Failure) {
-        let findings = described(failure);
+    pub fn failure(&self, failure: &CommandError) {
+        let findings = error_findings(failure);
         if self.is_json() {
             self.json(&serde_json::json!({ "error": findings.iter().map(finding_json).collect::<Vec<_>>() }));
             return;
@@ -166,7 +166,7 @@ impl Output {
     }
 
     /// Asks; `None` when nobody is there to answer.
-    pub fn ask(&self, question: &str) -> Option<bool> {
+    pub fn confirm(&self, question: &str) -> Option<bool> {
         if self.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
         }
@@ -202,20 +202,21 @@ pub fn as_finding(divergence: &Divergence) -> Finding {
 static NO_CODE: migrate_model::code::Code = migrate_model::code::Code::new("", "");
 
 /// A failure as findings.
-pub fn described(failure: &Failure) -> Vec<Finding> {
+pub fn error_findings(failure: &CommandError) -> Vec<Finding> {
     match failure {
-        Failure::Findings(findings) => findings.clone(),
-        Failure::Diverged(divergences) => {
+        CommandError::Findings(findings) => findings.clone(),
+        CommandError::Diverged(divergences) => {
             let mut findings: Vec<Finding> = divergences.iter().map(as_finding).collect();
-            findings.push(Finding::error(&migrate_runtime::codes::DIVERGED, "nothing would run: files and history disagree"));
+            findings
+                .push(Finding::error(&migrate_runtime::codes::HISTORY_MISMATCH, "nothing would run: files and history disagree"));
             findings
         }
-        Failure::Usage { message, help } | Failure::Other { message, help } => {
+        CommandError::Usage { message, help } | CommandError::Other { message, help } => {
             let mut finding = Finding::error(&NO_CODE, message.clone());
             finding.help.clone_from(help);
             vec![finding]
         }
-        Failure::Run { error, project } => {
+        CommandError::Run { error, project } => {
             let mut findings: Vec<Finding> = error.divergences().iter().map(as_finding).collect();
             let mut finding = Finding::error(error.code(), error.message());
             finding.place = error.place().cloned();
@@ -226,7 +227,7 @@ pub fn described(failure: &Failure) -> Vec<Finding> {
                 }
             }
             findings.push(match project {
-                Some(project) => seen_from_here(project, finding),
+                Some(project) => relative_to_cwd(project, finding),
                 None => finding,
             });
             findings

@@ -2,7 +2,7 @@
 
 use crate::command::Context;
 use crate::database_url;
-use crate::failure::{DUPLICATE_SERVICE, Failure};
+use crate::failure::{CommandError, DUPLICATE_SERVICE};
 use cargo_metadata::{Metadata, MetadataCommand};
 use migrate_lint::server::Server;
 use migrate_model::finding::Finding;
@@ -12,16 +12,16 @@ use migrate_model::settings;
 use std::path::{Path, PathBuf};
 
 /// The projects that the arguments ask for; at least one, each with its own service name.
-pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
-    let mut projects = found(context)?;
+pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
+    let mut projects = discover(context)?;
     match (&context.global.service, projects.as_mut_slice()) {
         (Some(service), _) if service.trim() != service || service.is_empty() || service.contains(char::is_control) => {
-            return Err(Failure::usage(format!("`{}` is no name for a service", service.escape_debug()))
+            return Err(CommandError::usage(format!("`{}` is no name for a service", service.escape_debug()))
                 .help("write a word, such as `--service billing`"));
         }
         (Some(service), [only]) => only.service.clone_from(service),
         (Some(_), _) => {
-            return Err(Failure::usage("`--service` names one history, and several packages are asked for")
+            return Err(CommandError::usage("`--service` names one history, and several packages are asked for")
                 .help("name one package: `-p NAME`"));
         }
         (None, _) => {}
@@ -42,20 +42,20 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
                 .help("give one of them another name: `service = \"...\"` in its `migrate.toml`")
         })
         .collect();
-    projects.iter_mut().for_each(|project| meet_server(context, project));
-    if findings.is_empty() { Ok(projects) } else { Err(Failure::Findings(findings)) }
+    projects.iter_mut().for_each(|project| resolve_server(context, project));
+    if findings.is_empty() { Ok(projects) } else { Err(CommandError::Findings(findings)) }
 }
 
 /// The one project that the arguments ask for.
-pub fn project(context: &Context<'_>) -> Result<Project, Failure> {
+pub fn project(context: &Context<'_>) -> Result<Project, CommandError> {
     let mut projects = projects(context)?;
     match projects.len() {
         1 => Ok(projects.remove(0)),
-        _ => Err(Failure::usage("this works on one package at a time").help("name it: `-p NAME`")),
+        _ => Err(CommandError::usage("this works on one package at a time").help("name it: `-p NAME`")),
     }
 }
 
-fn found(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
+fn discover(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
     let mut findings = Vec::new();
     let mut open = |(project, problems): (Project, Vec<Finding>)| {
         findings.extend(problems);
@@ -63,7 +63,7 @@ fn found(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
     };
     let projects: Vec<Project> = if let Some(source) = &context.global.source {
         if source.is_file() {
-            return Err(Failure::usage(format!("`{}` is a file", source.display())).help("name the folder that it is in"));
+            return Err(CommandError::usage(format!("`{}` is a file", source.display())).help("name the folder that it is in"));
         }
         vec![open(Project::of_folder(source))]
     } else {
@@ -79,11 +79,11 @@ fn found(context: &Context<'_>) -> Result<Vec<Project>, Failure> {
             }
         }
     };
-    if findings.is_empty() { Ok(projects) } else { Err(Failure::Findings(findings)) }
+    if findings.is_empty() { Ok(projects) } else { Err(CommandError::Findings(findings)) }
 }
 
 /// Which server the safety rules have in mind: `--dialect` wins over `migrate.toml`, and where that says nothing, the URL does.
-fn meet_server(context: &Context<'_>, project: &mut Project) {
+fn resolve_server(context: &Context<'_>, project: &mut Project) {
     let product = |text: &str| text.parse::<Server>().ok().map(|server| server.product);
     let said = project.settings.safety.server.as_ref().and_then(|(text, _)| product(text));
     let word = match &context.global.dialect {
@@ -111,21 +111,21 @@ impl Package {
 }
 
 /// The packages meant; `None` when no cargo package is around.
-fn packages(context: &Context<'_>, here: &Path) -> Result<Option<Vec<Package>>, Failure> {
+fn packages(context: &Context<'_>, here: &Path) -> Result<Option<Vec<Package>>, CommandError> {
     let asked = !context.global.package.is_empty() || context.global.workspace;
     if !asked && !here.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
         return Ok(None);
     }
     let metadata = MetadataCommand::new().no_deps().exec();
     let metadata = metadata.map_err(|error| {
-        Failure::other(format!("cargo cannot read this package: {error}")).help("name the folder instead: `--source DIR`")
+        CommandError::other(format!("cargo cannot read this package: {error}")).help("name the folder instead: `--source DIR`")
     })?;
     let mut packages = members(&metadata);
     let asked = &context.global.package;
     if let Some(unknown) = asked.iter().find(|name| packages.iter().all(|package| package.name != **name)) {
         let names: Vec<String> = packages.iter().map(|package| format!("`{}`", package.name)).collect();
         let message = format!("the workspace has no package `{unknown}`");
-        return Err(Failure::usage(message).help(format!("use one of {}", names.join(", "))));
+        return Err(CommandError::usage(message).help(format!("use one of {}", names.join(", "))));
     }
     if !asked.is_empty() {
         packages.retain(|package| asked.contains(&package.name));
@@ -135,9 +135,8 @@ fn packages(context: &Context<'_>, here: &Path) -> Result<Option<Vec<Package>>, 
         packages.retain(Package::has_migrations);
         return match packages.is_empty() {
             false => Ok(Some(packages)),
-            true => {
-                Err(Failure::usage("no package of this workspace has migrations").help("begin with `cargo migrate init -p NAME`"))
-            }
+            true => Err(CommandError::usage("no package of this workspace has migrations")
+                .help("begin with `cargo migrate init -p NAME`")),
         };
     }
     let around = packages.iter().enumerate().filter(|(_, package)| here.starts_with(&package.root));
@@ -148,11 +147,14 @@ fn packages(context: &Context<'_>, here: &Path) -> Result<Option<Vec<Package>>, 
     packages.retain(Package::has_migrations);
     match packages.len() {
         1 => Ok(Some(packages)),
-        0 => Err(Failure::usage("no package of this workspace has migrations").help("begin with `cargo migrate init -p NAME`")),
+        0 => {
+            Err(CommandError::usage("no package of this workspace has migrations")
+                .help("begin with `cargo migrate init -p NAME`"))
+        }
         _ => {
             let names: Vec<String> = packages.iter().map(|package| format!("`{}`", package.name)).collect();
             let message = format!("several packages of this workspace have migrations: {}", names.join(", "));
-            Err(Failure::usage(message).help("name one with `-p NAME`, or take all with `--workspace`"))
+            Err(CommandError::usage(message).help("name one with `-p NAME`, or take all with `--workspace`"))
         }
     }
 }

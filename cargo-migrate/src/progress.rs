@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 /// Makes an observer for a run; among several services, each line says whose it is.
 pub fn observer(output: &Output, service: &str, among_others: bool) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
-    let bar = output.is_lively().then(|| Arc::new(Mutex::new(None::<ProgressBar>)));
+    let bar = output.shows_progress().then(|| Arc::new(Mutex::new(None::<ProgressBar>)));
     let lines = Lines::of(output);
     let whose = if among_others { format!("{service}: ") } else { String::new() };
     let service = service.to_owned();
@@ -85,8 +85,8 @@ impl Lines {
             return;
         }
         match bar {
-            Some(bar) => bar.suspend(|| self.plain.verb(verb, text)),
-            None => self.plain.verb(verb, text),
+            Some(bar) => bar.suspend(|| self.plain.status(verb, text)),
+            None => self.plain.status(verb, text),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::command::Context;
 use crate::database_url;
-use crate::failure::Failure;
+use crate::failure::CommandError;
+use crate::loaded_project;
 use crate::packages;
-use crate::selection;
 use migrate_lint::folder_lint;
 use migrate_lint::owners::Service;
 use migrate_model::dialect::Dialect;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 /// Services of one database.
 #[derive(Debug)]
-pub struct Sharing {
+pub struct SharedDatabase {
     /// What they are written in.
     pub dialect: Dialect,
     url: Option<String>,
@@ -41,7 +41,7 @@ impl Member {
     }
 }
 
-impl Sharing {
+impl SharedDatabase {
     /// What is asked about owners.
     pub fn services(&self) -> Vec<Service<'_>> {
         let services = self.members.iter().map(|member| Service {
@@ -55,29 +55,29 @@ impl Sharing {
 }
 
 /// The projects that the arguments ask for, by database.
-pub fn of(context: &Context<'_>) -> Result<Vec<Sharing>, Failure> {
+pub fn of(context: &Context<'_>) -> Result<Vec<SharedDatabase>, CommandError> {
     let mut members = Vec::new();
     for project in packages::projects(context)? {
-        let dialect = selection::dialect_without_database(context, &project)?;
+        let dialect = loaded_project::dialect_without_database(context, &project)?;
         let folder = project.read(dialect);
         members.push(Member::new(project, folder));
     }
-    Ok(divided(context, members))
+    Ok(group_by_database(context, members))
 }
 
 /// Puts those together that may share a database.
-pub fn divided(context: &Context<'_>, members: Vec<Member>) -> Vec<Sharing> {
-    let mut all: Vec<Sharing> = Vec::new();
+pub fn group_by_database(context: &Context<'_>, members: Vec<Member>) -> Vec<SharedDatabase> {
+    let mut all: Vec<SharedDatabase> = Vec::new();
     for member in members {
         let dialect = member.folder.set.dialect();
         let url = database_url::of(context, &member.project).ok();
-        let fits = |one: &&mut Sharing| one.dialect == dialect && (one.url.is_none() || url.is_none() || one.url == url);
+        let fits = |one: &&mut SharedDatabase| one.dialect == dialect && (one.url.is_none() || url.is_none() || one.url == url);
         match all.iter_mut().find(fits) {
             Some(one) => {
                 one.url = one.url.take().or(url);
                 one.members.push(member);
             }
-            None => all.push(Sharing { dialect, url, members: vec![member] }),
+            None => all.push(SharedDatabase { dialect, url, members: vec![member] }),
         }
     }
     all

@@ -1,19 +1,19 @@
 //! What signals do to a run: the first asks it to stop, the second ends it at once.
 
 use crate::output::Output;
-use migrate_runtime::Stop;
+use migrate_runtime::StopSignal;
 
 /// Listens from now on; nothing before it is changed by a signal but ended.
-pub fn listen(output: &Output) -> Stop {
-    let stop = Stop::default();
+pub fn listen(output: &Output) -> StopSignal {
+    let stop = StopSignal::default();
     let (asked, output) = (stop.clone(), output.clone());
     tokio::spawn(async move {
         let Some(mut signals) = Signals::new() else { return };
         let first = signals.next().await;
         asked.request();
-        output.words(format!("{first}: stopping behind the statement that is running; once more ends at once"));
+        output.message(format!("{first}: stopping behind the statement that is running; once more ends at once"));
         signals.next().await;
-        output.words("ended; the database may still finish or roll back what is running: see `cargo migrate status`");
+        output.message("ended; the database may still finish or roll back what is running: see `cargo migrate status`");
         // What a shell reports for SIGINT.
         std::process::exit(130);
     });

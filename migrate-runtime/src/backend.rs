@@ -1,10 +1,10 @@
 //! What a database can do for the engine. Verbs, no decisions.
 
-use crate::change::{Change, Elapsed};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use crate::event::Holder;
-use crate::ledger::Ledger;
+use crate::event::SessionInfo;
+use crate::history_change::{Elapsed, HistoryChange};
+use crate::history_sql::HistorySql;
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
@@ -24,66 +24,87 @@ pub trait Backend: Send {
     fn dialect(&self) -> Dialect;
 
     /// The digest of what is applied, in one query; `None` when there is no history.
-    async fn digest(&mut self, ledger: &Ledger) -> Result<Option<String>, Failure>;
+    async fn digest(&mut self, history_sql: &HistorySql) -> Result<Option<String>, BackendError>;
 
-    /// The history of a service (of the ledger's own, if none is named); `None` when the tables are not there.
-    async fn history(&mut self, ledger: &Ledger, service: Option<&str>) -> Result<Option<History>, Error>;
+    /// The history of a service (of the history_sql's own, if none is named); `None` when the tables are not there.
+    async fn history(&mut self, history_sql: &HistorySql, service: Option<&str>) -> Result<Option<History>, Error>;
 
     /// The stored SQL of a migration.
-    async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure>;
+    async fn stored_script(
+        &mut self,
+        history_sql: &HistorySql,
+        version: &str,
+        direction: Direction,
+    ) -> Result<Option<String>, BackendError>;
 
     /// Learns where it is and which schema the tables are in, notes the session's settings, and runs the statements of
     /// `session`.
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: LockSettings) -> Result<(), Failure>;
+    async fn prepare(
+        &mut self,
+        history_sql: &mut HistorySql,
+        session: &[String],
+        locking: LockSettings,
+    ) -> Result<(), BackendError>;
 
     /// Does a setting outlive the transaction that made it?
-    fn keeps_session(&self) -> bool {
+    fn preserves_session(&self) -> bool {
         true
     }
 
     /// Makes the tables.
-    async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure>;
+    async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
 
     /// Tries to get the lock, waiting no longer than a moment.
-    async fn try_lock(&mut self, ledger: &Ledger) -> Result<bool, Failure>;
+    async fn try_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError>;
 
     /// Who has the lock, as far as the database tells.
-    async fn holder(&mut self, ledger: &Ledger) -> Option<Holder>;
+    async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo>;
 
     /// Who holds locks on these tables now, as far as the database tells.
-    async fn blockers(&mut self, ledger: &Ledger, tables: &[Name]) -> Vec<Holder>;
+    async fn blockers(&mut self, history_sql: &HistorySql, tables: &[Name]) -> Vec<SessionInfo>;
 
     /// Gives the lock back.
-    async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure>;
+    async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
 
     /// Does the query return one true value?
-    async fn gate(&mut self, query: &str) -> Result<bool, Failure>;
+    async fn gate(&mut self, query: &str) -> Result<bool, BackendError>;
 
     /// Is a thing there? `None` when the database cannot be asked for its kind.
-    async fn presence(&mut self, ledger: &Ledger, object: &Object) -> Result<Option<Presence>, Failure>;
+    async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError>;
 
     /// Runs a unit in a transaction and commits the change with it.
-    async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop>;
+    async fn run_in_transaction(
+        &mut self,
+        history_sql: &HistorySql,
+        work: &UnitRun<'_>,
+        ending: BuildChange<'_>,
+    ) -> Result<(), UnitError>;
 
     /// Runs a unit without a transaction, and writes the change right behind it.
-    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop>;
+    async fn run_alone(&mut self, history_sql: &HistorySql, work: &UnitRun<'_>, ending: BuildChange<'_>)
+    -> Result<(), UnitError>;
 
     /// Runs a statement that only sets something for this session.
-    async fn run_setting(&mut self, sql: &str) -> Result<(), Failure>;
+    async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError>;
 
     /// Writes a change of the history in a transaction of its own.
-    async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure>;
+    async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError>;
 
     /// The same, unless another process wrote meanwhile. Where the lock keeps others out, nobody can have.
-    async fn write_unless_overtaken(&mut self, ledger: &Ledger, change: &Change<'_>, _token: (&str, &str)) -> Result<(), Stop> {
-        self.write(ledger, change).await.map_err(Stop::Before)
+    async fn write_if_unchanged(
+        &mut self,
+        history_sql: &HistorySql,
+        change: &HistoryChange<'_>,
+        _token: (&str, &str),
+    ) -> Result<(), UnitError> {
+        self.write(history_sql, change).await.map_err(UnitError::NotStarted)
     }
 
     /// Puts the session's settings back to what they were when the first script began.
-    async fn restore(&mut self) -> Result<(), Failure>;
+    async fn restore(&mut self) -> Result<(), BackendError>;
 
     /// Puts the session's settings back to what they were when the connection was taken.
-    async fn leave(&mut self) -> Result<(), Failure>;
+    async fn restore_original(&mut self) -> Result<(), BackendError>;
 
     /// Ends the use of the connection: back to its pool if its state is known, else closed.
     async fn release(self: Box<Self>, clean: bool);
@@ -93,30 +114,30 @@ pub trait Backend: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// It is not there.
-    Missing,
+    Absent,
     /// It is there, and good.
-    There,
+    Present,
     /// It is there, but an index is not valid, or a constraint not validated.
-    Unfinished,
+    Invalid,
 }
 
 impl Presence {
     /// Reads what the backends' queries return: 0, 1 or 2.
     pub fn of(answer: Option<&str>) -> Presence {
         match answer {
-            Some("1") => Presence::There,
-            Some("2") => Presence::Unfinished,
-            _ => Presence::Missing,
+            Some("1") => Presence::Present,
+            Some("2") => Presence::Invalid,
+            _ => Presence::Absent,
         }
     }
 }
 
 /// What a change is, once it is known how long the work took.
-pub type Ending<'a> = &'a (dyn Fn(Elapsed) -> Change<'a> + Send + Sync);
+pub type BuildChange<'a> = &'a (dyn Fn(Elapsed) -> HistoryChange<'a> + Send + Sync);
 
 /// One unit of a script.
 #[derive(Debug)]
-pub struct Work<'a> {
+pub struct UnitRun<'a> {
     /// The whole script.
     pub text: &'a str,
     /// All of its statements.
@@ -132,19 +153,19 @@ pub struct Work<'a> {
     /// Is it the last of its script, so that the session's settings can be put back?
     pub last: bool,
     /// Was the script begun before, so that something of it may be left over?
-    pub again: bool,
+    pub resuming: bool,
     /// What [`Ledger::select_token`] returns if nobody else wrote meanwhile, and its version.
     pub token: (&'a str, &'a str),
 }
 
-impl<'a> Work<'a> {
+impl<'a> UnitRun<'a> {
     /// The statements that are to run now in parts of at most so many bytes, or of one statement; at least one part.
     ///
     /// A text is read as a whole before any of it runs, and so is all that is made of it.
-    pub fn pieces(&self, bytes: usize) -> Vec<Range<usize>> {
+    pub fn chunks(&self, bytes: usize) -> Vec<Range<usize>> {
         let mut pieces = Vec::new();
         let (mut start, mut length) = (self.unit.statements.start, 0);
-        for (number, statement) in self.parts() {
+        for (number, statement) in self.numbered_statements() {
             if length > 0 && length + statement.range.len() > bytes {
                 pieces.push(start..number);
                 (start, length) = (number, 0);
@@ -156,7 +177,7 @@ impl<'a> Work<'a> {
     }
 
     /// The statements that are to run now, with their numbers.
-    pub fn parts(&self) -> impl Iterator<Item = (usize, &'a Statement)> + use<'a> {
+    pub fn numbered_statements(&self) -> impl Iterator<Item = (usize, &'a Statement)> + use<'a> {
         let range = self.unit.statements.clone();
         range.clone().zip(&self.statements[range])
     }
@@ -164,31 +185,31 @@ impl<'a> Work<'a> {
 
 /// Why a unit did not end well.
 #[derive(Debug)]
-pub enum Stop {
+pub enum UnitError {
     /// The database refused a statement; a transaction was rolled back.
-    Refused {
+    StatementFailed {
         /// Which, if it is known.
         statement: Option<usize>,
         /// The byte of the script that it pointed at.
         offset: Option<usize>,
         /// What it said.
-        failure: Failure,
+        failure: BackendError,
     },
     /// The database was not ready for it: nothing of it was run.
-    Before(Failure),
+    NotStarted(BackendError),
     /// The script was fine, but the record of it could not be written; a transaction was rolled back.
-    Record(Failure),
+    RecordFailed(BackendError),
     /// The connection broke: nobody knows how it ended.
-    Lost(Failure),
+    ConnectionLost(BackendError),
     /// Another process was faster: nothing was run.
-    Overtaken,
+    HistoryChanged,
 }
 
 /// What a statement of ours makes a database say when the lock is another's.
 pub const LOST: &str = "the migration lock is not held any more";
 
 /// An error for a run whose lock is another's.
-pub fn lost_lock(failure: Failure) -> Error {
+pub fn lost_lock(failure: BackendError) -> Error {
     failure
         .add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_LOST, LOST))
         .help("if another process has it, run the same command again: it waits for that one, and goes on from there")
@@ -196,7 +217,7 @@ pub fn lost_lock(failure: Failure) -> Error {
 }
 
 /// An error for a database that can only be read.
-pub fn read_only(failure: Failure) -> Error {
+pub fn read_only(failure: BackendError) -> Error {
     let message = format!("the database can only be read: {}", failure.message);
     failure
         .add_to(Error::new(ErrorKind::ReadOnly, &codes::READ_ONLY, message))
@@ -205,7 +226,7 @@ pub fn read_only(failure: Failure) -> Error {
 
 /// What the database, or the way to it, said.
 #[derive(Debug)]
-pub struct Failure {
+pub struct BackendError {
     /// The message.
     pub message: String,
     /// More about it.
@@ -230,11 +251,11 @@ pub struct Failure {
     pub source: Option<sqlx::Error>,
 }
 
-impl Failure {
+impl BackendError {
     /// Reads an error of sqlx; the backend adds what only its database knows.
     pub fn of(error: sqlx::Error) -> Self {
         let database = error.as_database_error();
-        Failure {
+        BackendError {
             message: match database {
                 Some(database) => database.message().to_owned(),
                 None => error.to_string(),
@@ -254,7 +275,7 @@ impl Failure {
 
     /// A failure that no database reported.
     pub fn own(message: impl Into<String>) -> Self {
-        Failure {
+        BackendError {
             message: message.into(),
             detail: None,
             hint: None,
@@ -271,11 +292,11 @@ impl Failure {
 
     /// The lock is another's.
     pub fn lost_lock() -> Self {
-        Failure { lost_lock: true, ..Failure::own(LOST) }
+        BackendError { lost_lock: true, ..BackendError::own(LOST) }
     }
 
     /// As an error about the history.
-    pub fn about_history(self, what: &str) -> Error {
+    pub fn into_history_error(self, what: &str) -> Error {
         if self.busy {
             let message = format!("another process is writing to the database: {}", self.message);
             return self
@@ -289,7 +310,7 @@ impl Failure {
             return read_only(self);
         }
         if !self.answered {
-            return self.about_lost_connection("the connection to the database broke");
+            return self.into_lost_connection_error("the connection to the database broke");
         }
         let code = self.code.clone().unwrap_or_default();
         let error = self.into_error(ErrorKind::History, &codes::HISTORY, what);
@@ -307,14 +328,14 @@ impl Failure {
     }
 
     /// As an error about the connection.
-    pub fn about_connection(self, what: &str) -> Error {
+    pub fn into_connection_error(self, what: &str) -> Error {
         self.into_error(ErrorKind::Connection, &codes::CONNECTION, what)
     }
 
     /// As an error about a connection that was there, and perhaps is no more.
-    pub fn about_lost_connection(self, what: &str) -> Error {
+    pub fn into_lost_connection_error(self, what: &str) -> Error {
         if self.answered {
-            return self.about_connection(what);
+            return self.into_connection_error(what);
         }
         self.into_error(ErrorKind::Connection, &codes::CONNECTION_LOST, what)
             .help("run the same command again: it finds out how far this one came")

@@ -9,9 +9,9 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use crate::backend::{Backend, Failure};
+use crate::backend::{Backend, BackendError};
 use crate::codes;
-use crate::connection::Held;
+use crate::connection::ConnectionGuard;
 use crate::error::{Error, ErrorKind};
 use migrate_model::dialect::Dialect;
 use sqlx::{ConnectOptions, Pool};
@@ -21,15 +21,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A backend, soon.
-pub type Opening<'c> = Pin<Box<dyn Future<Output = Result<Box<dyn Backend + 'c>, Error>> + Send + 'c>>;
+pub type BackendFuture<'c> = Pin<Box<dyn Future<Output = Result<Box<dyn Backend + 'c>, Error>> + Send + 'c>>;
 
 /// How a database is to be reached.
 #[derive(Debug, Clone, Copy)]
-pub struct Access {
+pub struct OpenOptions {
     /// May a SQLite file be made that is not there?
     pub create: bool,
     /// How long SQLite waits for other writers.
-    pub patience: Duration,
+    pub max_wait: Duration,
 }
 
 /// What migrations can run on: a URL (`&str`), a pool (`&PgPool`, `&MySqlPool`, `&SqlitePool`), or a connection
@@ -41,29 +41,29 @@ pub trait Database<'c>: sealed::Open<'c> {}
 impl<'c, T: sealed::Open<'c>> Database<'c> for T {}
 
 pub(crate) mod sealed {
-    use super::{Access, Opening};
+    use super::{BackendFuture, OpenOptions};
 
     /// Opens a backend.
     pub trait Open<'c> {
         #[doc(hidden)]
-        fn open(self, access: Access) -> Opening<'c>;
+        fn open(self, access: OpenOptions) -> BackendFuture<'c>;
     }
 }
 
 impl<'c> sealed::Open<'c> for &'c str {
-    fn open(self, access: Access) -> Opening<'c> {
+    fn open(self, access: OpenOptions) -> BackendFuture<'c> {
         Box::pin(open_url(self, access))
     }
 }
 
 impl<'c> sealed::Open<'c> for &'c String {
-    fn open(self, access: Access) -> Opening<'c> {
+    fn open(self, access: OpenOptions) -> BackendFuture<'c> {
         Box::pin(open_url(self, access))
     }
 }
 
 /// The URL without its password, for people.
-pub fn shown(url: &str) -> String {
+pub fn url_without_password(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some(parts) => parts,
         None if url.starts_with("sqlite:") => return url.split('?').next().unwrap_or_default().to_owned(),
@@ -87,7 +87,8 @@ async fn in_time<T>(url: &str, connecting: impl Future<Output = Result<T, sqlx::
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected.map_err(|error| not_connected(url, error)),
         Err(_) => {
-            let message = format!("cannot connect to `{}`: no answer within {} s", shown(url), CONNECT_TIMEOUT.as_secs());
+            let message =
+                format!("cannot connect to `{}`: no answer within {} s", url_without_password(url), CONNECT_TIMEOUT.as_secs());
             Err(Error::new(ErrorKind::Connection, &codes::CONNECTION, message)
                 .help("check host and port, and whether another kind of server listens there"))
         }
@@ -97,7 +98,7 @@ async fn in_time<T>(url: &str, connecting: impl Future<Output = Result<T, sqlx::
 fn not_connected(url: &str, error: sqlx::Error) -> Error {
     let refused = error.as_database_error().is_some();
     let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
-    let mut error = Failure::of(error).about_connection(&format!("cannot connect to `{}`", shown(url)));
+    let mut error = BackendError::of(error).into_connection_error(&format!("cannot connect to `{}`", url_without_password(url)));
     if let Some(help) = code.as_deref().and_then(|code| connection_help(code, url.starts_with("sqlite"))) {
         error = error.help(help);
     }
@@ -121,16 +122,17 @@ fn connection_help(code: &str, sqlite: bool) -> Option<&'static str> {
 }
 
 fn bad_url(url: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Connection, &codes::CONNECTION, format!("`{}` is no database URL: {why}", shown(url))).help(
-        "write `postgres://user:password@host:5432/name`, `mysql://user:password@host:3306/name` or `sqlite:path/to/file.db`",
-    )
+    Error::new(ErrorKind::Connection, &codes::CONNECTION, format!("`{}` is no database URL: {why}", url_without_password(url)))
+        .help(
+            "write `postgres://user:password@host:5432/name`, `mysql://user:password@host:3306/name` or `sqlite:path/to/file.db`",
+        )
 }
 
 #[cfg_attr(
     all(feature = "postgres", feature = "mysql", feature = "sqlite"),
     expect(unreachable_patterns, reason = "with all features on, every dialect has its arm")
 )]
-async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 'c>, Error> {
+async fn open_url<'c>(url: &'c str, access: OpenOptions) -> Result<Box<dyn Backend + 'c>, Error> {
     let dialect = Dialect::of_url(url);
     if dialect.is_some_and(|dialect| dialect != Dialect::Sqlite) && !url.contains("://") {
         return Err(bad_url(url, "there is no `://` behind its scheme"));
@@ -140,14 +142,14 @@ async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 
         Some(Dialect::Postgres) => {
             let options = sqlx::postgres::PgConnectOptions::from_str(url).map_err(|error| bad_url(url, &error.to_string()))?;
             let (connection, access) = in_time(url, postgres::open(options.disable_statement_logging())).await?;
-            Ok(Box::new(postgres::Postgres::new(Held::owned(connection), access)))
+            Ok(Box::new(postgres::Postgres::new(ConnectionGuard::owned(connection), access)))
         }
         #[cfg(feature = "mysql")]
         Some(Dialect::MySql) => {
             let options = mysql_options(url)?;
             let options = options.disable_statement_logging();
             let connection = in_time(url, options.connect()).await?;
-            Ok(Box::new(mysql::MySql::new(Held::owned(connection), Some(options))))
+            Ok(Box::new(mysql::MySql::new(ConnectionGuard::owned(connection), Some(options))))
         }
         #[cfg(feature = "sqlite")]
         Some(Dialect::Sqlite) => {
@@ -162,10 +164,10 @@ async fn open_url<'c>(url: &'c str, access: Access) -> Result<Box<dyn Backend + 
                     .help("`cargo migrate up` makes it, and so does `cargo migrate db create`"));
             }
             // Waiting is done here, where it can be seen and ended.
-            let options = options.busy_timeout(access.patience.min(Duration::from_millis(100)));
+            let options = options.busy_timeout(access.max_wait.min(Duration::from_millis(100)));
             let options = options.create_if_missing(access.create).disable_statement_logging();
             let connection = options.connect().await.map_err(|error| not_connected(url, error))?;
-            Ok(Box::new(sqlite::Sqlite::new(Held::owned(connection), access.patience)))
+            Ok(Box::new(sqlite::Sqlite::new(ConnectionGuard::owned(connection), access.max_wait)))
         }
         Some(dialect) => Err(bad_url(url, &format!("this program was built without {dialect}"))),
         None => Err(bad_url(url, "its scheme is none of `postgres`, `mysql`, `mariadb`, `sqlite`")),
@@ -180,16 +182,17 @@ pub(crate) fn mysql_options(url: &str) -> Result<sqlx::mysql::MySqlConnectOption
     Ok(options.pipes_as_concat(false).no_engine_substitution(false).timezone(None))
 }
 
-macro_rules! reached {
+macro_rules! impl_database {
     ($feature:literal, $database:ty, $connection:ty, |$held:ident, $access:ident, $options:ident| $backend:expr) => {
         #[cfg(feature = $feature)]
         impl<'c> sealed::Open<'c> for &'c Pool<$database> {
-            fn open(self, $access: Access) -> Opening<'c> {
+            fn open(self, $access: OpenOptions) -> BackendFuture<'c> {
                 Box::pin(async move {
                     let connection = self.acquire().await;
-                    let connection = connection
-                        .map_err(|error| Failure::of(error).about_connection("cannot get a connection from the pool"))?;
-                    let $held = Held::pooled(connection);
+                    let connection = connection.map_err(|error| {
+                        BackendError::of(error).into_connection_error("cannot get a connection from the pool")
+                    })?;
+                    let $held = ConnectionGuard::pooled(connection);
                     let $options = Some((*self.connect_options()).clone());
                     let backend: Box<dyn Backend + 'c> = Box::new($backend);
                     Ok(backend)
@@ -199,9 +202,9 @@ macro_rules! reached {
 
         #[cfg(feature = $feature)]
         impl<'c> sealed::Open<'c> for &'c mut $connection {
-            fn open(self, $access: Access) -> Opening<'c> {
+            fn open(self, $access: OpenOptions) -> BackendFuture<'c> {
                 Box::pin(async move {
-                    let $held = Held::borrowed(self);
+                    let $held = ConnectionGuard::borrowed(self);
                     let $options: Option<<$connection as sqlx::Connection>::Options> = None;
                     let backend: Box<dyn Backend + 'c> = Box::new($backend);
                     Ok(backend)
@@ -211,11 +214,14 @@ macro_rules! reached {
     };
 }
 
-reached!("postgres", sqlx::Postgres, sqlx::PgConnection, |held, _access, options| {
-    postgres::Postgres::new(held, options.map_or(postgres::Access::Lent, postgres::Access::Pooled))
+impl_database!("postgres", sqlx::Postgres, sqlx::PgConnection, |held, _access, options| {
+    postgres::Postgres::new(held, options.map_or(postgres::PgConnector::Lent, postgres::PgConnector::Pooled))
 });
-reached!("mysql", sqlx::MySql, sqlx::MySqlConnection, |held, _access, options| mysql::MySql::new(held, options));
-reached!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |held, access, _options| sqlite::Sqlite::new(held, access.patience));
+impl_database!("mysql", sqlx::MySql, sqlx::MySqlConnection, |held, _access, options| mysql::MySql::new(held, options));
+impl_database!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |held, access, _options| sqlite::Sqlite::new(
+    held,
+    access.max_wait
+));
 
 #[cfg(test)]
 mod tests {
@@ -236,7 +242,7 @@ mod tests {
             ("u:secret@h/db", "..."),
             ("host=h password=secret", "..."),
         ] {
-            assert_eq!(shown(url), safe);
+            assert_eq!(url_without_password(url), safe);
         }
     }
 }

@@ -52,7 +52,7 @@ pub static NEEDS_SESSION: Code = Code::new(
 );
 
 /// Files and history disagree.
-pub static DIVERGED: Code = Code::new(
+pub static HISTORY_MISMATCH: Code = Code::new(
     "diverged",
     "The files and the history in the database disagree in a way that must not be passed over. Nothing was run. Each disagreement has \
      a code of its own, which `cargo migrate explain` explains.",
@@ -120,7 +120,7 @@ pub static BAD_NAME_FOR_HISTORY: Code = Code::new(
 pub static ALL: [&Code; 15] = [
     &CONNECTION,
     &CONNECTION_LOST,
-    &DIVERGED,
+    &HISTORY_MISMATCH,
     &GATE_CLOSED,
     &HISTORY,
     &LOCK_LOST,

@@ -9,43 +9,43 @@ use std::ops::{Deref, DerefMut};
 ///
 /// Dropped in the middle of a run, it is closed: it may hold the lock, or an open transaction. Only `release` gives one
 /// back to its pool.
-pub struct Held<'c, DB: Database> {
-    origin: Option<Origin<'c, DB>>,
+pub struct ConnectionGuard<'c, DB: Database> {
+    origin: Option<Handle<'c, DB>>,
 }
 
-enum Origin<'c, DB: Database> {
+enum Handle<'c, DB: Database> {
     Pooled(PoolConnection<DB>),
     Owned(DB::Connection),
     Borrowed(&'c mut DB::Connection),
 }
 
-impl<'c, DB: Database> Held<'c, DB> {
+impl<'c, DB: Database> ConnectionGuard<'c, DB> {
     /// From a pool; goes back when its state is known.
     pub fn pooled(connection: PoolConnection<DB>) -> Self {
-        Held { origin: Some(Origin::Pooled(connection)) }
+        ConnectionGuard { origin: Some(Handle::Pooled(connection)) }
     }
 
     /// Opened for this run.
     pub fn owned(connection: DB::Connection) -> Self {
-        Held { origin: Some(Origin::Owned(connection)) }
+        ConnectionGuard { origin: Some(Handle::Owned(connection)) }
     }
 
     /// Lent by the application.
     pub fn borrowed(connection: &'c mut DB::Connection) -> Self {
-        Held { origin: Some(Origin::Borrowed(connection)) }
+        ConnectionGuard { origin: Some(Handle::Borrowed(connection)) }
     }
 
     /// Ends the use of it: back to the pool if it is clean, else closed. What is lent cannot be closed.
     pub async fn release(mut self, clean: bool) {
         let ended = match self.origin.take() {
-            Some(Origin::Pooled(connection)) if clean => {
+            Some(Handle::Pooled(connection)) if clean => {
                 drop(connection);
                 Ok(())
             }
-            Some(Origin::Pooled(connection)) => connection.detach().close_hard().await,
-            Some(Origin::Owned(connection)) if clean => connection.close().await,
-            Some(Origin::Owned(connection)) => connection.close_hard().await,
-            Some(Origin::Borrowed(_)) | None => Ok(()),
+            Some(Handle::Pooled(connection)) => connection.detach().close_hard().await,
+            Some(Handle::Owned(connection)) if clean => connection.close().await,
+            Some(Handle::Owned(connection)) => connection.close_hard().await,
+            Some(Handle::Borrowed(_)) | None => Ok(()),
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "closing the connection");
@@ -53,38 +53,38 @@ impl<'c, DB: Database> Held<'c, DB> {
     }
 }
 
-impl<DB: Database> std::fmt::Debug for Held<'_, DB> {
+impl<DB: Database> std::fmt::Debug for ConnectionGuard<'_, DB> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Held").finish_non_exhaustive()
     }
 }
 
-impl<DB: Database> Drop for Held<'_, DB> {
+impl<DB: Database> Drop for ConnectionGuard<'_, DB> {
     fn drop(&mut self) {
-        if let Some(Origin::Pooled(connection)) = self.origin.take() {
+        if let Some(Handle::Pooled(connection)) = self.origin.take() {
             drop(connection.detach());
         }
     }
 }
 
-impl<DB: Database> Deref for Held<'_, DB> {
+impl<DB: Database> Deref for ConnectionGuard<'_, DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
         match self.origin.as_ref().expect("only `release` and `drop` take it") {
-            Origin::Pooled(connection) => connection,
-            Origin::Owned(connection) => connection,
-            Origin::Borrowed(connection) => connection,
+            Handle::Pooled(connection) => connection,
+            Handle::Owned(connection) => connection,
+            Handle::Borrowed(connection) => connection,
         }
     }
 }
 
-impl<DB: Database> DerefMut for Held<'_, DB> {
+impl<DB: Database> DerefMut for ConnectionGuard<'_, DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
         match self.origin.as_mut().expect("only `release` and `drop` take it") {
-            Origin::Pooled(connection) => connection,
-            Origin::Owned(connection) => connection,
-            Origin::Borrowed(connection) => connection,
+            Handle::Pooled(connection) => connection,
+            Handle::Owned(connection) => connection,
+            Handle::Borrowed(connection) => connection,
         }
     }
 }

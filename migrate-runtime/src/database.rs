@@ -1,7 +1,7 @@
 //! Making and removing whole databases, by URL.
 
-use crate::backend::Failure;
-use crate::backends::shown;
+use crate::backend::BackendError;
+use crate::backends::url_without_password;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_model::dialect::Dialect;
@@ -26,11 +26,11 @@ pub async fn drop(url: &str) -> Result<bool, Error> {
 
 fn failed(url: &str, create: bool, error: sqlx::Error) -> Error {
     let verb = if create { "create" } else { "drop" };
-    Failure::of(error).about_connection(&format!("cannot {verb} the database of `{}`", shown(url)))
+    BackendError::of(error).into_connection_error(&format!("cannot {verb} the database of `{}`", url_without_password(url)))
 }
 
 fn nameless(url: &str) -> Error {
-    let message = format!("`{}` names no database", shown(url));
+    let message = format!("`{}` names no database", url_without_password(url));
     Error::new(ErrorKind::Connection, &codes::CONNECTION, message).help("put its name behind the last `/`")
 }
 

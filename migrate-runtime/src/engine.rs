@@ -3,15 +3,15 @@
 //! Whether something is done is decided in `migrate_model::plan`; here it is only done, and nothing else changes a database.
 
 use crate::backend::Backend;
-use crate::change::Change;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Event, Holder, describe};
-use crate::ledger::Ledger;
-use crate::options::Options;
-use crate::report::{Done, Report};
-use crate::settle::{Settled, settle};
-use crate::step::{Halt, Running};
+use crate::event::{Event, SessionInfo, describe};
+use crate::history_change::HistoryChange;
+use crate::history_sql::HistorySql;
+use crate::recovery::{InterruptedMigration, inspect_interrupted};
+use crate::report::{CompletedMigration, RunReport};
+use crate::run_options::RunOptions;
+use crate::step::{StepError, StepRunner};
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
 use migrate_model::history::History;
@@ -30,24 +30,25 @@ pub async fn run(
     mut backend: Box<dyn Backend + '_>,
     set: &MigrationSet,
     target: &Target,
-    options: &Options,
-) -> Result<Report, Error> {
-    let mut ledger = ledger(&*backend, set)?;
+    options: &RunOptions,
+) -> Result<RunReport, Error> {
+    let mut history_sql = history_sql(&*backend, set)?;
     if *target == Target::Latest {
-        let digest = backend.digest(&ledger).await.map_err(|failure| failure.about_history("cannot read the history"))?;
+        let digest =
+            backend.digest(&history_sql).await.map_err(|failure| failure.into_history_error("cannot read the history"))?;
         if digest.is_some_and(|digest| digest == set.digest().to_string()) {
             backend.release(true).await;
-            return Ok(Report::default());
+            return Ok(RunReport::default());
         }
     }
     let span = tracing::info_span!("migrate", service = set.service(), target = ?target);
-    let (outcome, clean) = locked(&mut *backend, &mut ledger, set, target, options).instrument(span).await;
+    let (outcome, clean) = locked(&mut *backend, &mut history_sql, set, target, options).instrument(span).await;
     backend.release(clean).await;
     outcome
 }
 
-/// A ledger for the history of a set, if the database is of its kind.
-pub fn ledger(backend: &dyn Backend, set: &MigrationSet) -> Result<Ledger, Error> {
+/// A history_sql for the history of a set, if the database is of its kind.
+pub fn history_sql(backend: &dyn Backend, set: &MigrationSet) -> Result<HistorySql, Error> {
     let contents = set.contents();
     if backend.dialect() != contents.dialect {
         return Err(Error::new(
@@ -62,36 +63,36 @@ pub fn ledger(backend: &dyn Backend, set: &MigrationSet) -> Result<Ledger, Error
         )
         .help("connect to the right database, or correct `database` in `migrate.toml`"));
     }
-    Ledger::new(contents.dialect, &contents.service, &contents.history)
+    HistorySql::new(contents.dialect, &contents.service, &contents.history)
 }
 
 /// What came of it, and whether the state of the connection is known.
 async fn locked(
     backend: &mut dyn Backend,
-    ledger: &mut Ledger,
+    history_sql: &mut HistorySql,
     set: &MigrationSet,
     target: &Target,
-    options: &Options,
-) -> (Result<Report, Error>, bool) {
+    options: &RunOptions,
+) -> (Result<RunReport, Error>, bool) {
     let session = &set.contents().session;
-    let prepared = backend.prepare(ledger, session, options.locking).await;
+    let prepared = backend.prepare(history_sql, session, options.locking).await;
     if let Err(failure) = prepared {
-        return (Err(failure.about_history("cannot prepare the session")), false);
+        return (Err(failure.into_history_error("cannot prepare the session")), false);
     }
-    if let Err(error) = obtain(backend, ledger, options).await {
-        let clean = is_clean(&error) && backend.leave().await.is_ok();
+    if let Err(error) = acquire_lock(backend, history_sql, options).await {
+        let clean = is_clean(&error) && backend.restore_original().await.is_ok();
         return (Err(error), clean);
     }
-    let outcome = until_done(backend, ledger, set, target, options).await;
+    let outcome = plan_and_run(backend, history_sql, set, target, options).await;
     if matches!(&outcome, Err(error) if !is_clean(error)) {
         return (outcome, false);
     }
-    let restored = backend.leave().await;
-    match (restored.and(backend.unlock(ledger).await), outcome) {
+    let restored = backend.restore_original().await;
+    match (restored.and(backend.unlock(history_sql).await), outcome) {
         (Ok(()), outcome) => (outcome, true),
         (Err(_), Err(error)) => (Err(error), false),
         (Err(failure), Ok(_)) => {
-            (Err(failure.about_connection("everything was done, but then the session could not be put back")), false)
+            (Err(failure.into_connection_error("everything was done, but then the session could not be put back")), false)
         }
     }
 }
@@ -102,22 +103,22 @@ fn is_clean(error: &Error) -> bool {
 }
 
 /// Tries to get the lock until it is got or the patience ends.
-pub async fn obtain(backend: &mut dyn Backend, ledger: &Ledger, options: &Options) -> Result<(), Error> {
+pub async fn acquire_lock(backend: &mut dyn Backend, history_sql: &HistorySql, options: &RunOptions) -> Result<(), Error> {
     let since = Instant::now();
     let mut pause = Duration::from_millis(20);
-    let mut told: Option<Holder> = None;
+    let mut told: Option<SessionInfo> = None;
     loop {
-        match backend.try_lock(ledger).await {
+        match backend.try_lock(history_sql).await {
             Ok(true) => return Ok(()),
             Ok(false) => {}
             // Of several that make the row of a lease at once, on nodes of one cluster, the others are rolled back.
             Err(failure) if failure.lock_timeout => tracing::debug!(message = failure.message, "asking for the lock again"),
-            Err(failure) => return Err(failure.about_history("cannot ask for the lock")),
+            Err(failure) => return Err(failure.into_history_error("cannot ask for the lock")),
         }
-        let holder = backend.holder(ledger).await;
-        let connection = |holder: &Option<Holder>| holder.as_ref().map(|holder| holder.connection.clone());
+        let holder = backend.holder(history_sql).await;
+        let connection = |holder: &Option<SessionInfo>| holder.as_ref().map(|holder| holder.connection.clone());
         if told.is_none() || connection(&told) != connection(&holder) {
-            options.tell(&Event::Waiting { holder: holder.as_ref() });
+            options.emit(&Event::Waiting { holder: holder.as_ref() });
             told = Some(holder.clone().unwrap_or_default());
         }
         if options.stop.is_requested() {
@@ -139,13 +140,13 @@ pub fn stopped(how: &str) -> Error {
     error.help("run the same command again: it goes on from there")
 }
 
-fn not_obtained(holder: Option<Holder>, waited: Duration) -> Error {
+fn not_obtained(holder: Option<SessionInfo>, waited: Duration) -> Error {
     let waited = duration::show(waited);
     let message = format!("another process holds the lock of these migrations; waited {waited}");
     let mut error = Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message);
     if let Some(holder) = holder {
         error = error.note("holder", describe(&holder));
-        error = match &holder.ending {
+        error = match &holder.how_to_end {
             Some(ending) => error.help(format!("wait until it is done; or, if it hangs, {ending}")),
             None => error.help("wait until it is done"),
         };
@@ -154,18 +155,22 @@ fn not_obtained(holder: Option<Holder>, waited: Duration) -> Error {
 }
 
 /// Ends the use of a connection that was only read with.
-pub async fn give_back(mut backend: Box<dyn Backend + '_>) {
-    let clean = backend.leave().await.is_ok();
+pub async fn release_clean(mut backend: Box<dyn Backend + '_>) {
+    let clean = backend.restore_original().await.is_ok();
     backend.release(clean).await;
 }
 
 /// The histories that `requires` asks for besides one's own.
-pub async fn others(backend: &mut dyn Backend, ledger: &Ledger, set: &MigrationSet) -> Result<OtherHistories, Error> {
+pub async fn required_histories(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+) -> Result<OtherHistories, Error> {
     let mut others = OtherHistories::new();
     let requirements = set.iter().flat_map(|migration| &migration.up.directives.requires);
     for service in requirements.filter_map(|requirement| requirement.service.as_deref()) {
         if !others.contains_key(service) {
-            let history = backend.history(ledger, Some(service)).await?.unwrap_or_default();
+            let history = backend.history(history_sql, Some(service)).await?.unwrap_or_default();
             others.insert(service.to_owned(), history);
         }
     }
@@ -173,41 +178,41 @@ pub async fn others(backend: &mut dyn Backend, ledger: &Ledger, set: &MigrationS
 }
 
 /// An error for a plan that must not be carried out.
-pub fn diverged(service: &str, divergences: Vec<Divergence>) -> Error {
+pub fn history_mismatch(service: &str, divergences: Vec<Divergence>) -> Error {
     let message = format!("nothing of `{service}` was run: files and history disagree");
-    Error::new(ErrorKind::Diverged, &codes::DIVERGED, message).diverged(divergences)
+    Error::new(ErrorKind::Diverged, &codes::HISTORY_MISMATCH, message).diverged(divergences)
 }
 
 /// Plans and works until the target is reached. Only where there is no lock (SQLite) can another process come between; then
 /// its work is looked at and a new plan made.
-async fn until_done(
+async fn plan_and_run(
     backend: &mut dyn Backend,
-    ledger: &Ledger,
+    history_sql: &HistorySql,
     set: &MigrationSet,
     target: &Target,
-    options: &Options,
-) -> Result<Report, Error> {
-    let mut report = Report::default();
+    options: &RunOptions,
+) -> Result<RunReport, Error> {
+    let mut report = RunReport::default();
     loop {
-        let found = backend.history(ledger, None).await?;
+        let found = backend.history(history_sql, None).await?;
         let tables = found.is_some();
         let mut history = found.unwrap_or_default();
-        let settled = settle(backend, ledger, &history).await?;
+        let settled = inspect_interrupted(backend, history_sql, &history).await?;
         for one in &settled {
-            note(backend, ledger, &mut history, one).await?;
+            record_recovery(backend, history_sql, &mut history, one).await?;
         }
         let snapshot = history.clone();
-        let others = others(backend, ledger, set).await?;
+        let others = required_histories(backend, history_sql, set).await?;
         let target = remaining(target, report.done.len());
         let plan = plan(set, &snapshot, &others, &target, options.policy(set)).map_err(unknown_version)?;
         if !plan.is_clear() {
             let errors: Vec<Divergence> = plan.errors().cloned().collect();
-            let unclear = settled.iter().filter(|one| one.fate.is_none());
-            let shown = |one: &Settled| format!("of `{}`: {}", one.version, one.found);
-            return Err(unclear.fold(diverged(set.service(), errors), |error, one| error.note("found", shown(one))));
+            let unclear = settled.iter().filter(|one| one.recovered.is_none());
+            let shown = |one: &InterruptedMigration| format!("of `{}`: {}", one.version, one.evidence);
+            return Err(unclear.fold(history_mismatch(set.service(), errors), |error, one| error.note("found", shown(one))));
         }
-        if !backend.keeps_session()
-            && let Some(error) = plan.steps.iter().find_map(|step| needs_session(step, ledger, set))
+        if !backend.preserves_session()
+            && let Some(error) = plan.steps.iter().find_map(|step| needs_session(step, history_sql, set))
         {
             return Err(error);
         }
@@ -216,30 +221,35 @@ async fn until_done(
             return Ok(report);
         }
         if !tables {
-            let made = backend.create_tables(ledger).await;
-            made.map_err(|failure| failure.about_history("cannot make the history tables"))?;
+            let made = backend.create_tables(history_sql).await;
+            made.map_err(|failure| failure.into_history_error("cannot make the history tables"))?;
         }
-        if steps(backend, ledger, &plan, &mut history, options, &mut report).await? {
+        if steps(backend, history_sql, &plan, &mut history, options, &mut report).await? {
             return Ok(report);
         }
     }
 }
 
 /// Behind a pooler, what is set outside a transaction is not there for the next statement.
-fn needs_session(step: &Step<'_>, ledger: &Ledger, set: &MigrationSet) -> Option<Error> {
+fn needs_session(step: &Step<'_>, history_sql: &HistorySql, set: &MigrationSet) -> Option<Error> {
     let ScriptSource::File(script) = step.source else { return None };
-    let setting = plan_script(script, ledger.dialect(), step.done).needs_session(!set.contents().session.is_empty())?;
+    let setting = plan_script(script, history_sql.dialect(), step.done).needs_session(!set.contents().session.is_empty())?;
     let message = format!("`{}` needs a session of its own, and the connection leads through a pooler", step.title);
     let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(script.place(setting)));
     Some(error.note("state", "nothing was run").help("connect to the server itself; see `cargo migrate explain needs-session`"))
 }
 
 /// Writes down what was found out, so that it stays true whatever this run does next.
-async fn note(backend: &mut dyn Backend, ledger: &Ledger, history: &mut History, settled: &Settled) -> Result<(), Error> {
-    let (Some(fate), Some(record)) = (settled.fate, history.get(&settled.version)) else { return Ok(()) };
-    tracing::info!(version = %settled.version, found = settled.found, done = fate.done, "an interrupted migration goes on");
-    let detail = format!(": {}", settled.found);
-    let change = Change::Resolved {
+async fn record_recovery(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    history: &mut History,
+    settled: &InterruptedMigration,
+) -> Result<(), Error> {
+    let (Some(fate), Some(record)) = (settled.recovered, history.get(&settled.version)) else { return Ok(()) };
+    tracing::info!(version = %settled.version, found = settled.evidence, done = fate.done, "an interrupted migration goes on");
+    let detail = format!(": {}", settled.evidence);
+    let change = HistoryChange::Resolved {
         version: record.version.as_str(),
         state: fate.state,
         done: fate.done,
@@ -247,8 +257,8 @@ async fn note(backend: &mut dyn Backend, ledger: &Ledger, history: &mut History,
         detail: &detail,
         text: None,
     };
-    let written = backend.write(ledger, &change).await;
-    written.map_err(|failure| failure.about_history("cannot write the history"))?;
+    let written = backend.write(history_sql, &change).await;
+    written.map_err(|failure| failure.into_history_error("cannot write the history"))?;
     let record = settled.applied_to(record);
     history.upsert(record);
     Ok(())
@@ -275,44 +285,44 @@ fn remaining(target: &Target, done: usize) -> Target {
 /// Carries out the steps; false when another process came between and the rest must be planned anew.
 async fn steps(
     backend: &mut dyn Backend,
-    ledger: &Ledger,
+    history_sql: &HistorySql,
     plan: &Plan<'_>,
     history: &mut History,
-    options: &Options,
-    report: &mut Report,
+    options: &RunOptions,
+    report: &mut RunReport,
 ) -> Result<bool, Error> {
-    options.tell(&Event::Planned { steps: plan.steps.len() });
+    options.emit(&Event::Planned { steps: plan.steps.len() });
     let mut digest = history.digest();
     for (at, step) in plan.steps.iter().enumerate() {
         if options.stop.is_requested() {
             let left = plan.steps.len() - at;
             return Err(with_done(stopped(&format!("with {left} of {} migrations left", plan.steps.len())), report));
         }
-        options.tell(&Event::Started { title: &step.title, direction: step.direction, number: at + 1, of: plan.steps.len() });
+        options.emit(&Event::Started { title: &step.title, direction: step.direction, number: at + 1, of: plan.steps.len() });
         let since = Instant::now();
         let mut running =
-            Running { backend: &mut *backend, ledger, step, history: &mut *history, digest: &mut digest, options, since };
+            StepRunner { backend: &mut *backend, history_sql, step, history: &mut *history, digest: &mut digest, options, since };
         let span = tracing::info_span!("migration", version = %step.version, title = step.title, direction = ?step.direction);
         match running.run().instrument(span).await {
             Ok(()) => {}
-            Err(Halt::Overtaken) => return Ok(false),
-            Err(Halt::Failed(error)) => return Err(with_done(error, report)),
+            Err(StepError::HistoryChanged) => return Ok(false),
+            Err(StepError::Failed(error)) => return Err(with_done(error, report)),
         }
         let took = since.elapsed();
-        options.tell(&Event::Finished { title: &step.title, direction: step.direction, took });
+        options.emit(&Event::Finished { title: &step.title, direction: step.direction, took });
         tracing::info!(version = %step.version, title = step.title, direction = ?step.direction, took_ms = took.as_millis() as u64, "migration done");
-        report.done.push(Done {
+        report.done.push(CompletedMigration {
             version: step.version.clone(),
             title: step.title.clone(),
             direction: step.direction,
             took,
-            stored: matches!(step.source, ScriptSource::History),
+            from_history: matches!(step.source, ScriptSource::History),
         });
     }
     Ok(true)
 }
 
-fn with_done(error: Error, report: &Report) -> Error {
+fn with_done(error: Error, report: &RunReport) -> Error {
     let done = &report.done;
     match (done.first(), done.last()) {
         (Some(only), Some(_)) if done.len() == 1 => error.note("done before", format!("`{}`", only.title)),

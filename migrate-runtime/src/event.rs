@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Who holds the lock that is being waited for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holder {
+pub struct SessionInfo {
     /// The server's number for the holder's connection.
     pub connection: String,
     /// Database user.
@@ -17,11 +17,11 @@ pub struct Holder {
     /// What it is doing.
     pub statement: Option<String>,
     /// How to end it, in words.
-    pub ending: Option<String>,
+    pub how_to_end: Option<String>,
 }
 
 /// The holder of a lock in one line.
-pub fn describe(holder: &Holder) -> String {
+pub fn describe(holder: &SessionInfo) -> String {
     let mut text = format!("connection {}", holder.connection);
     for (word, value) in [("of", &holder.user), ("from", &holder.from), ("since", &holder.since), ("running", &holder.statement)]
     {
@@ -41,7 +41,7 @@ pub enum Event<'a> {
     /// Another process holds the lock. Sent when the wait begins, and again when the holder changes.
     Waiting {
         /// Who, if the database tells.
-        holder: Option<&'a Holder>,
+        holder: Option<&'a SessionInfo>,
     },
     /// The whole set and the whole history were checked, and this many steps follow.
     Planned {
@@ -65,7 +65,7 @@ pub enum Event<'a> {
         /// The file name, as people know it.
         title: &'a str,
         /// Who holds locks on its tables, if the database tells.
-        blockers: &'a [Holder],
+        blockers: &'a [SessionInfo],
         /// How many tries there were.
         tries: u32,
         /// After which time it is tried again.

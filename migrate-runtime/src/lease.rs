@@ -4,10 +4,10 @@
 //! transaction of ours first renews the row by holder and token, and fails when it is another's by then: what was frozen
 //! for longer than its lease writes nothing when it wakes. (Kleppmann, "How to do distributed locking", 2016.)
 
-use crate::backend::Failure;
+use crate::backend::BackendError;
 use crate::connection::TextRow;
-use crate::event::Holder;
-use crate::ledger::Ledger;
+use crate::event::SessionInfo;
+use crate::history_sql::HistorySql;
 use async_trait::async_trait;
 use migrate_model::checksum::Checksum;
 use migrate_model::dialect::Dialect;
@@ -27,61 +27,61 @@ pub struct Lease {
 
 /// How the row stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Standing {
+struct LeaseRow {
     /// Who holds it; empty when nobody does.
     holder: String,
     /// The token.
     fence: String,
     /// From where, since when, and until when.
-    about: Holder,
+    about: SessionInfo,
     /// Has its time run out?
     expired: bool,
 }
 
 /// What a backend does for its lease.
 #[async_trait]
-pub trait Speaker: Send {
+pub trait LeaseConnection: Send {
     /// The rows of a query; `None` when its table is not there.
-    async fn ask(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, Failure>;
+    async fn query(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, BackendError>;
 
     /// Makes tables and rows, while others may do the same.
-    async fn make(&mut self, ledger: &Ledger, statements: Vec<String>) -> Result<(), Failure>;
+    async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError>;
 
     /// Tries to take the row; false when that would have to wait.
-    async fn take(&mut self, sql: &str) -> Result<bool, Failure>;
+    async fn try_update(&mut self, sql: &str) -> Result<bool, BackendError>;
 
     /// Does a session hold the lock that is used where there is no lease?
-    async fn session_lock_is_held(&mut self, ledger: &Ledger) -> Result<bool, Failure>;
+    async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError>;
 
     /// A query that counts the sessions of the server that carry out a statement like this.
-    fn running(&self, pattern: &str) -> String;
+    fn running_query(&self, pattern: &str) -> String;
 }
 
 /// Who holds it, as far as the row tells.
-pub async fn holder(speaker: &mut impl Speaker, ledger: &Ledger) -> Option<Holder> {
-    let standing = standing(speaker, ledger).await.ok()??;
+pub async fn holder(speaker: &mut impl LeaseConnection, history_sql: &HistorySql) -> Option<SessionInfo> {
+    let standing = read_row(speaker, history_sql).await.ok()??;
     (!standing.holder.is_empty()).then_some(standing.about)
 }
 
 /// Does a run hold a lease now? Whoever has the lock of a session asks this behind it, and whoever takes a lease asks behind
 /// that for the lock of a session: so of two that come at once, at least one sees the other.
-pub async fn is_held(speaker: &mut impl Speaker, ledger: &Ledger) -> Result<bool, Failure> {
-    let Some(found) = standing(speaker, ledger).await? else { return Ok(false) };
-    stands(speaker, &found).await
+pub async fn is_held(speaker: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<bool, BackendError> {
+    let Some(found) = read_row(speaker, history_sql).await? else { return Ok(false) };
+    is_valid(speaker, &found).await
 }
 
 /// Has it a holder whose time has not run out, or whose last statement a server still carries out?
-async fn stands(speaker: &mut impl Speaker, found: &Standing) -> Result<bool, Failure> {
+async fn is_valid(speaker: &mut impl LeaseConnection, found: &LeaseRow) -> Result<bool, BackendError> {
     if found.holder.is_empty() || !found.expired {
         return Ok(!found.holder.is_empty());
     }
-    let running = speaker.running(&format!("/* migrate {} */%", found.holder));
-    Ok(!is_zero(speaker.ask(&running).await?))
+    let running = speaker.running_query(&format!("/* migrate {} */%", found.holder));
+    Ok(!is_zero(speaker.query(&running).await?))
 }
 
 /// How the row stands; `None` when there is none.
-async fn standing(speaker: &mut impl Speaker, ledger: &Ledger) -> Result<Option<Standing>, Failure> {
-    let rows = speaker.ask(&Lease::select(ledger)).await?;
+async fn read_row(speaker: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<Option<LeaseRow>, BackendError> {
+    let rows = speaker.query(&Lease::select(history_sql)).await?;
     Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::standing))
 }
 
@@ -89,21 +89,21 @@ static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 impl Lease {
     /// A claim of a new holder.
-    pub fn new(ledger: &Ledger, lasts: Duration) -> Self {
+    pub fn new(history_sql: &HistorySql, lasts: Duration) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let pieces = [ledger.host(), &std::process::id().to_string(), &now.to_string(), &number.to_string()];
+        let pieces = [history_sql.host(), &std::process::id().to_string(), &now.to_string(), &number.to_string()];
         let holder = Checksum::of_pieces(pieces).to_string()[..16].to_owned();
         Lease { holder, fence: None, lasts, heartbeat: None }
     }
 
     /// The same holder, with a lease of another length.
-    pub fn lasting(&mut self, lasts: Duration) {
+    pub fn set_duration(&mut self, lasts: Duration) {
         self.lasts = lasts;
     }
 
     /// How long it outlives its last renewal.
-    pub fn lasts(&self) -> Duration {
+    pub fn duration(&self) -> Duration {
         self.lasts
     }
 
@@ -111,48 +111,48 @@ impl Lease {
     ///
     /// # Errors
     /// When the database refuses, or the connection breaks.
-    pub async fn try_take(&mut self, speaker: &mut impl Speaker, ledger: &Ledger) -> Result<bool, Failure> {
-        let found = match standing(speaker, ledger).await? {
+    pub async fn try_take(&mut self, speaker: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        let found = match read_row(speaker, history_sql).await? {
             Some(standing) => standing,
             None => {
-                speaker.make(ledger, Lease::create(ledger)).await?;
-                standing(speaker, ledger).await?.ok_or_else(|| Failure::own("the row of the lease is not there"))?
+                speaker.create(history_sql, Lease::create(history_sql)).await?;
+                read_row(speaker, history_sql).await?.ok_or_else(|| BackendError::own("the row of the lease is not there"))?
             }
         };
-        let held = stands(speaker, &found).await? || speaker.session_lock_is_held(ledger).await?;
-        if held || !speaker.take(&self.take(ledger)).await? {
+        let held = is_valid(speaker, &found).await? || speaker.session_lock_is_held(history_sql).await?;
+        if held || !speaker.try_update(&self.take(history_sql)).await? {
             return Ok(false);
         }
-        let standing = standing(speaker, ledger).await?;
+        let standing = read_row(speaker, history_sql).await?;
         let taken = standing.filter(|standing| standing.holder == self.holder);
         self.fence = taken.map(|standing| standing.fence);
         // One may have come in between.
-        if self.fence.is_some() && speaker.session_lock_is_held(ledger).await? {
-            speaker.take(&self.release(ledger)).await?;
+        if self.fence.is_some() && speaker.session_lock_is_held(history_sql).await? {
+            speaker.try_update(&self.release(history_sql)).await?;
             self.fence = None;
         }
         Ok(self.fence.is_some())
     }
 
     /// Statements that make the table, and the row of this service.
-    fn create(ledger: &Ledger) -> Vec<String> {
-        let (service, now) = (ledger.text(ledger.service()), ledger.now());
-        let (insert, ignore) = match ledger.dialect() {
+    fn create(history_sql: &HistorySql) -> Vec<String> {
+        let (service, now) = (history_sql.text(history_sql.service()), history_sql.now());
+        let (insert, ignore) = match history_sql.dialect() {
             Dialect::MySql => ("INSERT IGNORE", ""),
             _ => ("INSERT", " ON CONFLICT DO NOTHING"),
         };
         let row = format!(
             "{insert} INTO {} (service, fence, holder, host, process, taken_at, renewed_at, expires_at) \
              VALUES ({service}, 0, '', '', '', {now}, {now}, {now}){ignore}",
-            ledger.locks()
+            history_sql.locks()
         );
-        vec![ledger.create_locks(), row]
+        vec![history_sql.create_locks(), row]
     }
 
     /// How the row stands: one row of texts, read by [`standing`](Self::standing).
-    fn select(ledger: &Ledger) -> String {
-        let now = ledger.now();
-        let (text, seconds): (&str, fn(&str, &str) -> String) = match ledger.dialect() {
+    fn select(history_sql: &HistorySql) -> String {
+        let now = history_sql.now();
+        let (text, seconds): (&str, fn(&str, &str) -> String) = match history_sql.dialect() {
             Dialect::MySql => ("CHAR", |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)")),
             _ => ("text", |from, to| format!("CAST(CAST(round(extract(epoch from {to} - {from})) AS bigint) AS text)")),
         };
@@ -162,13 +162,13 @@ impl Lease {
             seconds("taken_at", now),
             seconds("renewed_at", now),
             seconds(now, "expires_at"),
-            ledger.locks(),
-            ledger.text(ledger.service())
+            history_sql.locks(),
+            history_sql.text(history_sql.service())
         )
     }
 
     /// Reads what [`select`](Self::select) returned.
-    fn standing(row: Vec<Option<String>>) -> Standing {
+    fn standing(row: Vec<Option<String>>) -> LeaseRow {
         let mut columns = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || columns.next().unwrap_or_default();
         let (holder, fence, host, process) = (next(), next(), next(), next());
@@ -178,54 +178,54 @@ impl Lease {
             true => "its lease has run out".to_owned(),
             false => format!("its lease runs out in {left} s unless it is renewed"),
         };
-        let about = Holder {
+        let about = SessionInfo {
             connection: holder.clone(),
             from: Some(format!("process {process} on {host}")),
             since: Some(format!("{taken} s ago (last seen {renewed} s ago, {until})")),
-            ending: Some("end that process, and its lease runs out".to_owned()),
-            ..Holder::default()
+            how_to_end: Some("end that process, and its lease runs out".to_owned()),
+            ..SessionInfo::default()
         };
-        Standing { holder, fence, about, expired }
+        LeaseRow { holder, fence, about, expired }
     }
 
     /// Takes the row if it is free or its time has run out. Whoever holds it in an open transaction keeps it.
-    fn take(&self, ledger: &Ledger) -> String {
-        let (now, service) = (ledger.now(), ledger.text(ledger.service()));
+    fn take(&self, history_sql: &HistorySql) -> String {
+        let (now, service) = (history_sql.now(), history_sql.text(history_sql.service()));
         let free = format!("service = {service} AND (holder = '' OR expires_at < {now})");
         // One that is locked is in use. MySQL has no way to say so in an update, and waits.
-        let free = match ledger.dialect() {
+        let free = match history_sql.dialect() {
             Dialect::MySql => free,
-            _ => format!("service IN (SELECT service FROM {} WHERE {free} FOR UPDATE SKIP LOCKED)", ledger.locks()),
+            _ => format!("service IN (SELECT service FROM {} WHERE {free} FOR UPDATE SKIP LOCKED)", history_sql.locks()),
         };
         format!(
             "UPDATE {} SET holder = '{}', fence = fence + 1, host = {}, process = '{}', taken_at = {now}, renewed_at = {now}, \
              expires_at = {} WHERE {free}",
-            ledger.locks(),
+            history_sql.locks(),
             self.holder,
-            ledger.text(ledger.host()),
+            history_sql.text(history_sql.host()),
             std::process::id(),
-            self.end(ledger)
+            self.end(history_sql)
         )
     }
 
     /// Renews it, if it still is this one's.
-    pub fn renew(&self, ledger: &Ledger) -> String {
+    pub fn renew(&self, history_sql: &HistorySql) -> String {
         format!(
             "UPDATE {} SET renewed_at = {}, expires_at = {} WHERE {}",
-            ledger.locks(),
-            ledger.now(),
-            self.end(ledger),
-            self.own(ledger)
+            history_sql.locks(),
+            history_sql.now(),
+            self.end(history_sql),
+            self.own(history_sql)
         )
     }
 
     /// The same, for the heartbeat: a row that a transaction of ours holds is not waited for, because that renews it itself.
-    fn beat(&self, ledger: &Ledger) -> String {
-        match ledger.dialect() {
-            Dialect::MySql => self.renew(ledger),
+    fn heartbeat_sql(&self, history_sql: &HistorySql) -> String {
+        match history_sql.dialect() {
+            Dialect::MySql => self.renew(history_sql),
             _ => {
-                let own = self.own(ledger);
-                let (now, end, locks) = (ledger.now(), self.end(ledger), ledger.locks());
+                let own = self.own(history_sql);
+                let (now, end, locks) = (history_sql.now(), self.end(history_sql), history_sql.locks());
                 let unlocked = format!("SELECT service FROM {locks} WHERE {own} FOR UPDATE SKIP LOCKED");
                 format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {end} WHERE service IN ({unlocked})")
             }
@@ -233,40 +233,45 @@ impl Lease {
     }
 
     /// A condition: is it still this one's?
-    pub fn held(&self, ledger: &Ledger) -> String {
-        format!("EXISTS (SELECT 1 FROM {} WHERE {})", ledger.locks(), self.own(ledger))
+    pub fn held(&self, history_sql: &HistorySql) -> String {
+        format!("EXISTS (SELECT 1 FROM {} WHERE {})", history_sql.locks(), self.own(history_sql))
     }
 
     /// Gives it back.
-    pub fn release(&self, ledger: &Ledger) -> String {
-        format!("UPDATE {} SET holder = '', expires_at = {} WHERE {}", ledger.locks(), ledger.now(), self.own(ledger))
+    pub fn release(&self, history_sql: &HistorySql) -> String {
+        format!(
+            "UPDATE {} SET holder = '', expires_at = {} WHERE {}",
+            history_sql.locks(),
+            history_sql.now(),
+            self.own(history_sql)
+        )
     }
 
     /// Stands before a statement that runs without a transaction, so that another process sees that it still runs when its
     /// sender is gone.
-    pub fn mark(&self) -> String {
+    pub fn holder_comment(&self) -> String {
         format!("/* migrate {} */ ", self.holder)
     }
 
-    fn own(&self, ledger: &Ledger) -> String {
+    fn own(&self, history_sql: &HistorySql) -> String {
         let fence = self.fence.as_deref().unwrap_or("-1");
-        format!("service = {} AND holder = '{}' AND fence = {fence}", ledger.text(ledger.service()), self.holder)
+        format!("service = {} AND holder = '{}' AND fence = {fence}", history_sql.text(history_sql.service()), self.holder)
     }
 
-    fn end(&self, ledger: &Ledger) -> String {
-        match ledger.dialect() {
-            Dialect::MySql => format!("{} + INTERVAL {} MICROSECOND", ledger.now(), self.lasts.as_micros()),
-            _ => format!("{} + interval '{} milliseconds'", ledger.now(), self.lasts.as_millis()),
+    fn end(&self, history_sql: &HistorySql) -> String {
+        match history_sql.dialect() {
+            Dialect::MySql => format!("{} + INTERVAL {} MICROSECOND", history_sql.now(), self.lasts.as_micros()),
+            _ => format!("{} + interval '{} milliseconds'", history_sql.now(), self.lasts.as_millis()),
         }
     }
 
     /// Renews it from now on, over a connection of its own, until this is dropped.
-    pub fn keep_alive<DB>(&mut self, ledger: &Ledger, options: <DB::Connection as Connection>::Options)
+    pub fn keep_alive<DB>(&mut self, history_sql: &HistorySql, options: <DB::Connection as Connection>::Options)
     where
         DB: Database,
         for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
     {
-        let (beat, pause) = (self.beat(ledger), self.lasts / 3);
+        let (beat, pause) = (self.heartbeat_sql(history_sql), self.lasts / 3);
         let task = tokio::spawn(async move {
             let mut connection = None;
             loop {
@@ -283,7 +288,7 @@ impl Lease {
     }
 
     /// Ends the renewals.
-    pub fn let_go(&mut self) {
+    pub fn stop_heartbeat(&mut self) {
         self.heartbeat = None;
     }
 }

@@ -29,25 +29,25 @@
 
 mod backend;
 mod backends;
-mod change;
+mod backoff;
 pub mod codes;
 mod connection;
 pub mod database;
+mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod history_change;
+mod history_sql;
 mod lease;
-mod ledger;
-mod message;
 mod migrator;
-mod options;
-mod patience;
-mod posting;
+mod recovery;
 mod report;
-mod settle;
+mod run_options;
+mod sql_message;
 mod step;
-mod stop;
-mod surroundings;
+mod step_changes;
+mod stop_signal;
 
 pub use migrate_macros::embed_migrations;
 pub use migrate_model::comparison::{MigrationState, MigrationStatus};
@@ -59,11 +59,11 @@ pub use migrate_model::target::{Direction, Target};
 pub use migrate_model::version::Version;
 
 pub use crate::{
-    backends::{Database, shown as url_without_password},
+    backends::{Database, url_without_password},
     error::{Error, ErrorKind},
-    event::{Event, Holder, describe as describe_holder},
-    migrator::{Migrator, Resolution, Status},
-    options::Options,
-    report::{Done, Report},
-    stop::Stop,
+    event::{Event, SessionInfo, describe as describe_holder},
+    migrator::{Migrator, Resolution, StatusReport},
+    report::{CompletedMigration, RunReport},
+    run_options::RunOptions,
+    stop_signal::StopSignal,
 };

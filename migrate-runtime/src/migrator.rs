@@ -1,17 +1,17 @@
 //! What applications call: brings a database up to date, and says how it stands.
 
-use crate::backend::{Backend, Failure};
-use crate::backends::{Access, Database};
-use crate::change::{Change, Elapsed, Entry, Summary};
+use crate::backend::{Backend, BackendError};
+use crate::backends::{Database, OpenOptions};
 use crate::codes;
 use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::ledger::Ledger;
-use crate::options::Options;
-use crate::report::Report;
-use crate::settle::{self, Settled};
-use crate::stop::Stop;
+use crate::history_change::{Elapsed, HistoryChange, RecordWrite, SchemaVersionRow};
+use crate::history_sql::HistorySql;
+use crate::recovery::{self, InterruptedMigration};
+use crate::report::RunReport;
+use crate::run_options::RunOptions;
+use crate::stop_signal::StopSignal;
 use migrate_model::comparison::{MigrationState, MigrationStatus, compare};
 use migrate_model::dialect::Dialect;
 use migrate_model::history::{History, Record, RecordState};
@@ -42,7 +42,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub struct Migrator<'m> {
     set: &'m MigrationSet,
-    options: Options,
+    options: RunOptions,
 }
 
 impl fmt::Debug for Migrator<'_> {
@@ -55,7 +55,7 @@ impl fmt::Debug for Migrator<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
     /// All of it is done.
-    Done,
+    MarkApplied,
     /// The statement whose fate was unknown was not carried out: run it again.
     Retry,
     /// Everything before this statement (counted from 1) is done: go on with it.
@@ -68,14 +68,14 @@ impl<'m> Migrator<'m> {
         let contents = set.contents();
         Migrator {
             set,
-            options: Options {
+            options: RunOptions {
                 locking: contents.locking,
                 lock_wait: Duration::from_secs(600),
                 lock_timeout: contents.lock_timeout,
                 timeout: contents.timeout.unwrap_or(Duration::from_secs(600)),
-                late: None,
+                out_of_order: None,
                 observer: None,
-                stop: Stop::default(),
+                stop: StopSignal::default(),
             },
         }
     }
@@ -119,8 +119,8 @@ impl<'m> Migrator<'m> {
 
     /// What to do about migrations that are lower than the newest applied one.
     #[must_use]
-    pub fn late(mut self, late: OutOfOrder) -> Self {
-        self.options.late = Some(late);
+    pub fn out_of_order(mut self, late: OutOfOrder) -> Self {
+        self.options.out_of_order = Some(late);
         self
     }
 
@@ -133,13 +133,13 @@ impl<'m> Migrator<'m> {
 
     /// Ends runs when they are asked to stop; for signals.
     #[must_use]
-    pub fn stop(mut self, stop: &Stop) -> Self {
+    pub fn stop(mut self, stop: &StopSignal) -> Self {
         self.options.stop = stop.clone();
         self
     }
 
-    fn access(&self, create: bool) -> Access {
-        Access { create, patience: self.options.lock_wait }
+    fn open_options(&self, create: bool) -> OpenOptions {
+        OpenOptions { create, max_wait: self.options.lock_wait }
     }
 
     /// Applies everything that is not applied yet. With nothing to do, that is one query. Of several processes that start at
@@ -148,7 +148,7 @@ impl<'m> Migrator<'m> {
     /// # Errors
     /// When the database cannot be reached, the lock is not obtained in time, files and history disagree, or a migration
     /// fails. The history is true in every case, and running again is always right.
-    pub async fn run<'c>(&self, database: impl Database<'c>) -> Result<Report, Error> {
+    pub async fn run<'c>(&self, database: impl Database<'c>) -> Result<RunReport, Error> {
         self.run_to(database, &Target::Latest).await
     }
 
@@ -156,9 +156,9 @@ impl<'m> Migrator<'m> {
     ///
     /// # Errors
     /// As [`run`](Self::run); and when the target is an unknown version, or something to be reverted has no way down.
-    pub async fn run_to<'c>(&self, database: impl Database<'c>, target: &Target) -> Result<Report, Error> {
+    pub async fn run_to<'c>(&self, database: impl Database<'c>, target: &Target) -> Result<RunReport, Error> {
         let create = target.direction() == Direction::Up;
-        let backend = database.open(self.access(create)).await?;
+        let backend = database.open(self.open_options(create)).await?;
         engine::run(backend, self.set, target, &self.options).await
     }
 
@@ -167,16 +167,17 @@ impl<'m> Migrator<'m> {
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
     pub async fn is_up_to_date<'c>(&self, database: impl Database<'c>) -> Result<bool, Error> {
-        let (mut backend, ledger) = self.reading(database).await?;
-        let digest = backend.digest(&ledger).await.map_err(|failure| failure.about_history("cannot read the history"))?;
+        let (mut backend, history_sql) = self.reading(database).await?;
+        let digest =
+            backend.digest(&history_sql).await.map_err(|failure| failure.into_history_error("cannot read the history"))?;
         let same = digest.is_some_and(|digest| digest == self.set.digest().to_string());
         if same || self.set.is_empty() {
-            engine::give_back(backend).await;
+            engine::release_clean(backend).await;
             return Ok(true);
         }
         // The database may be ahead, or a file may have been changed in its comments.
-        let history = backend.history(&ledger, None).await?.unwrap_or_default();
-        engine::give_back(backend).await;
+        let history = backend.history(&history_sql, None).await?.unwrap_or_default();
+        engine::release_clean(backend).await;
         Ok(compare(self.set, &history).iter().all(|row| {
             !matches!(row.state, MigrationState::Pending | MigrationState::OutOfOrder | MigrationState::PartiallyApplied(_))
         }))
@@ -186,50 +187,50 @@ impl<'m> Migrator<'m> {
     ///
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
-    pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<Status<'m>, Error> {
-        let (mut backend, ledger) = self.reading(database).await?;
-        let history = backend.history(&ledger, None).await?;
-        let others = engine::others(&mut *backend, &ledger, self.set).await?;
+    pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<StatusReport<'m>, Error> {
+        let (mut backend, history_sql) = self.reading(database).await?;
+        let history = backend.history(&history_sql, None).await?;
+        let others = engine::required_histories(&mut *backend, &history_sql, self.set).await?;
         let exists = history.is_some();
         let history = history.unwrap_or_default();
-        let settled = settle::settle(&mut *backend, &ledger, &history).await?;
-        engine::give_back(backend).await;
+        let settled = recovery::inspect_interrupted(&mut *backend, &history_sql, &history).await?;
+        engine::release_clean(backend).await;
         let mut known = history.clone();
         for (record, one) in settled.iter().filter_map(|one| Some((history.get(&one.version)?, one))) {
             known.upsert(one.applied_to(record));
         }
-        Ok(Status { set: self.set, policy: self.options.policy(self.set), exists, history, known, settled, others })
+        Ok(StatusReport { set: self.set, policy: self.options.policy(self.set), exists, history, known, settled, others })
     }
 
     /// A connection to read with. Where the history is may depend on `session`: SQLite attaches files there.
-    async fn reading<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, Ledger), Error> {
-        let mut backend = database.open(self.access(false)).await?;
-        let mut ledger = engine::ledger(&*backend, self.set)?;
+    async fn reading<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, HistorySql), Error> {
+        let mut backend = database.open(self.open_options(false)).await?;
+        let mut history_sql = engine::history_sql(&*backend, self.set)?;
         let session = &self.set.contents().session;
         if !session.is_empty() {
-            let prepared = backend.prepare(&mut ledger, session, self.options.locking).await;
-            prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
+            let prepared = backend.prepare(&mut history_sql, session, self.options.locking).await;
+            prepared.map_err(|failure| failure.into_history_error("cannot prepare the session"))?;
         }
-        Ok((backend, ledger))
+        Ok((backend, history_sql))
     }
 
     /// The SQL that was stored when these versions were applied: what ran. Reads only.
     ///
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
-    pub async fn stored<'c>(
+    pub async fn stored_sql<'c>(
         &self,
         database: impl Database<'c>,
         versions: &[&Version],
         direction: Direction,
     ) -> Result<Vec<Option<String>>, Error> {
-        let (mut backend, ledger) = self.reading(database).await?;
+        let (mut backend, history_sql) = self.reading(database).await?;
         let mut texts = Vec::with_capacity(versions.len());
         for version in versions {
-            let text = backend.stored_script(&ledger, version.as_str(), direction).await;
-            texts.push(text.map_err(|failure| failure.about_history("cannot read the history"))?);
+            let text = backend.stored_script(&history_sql, version.as_str(), direction).await;
+            texts.push(text.map_err(|failure| failure.into_history_error("cannot read the history"))?);
         }
-        engine::give_back(backend).await;
+        engine::release_clean(backend).await;
         Ok(texts)
     }
 
@@ -238,7 +239,7 @@ impl<'m> Migrator<'m> {
     /// # Errors
     /// When that migration is not unfinished, or has fewer statements.
     pub async fn resolve<'c>(&self, database: impl Database<'c>, version: &Version, resolution: Resolution) -> Result<(), Error> {
-        self.mend(database, version, Some(resolution)).await
+        self.change_history(database, version, Some(resolution)).await
     }
 
     /// Takes the file of an applied migration as what ran: its checksums and texts go into the history, and nothing is run.
@@ -247,39 +248,40 @@ impl<'m> Migrator<'m> {
     /// # Errors
     /// When the migration is not applied, or has no file here.
     pub async fn repair<'c>(&self, database: impl Database<'c>, version: &Version) -> Result<(), Error> {
-        self.mend(database, version, None).await
+        self.change_history(database, version, None).await
     }
 
     /// Writes one change of the history under the lock, and runs nothing.
-    async fn mend<'c>(
+    async fn change_history<'c>(
         &self,
         database: impl Database<'c>,
         version: &Version,
         resolution: Option<Resolution>,
     ) -> Result<(), Error> {
-        let mut backend = database.open(self.access(false)).await?;
-        let mut ledger = engine::ledger(&*backend, self.set)?;
-        let prepared = backend.prepare(&mut ledger, &self.set.contents().session, self.options.locking).await;
-        prepared.map_err(|failure| failure.about_history("cannot prepare the session"))?;
-        engine::obtain(&mut *backend, &ledger, &self.options).await?;
-        let history = backend.history(&ledger, None).await?.unwrap_or_default();
+        let mut backend = database.open(self.open_options(false)).await?;
+        let mut history_sql = engine::history_sql(&*backend, self.set)?;
+        let prepared = backend.prepare(&mut history_sql, &self.set.contents().session, self.options.locking).await;
+        prepared.map_err(|failure| failure.into_history_error("cannot prepare the session"))?;
+        engine::acquire_lock(&mut *backend, &history_sql, &self.options).await?;
+        let history = backend.history(&history_sql, None).await?.unwrap_or_default();
         let change = match resolution {
             Some(resolution) => self.resolving(&history, version, resolution),
             None => self.repairing(&history, version),
         };
         let outcome = match change {
-            Ok(change) => {
-                backend.write(&ledger, &change).await.map_err(|failure| failure.about_history("cannot write the history"))
-            }
+            Ok(change) => backend
+                .write(&history_sql, &change)
+                .await
+                .map_err(|failure| failure.into_history_error("cannot write the history")),
             Err(error) => Err(error),
         };
-        let restored = backend.leave().await;
-        let clean = restored.is_ok() && backend.unlock(&ledger).await.is_ok();
+        let restored = backend.restore_original().await;
+        let clean = restored.is_ok() && backend.unlock(&history_sql).await.is_ok();
         backend.release(clean).await;
         outcome
     }
 
-    fn repairing<'h>(&'h self, history: &'h History, version: &Version) -> Result<Change<'h>, Error> {
+    fn repairing<'h>(&'h self, history: &'h History, version: &Version) -> Result<HistoryChange<'h>, Error> {
         let migration = self.set.get(version);
         let record = history.get(version).filter(|record| record.state == RecordState::Applied);
         let (Some(migration), Some(record)) = (migration, record) else {
@@ -291,7 +293,7 @@ impl<'m> Migrator<'m> {
         let mut after = history.clone();
         after.upsert(Record { checksum: migration.up.checksum, ..record.clone() });
         let newest = history.latest_applied().map(|record| (record.version.as_str(), record.name.as_str()));
-        let entry = Entry {
+        let entry = RecordWrite {
             version: record.version.as_str(),
             name: &migration.name,
             phase: migration.phase().map(|phase| phase.name()),
@@ -306,10 +308,15 @@ impl<'m> Migrator<'m> {
             up: Some(&migration.up.text),
             down: migration.down.as_ref().map(|down| &*down.text),
         };
-        Ok(Change::Repaired(entry, Summary { newest, count: after.applied().count(), digest: after.digest() }))
+        Ok(HistoryChange::Repaired(entry, SchemaVersionRow { newest, count: after.applied().count(), digest: after.digest() }))
     }
 
-    fn resolving<'h>(&'h self, history: &'h History, version: &Version, resolution: Resolution) -> Result<Change<'h>, Error> {
+    fn resolving<'h>(
+        &'h self,
+        history: &'h History,
+        version: &Version,
+        resolution: Resolution,
+    ) -> Result<HistoryChange<'h>, Error> {
         let wrong = |message: String| Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message);
         let record = history.get(version).filter(|record| record.state != RecordState::Applied);
         let record = record.ok_or_else(|| {
@@ -328,7 +335,7 @@ impl<'m> Migrator<'m> {
         };
         let changed = script.filter(|script| record.pending_sql.as_deref() != Some(&*script.text));
         let statements = script.map_or(record.statements, |script| script.statements.len());
-        let resolved = |done, text| Change::Resolved { version, state: failed, done, event: "resolved", detail: "", text };
+        let resolved = |done, text| HistoryChange::Resolved { version, state: failed, done, event: "resolved", detail: "", text };
         match resolution {
             Resolution::Retry => Ok(resolved(record.statements_done, None)),
             Resolution::SkipTo(statement) if !(1..=statements).contains(&statement) => {
@@ -343,11 +350,11 @@ impl<'m> Migrator<'m> {
             }
             // Of a file that was edited meanwhile, this says what of it as it is now counts as done.
             Resolution::SkipTo(statement) => Ok(resolved(statement - 1, changed.map(|script| (direction, &*script.text)))),
-            Resolution::Done => Ok(self.counted_as_done(history, record, failed)),
+            Resolution::MarkApplied => Ok(self.mark_applied(history, record, failed)),
         }
     }
 
-    fn counted_as_done<'h>(&'h self, history: &'h History, record: &'h Record, failed: RecordState) -> Change<'h> {
+    fn mark_applied<'h>(&'h self, history: &'h History, record: &'h Record, failed: RecordState) -> HistoryChange<'h> {
         let migration = self.set.get(&record.version);
         let present = migration.map(|migration| &migration.up).filter(|_| failed == RecordState::Failed);
         let mut after = history.clone();
@@ -360,7 +367,7 @@ impl<'m> Migrator<'m> {
                 ..record.clone()
             }),
         }
-        let entry = Entry {
+        let entry = RecordWrite {
             version: record.version.as_str(),
             name: &record.name,
             phase: migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
@@ -380,15 +387,15 @@ impl<'m> Migrator<'m> {
             .records()
             .iter()
             .rfind(|other| after.get(&other.version).is_some_and(|one| one.state == RecordState::Applied));
-        let summary = Summary {
+        let summary = SchemaVersionRow {
             newest: newest.map(|record| (record.version.as_str(), record.name.as_str())),
             count: after.applied().count(),
             digest: after.digest(),
         };
         let elapsed = Elapsed::Measured(Duration::ZERO);
         match direction {
-            Direction::Up => Change::Applied(entry, summary, elapsed),
-            Direction::Down => Change::Reverted(entry, summary, elapsed),
+            Direction::Up => HistoryChange::Applied(entry, summary, elapsed),
+            Direction::Down => HistoryChange::Reverted(entry, summary, elapsed),
         }
     }
 
@@ -399,7 +406,7 @@ impl<'m> Migrator<'m> {
     pub async fn wait_for_database(url: &str, patience: Duration) -> Result<(), Error> {
         let until = Instant::now() + patience;
         let mut pause = Duration::from_millis(50);
-        let access = Access { create: false, patience: Duration::from_secs(5) };
+        let access = OpenOptions { create: false, max_wait: Duration::from_secs(5) };
         loop {
             let error = match url.open_for_wait(access, until).await {
                 Ok(()) => return Ok(()),
@@ -427,11 +434,11 @@ impl<'m> Migrator<'m> {
 
 /// One try of waiting: a connection that hangs must not outlast the patience.
 trait Waiting {
-    async fn open_for_wait(&self, access: Access, until: Instant) -> Result<(), Error>;
+    async fn open_for_wait(&self, access: OpenOptions, until: Instant) -> Result<(), Error>;
 }
 
 impl Waiting for str {
-    async fn open_for_wait(&self, access: Access, until: Instant) -> Result<(), Error> {
+    async fn open_for_wait(&self, access: OpenOptions, until: Instant) -> Result<(), Error> {
         use crate::backends::sealed::Open;
         let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
         match tokio::time::timeout(left, self.open(access)).await {
@@ -440,26 +447,26 @@ impl Waiting for str {
                 Ok(())
             }
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(Failure::own("no answer in time")
-                .about_connection(&format!("cannot connect to `{}`", crate::backends::shown(self)))),
+            Err(_) => Err(BackendError::own("no answer in time")
+                .into_connection_error(&format!("cannot connect to `{}`", crate::backends::url_without_password(self)))),
         }
     }
 }
 
 /// How files and history stand to each other at one moment.
 #[derive(Debug, Clone)]
-pub struct Status<'m> {
+pub struct StatusReport<'m> {
     set: &'m MigrationSet,
     policy: Policy,
     exists: bool,
     history: History,
     /// The history once it is settled what can be: what a run would begin with.
     known: History,
-    settled: Vec<Settled>,
+    settled: Vec<InterruptedMigration>,
     others: OtherHistories,
 }
 
-impl Status<'_> {
+impl StatusReport<'_> {
     /// What the database says.
     pub fn history(&self) -> &History {
         &self.history
@@ -476,7 +483,7 @@ impl Status<'_> {
     }
 
     /// One row for each version that the files or the database know.
-    pub fn rows(&self) -> Vec<MigrationStatus<'_>> {
+    pub fn migrations(&self) -> Vec<MigrationStatus<'_>> {
         compare(self.set, &self.history)
     }
 
@@ -485,7 +492,7 @@ impl Status<'_> {
         let waiting = |row: &MigrationStatus<'_>| {
             matches!(row.state, MigrationState::Pending | MigrationState::OutOfOrder | MigrationState::PartiallyApplied(_))
         };
-        self.rows().into_iter().filter(waiting).collect()
+        self.migrations().into_iter().filter(waiting).collect()
     }
 
     /// Is everything applied?
@@ -495,8 +502,8 @@ impl Status<'_> {
 
     /// What the catalogue says about migrations that stopped at a statement whose fate nobody knows: the version and what
     /// was found.
-    pub fn found(&self) -> impl Iterator<Item = (&Version, &str)> {
-        self.settled.iter().map(|one| (&one.version, one.found.as_str()))
+    pub fn evidence(&self) -> impl Iterator<Item = (&Version, &str)> {
+        self.settled.iter().map(|one| (&one.version, one.evidence.as_str()))
     }
 
     /// The same, once another service has brought its history to these versions: for plans over several services.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// One migration that was applied or reverted.
 #[derive(Debug, Clone)]
-pub struct Done {
+pub struct CompletedMigration {
     /// Its version.
     pub version: Version,
     /// What people call it.
@@ -17,14 +17,14 @@ pub struct Done {
     /// How long it took.
     pub took: Duration,
     /// Did its SQL come from the history rather than from the files?
-    pub stored: bool,
+    pub from_history: bool,
 }
 
 /// The outcome of a run that did not fail.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub struct RunReport {
     /// What this run did, in order. Empty when there was nothing to do, or another process did it meanwhile.
-    pub done: Vec<Done>,
+    pub done: Vec<CompletedMigration>,
     /// Disagreements of files and history that hold nothing up.
     pub warnings: Vec<Divergence>,
 }

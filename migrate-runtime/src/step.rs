@@ -1,16 +1,16 @@
 //! One step of a plan being carried out: gates, the intent, the script part by part, the record. What may be run and in which
 //! order is decided elsewhere (`plan`, `course`); what is written, in `posting`.
 
-use crate::backend::{Backend, Failure, Stop, Work, lost_lock, read_only};
-use crate::change::Elapsed;
+use crate::backend::{Backend, BackendError, UnitError, UnitRun, lost_lock, read_only};
+use crate::backoff;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::ledger::Ledger;
-use crate::message::mentions;
-use crate::options::Options;
-use crate::patience;
-use crate::posting::Posting;
+use crate::history_change::Elapsed;
+use crate::history_sql::HistorySql;
+use crate::run_options::RunOptions;
+use crate::sql_message::contains_word;
+use crate::step_changes::StepChanges;
 use migrate_model::checksum::Checksum;
 use migrate_model::dialect::Dialect;
 use migrate_model::duration;
@@ -31,11 +31,11 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// One step being carried out.
-pub struct Running<'r, 'p> {
+pub struct StepRunner<'r, 'p> {
     /// Where.
     pub backend: &'r mut dyn Backend,
     /// Whose history.
-    pub ledger: &'r Ledger,
+    pub history_sql: &'r HistorySql,
     /// What.
     pub step: &'r Step<'p>,
     /// The history as it is known here; kept true.
@@ -43,79 +43,79 @@ pub struct Running<'r, 'p> {
     /// Of what is applied now.
     pub digest: &'r mut Checksum,
     /// How.
-    pub options: &'r Options,
+    pub options: &'r RunOptions,
     /// When it was begun.
     pub since: Instant,
 }
 
 /// Why a step did not end well.
-pub enum Halt {
+pub enum StepError {
     /// Another process was faster: the rest must be planned anew.
-    Overtaken,
+    HistoryChanged,
     /// It failed.
     Failed(Error),
 }
 
-impl From<Error> for Halt {
+impl From<Error> for StepError {
     fn from(error: Error) -> Self {
-        Halt::Failed(error)
+        StepError::Failed(error)
     }
 }
 
 /// What stays the same while a step is carried out.
-struct Job<'p> {
+struct PreparedStep<'p> {
     script: Cow<'p, Script>,
     course: ScriptPlan,
-    posting: Posting,
+    posting: StepChanges,
     lock_timeout: Option<Duration>,
     timeout: Duration,
     /// Was it begun by an earlier run?
-    again: bool,
+    resuming: bool,
 }
 
-impl<'p> Running<'_, 'p> {
+impl<'p> StepRunner<'_, 'p> {
     /// Carries it out and records it.
-    pub async fn run(&mut self) -> Result<(), Halt> {
+    pub async fn run(&mut self) -> Result<(), StepError> {
         let script = self.script().await?;
         let again = self.history.get(&self.step.version).is_some_and(|record| record.state != RecordState::Applied);
         if !again {
             self.gates(&script).await?;
         }
         let course = plan_script(&script, self.backend.dialect(), self.step.done);
-        let posting = Posting::new(self.step, &script, course.atomic || !course.has_segments(), self.history, self.digest);
+        let posting = StepChanges::new(self.step, &script, course.atomic || !course.has_segments(), self.history, self.digest);
         let (lock_timeout, timeout) = self.limits(&script);
-        let job = Job { script, course, posting, lock_timeout, timeout, again };
+        let job = PreparedStep { script, course, posting, lock_timeout, timeout, resuming: again };
         let mut done = self.step.done;
         if job.course.has_segments() && !job.course.atomic {
             self.begin(&job).await?;
         }
         for part in &job.course.parts {
             match part {
-                ScriptPart::SessionSettings(statements) => self.set(&job, statements.clone(), done).await?,
+                ScriptPart::SessionSettings(statements) => self.run_settings(&job, statements.clone(), done).await?,
                 ScriptPart::Segment(_) if self.options.stop.is_requested() && !job.course.atomic && done > 0 => {
-                    return Err(self.stop(&job, done).await);
+                    return Err(self.stop_early(&job, done).await);
                 }
                 ScriptPart::Segment(stretch) => {
-                    self.work(&job, stretch, done).await?;
+                    self.run_segment(&job, stretch, done).await?;
                     done = stretch.unit.done_after;
                 }
             }
         }
         if !job.course.has_segments() {
-            let change = job.posting.end(Elapsed::Measured(self.since.elapsed()));
-            let written = self.backend.write(self.ledger, &change).await;
-            written.map_err(|failure| failure.about_history("cannot write the history"))?;
+            let change = job.posting.finished(Elapsed::Measured(self.since.elapsed()));
+            let written = self.backend.write(self.history_sql, &change).await;
+            written.map_err(|failure| failure.into_history_error("cannot write the history"))?;
         }
         self.finish(job).await
     }
 
     /// Writes the intent, before anything that cannot be rolled back.
-    async fn begin(&mut self, job: &Job<'_>) -> Result<(), Halt> {
-        let change = job.posting.begin(self.step.done);
-        let token = job.posting.token(self.history, self.digest);
+    async fn begin(&mut self, job: &PreparedStep<'_>) -> Result<(), StepError> {
+        let change = job.posting.started(self.step.done);
+        let token = job.posting.fingerprint(self.history, self.digest);
         let token = (job.posting.version(), token.as_str());
-        if let Err(stop) = self.backend.write_unless_overtaken(self.ledger, &change, token).await {
-            return Err(self.stopped(stop, job, self.step.done).await);
+        if let Err(stop) = self.backend.write_if_unchanged(self.history_sql, &change, token).await {
+            return Err(self.report_failure(stop, job, self.step.done).await);
         }
         self.history.upsert(job.posting.underway(self.step.done));
         if self.step.direction == Direction::Down {
@@ -124,26 +124,26 @@ impl<'p> Running<'_, 'p> {
         Ok(())
     }
 
-    async fn set(&mut self, job: &Job<'_>, statements: Range<usize>, done: usize) -> Result<(), Halt> {
+    async fn run_settings(&mut self, job: &PreparedStep<'_>, statements: Range<usize>, done: usize) -> Result<(), StepError> {
         for at in statements {
             if let Err(failure) = self.backend.run_setting(job.script.statements[at].sql(&job.script.text)).await {
                 let stop = match failure.answered {
-                    true => Stop::Refused { statement: Some(at), offset: None, failure },
-                    false => Stop::Lost(failure),
+                    true => UnitError::StatementFailed { statement: Some(at), offset: None, failure },
+                    false => UnitError::ConnectionLost(failure),
                 };
-                return Err(self.stopped(stop, job, done).await);
+                return Err(self.report_failure(stop, job, done).await);
             }
         }
         Ok(())
     }
 
-    async fn work(&mut self, job: &Job<'_>, stretch: &Segment, done: usize) -> Result<(), Halt> {
+    async fn run_segment(&mut self, job: &PreparedStep<'_>, stretch: &Segment, done: usize) -> Result<(), StepError> {
         let change = |elapsed: Elapsed| match stretch.last {
-            true => job.posting.end(elapsed),
-            false => job.posting.mark(stretch.unit.done_after),
+            true => job.posting.finished(elapsed),
+            false => job.posting.checkpoint(stretch.unit.done_after),
         };
-        let token = job.posting.token(self.history, self.digest);
-        let work = Work {
+        let token = job.posting.fingerprint(self.history, self.digest);
+        let work = UnitRun {
             text: &job.script.text,
             statements: &job.script.statements,
             unit: &stretch.unit,
@@ -151,15 +151,15 @@ impl<'p> Running<'_, 'p> {
             timeout: job.timeout,
             since: self.since,
             last: stretch.last,
-            again: job.again,
+            resuming: job.resuming,
             token: (job.posting.version(), &token),
         };
         let mut tries = 0;
         loop {
             let carried_out = async {
                 match stretch.in_transaction {
-                    true => self.backend.run_in_transaction(self.ledger, &work, &change).await,
-                    false => self.backend.run_alone(self.ledger, &work, &change).await,
+                    true => self.backend.run_in_transaction(self.history_sql, &work, &change).await,
+                    false => self.backend.run_alone(self.history_sql, &work, &change).await,
                 }
             };
             // The server stops a statement by itself where it can; this is for where it cannot, or cannot be heard.
@@ -175,10 +175,10 @@ impl<'p> Running<'_, 'p> {
                     let asked = self.options.stop.requested();
                     // It was rolled back, so this is a point where nothing is half done.
                     if tokio::time::timeout(pause, asked).await.is_ok() {
-                        return Err(self.stop(job, done).await);
+                        return Err(self.stop_early(job, done).await);
                     }
                 }
-                None => return Err(self.stopped(stop, job, done).await),
+                None => return Err(self.report_failure(stop, job, done).await),
             }
         }
         if !stretch.last {
@@ -189,25 +189,25 @@ impl<'p> Running<'_, 'p> {
 
     /// How long to leave alone those who hold the lock that was not got in time, if that is what stopped it. It was rolled
     /// back, so meanwhile nobody waits behind it.
-    async fn patience(&mut self, stop: &Stop, job: &Job<'_>, stretch: &Segment, tries: u32) -> Option<Duration> {
-        let Stop::Refused { failure, .. } = stop else { return None };
+    async fn patience(&mut self, stop: &UnitError, job: &PreparedStep<'_>, stretch: &Segment, tries: u32) -> Option<Duration> {
+        let UnitError::StatementFailed { failure, .. } = stop else { return None };
         // Of several statements that run alone, the first may be done.
         if !failure.lock_timeout || !(stretch.in_transaction || stretch.unit.statements.len() == 1) {
             return None;
         }
         let waited = self.since.elapsed();
         let chance = std::process::id().wrapping_mul(tries).wrapping_add(waited.subsec_micros());
-        let pause = patience::pause(tries, waited, chance).filter(|pause| waited + *pause < job.timeout)?;
+        let pause = backoff::next_delay(tries, waited, chance).filter(|pause| waited + *pause < job.timeout)?;
         let tables = job.script.statements[stretch.unit.statements.clone()].iter();
         let tables: Vec<Name> =
             tables.flat_map(|one| effect::locked_tables(one.sql(&job.script.text), self.backend.dialect())).collect();
-        let blockers = self.backend.blockers(self.ledger, &tables).await;
-        self.options.tell(&Event::Blocked { title: &self.step.title, blockers: &blockers, tries, pause });
+        let blockers = self.backend.blockers(self.history_sql, &tables).await;
+        self.options.emit(&Event::Blocked { title: &self.step.title, blockers: &blockers, tries, pause });
         Some(pause)
     }
 
     /// Statements that stop others wait for their lock only a moment, where nobody says otherwise.
-    fn lock_timeout(&self, job: &Job<'_>, unit: &Unit) -> Option<Duration> {
+    fn lock_timeout(&self, job: &PreparedStep<'_>, unit: &Unit) -> Option<Duration> {
         let dialect = self.backend.dialect();
         let mut statements = job.script.statements[unit.statements.clone()].iter();
         if let [only] = &job.script.statements[unit.statements.clone()]
@@ -216,20 +216,20 @@ impl<'p> Running<'_, 'p> {
             return None;
         }
         let mut strong = || statements.any(|one| lock_strength::blocks_traffic(one.sql(&job.script.text), dialect));
-        job.lock_timeout.or_else(|| strong().then_some(patience::LOCK_TIMEOUT))
+        job.lock_timeout.or_else(|| strong().then_some(backoff::LOCK_TIMEOUT))
     }
 
     /// It is done and recorded: what is known of the history follows, and the session is as it was.
-    async fn finish(&mut self, job: Job<'_>) -> Result<(), Halt> {
+    async fn finish(&mut self, job: PreparedStep<'_>) -> Result<(), StepError> {
         *self.digest = job.posting.digest;
         match self.step.direction {
             Direction::Up => self.history.upsert(job.posting.record),
             Direction::Down => self.history.remove(&job.posting.record.version),
         }
         // MySQL knows no limit for one transaction.
-        if changes_session(&job.script.text) || self.backend.dialect() == Dialect::MySql {
+        if may_change_session(&job.script.text) || self.backend.dialect() == Dialect::MySql {
             let restored = self.backend.restore().await;
-            restored.map_err(|failure| failure.about_lost_connection("cannot put the session's settings back"))?;
+            restored.map_err(|failure| failure.into_lost_connection_error("cannot put the session's settings back"))?;
         }
         Ok(())
     }
@@ -240,8 +240,9 @@ impl<'p> Running<'_, 'p> {
             ScriptSource::File(script) => Ok(Cow::Borrowed(script)),
             ScriptSource::History => {
                 let version = self.step.version.as_str();
-                let text = self.backend.stored_script(self.ledger, version, Direction::Down).await;
-                let text = text.map_err(|failure| failure.about_history("cannot read the stored way down"))?.unwrap_or_default();
+                let text = self.backend.stored_script(self.history_sql, version, Direction::Down).await;
+                let text =
+                    text.map_err(|failure| failure.into_history_error("cannot read the stored way down"))?.unwrap_or_default();
                 let file = format!("{} (stored way down)", self.step.title);
                 let (script, findings) = Script::read(text, &file, self.backend.dialect());
                 if script.statements.is_empty() {
@@ -287,7 +288,7 @@ impl<'p> Running<'_, 'p> {
     }
 
     /// Ends between two statements: all before are done, and the next was not begun.
-    async fn stop(&mut self, job: &Job<'_>, done: usize) -> Halt {
+    async fn stop_early(&mut self, job: &PreparedStep<'_>, done: usize) -> StepError {
         let count = job.script.statements.len();
         let title = &self.step.title;
         let message = match done {
@@ -298,20 +299,20 @@ impl<'p> Running<'_, 'p> {
             Error::new(ErrorKind::Stopped, &codes::STOPPED, &*message).help("run the same command again: it goes on from there");
         // Of a transaction there is no row that would have to say so.
         if job.course.atomic {
-            return Halt::Failed(error);
+            return StepError::Failed(error);
         }
         match self.record_failure(job, done, &message).await {
-            Ok(()) => Halt::Failed(error),
-            Err(failure) => Halt::Failed(error.note("also", format!("that could not be recorded: {}", failure.message))),
+            Ok(()) => StepError::Failed(error),
+            Err(failure) => StepError::Failed(error.note("also", format!("that could not be recorded: {}", failure.message))),
         }
     }
 
     /// Records a failure, and says what happened, where, and what is done.
-    async fn stopped(&mut self, stop: Stop, job: &Job<'_>, done: usize) -> Halt {
+    async fn report_failure(&mut self, stop: UnitError, job: &PreparedStep<'_>, done: usize) -> StepError {
         let title = &self.step.title;
         let error = match stop {
-            Stop::Overtaken => return Halt::Overtaken,
-            Stop::Before(failure) | Stop::Record(failure) if failure.lost_lock => {
+            UnitError::HistoryChanged => return StepError::HistoryChanged,
+            UnitError::NotStarted(failure) | UnitError::RecordFailed(failure) if failure.lost_lock => {
                 let count = job.script.statements.len();
                 let state = match job.course.atomic {
                     true => format!("nothing of `{title}` was run"),
@@ -319,45 +320,47 @@ impl<'p> Running<'_, 'p> {
                 };
                 lost_lock(failure).note("state", state)
             }
-            Stop::Refused { failure, .. } if failure.read_only && done == 0 => {
+            UnitError::StatementFailed { failure, .. } if failure.read_only && done == 0 => {
                 read_only(failure).note("state", format!("nothing of `{title}` was run"))
             }
-            Stop::Refused { statement, offset, failure } => self.refused(job, done, (statement, offset), failure).await,
-            Stop::Before(failure) | Stop::Record(failure) if failure.busy => {
-                failure.about_history("").note("state", format!("nothing of `{title}` was run"))
+            UnitError::StatementFailed { statement, offset, failure } => {
+                self.statement_error(job, done, (statement, offset), failure).await
             }
-            Stop::Before(failure) if failure.answered => failure
-                .about_history(&format!("`{title}` could not be begun"))
+            UnitError::NotStarted(failure) | UnitError::RecordFailed(failure) if failure.busy => {
+                failure.into_history_error("").note("state", format!("nothing of `{title}` was run"))
+            }
+            UnitError::NotStarted(failure) if failure.answered => failure
+                .into_history_error(&format!("`{title}` could not be begun"))
                 .note("state", format!("nothing of `{title}` was run")),
-            Stop::Record(failure) if failure.answered => {
-                let error = failure.about_history(&format!("`{title}` ran, but its record could not be written"));
+            UnitError::RecordFailed(failure) if failure.answered => {
+                let error = failure.into_history_error(&format!("`{title}` ran, but its record could not be written"));
                 let count = job.script.statements.len();
                 match job.course.atomic {
                     true => error.note("state", format!("rolled back: nothing of `{title}` remains")),
                     false => error.note("state", format!("statements up to {done} of {count} are recorded as done")),
                 }
             }
-            Stop::Before(failure) | Stop::Record(failure) | Stop::Lost(failure) => {
-                let (verb, again) = self.words();
+            UnitError::NotStarted(failure) | UnitError::RecordFailed(failure) | UnitError::ConnectionLost(failure) => {
+                let (verb, again) = self.verb_and_command();
                 let message = format!("the connection broke while `{title}` was being {verb}: {}", failure.message);
                 Error::new(ErrorKind::Connection, &codes::CONNECTION_LOST, message)
                     .at(Some(Place::file(&*job.script.file)))
                     .help(format!("run `cargo migrate {again}` again: it finds out how far this one came"))
             }
         };
-        Halt::Failed(error)
+        StepError::Failed(error)
     }
 
     /// The database said no to the script.
-    async fn refused(
+    async fn statement_error(
         &mut self,
-        job: &Job<'_>,
+        job: &PreparedStep<'_>,
         done: usize,
         (statement, offset): (Option<usize>, Option<usize>),
-        failure: Failure,
+        failure: BackendError,
     ) -> Error {
         let (script, atomic, title) = (&*job.script, job.course.atomic, &self.step.title);
-        let (verb, again) = self.words();
+        let (verb, again) = self.verb_and_command();
         // Alone, the statements before the one that was refused are done.
         let inside = statement.filter(|statement| !atomic && *statement > done && !in_transaction(script, *statement));
         let done = inside.unwrap_or(done);
@@ -388,7 +391,7 @@ impl<'p> Running<'_, 'p> {
             },
         );
         let failed = statement.unwrap_or(done);
-        if !atomic && !in_transaction(script, failed) && self.commits_by_itself(script, failed) {
+        if !atomic && !in_transaction(script, failed) && self.may_commit_inside(script, failed) {
             let number = failed + 1;
             error =
                 error.note("also", format!("what statement {number} has committed by itself stays; it runs again as a whole"));
@@ -396,37 +399,40 @@ impl<'p> Running<'_, 'p> {
         if let Err(failure) = written {
             error = error.note("also", format!("the failure could not be recorded: {}", failure.message));
         }
-        error.help(format!("{}, then run `cargo migrate {again}` again", remedy(code.as_deref(), &failure_text)))
+        error.help(format!("{}, then run `cargo migrate {again}` again", help_for_code(code.as_deref(), &failure_text)))
     }
 
     /// A block or a procedure that holds transactions of its own.
-    fn commits_by_itself(&self, script: &Script, statement: usize) -> bool {
+    fn may_commit_inside(&self, script: &Script, statement: usize) -> bool {
         let Some(sql) = script.statements.get(statement).map(|one| one.sql(&script.text)) else { return false };
         match reader::read(sql, self.backend.dialect()) {
-            Syntax::Do { body } => mentions(&sql[body], "commit"),
+            Syntax::Do { body } => contains_word(&sql[body], "commit"),
             Syntax::Call { .. } => true,
             _ => false,
         }
     }
 
-    async fn record_failure(&mut self, job: &Job<'_>, done: usize, message: &str) -> Result<(), Failure> {
+    async fn record_failure(&mut self, job: &PreparedStep<'_>, done: usize, message: &str) -> Result<(), BackendError> {
         self.backend.restore().await?;
         let change = job.posting.failed(done, message);
         if job.course.atomic {
-            return self.backend.write(self.ledger, &change).await;
+            return self.backend.write(self.history_sql, &change).await;
         }
-        let token = job.posting.token(self.history, self.digest);
-        match self.backend.write_unless_overtaken(self.ledger, &change, (job.posting.version(), &token)).await {
+        let token = job.posting.fingerprint(self.history, self.digest);
+        match self.backend.write_if_unchanged(self.history_sql, &change, (job.posting.version(), &token)).await {
             // Then the other process has written what is true now.
-            Ok(()) | Err(Stop::Overtaken) => Ok(()),
-            Err(Stop::Before(failure) | Stop::Record(failure) | Stop::Lost(failure) | Stop::Refused { failure, .. }) => {
-                Err(failure)
-            }
+            Ok(()) | Err(UnitError::HistoryChanged) => Ok(()),
+            Err(
+                UnitError::NotStarted(failure)
+                | UnitError::RecordFailed(failure)
+                | UnitError::ConnectionLost(failure)
+                | UnitError::StatementFailed { failure, .. },
+            ) => Err(failure),
         }
     }
 
     /// What was being done to the migration, and the command that does it.
-    fn words(&self) -> (&'static str, &'static str) {
+    fn verb_and_command(&self) -> (&'static str, &'static str) {
         match self.step.direction {
             Direction::Up => ("applied", "up"),
             Direction::Down => ("reverted", "down"),
@@ -435,7 +441,7 @@ impl<'p> Running<'_, 'p> {
 }
 
 /// What helps, by SQLSTATE (PostgreSQL) or number (MySQL, MariaDB).
-fn remedy(code: Option<&str>, message: &str) -> &'static str {
+fn help_for_code(code: Option<&str>, message: &str) -> &'static str {
     match code {
         Some("57014") if message.contains("statement timeout") => {
             "give it more time (`-- migrate: timeout 1h` at the top of the file), or make it smaller"
@@ -456,8 +462,8 @@ fn in_transaction(script: &Script, statement: usize) -> bool {
 }
 
 /// Might a script have left a setting behind?
-fn changes_session(text: &str) -> bool {
-    ["set", "use ", "pragma"].into_iter().any(|word| mentions(text, word))
+fn may_change_session(text: &str) -> bool {
+    ["set", "use ", "pragma"].into_iter().any(|word| contains_word(text, word))
 }
 
 fn word_end(text: &str, offset: usize) -> usize {

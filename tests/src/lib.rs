@@ -2,9 +2,9 @@
 //! counts messages and breaks connections, and a bench that cuts runs short.
 
 mod binary;
-pub mod cuts;
 mod database;
 mod folder;
+pub mod interruptions;
 mod proxy;
 mod servers;
 

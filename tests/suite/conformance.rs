@@ -251,7 +251,7 @@ async fn resumes_at_the_statement_that_failed(database: &TestDatabase) {
     assert!(error.place().unwrap().label().starts_with("migrations/002_o.up.sql:4:"), "{error}");
     assert_eq!(database.history().await, ["001|applied|1", "002|failed|2"]);
     let status = Migrator::new(&set).status(&database.url).await.unwrap();
-    assert!(matches!(status.rows()[1].state, MigrationState::PartiallyApplied(_)));
+    assert!(matches!(status.migrations()[1].state, MigrationState::PartiallyApplied(_)));
     // Failing again changes nothing.
     Migrator::new(&set).run(&database.url).await.unwrap_err();
     assert_eq!(database.history().await, ["001|applied|1", "002|failed|2"]);
@@ -406,7 +406,7 @@ async fn late_files_are_applied_when_allowed(database: &TestDatabase) {
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
     folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
     let set = folder.set(dialect);
-    let report = Migrator::new(&set).late(OutOfOrder::Warn).run(&database.url).await.unwrap();
+    let report = Migrator::new(&set).out_of_order(OutOfOrder::Warn).run(&database.url).await.unwrap();
     assert_eq!(report.warnings[0].code.name, "late");
     assert_eq!(database.history().await.len(), 4);
     assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
@@ -435,7 +435,7 @@ async fn an_older_release_reverts_with_the_stored_sql(database: &TestDatabase) {
     folder.remove("migrations/010_rows.down.sql");
     let set = folder.set(dialect);
     let report = Migrator::new(&set).run_to(&database.url, &Target::DownTo(version("002"))).await.unwrap();
-    assert!(report.done[0].stored);
+    assert!(report.done[0].from_history);
     assert_eq!(database.value("SELECT count(*) FROM a").await, "0");
     assert_eq!(database.history().await, ["001|applied|1", "002|applied|2"]);
 }
@@ -741,9 +741,9 @@ async fn texts_are_stored_as_they_are(database: &TestDatabase) {
     let migrator = Migrator::new(&set);
     migrator.run(&database.url).await.unwrap();
     let one = version("001");
-    let stored = migrator.stored(&database.url, &[&one], Direction::Up).await.unwrap();
+    let stored = migrator.stored_sql(&database.url, &[&one], Direction::Up).await.unwrap();
     assert_eq!(stored, [Some(up.to_owned())]);
-    let stored = migrator.stored(&database.url, &[&one], Direction::Down).await.unwrap();
+    let stored = migrator.stored_sql(&database.url, &[&one], Direction::Down).await.unwrap();
     assert_eq!(stored, [Some("DROP TABLE a; -- \\' ü".to_owned())]);
 }
 
@@ -941,7 +941,7 @@ async fn a_repair_takes_the_file_as_what_ran(database: &TestDatabase) {
     migrator.repair(&database.url, &version("001")).await.unwrap();
     assert!(migrator.run(&database.url).await.unwrap().warnings.is_empty());
     assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());
-    let stored = migrator.stored(&database.url, &[&version("001")], Direction::Up).await.unwrap();
+    let stored = migrator.stored_sql(&database.url, &[&version("001")], Direction::Up).await.unwrap();
     assert_eq!(stored[0].as_deref(), Some("CREATE TABLE a (id bigint /* it's; new */);\n"));
     // Nothing ran, and when it ran is not forgotten.
     assert_eq!(database.rows("SELECT version, execution_ms, statements FROM migration_records ORDER BY version").await, before);
@@ -973,7 +973,7 @@ async fn a_resolution_takes_the_file_as_it_is_now(database: &TestDatabase) {
     let set = folder.set(dialect);
     let migrator = Migrator::new(&set);
     database.execute("INSERT INTO t VALUES (2)").await;
-    migrator.resolve(&database.url, &version("2"), Resolution::Done).await.unwrap();
+    migrator.resolve(&database.url, &version("2"), Resolution::MarkApplied).await.unwrap();
     let report = migrator.run(&database.url).await.unwrap();
     assert!(report.done.is_empty() && report.warnings.is_empty(), "{:?}", report.warnings);
     assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());

@@ -4,9 +4,9 @@
 mod command;
 mod conformance;
 mod corpus;
-mod cuts;
 mod differential;
 mod huge;
+mod interruptions;
 mod lease;
 mod lint;
 mod proof;
@@ -16,5 +16,5 @@ mod requirements;
 mod round_trips;
 mod rule_pages;
 mod seeds;
-mod surroundings;
+mod server_faults;
 mod tidy;

@@ -1,13 +1,13 @@
 //! `check`: what the macro would say, without compiling.
 
-use super::up::counted;
+use super::up::count_migrations;
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::from_here::seen_from_here;
+use crate::failure::CommandError;
+use crate::loaded_project;
 use crate::output::finding_json;
 use crate::packages;
-use crate::selection;
+use crate::relative_paths::relative_to_cwd;
 use clap::Args;
 use migrate_lint::folder_lint;
 use migrate_model::check::{self, CheckOptions};
@@ -23,14 +23,14 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let strictness = CheckOptions { require_locked: arguments.released };
     let mut services = Vec::new();
     let mut errors = 0;
     for project in packages::projects(context)? {
-        let dialect = match selection::dialect_without_database(context, &project) {
+        let dialect = match loaded_project::dialect_without_database(context, &project) {
             Ok(dialect) => dialect,
-            Err(Failure::Findings(findings)) => {
+            Err(CommandError::Findings(findings)) => {
                 // The other packages are looked at all the same.
                 errors += findings.len();
                 context.output.findings(&findings);
@@ -44,17 +44,17 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         let folder = project.read(dialect);
         let mut findings = check::check(&folder, &project.settings, strictness);
         findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
-        let findings: Vec<Finding> = findings.into_iter().map(|one| seen_from_here(&project, one)).collect();
+        let findings: Vec<Finding> = findings.into_iter().map(|one| relative_to_cwd(&project, one)).collect();
         let wrong = findings.iter().filter(|finding| finding.is_error()).count();
         errors += wrong;
         if !context.output.is_json() {
             context.output.findings(&findings);
         }
-        let checked = counted(folder.set.len());
+        let checked = count_migrations(folder.set.len());
         match wrong {
-            0 => context.output.verb("Checked", &format!("`{}`: {checked}, no problems", project.service)),
-            1 => context.output.words(format!("`{}`: {checked}, 1 problem", project.service)),
-            wrong => context.output.words(format!("`{}`: {checked}, {wrong} problems", project.service)),
+            0 => context.output.status("Checked", &format!("`{}`: {checked}, no problems", project.service)),
+            1 => context.output.message(format!("`{}`: {checked}, 1 problem", project.service)),
+            wrong => context.output.message(format!("`{}`: {checked}, {wrong} problems", project.service)),
         }
         services.push(json!({
             "service": project.service,

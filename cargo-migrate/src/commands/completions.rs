@@ -2,7 +2,7 @@
 
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 use clap::Args;
 use clap_complete::Shell;
 
@@ -15,7 +15,7 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     let mut command = (context.command_line)();
     clap_complete::generate(arguments.shell, &mut command, "cargo-migrate", &mut script);

@@ -1,11 +1,11 @@
 //! `down`: reverts migrations.
 
-use super::up::{self, Running};
+use super::up::{self, RunArguments};
 use crate::arguments;
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::selection::{self, Selected};
+use crate::failure::CommandError;
+use crate::loaded_project::{self, LoadedProject};
 use clap::Args;
 use migrate_model::finding::Finding;
 use migrate_model::version::Version;
@@ -24,30 +24,30 @@ pub struct Arguments {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    running: Running,
+    running: RunArguments,
 }
 
 /// Runs it.
-pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let target = match (&arguments.to, arguments.all) {
         (Some(version), _) => Target::DownTo(version.clone()),
         (None, true) => Target::DownAll,
         (None, false) => Target::Down(arguments.steps.unwrap_or(1)),
     };
-    let mut selected = selection::with_database(context)?;
+    let mut selected = loaded_project::load_with_database(context)?;
     // What was built last stands on what was built first.
     selected.reverse();
-    refuse_unfit(&selected, &target).await?;
-    if !arguments.running.dry_run && !confirmed(&selected, &target, context).await? {
-        context.output.words("nothing was reverted");
+    check_down_scripts(&selected, &target).await?;
+    if !arguments.running.dry_run && !confirm_revert(&selected, &target, context).await? {
+        context.output.message("nothing was reverted");
         return Ok(Exit::Failed);
     }
     let targets = vec![vec![target]; selected.len()];
-    up::carry_out(&selected, &targets, &arguments.running, context).await
+    up::run_targets(&selected, &targets, &arguments.running, context).await
 }
 
 /// Stops before a way down that cannot run as it stands.
-pub async fn refuse_unfit(selected: &[Selected], target: &Target) -> Result<(), Failure> {
+pub async fn check_down_scripts(selected: &[LoadedProject], target: &Target) -> Result<(), CommandError> {
     let mut unfit: Vec<Finding> = Vec::new();
     for one in selected.iter().filter(|one| one.folder.down_findings.iter().any(Finding::is_error)) {
         let status = Migrator::new(&one.folder.set).status(&one.url).await?;
@@ -57,11 +57,11 @@ pub async fn refuse_unfit(selected: &[Selected], target: &Target) -> Result<(), 
         let about = |finding: &&Finding| finding.place.as_ref().is_some_and(|place| files.contains(&place.file.as_str()));
         unfit.extend(one.folder.down_findings.iter().filter(about).filter(|finding| finding.is_error()).cloned());
     }
-    if unfit.is_empty() { Ok(()) } else { Err(Failure::Findings(unfit)) }
+    if unfit.is_empty() { Ok(()) } else { Err(CommandError::Findings(unfit)) }
 }
 
 /// Asks before data may be lost, naming what goes. Without a person to ask, `--yes` is wanted.
-pub async fn confirmed(selected: &[Selected], target: &Target, context: &Context<'_>) -> Result<bool, Failure> {
+pub async fn confirm_revert(selected: &[LoadedProject], target: &Target, context: &Context<'_>) -> Result<bool, CommandError> {
     if context.global.yes {
         return Ok(true);
     }
@@ -81,12 +81,12 @@ pub async fn confirmed(selected: &[Selected], target: &Target, context: &Context
     let on = selected.first().map(|one| url_without_password(&one.url)).unwrap_or_default();
     let shown = match steps.as_slice() {
         [one] => format!("`{one}`"),
-        [first, .., last] => format!("{}, `{first}` to `{last}`,", up::counted(steps.len())),
+        [first, .., last] => format!("{}, `{first}` to `{last}`,", up::count_migrations(steps.len())),
         [] => String::new(),
     };
     let question = format!("revert {shown} on {on}? Data may be lost.");
-    context.output.ask(&question).ok_or_else(|| {
-        Failure::usage(format!("would revert {shown} on {on}, which may lose data"))
+    context.output.confirm(&question).ok_or_else(|| {
+        CommandError::usage(format!("would revert {shown} on {on}, which may lose data"))
             .help("add `--yes` to do it without being asked")
     })
 }

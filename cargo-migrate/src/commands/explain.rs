@@ -2,7 +2,7 @@
 
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::{self, Failure};
+use crate::failure::{self, CommandError};
 use clap::Args;
 use migrate_lint::{other_tools, rule_page};
 use migrate_model::code::Code;
@@ -25,7 +25,7 @@ pub fn codes() -> Vec<&'static Code> {
 }
 
 /// Runs it.
-pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let codes = codes();
     let Some(name) = arguments.code.as_deref().map(str::to_lowercase) else {
         for code in codes {
@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     }
     let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(&name, code.name));
     let help = near.map_or(String::new(), |near| format!("the nearest is `{}`; `cargo migrate explain` lists all", near.name));
-    Err(Failure::usage(format!("there is no code `{name}`")).help(help))
+    Err(CommandError::usage(format!("there is no code `{name}`")).help(help))
 }
 
 fn wrapped(text: &str, width: usize) -> String {

@@ -4,9 +4,9 @@ use crate::ci_files;
 use crate::command::Context;
 use crate::database_url;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::CommandError;
+use crate::loaded_project;
 use crate::packages;
-use crate::selection;
 use clap::Args;
 use migrate_model::dialect::Dialect;
 use migrate_model::folder;
@@ -27,15 +27,16 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let project = packages::project(context)?;
     let url = database_url::of(context, &project).ok();
-    let dialect = selection::dialect(context, &project, url.as_deref());
+    let dialect = loaded_project::dialect(context, &project, url.as_deref());
     let mut made = Vec::new();
     for dir in &project.settings.dirs {
         let path = project.root.join(dir);
         if !path.is_dir() {
-            fs::create_dir_all(&path).map_err(|error| Failure::other(format!("cannot make `{}`: {error}", path.display())))?;
+            fs::create_dir_all(&path)
+                .map_err(|error| CommandError::other(format!("cannot make `{}`: {error}", path.display())))?;
             made.push(format!("{dir}/"));
         }
     }
@@ -44,13 +45,13 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     if project.settings_file.is_none() && write_new(&file, &template(context, &project, chosen))? {
         made.push(settings::FILE.to_owned());
         if dialect.is_none() {
-            context.output.words("no database was named, so `migrate.toml` says `sqlite`; change it there if that is wrong");
+            context.output.message("no database was named, so `migrate.toml` says `sqlite`; change it there if that is wrong");
         }
     }
     let names = folder::list_files(&project.root, &project.settings);
     let wrong: Vec<_> = names.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
     if !wrong.is_empty() {
-        return Err(Failure::Findings(wrong));
+        return Err(CommandError::Findings(wrong));
     }
     let lock = LockFile { locked: Vec::new(), drafts: names.files.iter().map(|file| file.name.clone()).collect() };
     let first = names.dirs.first().cloned().unwrap_or_else(|| project.root.clone());
@@ -59,21 +60,21 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
     }
     let hook = arguments.ci.then(|| write_ci(&project, &mut made)).transpose()?;
     for name in &made {
-        context.output.verb("Made", name);
+        context.output.status("Made", name);
     }
     if hook == Some(true) {
-        context.output.words("turn the hook on: `git config core.hooksPath .githooks`");
+        context.output.message("turn the hook on: `git config core.hooksPath .githooks`");
     }
     if made.is_empty() {
-        context.output.words("everything is there already; nothing was changed");
+        context.output.message("everything is there already; nothing was changed");
     } else if lock.drafts.is_empty() {
-        context.output.words("next: `cargo migrate new create users table`");
+        context.output.message("next: `cargo migrate new create users table`");
     } else {
         let drafts = match lock.drafts.len() {
             1 => "1 file is a draft now".to_owned(),
             count => format!("{count} files are drafts now"),
         };
-        context.output.words(format!("{drafts}; release what is applied anywhere with `cargo migrate lock`"));
+        context.output.message(format!("{drafts}; release what is applied anywhere with `cargo migrate lock`"));
     }
     if context.output.is_json() {
         context.output.json(&json!({ "service": project.service, "made": made }));
@@ -82,14 +83,15 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
 }
 
 /// Writes the workflow and the hook; was the hook new?
-fn write_ci(project: &Project, made: &mut Vec<String>) -> Result<bool, Failure> {
+fn write_ci(project: &Project, made: &mut Vec<String>) -> Result<bool, CommandError> {
     let root = ci_files::root(project);
     let files = [(ci_files::WORKFLOW, ci_files::workflow(project)), (ci_files::HOOK, ci_files::hook(project))];
     let mut hook = false;
     for (name, text) in files {
         let path = root.join(name);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|error| Failure::other(format!("cannot make `{}`: {error}", parent.display())))?;
+            fs::create_dir_all(parent)
+                .map_err(|error| CommandError::other(format!("cannot make `{}`: {error}", parent.display())))?;
         }
         if write_new(&path, &text)? {
             made.push(name.to_owned());
@@ -103,7 +105,7 @@ fn write_ci(project: &Project, made: &mut Vec<String>) -> Result<bool, Failure> 
 }
 
 /// Lets a file be run.
-fn executable(path: &Path) -> Result<(), Failure> {
+fn executable(path: &Path) -> Result<(), CommandError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -128,8 +130,8 @@ fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> Strin
 }
 
 /// Writes a file that is not there yet; false if it is.
-fn write_new(path: &Path, text: &str) -> Result<bool, Failure> {
-    let cannot = |error: std::io::Error| Failure::other(format!("cannot write `{}`: {error}", path.display()));
+fn write_new(path: &Path, text: &str) -> Result<bool, CommandError> {
+    let cannot = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", path.display()));
     match OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true).map_err(cannot),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),

@@ -1,20 +1,20 @@
 //! `lint`: what migrations would do to a database that is in use.
 
 use super::check::apart_from_lock;
-use super::up::{self, Running};
+use super::up::{self, RunArguments};
 use crate::arguments::Format;
+use crate::ci_reports;
 use crate::command::Context;
 use crate::database_url;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::from_here::seen_from_here;
+use crate::failure::CommandError;
 use crate::git;
-use crate::held_lock::HeldLock;
-use crate::new_files::{self, Numbering};
+use crate::loaded_project::{self, LoadedProject};
+use crate::lock_file_guard::LockFileGuard;
+use crate::migration_files::{self, Numbering};
 use crate::output::finding_json;
 use crate::packages;
-use crate::reports;
-use crate::selection::{self, Selected};
+use crate::relative_paths::relative_to_cwd;
 use crate::shared_database::{self, Member};
 use crate::template::{self, Template};
 use clap::Args;
@@ -25,7 +25,7 @@ use migrate_lint::owners;
 use migrate_model::finding::{Finding, Level};
 use migrate_model::folder::{self, Folder};
 use migrate_model::project::Project;
-use migrate_runtime::Stop;
+use migrate_runtime::StopSignal;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -64,7 +64,7 @@ struct Linted {
 }
 
 /// Runs it.
-pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut linted = Vec::new();
     for project in packages::projects(context)? {
         linted.push(one(arguments, context, project).await?);
@@ -78,18 +78,18 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     match context.global.format {
         Format::Human => linted.iter().for_each(|one| for_people(one, context)),
         Format::Json => context.output.json(&json!({ "services": linted.iter().map(for_programs).collect::<Vec<_>>() })),
-        Format::Sarif => context.output.json(&reports::sarif(linted.iter().flat_map(|one| &one.findings))),
+        Format::Sarif => context.output.json(&ci_reports::sarif(linted.iter().flat_map(|one| &one.findings))),
         Format::Github => {
             for finding in linted.iter().flat_map(|one| &one.findings) {
-                context.output.data(reports::github(finding));
+                context.output.data(ci_reports::github(finding));
             }
         }
     }
     Ok(if failed { Exit::Findings } else { Exit::Done })
 }
 
-async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> Result<Linted, Failure> {
-    let dialect = selection::dialect_without_database(context, &project)?;
+async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> Result<Linted, CommandError> {
+    let dialect = loaded_project::dialect_without_database(context, &project)?;
     let folder = project.read(dialect);
     let (mut options, mut findings) = folder_lint::options(&project.settings.safety, dialect);
     let (pending, whence) = pending(arguments, context, &project, &folder).await?;
@@ -97,7 +97,7 @@ async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> 
         LintScope::All => folder.set.len(),
         LintScope::Only(places) => places.len(),
     };
-    let looked_at = format!("{} of {} ({whence})", count, up::counted(folder.set.len()));
+    let looked_at = format!("{} of {} ({whence})", count, up::count_migrations(folder.set.len()));
     let examined = |at: &usize| match &pending {
         LintScope::All => true,
         LintScope::Only(places) => places.contains(at),
@@ -107,17 +107,17 @@ async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> 
     findings.extend(apart_from_lock(folder.findings.clone()));
     let rewrites = if arguments.fix { fix::fixes(&folder.set.contents().migrations, &options) } else { Vec::new() };
     findings.extend(lint::lint(&folder.set.contents().migrations, &options));
-    let findings = findings.into_iter().map(|finding| seen_from_here(&project, finding)).collect();
+    let findings = findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect();
     Ok(Linted { member: Member::new(project, folder), pending: options.scope, looked_at, findings, statements, rewrites })
 }
 
 /// Rewrites drafts, each when its change was shown and agreed to.
-fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, Failure> {
+fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError> {
     let mut changed = 0;
     for one in &linted {
         let project = &one.member.project;
         if one.pending == LintScope::All && !one.rewrites.is_empty() {
-            return Err(Failure::usage(format!(
+            return Err(CommandError::usage(format!(
                 "nothing says which files of `{}` are still drafts and may be changed",
                 project.service
             ))
@@ -128,14 +128,14 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, Failure> {
             let migration = &one.member.folder.set.contents().migrations[fix.migration];
             let names = folder::list_files(&project.root, &project.settings);
             let mut held = match one.member.folder.lock.is_some() {
-                true => Some(HeldLock::take(&root)?),
+                true => Some(LockFileGuard::take(&root)?),
                 false => None,
             };
             let mut lock = held.as_mut().map(|held| held.read(&names)).transpose()?.unwrap_or_default();
             let released =
                 |file: &str| names.files.iter().any(|own| own.display_path == file && lock.locked_checksum(&own.name).is_some());
             if released(&migration.up.file) {
-                context.output.words(format!("`{}` is released and stays as it is", migration.title()));
+                context.output.message(format!("`{}` is released and stays as it is", migration.title()));
                 continue;
             }
             let mut edits = vec![(&migration.up.file, &migration.up.text, &fix.up)];
@@ -144,10 +144,10 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, Failure> {
             }
             edits.retain(|(_, before, after)| before != after);
             let mut files = Vec::new();
-            let mut version = new_files::next_version(Numbering::AsBefore, &names)?;
+            let mut version = migration_files::next_version(Numbering::SameAsLatest, &names)?;
             for added in &fix.added {
                 let template = Template { up: added.up.clone(), down: added.down.clone() };
-                let named = new_files::named(&names, &version, &template::file_name(&added.name), &template);
+                let named = migration_files::file_names(&names, &version, &template::file_name(&added.name), &template);
                 version = version.successor();
                 files.extend(named);
             }
@@ -160,31 +160,31 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, Failure> {
             let question = format!("change `{}` so, for {}?", migration.title(), fix.rules.join(" and "));
             let agreed = match context.global.yes {
                 true => true,
-                false => context.output.ask(&question).ok_or_else(|| {
-                    Failure::usage("nobody is there to agree to a change")
+                false => context.output.confirm(&question).ok_or_else(|| {
+                    CommandError::usage("nobody is there to agree to a change")
                         .help("look at what is shown, then run it again with `--yes`")
                 })?,
             };
             if !agreed {
                 continue;
             }
-            new_files::write(&root, &files)?;
+            migration_files::write(&root, &files)?;
             for (file, _, after) in &edits {
                 let path = project.root.join(&***file);
                 std::fs::write(&path, after.as_bytes())
-                    .map_err(|error| Failure::other(format!("cannot write `{}`: {error}", path.display())))?;
+                    .map_err(|error| CommandError::other(format!("cannot write `{}`: {error}", path.display())))?;
             }
             if let Some(held) = &mut held {
                 lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
                 held.write(&lock)?;
             }
-            context.output.verb("Fixed", migration.title());
+            context.output.status("Fixed", migration.title());
             changed += 1;
         }
     }
     match changed {
-        0 => context.output.words("nothing was changed"),
-        _ => context.output.words("run it once more to see what is left"),
+        0 => context.output.message("nothing was changed"),
+        _ => context.output.message("run it once more to see what is left"),
     }
     Ok(Exit::Done)
 }
@@ -207,7 +207,7 @@ fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
         members.push(member);
     }
     let mut whole = Vec::new();
-    for sharing in shared_database::divided(context, members) {
+    for sharing in shared_database::group_by_database(context, members) {
         let of = |service: usize| &sharing.members[service].project.service;
         let pending = |service: usize| others.iter().find(|(name, ..)| name == of(service)).map(|(_, pending, ..)| pending);
         let looked_at = |service: usize, migration: usize| match pending(service) {
@@ -217,7 +217,7 @@ fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
         let found = owners::findings(&sharing.services(), sharing.dialect, looked_at);
         let found: Vec<(String, Finding)> = found
             .into_iter()
-            .map(|(service, finding)| (of(service).clone(), seen_from_here(&sharing.members[service].project, finding)))
+            .map(|(service, finding)| (of(service).clone(), relative_to_cwd(&sharing.members[service].project, finding)))
             .collect();
         for member in sharing.members {
             let Some(at) = others.iter().position(|(name, ..)| *name == member.project.service) else { continue };
@@ -235,7 +235,7 @@ async fn pending(
     context: &Context<'_>,
     project: &Project,
     folder: &Folder,
-) -> Result<(LintScope, String), Failure> {
+) -> Result<(LintScope, String), CommandError> {
     if arguments.all {
         return Ok((LintScope::All, "all".to_owned()));
     }
@@ -260,8 +260,9 @@ async fn pending(
 /// The versions that the database has, if one is named and answers soon.
 async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Option<BTreeSet<String>> {
     let url = database_url::of(context, project).ok()?;
-    let selected = Selected { project: project.clone(), folder: project.read(folder.set.dialect()), url, among_others: false };
-    let (running, stop) = (Running::default(), Stop::default());
+    let selected =
+        LoadedProject { project: project.clone(), folder: project.read(folder.set.dialect()), url, show_service: false };
+    let (running, stop) = (RunArguments::default(), StopSignal::default());
     let migrator = up::migrator(&selected, &running, &stop, context.output);
     match tokio::time::timeout(Duration::from_secs(3), migrator.status(&selected.url)).await {
         Ok(Ok(status)) => {
@@ -269,11 +270,11 @@ async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> O
             Some(applied.map(|migration| migration.version.as_str().to_owned()).collect())
         }
         Ok(Err(error)) => {
-            context.output.details(format!("the database was not asked what is deployed: {}", error.message()));
+            context.output.verbose(format!("the database was not asked what is deployed: {}", error.message()));
             None
         }
         Err(_) => {
-            context.output.details("the database was not asked what is deployed: it did not answer within 3 s");
+            context.output.verbose("the database was not asked what is deployed: it did not answer within 3 s");
             None
         }
     }
@@ -291,12 +292,12 @@ fn for_people(one: &Linted, context: &Context<'_>) {
         true => "nothing found".to_owned(),
         false => format!("{}, {}, {}{hidden}", several(errors, "error"), several(warnings, "warning"), several(notes, "note")),
     };
-    context.output.verb("Linted", &format!("`{}`: {}: {found}", one.member.project.service, one.looked_at));
+    context.output.status("Linted", &format!("`{}`: {}: {found}", one.member.project.service, one.looked_at));
     if errors + warnings > 0 {
-        context.output.words(
+        context.output.message(
             "             `cargo migrate explain RULE` says more; what is meant as it is gets a line above the statement:",
         );
-        context.output.words("             `-- migrate: allow RULE: reason`");
+        context.output.message("             `-- migrate: allow RULE: reason`");
     }
 }
 

@@ -1,13 +1,13 @@
 //! `lock`: releases drafts, and brings the lock file in line with the folder.
 
 use super::check::apart_from_lock;
-use super::up::counted;
+use super::up::count_migrations;
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::held_lock::HeldLock;
+use crate::failure::CommandError;
+use crate::loaded_project;
+use crate::lock_file_guard::LockFileGuard;
 use crate::packages;
-use crate::selection;
 use clap::Args;
 use migrate_model::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING, LOCKED_FILE_CHANGED};
 use migrate_model::checksum::Checksum;
@@ -30,11 +30,11 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut services = Vec::new();
     for project in packages::projects(context)? {
-        let dialect = selection::dialect_without_database(context, &project)?;
-        let mut held = HeldLock::take(&project.root.join(&project.settings.dirs[0]))?;
+        let dialect = loaded_project::dialect_without_database(context, &project)?;
+        let mut held = LockFileGuard::take(&project.root.join(&project.settings.dirs[0]))?;
         let folder = project.read(dialect);
         let (lock, released) = renewed(&project, &folder, arguments, context)?;
         held.write(&lock)?;
@@ -47,9 +47,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
             0 => format!("`{}`: nothing new to release; {} released{drafts}", project.service, files(lock.locked.len())),
             count => format!("`{}`: {} released{drafts}", project.service, files(count)),
         };
-        context.output.verb("Locked", &text);
+        context.output.status("Locked", &text);
         for name in &released {
-            context.output.details(format!("             {name}"));
+            context.output.verbose(format!("             {name}"));
         }
         services.push(json!({ "service": project.service, "released": released, "drafts": lock.drafts }));
     }
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
 }
 
 fn files(count: usize) -> String {
-    counted(count).replace("migration", "file")
+    count_migrations(count).replace("migration", "file")
 }
 
 /// The new lock file, and what it releases.
@@ -69,7 +69,7 @@ fn renewed(
     folder: &Folder,
     arguments: &Arguments,
     context: &Context<'_>,
-) -> Result<(LockFile, Vec<String>), Failure> {
+) -> Result<(LockFile, Vec<String>), CommandError> {
     let findings = check::check(folder, &project.settings, CheckOptions::default());
     // Drafts may be unfinished; a file that cannot be read at all says nothing about which migrations there are.
     let unfinished = [&check::MISSING_DOWN, &check::EMPTY_FILE];
@@ -86,7 +86,7 @@ fn renewed(
         false => others.chain(guarded.cloned()).chain(torn.cloned()).collect(),
     };
     if !stop.is_empty() {
-        return Err(Failure::Findings(stop));
+        return Err(CommandError::Findings(stop));
     }
     if arguments.force && !context.output.is_json() {
         let changed: Vec<Finding> = findings.into_iter().filter(|finding| forced.contains(&finding.code)).collect();

@@ -4,11 +4,11 @@
 
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::held_lock::HeldLock;
-use crate::new_files::{self, Numbering};
+use crate::failure::CommandError;
+use crate::loaded_project;
+use crate::lock_file_guard::LockFileGuard;
+use crate::migration_files::{self, Numbering};
 use crate::packages;
-use crate::selection;
 use crate::template;
 use clap::Args;
 use migrate_model::folder;
@@ -34,29 +34,29 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let description = arguments.description.clone().unwrap_or_else(|| arguments.words.join(" "));
     let name = template::file_name(&description);
     if name.is_empty() {
-        return Err(Failure::usage("a description needs letters or digits")
+        return Err(CommandError::usage("a description needs letters or digits")
             .help("say what it does: `cargo migrate new create users table`"));
     }
     let project = packages::project(context)?;
-    let dialect = selection::dialect_without_database(context, &project).ok();
+    let dialect = loaded_project::dialect_without_database(context, &project).ok();
     let folder = project.root.join(&project.settings.dirs[0]);
-    fs::create_dir_all(&folder).map_err(|error| Failure::other(format!("cannot make `{}`: {error}", folder.display())))?;
-    let mut held = HeldLock::take(&folder)?;
+    fs::create_dir_all(&folder).map_err(|error| CommandError::other(format!("cannot make `{}`: {error}", folder.display())))?;
+    let mut held = LockFileGuard::take(&folder)?;
     let names = folder::list_files(&project.root, &project.settings);
     let mut lock = held.read(&names)?;
     let numbering = match (arguments.timestamp, arguments.sequential) {
         (true, _) => Numbering::Time,
         (_, true) => Numbering::Number,
-        _ => Numbering::AsBefore,
+        _ => Numbering::SameAsLatest,
     };
-    let version = new_files::next_version(numbering, &names)?;
+    let version = migration_files::next_version(numbering, &names)?;
     let template = template::from_description(&description, dialect, &name);
-    let files = new_files::named(&names, &version, &name, &template);
-    new_files::write(&folder, &files)?;
+    let files = migration_files::file_names(&names, &version, &name, &template);
+    migration_files::write(&folder, &files)?;
     lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
     held.write(&lock)?;
     let here = std::env::current_dir().unwrap_or_default();
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         path.display().to_string()
     };
     for (path, _) in &files {
-        context.output.verb("Made", &shown(path));
+        context.output.status("Made", &shown(path));
     }
     if context.output.is_json() {
         let paths: Vec<String> = files.iter().map(|(path, _)| shown(path)).collect();

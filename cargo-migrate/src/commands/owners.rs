@@ -2,7 +2,7 @@
 
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 use crate::output::Cell;
 use crate::shared_database;
 use clap::Args;
@@ -18,7 +18,7 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut all = Vec::new();
     for sharing in shared_database::of(context)? {
         all.extend(owners::matrix(&sharing.services(), sharing.dialect));
@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure
         let rows = all.iter().map(|own| {
             let status = match own.status {
                 TableStatus::Active => Cell::good(own.status.name()),
-                TableStatus::Deprecated => Cell::waiting(own.status.name()),
+                TableStatus::Deprecated => Cell::pending(own.status.name()),
                 TableStatus::Dropped => Cell::plain(own.status.name()),
             };
             let owner = match own.owner {

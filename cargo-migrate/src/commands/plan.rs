@@ -1,12 +1,12 @@
 //! `plan`: what `up` would do.
 
-use super::up::{self, Planned, counted, status_of};
+use super::up::{self, AssumedApplied, count_migrations, status_of};
 use crate::arguments;
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::CommandError;
+use crate::loaded_project;
 use crate::output::{Cell, as_finding, finding_json};
-use crate::selection;
 use clap::Args;
 use migrate_model::plan::ScriptSource;
 use migrate_model::version::Version;
@@ -25,7 +25,7 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let target = match (&arguments.to, &arguments.down_to) {
         (Some(version), _) => Target::UpTo(version.clone()),
         (None, Some(version)) => Target::DownTo(version.clone()),
@@ -35,8 +35,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     let mut table = Vec::new();
     let mut words = Vec::new();
     let mut clear = true;
-    let mut planned = Planned::default();
-    let selected = selection::with_database(context)?;
+    let mut planned = AssumedApplied::default();
+    let selected = loaded_project::load_with_database(context)?;
     up::refuse_empty_drafts(&selected, &vec![vec![target.clone()]; selected.len()])?;
     for one in &selected {
         let mut status = status_of(one, context.output).await?;
@@ -67,7 +67,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         words.push(match (plan.is_clear(), plan.steps.len()) {
             (false, _) => format!("`{}`: nothing would run, because files and history disagree", one.project.service),
             (true, 0) => format!("`{}`: nothing to do", one.project.service),
-            (true, count) => format!("`{}`: {} to run", one.project.service, counted(count)),
+            (true, count) => format!("`{}`: {} to run", one.project.service, count_migrations(count)),
         });
         services.push(json!({
             "service": one.project.service,
@@ -82,9 +82,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     } else {
         if !table.is_empty() {
             context.output.table(&["service", "step", "name", "statements", "runs"], table);
-            context.output.words("");
+            context.output.message("");
         }
-        words.iter().for_each(|line| context.output.words(line));
+        words.iter().for_each(|line| context.output.message(line));
     }
     Ok(if clear { Exit::Done } else { Exit::Diverged })
 }

@@ -1,11 +1,11 @@
 //! `redo`: reverts and applies again, to try out a migration that is being written.
 
 use super::down;
-use super::up::{self, Running};
+use super::up::{self, RunArguments};
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::selection;
+use crate::failure::CommandError;
+use crate::loaded_project;
 use clap::Args;
 use migrate_runtime::{Migrator, Target};
 
@@ -16,16 +16,16 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     steps: usize,
     #[command(flatten)]
-    running: Running,
+    running: RunArguments,
 }
 
 /// Runs it.
-pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
-    let selected = selection::with_database(context)?;
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let selected = loaded_project::load_with_database(context)?;
     let back = Target::Down(arguments.steps);
-    down::refuse_unfit(&selected, &back).await?;
-    if !arguments.running.dry_run && !down::confirmed(&selected, &back, context).await? {
-        context.output.words("nothing was reverted");
+    down::check_down_scripts(&selected, &back).await?;
+    if !arguments.running.dry_run && !down::confirm_revert(&selected, &back, context).await? {
+        context.output.message("nothing was reverted");
         return Ok(Exit::Failed);
     }
     let mut targets = Vec::new();
@@ -35,5 +35,5 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         let again = newest.filter(|_| !arguments.running.dry_run);
         targets.push([Some(back.clone()), again].into_iter().flatten().collect());
     }
-    up::carry_out(&selected, &targets, &arguments.running, context).await
+    up::run_targets(&selected, &targets, &arguments.running, context).await
 }

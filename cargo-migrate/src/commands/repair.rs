@@ -4,8 +4,8 @@ use super::verify;
 use crate::arguments;
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::selection;
+use crate::failure::CommandError;
+use crate::loaded_project;
 use clap::Args;
 use migrate_model::version::Version;
 use migrate_runtime::{MigrationState, Migrator, url_without_password};
@@ -23,11 +23,11 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
-    let selected = selection::with_database(context)?;
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let selected = loaded_project::load_with_database(context)?;
     if let ([unknown, ..], [_, _, ..]) = (arguments.migrations.as_slice(), selected.as_slice()) {
         return Err(
-            Failure::usage(format!("version {unknown} can be one of several packages")).help("name the package: `-p NAME`")
+            CommandError::usage(format!("version {unknown} can be one of several packages")).help("name the package: `-p NAME`")
         );
     }
     let mut services = Vec::new();
@@ -36,7 +36,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         let migrator = Migrator::new(&one.folder.set);
         let status = migrator.status(&one.url).await?;
         if let Some(unknown) = arguments.migrations.iter().find(|version| status.history().get(version).is_none()) {
-            return Err(Failure::usage(format!("version {unknown} is not in the history of `{}`", one.project.service))
+            return Err(CommandError::usage(format!("version {unknown} is not in the history of `{}`", one.project.service))
                 .help("see `cargo migrate status`"));
         }
         let mut repaired = Vec::new();
@@ -48,7 +48,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
                 context.output.data(edit.diff.trim_end());
             }
             if edit.standing == MigrationState::Changed && !arguments.sql {
-                context.output.words(format!(
+                context.output.message(format!(
                     "`{}`: its SQL was changed; `--sql` takes that too, if the database is as it says",
                     edit.title
                 ));
@@ -57,8 +57,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
             }
             let question = format!("take `{}` as what ran on {}?", edit.title, url_without_password(&one.url));
             let agreed = context.global.yes
-                || context.output.ask(&question).ok_or_else(|| {
-                    Failure::usage(format!("would take `{}` as what ran", edit.title))
+                || context.output.confirm(&question).ok_or_else(|| {
+                    CommandError::usage(format!("would take `{}` as what ran", edit.title))
                         .help("add `--yes` to do it without being asked")
                 })?;
             if !agreed {
@@ -66,11 +66,11 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
                 continue;
             }
             migrator.repair(&one.url, &edit.version).await?;
-            context.output.verb("Repaired", &edit.title);
+            context.output.status("Repaired", &edit.title);
             repaired.push(json!({ "version": edit.version.as_str(), "name": edit.title, "diff": edit.diff }));
         }
         if repaired.is_empty() && left == 0 {
-            context.output.words(format!("`{}`: nothing to repair", one.project.service));
+            context.output.message(format!("`{}`: nothing to repair", one.project.service));
         }
         services
             .push(json!({ "service": one.project.service, "database": url_without_password(&one.url), "repaired": repaired }));

@@ -1,11 +1,11 @@
 //! `status`: which migrations are applied.
 
-use super::up::{counted, status_of};
+use super::up::{count_migrations, status_of};
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::CommandError;
+use crate::loaded_project;
 use crate::output::Cell;
-use crate::selection;
 use clap::Args;
 use migrate_model::duration;
 use migrate_model::history::RecordState;
@@ -22,8 +22,8 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
-    let selected = selection::with_database(context)?;
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let selected = loaded_project::load_with_database(context)?;
     let several = selected.len() > 1;
     let mut services = Vec::new();
     let mut table: Vec<Vec<Cell>> = Vec::new();
@@ -32,7 +32,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
     let mut disagreeing = 0;
     for one in &selected {
         let status = status_of(one, context.output).await?;
-        let rows = status.rows();
+        let rows = status.migrations();
         let open = status.pending().len();
         pending += open;
         for row in &rows {
@@ -54,17 +54,17 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
             }
             0 => format!("`{}`: up to date, {applied} applied", one.project.service),
             open if wrong > 0 => {
-                let pending = counted(open);
+                let pending = count_migrations(open);
                 format!("`{}`: {applied} applied, {wrong} not as the files say, {pending} pending", one.project.service)
             }
             open if unfinished > 0 => {
-                let pending = counted(open);
+                let pending = count_migrations(open);
                 format!(
                     "`{}`: {applied} applied, {pending} pending, {unfinished} of them begun and not finished",
                     one.project.service
                 )
             }
-            open => format!("`{}`: {applied} applied, {} pending", one.project.service, counted(open)),
+            open => format!("`{}`: {applied} applied, {} pending", one.project.service, count_migrations(open)),
         });
         services.push(json!({
             "service": one.project.service,
@@ -85,9 +85,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         }
         if !table.is_empty() {
             context.output.table(&head, table);
-            context.output.words("");
+            context.output.message("");
         }
-        words.iter().for_each(|line| context.output.words(line));
+        words.iter().for_each(|line| context.output.message(line));
     }
     Ok(match (arguments.check, disagreeing, pending) {
         (true, 1.., _) => Exit::Diverged,
@@ -100,11 +100,11 @@ fn cells(row: &MigrationStatus<'_>) -> Vec<Cell> {
     let state = match row.state {
         MigrationState::Applied => Cell::good("applied"),
         MigrationState::CosmeticChange => Cell::good("applied (comments changed)"),
-        MigrationState::Pending => Cell::waiting("pending"),
-        MigrationState::OutOfOrder => Cell::waiting("pending, late"),
+        MigrationState::Pending => Cell::pending("pending"),
+        MigrationState::OutOfOrder => Cell::pending("pending, late"),
         MigrationState::Changed => Cell::bad("applied, then CHANGED"),
         MigrationState::FileMissing => Cell::bad("applied, file MISSING"),
-        MigrationState::Ahead => Cell::waiting("applied by a newer release"),
+        MigrationState::Ahead => Cell::pending("applied by a newer release"),
         MigrationState::PartiallyApplied(state) => {
             let record = row.record;
             let done = record.map_or(0, |record| record.statements_done);

@@ -3,10 +3,10 @@
 use crate::arguments;
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{Output, as_finding, described, finding_json};
+use crate::failure::CommandError;
+use crate::loaded_project::{self, LoadedProject};
+use crate::output::{Output, as_finding, error_findings, finding_json};
 use crate::progress;
-use crate::selection::{self, Selected};
 use crate::signals;
 use clap::Args;
 use migrate_model::check::EMPTY_FILE;
@@ -18,7 +18,9 @@ use migrate_model::place::Place;
 use migrate_model::plan::{Plan, ScriptSource};
 use migrate_model::statement;
 use migrate_model::version::Version;
-use migrate_runtime::{Direction, ErrorKind, LockStrategy, Migrator, Report, Status, Stop, Target, url_without_password};
+use migrate_runtime::{
+    Direction, ErrorKind, LockStrategy, Migrator, RunReport, StatusReport, StopSignal, Target, url_without_password,
+};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -32,12 +34,12 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = arguments::count, allow_negative_numbers = true)]
     steps: Option<usize>,
     #[command(flatten)]
-    pub running: Running,
+    pub running: RunArguments,
 }
 
 /// What all commands that change the schema understand.
 #[derive(Debug, Args)]
-pub struct Running {
+pub struct RunArguments {
     /// Show the SQL that would run, and run nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -45,7 +47,7 @@ pub struct Running {
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "10m")]
     pub lock_wait: Duration,
     /// What keeps other processes out [default: auto]
-    #[arg(long, value_name = "auto|session|lease", value_parser = arguments::lock_kind)]
+    #[arg(long, value_name = "auto|session|lease", value_parser = arguments::lock_strategy)]
     pub lock: Option<LockStrategy>,
     /// How long a statement may wait for a lock on its table
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration)]
@@ -55,48 +57,48 @@ pub struct Running {
     pub timeout: Option<Duration>,
 }
 
-impl Default for Running {
+impl Default for RunArguments {
     fn default() -> Self {
-        Running { dry_run: false, lock_wait: Duration::from_secs(600), lock: None, lock_timeout: None, timeout: None }
+        RunArguments { dry_run: false, lock_wait: Duration::from_secs(600), lock: None, lock_timeout: None, timeout: None }
     }
 }
 
 /// Runs it.
-pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let target = match (&arguments.to, arguments.steps) {
         (Some(version), _) => Target::UpTo(version.clone()),
         (None, Some(steps)) => Target::Up(steps),
         (None, None) => Target::Latest,
     };
-    let selected = selection::with_database(context)?;
+    let selected = loaded_project::load_with_database(context)?;
     let targets = vec![vec![target]; selected.len()];
-    carry_out(&selected, &targets, &arguments.running, context).await
+    run_targets(&selected, &targets, &arguments.running, context).await
 }
 
 /// Runs the targets one after another for each project, and says what was done.
-pub async fn carry_out(
-    selected: &[Selected],
+pub async fn run_targets(
+    selected: &[LoadedProject],
     targets: &[Vec<Target>],
-    running: &Running,
+    running: &RunArguments,
     context: &Context<'_>,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     refuse_empty_drafts(selected, targets)?;
     let mut services = Vec::new();
-    let mut planned = Planned::default();
+    let mut planned = AssumedApplied::default();
     let stop = match running.dry_run {
-        true => Stop::default(),
+        true => StopSignal::default(),
         false => signals::listen(context.output),
     };
     for (one, targets) in selected.iter().zip(targets) {
         let outcome = match running.dry_run {
             true => dry_run(one, targets, &mut planned, context).await,
-            false => really(one, targets, running, &stop, context).await,
+            false => apply(one, targets, running, &stop, context).await,
         };
         match outcome.map_err(|failure| failure.of(&one.project)) {
             Ok(done) => services.push(done),
             // What is done is said, in the one document that there is.
             Err(failure) if context.output.is_json() && !services.is_empty() => {
-                let error = described(&failure).iter().map(finding_json).collect::<Vec<_>>();
+                let error = error_findings(&failure).iter().map(finding_json).collect::<Vec<_>>();
                 context.output.json(&json!({ "services": services, "error": error }));
                 return Ok(failure.exit());
             }
@@ -110,11 +112,11 @@ pub async fn carry_out(
 }
 
 /// How a project stands. A SQLite file that is not there yet holds nothing, and `up` will make it.
-pub async fn status_of<'s>(one: &'s Selected, output: &Output) -> Result<Status<'s>, Failure> {
+pub async fn status_of<'s>(one: &'s LoadedProject, output: &Output) -> Result<StatusReport<'s>, CommandError> {
     let migrator = Migrator::new(&one.folder.set);
     match migrator.status(&one.url).await {
         Err(error) if error.kind() == ErrorKind::NoDatabase => {
-            output.words(format!("{} yet: `cargo migrate up` makes it", error.message()));
+            output.message(format!("{} yet: `cargo migrate up` makes it", error.message()));
             Ok(migrator.status("sqlite::memory:").await?)
         }
         status => Ok(status?),
@@ -123,11 +125,11 @@ pub async fn status_of<'s>(one: &'s Selected, output: &Output) -> Result<Status<
 
 /// What the services before would have applied, for the `requires` of those behind them.
 #[derive(Debug, Default)]
-pub struct Planned(Vec<(String, Vec<Version>)>);
+pub struct AssumedApplied(Vec<(String, Vec<Version>)>);
 
-impl Planned {
+impl AssumedApplied {
     /// Takes all of it for done.
-    pub fn assume(&self, status: &mut Status<'_>) {
+    pub fn assume(&self, status: &mut StatusReport<'_>) {
         self.0.iter().for_each(|(service, versions)| status.assume(service, versions));
     }
 
@@ -139,7 +141,7 @@ impl Planned {
 }
 
 /// Stops before a draft that nobody has written yet: applied, it would count as done.
-pub fn refuse_empty_drafts(selected: &[Selected], targets: &[Vec<Target>]) -> Result<(), Failure> {
+pub fn refuse_empty_drafts(selected: &[LoadedProject], targets: &[Vec<Target>]) -> Result<(), CommandError> {
     let mut empty = Vec::new();
     for (one, targets) in selected.iter().zip(targets) {
         let reached = |version: &Version| {
@@ -159,15 +161,15 @@ pub fn refuse_empty_drafts(selected: &[Selected], targets: &[Vec<Target>]) -> Re
                 .help("write the SQL, remove the file, or write `SELECT 1;` when doing nothing is meant")
         }));
     }
-    if empty.is_empty() { Ok(()) } else { Err(Failure::Findings(empty)) }
+    if empty.is_empty() { Ok(()) } else { Err(CommandError::Findings(empty)) }
 }
 
 /// A migrator for a project, as the arguments ask for it.
-pub fn migrator<'s>(selected: &'s Selected, running: &Running, stop: &Stop, output: &Output) -> Migrator<'s> {
+pub fn migrator<'s>(selected: &'s LoadedProject, running: &RunArguments, stop: &StopSignal, output: &Output) -> Migrator<'s> {
     let mut migrator = Migrator::new(&selected.folder.set).stop(stop).lock_wait(running.lock_wait).on_event(progress::observer(
         output,
         &selected.project.service,
-        selected.among_others,
+        selected.show_service,
     ));
     if let Some(kind) = running.lock {
         migrator = migrator.lock(kind);
@@ -181,23 +183,23 @@ pub fn migrator<'s>(selected: &'s Selected, running: &Running, stop: &Stop, outp
     migrator
 }
 
-async fn really(
-    one: &Selected,
+async fn apply(
+    one: &LoadedProject,
     targets: &[Target],
-    running: &Running,
-    stop: &Stop,
+    running: &RunArguments,
+    stop: &StopSignal,
     context: &Context<'_>,
-) -> Result<Value, Failure> {
+) -> Result<Value, CommandError> {
     let migrator = migrator(one, running, stop, context.output);
     let since = Instant::now();
-    let mut report = Report::default();
+    let mut report = RunReport::default();
     for target in targets {
         let part = migrator.run_to(&one.url, target).await?;
         report.done.extend(part.done);
         report.warnings = part.warnings;
     }
-    say_warnings(&report.warnings, context.output);
-    say_done(one, &report, since.elapsed(), context.output);
+    print_warnings(&report.warnings, context.output);
+    print_completed(one, &report, since.elapsed(), context.output);
     Ok(json!({
         "service": one.project.service,
         "database": url_without_password(&one.url),
@@ -212,7 +214,7 @@ async fn really(
 }
 
 /// A database that is ahead says the same of each migration; people want it once.
-fn say_warnings(warnings: &[Divergence], output: &Output) {
+fn print_warnings(warnings: &[Divergence], output: &Output) {
     let (ahead, others): (Vec<&Divergence>, Vec<&Divergence>) = warnings.iter().partition(|warning| warning.code == &AHEAD);
     let mut shown: Vec<Divergence> = others.into_iter().cloned().collect();
     if let Some(last) = ahead.last() {
@@ -225,25 +227,25 @@ fn say_warnings(warnings: &[Divergence], output: &Output) {
     output.divergences(&shown);
 }
 
-fn say_done(one: &Selected, report: &Report, took: Duration, output: &Output) {
+fn print_completed(one: &LoadedProject, report: &RunReport, took: Duration, output: &Output) {
     let service = &one.project.service;
     let applied = report.done.iter().filter(|done| done.direction == Direction::Up).count();
     let reverted = report.done.len() - applied;
     let took = duration::show(took);
-    for done in report.done.iter().filter(|done| done.stored) {
-        output.words(format!("             `{}` was reverted with the SQL that was stored when it was applied", done.title));
+    for done in report.done.iter().filter(|done| done.from_history) {
+        output.message(format!("             `{}` was reverted with the SQL that was stored when it was applied", done.title));
     }
     let text = match (applied, reverted) {
         (0, 0) => format!("`{service}`: nothing to do"),
-        (applied, 0) => format!("`{service}`: {} applied in {took}", counted(applied)),
-        (0, reverted) => format!("`{service}`: {} reverted in {took}", counted(reverted)),
-        (applied, reverted) => format!("`{service}`: {} reverted and {applied} applied in {took}", counted(reverted)),
+        (applied, 0) => format!("`{service}`: {} applied in {took}", count_migrations(applied)),
+        (0, reverted) => format!("`{service}`: {} reverted in {took}", count_migrations(reverted)),
+        (applied, reverted) => format!("`{service}`: {} reverted and {applied} applied in {took}", count_migrations(reverted)),
     };
-    output.verb("Done", &text);
+    output.status("Done", &text);
 }
 
 /// "1 migration", "2 migrations".
-pub fn counted(count: usize) -> String {
+pub fn count_migrations(count: usize) -> String {
     match count {
         1 => "1 migration".to_owned(),
         count => format!("{count} migrations"),
@@ -258,7 +260,12 @@ fn direction(direction: Direction) -> &'static str {
 }
 
 /// Shows what would run: the SQL on stdout, everything else on stderr.
-async fn dry_run(one: &Selected, targets: &[Target], planned: &mut Planned, context: &Context<'_>) -> Result<Value, Failure> {
+async fn dry_run(
+    one: &LoadedProject,
+    targets: &[Target],
+    planned: &mut AssumedApplied,
+    context: &Context<'_>,
+) -> Result<Value, CommandError> {
     let migrator = Migrator::new(&one.folder.set);
     let mut status = status_of(one, context.output).await?;
     planned.assume(&mut status);
@@ -267,16 +274,16 @@ async fn dry_run(one: &Selected, targets: &[Target], planned: &mut Planned, cont
     for target in targets {
         let plan = status.plan(target)?;
         if !plan.is_clear() {
-            return Err(Failure::Diverged(plan.errors().cloned().collect()));
+            return Err(CommandError::Diverged(plan.errors().cloned().collect()));
         }
-        say_warnings(&plan.divergences, context.output);
+        print_warnings(&plan.divergences, context.output);
         warnings.extend(plan.divergences.iter().map(|one| finding_json(&as_finding(one))));
         planned.add(&one.project.service, &plan);
         for step in &plan.steps {
             let sql = match step.source {
                 ScriptSource::File(script) => script.text.to_string(),
                 ScriptSource::History => {
-                    let stored = migrator.stored(&one.url, &[&step.version], Direction::Down).await?;
+                    let stored = migrator.stored_sql(&one.url, &[&step.version], Direction::Down).await?;
                     stored.into_iter().next().flatten().unwrap_or_default()
                 }
             };
@@ -301,9 +308,10 @@ async fn dry_run(one: &Selected, targets: &[Target], planned: &mut Planned, cont
             }));
         }
     }
-    context
-        .output
-        .verb("Dry run", &format!("`{}`: {} would run; nothing was changed", one.project.service, counted(steps.len())));
+    context.output.status(
+        "Dry run",
+        &format!("`{}`: {} would run; nothing was changed", one.project.service, count_migrations(steps.len())),
+    );
     Ok(
         json!({ "service": one.project.service, "database": url_without_password(&one.url), "would_do": steps, "warnings": warnings }),
     )

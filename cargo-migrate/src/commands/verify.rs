@@ -2,13 +2,13 @@
 
 use crate::command::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::CommandError;
+use crate::loaded_project;
 use crate::output::{as_finding, finding_json};
-use crate::selection;
 use clap::Args;
 use migrate_model::divergence::Divergence;
 use migrate_model::version::Version;
-use migrate_runtime::{Direction, MigrationState, Migrator, Status, Target, url_without_password};
+use migrate_runtime::{Direction, MigrationState, Migrator, StatusReport, Target, url_without_password};
 use serde_json::json;
 use similar::TextDiff;
 
@@ -17,10 +17,10 @@ use similar::TextDiff;
 pub struct Arguments {}
 
 /// Runs it.
-pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
+pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut services = Vec::new();
     let mut clean = true;
-    for one in &selection::with_database(context)? {
+    for one in &loaded_project::load_with_database(context)? {
         let migrator = Migrator::new(&one.folder.set);
         let status = migrator.status(&one.url).await?;
         let plan = status.plan(&Target::Latest)?;
@@ -35,23 +35,23 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> 
             diffs.push(json!({ "version": edit.version.as_str(), "name": edit.title, "diff": edit.diff }));
         }
         let applied = status.history().applied().count();
-        let rows = status.rows();
+        let rows = status.migrations();
         let count = |test: fn(&MigrationState) -> bool| rows.iter().filter(|row| test(&row.state)).count();
         let unfinished = count(|standing| matches!(standing, MigrationState::PartiallyApplied(_)));
         clean &= unfinished == 0;
         match (errors.is_empty(), unfinished, count(|standing| *standing == MigrationState::CosmeticChange)) {
             (false, ..) => {}
             (true, 0, 0) => {
-                context.output.verb("Verified", &format!("`{}`: {applied} applied, as the files say", one.project.service))
+                context.output.status("Verified", &format!("`{}`: {applied} applied, as the files say", one.project.service))
             }
             (true, 0, comments) => {
                 let text =
                     format!("`{}`: {applied} applied; in {comments} of them, comments were changed since", one.project.service);
-                context.output.verb("Verified", &text);
+                context.output.status("Verified", &text);
             }
             (true, unfinished, _) => {
                 let text = format!("`{}`: {unfinished} begun and not finished; see `cargo migrate status`", one.project.service);
-                context.output.words(text);
+                context.output.message(text);
             }
         }
         services.push(json!({
@@ -82,14 +82,14 @@ pub struct Edit {
 }
 
 /// The applied migrations whose files were edited since.
-pub async fn edits(migrator: &Migrator<'_>, status: &Status<'_>, url: &str) -> Result<Vec<Edit>, Failure> {
-    let rows = status.rows();
+pub async fn edits(migrator: &Migrator<'_>, status: &StatusReport<'_>, url: &str) -> Result<Vec<Edit>, CommandError> {
+    let rows = status.migrations();
     let changed: Vec<_> =
         rows.iter().filter(|row| matches!(row.state, MigrationState::Changed | MigrationState::CosmeticChange)).collect();
     let versions: Vec<_> = changed.iter().filter_map(|row| row.record.map(|record| &record.version)).collect();
     let stored = match versions.is_empty() {
         true => Vec::new(),
-        false => migrator.stored(url, &versions, Direction::Up).await?,
+        false => migrator.stored_sql(url, &versions, Direction::Up).await?,
     };
     let edits = changed.iter().zip(stored).filter_map(|(row, ran)| {
         let (migration, ran) = (row.migration?, ran?);

@@ -4,7 +4,7 @@ use crate::arguments;
 use crate::command::Context;
 use crate::database_url;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::CommandError;
 use crate::packages;
 use clap::Args;
 use migrate_model::duration;
@@ -20,8 +20,8 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Failure> {
-    let urls = match database_url::named(context) {
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let urls = match database_url::explicit(context) {
         // No files are needed to wait.
         Some(url) => vec![url],
         None => {
@@ -36,7 +36,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, F
         let since = Instant::now();
         Migrator::wait_for_database(&url, arguments.timeout).await?;
         let waited = duration::show(since.elapsed());
-        context.output.verb("Ready", &format!("{} after {waited}", url_without_password(&url)));
+        context.output.status("Ready", &format!("{} after {waited}", url_without_password(&url)));
     }
     Ok(Exit::Done)
 }

@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn show(migrator: &Migrator<'_>, pool: &SqlitePool) -> Result<(), Error> {
-    for row in migrator.status(pool).await?.rows() {
+    for row in migrator.status(pool).await?.migrations() {
         println!("  {:<32} {}", row.title(), row.state.name());
     }
     Ok(())

@@ -3,12 +3,12 @@
 //! It keeps what a real one keeps: effects that are committed, rows of the history, and the lock. A call that is lost has
 //! happened or has not; the caller cannot tell which, as over a real network.
 
-use super::{Access, Opening, sealed};
-use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
-use crate::change::{Change, Elapsed, Entry};
+use super::{BackendFuture, OpenOptions, sealed};
+use crate::backend::{Backend, BackendError, BuildChange, Presence, UnitError, UnitRun};
 use crate::error::Error;
-use crate::event::Holder;
-use crate::ledger::Ledger;
+use crate::event::SessionInfo;
+use crate::history_change::{Elapsed, HistoryChange, RecordWrite};
+use crate::history_sql::HistorySql;
 use async_trait::async_trait;
 use migrate_model::checksum::Checksum;
 use migrate_model::dialect::Dialect;
@@ -96,8 +96,8 @@ impl Inner {
         History::new(self.rows.values().map(|(record, _)| record.clone()).collect())
     }
 
-    fn apply(&mut self, change: &Change<'_>) {
-        let row = |entry: &Entry<'_>, state: RecordState| Record {
+    fn apply(&mut self, change: &HistoryChange<'_>) {
+        let row = |entry: &RecordWrite<'_>, state: RecordState| Record {
             version: entry.version.parse().expect("the engine writes versions"),
             name: entry.name.to_owned(),
             checksum: entry.checksum,
@@ -117,24 +117,24 @@ impl Inner {
             },
         };
         match change {
-            Change::Begin(entry, _) | Change::Applied(entry, ..) | Change::Repaired(entry, _) => {
+            HistoryChange::Started(entry, _) | HistoryChange::Applied(entry, ..) | HistoryChange::Repaired(entry, _) => {
                 let down = entry.down.map(str::to_owned);
                 self.rows.insert(entry.version.to_owned(), (row(entry, entry.state), down));
             }
-            Change::Mark { version, done } => self.row(version).statements_done = *done,
-            Change::Reverted(entry, ..) => drop(self.rows.remove(entry.version)),
-            Change::Resolved { version, state, done, text, .. } => {
+            HistoryChange::Checkpoint { version, done } => self.row(version).statements_done = *done,
+            HistoryChange::Reverted(entry, ..) => drop(self.rows.remove(entry.version)),
+            HistoryChange::Resolved { version, state, done, text, .. } => {
                 if let Some((_, text)) = text {
                     self.row(version).pending_sql = Some((*text).to_owned());
                 }
                 let row = self.row(version);
                 (row.state, row.statements_done) = (*state, *done);
             }
-            Change::Failed { entry, unfinished: true, .. } => {
+            HistoryChange::Failed { entry, unfinished: true, .. } => {
                 let row = self.row(entry.version);
                 (row.state, row.statements_done) = (entry.state, entry.done);
             }
-            Change::Failed { .. } => {}
+            HistoryChange::Failed { .. } => {}
         }
     }
 
@@ -151,14 +151,14 @@ pub struct Fake {
     locked: bool,
 }
 
-fn lost() -> Failure {
-    Failure { answered: false, ..Failure::own("the connection was reset") }
+fn lost() -> BackendError {
+    BackendError { answered: false, ..BackendError::own("the connection was reset") }
 }
 
 impl Fake {
     /// One call that the server answers; `effect` is what it does.
     #[expect(clippy::result_large_err, reason = "as the trait has it")]
-    fn call<T>(&mut self, name: &str, effect: impl FnOnce(&mut Inner) -> T) -> Result<T, Failure> {
+    fn call<T>(&mut self, name: &str, effect: impl FnOnce(&mut Inner) -> T) -> Result<T, BackendError> {
         let mut inner = self.world.inner();
         if self.lost {
             return Err(lost());
@@ -167,7 +167,7 @@ impl Fake {
         inner.calls.push(name.to_owned());
         match fault {
             None => Ok(effect(&mut inner)),
-            Some(Fault::Refused) => Err(Failure::own("refused")),
+            Some(Fault::Refused) => Err(BackendError::own("refused")),
             Some(Fault::LostBefore) => Err(lost()),
             Some(Fault::LostAfter) => {
                 effect(&mut inner);
@@ -192,16 +192,16 @@ impl Fake {
         let version = token.0.parse().expect("the engine names versions");
         let digest = history.digest();
         let applied: Option<&Checksum> = history.latest_applied().map(|_| &digest);
-        inner.dialect == Dialect::Sqlite && Ledger::token(applied, history.get(&version)) != token.1
+        inner.dialect == Dialect::Sqlite && HistorySql::fingerprint(applied, history.get(&version)) != token.1
     }
 
-    fn stop(failure: Failure, stop: fn(Failure) -> Stop) -> Stop {
-        if failure.answered { stop(failure) } else { Stop::Lost(failure) }
+    fn stop(failure: BackendError, stop: fn(BackendError) -> UnitError) -> UnitError {
+        if failure.answered { stop(failure) } else { UnitError::ConnectionLost(failure) }
     }
 }
 
-fn statements(work: &Work<'_>) -> Vec<String> {
-    work.parts().map(|(_, statement)| statement.sql(work.text).to_owned()).collect()
+fn statements(work: &UnitRun<'_>) -> Vec<String> {
+    work.numbered_statements().map(|(_, statement)| statement.sql(work.text).to_owned()).collect()
 }
 
 #[async_trait]
@@ -210,31 +210,31 @@ impl Backend for Fake {
         self.world.inner().dialect
     }
 
-    async fn digest(&mut self, _: &Ledger) -> Result<Option<String>, Failure> {
+    async fn digest(&mut self, _: &HistorySql) -> Result<Option<String>, BackendError> {
         self.call("digest", |inner| {
             let history = inner.history();
             history.latest_applied().map(|_| history.digest().to_string())
         })
     }
 
-    async fn history(&mut self, _: &Ledger, _: Option<&str>) -> Result<Option<History>, Error> {
+    async fn history(&mut self, _: &HistorySql, _: Option<&str>) -> Result<Option<History>, Error> {
         let history = self.call("history", |inner| inner.tables.then(|| inner.history()));
-        history.map_err(|failure| failure.about_history("cannot read the history"))
+        history.map_err(|failure| failure.into_history_error("cannot read the history"))
     }
 
-    async fn stored_script(&mut self, _: &Ledger, version: &str, _: Direction) -> Result<Option<String>, Failure> {
+    async fn stored_script(&mut self, _: &HistorySql, version: &str, _: Direction) -> Result<Option<String>, BackendError> {
         self.call("stored script", |inner| inner.rows.get(version).and_then(|(_, down)| down.clone()))
     }
 
-    async fn prepare(&mut self, _: &mut Ledger, _: &[String], _: LockSettings) -> Result<(), Failure> {
+    async fn prepare(&mut self, _: &mut HistorySql, _: &[String], _: LockSettings) -> Result<(), BackendError> {
         self.call("prepare", |_| ())
     }
 
-    async fn create_tables(&mut self, _: &Ledger) -> Result<(), Failure> {
+    async fn create_tables(&mut self, _: &HistorySql) -> Result<(), BackendError> {
         self.call("create tables", |inner| inner.tables = true)
     }
 
-    async fn try_lock(&mut self, _: &Ledger) -> Result<bool, Failure> {
+    async fn try_lock(&mut self, _: &HistorySql) -> Result<bool, BackendError> {
         let before = self.world.inner().locked;
         let got = self.call("try lock", |inner| {
             if inner.dialect == Dialect::Sqlite {
@@ -249,46 +249,46 @@ impl Backend for Fake {
         let got = got.inspect_err(|_| self.world.inner().locked = before)?;
         if !got && self.world.inner().lock_refusals > 0 {
             // All but the last refusal are deadlocks.
-            return Err(Failure { lock_timeout: true, ..Failure::own("deadlock") });
+            return Err(BackendError { lock_timeout: true, ..BackendError::own("deadlock") });
         }
         self.locked = got;
         Ok(got)
     }
 
-    async fn holder(&mut self, _: &Ledger) -> Option<Holder> {
-        Some(Holder { connection: "7".to_owned(), ..Holder::default() })
+    async fn holder(&mut self, _: &HistorySql) -> Option<SessionInfo> {
+        Some(SessionInfo { connection: "7".to_owned(), ..SessionInfo::default() })
     }
 
-    async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {
+    async fn blockers(&mut self, _: &HistorySql, _: &[Name]) -> Vec<SessionInfo> {
         Vec::new()
     }
 
-    async fn unlock(&mut self, _: &Ledger) -> Result<(), Failure> {
+    async fn unlock(&mut self, _: &HistorySql) -> Result<(), BackendError> {
         self.call("unlock", |inner| inner.locked = false)?;
         self.locked = false;
         Ok(())
     }
 
-    async fn gate(&mut self, _: &str) -> Result<bool, Failure> {
+    async fn gate(&mut self, _: &str) -> Result<bool, BackendError> {
         self.call("gate", |_| true)
     }
 
-    async fn presence(&mut self, _: &Ledger, object: &Object) -> Result<Option<Presence>, Failure> {
+    async fn presence(&mut self, _: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
         self.call("look at the catalogue", |inner| {
-            let mut presence = Presence::Missing;
+            let mut presence = Presence::Absent;
             for sql in &inner.effects {
                 let Effects::Known(effects) = effect::read(sql, inner.dialect) else { continue };
                 for one in effects.into_iter().filter(|one| one.object == *object) {
-                    presence = if one.verb == Verb::Drops { Presence::Missing } else { Presence::There };
+                    presence = if one.verb == Verb::Drops { Presence::Absent } else { Presence::Present };
                 }
             }
             Some(presence)
         })
     }
 
-    async fn run_in_transaction(&mut self, _: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+    async fn run_in_transaction(&mut self, _: &HistorySql, work: &UnitRun<'_>, ending: BuildChange<'_>) -> Result<(), UnitError> {
         if self.overtaken(work.token) {
-            return Err(Stop::Overtaken);
+            return Err(UnitError::HistoryChanged);
         }
         let first = work.unit.statements.start;
         let done = self.call(&format!("transaction from {}", first + 1), |inner| {
@@ -296,50 +296,60 @@ impl Backend for Fake {
             inner.apply(&ending(Elapsed::Measured(work.since.elapsed())));
         });
         done.map_err(|failure| match failure.answered {
-            true => Stop::Refused { statement: Some(first), offset: None, failure },
-            false => Stop::Lost(failure),
+            true => UnitError::StatementFailed { statement: Some(first), offset: None, failure },
+            false => UnitError::ConnectionLost(failure),
         })
     }
 
-    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
+    async fn run_alone(
+        &mut self,
+        history_sql: &HistorySql,
+        work: &UnitRun<'_>,
+        ending: BuildChange<'_>,
+    ) -> Result<(), UnitError> {
         let first = work.unit.statements.start;
         let done = self.call(&format!("alone {}", first + 1), |inner| inner.effects.extend(statements(work)));
         done.map_err(|failure| match failure.answered {
-            true => Stop::Refused { statement: Some(first), offset: None, failure },
-            false => Stop::Lost(failure),
+            true => UnitError::StatementFailed { statement: Some(first), offset: None, failure },
+            false => UnitError::ConnectionLost(failure),
         })?;
         let change = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write(ledger, &change).await.map_err(|failure| Self::stop(failure, Stop::Record))
+        self.write(history_sql, &change).await.map_err(|failure| Self::stop(failure, UnitError::RecordFailed))
     }
 
-    async fn run_setting(&mut self, _: &str) -> Result<(), Failure> {
+    async fn run_setting(&mut self, _: &str) -> Result<(), BackendError> {
         self.call("setting", |_| ())
     }
 
-    async fn write(&mut self, _: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
+    async fn write(&mut self, _: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         let name = match change {
-            Change::Begin(..) => "write the beginning".to_owned(),
-            Change::Mark { done, .. } => format!("write mark {done}"),
-            Change::Applied(..) | Change::Reverted(..) => "write the end".to_owned(),
-            Change::Repaired(..) => "write the repair".to_owned(),
-            Change::Resolved { .. } => "write the resolution".to_owned(),
-            Change::Failed { .. } => "write the failure".to_owned(),
+            HistoryChange::Started(..) => "write the beginning".to_owned(),
+            HistoryChange::Checkpoint { done, .. } => format!("write mark {done}"),
+            HistoryChange::Applied(..) | HistoryChange::Reverted(..) => "write the end".to_owned(),
+            HistoryChange::Repaired(..) => "write the repair".to_owned(),
+            HistoryChange::Resolved { .. } => "write the resolution".to_owned(),
+            HistoryChange::Failed { .. } => "write the failure".to_owned(),
         };
         self.call(&name, |inner| inner.apply(change))
     }
 
-    async fn write_unless_overtaken(&mut self, ledger: &Ledger, change: &Change<'_>, token: (&str, &str)) -> Result<(), Stop> {
+    async fn write_if_unchanged(
+        &mut self,
+        history_sql: &HistorySql,
+        change: &HistoryChange<'_>,
+        token: (&str, &str),
+    ) -> Result<(), UnitError> {
         if self.overtaken(token) {
-            return Err(Stop::Overtaken);
+            return Err(UnitError::HistoryChanged);
         }
-        self.write(ledger, change).await.map_err(|failure| Self::stop(failure, Stop::Before))
+        self.write(history_sql, change).await.map_err(|failure| Self::stop(failure, UnitError::NotStarted))
     }
 
-    async fn restore(&mut self) -> Result<(), Failure> {
+    async fn restore(&mut self) -> Result<(), BackendError> {
         self.call("restore", |_| ())
     }
 
-    async fn leave(&mut self) -> Result<(), Failure> {
+    async fn restore_original(&mut self) -> Result<(), BackendError> {
         self.call("leave", |_| ())
     }
 
@@ -357,7 +367,7 @@ impl Backend for Fake {
 }
 
 impl<'c> sealed::Open<'c> for &'c World {
-    fn open(self, _: Access) -> Opening<'c> {
+    fn open(self, _: OpenOptions) -> BackendFuture<'c> {
         Box::pin(async move {
             let backend: Box<dyn Backend + 'c> = Box::new(Fake { world: self.clone(), lost: false, locked: false });
             Ok(backend)

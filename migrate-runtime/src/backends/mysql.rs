@@ -8,15 +8,15 @@
 //! On a Galera cluster that lock belongs to one node, and a lease takes its place: two nodes that take it at once are told
 //! apart by certification when they commit.
 
-use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
-use crate::change::{Change, Elapsed};
-use crate::connection::{Held, TextRow, rows, run};
+use crate::backend::{Backend, BackendError, BuildChange, Presence, UnitError, UnitRun};
+use crate::connection::{ConnectionGuard, TextRow, rows, run};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::event::Holder;
-use crate::lease::{self, Lease, Speaker};
-use crate::ledger::Ledger;
-use crate::message::{Message, mentions, without_ours};
-use crate::surroundings::Surroundings;
+use crate::event::SessionInfo;
+use crate::history_change::{Elapsed, HistoryChange};
+use crate::history_sql::HistorySql;
+use crate::lease::{self, Lease, LeaseConnection};
+use crate::sql_message::{SqlMessage, contains_word, strip_own_sql};
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
@@ -53,7 +53,7 @@ const SETTINGS: [&str; 14] = [
 /// A connection to MySQL or MariaDB.
 #[derive(Debug)]
 pub struct MySql<'c> {
-    connection: Held<'c, sqlx::MySql>,
+    connection: ConnectionGuard<'c, sqlx::MySql>,
     database: String,
     /// Sets every setting to what it was when the connection was taken.
     original: String,
@@ -63,14 +63,14 @@ pub struct MySql<'c> {
     limit: String,
     /// How a second connection is made, where that is known.
     options: Option<MySqlConnectOptions>,
-    surroundings: Surroundings,
+    surroundings: Endpoint,
     /// The lock, where it is none of the session's.
     lease: Option<Lease>,
 }
 
 impl<'c> MySql<'c> {
     /// Takes a connection.
-    pub fn new(connection: Held<'c, sqlx::MySql>, options: Option<MySqlConnectOptions>) -> Self {
+    pub fn new(connection: ConnectionGuard<'c, sqlx::MySql>, options: Option<MySqlConnectOptions>) -> Self {
         MySql {
             connection,
             database: String::new(),
@@ -78,45 +78,45 @@ impl<'c> MySql<'c> {
             restoring: String::new(),
             limit: String::new(),
             options,
-            surroundings: Surroundings::Server,
+            surroundings: Endpoint::SingleServer,
             lease: None,
         }
     }
 
     /// Statements that fail when the lock is another's by now; a lease they renew.
-    fn guard(&self, ledger: &Ledger) -> Vec<String> {
+    fn guard(&self, history_sql: &HistorySql) -> Vec<String> {
         let held = match &self.lease {
-            Some(lease) => lease.held(ledger),
-            None => format!("coalesce(IS_USED_LOCK({}) = CONNECTION_ID(), 0)", self.lock(ledger)),
+            Some(lease) => lease.held(history_sql),
+            None => format!("coalesce(IS_USED_LOCK({}) = CONNECTION_ID(), 0)", self.lock(history_sql)),
         };
         // There is no way to raise an error outside a routine, but a value that is two is one.
         let check = format!("SELECT (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 2) two WHERE NOT {held})");
-        self.lease.iter().map(|lease| lease.renew(ledger)).chain([check]).collect()
+        self.lease.iter().map(|lease| lease.renew(history_sql)).chain([check]).collect()
     }
 
-    async fn try_session(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        match self.first(&format!("SELECT CAST(GET_LOCK({}, 0) AS CHAR)", self.lock(ledger))).await?.as_deref() {
+    async fn try_session(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        match self.first(&format!("SELECT CAST(GET_LOCK({}, 0) AS CHAR)", self.lock(history_sql))).await?.as_deref() {
             Some("1") => {}
             Some(_) => return Ok(false),
-            None => return Err(Failure::own("the server answered NULL to GET_LOCK: it could not make a lock")),
+            None => return Err(BackendError::own("the server answered NULL to GET_LOCK: it could not make a lock")),
         }
-        if lease::is_held(self, ledger).await? {
-            self.do_all(&format!("DO RELEASE_LOCK({})", self.lock(ledger))).await?;
+        if lease::is_held(self, history_sql).await? {
+            self.do_all(&format!("DO RELEASE_LOCK({})", self.lock(history_sql))).await?;
             return Ok(false);
         }
         Ok(true)
     }
 
-    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, BackendError> {
         rows(&mut *self.connection, sql).await.map_err(failure)
     }
 
-    async fn run(&mut self, sql: &str) -> (usize, Option<Failure>) {
+    async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
         let (completed, error) = run(&mut *self.connection, sql).await;
         (completed, error.map(failure))
     }
 
-    async fn do_all(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn do_all(&mut self, sql: &str) -> Result<(), BackendError> {
         match self.run(sql).await.1 {
             Some(failure) => Err(failure),
             None => Ok(()),
@@ -130,19 +130,19 @@ impl<'c> MySql<'c> {
     }
 
     /// At most 64 characters, as `GET_LOCK` wants.
-    fn lock(&self, ledger: &Ledger) -> String {
-        let sum = ledger.lock_name(&self.database).to_string();
+    fn lock(&self, history_sql: &HistorySql) -> String {
+        let sum = history_sql.lock_name(&self.database).to_string();
         format!("'migrate.{}'", &sum[..40])
     }
 
-    async fn first(&mut self, sql: &str) -> Result<Option<String>, Failure> {
+    async fn first(&mut self, sql: &str) -> Result<Option<String>, BackendError> {
         Ok(self.rows(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
     /// How long to wait for metadata locks and, for rows, for those of others. Put back with the session's settings.
-    async fn limit(&mut self, work: &Work<'_>, rows: bool) -> Result<(), Failure> {
+    async fn limit(&mut self, work: &UnitRun<'_>, rows: bool) -> Result<(), BackendError> {
         // What the script says itself goes first; `innodb_lock_wait_timeout` is meant as well.
-        let Some(lock) = work.lock_timeout.filter(|_| !mentions(work.text, "lock_wait_timeout")) else { return Ok(()) };
+        let Some(lock) = work.lock_timeout.filter(|_| !contains_word(work.text, "lock_wait_timeout")) else { return Ok(()) };
         let seconds = lock.as_millis().div_ceil(1000).max(1);
         let rows = if rows { format!(", innodb_lock_wait_timeout = {seconds}") } else { String::new() };
         let sql = format!("SET SESSION lock_wait_timeout = {seconds}{rows}");
@@ -154,8 +154,8 @@ impl<'c> MySql<'c> {
     }
 }
 
-fn failure(error: sqlx::Error) -> Failure {
-    let mut failure = Failure::of(error);
+fn failure(error: sqlx::Error) -> BackendError {
+    let mut failure = BackendError::of(error);
     let source = failure.source.as_ref().and_then(|error| error.as_database_error());
     if let Some(error) = source.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()) {
         // The number tells more than the SQLSTATE. 1053: server shutdown; 1927: connection was killed.
@@ -169,29 +169,29 @@ fn failure(error: sqlx::Error) -> Failure {
 }
 
 /// What the database said to a text that begins with so many statements of ours, the guard among them.
-fn guarded(completed: usize, before: usize, failure: Failure) -> Failure {
+fn guarded(completed: usize, before: usize, failure: BackendError) -> BackendError {
     // Subquery returns more than 1 row.
     match completed < before && failure.code.as_deref() == Some("1242") {
-        true => Failure::lost_lock(),
+        true => BackendError::lost_lock(),
         false => failure,
     }
 }
 
 /// Connection, user, host, age and statement, as a query returns them.
-fn holder(row: Vec<Option<String>>, age: &str) -> Option<Holder> {
+fn holder(row: Vec<Option<String>>, age: &str) -> Option<SessionInfo> {
     let mut columns = row.into_iter();
     let connection = columns.next().flatten()?;
-    Some(Holder {
-        ending: Some(format!("end it: `KILL {connection}`")),
+    Some(SessionInfo {
+        how_to_end: Some(format!("end it: `KILL {connection}`")),
         connection,
         user: columns.next().flatten(),
         from: columns.next().flatten(),
         since: columns.next().flatten().map(|seconds| format!("{seconds} {age}")),
-        statement: columns.next().flatten().map(|text| without_ours(&text).to_owned()),
+        statement: columns.next().flatten().map(|text| strip_own_sql(&text).to_owned()),
     })
 }
 
-fn is_missing(failure: &Failure) -> bool {
+fn is_missing(failure: &BackendError) -> bool {
     // no such table, unknown database
     matches!(failure.code.as_deref(), Some("1146" | "1049"))
 }
@@ -209,18 +209,18 @@ fn line_offset(sql: &str, message: &str) -> Option<usize> {
 }
 
 /// A query that answers 1 when the thing is there, else 0.
-fn question(ledger: &Ledger, object: &Object) -> Option<String> {
-    let schema = |name: &Name| name.schema.as_ref().map_or("DATABASE()".to_owned(), |schema| ledger.text(schema));
+fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
+    let schema = |name: &Name| name.schema.as_ref().map_or("DATABASE()".to_owned(), |schema| history_sql.text(schema));
     let found = |view: &str, conditions: &[(&str, String)]| {
         let conditions: Vec<String> = conditions.iter().map(|(column, value)| format!("{column} = {value}")).collect();
         Some(format!("SELECT CAST(count(*) > 0 AS CHAR) FROM information_schema.{view} WHERE {}", conditions.join(" AND ")))
     };
     let named = |view: &str, prefix: &str, name: &Name| {
-        found(view, &[(&format!("{prefix}_SCHEMA"), schema(name)), (&format!("{prefix}_NAME"), ledger.text(&name.name))])
+        found(view, &[(&format!("{prefix}_SCHEMA"), schema(name)), (&format!("{prefix}_NAME"), history_sql.text(&name.name))])
     };
     let inside = |view: &str, column: &str, table: &Name, name: &str| {
-        let table_name = ledger.text(&table.name);
-        found(view, &[("TABLE_SCHEMA", schema(table)), ("TABLE_NAME", table_name), (column, ledger.text(name))])
+        let table_name = history_sql.text(&table.name);
+        found(view, &[("TABLE_SCHEMA", schema(table)), ("TABLE_NAME", table_name), (column, history_sql.text(name))])
     };
     match object {
         Object::Table(name) | Object::View(name) | Object::Sequence(name) => named("TABLES", "TABLE", name),
@@ -229,14 +229,14 @@ fn question(ledger: &Ledger, object: &Object) -> Option<String> {
         Object::Constraint(table, name) => inside("TABLE_CONSTRAINTS", "CONSTRAINT_NAME", table, name),
         Object::Trigger(_, name) => named("TRIGGERS", "TRIGGER", name),
         Object::Routine(name) => named("ROUTINES", "ROUTINE", name),
-        Object::Schema(name) => found("SCHEMATA", &[("SCHEMA_NAME", ledger.text(name))]),
+        Object::Schema(name) => found("SCHEMATA", &[("SCHEMA_NAME", history_sql.text(name))]),
         Object::Index(None, _) | Object::Type(_) | Object::EnumValue(..) | Object::Extension(_) => None,
     }
 }
 
 #[async_trait]
-impl Speaker for MySql<'_> {
-    async fn ask(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, Failure> {
+impl LeaseConnection for MySql<'_> {
+    async fn query(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, BackendError> {
         match self.rows(sql).await {
             Ok(rows) => Ok(Some(rows)),
             Err(failure) if is_missing(&failure) => Ok(None),
@@ -244,14 +244,14 @@ impl Speaker for MySql<'_> {
         }
     }
 
-    async fn make(&mut self, ledger: &Ledger, statements: Vec<String>) -> Result<(), Failure> {
-        for statement in ledger.create_schema().into_iter().chain(statements) {
+    async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError> {
+        for statement in history_sql.create_schema().into_iter().chain(statements) {
             self.do_all(&statement).await?;
         }
         Ok(())
     }
 
-    async fn take(&mut self, sql: &str) -> Result<bool, Failure> {
+    async fn try_update(&mut self, sql: &str) -> Result<bool, BackendError> {
         // Whoever holds the row in a transaction is alive, and is not waited for.
         let taken = self.do_all(&format!("SET SESSION innodb_lock_wait_timeout = 1;\n{sql}")).await;
         self.restore().await?;
@@ -262,12 +262,12 @@ impl Speaker for MySql<'_> {
         }
     }
 
-    async fn session_lock_is_held(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        let used = self.first(&format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", self.lock(ledger))).await?;
+    async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        let used = self.first(&format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", self.lock(history_sql))).await?;
         Ok(used.is_some())
     }
 
-    fn running(&self, pattern: &str) -> String {
+    fn running_query(&self, pattern: &str) -> String {
         format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{pattern}'")
     }
 }
@@ -278,26 +278,36 @@ impl Backend for MySql<'_> {
         Dialect::MySql
     }
 
-    async fn digest(&mut self, ledger: &Ledger) -> Result<Option<String>, Failure> {
-        match self.first(&ledger.select_digest()).await {
+    async fn digest(&mut self, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
+        match self.first(&history_sql.select_digest()).await {
             Err(failure) if is_missing(&failure) => Ok(None),
             digest => digest,
         }
     }
 
-    async fn history(&mut self, ledger: &Ledger, service: Option<&str>) -> Result<Option<History>, Error> {
-        match self.rows(&ledger.select_records(service)).await {
-            Ok(rows) => ledger.read_records(&rows).map(Some),
+    async fn history(&mut self, history_sql: &HistorySql, service: Option<&str>) -> Result<Option<History>, Error> {
+        match self.rows(&history_sql.select_records(service)).await {
+            Ok(rows) => history_sql.read_records(&rows).map(Some),
             Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure.about_history("cannot read the history")),
+            Err(failure) => Err(failure.into_history_error("cannot read the history")),
         }
     }
 
-    async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure> {
-        self.first(&ledger.select_script(version, direction)).await
+    async fn stored_script(
+        &mut self,
+        history_sql: &HistorySql,
+        version: &str,
+        direction: Direction,
+    ) -> Result<Option<String>, BackendError> {
+        self.first(&history_sql.select_script(version, direction)).await
     }
 
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: LockSettings) -> Result<(), Failure> {
+    async fn prepare(
+        &mut self,
+        history_sql: &mut HistorySql,
+        session: &[String],
+        locking: LockSettings,
+    ) -> Result<(), BackendError> {
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
         let row = self.rows(&format!("SELECT DATABASE(), {}", settings.join(", "))).await?;
         let mut columns = row.into_iter().next().unwrap_or_default().into_iter();
@@ -306,33 +316,33 @@ impl Backend for MySql<'_> {
             let value = value.unwrap_or_default();
             let number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
             // A text would be refused for a setting that is a number.
-            format!("SESSION {name} = {}", if number { value } else { ledger.text(&value) })
+            format!("SESSION {name} = {}", if number { value } else { history_sql.text(&value) })
         });
         // The clock goes on by itself.
         let clock = ["SESSION timestamp = DEFAULT".to_owned()];
         self.original = format!("SET {};\n", restore.chain(clock).collect::<Vec<_>>().join(", "));
         if let Some(database) = &database {
-            self.original = format!("USE {};\n{}", ledger.name(database), self.original);
+            self.original = format!("USE {};\n{}", history_sql.name(database), self.original);
         }
         self.database = database.unwrap_or_default();
-        match (ledger.schema().is_some(), self.database.is_empty()) {
+        match (history_sql.schema().is_some(), self.database.is_empty()) {
             (false, true) => {
-                let mut failure = Failure::own("the URL names no database, so there is no place for the history");
+                let mut failure = BackendError::own("the URL names no database, so there is no place for the history");
                 failure.hint = Some("name one: `mysql://user@host/DATABASE`".into());
                 return Err(failure);
             }
-            (false, false) => ledger.set_schema(self.database.clone()),
+            (false, false) => history_sql.set_schema(self.database.clone()),
             (true, _) => {}
         }
         // A pool may have turned it off; every statement of ours counts on it.
         let mut ours = "SET SESSION autocommit = 1;\n".to_owned();
         if locking.strategy != LockStrategy::Session {
-            let names = Surroundings::VARIABLES.map(|name| ledger.text(name)).join(", ");
+            let names = Endpoint::VARIABLES.map(|name| history_sql.text(name)).join(", ");
             let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
             let pair = |row: &Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
             let variables: Vec<(String, String)> = rows.iter().filter_map(pair).collect();
-            self.surroundings = Surroundings::of_mysql(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            if self.surroundings == Surroundings::Galera
+            self.surroundings = Endpoint::of_mysql(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            if self.surroundings == Endpoint::Galera
                 && let Some((_, before)) = variables.iter().find(|(name, _)| name == "wsrep_sync_wait")
             {
                 // What is read here must not be older than what another node has committed.
@@ -340,9 +350,9 @@ impl Backend for MySql<'_> {
                 ours.push_str("SET SESSION wsrep_sync_wait = 7;\n");
             }
         }
-        if locking.strategy == LockStrategy::Lease || !self.surroundings.session_locks_hold() {
+        if locking.strategy == LockStrategy::Lease || !self.surroundings.supports_session_locks() {
             tracing::info!(surroundings = %self.surroundings, "the lock is a lease");
-            self.lease = Some(Lease::new(ledger, locking.lease));
+            self.lease = Some(Lease::new(history_sql, locking.lease));
             // One that is frozen in the middle of a transaction holds the row of the lease for no longer.
             ours.push_str(&format!("SET SESSION wait_timeout = {};\n", IDLE.as_secs()));
         }
@@ -356,21 +366,21 @@ impl Backend for MySql<'_> {
         Ok(())
     }
 
-    async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
-        let statements = ledger.create_schema().into_iter().chain(ledger.create());
+    async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        let statements = history_sql.create_schema().into_iter().chain(history_sql.create());
         for statement in statements {
             self.do_all(&statement).await?;
         }
         Ok(())
     }
 
-    async fn try_lock(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
+    async fn try_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         match self.lease.take() {
-            None => self.try_session(ledger).await,
+            None => self.try_session(history_sql).await,
             Some(mut lease) => {
-                let taken = lease.try_take(self, ledger).await;
+                let taken = lease.try_take(self, history_sql).await;
                 if let (Ok(true), Some(options)) = (&taken, &self.options) {
-                    lease.keep_alive::<sqlx::MySql>(ledger, options.clone());
+                    lease.keep_alive::<sqlx::MySql>(history_sql, options.clone());
                 }
                 self.lease = Some(lease);
                 taken
@@ -378,11 +388,11 @@ impl Backend for MySql<'_> {
         }
     }
 
-    async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
-        if let Some(holder) = lease::holder(self, ledger).await {
+    async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo> {
+        if let Some(holder) = lease::holder(self, history_sql).await {
             return Some(holder);
         }
-        let id = self.first(&format!("SELECT IS_USED_LOCK({})", self.lock(ledger))).await.ok()??;
+        let id = self.first(&format!("SELECT IS_USED_LOCK({})", self.lock(history_sql))).await.ok()??;
         // Without the PROCESS privilege only one's own connections are seen.
         let sql = format!(
             "SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 2000) FROM information_schema.PROCESSLIST WHERE ID = {id}"
@@ -391,7 +401,7 @@ impl Backend for MySql<'_> {
         holder([Some(id)].into_iter().chain(row).collect(), "ago")
     }
 
-    async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {
+    async fn blockers(&mut self, _: &HistorySql, _: &[Name]) -> Vec<SessionInfo> {
         // Which of them holds the table's metadata lock is told by a plugin only; a transaction that stands open is what does.
         let sql = "SELECT CAST(p.ID AS CHAR), p.USER, p.HOST, CONCAT(TIMESTAMPDIFF(SECOND, t.trx_started, NOW()), ' s'), \
                    LEFT(COALESCE(p.INFO, p.COMMAND), 200) FROM information_schema.INNODB_TRX t \
@@ -400,111 +410,121 @@ impl Backend for MySql<'_> {
         self.rows(sql).await.unwrap_or_default().into_iter().filter_map(|row| holder(row, "ago")).collect()
     }
 
-    async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+    async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
         if let Some(mut lease) = self.lease.take() {
-            lease.let_go();
-            return self.do_all(&lease.release(ledger)).await;
+            lease.stop_heartbeat();
+            return self.do_all(&lease.release(history_sql)).await;
         }
-        match self.first(&format!("SELECT RELEASE_LOCK({})", self.lock(ledger))).await?.as_deref() {
+        match self.first(&format!("SELECT RELEASE_LOCK({})", self.lock(history_sql))).await?.as_deref() {
             Some("1") => Ok(()),
-            _ => Err(Failure::own("the lock was not held any more")),
+            _ => Err(BackendError::own("the lock was not held any more")),
         }
     }
 
-    async fn gate(&mut self, query: &str) -> Result<bool, Failure> {
+    async fn gate(&mut self, query: &str) -> Result<bool, BackendError> {
         let rows = self.rows(query).await?;
         let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
         Ok(rows.len() == 1 && value == Some("1"))
     }
 
-    async fn presence(&mut self, ledger: &Ledger, object: &Object) -> Result<Option<Presence>, Failure> {
-        match question(ledger, object) {
+    async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
+        match presence_query(history_sql, object) {
             Some(question) => Ok(Some(Presence::of(self.first(&question).await?.as_deref()))),
             None => Ok(None),
         }
     }
 
-    async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        self.limit(work, true).await.map_err(Stop::Before)?;
-        let guard = self.guard(ledger);
-        let mut message = Message::default();
-        message.begin(work.unit.begin_statement.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
-        guard.iter().for_each(|statement| message.begin(statement));
+    async fn run_in_transaction(
+        &mut self,
+        history_sql: &HistorySql,
+        work: &UnitRun<'_>,
+        ending: BuildChange<'_>,
+    ) -> Result<(), UnitError> {
+        self.limit(work, true).await.map_err(UnitError::NotStarted)?;
+        let guard = self.guard(history_sql);
+        let mut message = SqlMessage::default();
+        message.prepend(work.unit.begin_statement.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
+        guard.iter().for_each(|statement| message.prepend(statement));
         let mut before = 1 + guard.len();
-        for piece in work.pieces(PIECE) {
-            message.script(work, piece);
+        for piece in work.chunks(PIECE) {
+            message.add_statements(work, piece);
             if let (completed, Some(failure)) = self.run(&message.sql).await {
                 if !failure.answered {
-                    return Err(Stop::Lost(failure));
+                    return Err(UnitError::ConnectionLost(failure));
                 }
                 self.roll_back().await;
                 let failure = guarded(completed, before, failure);
                 return Err(match failure.lost_lock {
-                    true => Stop::Before(failure),
-                    false => Stop::Refused { statement: message.failed(completed), offset: None, failure },
+                    true => UnitError::NotStarted(failure),
+                    false => UnitError::StatementFailed { statement: message.failed(completed), offset: None, failure },
                 });
             }
-            (message, before) = (Message::default(), 0);
+            (message, before) = (SqlMessage::default(), 0);
         }
-        let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
+        let record = history_sql.write(&ending(Elapsed::Measured(work.since.elapsed())));
         // A script may have given the lock up; and of a lease, the time begins anew.
         let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
         let (completed, failed) = self.run(&format!("{before}{record}COMMIT;")).await;
         let Some(failure) = failed else { return Ok(()) };
         if !failure.answered {
-            return Err(Stop::Lost(failure));
+            return Err(UnitError::ConnectionLost(failure));
         }
         self.roll_back().await;
         let failure = guarded(completed, guard.len(), failure);
         match failure.lock_timeout {
             // A certification that another node won: all of it was rolled back.
-            true => Err(Stop::Refused { statement: None, offset: None, failure }),
-            false => Err(Stop::Record(failure)),
+            true => Err(UnitError::StatementFailed { statement: None, offset: None, failure }),
+            false => Err(UnitError::RecordFailed(failure)),
         }
     }
 
-    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        self.limit(work, false).await.map_err(Stop::Before)?;
+    async fn run_alone(
+        &mut self,
+        history_sql: &HistorySql,
+        work: &UnitRun<'_>,
+        ending: BuildChange<'_>,
+    ) -> Result<(), UnitError> {
+        self.limit(work, false).await.map_err(UnitError::NotStarted)?;
         if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
             // Nobody renews it meanwhile.
-            lease.lasting(lease.lasts().max(work.timeout));
+            lease.set_duration(lease.duration().max(work.timeout));
         }
-        let mark = self.lease.as_ref().map(Lease::mark).unwrap_or_default();
-        for (at, (number, statement)) in work.parts().enumerate() {
+        let mark = self.lease.as_ref().map(Lease::holder_comment).unwrap_or_default();
+        for (at, (number, statement)) in work.numbered_statements().enumerate() {
             let sql = statement.sql(work.text);
             // Behind `LOCK TABLES` only the tables that it names can be looked at.
-            let guard = if at == 0 { self.guard(ledger) } else { Vec::new() };
+            let guard = if at == 0 { self.guard(history_sql) } else { Vec::new() };
             let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
             if let (completed, Some(failure)) = self.run(&format!("{mark}{before}{mark}{sql}")).await {
                 if !failure.answered {
-                    return Err(Stop::Lost(failure));
+                    return Err(UnitError::ConnectionLost(failure));
                 }
                 // Until then, no table but the locked ones can be written, not even ours.
                 if work.unit.statements.len() > 1 {
                     let _ = self.do_all("UNLOCK TABLES").await;
                 }
                 if completed < guard.len() && !failure.lock_timeout {
-                    return Err(Stop::Before(guarded(completed, guard.len(), failure)));
+                    return Err(UnitError::NotStarted(guarded(completed, guard.len(), failure)));
                 }
                 let offset = line_offset(sql, &failure.message).map(|at| statement.range.start + at);
-                return Err(Stop::Refused { statement: Some(number), offset, failure });
+                return Err(UnitError::StatementFailed { statement: Some(number), offset, failure });
             }
         }
         let record = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write(ledger, &record).await.map_err(|failure| match failure.answered {
-            true => Stop::Record(failure),
-            false => Stop::Lost(failure),
+        self.write(history_sql, &record).await.map_err(|failure| match failure.answered {
+            true => UnitError::RecordFailed(failure),
+            false => UnitError::ConnectionLost(failure),
         })
     }
 
-    async fn run_setting(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
         self.do_all(sql).await
     }
 
-    async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
-        let guard = self.guard(ledger);
+    async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
+        let guard = self.guard(history_sql);
         let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
-        let sql = ledger.write(change);
+        let sql = history_sql.write(change);
         // One statement commits by itself, which saves the server a round of its own; only the row of a lease has to be held
         // until then.
         let sql = match sql.matches(";\n").count() == 1 && self.lease.is_none() {
@@ -524,7 +544,7 @@ impl Backend for MySql<'_> {
         }
     }
 
-    async fn restore(&mut self) -> Result<(), Failure> {
+    async fn restore(&mut self) -> Result<(), BackendError> {
         self.limit.clear();
         match self.restoring.is_empty() {
             true => Ok(()),
@@ -532,7 +552,7 @@ impl Backend for MySql<'_> {
         }
     }
 
-    async fn leave(&mut self) -> Result<(), Failure> {
+    async fn restore_original(&mut self) -> Result<(), BackendError> {
         match self.original.is_empty() {
             true => Ok(()),
             false => self.do_all(&self.original.clone()).await,

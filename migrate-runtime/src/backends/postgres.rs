@@ -7,23 +7,22 @@
 //! Behind a pooler that gives each transaction another session of the server, the lock is a lease, nothing is set for
 //! longer than a transaction, and what a script sets is put back in the same one.
 
-mod access;
-mod catalogue;
+mod connector;
+mod presence;
 
-pub use access::{Access, open};
+pub use connector::{PgConnector, open};
 
-use crate::backend::{Backend, Ending, Failure, LOST, Presence, Stop, Work};
-use crate::change::{Change, Elapsed};
-use crate::connection::{Held, TextRow, rows, run};
+use crate::backend::{Backend, BackendError, BuildChange, LOST, Presence, UnitError, UnitRun};
+use crate::connection::{ConnectionGuard, TextRow, rows, run};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::event::Holder;
-use crate::lease::{self, Lease, Speaker};
-use crate::ledger::Ledger;
-use crate::message::{Message, mentions, without_ours};
-use crate::surroundings::Surroundings;
-use access::PARAMETER;
+use crate::event::SessionInfo;
+use crate::history_change::{Elapsed, HistoryChange};
+use crate::history_sql::HistorySql;
+use crate::lease::{self, Lease, LeaseConnection};
+use crate::sql_message::{SqlMessage, contains_word, strip_own_sql};
 use async_trait::async_trait;
-use catalogue::{built_index, question};
+use connector::PARAMETER;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::history::History;
@@ -31,6 +30,7 @@ use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
 use migrate_model::target::Direction;
 use migrate_model::token::Tokens;
+use presence::{built_index, presence_query};
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use std::time::{Duration, Instant};
 
@@ -62,14 +62,14 @@ const SETTINGS: [&str; 20] = [
 /// A connection to PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres<'c> {
-    connection: Held<'c, sqlx::Postgres>,
+    connection: ConnectionGuard<'c, sqlx::Postgres>,
     database: String,
     /// Sets every setting to what it was when the connection was taken.
     original: String,
     /// The same, and then what `session` in `migrate.toml` says.
     restoring: String,
-    access: Access,
-    surroundings: Surroundings,
+    access: PgConnector,
+    surroundings: Endpoint,
     /// May a transaction find another session of the server than the one before?
     pooled: bool,
     /// Can the database only be read?
@@ -88,14 +88,14 @@ const IDLE: Duration = Duration::from_secs(60);
 
 impl<'c> Postgres<'c> {
     /// Takes a connection.
-    pub fn new(connection: Held<'c, sqlx::Postgres>, access: Access) -> Self {
+    pub fn new(connection: ConnectionGuard<'c, sqlx::Postgres>, access: PgConnector) -> Self {
         Postgres {
             connection,
             database: String::new(),
             original: String::new(),
             restoring: String::new(),
             access,
-            surroundings: Surroundings::Server,
+            surroundings: Endpoint::SingleServer,
             pooled: false,
             read_only: false,
             session: Vec::new(),
@@ -103,11 +103,11 @@ impl<'c> Postgres<'c> {
         }
     }
 
-    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, BackendError> {
         rows(&mut *self.connection, sql).await.map_err(failure)
     }
 
-    async fn run(&mut self, sql: &str) -> (usize, Option<Failure>) {
+    async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
         let (completed, error) = run(&mut *self.connection, sql).await;
         let mut failed = error.map(failure);
         if let Some(failure) = &mut failed {
@@ -117,7 +117,7 @@ impl<'c> Postgres<'c> {
         (completed, failed)
     }
 
-    async fn do_all(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn do_all(&mut self, sql: &str) -> Result<(), BackendError> {
         match self.run(sql).await.1 {
             Some(failure) => Err(failure),
             None => Ok(()),
@@ -131,8 +131,8 @@ impl<'c> Postgres<'c> {
     }
 
     /// Writes in a transaction, if the lock is still held.
-    async fn commit(&mut self, ledger: &Ledger, sql: &str) -> Result<(), Failure> {
-        let guard = self.guard(ledger).join(";\n");
+    async fn commit(&mut self, history_sql: &HistorySql, sql: &str) -> Result<(), BackendError> {
+        let guard = self.guard(history_sql).join(";\n");
         let written = self.do_all(&format!("BEGIN;\n{guard};\n{sql}COMMIT;")).await;
         if written.is_err() {
             self.roll_back().await;
@@ -140,19 +140,19 @@ impl<'c> Postgres<'c> {
         written
     }
 
-    fn key(&self, ledger: &Ledger) -> i64 {
-        let sum = ledger.lock_name(&self.database);
+    fn key(&self, history_sql: &HistorySql) -> i64 {
+        let sum = history_sql.lock_name(&self.database);
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&sum.as_bytes()[..8]);
         i64::from_be_bytes(bytes)
     }
 
     /// Statements that fail when the lock is another's by now; a lease they renew.
-    fn guard(&self, ledger: &Ledger) -> Vec<String> {
+    fn guard(&self, history_sql: &HistorySql) -> Vec<String> {
         let held = match &self.lease {
-            Some(lease) => lease.held(ledger),
+            Some(lease) => lease.held(history_sql),
             None => {
-                let (high, low) = self.halves(ledger);
+                let (high, low) = self.halves(history_sql);
                 format!(
                     "EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
                      AND pid = pg_catalog.pg_backend_pid() AND classid = {high} AND objid = {low})"
@@ -160,24 +160,24 @@ impl<'c> Postgres<'c> {
             }
         };
         let check = format!("SELECT CAST(CASE WHEN {held} THEN '1' ELSE '{LOST}' END AS integer)");
-        self.lease.iter().map(|lease| lease.renew(ledger)).chain([check]).collect()
+        self.lease.iter().map(|lease| lease.renew(history_sql)).chain([check]).collect()
     }
 
     /// The key as `pg_locks` shows it.
-    fn halves(&self, ledger: &Ledger) -> (u32, u32) {
-        let key = self.key(ledger);
+    fn halves(&self, history_sql: &HistorySql) -> (u32, u32) {
+        let key = self.key(history_sql);
         ((key >> 32) as u32, key as u32)
     }
 
     /// Makes tables, under a lock of its own: `IF NOT EXISTS` does not keep two sessions from making the same one at once,
     /// and services share the tables but not their lock.
-    async fn make(&mut self, ledger: &Ledger, statements: Vec<String>) -> Result<(), Failure> {
-        let name = ledger.text(ledger.records_name());
+    async fn make(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError> {
+        let name = history_sql.text(history_sql.records_name());
         let key = format!("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({name}, 0))");
         // `CREATE SCHEMA IF NOT EXISTS` wants a right that many users lack, also where the schema exists.
-        let schema = ledger.text(ledger.schema().unwrap_or_default());
+        let schema = history_sql.text(history_sql.schema().unwrap_or_default());
         let found = self.rows(&format!("SELECT 1::text FROM pg_catalog.pg_namespace WHERE nspname = {schema}")).await?;
-        let schema = ledger.create_schema().filter(|_| found.is_empty());
+        let schema = history_sql.create_schema().filter(|_| found.is_empty());
         let statements: Vec<String> = schema.into_iter().chain(statements).collect();
         let made = self.do_all(&format!("BEGIN;\n{key};\n{};\nCOMMIT;", statements.join(";\n"))).await;
         if made.is_err() {
@@ -186,30 +186,30 @@ impl<'c> Postgres<'c> {
         made
     }
 
-    async fn try_session(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        let key = self.key(ledger);
+    async fn try_session(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        let key = self.key(history_sql);
         if !self.is_true(&format!("SELECT pg_catalog.pg_try_advisory_lock({key})::text")).await? {
             return Ok(false);
         }
         // Asked behind the lock. A table that is not there would be an error in the server's log.
-        let leases = format!("SELECT (pg_catalog.to_regclass({}) IS NOT NULL)::text", ledger.text(&ledger.locks()));
-        if self.is_true(&leases).await? && lease::is_held(self, ledger).await? {
+        let leases = format!("SELECT (pg_catalog.to_regclass({}) IS NOT NULL)::text", history_sql.text(&history_sql.locks()));
+        if self.is_true(&leases).await? && lease::is_held(self, history_sql).await? {
             self.do_all(&format!("SELECT pg_catalog.pg_advisory_unlock({key})")).await?;
             return Ok(false);
         }
         Ok(true)
     }
 
-    async fn is_true(&mut self, query: &str) -> Result<bool, Failure> {
+    async fn is_true(&mut self, query: &str) -> Result<bool, BackendError> {
         let rows = self.rows(query).await?;
         Ok(rows.first().and_then(|row| row.first()?.as_deref()) == Some("true"))
     }
 
     /// Takes the lock once more if a statement that cannot be rolled back has given it up, unless another was faster.
-    async fn take_again(&mut self, ledger: &Ledger) -> Result<(), Failure> {
-        let guard = self.guard(ledger).join(";\n");
+    async fn take_again(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        let guard = self.guard(history_sql).join(";\n");
         match self.do_all(&guard).await {
-            Err(failure) if failure.lost_lock => match self.try_session(ledger).await? {
+            Err(failure) if failure.lost_lock => match self.try_session(history_sql).await? {
                 true => Ok(()),
                 false => Err(failure),
             },
@@ -218,7 +218,7 @@ impl<'c> Postgres<'c> {
     }
 
     /// Puts the settings back before the record is written, but not in the middle of a script, which goes on with its own.
-    fn restoring_after(&self, work: &Work<'_>) -> String {
+    fn restoring_after(&self, work: &UnitRun<'_>) -> String {
         match work.last || self.pooled {
             true => format!("{}{}", authorization(work.text), self.restoring),
             false => String::new(),
@@ -226,7 +226,7 @@ impl<'c> Postgres<'c> {
     }
 
     /// A concurrent build that failed leaves an invalid index behind, which `IF NOT EXISTS` would then take for a good one.
-    async fn drop_invalid_index(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn drop_invalid_index(&mut self, sql: &str) -> Result<(), BackendError> {
         let Some((name, table)) = built_index(sql) else { return Ok(()) };
         let find = format!(
             "SELECT i.indexrelid::regclass::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
@@ -240,15 +240,15 @@ impl<'c> Postgres<'c> {
     }
 
     /// `COPY ... FROM stdin` cannot travel with others, so each statement goes by itself.
-    async fn one_by_one(&mut self, message: &Message, work: &Work<'_>) -> Result<(), Stop> {
+    async fn one_by_one(&mut self, message: &SqlMessage, work: &UnitRun<'_>) -> Result<(), UnitError> {
         if let (_, Some(failure)) = self.run(&message.sql).await {
             self.roll_back().await;
-            return Err(Stop::Record(failure));
+            return Err(UnitError::RecordFailed(failure));
         }
-        for (number, statement) in work.parts() {
+        for (number, statement) in work.numbered_statements() {
             let sql = statement.sql(work.text);
             // What runs by itself can be seen to run when its sender is gone.
-            let mark = self.lease.as_ref().filter(|_| !work.unit.in_transaction).map(Lease::mark).unwrap_or_default();
+            let mark = self.lease.as_ref().filter(|_| !work.unit.in_transaction).map(Lease::holder_comment).unwrap_or_default();
             let outcome = match &statement.copy_data {
                 None => self.run(&format!("{mark}{sql}")).await.1,
                 Some(data) => self.copy(sql, &work.text[data.clone()]).await.err().map(failure),
@@ -269,19 +269,19 @@ impl<'c> Postgres<'c> {
         copy.finish().await.map(drop)
     }
 
-    async fn stopped(&mut self, statement: Option<usize>, offset: Option<usize>, failure: Failure) -> Stop {
+    async fn stopped(&mut self, statement: Option<usize>, offset: Option<usize>, failure: BackendError) -> UnitError {
         if !failure.answered {
-            return Stop::Lost(failure);
+            return UnitError::ConnectionLost(failure);
         }
         self.roll_back().await;
-        Stop::Refused { statement, offset, failure }
+        UnitError::StatementFailed { statement, offset, failure }
     }
 }
 
 /// Adds what PostgreSQL says besides the message. A server that shuts down or a backend that is terminated has answered,
 /// but is gone.
-fn failure(error: sqlx::Error) -> Failure {
-    let mut failure = Failure::of(error);
+fn failure(error: sqlx::Error) -> BackendError {
+    let mut failure = BackendError::of(error);
     let database = failure.source.as_ref().and_then(|error| error.as_database_error());
     if let Some(database) = database.and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
         failure.detail = database.detail().map(str::to_owned);
@@ -299,27 +299,27 @@ fn failure(error: sqlx::Error) -> Failure {
 }
 
 /// Connection, user, host, age and statement, as a query returns them.
-fn holder(row: Vec<Option<String>>) -> Option<Holder> {
+fn holder(row: Vec<Option<String>>) -> Option<SessionInfo> {
     let mut columns = row.into_iter();
     let connection = columns.next().flatten()?;
-    Some(Holder {
-        ending: Some(format!("end it: `SELECT pg_terminate_backend({connection})`")),
+    Some(SessionInfo {
+        how_to_end: Some(format!("end it: `SELECT pg_terminate_backend({connection})`")),
         connection,
         user: columns.next().flatten(),
         from: columns.next().flatten(),
         since: columns.next().flatten(),
-        statement: columns.next().flatten().map(|text| without_ours(&text).to_owned()).filter(|text| !text.is_empty()),
+        statement: columns.next().flatten().map(|text| strip_own_sql(&text).to_owned()).filter(|text| !text.is_empty()),
     })
 }
 
-fn is_missing(failure: &Failure) -> bool {
+fn is_missing(failure: &BackendError) -> bool {
     // undefined_table, invalid_schema_name
     matches!(failure.code.as_deref(), Some("42P01" | "3F000"))
 }
 
 /// Only a script that changes who it is needs to be changed back; others may lack the right even to say so.
 fn authorization(text: &str) -> &'static str {
-    match (mentions(text, "session authorization"), mentions(text, "session_replication_role")) {
+    match (contains_word(text, "session authorization"), contains_word(text, "session_replication_role")) {
         (false, false) => "",
         (true, false) => "RESET SESSION AUTHORIZATION;\n",
         (false, true) => "RESET session_replication_role;\n",
@@ -337,9 +337,9 @@ fn milliseconds(duration: Duration) -> u128 {
     duration.as_millis().clamp(1, i32::MAX as u128)
 }
 
-fn limits(work: &Work<'_>, scope: &str) -> Vec<String> {
+fn limits(work: &UnitRun<'_>, scope: &str) -> Vec<String> {
     // What the script says itself goes first.
-    let says = |setting: &str| mentions(work.text, setting);
+    let says = |setting: &str| contains_word(work.text, setting);
     let statement =
         (!says("statement_timeout")).then(|| format!("SET {scope} statement_timeout = {}", milliseconds(work.timeout)));
     // Outside a transaction the limit of the statement before must not hold, nor one of the role: a concurrent build waits
@@ -351,8 +351,8 @@ fn limits(work: &Work<'_>, scope: &str) -> Vec<String> {
 }
 
 #[async_trait]
-impl Speaker for Postgres<'_> {
-    async fn ask(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, Failure> {
+impl LeaseConnection for Postgres<'_> {
+    async fn query(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, BackendError> {
         match self.rows(sql).await {
             Ok(rows) => Ok(Some(rows)),
             Err(failure) if is_missing(&failure) => Ok(None),
@@ -360,16 +360,16 @@ impl Speaker for Postgres<'_> {
         }
     }
 
-    async fn make(&mut self, ledger: &Ledger, statements: Vec<String>) -> Result<(), Failure> {
-        Postgres::make(self, ledger, statements).await
+    async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError> {
+        Postgres::make(self, history_sql, statements).await
     }
 
-    async fn take(&mut self, sql: &str) -> Result<bool, Failure> {
+    async fn try_update(&mut self, sql: &str) -> Result<bool, BackendError> {
         self.do_all(sql).await.map(|()| true)
     }
 
-    async fn session_lock_is_held(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
-        let (high, low) = self.halves(ledger);
+    async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        let (high, low) = self.halves(history_sql);
         let sql = format!(
             "SELECT count(*)::text FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
              AND classid = {high} AND objid = {low} \
@@ -378,7 +378,7 @@ impl Speaker for Postgres<'_> {
         Ok(self.rows(&sql).await?.first().and_then(|row| row[0].as_deref()) != Some("0"))
     }
 
-    fn running(&self, pattern: &str) -> String {
+    fn running_query(&self, pattern: &str) -> String {
         format!(
             "SELECT count(*)::text FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() \
              AND query LIKE '{pattern}'"
@@ -392,39 +392,49 @@ impl Backend for Postgres<'_> {
         Dialect::Postgres
     }
 
-    async fn digest(&mut self, ledger: &Ledger) -> Result<Option<String>, Failure> {
-        match self.rows(&ledger.select_digest()).await {
+    async fn digest(&mut self, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
+        match self.rows(&history_sql.select_digest()).await {
             Ok(rows) => Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())),
             Err(failure) if is_missing(&failure) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 
-    async fn history(&mut self, ledger: &Ledger, service: Option<&str>) -> Result<Option<History>, Error> {
-        match self.rows(&ledger.select_records(service)).await {
-            Ok(rows) => ledger.read_records(&rows).map(Some),
+    async fn history(&mut self, history_sql: &HistorySql, service: Option<&str>) -> Result<Option<History>, Error> {
+        match self.rows(&history_sql.select_records(service)).await {
+            Ok(rows) => history_sql.read_records(&rows).map(Some),
             Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure.about_history("cannot read the history")),
+            Err(failure) => Err(failure.into_history_error("cannot read the history")),
         }
     }
 
-    async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure> {
-        let rows = self.rows(&ledger.select_script(version, direction)).await?;
+    async fn stored_script(
+        &mut self,
+        history_sql: &HistorySql,
+        version: &str,
+        direction: Direction,
+    ) -> Result<Option<String>, BackendError> {
+        let rows = self.rows(&history_sql.select_script(version, direction)).await?;
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    fn keeps_session(&self) -> bool {
+    fn preserves_session(&self) -> bool {
         !self.pooled
     }
 
-    async fn prepare(&mut self, ledger: &mut Ledger, session: &[String], locking: LockSettings) -> Result<(), Failure> {
+    async fn prepare(
+        &mut self,
+        history_sql: &mut HistorySql,
+        session: &[String],
+        locking: LockSettings,
+    ) -> Result<(), BackendError> {
         // Without a schema of its own, the history is where its table is found, or else where a new one would be made.
-        let schema = match ledger.schema() {
-            Some(schema) => ledger.text(schema),
+        let schema = match history_sql.schema() {
+            Some(schema) => history_sql.text(schema),
             None => format!(
                 "coalesce((SELECT nspname::text FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace \
                  WHERE pg_class.oid = pg_catalog.to_regclass({})), pg_catalog.current_schema()::text)",
-                ledger.text(&ledger.name(ledger.records_name()))
+                history_sql.text(&history_sql.name(history_sql.records_name()))
             ),
         };
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
@@ -441,24 +451,25 @@ impl Backend for Postgres<'_> {
         // Who says that the session keeps the lock says that there is one.
         if locking.strategy != LockStrategy::Session {
             let reached = self.access.reached(given.as_deref()).await;
-            self.surroundings = Surroundings::of_postgres(&version, reached);
-            self.pooled = !self.surroundings.keeps_session();
+            self.surroundings = Endpoint::of_postgres(&version, reached);
+            self.pooled = !self.surroundings.preserves_session();
         }
-        if locking.strategy == LockStrategy::Lease || !self.surroundings.session_locks_hold() {
+        if locking.strategy == LockStrategy::Lease || !self.surroundings.supports_session_locks() {
             tracing::info!(surroundings = %self.surroundings, "the lock is a lease");
-            self.lease = Some(Lease::new(ledger, locking.lease));
+            self.lease = Some(Lease::new(history_sql, locking.lease));
         }
         self.database = columns.next().flatten().unwrap_or_default();
         match columns.next().flatten() {
-            Some(schema) => ledger.set_schema(schema),
+            Some(schema) => history_sql.set_schema(schema),
             None => {
-                let mut failure = Failure::own("`search_path` names no schema that exists, so there is no place for the history");
+                let mut failure =
+                    BackendError::own("`search_path` names no schema that exists, so there is no place for the history");
                 failure.hint = Some("set `schema` under `[history]` in `migrate.toml`".into());
                 return Err(failure);
             }
         }
         let restore = SETTINGS.iter().zip(columns).map(|(name, value)| {
-            let value = ledger.text(&value.unwrap_or_default());
+            let value = history_sql.text(&value.unwrap_or_default());
             format!("pg_catalog.set_config('{name}', {value}, false)")
         });
         self.original = format!("SELECT {};\n", restore.collect::<Vec<_>>().join(", "));
@@ -475,17 +486,17 @@ impl Backend for Postgres<'_> {
         Ok(())
     }
 
-    async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
-        self.make(ledger, ledger.create()).await
+    async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        self.make(history_sql, history_sql.create()).await
     }
 
-    async fn try_lock(&mut self, ledger: &Ledger) -> Result<bool, Failure> {
+    async fn try_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         match self.lease.take() {
-            None => self.try_session(ledger).await,
+            None => self.try_session(history_sql).await,
             Some(mut lease) => {
-                let taken = lease.try_take(self, ledger).await;
+                let taken = lease.try_take(self, history_sql).await;
                 if let (Ok(true), Some(options)) = (&taken, self.access.options()) {
-                    lease.keep_alive::<sqlx::Postgres>(ledger, options.clone());
+                    lease.keep_alive::<sqlx::Postgres>(history_sql, options.clone());
                 }
                 self.lease = Some(lease);
                 taken
@@ -493,11 +504,11 @@ impl Backend for Postgres<'_> {
         }
     }
 
-    async fn holder(&mut self, ledger: &Ledger) -> Option<Holder> {
-        if let Some(holder) = lease::holder(self, ledger).await {
+    async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo> {
+        if let Some(holder) = lease::holder(self, history_sql).await {
             return Some(holder);
         }
-        let (high, low) = self.halves(ledger);
+        let (high, low) = self.halves(history_sql);
         let sql = format!(
             "SELECT a.pid::text, a.usename::text, concat_ws(' ', coalesce(host(a.client_addr), 'local'), nullif(a.application_name, '')), \
              to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), left(a.query, 2000) \
@@ -508,10 +519,10 @@ impl Backend for Postgres<'_> {
         self.rows(&sql).await.ok()?.into_iter().next().and_then(holder)
     }
 
-    async fn blockers(&mut self, ledger: &Ledger, tables: &[Name]) -> Vec<Holder> {
+    async fn blockers(&mut self, history_sql: &HistorySql, tables: &[Name]) -> Vec<SessionInfo> {
         let relation = |name: &Name| {
-            let schema = name.schema.as_ref().map(|schema| format!("{}.", ledger.name(schema))).unwrap_or_default();
-            format!("pg_catalog.to_regclass({})", ledger.text(&format!("{schema}{}", ledger.name(&name.name))))
+            let schema = name.schema.as_ref().map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
+            format!("pg_catalog.to_regclass({})", history_sql.text(&format!("{schema}{}", history_sql.name(&name.name))))
         };
         if tables.is_empty() {
             return Vec::new();
@@ -531,82 +542,87 @@ impl Backend for Postgres<'_> {
         self.rows(&sql).await.unwrap_or_default().into_iter().filter_map(holder).collect()
     }
 
-    async fn unlock(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+    async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
         if let Some(mut lease) = self.lease.take() {
-            lease.let_go();
-            return self.do_all(&lease.release(ledger)).await;
+            lease.stop_heartbeat();
+            return self.do_all(&lease.release(history_sql)).await;
         }
-        let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})::text", self.key(ledger));
+        let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})::text", self.key(history_sql));
         let rows = self.rows(&sql).await?;
         match rows.first().and_then(|row| row[0].as_deref()) {
             Some("true") => Ok(()),
-            _ => Err(Failure::own("the lock was not held any more")),
+            _ => Err(BackendError::own("the lock was not held any more")),
         }
     }
 
-    async fn gate(&mut self, query: &str) -> Result<bool, Failure> {
+    async fn gate(&mut self, query: &str) -> Result<bool, BackendError> {
         let rows = self.rows(query).await?;
         let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
         Ok(rows.len() == 1 && matches!(value, Some("t" | "true" | "1")))
     }
 
-    async fn presence(&mut self, ledger: &Ledger, object: &Object) -> Result<Option<Presence>, Failure> {
-        let Some(question) = question(ledger, object) else { return Ok(None) };
+    async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
+        let Some(question) = presence_query(history_sql, object) else { return Ok(None) };
         let rows = self.rows(&question).await?;
         Ok(Some(Presence::of(rows.first().and_then(|row| row.first()?.as_deref()))))
     }
 
-    async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        let mut message = Message::default();
-        message.begin(work.unit.begin_statement.map_or("BEGIN", |at| work.statements[at].sql(work.text)));
-        let guard = self.guard(ledger);
+    async fn run_in_transaction(
+        &mut self,
+        history_sql: &HistorySql,
+        work: &UnitRun<'_>,
+        ending: BuildChange<'_>,
+    ) -> Result<(), UnitError> {
+        let mut message = SqlMessage::default();
+        message.prepend(work.unit.begin_statement.map_or("BEGIN", |at| work.statements[at].sql(work.text)));
+        let guard = self.guard(history_sql);
         // How a transaction is isolated must be said before anything is read.
-        let isolated = work.parts().next().is_some_and(|(_, first)| sets_transaction(first.sql(work.text)));
+        let isolated = work.numbered_statements().next().is_some_and(|(_, first)| sets_transaction(first.sql(work.text)));
         if !isolated {
-            guard.iter().for_each(|statement| message.begin(statement));
+            guard.iter().for_each(|statement| message.prepend(statement));
         }
         if self.lease.is_some() {
             // One that is frozen in the middle holds the row of the lease for no longer.
-            message.begin(&format!("SET LOCAL idle_in_transaction_session_timeout = '{}s'", IDLE.as_secs()));
+            message.prepend(&format!("SET LOCAL idle_in_transaction_session_timeout = '{}s'", IDLE.as_secs()));
         }
         if self.pooled {
-            self.session.iter().for_each(|statement| message.begin(statement.trim_end().trim_end_matches(';')));
+            self.session.iter().for_each(|statement| message.prepend(statement.trim_end().trim_end_matches(';')));
         }
         for limit in limits(work, "LOCAL") {
-            message.begin(&limit);
+            message.prepend(&limit);
         }
         // What was written meanwhile is not committed if the lock is lost; and a lease lasts from the end on.
-        let gives_up = ["unlock", "discard"].iter().any(|word| mentions(work.text, word));
+        let gives_up = ["unlock", "discard"].iter().any(|word| contains_word(work.text, word));
         let guard = match isolated || gives_up || self.lease.is_some() {
             true => format!("{};\n", guard.join(";\n")),
             false => String::new(),
         };
-        let record = ledger.write(&ending(Elapsed::Transaction(work.since.elapsed())));
+        let record = history_sql.write(&ending(Elapsed::Transaction(work.since.elapsed())));
         let end = format!("{}{guard}{record}COMMIT;", self.restoring_after(work));
         // The server reads a whole message before it runs any of it, so a setting that changes how strings are read would
         // come too late for the statements behind it.
-        let read_apart = mentions(work.text, "standard_conforming_strings");
-        if read_apart || work.parts().any(|(_, statement)| statement.copy_data.is_some()) {
+        let read_apart = contains_word(work.text, "standard_conforming_strings");
+        if read_apart || work.numbered_statements().any(|(_, statement)| statement.copy_data.is_some()) {
             self.one_by_one(&message, work).await?;
-            message = Message::default();
+            message = SqlMessage::default();
         } else {
-            let mut pieces = work.pieces(PIECE);
+            let mut pieces = work.chunks(PIECE);
             let last = pieces.pop().unwrap_or_default();
             for piece in pieces {
-                message.script(work, piece);
+                message.add_statements(work, piece);
                 if let (completed, Some(failure)) = self.run(&message.sql).await {
                     let statement = message.failed(completed);
                     let offset = failure.position.and_then(|position| message.script_offset(position));
                     return Err(match self.stopped(statement, offset, failure).await {
-                        Stop::Refused { failure, .. } if failure.lost_lock => Stop::Before(failure),
+                        UnitError::StatementFailed { failure, .. } if failure.lost_lock => UnitError::NotStarted(failure),
                         stop => stop,
                     });
                 }
-                message = Message::default();
+                message = SqlMessage::default();
             }
-            message.script(work, last);
+            message.add_statements(work, last);
         }
-        message.end(&end);
+        message.append(&end);
         let (completed, failed) = self.run(&message.sql).await;
         let Some(failure) = failed else { return Ok(()) };
         let statement = message.failed(completed);
@@ -618,65 +634,72 @@ impl Backend for Postgres<'_> {
             || failure.lock_timeout
             || failure.code.as_deref().is_some_and(|code| code.starts_with("23"));
         match self.stopped(statement, offset, failure).await {
-            Stop::Refused { failure, .. } if failure.lost_lock => Err(Stop::Before(failure)),
-            Stop::Refused { failure, .. } if message.script_done(completed) && !by_script => Err(Stop::Record(failure)),
+            UnitError::StatementFailed { failure, .. } if failure.lost_lock => Err(UnitError::NotStarted(failure)),
+            UnitError::StatementFailed { failure, .. } if message.script_done(completed) && !by_script => {
+                Err(UnitError::RecordFailed(failure))
+            }
             stop => Err(stop),
         }
     }
 
-    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        for (number, statement) in work.parts().filter(|_| work.again) {
+    async fn run_alone(
+        &mut self,
+        history_sql: &HistorySql,
+        work: &UnitRun<'_>,
+        ending: BuildChange<'_>,
+    ) -> Result<(), UnitError> {
+        for (number, statement) in work.numbered_statements().filter(|_| work.resuming) {
             if let Err(failure) = self.drop_invalid_index(statement.sql(work.text)).await {
                 return Err(self.stopped(Some(number), None, failure).await);
             }
         }
-        if let Some(lease) = self.lease.as_mut().filter(|_| matches!(self.access, Access::Lent)) {
+        if let Some(lease) = self.lease.as_mut().filter(|_| matches!(self.access, PgConnector::Lent)) {
             // Nobody renews it meanwhile.
-            lease.lasting(lease.lasts().max(work.timeout));
+            lease.set_duration(lease.duration().max(work.timeout));
         }
-        let mut message = Message::default();
-        self.guard(ledger).iter().for_each(|statement| message.begin(statement));
+        let mut message = SqlMessage::default();
+        self.guard(history_sql).iter().for_each(|statement| message.prepend(statement));
         if !self.pooled {
-            limits(work, "SESSION").iter().for_each(|limit| message.begin(limit));
+            limits(work, "SESSION").iter().for_each(|limit| message.prepend(limit));
         }
         let asked = Instant::now();
         if let (_, Some(failure)) = self.run(&message.sql).await {
-            return Err(Stop::Before(failure));
+            return Err(UnitError::NotStarted(failure));
         }
         // The statement cannot travel with the guard. Who was frozen since then finds its lease run out by its own clock.
-        if self.lease.as_ref().is_some_and(|lease| asked.elapsed() >= lease.lasts()) {
-            return Err(Stop::Before(Failure::lost_lock()));
+        if self.lease.as_ref().is_some_and(|lease| asked.elapsed() >= lease.duration()) {
+            return Err(UnitError::NotStarted(BackendError::lost_lock()));
         }
         // A message of several statements runs in one implicit transaction, so each goes by itself.
-        self.one_by_one(&Message::default(), work).await?;
-        let gives_up = |sql: &str| mentions(sql, "discard") || mentions(sql, "advisory_unlock");
-        if self.lease.is_none() && work.parts().any(|(_, statement)| gives_up(statement.sql(work.text))) {
-            self.take_again(ledger).await.map_err(Stop::Record)?;
+        self.one_by_one(&SqlMessage::default(), work).await?;
+        let gives_up = |sql: &str| contains_word(sql, "discard") || contains_word(sql, "advisory_unlock");
+        if self.lease.is_none() && work.numbered_statements().any(|(_, statement)| gives_up(statement.sql(work.text))) {
+            self.take_again(history_sql).await.map_err(UnitError::RecordFailed)?;
         }
-        let record = ledger.write(&ending(Elapsed::Measured(work.since.elapsed())));
+        let record = history_sql.write(&ending(Elapsed::Measured(work.since.elapsed())));
         let record = format!("{}{record}", self.restoring_after(work));
-        self.commit(ledger, &record).await.map_err(|failure| match failure.answered {
-            true => Stop::Record(failure),
-            false => Stop::Lost(failure),
+        self.commit(history_sql, &record).await.map_err(|failure| match failure.answered {
+            true => UnitError::RecordFailed(failure),
+            false => UnitError::ConnectionLost(failure),
         })
     }
 
-    async fn run_setting(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
         self.do_all(sql).await
     }
 
-    async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
-        self.commit(ledger, &ledger.write(change)).await
+    async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
+        self.commit(history_sql, &history_sql.write(change)).await
     }
 
-    async fn restore(&mut self) -> Result<(), Failure> {
+    async fn restore(&mut self) -> Result<(), BackendError> {
         match self.restoring.is_empty() || self.pooled {
             true => Ok(()),
             false => self.do_all(&self.restoring.clone()).await,
         }
     }
 
-    async fn leave(&mut self) -> Result<(), Failure> {
+    async fn restore_original(&mut self) -> Result<(), BackendError> {
         match self.original.is_empty() || self.pooled {
             true => Ok(()),
             false => self.do_all(&self.original.clone()).await,

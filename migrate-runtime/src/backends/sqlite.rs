@@ -3,13 +3,13 @@
 //! There is no lock that outlives a transaction, and none is needed: every transaction begins with `BEGIN IMMEDIATE` and
 //! looks whether the history still is what the plan was made from. Whoever comes second sees that and plans anew.
 
-use crate::backend::{Backend, Ending, Failure, Presence, Stop, Work};
-use crate::change::{Change, Elapsed};
-use crate::connection::{Held, rows, run};
+use crate::backend::{Backend, BackendError, BuildChange, Presence, UnitError, UnitRun};
+use crate::connection::{ConnectionGuard, rows, run};
 use crate::error::Error;
-use crate::event::Holder;
-use crate::ledger::Ledger;
-use crate::message::Message;
+use crate::event::SessionInfo;
+use crate::history_change::{Elapsed, HistoryChange};
+use crate::history_sql::HistorySql;
+use crate::sql_message::SqlMessage;
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
@@ -26,7 +26,7 @@ const SETTINGS: [&str; 5] =
 /// A connection to SQLite.
 #[derive(Debug)]
 pub struct Sqlite<'c> {
-    connection: Held<'c, sqlx::Sqlite>,
+    connection: ConnectionGuard<'c, sqlx::Sqlite>,
     /// Sets every setting to what it was when the connection was taken.
     original: String,
     /// The same, and then what `session` in `migrate.toml` says.
@@ -36,12 +36,12 @@ pub struct Sqlite<'c> {
 
 impl<'c> Sqlite<'c> {
     /// Takes a connection; waits up to `patience` for other writers.
-    pub fn new(connection: Held<'c, sqlx::Sqlite>, patience: Duration) -> Self {
+    pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, patience: Duration) -> Self {
         Sqlite { connection, original: String::new(), restoring: String::new(), patience }
     }
 
     /// Asks again and again while another connection is in the way.
-    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Failure> {
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, BackendError> {
         let until = Instant::now() + self.patience;
         loop {
             match rows(&mut *self.connection, sql).await.map_err(failure) {
@@ -51,12 +51,12 @@ impl<'c> Sqlite<'c> {
         }
     }
 
-    async fn run(&mut self, sql: &str) -> (usize, Option<Failure>) {
+    async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
         let (completed, error) = run(&mut *self.connection, sql).await;
         (completed, error.map(failure))
     }
 
-    async fn do_all(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn do_all(&mut self, sql: &str) -> Result<(), BackendError> {
         match self.run(sql).await.1 {
             Some(failure) => Err(failure),
             None => Ok(()),
@@ -64,7 +64,7 @@ impl<'c> Sqlite<'c> {
     }
 
     /// Runs one statement again and again while another connection is in the way.
-    async fn insist(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn insist(&mut self, sql: &str) -> Result<(), BackendError> {
         let until = Instant::now() + self.patience;
         loop {
             match self.do_all(sql).await {
@@ -83,7 +83,7 @@ impl<'c> Sqlite<'c> {
 
     /// Runs a message that ends with `COMMIT`, or a part of it. The first begins with `BEGIN IMMEDIATE` and a check of the
     /// token.
-    async fn transact(&mut self, message: &Message, first: bool) -> Result<(), Stop> {
+    async fn transact(&mut self, message: &SqlMessage, first: bool) -> Result<(), UnitError> {
         let until = Instant::now() + self.patience;
         loop {
             let (completed, Some(failure)) = self.run(&message.sql).await else { return Ok(()) };
@@ -100,24 +100,27 @@ impl<'c> Sqlite<'c> {
                 self.roll_back().await;
             }
             return Err(match completed {
-                0 if first => Stop::Before(failure),
-                1 if first && failure.message == OVERTAKEN => Stop::Overtaken,
-                1 if first => Stop::Before(failure),
+                0 if first => UnitError::NotStarted(failure),
+                1 if first && failure.message == OVERTAKEN => UnitError::HistoryChanged,
+                1 if first => UnitError::NotStarted(failure),
                 // A deferred foreign key is checked at the end.
-                _ if at_commit && failure.code.as_deref() != Some("787") => Stop::Record(failure),
-                _ => Stop::Refused { statement: message.failed(completed), offset: None, failure },
+                _ if at_commit && failure.code.as_deref() != Some("787") => UnitError::RecordFailed(failure),
+                _ => UnitError::StatementFailed { statement: message.failed(completed), offset: None, failure },
             });
         }
     }
 
     /// Begins a transaction that goes on only if the history still is what the plan was made from.
-    fn begin(ledger: &Ledger, (version, token): (&str, &str)) -> Message {
-        let now = ledger.select_token(version);
+    fn begin(history_sql: &HistorySql, (version, token): (&str, &str)) -> SqlMessage {
+        let now = history_sql.select_fingerprint(version);
         let now = now.strip_prefix("SELECT ").unwrap_or(&now);
-        let mut message = Message::default();
-        message.begin("BEGIN IMMEDIATE");
+        let mut message = SqlMessage::default();
+        message.prepend("BEGIN IMMEDIATE");
         // SQLite knows no way to raise an error outside a trigger, but this sum has none that it could hold.
-        message.begin(&format!("SELECT CASE WHEN {now} IS NOT {} THEN abs(-9223372036854775807 - 1) END", ledger.text(token)));
+        message.prepend(&format!(
+            "SELECT CASE WHEN {now} IS NOT {} THEN abs(-9223372036854775807 - 1) END",
+            history_sql.text(token)
+        ));
         message
     }
 }
@@ -132,8 +135,8 @@ const PIECE: usize = 16 << 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Notes whether another connection was in the way: SQLITE_BUSY (5) and SQLITE_LOCKED (6), with their extended codes.
-fn failure(error: sqlx::Error) -> Failure {
-    let mut failure = Failure::of(error);
+fn failure(error: sqlx::Error) -> BackendError {
+    let mut failure = BackendError::of(error);
     let code: Option<u32> = failure.code.as_deref().and_then(|code| code.parse().ok());
     // SQLITE_READONLY.
     failure.read_only = code.map(|code| code & 0xff) == Some(8);
@@ -141,7 +144,7 @@ fn failure(error: sqlx::Error) -> Failure {
     failure
 }
 
-fn is_missing(failure: &Failure) -> bool {
+fn is_missing(failure: &BackendError) -> bool {
     failure.message.starts_with("no such table")
 }
 
@@ -151,28 +154,33 @@ impl Backend for Sqlite<'_> {
         Dialect::Sqlite
     }
 
-    async fn digest(&mut self, ledger: &Ledger) -> Result<Option<String>, Failure> {
-        match self.rows(&ledger.select_digest()).await {
+    async fn digest(&mut self, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
+        match self.rows(&history_sql.select_digest()).await {
             Ok(rows) => Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())),
             Err(failure) if is_missing(&failure) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 
-    async fn history(&mut self, ledger: &Ledger, service: Option<&str>) -> Result<Option<History>, Error> {
-        match self.rows(&ledger.select_records(service)).await {
-            Ok(rows) => ledger.read_records(&rows).map(Some),
+    async fn history(&mut self, history_sql: &HistorySql, service: Option<&str>) -> Result<Option<History>, Error> {
+        match self.rows(&history_sql.select_records(service)).await {
+            Ok(rows) => history_sql.read_records(&rows).map(Some),
             Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure.about_history("cannot read the history")),
+            Err(failure) => Err(failure.into_history_error("cannot read the history")),
         }
     }
 
-    async fn stored_script(&mut self, ledger: &Ledger, version: &str, direction: Direction) -> Result<Option<String>, Failure> {
-        let rows = self.rows(&ledger.select_script(version, direction)).await?;
+    async fn stored_script(
+        &mut self,
+        history_sql: &HistorySql,
+        version: &str,
+        direction: Direction,
+    ) -> Result<Option<String>, BackendError> {
+        let rows = self.rows(&history_sql.select_script(version, direction)).await?;
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    async fn prepare(&mut self, _: &mut Ledger, session: &[String], _: LockSettings) -> Result<(), Failure> {
+    async fn prepare(&mut self, _: &mut HistorySql, session: &[String], _: LockSettings) -> Result<(), BackendError> {
         let mut restore = String::new();
         for name in SETTINGS {
             let rows = self.rows(&format!("PRAGMA {name}")).await?;
@@ -190,9 +198,9 @@ impl Backend for Sqlite<'_> {
         Ok(())
     }
 
-    async fn create_tables(&mut self, ledger: &Ledger) -> Result<(), Failure> {
+    async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
         self.insist("BEGIN IMMEDIATE").await?;
-        let made = match self.do_all(&ledger.create().join(";\n")).await {
+        let made = match self.do_all(&history_sql.create().join(";\n")).await {
             Ok(()) => self.insist("COMMIT").await,
             failed => failed,
         };
@@ -202,69 +210,79 @@ impl Backend for Sqlite<'_> {
         made
     }
 
-    async fn try_lock(&mut self, _: &Ledger) -> Result<bool, Failure> {
+    async fn try_lock(&mut self, _: &HistorySql) -> Result<bool, BackendError> {
         Ok(true)
     }
 
-    async fn holder(&mut self, _: &Ledger) -> Option<Holder> {
+    async fn holder(&mut self, _: &HistorySql) -> Option<SessionInfo> {
         None
     }
 
-    async fn blockers(&mut self, _: &Ledger, _: &[Name]) -> Vec<Holder> {
+    async fn blockers(&mut self, _: &HistorySql, _: &[Name]) -> Vec<SessionInfo> {
         Vec::new()
     }
 
-    async fn unlock(&mut self, _: &Ledger) -> Result<(), Failure> {
+    async fn unlock(&mut self, _: &HistorySql) -> Result<(), BackendError> {
         Ok(())
     }
 
-    async fn gate(&mut self, query: &str) -> Result<bool, Failure> {
+    async fn gate(&mut self, query: &str) -> Result<bool, BackendError> {
         let rows = self.rows(query).await?;
         let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
         Ok(rows.len() == 1 && value == Some("1"))
     }
 
-    async fn presence(&mut self, _: &Ledger, _: &Object) -> Result<Option<Presence>, Failure> {
+    async fn presence(&mut self, _: &HistorySql, _: &Object) -> Result<Option<Presence>, BackendError> {
         // Whatever makes something shares a transaction with its mark, so nobody needs to ask.
         Ok(None)
     }
 
-    async fn run_in_transaction(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        let mut pieces = work.pieces(PIECE);
+    async fn run_in_transaction(
+        &mut self,
+        history_sql: &HistorySql,
+        work: &UnitRun<'_>,
+        ending: BuildChange<'_>,
+    ) -> Result<(), UnitError> {
+        let mut pieces = work.chunks(PIECE);
         let last = pieces.pop().unwrap_or_default();
-        let mut message = Self::begin(ledger, work.token);
+        let mut message = Self::begin(history_sql, work.token);
         let mut first = true;
         for piece in pieces {
-            message.script(work, piece);
+            message.add_statements(work, piece);
             self.transact(&message, first).await?;
-            (message, first) = (Message::default(), false);
+            (message, first) = (SqlMessage::default(), false);
         }
-        message.script(work, last);
-        message.end(&ledger.write(&ending(Elapsed::Transaction(work.since.elapsed()))));
-        message.end("COMMIT;");
+        message.add_statements(work, last);
+        message.append(&history_sql.write(&ending(Elapsed::Transaction(work.since.elapsed()))));
+        message.append("COMMIT;");
         self.transact(&message, first).await
     }
 
-    async fn run_alone(&mut self, ledger: &Ledger, work: &Work<'_>, ending: Ending<'_>) -> Result<(), Stop> {
-        let mut message = Message::default();
-        message.script(work, work.unit.statements.clone());
+    async fn run_alone(
+        &mut self,
+        history_sql: &HistorySql,
+        work: &UnitRun<'_>,
+        ending: BuildChange<'_>,
+    ) -> Result<(), UnitError> {
+        let mut message = SqlMessage::default();
+        message.add_statements(work, work.unit.statements.clone());
         if let (completed, Some(failure)) = self.run(&message.sql).await {
-            return Err(Stop::Refused { statement: message.failed(completed), offset: None, failure });
+            return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, failure });
         }
         let change = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write_unless_overtaken(ledger, &change, work.token).await.map_err(|stop| match stop {
-            Stop::Before(failure) => Stop::Record(failure),
+        self.write_if_unchanged(history_sql, &change, work.token).await.map_err(|stop| match stop {
+            UnitError::NotStarted(failure) => UnitError::RecordFailed(failure),
             stop => stop,
         })
     }
 
-    async fn run_setting(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
         self.do_all(sql).await
     }
 
-    async fn write(&mut self, ledger: &Ledger, change: &Change<'_>) -> Result<(), Failure> {
+    async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         self.insist("BEGIN IMMEDIATE").await?;
-        let written = match self.do_all(&ledger.write(change)).await {
+        let written = match self.do_all(&history_sql.write(change)).await {
             Ok(()) => self.insist("COMMIT").await,
             failed => failed,
         };
@@ -274,25 +292,30 @@ impl Backend for Sqlite<'_> {
         written
     }
 
-    async fn write_unless_overtaken(&mut self, ledger: &Ledger, change: &Change<'_>, token: (&str, &str)) -> Result<(), Stop> {
-        let mut message = Self::begin(ledger, token);
-        message.end(&ledger.write(change));
-        message.end("COMMIT;");
+    async fn write_if_unchanged(
+        &mut self,
+        history_sql: &HistorySql,
+        change: &HistoryChange<'_>,
+        token: (&str, &str),
+    ) -> Result<(), UnitError> {
+        let mut message = Self::begin(history_sql, token);
+        message.append(&history_sql.write(change));
+        message.append("COMMIT;");
         self.transact(&message, true).await.map_err(|stop| match stop {
             // There is no script whose record this could be.
-            Stop::Record(failure) => Stop::Before(failure),
+            UnitError::RecordFailed(failure) => UnitError::NotStarted(failure),
             stop => stop,
         })
     }
 
-    async fn restore(&mut self) -> Result<(), Failure> {
+    async fn restore(&mut self) -> Result<(), BackendError> {
         match self.restoring.is_empty() {
             true => Ok(()),
             false => self.do_all(&self.restoring.clone()).await,
         }
     }
 
-    async fn leave(&mut self) -> Result<(), Failure> {
+    async fn restore_original(&mut self) -> Result<(), BackendError> {
         match self.original.is_empty() {
             true => Ok(()),
             false => self.do_all(&self.original.clone()).await,

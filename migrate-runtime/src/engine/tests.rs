@@ -91,7 +91,7 @@ async fn insist(world: &World, set: &MigrationSet, target: &Target) -> (usize, u
         let unknown = script.statements[record.statements_done].sql(&script.text);
         let happened = world.inner().effects.iter().any(|effect| effect == unknown);
         let resolution = match happened {
-            true if record.statements_done + 1 == record.statements => Resolution::Done,
+            true if record.statements_done + 1 == record.statements => Resolution::MarkApplied,
             true => Resolution::SkipTo(record.statements_done + 2),
             false => Resolution::Retry,
         };

@@ -3,7 +3,7 @@
 //! `cargo run -p migrate-tests --bin soak -- 500 postgres mariadb sqlite postgres-lease mariadb-lease pgbouncer`
 
 use migrate_tests::Kind;
-use migrate_tests::cuts::{Bench, Blow, Lock, Outcomes, Way};
+use migrate_tests::interruptions::{Bench, Blow, Lock, Outcomes, Way};
 use std::time::Instant;
 
 /// Of the last three, each run waits until the lease of the one that was cut has run out, so they come only when named.

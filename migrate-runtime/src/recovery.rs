@@ -3,7 +3,7 @@
 
 use crate::backend::{Backend, Presence};
 use crate::error::Error;
-use crate::ledger::Ledger;
+use crate::history_sql::HistorySql;
 use migrate_model::effect::{self, Effect, Effects, Object, Verb};
 use migrate_model::history::{History, Record, RecordState};
 use migrate_model::script::Script;
@@ -12,29 +12,29 @@ use migrate_model::version::Version;
 
 /// What was found out about one migration.
 #[derive(Debug, Clone)]
-pub struct Settled {
+pub struct InterruptedMigration {
     /// Which.
     pub version: Version,
     /// How it stands; `None` when it cannot be told.
-    pub fate: Option<Fate>,
+    pub recovered: Option<RecoveredState>,
     /// What the database has of it and what not, for people.
-    pub found: String,
+    pub evidence: String,
 }
 
 /// How an unfinished migration stands once the fate of its statement is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fate {
+pub struct RecoveredState {
     /// As if the database had refused the next statement: it will run again.
     pub state: RecordState,
     /// How many statements are done.
     pub done: usize,
 }
 
-impl Settled {
+impl InterruptedMigration {
     /// The row as it is now known to stand.
     pub fn applied_to(&self, record: &Record) -> Record {
-        match self.fate {
-            Some(Fate { state, done }) => Record { state, statements_done: done, ..record.clone() },
+        match self.recovered {
+            Some(RecoveredState { state, done }) => Record { state, statements_done: done, ..record.clone() },
             None => record.clone(),
         }
     }
@@ -44,7 +44,11 @@ impl Settled {
 ///
 /// # Errors
 /// When the connection breaks.
-pub async fn settle(backend: &mut dyn Backend, ledger: &Ledger, history: &History) -> Result<Vec<Settled>, Error> {
+pub async fn inspect_interrupted(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    history: &History,
+) -> Result<Vec<InterruptedMigration>, Error> {
     let mut settled = Vec::new();
     for record in history.records() {
         let state = match record.state {
@@ -52,17 +56,17 @@ pub async fn settle(backend: &mut dyn Backend, ledger: &Ledger, history: &Histor
             RecordState::Reverting => RecordState::RevertFailed,
             RecordState::Applied | RecordState::Failed | RecordState::RevertFailed => continue,
         };
-        settled.extend(settle_one(backend, ledger, record, state).await?);
+        settled.extend(inspect(backend, history_sql, record, state).await?);
     }
     Ok(settled)
 }
 
-async fn settle_one(
+async fn inspect(
     backend: &mut dyn Backend,
-    ledger: &Ledger,
+    history_sql: &HistorySql,
     record: &Record,
     state: RecordState,
-) -> Result<Option<Settled>, Error> {
+) -> Result<Option<InterruptedMigration>, Error> {
     let dialect = backend.dialect();
     let (script, _) = Script::read(record.pending_sql.clone().unwrap_or_default(), "", dialect);
     let course = plan_script(&script, dialect, record.statements_done);
@@ -84,41 +88,41 @@ async fn settle_one(
     // Names mean what they meant to the script.
     for at in settings {
         let set = backend.run_setting(script.statements[at].sql(&script.text)).await;
-        set.map_err(|failure| failure.about_history("cannot set the session as the interrupted migration did"))?;
+        set.map_err(|failure| failure.into_history_error("cannot set the session as the interrupted migration did"))?;
     }
     let mut held = Vec::new();
     let mut found = Vec::new();
     for effect in &effects {
-        let presence = backend.presence(ledger, &effect.object).await;
-        let presence = presence.map_err(|failure| failure.about_history("cannot look at the catalogue"))?;
+        let presence = backend.presence(history_sql, &effect.object).await;
+        let presence = presence.map_err(|failure| failure.into_history_error("cannot look at the catalogue"))?;
         let Some(presence) = presence else { return Ok(None) };
         found.push(format!("{} {}", effect.object, words(presence, &effect.object)));
         held.push(holds(effect, presence));
     }
-    backend.restore().await.map_err(|failure| failure.about_lost_connection("cannot put the session's settings back"))?;
+    backend.restore().await.map_err(|failure| failure.into_lost_connection_error("cannot put the session's settings back"))?;
     let done = match (held.contains(&true), held.contains(&false)) {
         (true, true) => None,
         (true, false) => Some(next.unit.done_after),
         (false, _) => Some(record.statements_done),
     };
-    let fate = done.map(|done| Fate { state, done });
-    Ok(Some(Settled { version: record.version.clone(), fate, found: found.join(", ") }))
+    let fate = done.map(|done| RecoveredState { state, done });
+    Ok(Some(InterruptedMigration { version: record.version.clone(), recovered: fate, evidence: found.join(", ") }))
 }
 
 fn holds(effect: &Effect, presence: Presence) -> bool {
     match (effect.verb, presence) {
-        (Verb::Creates, Presence::Unfinished) => !matches!(effect.object, Object::Index(..)),
-        (Verb::Creates, presence) => presence == Presence::There,
-        (Verb::Drops, presence) => presence == Presence::Missing,
-        (Verb::Validates, presence) => presence == Presence::There,
+        (Verb::Creates, Presence::Invalid) => !matches!(effect.object, Object::Index(..)),
+        (Verb::Creates, presence) => presence == Presence::Present,
+        (Verb::Drops, presence) => presence == Presence::Absent,
+        (Verb::Validates, presence) => presence == Presence::Present,
     }
 }
 
 fn words(presence: Presence, object: &Object) -> &'static str {
     match (presence, object) {
-        (Presence::Missing, _) => "is not there",
-        (Presence::There, _) => "is there",
-        (Presence::Unfinished, Object::Index(..)) => "is invalid",
-        (Presence::Unfinished, _) => "is there but not validated",
+        (Presence::Absent, _) => "is not there",
+        (Presence::Present, _) => "is there",
+        (Presence::Invalid, Object::Index(..)) => "is invalid",
+        (Presence::Invalid, _) => "is there but not validated",
     }
 }

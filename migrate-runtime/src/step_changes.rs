@@ -1,7 +1,7 @@
 //! What one step writes into the history: at its beginning, at each mark, at its end, and when it fails. Values only.
 
-use crate::change::{Change, Elapsed, Entry, Summary};
-use crate::ledger::{KEPT, Ledger, TOOL};
+use crate::history_change::{Elapsed, HistoryChange, RecordWrite, SchemaVersionRow};
+use crate::history_sql::{HistorySql, MAX_STORED_SCRIPT, TOOL};
 use migrate_model::checksum::Checksum;
 use migrate_model::history::{History, Record, RecordState};
 use migrate_model::migration_set::extend_digest;
@@ -11,7 +11,7 @@ use migrate_model::target::Direction;
 
 /// Everything that a step may write.
 #[derive(Debug)]
-pub struct Posting {
+pub struct StepChanges {
     /// The row as it will stand when the step is done.
     pub record: Record,
     /// Over what is applied when the step is done.
@@ -25,9 +25,9 @@ pub struct Posting {
     atomic: bool,
 }
 
-impl Posting {
+impl StepChanges {
     /// Of a step, over the history before it and the digest of that.
-    pub fn new(step: &Step<'_>, script: &Script, atomic: bool, history: &History, before: &Checksum) -> Posting {
+    pub fn new(step: &Step<'_>, script: &Script, atomic: bool, history: &History, before: &Checksum) -> StepChanges {
         let record = record(step, script, history);
         let others = || history.applied().filter(|other| other.version != record.version);
         let newest = match (others().next_back(), step.direction) {
@@ -36,8 +36,8 @@ impl Posting {
             (other, _) => other,
         };
         let newest = newest.map(|record| (record.version.to_string(), record.name.clone()));
-        let text = |script: &Script| (script.text.len() <= KEPT).then(|| script.text.to_string());
-        Posting {
+        let text = |script: &Script| (script.text.len() <= MAX_STORED_SCRIPT).then(|| script.text.to_string());
+        StepChanges {
             digest: digest_after(step.direction, &record, history, before),
             version: record.version.to_string(),
             phase: step.migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
@@ -59,33 +59,33 @@ impl Posting {
     }
 
     /// That it is begun, with so many statements done.
-    pub fn begin(&self, done: usize) -> Change<'_> {
+    pub fn started(&self, done: usize) -> HistoryChange<'_> {
         // One that is being reverted does not count as applied any more.
         let summary = (self.direction == Direction::Down).then(|| self.summary());
-        Change::Begin(self.entry(self.begun(), done), summary)
+        HistoryChange::Started(self.entry(self.begun(), done), summary)
     }
 
     /// That so many statements are done.
-    pub fn mark(&self, done: usize) -> Change<'_> {
-        Change::Mark { version: &self.version, done }
+    pub fn checkpoint(&self, done: usize) -> HistoryChange<'_> {
+        HistoryChange::Checkpoint { version: &self.version, done }
     }
 
     /// That it is done.
-    pub fn end(&self, elapsed: Elapsed) -> Change<'_> {
+    pub fn finished(&self, elapsed: Elapsed) -> HistoryChange<'_> {
         let entry = self.entry(RecordState::Applied, self.record.statements);
         match self.direction {
-            Direction::Up => Change::Applied(entry, self.summary(), elapsed),
-            Direction::Down => Change::Reverted(entry, self.summary(), elapsed),
+            Direction::Up => HistoryChange::Applied(entry, self.summary(), elapsed),
+            Direction::Down => HistoryChange::Reverted(entry, self.summary(), elapsed),
         }
     }
 
     /// That the database refused it.
-    pub fn failed<'a>(&'a self, done: usize, message: &'a str) -> Change<'a> {
+    pub fn failed<'a>(&'a self, done: usize, message: &'a str) -> HistoryChange<'a> {
         let state = match self.direction {
             Direction::Up => RecordState::Failed,
             Direction::Down => RecordState::RevertFailed,
         };
-        Change::Failed { entry: self.entry(state, done), unfinished: !self.atomic, message }
+        HistoryChange::Failed { entry: self.entry(state, done), unfinished: !self.atomic, message }
     }
 
     /// The row while the step is under way.
@@ -94,9 +94,9 @@ impl Posting {
     }
 
     /// What a transaction compares before it writes, given what is known of the history.
-    pub fn token(&self, history: &History, digest: &Checksum) -> String {
+    pub fn fingerprint(&self, history: &History, digest: &Checksum) -> String {
         let applied = history.latest_applied().map(|_| digest);
-        Ledger::token(applied, history.get(&self.record.version))
+        HistorySql::fingerprint(applied, history.get(&self.record.version))
     }
 
     fn begun(&self) -> RecordState {
@@ -106,8 +106,8 @@ impl Posting {
         }
     }
 
-    fn entry(&self, state: RecordState, done: usize) -> Entry<'_> {
-        Entry {
+    fn entry(&self, state: RecordState, done: usize) -> RecordWrite<'_> {
+        RecordWrite {
             version: &self.version,
             name: &self.record.name,
             phase: self.phase,
@@ -124,8 +124,8 @@ impl Posting {
         }
     }
 
-    fn summary(&self) -> Summary<'_> {
-        Summary {
+    fn summary(&self) -> SchemaVersionRow<'_> {
+        SchemaVersionRow {
             newest: self.newest.as_ref().map(|(version, name)| (version.as_str(), name.as_str())),
             count: self.count,
             digest: self.digest,

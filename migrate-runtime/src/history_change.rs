@@ -1,4 +1,4 @@
-//! A change of the history: what a step leaves behind. Data only; `ledger` turns it into SQL.
+//! A change of the history: what a step leaves behind. Data only; `history_sql` turns it into SQL.
 
 use migrate_model::checksum::Checksum;
 use migrate_model::history::RecordState;
@@ -7,23 +7,23 @@ use std::time::Duration;
 
 /// A change of the history.
 #[derive(Debug, Clone)]
-pub enum Change<'a> {
+pub enum HistoryChange<'a> {
     /// The row of a migration that is begun outside a transaction. One that is being reverted does not count as applied
     /// any more, so then the summary changes as well.
-    Begin(Entry<'a>, Option<Summary<'a>>),
+    Started(RecordWrite<'a>, Option<SchemaVersionRow<'a>>),
     /// One more part of it is done.
-    Mark {
+    Checkpoint {
         /// Which.
         version: &'a str,
         /// How many statements are done.
         done: usize,
     },
     /// It is applied.
-    Applied(Entry<'a>, Summary<'a>, Elapsed),
+    Applied(RecordWrite<'a>, SchemaVersionRow<'a>, Elapsed),
     /// It is reverted: its row goes.
-    Reverted(Entry<'a>, Summary<'a>, Elapsed),
+    Reverted(RecordWrite<'a>, SchemaVersionRow<'a>, Elapsed),
     /// Its row takes the file as it is now; nothing ran.
-    Repaired(Entry<'a>, Summary<'a>),
+    Repaired(RecordWrite<'a>, SchemaVersionRow<'a>),
     /// How far it is was found out afterwards.
     Resolved {
         /// Which.
@@ -42,7 +42,7 @@ pub enum Change<'a> {
     /// It failed; with a row if part of it is done.
     Failed {
         /// What failed.
-        entry: Entry<'a>,
+        entry: RecordWrite<'a>,
         /// Is there a row to be marked?
         unfinished: bool,
         /// What the database said.
@@ -52,7 +52,7 @@ pub enum Change<'a> {
 
 /// A row of `migration_records`.
 #[derive(Debug, Clone)]
-pub struct Entry<'a> {
+pub struct RecordWrite<'a> {
     /// The version as written.
     pub version: &'a str,
     /// The words behind it.
@@ -83,7 +83,7 @@ pub struct Entry<'a> {
 
 /// The row of `schema_versions` after the change.
 #[derive(Debug, Clone)]
-pub struct Summary<'a> {
+pub struct SchemaVersionRow<'a> {
     /// The newest applied version and its name.
     pub newest: Option<(&'a str, &'a str)>,
     /// How many are applied.

@@ -1,6 +1,6 @@
 //! Files of a new migration: its version, its names and the writing of them.
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 use crate::template::Template;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use migrate_model::folder::FileList;
@@ -14,7 +14,7 @@ use std::path::Path;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbering {
     /// As the newest one is.
-    AsBefore,
+    SameAsLatest,
     /// The next number.
     Number,
     /// The time.
@@ -25,7 +25,7 @@ pub enum Numbering {
 ///
 /// # Errors
 /// When one is there, or cannot be written.
-pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), Failure> {
+pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), CommandError> {
     for (path, text) in files {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
@@ -35,13 +35,13 @@ pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), Failure> {
         let written = file.as_mut().map_err(|error| std::io::Error::new(error.kind(), error.to_string()));
         written
             .and_then(|file| file.write_all(text.as_bytes()))
-            .map_err(|error| Failure::other(format!("cannot write `{}`: {error}", path.display())))?;
+            .map_err(|error| CommandError::other(format!("cannot write `{}`: {error}", path.display())))?;
     }
     Ok(())
 }
 
 /// In the convention of the folder: its newest file says how names are written there.
-pub fn named(names: &FileList, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
+pub fn file_names(names: &FileList, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
     let newest = names.files.iter().rfind(|file| file.direction == Direction::Up);
     let (up, down) = (template.up.clone(), template.down.clone());
     match newest.map(|file| (file.layout.name, file.name.as_str())) {
@@ -72,7 +72,7 @@ pub fn named(names: &FileList, version: &Version, name: &str, template: &Templat
 ///
 /// # Errors
 /// When the clock shows no time that can be one.
-pub fn next_version(numbering: Numbering, names: &FileList) -> Result<Version, Failure> {
+pub fn next_version(numbering: Numbering, names: &FileList) -> Result<Version, CommandError> {
     let newest = names.files.last().map(|file| &file.version);
     let timestamp = match newest {
         _ if numbering == Numbering::Time => true,
@@ -81,7 +81,7 @@ pub fn next_version(numbering: Numbering, names: &FileList) -> Result<Version, F
         None => false,
     };
     if !timestamp {
-        let first = || "001".parse().map_err(|_| Failure::other("`001` is no version"));
+        let first = || "001".parse().map_err(|_| CommandError::other("`001` is no version"));
         return newest.map_or_else(first, |newest| Ok(newest.successor()));
     }
     // Two in one second, or a clock that is behind: the next second that is free.
@@ -90,7 +90,7 @@ pub fn next_version(numbering: Numbering, names: &FileList) -> Result<Version, F
         let dashes = newest.is_some_and(|newest| newest.as_str().contains('-'));
         let form = if dashes { "%Y-%m-%d-%H%M%S" } else { "%Y%m%d%H%M%S" };
         let text = now.to_zoned(TimeZone::UTC).strftime(form).to_string();
-        let version: Version = text.parse().map_err(|_| Failure::other(format!("the time `{text}` is no version")))?;
+        let version: Version = text.parse().map_err(|_| CommandError::other(format!("the time `{text}` is no version")))?;
         let free = names.files.iter().all(|file| file.version != version);
         let above =
             newest.is_none_or(|newest| !newest.is_timestamp() || *newest < version || now > Timestamp::now() + 3600.seconds());

@@ -2,9 +2,9 @@
 
 use crate::command::Context;
 use crate::database_url;
-use crate::failure::Failure;
-use crate::from_here::seen_from_here;
+use crate::failure::CommandError;
 use crate::packages;
+use crate::relative_paths::relative_to_cwd;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Finding;
 use migrate_model::folder::{Folder, NO_FOLDER};
@@ -13,7 +13,7 @@ use migrate_model::project::Project;
 
 /// A project and its files.
 #[derive(Debug)]
-pub struct Selected {
+pub struct LoadedProject {
     /// The project.
     pub project: Project,
     /// Its migrations, read for the database's dialect.
@@ -21,11 +21,11 @@ pub struct Selected {
     /// Its database.
     pub url: String,
     /// Is it one of several, so that lines have to say whose they are?
-    pub among_others: bool,
+    pub show_service: bool,
 }
 
 /// The projects that the arguments ask for, each with its database; their files must be readable.
-pub fn with_database(context: &Context<'_>) -> Result<Vec<Selected>, Failure> {
+pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, CommandError> {
     let mut selected = Vec::new();
     let mut findings: Vec<Finding> = Vec::new();
     for project in packages::projects(context)? {
@@ -43,22 +43,22 @@ pub fn with_database(context: &Context<'_>) -> Result<Vec<Selected>, Failure> {
                     .help("or begin there: `cargo migrate init`"),
             );
         }
-        let seen = folder.findings.iter().cloned().map(|one| seen_from_here(&project, one));
+        let seen = folder.findings.iter().cloned().map(|one| relative_to_cwd(&project, one));
         let (errors, others): (Vec<Finding>, Vec<Finding>) = seen.partition(Finding::is_error);
         findings.extend(errors);
         context.output.findings(&others);
-        selected.push(Selected { project, folder, url, among_others: false });
+        selected.push(LoadedProject { project, folder, url, show_service: false });
     }
     let several = selected.len() > 1;
-    selected.iter_mut().for_each(|one| one.among_others = several);
-    if findings.is_empty() { Ok(in_order(selected)) } else { Err(Failure::Findings(findings)) }
+    selected.iter_mut().for_each(|one| one.show_service = several);
+    if findings.is_empty() { Ok(in_order(selected)) } else { Err(CommandError::Findings(findings)) }
 }
 
 /// Services that others require come before them; two that require each other stay as they are.
-fn in_order(mut rest: Vec<Selected>) -> Vec<Selected> {
-    let mut ordered: Vec<Selected> = Vec::with_capacity(rest.len());
+fn in_order(mut rest: Vec<LoadedProject>) -> Vec<LoadedProject> {
+    let mut ordered: Vec<LoadedProject> = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
-        let waits = |one: &Selected| {
+        let waits = |one: &LoadedProject| {
             let required = one.folder.set.iter().flat_map(|migration| &migration.up.directives.requires);
             let mut services = required.filter_map(|requirement| requirement.service.as_deref());
             services.any(|service| service != one.project.service && rest.iter().any(|other| other.project.service == service))
@@ -69,8 +69,8 @@ fn in_order(mut rest: Vec<Selected>) -> Vec<Selected> {
     ordered
 }
 
-fn unknown_scheme(url: &str) -> Failure {
-    Failure::usage(format!("`{}` is no database URL", migrate_runtime::url_without_password(url)))
+fn unknown_scheme(url: &str) -> CommandError {
+    CommandError::usage(format!("`{}` is no database URL", migrate_runtime::url_without_password(url)))
         .help("write `postgres://user:password@host/name`, `mysql://user:password@host/name` or `sqlite:path/to/file.db`")
 }
 
@@ -81,11 +81,11 @@ pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&str>) -> O
 }
 
 /// The dialect of a project's SQL for commands that need no database.
-pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, Failure> {
+pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, CommandError> {
     let url = database_url::of(context, project).ok();
     dialect(context, project, url.as_deref()).ok_or_else(|| {
         let missing = migrate_model::folder::list_files(&project.root, &project.settings).findings;
         let missing: Vec<_> = missing.into_iter().filter(|finding| finding.code == &NO_FOLDER).collect();
-        Failure::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })
+        CommandError::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })
     })
 }

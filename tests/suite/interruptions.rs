@@ -1,7 +1,7 @@
 //! A run may be killed at any instant, and so may its connection: a sample of what the `soak` command does in full.
 
 use migrate_tests::Kind;
-use migrate_tests::cuts::{Bench, Blow, Lock, Outcomes, Way};
+use migrate_tests::interruptions::{Bench, Blow, Lock, Outcomes, Way};
 
 async fn sample(kind: Kind, lock: Lock) {
     let mut cut = 0;

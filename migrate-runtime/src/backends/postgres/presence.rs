@@ -1,6 +1,6 @@
 //! What PostgreSQL's catalogue is asked, and for what.
 
-use crate::ledger::Ledger;
+use crate::history_sql::HistorySql;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::name::Name;
@@ -36,11 +36,11 @@ pub fn built_index(sql: &str) -> Option<(String, String)> {
 }
 
 /// A query that answers 1 when the thing is there, 2 when it is there but not valid or not validated, else 0 or nothing.
-pub fn question(ledger: &Ledger, object: &Object) -> Option<String> {
+pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
     // Found as a script would find it, by the session's search path where no schema is written.
     let path = |name: &Name| {
-        let schema = name.schema.as_ref().map(|schema| format!("{}.", ledger.name(schema))).unwrap_or_default();
-        ledger.text(&format!("{schema}{}", ledger.name(&name.name)))
+        let schema = name.schema.as_ref().map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
+        history_sql.text(&format!("{schema}{}", history_sql.name(&name.name)))
     };
     let class = |name: &Name| format!("pg_catalog.to_regclass({})", path(name));
     let exists = |from: String| Some(format!("SELECT count(*)::text FROM (SELECT FROM pg_catalog.{from} LIMIT 1) found"));
@@ -49,12 +49,12 @@ pub fn question(ledger: &Ledger, object: &Object) -> Option<String> {
             Some(format!("SELECT ({} IS NOT NULL)::int::text", class(name)))
         }
         Object::Column(table, name) => {
-            let (table, name) = (class(table), ledger.text(name));
+            let (table, name) = (class(table), history_sql.text(name));
             exists(format!("pg_attribute WHERE attrelid = {table} AND attname = {name} AND NOT attisdropped"))
         }
         Object::Index(table, name) => {
             let which = match table {
-                Some(table) => format!("c.relname = {} AND i.indrelid = {}", ledger.text(&name.name), class(table)),
+                Some(table) => format!("c.relname = {} AND i.indrelid = {}", history_sql.text(&name.name), class(table)),
                 None => format!("c.oid = {}", class(name)),
             };
             Some(format!(
@@ -63,23 +63,23 @@ pub fn question(ledger: &Ledger, object: &Object) -> Option<String> {
             ))
         }
         Object::Constraint(table, name) => {
-            let (table, name) = (class(table), ledger.text(name));
+            let (table, name) = (class(table), history_sql.text(name));
             Some(format!(
                 "SELECT CASE WHEN convalidated THEN '1' ELSE '2' END FROM pg_catalog.pg_constraint \
                  WHERE conrelid = {table} AND conname = {name}"
             ))
         }
         Object::Trigger(table, name) => {
-            let (table, name) = (class(table.as_ref()?), ledger.text(&name.name));
+            let (table, name) = (class(table.as_ref()?), history_sql.text(&name.name));
             exists(format!("pg_trigger WHERE tgrelid = {table} AND tgname = {name}"))
         }
         Object::Type(name) => Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::text", path(name))),
         Object::EnumValue(name, value) => {
-            let value = ledger.text(value);
+            let value = history_sql.text(value);
             exists(format!("pg_enum WHERE enumtypid = pg_catalog.to_regtype({}) AND enumlabel = {value}", path(name)))
         }
-        Object::Schema(name) => exists(format!("pg_namespace WHERE nspname = {}", ledger.text(name))),
-        Object::Extension(name) => exists(format!("pg_extension WHERE extname = {}", ledger.text(name))),
+        Object::Schema(name) => exists(format!("pg_namespace WHERE nspname = {}", history_sql.text(name))),
+        Object::Extension(name) => exists(format!("pg_extension WHERE extname = {}", history_sql.text(name))),
         // Several functions can have one name.
         Object::Routine(_) => None,
     }

@@ -3,9 +3,9 @@
 //! Everything is a literal in the text, so that a record can travel in one message with its script; the literals do not
 //! depend on any setting that a script may have changed.
 
-use crate::change::{Change, Elapsed, Entry, Summary};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
+use crate::history_change::{Elapsed, HistoryChange, RecordWrite, SchemaVersionRow};
 use migrate_model::checksum::Checksum;
 use migrate_model::dialect::Dialect;
 use migrate_model::history::{History, Record};
@@ -19,7 +19,7 @@ pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
 
 /// Scripts above this (bytes) are not kept: a MySQL server takes no message above `max_allowed_packet`, 16 MiB by default,
 /// and a text may have to be sent as twice as many digits.
-pub const KEPT: usize = 4 << 20;
+pub const MAX_STORED_SCRIPT: usize = 4 << 20;
 
 fn column_of(direction: Direction) -> &'static str {
     match direction {
@@ -40,15 +40,15 @@ struct Types {
 
 /// The history of one service in one database.
 #[derive(Debug, Clone)]
-pub struct Ledger {
+pub struct HistorySql {
     dialect: Dialect,
     service: String,
     tables: HistoryTables,
     host: String,
 }
 
-impl Ledger {
-    /// Checks the names and makes a ledger.
+impl HistorySql {
+    /// Checks the names and makes a history_sql.
     ///
     /// # Errors
     /// When the database would cut or refuse a name.
@@ -74,7 +74,7 @@ impl Ledger {
         if service.chars().count() > 190 || service.contains('\0') {
             return Err(unusable("service", service, "is longer than 190 characters, or holds a NUL character"));
         }
-        Ok(Ledger {
+        Ok(HistorySql {
             dialect,
             service: service.to_owned(),
             tables: tables.clone(),
@@ -82,7 +82,7 @@ impl Ledger {
         })
     }
 
-    /// The same ledger with its schema known, so that no script can make its names mean something else.
+    /// The same history_sql with its schema known, so that no script can make its names mean something else.
     pub fn set_schema(&mut self, schema: String) {
         self.tables.schema = Some(schema);
     }
@@ -155,7 +155,7 @@ impl Ledger {
     }
 
     /// One text that changes whenever this service's history does; what a transaction compares before it writes.
-    pub fn select_token(&self, version: &str) -> String {
+    pub fn select_fingerprint(&self, version: &str) -> String {
         let service = self.text(&self.service);
         format!(
             "SELECT coalesce((SELECT digest FROM {} WHERE service = {service}), '') || '/' || \
@@ -167,7 +167,7 @@ impl Ledger {
     }
 
     /// What [`select_token`](Self::select_token) returns if nobody else wrote.
-    pub fn token(digest: Option<&Checksum>, record: Option<&Record>) -> String {
+    pub fn fingerprint(digest: Option<&Checksum>, record: Option<&Record>) -> String {
         let digest = digest.map_or(String::new(), Checksum::to_string);
         let progress = record.map(|record| format!("{}{}", record.state, record.statements_done));
         format!("{digest}/{}", progress.unwrap_or_default())
@@ -300,20 +300,20 @@ impl Ledger {
     }
 
     /// A change as statements, each ended by `;` and a line end.
-    pub fn write(&self, change: &Change<'_>) -> String {
+    pub fn write(&self, change: &HistoryChange<'_>) -> String {
         let mut sql = String::new();
         match change {
-            Change::Begin(entry, summary) => {
+            HistoryChange::Started(entry, summary) => {
                 self.put_entry(&mut sql, entry, None);
                 if let Some(summary) = summary {
                     self.put_summary(&mut sql, summary);
                 }
             }
-            Change::Mark { version, done } => {
+            HistoryChange::Checkpoint { version, done } => {
                 let set = format!("statements_done = {done}");
                 self.update(&mut sql, version, &set);
             }
-            Change::Applied(entry, summary, elapsed) => {
+            HistoryChange::Applied(entry, summary, elapsed) => {
                 let elapsed = self.elapsed(*elapsed);
                 if entry.begun {
                     let (state, done, now) = (entry.state, entry.done, self.now());
@@ -326,14 +326,14 @@ impl Ledger {
                 self.put_summary(&mut sql, summary);
                 self.put_done(&mut sql, entry, "applied", &elapsed);
             }
-            Change::Reverted(entry, summary, elapsed) => {
+            HistoryChange::Reverted(entry, summary, elapsed) => {
                 let service = self.text(&self.service);
                 let version = self.text(entry.version);
                 let _ = writeln!(sql, "DELETE FROM {} WHERE service = {service} AND version = {version};", self.records());
                 self.put_summary(&mut sql, summary);
                 self.put_done(&mut sql, entry, "reverted", &self.elapsed(*elapsed));
             }
-            Change::Repaired(entry, summary) => {
+            HistoryChange::Repaired(entry, summary) => {
                 let set = format!(
                     "name = {}, phase = {}, checksum = '{}', sql_checksum = '{}', statements = {}, statements_done = {}, up_sql = {}, \
                      down_sql = {}",
@@ -350,7 +350,7 @@ impl Ledger {
                 self.put_summary(&mut sql, summary);
                 self.put_event(&mut sql, entry, "repaired", "NULL", None);
             }
-            Change::Resolved { version, state, done, event, detail, text } => {
+            HistoryChange::Resolved { version, state, done, event, detail, text } => {
                 let text = text.map(|(direction, text)| format!(", {} = {}", column_of(direction), self.script(Some(text))));
                 let text = text.unwrap_or_default();
                 self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}{text}"));
@@ -367,7 +367,7 @@ impl Ledger {
                     self.text(&format!("{done} statements count as done{detail}"))
                 );
             }
-            Change::Failed { entry, unfinished, message } => {
+            HistoryChange::Failed { entry, unfinished, message } => {
                 if *unfinished {
                     let set = format!("state = {}, statements_done = {}", self.text(entry.state.name()), entry.done);
                     self.update(&mut sql, entry.version, &set);
@@ -422,7 +422,7 @@ impl Ledger {
 
     /// The text of a script, if it is kept.
     fn script(&self, text: Option<&str>) -> String {
-        self.option(text.filter(|text| text.len() <= KEPT))
+        self.option(text.filter(|text| text.len() <= MAX_STORED_SCRIPT))
     }
 
     fn option(&self, text: Option<&str>) -> String {
@@ -439,7 +439,7 @@ impl Ledger {
         format!("{head} {}", assignments.join(", "))
     }
 
-    fn put_entry(&self, sql: &mut String, entry: &Entry<'_>, elapsed: Option<&str>) {
+    fn put_entry(&self, sql: &mut String, entry: &RecordWrite<'_>, elapsed: Option<&str>) {
         let columns = "service, version, name, kind, phase, checksum, sql_checksum, state, statements, statements_done, started_at, \
                        applied_at, execution_ms, applied_by, tool, up_sql, down_sql";
         let now = self.now();
@@ -484,7 +484,7 @@ impl Ledger {
         );
     }
 
-    fn put_summary(&self, sql: &mut String, summary: &Summary<'_>) {
+    fn put_summary(&self, sql: &mut String, summary: &SchemaVersionRow<'_>) {
         let digest = if summary.count == 0 { "''".to_owned() } else { format!("'{}'", summary.digest) };
         let _ = writeln!(
             sql,
@@ -499,14 +499,14 @@ impl Ledger {
         );
     }
 
-    fn put_done(&self, sql: &mut String, entry: &Entry<'_>, event: &str, elapsed: &str) {
+    fn put_done(&self, sql: &mut String, entry: &RecordWrite<'_>, event: &str, elapsed: &str) {
         match entry.told {
             true => self.put_event(sql, entry, "resolved", "NULL", Some(&format!("counts as {event}"))),
             false => self.put_event(sql, entry, event, elapsed, None),
         }
     }
 
-    fn put_event(&self, sql: &mut String, entry: &Entry<'_>, event: &str, elapsed: &str, detail: Option<&str>) {
+    fn put_event(&self, sql: &mut String, entry: &RecordWrite<'_>, event: &str, elapsed: &str, detail: Option<&str>) {
         let _ = writeln!(
             sql,
             "INSERT INTO {} (service, version, name, event, happened_at, happened_by, host, tool, execution_ms, detail) \
@@ -553,11 +553,11 @@ fn quoted_name(dialect: Dialect, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn ledger(dialect: Dialect) -> Ledger {
+    fn history_sql(dialect: Dialect) -> HistorySql {
         let tables = HistoryTables { schema: Some("ops\"`x".into()), ..HistoryTables::default() };
-        let mut ledger = Ledger::new(dialect, "it's", &tables).unwrap();
-        ledger.host = "host".into();
-        ledger
+        let mut history_sql = HistorySql::new(dialect, "it's", &tables).unwrap();
+        history_sql.host = "host".into();
+        history_sql
     }
 
     #[test]
@@ -571,17 +571,17 @@ mod tests {
     #[test]
     fn names_that_would_be_cut_are_refused() {
         let tables = |records: String| HistoryTables { records, ..HistoryTables::default() };
-        assert!(Ledger::new(Dialect::Postgres, "s", &tables("ü".repeat(31))).is_ok());
-        assert!(Ledger::new(Dialect::Postgres, "s", &tables("ü".repeat(32))).is_err());
-        assert!(Ledger::new(Dialect::MySql, "s", &tables("ü".repeat(64))).is_ok());
-        assert!(Ledger::new(Dialect::MySql, "s", &tables("x".repeat(65))).is_err());
-        assert!(Ledger::new(Dialect::Sqlite, &"s".repeat(191), &tables("x".into())).is_err());
-        assert!(Ledger::new(Dialect::Postgres, "a\0b", &tables("x".into())).is_err());
+        assert!(HistorySql::new(Dialect::Postgres, "s", &tables("ü".repeat(31))).is_ok());
+        assert!(HistorySql::new(Dialect::Postgres, "s", &tables("ü".repeat(32))).is_err());
+        assert!(HistorySql::new(Dialect::MySql, "s", &tables("ü".repeat(64))).is_ok());
+        assert!(HistorySql::new(Dialect::MySql, "s", &tables("x".repeat(65))).is_err());
+        assert!(HistorySql::new(Dialect::Sqlite, &"s".repeat(191), &tables("x".into())).is_err());
+        assert!(HistorySql::new(Dialect::Postgres, "a\0b", &tables("x".into())).is_err());
     }
 
     #[test]
     fn statements_of_each_dialect() {
-        let entry = Entry {
+        let entry = RecordWrite {
             version: "001",
             name: "create",
             phase: Some("expand"),
@@ -596,18 +596,18 @@ mod tests {
             up: Some("SELECT 'a\\b'"),
             down: None,
         };
-        let summary = Summary { newest: Some(("001", "create")), count: 1, digest: Checksum::from_bytes([3; 32]) };
+        let summary = SchemaVersionRow { newest: Some(("001", "create")), count: 1, digest: Checksum::from_bytes([3; 32]) };
         let mut shown = String::new();
         for dialect in Dialect::ALL {
-            let ledger = ledger(dialect);
-            let _ = writeln!(shown, "-- {dialect}\n{};", ledger.create().join(";\n"));
-            let _ = writeln!(shown, "{};\n{};", ledger.select_digest(), ledger.select_records(None));
+            let history_sql = history_sql(dialect);
+            let _ = writeln!(shown, "-- {dialect}\n{};", history_sql.create().join(";\n"));
+            let _ = writeln!(shown, "{};\n{};", history_sql.select_digest(), history_sql.select_records(None));
             let elapsed = match dialect {
                 Dialect::Postgres => Elapsed::Transaction(std::time::Duration::from_millis(3)),
                 _ => Elapsed::Measured(std::time::Duration::from_millis(7)),
             };
-            shown.push_str(&ledger.write(&Change::Applied(entry.clone(), summary.clone(), elapsed)));
-            shown.push_str(&ledger.write(&Change::Mark { version: "001", done: 1 }));
+            shown.push_str(&history_sql.write(&HistoryChange::Applied(entry.clone(), summary.clone(), elapsed)));
+            shown.push_str(&history_sql.write(&HistoryChange::Checkpoint { version: "001", done: 1 }));
         }
         insta::assert_snapshot!(shown);
     }

@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 
 /// How a second connection is made, and what is known of the way there.
 #[derive(Debug)]
-pub enum Access {
+pub enum PgConnector {
     /// Opened here, with a parameter that tells.
     Opened(PgConnectOptions),
     /// Opened here; what is at the other end refused the parameter, so it is no server.
@@ -17,28 +17,28 @@ pub enum Access {
     Lent,
 }
 
-impl Access {
+impl PgConnector {
     /// Whether start-up parameters reach the server's sessions, as far as it can be found out.
     pub async fn reached(&self, given: Option<&str>) -> Option<bool> {
         match self {
-            Access::Opened(_) => Some(given == Some("1")),
-            Access::Refused(_) => Some(false),
-            Access::Pooled(options) => {
+            PgConnector::Opened(_) => Some(given == Some("1")),
+            PgConnector::Refused(_) => Some(false),
+            PgConnector::Pooled(options) => {
                 let (mut probe, access) = open(options.clone()).await.ok()?;
                 let asked = rows(&mut probe, &format!("SELECT pg_catalog.current_setting('{PARAMETER}', true)")).await;
                 let _ = probe.close().await;
                 let given = asked.ok()?.into_iter().next()?.into_iter().next()?;
-                Some(matches!(access, Access::Opened(_)) && given.as_deref() == Some("1"))
+                Some(matches!(access, PgConnector::Opened(_)) && given.as_deref() == Some("1"))
             }
-            Access::Lent => None,
+            PgConnector::Lent => None,
         }
     }
 
     /// How a second connection is made.
     pub fn options(&self) -> Option<&PgConnectOptions> {
         match self {
-            Access::Opened(options) | Access::Refused(options) | Access::Pooled(options) => Some(options),
-            Access::Lent => None,
+            PgConnector::Opened(options) | PgConnector::Refused(options) | PgConnector::Pooled(options) => Some(options),
+            PgConnector::Lent => None,
         }
     }
 }
@@ -47,12 +47,12 @@ impl Access {
 pub const PARAMETER: &str = "migrate.direct";
 
 /// Opens a connection, and finds out whether start-up parameters are let through.
-pub async fn open(options: PgConnectOptions) -> Result<(PgConnection, Access), sqlx::Error> {
+pub async fn open(options: PgConnectOptions) -> Result<(PgConnection, PgConnector), sqlx::Error> {
     match options.clone().options([(PARAMETER, "1")]).connect().await {
-        Ok(connection) => Ok((connection, Access::Opened(options))),
+        Ok(connection) => Ok((connection, PgConnector::Opened(options))),
         Err(error) if refuses_parameters(&error) => {
             let options = options.extra_float_digits(None);
-            Ok((options.connect().await?, Access::Refused(options)))
+            Ok((options.connect().await?, PgConnector::Refused(options)))
         }
         Err(error) => Err(error),
     }

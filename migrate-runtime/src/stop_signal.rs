@@ -9,17 +9,17 @@ use tokio::sync::watch;
 /// kind [`Stopped`](crate::ErrorKind::Stopped). To end at once instead, drop the future, or end the process: the database
 /// then rolls back what was not recorded, and the next run goes on from there.
 #[derive(Debug, Clone)]
-pub struct Stop {
+pub struct StopSignal {
     asked: Arc<watch::Sender<bool>>,
 }
 
-impl Default for Stop {
+impl Default for StopSignal {
     fn default() -> Self {
-        Stop { asked: Arc::new(watch::Sender::new(false)) }
+        StopSignal { asked: Arc::new(watch::Sender::new(false)) }
     }
 }
 
-impl Stop {
+impl StopSignal {
     /// Asks.
     pub fn request(&self) {
         self.asked.send_replace(true);

@@ -1,7 +1,7 @@
 //! How a run behaves: how long it waits, what it allows, whom it tells.
 
 use crate::event::{self, Event};
-use crate::stop::Stop;
+use crate::stop_signal::StopSignal;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::policy::{OutOfOrder, Policy};
@@ -12,18 +12,18 @@ type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// How a run behaves.
 #[derive(Clone)]
-pub struct Options {
+pub struct RunOptions {
     pub(crate) locking: LockSettings,
     pub(crate) lock_wait: Duration,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) timeout: Duration,
-    pub(crate) late: Option<OutOfOrder>,
+    pub(crate) out_of_order: Option<OutOfOrder>,
     pub(crate) observer: Option<Observer>,
-    pub(crate) stop: Stop,
+    pub(crate) stop: StopSignal,
 }
 
-impl Options {
-    pub(crate) fn tell(&self, event: &Event<'_>) {
+impl RunOptions {
+    pub(crate) fn emit(&self, event: &Event<'_>) {
         match event {
             Event::Waiting { holder } => {
                 let holder = holder.map_or("unknown".to_owned(), event::describe);
@@ -43,6 +43,6 @@ impl Options {
 
     pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
         let policy = set.contents().policy;
-        Policy { out_of_order: self.late.unwrap_or(policy.out_of_order) }
+        Policy { out_of_order: self.out_of_order.unwrap_or(policy.out_of_order) }
     }
 }

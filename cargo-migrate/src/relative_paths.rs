@@ -5,7 +5,7 @@ use migrate_model::project::Project;
 use std::path::PathBuf;
 
 /// A finding whose place is a path from here, not from its package: several packages have a file of one name.
-pub fn seen_from_here(project: &Project, mut finding: Finding) -> Finding {
+pub fn relative_to_cwd(project: &Project, mut finding: Finding) -> Finding {
     let here = std::env::current_dir().unwrap_or_default();
     // The folder itself is named as it was asked for.
     let own = project.root.display().to_string();

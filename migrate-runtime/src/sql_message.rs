@@ -1,6 +1,6 @@
 //! Statements of a script put together into one text to send, and the way back from there to the script.
 
-use crate::backend::Work;
+use crate::backend::UnitRun;
 use std::ops::Range;
 
 /// Stands before the script, for people and programs that look at what a session is doing.
@@ -10,13 +10,13 @@ const SCRIPT: &str = "/* migration */\n";
 const RECORD: &str = "/* record */\n";
 
 /// What a session is doing, without what is ours in front of it.
-pub fn without_ours(text: &str) -> &str {
+pub fn strip_own_sql(text: &str) -> &str {
     let script = text.split_once(SCRIPT).map_or(text, |(_, script)| script);
     script.split_once(RECORD).map_or(script, |(script, _)| script)
 }
 
 /// Does a script say this, in whatever case? Asked of its text, because a function may do it as well.
-pub fn mentions(script: &str, word: &str) -> bool {
+pub fn contains_word(script: &str, word: &str) -> bool {
     let Some(first) = word.bytes().next() else { return true };
     let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
     let (script, word) = (script.as_bytes(), word.as_bytes());
@@ -26,7 +26,7 @@ pub fn mentions(script: &str, word: &str) -> bool {
 
 /// A text to send.
 #[derive(Debug, Default)]
-pub struct Message {
+pub struct SqlMessage {
     /// The text.
     pub sql: String,
     /// How many statements of ours stand before the script's.
@@ -35,16 +35,16 @@ pub struct Message {
     parts: Vec<(usize, usize, usize, usize)>,
 }
 
-impl Message {
+impl SqlMessage {
     /// Adds statements of ours before the script's; each of them counts.
-    pub fn begin(&mut self, statement: &str) {
+    pub fn prepend(&mut self, statement: &str) {
         self.sql.push_str(statement);
         self.sql.push_str(";\n");
         self.before += 1;
     }
 
     /// Adds statements of the script, set off from ours.
-    pub fn script(&mut self, work: &Work<'_>, piece: Range<usize>) {
+    pub fn add_statements(&mut self, work: &UnitRun<'_>, piece: Range<usize>) {
         self.sql.push_str(SCRIPT);
         for (number, statement) in piece.clone().zip(&work.statements[piece]) {
             self.parts.push((number, self.sql.len(), statement.range.start, statement.range.len()));
@@ -55,7 +55,7 @@ impl Message {
     }
 
     /// Adds statements of ours behind the script's.
-    pub fn end(&mut self, sql: &str) {
+    pub fn append(&mut self, sql: &str) {
         self.sql.push_str(RECORD);
         self.sql.push_str(sql);
     }
