@@ -50,7 +50,7 @@ pub static FILE_MISSING: Code = Code::new(
 
 /// A released file that was edited.
 pub static LOCKED_FILE_CHANGED: Code = Code::new(
-    "released-changed",
+    "locked-file-changed",
     "A released migration was edited. Databases that have it applied will never run the new text, and new ones will never run the old: \
      they drift apart. Put the old text back and write the change as a new migration. If the file is truly not applied anywhere, \
      `cargo migrate lock --force` takes the new text as released.",
@@ -58,16 +58,16 @@ pub static LOCKED_FILE_CHANGED: Code = Code::new(
 
 /// A new migration below a released one.
 pub static BELOW_LOCKED: Code = Code::new(
-    "below-released",
+    "below-locked",
     "A new migration has a lower version than one that is released, so databases that are ahead would have to go back in order, and \
-     others would run the two in another order. Give it a version above the newest released one; or set `late = \"allow\"` in \
+     others would run the two in another order. Give it a version above the newest released one; or set `out-of-order = \"allow\"` in \
      `migrate.toml` when order does not matter in this project.",
 );
 
 /// A draft at release time.
 pub static UNLOCKED_DRAFT: Code = Code::new(
-    "draft-left",
-    "`check --released` was asked for, and a migration is still a draft: it could be edited after it was applied. Release it with \
+    "unlocked-draft",
+    "`check --locked` was asked for, and a migration is still a draft: it could be edited after it was applied. Release it with \
      `cargo migrate lock`.",
 );
 
@@ -127,14 +127,14 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
             .help("write one with `cargo migrate init`");
         return if nothing_to_lock { findings } else { vec![finding] };
     };
-    let released: HashMap<&str, _> = lock.locked.iter().map(|(name, sum)| (name.as_str(), sum)).collect();
+    let locked: HashMap<&str, _> = lock.locked.iter().map(|(name, sum)| (name.as_str(), sum)).collect();
     let drafts: HashMap<&str, ()> = lock.drafts.iter().map(|name| (name.as_str(), ())).collect();
     let present: HashMap<&str, ()> = folder.files.iter().map(|(file, _)| (file.name.as_str(), ())).collect();
     let mut ups = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
-    let newest = ups.rfind(|file| released.contains_key(file.name.as_str()));
+    let newest = ups.rfind(|file| locked.contains_key(file.name.as_str()));
     for (file, sum) in &folder.files {
         let place = || Place::file(file.display_path.clone());
-        match released.get(file.name.as_str()) {
+        match locked.get(file.name.as_str()) {
             Some(released) if *released != sum => findings.push(
                 Finding::error(&LOCKED_FILE_CHANGED, format!("`{}` was changed after it was released", file.name))
                     .at(place())
@@ -156,13 +156,14 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
                             .help("release it: `cargo migrate lock`"),
                     );
                 }
-                if let Some(newest) = newest.filter(|newest| newest.version > file.version && settings.late != OutOfOrder::Allow)
+                if let Some(newest) =
+                    newest.filter(|newest| newest.version > file.version && settings.out_of_order != OutOfOrder::Allow)
                 {
                     let message = format!("`{}` is new, but lower than `{}`, which is released", file.name, newest.name);
                     let mut finding = Finding::error(&BELOW_LOCKED, message)
                         .at(place())
                         .help(format!("rename it to a version above {}, then run `cargo migrate lock --draft`", newest.version));
-                    if settings.late == OutOfOrder::Warn {
+                    if settings.out_of_order == OutOfOrder::Warn {
                         finding.level = crate::finding::Level::Warning;
                     }
                     findings.push(finding);

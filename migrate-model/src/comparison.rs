@@ -37,8 +37,8 @@ impl MigrationState {
             MigrationState::FileMissing => "missing",
             MigrationState::Ahead => "ahead",
             MigrationState::Pending => "pending",
-            MigrationState::OutOfOrder => "late",
-            MigrationState::PartiallyApplied(_) => "unfinished",
+            MigrationState::OutOfOrder => "out-of-order",
+            MigrationState::PartiallyApplied(_) => "partially-applied",
         }
     }
 }

@@ -74,15 +74,15 @@ pub static AHEAD: Code = Code::new(
 
 /// A migration is lower than the newest applied.
 pub static OUT_OF_ORDER: Code = Code::new(
-    "late",
+    "out-of-order",
     "A migration is not applied, though a higher one is: it was merged late, or written on another branch. Other databases may have \
-     run the two in the other order. Give it a version above the newest; or allow this with `late = \"allow\"` (or `\"warn\"`) in \
+     run the two in the other order. Give it a version above the newest; or allow this with `out-of-order = \"allow\"` (or `\"warn\"`) in \
      `migrate.toml`.",
 );
 
 /// A migration was begun and not finished.
 pub static PARTIALLY_APPLIED: Code = Code::new(
-    "unfinished",
+    "partially-applied",
     "A migration that runs outside a transaction was begun and did not end, and for one statement nobody knows whether the database \
      carried it out: the process or the connection ended while it ran. Look at the database. Then say what you found: \
      `cargo migrate resolve VERSION --retry` runs that statement again, `--skip-to N` goes on behind it with statement N, \
@@ -91,14 +91,14 @@ pub static PARTIALLY_APPLIED: Code = Code::new(
 
 /// A begun migration was edited in the part that has run.
 pub static CHANGED_WHILE_PARTIALLY_APPLIED: Code = Code::new(
-    "changed-while-unfinished",
+    "changed-while-partially-applied",
     "A migration stopped in the middle, and its file was edited above the point where it stopped: what ran is not what stands there, \
      so it cannot be resumed. Put the statements that ran back as they were; below the point of failure the file may be edited.",
 );
 
 /// A migration cannot be reverted.
 pub static NO_DOWN_MIGRATION: Code = Code::new(
-    "no-way-down",
+    "no-down-migration",
     "The migration has no way down, neither in the files nor stored with it, or its way down holds no statement. Reverting the ones \
      around it would leave a hole, so nothing was reverted. Write the way down; or restore a backup.",
 );

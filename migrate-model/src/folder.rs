@@ -445,7 +445,7 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
             service: service.to_owned(),
             dialect,
             history: settings.history.clone(),
-            policy: Policy { out_of_order: settings.late },
+            policy: Policy { out_of_order: settings.out_of_order },
             locking: settings.locking,
             session: settings.session.clone(),
             lock_timeout: settings.lock_timeout,

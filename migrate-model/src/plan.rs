@@ -190,7 +190,7 @@ fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, d
                     format!("`{title}` is not applied, though a higher version is"),
                 )
                 .help("rename it to a version above the newest one")
-                .help("or allow this: `late = \"allow\"` in `migrate.toml`"),
+                .help("or allow this: `out-of-order = \"allow\"` in `migrate.toml`"),
             )
         }
         MigrationState::PartiallyApplied(_) => row.record.and_then(|record| partially_applied(row, record, direction, dialect)),
@@ -555,10 +555,10 @@ mod tests {
         assert_eq!(down(&three, &three, Target::DownAll), "-10 -2 -1 | ");
         assert_eq!(down(&three, &three, Target::DownTo(version("1"))), "-10 -2 | ");
         assert_eq!(down(&three, &[], Target::Down(1)), " | ");
-        assert_eq!(down(&["1", "2-"], &["1", "2"], Target::Down(1)), " | no-way-down:2!");
-        assert_eq!(down(&["1", "2-"], &["1", "2"], Target::DownAll), "-1 | no-way-down:2!");
+        assert_eq!(down(&["1", "2-"], &["1", "2"], Target::Down(1)), " | no-down-migration:2!");
+        assert_eq!(down(&["1", "2-"], &["1", "2"], Target::DownAll), "-1 | no-down-migration:2!");
         assert_eq!(down(&["1"], &["1", "2+"], Target::DownTo(version("1"))), "-2s | ahead:2");
-        assert_eq!(down(&["1"], &["1", "2"], Target::DownAll), "-1 | ahead:2 no-way-down:2!");
+        assert_eq!(down(&["1"], &["1", "2"], Target::DownAll), "-1 | ahead:2 no-down-migration:2!");
         // What was changed since does not keep anyone from going back.
         assert_eq!(down(&["1"], &["1*"], Target::DownAll), "-1 | changed-after-apply:1");
     }

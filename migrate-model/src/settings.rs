@@ -64,7 +64,7 @@ pub struct Settings {
     /// Must each migration have a way down? By layout when left out.
     pub down_required: Option<bool>,
     /// What to do about late migrations.
-    pub late: OutOfOrder,
+    pub out_of_order: OutOfOrder,
     /// How runs are kept apart.
     pub locking: LockSettings,
     /// Statements that every session runs first.
@@ -97,7 +97,7 @@ const KEYS: [&str; 19] = [
     "ignore",
     "same-version",
     "down",
-    "late",
+    "out-of-order",
     "session",
     "lock",
     "lease",
@@ -225,8 +225,9 @@ impl SettingsParser<'_> {
                     _ => None,
                 });
             }
-            "late" => {
-                settings.late = self.read(value, "`error`, `warn` or `allow`", |word| word.parse().ok()).unwrap_or_default()
+            "out-of-order" => {
+                settings.out_of_order =
+                    self.read(value, "`error`, `warn` or `allow`", |word| word.parse().ok()).unwrap_or_default()
             }
             "session" => {
                 settings.session = self.plain_strings(value);
@@ -346,7 +347,7 @@ mod tests {
         assert_eq!(settings.dirs, ["a", "b"]);
         assert_eq!(settings.layouts.len(), 2);
         assert_eq!(settings.down_required, Some(false));
-        assert_eq!(settings.late, OutOfOrder::Warn);
+        assert_eq!(settings.out_of_order, OutOfOrder::Warn);
         assert_eq!(settings.locking, LockSettings { strategy: LockStrategy::Lease, lease: Duration::from_secs(5) });
         assert_eq!(settings.history.schema.as_deref(), Some("ops"));
         assert_eq!(settings.timeout, Some(Duration::from_secs(600)));
@@ -358,7 +359,7 @@ mod tests {
 
     #[test]
     fn every_mistake_at_once() {
-        let text = "servce = 'chat'\ndatabase = 'oracle'\nlate = 3\nlayouts = ['odd']\n[history]\nrecord = 'x'\n";
+        let text = "servce = 'chat'\ndatabase = 'oracle'\nout-of-order = 3\nlayouts = ['odd']\n[history]\nrecord = 'x'\n";
         let (_, findings) = read(text, "migrate.toml");
         insta::assert_snapshot!(crate::render::findings(&findings, false));
     }

@@ -37,7 +37,7 @@ pub static PSQL_COMMAND: Code = Code::new(
 
 /// SQL on the line of `COPY ... FROM stdin;`.
 pub static SQL_AFTER_COPY: Code = Code::new(
-    "behind-copy",
+    "sql-after-copy",
     "Behind `COPY ... FROM stdin;` the rows begin on the next line, so nothing but a comment can stand on the rest of its own: psql would \
      run it after the rows, others would lose it. Move it behind the closing `\\.`.",
 );

@@ -53,7 +53,7 @@ pub static NEEDS_SESSION: Code = Code::new(
 
 /// Files and history disagree.
 pub static HISTORY_MISMATCH: Code = Code::new(
-    "diverged",
+    "history-mismatch",
     "The files and the history in the database disagree in a way that must not be passed over. Nothing was run. Each disagreement has \
      a code of its own, which `cargo migrate explain` explains.",
 );

@@ -253,7 +253,7 @@ async fn record_recovery(
         version: record.version.as_str(),
         state: fate.state,
         done: fate.done,
-        event: "settled",
+        event: "recovered",
         detail: &detail,
         text: None,
     };

@@ -59,9 +59,9 @@ fn a_first_day() {
     binary.ok(&["up", "--steps", "1"]);
     binary.ok(&["status", "--check"]);
     shows!("redo", binary.run(&["redo", "--yes"]));
-    assert_eq!(binary.run(&["check", "--released"]).code, 4);
+    assert_eq!(binary.run(&["check", "--locked"]).code, 4);
     shows!("lock", binary.run(&["lock"]));
-    binary.ok(&["check", "--released"]);
+    binary.ok(&["check", "--locked"]);
     shows!("verify", binary.run(&["verify"]));
 }
 
@@ -120,7 +120,7 @@ fn a_lock_file_keeps_released_files_as_they_are() {
     assert_eq!(binary.run(&["lock"]).code, 4);
     folder.write("migrations/002_add_email.down.sql", "ALTER TABLE users DROP COLUMN email;\n");
     shows!("lock_force", binary.run(&["lock", "--force"]));
-    binary.ok(&["check", "--released"]);
+    binary.ok(&["check", "--locked"]);
     folder.write("migrations/002b_late.up.sql", "SELECT 1;");
     folder.write("migrations/002b_late.down.sql", "SELECT 1;");
     binary.ok(&["lock", "--draft"]);
@@ -297,7 +297,7 @@ fn exit_codes_and_bad_input() {
     shows!("bad_url", binary.run(&["status", "-D", "oracle://me:secret@host/x", "--dialect", "sqlite"]));
     shows!("no_folder", binary.run(&["--source", "nowhere", "check"]));
     shows!("no_code", binary.run(&["explain", "lat"]));
-    assert!(binary.ok(&["explain", "late"]).stdout.contains("merged late"));
+    assert!(binary.ok(&["explain", "out-of-order"]).stdout.contains("merged late"));
     assert!(binary.ok(&["explain"]).stdout.lines().count() > 40);
     assert!(binary.ok(&["completions", "bash"]).stdout.contains("cargo-migrate"));
     binary.ok(&["up"]);

@@ -281,7 +281,7 @@ async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
         let set = folder.set(database.kind.dialect());
         let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Diverged);
-        assert_eq!(error.divergences()[0].code.name, "changed-while-unfinished", "{error}");
+        assert_eq!(error.divergences()[0].code.name, "changed-while-partially-applied", "{error}");
         assert!(error.to_string().contains(difference), "{error}");
     }
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
@@ -345,7 +345,7 @@ async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabas
     let set = folder.set(database.kind.dialect());
     let migrator = Migrator::new(&set);
     let error = migrator.run(&database.url).await.unwrap_err();
-    assert_eq!(error.divergences()[0].code.name, "unfinished");
+    assert_eq!(error.divergences()[0].code.name, "partially-applied");
     assert!(error.to_string().contains("cargo migrate resolve 002 --skip-to 3"), "{error}");
     assert!(error.to_string().contains("statement 2 is: CALL fill()"), "{error}");
     let mut binary = migrate_tests::Binary::inside(folder.path()).command(&["--service", "app", "-D", &database.url, "resolve"]);
@@ -389,7 +389,7 @@ async fn edited_missing_and_late_files_stop_everything(database: &TestDatabase) 
     stops("missing-file").await;
     folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id integer);\nINSERT INTO b VALUES (1);\n");
     folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
-    stops("late").await;
+    stops("out-of-order").await;
     assert_eq!(database.tables().await, ["a", "b"]);
     folder.remove("migrations/003_late.up.sql");
     // A comment holds nothing up.
@@ -407,7 +407,7 @@ async fn late_files_are_applied_when_allowed(database: &TestDatabase) {
     folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
     let set = folder.set(dialect);
     let report = Migrator::new(&set).out_of_order(OutOfOrder::Warn).run(&database.url).await.unwrap();
-    assert_eq!(report.warnings[0].code.name, "late");
+    assert_eq!(report.warnings[0].code.name, "out-of-order");
     assert_eq!(database.history().await.len(), 4);
     assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
     assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());
@@ -448,7 +448,7 @@ async fn a_missing_way_down_stops_before_the_first_step(database: &TestDatabase)
     let migrator = Migrator::new(&set);
     migrator.run(&database.url).await.unwrap();
     let error = migrator.run_to(&database.url, &Target::DownAll).await.unwrap_err();
-    assert_eq!(error.divergences()[0].code.name, "no-way-down");
+    assert_eq!(error.divergences()[0].code.name, "no-down-migration");
     assert_eq!(database.history().await.len(), 3);
     migrator.run_to(&database.url, &Target::Down(1)).await.unwrap();
     assert!(migrator.run_to(&database.url, &Target::Down(1)).await.is_err());
@@ -805,7 +805,7 @@ async fn a_revert_that_stopped_is_not_up_to_date(database: &TestDatabase) {
     assert_eq!(database.history().await, ["001|revert-failed|1"]);
     assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
     let error = migrator.run(&database.url).await.unwrap_err();
-    assert_eq!(error.divergences()[0].code.name, "unfinished", "{error}");
+    assert_eq!(error.divergences()[0].code.name, "partially-applied", "{error}");
     // The way down may be corrected below the point of failure; it is the only migration there is.
     folder.write("migrations/001_t.down.sql", "-- migrate: no-transaction\nDROP TABLE t;\nDROP TABLE u;");
     let set = folder.set(dialect);

@@ -60,7 +60,7 @@ async fn a_folder_of_20_000_files() {
     }
     let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     binary.ok(&["lock"]);
-    binary.ok(&["check", "--released"]);
+    binary.ok(&["check", "--locked"]);
     binary.ok(&["up", "-q"]);
     assert_eq!(database.value("SELECT count(*), sum(id) FROM t").await, "9999|50004999");
     binary.ok(&["verify"]);

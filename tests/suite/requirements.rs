@@ -9,7 +9,7 @@ async fn both_styles_go_up_and_down_and_up_again() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/two-styles");
     let binary = Binary::inside(&example).variable("DATABASE_URL", &database.url);
     for (style, count) in [("paired", 7), ("numbered", 8)] {
-        binary.ok(&["--source", style, "check", "--released"]);
+        binary.ok(&["--source", style, "check", "--locked"]);
         binary.ok(&["--source", style, "up"]);
         binary.ok(&["--source", style, "down", "--all", "--yes"]);
         binary.ok(&["--source", style, "up"]);

@@ -140,7 +140,7 @@ fn every_command_and_setting_is_in_the_documents() {
         "ignore",
         "same-version",
         "down",
-        "late",
+        "out-of-order",
         "session",
         "lock",
         "lease",

@@ -19,12 +19,12 @@ use serde_json::json;
 pub struct Arguments {
     /// Drafts are errors too: for CI, before a release
     #[arg(long)]
-    released: bool,
+    locked: bool,
 }
 
 /// Runs it.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let strictness = CheckOptions { require_locked: arguments.released };
+    let options = CheckOptions { require_locked: arguments.locked };
     let mut services = Vec::new();
     let mut errors = 0;
     for project in packages::projects(context)? {
@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
             Err(other) => return Err(other),
         };
         let folder = project.read(dialect);
-        let mut findings = check::check(&folder, &project.settings, strictness);
+        let mut findings = check::check(&folder, &project.settings, options);
         findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
         let findings: Vec<Finding> = findings.into_iter().map(|one| relative_to_cwd(&project, one)).collect();
         let wrong = findings.iter().filter(|finding| finding.is_error()).count();
