@@ -1,6 +1,6 @@
-//! One binary with its migrations inside: brings a SQLite database up to date, shows how it stands, and goes back.
+//! One binary with embedded migrations: updates a SQLite database, prints the state of each migration, and reverts one.
 //!
-//! `cargo run -p quickstart` works on a database in memory; `cargo run -p quickstart -- app.db` on a file.
+//! `cargo run -p quickstart` uses an in-memory database; `cargo run -p quickstart -- app.db` uses a file.
 
 use migrate_runtime::{Error, MigrationSet, Migrator, Target, embed_migrations};
 use sqlx::SqlitePool;
@@ -12,7 +12,7 @@ static MIGRATIONS: MigrationSet = embed_migrations!();
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).unwrap_or_else(|| ":memory:".to_owned());
     let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
-    // A database in memory is gone with its connection, so there is one.
+    // An in-memory database exists only as long as its connection, so the pool has exactly one.
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
     let migrator = Migrator::new(&MIGRATIONS);
 

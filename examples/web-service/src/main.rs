@@ -1,9 +1,10 @@
-//! A service on PostgreSQL: waits for the database, listens at once, migrates, and says ready only when up to date.
+//! A service on PostgreSQL: waits for the database, starts to listen, applies its migrations, and reports readiness only
+//! when the database is up to date.
 //!
 //! ```console
 //! DATABASE_URL=postgres://user:password@localhost/notes cargo run -p web-service
-//! curl localhost:8080/live      # the process runs: a liveness probe must not end a long migration
-//! curl localhost:8080/ready     # 200 when every migration is applied, else 503
+//! curl localhost:8080/live      # 200 while the process runs: a liveness probe must not end a long migration
+//! curl localhost:8080/ready     # 200 when every migration is applied, otherwise 503
 //! curl localhost:8080/notes
 //! ```
 
@@ -24,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::var("DATABASE_URL").map_err(|_| "set DATABASE_URL to a PostgreSQL database")?;
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
 
-    // In a container the database may start later than this.
+    // In a container environment, the database may start after this service.
     Migrator::wait_for_database(&url, Duration::from_secs(60)).await?;
     let pool = PgPool::connect(&url).await?;
 
@@ -40,14 +41,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let server = tokio::spawn(server.into_future());
 
-    // Of several instances that start at once, one applies and the others wait for it.
+    // When several instances start at the same time, one applies the migrations and the others wait for it.
     let report = Migrator::new(&MIGRATIONS).run(&pool).await?;
     tracing::info!("{} migrations applied", report.done.len());
     server.await??;
     Ok(())
 }
 
-/// One query when everything is applied.
+/// Sends one query when every migration is applied.
 async fn ready(State(pool): State<PgPool>) -> (StatusCode, Json<Value>) {
     match Migrator::new(&MIGRATIONS).is_up_to_date(&pool).await {
         Ok(true) => (StatusCode::OK, Json(json!({ "ready": true, "schema": MIGRATIONS.latest().map(|latest| latest.title()) }))),

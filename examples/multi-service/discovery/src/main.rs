@@ -1,4 +1,4 @@
-//! The discovery service: brings its own part of the shared database up to date, and says so.
+//! The discovery service: applies its own migrations in the shared database and prints the result.
 
 use migrate_runtime::{MigrationSet, Migrator, embed_migrations};
 use std::time::Duration;
