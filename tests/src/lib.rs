@@ -1,5 +1,5 @@
-//! What the tests of the workspace share: throw-away databases, folders of migrations, the real binary, and a proxy that
-//! counts messages and breaks connections, and a bench that cuts runs short.
+//! What the tests of the workspace share: throw-away databases, folders of migrations, the real binary, a proxy that
+//! counts messages and breaks connections, a bench that cuts runs short, and measures of the code itself.
 
 mod binary;
 mod database;
@@ -7,6 +7,7 @@ mod folder;
 pub mod interruptions;
 mod proxy;
 mod servers;
+pub mod shape;
 
 pub use binary::{Binary, Outcome};
 pub use database::{Kind, TestDatabase, galera, pgbouncer, until};
