@@ -45,7 +45,7 @@ pub static DUPLICATE_SERVICE: Code = Code::new(
 );
 
 /// All codes of this crate.
-pub static CODES: [&Code; 1] = [&DUPLICATE_SERVICE];
+pub static CODES: &[&Code] = &[&DUPLICATE_SERVICE];
 
 impl CommandError {
     /// Wrong usage.

@@ -150,7 +150,7 @@ impl Output {
 
     /// Disagreements of files and history.
     pub fn divergences(&self, divergences: &[Divergence]) {
-        let findings: Vec<Finding> = divergences.iter().map(as_finding).collect();
+        let findings: Vec<Finding> = divergences.iter().map(|divergence| divergence.finding.clone()).collect();
         self.findings(&findings);
     }
 
@@ -190,15 +190,6 @@ fn paint(cell: Cell, colour: bool) -> comfy_table::Cell {
     painted
 }
 
-/// A disagreement in the shape of a finding.
-pub fn as_finding(divergence: &Divergence) -> Finding {
-    let mut finding = Finding::error(divergence.code, divergence.message.clone());
-    finding.level = divergence.level;
-    finding.notes.clone_from(&divergence.notes);
-    finding.help.clone_from(&divergence.help);
-    finding
-}
-
 static NO_CODE: migrate_model::code::Code = migrate_model::code::Code::new("", "");
 
 /// A failure as findings.
@@ -206,7 +197,7 @@ pub fn error_findings(failure: &CommandError) -> Vec<Finding> {
     match failure {
         CommandError::Findings(findings) => findings.clone(),
         CommandError::Diverged(divergences) => {
-            let mut findings: Vec<Finding> = divergences.iter().map(as_finding).collect();
+            let mut findings: Vec<Finding> = divergences.iter().map(|divergence| divergence.finding.clone()).collect();
             findings
                 .push(Finding::error(&migrate_runtime::codes::HISTORY_MISMATCH, "nothing would run: files and history disagree"));
             findings
@@ -217,15 +208,9 @@ pub fn error_findings(failure: &CommandError) -> Vec<Finding> {
             vec![finding]
         }
         CommandError::Run { error, project } => {
-            let mut findings: Vec<Finding> = error.divergences().iter().map(as_finding).collect();
-            let mut finding = Finding::error(error.code(), error.message());
-            finding.place = error.place().cloned();
-            for (label, text) in error.notes() {
-                match *label {
-                    "help" => finding.help.push(text.clone()),
-                    label => finding.notes.push(format!("{label}: {text}")),
-                }
-            }
+            let divergences = error.divergences().iter();
+            let mut findings: Vec<Finding> = divergences.map(|divergence| divergence.finding.clone()).collect();
+            let finding = error.finding().clone();
             findings.push(match project {
                 Some(project) => relative_to_cwd(project, finding),
                 None => finding,

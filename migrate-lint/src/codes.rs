@@ -4,7 +4,7 @@ use crate::{allow, folder_lint, owners};
 use migrate_model::code::Code;
 
 /// All of them, by name.
-pub static ALL: [&Code; 5] = [
+pub static ALL: &[&Code] = &[
     &folder_lint::BAD_RULE_SETTING,
     &owners::CONFLICTING_DEFINITION,
     &owners::DISPUTED_TABLE,

@@ -41,7 +41,7 @@ pub static CONFLICTING_DEFINITION: Code = Code::new(
 );
 
 /// The codes of this room.
-pub static CODES: [&Code; 3] = [&FOREIGN_TABLE, &DISPUTED_TABLE, &CONFLICTING_DEFINITION];
+pub static CODES: &[&Code] = &[&FOREIGN_TABLE, &DISPUTED_TABLE, &CONFLICTING_DEFINITION];
 
 /// A service and its migrations.
 #[derive(Debug, Clone, Copy)]

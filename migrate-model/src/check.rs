@@ -48,6 +48,13 @@ pub static FILE_MISSING: Code = Code::new(
      on purpose goes with `cargo migrate lock --draft`.",
 );
 
+/// A draft of the lock file has no file.
+pub static DRAFT_MISSING: Code = Code::new(
+    "draft-missing",
+    "`migrate.lock` lists a draft, and its file does not exist. A draft that was deleted intentionally is removed from the lock file by \
+     `cargo migrate lock --draft`; otherwise restore the file.",
+);
+
 /// A released file that was edited.
 pub static LOCKED_FILE_CHANGED: Code = Code::new(
     "locked-file-changed",
@@ -174,13 +181,17 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
     let names = lock.locked.iter().map(|(name, _)| (name, true));
     for (name, released) in names.chain(lock.drafts.iter().map(|name| (name, false))) {
         if !present.contains_key(name.as_str()) {
-            let (what, help) = if released {
-                ("released", "put it back: `git log --diff-filter=D -- <file>` finds it; databases may have it applied")
+            let (code, what, help) = if released {
+                (
+                    &FILE_MISSING,
+                    "locked",
+                    "restore it: `git log --diff-filter=D -- <file>` finds it; databases may have it applied",
+                )
             } else {
-                ("a draft", "if it was deleted on purpose, run `cargo migrate lock --draft`")
+                (&DRAFT_MISSING, "a draft", "if it was deleted intentionally, run `cargo migrate lock --draft`")
             };
             findings.push(
-                Finding::error(&FILE_MISSING, format!("`{name}` is {what}, but the file is not there"))
+                Finding::error(code, format!("`{name}` is {what}, but the file does not exist"))
                     .at(Place::file(folder.lock_display_path.clone()))
                     .help(help),
             );

@@ -1,44 +1,37 @@
 //! Where files and history disagree.
 
 use crate::code::Code;
-use crate::finding::Level;
+use crate::finding::{Finding, Level};
 use crate::version::Version;
 
 /// One disagreement. An error stops everything before the first step; the others are told and passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Divergence {
-    /// What kind of disagreement.
-    pub code: &'static Code,
-    /// Does it stop the plan?
-    pub level: Level,
-    /// Which migration.
+    /// The migration.
     pub version: Version,
-    /// What happened.
-    pub message: String,
-    /// What else is known.
-    pub notes: Vec<String>,
-    /// What to do; each begins with a verb.
-    pub help: Vec<String>,
+    /// What is wrong; it stops the plan if its level is `Error`.
+    pub finding: Finding,
 }
 
 impl Divergence {
     pub(crate) fn new(code: &'static Code, level: Level, version: &Version, message: String) -> Self {
-        Divergence { code, level, version: version.clone(), message, notes: Vec::new(), help: Vec::new() }
+        Divergence { version: version.clone(), finding: Finding { level, ..Finding::error(code, message) } }
     }
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
-        self.notes.push(note.into());
+        self.finding = self.finding.note(note);
         self
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
+        self.finding = self.finding.help(help);
         self
     }
 
-    /// Does it stop the plan?
+    /// Whether it stops the plan.
     pub fn is_error(&self) -> bool {
-        self.level == Level::Error
+        self.finding.is_error()
     }
 }
 

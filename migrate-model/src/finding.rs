@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::place::Place;
+use std::fmt;
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,5 +78,31 @@ impl Finding {
     /// Does it refuse the folder?
     pub fn is_error(&self) -> bool {
         self.level == Level::Error
+    }
+}
+
+/// The finding without colours, over several lines: message, place, source line with carets, notes and help. For logs and for
+/// the errors of an application, which carries no other renderer.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(place) = &self.place {
+            write!(f, "\n  at {}", place.label())?;
+            if let Some(span) = &place.span {
+                let number = span.position.line.to_string();
+                let indent = " ".repeat(number.len());
+                let before = span.line_text.chars().take(span.position.column - 1);
+                let before: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                let carets = span.line_text.get(span.part.clone()).map_or(1, |part| part.chars().count().max(1));
+                write!(f, "\n  {number} | {}\n  {indent} | {before}{}", span.line_text, "^".repeat(carets))?;
+            }
+        }
+        for note in &self.notes {
+            write!(f, "\n  = note: {}", note.replace('\n', "\n          "))?;
+        }
+        for help in &self.help {
+            write!(f, "\n  = help: {help}")?;
+        }
+        Ok(())
     }
 }

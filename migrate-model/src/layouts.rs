@@ -8,9 +8,9 @@ mod simple;
 use crate::layout::Layout;
 
 /// All conventions; `simple` accepts nearly everything that begins with a digit, so it stands last.
-pub static ALL: [&Layout; 4] = [&directory::LAYOUT, &flyway::LAYOUT, &paired::LAYOUT, &simple::LAYOUT];
+pub static ALL: &[&Layout] = &[&directory::LAYOUT, &flyway::LAYOUT, &paired::LAYOUT, &simple::LAYOUT];
 
 /// The convention of a name.
 pub fn named(name: &str) -> Option<&'static Layout> {
-    ALL.into_iter().find(|layout| layout.name == name)
+    ALL.iter().copied().find(|layout| layout.name == name)
 }

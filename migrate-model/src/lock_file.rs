@@ -32,6 +32,14 @@ pub static BAD_LOCK_FILE: Code = Code::new(
      `cargo migrate lock --draft`: it checks every released file against its line and writes the chain anew.",
 );
 
+/// The chain checksum of a lock file does not match its locked lines.
+pub static LOCK_CHAIN_MISMATCH: Code = Code::new(
+    "lock-chain-mismatch",
+    "The last line of `migrate.lock`, `# chain <sha256>`, is a checksum over the locked lines, and it does not match them: they were \
+     edited manually or combined by a merge. `cargo migrate lock --draft` compares every locked file with its line and rewrites the chain \
+     checksum.",
+);
+
 impl LockFile {
     /// The sum of a released file.
     pub fn locked_checksum(&self, name: &str) -> Option<Checksum> {
@@ -91,9 +99,12 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
             None => Place::file(file),
         };
         findings.push(
-            Finding::error(&BAD_LOCK_FILE, "the chain does not fit the released lines: they were changed by hand, or merged")
-                .at(place)
-                .help("run `cargo migrate lock --draft`: it checks the released files and writes the chain anew"),
+            Finding::error(
+                &LOCK_CHAIN_MISMATCH,
+                "the chain checksum does not match the locked lines: they were edited manually or merged",
+            )
+            .at(place)
+            .help("run `cargo migrate lock --draft`: it checks the locked files and rewrites the chain checksum"),
         );
     }
     (lock, findings)
@@ -119,7 +130,7 @@ mod tests {
         let lock = LockFile { locked: released, drafts: vec![] };
         let text = lock.write();
         let without_one: String = text.lines().filter(|line| !line.contains("001_a")).map(|line| format!("{line}\n")).collect();
-        assert_eq!(read(&without_one, "migrate.lock").1[0].code, &BAD_LOCK_FILE);
+        assert_eq!(read(&without_one, "migrate.lock").1[0].code, &LOCK_CHAIN_MISMATCH);
         let conflict = text.replace("# chain", "<<<<<<< HEAD\n# chain");
         assert_eq!(read(&conflict, "migrate.lock").1[0].place.as_ref().unwrap().label(), "migrate.lock:4:1");
     }

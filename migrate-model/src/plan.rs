@@ -114,7 +114,7 @@ pub fn plan<'a>(
     plan.divergences.extend(unmet);
     // One that will not be run by this target cannot be late for it.
     let runs = |version: &Version| plan.steps.iter().any(|step| step.version == *version);
-    plan.divergences.retain(|one| one.code != &codes::OUT_OF_ORDER || runs(&one.version));
+    plan.divergences.retain(|one| one.finding.code != &codes::OUT_OF_ORDER || runs(&one.version));
     Ok(plan)
 }
 
@@ -510,7 +510,8 @@ mod tests {
             format!("{}{}{stored}", if step.direction == Direction::Up { '+' } else { '-' }, step.version)
         };
         let steps: Vec<String> = plan.steps.iter().map(step).collect();
-        let divergence = |one: &Divergence| format!("{}:{}{}", one.code, one.version, if one.is_error() { "!" } else { "" });
+        let divergence =
+            |one: &Divergence| format!("{}:{}{}", one.finding.code, one.version, if one.is_error() { "!" } else { "" });
         let divergences: Vec<String> = plan.divergences.iter().map(divergence).collect();
         format!("{} | {}", steps.join(" "), divergences.join(" "))
     }
@@ -536,10 +537,10 @@ mod tests {
     }
 
     #[test]
-    fn late() {
+    fn out_of_order() {
         let files = ["1", "2", "3"];
-        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Error), "+2 | late:2!");
-        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Warn), "+2 | late:2");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Error), "+2 | out-of-order:2!");
+        assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Warn), "+2 | out-of-order:2");
         assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Allow), "+2 | ");
         // Where the target does not ask for it, it is not late.
         assert_eq!(shown(&files, &["1", "3"], &Target::UpTo(version("1")), OutOfOrder::Error), " | ");

@@ -84,7 +84,7 @@ pub static BAD_SETTING: Code = Code::new(
     "bad-setting",
     "`migrate.toml` holds a key that is not known, or a value of the wrong kind. Nothing in it is ignored, because a setting that \
      silently does nothing is worse than none.\n\nKeys: `service`, `database`, `dir` (a path or a list of them), `layouts`, `ignore`, \
-     `same-version` (`error` or `by-name`), `down` (`required` or `optional`), `late` (`error`, `warn` or `allow`), `session`, `lock` (`auto`, `session` or `lease`), `lease`, `lock-timeout`, \
+     `same-version` (`error` or `by-name`), `down` (`required` or `optional`), `out-of-order` (`error`, `warn` or `allow`), `session`, `lock` (`auto`, `session` or `lease`), `lease`, `lock-timeout`, \
      `timeout`, `lint` (`off`, `warn` or `deny`), `server` (such as `postgres 14`), `small-tables`, `owns`; in `[history]`: `schema`, \
      `records`, `versions`, `events`, `locks`; and in `[rules]` the names of safety rules, each `off`, `note`, `warning` or `error`.",
 );
@@ -337,7 +337,7 @@ mod tests {
     fn all_keys() {
         let (settings, findings) = read(
             "service = 'chat'\ndatabase = 'mariadb'\ndir = ['a', 'b']\nlayouts = ['paired', 'flyway']\nignore = ['seed.sql']\n\
-             down = 'optional'\nlate = 'warn'\nsession = ['SET FOREIGN_KEY_CHECKS=0']\nlock = 'lease'\nlease = '5s'\nlock-timeout = '3s'\ntimeout = '10m'\n\
+             down = 'optional'\nout-of-order = 'warn'\nsession = ['SET FOREIGN_KEY_CHECKS=0']\nlock = 'lease'\nlease = '5s'\nlock-timeout = '3s'\ntimeout = '10m'\n\
              lint = 'warn'\nserver = 'mysql 8.4'\nsmall-tables = ['countries']\nowns = 'users'\n[rules]\ndrop-table = 'off'\n\
              [history]\nschema = 'ops'\nrecords = 'r'\nversions = 'v'\nevents = 'e'\nlocks = 'l'\n",
             "migrate.toml",

@@ -117,7 +117,7 @@ pub static BAD_NAME_FOR_HISTORY: Code = Code::new(
 );
 
 /// All of them.
-pub static ALL: [&Code; 15] = [
+pub static ALL: &[&Code] = &[
     &CONNECTION,
     &CONNECTION_LOST,
     &HISTORY_MISMATCH,

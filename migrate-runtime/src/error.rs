@@ -2,6 +2,7 @@
 
 use migrate_model::code::Code;
 use migrate_model::divergence::Divergence;
+use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use std::fmt;
 
@@ -42,41 +43,30 @@ pub struct Error {
 
 struct Inner {
     kind: ErrorKind,
-    code: &'static Code,
-    message: String,
-    place: Option<Place>,
-    notes: Vec<(&'static str, String)>,
+    finding: Finding,
     divergences: Vec<Divergence>,
     source: Option<sqlx::Error>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, code: &'static Code, message: impl Into<String>) -> Self {
-        Error {
-            inner: Box::new(Inner {
-                kind,
-                code,
-                message: message.into(),
-                place: None,
-                notes: Vec::new(),
-                divergences: Vec::new(),
-                source: None,
-            }),
-        }
+        let finding = Finding::error(code, message);
+        Error { inner: Box::new(Inner { kind, finding, divergences: Vec::new(), source: None }) }
     }
 
     pub(crate) fn at(mut self, place: Option<Place>) -> Self {
-        self.inner.place = place;
+        self.inner.finding.place = place;
         self
     }
 
     pub(crate) fn note(mut self, label: &'static str, text: impl Into<String>) -> Self {
-        self.inner.notes.push((label, text.into()));
+        self.inner.finding.notes.push(format!("{label}: {}", text.into()));
         self
     }
 
-    pub(crate) fn help(self, text: impl Into<String>) -> Self {
-        self.note("help", text)
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
+        self.inner.finding.help.push(text.into());
+        self
     }
 
     pub(crate) fn diverged(mut self, divergences: Vec<Divergence>) -> Self {
@@ -96,22 +86,33 @@ impl Error {
 
     /// The code that `cargo migrate explain` explains.
     pub fn code(&self) -> &'static Code {
-        self.inner.code
+        self.inner.finding.code
     }
 
     /// What happened, in one line.
     pub fn message(&self) -> &str {
-        &self.inner.message
+        &self.inner.finding.message
     }
 
-    /// The file and the line of SQL, when one is to blame.
+    /// The file and the line of SQL that caused it, where one did.
     pub fn place(&self) -> Option<&Place> {
-        self.inner.place.as_ref()
+        self.inner.finding.place.as_ref()
     }
 
-    /// What else is known, labelled: the database's `detail` and `hint`, what is `done`, and `help`.
-    pub fn notes(&self) -> &[(&'static str, String)] {
-        &self.inner.notes
+    /// What else is known, each as `label: text`: the server's `detail` and `hint`, the `state` of the migration, what was
+    /// `done before`.
+    pub fn notes(&self) -> &[String] {
+        &self.inner.finding.notes
+    }
+
+    /// What to do next.
+    pub fn help_texts(&self) -> &[String] {
+        &self.inner.finding.help
+    }
+
+    /// All of it but the divergences as one finding, to be shown as the compiler and the command show theirs.
+    pub fn finding(&self) -> &Finding {
+        &self.inner.finding
     }
 
     /// Where files and history disagree, if that is the reason.
@@ -122,30 +123,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &self.inner;
-        write!(f, "{}", inner.message)?;
-        if let Some(place) = &inner.place {
-            write!(f, "\n  at {}", place.label())?;
-            if let Some(spot) = &place.span {
-                let number = spot.position.line.to_string();
-                let indent = " ".repeat(number.len());
-                let before: String =
-                    spot.line_text.chars().take(spot.position.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-                let carets = spot.line_text.get(spot.part.clone()).map_or(1, |part| part.chars().count().max(1));
-                write!(f, "\n  {number} | {}\n  {indent} | {before}{}", spot.line_text, "^".repeat(carets))?;
-            }
-        }
-        for divergence in inner.divergences.iter() {
-            write!(f, "\n  {}[{}]: {}", divergence.level.name(), divergence.code, divergence.message)?;
-            for note in &divergence.notes {
-                write!(f, "\n    note: {}", note.replace('\n', "\n      "))?;
-            }
-            for help in &divergence.help {
-                write!(f, "\n    help: {help}")?;
-            }
-        }
-        for (label, text) in &inner.notes {
-            write!(f, "\n  {label}: {text}")?;
+        let Inner { finding, divergences, .. } = &*self.inner;
+        write!(f, "{finding}")?;
+        for Divergence { finding, .. } in divergences {
+            let text = format!("{}[{}]: {finding}", finding.level.name(), finding.code);
+            write!(f, "\n  {}", text.replace('\n', "\n  "))?;
         }
         Ok(())
     }
@@ -153,7 +135,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {self}", self.inner.code)
+        write!(f, "[{}] {self}", self.code())
     }
 }
 

@@ -281,7 +281,7 @@ async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
         let set = folder.set(database.kind.dialect());
         let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Diverged);
-        assert_eq!(error.divergences()[0].code.name, "changed-while-partially-applied", "{error}");
+        assert_eq!(error.divergences()[0].finding.code.name, "changed-while-partially-applied", "{error}");
         assert!(error.to_string().contains(difference), "{error}");
     }
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
@@ -345,7 +345,7 @@ async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabas
     let set = folder.set(database.kind.dialect());
     let migrator = Migrator::new(&set);
     let error = migrator.run(&database.url).await.unwrap_err();
-    assert_eq!(error.divergences()[0].code.name, "partially-applied");
+    assert_eq!(error.divergences()[0].finding.code.name, "partially-applied");
     assert!(error.to_string().contains("cargo migrate resolve 002 --skip-to 3"), "{error}");
     assert!(error.to_string().contains("statement 2 is: CALL fill()"), "{error}");
     let mut binary = migrate_tests::Binary::inside(folder.path()).command(&["--service", "app", "-D", &database.url, "resolve"]);
@@ -378,7 +378,7 @@ async fn edited_missing_and_late_files_stop_everything(database: &TestDatabase) 
         let set = folder.set(dialect);
         let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Diverged);
-        let codes: Vec<&str> = error.divergences().iter().map(|one| one.code.name).collect();
+        let codes: Vec<&str> = error.divergences().iter().map(|one| one.finding.code.name).collect();
         assert_eq!(codes, [code], "{error}");
     };
     folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id bigint);\n");
@@ -396,7 +396,7 @@ async fn edited_missing_and_late_files_stop_everything(database: &TestDatabase) 
     let set = folder.set(dialect);
     let report = Migrator::new(&set).run(&database.url).await.unwrap();
     assert_eq!(report.done.len(), 1);
-    let warnings: Vec<_> = report.warnings.iter().map(|one| (one.code.name, one.level)).collect();
+    let warnings: Vec<_> = report.warnings.iter().map(|one| (one.finding.code.name, one.finding.level)).collect();
     assert_eq!(warnings, [("cosmetic-change", Level::Warning)]);
 }
 
@@ -407,7 +407,7 @@ async fn late_files_are_applied_when_allowed(database: &TestDatabase) {
     folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
     let set = folder.set(dialect);
     let report = Migrator::new(&set).out_of_order(OutOfOrder::Warn).run(&database.url).await.unwrap();
-    assert_eq!(report.warnings[0].code.name, "out-of-order");
+    assert_eq!(report.warnings[0].finding.code.name, "out-of-order");
     assert_eq!(database.history().await.len(), 4);
     assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
     assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());
@@ -423,7 +423,7 @@ async fn an_older_release_lives_with_a_newer_history(database: &TestDatabase) {
     let set = folder.set(dialect);
     let report = Migrator::new(&set).run(&database.url).await.unwrap();
     assert!(report.done.is_empty());
-    assert_eq!(report.warnings[0].code.name, "ahead");
+    assert_eq!(report.warnings[0].finding.code.name, "ahead");
     assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
 }
 
@@ -448,7 +448,7 @@ async fn a_missing_way_down_stops_before_the_first_step(database: &TestDatabase)
     let migrator = Migrator::new(&set);
     migrator.run(&database.url).await.unwrap();
     let error = migrator.run_to(&database.url, &Target::DownAll).await.unwrap_err();
-    assert_eq!(error.divergences()[0].code.name, "no-down-migration");
+    assert_eq!(error.divergences()[0].finding.code.name, "no-down-migration");
     assert_eq!(database.history().await.len(), 3);
     migrator.run_to(&database.url, &Target::Down(1)).await.unwrap();
     assert!(migrator.run_to(&database.url, &Target::Down(1)).await.is_err());
@@ -805,7 +805,7 @@ async fn a_revert_that_stopped_is_not_up_to_date(database: &TestDatabase) {
     assert_eq!(database.history().await, ["001|revert-failed|1"]);
     assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
     let error = migrator.run(&database.url).await.unwrap_err();
-    assert_eq!(error.divergences()[0].code.name, "partially-applied", "{error}");
+    assert_eq!(error.divergences()[0].finding.code.name, "partially-applied", "{error}");
     // The way down may be corrected below the point of failure; it is the only migration there is.
     folder.write("migrations/001_t.down.sql", "-- migrate: no-transaction\nDROP TABLE t;\nDROP TABLE u;");
     let set = folder.set(dialect);

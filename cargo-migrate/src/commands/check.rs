@@ -74,10 +74,12 @@ pub fn apart_from_lock(findings: Vec<Finding>) -> Vec<Finding> {
         &check::NO_LOCK_FILE,
         &check::UNKNOWN_FILE,
         &check::FILE_MISSING,
+        &check::DRAFT_MISSING,
         &check::LOCKED_FILE_CHANGED,
         &check::BELOW_LOCKED,
         &check::UNLOCKED_DRAFT,
         &migrate_model::lock_file::BAD_LOCK_FILE,
+        &migrate_model::lock_file::LOCK_CHAIN_MISMATCH,
     ];
     findings.into_iter().filter(|finding| !about_lock.contains(&finding.code)).collect()
 }

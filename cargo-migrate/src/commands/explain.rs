@@ -17,9 +17,9 @@ pub struct Arguments {
 
 /// All codes of all crates, by name.
 pub fn codes() -> Vec<&'static Code> {
-    let core = migrate_model::codes::ALL.into_iter();
-    let rules = migrate_lint::rules::ALL.into_iter().map(|rule| &rule.code).chain(migrate_lint::codes::ALL);
-    let mut codes: Vec<&Code> = core.chain(migrate_runtime::codes::ALL).chain(failure::CODES).chain(rules).collect();
+    let rules = migrate_lint::rules::ALL.iter().map(|rule| &rule.code);
+    let lists = [migrate_model::codes::ALL, migrate_runtime::codes::ALL, failure::CODES, migrate_lint::codes::ALL];
+    let mut codes: Vec<&Code> = lists.into_iter().flatten().copied().chain(rules).collect();
     codes.sort_by_key(|code| code.name);
     codes
 }

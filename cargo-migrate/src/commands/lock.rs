@@ -1,7 +1,6 @@
 //! `lock`: releases drafts, and brings the lock file in line with the folder.
 
 use super::check::apart_from_lock;
-use super::up::count_migrations;
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
@@ -60,7 +59,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
 }
 
 fn files(count: usize) -> String {
-    count_migrations(count).replace("migration", "file")
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
 /// The new lock file, and what it releases.
@@ -75,12 +74,11 @@ fn renewed(
     let unfinished = [&check::MISSING_DOWN, &check::EMPTY_FILE];
     let others = apart_from_lock(findings.clone()).into_iter();
     let others = others.filter(|finding| finding.is_error() && !(arguments.draft && unfinished.contains(&finding.code)));
-    let gone_draft = |finding: &Finding| finding.message.contains("is a draft");
     let forced = [&LOCKED_FILE_CHANGED, &FILE_MISSING, &BELOW_LOCKED];
-    let guarded = findings.iter().filter(|finding| finding.is_error() && forced.contains(&finding.code) && !gone_draft(finding));
+    let guarded = findings.iter().filter(|finding| finding.is_error() && forced.contains(&finding.code));
     // A draft below a released file stays a draft; `check` keeps saying so.
     let guarded = guarded.filter(|finding| !(arguments.draft && finding.code == &BELOW_LOCKED));
-    let torn = findings.iter().filter(|finding| finding.code == &BAD_LOCK_FILE && !finding.message.starts_with("the chain"));
+    let torn = findings.iter().filter(|finding| finding.code == &BAD_LOCK_FILE);
     let stop: Vec<Finding> = match arguments.force {
         true => others.collect(),
         false => others.chain(guarded.cloned()).chain(torn.cloned()).collect(),

@@ -6,7 +6,7 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::loaded_project;
-use crate::output::{Cell, as_finding, finding_json};
+use crate::output::{Cell, finding_json};
 use clap::Args;
 use migrate_model::plan::ScriptSource;
 use migrate_model::version::Version;
@@ -74,7 +74,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             "database": url_without_password(&one.url),
             "clear": plan.is_clear(),
             "steps": steps,
-            "divergences": plan.divergences.iter().map(|one| finding_json(&as_finding(one))).collect::<Vec<_>>(),
+            "divergences": plan.divergences.iter().map(|one| finding_json(&one.finding)).collect::<Vec<_>>(),
         }));
     }
     if context.output.is_json() {

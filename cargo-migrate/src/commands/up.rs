@@ -5,7 +5,7 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::loaded_project::{self, LoadedProject};
-use crate::output::{Output, as_finding, error_findings, finding_json};
+use crate::output::{Output, error_findings, finding_json};
 use crate::progress;
 use crate::signals;
 use clap::Args;
@@ -209,18 +209,19 @@ async fn apply(
             "direction": direction(done.direction),
             "execution_ms": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
         })).collect::<Vec<_>>(),
-        "warnings": report.warnings.iter().map(|warning| finding_json(&as_finding(warning))).collect::<Vec<_>>(),
+        "warnings": report.warnings.iter().map(|warning| finding_json(&warning.finding)).collect::<Vec<_>>(),
     }))
 }
 
 /// A database that is ahead says the same of each migration; people want it once.
 fn print_warnings(warnings: &[Divergence], output: &Output) {
-    let (ahead, others): (Vec<&Divergence>, Vec<&Divergence>) = warnings.iter().partition(|warning| warning.code == &AHEAD);
+    let (ahead, others): (Vec<&Divergence>, Vec<&Divergence>) =
+        warnings.iter().partition(|warning| warning.finding.code == &AHEAD);
     let mut shown: Vec<Divergence> = others.into_iter().cloned().collect();
     if let Some(last) = ahead.last() {
         let mut one = (*last).clone();
         if ahead.len() > 1 {
-            one.message = format!("{}; and {} more before it", one.message, ahead.len() - 1);
+            one.finding.message = format!("{}; and {} more before it", one.finding.message, ahead.len() - 1);
         }
         shown.push(one);
     }
@@ -277,7 +278,7 @@ async fn dry_run(
             return Err(CommandError::Diverged(plan.errors().cloned().collect()));
         }
         print_warnings(&plan.divergences, context.output);
-        warnings.extend(plan.divergences.iter().map(|one| finding_json(&as_finding(one))));
+        warnings.extend(plan.divergences.iter().map(|one| finding_json(&one.finding)));
         planned.add(&one.project.service, &plan);
         for step in &plan.steps {
             let sql = match step.source {

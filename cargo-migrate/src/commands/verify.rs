@@ -4,7 +4,7 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::loaded_project;
-use crate::output::{as_finding, finding_json};
+use crate::output::finding_json;
 use clap::Args;
 use migrate_model::divergence::Divergence;
 use migrate_model::version::Version;
@@ -58,7 +58,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
             "service": one.project.service,
             "database": url_without_password(&one.url),
             "verified": errors.is_empty() && unfinished == 0,
-            "divergences": plan.divergences.iter().map(|one| finding_json(&as_finding(one))).collect::<Vec<_>>(),
+            "divergences": plan.divergences.iter().map(|one| finding_json(&one.finding)).collect::<Vec<_>>(),
             "diffs": diffs,
         }));
     }
