@@ -1,8 +1,10 @@
 //! What a rule is shown: a statement in its place, and all that is known there.
 
 use crate::impact::{Algorithm, Cause, Impact, Lock, OnlineDdl};
+use crate::object_name::ObjectName;
+use crate::relation::{HistoryPoint, Relation, RelationKind};
 use crate::rule_finding::RuleFinding;
-use crate::schema::{HistoryPoint, ObjectName, Relation, RelationKind, Schema, SchemaObject};
+use crate::schema::{Schema, SchemaObject};
 use crate::server::{Product, Server};
 use crate::simulation::Simulation;
 use migrate_model::directives::Phase;

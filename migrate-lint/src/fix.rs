@@ -4,7 +4,8 @@ mod moving;
 
 use self::moving::{MovedStatement, can_move, tables_in};
 use crate::lint::{FixTarget, LintOptions, LintScope, lint, lint_with_targets};
-use crate::schema::{HistoryPoint, Schema};
+use crate::relation::HistoryPoint;
+use crate::schema::Schema;
 use crate::simulation::Simulation;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::{Finding, Level};

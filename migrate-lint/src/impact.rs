@@ -4,7 +4,8 @@ mod characters;
 mod mysql;
 mod postgres;
 
-use crate::schema::{ObjectName, Schema};
+use crate::object_name::ObjectName;
+use crate::schema::Schema;
 use crate::server::{Product, Server};
 use migrate_model::syntax::Syntax;
 use std::fmt;

@@ -4,7 +4,7 @@
 //! that two of them make.
 
 use crate::allow::Allowed;
-use crate::schema::ObjectName;
+use crate::object_name::ObjectName;
 use crate::simulation::Simulation;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -299,7 +299,7 @@ fn table_changes(services: &[Service<'_>], dialect: Dialect) -> Vec<TableChange>
             for (statement, place) in file.up.statements.iter().enumerate() {
                 let sql = place.sql(&file.up.text);
                 let syntax = reader::read(sql, dialect);
-                let at = crate::schema::HistoryPoint { migration, transaction: statement };
+                let at = crate::relation::HistoryPoint { migration, transaction: statement };
                 let made_before = |key: &ObjectName| simulation.schema.relation(key).is_some();
                 let acts = changes_of(&simulation, &syntax, sql);
                 // A second definition in one service is told of by the rules.

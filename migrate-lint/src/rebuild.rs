@@ -1,7 +1,7 @@
 //! Tables that are made anew: another one is made beside them, filled, and given their name.
 
 use crate::context::{ParsedStatement, StatementContext};
-use crate::schema::ObjectName;
+use crate::object_name::ObjectName;
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{ActionKind, CreateView, Syntax};
 

@@ -1,6 +1,8 @@
 //! What a way up and its way down together leave behind.
 
-use crate::schema::{Column, Constraint, Index, ObjectName, Relation, RelationKind, Schema, SchemaDifference, SchemaObject};
+use crate::object_name::ObjectName;
+use crate::relation::{Column, Constraint, Index, Relation, RelationKind};
+use crate::schema::{Schema, SchemaDifference, SchemaObject};
 use std::collections::BTreeSet;
 
 /// A difference in words. How rows came and went is not compared; and labels of a type cannot be taken away, which is said

@@ -1,9 +1,8 @@
 //! Carries statements out on a [`Schema`] instead of a database.
 
-use crate::schema::{
-    Column, Constraint, ConstraintKind, HistoryPoint, Index, ObjectName, Relation, RelationKind, Schema, SchemaObject,
-    TriggerReferences, is_same,
-};
+use crate::object_name::ObjectName;
+use crate::relation::{Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, RelationKind, is_same};
+use crate::schema::{Schema, SchemaObject, TriggerReferences};
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{
     self, ActionKind, AlterTable, Control, CreateIndex, CreateTable, CreateView, DropStatement, Generated, IndexAction,

@@ -1,9 +1,10 @@
 //! What the safety rules foretell, and what real servers do.
 
 use migrate_lint::impact::{Algorithm, Cause, Impact, ImpactContext, Lock, impacts};
+use migrate_lint::relation::{HistoryPoint, Relation};
 use migrate_lint::rule::{Example, Rule, Verification};
 use migrate_lint::rules;
-use migrate_lint::schema::{HistoryPoint, Relation, Schema};
+use migrate_lint::schema::Schema;
 use migrate_lint::server::Server;
 use migrate_lint::simulation::Simulation;
 use migrate_model::dialect::Dialect;

@@ -1,6 +1,6 @@
 //! MariaDB: what becomes of text when a column gets another character set or collation. Measured on 10.11.19.
 
-use crate::schema::{Column, Relation};
+use crate::relation::{Column, Relation};
 use migrate_model::syntax::Type;
 
 /// What becomes of the text in a column of MariaDB, dearest last.

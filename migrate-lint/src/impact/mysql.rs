@@ -2,7 +2,9 @@
 
 use super::characters::{CharsetChange, characters, converted};
 use super::{Algorithm, Cause, Impact, ImpactContext, Lock, OnlineDdl};
-use crate::schema::{self, ObjectName, Relation, Schema};
+use crate::object_name::ObjectName;
+use crate::relation::{self as schema, Relation};
+use crate::schema::Schema;
 use crate::server::Product;
 use migrate_model::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
 

@@ -1,7 +1,9 @@
 //! PostgreSQL. Measured on 15.20: locks, scans and rewrites of each statement.
 
 use super::{Cause, Impact, ImpactContext, Lock};
-use crate::schema::{Constraint, ConstraintKind, Index, ObjectName, Relation, Schema};
+use crate::object_name::ObjectName;
+use crate::relation::{Constraint, ConstraintKind, Index, Relation};
+use crate::schema::Schema;
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
 use migrate_model::reader;

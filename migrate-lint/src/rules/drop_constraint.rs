@@ -1,9 +1,10 @@
 //! The rule `drop-constraint`.
 
 use crate::context::StatementContext;
+use crate::object_name::ObjectName;
+use crate::relation::{Constraint, ConstraintKind, Relation};
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::{Constraint, ConstraintKind, ObjectName, Relation};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

@@ -1,9 +1,9 @@
 //! The rule `fk-invalid`.
 
 use crate::context::{NewForeignKey, StatementContext};
+use crate::relation::{ConstraintKind, Relation, RelationKind};
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::{ConstraintKind, Relation, RelationKind};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

@@ -1,9 +1,9 @@
 //! The rule `fk-type-mismatch`.
 
 use crate::context::FileContext;
+use crate::relation::{ConstraintKind, Relation};
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::{ConstraintKind, Relation};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

@@ -1,9 +1,9 @@
 //! The rule `insert-by-position`.
 
 use crate::context::StatementContext;
+use crate::relation::Relation;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::Relation;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

@@ -1,9 +1,10 @@
 //! The rule `rebuild-loses-index`.
 
 use crate::context::FileContext;
+use crate::relation as schema;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::{self, SchemaObject};
+use crate::schema::SchemaObject;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

@@ -1,9 +1,10 @@
 //! The rule `rebuild-unlocked`.
 
 use crate::context::{FileContext, ParsedStatement};
+use crate::object_name::ObjectName;
+use crate::relation::Relation;
 use crate::rule::{Check, Rule, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::{ObjectName, Relation};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

@@ -1,9 +1,9 @@
 //! The rule `sqlite-drop-column`.
 
 use crate::context::StatementContext;
+use crate::relation as schema;
 use crate::rule::{Check, Rule, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

@@ -1,9 +1,9 @@
 //! The rule `unique-constant-default`.
 
 use crate::context::{ParsedStatement, StatementContext};
+use crate::object_name::ObjectName;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::ObjectName;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

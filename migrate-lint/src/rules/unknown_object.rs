@@ -1,9 +1,10 @@
 //! The rule `unknown-object`.
 
 use crate::context::StatementContext;
+use crate::object_name::ObjectName;
+use crate::relation::{ConstraintKind, RelationKind};
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::{ConstraintKind, ObjectName, RelationKind};
 use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
