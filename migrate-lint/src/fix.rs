@@ -3,7 +3,7 @@
 mod moving;
 
 use self::moving::{MovedStatement, can_move, tables_in};
-use crate::lint::{FixTarget, LintOptions, LintScope, lint, lint_with_targets};
+use crate::lint::{FixTarget, LintOptions, LintResult, LintScope, lint, lint_with_targets};
 use crate::relation::HistoryPoint;
 use crate::schema::Schema;
 use crate::simulation::Simulation;
@@ -54,7 +54,7 @@ pub struct Fix {
 
 /// What can be done about what is found.
 pub fn fixes(history: &[Migration], options: &LintOptions) -> Vec<Fix> {
-    let (found, spots) = lint_with_targets(history, options);
+    let LintResult { findings: found, fix_targets: spots } = lint_with_targets(history, options);
     let dialect = options.server.dialect();
     let mut simulation = Simulation::new(dialect);
     for (migration, file) in history.iter().enumerate() {
