@@ -1,7 +1,9 @@
-//! Rewrites that are mechanical: what a finding asks for, done to the files' texts. Nothing here writes a file.
+//! Mechanical fixes: rewrites the texts of migrations so that a finding no longer applies. Nothing here writes a file.
 
+mod batches;
 mod moving;
 
+use self::batches::{batched, can_be_batched};
 use self::moving::{MovedStatement, can_move, tables_in};
 use crate::lint::{FixTarget, LintOptions, LintResult, LintScope, lint, lint_with_targets};
 use crate::relation::HistoryPoint;
@@ -13,89 +15,76 @@ use migrate_model::migration::Migration;
 use migrate_model::name::Name;
 use migrate_model::reader;
 use migrate_model::script::Script;
-use migrate_model::syntax::{ActionKind, ConstraintKind, CreateIndex, ObjectKind, RowChange, Syntax};
+use migrate_model::syntax::{ActionKind, AlterTable, Constraint, ConstraintKind, CreateIndex, ObjectKind, RowChange, Syntax};
 use migrate_model::token::Tokens;
 use std::ops::Range;
 
-/// A part of a text, and what comes in its place.
+/// A replacement of a part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextEdit {
-    /// Bytes of the text.
+    /// The replaced bytes; empty to insert.
     pub range: Range<usize>,
-    /// What comes there.
+    /// The text that replaces them; empty to delete.
     pub text: String,
 }
 
-/// A migration that is added behind all others.
+/// A migration to be added after all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFile {
-    /// Its name, without a version.
+    /// The migration name, without a version.
     pub name: String,
-    /// The way up.
+    /// Text of the up migration.
     pub up: String,
-    /// The way down.
+    /// Text of the down migration.
     pub down: String,
 }
 
-/// What is done about the findings in one migration.
+/// The fixes for one migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// Its place in the history.
+    /// Index of the migration in the history.
     pub migration: usize,
-    /// The way up, rewritten.
+    /// New text of the up migration.
     pub up: String,
-    /// The way down, rewritten, if there is one.
+    /// New text of the down migration, if it has one.
     pub down: Option<String>,
-    /// Migrations that are added, in order.
+    /// Migrations to be added, in this order.
     pub added: Vec<NewFile>,
-    /// Rules that are satisfied by it.
+    /// Names of the rules whose findings are fixed, sorted.
     pub rules: Vec<&'static str>,
 }
 
-/// What can be done about what is found.
+/// Fixes for the findings in migrations. One run changes a statement only once; another run fixes its other findings.
 pub fn fixes(history: &[Migration], options: &LintOptions) -> Vec<Fix> {
-    let LintResult { findings: found, fix_targets: spots } = lint_with_targets(history, options);
+    let LintResult { findings, fix_targets } = lint_with_targets(history, options);
     let dialect = options.server.dialect();
-    let mut simulation = Simulation::new(dialect);
-    for (migration, file) in history.iter().enumerate() {
-        for (statement, place) in file.up.statements.iter().enumerate() {
-            simulation
-                .apply(&reader::read(place.sql(&file.up.text), dialect), HistoryPoint { migration, transaction: statement });
-        }
-    }
+    let simulation = simulate(history, dialect);
     let mut fixes = Vec::new();
-    for (at, migration) in history.iter().enumerate() {
-        let mut fixing = Fixer {
+    for (index, migration) in history.iter().enumerate() {
+        let mut fixer = Fixer {
             migration,
             schema: &simulation.schema,
             dialect,
-            edits: Vec::new(),
-            down: Vec::new(),
+            up_edits: Vec::new(),
+            down_edits: Vec::new(),
             added: Vec::new(),
-            names: Vec::new(),
-            left: migration.up.statements.len(),
-            later: &history[at + 1..],
+            constraint_names: Vec::new(),
+            remaining_statements: migration.up.statements.len(),
+            later: &history[index + 1..],
         };
         let mut rules: Vec<&'static str> = Vec::new();
-        let mut seen: Vec<usize> = Vec::new();
-        for spot in spots.iter().filter(|spot| spot.migration == at && !spot.in_block) {
-            // One rewrite for a statement; another run sees what is left.
-            if !seen.contains(&spot.statement) && fixing.fix(spot).is_some() {
-                seen.push(spot.statement);
-                rules.push(spot.rule);
+        let mut fixed_statements: Vec<usize> = Vec::new();
+        for target in fix_targets.iter().filter(|target| target.migration == index && !target.in_block) {
+            if !fixed_statements.contains(&target.statement) && fixer.fix(target).is_some() {
+                fixed_statements.push(target.statement);
+                rules.push(target.rule);
             }
         }
         if !rules.is_empty() {
             rules.sort_unstable();
             rules.dedup();
-            let fix = Fix {
-                migration: at,
-                up: edited(&migration.up.text, fixing.edits),
-                down: migration.down.as_ref().map(|down| edited(&down.text, fixing.down)),
-                added: fixing.added,
-                rules,
-            };
-            if !worsens(&fix, history, options, &found) {
+            let fix = fixer.into_fix(index, rules);
+            if !adds_findings(&fix, history, options, &findings) {
                 fixes.push(fix);
             }
         }
@@ -103,8 +92,20 @@ pub fn fixes(history: &[Migration], options: &LintOptions) -> Vec<Fix> {
     fixes
 }
 
-/// Is something found with a rewrite that was not found without it?
-fn worsens(fix: &Fix, history: &[Migration], options: &LintOptions, found: &[Finding]) -> bool {
+/// The schema after all migrations.
+fn simulate(history: &[Migration], dialect: Dialect) -> Simulation {
+    let mut simulation = Simulation::new(dialect);
+    for (migration, file) in history.iter().enumerate() {
+        for (statement, place) in file.up.statements.iter().enumerate() {
+            let syntax = reader::read(place.sql(&file.up.text), dialect);
+            simulation.apply(&syntax, HistoryPoint { migration, transaction: statement });
+        }
+    }
+    simulation
+}
+
+/// Does a fix cause a finding, at level warning or above, that the migrations do not have without it?
+fn adds_findings(fix: &Fix, history: &[Migration], options: &LintOptions, before: &[Finding]) -> bool {
     let dialect = options.server.dialect();
     let mut history = history.to_vec();
     let fixed = &mut history[fix.migration];
@@ -112,8 +113,8 @@ fn worsens(fix: &Fix, history: &[Migration], options: &LintOptions, found: &[Fin
     let version = history[history.len() - 1].version.clone();
     let mut options = options.clone();
     for added in &fix.added {
-        if let LintScope::Only(places) = &mut options.scope {
-            places.insert(history.len());
+        if let LintScope::Only(indexes) = &mut options.scope {
+            indexes.insert(history.len());
         }
         history.push(Migration {
             version: version.clone(),
@@ -122,11 +123,12 @@ fn worsens(fix: &Fix, history: &[Migration], options: &LintOptions, found: &[Fin
             down: None,
         });
     }
-    let weighs = |finding: &&Finding| finding.level >= Level::Warning;
+    let is_relevant = |finding: &&Finding| finding.level >= Level::Warning;
     let file = |finding: &Finding| finding.place.as_ref().map(|place| place.file.clone());
-    let known =
-        |finding: &Finding| found.iter().filter(weighs).any(|known| known.code == finding.code && file(known) == file(finding));
-    lint(&history, &options).iter().filter(weighs).any(|finding| !known(finding))
+    let is_known = |finding: &Finding| {
+        before.iter().filter(is_relevant).any(|known| known.code == finding.code && file(known) == file(finding))
+    };
+    lint(&history, &options).iter().filter(is_relevant).any(|finding| !is_known(finding))
 }
 
 fn edited(text: &str, mut edits: Vec<TextEdit>) -> String {
@@ -140,200 +142,237 @@ fn edited(text: &str, mut edits: Vec<TextEdit>) -> String {
 
 struct Fixer<'a> {
     migration: &'a Migration,
+    /// The schema after all migrations.
     schema: &'a Schema,
     dialect: Dialect,
-    edits: Vec<TextEdit>,
-    down: Vec<TextEdit>,
+    up_edits: Vec<TextEdit>,
+    down_edits: Vec<TextEdit>,
     added: Vec<NewFile>,
-    names: Vec<String>,
-    /// How many statements the way up still has.
-    left: usize,
+    /// Names of the constraints that this fixer has changed.
+    constraint_names: Vec<String>,
+    /// Number of statements that the up migration still has.
+    remaining_statements: usize,
     later: &'a [Migration],
 }
 
+/// The statement that is fixed.
+#[derive(Clone, Copy)]
+struct Statement<'a> {
+    /// Index in the up migration.
+    index: usize,
+    sql: &'a str,
+    /// Offset in the text of the up migration.
+    start: usize,
+}
+
 impl Fixer<'_> {
-    fn fix(&mut self, spot: &FixTarget) -> Option<()> {
+    /// Fixes a finding; `None` if there is no mechanical fix, and then nothing is changed.
+    fn fix(&mut self, target: &FixTarget) -> Option<()> {
         let script = &self.migration.up;
-        let range = script.statements[spot.statement].range.clone();
-        let sql = script.statements[spot.statement].sql(&script.text);
-        let syntax = reader::read(sql, self.dialect);
-        match (spot.rule, &syntax) {
-            ("index-not-concurrent", Syntax::CreateIndex(index)) => self.index(spot, index, sql, range),
+        let text = &script.statements[target.statement];
+        let statement = Statement { index: target.statement, sql: text.sql(&script.text), start: text.range.start };
+        let syntax = reader::read(statement.sql, self.dialect);
+        match (target.rule, &syntax) {
+            ("index-not-concurrent", Syntax::CreateIndex(index)) => self.build_concurrently(statement, index),
             ("check-not-valid-missing" | "fk-not-valid-missing", Syntax::AlterTable(alter)) => {
-                let clause = spot.range.clone()?;
-                let action = alter.actions.iter().find(|action| action.range == clause)?;
-                let ActionKind::AddConstraint(constraint) = &action.kind else { return None };
-                let ending = match &constraint.kind {
-                    ConstraintKind::Check(check) => {
-                        let relation = self.schema.relation(&self.schema.resolve(&alter.table));
-                        let columns =
-                            check.mentions.iter().filter(|word| relation.is_some_and(|relation| relation.column(word).is_some()));
-                        columns.cloned().chain(["check".to_owned()]).collect::<Vec<_>>().join("_")
-                    }
-                    ConstraintKind::Foreign { columns, .. } => format!("{}_fkey", columns.join("_")),
-                    _ => return None,
-                };
-                // Before PostgreSQL 18 a partitioned table takes none that is NOT VALID.
-                if self.schema.relation(&self.schema.resolve(&alter.table)).is_some_and(|relation| relation.partitioned) {
-                    return None;
-                }
-                let base = format!("{}_{ending}", alter.table.name);
-                let mut candidates = [base.clone()].into_iter().chain((1..100).map(|number| format!("{base}{number}")));
-                let free = candidates.find(|name| !self.names.contains(name));
-                let name = constraint.name.clone().or(free)?;
-                let parent = match &constraint.kind {
-                    ConstraintKind::Foreign { references, .. } => Some(references.table.name.as_str()),
-                    _ => None,
-                };
-                let tables: Vec<&str> = [alter.table.name.as_str()].into_iter().chain(parent).collect();
-                if !self.can_move(MovedStatement::Validation { name: &name }, &tables, spot.statement) {
-                    return None;
-                }
-                self.names.push(name.clone());
-                if constraint.name.is_none() {
-                    // With a name that is known for sure.
-                    let at = range.start + constraint.range.start;
-                    self.edits.push(TextEdit { range: at..at, text: format!("CONSTRAINT {} ", quoted(&name)) });
-                }
-                let end = range.start + clause.end;
-                self.edits.push(TextEdit { range: end..end, text: " NOT VALID".to_owned() });
-                let table = written(&alter.table);
-                self.added.push(NewFile {
-                    name: format!("validate_{name}"),
-                    up: format!(
-                        "-- Reads all rows, while others read and write.\nALTER TABLE {table} VALIDATE CONSTRAINT {};\n",
-                        quoted(&name)
-                    ),
-                    down: "-- The constraint goes with the migration that adds it.\nSELECT 1;\n".to_owned(),
-                });
-                Some(())
+                self.validate_later(statement, alter, target.range.as_ref()?)
             }
-            ("update-delete-no-where" | "dml-after-ddl-same-tx", Syntax::Update(change) | Syntax::Delete(change))
-                if self.dialect == Dialect::Postgres && can_be_batched(change, sql) =>
-            {
-                let relation = self.schema.relation(&self.schema.resolve(&change.table))?;
-                let [key] = relation.primary()? else { return None };
-                // Rows that move in the order of the key would be met again.
-                let moves = change.columns.iter().any(|column| column.eq_ignore_ascii_case(key));
-                // Without `BEGIN`, or nothing but `BEGIN` and `COMMIT` would be left.
-                let own = script.statements.iter().map(|one| reader::read(one.sql(&script.text), self.dialect));
-                if moves || own.into_iter().any(|syntax| matches!(syntax, Syntax::Transaction(_))) {
-                    return None;
-                }
-                let (table, key) = (written(&change.table), quoted(key));
-                let statement = sql.trim_end();
-                let batches = format!(
-                    "-- A thousand rows at a time, a transaction each.\nDO $$\nDECLARE\n    batch_low {table}.{key}%TYPE;\n    batch_high {table}.{key}%TYPE;\nBEGIN\n    LOOP\n        \
-                     batch_high := (SELECT {key} FROM (SELECT {key} FROM {table} WHERE batch_low IS NULL OR {key} > batch_low ORDER BY {key} LIMIT 1000) batch ORDER BY {key} DESC LIMIT 1);\n        \
-                     EXIT WHEN batch_high IS NULL;\n        {statement}\n            WHERE (batch_low IS NULL OR {key} > batch_low) AND {key} <= batch_high;\n        COMMIT;\n        batch_low := batch_high;\n    END LOOP;\nEND $$;\n"
-                );
-                // The only statement stays where it is.
-                if self.left == 1 {
-                    self.edits.push(TextEdit { range: whole(script, range), text: batches });
-                    return Some(());
-                }
-                if !self.can_move(MovedStatement::Rows, &tables_in(sql, self.schema, self.dialect), spot.statement) {
-                    return None;
-                }
-                self.left -= 1;
-                self.edits.push(TextEdit { range: whole(script, range), text: String::new() });
-                let verb = if matches!(syntax, Syntax::Update(_)) { "update" } else { "delete_from" };
-                self.added.push(NewFile {
-                    name: format!("{verb}_{}_in_batches", change.table.name),
-                    up: batches,
-                    down: "-- Rows that were changed stay as they are.\nSELECT 1;\n".to_owned(),
-                });
-                Some(())
+            ("update-delete-no-where" | "dml-after-ddl-same-tx", Syntax::Update(change)) => {
+                self.run_in_batches(statement, change, "update")
+            }
+            ("update-delete-no-where" | "dml-after-ddl-same-tx", Syntax::Delete(change)) => {
+                self.run_in_batches(statement, change, "delete_from")
             }
             ("mysql-algorithm-not-stated", _) => {
-                let clause = spot.append.clone()?;
-                let end = range.start + sql.trim_end().len();
-                self.edits.push(TextEdit { range: end..end, text: clause });
+                let end = statement.start + statement.sql.trim_end().len();
+                self.up_edits.push(TextEdit { range: end..end, text: target.append.clone()? });
                 Some(())
             }
             _ => None,
         }
     }
 
-    fn index(&mut self, spot: &FixTarget, index: &CreateIndex, sql: &str, range: Range<usize>) -> Option<()> {
-        let script = &self.migration.up;
-        let name = index.name.as_ref()?;
-        // Behind `INDEX`, which stands within what was read of it.
-        let word = sql.to_ascii_uppercase().find("INDEX")? + "INDEX".len();
-        // An invalid index of that name must not be taken for it.
-        let upper = sql.to_ascii_uppercase();
-        let condition = upper[word..].find("IF NOT EXISTS").map(|at| word + at).filter(|_| index.if_not_exists);
-        let behind = condition.map_or(word, |at| at + "IF NOT EXISTS".len());
-        let concurrent = format!("{} CONCURRENTLY{}", &sql[..word], &sql[behind..]);
-        if self.left == 1 {
-            self.edits.push(TextEdit { range: range.start + word..range.start + behind, text: " CONCURRENTLY".to_owned() });
-            if let Some(at) = self.drop_of(&name.name) {
-                let down = self.migration.down.as_ref()?;
-                let text = down.statements[at].sql(&down.text);
-                let word = text.to_ascii_uppercase().find("INDEX")? + "INDEX".len();
-                let start = down.statements[at].range.start + word;
-                if down.statements.len() == 1 && !text.to_ascii_uppercase().contains("CONCURRENTLY") {
-                    self.down.push(TextEdit { range: start..start, text: " CONCURRENTLY".to_owned() });
-                }
-            }
-            return Some(());
+    fn into_fix(self, migration: usize, rules: Vec<&'static str>) -> Fix {
+        Fix {
+            migration,
+            up: edited(&self.migration.up.text, self.up_edits),
+            down: self.migration.down.as_ref().map(|down| edited(&down.text, self.down_edits)),
+            added: self.added,
+            rules,
         }
-        // What another statement here needs stays.
-        let names_it = |sql: &str| Tokens::new(sql, self.dialect).any(|token| token.text(sql).trim_matches('"') == name.name);
-        let mut others = script.statements.iter().enumerate().filter(|(at, _)| *at != spot.statement);
-        let mentioned = others.any(|(_, other)| names_it(other.sql(&script.text)));
-        let moved = MovedStatement::Index { name: &name.name, unique: index.unique };
-        if mentioned || !self.can_move(moved, &[&index.table.name], spot.statement) {
+    }
+
+    /// Adds a constraint as `NOT VALID` and validates it in a migration of its own. `clause` is the range of the clause that
+    /// adds it.
+    fn validate_later(&mut self, statement: Statement<'_>, alter: &AlterTable, clause: &Range<usize>) -> Option<()> {
+        let action = alter.actions.iter().find(|action| action.range == *clause)?;
+        let ActionKind::AddConstraint(constraint) = &action.kind else { return None };
+        let relation = self.schema.relation(&self.schema.resolve(&alter.table));
+        // Before PostgreSQL 18, a partitioned table rejects NOT VALID foreign keys.
+        if relation.is_some_and(|relation| relation.partitioned) {
             return None;
         }
-        self.left -= 1;
-        self.edits.push(TextEdit { range: whole(script, range), text: String::new() });
-        if let Some(at) = self.drop_of(&name.name) {
-            let down = self.migration.down.as_ref()?;
-            // The only statement of a way down stays, so that there is one.
-            let text = if down.statements.len() == 1 { "SELECT 1;\n".to_owned() } else { String::new() };
-            self.down.push(TextEdit { range: whole(down, down.statements[at].range.clone()), text });
+        let name = match &constraint.name {
+            Some(name) => name.clone(),
+            None => self.free_constraint_name(alter, constraint)?,
+        };
+        let referenced = match &constraint.kind {
+            ConstraintKind::Check(_) => None,
+            ConstraintKind::Foreign { references, .. } => Some(references.table.name.as_str()),
+            _ => return None,
+        };
+        let tables: Vec<&str> = [alter.table.name.as_str()].into_iter().chain(referenced).collect();
+        if !self.can_move(MovedStatement::Validation { name: &name }, &tables, statement.index) {
+            return None;
         }
+        if constraint.name.is_none() {
+            // The name that the server would generate is not certain.
+            let start = statement.start + constraint.range.start;
+            self.up_edits.push(TextEdit { range: start..start, text: format!("CONSTRAINT {} ", quoted(&name)) });
+        }
+        let end = statement.start + clause.end;
+        self.up_edits.push(TextEdit { range: end..end, text: " NOT VALID".to_owned() });
         self.added.push(NewFile {
-            name: format!("index_{}_concurrently", name.name),
-            up: format!("{};\n", concurrent.trim_end()),
-            down: format!("DROP INDEX CONCURRENTLY IF EXISTS {};\n", written(name)),
+            name: format!("validate_{name}"),
+            up: format!(
+                "-- Reads all rows, while others read and write.\nALTER TABLE {} VALIDATE CONSTRAINT {};\n",
+                quoted_name(&alter.table),
+                quoted(&name)
+            ),
+            down: "-- The constraint goes with the migration that adds it.\nSELECT 1;\n".to_owned(),
+        });
+        self.constraint_names.push(name);
+        Some(())
+    }
+
+    /// A name in the style of PostgreSQL for a constraint that has none; `None` if the kind of constraint cannot be validated
+    /// later.
+    fn free_constraint_name(&self, alter: &AlterTable, constraint: &Constraint) -> Option<String> {
+        let suffix = match &constraint.kind {
+            ConstraintKind::Check(check) => {
+                let relation = self.schema.relation(&self.schema.resolve(&alter.table));
+                let is_column = |word: &&String| relation.is_some_and(|relation| relation.column(word).is_some());
+                let columns = check.mentions.iter().filter(is_column).cloned();
+                columns.chain(["check".to_owned()]).collect::<Vec<_>>().join("_")
+            }
+            ConstraintKind::Foreign { columns, .. } => format!("{}_fkey", columns.join("_")),
+            _ => return None,
+        };
+        let base = format!("{}_{suffix}", alter.table.name);
+        let mut candidates = [base.clone()].into_iter().chain((1..100).map(|number| format!("{base}{number}")));
+        candidates.find(|name| !self.constraint_names.contains(name))
+    }
+
+    /// Changes the rows of a table in batches. `verb` begins the name of the new migration.
+    fn run_in_batches(&mut self, statement: Statement<'_>, change: &RowChange, verb: &str) -> Option<()> {
+        if self.dialect != Dialect::Postgres || !can_be_batched(change, statement.sql) {
+            return None;
+        }
+        let relation = self.schema.relation(&self.schema.resolve(&change.table))?;
+        let [key] = relation.primary()? else { return None };
+        // A row whose key changes could be processed twice.
+        let changes_key = change.columns.iter().any(|column| column.eq_ignore_ascii_case(key));
+        // Procedural code with `COMMIT` cannot run inside an explicit transaction.
+        let script = &self.migration.up;
+        let mut syntaxes = script.statements.iter().map(|statement| reader::read(statement.sql(&script.text), self.dialect));
+        if changes_key || syntaxes.any(|syntax| matches!(syntax, Syntax::Transaction(_))) {
+            return None;
+        }
+        let batches = batched(statement.sql, &quoted_name(&change.table), &quoted(key));
+        let range = full_range(script, statement.index);
+        if self.remaining_statements == 1 {
+            self.up_edits.push(TextEdit { range, text: batches });
+            return Some(());
+        }
+        if !self.can_move(MovedStatement::Rows, &tables_in(statement.sql, self.schema, self.dialect), statement.index) {
+            return None;
+        }
+        self.remaining_statements -= 1;
+        self.up_edits.push(TextEdit { range, text: String::new() });
+        self.added.push(NewFile {
+            name: format!("{verb}_{}_in_batches", change.table.name),
+            up: batches,
+            down: "-- Rows that were changed stay as they are.\nSELECT 1;\n".to_owned(),
         });
         Some(())
     }
 
-    /// May a statement run behind all others?
+    /// Builds an index CONCURRENTLY, in a migration of its own unless it is the only statement.
+    fn build_concurrently(&mut self, statement: Statement<'_>, index: &CreateIndex) -> Option<()> {
+        let name = index.name.as_ref()?;
+        let keyword = after_index_keyword(statement.sql)?;
+        // `IF NOT EXISTS` would accept an invalid index of that name, which a failed concurrent build leaves.
+        let upper = statement.sql.to_ascii_uppercase();
+        let condition = upper[keyword..].find("IF NOT EXISTS").map(|at| keyword + at).filter(|_| index.if_not_exists);
+        let rest = condition.map_or(keyword, |at| at + "IF NOT EXISTS".len());
+        if self.remaining_statements == 1 {
+            let range = statement.start + keyword..statement.start + rest;
+            self.up_edits.push(TextEdit { range, text: " CONCURRENTLY".to_owned() });
+            return self.drop_concurrently(&name.name);
+        }
+        let script = &self.migration.up;
+        let mentions_index =
+            |sql: &str| Tokens::new(sql, self.dialect).any(|token| token.text(sql).trim_matches('"') == name.name);
+        let mut others = script.statements.iter().enumerate().filter(|(other, _)| *other != statement.index);
+        let is_needed = others.any(|(_, other)| mentions_index(other.sql(&script.text)));
+        let moved = MovedStatement::Index { name: &name.name, unique: index.unique };
+        if is_needed || !self.can_move(moved, &[&index.table.name], statement.index) {
+            return None;
+        }
+        self.remaining_statements -= 1;
+        self.up_edits.push(TextEdit { range: full_range(script, statement.index), text: String::new() });
+        if let Some(drop_statement) = self.drop_of(&name.name) {
+            let down = self.migration.down.as_ref()?;
+            // A down migration must have at least one statement.
+            let text = if down.statements.len() == 1 { "SELECT 1;\n".to_owned() } else { String::new() };
+            self.down_edits.push(TextEdit { range: full_range(down, drop_statement), text });
+        }
+        let concurrent = format!("{} CONCURRENTLY{}", &statement.sql[..keyword], &statement.sql[rest..]);
+        self.added.push(NewFile {
+            name: format!("index_{}_concurrently", name.name),
+            up: format!("{};\n", concurrent.trim_end()),
+            down: format!("DROP INDEX CONCURRENTLY IF EXISTS {};\n", quoted_name(name)),
+        });
+        Some(())
+    }
+
+    /// Makes the down migration drop an index CONCURRENTLY, if that is its only statement.
+    fn drop_concurrently(&mut self, index: &str) -> Option<()> {
+        if let Some(drop_statement) = self.drop_of(index) {
+            let down = self.migration.down.as_ref()?;
+            let text = &down.statements[drop_statement];
+            let sql = text.sql(&down.text);
+            let start = text.range.start + after_index_keyword(sql)?;
+            if down.statements.len() == 1 && !sql.to_ascii_uppercase().contains("CONCURRENTLY") {
+                self.down_edits.push(TextEdit { range: start..start, text: " CONCURRENTLY".to_owned() });
+            }
+        }
+        Some(())
+    }
+
+    /// May a statement run after all others?
     fn can_move(&self, moved: MovedStatement<'_>, tables: &[&str], statement: usize) -> bool {
         can_move(moved, tables, self.migration, statement, self.later, self.dialect)
     }
 
-    /// The statement of the way down that drops an index and nothing else.
+    /// The statement of the down migration that drops an index and nothing else.
     fn drop_of(&self, index: &str) -> Option<usize> {
         let down = self.migration.down.as_ref()?;
         down.statements.iter().position(|statement| match reader::read(statement.sql(&down.text), self.dialect) {
-            Syntax::Drop(removal) => removal.kind == ObjectKind::Index && matches!(&*removal.names, [only] if only.name == index),
+            Syntax::Drop(drop) => drop.kind == ObjectKind::Index && matches!(&*drop.names, [only] if only.name == index),
             _ => false,
         })
     }
 }
 
-/// May a condition be written behind it, and may it run again over rows that it has changed? A batch that failed is begun
-/// again with all that went well before.
-fn can_be_batched(change: &RowChange, sql: &str) -> bool {
-    let words: Vec<&str> = Tokens::new(sql, Dialect::Postgres)
-        .filter(|token| !token.is_blank())
-        .map(|token| token.text(sql).trim_matches('"'))
-        .collect();
-    let count = |name: &str| words.iter().filter(|word| word.eq_ignore_ascii_case(name)).count();
-    let named = |name: &String| change.columns.iter().filter(|own| own.eq_ignore_ascii_case(name)).count();
-    let plain = ["WHERE", "RETURNING", "WITH", "CURRENT", "batch_low", "batch_high", "batch"];
-    // What reads a column that it sets, or the table once more, gives something else the second time.
-    let reads_own = change.columns.iter().any(|column| count(column) > named(column)) || count(&change.table.name) > 1;
-    !change.joined && change.limit.is_none() && plain.iter().all(|word| count(word) == 0) && !reads_own
+/// The offset after the keyword `INDEX` of a statement.
+fn after_index_keyword(sql: &str) -> Option<usize> {
+    Some(sql.to_ascii_uppercase().find("INDEX")? + "INDEX".len())
 }
 
-/// A statement with its semicolon and the end of its line.
-fn whole(script: &Script, range: Range<usize>) -> Range<usize> {
+/// The range of a statement with its semicolon and the rest of its line, if that is blank.
+fn full_range(script: &Script, statement: usize) -> Range<usize> {
+    let range = &script.statements[statement].range;
     let rest = &script.text[range.end..];
     let blank = rest.len() - rest.trim_start().len();
     let mut end = range.end;
@@ -341,20 +380,20 @@ fn whole(script: &Script, range: Range<usize>) -> Range<usize> {
         end += blank + 1;
     }
     let rest = &script.text[end..];
-    let line = rest.len() - rest.trim_start_matches([' ', '\t', '\r']).len();
-    if rest[line..].starts_with('\n') {
-        end += line + 1;
+    let blank = rest.len() - rest.trim_start_matches([' ', '\t', '\r']).len();
+    if rest[blank..].starts_with('\n') {
+        end += blank + 1;
     }
     range.start..end
 }
 
 fn quoted(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
-fn written(name: &Name) -> String {
+fn quoted_name(name: &Name) -> String {
     match &name.schema {
         Some(schema) => format!("{}.{}", quoted(schema), quoted(&name.name)),
         None => quoted(&name.name),
