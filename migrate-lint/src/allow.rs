@@ -1,4 +1,4 @@
-//! `-- migrate: allow RULE: reason`: what people have looked at and want.
+//! `-- migrate: allow RULE: reason`: suppresses the findings of a rule at a statement or in a file.
 
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -7,7 +7,7 @@ use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_model::script::Script;
 
-/// An `allow` that silences nothing.
+/// An `allow` that suppresses nothing.
 pub static UNUSED_ALLOW: Code = Code::new(
     "unused-allow",
     "The file says `-- migrate: allow RULE: reason`, and that rule finds nothing there: the SQL was changed since, the name is misspelt, or \
@@ -15,61 +15,75 @@ pub static UNUSED_ALLOW: Code = Code::new(
      statement for that statement. Remove the line, so that it does not silence something new one day.",
 );
 
-/// What a script allows, and what of it was needed.
+/// The `allow` comments of a script, and which of them have suppressed a finding.
 #[derive(Debug)]
 pub struct Allowed {
-    all: Vec<(Allow, Option<usize>, bool)>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    allow: Allow,
+    /// Index of the statement that it applies to; `None` for the whole file.
+    statement: Option<usize>,
+    used: bool,
 }
 
 impl Allowed {
-    /// Reads them.
+    /// Reads the `allow` comments of a script.
     pub fn of(script: &Script, dialect: Dialect) -> Self {
         if !script.text.contains("allow") {
-            return Allowed { all: Vec::new() };
+            return Allowed { entries: Vec::new() };
         }
-        let first = script.statements.first().map_or(script.text.len(), |first| first.range.start);
-        let place = |allow: &Allow| {
-            // Behind a statement, on its line, it is for that one; else for the next.
-            let line = script.text[..allow.range.start].rfind('\n').map_or(0, |at| at + 1);
-            let same = script.statements.iter().position(|one| one.range.end > line && one.range.end <= allow.range.start);
-            let above = same.or_else(|| script.statements.iter().position(|statement| statement.range.end > allow.range.start));
-            if allow.range.start < first { None } else { above }
-        };
         let allows = directives::allows(&script.text, dialect).into_iter();
-        Allowed { all: allows.map(|allow| (place(&allow), allow)).map(|(place, allow)| (allow, place, false)).collect() }
+        let entries = allows.map(|allow| Entry { statement: statement_of(&allow, script), allow, used: false });
+        Allowed { entries: entries.collect() }
     }
 
-    /// Is a rule silenced at a statement, or for the file?
+    /// Is a rule suppressed at a statement? Without a statement: anywhere in the file.
     pub fn suppresses(&mut self, rule: &str, statement: Option<usize>) -> bool {
-        let mut found = false;
-        for (allow, above, used) in &mut self.all {
-            if allow.rule == rule && (above.is_none() || *above == statement || statement.is_none()) {
-                (*used, found) = (true, true);
+        let mut suppressed = false;
+        for entry in &mut self.entries {
+            let applies = entry.statement.is_none() || statement.is_none() || entry.statement == statement;
+            if entry.allow.rule == rule && applies {
+                entry.used = true;
+                suppressed = true;
             }
         }
-        found
+        suppressed
     }
 
-    /// What silences nothing. Rules that are asked elsewhere may silence something there.
-    pub fn problems(self, script: &Script, known: impl Fn(&str) -> bool, elsewhere: &[&Code]) -> Vec<Finding> {
-        let unused = self.all.into_iter().filter(|(_, _, used)| !used);
-        let problem = |allow: Allow| {
-            let place = Place::range(&*script.file, &script.text, allow.range);
-            if crate::rules::find(&allow.rule).is_none() && elsewhere.iter().all(|code| code.name != allow.rule) {
-                let near = crate::rules::nearest(&allow.rule);
-                let finding = Finding::warning(&UNUSED_ALLOW, format!("there is no rule `{}`", allow.rule)).at(place);
-                return Some(match near {
-                    Some(near) => finding.help(format!("write `{near}`")),
+    /// Findings about comments that have suppressed nothing. A rule that is disabled here, and a code in `checked_elsewhere`,
+    /// may be suppressed by a comment all the same.
+    pub fn problems(self, script: &Script, is_enabled: impl Fn(&str) -> bool, checked_elsewhere: &[&Code]) -> Vec<Finding> {
+        let problem = |entry: Entry| {
+            let rule = &entry.allow.rule;
+            let place = Place::range(&*script.file, &script.text, entry.allow.range.clone());
+            if crate::rules::find(rule).is_none() && checked_elsewhere.iter().all(|code| code.name != rule) {
+                let finding = Finding::warning(&UNUSED_ALLOW, format!("there is no rule `{rule}`")).at(place);
+                return Some(match crate::rules::nearest(rule) {
+                    Some(nearest) => finding.help(format!("write `{nearest}`")),
                     None => finding.help("`cargo migrate explain` lists all"),
                 });
             }
-            // One that is not looked for here finds nothing.
-            known(&allow.rule).then(|| {
-                Finding::warning(&UNUSED_ALLOW, format!("`allow {}` silences nothing", allow.rule))
-                    .at(place)
-                    .help("remove the line")
+            is_enabled(rule).then(|| {
+                Finding::warning(&UNUSED_ALLOW, format!("`allow {rule}` silences nothing")).at(place).help("remove the line")
             })
         };
-        unused.filter_map(|(allow, _, _)| problem(allow)).collect()
+        self.entries.into_iter().filter(|entry| !entry.used).filter_map(problem).collect()
     }
+}
+
+/// The statement that a comment applies to: the one that ends on its line, or else the next one. Before the first statement it
+/// applies to the whole file.
+fn statement_of(allow: &Allow, script: &Script) -> Option<usize> {
+    let comment = allow.range.start;
+    let first = script.statements.first().map_or(script.text.len(), |first| first.range.start);
+    if comment < first {
+        return None;
+    }
+    let line = script.text[..comment].rfind('\n').map_or(0, |newline| newline + 1);
+    let mut ends = script.statements.iter().map(|statement| statement.range.end);
+    let on_same_line = ends.clone().position(|end| end > line && end <= comment);
+    on_same_line.or_else(|| ends.position(|end| end > comment))
 }

@@ -5,6 +5,7 @@
 
 use crate::allow::Allowed;
 use crate::object_name::ObjectName;
+use crate::relation::HistoryPoint;
 use crate::simulation::Simulation;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -13,7 +14,7 @@ use migrate_model::migration::Migration;
 use migrate_model::name::Name;
 use migrate_model::place::Place;
 use migrate_model::reader;
-use migrate_model::syntax::{ActionKind, Column, ObjectKind, Syntax};
+use migrate_model::syntax::{ActionKind, AlterTable, Column, ObjectKind, Syntax};
 use std::collections::BTreeMap;
 
 /// A migration that changes another service's table.
@@ -78,23 +79,44 @@ impl TableStatus {
     }
 }
 
-/// A table and whose it is.
+/// A table and the service that owns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableOwnership {
-    /// The table.
+    /// The table, with its schema unless that is the default one.
     pub table: String,
-    /// The service; none while two are in dispute.
+    /// Name of the owning service; `None` if the ownership is disputed.
     pub owner: Option<String>,
-    /// Where it is made: service and file.
-    pub defined_in: Vec<(String, String)>,
-    /// How it stands.
+    /// The migrations that create the table.
+    pub defined_in: Vec<TableDefinition>,
+    /// The state of the table after all migrations.
     pub status: TableStatus,
 }
 
-/// A statement that is about a table.
+/// A migration that creates a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableDefinition {
+    /// Name of the service.
+    pub service: String,
+    /// File name of the migration.
+    pub file: String,
+}
+
+/// A finding in the migrations of one of several services.
+#[derive(Debug, Clone)]
+pub struct ServiceFinding {
+    /// Index of the service.
+    pub service: usize,
+    /// The finding, with its place in a migration or in `migrate.toml`.
+    pub finding: Finding,
+}
+
+/// What a statement does to a table.
 struct TableChange {
+    /// Index of the service.
     service: usize,
+    /// Index of the migration in the history of the service.
     migration: usize,
+    /// Index of the statement in the up migration.
     statement: usize,
     table: ObjectName,
     kind: TableChangeKind,
@@ -102,6 +124,7 @@ struct TableChange {
 
 enum TableChangeKind {
     Creates(Vec<Column>),
+    /// Any other change, as a verb phrase that continues with the name of the table.
     Changes(&'static str),
     Drops,
     Deprecates,
@@ -110,177 +133,192 @@ enum TableChangeKind {
 
 /// All tables of services that share a database, by name.
 pub fn matrix(services: &[Service<'_>], dialect: Dialect) -> Vec<TableOwnership> {
-    let deeds = table_changes(services, dialect);
+    let changes = table_changes(services, dialect);
     let mut tables: BTreeMap<ObjectName, TableOwnership> = BTreeMap::new();
-    for deed in &deeds {
-        let entry = |tables: &mut BTreeMap<ObjectName, TableOwnership>, key: &ObjectName| {
-            let new =
-                || TableOwnership { table: key.to_string(), owner: None, defined_in: Vec::new(), status: TableStatus::Active };
-            tables.entry(key.clone()).or_insert_with(new).clone()
-        };
-        match &deed.kind {
+    for change in &changes {
+        match &change.kind {
             TableChangeKind::Creates(_) => {
-                let mut own = entry(&mut tables, &deed.table);
-                let service = &services[deed.service];
-                own.defined_in.push((service.name.to_owned(), service.history[deed.migration].title().to_owned()));
-                own.status = TableStatus::Active;
-                tables.insert(deed.table.clone(), own);
+                let table = tables.entry(change.table.clone()).or_insert_with(|| TableOwnership {
+                    table: change.table.to_string(),
+                    owner: None,
+                    defined_in: Vec::new(),
+                    status: TableStatus::Active,
+                });
+                let service = services[change.service].name.to_owned();
+                table.defined_in.push(TableDefinition { service, file: title(services, change).to_owned() });
+                table.status = TableStatus::Active;
             }
-            TableChangeKind::Drops => {
-                if let Some(own) = tables.get_mut(&deed.table) {
-                    own.status = TableStatus::Dropped;
-                }
-            }
-            TableChangeKind::Deprecates => {
-                if let Some(own) = tables.get_mut(&deed.table) {
-                    own.status = TableStatus::Deprecated;
-                }
-            }
+            TableChangeKind::Drops => set_status(&mut tables, &change.table, TableStatus::Dropped),
+            TableChangeKind::Deprecates => set_status(&mut tables, &change.table, TableStatus::Deprecated),
             TableChangeKind::Renames(to) => {
-                if let Some(mut own) = tables.remove(&deed.table) {
-                    own.table = to.to_string();
-                    tables.insert(to.clone(), own);
+                if let Some(mut table) = tables.remove(&change.table) {
+                    table.table = to.to_string();
+                    tables.insert(to.clone(), table);
                 }
             }
             TableChangeKind::Changes(_) => {}
         }
     }
-    for (key, own) in &mut tables {
-        own.owner = owner(services, &deeds, key, dialect).map(|service| services[service].name.to_owned());
+    for (name, table) in &mut tables {
+        table.owner = owner(services, &changes, name, dialect).map(|service| services[service].name.to_owned());
     }
     tables.into_values().collect()
 }
 
-/// The service that a table belongs to; none when nobody makes it, or two do and nothing settles it.
-fn owner(services: &[Service<'_>], deeds: &[TableChange], table: &ObjectName, dialect: Dialect) -> Option<usize> {
-    let simulation = Simulation::new(dialect);
-    let says = |service: &Service<'_>| service.owns.iter().any(|name| simulation.schema.resolve(&written(name)) == *table);
-    if let Some(said) = services.iter().position(says) {
-        return Some(said);
+fn set_status(tables: &mut BTreeMap<ObjectName, TableOwnership>, name: &ObjectName, status: TableStatus) {
+    if let Some(table) = tables.get_mut(name) {
+        table.status = status;
     }
-    let mut makers = creators(deeds, table);
-    makers.dedup();
-    match makers.as_slice() {
+}
+
+/// Index of the service that owns a table: the first one that lists it in `owns`, or else the only one that creates it.
+fn owner(services: &[Service<'_>], changes: &[TableChange], table: &ObjectName, dialect: Dialect) -> Option<usize> {
+    let simulation = Simulation::new(dialect);
+    let claims = |service: &Service<'_>| service.owns.iter().any(|name| simulation.schema.resolve(&parse_name(name)) == *table);
+    if let Some(claimant) = services.iter().position(claims) {
+        return Some(claimant);
+    }
+    match creators(changes, table, 0).as_slice() {
         [only] => Some(*only),
         _ => None,
     }
 }
 
-fn creators(deeds: &[TableChange], table: &ObjectName) -> Vec<usize> {
-    creators_of(deeds, table, 0)
-}
-
-fn creators_of(deeds: &[TableChange], table: &ObjectName, depth: usize) -> Vec<usize> {
-    let makes = |deed: &&TableChange| match &deed.kind {
-        TableChangeKind::Creates(_) => deed.table == *table,
-        _ => false,
-    };
-    let mut makers: Vec<usize> = deeds.iter().filter(makes).map(|deed| deed.service).collect();
-    // Under another name it is whose it was.
-    for deed in deeds {
-        if let TableChangeKind::Renames(to) = &deed.kind
+/// The services that create a table, under this name or under one from which it was renamed.
+fn creators(changes: &[TableChange], table: &ObjectName, depth: usize) -> Vec<usize> {
+    let creates = |change: &&TableChange| matches!(change.kind, TableChangeKind::Creates(_)) && change.table == *table;
+    let mut creators_so_far: Vec<usize> = changes.iter().filter(creates).map(|change| change.service).collect();
+    for change in changes {
+        if let TableChangeKind::Renames(to) = &change.kind
             && to == table
-            && deed.table != *table
-            && depth < 8
+            && change.table != *table
+            && depth < MAX_RENAMES
         {
-            makers.extend(creators_of(deeds, &deed.table, depth + 1));
+            creators_so_far.extend(creators(changes, &change.table, depth + 1));
         }
     }
-    makers.sort_unstable();
-    makers.dedup();
-    makers
+    creators_so_far.sort_unstable();
+    creators_so_far.dedup();
+    creators_so_far
 }
 
-fn written(name: &str) -> Name {
-    match name.split_once('.') {
+/// Maximum number of renames that are followed, because tables can be renamed in a circle.
+const MAX_RENAMES: usize = 8;
+
+fn parse_name(text: &str) -> Name {
+    match text.split_once('.') {
         Some((schema, name)) => Name { schema: Some(schema.to_owned()), name: name.to_owned() },
-        None => Name::bare(name),
+        None => Name::bare(text),
     }
 }
 
-/// What services do to each other's tables; `looked_at` says of which migrations it is told.
-pub fn findings(services: &[Service<'_>], dialect: Dialect, looked_at: impl Fn(usize, usize) -> bool) -> Vec<(usize, Finding)> {
-    let deeds = table_changes(services, dialect);
-    let mut findings = Vec::new();
-    for (at, service) in services.iter().enumerate() {
-        for table in service.owns {
-            if let Some(other) = services[..at].iter().find(|other| other.owns.contains(table)) {
-                let message = format!("`{}` and `{}` both say that they own `{table}`", other.name, service.name);
-                let finding = Finding::error(&DISPUTED_TABLE, message).at(Place::file("migrate.toml"));
-                findings.push((at, finding.help("leave it in one of the two `owns`")));
-            }
-        }
-    }
-    for deed in deeds.iter().filter(|deed| looked_at(deed.service, deed.migration)) {
-        let service = &services[deed.service];
-        let own = owner(services, &deeds, &deed.table, dialect);
-        let mut found = Vec::new();
-        match &deed.kind {
-            TableChangeKind::Creates(columns) => {
-                let others = deeds.iter().filter(|other| other.service != deed.service && other.table == deed.table);
-                for other in others {
-                    let TableChangeKind::Creates(theirs) = &other.kind else { continue };
-                    let there = format!("`{}` of `{}`", title(services, other), services[other.service].name);
-                    let differing = differing(columns, theirs);
-                    if !differing.is_empty() {
-                        let message =
-                            format!("`{}` is defined in {there} too, and differs in {}", deed.table, differing.join(", "));
-                        found.push(Finding::error(&CONFLICTING_DEFINITION, message).help("keep one of the two definitions"));
-                    } else if own.is_none() {
-                        found.push(Finding::error(&DISPUTED_TABLE, format!("`{}` is made in {there} too", deed.table)).help(
-                            format!(
-                                "settle whose it is: `owns = [\"{}\"]` in one `migrate.toml`, and remove the other definition",
-                                deed.table
-                            ),
-                        ));
-                    }
-                }
-            }
-            TableChangeKind::Changes(_) | TableChangeKind::Drops | TableChangeKind::Renames(_) => {
-                if let Some(owner) = own.filter(|owner| *owner != deed.service) {
-                    let what = match &deed.kind {
-                        TableChangeKind::Changes(what) => what,
-                        TableChangeKind::Drops => "drops",
-                        _ => "renames",
-                    };
-                    let name = services[owner].name;
-                    let message = format!("`{}` {what} `{}`, which belongs to `{name}`", service.name, deed.table);
-                    found.push(
-                        Finding::error(&FOREIGN_TABLE, message)
-                            .help(format!("write the change into the migrations of `{name}`"))
-                            .help("or say why it is meant, above the statement: `-- migrate: allow foreign-table: reason`"),
-                    );
-                }
-            }
-            TableChangeKind::Deprecates => {}
-        }
-        let script = &service.history[deed.migration].up;
+/// Findings about changes that services make to each other's tables. `is_checked` selects the migrations, by the index of the
+/// service and of the migration.
+pub fn findings(services: &[Service<'_>], dialect: Dialect, is_checked: impl Fn(usize, usize) -> bool) -> Vec<ServiceFinding> {
+    let changes = table_changes(services, dialect);
+    let mut findings = conflicting_claims(services);
+    for change in changes.iter().filter(|change| is_checked(change.service, change.migration)) {
+        let service = &services[change.service];
+        let owner = owner(services, &changes, &change.table, dialect);
+        let problems = match &change.kind {
+            TableChangeKind::Creates(columns) => competing_definitions(services, &changes, change, columns, owner.is_some()),
+            TableChangeKind::Changes(verb) => foreign_change(services, change, verb, owner),
+            TableChangeKind::Drops => foreign_change(services, change, "drops", owner),
+            TableChangeKind::Renames(_) => foreign_change(services, change, "renames", owner),
+            TableChangeKind::Deprecates => Vec::new(),
+        };
+        let script = &service.history[change.migration].up;
         let mut allowed = Allowed::of(script, dialect);
-        for mut finding in found {
-            let level = service.levels.get(finding.code.name).copied().unwrap_or(Some(Level::Error));
-            let Some(level) = level.filter(|_| !allowed.suppresses(finding.code.name, Some(deed.statement))) else { continue };
-            finding.level = level;
-            findings.push((deed.service, finding.at(script.place(deed.statement))));
+        for mut finding in problems {
+            let Some(level) = service.level(finding.code) else { continue };
+            if !allowed.suppresses(finding.code.name, Some(change.statement)) {
+                finding.level = level;
+                let finding = finding.at(script.place(change.statement));
+                findings.push(ServiceFinding { service: change.service, finding });
+            }
         }
     }
     findings
 }
 
-fn title(services: &[Service<'_>], deed: &TableChange) -> String {
-    services[deed.service].history[deed.migration].title().to_owned()
+impl Service<'_> {
+    /// The level of a code of this module; `None` if it is disabled.
+    fn level(&self, code: &Code) -> Option<Level> {
+        self.levels.get(code.name).copied().unwrap_or(Some(Level::Error))
+    }
 }
 
-fn differing(one: &[Column], other: &[Column]) -> Vec<String> {
-    if one.is_empty() || other.is_empty() {
+/// Tables that several services list in `owns`.
+fn conflicting_claims(services: &[Service<'_>]) -> Vec<ServiceFinding> {
+    let mut findings = Vec::new();
+    for (index, service) in services.iter().enumerate() {
+        for table in service.owns {
+            if let Some(other) = services[..index].iter().find(|other| other.owns.contains(table)) {
+                let message = format!("`{}` and `{}` both say that they own `{table}`", other.name, service.name);
+                let finding = Finding::error(&DISPUTED_TABLE, message)
+                    .at(Place::file("migrate.toml"))
+                    .help("leave it in one of the two `owns`");
+                findings.push(ServiceFinding { service: index, finding });
+            }
+        }
+    }
+    findings
+}
+
+/// Findings about the definitions of the same table in other services.
+fn competing_definitions(
+    services: &[Service<'_>],
+    changes: &[TableChange],
+    created: &TableChange,
+    columns: &[Column],
+    has_owner: bool,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let table = &created.table;
+    for other in changes.iter().filter(|other| other.service != created.service && other.table == *table) {
+        let TableChangeKind::Creates(other_columns) = &other.kind else { continue };
+        let other_file = format!("`{}` of `{}`", title(services, other), services[other.service].name);
+        let differing = differing_columns(columns, other_columns);
+        if !differing.is_empty() {
+            let message = format!("`{table}` is defined in {other_file} too, and differs in {}", differing.join(", "));
+            findings.push(Finding::error(&CONFLICTING_DEFINITION, message).help("keep one of the two definitions"));
+        } else if !has_owner {
+            findings.push(Finding::error(&DISPUTED_TABLE, format!("`{table}` is made in {other_file} too")).help(format!(
+                "settle whose it is: `owns = [\"{table}\"]` in one `migrate.toml`, and remove the other definition"
+            )));
+        }
+    }
+    findings
+}
+
+/// A finding if a table belongs to another service. `verb` is what the statement does to it.
+fn foreign_change(services: &[Service<'_>], change: &TableChange, verb: &str, owner: Option<usize>) -> Vec<Finding> {
+    let Some(owner) = owner.filter(|owner| *owner != change.service) else { return Vec::new() };
+    let owner = services[owner].name;
+    let message = format!("`{}` {verb} `{}`, which belongs to `{owner}`", services[change.service].name, change.table);
+    let finding = Finding::error(&FOREIGN_TABLE, message)
+        .help(format!("write the change into the migrations of `{owner}`"))
+        .help("or say why it is meant, above the statement: `-- migrate: allow foreign-table: reason`");
+    vec![finding]
+}
+
+fn title<'a>(services: &[Service<'a>], change: &TableChange) -> &'a str {
+    services[change.service].history[change.migration].title()
+}
+
+/// Names of the columns that differ in existence, type or `NOT NULL`, in backticks; none if the columns of one are unknown.
+fn differing_columns(columns: &[Column], other_columns: &[Column]) -> Vec<String> {
+    if columns.is_empty() || other_columns.is_empty() {
         return Vec::new();
     }
-    let same = |column: &Column, others: &[Column]| {
-        others
-            .iter()
-            .any(|own| own.name.eq_ignore_ascii_case(&column.name) && own.ty == column.ty && own.not_null == column.not_null)
+    let is_in = |column: &Column, others: &[Column]| {
+        others.iter().any(|other| {
+            other.name.eq_ignore_ascii_case(&column.name) && other.ty == column.ty && other.not_null == column.not_null
+        })
     };
+    let differing = columns.iter().filter(|column| !is_in(column, other_columns));
+    let differing = differing.chain(other_columns.iter().filter(|column| !is_in(column, columns)));
     let mut names: Vec<String> = Vec::new();
-    let differing = one.iter().filter(|column| !same(column, other)).chain(other.iter().filter(|column| !same(column, one)));
     for column in differing {
         let name = format!("`{}`", column.name);
         if !names.contains(&name) {
@@ -292,62 +330,75 @@ fn differing(one: &[Column], other: &[Column]) -> Vec<String> {
 
 /// What each service does to tables, in the order of its migrations.
 fn table_changes(services: &[Service<'_>], dialect: Dialect) -> Vec<TableChange> {
-    let mut deeds = Vec::new();
-    for (service, one) in services.iter().enumerate() {
+    let mut changes = Vec::new();
+    for (index, service) in services.iter().enumerate() {
         let mut simulation = Simulation::new(dialect);
-        for (migration, file) in one.history.iter().enumerate() {
-            for (statement, place) in file.up.statements.iter().enumerate() {
-                let sql = place.sql(&file.up.text);
+        for (migration, file) in service.history.iter().enumerate() {
+            for (statement, text) in file.up.statements.iter().enumerate() {
+                let sql = text.sql(&file.up.text);
                 let syntax = reader::read(sql, dialect);
-                let at = crate::relation::HistoryPoint { migration, transaction: statement };
-                let made_before = |key: &ObjectName| simulation.schema.relation(key).is_some();
-                let acts = changes_of(&simulation, &syntax, sql);
-                // A second definition in one service is told of by the rules.
-                let acts =
-                    acts.into_iter().filter(|(key, act)| !(matches!(act, TableChangeKind::Creates(_)) && made_before(key)));
-                deeds.extend(acts.map(|(table, act)| TableChange { service, migration, statement, table, kind: act }));
-                simulation.apply(&syntax, at);
+                // Rules report a second definition in the same service.
+                let is_repeated = |table: &ObjectName, kind: &TableChangeKind| {
+                    matches!(kind, TableChangeKind::Creates(_)) && simulation.schema.relation(table).is_some()
+                };
+                let new = changes_of(&simulation, &syntax, sql).into_iter();
+                let new = new.filter(|(table, kind)| !is_repeated(table, kind));
+                changes.extend(new.map(|(table, kind)| TableChange { service: index, migration, statement, table, kind }));
+                simulation.apply(&syntax, HistoryPoint { migration, transaction: statement });
             }
         }
     }
-    deeds
+    changes
 }
 
+/// The tables that a statement changes, each with the kind of change.
 fn changes_of(simulation: &Simulation, syntax: &Syntax, sql: &str) -> Vec<(ObjectName, TableChangeKind)> {
-    let key = |name: &Name| simulation.schema.resolve(name);
+    let resolve = |name: &Name| simulation.schema.resolve(name);
+    let changes = |table: &Name, verb: &'static str| vec![(resolve(table), TableChangeKind::Changes(verb))];
     match syntax {
         Syntax::CreateTable(table) if !table.temporary => {
-            table.name.iter().map(|name| (key(name), TableChangeKind::Creates(table.columns.clone()))).collect()
+            table.name.iter().map(|name| (resolve(name), TableChangeKind::Creates(table.columns.clone()))).collect()
         }
         Syntax::AlterTable(alter) => {
-            let table = key(&alter.table);
-            let act = alter.actions.iter().find_map(|action| match &action.kind {
-                ActionKind::Rename(to) => Some(TableChangeKind::Renames(simulation.schema.in_same_schema(&table, &to.name))),
-                _ => None,
-            });
-            let off = alter.actions.iter().all(|action| action.kind == ActionKind::Trigger)
-                && sql.to_ascii_uppercase().contains("DISABLE");
-            let described = alter.actions.iter().all(|action| action.kind == ActionKind::Description);
-            let said = described && sql.to_ascii_lowercase().contains("deprecated");
-            let change = if off || said { TableChangeKind::Deprecates } else { TableChangeKind::Changes("alters") };
-            vec![(table, act.unwrap_or(change))]
+            let table = resolve(&alter.table);
+            let kind = kind_of_alter(simulation, alter, &table, sql);
+            vec![(table, kind)]
         }
         Syntax::RenameTables(renames) => {
-            renames.iter().map(|(from, to)| (key(from), TableChangeKind::Renames(key(to)))).collect()
+            renames.iter().map(|(from, to)| (resolve(from), TableChangeKind::Renames(resolve(to)))).collect()
         }
-        Syntax::Drop(removal) if removal.kind == ObjectKind::Table && !removal.temporary => {
-            removal.names.iter().map(|name| (key(name), TableChangeKind::Drops)).collect()
+        Syntax::Drop(drop) if drop.kind == ObjectKind::Table && !drop.temporary => {
+            drop.names.iter().map(|name| (resolve(name), TableChangeKind::Drops)).collect()
         }
-        Syntax::CreateIndex(index) => vec![(key(&index.table), TableChangeKind::Changes("indexes"))],
-        Syntax::Truncate { tables, .. } => tables.iter().map(|table| (key(table), TableChangeKind::Changes("empties"))).collect(),
-        Syntax::CreateTrigger { table: Some(table), .. } => vec![(key(table), TableChangeKind::Changes("puts a trigger on"))],
-        Syntax::RenameTrigger { table, .. } => vec![(key(table), TableChangeKind::Changes("renames a trigger of"))],
-        Syntax::Policy { table: Some(table) } => vec![(key(table), TableChangeKind::Changes("puts a policy on"))],
-        Syntax::Comment { table: Some(table) } if sql.to_ascii_lowercase().contains("deprecated") => {
-            vec![(key(table), TableChangeKind::Deprecates)]
+        Syntax::CreateIndex(index) => changes(&index.table, "indexes"),
+        Syntax::Truncate { tables, .. } => tables.iter().flat_map(|table| changes(table, "empties")).collect(),
+        Syntax::CreateTrigger { table: Some(table), .. } => changes(table, "puts a trigger on"),
+        Syntax::RenameTrigger { table, .. } => changes(table, "renames a trigger of"),
+        Syntax::Policy { table: Some(table) } => changes(table, "puts a policy on"),
+        Syntax::Comment { table: Some(table) } if mentions_deprecation(sql) => {
+            vec![(resolve(table), TableChangeKind::Deprecates)]
         }
         _ => Vec::new(),
     }
+}
+
+fn kind_of_alter(simulation: &Simulation, alter: &AlterTable, table: &ObjectName, sql: &str) -> TableChangeKind {
+    let new_name = alter.actions.iter().find_map(|action| match &action.kind {
+        ActionKind::Rename(to) => Some(simulation.schema.in_same_schema(table, &to.name)),
+        _ => None,
+    });
+    let has_only = |kind: ActionKind| alter.actions.iter().all(|action| action.kind == kind);
+    let disables_triggers = has_only(ActionKind::Trigger) && sql.to_ascii_uppercase().contains("DISABLE");
+    let is_deprecated = has_only(ActionKind::Description) && mentions_deprecation(sql);
+    match new_name {
+        Some(new_name) => TableChangeKind::Renames(new_name),
+        None if disables_triggers || is_deprecated => TableChangeKind::Deprecates,
+        None => TableChangeKind::Changes("alters"),
+    }
+}
+
+fn mentions_deprecation(sql: &str) -> bool {
+    sql.to_ascii_lowercase().contains("deprecated")
 }
 
 #[cfg(test)]
@@ -356,16 +407,16 @@ mod tests {
     use migrate_model::script::Script;
 
     fn history(files: &[&str]) -> Vec<Migration> {
-        let read = |(at, text): (usize, &&str)| Migration {
-            version: format!("{:03}", at + 1).parse().unwrap(),
+        let migration = |(index, text): (usize, &&str)| Migration {
+            version: format!("{:03}", index + 1).parse().unwrap(),
             name: "x".into(),
-            up: Script::read((*text).to_owned(), &format!("{:03}_x.up.sql", at + 1), Dialect::Postgres).0,
+            up: Script::read((*text).to_owned(), &format!("{:03}_x.up.sql", index + 1), Dialect::Postgres).0,
             down: None,
         };
-        files.iter().enumerate().map(read).collect()
+        files.iter().enumerate().map(migration).collect()
     }
 
-    fn found(services: &[(&str, &[&str], &[&str])]) -> (Vec<String>, Vec<String>) {
+    fn ownership_and_findings(services: &[(&str, &[&str], &[&str])]) -> (Vec<String>, Vec<String>) {
         let histories: Vec<Vec<Migration>> = services.iter().map(|(_, files, _)| history(files)).collect();
         let owns: Vec<Vec<String>> =
             services.iter().map(|(.., owns)| owns.iter().map(|name| (*name).to_owned()).collect()).collect();
@@ -373,22 +424,22 @@ mod tests {
         let all: Vec<Service<'_>> = services
             .iter()
             .enumerate()
-            .map(|(at, (name, ..))| Service { name, history: &histories[at], owns: &owns[at], levels: &levels })
+            .map(|(index, (name, ..))| Service { name, history: &histories[index], owns: &owns[index], levels: &levels })
             .collect();
-        let shown = |own: TableOwnership| {
-            let defined: Vec<String> = own.defined_in.iter().map(|(service, file)| format!("{service}:{file}")).collect();
-            format!("{} {} {} {}", own.table, own.owner.unwrap_or("?".into()), defined.join("+"), own.status.name())
+        let ownership = |table: TableOwnership| {
+            let defined: Vec<String> =
+                table.defined_in.iter().map(|definition| format!("{}:{}", definition.service, definition.file)).collect();
+            format!("{} {} {} {}", table.table, table.owner.unwrap_or("?".into()), defined.join("+"), table.status.name())
         };
-        let findings = findings(&all, Dialect::Postgres, |_, _| true);
+        let findings = findings(&all, Dialect::Postgres, |_, _| true).into_iter();
         let findings = findings
-            .into_iter()
-            .map(|(service, finding)| format!("{}: {}: {}", all[service].name, finding.code, finding.message));
-        (matrix(&all, Dialect::Postgres).into_iter().map(shown).collect(), findings.collect())
+            .map(|ServiceFinding { service, finding }| format!("{}: {}: {}", all[service].name, finding.code, finding.message));
+        (matrix(&all, Dialect::Postgres).into_iter().map(ownership).collect(), findings.collect())
     }
 
     #[test]
     fn who_owns_what() {
-        let (matrix, findings) = found(&[
+        let (matrix, findings) = ownership_and_findings(&[
             (
                 "users",
                 &[
@@ -412,7 +463,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_another() {
-        let (_, findings) = found(&[
+        let (_, findings) = ownership_and_findings(&[
             ("users", &["CREATE TABLE users (id bigint);"], &[]),
             (
                 "chat",
@@ -425,20 +476,24 @@ mod tests {
         ]);
         assert_eq!(findings, ["chat: foreign-table: `chat` alters `users`, which belongs to `users`"]);
         let (matrix, findings) =
-            found(&[("a", &["CREATE TABLE t (id int);"], &[]), ("b", &["ALTER TABLE t ADD x int;"], &["t"])]);
+            ownership_and_findings(&[("a", &["CREATE TABLE t (id int);"], &[]), ("b", &["ALTER TABLE t ADD x int;"], &["t"])]);
         assert_eq!(matrix, ["t b a:001_x.up.sql active"]);
         assert_eq!(findings, [] as [String; 0]);
     }
 
     #[test]
     fn one_name_of_two() {
-        let (matrix, findings) =
-            found(&[("a", &["CREATE TABLE t (id int);"], &[]), ("b", &["CREATE TABLE IF NOT EXISTS t (id int);"], &[])]);
+        let (matrix, findings) = ownership_and_findings(&[
+            ("a", &["CREATE TABLE t (id int);"], &[]),
+            ("b", &["CREATE TABLE IF NOT EXISTS t (id int);"], &[]),
+        ]);
         assert_eq!(matrix, ["t ? a:001_x.up.sql+b:001_x.up.sql active"]);
         assert_eq!(findings.len(), 2);
         assert!(findings[1].contains("disputed-table"), "{findings:?}");
-        let (_, findings) =
-            found(&[("a", &["CREATE TABLE t (id int);"], &["t"]), ("b", &["CREATE TABLE t (id bigint, x int);"], &[])]);
+        let (_, findings) = ownership_and_findings(&[
+            ("a", &["CREATE TABLE t (id int);"], &["t"]),
+            ("b", &["CREATE TABLE t (id bigint, x int);"], &[]),
+        ]);
         assert!(findings[0].contains("conflicting-definition") && findings[0].contains("`id`, `x`"), "{findings:?}");
     }
 }

@@ -21,7 +21,7 @@ use clap::Args;
 use migrate_lint::fix::{self, Fix};
 use migrate_lint::folder_lint;
 use migrate_lint::lint::{self, LintScope};
-use migrate_lint::owners;
+use migrate_lint::owners::{self, ServiceFinding};
 use migrate_model::finding::{Finding, Level};
 use migrate_model::folder::{self, Folder};
 use migrate_model::project::Project;
@@ -217,7 +217,9 @@ fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
         let found = owners::findings(&sharing.services(), sharing.dialect, looked_at);
         let found: Vec<(String, Finding)> = found
             .into_iter()
-            .map(|(service, finding)| (of(service).clone(), relative_to_cwd(&sharing.members[service].project, finding)))
+            .map(|ServiceFinding { service, finding }| {
+                (of(service).clone(), relative_to_cwd(&sharing.members[service].project, finding))
+            })
             .collect();
         for member in sharing.members {
             let Some(at) = others.iter().position(|(name, ..)| *name == member.project.service) else { continue };

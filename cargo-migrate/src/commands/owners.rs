@@ -23,13 +23,17 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     for sharing in shared_database::of(context)? {
         all.extend(owners::matrix(&sharing.services(), sharing.dialect));
     }
-    let defined =
-        |own: &TableOwnership| own.defined_in.iter().map(|(service, file)| format!("{service}: {file}")).collect::<Vec<_>>();
+    let defined = |own: &TableOwnership| {
+        own.defined_in.iter().map(|definition| format!("{}: {}", definition.service, definition.file)).collect::<Vec<_>>()
+    };
     let owner = |own: &TableOwnership| own.owner.clone().unwrap_or_else(|| "in dispute".to_owned());
     if context.output.is_json() {
         let tables = all.iter().map(|own| {
-            let defined: Vec<_> =
-                own.defined_in.iter().map(|(service, file)| json!({ "service": service, "file": file })).collect();
+            let defined: Vec<_> = own
+                .defined_in
+                .iter()
+                .map(|definition| json!({ "service": definition.service, "file": definition.file }))
+                .collect();
             json!({ "table": own.table, "owner": own.owner, "defined_in": defined, "status": own.status.name() })
         });
         context.output.json(&json!({ "tables": tables.collect::<Vec<_>>() }));
