@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A name under which the database knows a thing: with its schema unless that is the default one, and folded where names of
-/// another case are the same.
+/// The name of an object, resolved by [`Schema::resolve`](crate::schema::Schema::resolve): with its schema unless that is the
+/// default one, and in lower case if the database ignores the case of names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
     pub(crate) schema: Option<String>,

@@ -3,87 +3,186 @@
 use crate::object_name::ObjectName;
 use migrate_model::syntax::Type;
 
-/// When something happened: in which file, and in which transaction of it.
+/// When something happened in a history of migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HistoryPoint {
-    /// The place of the migration in the history.
+    /// Index of the migration in the history.
     pub migration: usize,
-    /// The transaction, numbered over the whole history.
+    /// Number of the transaction, counted over the whole history.
     pub transaction: usize,
 }
 
-/// What kinds of relations there are.
+/// The kind of a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelationKind {
-    /// A table.
+    /// A table, also a partitioned one.
     Table,
-    /// A view.
+    /// A view that is not materialized.
     View,
-    /// A materialized view.
+    /// A materialized view (PostgreSQL).
     MaterializedView,
 }
 
 /// A table or a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
-    /// What it is.
+    /// Table, view or materialized view.
     pub kind: RelationKind,
-    /// Are names that differ in upper and lower case only different names?
+    /// Names of columns, constraints and indexes that differ only in case are different names.
     pub case_sensitive: bool,
-    /// As it was written when it was made.
+    /// The name in the statement that created it, as written there.
     pub original_name: String,
-    /// When it was made.
+    /// When it was created.
     pub created: HistoryPoint,
-    /// When it got the name that it has, if it was made under another.
+    /// When it got its current name, if it was created under another one.
     pub renamed: Option<HistoryPoint>,
-    /// Made by `IF NOT EXISTS`: it may have been there before.
+    /// Created with `IF NOT EXISTS`: it may have existed before the first migration.
     pub may_predate_history: bool,
-    /// Are all its columns known?
+    /// `columns` is complete.
     pub columns_known: bool,
-    /// Its columns.
+    /// The known columns, in table order.
     pub columns: Vec<Column>,
-    /// Its constraints.
+    /// The known constraints. On MySQL, unique keys are in `indexes` instead.
     pub constraints: Vec<Constraint>,
-    /// Names of indexes that a foreign key, which is gone, may have left behind (MySQL).
+    /// Names of dropped constraints: the index that MySQL created for a foreign key remains under its name.
     pub orphaned_indexes: Vec<String>,
-    /// Its indexes, those of keys not among them.
+    /// The known indexes, without those that belong to a constraint.
     pub indexes: Vec<Index>,
-    /// Has it partitions?
+    /// The table has partitions, or can have them.
     pub partitioned: bool,
-    /// What it is divided by.
+    /// The columns of the partition key.
     pub partition_key: Vec<String>,
-    /// Whose partition it is.
+    /// The partitioned table that it is a partition of.
     pub partition_of: Option<ObjectName>,
-    /// Its partitions.
+    /// The known partitions.
     pub partitions: Vec<ObjectName>,
-    /// Its default partition.
+    /// The default partition, if it is known.
     pub default_partition: Option<ObjectName>,
-    /// The character set of columns that say none (MySQL).
+    /// The default character set of its columns (MySQL).
     pub charset: Option<String>,
-    /// The collation of columns that say none (MySQL).
+    /// The default collation of its columns (MySQL).
     pub collation: Option<String>,
-    /// What keeps its rows, in lower case, where that was said (MySQL).
+    /// The storage engine, in lower case, if a statement names it (MySQL).
     pub engine: Option<String>,
-    /// Are its rows compressed (MySQL)?
+    /// The row format is compressed (MySQL).
     pub compressed: bool,
-    /// Were rows put into it since it was made?
+    /// Rows were inserted since it was created.
     pub has_rows: bool,
-    /// Made from a query: its columns are not known, and it began without keys and indexes.
+    /// Created with `CREATE TABLE AS`: its columns are unknown, and it had no constraints and indexes at first.
     pub from_query: bool,
-    /// Which tables a view reads.
+    /// The tables that a view reads.
     pub reads_from: Vec<ObjectName>,
-    /// Which words stand in it that may be columns.
+    /// The words in the query of a view that may be names of columns.
     pub possible_columns: Vec<String>,
 }
 
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The name, as written.
+    pub name: String,
+    /// The type; `None` if SQLite stores the column without one, or if it is unknown.
+    pub ty: Option<Type>,
+    /// Declared `NOT NULL`, or part of the primary key.
+    pub not_null: bool,
+    /// An `INSERT` may omit it although it is `NOT NULL`.
+    pub has_default: bool,
+    /// `AUTO_INCREMENT`, an identity column or a serial type.
+    pub auto_increments: bool,
+    /// `ON UPDATE CURRENT_TIMESTAMP` (MySQL).
+    pub on_update: bool,
+    /// A generated column that is computed when it is read.
+    pub is_virtual: bool,
+    /// A generated column, virtual or stored.
+    pub generated: bool,
+    /// The words in the expression of a generated column.
+    pub computed_from: Vec<String>,
+    /// When it was added; `None` if it was created with its table.
+    pub created: Option<HistoryPoint>,
+    /// When an `UPDATE` last assigned it.
+    pub backfilled: Option<HistoryPoint>,
+}
+
+/// A constraint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Constraint {
+    /// The name; if the statement gives none, the one that the database generates.
+    pub name: String,
+    /// What it requires of rows.
+    pub kind: ConstraintKind,
+    /// When existing rows were validated; `None` if the constraint is `NOT VALID`.
+    pub validated: Option<HistoryPoint>,
+    /// When it was added.
+    pub added: HistoryPoint,
+    /// A column constraint, as opposed to a table constraint.
+    pub at_column: bool,
+}
+
+/// What a constraint requires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConstraintKind {
+    /// `CHECK`.
+    Check {
+        /// The columns that the condition requires to be not null.
+        not_null: Vec<String>,
+        /// The words in the condition that may be names of columns.
+        mentions: Vec<String>,
+        /// The numbers and strings in the condition.
+        literals: Vec<String>,
+    },
+    /// `UNIQUE` over these columns.
+    Unique(Vec<String>),
+    /// `PRIMARY KEY` over these columns.
+    Primary(Vec<String>),
+    /// `FOREIGN KEY`.
+    Foreign {
+        /// The referencing columns.
+        columns: Vec<String>,
+        /// The referenced table.
+        table: ObjectName,
+        /// The referenced columns; empty for the primary key.
+        targets: Vec<String>,
+        /// `ON DELETE` changes or deletes the referencing rows.
+        cascades: bool,
+    },
+    /// `EXCLUDE`.
+    Exclude,
+    /// `NOT NULL` of this column, as a named constraint.
+    NotNull(String),
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// The name; `None` if the database generates it.
+    pub name: Option<String>,
+    /// The indexed columns, in order, without expressions.
+    pub columns: Vec<String>,
+    /// A unique index.
+    pub unique: bool,
+    /// `FULLTEXT` (MySQL).
+    pub fulltext: bool,
+    /// A partial index, an index over expressions, or one that does not support ordinary comparisons.
+    pub partial_or_expression: bool,
+    /// The words in its definition that may be names of columns.
+    pub mentions: Vec<String>,
+    /// When it was created.
+    pub created: HistoryPoint,
+}
+
+/// Are two names the same, if the database is case-sensitive or not?
+pub fn is_same(case_sensitive: bool, name: &str, other: &str) -> bool {
+    if case_sensitive { name == other } else { name.eq_ignore_ascii_case(other) }
+}
+
 impl Relation {
-    /// A relation of which nothing is known but that it was made.
-    pub fn new(kind: RelationKind, shown: String, made: HistoryPoint) -> Self {
+    /// A relation without columns.
+    pub fn new(kind: RelationKind, original_name: String, created: HistoryPoint) -> Self {
         Relation {
             kind,
             case_sensitive: false,
-            original_name: shown,
-            created: made,
+            original_name,
+            created,
             renamed: None,
             may_predate_history: false,
             columns_known: true,
@@ -107,23 +206,23 @@ impl Relation {
         }
     }
 
-    /// Are these one name? PostgreSQL has folded what was not quoted when it was read.
-    pub fn same(&self, one: &str, other: &str) -> bool {
-        is_same(self.case_sensitive, one, other)
+    /// Are two names of columns, constraints or indexes the same? The reader has already folded unquoted names of PostgreSQL.
+    pub fn same(&self, name: &str, other: &str) -> bool {
+        is_same(self.case_sensitive, name, other)
     }
 
-    /// The column of a name.
+    /// The column with a name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| self.same(&column.name, name))
     }
 
-    /// The same, to change it.
+    /// The column with a name, to be changed.
     pub fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
-        let at = self.columns.iter().position(|column| self.same(&column.name, name))?;
-        self.columns.get_mut(at)
+        let index = self.columns.iter().position(|column| self.same(&column.name, name))?;
+        self.columns.get_mut(index)
     }
 
-    /// The constraint of a name.
+    /// The constraint with a name.
     pub fn constraint(&self, name: &str) -> Option<&Constraint> {
         self.constraints.iter().find(|constraint| self.same(&constraint.name, name))
     }
@@ -136,12 +235,12 @@ impl Relation {
         })
     }
 
-    /// The columns that a foreign key leads to here, when it names these: the primary key where it names none.
+    /// The columns of this table that a foreign key references: those that it names, or else the primary key.
     pub fn targets<'a>(&'a self, named: &'a [String]) -> Option<&'a [String]> {
         if named.is_empty() { self.primary() } else { Some(named) }
     }
 
-    /// Its foreign keys: columns, table, and whether rows here change when rows there go.
+    /// The foreign keys: the constraint, its columns, the referenced table, and whether `ON DELETE` changes rows of this table.
     pub fn foreign_keys(&self) -> impl Iterator<Item = (&Constraint, &[String], &ObjectName, bool)> {
         self.constraints.iter().filter_map(|constraint| match &constraint.kind {
             ConstraintKind::Foreign { columns, table, cascades, .. } => Some((constraint, &**columns, table, *cascades)),
@@ -149,7 +248,7 @@ impl Relation {
         })
     }
 
-    /// The columns of each index, of keys as well, in order.
+    /// The columns, in order, of each index that serves ordinary lookups, including those of constraints.
     pub fn indexed(&self) -> impl Iterator<Item = &[String]> {
         let keys = self.constraints.iter().filter_map(|constraint| match &constraint.kind {
             ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(&**columns),
@@ -158,117 +257,18 @@ impl Relation {
         keys.chain(self.indexes.iter().filter(|index| !index.partial_or_expression).map(|index| &*index.columns))
     }
 
-    /// Does an index hold the column, that of a foreign key among them?
+    /// Does an index contain a column? The index of a foreign key counts as well.
     pub fn is_indexed(&self, column: &str) -> bool {
-        let has = |columns: &[String]| columns.iter().any(|own| self.same(own, column));
-        let foreign = self.foreign_keys().any(|(_, columns, ..)| has(columns));
-        foreign || self.indexed().any(has)
+        let contains = |columns: &[String]| columns.iter().any(|name| self.same(name, column));
+        let foreign = self.foreign_keys().any(|(_, columns, ..)| contains(columns));
+        foreign || self.indexed().any(contains)
     }
 
-    /// How many indexes are kept for it, those of keys among them.
+    /// The number of indexes, including those of constraints.
     pub fn index_count(&self) -> usize {
         let keys = self.constraints.iter().filter(|constraint| {
             matches!(constraint.kind, ConstraintKind::Unique(_) | ConstraintKind::Primary(_) | ConstraintKind::Exclude)
         });
         keys.count() + self.indexes.len()
     }
-}
-
-/// A column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub ty: Option<Type>,
-    /// Does it refuse null?
-    pub not_null: bool,
-    /// Has it a value for rows that give none?
-    pub has_default: bool,
-    /// Does it count by itself: `AUTO_INCREMENT`, an identity, a serial?
-    pub auto_increments: bool,
-    /// Is it set whenever its row changes: `ON UPDATE CURRENT_TIMESTAMP`?
-    pub on_update: bool,
-    /// Is it computed when it is read?
-    pub is_virtual: bool,
-    /// Is it computed at all?
-    pub generated: bool,
-    /// Words in what it is computed from.
-    pub computed_from: Vec<String>,
-    /// When it was made; none when with its table.
-    pub created: Option<HistoryPoint>,
-    /// Were its nulls replaced by an `UPDATE` since?
-    pub backfilled: Option<HistoryPoint>,
-}
-
-/// A constraint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Constraint {
-    /// Its name; the database's own where none was given and the rule for it is known.
-    pub name: String,
-    /// What it demands.
-    pub kind: ConstraintKind,
-    /// Does it hold for all rows, and since when was that looked at?
-    pub validated: Option<HistoryPoint>,
-    /// When it was added.
-    pub added: HistoryPoint,
-    /// Is it written at its column?
-    pub at_column: bool,
-}
-
-/// What a constraint demands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConstraintKind {
-    /// A condition.
-    Check {
-        /// Columns that it says are not null.
-        not_null: Vec<String>,
-        /// Words in it that may be columns.
-        mentions: Vec<String>,
-        /// Numbers and strings in it.
-        literals: Vec<String>,
-    },
-    /// No two rows alike in these columns.
-    Unique(Vec<String>),
-    /// The key.
-    Primary(Vec<String>),
-    /// A row of another table.
-    Foreign {
-        /// The columns here.
-        columns: Vec<String>,
-        /// The other table.
-        table: ObjectName,
-        /// Its columns, when they are named.
-        targets: Vec<String>,
-        /// Do rows here change when rows there go?
-        cascades: bool,
-    },
-    /// No two rows that overlap.
-    Exclude,
-    /// `NOT NULL` of a column as a constraint.
-    NotNull(String),
-}
-
-/// An index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Index {
-    /// Its name.
-    pub name: Option<String>,
-    /// Its plain columns.
-    pub columns: Vec<String>,
-    /// No two rows alike?
-    pub unique: bool,
-    /// `FULLTEXT` (MySQL)?
-    pub fulltext: bool,
-    /// Over something else than plain columns, or not over all rows?
-    pub partial_or_expression: bool,
-    /// Words in it that may be columns.
-    pub mentions: Vec<String>,
-    /// When it was made.
-    pub created: HistoryPoint,
-}
-
-/// Are these one name, where names that differ in case only are different ones, or are not?
-pub fn is_same(exact: bool, one: &str, other: &str) -> bool {
-    if exact { one == other } else { one.eq_ignore_ascii_case(other) }
 }

@@ -1,6 +1,7 @@
-//! A schema as the migrations leave it, and what is known of each thing in it.
+//! The objects of a database as the migrations leave them.
 //!
-//! Nothing is guessed: what the history did not make is not here, and what could not be read makes a thing incomplete.
+//! Nothing is guessed: an object that no migration creates is not in the schema, and an object is incomplete if a statement
+//! about it could not be parsed. A journal records all changes, so that they can be rolled back and compared.
 
 use crate::object_name::ObjectName;
 use crate::relation::{HistoryPoint, Relation};
@@ -11,67 +12,58 @@ use migrate_model::token::{Token, Tokens};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What a thing is.
+/// An object of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchemaObject {
     /// A table or a view.
     Relation(Box<Relation>),
-    /// An enumerated type with its labels, and when each was added to the type after it was made.
+    /// An enumerated type: its values, each with the time at which `ALTER TYPE` added it.
     Enum(Vec<(String, Option<HistoryPoint>)>),
-    /// A domain, and whether it refuses values.
+    /// A domain.
     Domain {
-        /// What it stands on.
+        /// The underlying type, which may be another domain.
         base: Type,
-        /// Does it refuse values?
+        /// The domain has a constraint.
         constrained: bool,
     },
-    /// Another type.
+    /// A type that is neither an enumerated type nor a domain.
     Type,
-    /// An index, which belongs to a table.
+    /// An index of this table.
     Index(ObjectName),
-    /// A function or procedure.
+    /// A function or a procedure.
     Routine {
-        /// `IMMUTABLE` or `STABLE`?
+        /// Declared `IMMUTABLE` or `STABLE`.
         stable: bool,
-        /// Does it end transactions?
+        /// Its body contains `COMMIT` or `ROLLBACK`.
         commits: bool,
     },
     /// A trigger.
     Trigger {
-        /// Of which table.
+        /// The table that fires it.
         table: ObjectName,
-        /// What it names.
+        /// The objects that its definition names.
         references: TriggerReferences,
     },
-    /// Anything else with a name.
+    /// Any other object with a name.
     Other,
-    /// Nothing any more: a table or view that was dropped or got another name.
+    /// A table or a view that was dropped or renamed.
     Dropped,
 }
 
-/// What a trigger names.
+/// The objects that the definition of a trigger names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TriggerReferences {
-    /// Columns of its table.
+    /// Columns of the table that fires it.
     pub columns: Vec<String>,
     /// Tables that it reads or changes.
     pub tables: Vec<ObjectName>,
-    /// The function that it calls.
+    /// The function that it calls (PostgreSQL).
     pub function: Option<ObjectName>,
 }
 
-fn collect_dependencies(needed: &mut BTreeSet<ObjectName>, relation: &Relation) {
-    let parents = relation.foreign_keys().map(|(_, _, table, _)| table);
-    for table in parents.chain(&relation.reads_from) {
-        if !needed.contains(table) {
-            needed.insert(table.clone());
-        }
-    }
-}
-
-/// Which names can be the same thing.
+/// Within a namespace, a name identifies one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Space {
+enum Namespace {
     Relation,
     Type,
     Index,
@@ -79,74 +71,83 @@ enum Space {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Id {
-    space: Space,
-    /// On MySQL an index is one of its table only.
+struct ObjectId {
+    namespace: Namespace,
+    /// The table whose objects have names of their own: indexes of MySQL and triggers of PostgreSQL.
     table: Option<ObjectName>,
-    key: ObjectName,
+    name: ObjectName,
 }
 
-/// Where the tables of a session are.
+/// A change of an object.
+#[derive(Debug, Clone)]
+struct JournalEntry {
+    id: ObjectId,
+    /// The object before the change; `None` if it was created.
+    before: Option<Arc<SchemaObject>>,
+}
+
+/// The schema of temporary tables.
 const SESSION: &str = "pg_temp";
 
-/// A schema, and how it came to be since a mark.
+/// The objects of a database, with a journal of their changes.
 #[derive(Debug, Clone)]
 pub struct Schema {
     dialect: Dialect,
-    /// Where names without a schema are looked for, if `search_path` says something else than the default.
+    /// The schemas of `search_path`; empty for the default, and `None` for the default schema.
     path: Vec<Option<String>>,
-    /// Tables of the session alone.
+    /// Names of the temporary tables of the session.
     temporary: BTreeSet<String>,
-    things: BTreeMap<Id, Arc<SchemaObject>>,
-    journal: Vec<(Id, Option<Arc<SchemaObject>>)>,
-    /// Is it known that something happened which could not be read?
+    objects: BTreeMap<ObjectId, Arc<SchemaObject>>,
+    journal: Vec<JournalEntry>,
+    /// A statement had an unknown effect.
     opaque: bool,
-    /// Every table that a foreign key or a view ever led to: most are never asked about, and of the others few are looked for.
-    needed: BTreeSet<ObjectName>,
+    /// Every table that a foreign key or a view has ever referenced. Most tables are not among them, and need no search for
+    /// their dependents.
+    referenced: BTreeSet<ObjectName>,
 }
 
 impl Schema {
-    /// An empty one.
+    /// A schema without objects.
     pub fn new(dialect: Dialect) -> Self {
         Schema {
             dialect,
             path: Vec::new(),
             temporary: BTreeSet::new(),
-            things: BTreeMap::new(),
+            objects: BTreeMap::new(),
             journal: Vec::new(),
             opaque: false,
-            needed: BTreeSet::new(),
+            referenced: BTreeSet::new(),
         }
     }
 
-    /// The database that it is one of.
+    /// The dialect whose rules for names apply.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Where names without a schema are looked for from now on; none is the default one.
+    /// Sets the schemas in which unqualified names are looked up; `None` is the default schema.
     pub fn set_path(&mut self, path: Vec<Option<String>>) {
         self.path = path;
     }
 
-    /// Where names without a schema are looked for.
+    /// The schemas in which unqualified names are looked up; `None` is the default schema.
     pub fn path(&self) -> Vec<Option<String>> {
         self.path.clone()
     }
 
-    /// A session ends: its tables are gone, and the next one finds things where they usually are.
+    /// Ends the session: drops its temporary tables and resets the search path.
     pub fn end_session(&mut self) {
         self.path.clear();
         for name in std::mem::take(&mut self.temporary) {
-            self.take(Space::Relation, &ObjectName { schema: Some(SESSION.to_owned()), name }, None);
+            self.take(Namespace::Relation, &ObjectName { schema: Some(SESSION.to_owned()), name }, None);
         }
     }
 
-    /// Adds a table of the session alone.
+    /// Adds a temporary table.
     pub fn put_temporary(&mut self, name: &Name, relation: Relation) {
-        let key = ObjectName { schema: Some(SESSION.to_owned()), name: self.fold(&name.name) };
-        self.temporary.insert(key.name.clone());
-        self.put_relation(key, relation);
+        let table = ObjectName { schema: Some(SESSION.to_owned()), name: self.fold(&name.name) };
+        self.temporary.insert(table.name.clone());
+        self.put_relation(table, relation);
     }
 
     fn fold(&self, text: &str) -> String {
@@ -156,40 +157,42 @@ impl Schema {
         }
     }
 
-    /// Something happened that nobody can tell.
+    /// Records that a statement had an unknown effect.
     pub fn set_opaque(&mut self) {
         self.opaque = true;
     }
 
-    /// Did something happen that nobody can tell?
+    /// Has a statement had an unknown effect?
     pub fn is_opaque(&self) -> bool {
         self.opaque
     }
 
-    /// The key of a name: of the thing that is there, or of one that would be made.
+    /// Resolves a name: to the existing object, or else to the one that would be created.
     pub fn resolve(&self, name: &Name) -> ObjectName {
         if name.schema.is_some() {
             return self.resolve_new(name);
         }
-        let bare = self.fold(&name.name);
-        if self.temporary.contains(&bare) {
-            return ObjectName { schema: Some(SESSION.to_owned()), name: bare };
+        let unqualified = self.fold(&name.name);
+        if self.temporary.contains(&unqualified) {
+            return ObjectName { schema: Some(SESSION.to_owned()), name: unqualified };
         }
-        let candidates =
-            self.path.iter().map(|schema| ObjectName { schema: self.without_default_schema(schema.clone()), name: bare.clone() });
-        let known =
-            |key: &ObjectName| self.relation(key).is_some() || self.ty(key).is_some() || self.table_of_index(None, key).is_some();
-        candidates.into_iter().find(known).unwrap_or_else(|| self.resolve_new(name))
+        let in_path = |schema: &Option<String>| ObjectName {
+            schema: self.without_default_schema(schema.clone()),
+            name: unqualified.clone(),
+        };
+        let exists = |name: &ObjectName| {
+            self.relation(name).is_some() || self.ty(name).is_some() || self.table_of_index(None, name).is_some()
+        };
+        self.path.iter().map(in_path).find(exists).unwrap_or_else(|| self.resolve_new(name))
     }
 
-    /// The key of something that is made under a name.
+    /// Resolves the name of an object that is created.
     pub fn resolve_new(&self, name: &Name) -> ObjectName {
-        let first = self.path.first().cloned().flatten();
-        let schema = name.schema.as_deref().map(|schema| self.fold(schema)).or(first);
+        let first_in_path = self.path.first().cloned().flatten();
+        let schema = name.schema.as_deref().map(|schema| self.fold(schema)).or(first_in_path);
         ObjectName { schema: self.without_default_schema(schema), name: self.fold(&name.name) }
     }
 
-    /// The default schema is the same as none.
     fn without_default_schema(&self, schema: Option<String>) -> Option<String> {
         let default = match self.dialect {
             Dialect::Postgres => "public",
@@ -199,147 +202,149 @@ impl Schema {
         schema.filter(|schema| schema != default)
     }
 
-    /// The key of a name beside a thing.
-    pub fn in_same_schema(&self, key: &ObjectName, name: &str) -> ObjectName {
-        ObjectName { schema: key.schema.clone(), name: self.fold(name) }
+    /// The name of an object in the schema of another object.
+    pub fn in_same_schema(&self, object: &ObjectName, name: &str) -> ObjectName {
+        ObjectName { schema: object.schema.clone(), name: self.fold(name) }
     }
 
-    /// The same name in another schema.
-    pub fn in_schema(&self, key: &ObjectName, schema: &str) -> ObjectName {
-        self.resolve(&Name { schema: Some(schema.to_owned()), name: key.name.clone() })
+    /// The name that an object has after it was moved to another schema.
+    pub fn in_schema(&self, object: &ObjectName, schema: &str) -> ObjectName {
+        self.resolve(&Name { schema: Some(schema.to_owned()), name: object.name.clone() })
     }
 
-    fn get(&self, space: Space, key: &ObjectName, table: Option<&ObjectName>) -> Option<&SchemaObject> {
-        // Without cloning where there is nothing to find.
-        let id = Id { space, table: table.cloned(), key: key.clone() };
-        self.things.get(&id).map(|thing| &**thing)
+    fn get(&self, namespace: Namespace, name: &ObjectName, table: Option<&ObjectName>) -> Option<&SchemaObject> {
+        let id = ObjectId { namespace, table: table.cloned(), name: name.clone() };
+        self.objects.get(&id).map(|object| &**object)
     }
 
-    fn put(&mut self, space: Space, key: ObjectName, table: Option<ObjectName>, thing: SchemaObject) {
-        let id = Id { space, table, key };
-        let before = self.things.insert(id.clone(), Arc::new(thing));
-        self.journal.push((id, before));
+    fn put(&mut self, namespace: Namespace, name: ObjectName, table: Option<ObjectName>, object: SchemaObject) {
+        let id = ObjectId { namespace, table, name };
+        let before = self.objects.insert(id.clone(), Arc::new(object));
+        self.journal.push(JournalEntry { id, before });
     }
 
-    fn take(&mut self, space: Space, key: &ObjectName, table: Option<&ObjectName>) -> Option<Arc<SchemaObject>> {
-        let id = Id { space, table: table.cloned(), key: key.clone() };
-        let before = self.things.remove(&id)?;
-        self.journal.push((id, Some(before.clone())));
-        Some(before)
+    fn take(&mut self, namespace: Namespace, name: &ObjectName, table: Option<&ObjectName>) -> Option<Arc<SchemaObject>> {
+        let id = ObjectId { namespace, table: table.cloned(), name: name.clone() };
+        let object = self.objects.remove(&id)?;
+        self.journal.push(JournalEntry { id, before: Some(object.clone()) });
+        Some(object)
     }
 
-    /// A table or view, if the history made it.
-    pub fn relation(&self, key: &ObjectName) -> Option<&Relation> {
-        match self.get(Space::Relation, key, None) {
+    /// A table or a view that the migrations created.
+    pub fn relation(&self, name: &ObjectName) -> Option<&Relation> {
+        match self.get(Namespace::Relation, name, None) {
             Some(SchemaObject::Relation(relation)) => Some(relation),
             _ => None,
         }
     }
 
-    /// Was there a table or view of this name, and is there none now?
-    pub fn is_dropped(&self, key: &ObjectName) -> bool {
-        matches!(self.get(Space::Relation, key, None), Some(SchemaObject::Dropped))
+    /// Was a table or a view of this name dropped, and not created again?
+    pub fn is_dropped(&self, name: &ObjectName) -> bool {
+        matches!(self.get(Namespace::Relation, name, None), Some(SchemaObject::Dropped))
     }
 
-    /// All tables and views.
+    /// All tables and views, by name.
     pub fn relations(&self) -> impl Iterator<Item = (&ObjectName, &Relation)> {
-        self.things.iter().filter_map(|(id, thing)| match &**thing {
-            SchemaObject::Relation(relation) => Some((&id.key, &**relation)),
+        self.objects.iter().filter_map(|(id, object)| match &**object {
+            SchemaObject::Relation(relation) => Some((&id.name, &**relation)),
             _ => None,
         })
     }
 
-    /// Adds a table or view, or puts it in place of one.
-    pub fn put_relation(&mut self, key: ObjectName, relation: Relation) {
-        collect_dependencies(&mut self.needed, &relation);
-        self.put(Space::Relation, key, None, SchemaObject::Relation(Box::new(relation)));
+    /// Adds or replaces a table or a view.
+    pub fn put_relation(&mut self, name: ObjectName, relation: Relation) {
+        collect_referenced(&mut self.referenced, &relation);
+        self.put(Namespace::Relation, name, None, SchemaObject::Relation(Box::new(relation)));
     }
 
-    /// Changes a table or view, if it is known.
-    pub fn change(&mut self, key: &ObjectName, change: impl FnOnce(&mut Relation)) {
-        let id = Id { space: Space::Relation, table: None, key: key.clone() };
-        let Some(thing) = self.things.get_mut(&id) else { return };
-        self.journal.push((id, Some(thing.clone())));
-        if let SchemaObject::Relation(relation) = Arc::make_mut(thing) {
+    /// Changes a table or a view, if it exists.
+    pub fn change(&mut self, name: &ObjectName, change: impl FnOnce(&mut Relation)) {
+        let id = ObjectId { namespace: Namespace::Relation, table: None, name: name.clone() };
+        let Some(object) = self.objects.get_mut(&id) else { return };
+        self.journal.push(JournalEntry { id, before: Some(object.clone()) });
+        if let SchemaObject::Relation(relation) = Arc::make_mut(object) {
             change(relation);
-            collect_dependencies(&mut self.needed, relation);
+            collect_referenced(&mut self.referenced, relation);
         }
     }
 
-    /// Removes a table or view with its indexes.
-    pub fn remove_relation(&mut self, key: &ObjectName) -> Option<Relation> {
-        let id = Id { space: Space::Relation, table: None, key: key.clone() };
-        if !matches!(self.things.get(&id).map(|thing| &**thing), Some(SchemaObject::Relation(_))) {
-            return None;
-        }
-        let thing = self.take(Space::Relation, key, None)?;
-        let SchemaObject::Relation(relation) = &*thing else { return None };
-        if key.schema.as_deref() == Some(SESSION) {
-            self.temporary.remove(&key.name);
+    /// Removes a table or a view with its indexes.
+    pub fn remove_relation(&mut self, name: &ObjectName) -> Option<Relation> {
+        self.relation(name)?;
+        let object = self.take(Namespace::Relation, name, None)?;
+        let SchemaObject::Relation(relation) = &*object else { return None };
+        if name.schema.as_deref() == Some(SESSION) {
+            self.temporary.remove(&name.name);
         } else {
-            self.put(Space::Relation, key.clone(), None, SchemaObject::Dropped);
+            self.put(Namespace::Relation, name.clone(), None, SchemaObject::Dropped);
         }
-        for name in relation.indexes.iter().filter_map(|index| index.name.clone()) {
-            self.forget_index(key, &name);
+        for index in relation.indexes.iter().filter_map(|index| index.name.clone()) {
+            self.unregister_index(name, &index);
         }
         Some((**relation).clone())
     }
 
-    fn index_table(&self, table: &ObjectName) -> Option<ObjectName> {
-        (self.dialect == Dialect::MySql).then(|| table.clone())
+    /// MySQL's names of indexes are unique within a table only.
+    fn namespace_of_index<'a>(&self, table: &'a ObjectName) -> Option<&'a ObjectName> {
+        (self.dialect == Dialect::MySql).then_some(table)
     }
 
-    /// Which table an index is of. MySQL's are known by their table only.
+    /// PostgreSQL's names of triggers are unique within a table only.
+    fn namespace_of_trigger<'a>(&self, table: &'a ObjectName) -> Option<&'a ObjectName> {
+        (self.dialect == Dialect::Postgres).then_some(table)
+    }
+
+    /// The table of an index. MySQL requires the table to identify the index.
     pub fn table_of_index(&self, table: Option<&ObjectName>, index: &ObjectName) -> Option<&ObjectName> {
-        match self.get(Space::Index, index, table.filter(|_| self.dialect == Dialect::MySql)) {
+        match self.get(Namespace::Index, index, table.and_then(|table| self.namespace_of_index(table))) {
             Some(SchemaObject::Index(table)) => Some(table),
             _ => None,
         }
     }
 
-    /// Remembers whose an index is.
-    pub fn know_index(&mut self, table: &ObjectName, name: &str) {
-        let key = self.in_same_schema(table, name);
-        let within = self.index_table(table);
-        self.put(Space::Index, key, within, SchemaObject::Index(table.clone()));
+    /// Adds the name of an index; its definition is part of the table.
+    pub fn register_index(&mut self, table: &ObjectName, name: &str) {
+        let index = self.in_same_schema(table, name);
+        let within = self.namespace_of_index(table).cloned();
+        self.put(Namespace::Index, index, within, SchemaObject::Index(table.clone()));
     }
 
-    /// Forgets an index.
-    pub fn forget_index(&mut self, table: &ObjectName, name: &str) {
-        let key = self.in_same_schema(table, name);
-        let within = self.index_table(table);
-        self.take(Space::Index, &key, within.as_ref());
+    /// Removes the name of an index.
+    pub fn unregister_index(&mut self, table: &ObjectName, name: &str) {
+        let index = self.in_same_schema(table, name);
+        let within = self.namespace_of_index(table);
+        self.take(Namespace::Index, &index, within);
     }
 
-    /// A type.
-    pub fn ty(&self, key: &ObjectName) -> Option<&SchemaObject> {
-        self.get(Space::Type, key, None)
+    /// A type or a domain that the migrations created.
+    pub fn ty(&self, name: &ObjectName) -> Option<&SchemaObject> {
+        self.get(Namespace::Type, name, None)
     }
 
-    /// Adds a type, or puts it in place of one.
-    pub fn put_type(&mut self, key: ObjectName, thing: SchemaObject) {
-        self.put(Space::Type, key, None, thing);
+    /// Adds or replaces a type or a domain.
+    pub fn put_type(&mut self, name: ObjectName, object: SchemaObject) {
+        self.put(Namespace::Type, name, None, object);
     }
 
-    /// Removes a type.
-    pub fn remove_type(&mut self, key: &ObjectName) -> Option<Arc<SchemaObject>> {
-        self.take(Space::Type, key, None)
+    /// Removes a type or a domain.
+    pub fn remove_type(&mut self, name: &ObjectName) -> Option<Arc<SchemaObject>> {
+        self.take(Namespace::Type, name, None)
     }
 
-    /// A type or domain gets another name, and the columns of it follow.
+    /// Renames a type or a domain, also in the columns that use it.
     pub fn move_type(&mut self, from: &ObjectName, to: &ObjectName) {
-        let Some(thing) = self.take(Space::Type, from, None) else { return };
-        self.put_type(to.clone(), (*thing).clone());
-        let places = |relation: &Relation| -> Vec<usize> {
+        let Some(object) = self.take(Namespace::Type, from, None) else { return };
+        self.put_type(to.clone(), (*object).clone());
+        let indexes_of_columns = |relation: &Relation| -> Vec<usize> {
             let columns = relation.columns.iter().enumerate();
-            let of = columns.filter(|(_, column)| column.ty.as_ref().is_some_and(|ty| self.resolve_type(ty) == *from));
-            of.map(|(at, _)| at).collect()
+            let using = columns.filter(|(_, column)| column.ty.as_ref().is_some_and(|ty| self.resolve_type(ty) == *from));
+            using.map(|(index, _)| index).collect()
         };
-        let users: Vec<_> = self.relations().map(|(user, relation)| (user.clone(), places(relation))).collect();
-        for (user, places) in users.iter().filter(|(_, places)| !places.is_empty()) {
-            self.change(user, |relation| {
-                for at in places {
-                    if let Some(ty) = &mut relation.columns[*at].ty {
+        let users: Vec<_> = self.relations().map(|(table, relation)| (table.clone(), indexes_of_columns(relation))).collect();
+        for (table, columns) in users.iter().filter(|(_, columns)| !columns.is_empty()) {
+            self.change(table, |relation| {
+                for index in columns {
+                    if let Some(ty) = &mut relation.columns[*index].ty {
                         ty.schema.clone_from(&to.schema);
                         ty.name.clone_from(&to.name);
                     }
@@ -348,223 +353,245 @@ impl Schema {
         }
     }
 
-    /// Under which name the database knows a type.
+    /// Resolves the name of a type.
     pub fn resolve_type(&self, ty: &Type) -> ObjectName {
         self.resolve(&Name { schema: ty.schema.clone(), name: ty.name.clone() })
     }
 
-    /// The domains that a type is, and stands on: itself first.
+    /// The domain that a type is, followed by the domains that it is based on: name, underlying type, and whether it has a
+    /// constraint.
     pub fn domains(&self, ty: &Type) -> Vec<(ObjectName, &Type, bool)> {
         let mut domains: Vec<(ObjectName, &Type, bool)> = Vec::new();
-        let mut key = self.resolve_type(ty);
-        while let Some(SchemaObject::Domain { base, constrained }) =
-            self.ty(&key).filter(|_| domains.iter().all(|(own, ..)| *own != key))
+        let mut name = self.resolve_type(ty);
+        while let Some(SchemaObject::Domain { base, constrained }) = self.ty(&name)
+            && domains.iter().all(|(visited, ..)| *visited != name)
         {
-            domains.push((key, base, *constrained));
-            key = self.resolve_type(base);
+            domains.push((name, base, *constrained));
+            name = self.resolve_type(base);
         }
         domains
     }
 
-    /// Anything else gets another name.
+    /// Renames an object that is neither a relation nor a type.
     pub fn move_other(&mut self, kind: ObjectKind, from: &ObjectName, to: ObjectName) {
-        if let Some(thing) = self.take(Space::Other(kind), from, None) {
-            self.put(Space::Other(kind), to, None, (*thing).clone());
+        if let Some(object) = self.take(Namespace::Other(kind), from, None) {
+            self.put(Namespace::Other(kind), to, None, (*object).clone());
         }
     }
 
-    /// Is there anything else of this kind and name?
-    pub fn has(&self, kind: ObjectKind, key: &ObjectName, table: Option<&ObjectName>) -> bool {
-        self.get(Space::Other(kind), key, table.filter(|_| self.dialect == Dialect::Postgres)).is_some()
+    /// Does an object exist that is neither a relation nor a type? `table` is the table of a trigger.
+    pub fn has(&self, kind: ObjectKind, name: &ObjectName, table: Option<&ObjectName>) -> bool {
+        let within = table.and_then(|table| self.namespace_of_trigger(table));
+        self.get(Namespace::Other(kind), name, within).is_some()
     }
 
-    /// Adds anything else.
-    pub fn put_other(&mut self, kind: ObjectKind, key: ObjectName, table: Option<ObjectName>) {
-        self.put(Space::Other(kind), key, table, SchemaObject::Other);
+    /// Adds an object that is neither a relation nor a type.
+    pub fn put_other(&mut self, kind: ObjectKind, name: ObjectName, table: Option<ObjectName>) {
+        self.put(Namespace::Other(kind), name, table, SchemaObject::Other);
     }
 
-    /// Adds a trigger. PostgreSQL's are known by their table only.
-    pub fn put_trigger(&mut self, key: ObjectName, table: ObjectName, uses: TriggerReferences) {
-        let within = (self.dialect == Dialect::Postgres).then(|| table.clone());
-        self.put(Space::Other(ObjectKind::Trigger), key, within, SchemaObject::Trigger { table, references: uses });
+    /// Adds a trigger of a table.
+    pub fn put_trigger(&mut self, name: ObjectName, table: ObjectName, references: TriggerReferences) {
+        let within = self.namespace_of_trigger(&table).cloned();
+        self.put(Namespace::Other(ObjectKind::Trigger), name, within, SchemaObject::Trigger { table, references });
     }
 
     /// A trigger of another table that reads or changes this one.
     pub fn trigger_on<'a>(&'a self, table: &ObjectName) -> Option<&'a ObjectName> {
-        self.all_triggers().find(|(_, own, uses)| *own != table && uses.tables.contains(table)).map(|(key, ..)| key)
+        let mut triggers = self.all_triggers();
+        triggers.find(|trigger| trigger.table != table && trigger.references.tables.contains(table)).map(|trigger| trigger.name)
     }
 
-    /// The triggers of a table, with what each names.
+    /// The triggers of a table, each with the objects that its definition names.
     pub fn triggers<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a TriggerReferences)> {
-        self.all_triggers().filter(move |(_, own, _)| *own == table).map(|(key, _, uses)| (key, uses))
+        let of_table = self.all_triggers().filter(move |trigger| trigger.table == table);
+        of_table.map(|trigger| (trigger.name, trigger.references))
     }
 
-    /// A view that uses a column of a table, as far as that is sure: no other table that it reads may have one of the name.
+    /// A view that certainly uses a column of a table: no other table that the view reads can have a column of that name.
     pub fn view_of_column<'a>(&'a self, table: &'a ObjectName, column: &str) -> Option<&'a ObjectName> {
-        // `*` is all columns that were there when the view was made.
-        let made = self.relation(table).and_then(|relation| relation.column(column)).and_then(|column| column.created);
-        let uses = |view: &Relation| {
-            let others = view.reads_from.iter().filter(|other| *other != table);
-            let lacks =
-                |other: &ObjectName| self.relation(other).is_some_and(|own| own.columns_known && own.column(column).is_none());
-            let sole = view.reads_from.len() == 1;
-            let all = sole && view.possible_columns.iter().any(|word| word == "*") && made.is_none_or(|made| made < view.created);
-            all || view.possible_columns.iter().any(|word| word == column) && others.clone().all(lacks)
+        let created = self.relation(table).and_then(|relation| relation.column(column)).and_then(|column| column.created);
+        let lacks_column = |other: &ObjectName| {
+            self.relation(other).is_some_and(|relation| relation.columns_known && relation.column(column).is_none())
         };
-        self.views_reading(table).find(|(_, view)| uses(view)).map(|(view, _)| view)
+        let uses_column = |view: &Relation| {
+            let mentions = |word: &str| view.possible_columns.iter().any(|other| other == word);
+            // `*` stands for the columns that exist when the view is created.
+            let selects_all = view.reads_from.len() == 1 && mentions("*") && created.is_none_or(|created| created < view.created);
+            selects_all || mentions(column) && view.reads_from.iter().filter(|other| *other != table).all(lacks_column)
+        };
+        self.views_reading(table).find(|(_, view)| uses_column(view)).map(|(view, _)| view)
     }
 
-    /// A trigger that calls a function, and its table.
+    /// A trigger that calls a function, and the table of the trigger.
     pub fn caller<'a>(&'a self, function: &ObjectName) -> Option<(&'a ObjectName, &'a ObjectName)> {
-        self.all_triggers().find(|(.., uses)| uses.function.as_ref() == Some(function)).map(|(key, table, _)| (key, table))
+        let mut triggers = self.all_triggers();
+        let caller = triggers.find(|trigger| trigger.references.function.as_ref() == Some(function))?;
+        Some((caller.name, caller.table))
     }
 
-    fn all_triggers(&self) -> impl Iterator<Item = (&ObjectName, &ObjectName, &TriggerReferences)> {
-        let space = Space::Other(ObjectKind::Trigger);
-        let first = Id { space, table: None, key: ObjectName { schema: None, name: String::new() } };
-        let all = self.things.range(first..).take_while(move |(id, _)| id.space == space);
-        all.filter_map(move |(id, thing)| match &**thing {
-            SchemaObject::Trigger { table, references: uses } => Some((&id.key, table, uses)),
+    fn all_triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
+        let namespace = Namespace::Other(ObjectKind::Trigger);
+        let first = ObjectId { namespace, table: None, name: ObjectName { schema: None, name: String::new() } };
+        let triggers = self.objects.range(first..).take_while(move |(id, _)| id.namespace == namespace);
+        triggers.filter_map(|(id, object)| match &**object {
+            SchemaObject::Trigger { table, references } => Some(Trigger { name: &id.name, table, references }),
             _ => None,
         })
     }
 
-    /// Takes the triggers of a table away, to be put somewhere else or nowhere.
+    /// Removes the triggers of a table and returns them.
     pub fn take_triggers(&mut self, table: &ObjectName) -> Vec<(ObjectName, TriggerReferences)> {
-        let triggers: Vec<_> = self.triggers(table).map(|(key, uses)| (key.clone(), uses.clone())).collect();
-        let within = (self.dialect == Dialect::Postgres).then_some(table);
-        for (key, _) in &triggers {
-            self.remove_other(ObjectKind::Trigger, key, within);
+        let triggers: Vec<_> = self.triggers(table).map(|(name, references)| (name.clone(), references.clone())).collect();
+        for (name, _) in &triggers {
+            let within = self.namespace_of_trigger(table);
+            self.remove_other(ObjectKind::Trigger, name, within);
         }
         triggers
     }
 
-    /// Adds a function or procedure.
-    pub fn put_routine(&mut self, key: ObjectName, steady: bool, commits: bool) {
-        self.put(Space::Other(ObjectKind::Routine), key, None, SchemaObject::Routine { stable: steady, commits });
+    /// Adds a function or a procedure.
+    pub fn put_routine(&mut self, name: ObjectName, stable: bool, commits: bool) {
+        self.put(Namespace::Other(ObjectKind::Routine), name, None, SchemaObject::Routine { stable, commits });
     }
 
-    /// A function that the history made becomes `IMMUTABLE` or `STABLE`, or `VOLATILE` again.
-    pub fn set_stable(&mut self, key: &ObjectName, steady: bool) {
-        if let Some(SchemaObject::Routine { commits, .. }) = self.get(Space::Other(ObjectKind::Routine), key, None) {
-            self.put_routine(key.clone(), steady, *commits);
+    /// Changes whether a function is `IMMUTABLE` or `STABLE`, if the migrations created it.
+    pub fn set_stable(&mut self, name: &ObjectName, stable: bool) {
+        if let Some(SchemaObject::Routine { commits, .. }) = self.get(Namespace::Other(ObjectKind::Routine), name, None) {
+            self.put_routine(name.clone(), stable, *commits);
         }
     }
 
-    /// Is there a function of this name that the history made `IMMUTABLE` or `STABLE`?
+    /// Did the migrations create a function of this name that is `IMMUTABLE` or `STABLE`?
     pub fn is_stable(&self, name: &Name) -> bool {
-        let key = self.resolve(name);
-        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(SchemaObject::Routine { stable: true, .. }))
+        let routine = self.get(Namespace::Other(ObjectKind::Routine), &self.resolve(name), None);
+        matches!(routine, Some(SchemaObject::Routine { stable: true, .. }))
     }
 
-    /// Does a query call a function that the history made, and that may change something?
+    /// Does a query call a function that the migrations created, and that is `VOLATILE`?
     pub fn calls_user_function(&self, sql: &str) -> bool {
         let tokens: Vec<Token> = Tokens::new(sql, self.dialect).filter(|token| !token.is_blank()).collect();
         let calls = tokens.windows(2).filter(|pair| pair[1].is_symbol(sql, b'('));
         let mut names = calls.map(|pair| Name::bare(pair[0].text(sql).trim_matches(['"', '`'])));
-        let made = |name: &Name| {
-            let key = self.resolve(name);
-            self.things.iter().any(|(id, thing)| {
-                id.space == Space::Other(ObjectKind::Routine)
-                    && id.key.name == key.name
-                    && matches!(**thing, SchemaObject::Routine { stable: false, .. })
+        let is_volatile = |name: &Name| {
+            let function = self.resolve(name);
+            self.objects.iter().any(|(id, object)| {
+                id.namespace == Namespace::Other(ObjectKind::Routine)
+                    && id.name.name == function.name
+                    && matches!(**object, SchemaObject::Routine { stable: false, .. })
             })
         };
-        names.any(|name| made(&name))
+        names.any(|name| is_volatile(&name))
     }
 
-    /// Is there a procedure of this name that ends transactions?
+    /// Did the migrations create a procedure of this name that contains `COMMIT` or `ROLLBACK`?
     pub fn commits(&self, name: &Name) -> bool {
-        let key = self.resolve(name);
-        matches!(self.get(Space::Other(ObjectKind::Routine), &key, None), Some(SchemaObject::Routine { commits: true, .. }))
+        let routine = self.get(Namespace::Other(ObjectKind::Routine), &self.resolve(name), None);
+        matches!(routine, Some(SchemaObject::Routine { commits: true, .. }))
     }
 
-    /// Removes anything else.
-    pub fn remove_other(&mut self, kind: ObjectKind, key: &ObjectName, table: Option<&ObjectName>) -> bool {
-        self.take(Space::Other(kind), key, table).is_some()
+    /// Removes an object that is neither a relation nor a type; returns whether it existed.
+    pub fn remove_other(&mut self, kind: ObjectKind, name: &ObjectName, table: Option<&ObjectName>) -> bool {
+        self.take(Namespace::Other(kind), name, table).is_some()
     }
 
-    /// Removes a schema and everything in it.
+    /// Removes a schema and the objects in it.
     pub fn remove_schema(&mut self, name: &str) {
-        let own = |id: &Id| id.key.schema.as_deref() == Some(name);
-        let schema_itself =
-            |id: &Id| matches!(id.space, Space::Other(ObjectKind::Schema | ObjectKind::Database)) && id.key.name == name;
-        let inside: Vec<Id> = self.things.keys().filter(|id| own(id) || schema_itself(id)).cloned().collect();
-        for id in inside {
-            let before = self.things.remove(&id);
-            self.journal.push((id, before));
+        let is_inside = |id: &ObjectId| id.name.schema.as_deref() == Some(name);
+        let is_schema = |id: &ObjectId| {
+            matches!(id.namespace, Namespace::Other(ObjectKind::Schema | ObjectKind::Database)) && id.name.name == name
+        };
+        let removed: Vec<ObjectId> = self.objects.keys().filter(|id| is_inside(id) || is_schema(id)).cloned().collect();
+        for id in removed {
+            let before = self.objects.remove(&id);
+            self.journal.push(JournalEntry { id, before });
         }
     }
 
-    /// Tables whose foreign keys lead to this one, without itself.
+    /// The other tables with foreign keys that reference this one, and whether `ON DELETE` of one of them changes their rows.
     pub fn children<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation, bool)> {
-        let relations = self.needed.contains(parent).then(|| self.relations()).into_iter().flatten();
-        relations.filter_map(move |(key, relation)| {
+        let relations = self.referenced.contains(parent).then(|| self.relations()).into_iter().flatten();
+        relations.filter_map(move |(child, relation)| {
             let mut to_parent = relation.foreign_keys().filter(|(_, _, table, _)| *table == parent).peekable();
             to_parent.peek()?;
             let cascades = to_parent.any(|(_, _, _, cascades)| cascades);
-            (key != parent).then_some((key, relation, cascades))
+            (child != parent).then_some((child, relation, cascades))
         })
     }
 
-    /// Views that read this table.
+    /// The views that read a table.
     pub fn views_reading<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation)> {
-        let relations = self.needed.contains(table).then(|| self.relations()).into_iter().flatten();
+        let relations = self.referenced.contains(table).then(|| self.relations()).into_iter().flatten();
         relations.filter(move |(_, relation)| relation.reads_from.contains(table))
     }
 
-    /// A mark to come back to.
+    /// A savepoint: the current length of the journal.
     pub fn savepoint(&self) -> usize {
         self.journal.len()
     }
 
-    /// Undoes everything since a mark.
-    pub fn roll_back_to(&mut self, mark: usize) {
-        while self.journal.len() > mark {
-            let Some((id, before)) = self.journal.pop() else { return };
+    /// Undoes all changes since a savepoint.
+    pub fn roll_back_to(&mut self, savepoint: usize) {
+        while self.journal.len() > savepoint {
+            let Some(JournalEntry { id, before }) = self.journal.pop() else { return };
             match before {
-                Some(thing) => self.things.insert(id, thing),
-                None => self.things.remove(&id),
+                Some(object) => self.objects.insert(id, object),
+                None => self.objects.remove(&id),
             };
         }
     }
 
-    /// What is otherwise than it was at a mark: each thing's name and kind, as it was, as it is.
-    pub fn changes_since(&self, mark: usize) -> Vec<SchemaDifference<'_>> {
-        let is_there = |thing: &&SchemaObject| **thing != SchemaObject::Dropped;
-        let mut first: BTreeMap<&Id, Option<&SchemaObject>> = BTreeMap::new();
-        for (id, before) in &self.journal[mark.min(self.journal.len())..] {
-            first.entry(id).or_insert(before.as_deref());
+    /// The objects that differ from those at a savepoint.
+    pub fn changes_since(&self, savepoint: usize) -> Vec<SchemaDifference<'_>> {
+        let exists = |object: &&SchemaObject| **object != SchemaObject::Dropped;
+        let mut originals: BTreeMap<&ObjectId, Option<&SchemaObject>> = BTreeMap::new();
+        for entry in &self.journal[savepoint.min(self.journal.len())..] {
+            originals.entry(&entry.id).or_insert(entry.before.as_deref());
         }
-        let differences = first.into_iter().map(|(id, before)| SchemaDifference {
-            name: &id.key,
-            kind: match id.space {
-                Space::Relation => "table",
-                Space::Type => "type",
-                Space::Index => "index",
-                Space::Other(kind) => kind.name(),
+        let differences = originals.into_iter().map(|(id, before)| SchemaDifference {
+            name: &id.name,
+            kind: match id.namespace {
+                Namespace::Relation => "table",
+                Namespace::Type => "type",
+                Namespace::Index => "index",
+                Namespace::Other(kind) => kind.name(),
             },
-            before: before.filter(is_there),
-            after: self.things.get(id).map(|thing| &**thing).filter(is_there),
+            before: before.filter(exists),
+            after: self.objects.get(id).map(|object| &**object).filter(exists),
         });
-        differences.filter(|one| one.before != one.after).collect()
+        differences.filter(|difference| difference.before != difference.after).collect()
     }
 
-    /// Forgets how it came to be.
+    /// Empties the journal; earlier savepoints are no longer valid.
     pub fn forget_journal(&mut self) {
         self.journal.clear();
     }
 }
 
-/// A thing that is otherwise than it was.
+fn collect_referenced(referenced: &mut BTreeSet<ObjectName>, relation: &Relation) {
+    let parents = relation.foreign_keys().map(|(_, _, table, _)| table);
+    for table in parents.chain(&relation.reads_from) {
+        if !referenced.contains(table) {
+            referenced.insert(table.clone());
+        }
+    }
+}
+
+struct Trigger<'a> {
+    name: &'a ObjectName,
+    table: &'a ObjectName,
+    references: &'a TriggerReferences,
+}
+
+/// An object that was created, changed or removed.
 #[derive(Debug, Clone, Copy)]
 pub struct SchemaDifference<'a> {
-    /// Its name.
+    /// The name, which is the same before and after.
     pub name: &'a ObjectName,
-    /// What it is.
+    /// The kind of object for messages, in lower case; `table` for views as well.
     pub kind: &'static str,
-    /// As it was.
+    /// The earlier state; `None` if the object did not exist.
     pub before: Option<&'a SchemaObject>,
-    /// As it is.
+    /// The later state; `None` if the object no longer exists.
     pub after: Option<&'a SchemaObject>,
 }

@@ -254,7 +254,7 @@ fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) {
     }
     let names: Vec<String> = relation.indexes.iter().filter_map(|index| index.name.clone()).collect();
     schema.put_relation(key.clone(), relation);
-    names.iter().for_each(|name| schema.know_index(&key, name));
+    names.iter().for_each(|name| schema.register_index(&key, name));
     unique_keys_are_indexes(schema, &key);
     for index in &table.indexes {
         add_index(schema, &key, index, at);
@@ -481,7 +481,7 @@ fn unique_keys_are_indexes(schema: &mut Schema, table: &ObjectName) {
         return;
     }
     for (name, ..) in &keys {
-        schema.know_index(table, name);
+        schema.register_index(table, name);
     }
     schema.change(table, |relation| {
         relation.constraints.retain(|constraint| unique(constraint).is_none());
@@ -533,7 +533,7 @@ fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, at: H
     }
     let name = index.name.as_ref().map(|name| name.name.clone());
     if let Some(name) = &name {
-        schema.know_index(table, name);
+        schema.register_index(table, name);
     }
     let known = Index {
         name,
@@ -595,7 +595,7 @@ fn drop_objects(schema: &mut Schema, removal: &DropStatement) {
             ObjectKind::Index => {
                 let within = removal.table.as_ref().map(|table| schema.resolve(table));
                 if let Some(table) = schema.table_of_index(within.as_ref(), &key).cloned() {
-                    schema.forget_index(&table, key.name());
+                    schema.unregister_index(&table, key.name());
                     schema.change(&table, |relation| {
                         relation
                             .indexes
@@ -682,7 +682,7 @@ fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: Hist
         });
     }
     for index in relation.indexes.iter().filter_map(|index| index.name.as_deref()) {
-        schema.know_index(&to, index);
+        schema.register_index(&to, index);
     }
     for (trigger, uses) in schema.take_triggers(from) {
         schema.put_trigger(schema.in_same_schema(&to, trigger.name()), to.clone(), uses);
@@ -691,8 +691,8 @@ fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: Hist
 }
 
 fn rename_index(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
-    schema.forget_index(table, from);
-    schema.know_index(table, to);
+    schema.unregister_index(table, from);
+    schema.register_index(table, to);
     schema.change(table, |relation| {
         for index in
             relation.indexes.iter_mut().filter(|index| index.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(from)))
@@ -722,7 +722,7 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: HistoryPoint) {
             }
             ActionKind::AddIndex(index) => add_index(schema, &key, index, at),
             ActionKind::DropIndex(name) => {
-                schema.forget_index(&key, name);
+                schema.unregister_index(&key, name);
                 schema.change(&key, |relation| remove_index_or_key(relation, name));
             }
             ActionKind::RenameIndex { from, to } => rename_index(schema, &key, from, to),
@@ -750,7 +750,7 @@ fn alter_table(schema: &mut Schema, alter: &AlterTable, at: HistoryPoint) {
                 if let syntax::ConstraintKind::Unique { using_index: Some(index), .. }
                 | syntax::ConstraintKind::Primary { using_index: Some(index), .. } = &constraint.kind
                 {
-                    schema.forget_index(&key, index);
+                    schema.unregister_index(&key, index);
                 }
                 unique_keys_are_indexes(schema, &key);
             }
@@ -810,7 +810,7 @@ fn forget_indexes(schema: &mut Schema, table: &ObjectName, column: &str) {
     let over = |index: &&Index| index.columns.iter().any(|own| own.eq_ignore_ascii_case(column));
     let indexes = schema.relation(table).into_iter().flat_map(|relation| relation.indexes.iter().filter(over));
     let names: Vec<String> = indexes.filter_map(|index| index.name.clone()).collect();
-    names.iter().for_each(|name| schema.forget_index(table, name));
+    names.iter().for_each(|name| schema.unregister_index(table, name));
 }
 
 fn redefine(schema: &mut Schema, key: &ObjectName, name: &str, column: &syntax::Column, at: HistoryPoint) {
