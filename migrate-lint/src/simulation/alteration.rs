@@ -1,0 +1,240 @@
+//! `ALTER TABLE` and `ALTER TYPE`.
+
+use super::constraint::{add_column_constraints, add_constraint, move_unique_keys_to_indexes, used_index};
+use super::creation::{add_column, attach, column_of};
+use super::index::{add_index, drop_index, remove_column_from_indexes, unregister_indexes_of_column};
+use super::removal::{detach, drop_foreign_keys_to};
+use super::renaming::{rename_column, rename_in_foreign_keys, rename_in_triggers, rename_index, rename_table};
+use crate::object_name::ObjectName;
+use crate::relation::{ConstraintKind, HistoryPoint, Relation, is_same};
+use crate::schema::{Schema, SchemaObject};
+use migrate_model::dialect::Dialect;
+use migrate_model::syntax::{self, ActionKind, AlterTable, TypeAction};
+
+pub fn alter_type(schema: &mut Schema, ty: &ObjectName, action: &TypeAction, at: HistoryPoint) {
+    match (schema.ty(ty), action) {
+        (Some(SchemaObject::Enum(values)), TypeAction::AddValue { label, .. }) => {
+            let mut values = values.clone();
+            if values.iter().all(|(value, _)| value != label) {
+                values.push((label.clone(), Some(at)));
+            }
+            schema.put_type(ty.clone(), SchemaObject::Enum(values));
+        }
+        // No migration created the type, but the value that is added is known.
+        (None, TypeAction::AddValue { label, .. }) => {
+            schema.put_type(ty.clone(), SchemaObject::Enum(vec![(label.clone(), Some(at))]));
+        }
+        (Some(SchemaObject::Enum(values)), TypeAction::RenameValue { from, to }) => {
+            let mut values = values.clone();
+            values.iter_mut().filter(|(value, _)| value == from).for_each(|(value, _)| value.clone_from(to));
+            schema.put_type(ty.clone(), SchemaObject::Enum(values));
+        }
+        (_, TypeAction::Rename(to)) => schema.move_type(ty, &schema.in_same_schema(ty, to)),
+        (_, TypeAction::SetSchema(to)) => schema.move_type(ty, &schema.in_schema(ty, to)),
+        _ => {}
+    }
+}
+
+pub fn alter_table(schema: &mut Schema, alter: &AlterTable, at: HistoryPoint) {
+    let mut table = schema.resolve(&alter.table);
+    for action in &alter.actions {
+        let new_name = match &action.kind {
+            // PostgreSQL's new name has no schema: the table remains in its schema.
+            ActionKind::Rename(to) if to.schema.is_none() => schema.in_same_schema(&table, &to.name),
+            ActionKind::Rename(to) => schema.resolve(to),
+            ActionKind::SetSchema(to) => schema.in_schema(&table, to),
+            kind => {
+                apply_action(schema, &table, kind, at);
+                continue;
+            }
+        };
+        rename_table(schema, &table, new_name.clone(), at);
+        table = new_name;
+    }
+}
+
+/// Applies an action that does not rename the table.
+fn apply_action(schema: &mut Schema, table: &ObjectName, action: &ActionKind, at: HistoryPoint) {
+    match action {
+        ActionKind::AddIndex(index) => add_index(schema, table, index, at),
+        ActionKind::DropIndex(name) => drop_index(schema, table, name),
+        ActionKind::RenameIndex { from, to } => rename_index(schema, table, from, to),
+        ActionKind::Attach { partition, default, .. } => {
+            let partition = schema.resolve(partition);
+            // The partition gets the columns that are added to the parent later.
+            schema.change(&partition, |partition| {
+                partition.partition_of = Some(table.clone());
+                partition.columns_known = false;
+            });
+            schema.change(table, |parent| attach(parent, partition, *default));
+        }
+        ActionKind::Inherit(_) => schema.change(table, |child| child.columns_known = false),
+        ActionKind::Detach { partition, .. } => {
+            let partition = schema.resolve(partition);
+            schema.change(&partition, |partition| partition.partition_of = None);
+            schema.change(table, |parent| detach(parent, &partition));
+        }
+        ActionKind::AddConstraint(constraint) => add_table_constraint(schema, table, constraint, at),
+        ActionKind::AddColumn { column, .. } => {
+            let Some(mut relation) = schema.relation(table).cloned() else { return };
+            let foreign_key = add_column(schema, table, &mut relation, column, Some(at), at);
+            relation.constraints.extend(foreign_key);
+            schema.put_relation(table.clone(), relation);
+            move_unique_keys_to_indexes(schema, table);
+        }
+        ActionKind::ModifyColumn(column) => redefine_column(schema, table, column, at),
+        ActionKind::ChangeColumn { from, column } => {
+            rename_in_foreign_keys(schema, table, from, &column.name);
+            schema.change(table, |relation| rename_column(relation, from, &column.name));
+            redefine_column(schema, table, column, at);
+        }
+        kind => {
+            change_dependents(schema, table, kind);
+            schema.change(table, |relation| alter_relation(relation, kind, at));
+        }
+    }
+}
+
+fn add_table_constraint(schema: &mut Schema, table: &ObjectName, constraint: &syntax::Constraint, at: HistoryPoint) {
+    let Some(mut relation) = schema.relation(table).cloned() else { return };
+    add_constraint(schema, table, &mut relation, constraint, at);
+    schema.put_relation(table.clone(), relation);
+    // The index gets the name of the constraint, and is dropped with it.
+    if let Some(index) = used_index(&constraint.kind) {
+        schema.unregister_index(table, index);
+    }
+    move_unique_keys_to_indexes(schema, table);
+}
+
+/// MySQL: replaces the definition of a column.
+fn redefine_column(schema: &mut Schema, table: &ObjectName, column: &syntax::Column, at: HistoryPoint) {
+    let Some(mut relation) = schema.relation(table).cloned() else { return };
+    let mut new = column_of(column, schema.dialect(), None);
+    let primary_key = relation.primary().unwrap_or_default();
+    new.not_null |= primary_key.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+    if let Some(old) = relation.column_mut(&column.name) {
+        new.created = old.created;
+        new.backfilled = old.backfilled;
+        *old = new;
+    }
+    // A foreign key in the new definition is not added.
+    add_column_constraints(schema, table, &mut relation, column, at);
+    schema.put_relation(table.clone(), relation);
+}
+
+/// Changes the objects that depend on a column or a constraint of a table.
+fn change_dependents(schema: &mut Schema, table: &ObjectName, action: &ActionKind) {
+    match action {
+        ActionKind::DropColumn { name, cascade, .. } => {
+            if schema.dialect() == Dialect::MySql {
+                schema.change(table, |relation| remove_column_from_indexes(relation, name));
+            }
+            unregister_indexes_of_column(schema, table, name);
+            if *cascade {
+                drop_views_of_column(schema, table, name);
+            }
+        }
+        ActionKind::DropConstraint { name, cascade: true, .. } => {
+            let constraint = schema.relation(table).and_then(|relation| relation.constraint(name));
+            let is_key = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_));
+            if constraint.is_some_and(|constraint| is_key(&constraint.kind)) {
+                drop_foreign_keys_to(schema, table);
+            }
+        }
+        ActionKind::RenameColumn { from, to } => {
+            rename_in_triggers(schema, table, from, to);
+            rename_in_foreign_keys(schema, table, from, to);
+        }
+        _ => {}
+    }
+}
+
+fn drop_views_of_column(schema: &mut Schema, table: &ObjectName, column: &str) {
+    let uses_column = |view: &Relation| view.possible_columns.iter().any(|word| word == column || word == "*");
+    let views = schema.views_reading(table).filter(|(_, view)| uses_column(view));
+    let views: Vec<ObjectName> = views.map(|(view, _)| view.clone()).collect();
+    views.iter().for_each(|view| drop(schema.remove_relation(view)));
+}
+
+fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint) {
+    let case_sensitive = relation.case_sensitive;
+    let same = |name: &str, other: &str| is_same(case_sensitive, name, other);
+    match action {
+        ActionKind::DropColumn { name, .. } => drop_column(relation, name),
+        ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => {
+            relation.orphaned_indexes.push(name.clone());
+            relation.constraints.retain(|constraint| !same(&constraint.name, name));
+        }
+        ActionKind::ConvertCharset { charset, collation } => {
+            relation.charset.clone_from(charset);
+            relation.collation.clone_from(collation);
+            for ty in relation.columns.iter_mut().filter_map(|column| column.ty.as_mut()) {
+                ty.charset = None;
+                ty.collation = None;
+            }
+        }
+        ActionKind::Engine(engine) => relation.engine = Some(engine.clone()),
+        ActionKind::DropPrimaryKey => {
+            relation.constraints.retain(|constraint| !matches!(constraint.kind, ConstraintKind::Primary(_)));
+        }
+        ActionKind::SetType { column, .. }
+        | ActionKind::SetDefault { column, .. }
+        | ActionKind::DropDefault(column)
+        | ActionKind::SetNotNull(column)
+        | ActionKind::DropNotNull(column) => alter_column(relation, column, action),
+        ActionKind::RenameColumn { from, to } => rename_column(relation, from, to),
+        ActionKind::RenameConstraint { from, to } => {
+            for constraint in relation.constraints.iter_mut().filter(|constraint| same(&constraint.name, from)) {
+                to.clone_into(&mut constraint.name);
+            }
+        }
+        ActionKind::Validate(name) => validate(relation, name, at),
+        ActionKind::Opaque | ActionKind::Partitioning => relation.columns_known = false,
+        _ => {}
+    }
+}
+
+/// Drops a column with the constraints and indexes that contain it.
+fn drop_column(relation: &mut Relation, name: &str) {
+    let case_sensitive = relation.case_sensitive;
+    let is_column = |other: &String| is_same(case_sensitive, other, name);
+    relation.columns.retain(|column| !is_column(&column.name));
+    relation.constraints.retain(|constraint| match &constraint.kind {
+        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
+            !columns.iter().any(is_column)
+        }
+        ConstraintKind::Check { mentions, .. } => !mentions.iter().any(is_column),
+        ConstraintKind::NotNull(column) => !is_column(column),
+        ConstraintKind::Exclude => true,
+    });
+    relation.indexes.retain(|index| !index.columns.iter().any(is_column));
+}
+
+fn alter_column(relation: &mut Relation, name: &str, action: &ActionKind) {
+    let Some(column) = relation.column_mut(name) else { return };
+    match action {
+        ActionKind::SetType { ty, .. } => column.ty = Some(ty.clone()),
+        ActionKind::SetDefault { .. } => column.has_default = true,
+        ActionKind::DropDefault(_) => column.has_default = false,
+        ActionKind::SetNotNull(_) => column.not_null = true,
+        ActionKind::DropNotNull(_) => column.not_null = false,
+        _ => {}
+    }
+}
+
+/// `VALIDATE CONSTRAINT`; the column of a `NOT NULL` constraint becomes `NOT NULL`.
+fn validate(relation: &mut Relation, name: &str, at: HistoryPoint) {
+    let case_sensitive = relation.case_sensitive;
+    let mut not_null = None;
+    for constraint in &mut relation.constraints {
+        if is_same(case_sensitive, &constraint.name, name) {
+            constraint.validated = Some(at);
+            if let ConstraintKind::NotNull(column) = &constraint.kind {
+                not_null = Some(column.clone());
+            }
+        }
+    }
+    if let Some(column) = not_null.and_then(|column| relation.column_mut(&column)) {
+        column.not_null = true;
+    }
+}

@@ -1,0 +1,74 @@
+//! Indexes that statements create and drop.
+
+use crate::object_name::ObjectName;
+use crate::relation::{ConstraintKind, HistoryPoint, Index, Relation};
+use crate::schema::Schema;
+use migrate_model::syntax::CreateIndex;
+
+/// `CREATE INDEX`.
+pub fn create_index(schema: &mut Schema, index: &CreateIndex, at: HistoryPoint) {
+    let table = schema.resolve(&index.table);
+    let exists = index.name.as_ref().is_some_and(|name| {
+        let name = schema.in_same_schema(&table, &name.name);
+        schema.table_of_index(Some(&table), &name).is_some()
+    });
+    if !(exists && index.if_not_exists) {
+        add_index(schema, &table, index, at);
+    }
+}
+
+/// Adds an index to a table, if the table exists.
+pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, at: HistoryPoint) {
+    if schema.relation(table).is_none() {
+        return;
+    }
+    let name = index.name.as_ref().map(|name| name.name.clone());
+    if let Some(name) = &name {
+        schema.register_index(table, name);
+    }
+    let new = Index {
+        name,
+        columns: index.columns.clone(),
+        unique: index.unique,
+        fulltext: index.fulltext,
+        partial_or_expression: index.expressions || index.partial || index.special,
+        mentions: index.mentions.clone(),
+        created: at,
+    };
+    schema.change(table, |relation| relation.indexes.push(new));
+}
+
+/// Removes an index; on MySQL also a unique key, which is an index.
+pub fn drop_index(schema: &mut Schema, table: &ObjectName, name: &str) {
+    schema.unregister_index(table, name);
+    schema.change(table, |relation| {
+        relation.indexes.retain(|index| !has_name(index, name));
+        relation.constraints.retain(|constraint| {
+            !(matches!(constraint.kind, ConstraintKind::Unique(_)) && constraint.name.eq_ignore_ascii_case(name))
+        });
+    });
+}
+
+/// Removes the names of the indexes that contain a column; they are dropped with it.
+pub fn unregister_indexes_of_column(schema: &mut Schema, table: &ObjectName, column: &str) {
+    let contains_column = |index: &&Index| index.columns.iter().any(|name| name.eq_ignore_ascii_case(column));
+    let indexes = schema.relation(table).into_iter().flat_map(|relation| relation.indexes.iter().filter(contains_column));
+    let names: Vec<String> = indexes.filter_map(|index| index.name.clone()).collect();
+    names.iter().for_each(|name| schema.unregister_index(table, name));
+}
+
+/// MySQL removes a dropped column from its indexes, and drops the indexes that have no other column. (MySQL manual, 15.1.9)
+/// Those remain here, and are dropped with the column.
+pub fn remove_column_from_indexes(relation: &mut Relation, column: &str) {
+    let is_column = |name: &String| name.eq_ignore_ascii_case(column);
+    for index in &mut relation.indexes {
+        if !index.columns.iter().all(is_column) {
+            index.columns.retain(|name| !is_column(name));
+        }
+    }
+}
+
+/// Compares the name of an index, ignoring case.
+pub fn has_name(index: &Index, name: &str) -> bool {
+    index.name.as_deref().is_some_and(|own_name| own_name.eq_ignore_ascii_case(name))
+}
