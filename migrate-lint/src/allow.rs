@@ -10,9 +10,9 @@ use migrate_model::script::Script;
 /// An `allow` that suppresses nothing.
 pub static UNUSED_ALLOW: Code = Code::new(
     "unused-allow",
-    "The file says `-- migrate: allow RULE: reason`, and that rule finds nothing there: the SQL was changed since, the name is misspelt, or \
-     the line stands above another statement than the one that was meant. A line in the header of a file is for the whole file, one above a \
-     statement for that statement. Remove the line, so that it does not silence something new one day.",
+    "A comment `-- migrate: allow RULE: reason` suppresses nothing: the SQL has changed, the name of the rule is misspelled, or the comment \
+     is above the wrong statement. A comment before the first statement applies to the whole file; a comment above a statement, or after it \
+     on the same line, applies to that statement. Remove the comment, so that it does not suppress a future finding.",
 );
 
 /// The `allow` comments of a script, and which of them have suppressed a finding.
@@ -63,11 +63,11 @@ impl Allowed {
                 let finding = Finding::warning(&UNUSED_ALLOW, format!("there is no rule `{rule}`")).at(place);
                 return Some(match crate::rules::nearest(rule) {
                     Some(nearest) => finding.help(format!("write `{nearest}`")),
-                    None => finding.help("`cargo migrate explain` lists all"),
+                    None => finding.help("run `cargo migrate explain` for a list of all rules"),
                 });
             }
             is_enabled(rule).then(|| {
-                Finding::warning(&UNUSED_ALLOW, format!("`allow {rule}` silences nothing")).at(place).help("remove the line")
+                Finding::warning(&UNUSED_ALLOW, format!("`allow {rule}` suppresses nothing")).at(place).help("remove the comment")
             })
         };
         self.entries.into_iter().filter(|entry| !entry.used).filter_map(problem).collect()

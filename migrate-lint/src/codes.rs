@@ -1,9 +1,9 @@
-//! The list of the codes of this crate that are no rules.
+//! The codes of this crate that are not rules.
 
 use crate::{allow, folder_lint, owners};
 use migrate_model::code::Code;
 
-/// All of them, by name.
+/// All codes of this crate except the rules, in alphabetical order.
 pub static ALL: &[&Code] = &[
     &folder_lint::BAD_RULE_SETTING,
     &owners::CONFLICTING_DEFINITION,

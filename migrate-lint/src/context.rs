@@ -1,4 +1,4 @@
-//! What a rule is shown: a statement in its place, and all that is known there.
+//! What a rule gets to check: a statement or a file, with the schema, the locks and the history at that point.
 
 use crate::impact::{Algorithm, Cause, Impact, Lock, OnlineDdl};
 use crate::object_name::ObjectName;
@@ -13,147 +13,138 @@ use migrate_model::migration::Migration;
 use migrate_model::name::Name;
 use migrate_model::reader;
 use migrate_model::script::Script;
-use migrate_model::syntax::{ActionKind, AlterTable, Column, ConstraintKind, Reference, Syntax};
+use migrate_model::syntax::{ActionKind, AlterTable, Column, Constraint, ConstraintKind, Reference, Syntax};
 use migrate_model::target::Direction;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// A statement that was read.
+/// A statement of a file, or a statement inside the body of one.
 #[derive(Debug, Clone)]
 pub struct ParsedStatement {
-    /// Which statement of the file.
+    /// Index in the script of the statement, or of the one that contains it.
     pub statement: usize,
-    /// What it says.
     pub syntax: Syntax,
-    /// When it runs.
+    /// When the statement runs.
     pub point: HistoryPoint,
-    /// In a transaction with others?
+    /// The transaction may contain other statements.
     pub in_transaction: bool,
-    /// Inside a block?
+    /// Inside the body of a `DO` block.
     pub in_block: bool,
-    /// And carried out only if something holds?
+    /// Inside a branch of a block: it may not be executed.
     pub conditional: bool,
 }
 
-/// A file with all that is known of it.
+/// The up or the down migration of a version.
 #[derive(Debug, Clone, Copy)]
 pub struct File<'a> {
-    /// The migration.
     pub migration: &'a Migration,
-    /// Its place in the history.
+    /// Index of the migration in the history.
     pub index: usize,
-    /// Up or down.
     pub direction: Direction,
-    /// The text.
+    /// The text of this direction.
     pub script: &'a Script,
-    /// Its statements.
+    /// The statements in execution order, with those inside of blocks.
     pub statements: &'a [ParsedStatement],
-    /// All migrations before it.
+    /// The migrations with earlier versions.
     pub before: &'a [Migration],
-    /// Which other migrations are not deployed either.
+    /// Indexes of the migrations that are not deployed; empty if that is unknown.
     pub pending: &'a BTreeSet<usize>,
-    /// The server.
     pub server: Server,
-    /// Tables that are known to stay small.
+    /// Tables that are expected to stay small, with or without their schema.
     pub small_tables: &'a [String],
 }
 
 impl File<'_> {
-    /// The text of a statement.
-    pub fn sql(&self, read: &ParsedStatement) -> &str {
-        self.script.statements[read.statement].sql(&self.script.text)
+    /// The text of a statement; for a statement inside a block, that of the whole block.
+    pub fn sql(&self, parsed: &ParsedStatement) -> &str {
+        self.script.statements[parsed.statement].sql(&self.script.text)
     }
 
-    /// Does the migration right before this one drop an index of this name?
+    /// Does the previous migration drop an index of this name?
     pub fn dropped_just_before(&self, index: &str) -> bool {
-        let Some(last) = self.before.last() else { return false };
-        let statements = last.up.statements.iter().map(|statement| statement.sql(&last.up.text));
+        let Some(previous) = self.before.last() else { return false };
+        let statements = previous.up.statements.iter().map(|statement| statement.sql(&previous.up.text));
         let mut syntaxes = statements.map(|sql| reader::read(sql, self.server.dialect()));
-        syntaxes.any(|syntax| matches!(syntax, Syntax::Drop(removal) if removal.names.iter().any(|name| name.name == index)))
+        syntaxes.any(|syntax| matches!(syntax, Syntax::Drop(drop) if drop.names.iter().any(|name| name.name == index)))
     }
 
-    /// Does it say that it takes something away?
+    /// Is the migration declared as a contract step (`-- migrate: phase contract`)?
     pub fn is_contract(&self) -> bool {
         self.migration.phase() == Some(Phase::Contract)
     }
 }
 
-/// A lock that was taken earlier in a transaction and is still held.
+/// A lock that the current transaction holds.
 #[derive(Debug, Clone)]
 pub struct HeldLock {
-    /// The table.
     pub table: ObjectName,
-    /// The lock.
     pub lock: Lock,
-    /// Since which statement of the file.
+    /// Index of the statement that acquired it.
     pub since: usize,
-    /// Why it was taken.
+    /// The change that required it.
     pub cause: Cause,
 }
 
-/// How new a table is.
+/// The age of a table or a column, which decides who can use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Age {
-    /// Nobody but this transaction sees it.
+    /// Created in this transaction: invisible to other sessions.
     Transaction,
-    /// Made in this file.
+    /// Created earlier in this file.
     File,
-    /// Made by a file that is not deployed either.
+    /// Created by another migration that is not deployed.
     Pending,
-    /// In use.
+    /// Created by a deployed migration, or before the first migration.
     Deployed,
 }
 
 /// A foreign key that a statement adds.
 #[derive(Debug, Clone, Copy)]
 pub struct NewForeignKey<'a> {
-    /// Its columns.
+    /// The referencing columns.
     pub columns: &'a [String],
-    /// Where it leads.
     pub reference: &'a Reference,
-    /// Where it is written.
+    /// The definition, in bytes of the statement.
     pub range: &'a Range<usize>,
 }
 
-/// A statement, before it is carried out.
+/// A statement, and the state before it runs.
 #[derive(Debug, Clone, Copy)]
 pub struct StatementContext<'a> {
-    /// The file.
     pub file: File<'a>,
-    /// The schema before it.
+    /// The schema before the statement.
     pub schema: &'a Schema,
-    /// The statement.
     pub parsed: &'a ParsedStatement,
-    /// Which of the file's statements that were read it is.
+    /// Index in `file.statements`.
     pub number: usize,
-    /// Its text.
+    /// The text; for a statement inside a block, that of the whole block.
     pub sql: &'a str,
-    /// What it does to tables.
+    /// The effects on tables and their locks.
     pub impacts: &'a [Impact],
-    /// Locks of this transaction.
+    /// The locks that earlier statements of the transaction acquired.
     pub held_locks: &'a [HeldLock],
-    /// MySQL: are foreign keys not checked?
+    /// MySQL: `foreign_key_checks` is off.
     pub foreign_keys_unchecked: bool,
-    /// What the session's `lock_timeout` was set to by the file itself.
+    /// The `lock_timeout` of the session; `None` if it is not set.
     pub lock_timeout: Option<&'a str>,
-    /// The same of `statement_timeout`.
+    /// The `statement_timeout` of the session; `None` if it is not set.
     pub statement_timeout: Option<&'a str>,
-    /// SQLite: are foreign keys obeyed while it runs, as far as is known?
+    /// SQLite: `PRAGMA foreign_keys` is on. True unless the file turns it off.
     pub foreign_keys_enforced: bool,
 }
 
 impl<'a> StatementContext<'a> {
-    /// The server.
+    /// The server that the migrations run on.
     pub fn server(&self) -> Server {
         self.file.server
     }
 
-    /// What it says.
+    /// The parsed statement.
     pub fn syntax(&self) -> &'a Syntax {
         &self.parsed.syntax
     }
 
-    /// What it says, if it is `ALTER TABLE`.
+    /// The statement, if it is `ALTER TABLE`.
     pub fn alter(&self) -> Option<&'a AlterTable> {
         match &self.parsed.syntax {
             Syntax::AlterTable(alter) => Some(alter),
@@ -161,23 +152,23 @@ impl<'a> StatementContext<'a> {
         }
     }
 
-    /// The clauses of `ALTER TABLE`, with the table.
+    /// The actions of `ALTER TABLE`, each with the table and its range in the statement.
     pub fn actions(&self) -> impl Iterator<Item = (ObjectName, &'a ActionKind, &'a Range<usize>)> {
         let alter = self.alter();
-        let key = alter.map(|alter| self.schema.resolve(&alter.table));
+        let table = alter.map(|alter| self.schema.resolve(&alter.table));
         let actions = alter.into_iter().flat_map(|alter| &alter.actions);
-        key.into_iter().cycle().zip(actions).map(|(key, action)| (key, &action.kind, &action.range))
+        table.into_iter().cycle().zip(actions).map(|(table, action)| (table, &action.kind, &action.range))
     }
 
-    /// Is the table that is altered divided into partitions?
+    /// Does the statement alter a partitioned table?
     pub fn alters_partitioned(&self) -> bool {
-        let own = self.alter().map(|alter| self.schema.resolve(&alter.table));
-        own.and_then(|own| self.relation(&own)).is_some_and(|relation| relation.partitioned)
+        let table = self.alter().map(|alter| self.schema.resolve(&alter.table));
+        table.and_then(|table| self.relation(&table)).is_some_and(|relation| relation.partitioned)
     }
 
-    /// Columns that are defined here: those of a new table, and those that are added.
+    /// The columns of a new table, and those that `ALTER TABLE` adds.
     pub fn new_columns(&self) -> impl Iterator<Item = &'a Column> {
-        let made = match &self.parsed.syntax {
+        let created = match &self.parsed.syntax {
             Syntax::CreateTable(table) => table.columns.as_slice(),
             _ => &[],
         };
@@ -186,19 +177,12 @@ impl<'a> StatementContext<'a> {
             ActionKind::AddColumn { column, .. } => Some(&**column),
             _ => None,
         });
-        made.iter().chain(added)
+        created.iter().chain(added)
     }
 
-    /// The foreign keys that are added here.
-    pub fn new_foreign_keys(&self) -> Vec<NewForeignKey<'a>> {
-        // MySQL itself does not read `REFERENCES` at a column.
-        let columns = self.new_columns().filter(|_| self.server().product != Product::MySql);
-        let of_column = |column: &'a Column| {
-            let reference = column.references.as_ref()?;
-            Some(NewForeignKey { columns: std::slice::from_ref(&column.name), reference, range: &column.range })
-        };
-        let mut keys: Vec<NewForeignKey<'a>> = columns.filter_map(of_column).collect();
-        let made = match &self.parsed.syntax {
+    /// The table constraints of a new table, and those that `ALTER TABLE` adds.
+    fn new_constraints(&self) -> impl Iterator<Item = &'a Constraint> {
+        let created = match &self.parsed.syntax {
             Syntax::CreateTable(table) => table.constraints.as_slice(),
             _ => &[],
         };
@@ -207,182 +191,202 @@ impl<'a> StatementContext<'a> {
             ActionKind::AddConstraint(constraint) => Some(constraint),
             _ => None,
         });
-        for constraint in made.iter().chain(added) {
-            if let ConstraintKind::Foreign { columns, references } = &constraint.kind {
-                keys.push(NewForeignKey { columns, reference: references, range: &constraint.range });
+        created.iter().chain(added)
+    }
+
+    /// The foreign keys that the statement adds.
+    pub fn new_foreign_keys(&self) -> Vec<NewForeignKey<'a>> {
+        // MySQL, unlike MariaDB, ignores `REFERENCES` in a column definition.
+        let columns = self.new_columns().filter(|_| self.server().product != Product::MySql);
+        let of_columns = columns.filter_map(|column| {
+            let reference = column.references.as_ref()?;
+            Some(NewForeignKey { columns: std::slice::from_ref(&column.name), reference, range: &column.range })
+        });
+        let of_table = self.new_constraints().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::Foreign { columns, references } => {
+                Some(NewForeignKey { columns, reference: references, range: &constraint.range })
             }
-        }
-        keys
+            _ => None,
+        });
+        of_columns.chain(of_table).collect()
     }
 
-    /// A table, if the history made it.
-    pub fn relation(&self, key: &ObjectName) -> Option<&'a Relation> {
-        self.schema.relation(key)
+    /// A table or a view that the migrations created.
+    pub fn relation(&self, name: &ObjectName) -> Option<&'a Relation> {
+        self.schema.relation(name)
     }
 
-    /// How new a table is. What the history did not make was there before it.
-    pub fn age(&self, key: &ObjectName) -> Age {
-        age(self.relation(key).map(|relation| relation.created), self.parsed.point, self.file.pending)
+    /// The age of a table. One that no migration created existed before the first migration.
+    pub fn age(&self, table: &ObjectName) -> Age {
+        age(self.relation(table).map(|relation| relation.created), self.parsed.point, self.file.pending)
     }
 
-    /// How new a column is.
-    pub fn column_age(&self, key: &ObjectName, column: &str) -> Age {
-        let Some(relation) = self.relation(key) else { return Age::Deployed };
-        let own = relation.column(column).and_then(|column| column.created);
-        age(Some(own.unwrap_or(relation.created)), self.parsed.point, self.file.pending)
+    /// The age of a column.
+    pub fn column_age(&self, table: &ObjectName, column: &str) -> Age {
+        let Some(relation) = self.relation(table) else { return Age::Deployed };
+        let added = relation.column(column).and_then(|column| column.created);
+        age(Some(added.unwrap_or(relation.created)), self.parsed.point, self.file.pending)
     }
 
-    /// Is it in use by those who do not wait for this release?
-    pub fn is_deployed(&self, key: &ObjectName) -> bool {
-        self.age(key) == Age::Deployed
+    /// Can the currently deployed version of the application use the table?
+    pub fn is_deployed(&self, table: &ObjectName) -> bool {
+        self.age(table) == Age::Deployed
     }
 
-    /// The impacts of these causes that somebody may feel, each with a report begun.
+    /// A finding for each impact with one of these causes, unless [`finding`](Self::finding) omits it.
     pub fn findings_for(&self, causes: impl Fn(&Cause) -> bool, message: impl Fn(&Impact) -> String) -> Vec<RuleFinding> {
-        let chosen = self.impacts.iter().filter(|impact| causes(&impact.cause));
-        chosen.filter_map(|impact| self.finding(impact, message(impact))).collect()
+        let impacts = self.impacts.iter().filter(|impact| causes(&impact.cause));
+        impacts.filter_map(|impact| self.finding(impact, message(impact))).collect()
     }
 
-    /// A report on an impact, unless nobody can feel it.
+    /// A finding about an impact, at the level that the age and the size of the table justify; `None` if the impact cannot
+    /// affect other sessions.
     pub fn finding(&self, impact: &Impact, message: String) -> Option<RuleFinding> {
-        let finding = RuleFinding::new(message);
-        let finding = match self.age(&impact.table) {
-            Age::Deployed => finding,
-            Age::Pending => finding.at_most(Level::Note).note(format!("`{}` is not deployed either", impact.table)),
-            // Nobody reads it yet, but its rows cost time all the same.
-            Age::File | Age::Transaction if impact.is_long() && self.relation(&impact.table).is_some_and(|own| own.has_rows) => {
-                finding.at_most(Level::Note).note(format!("`{}` is new, and was filled before", impact.table))
+        let mut finding = RuleFinding::new(message);
+        match self.age(&impact.table) {
+            Age::Deployed => {}
+            Age::Pending => {
+                finding = finding.at_most(Level::Note).note(format!("`{}` is not deployed yet", impact.table));
+            }
+            // No other session uses the table, but the work on its rows takes time.
+            Age::File | Age::Transaction if impact.is_long() && self.has_rows(&impact.table) => {
+                finding = finding.at_most(Level::Note).note(format!("`{}` is new, and already contains rows", impact.table));
             }
             Age::File | Age::Transaction => return None,
-        };
-        let finding = match impact.is_long() && self.is_small(&impact.table) {
-            true => finding.at_most(Level::Warning).note(format!("`{}` is said to stay small", impact.table)),
-            false => finding,
-        };
-        let finding = finding.note(self.describe_lock(impact));
+        }
+        if impact.is_long() && self.is_small(&impact.table) {
+            finding = finding.at_most(Level::Warning).note(format!("`{}` is listed in `small_tables`", impact.table));
+        }
+        finding = finding.note(self.describe_lock(impact));
         Some(match &impact.range {
             Some(range) => finding.at(range),
             None => finding,
         })
     }
 
-    /// What the cheapest way needs that the server has for an `ALTER TABLE` of MySQL or MariaDB.
+    /// The most expensive of the algorithms that the actions of an `ALTER TABLE` of MySQL or MariaDB need.
     pub fn costliest(&self) -> Option<OnlineDdl> {
-        let all = self.impacts.iter().filter_map(|impact| impact.online);
-        all.max_by_key(|online| (online.algorithm, !online.allows_writes))
+        let needed = self.impacts.iter().filter_map(|impact| impact.online);
+        needed.max_by_key(|online| (online.algorithm, !online.allows_writes))
     }
 
-    /// What an `ALTER TABLE` asks for by `ALGORITHM` and `LOCK` and the server does not do, and what it would need.
+    /// The `ALGORITHM` or `LOCK` clause of an `ALTER TABLE` that the server rejects, and the clauses that it accepts.
     pub fn refused_algorithm(&self) -> Option<(String, String)> {
         let alter = self.alter()?;
-        // Where not all is known, nothing is said.
+        // With unknown columns the needed algorithm is not certain.
         self.relation(&self.schema.resolve(&alter.table)).filter(|relation| relation.columns_known)?;
         let needed = self.costliest()?;
-        let allowed = match alter.algorithm.as_deref() {
+        let requested = match alter.algorithm.as_deref() {
             Some("INSTANT") => Algorithm::Instant,
             Some("NOCOPY") => Algorithm::NoCopy,
             Some("INPLACE") => Algorithm::Inplace,
             _ => Algorithm::Copy,
         };
         let lock = if needed.allows_writes { "NONE" } else { "SHARED" };
-        let shown = format!("ALGORITHM={}, LOCK={lock}", needed.algorithm);
-        match () {
-            () if needed.algorithm > allowed => Some((format!("ALGORITHM={allowed}"), shown)),
-            () if !needed.allows_writes && alter.lock.as_deref() == Some("NONE") => Some(("LOCK=NONE".to_owned(), shown)),
-            () => None,
+        let accepted = format!("ALGORITHM={}, LOCK={lock}", needed.algorithm);
+        if needed.algorithm > requested {
+            Some((format!("ALGORITHM={requested}"), accepted))
+        } else if !needed.allows_writes && alter.lock.as_deref() == Some("NONE") {
+            Some(("LOCK=NONE".to_owned(), accepted))
+        } else {
+            None
         }
     }
 
-    /// A lock, what is done under it, and who waits.
+    /// The lock of an impact, the work that is done under it, and the sessions that it blocks.
     pub fn describe_lock(&self, impact: &Impact) -> String {
-        match &impact.online {
-            Some(online) => {
-                let who = match (online.allows_writes, impact.is_long()) {
-                    (false, _) => "INSERT, UPDATE and DELETE wait meanwhile",
-                    (true, true) => "others read and write meanwhile",
-                    (true, false) => "but it waits for every transaction that uses the table, and all others wait behind it",
-                };
-                format!(
-                    "`{}`: ALGORITHM={} is the cheapest way that {} has; {who}",
-                    impact.table,
-                    online.algorithm,
-                    self.server()
-                )
-            }
-            None if matches!(self.server().product, Product::MySql | Product::MariaDb) => {
-                format!("takes a metadata lock on `{}` {}: {}", impact.table, impact.work(), impact.lock.blocks())
-            }
-            None => format!("takes {} on `{}` {}: {}", impact.lock.name(), impact.table, impact.work(), impact.lock.blocks()),
+        let table = &impact.table;
+        if let Some(online) = &impact.online {
+            let effect = match (online.allows_writes, impact.is_long()) {
+                (false, _) => "which blocks writes",
+                (true, true) => "which allows reads and writes",
+                (true, false) => {
+                    "which is brief; its metadata lock waits for all transactions that use the table, and later queries \
+                     queue behind it"
+                }
+            };
+            let server = self.server();
+            let algorithm = online.algorithm;
+            return format!("`{table}`: the cheapest algorithm that {server} supports is ALGORITHM={algorithm}, {effect}");
         }
+        let lock = match self.server().product {
+            Product::MySql | Product::MariaDb => "a metadata lock",
+            Product::Postgres | Product::Sqlite => impact.lock.name(),
+        };
+        format!("takes {lock} on `{table}` {}: {}", impact.work(), impact.lock.blocks())
     }
 
-    fn is_small(&self, key: &ObjectName) -> bool {
-        self.file.small_tables.iter().any(|name| *name == key.to_string() || name == key.name())
+    fn has_rows(&self, table: &ObjectName) -> bool {
+        self.relation(table).is_some_and(|relation| relation.has_rows)
     }
 
-    /// The statements behind this one.
+    fn is_small(&self, table: &ObjectName) -> bool {
+        self.file.small_tables.iter().any(|name| *name == table.to_string() || name == table.name())
+    }
+
+    /// The statements of the file after this one.
     pub fn later_statements(&self) -> &'a [ParsedStatement] {
         &self.file.statements[(self.number + 1).min(self.file.statements.len())..]
     }
 
-    /// The statements before this one.
+    /// The statements of the file before this one.
     pub fn earlier_statements(&self) -> &'a [ParsedStatement] {
         &self.file.statements[..self.number]
     }
 
-    /// Does one that runs later in this file satisfy this?
+    /// Does a later statement of the file satisfy a condition?
     pub fn is_followed_by(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
-        self.later_statements().iter().any(|read| condition(&read.syntax))
+        self.later_statements().iter().any(|statement| condition(&statement.syntax))
     }
 }
 
-/// Is the table that a statement alters new, and were no rows put into it?
-pub fn is_empty(schema: &Schema, read: &ParsedStatement, pending: &BTreeSet<usize>) -> bool {
-    let Syntax::AlterTable(alter) = &read.syntax else { return false };
+/// Does a statement alter a table that is new and has no rows?
+pub fn is_empty(schema: &Schema, parsed: &ParsedStatement, pending: &BTreeSet<usize>) -> bool {
+    let Syntax::AlterTable(alter) = &parsed.syntax else { return false };
     let relation = schema.relation(&schema.resolve(&alter.table)).filter(|relation| !relation.has_rows);
-    relation.is_some_and(|relation| age(Some(relation.created), read.point, pending) != Age::Deployed)
+    relation.is_some_and(|relation| age(Some(relation.created), parsed.point, pending) != Age::Deployed)
 }
 
-fn age(made: Option<HistoryPoint>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
-    match made {
+fn age(created: Option<HistoryPoint>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
+    match created {
         None => Age::Deployed,
-        Some(made) if made.transaction == now.transaction => Age::Transaction,
-        Some(made) if made.migration == now.migration => Age::File,
-        Some(made) if pending.contains(&made.migration) => Age::Pending,
+        Some(created) if created.transaction == now.transaction => Age::Transaction,
+        Some(created) if created.migration == now.migration => Age::File,
+        Some(created) if pending.contains(&created.migration) => Age::Pending,
         Some(_) => Age::Deployed,
     }
 }
 
-/// A file, when all of it was carried out.
+/// A file, and the state after it has run.
 #[derive(Debug, Clone, Copy)]
 pub struct FileContext<'a> {
-    /// The file.
+    /// The up migration.
     pub file: File<'a>,
-    /// All files up to this one.
+    /// The migrations up to and including this one.
     pub history: &'a [Migration],
-    /// The first migration that says the same, if it is another.
+    /// Index of the first migration with the same SQL, if that is an earlier one.
     pub same_as: Option<usize>,
-    /// The schema behind it.
+    /// The state after the file.
     pub after: &'a Simulation,
-    /// The schema before it, from a mark.
+    /// Savepoint of the schema before the file.
     pub before: usize,
-    /// The statements of the way down, and what was different after up and down.
+    /// The result of running the down migration; `None` if there is none.
     pub down: Option<&'a DownResult>,
 }
 
 impl<'a> FileContext<'a> {
-    /// Tables that were in use before the file and are others behind it, under the same name: as they were, as they are.
+    /// The deployed tables that the file replaces by other tables of the same name: the name, the old and the new table.
     pub fn replaced(&self) -> Vec<(&'a ObjectName, &'a Relation, &'a Relation)> {
-        let index = self.file.index;
-        let old =
-            |relation: &Relation| relation.created.migration != index && !self.file.pending.contains(&relation.created.migration);
+        let is_deployed = |relation: &Relation| {
+            relation.created.migration != self.file.index && !self.file.pending.contains(&relation.created.migration)
+        };
+        let is_new = |relation: &Relation| relation.created.migration == self.file.index;
+        let both_tables =
+            |before: &Relation, after: &Relation| before.kind == RelationKind::Table && after.kind == RelationKind::Table;
         let changes = self.after.schema.changes_since(self.before).into_iter();
         let replaced = changes.filter_map(|change| match (change.before, change.after) {
             (Some(SchemaObject::Relation(before)), Some(SchemaObject::Relation(after)))
-                if old(before)
-                    && after.created.migration == index
-                    && before.kind == after.kind
-                    && before.kind == RelationKind::Table =>
+                if both_tables(before, after) && is_deployed(before) && is_new(after) =>
             {
                 Some((change.name, &**before, &**after))
             }
@@ -391,16 +395,15 @@ impl<'a> FileContext<'a> {
         replaced.collect()
     }
 
-    /// Is this the table that takes the place of another, by its name now or by the one that it was made under?
-    pub fn takes_place(&self, name: &Name, of: &ObjectName, new: &Relation) -> bool {
-        let key = self.after.schema.resolve(name);
-        key == *of || key.name() == new.original_name
+    /// Does a name refer to a table that replaces `replaced`: by its current name, or by the one that it was created under?
+    pub fn takes_place(&self, name: &Name, replaced: &ObjectName, new: &Relation) -> bool {
+        let table = self.after.schema.resolve(name);
+        table == *replaced || table.name() == new.original_name
     }
 
-    /// The tables and views that the file made or changed, as they are behind it.
+    /// The tables and views that the file created or changed, as they are after it.
     pub fn changed_relations(&self) -> impl Iterator<Item = (&'a ObjectName, &'a Relation)> {
-        let schema = &self.after.schema;
-        let changes = schema.changes_since(self.before).into_iter();
+        let changes = self.after.schema.changes_since(self.before).into_iter();
         changes.filter_map(|change| match change.after {
             Some(SchemaObject::Relation(relation)) => Some((change.name, &**relation)),
             _ => None,
@@ -408,13 +411,13 @@ impl<'a> FileContext<'a> {
     }
 }
 
-/// What came of going down again.
+/// The result of running a down migration after its up migration.
 #[derive(Debug, Clone)]
 pub struct DownResult {
-    /// The statements.
+    /// The statements of the down migration, with those inside of blocks.
     pub statements: Vec<ParsedStatement>,
-    /// What is otherwise than before.
+    /// The differences from the schema before the up migration, as messages.
     pub leftovers: Vec<String>,
-    /// Could all of it be read?
+    /// Every statement of both migrations was parsed, and none is inside a block.
     pub fully_parsed: bool,
 }

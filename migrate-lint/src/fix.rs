@@ -235,11 +235,11 @@ impl Fixer<'_> {
         self.added.push(NewFile {
             name: format!("validate_{name}"),
             up: format!(
-                "-- Reads all rows, while others read and write.\nALTER TABLE {} VALIDATE CONSTRAINT {};\n",
+                "-- Scans the whole table, and allows reads and writes.\nALTER TABLE {} VALIDATE CONSTRAINT {};\n",
                 quoted_name(&alter.table),
                 quoted(&name)
             ),
-            down: "-- The constraint goes with the migration that adds it.\nSELECT 1;\n".to_owned(),
+            down: "-- Nothing to revert: the migration that adds the constraint also drops it.\nSELECT 1;\n".to_owned(),
         });
         self.constraint_names.push(name);
         Some(())
@@ -292,7 +292,7 @@ impl Fixer<'_> {
         self.added.push(NewFile {
             name: format!("{verb}_{}_in_batches", change.table.name),
             up: batches,
-            down: "-- Rows that were changed stay as they are.\nSELECT 1;\n".to_owned(),
+            down: "-- The changed rows are not restored.\nSELECT 1;\n".to_owned(),
         });
         Some(())
     }
@@ -409,14 +409,14 @@ mod tests {
         fix_in(dialect, &[(before, "SELECT 1;"), (up, down)])
     }
 
-    /// The first file is deployed.
+    /// Fixes of the last files; the first file is deployed.
     fn fix_in(dialect: Dialect, files: &[(&str, &str)]) -> Vec<Fix> {
-        let read = |text: &str, file: &str| Script::read(text.to_owned(), file, dialect).0;
-        let migration = |(at, (up, down)): (usize, &(&str, &str))| Migration {
-            version: at.to_string().parse().unwrap(),
+        let script = |text: &str, file: &str| Script::read(text.to_owned(), file, dialect).0;
+        let migration = |(index, (up, down)): (usize, &(&str, &str))| Migration {
+            version: index.to_string().parse().unwrap(),
             name: "x".into(),
-            up: read(up, &format!("{at}_x.up.sql")),
-            down: Some(read(down, &format!("{at}_x.down.sql"))),
+            up: script(up, &format!("{index}_x.up.sql")),
+            down: Some(script(down, &format!("{index}_x.down.sql"))),
         };
         let history: Vec<Migration> = files.iter().enumerate().map(migration).collect();
         let mut options = LintOptions::new(dialect);
@@ -427,22 +427,22 @@ mod tests {
     const T: &str = "CREATE TABLE t (id bigint PRIMARY KEY, a int);";
 
     #[test]
-    fn an_index_goes_into_a_file_of_its_own() {
+    fn an_index_moves_to_its_own_migration() {
         let up = "ALTER TABLE t ADD COLUMN b int;\nCREATE INDEX i ON t (a);\n";
-        let all = fix(Dialect::Postgres, T, up, "DROP INDEX i;\nALTER TABLE t DROP COLUMN b;\n");
-        assert_eq!(all.len(), 1);
-        assert_eq!(all[0].up, "ALTER TABLE t ADD COLUMN b int;\n");
-        assert_eq!(all[0].down.as_deref(), Some("ALTER TABLE t DROP COLUMN b;\n"));
-        assert_eq!(all[0].added[0].up, "CREATE INDEX CONCURRENTLY i ON t (a);\n");
-        assert_eq!(all[0].added[0].down, "DROP INDEX CONCURRENTLY IF EXISTS i;\n");
-        let alone = fix(Dialect::Postgres, T, "-- Why.\nCREATE UNIQUE INDEX i ON t (a);\n", "DROP INDEX i;\n");
-        assert_eq!(alone[0].up, "-- Why.\nCREATE UNIQUE INDEX CONCURRENTLY i ON t (a);\n");
-        assert_eq!(alone[0].down.as_deref(), Some("DROP INDEX CONCURRENTLY i;\n"));
-        assert_eq!(alone[0].added, []);
+        let fixes = fix(Dialect::Postgres, T, up, "DROP INDEX i;\nALTER TABLE t DROP COLUMN b;\n");
+        assert_eq!(fixes.len(), 1);
+        assert_eq!(fixes[0].up, "ALTER TABLE t ADD COLUMN b int;\n");
+        assert_eq!(fixes[0].down.as_deref(), Some("ALTER TABLE t DROP COLUMN b;\n"));
+        assert_eq!(fixes[0].added[0].up, "CREATE INDEX CONCURRENTLY i ON t (a);\n");
+        assert_eq!(fixes[0].added[0].down, "DROP INDEX CONCURRENTLY IF EXISTS i;\n");
+        let only_statement = fix(Dialect::Postgres, T, "-- Why.\nCREATE UNIQUE INDEX i ON t (a);\n", "DROP INDEX i;\n");
+        assert_eq!(only_statement[0].up, "-- Why.\nCREATE UNIQUE INDEX CONCURRENTLY i ON t (a);\n");
+        assert_eq!(only_statement[0].down.as_deref(), Some("DROP INDEX CONCURRENTLY i;\n"));
+        assert_eq!(only_statement[0].added, []);
     }
 
     #[test]
-    fn what_is_set_before_a_statement_stays_before_it() {
+    fn a_statement_after_a_setting_is_not_moved() {
         for up in [
             "SET search_path TO a, public;\nCREATE INDEX i ON t (a);\n",
             "SET ROLE owner;\nALTER TABLE t ADD CHECK (a > 0);\n",
@@ -456,9 +456,9 @@ mod tests {
     #[test]
     fn a_constraint_is_validated_later() {
         let up = "ALTER TABLE t ADD CONSTRAINT \"Odd\" CHECK (a > 0), ADD COLUMN c int;";
-        let all = fix(Dialect::Postgres, T, up, "SELECT 1;");
-        assert_eq!(all[0].up, "ALTER TABLE t ADD CONSTRAINT \"Odd\" CHECK (a > 0) NOT VALID, ADD COLUMN c int;");
-        assert!(all[0].added[0].up.ends_with("ALTER TABLE t VALIDATE CONSTRAINT \"Odd\";\n"));
+        let fixes = fix(Dialect::Postgres, T, up, "SELECT 1;");
+        assert_eq!(fixes[0].up, "ALTER TABLE t ADD CONSTRAINT \"Odd\" CHECK (a > 0) NOT VALID, ADD COLUMN c int;");
+        assert!(fixes[0].added[0].up.ends_with("ALTER TABLE t VALIDATE CONSTRAINT \"Odd\";\n"));
         let unnamed =
             fix(Dialect::Postgres, T, "ALTER TABLE t ADD CHECK (a > 0);\nALTER TABLE t ADD CHECK (a < 9);\n", "SELECT 1;");
         assert!(unnamed[0].up.contains("ADD CONSTRAINT t_a_check CHECK (a > 0) NOT VALID"), "{}", unnamed[0].up);
@@ -466,12 +466,12 @@ mod tests {
     }
 
     #[test]
-    fn rows_change_in_batches() {
-        let all = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\n", "SELECT 1;");
+    fn changes_of_rows_run_in_batches() {
+        let fixes = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\n", "SELECT 1;");
         let batch = "        UPDATE t SET a = 1\n            WHERE (batch_low IS NULL OR id > batch_low) AND id <= batch_high;";
-        assert!(all[0].up.contains(batch), "{}", all[0].up);
-        let two = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\nDELETE FROM t;\n", "SELECT 1;");
-        assert_eq!(two[0].up, "UPDATE t SET a = 1;\n", "what stands before stays before");
+        assert!(fixes[0].up.contains(batch), "{}", fixes[0].up);
+        let two_statements = fix(Dialect::Postgres, T, "UPDATE t SET a = 1;\nDELETE FROM t;\n", "SELECT 1;");
+        assert_eq!(two_statements[0].up, "UPDATE t SET a = 1;\n", "the order of the statements remains");
         for other in [
             "UPDATE t SET id = id + 1;",
             "UPDATE t SET a = a + 1;",
@@ -488,16 +488,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_runs_behind_what_depends_on_it() {
+    fn a_statement_with_dependents_is_not_moved() {
         let ups = |ups: &[&str]| {
             let files: Vec<(&str, &str)> = ups.iter().map(|up| (*up, "SELECT 1;")).collect();
             fix_in(Dialect::Postgres, &files)
         };
-        let two = ups(&[
+        let two_statements = ups(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, c int); CREATE TABLE p (id bigint PRIMARY KEY, n int);",
             "UPDATE t SET c = (SELECT max(n) FROM p);\nDELETE FROM p;\n",
         ]);
-        assert_eq!(two[0].up, "UPDATE t SET c = (SELECT max(n) FROM p);\n", "it reads what the other deletes");
+        assert_eq!(
+            two_statements[0].up, "UPDATE t SET c = (SELECT max(n) FROM p);\n",
+            "it reads the rows that the other statement deletes"
+        );
         for later in [
             &["ALTER TABLE t ADD CONSTRAINT nn CHECK (c IS NOT NULL) NOT VALID;", "ALTER TABLE t VALIDATE CONSTRAINT nn;"][..],
             &["ALTER TABLE t ALTER c SET NOT NULL;"],
@@ -520,8 +523,8 @@ mod tests {
     }
 
     #[test]
-    fn mysql_is_held_to_what_it_can() {
-        let all = fix(Dialect::MySql, "CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n", "SELECT 1;");
-        assert_eq!(all[0].up, "ALTER TABLE t ADD b int, ALGORITHM=INSTANT;\n");
+    fn mysql_gets_an_algorithm_clause() {
+        let fixes = fix(Dialect::MySql, "CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n", "SELECT 1;");
+        assert_eq!(fixes[0].up, "ALTER TABLE t ADD b int, ALGORITHM=INSTANT;\n");
     }
 }

@@ -1,9 +1,9 @@
-//! What SQL migrations do to a database that is in use.
+//! Safety checks for SQL migrations.
 //!
-//! [`lint`](lint::lint) walks over an ordered history once and carries each statement out on a [`schema`] that it keeps. So it
-//! knows what is new and what is in use, which types columns have, what was validated when, and which locks a transaction
-//! holds. [`impact`] says what a statement does to tables; [`rules`] say what of that hurts, and what to write instead. Nothing
-//! here reads a file or asks a database.
+//! [`lint`](lint::lint) processes a history in version order and applies each statement to a simulated [`schema`]. Rules can
+//! therefore ask which objects are new and which are deployed, which types columns have, when a constraint was validated, and
+//! which locks the transaction holds. [`impact`] determines the locks, scans and rewrites of a statement; [`rules`] decide which
+//! of them are hazards, and recommend a fix. Nothing here reads a file or connects to a database.
 
 mod allow;
 pub mod codes;

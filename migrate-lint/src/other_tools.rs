@@ -1,36 +1,36 @@
-//! What other tools call the hazards that are found here, for those who come from them.
+//! The checks of other tools, and the equivalent rules.
 //!
-//! Sources: the lists of rules in the documents of squawk 2.68 and of eugene 0.8, in the README of strong_migrations 2, and
-//! Atlas's page of analysers.
+//! Sources: the lists of rules in the documentation of squawk 2.68 and eugene 0.8, the README of strong_migrations 2, and the
+//! page of analyzers in the documentation of Atlas.
 
-/// A check of another tool, and the codes that stand for it here.
+/// A check of another tool.
 #[derive(Debug)]
 pub struct ToolCheck {
-    /// The tool.
+    /// Name of the tool, as the tool writes it.
     pub tool: &'static str,
-    /// What it calls its check.
+    /// Name of the check in that tool.
     pub name: &'static str,
-    /// Rules and other codes.
+    /// The equivalent rules and other codes of `cargo migrate explain`.
     pub codes: &'static [&'static str],
 }
 
-const fn squawk(name: &'static str, here: &'static [&'static str]) -> ToolCheck {
-    ToolCheck { tool: "squawk", name, codes: here }
+const fn squawk(name: &'static str, codes: &'static [&'static str]) -> ToolCheck {
+    ToolCheck { tool: "squawk", name, codes }
 }
 
-const fn eugene(name: &'static str, here: &'static [&'static str]) -> ToolCheck {
-    ToolCheck { tool: "eugene", name, codes: here }
+const fn eugene(name: &'static str, codes: &'static [&'static str]) -> ToolCheck {
+    ToolCheck { tool: "eugene", name, codes }
 }
 
-const fn strong(name: &'static str, here: &'static [&'static str]) -> ToolCheck {
-    ToolCheck { tool: "strong_migrations", name, codes: here }
+const fn strong(name: &'static str, codes: &'static [&'static str]) -> ToolCheck {
+    ToolCheck { tool: "strong_migrations", name, codes }
 }
 
-const fn atlas(name: &'static str, here: &'static [&'static str]) -> ToolCheck {
-    ToolCheck { tool: "Atlas", name, codes: here }
+const fn atlas(name: &'static str, codes: &'static [&'static str]) -> ToolCheck {
+    ToolCheck { tool: "Atlas", name, codes }
 }
 
-/// All that are known, by tool.
+/// All known checks, grouped by tool.
 pub static ALL: &[ToolCheck] = &[
     squawk("adding-field-with-default", &["add-column-volatile-default", "add-column-stored-generated"]),
     squawk("adding-foreign-key-constraint", &["fk-not-valid-missing", "add-column-inline-fk"]),
@@ -147,12 +147,12 @@ pub static ALL: &[ToolCheck] = &[
     atlas("PG305", &["check-not-valid-missing"]),
 ];
 
-/// What stands here for a check of another tool, by its name in any case.
+/// The check with a name, ignoring case.
 pub fn find(name: &str) -> Option<&'static ToolCheck> {
     ALL.iter().find(|check| check.name.eq_ignore_ascii_case(name))
 }
 
-/// The checks of other tools that this code stands for.
+/// The checks of other tools to which a code is equivalent.
 pub fn of(code: &str) -> impl Iterator<Item = &'static ToolCheck> {
     ALL.iter().filter(move |check| check.codes.contains(&code))
 }

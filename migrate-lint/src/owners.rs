@@ -1,7 +1,6 @@
-//! Which service a table belongs to: the one that made it, unless `owns` in a `migrate.toml` says another.
+//! Which service owns each table of a shared database: the one that creates it, unless `owns` in a `migrate.toml` names another.
 //!
-//! Services that share a database share its names. What one of them does to the table of another is found here, and tables
-//! that two of them make.
+//! Reports changes that a service makes to the table of another service, and tables that several services create.
 
 use crate::allow::Allowed;
 use crate::object_name::ObjectName;
@@ -20,51 +19,51 @@ use std::collections::BTreeMap;
 /// A migration that changes another service's table.
 pub static FOREIGN_TABLE: Code = Code::new(
     "foreign-table",
-    "The migration alters, drops, empties or indexes a table that another service of the workspace owns: that service counts on the table \
-     as its own migrations leave it, and does not know of this change. Write the change into the owner's migrations. If the table \
-     belongs here after all, say so in `migrate.toml`: `owns = [\"table\"]`. If it is meant, say why above the statement: \
+    "The migration alters, drops, truncates or indexes a table that another service of the workspace owns. That service expects the table \
+     as its own migrations define it. Move the change to the migrations of the owner. If the table belongs to this service, add \
+     `owns = [\"table\"]` to its `migrate.toml`. To suppress this finding, add above the statement: \
      `-- migrate: allow foreign-table: reason`.",
 );
 
-/// A table that two services make.
+/// A table that several services create or claim.
 pub static DISPUTED_TABLE: Code = Code::new(
     "disputed-table",
-    "Two services that share a database make a table of one name. The second `CREATE TABLE` fails; with `IF NOT EXISTS` it does nothing, \
-     and both services believe that the table is theirs. Give one of them another name, or settle whose it is with \
-     `owns = [\"table\"]` in the owner's `migrate.toml`, and remove the other definition.",
+    "Two services that share a database create a table of the same name. The second `CREATE TABLE` fails; with `IF NOT EXISTS` it has no \
+     effect, and both services use the same table. Rename one of the tables, or add `owns = [\"table\"]` to the `migrate.toml` of the \
+     owner and remove the other definition.",
 );
 
-/// A table with two definitions.
+/// A table with different definitions.
 pub static CONFLICTING_DEFINITION: Code = Code::new(
     "conflicting-definition",
-    "Two services that share a database define a table with different columns. Which of the two definitions the database has depends on \
-     which service was started first, and the other one fails at its first query.",
+    "Two services that share a database create the same table with different columns. The service that starts first creates the table, \
+     and queries of the other one fail. Remove one of the definitions, or rename one of the tables.",
 );
 
-/// The codes of this room.
+/// The codes of this module.
 pub static CODES: &[&Code] = &[&FOREIGN_TABLE, &DISPUTED_TABLE, &CONFLICTING_DEFINITION];
 
 /// A service and its migrations.
 #[derive(Debug, Clone, Copy)]
 pub struct Service<'a> {
-    /// Its name.
+    /// Name of the service, unique among the services of the database.
     pub name: &'a str,
-    /// Its migrations, in version order.
+    /// The migrations, in version order.
     pub history: &'a [Migration],
-    /// Tables that are said to be its own.
+    /// The tables in `owns` of its `migrate.toml`, with or without their schema.
     pub owns: &'a [String],
-    /// What the codes of this room weigh here, by name, where something is said.
+    /// Levels by name of the code; `None` disables it. The default is `error`.
     pub levels: &'a BTreeMap<String, Option<Level>>,
 }
 
-/// How a table stands.
+/// The state of a table after all migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableStatus {
-    /// In use.
+    /// The table exists.
     Active,
-    /// A comment says so, or its triggers were turned off.
+    /// Its comment contains "deprecated", or its triggers are disabled.
     Deprecated,
-    /// Gone.
+    /// The table was dropped.
     Dropped,
 }
 
@@ -254,10 +253,10 @@ fn conflicting_claims(services: &[Service<'_>]) -> Vec<ServiceFinding> {
     for (index, service) in services.iter().enumerate() {
         for table in service.owns {
             if let Some(other) = services[..index].iter().find(|other| other.owns.contains(table)) {
-                let message = format!("`{}` and `{}` both say that they own `{table}`", other.name, service.name);
+                let message = format!("`{}` and `{}` both list `{table}` in `owns`", other.name, service.name);
                 let finding = Finding::error(&DISPUTED_TABLE, message)
                     .at(Place::file("migrate.toml"))
-                    .help("leave it in one of the two `owns`");
+                    .help("remove it from one of the two lists");
                 findings.push(ServiceFinding { service: index, finding });
             }
         }
@@ -280,12 +279,15 @@ fn competing_definitions(
         let other_file = format!("`{}` of `{}`", title(services, other), services[other.service].name);
         let differing = differing_columns(columns, other_columns);
         if !differing.is_empty() {
-            let message = format!("`{table}` is defined in {other_file} too, and differs in {}", differing.join(", "));
-            findings.push(Finding::error(&CONFLICTING_DEFINITION, message).help("keep one of the two definitions"));
+            let message =
+                format!("`{table}` is also created in {other_file}, with a different definition of {}", differing.join(", "));
+            findings.push(Finding::error(&CONFLICTING_DEFINITION, message).help("remove one of the two definitions"));
         } else if !has_owner {
-            findings.push(Finding::error(&DISPUTED_TABLE, format!("`{table}` is made in {other_file} too")).help(format!(
-                "settle whose it is: `owns = [\"{table}\"]` in one `migrate.toml`, and remove the other definition"
-            )));
+            findings.push(
+                Finding::error(&DISPUTED_TABLE, format!("`{table}` is also created in {other_file}")).help(format!(
+                    "add `owns = [\"{table}\"]` to the `migrate.toml` of the owner, and remove the other definition"
+                )),
+            );
         }
     }
     findings
@@ -296,9 +298,9 @@ fn foreign_change(services: &[Service<'_>], change: &TableChange, verb: &str, ow
     let Some(owner) = owner.filter(|owner| *owner != change.service) else { return Vec::new() };
     let owner = services[owner].name;
     let message = format!("`{}` {verb} `{}`, which belongs to `{owner}`", services[change.service].name, change.table);
-    let finding = Finding::error(&FOREIGN_TABLE, message)
-        .help(format!("write the change into the migrations of `{owner}`"))
-        .help("or say why it is meant, above the statement: `-- migrate: allow foreign-table: reason`");
+    let finding = Finding::error(&FOREIGN_TABLE, message).help(format!("move the change to the migrations of `{owner}`")).help(
+        "suppress this finding if the change is intended: add `-- migrate: allow foreign-table: reason` above the statement",
+    );
     vec![finding]
 }
 
@@ -371,10 +373,10 @@ fn changes_of(simulation: &Simulation, syntax: &Syntax, sql: &str) -> Vec<(Objec
             drop.names.iter().map(|name| (resolve(name), TableChangeKind::Drops)).collect()
         }
         Syntax::CreateIndex(index) => changes(&index.table, "indexes"),
-        Syntax::Truncate { tables, .. } => tables.iter().flat_map(|table| changes(table, "empties")).collect(),
-        Syntax::CreateTrigger { table: Some(table), .. } => changes(table, "puts a trigger on"),
+        Syntax::Truncate { tables, .. } => tables.iter().flat_map(|table| changes(table, "truncates")).collect(),
+        Syntax::CreateTrigger { table: Some(table), .. } => changes(table, "adds a trigger to"),
         Syntax::RenameTrigger { table, .. } => changes(table, "renames a trigger of"),
-        Syntax::Policy { table: Some(table) } => changes(table, "puts a policy on"),
+        Syntax::Policy { table: Some(table) } => changes(table, "changes a policy of"),
         Syntax::Comment { table: Some(table) } if mentions_deprecation(sql) => {
             vec![(resolve(table), TableChangeKind::Deprecates)]
         }
@@ -438,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn who_owns_what() {
+    fn owner_and_status_of_tables() {
         let (matrix, findings) = ownership_and_findings(&[
             (
                 "users",
@@ -462,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_another() {
+    fn changes_of_a_foreign_table() {
         let (_, findings) = ownership_and_findings(&[
             ("users", &["CREATE TABLE users (id bigint);"], &[]),
             (
@@ -482,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn one_name_of_two() {
+    fn tables_that_two_services_create() {
         let (matrix, findings) = ownership_and_findings(&[
             ("a", &["CREATE TABLE t (id int);"], &[]),
             ("b", &["CREATE TABLE IF NOT EXISTS t (id int);"], &[]),

@@ -6,46 +6,46 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// A hazard, how it is found, and what to do instead.
+/// A hazard, the check that detects it, and the fix.
 #[derive(Debug)]
 pub struct Rule {
-    /// Its name, and what the hazard is.
+    /// The name, and the explanation of the hazard.
     pub code: Code,
-    /// How much it weighs where nobody says otherwise.
+    /// The default level.
     pub level: Level,
-    /// Where it can happen.
+    /// The dialects in which the hazard can occur.
     pub on: &'static [Dialect],
-    /// What to write instead.
+    /// What to write instead: lower case, without a full stop; empty if each finding has its own.
     pub fix: &'static str,
-    /// Is it a matter of taste, and so only looked for when asked?
+    /// Disabled unless `[rules]` in `migrate.toml` sets a level.
     pub opt_in: bool,
-    /// Is it looked for in the ways down as well?
+    /// Checks down migrations as well.
     pub down: bool,
-    /// How it is found.
+    /// The function that detects the hazard.
     pub check: Check,
-    /// Histories whose last file it finds something in.
+    /// Histories with a finding in the last file. The first one is shown on the page of the rule.
     pub flagged: &'static [Example],
-    /// Histories whose last file it is silent about.
+    /// Histories without a finding in the last file. The first one is shown on the page of the rule.
     pub not_flagged: &'static [Example],
-    /// How it is known.
+    /// How the hazard was verified.
     pub verification: Verification,
 }
 
-/// How a rule looks.
+/// The check of a rule.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
-    /// At each statement.
+    /// Runs before each statement.
     Statement(fn(&StatementContext<'_>, &mut RuleFindings)),
-    /// At each file, behind its last statement.
+    /// Runs after the last statement of each up migration.
     File(fn(&FileContext<'_>, &mut RuleFindings)),
 }
 
-/// The files of a history, oldest first; the last is looked at, those before are deployed.
+/// The files of a history, oldest first. The last one is checked, the others are deployed.
 #[derive(Debug, Clone, Copy)]
 pub struct Example {
-    /// What the SQL is written in.
+    /// The dialect of the SQL.
     pub dialect: Dialect,
-    /// Ways up. Behind a line `--- down` stands the way down.
+    /// The up migrations; a line `--- down` is followed by the down migration.
     pub files: &'static [&'static str],
 }
 
@@ -64,21 +64,21 @@ pub const fn sqlite(files: &'static [&'static str]) -> Example {
     Example { dialect: Dialect::Sqlite, files }
 }
 
-/// How it is known that a hazard is one.
+/// How a hazard was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
-    /// A test runs the statements on a server and sees the locks, scans and rewrites that were foretold.
+    /// A test runs the statements on a server and compares locks, table scans and rewrites with the predicted ones.
     Measured,
-    /// A test runs the statements on a server, and it refuses them.
+    /// A test runs the statements on a server, which rejects them.
     Refused,
-    /// A test of this name runs the statements on a server and sees what comes of it.
+    /// A test of this name runs the statements on a server and checks the effect.
     Seen(&'static str),
-    /// It follows from the files alone.
+    /// The hazard follows from the files alone.
     Files,
-    /// It is said in a manual, and not tested here.
+    /// The hazard is documented in this manual, and not tested.
     Manual(&'static str),
 }
 
-/// How a key comes to a partitioned table, which takes no constraint USING INDEX.
+/// The fix for a unique constraint or a primary key of a partitioned table, which cannot use an existing index.
 pub const PARTITIONED: &str = "write `ALTER TABLE ONLY ... ADD CONSTRAINT`, build a unique index CONCURRENTLY on each partition, and \
                                attach those to the index of the constraint: `ALTER INDEX ... ATTACH PARTITION`";

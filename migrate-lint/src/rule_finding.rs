@@ -1,43 +1,43 @@
-//! What a rule says about a place.
+//! The finding of a rule about a statement or a file.
 
 use migrate_model::finding::Level;
 use std::ops::Range;
 
-/// What rules have found so far in one place.
+/// The findings of one rule in one place.
 #[derive(Debug, Default)]
 pub struct RuleFindings {
-    /// In order.
+    /// In the order in which they were added.
     pub all: Vec<RuleFinding>,
 }
 
 impl RuleFindings {
-    /// Adds one.
+    /// Adds a finding.
     pub fn add(&mut self, finding: RuleFinding) {
         self.all.push(finding);
     }
 }
 
-/// What a rule has found.
+/// A finding without its place in a file; a builder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleFinding {
     /// What happens, in lower case and without a full stop.
     pub message: String,
-    /// Which part of the statement; all of it when none.
+    /// The part of the statement, in bytes of its text; `None` for the whole statement.
     pub range: Option<Range<usize>>,
-    /// Less than the rule usually weighs.
+    /// An upper limit for the level of the rule.
     pub level: Option<Level>,
-    /// What else is known.
+    /// Additional facts.
     pub notes: Vec<String>,
-    /// What to do here, besides what the rule says.
+    /// What to do, in addition to the fix. Each begins with an imperative verb.
     pub help: Vec<String>,
-    /// What to do here in the place of what the rule says.
+    /// Replaces the fix of the rule.
     pub fix: Option<String>,
-    /// What could be written behind the statement.
+    /// Text that resolves the finding when it is appended to the statement.
     pub append: Option<String>,
 }
 
 impl RuleFinding {
-    /// A finding on a whole statement.
+    /// A finding about a whole statement.
     pub fn new(message: impl Into<String>) -> Self {
         RuleFinding {
             message: message.into(),
@@ -50,28 +50,28 @@ impl RuleFinding {
         }
     }
 
-    /// Says which part.
+    /// Sets the part of the statement.
     #[must_use]
     pub fn at(mut self, range: &Range<usize>) -> Self {
         self.range = Some(range.clone());
         self
     }
 
-    /// Weighs at most so much.
+    /// Limits the level.
     #[must_use]
-    pub fn at_most(mut self, level: Level) -> Self {
-        self.level = Some(self.level.map_or(level, |own| own.min(level)));
+    pub fn at_most(mut self, limit: Level) -> Self {
+        self.level = Some(self.level.map_or(limit, |level| level.min(limit)));
         self
     }
 
-    /// Adds something that is known.
+    /// Adds a fact.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
-    /// Says what could be written behind the statement.
+    /// Sets text that resolves the finding when it is appended to the statement.
     #[must_use]
     pub fn append(mut self, text: String) -> Self {
         self.help.push(format!("add `{text}`"));
@@ -79,14 +79,14 @@ impl RuleFinding {
         self
     }
 
-    /// Says what to do here in the place of what the rule says.
+    /// Replaces the fix of the rule.
     #[must_use]
-    pub fn fix(mut self, instead: impl Into<String>) -> Self {
-        self.fix = Some(instead.into());
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
         self
     }
 
-    /// Adds a way out.
+    /// Adds what to do; begins with an imperative verb.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());

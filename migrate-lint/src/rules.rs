@@ -129,7 +129,7 @@ mod work_under_exclusive_lock;
 
 use crate::rule::Rule;
 
-/// All of them, by name.
+/// All rules, by name.
 pub static ALL: &[&Rule] = &[
     &add_column_domain_constraint::RULE,
     &add_column_inline_check::RULE,
@@ -259,12 +259,12 @@ pub static ALL: &[&Rule] = &[
     &work_under_exclusive_lock::RULE,
 ];
 
-/// The rule of a name.
+/// The rule with a name.
 pub fn find(name: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.code.name == name)
 }
 
-/// The name that is nearest to one that is none.
+/// The name of a rule that is most similar to an unknown name.
 pub fn nearest(name: &str) -> Option<&'static str> {
     migrate_model::suggestion::nearest(name, ALL.iter().map(|rule| rule.code.name))
 }

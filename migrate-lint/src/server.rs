@@ -1,18 +1,18 @@
-//! Which database server is meant, where that changes the answer.
+//! The database server that migrations are checked for.
 
 use migrate_model::dialect::Dialect;
 use std::fmt;
 use std::str::FromStr;
 
-/// The minor version where none is said: the newest.
+/// The minor version if none is given: the newest one.
 const NEWEST: u32 = u32::MAX;
 
-/// A product.
+/// A database product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Product {
     /// PostgreSQL.
     Postgres,
-    /// MySQL.
+    /// MySQL, as opposed to MariaDB.
     MySql,
     /// MariaDB.
     MariaDb,
@@ -20,17 +20,17 @@ pub enum Product {
     Sqlite,
 }
 
-/// A product and its version.
+/// A database product and its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Server {
-    /// The product.
+    /// The product, which determines the dialect.
     pub product: Product,
-    /// Major and minor version.
+    /// The major and the minor version.
     pub version: (u32, u32),
 }
 
 impl Server {
-    /// The one that is meant where nobody says otherwise: of the products with long support, an older one.
+    /// The default server of a dialect: an older version that still has long-term support. For MySQL it is MariaDB.
     pub fn of(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Postgres => Server { product: Product::Postgres, version: (14, NEWEST) },
@@ -39,12 +39,12 @@ impl Server {
         }
     }
 
-    /// Is it this version or a newer one?
+    /// Is the version at least this one?
     pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
         self.version >= (major, minor)
     }
 
-    /// The SQL that it reads.
+    /// The SQL dialect of the product.
     pub fn dialect(&self) -> Dialect {
         match self.product {
             Product::Postgres => Dialect::Postgres,
@@ -72,7 +72,7 @@ impl fmt::Display for Server {
 impl FromStr for Server {
     type Err = ();
 
-    /// Reads `postgres 14`, `mysql 8.4`, `mariadb`, `sqlite 3.45`.
+    /// Parses a product name with an optional version: `postgres 14`, `mysql 8.4`, `mariadb`, `sqlite 3.45`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut words = text.split_whitespace();
         let mut server = match words.next().unwrap_or_default().to_ascii_lowercase().as_str() {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_are_read() {
+    fn servers_are_parsed() {
         assert_eq!("postgres 14".parse::<Server>().unwrap().to_string(), "PostgreSQL 14");
         assert_eq!("MySQL 8.4.1".parse::<Server>().unwrap().to_string(), "MySQL 8.4");
         assert_eq!("mariadb".parse::<Server>().unwrap().product, Product::MariaDb);

@@ -1,57 +1,38 @@
-//! What changing the type of a column costs.
+//! The cost of changing the type of a column.
 //!
-//! Source: measured on PostgreSQL 15.20; manual, "ALTER TABLE", notes.
+//! Source: measured on PostgreSQL 15.20; PostgreSQL manual, ALTER TABLE, Notes.
 
 use migrate_model::syntax::Type;
 
-/// What a change of type costs on PostgreSQL.
+/// The cost of a type change on PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cost {
-    /// Only the catalogue is written.
+    /// Changes only the system catalogs.
     Free,
-    /// Only the catalogue, as long as the session's time zone is UTC; else the table is rewritten.
+    /// Changes only the system catalogs if the time zone of the session is UTC; otherwise rewrites the table.
     FreeInUtc,
-    /// The rows stay, and the indexes over the column are built anew.
+    /// Rebuilds the indexes that contain the column, without a rewrite of the table.
     Indexes,
-    /// The table is rewritten.
+    /// Rewrites the table.
     Rewrite,
-    /// Nobody can tell without knowing the type before.
+    /// Depends on the current type, which is unknown.
     Unknown,
 }
 
-/// The cost of going from one type to another. `plain` when there is no `USING`, or one that only names the new type.
+/// The cost of a change from one type to another. `plain`: there is no `USING`, or one that only casts to the new type.
 pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
     if !plain {
         return Cost::Rewrite;
     }
-    let Some(from) = from else {
-        return match (to.name.as_str(), to.arguments.is_empty()) {
-            // From any other text this costs nothing, and from anything else it is not to be had without `USING`.
-            ("text" | "varchar", true) if !to.array && to.schema.is_none() => Cost::Unknown,
-            _ => Cost::Unknown,
-        };
-    };
-    // Of an array, each element would have to be looked at.
-    let other_array = to.array && (from.name != to.name || from.arguments != to.arguments);
-    if from.array != to.array || from.schema != to.schema || other_array {
+    let Some(from) = from else { return Cost::Unknown };
+    // Every element of an array is converted.
+    let converts_elements = to.array && (from.name != to.name || from.arguments != to.arguments);
+    if from.array != to.array || from.schema != to.schema || converts_elements {
         return Cost::Rewrite;
     }
-    let collates = to.collation.is_some() && to.collation != from.collation;
-    let same_or_wider = |from: &[u32], to: &[u32]| match (from, to) {
-        (_, []) => true,
-        ([], _) => false,
-        ([from], [to]) => to >= from,
-        ([precision, scale], [to_precision, to_scale]) => scale == to_scale && to_precision >= precision,
-        ([precision], [to_precision, 0]) => to_precision >= precision,
-        _ => false,
-    };
-    // Six digits are all that a time has.
-    let all = |ty: &Type| match (&*ty.arguments, ty.name.as_str()) {
-        ([6], "timestamp" | "timestamptz" | "time" | "timetz" | "interval") => Vec::new(),
-        (arguments, _) => arguments.to_vec(),
-    };
-    let (from, to) = (&Type { arguments: all(from), ..from.clone() }, &Type { arguments: all(to), ..to.clone() });
-    let wider = same_or_wider(&from.arguments, &to.arguments);
+    let changes_collation = to.collation.is_some() && to.collation != from.collation;
+    let (from, to) = (&without_full_precision(from), &without_full_precision(to));
+    let wider = is_same_or_wider(&from.arguments, &to.arguments);
     let free = match (from.name.as_str(), to.name.as_str()) {
         ("varchar" | "text", "varchar") => to.arguments.is_empty() || (from.name == "varchar" && wider),
         ("varchar", "text") | ("xml", "text" | "varchar") => to.arguments.is_empty(),
@@ -67,23 +48,44 @@ pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
             return if wider { Cost::FreeInUtc } else { Cost::Rewrite };
         }
         ("cidr", "inet") | ("oid", "int") | ("int", "oid") => true,
-        (one, other) => one == other && from.arguments == to.arguments,
+        (before, after) => before == after && from.arguments == to.arguments,
     };
-    match (free, collates) {
+    match (free, changes_collation) {
         (true, false) => Cost::Free,
         (true, true) => Cost::Indexes,
         (false, _) => Cost::Rewrite,
     }
 }
 
-/// The finest field that an `interval` keeps, counted from seconds.
+/// Do the new arguments of a type allow every value that the old ones allow?
+fn is_same_or_wider(from: &[u32], to: &[u32]) -> bool {
+    match (from, to) {
+        (_, []) => true,
+        ([], _) => false,
+        ([from], [to]) => to >= from,
+        ([precision, scale], [to_precision, to_scale]) => scale == to_scale && to_precision >= precision,
+        ([precision], [to_precision, 0]) => to_precision >= precision,
+        _ => false,
+    }
+}
+
+/// A type without a precision of 6 digits, which is the default of types for time.
+fn without_full_precision(ty: &Type) -> Type {
+    let arguments = match (&*ty.arguments, ty.name.as_str()) {
+        ([6], "timestamp" | "timestamptz" | "time" | "timetz" | "interval") => Vec::new(),
+        (arguments, _) => arguments.to_vec(),
+    };
+    Type { arguments, ..ty.clone() }
+}
+
+/// The smallest field that an `interval` stores, as an index that begins with seconds.
 fn finest(interval: &Type) -> usize {
     let fields = ["second", "minute", "hour", "day", "month", "year"];
     let last = interval.members.last();
     last.and_then(|last| fields.iter().position(|field| field == last)).unwrap_or_default()
 }
 
-/// Can every value of the one type be one of the other? Where it cannot, the change loses something.
+/// Does the new type reject or shorten values of the old type?
 pub fn narrows(from: &Type, to: &Type) -> bool {
     let order = ["tinyint", "smallint", "mediumint", "int", "bigint"];
     let rank = |ty: &Type| order.iter().position(|name| *name == ty.name);
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_loses_something() {
+    fn narrowing_changes() {
         for (from, to, expected) in [
             ("bigint", "int", true),
             ("int", "bigint", false),

@@ -1,43 +1,45 @@
-//! Whether an expression gives each row a value of its own, so that a table must be rewritten for it.
+//! Volatile functions in an expression: a default that calls one has another value in each row, so that adding the column
+//! rewrites the table.
 //!
-//! Source: PostgreSQL 15 manual 38.7, and the functions of its `pg_proc` that are not volatile.
+//! Source: PostgreSQL 15 manual, 38.7, and the functions in its `pg_proc` that are not volatile.
 
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
 use migrate_model::token::{Kind, Token, Tokens};
 use std::ops::Range;
 
-/// Built-in functions of PostgreSQL 15 of which no form is volatile, sorted.
+/// Built-in functions of PostgreSQL 15 without a volatile overload, sorted.
 const STABLE_FUNCTIONS: &str = include_str!("stable_functions.txt");
 
-/// The first function in an expression that is volatile, or that nobody knows, and then counts as such: what one makes
-/// oneself is volatile unless it says otherwise (`own`).
-pub fn volatile_function(sql: &str, expression: Range<usize>, own: impl Fn(&Name) -> bool) -> Option<String> {
+/// The first function call in an expression that is volatile. An unknown function is assumed to be volatile, which is the
+/// default of `CREATE FUNCTION`, unless `is_user_function_stable` returns true.
+pub fn volatile_function(sql: &str, expression: Range<usize>, is_user_function_stable: impl Fn(&Name) -> bool) -> Option<String> {
     let text = sql.get(expression)?;
     let tokens: Vec<Token> = Tokens::new(text, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
     let calls = tokens.windows(2).filter(|pair| pair[1].is_symbol(text, b'('));
     let names = calls.filter(|pair| matches!(pair[0].kind, Kind::Word | Kind::QuotedName)).map(|pair| pair[0]);
-    // A type with its length is no call: `'x'::varchar(5)`, `numeric(5, 2)`.
+    // A type with arguments is not a function call: `'x'::varchar(5)`.
     let is_type = |name: &Token| {
-        let before = tokens.iter().rposition(|token| token.end <= name.start && !token.is_blank());
-        before.is_some_and(|at| tokens[at].is_symbol(text, b':') || tokens[at].is_word(text, "AS"))
+        let previous = tokens.iter().rfind(|token| token.end <= name.start);
+        previous.is_some_and(|token| token.is_symbol(text, b':') || token.is_word(text, "AS"))
     };
-    let plain = |token: &Token| match token.kind {
+    let unquoted = |token: &Token| match token.kind {
         Kind::QuotedName => token.text(text).trim_matches('"').to_owned(),
         _ => token.text(text).to_ascii_lowercase(),
     };
     let with_schema = |name: Token| {
-        let at = tokens.iter().position(|token| token.start == name.start).unwrap_or_default();
-        let dotted = at >= 2 && tokens[at - 1].is_symbol(text, b'.');
-        Name { schema: dotted.then(|| plain(&tokens[at - 2])), name: plain(&name) }
+        let index = tokens.iter().position(|token| token.start == name.start).unwrap_or_default();
+        let is_qualified = index >= 2 && tokens[index - 1].is_symbol(text, b'.');
+        Name { schema: is_qualified.then(|| unquoted(&tokens[index - 2])), name: unquoted(&name) }
     };
-    let known = |name: &Name| name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") && is_stable(&name.name);
-    names.filter(|name| !is_type(name)).map(with_schema).find(|name| !known(name) && !own(name)).map(|name| name.name)
+    let is_built_in = |name: &Name| name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+    let is_volatile = |name: &Name| !(is_built_in(name) && is_stable(&name.name) || is_user_function_stable(name));
+    names.filter(|name| !is_type(name)).map(with_schema).find(is_volatile).map(|name| name.name)
 }
 
 fn is_stable(name: &str) -> bool {
     const SYNTAX: [&str; 25] = [
-        // Of the extension `uuid-ossp`.
+        // From the extension `uuid-ossp`.
         "uuid_nil",
         "array",
         "row",
@@ -64,7 +66,7 @@ fn is_stable(name: &str) -> bool {
         "both",
         "collation",
     ];
-    SYNTAX.contains(&name) || STABLE_FUNCTIONS.lines().any(|steady| steady == name)
+    SYNTAX.contains(&name) || STABLE_FUNCTIONS.lines().any(|stable| stable == name)
 }
 
 #[cfg(test)]
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_volatile() {
+    fn volatile_functions() {
         for (expression, function) in [
             ("-1", None),
             ("now()", None),

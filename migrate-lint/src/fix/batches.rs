@@ -8,7 +8,7 @@ use migrate_model::token::Tokens;
 pub fn batched(sql: &str, table: &str, key: &str) -> String {
     let statement = sql.trim_end();
     format!(
-        "-- A thousand rows at a time, a transaction each.\nDO $$\nDECLARE\n    batch_low {table}.{key}%TYPE;\n    batch_high {table}.{key}%TYPE;\nBEGIN\n    LOOP\n        \
+        "-- 1000 rows per batch, each batch in its own transaction.\nDO $$\nDECLARE\n    batch_low {table}.{key}%TYPE;\n    batch_high {table}.{key}%TYPE;\nBEGIN\n    LOOP\n        \
          batch_high := (SELECT {key} FROM (SELECT {key} FROM {table} WHERE batch_low IS NULL OR {key} > batch_low ORDER BY {key} LIMIT 1000) batch ORDER BY {key} DESC LIMIT 1);\n        \
          EXIT WHEN batch_high IS NULL;\n        {statement}\n            WHERE (batch_low IS NULL OR {key} > batch_low) AND {key} <= batch_high;\n        COMMIT;\n        batch_low := batch_high;\n    END LOOP;\nEND $$;\n"
     )

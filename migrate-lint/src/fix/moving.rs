@@ -1,4 +1,5 @@
-//! May a statement run behind all others? Only if what comes between has nothing to do with what it touches.
+//! Whether a statement can be moved to a migration after all others: only if no statement that would then run before it depends
+//! on it or affects it.
 
 use crate::schema::Schema;
 use migrate_model::dialect::Dialect;
@@ -7,27 +8,22 @@ use migrate_model::reader;
 use migrate_model::syntax::{ActionKind, AlterTable, ConstraintKind, Syntax};
 use migrate_model::token::Tokens;
 
-/// What is to run later.
+/// The statement that is moved.
 #[derive(Debug, Clone, Copy)]
 pub enum MovedStatement<'a> {
-    /// An index is built.
-    Index {
-        /// Its name.
-        name: &'a str,
-        /// No two rows alike?
-        unique: bool,
-    },
-    /// A constraint is validated.
+    /// `CREATE INDEX`.
+    Index { name: &'a str, unique: bool },
+    /// `VALIDATE CONSTRAINT`.
     Validation {
-        /// Its name.
+        /// Name of the constraint.
         name: &'a str,
     },
-    /// Rows change.
+    /// `UPDATE` or `DELETE`.
     Rows,
 }
 
-/// Can it be told that nothing that runs behind a statement of a way up, there and in the files that follow, depends on it or
-/// decides about it?
+/// Can a statement of an up migration be moved after the last migration? `tables` are the tables that it reads or changes,
+/// `later` the migrations after its own. Returns `false` if that is not certain.
 pub fn can_move(
     moved: MovedStatement<'_>,
     tables: &[&str],
@@ -36,18 +32,22 @@ pub fn can_move(
     later: &[Migration],
     dialect: Dialect,
 ) -> bool {
-    let before = migration.up.statements[..statement].iter().map(|one| one.sql(&migration.up.text));
-    if !before.into_iter().all(|sql| is_plain(&reader::read(sql, dialect))) {
+    let mut earlier = statements(migration).take(statement);
+    if !earlier.all(|sql| has_no_session_effect(&reader::read(sql, dialect))) {
         return false;
     }
-    let own = migration.up.statements[statement + 1..].iter().map(|one| one.sql(&migration.up.text));
-    let others = later.iter().flat_map(|other| other.up.statements.iter().map(|one| one.sql(&other.up.text)));
-    own.chain(others).all(|sql| is_apart(moved, tables, sql, dialect))
+    let mut following = statements(migration).skip(statement + 1).chain(later.iter().flat_map(statements));
+    following.all(|sql| is_independent(moved, tables, sql, dialect))
 }
 
-/// Does a statement mean the same in another file than behind this one? Not what is between `BEGIN` and `COMMIT`, and not behind
-/// a `search_path` or a role.
-fn is_plain(syntax: &Syntax) -> bool {
+/// The statements of an up migration.
+fn statements(migration: &Migration) -> impl Iterator<Item = &str> {
+    migration.up.statements.iter().map(|statement| statement.sql(&migration.up.text))
+}
+
+/// Does a statement leave the session and the transaction as they are? After `BEGIN`, `SET search_path` or `SET ROLE`, the moved
+/// statement could have another effect in another file.
+fn has_no_session_effect(syntax: &Syntax) -> bool {
     match syntax {
         Syntax::Set(settings) => settings.iter().all(|setting| setting.name.ends_with("_timeout")),
         Syntax::Transaction(_) => false,
@@ -55,58 +55,47 @@ fn is_plain(syntax: &Syntax) -> bool {
     }
 }
 
-/// The tables whose rows a statement reads or changes, as far as they are known or stand where a table does.
+/// The tables that a statement reads or changes: known tables, and any word after a keyword that is followed by a table.
 pub fn tables_in<'a>(sql: &'a str, schema: &Schema, dialect: Dialect) -> Vec<&'a str> {
     let words: Vec<&str> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).map(|token| token.text(sql)).collect();
-    let behind = |at: usize| {
-        at.checked_sub(1).is_some_and(|at| {
-            ["from", "join", "using", "update", "into", "only"].iter().any(|word| words[at].eq_ignore_ascii_case(word))
-        })
+    let keywords = ["from", "join", "using", "update", "into", "only"];
+    let follows_keyword =
+        |index: usize| index > 0 && keywords.iter().any(|keyword| words[index - 1].eq_ignore_ascii_case(keyword));
+    let known: Vec<&str> = schema.relations().map(|(table, _)| table.name()).collect();
+    let table = |(index, word): (usize, &&'a str)| {
+        let name = unquoted(word);
+        let is_known = known.iter().any(|table| table.eq_ignore_ascii_case(name));
+        (is_known || follows_keyword(index)).then_some(name)
     };
-    let known: Vec<&str> = schema.relations().map(|(key, _)| key.name()).collect();
-    let is_table = |(at, word): (usize, &&'a str)| {
-        let plain = plain(word);
-        (behind(at) || known.iter().any(|name| name.eq_ignore_ascii_case(plain))).then_some(plain)
-    };
-    words.iter().enumerate().filter_map(is_table).collect()
+    words.iter().enumerate().filter_map(table).collect()
 }
 
-fn plain(word: &str) -> &str {
+fn unquoted(word: &str) -> &str {
     word.trim_matches('"')
 }
 
-fn is_apart(moved: MovedStatement<'_>, tables: &[&str], sql: &str, dialect: Dialect) -> bool {
-    let names = |name: &str| Tokens::new(sql, dialect).any(|token| plain(token.text(sql)).eq_ignore_ascii_case(name));
-    let itself = match moved {
-        MovedStatement::Index { name, .. } | MovedStatement::Validation { name } => names(name),
-        MovedStatement::Rows => false,
-    };
-    let syntax = reader::read(sql, dialect);
-    let hides = matches!(syntax, Syntax::Do { .. } | Syntax::Call { .. } | Syntax::Opaque);
-    if itself || hides {
-        return !itself && !matches!(moved, MovedStatement::Rows) && !tables.iter().any(|table| sql.contains(table));
+/// Can a statement run before the moved statement instead of after it?
+fn is_independent(moved: MovedStatement<'_>, tables: &[&str], sql: &str, dialect: Dialect) -> bool {
+    let mentions = |name: &str| Tokens::new(sql, dialect).any(|token| unquoted(token.text(sql)).eq_ignore_ascii_case(name));
+    match moved {
+        MovedStatement::Index { name, .. } | MovedStatement::Validation { name } if mentions(name) => return false,
+        _ => {}
     }
-    if !tables.iter().any(|table| names(table)) {
+    let syntax = reader::read(sql, dialect);
+    if matches!(syntax, Syntax::Do { .. } | Syntax::Call { .. } | Syntax::Opaque) {
+        return !matches!(moved, MovedStatement::Rows) && !tables.iter().any(|table| sql.contains(table));
+    }
+    if !tables.iter().any(|table| mentions(table)) {
         return true;
     }
     match (&syntax, moved) {
         (Syntax::Comment { .. } | Syntax::Privilege { .. }, _) => true,
-        (Syntax::AlterTable(alter), _) => alter.actions.iter().all(|action| match &action.kind {
-            ActionKind::AddColumn { .. } | ActionKind::SetDefault { .. } => true,
-            ActionKind::AddConstraint(constraint) => match moved {
-                MovedStatement::Rows => false,
-                // A foreign key of another table needs it.
-                MovedStatement::Index { unique: true, .. } => {
-                    is_about(alter, tables) && matches!(constraint.kind, ConstraintKind::Check(_))
-                }
-                MovedStatement::Index { .. } | MovedStatement::Validation { .. } => true,
-            },
-            ActionKind::Validate(_) => !matches!(moved, MovedStatement::Rows),
-            _ => false,
-        }),
+        (Syntax::AlterTable(alter), _) => {
+            alter.actions.iter().all(|action| is_independent_action(moved, tables, alter, &action.kind))
+        }
         (Syntax::CreateIndex(index), MovedStatement::Rows) => !index.unique,
         (Syntax::CreateIndex(_), _) => true,
-        // What the constraint demands is demanded of new rows all the while, and the index is only slower.
+        // New rows are checked by a constraint that is not validated yet, and a missing index is only slower.
         (
             Syntax::CreateTable(_)
             | Syntax::CreateView(_)
@@ -120,6 +109,16 @@ fn is_apart(moved: MovedStatement<'_>, tables: &[&str], sql: &str, dialect: Dial
     }
 }
 
-fn is_about(alter: &AlterTable, tables: &[&str]) -> bool {
-    tables.iter().any(|table| table.eq_ignore_ascii_case(&alter.table.name))
+fn is_independent_action(moved: MovedStatement<'_>, tables: &[&str], alter: &AlterTable, action: &ActionKind) -> bool {
+    match (action, moved) {
+        (ActionKind::AddColumn { .. } | ActionKind::SetDefault { .. }, _) => true,
+        (ActionKind::AddConstraint(_) | ActionKind::Validate(_), MovedStatement::Rows) => false,
+        // A foreign key of another table may require the unique index.
+        (ActionKind::AddConstraint(constraint), MovedStatement::Index { unique: true, .. }) => {
+            let alters_same_table = tables.iter().any(|table| table.eq_ignore_ascii_case(&alter.table.name));
+            alters_same_table && matches!(constraint.kind, ConstraintKind::Check(_))
+        }
+        (ActionKind::AddConstraint(_) | ActionKind::Validate(_), _) => true,
+        _ => false,
+    }
 }

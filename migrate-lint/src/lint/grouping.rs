@@ -45,7 +45,8 @@ impl Group {
         let (same, different): (Vec<_>, Vec<_>) = others.iter().partition(|other| other.message == first.message);
         if !same.is_empty() {
             let lines: Vec<String> = same.iter().map(|other| other.line.to_string()).collect();
-            first.notes.push(format!("the same in line {}", lines.join(", ")));
+            let noun = if lines.len() == 1 { "line" } else { "lines" };
+            first.notes.push(format!("also in {noun} {}", lines.join(", ")));
         }
         let listed = different.iter().take(MAX_PLACES_LISTED);
         first.notes.extend(listed.map(|other| format!("and in line {}: {}", other.line, other.message)));
