@@ -60,7 +60,7 @@ impl Allowed {
             let rule = &entry.allow.rule;
             let place = Place::range(&*script.file, &script.text, entry.allow.range.clone());
             if crate::rules::find(rule).is_none() && checked_elsewhere.iter().all(|code| code.name != rule) {
-                let finding = Finding::warning(&UNUSED_ALLOW, format!("there is no rule `{rule}`")).at(place);
+                let finding = Finding::warning(&UNUSED_ALLOW, format!("unknown rule `{rule}`")).at(place);
                 return Some(match crate::rules::nearest(rule) {
                     Some(nearest) => finding.help(format!("write `{nearest}`")),
                     None => finding.help("run `cargo migrate explain` for a list of all rules"),

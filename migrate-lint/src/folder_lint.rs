@@ -42,8 +42,7 @@ pub fn options(settings: &LintSettings, dialect: Dialect) -> (LintOptions, Vec<F
     }
     for setting in &settings.rules {
         if rules::find(&setting.name).is_none() && crate::owners::CODES.iter().all(|code| code.name != setting.name) {
-            let finding =
-                Finding::error(&BAD_RULE_SETTING, format!("there is no rule `{}`", setting.name)).at(setting.place.clone());
+            let finding = Finding::error(&BAD_RULE_SETTING, format!("unknown rule `{}`", setting.name)).at(setting.place.clone());
             findings.push(match rules::nearest(&setting.name) {
                 Some(nearest) => finding.help(format!("write `{nearest}`")),
                 None => finding.help("run `cargo migrate explain` for a list of all rules"),
