@@ -8,16 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a new column whose type is a domain with a constraint.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-domain-constraint",
-        "A new column whose type is a domain with a CHECK or NOT NULL makes PostgreSQL write the table anew under \
-         ACCESS EXCLUSIVE.",
+        "Adding a column whose type is a domain with a CHECK or NOT NULL constraint rewrites the table under ACCESS \
+         EXCLUSIVE. Reads and writes are blocked until every row is rewritten. A domain without constraints, or an \
+         array of the domain, causes no rewrite.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "use the type that the domain stands on, and a constraint of the table that is NOT VALID at first",
+    fix: "declare the column with the base type of the domain; add the condition as a `CHECK` with `NOT VALID`; \
+         validate it in the next migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -45,9 +47,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::ColumnDomain),
-        |impact| format!("adding a column of a domain that refuses values writes `{}` anew", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("adding a column of a domain with a constraint rewrites `{}`", impact.table),
+    ));
 }

@@ -8,17 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a new column with an inline `CHECK`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-inline-check",
-        "A `CHECK` that is written at a new column is looked at for every row, under the ACCESS EXCLUSIVE lock that \
-         adding the column takes, even where the column is NULL everywhere.",
+        "Adding a column with a `CHECK` scans the whole table under ACCESS EXCLUSIVE, even if the column is NULL in \
+         every row. Reads and writes are blocked during the scan. A constraint that is added later with `NOT VALID` \
+         needs no scan.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add the column alone; then `ADD CONSTRAINT ... CHECK (...) NOT VALID`; then, in another migration, `VALIDATE \
-         CONSTRAINT`",
+    fix: "add the column alone; then `ADD CONSTRAINT ... CHECK (...) NOT VALID`; then, in the next migration, \
+         `VALIDATE CONSTRAINT`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -40,9 +41,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::ColumnCheck),
-        |impact| format!("adding a column with a CHECK reads all of `{}`, though the column is empty", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("adding a column with a `CHECK` scans the whole table `{}` and blocks reads and writes", impact.table),
+    ));
 }

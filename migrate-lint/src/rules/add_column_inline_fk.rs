@@ -8,17 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a new column with an inline `REFERENCES`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-inline-fk",
-        "`REFERENCES` at a new column locks both tables against writes: ACCESS EXCLUSIVE here, SHARE ROW EXCLUSIVE \
-         there. Without a default no row has a value to look up, and it is over in a moment; with one, every row of \
-         this table is looked up in the other.",
+        "Adding a column with `REFERENCES` takes ACCESS EXCLUSIVE on the altered table and SHARE ROW EXCLUSIVE on the \
+         referenced table. Without a default, there is no value to check, and the locks are brief. With a default, \
+         every row is checked while reads and writes of the altered table and writes to the referenced table are \
+         blocked.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "add the column alone; then `ADD CONSTRAINT ... FOREIGN KEY ... NOT VALID`; then, in another migration, \
+    fix: "add the column alone; then `ADD CONSTRAINT ... FOREIGN KEY ... NOT VALID`; then, in the next migration, \
          `VALIDATE CONSTRAINT`",
     opt_in: false,
     down: false,
@@ -41,14 +42,14 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.impacts.iter().filter(|impact| impact.cause == Cause::ColumnReference);
-    for impact in found {
-        let message = match impact.scans {
-            true => format!(
-                "adding a column with a foreign key and a default looks up every row while writes to `{}` wait",
+    for impact in context.impacts.iter().filter(|impact| impact.cause == Cause::ColumnReference) {
+        let message = if impact.scans {
+            format!(
+                "adding a column with a foreign key and a default checks every row while writes to `{}` are blocked",
                 impact.table
-            ),
-            false => format!("adding a column with a foreign key locks `{}` for a moment", impact.table),
+            )
+        } else {
+            format!("adding a column with a foreign key briefly locks `{}`", impact.table)
         };
         let finding = context.finding(impact, message);
         findings.all.extend(finding.map(|finding| if impact.scans { finding } else { finding.at_most(Level::Note) }));

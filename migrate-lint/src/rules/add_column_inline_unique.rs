@@ -8,12 +8,13 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a new column that is `UNIQUE` or `PRIMARY KEY`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-inline-unique",
-        "A new column that is `UNIQUE` or a `PRIMARY KEY` builds its index under the ACCESS EXCLUSIVE lock that \
-         adding the column takes.",
+        "Adding a column with `UNIQUE` or `PRIMARY KEY` builds its index under ACCESS EXCLUSIVE. Reads and writes are \
+         blocked until the index is complete. `CREATE UNIQUE INDEX CONCURRENTLY` builds the index without blocking \
+         writes.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
@@ -31,9 +32,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::ColumnKey),
-        |impact| format!("adding a column that is unique builds an index over `{}` while everybody waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("adding a unique column builds an index on `{}` and blocks reads and writes", impact.table),
+    ));
 }

@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags a new NOT NULL column without a default.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-not-null-no-default",
-        "A column that is NOT NULL and has no default has no value for the rows that are there: PostgreSQL fails if \
-         there is one, and so does SQLite; older releases of SQLite refuse it even for an empty table.",
+        "Existing rows have no value for a new NOT NULL column without a default. PostgreSQL and SQLite reject the \
+         statement if the table contains rows; older versions of SQLite reject it even for an empty table. A constant \
+         default supplies the value.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::Sqlite],
-    fix: "add it with NULL, fill it in batches, then make it NOT NULL; or give it a constant default",
+    fix: "add the column as nullable, fill it in batches, then set it NOT NULL; or give it a constant default",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -40,23 +41,27 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let lite = context.schema.dialect() == Dialect::Sqlite;
+    let is_sqlite = context.schema.dialect() == Dialect::Sqlite;
     for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
-        let nothing = column.default.clone().is_none_or(|default| context.sql[default].trim().eq_ignore_ascii_case("null"));
-        let serial = column.ty.as_ref().is_some_and(|ty| ty.name.ends_with("serial"));
+        let lacks_default = column.default.clone().is_none_or(|default| context.sql[default].trim().eq_ignore_ascii_case("null"));
+        let is_serial = column.ty.as_ref().is_some_and(|ty| ty.name.ends_with("serial"));
         if column.not_null
             && !column.primary
-            && nothing
-            && !serial
+            && lacks_default
+            && !is_serial
             && !column.identity
             && column.generated.is_none()
-            && (lite || context.is_deployed(&table))
+            && (is_sqlite || context.is_deployed(&table))
         {
-            let message = format!("rows of `{table}` have no value for `{}`, and may not be without", column.name);
+            let message = format!("existing rows of `{table}` have no value for the NOT NULL column `{}`", column.name);
             let finding = RuleFinding::new(message).at(range);
-            // SQLite does not make it NOT NULL later.
-            findings.add(if lite { finding.fix("give it a constant default; or add it with NULL") } else { finding });
+            // SQLite cannot set NOT NULL on an existing column.
+            findings.add(if is_sqlite {
+                finding.fix("give the column a constant default, or add it as nullable")
+            } else {
+                finding
+            });
         }
     }
 }

@@ -8,17 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a new `serial` or identity column on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-serial",
-        "A `serial` column or one that is `GENERATED AS IDENTITY` gives every row that is there a number of its own: \
-         the whole table and its indexes are written anew under ACCESS EXCLUSIVE.",
+        "A new `serial` or `GENERATED AS IDENTITY` column assigns a number to every existing row. PostgreSQL rewrites \
+         the table and its indexes under ACCESS EXCLUSIVE, which blocks reads and writes. Such a column is safe in \
+         `CREATE TABLE`.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add a plain `bigint` column and a sequence, `SET DEFAULT nextval(...)`, fill the old rows in batches, then \
-         make it NOT NULL (and an identity)",
+    fix: "add a plain `bigint` column and a sequence, `SET DEFAULT nextval(...)`, fill the existing rows in batches, \
+         then make the column NOT NULL (and an identity)",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -39,9 +40,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Serial | Cause::Identity),
-        |impact| format!("adding a column that counts by itself writes `{}` anew", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("adding a serial or identity column rewrites `{}`", impact.table),
+    ));
 }

@@ -8,17 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a new stored generated column on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-stored-generated",
-        "`GENERATED ALWAYS AS (...) STORED` computes the value of every row at once: the whole table is written anew \
-         under ACCESS EXCLUSIVE. A `VIRTUAL` one (PostgreSQL 18) is computed when it is read and costs nothing.",
+        "`GENERATED ALWAYS AS (...) STORED` computes a value for every existing row. PostgreSQL rewrites the table \
+         under ACCESS EXCLUSIVE, which blocks reads and writes. A `VIRTUAL` column (PostgreSQL 18) is computed on \
+         read and needs no rewrite.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add a plain column, keep it with a trigger, and fill the old rows in batches; or, from PostgreSQL 18, write \
-         `VIRTUAL`",
+    fix: "add a plain column, maintain it with a trigger, and fill the existing rows in batches; or, from PostgreSQL \
+         18, declare the column `VIRTUAL`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -37,9 +38,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Stored),
-        |impact| format!("adding a column that is computed and kept writes `{}` anew", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("adding a stored generated column rewrites `{}`", impact.table),
+    ));
 }

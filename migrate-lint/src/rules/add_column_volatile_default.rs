@@ -8,19 +8,19 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a new column with a volatile default on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-volatile-default",
-        "A default that gives each row a value of its own (`gen_random_uuid()`, `random()`, `clock_timestamp()`, a \
-         function of your own that is not declared STABLE or IMMUTABLE) makes PostgreSQL write the whole table and \
-         all its indexes anew, under ACCESS EXCLUSIVE. A constant, `now()` or any other function that is not volatile \
-         costs nothing since PostgreSQL 11.",
+        "Adding a column with a volatile default rewrites the table and all its indexes under ACCESS EXCLUSIVE, \
+         because each row needs its own value. Volatile functions are `gen_random_uuid()`, `random()`, \
+         `clock_timestamp()` and functions of your own that are not declared STABLE or IMMUTABLE. A constant, `now()` \
+         or another non-volatile function needs no rewrite since PostgreSQL 11.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add the column without a default; `ALTER COLUMN ... SET DEFAULT` for new rows; fill the old ones in batches; \
-         then make it NOT NULL",
+    fix: "add the column without a default; `ALTER COLUMN ... SET DEFAULT` for new rows; fill the existing rows in \
+         batches; then make the column NOT NULL",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -82,9 +82,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::VolatileDefault(_)),
-        |impact| format!("adding a column whose default is another for each row writes `{}` anew", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("adding a column with a volatile default rewrites `{}`", impact.table),
+    ));
 }

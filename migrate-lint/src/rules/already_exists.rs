@@ -9,16 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ObjectKind, Syntax, TypeAction};
 
-/// See its explanation.
+/// Flags a statement that creates an object that an earlier statement created and none dropped.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "already-exists",
-        "The statement makes a table, a column, an index, a constraint or a type that the history has made already \
-         and not dropped: it fails on every database that has the history applied.",
+        "The statement creates an object that already exists in the migration history: a schema, sequence, table, \
+         view, column, index, constraint, trigger, type or enum value. It fails on every database to which the history \
+         was applied. `IF NOT EXISTS` and `OR REPLACE` are not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "remove it; or, where the two should be different things, give it another name",
+    fix: "remove the statement; or choose another name if the two objects differ",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -94,7 +95,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    // In a block, an error may be caught.
+    // A block can catch the error.
     if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
@@ -103,20 +104,20 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             let Some(name) = &table.name else { return };
             let key = context.schema.resolve(name);
             if context.relation(&key).is_some_and(|relation| !relation.may_predate_history) {
-                findings.add(RuleFinding::new(format!("`{key}` was made before and is still there")));
+                findings.add(RuleFinding::new(format!("`{key}` already exists: an earlier statement creates it")));
             }
         }
         Syntax::CreateView(view) if !view.if_not_exists && !view.or_replace && !view.temporary => {
             let key = context.schema.resolve(&view.name);
             if context.relation(&key).is_some() {
-                findings.add(RuleFinding::new(format!("`{key}` was made before and is still there")));
+                findings.add(RuleFinding::new(format!("`{key}` already exists: an earlier statement creates it")));
             }
         }
         Syntax::CreateTrigger { name, table: Some(table), or_replace: false, if_not_exists: false, temporary: false, .. } => {
             let table = context.schema.resolve(table);
             let key = context.schema.in_same_schema(&table, &name.name);
             if context.schema.has(ObjectKind::Trigger, &key, Some(&table)) {
-                findings.add(RuleFinding::new(format!("trigger `{key}` was made before and is still there")));
+                findings.add(RuleFinding::new(format!("trigger `{key}` already exists: an earlier statement creates it")));
             }
         }
         Syntax::Create { kind, name, or_replace: false, if_not_exists: false }
@@ -124,7 +125,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         {
             let key = context.schema.resolve(name);
             if context.schema.has(*kind, &key, None) {
-                findings.add(RuleFinding::new(format!("{} `{key}` was made before and is still there", kind.name())));
+                findings
+                    .add(RuleFinding::new(format!("{} `{key}` already exists: an earlier statement creates it", kind.name())));
             }
         }
         Syntax::CreateIndex(index) if !index.if_not_exists => {
@@ -132,20 +134,21 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             let table = context.schema.resolve(&index.table);
             let key = context.schema.in_same_schema(&table, &name.name);
             if let Some(owner) = context.schema.table_of_index(Some(&table), &key) {
-                findings.add(RuleFinding::new(format!("index `{key}` was made before, on `{owner}`, and is still there")));
+                findings
+                    .add(RuleFinding::new(format!("index `{key}` already exists on `{owner}`: an earlier statement creates it")));
             }
         }
         Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
-            if let Some(SchemaObject::Enum(labels)) = context.schema.ty(&context.schema.resolve(name))
-                && labels.iter().any(|(own, _)| own == label)
+            if let Some(SchemaObject::Enum(values)) = context.schema.ty(&context.schema.resolve(name))
+                && values.iter().any(|(value, _)| value == label)
             {
-                findings.add(RuleFinding::new(format!("type `{name}` has a label '{label}' already")));
+                findings.add(RuleFinding::new(format!("type `{name}` already has the enum value '{label}'")));
             }
         }
         Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {
             let key = context.schema.resolve(name);
             if context.schema.ty(&key).is_some() {
-                findings.add(RuleFinding::new(format!("type `{key}` was made before and is still there")));
+                findings.add(RuleFinding::new(format!("type `{key}` already exists: an earlier statement creates it")));
             }
         }
         _ => {
@@ -153,30 +156,30 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
                 let Some(relation) = context.relation(&table) else { continue };
                 match action {
                     ActionKind::AddColumn { column, if_not_exists: false } if relation.column(&column.name).is_some() => {
-                        let dropped = context.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if name.eq_ignore_ascii_case(&column.name)));
+                        let dropped = context.actions().any(|(_, clause, _)| matches!(clause, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if name.eq_ignore_ascii_case(&column.name)));
                         if !dropped {
-                            findings.add(RuleFinding::new(format!("`{table}` has a column `{}` already", column.name)).at(range));
+                            findings.add(RuleFinding::new(format!("`{table}` already has a column `{}`", column.name)).at(range));
                         }
                     }
                     ActionKind::RenameColumn { from, to } if !relation.same(from, to) && relation.column(to).is_some() => {
-                        let moved = context.actions().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if relation.same(name, to)));
+                        let moved = context.actions().any(|(_, clause, _)| matches!(clause, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if relation.same(name, to)));
                         if !moved {
-                            findings.add(RuleFinding::new(format!("`{table}` has a column `{to}` already")).at(range));
+                            findings.add(RuleFinding::new(format!("`{table}` already has a column `{to}`")).at(range));
                         }
                     }
                     ActionKind::AddIndex(index) if !index.if_not_exists => {
                         let Some(name) = &index.name else { continue };
-                        let dropped = context.actions().any(|(_, other, _)| matches!(other, ActionKind::DropIndex(other) | ActionKind::DropConstraint { name: other, .. } | ActionKind::RenameIndex { from: other, .. } if other.eq_ignore_ascii_case(&name.name)));
+                        let dropped = context.actions().any(|(_, clause, _)| matches!(clause, ActionKind::DropIndex(dropped) | ActionKind::DropConstraint { name: dropped, .. } | ActionKind::RenameIndex { from: dropped, .. } if dropped.eq_ignore_ascii_case(&name.name)));
                         let key = context.schema.in_same_schema(&table, &name.name);
                         if !dropped && context.schema.table_of_index(Some(&table), &key).is_some() {
-                            findings.add(RuleFinding::new(format!("`{table}` has an index `{key}` already")).at(range));
+                            findings.add(RuleFinding::new(format!("`{table}` already has an index `{key}`")).at(range));
                         }
                     }
                     ActionKind::AddConstraint(constraint) => {
                         let name = constraint.name.as_deref().unwrap_or_default();
-                        let dropped = context.actions().any(|(_, other, _)| matches!(other, ActionKind::DropConstraint { name: other, .. } | ActionKind::DropForeignKey(other) if other.eq_ignore_ascii_case(name)));
+                        let dropped = context.actions().any(|(_, clause, _)| matches!(clause, ActionKind::DropConstraint { name: dropped, .. } | ActionKind::DropForeignKey(dropped) if dropped.eq_ignore_ascii_case(name)));
                         if !dropped && relation.constraint(name).is_some() {
-                            findings.add(RuleFinding::new(format!("`{table}` has a constraint `{name}` already")).at(range));
+                            findings.add(RuleFinding::new(format!("`{table}` already has a constraint `{name}`")).at(range));
                         }
                     }
                     _ => {}

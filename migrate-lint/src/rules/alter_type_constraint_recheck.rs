@@ -8,16 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a type change of a column that a `CHECK` constraint uses.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-constraint-recheck",
-        "Where a CHECK constraint stands on the column whose type changes, every row is looked at again under ACCESS \
-         EXCLUSIVE, even if the change itself is free.",
+        "Changing the type of a column with a CHECK constraint verifies the constraint again, with a full table scan \
+         under ACCESS EXCLUSIVE. Reads and writes are blocked during the scan, even if the type change itself needs \
+         no rewrite.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "drop the constraint, change the type, add it again with `NOT VALID`, and validate it in the next migration",
+    fix: "drop the constraint, change the type, add the constraint with `NOT VALID`, and validate it in the next \
+         migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -27,9 +29,13 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::TypeCheck),
-        |impact| format!("a CHECK stands on the column, so all of `{}` is read while everybody waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| {
+            format!(
+                "a `CHECK` uses the column, so the type change scans the whole table `{}` and blocks reads and writes",
+                impact.table
+            )
+        },
+    ));
 }

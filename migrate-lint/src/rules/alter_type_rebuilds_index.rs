@@ -8,17 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a change of type or collation that keeps the rows and rebuilds indexes on the column.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rebuilds-index",
-        "A change of collation does not touch the rows, but every index over the column is built anew, under ACCESS \
-         EXCLUSIVE.",
+        "A change of collation does not rewrite the table, but it rebuilds every index on the column under ACCESS \
+         EXCLUSIVE. So does a change of type if a partial or expression index uses the column. Reads and writes are \
+         blocked until the indexes are rebuilt. A column without an index is not affected.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "build a new index with the new collation concurrently, and let queries name the collation; change the column \
-         when no index needs it",
+    fix: "build a new index with the new collation concurrently, and name the collation in queries; change the column \
+         once no index depends on it",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -31,14 +32,13 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::TypeIndexes),
         |impact| {
             format!(
-                "the new type or collation leaves the rows of `{}` as they are and builds the indexes over the column anew",
+                "the new type or collation rebuilds the indexes on the column and blocks reads and writes of `{}`",
                 impact.table
             )
         },
-    );
-    findings.all.extend(found);
+    ));
 }

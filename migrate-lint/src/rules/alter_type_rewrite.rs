@@ -8,19 +8,19 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a type change that rewrites the table, or may rewrite it.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rewrite",
-        "Most changes of a column's type write the whole table and its indexes anew under ACCESS EXCLUSIVE: nobody \
-         can read or write meanwhile. Free are only: a longer or unlimited varchar, varchar to text and back without \
-         a limit, a larger precision of numeric with the same scale, a larger precision of times, cidr to inet, a \
-         longer bit varying. (`int` to `bigint` is not.)",
+        "Most changes of a column type rewrite the table and its indexes under ACCESS EXCLUSIVE, which blocks reads \
+         and writes. Only these changes need no rewrite: a longer or unlimited varchar, varchar to text and back \
+         without a limit, a larger precision of numeric with the same scale, a larger precision of time types, cidr \
+         to inet, and a longer bit varying. `int` to `bigint` rewrites the table.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add a column of the new type, keep it with a trigger, fill it in batches, and let the application change \
-         over; then drop the old one in a contract migration",
+    fix: "add a column of the new type, maintain it with a trigger, fill it in batches, and switch the application to \
+         it; then drop the old column in a contract migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -59,13 +59,13 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let known = context.findings_for(
         |cause| *cause == Cause::TypeRewrite,
-        |impact| format!("changing the type of a column writes `{}` anew while everybody waits", impact.table),
+        |impact| format!("changing the column type rewrites `{}` and blocks reads and writes", impact.table),
     );
     let unknown = context.findings_for(
         |cause| *cause == Cause::TypeUnknown,
-        |impact| format!("changing the type of a column may write `{}` anew while everybody waits", impact.table),
+        |impact| format!("changing the column type may rewrite `{}` and block reads and writes", impact.table),
     );
     findings.all.extend(known);
-    let note = "the type before is not known: no migration here made the column";
+    let note = "the current type of the column is unknown: no migration creates the column";
     findings.all.extend(unknown.into_iter().map(|finding| finding.at_most(Level::Warning).note(note)));
 }

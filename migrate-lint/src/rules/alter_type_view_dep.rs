@@ -8,16 +8,16 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags a type change of a column that a view or a generated column uses.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-view-dep",
-        "PostgreSQL refuses to change the type of a column that a view or a materialized view uses, or from which \
-         another column is computed: the migration fails.",
+        "PostgreSQL rejects a type change of a column that a view, a materialized view or a generated column uses. \
+         The migration fails.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "drop the view, change the type and create the view again, all in this transaction",
+    fix: "drop the dependent view or generated column, change the type and create it again, in the same transaction",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -61,15 +61,18 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::SetType { column, .. } = action else { continue };
         if let Some(view) = context.schema.view_of_column(&table, column) {
-            findings.add(RuleFinding::new(format!("`{view}` uses `{column}`, so its type cannot be changed")).at(range));
+            findings.add(RuleFinding::new(format!("`{view}` uses `{column}`, so PostgreSQL rejects the type change")).at(range));
         }
-        let computed = context
-            .relation(&table)
-            .and_then(|relation| relation.columns.iter().find(|other| other.generated && other.computed_from.contains(column)));
-        if let Some(other) = computed {
+        let generated = context.relation(&table).and_then(|relation| {
+            relation.columns.iter().find(|candidate| candidate.generated && candidate.computed_from.contains(column))
+        });
+        if let Some(generated) = generated {
             findings.add(
-                RuleFinding::new(format!("`{}` is computed from `{column}`, so its type cannot be changed", other.name))
-                    .at(range),
+                RuleFinding::new(format!(
+                    "generated column `{}` uses `{column}`, so PostgreSQL rejects the type change",
+                    generated.name
+                ))
+                .at(range),
             );
         }
     }

@@ -8,18 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `ATTACH PARTITION` that scans a partition or builds indexes on it.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "attach-partition-scan",
-        "`ATTACH PARTITION` reads the whole new partition under ACCESS EXCLUSIVE, unless a CHECK constraint that has \
-         been validated proves its bounds; and where there is a DEFAULT partition, that one is read as well, with \
-         every query on it waiting. Indexes that the table has and the partition lacks are built meanwhile.",
+        "`ATTACH PARTITION` scans the new partition under ACCESS EXCLUSIVE, unless a validated CHECK constraint \
+         proves the partition bounds. If a DEFAULT partition exists, it is scanned too, and all queries on it are \
+         blocked. Indexes of the partitioned table that the partition lacks are built under the same lock.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "add a CHECK with the bounds (NOT VALID, then VALIDATE) before; on the default partition one that says that \
-         it has no such rows",
+    fix: "add a CHECK constraint with the bounds first (`NOT VALID`, then `VALIDATE`); on the DEFAULT partition, add \
+         a CHECK constraint that excludes these rows",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -55,15 +55,14 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::AttachScan | Cause::AttachDefault),
-        |impact| format!("attaching a partition reads all of `{}` under a lock", impact.table),
-    );
-    findings.all.extend(found);
-    let built = context.findings_for(
+        |impact| format!("attaching a partition scans the whole table `{}` under ACCESS EXCLUSIVE", impact.table),
+    ));
+    let index_builds = context.findings_for(
         |cause| matches!(cause, Cause::AttachIndex),
-        |impact| format!("attaching a partition builds the indexes of the table over `{}` under a lock", impact.table),
+        |impact| format!("attaching a partition builds missing indexes on `{}` under ACCESS EXCLUSIVE", impact.table),
     );
-    let instead = "build the same indexes on the partition first, CONCURRENTLY, with the constraints of the table by USING INDEX";
-    findings.all.extend(built.into_iter().map(|finding| finding.fix(instead)));
+    let fix = "build the same indexes on the partition first with `CONCURRENTLY`, and add its constraints with `USING INDEX`";
+    findings.all.extend(index_builds.into_iter().map(|finding| finding.fix(fix)));
 }

@@ -3,16 +3,19 @@
 use crate::context::StatementContext;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::Column;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags a change of a column default on which the deployed version of the application may depend.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "change-default",
-        "The release that runs leaves the column out of its inserts and counts on the default that it knows.",
+        "The deployed version of the application may omit the column in INSERTs and depend on the current default. \
+         After the change, its rows get the new default. Without a default, its INSERTs into a NOT NULL column fail. \
+         INSERTs that list the column are not affected.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
@@ -34,13 +37,14 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let (ActionKind::SetDefault { column, .. } | ActionKind::DropDefault(column)) = action else { continue };
-        let known = context.relation(&table).and_then(|relation| relation.column(column));
-        let Some(known) = known.filter(|known| known.has_default && context.is_deployed(&table)) else { continue };
-        let message = match (action, known.not_null) {
+        let definition = context.relation(&table).and_then(|relation| relation.column(column));
+        let is_affected = |definition: &&Column| definition.has_default && context.is_deployed(&table);
+        let Some(definition) = definition.filter(is_affected) else { continue };
+        let message = match (action, definition.not_null) {
             (ActionKind::DropDefault(_), true) => {
-                format!("inserts of the release that runs fail if they leave `{table}.{column}` out")
+                format!("INSERTs of the deployed version of the application fail if they omit `{table}.{column}`")
             }
-            _ => format!("the release that runs may count on the default of `{table}.{column}`"),
+            _ => format!("the deployed version of the application may depend on the default of `{table}.{column}`"),
         };
         findings.add(RuleFinding::new(message).at(range));
     }

@@ -8,17 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `ADD CONSTRAINT ... CHECK` without `NOT VALID` on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "check-not-valid-missing",
-        "`ADD CONSTRAINT ... CHECK` looks at every row under ACCESS EXCLUSIVE: nobody can read or write meanwhile. \
-         With `NOT VALID` it is over in a moment and holds for new rows; `VALIDATE CONSTRAINT` looks at the old ones \
-         later, while others read and write.",
+        "`ADD CONSTRAINT ... CHECK` scans the whole table under ACCESS EXCLUSIVE, which blocks reads and writes. With \
+         `NOT VALID` the lock is brief, and the constraint applies to new rows. `VALIDATE CONSTRAINT` checks the \
+         existing rows later, without blocking reads and writes.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add it with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
+    fix: "add the constraint with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -37,9 +37,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Check),
-        |impact| format!("adding a constraint reads all of `{}` while everybody waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("adding a constraint scans the whole table `{}` and blocks reads and writes", impact.table),
+    ));
 }

@@ -9,12 +9,12 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags an `ALTER TABLE` that scans a table directly after another one that scanned it.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "combine-alters",
-        "Several statements that each read the whole of one table read it as often as there are statements. Clauses \
-         of one `ALTER TABLE` share a single pass.",
+        "Consecutive `ALTER TABLE` statements that each scan the same table scan it once per statement. The clauses \
+         of one `ALTER TABLE` share a single scan.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
@@ -36,14 +36,15 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Some(alter) = context.alter() else { return };
     let table = context.schema.resolve(&alter.table);
-    let Some(before) = context.earlier_statements().last() else { return };
-    let same = matches!(&before.syntax, Syntax::AlterTable(other) if context.schema.resolve(&other.table) == table);
-    let reads = |cause: &Cause| {
+    let Some(previous) = context.earlier_statements().last() else { return };
+    let same_table = matches!(&previous.syntax, Syntax::AlterTable(previous) if context.schema.resolve(&previous.table) == table);
+    let scans = |cause: &Cause| {
         matches!(cause, Cause::Check | Cause::NotNull | Cause::TypeRewrite | Cause::ColumnCheck | Cause::VolatileDefault(_))
     };
-    let own = context.impacts.iter().any(|impact| reads(&impact.cause));
-    let other = context.held_locks.iter().any(|held| held.since == before.statement && held.table == table && reads(&held.cause));
-    if same && own && other && context.is_deployed(&table) {
-        findings.add(RuleFinding::new(format!("`{table}` is read once more, right behind a statement that read it")));
+    let scans_now = context.impacts.iter().any(|impact| scans(&impact.cause));
+    let mut held_locks = context.held_locks.iter().filter(|held| held.since == previous.statement && held.table == table);
+    let scanned_before = held_locks.any(|held| scans(&held.cause));
+    if same_table && scans_now && scanned_before && context.is_deployed(&table) {
+        findings.add(RuleFinding::new(format!("`{table}` is scanned again, directly after a statement that scanned it")));
     }
 }

@@ -8,18 +8,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `CREATE INDEX CONCURRENTLY IF NOT EXISTS` without a preceding `DROP INDEX`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "concurrent-if-not-exists",
-        "A concurrent build that failed leaves an INVALID index behind: it takes its share of every write and is \
-         never read. `IF NOT EXISTS` sees only the name, so a second try skips the build and findings success. This \
-         tool looks after an index that its own run left invalid; one that was left by a run by hand, or by another \
-         tool, stays as it is.",
+        "A concurrent build that fails leaves an INVALID index, which every write maintains and no query uses. `IF \
+         NOT EXISTS` checks only the name, so a second attempt skips the build and reports success. `cargo migrate` \
+         rebuilds an index that its own run left invalid. It does not touch an invalid index left by a manual run or \
+         another tool.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `DROP INDEX CONCURRENTLY IF EXISTS i` in the migration before, and leave `IF NOT EXISTS` out",
+    fix: "write `DROP INDEX CONCURRENTLY IF EXISTS i` in the preceding migration, and omit `IF NOT EXISTS`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -45,12 +45,12 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Syntax::CreateIndex(index) = context.syntax() else { return };
     let Some(name) = index.name.as_ref().filter(|_| index.concurrently && index.if_not_exists) else { return };
-    // Dropped before, here or in the migration before this one.
+    // An earlier statement of this file, or the preceding migration, may drop the index.
     let drops = |syntax: &Syntax| matches!(syntax, Syntax::Drop(removal) if removal.names.iter().any(|dropped| dropped.name == name.name));
-    let before = context.earlier_statements().iter().any(|read| drops(&read.syntax));
-    if !before && !context.file.dropped_just_before(&name.name) {
+    let dropped_here = context.earlier_statements().iter().any(|statement| drops(&statement.syntax));
+    if !dropped_here && !context.file.dropped_just_before(&name.name) {
         findings.add(RuleFinding::new(format!(
-            "if an earlier build of `{name}` failed, its invalid index stays and this does nothing"
+            "if an earlier build of `{name}` failed, its index stays invalid and this statement does nothing"
         )));
     }
 }

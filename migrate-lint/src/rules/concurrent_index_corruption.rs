@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags a concurrent index build on PostgreSQL 14.0 to 14.3.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "concurrent-index-corruption",
-        "PostgreSQL 14.0 to 14.3 can build an index concurrently that misses rows, without any error: queries that \
-         use it then do not find what is there. 14.4 mended it. (Release notes of 14.4)",
+        "PostgreSQL 14.0 to 14.3 can omit rows from an index that is built concurrently, without an error. Queries \
+         that use the index then return incomplete results. PostgreSQL 14.4 fixes the bug (see its release notes).",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "update to PostgreSQL 14.4 or newer, then `REINDEX` what was built before; `amcheck` finds damaged ones",
+    fix: "upgrade to PostgreSQL 14.4 or later, then `REINDEX` the indexes that were built before; `amcheck` detects \
+         damaged indexes",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -33,6 +34,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let builds = matches!(context.syntax(), Syntax::CreateIndex(index) if index.concurrently)
         || matches!(context.syntax(), Syntax::Reindex { concurrently: true, .. });
     if builds && context.server().version.0 == 14 && context.server().version.1 < 4 {
-        findings.add(RuleFinding::new(format!("{} can build an index concurrently that misses rows", context.server())));
+        findings.add(RuleFinding::new(format!("{} can omit rows from an index that is built concurrently", context.server())));
     }
 }

@@ -8,13 +8,13 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags a concurrent index build while `lock_timeout` is set.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "concurrent-with-lock-timeout",
-        "A concurrent build waits until every transaction that is older than itself has ended. That wait counts as \
-         waiting for a lock: with `lock_timeout` set, the build is given up behind one long query, after most of its \
-         work, and leaves an INVALID index. It stops nobody while it waits, so it needs no limit.",
+        "A concurrent build waits until all older transactions have ended, and `lock_timeout` limits this wait. One \
+         long-running transaction then aborts the build after most of its work, and leaves an INVALID index. The wait \
+         does not block other sessions, so it needs no timeout.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
@@ -46,7 +46,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let limit = context.lock_timeout.filter(|limit| !limit.trim_start_matches('0').trim().is_empty());
     if let Some(limit) = limit.filter(|_| builds) {
         findings.add(RuleFinding::new(format!(
-            "with `lock_timeout` at {limit}, a long transaction elsewhere ends this build and leaves an invalid index"
+            "with `lock_timeout` at {limit}, a long-running transaction aborts this build and leaves an invalid index"
         )));
     }
 }

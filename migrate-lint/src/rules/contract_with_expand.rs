@@ -2,6 +2,7 @@
 
 use crate::context::FileContext;
 use crate::object_name::ObjectName;
+use crate::schema::Schema;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
@@ -9,17 +10,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
-/// See its explanation.
+/// Flags a contract migration whose expand or migrate step is not deployed yet.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "contract-with-expand",
-        "A contract migration takes away what the release before still uses, so it must run when that release is \
-         gone. Here one stands in the same release as the expand or migrate step that it belongs to: between the two \
-         no application has changed over.",
+        "A contract migration removes what the previous version of the application still uses, so it must run after \
+         that version is stopped. Here the expand or migrate step that it belongs to is not deployed yet. No version \
+         of the application can switch between the two steps.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "release the expand step first; add the contract step to a later release",
+    fix: "deploy the expand step first; add the contract step in a later deployment",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -35,39 +36,51 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
     if !context.file.is_contract() {
         return;
     }
-    let tables = |syntax: &Syntax| match syntax {
-        Syntax::AlterTable(alter) => vec![context.after.schema.resolve(&alter.table)],
-        Syntax::Drop(removal) => removal.names.iter().map(|name| context.after.schema.resolve(name)).collect(),
-        Syntax::CreateTable(table) => table.name.iter().map(|name| context.after.schema.resolve(name)).collect(),
-        Syntax::Update(change) => vec![context.after.schema.resolve(&change.table)],
-        Syntax::RenameTables(renames) => renames.iter().map(|(from, _)| context.after.schema.resolve(from)).collect(),
-        _ => Vec::new(),
-    };
-    // What is not said to be a step is one if it adds or fills columns.
-    let expands = |syntax: &Syntax| match syntax {
-        Syntax::AlterTable(alter) => alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddColumn { .. })),
-        Syntax::Update(_) => true,
-        _ => false,
-    };
-    let own: Vec<ObjectName> = context.file.statements.iter().flat_map(|read| tables(&read.syntax)).collect();
+    let schema = &context.after.schema;
+    let contract_tables: Vec<ObjectName> =
+        context.file.statements.iter().flat_map(|statement| changed_tables(schema, &statement.syntax)).collect();
     let required = &context.file.migration.up.directives.requires;
-    let before = context.history[..context.file.index].iter().enumerate().filter(|(at, _)| context.file.pending.contains(at));
-    for (_, other) in before {
-        let step =
-            matches!(other.phase(), Some(migrate_model::directives::Phase::Expand | migrate_model::directives::Phase::Migrate));
-        let named = required.iter().any(|requirement| requirement.service.is_none() && requirement.version == other.version);
-        let statements = other
+    let earlier = context.history[..context.file.index].iter().enumerate();
+    for (_, migration) in earlier.filter(|(index, _)| context.file.pending.contains(index)) {
+        let is_step = matches!(
+            migration.phase(),
+            Some(migrate_model::directives::Phase::Expand | migrate_model::directives::Phase::Migrate)
+        );
+        let named = required.iter().any(|requirement| requirement.service.is_none() && requirement.version == migration.version);
+        let statements = migration
             .up
             .statements
             .iter()
-            .map(|statement| migrate_model::reader::read(statement.sql(&other.up.text), context.after.schema.dialect()));
+            .map(|statement| migrate_model::reader::read(statement.sql(&migration.up.text), schema.dialect()));
         let statements: Vec<Syntax> = statements.collect();
-        let about = |syntax: &&Syntax| tables(syntax).iter().any(|table| own.contains(table));
-        let same = statements.iter().any(|syntax| about(&syntax));
-        let unsaid = other.phase().is_none() && statements.iter().any(|syntax| about(&syntax) && expands(syntax));
-        if named || step && same || unsaid {
-            findings.add(RuleFinding::new(format!("`{}`, which it belongs to, is in the same release", other.title())));
+        let shares_table = |syntax: &Syntax| changed_tables(schema, syntax).iter().any(|table| contract_tables.contains(table));
+        let same_table = statements.iter().any(shares_table);
+        // A migration without a phase counts as an expand step if it adds or fills columns.
+        let implicit_step =
+            migration.phase().is_none() && statements.iter().any(|syntax| shares_table(syntax) && adds_or_fills_columns(syntax));
+        if named || is_step && same_table || implicit_step {
+            let message = format!("`{}`, which this contract migration depends on, is not deployed yet", migration.title());
+            findings.add(RuleFinding::new(message));
             return;
         }
+    }
+}
+
+fn changed_tables(schema: &Schema, syntax: &Syntax) -> Vec<ObjectName> {
+    match syntax {
+        Syntax::AlterTable(alter) => vec![schema.resolve(&alter.table)],
+        Syntax::Drop(removal) => removal.names.iter().map(|name| schema.resolve(name)).collect(),
+        Syntax::CreateTable(table) => table.name.iter().map(|name| schema.resolve(name)).collect(),
+        Syntax::Update(change) => vec![schema.resolve(&change.table)],
+        Syntax::RenameTables(renames) => renames.iter().map(|(from, _)| schema.resolve(from)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn adds_or_fills_columns(syntax: &Syntax) -> bool {
+    match syntax {
+        Syntax::AlterTable(alter) => alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddColumn { .. })),
+        Syntax::Update(_) => true,
+        _ => false,
     }
 }

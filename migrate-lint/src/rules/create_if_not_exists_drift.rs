@@ -9,13 +9,13 @@ use migrate_model::finding::Level;
 use migrate_model::syntax;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `CREATE TABLE IF NOT EXISTS` of an existing table that has other columns.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "create-if-not-exists-drift",
-        "The history has made the table already, with other columns. `IF NOT EXISTS` then does nothing, without a \
-         word: databases that have the history keep the old columns, and whoever reads this file believes that they \
-         have the new ones.",
+        "An earlier migration creates the table with different columns, so `IF NOT EXISTS` does nothing and reports \
+         no error. Databases to which the history was applied keep the old columns, although this file declares other \
+         ones.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
@@ -47,24 +47,26 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     };
     let key = context.schema.resolve(name);
-    let Some(there) = context.relation(&key).filter(|there| there.columns_known) else { return };
-    let missing = table.columns.iter().filter(|column| there.column(&column.name).is_none()).map(|column| column.name.clone());
-    let gone = there
+    let Some(relation) = context.relation(&key).filter(|relation| relation.columns_known) else { return };
+    let added = table.columns.iter().filter(|column| relation.column(&column.name).is_none()).map(|column| column.name.clone());
+    let removed = relation
         .columns
         .iter()
-        .filter(|own| !table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&own.name)))
-        .map(|own| own.name.clone());
-    let same = |column: &&syntax::Column| {
-        there.column(&column.name).is_none_or(|own| own.ty == column.ty || own.ty.is_none() || column.ty.is_none())
+        .filter(|existing| !table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&existing.name)))
+        .map(|existing| existing.name.clone());
+    let same_type = |column: &&syntax::Column| {
+        let existing = relation.column(&column.name);
+        existing.is_none_or(|existing| existing.ty == column.ty || existing.ty.is_none() || column.ty.is_none())
     };
     let retyped = table
         .columns
         .iter()
-        .filter(|column| !same(column) && !column.ty.as_ref().is_some_and(|ty| ty.name.ends_with("serial")))
+        .filter(|column| !same_type(column) && !column.ty.as_ref().is_some_and(|ty| ty.name.ends_with("serial")))
         .map(|column| column.name.clone());
-    let other: Vec<String> = missing.chain(gone).chain(retyped).map(|name| format!("`{name}`")).collect();
-    if !other.is_empty() {
-        findings
-            .add(RuleFinding::new(format!("`{key}` is there already and differs in {}; this does nothing", other.join(", "))));
+    let differences: Vec<String> = added.chain(removed).chain(retyped).map(|name| format!("`{name}`")).collect();
+    if !differences.is_empty() {
+        let differences = differences.join(", ");
+        let message = format!("`{key}` already exists and differs in {differences}; this statement does nothing");
+        findings.add(RuleFinding::new(message));
     }
 }

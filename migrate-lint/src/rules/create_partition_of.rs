@@ -8,13 +8,13 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `CREATE TABLE ... PARTITION OF` an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "create-partition-of",
-        "`CREATE TABLE ... PARTITION OF` takes ACCESS EXCLUSIVE on the partitioned table, and reads the DEFAULT \
-         partition, if there is one, under the same lock. `ATTACH PARTITION` of a table that was made beside it takes \
-         only SHARE UPDATE EXCLUSIVE on the parent.",
+        "`CREATE TABLE ... PARTITION OF` takes ACCESS EXCLUSIVE on the partitioned table, which blocks reads and \
+         writes. If a DEFAULT partition exists, it is scanned under the same lock. `ATTACH PARTITION` of a separately \
+         created table takes only SHARE UPDATE EXCLUSIVE on the partitioned table (since PostgreSQL 12).",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
@@ -34,9 +34,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::PartitionOf),
-        |impact| format!("making a partition in place locks `{}`: every query waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("creating a partition with `PARTITION OF` blocks reads and writes of `{}`", impact.table),
+    ));
 }

@@ -8,14 +8,14 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a new table with a foreign key to an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "create-table-fk-locks-parent",
-        "`CREATE TABLE ... REFERENCES parent` takes SHARE ROW EXCLUSIVE on the parent until the end of the \
-         transaction: writes to it wait, and if a long transaction has written to it, this waits first, with all \
-         later writers behind it. It is over in a moment as long as nothing else happens in the transaction; this \
-         tool waits with a short time limit and tries again.",
+        "`CREATE TABLE ... REFERENCES` takes SHARE ROW EXCLUSIVE on the referenced table until the end of the \
+         transaction, which blocks writes to it. If a long-running transaction has written to that table, the \
+         statement waits, and later writes queue behind it. The lock is brief if the transaction does nothing else. \
+         `cargo migrate` waits with a short lock timeout and retries.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
@@ -42,9 +42,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::ParentOfNew),
-        |impact| format!("a new table that refers to `{}` stops writes to it for a moment", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("a new table that references `{}` briefly blocks writes to it", impact.table),
+    ));
 }

@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags a `SECURITY DEFINER` function without its own `search_path`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "definer-without-search-path",
-        "A `SECURITY DEFINER` function runs with the rights of its owner and looks names up in the `search_path` of \
-         whoever calls it, who can put something of his own there.",
+        "A `SECURITY DEFINER` function runs with the privileges of its owner and resolves names in the `search_path` \
+         of its caller. The caller can create an object in that path, and the function then uses it with the \
+         privileges of the owner.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `SET search_path = pg_catalog, ...` at the function, with `pg_temp` last",
+    fix: "add `SET search_path = pg_catalog, ...` to the function, with `pg_temp` last",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -36,13 +37,14 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::CreateRoutine { name, definer: true, sets_path: false, .. } = context.syntax() {
-        let says = |read: &ParsedStatement| {
-            matches!(&read.syntax, Syntax::Alter { kind: ObjectKind::Routine, name: other, .. } if other == name)
-                && context.file.sql(read).to_ascii_lowercase().contains("search_path")
+        let sets_search_path = |statement: &ParsedStatement| {
+            matches!(&statement.syntax, Syntax::Alter { kind: ObjectKind::Routine, name: altered, .. } if altered == name)
+                && context.file.sql(statement).to_ascii_lowercase().contains("search_path")
         };
-        if context.later_statements().iter().any(says) {
+        if context.later_statements().iter().any(sets_search_path) {
             return;
         }
-        findings.add(RuleFinding::new(format!("`{name}` runs with its owner's rights and with the caller's search_path")));
+        findings
+            .add(RuleFinding::new(format!("`{name}` runs with the privileges of its owner and the `search_path` of its caller")));
     }
 }

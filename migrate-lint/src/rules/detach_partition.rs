@@ -8,16 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `DETACH PARTITION` without `CONCURRENTLY`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "detach-partition",
-        "`DETACH PARTITION` takes ACCESS EXCLUSIVE on the partitioned table and on the partition. Since PostgreSQL 14 \
-         there is `DETACH PARTITION ... CONCURRENTLY`, outside a transaction, where there is no DEFAULT partition.",
+        "`DETACH PARTITION` takes ACCESS EXCLUSIVE on the partitioned table and on the partition, which blocks reads \
+         and writes. PostgreSQL 14 and later support `DETACH PARTITION ... CONCURRENTLY`. It must run outside a \
+         transaction, and the table must not have a DEFAULT partition.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `DETACH PARTITION ... CONCURRENTLY`, in a migration of its own",
+    fix: "write `DETACH PARTITION ... CONCURRENTLY`, in a separate migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -33,9 +34,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Detach),
-        |impact| format!("detaching a partition locks `{}`: every query waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("detaching a partition blocks reads and writes of `{}`", impact.table),
+    ));
 }

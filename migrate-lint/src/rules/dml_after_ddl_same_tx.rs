@@ -8,17 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags DML after a statement that locks an existing table, in the same transaction.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "dml-after-ddl-same-tx",
-        "Rows are changed behind a statement that took ACCESS EXCLUSIVE on a table in use, in the same transaction: \
-         all who use that table wait until the last row is done. Behind one that took SHARE ROW EXCLUSIVE (a trigger, a \
-         foreign key), all who write to it wait.",
+        "DML runs in the same transaction after a statement that took ACCESS EXCLUSIVE on an existing table. All \
+         reads and writes of that table are blocked until the last row is changed. After a statement that took SHARE \
+         ROW EXCLUSIVE (a trigger, a foreign key), writes are blocked.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "move the change of rows into a migration of its own, in batches",
+    fix: "move the DML to a separate migration, and run it in batches",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -63,8 +63,11 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let longest = held.clone().find(|held| held.lock == Lock::AccessExclusive).or_else(|| held.next());
     if let Some(held) = longest.filter(|_| context.is_deployed(&rows.table)) {
         let since = context.file.script.statements[held.since].line;
-        let how = if held.lock == Lock::AccessExclusive { "locked" } else { "locked against writes" };
-        let message = format!("`{}`, {how} since line {since}, stays so while rows of `{}` are changed", held.table, rows.table);
+        let blocked = if held.lock == Lock::AccessExclusive { "reads and writes" } else { "writes" };
+        let message = format!(
+            "the lock on `{}`, taken on line {since}, blocks {blocked} while rows of `{}` are changed",
+            held.table, rows.table
+        );
         findings.add(RuleFinding::new(message));
     }
 }

@@ -9,16 +9,16 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags unbatched DML on an existing table before DDL in the same transaction.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "dml-unbatched-large",
-        "Many rows of a table in use are changed in one statement, in a transaction that also changes the schema: \
-         rows stay locked, and the locks of the DDL with them, until all is done.",
+        "One statement changes many rows of an existing table in a transaction that also changes the schema. The row \
+         locks and the locks of the DDL are held until the transaction ends.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "move it into a migration of its own, and do it in batches",
+    fix: "move the statement to a separate migration, and run it in batches",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -49,17 +49,17 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         _ => return,
     };
     let table = context.schema.resolve(table);
-    let locks = |syntax: &Syntax| match syntax {
+    let locks_table = |syntax: &Syntax| match syntax {
         Syntax::AlterTable(alter) => context.is_deployed(&context.schema.resolve(&alter.table)),
         _ => false,
     };
-    // Locks that are held already are told of elsewhere.
+    // `dml-after-ddl-same-tx` reports locks that are already held.
     let held = context.held_locks.iter().any(|held| held.lock == Lock::AccessExclusive && context.is_deployed(&held.table));
-    let behind = context
+    let ddl_follows = context
         .later_statements()
         .iter()
-        .any(|read| read.point.transaction == context.parsed.point.transaction && locks(&read.syntax));
-    if many && behind && !held && context.is_deployed(&table) {
+        .any(|later| later.point.transaction == context.parsed.point.transaction && locks_table(&later.syntax));
+    if many && ddl_follows && !held && context.is_deployed(&table) {
         findings
             .add(RuleFinding::new(format!("many rows of `{table}` may change in a transaction that also changes the schema")));
     }
