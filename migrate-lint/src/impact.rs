@@ -1,4 +1,4 @@
-//! What a statement does to tables that are in use: which lock it takes, and what it does while it holds it.
+//! The impact of a statement on existing tables: the lock it takes, and the work it does while it holds the lock.
 
 mod characters;
 mod mysql;
@@ -11,27 +11,27 @@ use migrate_model::syntax::Syntax;
 use std::fmt;
 use std::ops::Range;
 
-/// A lock of PostgreSQL on a table, from the weakest to the strongest. (Manual 13.3.1)
+/// A table-level lock mode of PostgreSQL, from the weakest to the strongest. (Manual, 13.3.1)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lock {
-    /// Rows are locked for those who would change them.
+    /// Taken by `SELECT ... FOR UPDATE`.
     RowShare,
-    /// Rows change.
+    /// Taken by INSERT, UPDATE and DELETE.
     RowExclusive,
-    /// Only other DDL and vacuum wait.
+    /// Blocks other DDL and VACUUM.
     ShareUpdateExclusive,
-    /// Writers wait.
+    /// Blocks writes.
     Share,
-    /// Writers wait, and so does another of these.
+    /// Blocks writes, and conflicts with itself.
     ShareRowExclusive,
-    /// Writers wait.
+    /// Blocks writes and row locks.
     Exclusive,
-    /// Everybody waits.
+    /// Blocks reads and writes.
     AccessExclusive,
 }
 
 impl Lock {
-    /// Its name in the manual.
+    /// The name in the PostgreSQL manual.
     pub const fn name(self) -> &'static str {
         match self {
             Lock::RowShare => "ROW SHARE",
@@ -44,32 +44,32 @@ impl Lock {
         }
     }
 
-    /// Who waits for it.
+    /// The statements of other sessions that the lock blocks, as a phrase without a subject.
     pub const fn blocks(self) -> &'static str {
         match self {
-            Lock::RowShare | Lock::RowExclusive => "nobody waits but those who change the same rows",
-            Lock::ShareUpdateExclusive => "reads and writes go on; other DDL and VACUUM wait",
-            Lock::Share | Lock::ShareRowExclusive | Lock::Exclusive => "INSERT, UPDATE and DELETE wait; reads go on",
-            Lock::AccessExclusive => "every query waits, SELECT as well",
+            Lock::RowShare | Lock::RowExclusive => "blocks only changes of the same rows",
+            Lock::ShareUpdateExclusive => "blocks other DDL and VACUUM, but not reads and writes",
+            Lock::Share | Lock::ShareRowExclusive | Lock::Exclusive => "blocks writes, but not reads",
+            Lock::AccessExclusive => "blocks reads and writes",
         }
     }
 
-    /// Does it stop those who write?
+    /// Whether the lock blocks INSERT, UPDATE and DELETE.
     pub fn blocks_writes(self) -> bool {
         self >= Lock::Share
     }
 }
 
-/// How MySQL and MariaDB carry an `ALTER TABLE` out, from the cheapest to the dearest.
+/// The algorithm of an `ALTER TABLE` in MySQL and MariaDB, from the cheapest to the most expensive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Algorithm {
-    /// Only the description changes.
+    /// Changes only metadata.
     Instant,
-    /// The rows stay (MariaDB).
+    /// Does not rebuild the clustered index (MariaDB).
     NoCopy,
-    /// Inside the storage engine.
+    /// Works inside the storage engine.
     Inplace,
-    /// Row by row into a new table.
+    /// Copies every row to a new table.
     Copy,
 }
 
@@ -84,25 +84,25 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// The cheapest way that the server takes, and who may work meanwhile.
+/// The cheapest algorithm that the server supports for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnlineDdl {
-    /// The algorithm.
+    /// The cheapest supported algorithm.
     pub algorithm: Algorithm,
-    /// May others write meanwhile?
+    /// Whether other sessions can write during the change.
     pub allows_writes: bool,
 }
 
-/// Why a statement does what it does.
+/// The reason for an impact, by which rules select impacts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// Only the catalogue is written, at once.
+    /// A change of the system catalogs only; takes no time.
     Catalogue,
     /// `CREATE INDEX`.
     IndexBuild,
     /// `CREATE INDEX CONCURRENTLY`.
     IndexBuildConcurrent,
-    /// `CREATE INDEX` over partitions.
+    /// `CREATE INDEX` on a partitioned table.
     IndexOnPartitions,
     /// `DROP INDEX`.
     IndexDrop,
@@ -110,77 +110,77 @@ pub enum Cause {
     IndexDropConcurrent,
     /// `REINDEX`.
     Reindex,
-    /// A column whose default is another for each row; which function makes it so.
+    /// A new column with a volatile default; the text names the volatile function.
     VolatileDefault(String),
-    /// A column that counts by itself.
+    /// A new `serial` column.
     Serial,
-    /// A column that is an identity.
+    /// A new identity column.
     Identity,
-    /// A column that is computed and kept.
+    /// A new stored generated column.
     Stored,
-    /// A column with a `CHECK`.
+    /// A new column with a `CHECK`.
     ColumnCheck,
-    /// A column that is `UNIQUE` or a key.
+    /// A new column with `UNIQUE` or `PRIMARY KEY`.
     ColumnKey,
-    /// A column with `REFERENCES`.
+    /// A new column with `REFERENCES`.
     ColumnReference,
-    /// A column of a domain that refuses values.
+    /// A new column of a domain that has a constraint.
     ColumnDomain,
-    /// A foreign key that is checked at once.
+    /// A new foreign key that checks existing rows.
     ForeignKey,
-    /// A foreign key that is not.
+    /// A new foreign key with `NOT VALID`.
     ForeignKeyNotValid,
-    /// The other side of a foreign key of a new table.
+    /// The table that a foreign key of a new table references.
     ParentOfNew,
-    /// The other side of a foreign key that goes.
+    /// The table that a dropped foreign key references.
     ParentOfDropped,
-    /// A `CHECK` that is checked at once.
+    /// A new constraint that checks existing rows: `CHECK`, `NOT NULL`.
     Check,
-    /// A `UNIQUE`.
+    /// A new `UNIQUE` constraint that builds its index.
     Unique,
-    /// A `PRIMARY KEY`.
+    /// A new `PRIMARY KEY` that builds its index.
     Primary,
-    /// A key over an index that is there, of columns that may hold null.
+    /// `PRIMARY KEY USING INDEX` on columns that allow NULL.
     PrimaryNullable,
-    /// `EXCLUDE`.
+    /// A new `EXCLUDE` constraint.
     Exclude,
-    /// `SET NOT NULL` without a check that proves it.
+    /// `SET NOT NULL` without a validated constraint that proves it.
     NotNull,
     /// `VALIDATE CONSTRAINT`.
     Validate,
-    /// A type for which the table is rewritten.
+    /// A type change that rewrites the table.
     TypeRewrite,
-    /// A type for which only indexes are built anew.
+    /// A type change that rebuilds only indexes.
     TypeIndexes,
-    /// A type under checks that are looked at again.
+    /// A type change of a column that a `CHECK` uses: the constraint is verified again.
     TypeCheck,
-    /// A type that nobody can tell about, for want of the one before.
+    /// A type change whose cost is unknown, because the current type is unknown.
     TypeUnknown,
-    /// A time zone comes or goes, and the session's may not be UTC.
+    /// A type change that adds or removes a time zone; free only if the time zone of the session is UTC.
     TypeTimeZone,
-    /// The table is written anew: `SET TABLESPACE`, `SET UNLOGGED`, `CLUSTER`, `VACUUM FULL`.
+    /// A rewrite of the table: `SET TABLESPACE`, `SET UNLOGGED`, `CLUSTER`, `VACUUM FULL`.
     Rewrite,
     /// `REFRESH MATERIALIZED VIEW`.
     Refresh,
-    /// The same, concurrently.
+    /// `REFRESH MATERIALIZED VIEW CONCURRENTLY`.
     RefreshConcurrent,
-    /// `ATTACH PARTITION` without a check that proves it.
+    /// `ATTACH PARTITION` without a validated `CHECK` that proves the bounds.
     AttachScan,
-    /// A partition that lacks indexes of the table gets them.
+    /// `ATTACH PARTITION` of a table that lacks indexes of the partitioned table.
     AttachIndex,
-    /// `ATTACH PARTITION` beside a default partition, which is looked through.
+    /// `ATTACH PARTITION` to a table with a default partition, which is scanned.
     AttachDefault,
     /// `CREATE TABLE ... PARTITION OF`.
     PartitionOf,
     /// `DETACH PARTITION`.
     Detach,
-    /// The same, concurrently.
+    /// `DETACH PARTITION ... CONCURRENTLY`.
     DetachConcurrent,
-    /// A partition that goes.
+    /// `DROP TABLE` of a partition.
     DropPartition,
-    /// A trigger.
+    /// A trigger is created, changed or dropped.
     Trigger,
-    /// A policy, or row-level security.
+    /// A policy or the row-level security setting changes.
     Policy,
     /// `LOCK TABLE`.
     LockTable,
@@ -188,32 +188,32 @@ pub enum Cause {
     Truncate,
     /// `DROP TABLE`.
     DropTable,
-    /// A domain's constraint.
+    /// A new constraint of a domain that the table uses.
     Domain,
-    /// Rows change.
+    /// DML.
     Rows,
-    /// MySQL: what is done to the table.
+    /// `ALTER TABLE` of MySQL or MariaDB, with a clause that describes the change.
     Alter(&'static str),
 }
 
-/// What happens to one table.
+/// What a statement does to one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impact {
-    /// The table.
+    /// The locked table.
     pub table: ObjectName,
-    /// The lock.
+    /// The strongest lock that the statement takes on the table.
     pub lock: Lock,
-    /// Are all its rows read while the lock is held?
+    /// Whether all rows are read under the lock.
     pub scans: bool,
-    /// Is it written anew?
+    /// Whether the table is rewritten under the lock.
     pub rewrites: bool,
-    /// Is an index built?
+    /// Whether an index is built under the lock.
     pub builds: bool,
-    /// Why.
+    /// The reason for the lock and the work.
     pub cause: Cause,
-    /// How MySQL and MariaDB do it.
+    /// The cheapest algorithm, for `ALTER TABLE` of MySQL and MariaDB.
     pub online: Option<OnlineDdl>,
-    /// Which clause of the statement.
+    /// The clause of the statement, in bytes of its text; `None` means the whole statement.
     pub range: Option<Range<usize>>,
 }
 
@@ -238,41 +238,41 @@ impl Impact {
         Impact { range: Some(range.clone()), ..self }
     }
 
-    /// Does it take longer the more rows there are, while others wait?
+    /// Whether the work under the lock takes longer the more rows the table has.
     pub fn is_long(&self) -> bool {
         self.scans || self.rewrites || self.builds
     }
 
-    /// What it does while the lock is held, in words.
+    /// The work under the lock, as an adverbial phrase.
     pub fn work(&self) -> &'static str {
         match (self.rewrites, self.builds, self.scans) {
-            (true, ..) => "while the whole table and its indexes are written anew",
-            (_, true, _) => "while an index is built over the whole table",
-            (_, _, true) => "while the whole table is read",
-            _ => "for a moment, once it is got",
+            (true, ..) => "during a rewrite of the table and its indexes",
+            (_, true, _) => "during an index build",
+            (_, _, true) => "during a full table scan",
+            _ => "and holds it briefly",
         }
     }
 }
 
-/// What is known besides the schema.
+/// The circumstances of a statement, besides the schema, on which its impact depends.
 #[derive(Debug, Clone, Copy)]
 pub struct ImpactContext {
-    /// The server.
+    /// The product and version of the server.
     pub server: Server,
-    /// Is the session's time zone known to be UTC?
+    /// Whether the time zone of the session is known to be UTC.
     pub utc: bool,
-    /// MySQL: are foreign keys not checked?
+    /// MySQL: whether `foreign_key_checks` is off.
     pub foreign_keys_unchecked: bool,
-    /// Is the table that is altered new, and without rows?
+    /// Whether the altered table is new and has no rows.
     pub table_is_empty: bool,
 }
 
-/// What a statement does, table by table; first what it is about.
-pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
-    match circumstances.server.product {
-        Product::Postgres => postgres::impacts(schema, syntax, sql, circumstances),
-        Product::MySql | Product::MariaDb => mysql::impacts(schema, syntax, sql, circumstances),
-        // The whole file is one lock.
+/// The impacts of a statement on each table. The table that the statement names comes first.
+pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactContext) -> Vec<Impact> {
+    match context.server.product {
+        Product::Postgres => postgres::impacts(schema, syntax, sql, context),
+        Product::MySql | Product::MariaDb => mysql::impacts(schema, syntax, sql, context),
+        // SQLite locks the whole database file, not tables.
         Product::Sqlite => Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! MySQL and MariaDB. MariaDB is measured on 10.11.19; MySQL is from its 8.4 manual, 17.12.1 "Online DDL Operations".
+//! The impacts on MySQL and MariaDB. MariaDB: measured on 10.11.19. MySQL: manual 8.4, 17.12.1 "Online DDL Operations".
 
 use super::characters::{CharsetChange, characters, converted};
 use super::{Algorithm, Cause, Impact, ImpactContext, Lock, OnlineDdl};
@@ -14,17 +14,17 @@ const INPLACE: OnlineDdl = OnlineDdl { algorithm: Algorithm::Inplace, allows_wri
 const INPLACE_SHARED: OnlineDdl = OnlineDdl { algorithm: Algorithm::Inplace, allows_writes: false };
 const COPY: OnlineDdl = OnlineDdl { algorithm: Algorithm::Copy, allows_writes: false };
 
-pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
+pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactContext) -> Vec<Impact> {
     let exclusive = |name, cause| vec![Impact::new(schema.resolve(name), Lock::AccessExclusive, cause)];
     match syntax {
-        Syntax::AlterTable(alter) => alter_table(schema, alter, sql, circumstances),
+        Syntax::AlterTable(alter) => alter_table(schema, alter, sql, context),
         Syntax::CreateIndex(index) => {
-            let (online, what) = add_index(circumstances, index);
+            let (online, what) = add_index(context, index);
             vec![impact(schema.resolve(&index.table), online, what)]
         }
         Syntax::Drop(removal) => match (removal.kind, &removal.table) {
             (ObjectKind::Index, Some(table)) => {
-                vec![impact(schema.resolve(table), drop_index(circumstances), "an index is dropped")]
+                vec![impact(schema.resolve(table), drop_index(context), INDEX_DROPPED)]
             }
             (ObjectKind::Table, _) if !removal.temporary => {
                 removal.names.iter().flat_map(|name| exclusive(name, Cause::DropTable)).collect()
@@ -33,9 +33,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Impac
         },
         Syntax::RenameTables(renames) => renames.iter().flat_map(|(from, _)| exclusive(from, Cause::Catalogue)).collect(),
         Syntax::Truncate { tables, .. } => tables.iter().flat_map(|table| exclusive(table, Cause::Truncate)).collect(),
-        Syntax::Optimize { tables } => {
-            tables.iter().map(|table| impact(schema.resolve(table), INPLACE, "the table is made anew")).collect()
-        }
+        Syntax::Optimize { tables } => tables.iter().map(|table| impact(schema.resolve(table), INPLACE, TABLE_REBUILT)).collect(),
         Syntax::Lock { tables, mode } if mode.as_deref() == Some("WRITE") => {
             tables.iter().flat_map(|table| exclusive(table, Cause::LockTable)).collect()
         }
@@ -53,24 +51,25 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, circumstances: Impac
 }
 
 const CONVERTED: &str = "the character set of the whole table is converted";
+const DEFINITION_ONLY: &str = "only the table definition changes";
+const INDEX_DROPPED: &str = "an index is dropped";
+const PARTITION_CHANGED: &str = "a partition is added or removed";
+const TABLE_REBUILT: &str = "the table is rebuilt";
+const PRIMARY_KEY_ADDED: &str = "a primary key is added, and the table is rebuilt in its order";
+const NULLABILITY_CHANGED: &str = "a column becomes nullable or NOT NULL";
+const KEY_COLUMN_ADDED: &str = "a column is added with an index";
+const COLUMN_LENGTHENED: &str = "a column becomes longer, and becomes nullable or NOT NULL";
+const COLUMN_MOVED: &str = "a column is moved to another position";
 
-const DESCRIPTION: &str = "only the description changes";
+/// Changes that take no time with any algorithm.
+const QUICK: [&str; 3] = [INDEX_DROPPED, DEFINITION_ONLY, PARTITION_CHANGED];
 
-/// Done at once, whatever the algorithm is called.
-const QUICK: [&str; 3] = ["an index is dropped", DESCRIPTION, "a partition is added or taken away"];
-
-/// Writes every row anew.
-const REBUILDS: [&str; 6] = [
-    "the table is made anew",
-    "a primary key is added, and the table sorted anew",
-    "whether a column may be null changes",
-    "a column is added and an index built over it",
-    "a column becomes longer, and whether it may be null changes",
-    "a column is placed elsewhere",
-];
+/// Changes that rebuild the table.
+const REBUILDS: [&str; 6] =
+    [TABLE_REBUILT, PRIMARY_KEY_ADDED, NULLABILITY_CHANGED, KEY_COLUMN_ADDED, COLUMN_LENGTHENED, COLUMN_MOVED];
 
 fn impact(table: ObjectName, online: OnlineDdl, what: &'static str) -> Impact {
-    // At its beginning and end every one of them waits for all transactions that used the table.
+    // At its start and end, every algorithm waits for all transactions that used the table.
     let lock = match (online.algorithm, online.allows_writes) {
         (Algorithm::Instant, _) => Lock::AccessExclusive,
         (_, true) => Lock::ShareUpdateExclusive,
@@ -87,22 +86,22 @@ fn impact(table: ObjectName, online: OnlineDdl, what: &'static str) -> Impact {
     Impact { online: Some(online), ..impact }
 }
 
-fn add_index(circumstances: ImpactContext, index: &CreateIndex) -> (OnlineDdl, &'static str) {
-    match (index.special, circumstances.server.product) {
+fn add_index(context: ImpactContext, index: &CreateIndex) -> (OnlineDdl, &'static str) {
+    match (index.special, context.server.product) {
         (true, _) => (INPLACE_SHARED, "a FULLTEXT or SPATIAL index is built"),
         (false, Product::MariaDb) => (NOCOPY, "an index is built"),
         (false, _) => (INPLACE, "an index is built"),
     }
 }
 
-fn drop_index(circumstances: ImpactContext) -> OnlineDdl {
-    match circumstances.server.product {
+fn drop_index(context: ImpactContext) -> OnlineDdl {
+    match context.server.product {
         Product::MariaDb => NOCOPY,
         _ => INPLACE,
     }
 }
 
-fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: ImpactContext) -> Vec<Impact> {
+fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactContext) -> Vec<Impact> {
     let key = schema.resolve(&alter.table);
     let relation = schema.relation(&key);
     let adds_key = alter.actions.iter().any(|action| {
@@ -111,13 +110,13 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Im
     let mut impacts = Vec::new();
     for action in &alter.actions {
         let (online, what) = match &action.kind {
-            ActionKind::DropPrimaryKey if adds_key => (INPLACE, "the primary key becomes another"),
+            ActionKind::DropPrimaryKey if adds_key => (INPLACE, "the primary key is replaced"),
             ActionKind::DropPrimaryKey => (COPY, "the primary key is dropped"),
-            // The rows that do not fit are deleted one by one.
-            _ if alter.ignore => (COPY, "rows that do not fit are deleted"),
-            _ if alter.algorithm.as_deref() == Some("COPY") => (COPY, "it says ALGORITHM=COPY"),
-            kind => match action_cost(relation, kind, &sql[action.range.clone()], sql, circumstances) {
-                Some(found) => combined(relation, alter, kind, found, circumstances),
+            // `IGNORE` deletes the rows one by one.
+            _ if alter.ignore => (COPY, "`IGNORE` deletes rows with duplicate keys"),
+            _ if alter.algorithm.as_deref() == Some("COPY") => (COPY, "the statement specifies `ALGORITHM=COPY`"),
+            kind => match action_cost(relation, kind, &sql[action.range.clone()], sql, context) {
+                Some(cost) => combined(relation, alter, kind, cost, context),
                 None => continue,
             },
         };
@@ -136,21 +135,21 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, circumstances: Im
     impacts
 }
 
-/// What a clause costs in this table, and with the others beside it.
+/// The cost of a clause in this table, together with the other clauses of the statement.
 fn combined(
     relation: Option<&Relation>,
     alter: &AlterTable,
     action: &ActionKind,
     (online, what): (OnlineDdl, &'static str),
-    circumstances: ImpactContext,
+    context: ImpactContext,
 ) -> (OnlineDdl, &'static str) {
-    let mariadb = circumstances.server.product == Product::MariaDb;
+    let mariadb = context.server.product == Product::MariaDb;
     let has = |is: fn(&Relation) -> bool| relation.is_some_and(is);
     let fulltext = has(|relation| relation.indexes.iter().any(|index| index.fulltext));
     let indexed_virtual =
         mariadb && has(|relation| relation.columns.iter().any(|column| column.is_virtual && relation.is_indexed(&column.name)));
-    if has(|relation| relation.engine.as_deref().is_some_and(|engine| engine != "innodb")) && what != DESCRIPTION {
-        return (COPY, "what is kept by another engine than InnoDB is changed");
+    if has(|relation| relation.engine.as_deref().is_some_and(|engine| engine != "innodb")) && what != DEFINITION_ONLY {
+        return (COPY, "a table that does not use InnoDB is altered");
     }
     let is_virtual = |name: &str| relation.and_then(|relation| relation.column(name)).is_some_and(|column| column.is_virtual);
     let moves_columns = match action {
@@ -161,8 +160,8 @@ fn combined(
     match online {
         INSTANT if moves_columns => {
             let drops = matches!(action, ActionKind::DropColumn { .. });
-            // A column that comes or goes without touching the rows does so alone; an index may go with it.
-            let alone = alter.actions.iter().all(|other| match &other.kind {
+            // INSTANT requires that no other clause needs another algorithm; only MariaDB allows `DROP INDEX` with it.
+            let others_allow_instant = alter.actions.iter().all(|clause| match &clause.kind {
                 ActionKind::AddIndex(_) | ActionKind::AddConstraint(_) | ActionKind::Rebuild | ActionKind::Engine(_) => false,
                 ActionKind::DropIndex(_) => mariadb,
                 ActionKind::AddColumn { column, .. } => !column.unique && !column.identity,
@@ -170,25 +169,30 @@ fn combined(
                 ActionKind::ChangeColumn { from, column } => keeps_null(relation, from, column),
                 _ => true,
             });
-            match () {
-                () if indexed_virtual && drops => (COPY, "a column goes from a table with an index over a virtual one"),
-                () if indexed_virtual => (INPLACE_SHARED, "a column is added to a table with an index over a virtual one"),
-                () if fulltext => (INPLACE_SHARED, "the columns of a table with a FULLTEXT index change"),
-                () if has(|relation| relation.compressed) => (INPLACE, "the columns of a compressed table change"),
-                () if !alone => (INPLACE, "columns and something else change together, and the table is made anew"),
-                () => (online, what),
+            if indexed_virtual && drops {
+                (COPY, "a column is dropped from a table with an indexed virtual column")
+            } else if indexed_virtual {
+                (INPLACE_SHARED, "a column is added to a table with an indexed virtual column")
+            } else if fulltext {
+                (INPLACE_SHARED, "a column is added to or dropped from a table with a FULLTEXT index")
+            } else if has(|relation| relation.compressed) {
+                (INPLACE, "a column is added to or dropped from a compressed table")
+            } else if !others_allow_instant {
+                (INPLACE, "another clause prevents INSTANT, and the table is rebuilt")
+            } else {
+                (online, what)
             }
         }
         INPLACE
             if REBUILDS.contains(&what) && indexed_virtual && !matches!(action, ActionKind::Rebuild | ActionKind::Engine(_)) =>
         {
-            (COPY, "a table with an index over a virtual column is made anew")
+            (COPY, "a table with an indexed virtual column is rebuilt")
         }
         INPLACE if REBUILDS.contains(&what) && (fulltext || indexed_virtual || mariadb && has(has_spatial)) => {
-            (INPLACE_SHARED, "a table with a special index is made anew")
+            (INPLACE_SHARED, "a table with a FULLTEXT, SPATIAL or virtual column index is rebuilt")
         }
         NOCOPY | INPLACE if adds_index_over_new_virtual(alter, action) && mariadb => {
-            (INPLACE_SHARED, "a virtual column and an index over it are added together")
+            (INPLACE_SHARED, "a virtual column and an index on it are added together")
         }
         _ => (online, what),
     }
@@ -198,11 +202,12 @@ fn has_spatial(relation: &Relation) -> bool {
     relation.indexes.iter().any(|index| index.partial_or_expression)
 }
 
-/// Is whether the column may be null left as it is?
+/// Whether the new definition leaves the nullability of the column unchanged.
 fn keeps_null(relation: Option<&Relation>, from: &str, column: &Column) -> bool {
-    let is_key = |relation: &Relation| relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from)));
+    let is_key =
+        |relation: &Relation| relation.primary().is_some_and(|key| key.iter().any(|name| name.eq_ignore_ascii_case(from)));
     let keeps = |before: &schema::Column| before.not_null == column.not_null;
-    // The columns of the primary key are never null, whatever is said.
+    // Columns of the primary key are NOT NULL in any case.
     relation.is_none_or(|relation| is_key(relation) || relation.column(from).is_none_or(keeps))
 }
 
@@ -215,97 +220,88 @@ fn adds_index_over_new_virtual(alter: &AlterTable, action: &ActionKind) -> bool 
         },
         _ => return false,
     };
-    alter.actions.iter().any(|other| match &other.kind {
+    alter.actions.iter().any(|clause| match &clause.kind {
         ActionKind::AddColumn { column, .. } => {
             let is_virtual = matches!(column.generated, Some(Generated::Virtual | Generated::Unsaid));
-            is_virtual && columns.iter().any(|own| own.eq_ignore_ascii_case(&column.name))
+            is_virtual && columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name))
         }
         _ => false,
     })
 }
 
-/// None when nobody can tell.
+/// The cost of a clause alone. `None` if the clause could not be parsed.
 fn action_cost(
     relation: Option<&Relation>,
     action: &ActionKind,
     clause: &str,
     sql: &str,
-    circumstances: ImpactContext,
+    context: ImpactContext,
 ) -> Option<(OnlineDdl, &'static str)> {
-    let mariadb = circumstances.server.product == Product::MariaDb;
-    let (major, minor) = circumstances.server.version;
-    let newer = |a: u32, b: u32| (major, minor) >= (a, b);
+    let mariadb = context.server.product == Product::MariaDb;
     let words: Vec<String> =
         clause.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_uppercase).collect();
     let begins = |expected: &[&str]| words.iter().map(String::as_str).take(expected.len()).eq(expected.iter().copied());
     Some(match action {
-        ActionKind::AddColumn { column, .. } => add_column(relation, column, sql, circumstances),
+        ActionKind::AddColumn { column, .. } => add_column(relation, column, sql, context),
         ActionKind::AddConstraint(constraint) => match &constraint.kind {
-            ConstraintKind::Check(_) => (COPY, "a CHECK is added, and every row copied to check it"),
-            ConstraintKind::Foreign { .. } if circumstances.foreign_keys_unchecked => {
-                (if mariadb { NOCOPY } else { INPLACE }, "a foreign key is added without checking the rows")
+            ConstraintKind::Check(_) => (COPY, "a CHECK is added, and every row is copied to check it"),
+            ConstraintKind::Foreign { .. } if context.foreign_keys_unchecked => {
+                (if mariadb { NOCOPY } else { INPLACE }, "a foreign key is added without checking existing rows")
             }
-            ConstraintKind::Foreign { .. } => (COPY, "a foreign key is added, and every row copied to check it"),
-            ConstraintKind::Primary { .. } => (INPLACE, "a primary key is added, and the table sorted anew"),
+            ConstraintKind::Foreign { .. } => (COPY, "a foreign key is added, and every row is copied to check it"),
+            ConstraintKind::Primary { .. } => (INPLACE, PRIMARY_KEY_ADDED),
             _ => (if mariadb { NOCOPY } else { INPLACE }, "a unique index is built"),
         },
-        ActionKind::AddIndex(index) => add_index(circumstances, index),
-        ActionKind::DropIndex(_) => (drop_index(circumstances), "an index is dropped"),
+        ActionKind::AddIndex(index) => add_index(context, index),
+        ActionKind::DropIndex(_) => (drop_index(context), INDEX_DROPPED),
         ActionKind::DropColumn { name, .. } if relation.is_some_and(|relation| relation.is_indexed(name)) => {
             (if mariadb { NOCOPY } else { INPLACE }, "a column is dropped with its indexes")
         }
-        ActionKind::DropColumn { .. } => match mariadb || newer(8, 0) {
-            true => (INSTANT, "a column is dropped"),
-            false => (INPLACE, "a column is dropped, and the table made anew"),
-        },
-        ActionKind::ModifyColumn(column) => redefine(relation, &column.name, column, circumstances),
-        ActionKind::ChangeColumn { from, column } => redefine(relation, from, column, circumstances),
-        ActionKind::Rebuild if begins(&["ORDER"]) => (COPY, "the rows are put into another order"),
-        ActionKind::Engine(engine) if engine != "innodb" => (COPY, "the table goes into another engine"),
-        ActionKind::Engine(_) | ActionKind::Rebuild => (INPLACE, "the table is made anew"),
+        ActionKind::DropColumn { .. } if mariadb || context.server.is_at_least(8, 0) => (INSTANT, "a column is dropped"),
+        ActionKind::DropColumn { .. } => (INPLACE, "a column is dropped, and the table is rebuilt"),
+        ActionKind::ModifyColumn(column) => redefine(relation, &column.name, column, context),
+        ActionKind::ChangeColumn { from, column } => redefine(relation, from, column, context),
+        ActionKind::Rebuild if begins(&["ORDER"]) => (COPY, "the rows are reordered"),
+        ActionKind::Engine(engine) if engine != "innodb" => (COPY, "the storage engine changes"),
+        ActionKind::Engine(_) | ActionKind::Rebuild => (INPLACE, TABLE_REBUILT),
         ActionKind::ConvertCharset { charset: Some(charset), collation } if mariadb => {
             let relation = relation.filter(|relation| relation.columns_known);
             match relation.and_then(|relation| converted(relation, charset, collation.as_deref())) {
                 None | Some(CharsetChange::Other) => (COPY, CONVERTED),
-                Some(found) => cost(found),
+                Some(change) => cost(change),
             }
         }
         ActionKind::ConvertCharset { .. } => (COPY, CONVERTED),
         ActionKind::Partitioning
             if begins(&["PARTITION"]) || begins(&["REORGANIZE"]) || begins(&["COALESCE"]) || begins(&["REMOVE"]) =>
         {
-            (COPY, "the rows are divided anew")
+            (COPY, "the rows are redistributed among partitions")
         }
-        ActionKind::Partitioning => (INPLACE, "a partition is added or taken away"),
-        ActionKind::SystemVersioning => (COPY, "the table keeps its history from now on"),
+        ActionKind::Partitioning => (INPLACE, PARTITION_CHANGED),
+        ActionKind::SystemVersioning => (COPY, "system versioning is added"),
         ActionKind::Opaque => return None,
-        // MySQL has fewer that it calls instant. (8.4 manual, 17.12.1)
+        // MySQL supports INSTANT for fewer changes. (Manual 8.4, 17.12.1)
         ActionKind::RenameIndex { .. }
         | ActionKind::DropForeignKey(_)
         | ActionKind::DropConstraint { .. }
         | ActionKind::Description
             if !mariadb =>
         {
-            (INPLACE, DESCRIPTION)
+            (INPLACE, DEFINITION_ONLY)
         }
-        _ => (INSTANT, DESCRIPTION),
+        _ => (INSTANT, DEFINITION_ONLY),
     })
 }
 
-fn add_column(
-    relation: Option<&Relation>,
-    column: &Column,
-    sql: &str,
-    circumstances: ImpactContext,
-) -> (OnlineDdl, &'static str) {
-    let mariadb = circumstances.server.product == Product::MariaDb;
+fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, context: ImpactContext) -> (OnlineDdl, &'static str) {
+    let mariadb = context.server.product == Product::MariaDb;
     if column.identity {
-        return (INPLACE_SHARED, "a column that counts by itself is added");
+        return (INPLACE_SHARED, "an AUTO_INCREMENT column is added");
     }
     if column.generated == Some(Generated::Stored) {
-        return (COPY, "a column that is computed and kept is added");
+        return (COPY, "a stored generated column is added and computed for every row");
     }
-    if mariadb && column.references.is_some() && !circumstances.foreign_keys_unchecked {
+    if mariadb && column.references.is_some() && !context.foreign_keys_unchecked {
         return (COPY, "a column with a foreign key is added");
     }
     if !mariadb && !column.checks.is_empty() {
@@ -318,34 +314,34 @@ fn add_column(
             || !inner.contains(|c: char| c.is_ascii_alphabetic())
             || matches!(inner, "null" | "true" | "false" | "now" | "current_timestamp")
     };
-    // MariaDB needs no parentheses around a call, and makes an empty document once and for all.
+    // MariaDB allows a call without parentheses, and evaluates an empty JSON document only once.
     let calls = |default: &str| {
         let now = ["now(", "current_timestamp(", "localtime(", "localtimestamp(", "curdate(", "current_date("];
         let document = ["(json_object())", "(json_array())", "json_object()", "json_array()"].contains(&default);
         default.contains('(') && !now.iter().any(|call| default.starts_with(call)) && !document
     };
-    let expression = default.as_deref().is_some_and(|default| match mariadb {
-        true => calls(default) && !literal(default),
-        false => default.starts_with('(') && !literal(default),
+    let is_expression = default.as_deref().is_some_and(|default| {
+        let has_expression_syntax = if mariadb { calls(default) } else { default.starts_with('(') };
+        has_expression_syntax && !literal(default)
     });
-    // MariaDB gives `rand()` at once, the same value to all rows.
-    if expression && !(mariadb && default.as_deref().is_some_and(|default| default.contains("rand()"))) {
+    // MariaDB evaluates `rand()` once and assigns the value to all rows.
+    if is_expression && !(mariadb && default.as_deref().is_some_and(|default| default.contains("rand()"))) {
         return (COPY, "a column with a computed default is added");
     }
     if column.unique || column.primary {
-        return (INPLACE, "a column is added and an index built over it");
+        return (INPLACE, KEY_COLUMN_ADDED);
     }
     let has_virtual = relation.is_some_and(|relation| relation.columns.iter().any(|column| column.is_virtual));
     if mariadb && column.placed && has_virtual {
-        return (COPY, "a column is placed in a table that has a virtual one");
+        return (COPY, "a column is added with FIRST or AFTER to a table with a virtual column");
     }
-    if !mariadb && column.placed && !circumstances.server.is_at_least(8, 0) {
-        return (INPLACE, "a column is placed between others");
+    if !mariadb && column.placed && !context.server.is_at_least(8, 0) {
+        return (INPLACE, "a column is added with FIRST or AFTER");
     }
     (INSTANT, "a column is added")
 }
 
-/// How many bytes a character takes at most. Newer servers take four where nothing is said.
+/// The maximum number of bytes per character. Newer servers default to utf8mb4, which takes 4.
 fn width(ty: &Type, table: Option<&str>) -> u32 {
     if matches!(ty.name.as_str(), "varbinary" | "binary") {
         return 1;
@@ -359,54 +355,58 @@ fn width(ty: &Type, table: Option<&str>) -> u32 {
 
 fn cost(characters: CharsetChange) -> (OnlineDdl, &'static str) {
     match characters {
-        CharsetChange::Same | CharsetChange::Longer => (INSTANT, DESCRIPTION),
-        CharsetChange::Reordered => (NOCOPY, "the collation of a column changes, and its indexes are built anew"),
+        CharsetChange::Same | CharsetChange::Longer => (INSTANT, DEFINITION_ONLY),
+        CharsetChange::Reordered => (NOCOPY, "the collation of a column changes, and its indexes are rebuilt"),
         CharsetChange::Resorted => (COPY, "the collation of the primary key changes"),
         CharsetChange::Other => (COPY, "the type of a column changes"),
     }
 }
 
-fn redefine(relation: Option<&Relation>, from: &str, column: &Column, circumstances: ImpactContext) -> (OnlineDdl, &'static str) {
-    let mariadb = circumstances.server.product == Product::MariaDb;
+fn redefine(relation: Option<&Relation>, from: &str, column: &Column, context: ImpactContext) -> (OnlineDdl, &'static str) {
+    let mariadb = context.server.product == Product::MariaDb;
     let Some(before) = relation.and_then(|relation| relation.column(from)) else {
-        return (COPY, "a column is defined anew, and its type before is not known");
+        return (COPY, "the definition of a column changes, and its current type is unknown");
     };
-    let (Some(old), Some(new)) = (&before.ty, &column.ty) else { return (COPY, "a column is defined anew") };
+    let (Some(old), Some(new)) = (&before.ty, &column.ty) else {
+        return (COPY, "the definition of a column changes, and its type is unknown");
+    };
     let keeps_null = keeps_null(relation, from, column);
     if before.generated || column.generated.is_some() {
-        return match mariadb && before.is_virtual && column.generated == Some(Generated::Virtual) {
-            true => (INSTANT, "a virtual column is defined anew"),
-            false => (COPY, "a computed column is defined anew"),
+        let stays_virtual = before.is_virtual && column.generated == Some(Generated::Virtual);
+        return if mariadb && stays_virtual {
+            (INSTANT, "the definition of a virtual column changes")
+        } else {
+            (COPY, "the type or expression of a generated column changes")
         };
     }
     if let Some(relation) = relation.filter(|_| mariadb)
         && let Some(characters) = characters(relation, from, old, new)
     {
         return match characters {
-            CharsetChange::Same | CharsetChange::Longer if !keeps_null => (INPLACE, "whether a column may be null changes"),
-            found => cost(found),
+            CharsetChange::Same | CharsetChange::Longer if !keeps_null => (INPLACE, NULLABILITY_CHANGED),
+            change => cost(change),
         };
     }
     let table = relation.and_then(|relation| relation.charset.as_deref());
     let collates = new.collation.is_some() && new.collation != old.collation && old.charset == new.charset;
     if let Some(relation) = relation.filter(|_| collates && old.name == new.name) {
-        if relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from))) {
+        if relation.primary().is_some_and(|key| key.iter().any(|name| name.eq_ignore_ascii_case(from))) {
             return (COPY, "the collation of the primary key changes");
         }
         if relation.is_indexed(from) {
-            return (if mariadb { NOCOPY } else { COPY }, "the collation of a column changes, and its indexes are built anew");
+            return (if mariadb { NOCOPY } else { COPY }, "the collation of a column changes, and its indexes are rebuilt");
         }
     }
     let kept = same_column_type(old, new, table, mariadb);
     match kept {
-        TypeCompatibility::Same if !keeps_null => (INPLACE, "whether a column may be null changes"),
-        TypeCompatibility::Same if column.identity && !before.has_default => (COPY, "a column counts by itself from now on"),
-        TypeCompatibility::Same if column.placed && !mariadb => (INPLACE, "a column is placed elsewhere"),
+        TypeCompatibility::Same if !keeps_null => (INPLACE, NULLABILITY_CHANGED),
+        TypeCompatibility::Same if column.identity && !before.has_default => (COPY, "AUTO_INCREMENT is added to a column"),
+        TypeCompatibility::Same if column.placed && !mariadb => (INPLACE, COLUMN_MOVED),
         TypeCompatibility::Same | TypeCompatibility::Longer if keeps_null => match (kept, mariadb) {
-            (TypeCompatibility::Longer, false) if new.members.is_empty() => (INPLACE, DESCRIPTION),
-            _ => (INSTANT, DESCRIPTION),
+            (TypeCompatibility::Longer, false) if new.members.is_empty() => (INPLACE, DEFINITION_ONLY),
+            _ => (INSTANT, DEFINITION_ONLY),
         },
-        TypeCompatibility::Longer => (INPLACE, "a column becomes longer, and whether it may be null changes"),
+        TypeCompatibility::Longer => (INPLACE, COLUMN_LENGTHENED),
         _ => (COPY, "the type of a column changes"),
     }
 }
@@ -419,27 +419,29 @@ enum TypeCompatibility {
 }
 
 fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) -> TypeCompatibility {
-    // A collation says its character set.
-    let said = |ty: &Type| ty.charset.clone().or_else(|| ty.collation.as_deref()?.split('_').next().map(str::to_owned));
-    let (old_set, new_set) = (said(old), said(new));
+    // The name of a collation begins with its character set.
+    let charset = |ty: &Type| ty.charset.clone().or_else(|| ty.collation.as_deref()?.split('_').next().map(str::to_owned));
+    let (old_set, new_set) = (charset(old), charset(new));
     let (old, new) = (&Type { charset: old_set, ..old.clone() }, &Type { charset: new_set, ..new.clone() });
     let charset_changes = new.charset.is_some() && old.charset.is_some() && new.charset != old.charset
         || new.collation.is_some() && old.collation.is_some() && new.collation != old.collation
         || new.charset.is_some() && old.charset.is_none() && new.charset.as_deref() != Some(table.unwrap_or("utf8mb4"))
-        // Without a word about it, the column takes the table's.
+        // A column without a character set takes that of the table.
         || new.charset.is_none() && old.charset.is_some() && old.charset.as_deref() != table;
     if charset_changes || old.name != new.name || old.unsigned != new.unsigned {
         return TypeCompatibility::Other;
     }
     if matches!(new.name.as_str(), "enum" | "set") {
-        // How many bytes a value takes must stay.
+        // The number of bytes per value must not change.
         let bytes =
             |count: usize| if new.name == "set" { count.div_ceil(8).next_power_of_two() } else { usize::from(count > 255) };
         let appended = new.members.starts_with(&old.members) && bytes(new.members.len()) == bytes(old.members.len());
-        return match (new.members == old.members, appended) {
-            (true, _) => TypeCompatibility::Same,
-            (_, true) => TypeCompatibility::Longer,
-            _ => TypeCompatibility::Other,
+        return if new.members == old.members {
+            TypeCompatibility::Same
+        } else if appended {
+            TypeCompatibility::Longer
+        } else {
+            TypeCompatibility::Other
         };
     }
     if old.arguments == new.arguments {
@@ -447,11 +449,15 @@ fn same_column_type(old: &Type, new: &Type, table: Option<&str>, mariadb: bool) 
     }
     if let ("varchar" | "varbinary", [before], [after]) = (new.name.as_str(), &*old.arguments, &*new.arguments) {
         let bytes = |length: &u32| length.saturating_mul(width(new, table));
-        // One byte tells lengths up to 255, two tell longer ones.
-        // MariaDB has kept room for the second byte in short ones since 10.4.3.
-        let room = mariadb && bytes(before) < 128;
+        // A length up to 255 bytes is stored in 1 byte, a larger one in 2.
+        // Since 10.4.3, MariaDB reserves both for columns below 128 bytes.
+        let reserves_second_byte = mariadb && bytes(before) < 128;
         let same_prefix = (bytes(before) < 256) == (bytes(after) < 256);
-        return if after >= before && (same_prefix || room) { TypeCompatibility::Longer } else { TypeCompatibility::Other };
+        return if after >= before && (same_prefix || reserves_second_byte) {
+            TypeCompatibility::Longer
+        } else {
+            TypeCompatibility::Other
+        };
     }
     TypeCompatibility::Other
 }
