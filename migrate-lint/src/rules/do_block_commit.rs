@@ -8,16 +8,16 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `COMMIT` and `ROLLBACK` in a `DO` block or a procedure that runs inside a transaction.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "do-block-commit",
-        "`COMMIT` or `ROLLBACK` inside a `DO` block or a procedure fails (error 2D000) where the block runs in a \
-         transaction that somebody else began.",
+        "A `DO` block or procedure that executes `COMMIT` or `ROLLBACK` fails (error 2D000) if it runs inside a \
+         transaction block. PostgreSQL allows both only if the `DO` or `CALL` statement runs outside a transaction.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "take `BEGIN` and `COMMIT` out of the file: this tool then runs the block outside a transaction",
+    fix: "remove `BEGIN` and `COMMIT` from the file: `cargo migrate` then runs a `DO` block outside a transaction",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -36,13 +36,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         && context.parsed.in_transaction
         && context.schema.commits(name)
     {
-        let finding = RuleFinding::new(format!("`{name}` ends a transaction that it did not begin, which fails"));
-        findings.add(finding.help("write `-- migrate: no-transaction` above the first statement of the file"));
+        let finding = RuleFinding::new(format!("`{name}` executes `COMMIT` or `ROLLBACK` inside a transaction, which fails"));
+        findings.add(finding.help("add `-- migrate: no-transaction` before the first statement of the file"));
     }
     let Syntax::Do { body } = context.syntax() else { return };
     let body = context.sql.get(body.clone()).unwrap_or_default().to_ascii_uppercase();
     let commits = body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == "COMMIT" || word == "ROLLBACK");
     if commits && context.parsed.in_transaction {
-        findings.add(RuleFinding::new("this block ends a transaction that it did not begin, which fails"));
+        findings.add(RuleFinding::new("this block executes `COMMIT` or `ROLLBACK` inside a transaction, which fails"));
     }
 }

@@ -8,16 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags changes of a domain that scan every table with a column of that domain.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "domain-constraint",
-        "`ALTER DOMAIN ... ADD CONSTRAINT` and `SET NOT NULL` take a SHARE lock on every table that uses the domain \
-         and read all of it. With `NOT VALID` nothing is read.",
+        "`ALTER DOMAIN ... ADD CONSTRAINT`, `SET NOT NULL` and `VALIDATE CONSTRAINT` acquire a SHARE lock on every \
+         table that uses the domain and scan it. The lock blocks writes to the table until the end of the \
+         transaction. `ADD CONSTRAINT ... NOT VALID` scans no table.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "write `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, and `VALIDATE CONSTRAINT` in the next migration",
+    fix: "use `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, then `VALIDATE CONSTRAINT` in the next migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -37,18 +38,20 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    let scans = context.findings_for(
         |cause| matches!(cause, Cause::Domain),
-        |impact| format!("the domain's new constraint reads all of `{}` while writes wait", impact.table),
+        |impact| format!("checking the domain constraint scans `{}` and blocks writes to it", impact.table),
     );
-    // There is no milder way to look at the rows.
+    // PostgreSQL cannot validate a constraint of a domain under a weaker lock.
     let validates = context.sql.to_ascii_uppercase().contains("VALIDATE");
-    findings.all.extend(found.into_iter().map(|finding| {
-        match validates {
-            true => finding
-                .at_most(Level::Warning)
-                .fix("do it in a time of little traffic; a CHECK of the table can be validated while others write"),
-            false => finding,
+    findings.all.extend(scans.into_iter().map(|finding| {
+        if validates {
+            finding.at_most(Level::Warning).fix(
+                "validate the constraint at a time of low traffic, or use a `CHECK` constraint on the table: its validation \
+                 allows writes",
+            )
+        } else {
+            finding
         }
     }));
 }

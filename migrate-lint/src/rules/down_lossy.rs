@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags down migrations that create a dropped table or column again, but without its data.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "down-lossy",
-        "The way up drops a table or a column, and the way down makes it again, empty: what was in it does not come \
-         back.",
+        "The up migration drops a table or a column, and the down migration creates it again without its data. \
+         Reverting restores the schema, but not the rows. This is acceptable if the data is no longer needed.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "say so in the file: `-- migrate: irreversible: reason`; or keep the rows aside until the release is sure",
+    fix: "replace the down migration with `-- migrate: irreversible: reason` in the header, or keep a copy of the \
+         data until the new version of the application is known to work",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -34,26 +35,30 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
     let Some(down) = context.down else { return };
-    for read in context.file.statements {
-        let lost = match &read.syntax {
-            Syntax::Drop(removal) if removal.kind == ObjectKind::Table => removal.names.first().map(|name| format!("`{name}`")),
-            Syntax::AlterTable(alter) => alter.actions.iter().find_map(|action| match &action.kind {
-                ActionKind::DropColumn { name, .. } => Some(format!("`{}.{name}`", alter.table)),
-                _ => None,
-            }),
+    let recreates = down.statements.iter().any(|statement| match &statement.syntax {
+        Syntax::CreateTable(_) => true,
+        Syntax::AlterTable(alter) => alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddColumn { .. })),
+        _ => false,
+    });
+    // A table that is rebuilt in this file keeps its rows.
+    let copies_rows =
+        context.file.statements.iter().any(|statement| matches!(&statement.syntax, Syntax::Insert(insert) if insert.from_query));
+    if !recreates || copies_rows {
+        return;
+    }
+    if let Some(dropped) = context.file.statements.iter().find_map(|statement| dropped_object(&statement.syntax)) {
+        findings.add(RuleFinding::new(format!("the down migration creates {dropped} again, without its data")));
+    }
+}
+
+/// The first table or column that a statement drops, in backticks.
+fn dropped_object(syntax: &Syntax) -> Option<String> {
+    match syntax {
+        Syntax::Drop(removal) if removal.kind == ObjectKind::Table => removal.names.first().map(|name| format!("`{name}`")),
+        Syntax::AlterTable(alter) => alter.actions.iter().find_map(|action| match &action.kind {
+            ActionKind::DropColumn { name, .. } => Some(format!("`{}.{name}`", alter.table)),
             _ => None,
-        };
-        let again = down.statements.iter().any(|read| match &read.syntax {
-            Syntax::CreateTable(_) => true,
-            Syntax::AlterTable(alter) => alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddColumn { .. })),
-            _ => false,
-        });
-        // A table that is made anew here has its rows.
-        let rebuilt =
-            context.file.statements.iter().any(|other| matches!(&other.syntax, Syntax::Insert(insert) if insert.from_query));
-        if let Some(lost) = lost.filter(|_| again && !rebuilt) {
-            findings.add(RuleFinding::new(format!("the way down makes {lost} again, without what was in it")));
-            return;
-        }
+        }),
+        _ => None,
     }
 }

@@ -7,16 +7,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags down migrations that do not restore the schema from before the up migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "down-not-inverse",
-        "Simulated one after the other, the way up and the way down leave the schema otherwise than it was. Whoever \
-         reverts the release and applies it again later meets an error, or a schema that nobody has tested.",
+        "The simulated schema after the up migration and then the down migration differs from the schema before \
+         them. After a revert, the next `up` can fail, or the application runs on a schema that was never tested. \
+         Differences in data are not compared, and enum values, which PostgreSQL cannot remove, are not reported.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "undo in the way down each thing that the way up does, in the opposite order",
+    fix: "reverse each change of the up migration in the down migration, in the opposite order",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -70,12 +71,13 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
     let Some(down) = context.down.filter(|down| down.fully_parsed && !down.leftovers.is_empty()) else { return };
-    let only_data = down.statements.is_empty();
-    if !only_data {
-        let mut finding = RuleFinding::new(format!("up and then down does not lead back: {}", down.leftovers[0]));
-        for left in &down.leftovers[1..] {
-            finding = finding.note(left.clone());
-        }
-        findings.add(finding);
+    if down.statements.is_empty() {
+        return;
     }
+    let message = format!("the down migration does not reverse the up migration: {}", down.leftovers[0]);
+    let mut finding = RuleFinding::new(message);
+    for leftover in &down.leftovers[1..] {
+        finding = finding.note(leftover.clone());
+    }
+    findings.add(finding);
 }

@@ -9,17 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
-/// See its explanation.
+/// Flags `CASCADE` in `DROP` statements and clauses for existing objects.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-cascade",
-        "`CASCADE` removes what depends on the thing too: views, foreign keys of other tables, columns of a type, \
-         defaults. Nobody has listed them, each is locked with ACCESS EXCLUSIVE, and what they are differs from one \
-         database to the next.",
+        "`CASCADE` also drops all dependent objects, such as views, foreign keys of other tables, defaults, and \
+         columns of a dropped type. The statement does not name these objects, and they can differ between \
+         databases. Each affected table or view is locked with ACCESS EXCLUSIVE, which blocks reads and writes.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "leave `CASCADE` out, and drop each thing by name",
+    fix: "omit `CASCADE` and drop each dependent object by name",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -39,32 +39,38 @@ pub static RULE: Rule = Rule {
     verification: Verification::Seen("drop_cascade_removes_a_view"),
 };
 
+/// The message of every finding of this rule.
+const MESSAGE: &str = "`CASCADE` also drops all dependent objects, which the statement does not name";
+
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let dependents = |key: &ObjectName| {
-        let views = context.schema.views_reading(key).map(|(view, _)| format!("`{view}`"));
-        let children = context.schema.children(key).map(|(child, ..)| format!("a foreign key of `{child}`"));
-        views.chain(children).collect::<Vec<_>>()
-    };
     match context.syntax() {
         Syntax::Drop(removal) if removal.cascade && !removal.temporary => {
             let keys = removal.names.iter().map(|name| context.schema.resolve(name));
-            let old: Vec<ObjectName> = keys.filter(|key| context.relation(key).is_none() || context.is_deployed(key)).collect();
-            if !old.is_empty() {
-                let known: Vec<String> = old.iter().flat_map(dependents).collect();
-                let finding = RuleFinding::new("CASCADE removes what depends on it too, unseen");
-                findings.add(if known.is_empty() {
+            let existing: Vec<ObjectName> =
+                keys.filter(|key| context.relation(key).is_none() || context.is_deployed(key)).collect();
+            if !existing.is_empty() {
+                let dependents: Vec<String> = existing.iter().flat_map(|key| dependents(context, key)).collect();
+                let finding = RuleFinding::new(MESSAGE);
+                findings.add(if dependents.is_empty() {
                     finding
                 } else {
-                    finding.note(format!("by what is known: {}", known.join(", ")))
+                    finding.note(format!("known dependent objects: {}", dependents.join(", ")))
                 });
             }
         }
         _ => {
             for (_, action, range) in context.actions().filter(|(table, ..)| context.is_deployed(table)) {
                 if let ActionKind::DropColumn { cascade: true, .. } | ActionKind::DropConstraint { cascade: true, .. } = action {
-                    findings.add(RuleFinding::new("CASCADE removes what depends on it too, unseen").at(range));
+                    findings.add(RuleFinding::new(MESSAGE).at(range));
                 }
             }
         }
     }
+}
+
+/// Views and foreign keys that depend on a table or view, as far as the migrations show.
+fn dependents(context: &StatementContext<'_>, key: &ObjectName) -> Vec<String> {
+    let views = context.schema.views_reading(key).map(|(view, _)| format!("`{view}`"));
+    let children = context.schema.children(key).map(|(child, ..)| format!("a foreign key of `{child}`"));
+    views.chain(children).collect()
 }

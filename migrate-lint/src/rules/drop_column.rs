@@ -9,18 +9,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags `DROP COLUMN` of an existing column outside a contract migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-column",
-        "The release that runs still names the column in its queries, which fail from then on, and what was in it is \
-         gone for good. Destructive steps belong into a migration of phase contract, which runs when nothing uses the \
-         column any more.",
+        "`DROP COLUMN` permanently deletes the data of the column, and queries of the deployed version of the \
+         application that use the column fail. Drop a column in a contract migration (`-- migrate: phase contract`), \
+         deployed when no running version uses the column any more.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
-         its top",
+    fix: "deploy a version that no longer uses the column, then drop it in a migration with `-- migrate: phase \
+         contract` in its header",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -54,7 +54,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             continue;
         }
         if context.column_age(&table, name) == Age::Deployed && context.is_deployed(&table) {
-            let message = format!("the release that runs still uses `{table}.{name}`, and what is in it is gone for good");
+            let message = format!(
+                "the deployed version of the application may still use `{table}.{name}`, and its data is permanently deleted"
+            );
             findings.add(RuleFinding::new(message).at(range));
         }
     }

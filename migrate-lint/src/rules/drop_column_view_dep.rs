@@ -8,16 +8,16 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags `DROP COLUMN` of a column that a view or a generated column depends on.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-column-view-dep",
-        "PostgreSQL refuses to drop a column that a view uses, or from which another column is computed, unless \
-         `CASCADE` removes that too: the migration fails.",
+        "PostgreSQL rejects `DROP COLUMN` without `CASCADE` if a view or a generated column depends on the column \
+         (error 2BP01). The migration fails at this statement.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "drop the view first and create it again without the column, all in this transaction",
+    fix: "drop the view or generated column first; create the view again without the column in the same transaction",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -93,17 +93,18 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::DropColumn { name, cascade: false, .. } = action else { continue };
         if let Some(view) = context.schema.view_of_column(&table, name) {
-            findings.add(RuleFinding::new(format!("`{view}` uses `{name}`, so it cannot be dropped")).at(range));
+            findings.add(RuleFinding::new(format!("cannot drop `{table}.{name}`: view `{view}` depends on it")).at(range));
         }
-        // What was dropped before in the same statement is gone.
-        let gone = |own: &str| {
-            let before = context.actions().take_while(|(.., other)| other.start < range.start);
-            before.into_iter().any(|(_, other, _)| matches!(other, ActionKind::DropColumn { name, .. } if name == own))
+        // An earlier clause of the same statement may have dropped the generated column.
+        let is_dropped_before = |column: &str| {
+            let mut earlier = context.actions().take_while(|(.., clause)| clause.start < range.start);
+            earlier.any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
         };
         let columns = context.relation(&table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
-        let mut computed = columns.iter().filter(|other| other.generated && other.name != *name && !gone(&other.name));
-        if let Some(other) = computed.find(|other| other.computed_from.contains(name)) {
-            let message = format!("`{}` is computed from `{name}`, so that cannot be dropped", other.name);
+        let mut generated =
+            columns.iter().filter(|column| column.generated && column.name != *name && !is_dropped_before(&column.name));
+        if let Some(column) = generated.find(|column| column.computed_from.contains(name)) {
+            let message = format!("cannot drop `{table}.{name}`: generated column `{}` depends on it", column.name);
             findings.add(RuleFinding::new(message).at(range));
         }
     }

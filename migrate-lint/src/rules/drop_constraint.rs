@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
-use crate::relation::{Constraint, ConstraintKind, Relation};
+use crate::relation::{Constraint, ConstraintKind, Index, Relation};
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
@@ -11,17 +11,19 @@ use migrate_model::finding::Level;
 use migrate_model::syntax::{self, ActionKind, ObjectKind, Syntax};
 use std::ops::Range;
 
-/// See its explanation.
+/// Flags the removal of a constraint or unique index that the deployed version of the application may rely on.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-constraint",
-        "The release that runs may count on a constraint: `ON CONFLICT (email)` fails without the unique index, rows that it \
-         takes for impossible come in, and what `ON DELETE CASCADE` took away stays. Putting the constraint back later needs \
-         the rows to be mended first.",
+        "The deployed version of the application may rely on a constraint. Without the unique index, `ON CONFLICT \
+         (email)` fails. Without the constraint, rows can appear that the application considers impossible, and `ON \
+         DELETE CASCADE` no longer deletes rows. Rows that violate the constraint must be corrected before it can be \
+         added again.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "let the application do without it first; the next release drops it, in a migration of phase contract",
+    fix: "deploy a version that does not rely on the constraint, then drop it in a migration with `-- migrate: phase \
+         contract` in its header",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -61,14 +63,19 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
     for (table, name, range) in dropped(context) {
         let Some(relation) = context.relation(&table).filter(|_| context.is_deployed(&table)) else { continue };
-        let Some(lost) = lost(relation, &name) else { continue };
-        let message = match &lost {
-            Lost::Unique(columns) if !has_another(relation, &name, columns) && !comes_again(context, &table, &lost) => {
+        let Some(guarantee) = guarantee(relation, &name) else { continue };
+        let message = match &guarantee {
+            Guarantee::Unique(columns)
+                if !is_otherwise_unique(relation, &name, columns) && !is_restored(context, &table, &guarantee) =>
+            {
                 let columns = columns.join(", ");
-                format!("the release that runs may count on `{table}` ({columns}) to be unique, `ON CONFLICT` among it")
+                format!(
+                    "the deployed version of the application may rely on `{table}` ({columns}) being unique, for example in \
+                     `ON CONFLICT`"
+                )
             }
-            Lost::Check(_) | Lost::Foreign(_) if !comes_again(context, &table, &lost) => {
-                format!("the release that runs may count on `{name}` of `{table}`")
+            Guarantee::Check(_) | Guarantee::Foreign(_) if !is_restored(context, &table, &guarantee) => {
+                format!("the deployed version of the application may rely on constraint `{name}` of `{table}`")
             }
             _ => continue,
         };
@@ -80,14 +87,15 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
 }
 
-/// What a table no longer demands: as names of columns, or of what a condition mentions.
-enum Lost {
+/// What a constraint guarantees: the names of its columns, or the words of a condition that may be columns.
+enum Guarantee {
     Unique(Vec<String>),
     Check(Vec<String>),
     Foreign(Vec<String>),
 }
 
-/// The names of what is dropped, with the table.
+/// The constraints and indexes that the statement drops, each with its table. Constraints that are dropped together with
+/// their column are left to `drop-column`.
 fn dropped<'a>(context: &StatementContext<'a>) -> Vec<(ObjectName, String, Option<&'a Range<usize>>)> {
     if let Syntax::Drop(removal) = context.syntax() {
         if removal.kind != ObjectKind::Index {
@@ -95,113 +103,126 @@ fn dropped<'a>(context: &StatementContext<'a>) -> Vec<(ObjectName, String, Optio
         }
         let table = removal.table.as_ref().map(|table| context.schema.resolve(table));
         let indexes = removal.names.iter().map(|name| context.schema.resolve(name));
-        let of_table = |index: ObjectName| {
+        let with_table = |index: ObjectName| {
             let table = context.schema.table_of_index(table.as_ref(), &index)?.clone();
             Some((table, index.name().to_owned(), None))
         };
-        return indexes.filter_map(of_table).collect();
+        return indexes.filter_map(with_table).collect();
     }
-    let gone = |table: &ObjectName, column: &str| {
-        context.relation(table).is_some_and(|own| own.column(column).is_some())
-            && context.actions().any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
-    };
-    let of_action = |(table, action, range): (ObjectName, &'a ActionKind, &'a Range<usize>)| {
-        let name = match action {
-            ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) | ActionKind::DropIndex(name) => {
-                name.clone()
-            }
-            ActionKind::DropPrimaryKey => {
-                let primary = |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_));
-                context.relation(&table)?.constraints.iter().find(primary)?.name.clone()
-            }
-            _ => return None,
-        };
-        // Where the column goes as well, that is told of.
-        let columns = context.relation(&table).and_then(|relation| lost(relation, &name));
-        let with_column = columns.is_some_and(|lost| lost.columns().iter().any(|column| gone(&table, column)));
+    let with_name = |(table, action, range): (ObjectName, &'a ActionKind, &'a Range<usize>)| {
+        let name = dropped_name(context, &table, action)?;
+        let guarantee = context.relation(&table).and_then(|relation| guarantee(relation, &name));
+        let with_column = guarantee.is_some_and(|guarantee| drops_column_of(context, &table, guarantee.columns()));
         (!with_column).then_some((table, name, Some(range)))
     };
-    context.actions().filter_map(of_action).collect()
+    context.actions().filter_map(with_name).collect()
 }
 
-impl Lost {
+/// The name of the constraint or index that a clause drops.
+fn dropped_name(context: &StatementContext<'_>, table: &ObjectName, action: &ActionKind) -> Option<String> {
+    match action {
+        ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) | ActionKind::DropIndex(name) => {
+            Some(name.clone())
+        }
+        ActionKind::DropPrimaryKey => {
+            let is_primary = |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_));
+            Some(context.relation(table)?.constraints.iter().find(is_primary)?.name.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Reports whether another clause of the statement drops one of these columns.
+fn drops_column_of(context: &StatementContext<'_>, table: &ObjectName, columns: &[String]) -> bool {
+    let is_dropped = |column: &String| {
+        context.relation(table).is_some_and(|relation| relation.column(column).is_some())
+            && context.actions().any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
+    };
+    columns.iter().any(is_dropped)
+}
+
+impl Guarantee {
     fn columns(&self) -> &[String] {
         match self {
-            Lost::Unique(columns) | Lost::Check(columns) | Lost::Foreign(columns) => columns,
+            Guarantee::Unique(columns) | Guarantee::Check(columns) | Guarantee::Foreign(columns) => columns,
         }
     }
 }
 
-fn lost(relation: &Relation, name: &str) -> Option<Lost> {
+fn guarantee(relation: &Relation, name: &str) -> Option<Guarantee> {
     let Some(constraint) = relation.constraint(name) else {
-        let index =
-            relation.indexes.iter().find(|index| index.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name)))?;
-        return (index.unique && !index.partial_or_expression).then(|| Lost::Unique(index.columns.clone()));
+        let has_name = |index: &&Index| index.name.as_deref().is_some_and(|index_name| index_name.eq_ignore_ascii_case(name));
+        let index = relation.indexes.iter().find(has_name)?;
+        return (index.unique && !index.partial_or_expression).then(|| Guarantee::Unique(index.columns.clone()));
     };
     match &constraint.kind {
-        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(Lost::Unique(columns.clone())),
-        ConstraintKind::Foreign { columns, .. } => Some(Lost::Foreign(columns.clone())),
+        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(Guarantee::Unique(columns.clone())),
+        ConstraintKind::Foreign { columns, .. } => Some(Guarantee::Foreign(columns.clone())),
         ConstraintKind::Check { not_null, mentions, .. } => {
-            let said = |column: &String| relation.column(column).is_some_and(|own| own.not_null);
-            let said_otherwise = !not_null.is_empty() && not_null.iter().all(said);
-            (!said_otherwise).then(|| Lost::Check(mentions.clone()))
+            let is_not_null = |name: &String| relation.column(name).is_some_and(|column| column.not_null);
+            // The columns guarantee the same with `NOT NULL`.
+            let is_redundant = !not_null.is_empty() && not_null.iter().all(is_not_null);
+            (!is_redundant).then(|| Guarantee::Check(mentions.clone()))
         }
         ConstraintKind::Exclude | ConstraintKind::NotNull(_) => None,
     }
 }
 
-/// Keeps something else the same columns unique?
-fn has_another(relation: &Relation, name: &str, columns: &[String]) -> bool {
+/// Reports whether another key or unique index covers the same columns.
+fn is_otherwise_unique(relation: &Relation, name: &str, columns: &[String]) -> bool {
     let indexes = relation.indexes.iter().filter(|index| index.unique && !index.partial_or_expression);
     let indexes = indexes.map(|index| (index.name.as_deref().unwrap_or_default(), &index.columns));
     let keys = relation.constraints.iter().filter_map(|constraint| match &constraint.kind {
         ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some((&*constraint.name, columns)),
         _ => None,
     });
-    keys.chain(indexes).any(|(own, others)| !own.eq_ignore_ascii_case(name) && same(others, columns))
+    keys.chain(indexes).any(|(key, key_columns)| !key.eq_ignore_ascii_case(name) && same_columns(key_columns, columns))
 }
 
-fn same(one: &[String], other: &[String]) -> bool {
-    let lower = |names: &[String]| {
+fn same_columns(left: &[String], right: &[String]) -> bool {
+    let sorted = |names: &[String]| {
         let mut names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
         names.sort();
         names
     };
-    lower(one) == lower(other)
+    sorted(left) == sorted(right)
 }
 
-/// Does this statement, or a later one of the file, demand the like again?
-fn comes_again(context: &StatementContext<'_>, table: &ObjectName, lost: &Lost) -> bool {
-    let again = |syntax: &Syntax| match syntax {
+/// Reports whether this statement, or a later one of the file, adds a constraint with the same purpose.
+fn is_restored(context: &StatementContext<'_>, table: &ObjectName, guarantee: &Guarantee) -> bool {
+    let restores = |syntax: &Syntax| match syntax {
         Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *table => {
-            alter.actions.iter().any(|action| demands(&action.kind, lost))
+            alter.actions.iter().any(|action| provides(&action.kind, guarantee))
         }
-        Syntax::CreateIndex(index) if context.schema.resolve(&index.table) == *table => demands_unique(index, lost),
+        Syntax::CreateIndex(index) if context.schema.resolve(&index.table) == *table => provides_unique(index, guarantee),
         _ => false,
     };
-    again(context.syntax()) || context.is_followed_by(again)
+    restores(context.syntax()) || context.is_followed_by(restores)
 }
 
-fn demands(action: &ActionKind, lost: &Lost) -> bool {
-    match (action, lost) {
-        (ActionKind::AddIndex(index), _) => demands_unique(index, lost),
-        (ActionKind::AddConstraint(constraint), _) => match (&constraint.kind, lost) {
+fn provides(action: &ActionKind, guarantee: &Guarantee) -> bool {
+    match (action, guarantee) {
+        (ActionKind::AddIndex(index), _) => provides_unique(index, guarantee),
+        (ActionKind::AddConstraint(constraint), _) => match (&constraint.kind, guarantee) {
             (
                 syntax::ConstraintKind::Unique { columns, using_index }
                 | syntax::ConstraintKind::Primary { columns, using_index },
-                Lost::Unique(own),
-            ) => using_index.is_some() || same(columns, own),
-            (syntax::ConstraintKind::Check(check), Lost::Check(own)) => own.iter().any(|word| check.mentions.contains(word)),
-            (syntax::ConstraintKind::Foreign { columns, .. }, Lost::Foreign(own)) => same(columns, own),
-            (syntax::ConstraintKind::Exclude, Lost::Unique(_)) => true,
+                Guarantee::Unique(unique),
+            ) => using_index.is_some() || same_columns(columns, unique),
+            (syntax::ConstraintKind::Check(check), Guarantee::Check(words)) => {
+                words.iter().any(|word| check.mentions.contains(word))
+            }
+            (syntax::ConstraintKind::Foreign { columns, .. }, Guarantee::Foreign(key)) => same_columns(columns, key),
+            (syntax::ConstraintKind::Exclude, Guarantee::Unique(_)) => true,
             _ => false,
         },
-        // An enumerated type or another one says what the condition said.
-        (ActionKind::SetType { column, .. }, Lost::Check(own)) => own.contains(column),
+        // A new type, such as an enum, can replace the condition.
+        (ActionKind::SetType { column, .. }, Guarantee::Check(words)) => words.contains(column),
         _ => false,
     }
 }
 
-fn demands_unique(index: &syntax::CreateIndex, lost: &Lost) -> bool {
-    matches!(lost, Lost::Unique(own) if index.unique && (index.expressions || index.partial || same(&index.columns, own)))
+fn provides_unique(index: &syntax::CreateIndex, guarantee: &Guarantee) -> bool {
+    matches!(guarantee, Guarantee::Unique(unique)
+        if index.unique && (index.expressions || index.partial || same_columns(&index.columns, unique)))
 }

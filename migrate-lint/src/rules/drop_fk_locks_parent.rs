@@ -8,16 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags dropped tables and foreign keys that lock an existing referenced table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-fk-locks-parent",
-        "A table or constraint that is dropped takes ACCESS EXCLUSIVE not only on its own table, but also on each \
-         table that its foreign keys lead to. Readers of those tables wait as well.",
+        "Dropping a foreign key, or a table with foreign keys, acquires ACCESS EXCLUSIVE on each referenced table as \
+         well. This briefly blocks reads and writes on the referenced table. While the statement waits for the lock, \
+         later queries on that table queue behind it.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    fix: "drop foreign keys to busy tables first, one in each migration",
+    fix: "drop foreign keys that reference tables with heavy traffic first, one per migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -36,9 +37,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::ParentOfDropped),
-        |impact| format!("with the foreign key goes a lock on `{}` that stops every query for a moment", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("dropping the foreign key briefly blocks reads and writes on `{}`", impact.table),
+    ));
 }

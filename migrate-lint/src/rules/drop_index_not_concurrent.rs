@@ -8,13 +8,14 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `DROP INDEX` without `CONCURRENTLY` on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-index-not-concurrent",
-        "`DROP INDEX` takes ACCESS EXCLUSIVE on the table of the index. It is done in a moment, but it waits for \
-         every transaction that uses the table, and every query that comes meanwhile waits behind it. `DROP INDEX \
-         CONCURRENTLY` stops nobody; it takes one index at a time, without CASCADE, outside a transaction.",
+        "`DROP INDEX` acquires ACCESS EXCLUSIVE on the table of the index. It is fast once the lock is acquired, but \
+         it waits for every transaction that uses the table, and later queries queue behind it. `DROP INDEX \
+         CONCURRENTLY` blocks neither reads nor writes. It drops only one index, does not support `CASCADE`, and \
+         cannot run in a transaction.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
@@ -37,9 +38,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::IndexDrop),
-        |impact| format!("dropping an index locks `{}`, and waits for all who use it", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("dropping the index locks `{}` and waits for all transactions that use it", impact.table),
+    ));
 }

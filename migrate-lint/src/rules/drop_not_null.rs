@@ -8,12 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags `DROP NOT NULL` on a column of an existing table.
 pub static RULE: Rule = Rule {
-    code: Code::new("drop-not-null", "The release that runs may not expect to read a null from the column."),
+    code: Code::new(
+        "drop-not-null",
+        "After `DROP NOT NULL` (on MySQL `MODIFY ... NULL`), the deployed version of the application may read null \
+         values that it does not handle. The change is safe if every deployed version handles null values in the \
+         column.",
+    ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "let the application read nulls first",
+    fix: "deploy a version that handles null values in the column first",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -30,7 +35,7 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
-        // Where MySQL's `MODIFY` only leaves `NOT NULL` out, another rule asks whether that is meant.
+        // A `MODIFY` that merely omits `NOT NULL` is reported by `mysql-modify-loses`.
         let column = match action {
             ActionKind::DropNotNull(column) => column,
             ActionKind::ModifyColumn(column) if !column.not_null && column.says_null => &column.name,
@@ -38,8 +43,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         };
         let known = context.relation(&table).and_then(|relation| relation.column(column));
         if known.is_some_and(|known| known.not_null) && context.is_deployed(&table) {
-            findings
-                .add(RuleFinding::new(format!("the release that runs may not expect a null in `{table}.{column}`")).at(range));
+            let message = format!("the deployed version of the application may not handle null values in `{table}.{column}`");
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
 }

@@ -1,24 +1,26 @@
 //! The rule `drop-object`.
 
-use crate::context::StatementContext;
+use crate::context::{ParsedStatement, StatementContext};
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
+use migrate_model::name::Name;
 use migrate_model::syntax::{ObjectAction, ObjectKind, Syntax, TypeAction};
 
-/// See its explanation.
+/// Flags dropped views, functions, types, sequences and extensions outside a contract migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-object",
-        "A view, function, type, sequence or extension that is dropped is missing to the release that runs, if it \
-         uses it.",
+        "The deployed version of the application fails if it still uses a dropped view, function, type, sequence or \
+         extension. Drop such an object in a contract migration (`-- migrate: phase contract`), deployed when no \
+         running version uses it any more. An object that the same file creates or recreates is not flagged.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
-         its top",
+    fix: "deploy a version that no longer uses the object, then drop it in a migration with `-- migrate: phase \
+         contract` in its header",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -55,44 +57,55 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if !kinds.contains(&removal.kind) || context.file.is_contract() {
         return;
     }
-    // Once for each kind of thing in a file.
-    if context.earlier_statements().iter().any(|read| matches!(&read.syntax, Syntax::Drop(other) if other.kind == removal.kind)) {
+    // Each kind of object is reported once per file.
+    let drops_same_kind =
+        |statement: &&ParsedStatement| matches!(&statement.syntax, Syntax::Drop(drop) if drop.kind == removal.kind);
+    if context.earlier_statements().iter().any(|statement| drops_same_kind(&statement)) {
         return;
     }
-    let more = context
-        .later_statements()
-        .iter()
-        .filter(|read| matches!(&read.syntax, Syntax::Drop(other) if other.kind == removal.kind))
-        .count();
-    for name in &removal.names {
-        let key = context.schema.resolve(name);
-        let new = context.relation(&key).is_some() && !context.is_deployed(&key);
-        let again = context.is_followed_by(|syntax| match syntax {
-            Syntax::CreateView(view) => context.schema.resolve(&view.name) == key,
-            Syntax::CreateRoutine { name, .. }
-            | Syntax::CreateType { name, .. }
-            | Syntax::CreateDomain { name, .. }
-            | Syntax::Create { name, .. } => context.schema.resolve(name) == key,
-            Syntax::AlterType { action: TypeAction::Rename(to), .. } => *to == name.name,
-            Syntax::Alter { action: ObjectAction::Rename(to), .. } => *to == name.name,
-            _ => false,
+    let mut names = removal.names.iter();
+    if let Some(name) = names.find(|name| is_existing(context, name) && !is_recreated(context, name)) {
+        let (kind, key) = (removal.kind.name(), context.schema.resolve(name));
+        let message = format!("the deployed version of the application may still use {kind} `{key}`");
+        let finding = RuleFinding::new(message);
+        findings.add(match context.later_statements().iter().filter(drops_same_kind).count() {
+            0 => finding,
+            1 => finding.note("1 more statement in this file drops an object of this kind"),
+            more => finding.note(format!("{more} more statements in this file drop objects of this kind")),
         });
-        // A type that stands for another, made beside it, changed its name before.
-        let moved = context
-            .earlier_statements()
-            .iter()
-            .any(|read| matches!(&read.syntax, Syntax::AlterType { action: TypeAction::Rename(to), .. } if *to == name.name));
-        let made_here = context.earlier_statements().iter().any(|read| match &read.syntax {
-            Syntax::Create { name: own, .. }
-            | Syntax::CreateRoutine { name: own, .. }
-            | Syntax::CreateType { name: own, .. }
-            | Syntax::CreateDomain { name: own, .. } => own == name,
-            _ => false,
-        });
-        if !new && !again && !moved && !made_here {
-            let finding = RuleFinding::new(format!("the release that runs may still use the {} `{key}`", removal.kind.name()));
-            findings.add(if more > 0 { finding.note(format!("{more} more statements here drop one")) } else { finding });
-            return;
-        }
     }
+}
+
+/// Reports whether the object existed before this file.
+fn is_existing(context: &StatementContext<'_>, name: &Name) -> bool {
+    let key = context.schema.resolve(name);
+    let is_new = context.relation(&key).is_some() && !context.is_deployed(&key);
+    let was_created_here = context.earlier_statements().iter().any(|statement| match &statement.syntax {
+        Syntax::Create { name: created, .. }
+        | Syntax::CreateRoutine { name: created, .. }
+        | Syntax::CreateType { name: created, .. }
+        | Syntax::CreateDomain { name: created, .. } => created == name,
+        _ => false,
+    });
+    !is_new && !was_created_here
+}
+
+/// Reports whether this file replaces the object by another of the same name.
+fn is_recreated(context: &StatementContext<'_>, name: &Name) -> bool {
+    let key = context.schema.resolve(name);
+    let follows = context.is_followed_by(|syntax| match syntax {
+        Syntax::CreateView(view) => context.schema.resolve(&view.name) == key,
+        Syntax::CreateRoutine { name, .. }
+        | Syntax::CreateType { name, .. }
+        | Syntax::CreateDomain { name, .. }
+        | Syntax::Create { name, .. } => context.schema.resolve(name) == key,
+        Syntax::AlterType { action: TypeAction::Rename(to), .. } => *to == name.name,
+        Syntax::Alter { action: ObjectAction::Rename(to), .. } => *to == name.name,
+        _ => false,
+    });
+    // To replace a type, a file renames the old one, creates the new one, and drops the old one under its temporary name.
+    let renames =
+        |syntax: &Syntax| matches!(syntax, Syntax::AlterType { action: TypeAction::Rename(to), .. } if *to == name.name);
+    let was_renamed = context.earlier_statements().iter().any(|statement| renames(&statement.syntax));
+    follows || was_renamed
 }

@@ -8,12 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `DROP TABLE` of a partition of an existing table.
 pub static RULE: Rule = Rule {
-    code: Code::new("drop-partition", "`DROP TABLE` of a partition takes ACCESS EXCLUSIVE on the partitioned table as well."),
+    code: Code::new(
+        "drop-partition",
+        "`DROP TABLE` of a partition acquires ACCESS EXCLUSIVE on the partitioned table as well, which blocks reads \
+         and writes of the partitioned table. The lock is brief, but later queries queue behind the statement while \
+         it waits for the lock. `DETACH PARTITION ... CONCURRENTLY` allows reads and writes.",
+    ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `ALTER TABLE parent DETACH PARTITION part CONCURRENTLY` in one migration, and drop the table in the \
+    fix: "use `ALTER TABLE parent DETACH PARTITION part CONCURRENTLY` in one migration, and drop the table in the \
          next",
     opt_in: false,
     down: false,
@@ -30,9 +35,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::DropPartition),
-        |impact| format!("dropping a partition locks `{}`: every query waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("dropping a partition blocks reads and writes on `{}`", impact.table),
+    ));
 }

@@ -8,12 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags `DROP SCHEMA` and `DROP DATABASE` outside a contract migration.
 pub static RULE: Rule = Rule {
-    code: Code::new("drop-schema", "With a schema or a database goes everything in it, at once and for good."),
+    code: Code::new(
+        "drop-schema",
+        "Dropping a schema or a database permanently deletes every table and other object in it with one statement. \
+         The deployed version of the application may still use these objects. A contract migration is not flagged.",
+    ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "drop what is in it table by table, in migrations of phase contract",
+    fix: "drop the tables and other objects one by one, in migrations with `-- migrate: phase contract` in their \
+         header",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -29,6 +34,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Syntax::Drop(removal) = context.syntax() else { return };
     if matches!(removal.kind, ObjectKind::Schema | ObjectKind::Database) && !context.file.is_contract() {
         let names: Vec<String> = removal.names.iter().map(|name| format!("`{name}`")).collect();
-        findings.add(RuleFinding::new(format!("with {} goes everything in it, for good", names.join(", "))));
+        findings.add(RuleFinding::new(format!("this permanently deletes all objects in {}", names.join(", "))));
     }
 }

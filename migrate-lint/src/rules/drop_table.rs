@@ -4,23 +4,24 @@ use crate::context::StatementContext;
 use crate::rebuild;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::ObjectName;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags `DROP TABLE` of an existing table outside a contract migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-table",
-        "The release that runs still reads and writes the table until the last of its processes has ended, and its \
-         rows are gone for good. Destructive steps belong into a migration of phase contract (`-- migrate: phase \
-         contract`), which runs when nothing uses the table any more.",
+        "`DROP TABLE` permanently deletes the table and its rows, and queries of the deployed version of the \
+         application that use the table fail. Drop a table in a contract migration (`-- migrate: phase contract`), \
+         deployed when no running version uses the table any more.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "stop using it in one release; drop it in a later one, in a migration with `-- migrate: phase contract` at \
-         its top",
+    fix: "deploy a version that no longer uses the table, then drop it in a migration with `-- migrate: phase \
+         contract` in its header",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -60,21 +61,37 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
     for name in &removal.names {
         let key = context.schema.resolve(name);
-        let temporary = context.earlier_statements().iter().any(|read| match &read.syntax {
-            Syntax::CreateTable(table) => {
-                table.temporary && table.name.as_ref().is_some_and(|own| context.schema.resolve(own) == key)
-            }
-            _ => false,
-        });
-        // What comes again under its name is another matter, and what the history never made is not there.
-        let renamed = context.relation(&key).and_then(|relation| relation.renamed);
-        let aside = renamed.is_some_and(|renamed| renamed.migration == context.file.index);
-        let never = removal.if_exists && context.relation(&key).is_none() && rebuild::is_recreated(context, &key);
-        if context.is_deployed(&key) && !temporary && !never && !aside && !rebuild::is_rebuilt(context, &key) {
-            let finding = RuleFinding::new(format!("the release that runs still uses `{key}`, and its rows are gone for good"));
-            // It may have been made elsewhere, or not at all.
-            let perhaps = removal.if_exists && context.relation(&key).is_none();
-            findings.add(if perhaps { finding.at_most(Level::Warning).note("no migration here makes it") } else { finding });
+        let relation = context.relation(&key);
+        if !context.is_deployed(&key) || is_temporary(context, &key) || rebuild::is_rebuilt(context, &key) {
+            continue;
         }
+        // A table that this file renamed is the original of a rebuild.
+        let renamed = relation.and_then(|relation| relation.renamed);
+        if renamed.is_some_and(|renamed| renamed.migration == context.file.index) {
+            continue;
+        }
+        // No migration creates this table: it may exist outside the migrations, or not at all.
+        let may_not_exist = removal.if_exists && relation.is_none();
+        if may_not_exist && rebuild::is_recreated(context, &key) {
+            continue;
+        }
+        let message =
+            format!("the deployed version of the application may still use `{key}`, and its rows are permanently deleted");
+        let finding = RuleFinding::new(message);
+        findings.add(if may_not_exist {
+            finding.at_most(Level::Warning).note("no migration creates this table")
+        } else {
+            finding
+        });
     }
+}
+
+/// Reports whether this file created the table as a temporary one.
+fn is_temporary(context: &StatementContext<'_>, key: &ObjectName) -> bool {
+    context.earlier_statements().iter().any(|statement| match &statement.syntax {
+        Syntax::CreateTable(table) => {
+            table.temporary && table.name.as_ref().is_some_and(|name| context.schema.resolve(name) == *key)
+        }
+        _ => false,
+    })
 }

@@ -10,17 +10,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax, Type};
 
-/// See its explanation.
+/// Flags `DROP` and `TRUNCATE` of an object that other objects depend on.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-with-dependents",
-        "PostgreSQL refuses to drop, and to truncate, what something else stands on: a table that a foreign key or a view leads to, a type of \
-         a column, a key that a foreign key refers to, a function that a trigger calls (error 2BP01). Ways down fail so when they drop in the order in which the \
-         way up has made things.",
+        "PostgreSQL rejects `DROP` and `TRUNCATE` of an object that other objects depend on: a table referenced by a \
+         foreign key or a view, a type used by a column, a key referenced by a foreign key, a function used by a \
+         trigger (error 2BP01, for `TRUNCATE` 0A000). Down migrations often fail this way when they drop objects in \
+         creation order.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "drop what stands on it first, each by its name",
+    fix: "drop the dependent objects first, by name",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -126,88 +127,90 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    // In a block, an error may be caught.
+    // A block can catch the error.
     if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
     if let Syntax::Drop(removal) = context.syntax() {
-        dropped(context, removal, findings);
+        check_drop(context, removal, findings);
     }
     if let Syntax::Truncate { tables, cascade: false } = context.syntax() {
         let keys: Vec<ObjectName> = tables.iter().map(|table| context.schema.resolve(table)).collect();
         for key in &keys {
             if let Some((child, ..)) = context.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
-                findings.add(
-                    RuleFinding::new(format!("a foreign key of `{child}` leads to `{key}`, so it cannot be truncated"))
-                        .fix("name both tables in one `TRUNCATE`, or delete the rows"),
-                );
+                let message = format!("cannot truncate `{key}`: a foreign key of `{child}` references it");
+                findings.add(RuleFinding::new(message).fix("truncate both tables in one statement, or delete the rows"));
             }
         }
     }
     for (table, action, range) in context.actions() {
         let ActionKind::DropConstraint { name, cascade: false, .. } = action else { continue };
         let Some(relation) = context.relation(&table) else { continue };
-        if let Some(child) = needs_key(context, &table, relation, name) {
-            findings
-                .add(RuleFinding::new(format!("a foreign key of `{child}` needs `{name}`, so it cannot be dropped")).at(range));
+        if let Some(child) = referencing_table(context, &table, relation, name) {
+            let message = format!("cannot drop `{name}`: a foreign key of `{child}` depends on it");
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
 }
 
-fn dropped(context: &StatementContext<'_>, removal: &DropStatement, findings: &mut RuleFindings) {
+fn check_drop(context: &StatementContext<'_>, removal: &DropStatement, findings: &mut RuleFindings) {
     if removal.cascade || removal.temporary {
         return;
     }
     let keys: Vec<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
     for key in &keys {
-        let needs = match removal.kind {
-            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
-                let child = context.schema.children(key).map(|(child, ..)| child).find(|child| !keys.contains(child));
-                let reader = context.schema.views_reading(key).map(|(reader, _)| reader).find(|reader| !keys.contains(reader));
-                let child = child.filter(|_| removal.kind == ObjectKind::Table);
-                child.map(|child| format!("a foreign key of `{child}`")).or(reader.map(|reader| format!("view `{reader}`")))
-            }
-            ObjectKind::Type | ObjectKind::Domain if context.schema.ty(key).is_some() => {
-                let of = |relation: &Relation| {
-                    let is = |ty: &Type| context.schema.resolve_type(ty) == *key;
-                    relation.columns.iter().find(|column| column.ty.as_ref().is_some_and(is)).map(|column| column.name.clone())
-                };
-                let user = context.schema.relations().find_map(|(table, relation)| Some((table, of(relation)?)));
-                user.map(|(table, column)| format!("column `{table}.{column}`"))
-            }
-            // A function of a trigger has no arguments; another of its name may have some.
-            ObjectKind::Routine if context.sql.contains("()") || !context.sql.contains('(') => {
-                context.schema.caller(key).map(|(trigger, table)| format!("trigger `{trigger}` on `{table}`"))
-            }
-            _ => None,
-        };
-        if let Some(needs) = needs {
-            findings.add(RuleFinding::new(format!("{needs} needs `{key}`, so it cannot be dropped")));
+        if let Some(dependent) = dependent(context, removal.kind, key, &keys) {
+            findings.add(RuleFinding::new(format!("cannot drop `{key}`: {dependent} depends on it")));
         }
     }
 }
 
-/// Whose foreign key leads to the columns of a key, if nothing else makes these unique.
-fn needs_key(context: &StatementContext<'_>, table: &ObjectName, relation: &Relation, name: &str) -> Option<ObjectName> {
+/// An object that depends on this one, unless the statement drops it too.
+fn dependent(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName, dropped: &[ObjectName]) -> Option<String> {
+    match kind {
+        ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
+            let mut children = context.schema.children(key).map(|(child, ..)| child);
+            let child = children.find(|child| !dropped.contains(child)).filter(|_| kind == ObjectKind::Table);
+            let mut views = context.schema.views_reading(key).map(|(view, _)| view);
+            let view = views.find(|view| !dropped.contains(view));
+            child.map(|child| format!("a foreign key of `{child}`")).or(view.map(|view| format!("view `{view}`")))
+        }
+        ObjectKind::Type | ObjectKind::Domain if context.schema.ty(key).is_some() => {
+            let has_type = |ty: &Type| context.schema.resolve_type(ty) == *key;
+            context.schema.relations().find_map(|(table, relation)| {
+                let column = relation.columns.iter().find(|column| column.ty.as_ref().is_some_and(has_type))?;
+                Some(format!("column `{table}.{}`", column.name))
+            })
+        }
+        // A trigger function has no arguments; a function of the same name with arguments is another function.
+        ObjectKind::Routine if context.sql.contains("()") || !context.sql.contains('(') => {
+            context.schema.caller(key).map(|(trigger, table)| format!("trigger `{trigger}` on `{table}`"))
+        }
+        _ => None,
+    }
+}
+
+/// A table whose foreign key references the columns of this key, unless another key or unique index covers them.
+fn referencing_table(context: &StatementContext<'_>, table: &ObjectName, relation: &Relation, name: &str) -> Option<ObjectName> {
     let (ConstraintKind::Primary(columns) | ConstraintKind::Unique(columns)) = &relation.constraint(name)?.kind else {
         return None;
     };
-    let same = |others: &[String]| others.len() == columns.len() && others.iter().all(|other| columns.contains(other));
-    let is_another = |constraint: &Constraint| match &constraint.kind {
-        ConstraintKind::Primary(others) | ConstraintKind::Unique(others) => constraint.name != name && same(others),
+    let is_same = |others: &[String]| others.len() == columns.len() && others.iter().all(|other| columns.contains(other));
+    let is_other_key = |constraint: &Constraint| match &constraint.kind {
+        ConstraintKind::Primary(others) | ConstraintKind::Unique(others) => constraint.name != name && is_same(others),
         _ => false,
     };
-    let others = relation.constraints.iter().any(is_another)
-        || relation.indexes.iter().any(|index| index.unique && !index.partial_or_expression && same(&index.columns));
-    let leads_here = |child: &ObjectName| {
+    let is_otherwise_unique = relation.constraints.iter().any(is_other_key)
+        || relation.indexes.iter().any(|index| index.unique && !index.partial_or_expression && is_same(&index.columns));
+    let references_key = |child: &ObjectName| {
         let constraints = context.relation(child).map(|relation| relation.constraints.as_slice()).unwrap_or_default();
         constraints.iter().any(|constraint| match &constraint.kind {
             ConstraintKind::Foreign { table: parent, targets, .. } => {
-                parent == table && relation.targets(targets).is_some_and(same)
+                parent == table && relation.targets(targets).is_some_and(is_same)
             }
             _ => false,
         })
     };
     let mut children = context.schema.children(table).map(|(child, ..)| child);
-    children.find(|child| relation.columns_known && !others && leads_here(child)).cloned()
+    children.find(|child| relation.columns_known && !is_otherwise_unique && references_key(child)).cloned()
 }
