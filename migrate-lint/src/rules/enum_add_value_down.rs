@@ -8,21 +8,26 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{Syntax, TypeAction};
 
-/// See its explanation.
+/// Flags `ADD VALUE` in a migration whose down migration cannot remove the enum value.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "enum-add-value-down",
-        "A label of an enumerated type cannot be removed again: the way down cannot undo `ADD VALUE`.",
+        "PostgreSQL cannot remove a value from an enum type, so a down migration cannot reverse `ALTER TYPE ... ADD \
+         VALUE`. The value remains after a revert. If the migration is then applied again, it fails unless it uses \
+         `ADD VALUE IF NOT EXISTS`.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    fix: "say so in the file: `-- migrate: irreversible: labels of a type stay`",
+    fix: "replace the down migration with `-- migrate: irreversible: enum values cannot be removed` in the header",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
     flagged: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b';\n--- down\nSELECT 1;"])],
     not_flagged: &[
-        postgres(&["CREATE TYPE m AS ENUM ('a');", "-- migrate: irreversible: labels stay\nALTER TYPE m ADD VALUE 'b';"]),
+        postgres(&[
+            "CREATE TYPE m AS ENUM ('a');",
+            "-- migrate: irreversible: enum values cannot be removed\nALTER TYPE m ADD VALUE 'b';",
+        ]),
         postgres(&["CREATE TYPE m AS ENUM ('a'); ALTER TYPE m ADD VALUE 'b';\n--- down\nDROP TYPE m;"]),
     ],
     verification: Verification::Manual("PostgreSQL manual, ALTER TYPE"),
@@ -34,7 +39,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     {
         let drops = down.text.to_ascii_uppercase().contains("DROP TYPE");
         if !drops {
-            findings.add(RuleFinding::new(format!("the way down cannot take '{label}' from `{name}` again")));
+            findings.add(RuleFinding::new(format!("the down migration cannot remove enum value '{label}' from `{name}`")));
         }
     }
 }

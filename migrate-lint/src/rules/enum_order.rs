@@ -8,15 +8,16 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{Syntax, TypeAction};
 
-/// See its explanation.
+/// Flags `ADD VALUE` without `BEFORE` or `AFTER`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "enum-order",
-        "`ADD VALUE` without `BEFORE` or `AFTER` puts the label at the end, which decides how values are sorted.",
+        "`ADD VALUE` without `BEFORE` or `AFTER` adds the value at the end of the enum type. Comparisons and `ORDER \
+         BY` use the order of the values in the type, and the position cannot be changed later.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "say where: `BEFORE` or `AFTER`",
+    fix: "specify the position with `BEFORE` or `AFTER`",
     opt_in: true,
     down: false,
     check: Check::Statement(check),
@@ -27,6 +28,6 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::AlterType { name, action: TypeAction::AddValue { label, placed: false, .. } } = context.syntax() {
-        findings.add(RuleFinding::new(format!("'{label}' of `{name}` is sorted behind all others")));
+        findings.add(RuleFinding::new(format!("enum value '{label}' of `{name}` sorts after all existing values")));
     }
 }

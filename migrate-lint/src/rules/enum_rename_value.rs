@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{Syntax, TypeAction};
 
-/// See its explanation.
+/// Flags `RENAME VALUE` outside a contract migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "enum-rename-value",
-        "`RENAME VALUE` takes a label away from the release that runs: its queries that name the old one fail, and \
-         what it reads has a name that it does not know.",
+        "`RENAME VALUE` breaks the deployed version of the application: queries that contain the old value fail, and \
+         rows contain a value that this version does not know.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add the new label, let the application change over, change the rows in batches; the old label may stay",
+    fix: "add the new value, deploy a version that uses it, and update the rows in batches; the old value can remain \
+         in the type",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -33,6 +34,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::AlterType { name, action: TypeAction::RenameValue { from, to } } = context.syntax()
         && !context.file.is_contract()
     {
-        findings.add(RuleFinding::new(format!("the release that runs knows '{from}' of `{name}`, and not '{to}'")));
+        findings.add(RuleFinding::new(format!(
+            "the deployed version of the application uses '{from}' of `{name}` and does not know '{to}'"
+        )));
     }
 }

@@ -8,17 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `ADD CONSTRAINT ... EXCLUDE` on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "exclusion-constraint",
-        "`ADD CONSTRAINT ... EXCLUDE` builds its index under ACCESS EXCLUSIVE, and there is no `NOT VALID` and no \
-         `USING INDEX` for it.",
+        "`ADD CONSTRAINT ... EXCLUDE` scans the table and builds an index under ACCESS EXCLUSIVE, which blocks reads \
+         and writes until the build ends. PostgreSQL supports neither `NOT VALID` nor `USING INDEX` for exclusion \
+         constraints. On a small table, the build is brief.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "where the table is large, make a new one that has the constraint, copy the rows in batches, and change the \
-         names",
+    fix: "create a new table with the constraint if the table is large, copy the rows in batches, and swap the names",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -31,9 +31,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Exclude),
-        |impact| format!("adding an exclusion constraint builds its index over `{}` while everybody waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("adding an exclusion constraint blocks reads and writes on `{}` while its index is built", impact.table),
+    ));
 }

@@ -9,18 +9,20 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{Syntax, Type};
 
-/// See its explanation.
+/// Flags foreign keys that reference columns without a matching key, or columns of an incompatible type.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-invalid",
-        "A foreign key leads to columns that are no key of their table, or whose types do not go with its own. PostgreSQL \
-         refuses it (errors 42830 and 42804), and so do MySQL and MariaDB, where the columns must begin an index and whole \
-         numbers be of one size and sign (error 150). SQLite takes it, and then refuses what changes rows of either table \
-         (`foreign key mismatch`).",
+        "A foreign key references columns that are not a key of their table, or columns of an incompatible type. \
+         PostgreSQL rejects it (errors 42830 and 42804). So do MySQL and MariaDB (error 150): there the referenced \
+         columns must be the first columns of an index, and integers must have the same size and sign. SQLite \
+         accepts the foreign key, and then rejects statements that change rows of either table (`foreign key \
+         mismatch`).",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "add the unique key first, or let the foreign key lead to one; give both columns one type",
+    fix: "add a unique key on the referenced columns first, or reference an existing key; give both columns the same \
+         type",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -146,87 +148,94 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    // In a block, an error may be caught.
+    // A block can catch the error.
     if context.parsed.in_block || context.foreign_keys_unchecked || context.schema.is_opaque() {
         return;
     }
-    let own = match context.syntax() {
+    let table = match context.syntax() {
         Syntax::CreateTable(table) => table.name.as_ref().map(|name| context.schema.resolve(name)),
         _ => context.alter().map(|alter| context.schema.resolve(&alter.table)),
     };
     for key in context.new_foreign_keys() {
         let parent = context.schema.resolve(&key.reference.table);
-        // SQLite looks when rows come.
-        let later = |syntax: &Syntax| match syntax {
+        // SQLite checks the referenced key when rows are written, so a later statement may still add it.
+        let adds_unique_index = |syntax: &Syntax| match syntax {
             Syntax::CreateIndex(index) => index.unique && context.schema.resolve(&index.table) == parent,
             _ => false,
         };
-        if context.schema.dialect() == Dialect::Sqlite && context.is_followed_by(later) {
+        if context.schema.dialect() == Dialect::Sqlite && context.is_followed_by(adds_unique_index) {
             continue;
         }
-        // What is added to a table together with the foreign key is not there yet.
-        if Some(&parent) == own.as_ref() {
+        // The same statement may add the key that a self-reference needs.
+        if Some(&parent) == table.as_ref() {
             continue;
         }
-        let child = own.as_ref().and_then(|own| context.relation(own));
-        let found = context.relation(&parent).and_then(|relation| refused(context, &key, child, relation));
-        if let Some(why) = found {
-            findings.add(RuleFinding::new(format!("the foreign key leads to `{parent}`, {why}")).at(key.range));
+        let child = table.as_ref().and_then(|table| context.relation(table));
+        let problem = context.relation(&parent).and_then(|relation| problem(context, &key, child, relation));
+        if let Some(problem) = problem {
+            findings.add(RuleFinding::new(format!("invalid foreign key to `{parent}`: {problem}")).at(key.range));
         }
     }
 }
 
-/// Why a foreign key is refused, if it is.
-fn refused(
+/// Why the server rejects a foreign key, or `None` if it accepts it or too little is known.
+fn problem(
     context: &StatementContext<'_>,
     key: &NewForeignKey<'_>,
     child: Option<&Relation>,
     parent: &Relation,
 ) -> Option<String> {
     if parent.kind != RelationKind::Table {
-        return Some("which is no table".to_owned());
+        return Some("it is not a table".to_owned());
     }
     if !parent.columns_known || parent.partition_of.is_some() {
         return None;
     }
     let Some(targets) = parent.targets(&key.reference.columns) else {
-        return Some("which has no primary key".to_owned());
+        return Some("the table has no primary key".to_owned());
     };
-    let shown = targets.join(", ");
+    let names = targets.join(", ");
     if targets.len() != key.columns.len() {
-        return Some(format!("whose key has {} columns ({shown}), and has {} itself", targets.len(), key.columns.len()));
+        let (columns, expected) = (key.columns.len(), targets.len());
+        return Some(format!(
+            "the numbers of columns differ: {columns} in the foreign key, {expected} in the referenced key ({names})"
+        ));
     }
     if let Some(missing) = targets.iter().find(|target| parent.column(target).is_none()) {
-        return Some(format!("which has no column `{missing}`"));
+        return Some(format!("the table has no column `{missing}`"));
     }
     if !is_key(parent, targets, context.schema.dialect()) {
         return Some(match context.schema.dialect() {
-            Dialect::MySql => format!("where no index begins with ({shown})"),
-            Dialect::Postgres | Dialect::Sqlite => format!("where nothing makes ({shown}) unique"),
+            Dialect::MySql => format!("no index begins with ({names})"),
+            Dialect::Postgres | Dialect::Sqlite => format!("no unique or primary key consists of ({names})"),
         });
     }
-    let new = |name: &str| context.new_columns().find(|column| column.name.eq_ignore_ascii_case(name))?.ty.as_ref();
-    let there = |name: &str| child?.column(name)?.ty.as_ref();
+    let type_of = |name: &str| {
+        let new = context.new_columns().find(|column| column.name.eq_ignore_ascii_case(name));
+        new.and_then(|column| column.ty.as_ref()).or_else(|| child?.column(name)?.ty.as_ref())
+    };
     key.columns.iter().zip(targets).find_map(|(column, target)| {
-        let (own, other) = (new(column).or_else(|| there(column))?, parent.column(target)?.ty.as_ref()?);
-        let goes = goes_with(own, other, context.schema.dialect());
-        (!goes).then(|| format!("whose column `{target}` is {other}, and `{column}` is {own}"))
+        let (ty, target_type) = (type_of(column)?, parent.column(target)?.ty.as_ref()?);
+        let differs = !is_compatible(ty, target_type, context.schema.dialect());
+        differs.then(|| format!("column `{target}` has type {target_type}, but `{column}` has type {ty}"))
     })
 }
 
-/// Do these columns make a row known?
+/// Reports whether a foreign key can reference these columns.
 fn is_key(parent: &Relation, targets: &[String], dialect: Dialect) -> bool {
-    let same = |one: &String, other: &String| one.eq_ignore_ascii_case(other);
+    let is_same = |left: &String, right: &String| left.eq_ignore_ascii_case(right);
     match dialect {
-        // An index that is not unique does, unless MySQL 8.4 is told otherwise. (MySQL manual, 15.1.20.5)
+        // An index that is not unique suffices, except on MySQL 8.4 with `restrict_fk_on_non_standard_key`. (MySQL manual,
+        // 15.1.20.5)
         Dialect::MySql => {
             let of_foreign_keys = parent.foreign_keys().map(|(_, columns, ..)| columns);
             let mut indexes = parent.indexed().chain(of_foreign_keys);
-            // Behind the columns of each index stand those of the primary key.
-            let hidden = parent.primary().unwrap_or_default();
+            // InnoDB appends the columns of the primary key to each index.
+            let appended = parent.primary().unwrap_or_default();
             indexes.any(|index| {
-                let all = index.iter().chain(hidden);
-                index.len() + hidden.len() >= targets.len() && all.zip(targets).all(|(one, other)| same(one, other))
+                let columns = index.iter().chain(appended);
+                index.len() + appended.len() >= targets.len()
+                    && columns.zip(targets).all(|(column, target)| is_same(column, target))
             })
         }
         Dialect::Postgres | Dialect::Sqlite => {
@@ -236,47 +245,52 @@ fn is_key(parent: &Relation, targets: &[String], dialect: Dialect) -> bool {
             });
             let indexes =
                 parent.indexes.iter().filter(|index| index.unique && !index.partial_or_expression).map(|index| &index.columns);
-            let holds = |key: &Vec<String>| {
-                key.len() == targets.len() && key.iter().all(|one| targets.iter().any(|other| same(one, other)))
+            let covers_targets = |key: &Vec<String>| {
+                key.len() == targets.len() && key.iter().all(|column| targets.iter().any(|target| is_same(column, target)))
             };
-            keys.chain(indexes).any(holds)
+            keys.chain(indexes).any(covers_targets)
         }
     }
 }
 
-/// Can values of a type be looked up among those of another? Yes, where it is not known.
-fn goes_with(own: &Type, other: &Type, dialect: Dialect) -> bool {
-    let (Some(one), Some(two)) = (Sort::of(own, dialect), Sort::of(other, dialect)) else { return true };
+/// Reports whether a column of type `ty` can reference one of type `target_type`. Unknown types are accepted.
+fn is_compatible(ty: &Type, target_type: &Type, dialect: Dialect) -> bool {
+    let (Some(family), Some(target_family)) = (TypeFamily::of(ty, dialect), TypeFamily::of(target_type, dialect)) else {
+        return true;
+    };
     match dialect {
         Dialect::Sqlite => true,
-        Dialect::Postgres => one == two || (one, two) == (Sort::Whole, Sort::Exact),
-        Dialect::MySql => one == two && (one != Sort::Whole || own.name == other.name && own.unsigned == other.unsigned),
+        Dialect::Postgres => family == target_family || (family, target_family) == (TypeFamily::Integer, TypeFamily::Numeric),
+        Dialect::MySql => {
+            let is_same_integer = ty.name == target_type.name && ty.unsigned == target_type.unsigned;
+            family == target_family && (family != TypeFamily::Integer || is_same_integer)
+        }
     }
 }
 
-/// Types that are compared with each other.
+/// Types whose values can be compared with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Whole,
-    Exact,
+enum TypeFamily {
+    Integer,
+    Numeric,
     Text,
     Uuid,
     Bool,
 }
 
-impl Sort {
+impl TypeFamily {
     fn of(ty: &Type, dialect: Dialect) -> Option<Self> {
         if ty.array || ty.schema.is_some() {
             return None;
         }
         Some(match ty.name.as_str() {
-            "smallint" | "int" | "bigint" | "smallserial" | "serial" | "bigserial" => Sort::Whole,
-            "tinyint" | "mediumint" if dialect == Dialect::MySql => Sort::Whole,
-            "numeric" => Sort::Exact,
-            "varchar" | "char" => Sort::Text,
-            "text" if dialect == Dialect::Postgres => Sort::Text,
-            "uuid" => Sort::Uuid,
-            "boolean" if dialect == Dialect::Postgres => Sort::Bool,
+            "smallint" | "int" | "bigint" | "smallserial" | "serial" | "bigserial" => TypeFamily::Integer,
+            "tinyint" | "mediumint" if dialect == Dialect::MySql => TypeFamily::Integer,
+            "numeric" => TypeFamily::Numeric,
+            "varchar" | "char" => TypeFamily::Text,
+            "text" if dialect == Dialect::Postgres => TypeFamily::Text,
+            "uuid" => TypeFamily::Uuid,
+            "boolean" if dialect == Dialect::Postgres => TypeFamily::Bool,
             _ => return None,
         })
     }

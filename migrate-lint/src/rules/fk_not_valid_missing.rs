@@ -8,17 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags foreign keys that are added to an existing table without `NOT VALID`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-not-valid-missing",
-        "`ADD FOREIGN KEY` takes SHARE ROW EXCLUSIVE on both tables and holds it while every row is looked up in the \
-         other table: nobody can write to either. With `NOT VALID` it is over in a moment, new rows are checked from \
-         then on, and `VALIDATE CONSTRAINT` looks up the old ones later, while others read and write.",
+        "`ADD FOREIGN KEY` acquires SHARE ROW EXCLUSIVE on both tables and scans the referencing table to check \
+         every row. Writes to both tables are blocked meanwhile. With `NOT VALID`, the lock is brief, and only new \
+         and changed rows are checked. `VALIDATE CONSTRAINT` checks the existing rows later and allows reads and \
+         writes.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add it with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
+    fix: "add the foreign key with `NOT VALID`, and run `VALIDATE CONSTRAINT` in the next migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -54,17 +55,17 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let message =
-        |impact: &Impact| format!("adding a foreign key stops all writes to `{}` while every row is looked up", impact.table);
-    let partitioned = context.alters_partitioned();
-    let found = context.findings_for(|cause| *cause == Cause::ForeignKey, message).into_iter();
-    // Where it cannot be had, it is not asked for.
-    findings.all.extend(found.map(|finding| {
-        match partitioned && !context.server().is_at_least(18, 0) {
-            true => finding
+        |impact: &Impact| format!("adding a foreign key blocks writes to `{}` while every row is checked", impact.table);
+    let needs_each_partition = context.alters_partitioned() && !context.server().is_at_least(18, 0);
+    let foreign_keys = context.findings_for(|cause| *cause == Cause::ForeignKey, message).into_iter();
+    findings.all.extend(foreign_keys.map(|finding| {
+        if needs_each_partition {
+            finding
                 .at_most(Level::Warning)
-                .note("a partitioned table takes NOT VALID only from PostgreSQL 18")
-                .fix("add it to each partition first, with `NOT VALID`, and validate it there in the next migration"),
-            false => finding,
+                .note("partitioned tables support `NOT VALID` foreign keys only since PostgreSQL 18")
+                .fix("add the foreign key to each partition with `NOT VALID` first, and validate it there in the next migration")
+        } else {
+            finding
         }
     }));
 }

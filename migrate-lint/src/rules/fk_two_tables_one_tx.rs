@@ -1,25 +1,25 @@
 //! The rule `fk-two-tables-one-tx`.
 
 use crate::context::StatementContext;
-use crate::impact::Cause;
+use crate::impact::{Cause, Impact};
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags transactions that add foreign keys referencing several existing tables.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-two-tables-one-tx",
-        "Foreign keys to several tables that are in use, added in one transaction, hold a SHARE ROW EXCLUSIVE lock on \
-         each of them at once, taken in the order of the file. Two such transactions, or one and an application that \
-         writes in another order, can wait for each other; and all those tables stand still until the last statement \
-         is done.",
+        "A transaction that adds foreign keys referencing several existing tables holds a SHARE ROW EXCLUSIVE lock \
+         on each of them until it ends, which blocks writes to all of them. It acquires the locks in file order. A \
+         deadlock is possible with another migration, or with an application that writes to these tables in a \
+         different order.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write one foreign key to a table in use in each migration",
+    fix: "add at most one foreign key that references an existing table per migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -51,29 +51,32 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let is_key = |cause: &Cause| matches!(cause, Cause::ForeignKey | Cause::ForeignKeyNotValid | Cause::ParentOfNew);
-    let own = context.alter().map(|alter| context.schema.resolve(&alter.table));
-    let adds = context.impacts.iter().filter(|impact| is_key(&impact.cause) && Some(&impact.table) != own.as_ref());
-    let mut here = adds.clone().filter(|impact| context.is_deployed(&impact.table));
-    if let (Some(first), None) = (here.next(), context.held_locks.iter().find(|held| is_key(&held.cause)))
-        && let Some(second) = here.find(|impact| impact.table != first.table)
+    let is_foreign_key = |cause: &Cause| matches!(cause, Cause::ForeignKey | Cause::ForeignKeyNotValid | Cause::ParentOfNew);
+    let altered = context.alter().map(|alter| context.schema.resolve(&alter.table));
+    let locks_existing_parent = |impact: &&Impact| {
+        is_foreign_key(&impact.cause) && Some(&impact.table) != altered.as_ref() && context.is_deployed(&impact.table)
+    };
+    let parents = context.impacts.iter().filter(locks_existing_parent);
+    let mut same_statement = parents.clone();
+    if let (Some(first), None) = (same_statement.next(), context.held_locks.iter().find(|held| is_foreign_key(&held.cause)))
+        && let Some(second) = same_statement.find(|impact| impact.table != first.table)
         && context.alter().is_some()
     {
-        let message = format!("`{}` and `{}` are locked at once, each for a foreign key", first.table, second.table);
+        let message = format!("`{}` and `{}` are locked at the same time, each for a foreign key", first.table, second.table);
         findings.add(RuleFinding::new(message).note(context.describe_lock(second)));
         return;
     }
-    for impact in adds.filter(|impact| context.is_deployed(&impact.table)) {
-        let others = context
+    for impact in parents {
+        let held_on_others = context
             .held_locks
             .iter()
-            .filter(|held| is_key(&held.cause) && held.lock == impact.lock && held.table != impact.table);
-        let others: Vec<_> =
-            others.filter(|held| context.is_deployed(&held.table) && Some(&held.table) != own.as_ref()).collect();
-        // Once for each file is enough.
-        if let Some(held) = others.first().filter(|first| others.iter().all(|other| other.table == first.table)) {
+            .filter(|held| is_foreign_key(&held.cause) && held.lock == impact.lock && held.table != impact.table);
+        let held_on_others: Vec<_> =
+            held_on_others.filter(|held| context.is_deployed(&held.table) && Some(&held.table) != altered.as_ref()).collect();
+        // Only the second table of a file is reported, not each further one.
+        if let Some(first) = held_on_others.first().filter(|first| held_on_others.iter().all(|held| held.table == first.table)) {
             let message =
-                format!("`{}` is locked while `{}`, locked for a foreign key before, still is", impact.table, held.table);
+                format!("`{}` is locked for a foreign key while `{}` is still locked for another", impact.table, first.table);
             findings.add(RuleFinding::new(message).note(context.describe_lock(impact)));
         }
     }

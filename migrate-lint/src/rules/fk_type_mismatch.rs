@@ -8,12 +8,13 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags foreign key columns whose numeric type differs from that of the referenced column.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-type-mismatch",
-        "A foreign key column has another type than the column it refers to: an `int` that refers to a `bigint` fails \
-         on the first large value, and comparisons of different types may pass the index by.",
+        "A foreign key column has a different type than the column that it references. An `int` column that \
+         references a `bigint` column fails on the first value above the range of `int`. Comparisons of different \
+         types may not use an index.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
@@ -43,7 +44,7 @@ pub static RULE: Rule = Rule {
     verification: Verification::Files,
 };
 
-/// Of these PostgreSQL compares each with each.
+/// Types that PostgreSQL can compare with each other.
 const NUMBERS: [&str; 4] = ["smallint", "int", "bigint", "numeric"];
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
@@ -54,12 +55,12 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
             let ConstraintKind::Foreign { columns, table, targets, .. } = &constraint.kind else { continue };
             let Some(parent) = schema.relation(table) else { continue };
             for (column, target) in columns.iter().zip(parent.targets(targets).unwrap_or_default()) {
-                let ty = |relation: &Relation, name: &str| relation.column(name).and_then(|column| column.ty.clone());
-                let (Some(own), Some(other)) = (ty(relation, column), ty(parent, target)) else { continue };
-                let comparable = [&own, &other].iter().all(|ty| NUMBERS.contains(&ty.name.as_str()) && !ty.array);
-                if comparable && own.name != other.name {
+                let type_of = |relation: &Relation, name: &str| relation.column(name).and_then(|column| column.ty.clone());
+                let (Some(ty), Some(target_type)) = (type_of(relation, column), type_of(parent, target)) else { continue };
+                let are_numbers = [&ty, &target_type].iter().all(|ty| NUMBERS.contains(&ty.name.as_str()) && !ty.array);
+                if are_numbers && ty.name != target_type.name {
                     findings.add(RuleFinding::new(format!(
-                        "`{key}.{column}` is {own} and refers to `{table}.{target}`, which is {other}"
+                        "`{key}.{column}` has type {ty}, but references `{table}.{target}` of type {target_type}"
                     )));
                 }
             }

@@ -7,16 +7,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags foreign keys without an index that begins with their columns.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-without-index",
-        "A foreign key whose columns no index begins with: each `DELETE` of a row in the other table, and each change \
-         of its key, reads all of this table. (MySQL makes such an index by itself.)",
+        "No index begins with the columns of the foreign key. Each `DELETE` of a row in the referenced table, and \
+         each update of its key, then scans the entire referencing table. (MySQL creates such an index \
+         automatically.)",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::Sqlite],
-    fix: "build an index that begins with the columns of the foreign key",
+    fix: "create an index that begins with the columns of the foreign key",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -38,14 +39,14 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
     let index = context.file.index;
     for (key, relation) in context.changed_relations() {
         for (_, columns, table, _) in relation.foreign_keys().filter(|(constraint, ..)| constraint.added.migration == index) {
-            let begins = |indexed: &[String]| {
-                indexed.len() >= columns.len()
-                    && columns.iter().all(|column| indexed[..columns.len()].iter().any(|own| own.eq_ignore_ascii_case(column)))
+            let begins_with_columns = |indexed: &[String]| {
+                let Some(first) = indexed.get(..columns.len()) else { return false };
+                columns.iter().all(|column| first.iter().any(|name| name.eq_ignore_ascii_case(column)))
             };
-            if !relation.indexed().any(begins) {
+            if !relation.indexed().any(begins_with_columns) {
+                let columns = columns.join(", ");
                 findings.add(RuleFinding::new(format!(
-                    "no index of `{key}` begins with {}, which refers to `{table}`",
-                    columns.join(", ")
+                    "no index of `{key}` begins with ({columns}), the foreign key that references `{table}`"
                 )));
             }
         }
