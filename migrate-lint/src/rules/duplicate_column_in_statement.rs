@@ -8,17 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags a column that appears twice in `CREATE TABLE`, `INSERT` or `UPDATE`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "duplicate-column-in-statement",
-        "The statement names one column twice: the database refuses it (or, in an `UPDATE` on MySQL and SQLite and an \
-         `INSERT` on SQLite, takes one of the two values and drops the other without a word, which is not looked for \
-         here).",
+        "The statement contains a column twice, and the database rejects it. Two cases are accepted by the server \
+         and not checked here: an `UPDATE` on MySQL and SQLite, and an `INSERT` on SQLite, use one of the two values \
+         and discard the other without a warning.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "remove one of the two",
+    fix: "remove one of the two occurrences",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -43,12 +43,12 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         Syntax::Update(change) if context.schema.dialect() == Dialect::Postgres => change.columns.iter().collect(),
         _ => return,
     };
-    let same = |one: &str, other: &str| match context.schema.dialect() {
-        Dialect::Postgres => one == other,
-        _ => one.eq_ignore_ascii_case(other),
+    let is_same = |left: &str, right: &str| match context.schema.dialect() {
+        Dialect::Postgres => left == right,
+        _ => left.eq_ignore_ascii_case(right),
     };
-    let twice = columns.iter().enumerate().find(|(at, name)| columns[..*at].iter().any(|other| same(other, name)));
-    if let Some((_, name)) = twice {
-        findings.add(RuleFinding::new(format!("`{name}` is named twice")));
+    let mut numbered = columns.iter().enumerate();
+    if let Some((_, name)) = numbered.find(|(at, name)| columns[..*at].iter().any(|earlier| is_same(earlier, name))) {
+        findings.add(RuleFinding::new(format!("column `{name}` appears twice")));
     }
 }

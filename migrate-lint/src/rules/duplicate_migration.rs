@@ -6,18 +6,19 @@ use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
+use migrate_model::migration::Migration;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags a file that contains the same SQL as an earlier migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "duplicate-migration",
-        "The file says the same as an earlier one, apart from comments and white space: it was copied and not \
-         changed, or two branches brought the same change.",
+        "The file contains the same SQL as an earlier migration, apart from comments and white space. Either it was \
+         copied and not edited, or two branches added the same change.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "delete one of them, or say why both are needed: `-- migrate: allow duplicate-migration: reason`",
+    fix: "delete one of them, or give the reason why both are needed: `-- migrate: allow duplicate-migration: reason`",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -33,16 +34,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
-    let does = |read: &ParsedStatement| !matches!(read.syntax, Syntax::Query | Syntax::Transaction(_) | Syntax::Set(_));
-    if !context.file.statements.iter().any(does) {
+    let has_effect =
+        |statement: &ParsedStatement| !matches!(statement.syntax, Syntax::Query | Syntax::Transaction(_) | Syntax::Set(_));
+    if !context.file.statements.iter().any(has_effect) {
         return;
     }
     if let Some(first) = context.same_as {
-        let other = &context.history[first];
-        // A table that was dropped in between comes back by the same words.
-        let drops = |migration: &migrate_model::migration::Migration| migration.up.text.to_ascii_uppercase().contains("DROP ");
+        let original = &context.history[first];
+        // A migration in between may have dropped the object, so that it is created again.
+        let drops = |migration: &Migration| migration.up.text.to_ascii_uppercase().contains("DROP ");
         if !context.history[first + 1..context.file.index].iter().any(drops) {
-            findings.add(RuleFinding::new(format!("`{}` says the same as `{}`", context.file.migration.title(), other.title())));
+            let (copy, original) = (context.file.migration.title(), original.title());
+            findings.add(RuleFinding::new(format!("`{copy}` contains the same SQL as `{original}`")));
         }
     }
 }

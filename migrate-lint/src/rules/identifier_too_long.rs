@@ -8,13 +8,13 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
-/// See its explanation.
+/// Flags names that exceed the limit of the database.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "identifier-too-long",
-        "PostgreSQL cuts names off behind 63 bytes, with a notice that nobody reads: two names that begin alike \
-         become one, and a later statement that names it in full works by luck. MySQL refuses names of more than 64 \
-         characters.",
+        "PostgreSQL truncates names to 63 bytes and reports this only as a notice. Two long names with the same \
+         first 63 bytes become the same name. A later statement with the full name works only because that name is \
+         truncated too. MySQL rejects names of more than 64 characters.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
@@ -58,6 +58,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         _ => {}
     }
     for name in names.into_iter().filter(|name| too_long(name)) {
-        findings.add(RuleFinding::new(format!("`{name}` is too long a name: {} bytes", name.len())));
+        findings.add(RuleFinding::new(format!("the name `{name}` is too long: {} bytes", name.len())));
     }
 }

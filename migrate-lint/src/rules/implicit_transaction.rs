@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags statements that cannot run in a transaction, in a file with other statements.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "implicit-transaction",
-        "Several statements that are sent as one text are one transaction, even without `BEGIN`, and what cannot run in one is \
-         refused (error 25001). This tool sends them one by one, so the rule is only for files that other tools run too.",
+        "Several statements that are sent as one query string run in one transaction, even without `BEGIN`. \
+         PostgreSQL rejects statements there that cannot run in a transaction (error 25001). `cargo migrate` sends \
+         the statements one by one. Enable this rule only for files that other tools run too.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "put the statement into a file of its own",
+    fix: "move the statement to a separate file",
     opt_in: true,
     down: true,
     check: Check::Statement(check),
@@ -33,13 +34,13 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let alone = context.file.script.statements.len() == 1;
-    if !alone && refuses(context.syntax()) {
-        findings.add(RuleFinding::new("tools that send the file as one text cannot run this together with the other statements"));
+    let is_alone = context.file.script.statements.len() == 1;
+    if !is_alone && fails_in_transaction(context.syntax()) {
+        findings.add(RuleFinding::new("this fails in a tool that sends the whole file as one query string"));
     }
 }
 
-fn refuses(syntax: &Syntax) -> bool {
+fn fails_in_transaction(syntax: &Syntax) -> bool {
     match syntax {
         Syntax::CreateIndex(index) => index.concurrently,
         Syntax::Drop(removal) => removal.concurrently || removal.kind == ObjectKind::Database,

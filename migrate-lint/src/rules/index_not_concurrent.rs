@@ -8,14 +8,14 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `CREATE INDEX` without `CONCURRENTLY` on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "index-not-concurrent",
-        "`CREATE INDEX` takes a SHARE lock on the table and holds it while the whole table is read: nobody can \
-         insert, update or delete meanwhile. On a table of some size that is an outage. `CONCURRENTLY` reads the \
-         table twice and lets others write; it cannot run in a transaction, so it stands in a migration of its own, \
-         which this tool runs without one by itself.",
+        "`CREATE INDEX` acquires a SHARE lock on the table and holds it during the table scan, so `INSERT`, `UPDATE` \
+         and `DELETE` are blocked until the index is built. On a large table with live traffic, that is an outage. \
+         `CREATE INDEX CONCURRENTLY` scans the table twice and allows writes. It cannot run in a transaction: put it \
+         in a separate migration, which `cargo migrate` then runs outside a transaction automatically.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
@@ -49,9 +49,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::IndexBuild),
-        |impact| format!("building an index stops all writes to `{}` until it is done", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("CREATE INDEX blocks writes to `{}` until it finishes", impact.table),
+    ));
 }

@@ -8,18 +8,19 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `CREATE INDEX` on an existing partitioned table without `ON ONLY`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "index-on-partitioned",
-        "`CREATE INDEX` on a partitioned table takes a SHARE lock on it and on every partition, and builds one index \
-         for each, all in one go. `CONCURRENTLY` is not allowed there. The way around: `CREATE INDEX ... ON ONLY \
-         parent`, which makes an index that is not valid yet; then, for each partition, `CREATE INDEX CONCURRENTLY` \
-         in a migration of its own; then `ALTER INDEX parent_index ATTACH PARTITION partition_index` for each.",
+        "`CREATE INDEX` on a partitioned table acquires a SHARE lock on it and on every partition, and builds the \
+         indexes of all partitions in one statement. Writes are blocked until the last index is built, and \
+         `CONCURRENTLY` is not supported. To allow writes, first create an invalid parent index with `CREATE INDEX \
+         ... ON ONLY parent`. Then run `CREATE INDEX CONCURRENTLY` on each partition, in a separate migration each. \
+         Finally run `ALTER INDEX parent_index ATTACH PARTITION partition_index` for each partition.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "write `CREATE INDEX i ON ONLY parent (...)`, then `CREATE INDEX CONCURRENTLY` on each partition, then `ALTER \
+    fix: "use `CREATE INDEX i ON ONLY parent (...)`, then `CREATE INDEX CONCURRENTLY` on each partition, then `ALTER \
          INDEX i ATTACH PARTITION ...`",
     opt_in: false,
     down: false,
@@ -39,9 +40,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::IndexOnPartitions),
-        |impact| format!("building an index over partitions stops all writes to `{}`", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("CREATE INDEX blocks writes to `{}` until the indexes of all partitions are built", impact.table),
+    ));
 }

@@ -9,13 +9,13 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `INSERT INTO a SELECT * FROM b` if the columns of the two tables differ in number or order.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "insert-by-position",
-        "`INSERT INTO new SELECT * FROM old` puts the first column into the first, whatever they are called. Where the two \
-         tables have other numbers of columns it fails; where they have the same columns in another order, each value \
-         lands in the wrong one, often without an error.",
+        "`INSERT INTO new SELECT * FROM old` assigns columns by position, not by name. If `old` has more columns, \
+         the statement fails; on MySQL and SQLite it also fails if `old` has fewer. If the columns are in a \
+         different order, values are stored in the wrong columns, often without an error.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
@@ -47,7 +47,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id integer PRIMARY KEY, a text);",
             "CREATE TABLE n (id integer PRIMARY KEY, a text, b text); INSERT INTO n (id, a) SELECT id, a FROM t;",
         ]),
-        // What stands behind is left out there.
+        // PostgreSQL fills the remaining columns with their defaults.
         postgres(&["CREATE TABLE t (id int, a int); CREATE TABLE n (id int, a int, b int);", "INSERT INTO n SELECT * FROM t;"]),
         mysql(&["CREATE TABLE t (id int, a int); CREATE TABLE n LIKE t;", "INSERT INTO n SELECT * FROM t;"]),
         mysql(&[
@@ -61,27 +61,29 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Syntax::Insert(insert) = context.syntax() else { return };
     let Some(source) = &insert.all_of else { return };
-    let known = |relation: &&Relation| relation.columns_known && relation.columns.iter().all(|column| !column.generated);
-    // Where MySQL has put a column that was added later is not kept.
-    let in_order = |relation: &&Relation| {
+    let is_known = |relation: &&Relation| relation.columns_known && relation.columns.iter().all(|column| !column.generated);
+    // On MySQL, the position of a column that was added later is unknown: `FIRST` and `AFTER` are not recorded.
+    let is_in_order = |relation: &&Relation| {
         context.server().dialect() != Dialect::MySql || relation.columns.iter().all(|column| column.created.is_none())
     };
-    let table = |key| context.relation(key).filter(known).filter(in_order);
+    let table = |key| context.relation(key).filter(is_known).filter(is_in_order);
     let (to, from) = (context.schema.resolve(&insert.table), context.schema.resolve(source));
     let (Some(new), Some(old)) = (table(&to), table(&from)) else { return };
-    let (places, values) = (new.columns.len(), old.columns.len());
-    // PostgreSQL leaves out what stands behind.
-    let fits = places == values || places > values && context.server().dialect() == Dialect::Postgres;
-    if !fits {
-        findings.add(RuleFinding::new(format!("`{to}` has {places} columns, and `{from}` has {values}")));
+    let (columns, values) = (new.columns.len(), old.columns.len());
+    // PostgreSQL fills the remaining columns with their defaults.
+    let is_accepted = columns == values || columns > values && context.server().dialect() == Dialect::Postgres;
+    if !is_accepted {
+        let message = format!("the numbers of columns differ: {columns} in `{to}`, {values} in `{from}`");
+        findings.add(RuleFinding::new(message));
         return;
     }
     let mut pairs = old.columns.iter().zip(&new.columns);
-    // A column that exists on both sides and stands elsewhere; another name may be the same under a new one.
-    let moved = pairs.find(|(value, place)| {
-        !new.same(&value.name, &place.name) && new.column(&value.name).is_some() && old.column(&place.name).is_some()
+    // If both names exist in both tables, the column was not merely renamed.
+    let moved = pairs.find(|(value, column)| {
+        !new.same(&value.name, &column.name) && new.column(&value.name).is_some() && old.column(&column.name).is_some()
     });
-    if let Some((value, place)) = moved {
-        findings.add(RuleFinding::new(format!("`{from}.{}` goes into `{to}.{}`", value.name, place.name)));
+    if let Some((value, column)) = moved {
+        let message = format!("values of `{from}.{}` are inserted into `{to}.{}`", value.name, column.name);
+        findings.add(RuleFinding::new(message));
     }
 }

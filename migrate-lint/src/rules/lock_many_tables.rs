@@ -9,16 +9,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags transactions that hold locks of SHARE ROW EXCLUSIVE or stronger on more than three existing tables.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "lock-many-tables",
-        "One transaction that takes strong locks on many tables in use holds all of them until its end, and the more \
-         it takes, the likelier it and another one wait for each other.",
+        "A transaction that acquires strong locks on many existing tables holds all of them until it ends. The more \
+         tables it locks, the more traffic it blocks, and the likelier is a deadlock with another transaction. Up to \
+         three tables are not flagged.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "divide the file: one table in each migration",
+    fix: "split the file into one migration for each table",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -40,20 +41,20 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let strong = |table: &ObjectName, lock: Lock, cause: &Cause| {
-        // Of an index that the history did not make, the table is not known.
+    let is_strong = |table: &ObjectName, lock: Lock, cause: &Cause| {
+        // If no migration creates a dropped index, its table is unknown.
         lock >= Lock::ShareRowExclusive && *cause != Cause::IndexDrop && context.is_deployed(table)
     };
-    let held = context.held_locks.iter().filter(|held| strong(&held.table, held.lock, &held.cause));
-    let mut before: Vec<&ObjectName> = held.map(|held| &held.table).collect();
-    before.sort();
-    before.dedup();
+    let held = context.held_locks.iter().filter(|held| is_strong(&held.table, held.lock, &held.cause));
+    let mut locked: Vec<&ObjectName> = held.map(|held| &held.table).collect();
+    locked.sort();
+    locked.dedup();
     let new = context
         .impacts
         .iter()
-        .find(|impact| strong(&impact.table, impact.lock, &impact.cause) && !before.contains(&&impact.table));
-    if let Some(new) = new.filter(|_| before.len() == 3) {
-        let names: Vec<String> = before.iter().map(|table| format!("`{table}`")).collect();
-        findings.add(RuleFinding::new(format!("`{}` is locked while {} are", new.table, names.join(", "))));
+        .find(|impact| is_strong(&impact.table, impact.lock, &impact.cause) && !locked.contains(&&impact.table));
+    if let Some(new) = new.filter(|_| locked.len() == 3) {
+        let names: Vec<String> = locked.iter().map(|table| format!("`{table}`")).collect();
+        findings.add(RuleFinding::new(format!("`{}` is locked while {} are still locked", new.table, names.join(", "))));
     }
 }

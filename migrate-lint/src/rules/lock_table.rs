@@ -8,17 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `LOCK TABLE` in a mode that blocks writes to an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "lock-table",
-        "`LOCK TABLE` stops others until the end of the transaction (on MySQL: until `UNLOCK TABLES`), whatever else \
-         the migration does meanwhile.",
+        "`LOCK TABLE` blocks other sessions until the end of the transaction (on MySQL: until `UNLOCK TABLES`), \
+         regardless of what the migration does meanwhile. Modes that allow writes are not flagged.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "leave it out where the statements behind it take the locks that they need; or keep what stands behind it \
-         short",
+    fix: "remove `LOCK TABLE` if the following statements acquire the locks that they need; otherwise keep the \
+         statements after it short",
     opt_in: false,
     down: false,
     check: Check::Statement(check),

@@ -7,17 +7,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags statements that wait without a `lock_timeout` for a lock that blocks writes.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "missing-lock-timeout",
-        "A statement that waits for a strong lock makes every later query wait behind it. Runners that set no \
-         `lock_timeout` let that last as long as the longest transaction. This tool sets one for every such \
-         statement, so the rule is only for files that other tools run too.",
+        "While a statement waits for a strong lock, later queries on the table queue behind it. Without a \
+         `lock_timeout`, this lasts as long as the longest transaction that uses the table. `cargo migrate` sets a \
+         lock timeout for every such statement. Enable this rule only for files that other tools run too.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `SET lock_timeout = '2s';` before it",
+    fix: "add `SET lock_timeout = '2s';` before the statement",
     opt_in: true,
     down: false,
     check: Check::Statement(check),
@@ -47,11 +47,11 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let set = context.lock_timeout.is_some_and(|limit| !limit.trim_start_matches('0').trim().is_empty());
+    let is_set = context.lock_timeout.is_some_and(|limit| !limit.trim_start_matches('0').trim().is_empty());
     let strong = context.impacts.iter().find(|impact| impact.lock.blocks_writes() && context.is_deployed(&impact.table));
-    if let Some(impact) = strong.filter(|_| !set) {
+    if let Some(impact) = strong.filter(|_| !is_set) {
         findings.add(
-            RuleFinding::new(format!("nothing limits how long this waits for its lock on `{}`", impact.table))
+            RuleFinding::new(format!("no `lock_timeout` limits how long this waits for the lock on `{}`", impact.table))
                 .note(context.describe_lock(impact)),
         );
     }
