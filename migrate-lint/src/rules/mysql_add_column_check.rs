@@ -9,16 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags a column that is added with a `CHECK` to an existing table of MariaDB.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-add-column-check",
-        "MariaDB adds a column with a CHECK at once and does not look at the rows that are there. Where they do not \
-         satisfy it, a later UPDATE of them, or an ALTER that copies the table, fails (error 4025).",
+        "MariaDB adds a column with a `CHECK` instantly and does not check the existing rows. If a row violates the \
+         check, a later `UPDATE` of that row, or an `ALTER TABLE` that copies the table, fails (error 4025). The check is \
+         safe in a new table.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    fix: "fill the column so that the check holds, or add the check as a constraint of the table later",
+    fix: "fill the column so that every row satisfies the check, or add the check later as a table constraint",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -40,8 +41,10 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
         if !column.checks.is_empty() && context.is_deployed(&table) {
-            findings
-                .add(RuleFinding::new(format!("rows of `{table}` that are there are not checked, and may fail later")).at(range));
+            findings.add(
+                RuleFinding::new(format!("existing rows of `{table}` are not checked, so later changes of them may fail"))
+                    .at(range),
+            );
         }
     }
 }

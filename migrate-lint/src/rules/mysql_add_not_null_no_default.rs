@@ -8,16 +8,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags a `NOT NULL` column without a default that is added to an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-add-not-null-no-default",
-        "A column that is NOT NULL and has no default gives every row that is there 0, '' or the first label of an \
-         ENUM, without a word.",
+        "Adding a `NOT NULL` column without a default stores an implicit default in every existing row: 0, '' or the \
+         first value of an ENUM. The server reports no error or warning, and the application cannot tell these values \
+         from real ones.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    fix: "say the value: `DEFAULT ...`; or add the column with NULL, fill it in batches, and make it NOT NULL then",
+    fix: "specify the value with `DEFAULT ...`; or add the column as nullable, fill it in batches, then change it to NOT \
+          NULL",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -39,8 +41,10 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             && column.generated.is_none()
             && context.is_deployed(&table)
         {
-            findings
-                .add(RuleFinding::new(format!("every row of `{table}` silently gets a value for `{}`", column.name)).at(range));
+            findings.add(
+                RuleFinding::new(format!("every existing row of `{table}` gets an implicit default for `{}`", column.name))
+                    .at(range),
+            );
         }
     }
 }

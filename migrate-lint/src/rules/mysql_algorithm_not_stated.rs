@@ -9,13 +9,13 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags an `ALTER TABLE` of an existing table that specifies neither `ALGORITHM` nor `LOCK`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-algorithm-not-stated",
-        "Without `ALGORITHM` and `LOCK`, the server does what it is told in the best way it can, and where that is \
-         copying the table, it copies it. With them it refuses what it cannot do so: the migration fails at once, \
-         instead of stopping all writers for an hour. What the server can do depends on its version and on the table.",
+        "Without `ALGORITHM` and `LOCK`, the server may fall back to copying the table, which blocks writes until the \
+         copy is complete. With them, the server rejects a change that it cannot make this way, and the migration fails \
+         at once. Which algorithms are supported depends on the version of the server and on the table.",
     ),
     level: Level::Note,
     on: &[Dialect::MySql],
@@ -208,9 +208,9 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Some(alter) = context.alter().filter(|alter| alter.algorithm.is_none() && alter.lock.is_none()) else { return };
-    // Where a clause was not read, and behind `ORDER BY`, nothing is advised.
-    let known = |kind: &ActionKind| !matches!(kind, ActionKind::Opaque | ActionKind::Partitioning);
-    if alter.ignore || !alter.actions.iter().all(|action| known(&action.kind)) {
+    // The cost of an unparsed clause is unknown, and `ALGORITHM` cannot follow a partitioning clause.
+    let is_supported = |kind: &ActionKind| !matches!(kind, ActionKind::Opaque | ActionKind::Partitioning);
+    if alter.ignore || !alter.actions.iter().all(|action| is_supported(&action.kind)) {
         return;
     }
     let deployed = context.is_deployed(&context.schema.resolve(&alter.table));
@@ -222,6 +222,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     };
     let clause = format!(", ALGORITHM={}{lock}", online.algorithm);
     findings.add(
-        RuleFinding::new(format!("nothing holds the server to what it can do for `{}` at best", alter.table)).append(clause),
+        RuleFinding::new(format!("without `ALGORITHM` or `LOCK`, the server may fall back to copying `{}`", alter.table))
+            .append(clause),
     );
 }

@@ -7,12 +7,12 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags an `ALTER TABLE` whose `ALGORITHM` or `LOCK` clause the server does not support for the change.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-algorithm-refused",
-        "`ALGORITHM` and `LOCK` say what the server may do at most, and it needs more for this: it refuses the statement \
-         (errors 1845 and 1846), and the migration fails. Nothing has happened to the table then.",
+        "The server cannot make this change with the `ALGORITHM` or `LOCK` of the statement: it rejects the statement \
+         (errors 1845 and 1846). The migration fails, and the table is unchanged.",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
@@ -54,7 +54,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let Some((asked, needed)) = context.refused_algorithm() else { return };
-    let finding = RuleFinding::new(format!("the server refuses {asked} for this"));
-    findings.add(finding.help(format!("it needs {needed}: write that if you can bear it, or find another way to the same end")));
+    let Some((rejected, needed)) = context.refused_algorithm() else { return };
+    let finding = RuleFinding::new(format!("the server rejects `{rejected}` for this change"));
+    findings.add(finding.help(format!(
+        "write `{needed}`, which this change requires, if its cost is acceptable; otherwise change the table in another way"
+    )));
 }

@@ -8,17 +8,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags an `ALTER TABLE` or `CREATE INDEX` that blocks writes to an existing table without copying it.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-blocks-writes",
-        "The server does this in place, but nobody can write to the table meanwhile (ALGORITHM=INPLACE, LOCK=SHARED): \
-         FULLTEXT and SPATIAL indexes, new or dropped columns of a table that has a FULLTEXT one, and a column with AUTO_INCREMENT. Or the statement itself asks for it, with \
-         `LOCK=SHARED`, or with `LOCK=EXCLUSIVE`, which stops readers as well.",
+        "The server makes this change in place, but blocks writes to the table until it is complete (`ALGORITHM=INPLACE, \
+         LOCK=SHARED`). This applies to new FULLTEXT and SPATIAL indexes, to columns that are added to or dropped from a \
+         table with a FULLTEXT index, and to new AUTO_INCREMENT columns. A statement can also request the lock, with \
+         `LOCK=SHARED`, or with `LOCK=EXCLUSIVE`, which blocks reads as well. On a small table the change is brief.",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    fix: "do it in a time of little traffic, or with a tool that copies beside the table (gh-ost, pt-online-schema-change)",
+    fix: "run it at a time of low traffic, or use a tool that copies the table online (gh-ost, pt-online-schema-change)",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -35,23 +36,26 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    // What the server refuses is not done.
+    // A statement that the server rejects does not lock the table; `mysql-algorithm-refused` reports it.
     if context.refused_algorithm().is_some() {
         return;
     }
-    let stops =
-        |impact: &&Impact| impact.online.is_some_and(|online| !online.allows_writes && online.algorithm != Algorithm::Copy);
     if let Some((alter, lock)) = context.alter().and_then(|alter| Some((alter, alter.lock.as_deref()?))) {
         let table = context.schema.resolve(&alter.table);
-        let who = if lock == "EXCLUSIVE" { "reads of and writes to" } else { "writes to" };
-        let asked = matches!(lock, "EXCLUSIVE" | "SHARED") && !context.impacts.iter().any(|impact| stops(&impact));
-        if asked && context.is_deployed(&table) && alter.algorithm.as_deref() != Some("COPY") {
-            let finding = RuleFinding::new(format!("`LOCK={lock}` is asked for, and {who} `{table}` wait"));
-            findings.add(finding.fix("leave `LOCK` out, or write `LOCK=NONE`"));
+        let blocked = if lock == "EXCLUSIVE" { "reads of and writes to" } else { "writes to" };
+        let only_by_request = matches!(lock, "EXCLUSIVE" | "SHARED") && !context.impacts.iter().any(blocks_writes);
+        if only_by_request && context.is_deployed(&table) && alter.algorithm.as_deref() != Some("COPY") {
+            let finding = RuleFinding::new(format!("`LOCK={lock}` blocks {blocked} `{table}`"));
+            findings.add(finding.fix("omit `LOCK`, or write `LOCK=NONE`"));
         }
     }
-    for impact in context.impacts.iter().filter(stops) {
+    for impact in context.impacts.iter().filter(|impact| blocks_writes(impact)) {
         let Cause::Alter(what) = &impact.cause else { continue };
-        findings.all.extend(context.finding(impact, format!("{what}, and writes to `{}` wait", impact.table)));
+        findings.all.extend(context.finding(impact, format!("{what}: this blocks writes to `{}`", impact.table)));
     }
+}
+
+/// Does a change in place block writes? `mysql-table-copy` reports copies.
+fn blocks_writes(impact: &Impact) -> bool {
+    impact.online.is_some_and(|online| !online.allows_writes && online.algorithm != Algorithm::Copy)
 }

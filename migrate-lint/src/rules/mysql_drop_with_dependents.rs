@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
-use crate::relation::{Constraint, ConstraintKind};
+use crate::relation::{Constraint, ConstraintKind, Index, Relation};
 use crate::rule::{Check, Rule, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
@@ -10,13 +10,14 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags a `DROP`, `TRUNCATE` or type change that the server rejects because a foreign key depends on the object.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-drop-with-dependents",
-        "A foreign key needs its columns, an index that begins with them, and the table that it leads to: while it is \
-         there, MySQL and MariaDB refuse to drop any of the three (errors 1553, 1828 and 1451), to truncate that table (1701), and to give the columns on \
-         either side another type (errors 1832 and 1833).",
+        "A foreign key depends on its columns, on an index that starts with them, and on the table that it references. \
+         While it exists, MySQL and MariaDB reject a `DROP` of any of the three (errors 1553, 1828 and 1451). They also \
+         reject a `TRUNCATE` of the referenced table (1701) and a type change of the columns on either side (1832 and \
+         1833).",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
@@ -88,104 +89,143 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    if context.foreign_keys_unchecked {
-        // What is not checked may be dropped; columns that do not go together are refused all the same.
-        columns(context, findings);
+    // With `foreign_key_checks = 0` the server allows drops and `TRUNCATE`, but no change of a column type.
+    if !context.foreign_keys_unchecked {
+        check_dropped_tables(context, findings);
+        check_truncated_tables(context, findings);
+    }
+    check_changed_types(context, findings);
+    if !context.foreign_keys_unchecked {
+        check_dropped_parts(context, findings);
+    }
+}
+
+/// Tables that another table references.
+fn check_dropped_tables(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Drop(removal) = context.syntax() else { return };
+    if removal.kind != ObjectKind::Table || removal.temporary {
         return;
     }
-    if let Syntax::Drop(removal) = context.syntax()
-        && removal.kind == ObjectKind::Table
-        && !removal.temporary
-    {
-        let keys: Vec<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
-        for key in &keys {
-            // One that goes in the same statement is in nobody's way.
-            if let Some((child, ..)) = context.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
-                findings.add(RuleFinding::new(format!("`{child}` refers to `{key}`, so it cannot be dropped")));
-            }
-        }
-    }
-    columns(context, findings);
-    if let Syntax::Truncate { tables, .. } = context.syntax() {
-        for key in tables.iter().map(|table| context.schema.resolve(table)) {
-            if let Some((child, ..)) = context.schema.children(&key).find(|(child, ..)| **child != key) {
-                findings.add(
-                    RuleFinding::new(format!("`{child}` refers to `{key}`, so it cannot be truncated")).fix("delete the rows"),
-                );
-            }
-        }
-    }
-    let dropped = |name: &str| {
-        context.actions().any(|(_, action, _)| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name)))
-    };
-    for (table, action, range) in context.actions() {
-        let Some(relation) = context.relation(&table) else { continue };
-        let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
-        let begins = |index: &[String], columns: &[String]| {
-            index.len() >= columns.len() && index.iter().zip(columns).all(|(one, other)| same(one, other))
-        };
-        let needed =
-            relation.foreign_keys().filter(|(constraint, ..)| !dropped(&constraint.name)).find(|(_, columns, ..)| match action {
-                ActionKind::DropColumn { name, .. } => columns.iter().any(|column| same(column, name)),
-                ActionKind::DropIndex(name) => {
-                    let own = relation.indexes.iter().find(|index| index.name.as_deref().is_some_and(|own| same(own, name)));
-                    let serves = own.is_some_and(|own| begins(&own.columns, columns));
-                    let others =
-                        relation.indexes.iter().filter(|index| !index.name.as_deref().is_some_and(|own| same(own, name)));
-                    let instead = others.into_iter().any(|other| begins(&other.columns, columns))
-                        || relation.primary().is_some_and(|key| begins(key, columns));
-                    let added = context
-                        .actions()
-                        .any(|(_, other, _)| matches!(other, ActionKind::AddIndex(index) if begins(&index.columns, columns)));
-                    serves && !instead && !added
-                }
-                _ => false,
-            });
-        if let Some((constraint, ..)) = needed {
-            findings.add(
-                RuleFinding::new(format!("foreign key `{}` of `{table}` needs it, so it cannot be dropped", constraint.name))
-                    .at(range),
-            );
+    let tables: Vec<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
+    for table in &tables {
+        // A referencing table may be dropped in the same statement.
+        if let Some((child, ..)) = context.schema.children(table).find(|(child, ..)| !tables.contains(child)) {
+            findings.add(RuleFinding::new(format!("`{table}` cannot be dropped: `{child}` references it")));
         }
     }
 }
 
-/// Columns of a foreign key, on either side, that get another type.
-fn columns(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+/// Truncated tables that another table references.
+fn check_truncated_tables(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let Syntax::Truncate { tables, .. } = context.syntax() else { return };
+    for table in tables.iter().map(|name| context.schema.resolve(name)) {
+        if let Some((child, ..)) = context.schema.children(&table).find(|(child, ..)| **child != table) {
+            let finding = RuleFinding::new(format!("`{table}` cannot be truncated: `{child}` references it"));
+            findings.add(finding.fix("delete the rows with `DELETE`"));
+        }
+    }
+}
+
+/// Columns and indexes that a foreign key of the same table depends on.
+fn check_dropped_parts(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
-        let (from, column) = match action {
+        let Some(relation) = context.relation(&table) else { continue };
+        let part = match action {
+            ActionKind::DropColumn { name, .. } => format!("column `{name}`"),
+            ActionKind::DropIndex(name) => format!("index `{name}`"),
+            _ => continue,
+        };
+        if let Some(key) = dependent_key(context, relation, action) {
+            let message = format!("{part} of `{table}` cannot be dropped: foreign key `{}` depends on it", key.name);
+            findings.add(RuleFinding::new(message).at(range));
+        }
+    }
+}
+
+/// The foreign key that depends on the column or index that an action drops.
+fn dependent_key<'a>(context: &StatementContext<'_>, relation: &'a Relation, action: &ActionKind) -> Option<&'a Constraint> {
+    let mut remaining = relation.foreign_keys().filter(|(key, ..)| !drops_constraint(context, &key.name));
+    let dependent = remaining.find(|(_, columns, ..)| match action {
+        ActionKind::DropColumn { name, .. } => contains(columns, name),
+        ActionKind::DropIndex(name) => is_only_index(context, relation, name, columns),
+        _ => false,
+    });
+    dependent.map(|(key, ..)| key)
+}
+
+/// Is this the only index that starts with these columns, with no other added in the same statement?
+fn is_only_index(context: &StatementContext<'_>, relation: &Relation, name: &str, columns: &[String]) -> bool {
+    let has_name = |index: &Index| index.name.as_deref().is_some_and(|index_name| index_name.eq_ignore_ascii_case(name));
+    let dropped = relation.indexes.iter().find(|&index| has_name(index));
+    let serves_key = dropped.is_some_and(|index| starts_with(&index.columns, columns));
+    let has_other = relation.indexes.iter().any(|index| !has_name(index) && starts_with(&index.columns, columns))
+        || relation.primary().is_some_and(|key| starts_with(key, columns));
+    let adds_other = context
+        .actions()
+        .any(|(_, action, _)| matches!(action, ActionKind::AddIndex(index) if starts_with(&index.columns, columns)));
+    serves_key && !has_other && !adds_other
+}
+
+/// Columns on either side of a foreign key whose type changes.
+fn check_changed_types(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
+        let (name, column) = match action {
             ActionKind::ModifyColumn(column) => (&column.name, column),
             ActionKind::ChangeColumn { from, column } => (from, column),
             _ => continue,
         };
         let Some(relation) = context.relation(&table) else { continue };
-        let old = relation.column(from).and_then(|before| before.ty.as_ref());
+        let old = relation.column(name).and_then(|before| before.ty.as_ref());
         let (Some(old), Some(new)) = (old, &column.ty) else { continue };
         if old.name == new.name && old.unsigned == new.unsigned && old.arguments == new.arguments {
             continue;
         }
-        let gone = |name: &str| {
-            let gone = |action: &ActionKind| matches!(action, ActionKind::DropForeignKey(own) | ActionKind::DropConstraint { name: own, .. } if own.eq_ignore_ascii_case(name));
-            context.actions().any(|(_, other, _)| gone(other))
+        let mut own_keys = relation.foreign_keys();
+        let own_key = own_keys.find(|(key, columns, ..)| contains(columns, name) && !drops_constraint(context, &key.name));
+        let dependent = match own_key {
+            Some((key, ..)) => Some((&table, key)),
+            None => referencing_key(context, &table, name),
         };
-        let has = |columns: &[String]| columns.iter().any(|own| own.eq_ignore_ascii_case(from));
-        let own = relation.foreign_keys().find(|(key, columns, ..)| has(columns) && !gone(&key.name)).map(|(key, ..)| key);
-        let children = context.schema.children(&table).filter_map(|(child, ..)| Some((child, context.relation(child)?)));
-        let of_child = children.into_iter().find_map(|(child, relation_of_child)| {
-            let leads = |constraint: &&Constraint| match &constraint.kind {
-                ConstraintKind::Foreign { table: parent, targets, .. } => {
-                    *parent == table && relation.targets(targets).is_some_and(has)
-                }
-                _ => false,
-            };
-            relation_of_child.constraints.iter().find(leads).map(|constraint| (child, constraint))
-        });
-        let (of, key) = match (own, of_child) {
-            (Some(key), _) => (&table, key),
-            (None, Some((child, key))) => (child, key),
-            (None, None) => continue,
-        };
-        let message = format!("foreign key `{}` of `{of}` needs `{from}` as it is, so it gets no other type", key.name);
+        let Some((owner, key)) = dependent else { continue };
+        let message = format!(
+            "the type of column `{name}` of `{table}` cannot change: foreign key `{}` of `{owner}` depends on it",
+            key.name
+        );
         findings.add(RuleFinding::new(message).at(range));
     }
+}
+
+/// A foreign key of another table that references this column, with that table.
+fn referencing_key<'a>(
+    context: &'a StatementContext<'_>,
+    table: &'a ObjectName,
+    column: &str,
+) -> Option<(&'a ObjectName, &'a Constraint)> {
+    context.schema.children(table).find_map(|(child, relation, _)| {
+        let references_column = |constraint: &&Constraint| match &constraint.kind {
+            ConstraintKind::Foreign { table: parent, targets, .. } => {
+                parent == table && relation.targets(targets).is_some_and(|columns| contains(columns, column))
+            }
+            _ => false,
+        };
+        relation.constraints.iter().find(references_column).map(|constraint| (child, constraint))
+    })
+}
+
+/// Does the statement itself drop the constraint of this name?
+fn drops_constraint(context: &StatementContext<'_>, name: &str) -> bool {
+    context.actions().any(|(_, action, _)| match action {
+        ActionKind::DropForeignKey(dropped) | ActionKind::DropConstraint { name: dropped, .. } => {
+            dropped.eq_ignore_ascii_case(name)
+        }
+        _ => false,
+    })
+}
+
+fn starts_with(index: &[String], columns: &[String]) -> bool {
+    index.len() >= columns.len() && index.iter().zip(columns).all(|(indexed, column)| indexed.eq_ignore_ascii_case(column))
+}
+
+fn contains(columns: &[String], name: &str) -> bool {
+    columns.iter().any(|column| column.eq_ignore_ascii_case(name))
 }

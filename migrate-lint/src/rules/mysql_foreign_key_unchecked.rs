@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ConstraintKind};
 
-/// See its explanation.
+/// Flags a foreign key that is added to an existing table while `foreign_key_checks` is 0.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-foreign-key-unchecked",
-        "With `foreign_key_checks = 0` a foreign key is added without looking at the rows, and nothing ever looks at \
-         them: it may not hold.",
+        "With `foreign_key_checks = 0` the server adds a foreign key without checking the existing rows. It does not \
+         check them later, so the table may contain rows that reference a missing row. This avoids a table copy, and is \
+         safe if a query has confirmed that there are no such rows.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    fix: "look for such rows before: `SELECT ... LEFT JOIN ... WHERE parent.id IS NULL`",
+    fix: "find rows without a parent first: `SELECT ... LEFT JOIN ... WHERE parent.id IS NULL`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -42,8 +43,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             && context.foreign_keys_unchecked
             && context.is_deployed(&table)
         {
-            findings
-                .add(RuleFinding::new(format!("rows of `{table}` that refer to nothing stay, and are never found")).at(range));
+            findings.add(RuleFinding::new(format!("rows of `{table}` that reference a missing row remain undetected")).at(range));
         }
     }
 }

@@ -9,18 +9,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Column};
 
-/// See its explanation.
+/// Flags a `MODIFY` or `CHANGE` that does not repeat an attribute of the column.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-modify-loses",
-        "`MODIFY` and `CHANGE` define a column anew: what is not written again is gone. Without `AUTO_INCREMENT` the next \
-         insert fails or takes 0 for its key, without the default inserts that leave the column out fail, without `NOT \
-         NULL` nulls come in, without its collation texts compare otherwise.",
+        "`MODIFY` and `CHANGE` drop every column attribute that the new definition does not repeat. Without \
+         `AUTO_INCREMENT`, the next insert fails or stores 0 as its key. Without the default, inserts that omit the \
+         column fail. Without `NOT NULL`, the column accepts nulls. Without the collation, text comparisons change.",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    fix: "write the whole definition again, or change only what is meant: `ALTER COLUMN c SET DEFAULT`, `RENAME COLUMN a TO \
-         b`; where nulls are meant, write `NULL`",
+    fix: "repeat the whole definition, or change one attribute only: `ALTER COLUMN c SET DEFAULT`, `RENAME COLUMN a TO \
+          b`; if the column should accept nulls, write `NULL`",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -69,11 +69,11 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         };
         let Some(relation) = context.relation(&table) else { continue };
         let Some(before) = relation.column(from) else { continue };
-        // What counts by itself must be a key: who gives one of the two up gives up both.
-        let other_key = alter.actions.iter().any(|action| matches!(action.kind, ActionKind::DropPrimaryKey));
-        let in_key = relation.primary().is_some_and(|key| key.iter().any(|own| own.eq_ignore_ascii_case(from)));
-        let lost = lost(before, column, in_key, relation.collation.as_deref());
-        if lost.is_empty() || (other_key && before.auto_increments) {
+        // An AUTO_INCREMENT column must be a key, so dropping the primary key requires dropping AUTO_INCREMENT.
+        let drops_key = alter.actions.iter().any(|action| matches!(action.kind, ActionKind::DropPrimaryKey));
+        let in_key = relation.primary().is_some_and(|key| key.iter().any(|column| column.eq_ignore_ascii_case(from)));
+        let lost = lost_attributes(before, column, in_key, relation.collation.as_deref());
+        if lost.is_empty() || (drops_key && before.auto_increments) {
             continue;
         }
         let finding = RuleFinding::new(format!("`{table}.{}` loses {}", column.name, lost.join(", "))).at(range);
@@ -81,7 +81,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
 }
 
-fn lost(before: &schema::Column, column: &Column, in_key: bool, table: Option<&str>) -> Vec<&'static str> {
+/// The attributes that the new definition drops. `table_collation` is the default collation of the table.
+fn lost_attributes(before: &schema::Column, column: &Column, in_key: bool, table_collation: Option<&str>) -> Vec<&'static str> {
     let mut lost = Vec::new();
     if before.auto_increments && !column.identity {
         lost.push("`AUTO_INCREMENT`");
@@ -96,12 +97,12 @@ fn lost(before: &schema::Column, column: &Column, in_key: bool, table: Option<&s
     if before.on_update && !column.on_update {
         lost.push("`ON UPDATE`");
     }
-    let said = |ty: &migrate_model::syntax::Type| ty.charset.is_some() || ty.collation.is_some();
-    if let (Some(before), Some(now)) = (&before.ty, &column.ty)
-        && said(before)
-        && !said(now)
-        && is_text(&now.name)
-        && !(before.collation.is_some() && before.collation.as_deref() == table)
+    let has_charset = |ty: &migrate_model::syntax::Type| ty.charset.is_some() || ty.collation.is_some();
+    if let (Some(old), Some(new)) = (&before.ty, &column.ty)
+        && has_charset(old)
+        && !has_charset(new)
+        && is_text(&new.name)
+        && !(old.collation.is_some() && old.collation.as_deref() == table_collation)
     {
         lost.push("its character set or collation");
     }

@@ -9,16 +9,16 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags a column with `DEFAULT (rand())` that is added to an existing table of MariaDB.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-random-default",
-        "MariaDB adds a column with `DEFAULT (rand())` at once: the value is drawn one time, and every row that is \
-         there has the same.",
+        "MariaDB adds a column with `DEFAULT (rand())` instantly: it evaluates the default once, and every existing row \
+         gets the same value. New rows get a value each.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    fix: "add the column without it, `UPDATE` the rows in batches, and set the default then",
+    fix: "add the column without the default, `UPDATE` the rows in batches, then set the default",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -41,7 +41,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             && default.is_some_and(|default| default.contains("rand("))
             && context.is_deployed(&table)
         {
-            findings.add(RuleFinding::new(format!("every row of `{table}` gets the same value")).at(range));
+            findings.add(RuleFinding::new(format!("every existing row of `{table}` gets the same random value")).at(range));
         }
     }
 }

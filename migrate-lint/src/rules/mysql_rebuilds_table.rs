@@ -8,16 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a change in place that allows writes but takes longer on a larger table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-rebuilds-table",
-        "The table is made anew in place. Others read and write meanwhile, but it takes as long as the table is \
-         large, needs as much room again, and replicas do it after the primary, lagging as long.",
+        "The server rebuilds the table in place, or builds an index over it. Reads and writes continue, but the duration \
+         depends on the size of the table. A rebuild needs as much additional disk space as the table, and replicas run \
+         it after the primary, so they lag by the same time. On a small table this is harmless.",
     ),
     level: Level::Note,
     on: &[Dialect::MySql],
-    fix: "do it in a time of little traffic",
+    fix: "run it at a time of low traffic",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -30,15 +31,16 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    // What the server refuses is not done.
+    // A statement that the server rejects does nothing; `mysql-algorithm-refused` reports it.
     if context.refused_algorithm().is_some() {
         return;
     }
-    let rebuilds = |impact: &&Impact| {
-        impact.is_long() && impact.online.is_some_and(|online| online.allows_writes && online.algorithm == Algorithm::Inplace)
-    };
-    for impact in context.impacts.iter().filter(rebuilds) {
+    for impact in context.impacts.iter().filter(|impact| rebuilds_online(impact)) {
         let Cause::Alter(what) = &impact.cause else { continue };
-        findings.all.extend(context.finding(impact, format!("{what}: this takes as long as `{}` is large", impact.table)));
+        findings.all.extend(context.finding(impact, format!("{what}: the duration depends on the size of `{}`", impact.table)));
     }
+}
+
+fn rebuilds_online(impact: &Impact) -> bool {
+    impact.is_long() && impact.online.is_some_and(|online| online.allows_writes && online.algorithm == Algorithm::Inplace)
 }

@@ -8,16 +8,16 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a `REFERENCES` clause of a column, which MySQL ignores.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-references-ignored",
-        "MySQL reads `REFERENCES` at a column and forgets it: there is no foreign key. (MariaDB makes one since \
-         10.5.)",
+        "MySQL parses the `REFERENCES` clause of a column and ignores it: it creates no foreign key. The table then \
+         accepts rows that reference a missing row. MariaDB creates the foreign key since 10.5.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
-    fix: "write it as a constraint of the table: `FOREIGN KEY (c) REFERENCES u (id)`",
+    fix: "write a table constraint: `FOREIGN KEY (c) REFERENCES u (id)`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -31,6 +31,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     for column in context.new_columns().filter(|column| column.references.is_some()) {
-        findings.add(RuleFinding::new(format!("there will be no foreign key at `{}`", column.name)).at(&column.range));
+        findings
+            .add(RuleFinding::new(format!("`REFERENCES` on column `{}` creates no foreign key", column.name)).at(&column.range));
     }
 }

@@ -8,17 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags a file that contains more than one DDL statement.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-several-ddl",
-        "Each statement of DDL commits by itself, and what stood before it in the file as well: where a later \
-         statement fails, the earlier ones stay. This tool marks each statement that is done and goes on with the one \
-         that failed; other tools leave a half-applied file.",
+        "Each DDL statement causes an implicit commit, which also commits the statements before it in the file. If a \
+         later statement fails, the earlier ones remain applied. This tool records a checkpoint after each statement and \
+         resumes with the one that failed; other tools leave the file partially applied.",
     ),
     level: Level::Note,
     on: &[Dialect::MySql],
-    fix: "write one statement of DDL in each migration, if other tools run it too",
+    fix: "write one DDL statement per migration if other tools run it too",
     opt_in: true,
     down: false,
     check: Check::File(check),
@@ -28,14 +28,14 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
-    let commits = |read: &&ParsedStatement| {
+    let is_ddl = |statement: &&ParsedStatement| {
         matches!(
-            read.syntax,
+            statement.syntax,
             Syntax::CreateTable(_) | Syntax::AlterTable(_) | Syntax::CreateIndex(_) | Syntax::Drop(_) | Syntax::RenameTables(_)
         )
     };
-    let count = context.file.statements.iter().filter(commits).count();
+    let count = context.file.statements.iter().filter(is_ddl).count();
     if count > 1 {
-        findings.add(RuleFinding::new(format!("{count} statements here commit by themselves, one by one")));
+        findings.add(RuleFinding::new(format!("{count} statements in this file each cause an implicit commit")));
     }
 }

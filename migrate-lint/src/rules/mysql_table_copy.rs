@@ -1,7 +1,7 @@
 //! The rule `mysql-table-copy`.
 
 use crate::context::StatementContext;
-use crate::impact::{Algorithm, Cause};
+use crate::impact::{Algorithm, Cause, Impact};
 use crate::rule::{Check, Rule, Verification, mysql};
 use crate::rule_finding::RuleFindings;
 use migrate_model::code::Code;
@@ -9,19 +9,20 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Column};
 
-/// See its explanation.
+/// Flags an `ALTER TABLE` that copies an existing table row by row.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-table-copy",
-        "The server can only do this by copying the whole table, row by row, and nobody can write to it meanwhile \
-         (ALGORITHM=COPY, LOCK=SHARED). So are changed: the type of a column, its character set, a length of VARCHAR \
-         that crosses 255 bytes, the middle of an ENUM; so are added: stored columns, foreign keys (with checks on), \
-         CHECKs; and so are rows divided into other partitions, put into another order or another engine.",
+        "The server can make this change only by copying the whole table row by row, which blocks writes until the copy \
+         is complete (`ALGORITHM=COPY, LOCK=SHARED`). This applies to a change of a column's type or character set, of a \
+         VARCHAR length across 255 bytes, or in the middle of an ENUM. It also applies to a new stored generated column, \
+         foreign key (with checks on) or CHECK, and to other partitions, another row order or another storage engine. On \
+         a small table the copy is brief.",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    fix: "use a tool that copies beside the table (gh-ost, pt-online-schema-change); or add a new column and fill it \
-         in batches",
+    fix: "use a tool that copies the table online (gh-ost, pt-online-schema-change); or add a new column and fill it in \
+          batches",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -124,40 +125,43 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    // What the server refuses is not done.
+    // A statement that the server rejects copies nothing; `mysql-algorithm-refused` reports it.
     if context.refused_algorithm().is_some() {
         return;
     }
-    for impact in context.impacts.iter().filter(|impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy))
-    {
+    let copies = |impact: &&Impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy);
+    for impact in context.impacts.iter().filter(copies) {
         let Cause::Alter(what) = &impact.cause else { continue };
-        let known = context.relation(&impact.table).is_some();
-        let finding = context.finding(impact, format!("{what}: `{}` is copied, and writes to it wait", impact.table));
-        let finding = finding.map(|finding| match instead(context, what) {
-            Some(instead) => finding.fix(instead),
+        let Some(finding) = context.finding(impact, format!("{what}: this copies `{}` and blocks writes", impact.table)) else {
+            continue;
+        };
+        let finding = match alternative(context, what) {
+            Some(fix) => finding.fix(fix),
             None => finding,
-        });
-        // A column that no migration here made: its type before decides.
-        findings.all.extend(finding.map(|finding| if known { finding } else { finding.at_most(Level::Warning) }));
+        };
+        // Without the definition of the table, the old type is unknown and the change may not need a copy.
+        let is_known = context.relation(&impact.table).is_some();
+        findings.add(if is_known { finding } else { finding.at_most(Level::Warning) });
     }
 }
 
-/// What to do where a new column is no way out.
-fn instead(context: &StatementContext<'_>, what: &str) -> Option<&'static str> {
+/// The fix for a change that a new column cannot replace.
+fn alternative(context: &StatementContext<'_>, what: &str) -> Option<&'static str> {
     let is_enum = |column: &Column| column.ty.as_ref().is_some_and(|ty| matches!(ty.name.as_str(), "enum" | "set"));
     let modifies_enum = context.actions().any(|(_, action, _)| match action {
         ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => is_enum(column),
         _ => false,
     });
-    match () {
-        () if what.contains("foreign key") => Some(
-            "do it in a time of little traffic; with `SET foreign_key_checks = 0` nothing is copied, and rows that lead \
-             nowhere are not found",
-        ),
-        () if what.contains("type of a column") && modifies_enum => {
-            Some("write new labels behind those that are there: that takes no copy")
-        }
-        () if what.contains("type") || what.contains("defined anew") || what.contains("computed") => None,
-        () => Some("use a tool that copies beside the table (gh-ost, pt-online-schema-change), or a time of little traffic"),
+    if what.contains("foreign key") {
+        Some(
+            "run it at a time of low traffic; with `SET foreign_key_checks = 0` nothing is copied, but rows that reference a \
+             missing row remain undetected",
+        )
+    } else if what.contains("type of a column") && modifies_enum {
+        Some("append new enum values after the existing ones: that needs no copy")
+    } else if what.contains("type") || what.contains("defined") || what.contains("computed") {
+        None
+    } else {
+        Some("use a tool that copies the table online (gh-ost, pt-online-schema-change), or run it at a time of low traffic")
     }
 }
