@@ -7,16 +7,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags long work under a lock that blocks writes to an existing table when no `statement_timeout` is set.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "missing-statement-timeout",
-        "A statement that reads or writes a whole table under a lock ends when it is done, however long that takes. Where that \
-         must not last, `statement_timeout` ends it (in this tool: `timeout` in `migrate.toml`, or `-- migrate: timeout 30s`).",
+        "A statement that scans or rewrites a table has no time limit by default. If its lock blocks writes, it blocks \
+         them until it completes. `statement_timeout` aborts it instead (in this tool: `timeout` in `migrate.toml`, or \
+         `-- migrate: timeout 30s`). Statements that only change the catalog, and new tables, need no limit.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `-- migrate: timeout 30s` above the file's first statement, or `SET statement_timeout = '30s';` for other tools",
+    fix: "add `-- migrate: timeout 30s` above the first statement of the file, or `SET statement_timeout = '30s';` for \
+          other tools",
     opt_in: true,
     down: false,
     check: Check::Statement(check),
@@ -34,12 +36,13 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let limit = context.statement_timeout.map(|limit| limit.trim_start_matches('0').trim());
-    let long =
+    // A timeout of 0 disables the limit.
+    let timeout = context.statement_timeout.map(|timeout| timeout.trim_start_matches('0').trim());
+    let is_long =
         |impact: &&crate::impact::Impact| impact.is_long() && impact.lock.blocks_writes() && context.is_deployed(&impact.table);
-    if let Some(impact) = context.impacts.iter().find(long).filter(|_| limit.is_none_or(str::is_empty)) {
+    if let Some(impact) = context.impacts.iter().find(is_long).filter(|_| timeout.is_none_or(str::is_empty)) {
         findings.add(
-            RuleFinding::new(format!("nothing limits how long `{}` is kept from others", impact.table))
+            RuleFinding::new(format!("no `statement_timeout` limits how long this blocks `{}`", impact.table))
                 .note(context.describe_lock(impact)),
         );
     }

@@ -9,16 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags a column type change to a type that cannot hold every value of the old type.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "narrow-type",
-        "The new type cannot hold every value of the old one: the migration fails on the first row that does not fit, \
-         or cuts values off (MySQL without strict mode), and the release that runs may write such values meanwhile.",
+        "The new type cannot hold every value of the old type: the migration fails on the first value that does not fit. \
+         MySQL without strict mode truncates the value instead. The deployed version of the application may also still \
+         write such values. In a contract migration the change is not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "add a column of the new type, let the application change over, and drop the old one in a contract migration",
+    fix: "add a column of the new type, switch the application to it, and drop the old column in a contract migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -55,15 +56,14 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         };
         let old = context.relation(&table).and_then(|relation| relation.column(column)).and_then(|column| column.ty.as_ref());
         let Some(old) = old.filter(|_| context.is_deployed(&table)) else { continue };
-        let lost = old
-            .members
-            .iter()
-            .find(|member| !new.members.contains(member))
-            .filter(|_| matches!(new.name.as_str(), "enum" | "set"));
-        if let Some(lost) = lost {
-            findings.add(RuleFinding::new(format!("`{table}.{column}` can hold '{lost}', which the new type has not")).at(range));
+        let is_enum = matches!(new.name.as_str(), "enum" | "set");
+        let removed = old.members.iter().find(|member| is_enum && !new.members.contains(member));
+        if let Some(value) = removed {
+            let message = format!("`{table}.{column}` may contain '{value}', which is not a value of the new type");
+            findings.add(RuleFinding::new(message).at(range));
         } else if type_change::narrows(old, new) {
-            findings.add(RuleFinding::new(format!("`{table}.{column}` is {old} and may hold what {new} cannot")).at(range));
+            let message = format!("`{table}.{column}` has type {old} and may contain values that {new} cannot hold");
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
 }

@@ -9,17 +9,19 @@ use migrate_model::execution;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, IndexAction, Syntax};
 
-/// See its explanation.
+/// Flags a statement outside a transaction that fails when it runs a second time.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "not-idempotent",
-        "A file that runs outside a transaction may stop in the middle. Runners that then begin it again fail at what is there \
-         already, unless each statement asks first. This tool goes on where it stopped, so the rule is only for files that \
-         other tools run too; and `IF NOT EXISTS` hides an index that a failed `CONCURRENTLY` left INVALID.",
+        "A file that runs outside a transaction can fail after some of its statements. A tool that restarts such a file \
+         from the beginning fails on objects that already exist, unless every statement is idempotent. This tool resumes \
+         with the statement that failed, so the rule is only for files that other tools run too. `IF NOT EXISTS` also \
+         skips an index that a failed `CONCURRENTLY` left INVALID.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `IF NOT EXISTS` or `IF EXISTS`; before `CREATE INDEX CONCURRENTLY i`, write `DROP INDEX CONCURRENTLY IF EXISTS i`",
+    fix: "add `IF NOT EXISTS` or `IF EXISTS`; before `CREATE INDEX CONCURRENTLY i`, add `DROP INDEX CONCURRENTLY IF \
+          EXISTS i`",
     opt_in: true,
     down: true,
     check: Check::Statement(check),
@@ -41,20 +43,20 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let read = context.parsed;
-    if !read.in_transaction && !read.in_block && !asks_first(context) {
-        findings.add(RuleFinding::new("a runner that begins the file again fails here"));
+    let statement = context.parsed;
+    if !statement.in_transaction && !statement.in_block && !can_run_twice(context) {
+        findings.add(RuleFinding::new("this fails if a tool restarts the file from the beginning"));
     }
 }
 
-fn asks_first(context: &StatementContext<'_>) -> bool {
+fn can_run_twice(context: &StatementContext<'_>) -> bool {
     match context.syntax() {
         Syntax::CreateIndex(index) if index.concurrently => {
-            let dropped = |read: &crate::context::ParsedStatement| match &read.syntax {
+            let drops_index = |syntax: &Syntax| match syntax {
                 Syntax::Drop(removal) => removal.names.iter().any(|name| Some(name) == index.name.as_ref()),
                 _ => false,
             };
-            index.if_not_exists || context.earlier_statements().iter().any(dropped)
+            index.if_not_exists || context.earlier_statements().iter().any(|earlier| drops_index(&earlier.syntax))
         }
         Syntax::Drop(removal) => removal.if_exists,
         Syntax::AlterTable(alter) => alter.actions.iter().all(|action| match &action.kind {

@@ -9,17 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags a nullable column that becomes `NOT NULL` although no earlier migration replaces its nulls.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "not-null-might-fail",
-        "A column that may hold null is made NOT NULL, and nothing in the history has replaced its nulls: the \
-         migration fails on the first row that has one (on MySQL without strict mode, such rows silently get 0 or \
-         '').",
+        "A nullable column becomes NOT NULL, and no earlier migration replaces its nulls: the migration fails on the \
+         first row that contains one. On MySQL without strict mode the statement succeeds and stores 0 or '' in such rows \
+         instead.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "write `UPDATE ... SET c = ... WHERE c IS NULL` in a migration before it, in batches",
+    fix: "replace the nulls in an earlier migration, in batches: `UPDATE ... SET c = ... WHERE c IS NULL`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -43,17 +43,15 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             _ => continue,
         };
         let Some(relation) = context.relation(&table) else { continue };
-        let proved = relation.constraints.iter().any(
+        // A `CHECK (c IS NOT NULL)` excludes nulls.
+        let excludes_null = relation.constraints.iter().any(
             |constraint| matches!(&constraint.kind, schema::ConstraintKind::Check { not_null, .. } if not_null.contains(column)),
         );
-        let known = relation.column(column).filter(|known| !known.not_null && known.backfilled.is_none() && !known.has_default);
-        if known.is_some() && !proved && context.is_deployed(&table) {
-            findings.add(
-                RuleFinding::new(format!(
-                    "this fails if a row of `{table}` has no {column}, and nothing before has seen to that"
-                ))
-                .at(range),
-            );
+        let nullable =
+            relation.column(column).filter(|column| !column.not_null && column.backfilled.is_none() && !column.has_default);
+        if nullable.is_some() && !excludes_null && context.is_deployed(&table) {
+            let message = format!("this fails if `{table}.{column}` contains a null, and no earlier migration replaces nulls");
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
 }

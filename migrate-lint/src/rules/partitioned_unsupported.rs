@@ -8,17 +8,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ConstraintKind, Syntax};
 
-/// See its explanation.
+/// Flags a statement that PostgreSQL rejects on a partitioned table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "partitioned-unsupported",
-        "PostgreSQL refuses some statements on a partitioned table that it takes on others: `CREATE INDEX \
+        "PostgreSQL rejects some statements on a partitioned table that it accepts on other tables: `CREATE INDEX \
          CONCURRENTLY`, `ADD FOREIGN KEY ... NOT VALID` (before 18), `ADD CONSTRAINT ... USING INDEX`, and `DETACH \
-         PARTITION ... CONCURRENTLY` where there is a DEFAULT partition.",
+         PARTITION ... CONCURRENTLY` if there is a DEFAULT partition. The migration fails. On a single partition these \
+         statements are allowed.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "do it on each partition; for an index see `index-on-partitioned`",
+    fix: "run it on each partition; for an index see `index-on-partitioned`",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -47,28 +48,28 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::CreateIndex(index) = context.syntax() {
         let table = context.schema.resolve(&index.table);
         if index.concurrently && context.relation(&table).is_some_and(|relation| relation.partitioned) {
-            findings
-                .add(RuleFinding::new(format!("`{table}` is partitioned, and PostgreSQL builds no index over it concurrently")));
+            let message = format!("`{table}` is partitioned: PostgreSQL cannot build an index on it concurrently");
+            findings.add(RuleFinding::new(message));
         }
         return;
     }
     for (table, action, range) in context.actions() {
         let Some(relation) = context.relation(&table).filter(|relation| relation.partitioned) else { continue };
-        let what = match action {
+        let reason = match action {
             ActionKind::Detach { concurrently: true, .. } if relation.default_partition.is_some() => {
-                "has a DEFAULT partition, so none is detached concurrently"
+                "has a DEFAULT partition: PostgreSQL cannot detach a partition concurrently"
             }
             ActionKind::AddConstraint(constraint) => match &constraint.kind {
                 ConstraintKind::Foreign { .. } if constraint.not_valid && !context.server().is_at_least(18, 0) => {
-                    "is partitioned, and takes no foreign key that is NOT VALID"
+                    "is partitioned: PostgreSQL rejects a `NOT VALID` foreign key"
                 }
                 ConstraintKind::Unique { using_index: Some(_), .. } | ConstraintKind::Primary { using_index: Some(_), .. } => {
-                    "is partitioned, and takes no constraint USING INDEX"
+                    "is partitioned: PostgreSQL rejects a constraint `USING INDEX`"
                 }
                 _ => continue,
             },
             _ => continue,
         };
-        findings.add(RuleFinding::new(format!("`{table}` {what}")).at(range));
+        findings.add(RuleFinding::new(format!("`{table}` {reason}")).at(range));
     }
 }

@@ -8,16 +8,16 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `ADD PRIMARY KEY USING INDEX` on a nullable column of an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "pk-using-index-nullable",
-        "`ADD PRIMARY KEY USING INDEX` takes a moment only if its columns are NOT NULL already. Where one may hold \
-         null, the whole table is read under ACCESS EXCLUSIVE to see that it does not.",
+        "`ADD PRIMARY KEY USING INDEX` is brief only if its columns are already NOT NULL. If one is nullable, PostgreSQL \
+         scans the whole table for nulls under ACCESS EXCLUSIVE, which blocks reads and writes.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "first make the columns NOT NULL: `CHECK (c IS NOT NULL) NOT VALID`, `VALIDATE CONSTRAINT`, `SET NOT NULL`",
+    fix: "make the columns NOT NULL first: `CHECK (c IS NOT NULL) NOT VALID`, `VALIDATE CONSTRAINT`, `SET NOT NULL`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -35,9 +35,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    let key_findings = context.findings_for(
         |cause| matches!(cause, Cause::PrimaryNullable),
-        |impact| format!("the key's columns may hold null, so all of `{}` is read while everybody waits", impact.table),
+        |impact| format!("a column of the key is nullable: this scans `{}` and blocks reads and writes", impact.table),
     );
-    findings.all.extend(found);
+    findings.all.extend(key_findings);
 }

@@ -8,12 +8,13 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a change of a policy or of row-level security on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "policy-ddl",
-        "Policies and row-level security take ACCESS EXCLUSIVE on their table. It is over in a moment, once the lock \
-         is got; this tool waits with a short time limit and tries again.",
+        "Changes of policies and of row-level security acquire ACCESS EXCLUSIVE on the table. They are brief once the \
+         lock is acquired, but while they wait for it, later queries on the table queue behind them. This tool waits with \
+         a short lock timeout and retries.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
@@ -30,9 +31,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    let policy_findings = context.findings_for(
         |cause| matches!(cause, Cause::Policy),
-        |impact| format!("every query on `{}` waits while row security is changed", impact.table),
+        |impact| format!("changing row-level security briefly blocks reads and writes on `{}`", impact.table),
     );
-    findings.all.extend(found);
+    findings.all.extend(policy_findings);
 }

@@ -7,11 +7,12 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a primary key column of an integer type smaller than `bigint`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-bigint",
-        "A key of type int ends at 2,147,483,647, and to change it later means to write the table anew.",
+        "A key of type `int` cannot exceed 2,147,483,647, and changing its type later rewrites the table. A smaller type \
+         is fine for a table that never reaches its limit.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
@@ -28,7 +29,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if column.primary && matches!(ty.name.as_str(), "int" | "serial" | "smallint" | "smallserial" | "mediumint") {
-            findings.add(RuleFinding::new(format!("the key `{}` is {ty}", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("primary key column `{}` has type {ty}", column.name)).at(&column.range));
         }
     }
 }

@@ -7,12 +7,13 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a column of a `serial` type.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-identity",
-        "`serial` makes a sequence that is owned by the column and not part of its definition: rights and copies of \
-         the table go astray. `GENERATED ... AS IDENTITY` is the standard's way since PostgreSQL 10.",
+        "`serial` creates a sequence that the column owns but that is not part of its definition. The sequence needs \
+         privileges of its own, and a copy of the table uses the same sequence. `GENERATED ... AS IDENTITY` is standard \
+         SQL and available since PostgreSQL 10.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
@@ -29,7 +30,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if ty.name.ends_with("serial") {
-            findings.add(RuleFinding::new(format!("`{}` is {ty}", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("column `{}` has type {ty}", column.name)).at(&column.range));
         }
     }
 }

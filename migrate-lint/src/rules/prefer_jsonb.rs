@@ -7,12 +7,12 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a column of type `json`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-jsonb",
-        "`json` keeps the text as it came: it cannot be compared for equality or indexed, and is parsed each time it \
-         is looked into.",
+        "`json` stores the input text unchanged: values cannot be compared for equality or indexed, and PostgreSQL parses \
+         the text on every access. `json` is fine if the exact text must be preserved.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
@@ -29,7 +29,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if ty.name == "json" {
-            findings.add(RuleFinding::new(format!("`{}` is json", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("column `{}` has type json", column.name)).at(&column.range));
         }
     }
 }

@@ -7,16 +7,16 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a `varchar` or `char` column with a length limit.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-text",
-        "`varchar(n)` has no advantage over `text` in PostgreSQL, and a shorter limit later means reading or writing \
-         the whole table. A CHECK on the length can be changed without.",
+        "`varchar(n)` has no advantage over `text` in PostgreSQL, and a change to a shorter limit scans or rewrites the \
+         whole table. A CHECK on the length can be replaced without blocking writes.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `text`, with a CHECK on its length where one is meant",
+    fix: "write `text`, and add a CHECK on the length if a limit is required",
     opt_in: true,
     down: false,
     check: Check::Statement(check),
@@ -29,7 +29,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if matches!(ty.name.as_str(), "varchar" | "char") && !ty.arguments.is_empty() {
-            findings.add(RuleFinding::new(format!("`{}` is {ty}", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("column `{}` has type {ty}", column.name)).at(&column.range));
         }
     }
 }

@@ -7,11 +7,12 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a column of type `timestamp` without time zone.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-timestamptz",
-        "`timestamp` without time zone does not say which moment is meant: it depends on the session that reads it.",
+        "A `timestamp` without time zone does not identify a point in time: its meaning depends on the time zone of the \
+         session that reads it.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
@@ -28,7 +29,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if ty.name == "timestamp" {
-            findings.add(RuleFinding::new(format!("`{}` says no time zone", column.name)).at(&column.range));
+            findings.add(
+                RuleFinding::new(format!("column `{}` has type timestamp, without time zone", column.name)).at(&column.range),
+            );
         }
     }
 }

@@ -8,17 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `ADD PRIMARY KEY` on an existing table when it builds its own index.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "primary-key-builds-index",
-        "`ADD PRIMARY KEY` builds an index under ACCESS EXCLUSIVE, and reads the table once more for each column that \
-         may be null.",
+        "`ADD PRIMARY KEY` builds a unique index under ACCESS EXCLUSIVE, which blocks reads and writes, and scans the \
+         table again for each nullable column. In a new table it is harmless.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "write `CREATE UNIQUE INDEX CONCURRENTLY`, make the columns NOT NULL by a validated CHECK, then `ADD PRIMARY \
-         KEY USING INDEX`",
+    fix: "build the index with `CREATE UNIQUE INDEX CONCURRENTLY`, make the columns NOT NULL with a validated CHECK, then \
+          `ADD PRIMARY KEY USING INDEX`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -35,12 +35,11 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    let key_findings = context.findings_for(
         |cause| matches!(cause, Cause::Primary),
-        |impact| format!("adding a primary key builds its index over `{}` while everybody waits", impact.table),
+        |impact| format!("adding a primary key builds an index on `{}` and blocks reads and writes", impact.table),
     );
-    findings.all.extend(found.into_iter().map(|finding| match context.alters_partitioned() {
-        true => finding.fix(PARTITIONED),
-        false => finding,
-    }));
+    let is_partitioned = context.alters_partitioned();
+    let with_fix = key_findings.into_iter().map(|finding| if is_partitioned { finding.fix(PARTITIONED) } else { finding });
+    findings.all.extend(with_fix);
 }

@@ -7,17 +7,18 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a file that rebuilds an existing table without one of its columns.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-drops-column",
-        "A table in use is made anew: another one is filled from it and takes its name. The new one lacks a column, \
-         so what was in it is gone for good, and the queries of the release that runs fail.",
+        "The migration rebuilds an existing table without one of its columns. It fills a new table from the old one and \
+         gives it the old name. The data of the column is permanently deleted, and queries of the deployed version of the \
+         application that use the column fail. In a contract migration this is not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "stop using the column in one release; make the table anew without it in a later one, in a migration with `-- \
-         migrate: phase contract` at its top",
+    fix: "remove the column from the application first; rebuild the table without it in a later migration with `-- \
+          migrate: phase contract` at its top",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -49,16 +50,12 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     for (key, before, after) in context.replaced() {
-        let gone = before
-            .columns
-            .iter()
-            .filter(|column| after.column(&column.name).is_none())
-            .map(|column| format!("`{}`", column.name));
-        let gone: Vec<String> = gone.collect();
-        // One that is dropped and made again, empty, is told of where it is dropped.
-        let told = after.renamed.is_none() && !after.has_rows;
-        if !gone.is_empty() && before.columns_known && after.columns_known && !told {
-            findings.add(RuleFinding::new(format!("`{key}` is made anew without {}", gone.join(", "))));
+        let missing = before.columns.iter().filter(|column| after.column(&column.name).is_none());
+        let missing: Vec<String> = missing.map(|column| format!("`{}`", column.name)).collect();
+        // `drop-table` reports a table that is dropped and created again empty.
+        let is_recreated_empty = after.renamed.is_none() && !after.has_rows;
+        if !missing.is_empty() && before.columns_known && after.columns_known && !is_recreated_empty {
+            findings.add(RuleFinding::new(format!("`{key}` is rebuilt without {}", missing.join(", "))));
         }
     }
 }

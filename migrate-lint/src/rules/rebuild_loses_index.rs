@@ -9,16 +9,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags a file that rebuilds an existing table without an index, key or trigger that it had.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-index",
-        "A table is made anew, and the new one lacks indexes, keys or triggers that the old one had: they go \
-         with the old table, and nothing says so. What is made by `CREATE TABLE ... AS SELECT` has none of them.",
+        "The migration rebuilds a table, and the new table lacks indexes, keys or triggers of the old one. They are \
+         dropped with the old table, without an error or warning. Queries may become slow, and the table accepts \
+         duplicates that a lost key would reject. `CREATE TABLE ... AS SELECT` copies no indexes, keys or triggers.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "create them again behind the renaming",
+    fix: "create them again after the new table is renamed",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -71,9 +72,9 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
     for (key, before, after) in context.replaced() {
-        // Without its columns there is none.
+        // An index cannot exist without its columns. `AS SELECT` leaves the columns unknown.
         let possible = |columns: &[String]| after.from_query || columns.iter().all(|column| after.column(column).is_some());
-        let has = |columns: &[String]| after.indexed().any(|own| own == columns);
+        let has = |columns: &[String]| after.indexed().any(|indexed| indexed == columns);
         let indexes = before
             .indexes
             .iter()
@@ -88,16 +89,16 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
             }
             _ => None,
         });
-        let gone = context.after.schema.changes_since(context.before).into_iter().filter_map(|change| match change.before {
+        let dropped = context.after.schema.changes_since(context.before).into_iter().filter_map(|change| match change.before {
             Some(SchemaObject::Trigger { table, .. }) if table == key => Some(change.name.name()),
             _ => None,
         });
-        // It may have followed the old table, and come again under another name.
-        let again = |name: &str| context.after.schema.triggers(key).any(|(own, _)| own.name() == name);
-        let triggers = gone.filter(|name| !again(name)).map(|name| format!("trigger `{name}`"));
+        // The file may have created the trigger again on the new table.
+        let is_recreated = |name: &str| context.after.schema.triggers(key).any(|(trigger, _)| trigger.name() == name);
+        let triggers = dropped.filter(|name| !is_recreated(name)).map(|name| format!("trigger `{name}`"));
         let lost: Vec<String> = indexes.chain(keys).chain(triggers).collect();
         if !lost.is_empty() && (after.columns_known || after.from_query) {
-            findings.add(RuleFinding::new(format!("`{key}` is made anew without {}", lost.join(", "))));
+            findings.add(RuleFinding::new(format!("`{key}` is rebuilt without {}", lost.join(", "))));
         }
     }
 }

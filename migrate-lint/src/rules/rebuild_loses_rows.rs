@@ -10,16 +10,16 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, CreateTable, Insert, Syntax};
 
-/// See its explanation.
+/// Flags a file that replaces an existing table without copying all of its rows.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-rows",
-        "A table in use is replaced by a new one, and nothing puts rows into that, or only some of them: the others are gone \
-         for good.",
+        "An existing table is replaced by a new one that receives none or only some of its rows: the other rows are \
+         permanently deleted. In a contract migration this is not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "copy the rows: `INSERT INTO new SELECT ... FROM old`, before the old table is dropped",
+    fix: "copy the rows with `INSERT INTO new SELECT ... FROM old` before the old table is dropped",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -75,36 +75,43 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
     if context.file.is_contract() {
         return;
     }
-    // That a table is dropped and made again is told of where it is dropped.
-    let dropped = |key: &ObjectName| {
-        let drops = context.file.statements.iter().any(|read| matches!(&read.syntax, Syntax::Drop(removal) if removal.names.iter().any(|name| context.after.schema.resolve(name) == *key)));
-        let renamed = context.after.schema.relation(key).is_some_and(|relation| relation.renamed.is_some());
-        drops && !renamed
-    };
     for (key, before, after) in context.replaced() {
-        if before.columns_known && !after.has_rows && !dropped(key) && !is_swapped(context, key) {
+        if !before.columns_known {
+            continue;
+        }
+        if !after.has_rows && !is_dropped(context, key) && !is_swapped(context, key) {
             match kept_as(context, key) {
                 Some(kept) if is_part(context, &kept, key) => {}
-                Some(kept) => findings.add(
-                    RuleFinding::new(format!("`{key}` is empty from now on: its rows stay in `{kept}`")).at_most(Level::Warning),
-                ),
+                Some(kept) => {
+                    let message = format!("`{key}` is empty after this migration: its rows remain in `{kept}`");
+                    findings.add(RuleFinding::new(message).at_most(Level::Warning));
+                }
                 None => {
-                    findings.add(RuleFinding::new(format!("`{key}` is made anew, and its rows are not put into the new one")))
+                    findings.add(RuleFinding::new(format!("`{key}` is rebuilt, and its rows are not copied to the new table")))
                 }
             }
         }
-        if before.columns_known && copies_some(context, key, after) {
-            let message =
-                format!("`{key}` is made anew, and only those of its rows that fit a condition are put into the new one");
+        if copies_some(context, key, after) {
+            let message = format!("`{key}` is rebuilt, and only the rows that match a condition are copied to the new table");
             findings.add(RuleFinding::new(message).at_most(Level::Warning));
         }
     }
 }
 
-/// Does another table take the place of the old one in one statement, which keeps it under another name (MySQL)?
+/// Is the table dropped and created again under its name? `drop-table` reports that.
+fn is_dropped(context: &FileContext<'_>, key: &ObjectName) -> bool {
+    let schema = &context.after.schema;
+    let drops = context.file.statements.iter().any(|statement| match &statement.syntax {
+        Syntax::Drop(removal) => removal.names.iter().any(|name| schema.resolve(name) == *key),
+        _ => false,
+    });
+    drops && schema.relation(key).is_none_or(|relation| relation.renamed.is_none())
+}
+
+/// Does one `RENAME TABLE` rename the old table and give its name to the new one (MySQL)? The old table keeps its rows.
 fn is_swapped(context: &FileContext<'_>, key: &ObjectName) -> bool {
     let schema = &context.after.schema;
-    context.file.statements.iter().any(|read| match &read.syntax {
+    context.file.statements.iter().any(|statement| match &statement.syntax {
         Syntax::RenameTables(renames) => {
             renames.iter().any(|(from, to)| schema.resolve(from) == *key && schema.relation(&schema.resolve(to)).is_some())
         }
@@ -112,10 +119,10 @@ fn is_swapped(context: &FileContext<'_>, key: &ObjectName) -> bool {
     })
 }
 
-/// The name under which the old table is still there.
+/// The new name of the old table, if the file renames it and it still exists.
 fn kept_as(context: &FileContext<'_>, key: &ObjectName) -> Option<ObjectName> {
     let schema = &context.after.schema;
-    let alters = context.file.statements.iter().filter_map(|read| match &read.syntax {
+    let alters = context.file.statements.iter().filter_map(|statement| match &statement.syntax {
         Syntax::AlterTable(alter) if schema.resolve(&alter.table) == *key => Some(alter),
         _ => None,
     });
@@ -126,37 +133,42 @@ fn kept_as(context: &FileContext<'_>, key: &ObjectName) -> Option<ObjectName> {
     names.find(|name| schema.relation(name).is_some())
 }
 
-/// Are the rows of a table seen through another, as one of its parts?
-fn is_part(context: &FileContext<'_>, part: &ObjectName, of: &ObjectName) -> bool {
+/// Does a table become a partition or an inheritance child of another, so that queries on the other still return its rows?
+fn is_part(context: &FileContext<'_>, part: &ObjectName, whole: &ObjectName) -> bool {
     let schema = &context.after.schema;
-    context.file.statements.iter().any(|read| match &read.syntax {
+    context.file.statements.iter().any(|statement| match &statement.syntax {
         Syntax::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
-            ActionKind::Inherit(parent) => schema.resolve(&alter.table) == *part && schema.resolve(parent) == *of,
-            ActionKind::Attach { partition, .. } => schema.resolve(partition) == *part && schema.resolve(&alter.table) == *of,
+            ActionKind::Inherit(parent) => schema.resolve(&alter.table) == *part && schema.resolve(parent) == *whole,
+            ActionKind::Attach { partition, .. } => schema.resolve(partition) == *part && schema.resolve(&alter.table) == *whole,
             _ => false,
         }),
         _ => false,
     })
 }
 
-/// Is the new table filled by one query alone, which leaves rows out, and are those not deleted or mended before?
+/// Does one query with a condition or limit fill the new table, while no statement updates or deletes rows of the old one?
 fn copies_some(context: &FileContext<'_>, key: &ObjectName, after: &Relation) -> bool {
     let schema = &context.after.schema;
-    let into = |insert: &&Insert| context.takes_place(&insert.table, key, after);
-    let mut copies = context.file.statements.iter().filter_map(|read| match &read.syntax {
+    let fills_new = |insert: &&Insert| context.takes_place(&insert.table, key, after);
+    let mut inserts = context.file.statements.iter().filter_map(|statement| match &statement.syntax {
         Syntax::Insert(insert) => Some(insert),
         _ => None,
     });
-    let picked =
+    let creates_filtered =
         |table: &CreateTable| table.filtered && table.name.as_ref().is_some_and(|name| context.takes_place(name, key, after));
-    let query = context.file.statements.iter().any(|read| matches!(&read.syntax, Syntax::CreateTable(table) if picked(table)));
-    let first = copies.by_ref().find(into);
-    let minded = context.file.statements.iter().any(
-        |read| matches!(&read.syntax, Syntax::Update(change) | Syntax::Delete(change) if schema.resolve(&change.table) == *key),
-    );
-    let some = match first {
-        Some(insert) => (insert.filtered || insert.limited) && insert.reads_table && !copies.any(|insert| into(&insert)),
-        None => query,
+    let is_created_filtered = context
+        .file
+        .statements
+        .iter()
+        .any(|statement| matches!(&statement.syntax, Syntax::CreateTable(table) if creates_filtered(table)));
+    let first = inserts.by_ref().find(fills_new);
+    let changes_old_rows = context.file.statements.iter().any(|statement| match &statement.syntax {
+        Syntax::Update(change) | Syntax::Delete(change) => schema.resolve(&change.table) == *key,
+        _ => false,
+    });
+    let copies_some = match first {
+        Some(insert) => (insert.filtered || insert.limited) && insert.reads_table && !inserts.any(|insert| fills_new(&insert)),
+        None => is_created_filtered,
     };
-    some && !minded
+    copies_some && !changes_old_rows
 }

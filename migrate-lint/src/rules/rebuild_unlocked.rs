@@ -10,17 +10,19 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags a file that copies an existing table into its replacement without blocking writes to it.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-unlocked",
-        "A table in use is copied into a new one that takes its name, and nothing keeps others from writing meanwhile: what they \
-         write between the copy and the change of names is in the old table only, and goes with it.",
+        "The migration copies an existing table into a new one that takes its name, while other sessions can write to the \
+         old table. Rows written between the copy and the rename exist only in the old table, and are lost when it is \
+         dropped. Without concurrent writes the copy is safe.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "on PostgreSQL write `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;` before the copy, on MySQL `LOCK TABLES` for both tables, and rename them by `ALTER TABLE` while they are locked; or keep both \
-         tables alike with a trigger; or change the table itself",
+    fix: "block writes before the copy: on PostgreSQL with `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;`, on MySQL with \
+          `LOCK TABLES` for both tables, renaming them with `ALTER TABLE` while they are locked; or copy later writes \
+          with a trigger; or alter the table itself",
     opt_in: false,
     down: false,
     check: Check::File(check),
@@ -55,34 +57,34 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
-    let reads = context.file.statements;
+    let statements = context.file.statements;
     for (key, _, after) in context.replaced() {
-        let Some(copy) = reads.iter().position(|read| copies(context, read, key, after)) else { continue };
-        if !reads[..copy].iter().any(|read| stops_writes(context, read, key, &reads[copy])) {
-            findings.add(RuleFinding::new(format!("what others write to `{key}` while it is copied is lost")));
+        let Some(copy) = statements.iter().position(|statement| copies(context, statement, key, after)) else { continue };
+        if !statements[..copy].iter().any(|earlier| protects_writes(context, earlier, key, &statements[copy])) {
+            findings.add(RuleFinding::new(format!("rows that other sessions write to `{key}` during the copy are lost")));
         }
     }
 }
 
-/// Are rows of a table put into the one that takes its place?
-fn copies(context: &FileContext<'_>, read: &ParsedStatement, key: &ObjectName, after: &Relation) -> bool {
+/// Does the statement copy rows into the table that replaces `key`?
+fn copies(context: &FileContext<'_>, statement: &ParsedStatement, key: &ObjectName, after: &Relation) -> bool {
     let is_new = |name| context.takes_place(name, key, after);
-    match &read.syntax {
+    match &statement.syntax {
         Syntax::Insert(insert) => insert.reads_table && is_new(&insert.table),
         Syntax::CreateTable(table) => table.as_query && table.name.as_ref().is_some_and(is_new),
         _ => false,
     }
 }
 
-/// Does a statement before the copy keep others from writing, or follow what they write?
-fn stops_writes(context: &FileContext<'_>, read: &ParsedStatement, key: &ObjectName, copy: &ParsedStatement) -> bool {
-    let is_it = |name| context.after.schema.resolve(name) == *key;
-    let held = read.in_transaction && read.point.transaction == copy.point.transaction;
-    match &read.syntax {
-        Syntax::Lock { tables, .. } => tables.iter().any(is_it),
-        Syntax::CreateTrigger { table: Some(table), .. } => is_it(table),
-        Syntax::AlterTable(alter) => held && is_it(&alter.table),
-        Syntax::RenameTables(renames) => renames.iter().any(|(from, _)| is_it(from)),
+/// Does a statement before the copy block writes, or create a trigger that can copy them?
+fn protects_writes(context: &FileContext<'_>, earlier: &ParsedStatement, key: &ObjectName, copy: &ParsedStatement) -> bool {
+    let is_table = |name| context.after.schema.resolve(name) == *key;
+    let same_transaction = earlier.in_transaction && earlier.point.transaction == copy.point.transaction;
+    match &earlier.syntax {
+        Syntax::Lock { tables, .. } => tables.iter().any(is_table),
+        Syntax::CreateTrigger { table: Some(table), .. } => is_table(table),
+        Syntax::AlterTable(alter) => same_transaction && is_table(&alter.table),
+        Syntax::RenameTables(renames) => renames.iter().any(|(from, _)| is_table(from)),
         _ => false,
     }
 }

@@ -8,16 +8,16 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `REFRESH MATERIALIZED VIEW` without `CONCURRENTLY` on an existing view.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "refresh-matview-blocking",
-        "`REFRESH MATERIALIZED VIEW` takes ACCESS EXCLUSIVE on the view for as long as its query runs. `CONCURRENTLY` \
-         lets others read, and needs a unique index over the view.",
+        "`REFRESH MATERIALIZED VIEW` acquires ACCESS EXCLUSIVE on the view and blocks reads while its query runs. \
+         `CONCURRENTLY` allows reads, and requires a unique index on the view.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "make a unique index over it and write `REFRESH MATERIALIZED VIEW CONCURRENTLY`",
+    fix: "create a unique index on the view and write `REFRESH MATERIALIZED VIEW CONCURRENTLY`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -39,9 +39,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    let refresh_findings = context.findings_for(
         |cause| matches!(cause, Cause::Refresh),
-        |impact| format!("refreshing `{}` stops all who read it until it is done", impact.table),
+        |impact| format!("refreshing `{}` blocks reads until it completes", impact.table),
     );
-    findings.all.extend(found);
+    findings.all.extend(refresh_findings);
 }
