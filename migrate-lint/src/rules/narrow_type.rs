@@ -62,7 +62,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             let message = format!("`{table}.{column}` may contain '{value}', which is not a value of the new type");
             findings.add(RuleFinding::new(message).at(range));
         } else if type_change::narrows(old, new) {
-            let message = format!("`{table}.{column}` has type {old} and may contain values that {new} cannot hold");
+            let message = format!("`{table}.{column}` has type `{old}` and may contain values that `{new}` cannot hold");
             findings.add(RuleFinding::new(message).at(range));
         }
     }

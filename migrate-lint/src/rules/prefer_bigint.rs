@@ -29,7 +29,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if column.primary && matches!(ty.name.as_str(), "int" | "serial" | "smallint" | "smallserial" | "mediumint") {
-            findings.add(RuleFinding::new(format!("primary key column `{}` has type {ty}", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("primary key column `{}` has type `{ty}`", column.name)).at(&column.range));
         }
     }
 }

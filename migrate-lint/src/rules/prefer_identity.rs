@@ -30,7 +30,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if ty.name.ends_with("serial") {
-            findings.add(RuleFinding::new(format!("column `{}` has type {ty}", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("column `{}` has type `{ty}`", column.name)).at(&column.range));
         }
     }
 }

@@ -29,7 +29,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for column in context.new_columns() {
         let Some(ty) = &column.ty else { continue };
         if matches!(ty.name.as_str(), "varchar" | "char") && !ty.arguments.is_empty() {
-            findings.add(RuleFinding::new(format!("column `{}` has type {ty}", column.name)).at(&column.range));
+            findings.add(RuleFinding::new(format!("column `{}` has type `{ty}`", column.name)).at(&column.range));
         }
     }
 }

@@ -30,7 +30,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let Some(ty) = &column.ty else { continue };
         if ty.name == "timestamp" {
             findings.add(
-                RuleFinding::new(format!("column `{}` has type timestamp, without time zone", column.name)).at(&column.range),
+                RuleFinding::new(format!("column `{}` has type `timestamp` without time zone", column.name)).at(&column.range),
             );
         }
     }
