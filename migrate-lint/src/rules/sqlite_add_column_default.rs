@@ -9,16 +9,17 @@ use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 use migrate_model::token::{Kind, Token, Tokens};
 
-/// See its explanation.
+/// Flags `ADD COLUMN` with a default that is not a constant on a SQLite table that may have rows.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-add-column-default",
-        "SQLite adds a column to a table that has rows only with a constant default: an expression in parentheses, \
-         CURRENT_TIME, CURRENT_DATE and CURRENT_TIMESTAMP are refused (by older releases for an empty table too).",
+        "SQLite can add a column to a table with rows only if its default is a constant. It rejects CURRENT_TIME, \
+         CURRENT_DATE, CURRENT_TIMESTAMP and every expression other than a literal; older versions reject them for an \
+         empty table too.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "add the column without it and `UPDATE` the rows; or make the table anew",
+    fix: "add the column without the default and `UPDATE` the rows; or rebuild the table",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -52,27 +53,28 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             continue;
         };
         if !is_constant(&default) {
-            findings.add(RuleFinding::new(format!("SQLite adds no column whose default is {default}")).at(range));
+            let message = format!("SQLite rejects `ADD COLUMN` with the default {default}, which is not a constant");
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
 }
 
-/// A value that is written out: SQLite computes nothing for rows that are there, not even `1 + 1`.
+/// Whether the default is a literal. SQLite evaluates no expression for existing rows, not even `1 + 1`.
 fn is_constant(default: &str) -> bool {
     let tokens: Vec<Token> = Tokens::new(default, Dialect::Sqlite).filter(|token| !token.is_blank()).collect();
-    let is = |token: &Token, symbol: u8| token.is_symbol(default, symbol);
-    let inner: Vec<&Token> = tokens.iter().filter(|token| !is(token, b'(') && !is(token, b')')).collect();
+    let is_symbol = |token: &Token, symbol: u8| token.is_symbol(default, symbol);
+    let inner: Vec<&Token> = tokens.iter().filter(|token| !is_symbol(token, b'(') && !is_symbol(token, b')')).collect();
     let inner = match &*inner {
-        [sign, rest @ ..] if is(sign, b'-') || is(sign, b'+') => rest,
+        [sign, rest @ ..] if is_symbol(sign, b'-') || is_symbol(sign, b'+') => rest,
         all => all,
     };
-    let moves = ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"];
-    let alone = match inner {
-        [only] => !moves.iter().any(|word| only.is_word(default, word)),
+    let time_keywords = ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"];
+    let is_literal = match inner {
+        [only] => !time_keywords.iter().any(|word| only.is_word(default, word)),
         // `x'00'`
         [prefix, text] => prefix.is_word(default, "X") && text.kind == Kind::Text,
         _ => false,
     };
-    // A call without arguments is no value.
-    alone && !tokens.windows(2).any(|pair| pair[0].kind == Kind::Word && is(&pair[1], b'('))
+    // `f()` has one token besides the parentheses, but is a call.
+    is_literal && !tokens.windows(2).any(|pair| pair[0].kind == Kind::Word && is_symbol(&pair[1], b'('))
 }

@@ -8,16 +8,16 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Generated};
 
-/// See its explanation.
+/// Flags `ADD COLUMN` with a column constraint that SQLite rejects.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-add-column-unsupported",
-        "SQLite adds no column that is UNIQUE or a PRIMARY KEY; and to a table that has rows none that is STORED, or \
-         that has REFERENCES and another default than NULL where foreign keys are on.",
+        "SQLite cannot add a column that is UNIQUE or a PRIMARY KEY. If the table has rows, it also rejects a STORED \
+         generated column and, while foreign keys are enforced, a column with REFERENCES and a default other than NULL.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "add a plain column and a unique index; or make the table anew",
+    fix: "add a plain column and a unique index; or rebuild the table",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -41,19 +41,22 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
-        let rows = context.age(&table) > Age::File || context.relation(&table).is_some_and(|relation| relation.has_rows);
+        let has_rows = context.age(&table) > Age::File || context.relation(&table).is_some_and(|relation| relation.has_rows);
         let default = column.default.clone().filter(|default| !context.sql[default.clone()].trim().eq_ignore_ascii_case("null"));
-        let (what, instead) = match () {
-            () if column.primary => ("a primary key", "make the table anew"),
-            () if column.unique => ("unique", "add a plain column and a unique index"),
-            () if rows && column.generated == Some(Generated::Stored) => {
-                ("computed and kept", "write VIRTUAL, or make the table anew")
-            }
-            () if rows && column.references.is_some() && default.is_some() && context.foreign_keys_enforced => {
-                ("a foreign key with a default", "add it without the default, and fill it then")
-            }
-            () => continue,
+        let (message, fix) = if column.primary {
+            ("SQLite cannot add a PRIMARY KEY column", "rebuild the table")
+        } else if column.unique {
+            ("SQLite cannot add a UNIQUE column", "add a plain column and a unique index")
+        } else if has_rows && column.generated == Some(Generated::Stored) {
+            ("SQLite cannot add a STORED column to a table with rows", "write `VIRTUAL`, or rebuild the table")
+        } else if has_rows && column.references.is_some() && default.is_some() && context.foreign_keys_enforced {
+            (
+                "SQLite cannot add a foreign key column with a default to a table with rows",
+                "add the column without the default, then `UPDATE` the rows",
+            )
+        } else {
+            continue;
         };
-        findings.add(RuleFinding::new(format!("SQLite adds no column that is {what}")).fix(instead).at(range));
+        findings.add(RuleFinding::new(message).fix(fix).at(range));
     }
 }

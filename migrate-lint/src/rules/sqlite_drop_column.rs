@@ -4,20 +4,24 @@ use crate::context::StatementContext;
 use crate::relation as schema;
 use crate::rule::{Check, Rule, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::object_name::ObjectName;
+use crate::schema;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags `DROP COLUMN` of a column that other parts of a SQLite schema use.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-drop-column",
-        "SQLite drops no column that is part of a key, an index, a foreign key, a CHECK, a view or a trigger.",
+        "SQLite cannot drop a column that is used by a primary key, a unique constraint, an index, a foreign key, a \
+         CHECK, a generated column, a view or a trigger. A foreign key or a CHECK in the definition of the column itself \
+         is dropped with the column.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "drop the index or the view first; or make the table anew",
+    fix: "drop the index, view or trigger first; or rebuild the table",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -79,19 +83,10 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::DropColumn { name, .. } = action else { continue };
         let Some(relation) = context.relation(&table) else { continue };
-        let has = |columns: &[String]| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
-        let in_key = relation.constraints.iter().find(|constraint| match &constraint.kind {
-            schema::ConstraintKind::Unique(columns) | schema::ConstraintKind::Primary(columns) => has(columns),
-            // One that is written at the column goes with it.
-            schema::ConstraintKind::Foreign { columns, .. } => has(columns) && !constraint.at_column,
-            // Its own check goes with it.
-            schema::ConstraintKind::Check { mentions, .. } => {
-                has(mentions) && constraint.name != format!("{}_{name}_check", table.name())
-            }
-            _ => false,
-        });
-        let uses = |index: &&schema::Index| has(&index.columns) || has(&index.mentions);
-        let index = relation.indexes.iter().find(uses).and_then(|index| index.name.clone());
+        let has = |columns: &[String]| contains(columns, name);
+        let in_constraint = relation.constraints.iter().any(|constraint| prevents_drop(constraint, &table, name));
+        let uses_column = |index: &&schema::Index| has(&index.columns) || has(&index.mentions);
+        let index = relation.indexes.iter().find(uses_column).and_then(|index| index.name.clone());
         let computed =
             relation.columns.iter().find(|column| has(&column.computed_from) && !column.name.eq_ignore_ascii_case(name));
         let view = context
@@ -106,9 +101,26 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             .or(view.map(|view| format!("view `{view}`")))
             .or(trigger.map(|trigger| format!("trigger `{trigger}`")))
             .or(computed.map(|column| format!("column `{}`", column.name)))
-            .or(in_key.map(|_| "a key or constraint".to_owned()));
+            .or(in_constraint.then(|| "a key or constraint".to_owned()));
         if let Some(user) = user {
-            findings.add(RuleFinding::new(format!("`{name}` is used by {user}, so SQLite does not drop it")).at(range));
+            findings.add(RuleFinding::new(format!("SQLite cannot drop `{name}`, which is used by {user}")).at(range));
         }
     }
+}
+
+fn prevents_drop(constraint: &schema::Constraint, table: &ObjectName, column: &str) -> bool {
+    match &constraint.kind {
+        schema::ConstraintKind::Unique(columns) | schema::ConstraintKind::Primary(columns) => contains(columns, column),
+        // A foreign key in the column definition is dropped with the column.
+        schema::ConstraintKind::Foreign { columns, .. } => contains(columns, column) && !constraint.at_column,
+        // So is a CHECK in the column definition, which has this generated name.
+        schema::ConstraintKind::Check { mentions, .. } => {
+            contains(mentions, column) && constraint.name != format!("{}_{column}_check", table.name())
+        }
+        _ => false,
+    }
+}
+
+fn contains(columns: &[String], name: &str) -> bool {
+    columns.iter().any(|column| column.eq_ignore_ascii_case(name))
 }

@@ -10,18 +10,19 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags `DROP TABLE` of a SQLite table whose rows other tables may reference, while foreign keys are on.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-drop-referenced",
-        "`DROP TABLE` first deletes the rows, as far as foreign keys are concerned. With `foreign_keys` on, it fails as soon as \
-         a row of another table refers to one of them: at once, or with `defer_foreign_keys` at the end of the transaction, \
-         even if a table of the same name and with the same rows is there by then. On an empty database nothing is seen of it.",
+        "`DROP TABLE` performs an implicit `DELETE FROM` while `foreign_keys` is on, and fails if a row of another table \
+         references one of the deleted rows. Without `defer_foreign_keys`, it fails immediately. With it, the commit \
+         fails, even if a renamed table with the same name and rows has replaced the old one by then. An empty test \
+         database does not show the error.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: this \
-         tool runs both outside the transaction; or drop the tables that refer to it first",
+    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: `cargo \
+         migrate` runs both outside the transaction; or drop the tables that reference it first",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -75,29 +76,33 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         {
             continue;
         }
-        let has_rows =
-            |child: &ObjectName| context.relation(child).is_some_and(|own| own.has_rows) || context.age(child) >= Age::Pending;
+        let has_rows = |child: &ObjectName| {
+            context.relation(child).is_some_and(|relation| relation.has_rows) || context.age(child) >= Age::Pending
+        };
         let children = context.schema.children(&key).filter(|(child, _, cascades)| !cascades && has_rows(child));
         let children: Vec<String> = children.map(|(child, ..)| format!("`{child}`")).collect();
         if !children.is_empty() {
             let finding =
-                RuleFinding::new(format!("dropping `{key}` fails as soon as {} refers to a row of it", children.join(" or ")));
-            findings.add(match rebuild::is_rebuilt(context, &key) {
-                true => finding,
-                false => finding.fix("first drop the tables that refer to it, or make them anew without the foreign key"),
+                RuleFinding::new(format!("dropping `{key}` fails if {} has a row that references it", children.join(" or ")));
+            findings.add(if rebuild::is_rebuilt(context, &key) {
+                finding
+            } else {
+                finding.fix("drop the tables that reference it first, or rebuild them without the foreign key")
             });
         }
     }
 }
 
 fn is_deferred(context: &StatementContext<'_>) -> bool {
-    let on = |value: &str| matches!(value, "on" | "1" | "true" | "yes");
-    context.earlier_statements().iter().any(
-        |read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "defer_foreign_keys" && on(value)),
-    )
+    context.earlier_statements().iter().any(|statement| match &statement.syntax {
+        Syntax::Pragma { name, value: Some(value) } => {
+            name == "defer_foreign_keys" && matches!(value.as_str(), "on" | "1" | "true" | "yes")
+        }
+        _ => false,
+    })
 }
 
-/// Is a table of this name made later in the file, and rows put into it then?
+/// Whether a later statement inserts rows into a table with this name. SQLite then counts the deferred violations as resolved.
 fn is_filled_again(context: &StatementContext<'_>, key: &ObjectName) -> bool {
     context.is_followed_by(|syntax| matches!(syntax, Syntax::Insert(insert) if context.schema.resolve(&insert.table) == *key))
 }

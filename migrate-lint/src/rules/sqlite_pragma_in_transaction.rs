@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `PRAGMA foreign_keys` inside a transaction.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-pragma-in-transaction",
-        "`PRAGMA foreign_keys` does nothing inside a transaction, without an error. (SQLite, PRAGMA foreign_keys)",
+        "`PRAGMA foreign_keys` has no effect inside a transaction, and SQLite reports no error. A table rebuild that \
+         relies on it fails, or deletes rows of the tables that reference it. (SQLite, PRAGMA foreign_keys)",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "move it before `BEGIN` or behind `COMMIT`; or leave `BEGIN` and `COMMIT` out: this tool then runs the \
-         pragmas at the beginning and at the end outside the transaction",
+    fix: "move it before `BEGIN` or after `COMMIT`; or remove `BEGIN` and `COMMIT`: `cargo migrate` then runs the pragmas \
+         at the start and at the end of the file outside the transaction",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -35,6 +36,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         && name == "foreign_keys"
         && context.parsed.in_transaction
     {
-        findings.add(RuleFinding::new("inside a transaction this does nothing"));
+        findings.add(RuleFinding::new("`PRAGMA foreign_keys` has no effect inside a transaction"));
     }
 }

@@ -9,19 +9,20 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags `DROP TABLE` of a SQLite table that is referenced with `ON DELETE CASCADE` or `SET NULL` while foreign keys are on.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rebuild-cascade",
-        "A table is made anew: a new one is filled, the old one dropped, the new one given its name. `DROP TABLE` \
-         first deletes the rows, as far as foreign keys are concerned: with `foreign_keys` on, every row of a table \
-         that refers to it `ON DELETE CASCADE` is deleted (and SET NULL is set). Inside a transaction `PRAGMA \
-         foreign_keys = OFF` does nothing, and `defer_foreign_keys` does not help.",
+        "Dropping a table deletes the rows that reference it with `ON DELETE CASCADE`, and sets their columns to NULL \
+         with `ON DELETE SET NULL`, even if a rebuild replaces the table. A rebuild creates a new table, copies the rows, \
+         drops the old table and renames the new one. While `foreign_keys` is on, `DROP TABLE` performs an implicit \
+         `DELETE FROM`. Inside a transaction, `PRAGMA foreign_keys = OFF` has no effect, and `defer_foreign_keys` does \
+         not prevent the deletion.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: this \
-         tool runs both outside the transaction",
+    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: `cargo \
+         migrate` runs both outside the transaction",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -66,17 +67,18 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
-        let victims = context.schema.children(&key).filter(|(_, _, cascades)| *cascades).map(|(child, ..)| format!("`{child}`"));
-        let victims: Vec<String> = victims.collect();
-        if !victims.is_empty() {
+        let children = context.schema.children(&key).filter(|(_, _, cascades)| *cascades).map(|(child, ..)| format!("`{child}`"));
+        let children: Vec<String> = children.collect();
+        if !children.is_empty() {
             let finding = RuleFinding::new(format!(
-                "dropping `{key}` deletes or changes the rows of {} that refer to it",
-                victims.join(", ")
+                "dropping `{key}` deletes or changes the rows of {} that reference it",
+                children.join(", ")
             ));
-            // What refers to a table that is not there cannot be changed any more.
-            findings.add(match rebuild::is_rebuilt(context, &key) {
-                true => finding,
-                false => finding.fix("first drop the tables that refer to it, or make them anew without the foreign key"),
+            // After a drop without a rebuild, writes to a table with a foreign key to the missing table fail.
+            findings.add(if rebuild::is_rebuilt(context, &key) {
+                finding
+            } else {
+                finding.fix("drop the tables that reference it first, or rebuild them without the foreign key")
             });
         }
     }

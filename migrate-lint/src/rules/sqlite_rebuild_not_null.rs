@@ -9,12 +9,12 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags table rebuilds on SQLite that copy a nullable column unchanged into a NOT NULL column.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rebuild-not-null",
-        "The table is made anew with a column that is NOT NULL and was not, and its rows are copied as they are: the \
-         migration fails if one of them has a null there.",
+        "A table rebuild that copies a nullable column unchanged into a NOT NULL column fails if a row has a null there. \
+         A test database without such rows does not show the error.",
     ),
     level: Level::Note,
     on: &[Dialect::Sqlite],
@@ -46,11 +46,12 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     let new = context.schema.resolve(&insert.table);
-    let Some((old, made)) = rebuild::replaced(context, &new).zip(context.relation(&new)) else { return };
-    let Some(before) = context.relation(&old) else { return };
-    let nullable = |name: &str| before.column(name).is_some_and(|column| !column.not_null);
-    let key = before.primary().unwrap_or_default();
-    for column in made.columns.iter().filter(|column| column.not_null && nullable(&column.name) && !key.contains(&column.name)) {
-        findings.add(RuleFinding::new(format!("this fails if a row of `{old}` has no {}", column.name)));
+    let Some((old, new_relation)) = rebuild::replaced(context, &new).zip(context.relation(&new)) else { return };
+    let Some(old_relation) = context.relation(&old) else { return };
+    let is_nullable = |name: &str| old_relation.column(name).is_some_and(|column| !column.not_null);
+    let key = old_relation.primary().unwrap_or_default();
+    let columns = new_relation.columns.iter().filter(|column| column.not_null && is_nullable(&column.name));
+    for column in columns.filter(|column| !key.contains(&column.name)) {
+        findings.add(RuleFinding::new(format!("the copy fails if a row of `{old}` has a null in `{}`", column.name)));
     }
 }

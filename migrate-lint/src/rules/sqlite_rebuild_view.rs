@@ -9,17 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags table rebuilds on SQLite of a table that a view, or a trigger on another table, uses.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rebuild-view",
-        "A table is made anew, and a view or a trigger of another table uses it. When the new table is given the name \
-         of the old one, SQLite reads all views and triggers again, finds that the table they use is gone, and \
-         refuses: `error in view v: no such table`.",
+        "A table rebuild fails at the rename if a view, or a trigger on another table, uses the table. `ALTER TABLE ... \
+         RENAME TO` checks all views and triggers while the old table does not exist, and reports `error in view v: no \
+         such table`.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "drop the view or trigger before, and create it again behind the renaming; or write `PRAGMA legacy_alter_table = ON;` \
+    fix: "drop the view or trigger first, and recreate it after the rename; or write `PRAGMA legacy_alter_table = ON;` \
          first",
     opt_in: false,
     down: true,
@@ -57,17 +57,25 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Syntax::Drop(removal) = context.syntax() else { return };
-    let legacy = context.earlier_statements().iter().any(|read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")));
-    if removal.kind != ObjectKind::Table || legacy {
+    if removal.kind != ObjectKind::Table || is_legacy_alter_table(context) {
         return;
     }
     for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
         let renamed = rebuild::becomes_table(context, &key);
         let view = context.schema.views_reading(&key).next().map(|(view, _)| ("view", view));
         let user = view.or_else(|| Some(("trigger", context.schema.trigger_on(&key)?)));
-        if let Some((what, user)) = user.filter(|_| renamed) {
-            let message = format!("{what} `{user}` uses `{key}`, so no table can be given its name while the {what} is there");
+        if let Some((kind, user)) = user.filter(|_| renamed) {
+            let message = format!("renaming the new table to `{key}` fails while {kind} `{user}` uses `{key}`");
             findings.add(RuleFinding::new(message));
         }
     }
+}
+
+fn is_legacy_alter_table(context: &StatementContext<'_>) -> bool {
+    context.earlier_statements().iter().any(|statement| match &statement.syntax {
+        Syntax::Pragma { name, value: Some(value) } => {
+            name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")
+        }
+        _ => false,
+    })
 }

@@ -3,22 +3,24 @@
 use crate::context::StatementContext;
 use crate::rule::{Check, Rule, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::ObjectName;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
-/// See its explanation.
+/// Flags table rebuilds on SQLite that rename the old table before they create the new one, if others reference it.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rename-first",
-        "The old table is renamed and a new one made under its name. Since 3.26 SQLite changes the name in the \
-         foreign keys, triggers and views of other tables too: they go on referring to the old table, and break when \
-         it is dropped.",
+        "A table rebuild that renames the old table first breaks foreign keys, triggers and views of other tables. Since \
+         SQLite 3.26 the rename also changes the name in these objects, so they continue to reference the old table and \
+         break when it is dropped. It is safe if no other object references the table, or with `PRAGMA legacy_alter_table \
+         = ON;`.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "make the new table under another name first, fill it, drop the old one, and rename the new one",
+    fix: "create the new table under another name first, copy the rows, drop the old table, and rename the new one",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -38,16 +40,29 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         if !matches!(action, ActionKind::Rename(_)) {
             continue;
         }
-        let legacy = context.earlier_statements().iter().any(|read| matches!(&read.syntax, Syntax::Pragma { name, value: Some(value) } if name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")));
-        let again = !legacy && context.is_followed_by(|syntax| matches!(syntax, Syntax::CreateTable(made) if made.name.as_ref().is_some_and(|name| context.schema.resolve(name) == table)));
         let children = context.schema.children(&table).map(|(child, ..)| format!("`{child}`"));
-        let others: Vec<String> =
-            children.chain(context.schema.views_reading(&table).map(|(view, _)| format!("`{view}`"))).collect();
-        if again && !others.is_empty() {
-            findings.add(
-                RuleFinding::new(format!("{} will refer to the renamed table, not to the new `{table}`", others.join(", ")))
-                    .at(range),
-            );
+        let views = context.schema.views_reading(&table).map(|(view, _)| format!("`{view}`"));
+        let dependents: Vec<String> = children.chain(views).collect();
+        if !dependents.is_empty() && !is_legacy_alter_table(context) && is_created_later(context, &table) {
+            let message =
+                format!("after the rename, {} will reference the renamed table, not the new `{table}`", dependents.join(", "));
+            findings.add(RuleFinding::new(message).at(range));
         }
     }
+}
+
+fn is_legacy_alter_table(context: &StatementContext<'_>) -> bool {
+    context.earlier_statements().iter().any(|statement| match &statement.syntax {
+        Syntax::Pragma { name, value: Some(value) } => {
+            name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")
+        }
+        _ => false,
+    })
+}
+
+fn is_created_later(context: &StatementContext<'_>, table: &ObjectName) -> bool {
+    context.is_followed_by(|syntax| match syntax {
+        Syntax::CreateTable(create) => create.name.as_ref().is_some_and(|name| context.schema.resolve(name) == *table),
+        _ => false,
+    })
 }

@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
-/// See its explanation.
+/// Flags statements and `ALTER TABLE` clauses that SQLite does not support.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-unsupported",
-        "SQLite has only `ADD COLUMN`, `DROP COLUMN`, `RENAME TO` and `RENAME COLUMN`. It has no `ALTER COLUMN`, no \
-         `ADD` or `DROP CONSTRAINT`, no `IF NOT EXISTS` for a column, no `CONCURRENTLY`, no `TRUNCATE`.",
+        "SQLite supports only `ADD COLUMN`, `DROP COLUMN`, `RENAME TO` and `RENAME COLUMN` in `ALTER TABLE`, one clause \
+         per statement. It has no `ALTER COLUMN`, no `ADD` or `DROP CONSTRAINT`, no `IF NOT EXISTS` for a column, no \
+         `CONCURRENTLY` and no `TRUNCATE`.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "make the table anew: create one beside it, fill it, drop the old one, rename the new one (with `PRAGMA \
+    fix: "rebuild the table: create a new one, copy the rows, drop the old one, rename the new one (with `PRAGMA \
          foreign_keys = OFF` first)",
     opt_in: false,
     down: true,
@@ -39,27 +40,28 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     match context.syntax() {
-        Syntax::Truncate { .. } => findings.add(RuleFinding::new("SQLite has no TRUNCATE").fix("write `DELETE FROM t`")),
-        Syntax::CreateIndex(index) if index.concurrently => {
-            findings.add(RuleFinding::new("SQLite has no CONCURRENTLY").fix("leave it out: SQLite has one writer at a time"))
+        Syntax::Truncate { .. } => {
+            findings.add(RuleFinding::new("SQLite does not support `TRUNCATE`").fix("write `DELETE FROM t`"))
         }
+        Syntax::CreateIndex(index) if index.concurrently => findings
+            .add(RuleFinding::new("SQLite does not support `CONCURRENTLY`").fix("remove it: SQLite allows one writer at a time")),
         Syntax::AlterTable(alter) => {
             for action in &alter.actions {
-                let known = match &action.kind {
+                let supported = match &action.kind {
                     ActionKind::AddColumn { if_not_exists, .. } => !if_not_exists,
                     ActionKind::DropColumn { if_exists, .. } => !if_exists,
                     ActionKind::Rename(_) | ActionKind::RenameColumn { .. } => true,
                     _ => false,
                 };
-                if !known || alter.if_exists {
-                    let finding = RuleFinding::new("SQLite has no such clause of ALTER TABLE").at(&action.range);
+                if !supported || alter.if_exists {
+                    let finding = RuleFinding::new("SQLite does not support this clause of `ALTER TABLE`").at(&action.range);
                     let only_if = matches!(action.kind, ActionKind::AddColumn { .. } | ActionKind::DropColumn { .. });
-                    findings.add(if only_if { finding.fix("leave out `IF EXISTS` and `IF NOT EXISTS`") } else { finding });
+                    findings.add(if only_if { finding.fix("remove `IF EXISTS` and `IF NOT EXISTS`") } else { finding });
                 }
             }
             if let [_, second, ..] = alter.actions.as_slice() {
-                let finding = RuleFinding::new("SQLite takes one clause in each ALTER TABLE").at(&second.range);
-                findings.add(finding.fix("write a statement of its own for each"));
+                let finding = RuleFinding::new("SQLite allows one clause per `ALTER TABLE`").at(&second.range);
+                findings.add(finding.fix("write a separate statement for each clause"));
             }
         }
         _ => {}
