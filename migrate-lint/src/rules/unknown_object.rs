@@ -12,16 +12,18 @@ use migrate_model::effect::locked_tables_of;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{self, ActionKind, CreateTable, ObjectKind, Syntax};
 
-/// See its explanation.
+/// Flags columns, constraints, indexes and tables that the history does not contain or that it dropped.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unknown-object",
-        "The statement names a column, a constraint or a table that the history has not made, or has dropped: a slip \
-         of the pen, or a migration that is missing here. It fails on every database that has the history applied.",
+        "The statement names a column, a constraint, an index or a table that no earlier migration creates, or that an \
+         earlier migration has dropped. This is a typo, or a migration is missing in the folder. The statement fails on \
+         every database with this history. A table that no migration creates is reported only if a known table has a \
+         similar name.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "correct the name; or add `IF EXISTS` if it may be missing",
+    fix: "correct the name; or add `IF EXISTS` if the object may be missing",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -108,61 +110,57 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let first = findings.all.len();
-    look(context, findings);
-    // Only these have `IF EXISTS` for what is altered or dropped.
-    let has_if = matches!(context.server().product, Product::Postgres | Product::MariaDb);
-    if !has_if || !matches!(context.syntax(), Syntax::AlterTable(_) | Syntax::Drop(_)) {
+    report_unknown(context, findings);
+    // Only these servers accept `IF EXISTS` in `ALTER TABLE`, and it exists only in these statements.
+    let has_if_exists = matches!(context.server().product, Product::Postgres | Product::MariaDb);
+    if !has_if_exists || !matches!(context.syntax(), Syntax::AlterTable(_) | Syntax::Drop(_)) {
         for finding in &mut findings.all[first..] {
             finding.fix = Some("correct the name".to_owned());
         }
     }
 }
 
-fn look(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+fn report_unknown(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
-    let missing = |table: &ObjectName, column: &str| {
-        context.relation(table).is_some_and(|relation| {
-            relation.columns_known && relation.kind == RelationKind::Table && relation.column(column).is_none()
-        })
-    };
-    gone(context, findings);
+    report_dropped_tables(context, findings);
     if let Syntax::CreateIndex(index) = context.syntax() {
         let table = context.schema.resolve(&index.table);
-        if let Some(column) = index.columns.iter().find(|column| missing(&table, column)) {
+        if let Some(column) = index.columns.iter().find(|column| is_missing(context, &table, column)) {
             findings.add(RuleFinding::new(format!("`{table}` has no column `{column}`")));
         }
         return;
     }
     if let Syntax::CreateTable(table) = context.syntax() {
-        findings.all.extend(of_keys(table));
+        findings.all.extend(missing_key_column(table));
         return;
     }
-    let set = match context.syntax() {
+    let written = match context.syntax() {
         Syntax::Insert(insert) => Some((&insert.table, &insert.columns)),
         Syntax::Update(change) if !change.joined => Some((&change.table, &change.columns)),
         _ => None,
     };
-    if let Some((table, columns)) = set {
+    if let Some((table, columns)) = written {
         let table = context.schema.resolve(table);
-        if let Some(column) = columns.iter().find(|column| missing(&table, column) && !is_hidden(context, column)) {
+        let is_unknown = |column: &&String| is_missing(context, &table, column) && !is_hidden(context, column);
+        if let Some(column) = columns.iter().find(is_unknown) {
             findings.add(RuleFinding::new(format!("`{table}` has no column `{column}`")));
         }
         return;
     }
     let Some(alter) = context.alter() else { return };
-    let own = context.schema.resolve(&alter.table);
-    if context.relation(&own).is_none() {
+    let altered_table = context.schema.resolve(&alter.table);
+    if context.relation(&altered_table).is_none() {
         if !alter.if_exists {
-            findings.all.extend(never_made(context, &own));
+            findings.all.extend(misspelled_table(context, &altered_table));
         }
         return;
     }
     for (table, action, range) in context.actions() {
-        findings.all.extend(constraint(context, &table, action).map(|finding| finding.at(range)));
-        let says_if = context.sql[range.clone()].to_ascii_uppercase().contains("IF EXISTS");
-        findings.all.extend(index(context, &table, action).filter(|_| !says_if).map(|finding| finding.at(range)));
+        findings.all.extend(unknown_constraint(context, &table, action).map(|finding| finding.at(range)));
+        let if_exists = context.sql[range.clone()].to_ascii_uppercase().contains("IF EXISTS");
+        findings.all.extend(unknown_index(context, &table, action).filter(|_| !if_exists).map(|finding| finding.at(range)));
         let column = match action {
             ActionKind::DropColumn { name, if_exists: false, .. } => name,
             ActionKind::RenameColumn { from, .. } | ActionKind::ChangeColumn { from, .. } => from,
@@ -171,18 +169,24 @@ fn look(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             ActionKind::ModifyColumn(column) => &column.name,
             _ => continue,
         };
-        let added = context.actions().any(|(_, other, _)| match other {
+        let added = context.actions().any(|(_, clause, _)| match clause {
             ActionKind::AddColumn { column: new, .. } => new.name.eq_ignore_ascii_case(column),
             ActionKind::RenameColumn { to, .. } => to.eq_ignore_ascii_case(column),
             _ => false,
         });
-        if !added && missing(&table, column) {
+        if !added && is_missing(context, &table, column) {
             findings.add(RuleFinding::new(format!("`{table}` has no column `{column}`")).at(range));
         }
     }
 }
 
-/// Columns that are there without a word.
+fn is_missing(context: &StatementContext<'_>, table: &ObjectName, column: &str) -> bool {
+    context.relation(table).is_some_and(|relation| {
+        relation.columns_known && relation.kind == RelationKind::Table && relation.column(column).is_none()
+    })
+}
+
+/// Whether the column exists in every table without a definition.
 fn is_hidden(context: &StatementContext<'_>, column: &str) -> bool {
     let hidden: &[&str] = match context.server().dialect() {
         Dialect::Sqlite => &["rowid", "oid", "_rowid_"],
@@ -191,49 +195,52 @@ fn is_hidden(context: &StatementContext<'_>, column: &str) -> bool {
     hidden.iter().any(|name| name.eq_ignore_ascii_case(column))
 }
 
-/// A table that was there and is there no more.
-fn gone(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+/// Reports tables that the statement uses and an earlier statement dropped or renamed.
+fn report_dropped_tables(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let names = match context.syntax() {
         Syntax::AlterTable(alter) if alter.if_exists => return,
         Syntax::Drop(removal) if removal.if_exists => return,
         Syntax::Drop(removal) if removal.kind == ObjectKind::Table => {
             let keys = removal.names.iter().map(|name| context.schema.resolve(name));
             let unknown = keys.filter(|key| context.relation(key).is_none());
-            findings.all.extend(unknown.filter_map(|key| never_made(context, &key)));
+            findings.all.extend(unknown.filter_map(|key| misspelled_table(context, &key)));
             removal.names.clone()
         }
         Syntax::Insert(insert) => vec![insert.table.clone()],
         Syntax::Update(change) | Syntax::Delete(change) => vec![change.table.clone()],
-        // SQLite looks for what a foreign key leads to when rows come; and a table may refer to itself.
+        // SQLite resolves the table that a foreign key references only when rows are written.
         Syntax::CreateTable(_) if context.server().dialect() == Dialect::Sqlite => Vec::new(),
         Syntax::CreateTable(table) => {
-            let own = table.name.as_ref().map(|name| context.schema.resolve(name));
-            locked_tables_of(context.syntax()).into_iter().filter(|name| Some(context.schema.resolve(name)) != own).collect()
+            // A table may reference itself.
+            let new_table = table.name.as_ref().map(|name| context.schema.resolve(name));
+            let tables = locked_tables_of(context.syntax()).into_iter();
+            tables.filter(|name| Some(context.schema.resolve(name)) != new_table).collect()
         }
-        other => locked_tables_of(other),
+        statement => locked_tables_of(statement),
     };
     for key in names.iter().map(|name| context.schema.resolve(name)).filter(|key| context.schema.is_dropped(key)) {
-        findings.add(RuleFinding::new(format!("`{key}` was dropped or got another name before")));
+        findings.add(RuleFinding::new(format!("`{key}` was dropped or renamed earlier")));
     }
 }
 
-/// Others may make tables too; a name that is nearly one of ours is a slip.
-fn never_made(context: &StatementContext<'_>, table: &ObjectName) -> Option<RuleFinding> {
+/// Reports a table that no migration creates, if a known table has a similar name. Without a similar name, the table may have
+/// been created outside the migrations.
+fn misspelled_table(context: &StatementContext<'_>, table: &ObjectName) -> Option<RuleFinding> {
     if context.schema.is_dropped(table) {
         return None;
     }
     let names: Vec<&str> = context.schema.relations().map(|(key, _)| key.name()).collect();
-    // It may be the same, with the database before it.
+    // The same name with another schema or database may be the same table.
     if names.contains(&table.name()) {
         return None;
     }
     let near = migrate_model::suggestion::nearest(table.name(), names)?;
-    Some(RuleFinding::new(format!("no migration makes a table `{table}`")).help(format!("perhaps `{near}` is meant")))
+    Some(RuleFinding::new(format!("no migration creates a table `{table}`")).help(format!("write `{near}` if this is a typo")))
 }
 
-/// A key of a new table over a column that it has not.
-fn of_keys(table: &CreateTable) -> Option<RuleFinding> {
-    let whole = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
+/// Reports a key or an index of a new table over a column that the table does not have.
+fn missing_key_column(table: &CreateTable) -> Option<RuleFinding> {
+    let lists_all_columns = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
     let columns = table.constraints.iter().filter_map(|constraint| match &constraint.kind {
         syntax::ConstraintKind::Primary { columns, .. } | syntax::ConstraintKind::Unique { columns, .. } => Some(columns),
         syntax::ConstraintKind::Foreign { columns, .. } => Some(columns),
@@ -241,48 +248,52 @@ fn of_keys(table: &CreateTable) -> Option<RuleFinding> {
     });
     let has = |name: &String| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
     let indexes = table.indexes.iter().map(|index| &index.columns);
-    let missing = columns.chain(indexes).flatten().find(|name| !has(name)).filter(|_| whole && !table.columns.is_empty())?;
+    let missing =
+        columns.chain(indexes).flatten().find(|name| !has(name)).filter(|_| lists_all_columns && !table.columns.is_empty())?;
     Some(RuleFinding::new(format!("the table has no column `{missing}`")))
 }
 
-/// An index or a foreign key of MySQL that nothing has made.
-fn index(context: &StatementContext<'_>, table: &ObjectName, action: &ActionKind) -> Option<RuleFinding> {
+/// Reports an index or a foreign key in an `ALTER TABLE` of MySQL that no migration creates.
+fn unknown_index(context: &StatementContext<'_>, table: &ObjectName, action: &ActionKind) -> Option<RuleFinding> {
     let relation = context.relation(table).filter(|relation| relation.columns_known)?;
-    let (what, name) = match action {
+    let (kind, name) = match action {
         ActionKind::DropIndex(name) | ActionKind::RenameIndex { from: name, .. } => ("index", name),
         ActionKind::DropForeignKey(name) => ("foreign key", name),
         _ => return None,
     };
-    let same = |own: &str| own.eq_ignore_ascii_case(name);
-    // What was made for a foreign key has its name or that of its column.
-    let left = what == "index" && (relation.column(name).is_some() || relation.orphaned_indexes.iter().any(|own| same(own)));
-    let there = relation.constraints.iter().any(|own| same(&own.name))
-        || relation.indexes.iter().any(|own| own.name.as_deref().is_none_or(same))
-        || context.actions().any(|(_, other, _)| match other {
-            ActionKind::AddIndex(index) => index.name.as_ref().is_none_or(|own| same(&own.name)),
-            ActionKind::AddConstraint(constraint) => constraint.name.as_deref().is_none_or(same),
+    let matches_name = |candidate: &str| candidate.eq_ignore_ascii_case(name);
+    // MySQL names the index that it creates for a foreign key after the key or its column.
+    let may_be_implicit =
+        kind == "index" && (relation.column(name).is_some() || relation.orphaned_indexes.iter().any(|index| matches_name(index)));
+    let exists = relation.constraints.iter().any(|constraint| matches_name(&constraint.name))
+        || relation.indexes.iter().any(|index| index.name.as_deref().is_none_or(matches_name))
+        || context.actions().any(|(_, clause, _)| match clause {
+            ActionKind::AddIndex(index) => index.name.as_ref().is_none_or(|index| matches_name(&index.name)),
+            ActionKind::AddConstraint(constraint) => constraint.name.as_deref().is_none_or(matches_name),
             _ => false,
         });
-    (!there && !left && !name.contains("_ibfk_")).then(|| RuleFinding::new(format!("`{table}` has no {what} `{name}`")))
+    (!exists && !may_be_implicit && !name.contains("_ibfk_"))
+        .then(|| RuleFinding::new(format!("`{table}` has no {kind} `{name}`")))
 }
 
-/// Names of constraints that the database has made up are not known for sure: another that is nearly the same is a slip, and
-/// where nothing is to be validated, nothing is.
-fn constraint(context: &StatementContext<'_>, table: &ObjectName, action: &ActionKind) -> Option<RuleFinding> {
+/// Reports a constraint that no migration creates. The names that the database generates are not fully known. A name that may
+/// be generated is therefore reported only if a known constraint has a similar name, or if it is to be validated and the table
+/// has no constraint left to validate.
+fn unknown_constraint(context: &StatementContext<'_>, table: &ObjectName, action: &ActionKind) -> Option<RuleFinding> {
     let relation = context.relation(table).filter(|relation| relation.columns_known && relation.kind == RelationKind::Table)?;
     let name = match action {
         ActionKind::Validate(name) => name,
         ActionKind::DropConstraint { name, if_exists: false, .. } | ActionKind::RenameConstraint { from: name, .. } => name,
         _ => return None,
     };
-    // Names that the database has made up in other ways than are known here.
-    let made_up = name.len() >= 60
+    // Names that the database may have generated by rules that are not known here.
+    let may_be_generated = name.len() >= 60
         || name.to_ascii_lowercase().starts_with("constraint_")
-        || relation.constraints.iter().any(|own| own.kind == ConstraintKind::Exclude);
-    if made_up && !matches!(action, ActionKind::Validate(_)) {
+        || relation.constraints.iter().any(|constraint| constraint.kind == ConstraintKind::Exclude);
+    if may_be_generated && !matches!(action, ActionKind::Validate(_)) {
         return None;
     }
-    let added = context.actions().any(|(_, other, _)| match other {
+    let added = context.actions().any(|(_, clause, _)| match clause {
         ActionKind::AddConstraint(constraint) => constraint.name.as_ref() == Some(name),
         ActionKind::RenameConstraint { to, .. } => to == name,
         _ => false,
@@ -291,15 +302,15 @@ fn constraint(context: &StatementContext<'_>, table: &ObjectName, action: &Actio
         return None;
     }
     let finding = RuleFinding::new(format!("`{table}` has no constraint `{name}`"));
-    if matches!(action, ActionKind::Validate(_)) && relation.constraints.iter().all(|own| own.validated.is_some()) {
+    if matches!(action, ActionKind::Validate(_)) && relation.constraints.iter().all(|constraint| constraint.validated.is_some()) {
         return Some(finding);
     }
-    // What the database makes up ends so.
-    let ends = ["check", "fkey", "key", "pkey", "excl", "null"];
+    // The suffixes of names that PostgreSQL generates.
+    let suffixes = ["check", "fkey", "key", "pkey", "excl", "null"];
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    if context.server().dialect() == Dialect::Postgres && !ends.iter().any(|end| stem.ends_with(end)) {
+    if context.server().dialect() == Dialect::Postgres && !suffixes.iter().any(|suffix| stem.ends_with(suffix)) {
         return Some(finding);
     }
-    let names: Vec<&str> = relation.constraints.iter().map(|own| own.name.as_str()).collect();
-    migrate_model::suggestion::nearest(name, names).map(|near| finding.help(format!("perhaps `{near}` is meant")))
+    let names: Vec<&str> = relation.constraints.iter().map(|constraint| constraint.name.as_str()).collect();
+    migrate_model::suggestion::nearest(name, names).map(|near| finding.help(format!("write `{near}` if this is a typo")))
 }
