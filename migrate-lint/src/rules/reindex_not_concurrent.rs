@@ -9,16 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `REINDEX` without `CONCURRENTLY` on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "reindex-not-concurrent",
-        "`REINDEX` builds indexes anew under a SHARE lock on the table, and under ACCESS EXCLUSIVE on each index, \
-         which also stops those who would read with it. Since PostgreSQL 12 there is `REINDEX ... CONCURRENTLY`.",
+        "`REINDEX` rebuilds indexes under a SHARE lock on the table, which blocks writes, and an ACCESS EXCLUSIVE lock on \
+         each index, which blocks queries that would use it. `REINDEX ... CONCURRENTLY` (PostgreSQL 12 and newer) allows \
+         reads and writes during the rebuild.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "write `REINDEX TABLE CONCURRENTLY` or `REINDEX INDEX CONCURRENTLY`, in a migration of its own",
+    fix: "write `REINDEX TABLE CONCURRENTLY` or `REINDEX INDEX CONCURRENTLY`, in a separate migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -35,10 +36,9 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::Reindex { concurrently: false, .. } = context.syntax() {
-        let found = context.findings_for(
+        findings.all.extend(context.findings_for(
             |cause| *cause == Cause::Reindex,
-            |impact| format!("building the indexes anew stops all writes to `{}`", impact.table),
-        );
-        findings.all.extend(found);
+            |impact| format!("`REINDEX` blocks writes to `{}` until the indexes are rebuilt", impact.table),
+        ));
     }
 }

@@ -1,6 +1,7 @@
 //! The rule `rename-column`.
 
 use crate::context::{Age, StatementContext};
+use crate::object_name::ObjectName;
 use crate::relation::RelationKind;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
@@ -9,17 +10,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
-/// See its explanation.
+/// Flags the renaming of an existing column outside a contract migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-column",
-        "The release that runs knows the column by its old name: each of its queries fails until the last of its \
-         processes has ended.",
+        "Renaming a column breaks the deployed version of the application, which uses the old name. Its queries on the \
+         column fail until the last process of that version has stopped. The rename is safe in a contract migration, when \
+         no deployed version uses the old name.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "add a column of the new name, keep both with a trigger (a generated column of the old name keeps only those who read), fill it in \
-         batches, and drop the old one in a contract migration",
+    fix: "add a column with the new name, synchronize both columns with a trigger, fill the new one in batches, and drop \
+         the old one in a contract migration (a generated column with the old name supports reads only)",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -54,24 +56,34 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             ActionKind::ChangeColumn { from, column } if !from.eq_ignore_ascii_case(&column.name) => from,
             _ => continue,
         };
-        // The old name comes again: as a column, or in a view that stands for the table.
-        let again = context.is_followed_by(|syntax| match syntax {
+        let is_view = context.relation(&table).is_some_and(|relation| relation.kind != RelationKind::Table);
+        if !is_view
+            && context.column_age(&table, from) == Age::Deployed
+            && context.is_deployed(&table)
+            && !old_name_stays(context, &table, from)
+        {
+            let message =
+                format!("renaming `{table}.{from}` breaks the deployed version of the application, which uses this name");
+            findings.add(RuleFinding::new(message).at(range));
+        }
+    }
+}
+
+/// Whether the migration provides the old name again: as a column, or in a view over the table.
+fn old_name_stays(context: &StatementContext<'_>, table: &ObjectName, from: &str) -> bool {
+    let generated = context.actions().any(|(_, action, _)| match action {
+        ActionKind::AddColumn { column, .. } => column.name.eq_ignore_ascii_case(from) && column.generated.is_some(),
+        _ => false,
+    });
+    generated
+        || context.is_followed_by(|syntax| match syntax {
             Syntax::AlterTable(alter) => alter.actions.iter().any(
                 |action| matches!(&action.kind, ActionKind::AddColumn { column, .. } if column.name.eq_ignore_ascii_case(from)),
             ),
             Syntax::CreateView(view) => {
-                view.reads.iter().any(|read| context.schema.resolve(read) == table)
+                view.reads.iter().any(|name| context.schema.resolve(name) == *table)
                     && view.mentions.iter().any(|word| word.eq_ignore_ascii_case(from))
             }
             _ => false,
-        });
-        let again = again
-            || context.actions().any(|(_, action, _)| {
-                matches!(action, ActionKind::AddColumn { column, .. } if column.name.eq_ignore_ascii_case(from) && column.generated.is_some())
-            });
-        let is_view = context.relation(&table).is_some_and(|relation| relation.kind != RelationKind::Table);
-        if !again && !is_view && context.column_age(&table, from) == Age::Deployed && context.is_deployed(&table) {
-            findings.add(RuleFinding::new(format!("the release that runs knows `{table}.{from}` by this name only")).at(range));
-        }
-    }
+        })
 }

@@ -3,20 +3,24 @@
 use crate::context::StatementContext;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::ObjectName;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
+use migrate_model::name::Name;
 use migrate_model::syntax::{ObjectAction, ObjectKind, Syntax, TypeAction};
 
-/// See its explanation.
+/// Flags the renaming or moving of a view, type, function, sequence or schema outside a contract migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-object",
-        "The release that runs knows a view, type, function, sequence or schema by its old name, if it uses it.",
+        "Renaming a view, type, function, sequence or schema, or moving it to another schema, breaks the deployed version \
+         of the application if it uses the old name. The rename is safe in a contract migration, or if the same migration \
+         provides the old name again.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "make one of the new name beside it, and drop the old one in a contract migration",
+    fix: "create an object with the new name beside it, and drop the old one in a contract migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -46,24 +50,35 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         _ => return,
     };
     let key = context.schema.resolve(name);
-    let again = context.is_followed_by(|syntax| match syntax {
-        Syntax::CreateView(view) => context.schema.resolve(&view.name) == key,
+    if !old_name_stays(context, name, &key) && !is_created_here(context, &key) {
+        findings.add(RuleFinding::new(format!(
+            "the deployed version of the application may use the {} `{key}` by this name",
+            kind.name()
+        )));
+    }
+}
+
+/// Whether the migration creates another object with the old name later, or renames one to it.
+fn old_name_stays(context: &StatementContext<'_>, old: &Name, key: &ObjectName) -> bool {
+    context.is_followed_by(|syntax| match syntax {
+        Syntax::CreateView(view) => context.schema.resolve(&view.name) == *key,
         Syntax::CreateRoutine { name, .. } | Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {
-            context.schema.resolve(name) == key
+            context.schema.resolve(name) == *key
         }
         Syntax::AlterType { action: TypeAction::Rename(to), .. } | Syntax::Alter { action: ObjectAction::Rename(to), .. } => {
-            *to == name.name
+            *to == old.name
         }
         _ => false,
-    });
-    let made_here = context.earlier_statements().iter().any(|read| match &read.syntax {
+    })
+}
+
+/// Whether an earlier statement of the migration creates the object.
+fn is_created_here(context: &StatementContext<'_>, key: &ObjectName) -> bool {
+    context.earlier_statements().iter().any(|statement| match &statement.syntax {
         Syntax::CreateType { name, .. } | Syntax::CreateRoutine { name, .. } | Syntax::Create { name, .. } => {
-            context.schema.resolve(name) == key
+            context.schema.resolve(name) == *key
         }
-        Syntax::CreateView(view) => context.schema.resolve(&view.name) == key,
+        Syntax::CreateView(view) => context.schema.resolve(&view.name) == *key,
         _ => false,
-    });
-    if !again && !made_here {
-        findings.add(RuleFinding::new(format!("the release that runs may know the {} `{key}` by this name", kind.name())));
-    }
+    })
 }

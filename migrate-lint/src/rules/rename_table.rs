@@ -10,18 +10,20 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
-/// See its explanation.
+/// Flags the renaming or moving of an existing table whose old name is not provided by a view or another table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-table",
-        "The release that runs knows the table by its old name: each of its queries fails until the last of its \
-         processes has ended. A view of the old name, made in the same transaction, keeps it working (rows can be read \
-         and written through it, as long as it is a plain `SELECT` of all columns and rows).",
+        "Renaming a table, or moving it to another schema, breaks the deployed version of the application, which uses the \
+         old name. Its queries on the table fail until the last process of that version has stopped. A view with the old \
+         name prevents this if it is a plain `SELECT` of all columns and rows. It must be created in the same transaction \
+         (on MySQL: in the same migration). Rows can be read and written through such a view; on SQLite they can only be \
+         read.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "add `CREATE VIEW old_name AS SELECT * FROM new_name;` in the same migration, and drop it in a contract \
-         migration later; or leave the name",
+    fix: "add `CREATE VIEW old_name AS SELECT * FROM new_name;` in the same migration, and drop the view in a later \
+         contract migration; or keep the name",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -53,13 +55,16 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if context.file.is_contract() {
         return;
     }
-    let mut renamed = |table: ObjectName, range| {
+    let mut report_rename = |table: ObjectName, range| {
         if context.is_deployed(&table) && !rebuild::has_replacement(context, &table) {
-            let finding = RuleFinding::new(format!("the release that runs knows `{table}` by this name only"));
-            // Nobody writes through a view of SQLite.
-            let finding = match context.server().dialect() {
-                Dialect::Sqlite => finding.fix("leave the name, or rename it in a contract migration"),
-                _ => finding,
+            let finding = RuleFinding::new(format!(
+                "renaming `{table}` breaks the deployed version of the application, which uses this name"
+            ));
+            // On SQLite, a view with the old name does not accept writes.
+            let finding = if context.server().dialect() == Dialect::Sqlite {
+                finding.fix("keep the name, or rename the table in a contract migration")
+            } else {
+                finding
             };
             findings.add(match range {
                 Some(range) => finding.at(range),
@@ -70,19 +75,19 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     match context.syntax() {
         Syntax::RenameTables(renames) => {
             for (from, to) in renames {
-                // What takes the place of another was made for that.
-                let takes_place = renames.iter().any(|(other, _)| context.schema.resolve(other) == context.schema.resolve(to));
-                let again =
-                    takes_place || renames.iter().any(|(_, to)| context.schema.resolve(to) == context.schema.resolve(from));
-                if !again {
-                    renamed(context.schema.resolve(from), None);
+                let (old_name, new_name) = (context.schema.resolve(from), context.schema.resolve(to));
+                // A table that replaces another in the same statement was created for this purpose.
+                let replaces = renames.iter().any(|(source, _)| context.schema.resolve(source) == new_name);
+                let is_replaced = renames.iter().any(|(_, target)| context.schema.resolve(target) == old_name);
+                if !replaces && !is_replaced {
+                    report_rename(old_name, None);
                 }
             }
         }
         _ => {
             for (table, action, range) in context.actions() {
                 if matches!(action, ActionKind::Rename(_) | ActionKind::SetSchema(_)) {
-                    renamed(table, Some(range));
+                    report_rename(table, Some(range));
                 }
             }
         }

@@ -8,16 +8,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `REPLACE` and `INSERT OR REPLACE` on a table that is referenced with `ON DELETE CASCADE` or `SET NULL`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "replace-cascades",
-        "`REPLACE` and `INSERT OR REPLACE` delete a row that stands in the way and insert another. Rows of other tables that \
-         refer to it with `ON DELETE CASCADE` or `SET NULL` are deleted or changed with it, and do not come back.",
+        "`REPLACE` and `INSERT OR REPLACE` delete a conflicting row, which deletes or changes rows of other tables that \
+         reference it with `ON DELETE CASCADE` or `SET NULL`. The row that is inserted afterwards does not restore them. \
+         This does not happen while foreign keys are not enforced.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql, Dialect::Sqlite],
-    fix: "write `INSERT ... ON DUPLICATE KEY UPDATE` (MySQL) or `INSERT ... ON CONFLICT DO UPDATE` (SQLite), which change the row",
+    fix: "write `INSERT ... ON DUPLICATE KEY UPDATE` (MySQL) or `INSERT ... ON CONFLICT DO UPDATE` (SQLite), which update \
+         the existing row",
     opt_in: false,
     down: true,
     check: Check::Statement(check),
@@ -51,14 +53,15 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Syntax::Insert(insert) = context.syntax() else { return };
     let table = context.schema.resolve(&insert.table);
-    let obeyed = match context.server().dialect() {
+    let enforced = match context.server().dialect() {
         Dialect::Sqlite => context.foreign_keys_enforced,
         Dialect::MySql | Dialect::Postgres => !context.foreign_keys_unchecked,
     };
-    if !insert.replaces || !obeyed || !context.is_deployed(&table) {
+    if !insert.replaces || !enforced || !context.is_deployed(&table) {
         return;
     }
     if let Some((child, ..)) = context.schema.children(&table).find(|(_, _, cascades)| *cascades) {
-        findings.add(RuleFinding::new(format!("a row of `{table}` that is replaced takes its rows of `{child}` with it")));
+        let message = format!("replacing a row of `{table}` deletes or changes the rows of `{child}` that reference it");
+        findings.add(RuleFinding::new(message));
     }
 }

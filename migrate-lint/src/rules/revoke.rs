@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `REVOKE` outside a contract migration, unless the migration creates the object.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "revoke",
-        "Rights that are taken away are gone at once: a release that still needs them fails at the statement for which it does. \
-         The schema is as before, so no test of the schema sees it.",
+        "`REVOKE` takes effect immediately, and statements of the deployed version of the application that need the \
+         privilege fail. The schema does not change, so tests that compare schemas do not detect this. It is safe in a \
+         contract migration, when no deployed version needs the privilege.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "take the right away when no release that runs needs it, in a migration of phase contract",
+    fix: "revoke the privilege in a contract migration, when no deployed version of the application needs it",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -34,14 +35,14 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    // What the file itself has made is used by nobody yet.
-    let new = context.earlier_statements().iter().any(|read| {
+    // Objects that this migration creates are not in use yet.
+    let creates_object = context.earlier_statements().iter().any(|statement| {
         matches!(
-            read.syntax,
+            statement.syntax,
             Syntax::CreateTable(_) | Syntax::CreateView(_) | Syntax::CreateRoutine { .. } | Syntax::Create { .. }
         )
     });
-    if matches!(context.syntax(), Syntax::Privilege { revoke: true }) && !context.file.is_contract() && !new {
-        findings.add(RuleFinding::new("rights are taken away, which the release that runs may need"));
+    if matches!(context.syntax(), Syntax::Privilege { revoke: true }) && !context.file.is_contract() && !creates_object {
+        findings.add(RuleFinding::new("the deployed version of the application may need the revoked privileges"));
     }
 }

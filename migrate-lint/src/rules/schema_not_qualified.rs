@@ -9,16 +9,17 @@ use migrate_model::finding::Level;
 use migrate_model::name::Name;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags names without a schema in DDL, if the migration does not set `search_path`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "schema-not-qualified",
-        "A name without its schema means whatever stands first in the `search_path` of the role that migrates, and that may be \
-         another schema for another role, or after a change of a setting.",
+        "PostgreSQL resolves a name without a schema through the `search_path` of the role that runs the migration. \
+         Another role or a changed setting can select another schema. The name is safe if the migration sets \
+         `search_path` first.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write the schema: `public.orders`",
+    fix: "qualify the name with its schema: `public.orders`",
     opt_in: true,
     down: true,
     check: Check::Statement(check),
@@ -47,11 +48,12 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         Syntax::Drop(removal) if is_in_schema(removal.kind) => removal.names.iter().collect(),
         _ => return,
     };
-    let says_path = context.earlier_statements().iter().any(
-        |read| matches!(&read.syntax, Syntax::Set(settings) if settings.iter().any(|setting| setting.name == "search_path")),
-    );
-    if let Some(name) = names.into_iter().find(|name| name.schema.is_none()).filter(|_| !says_path) {
-        findings.add(RuleFinding::new(format!("in which schema `{}` is depends on the `search_path`", name.name)));
+    let sets_search_path = context.earlier_statements().iter().any(|statement| match &statement.syntax {
+        Syntax::Set(settings) => settings.iter().any(|setting| setting.name == "search_path"),
+        _ => false,
+    });
+    if let Some(name) = names.into_iter().find(|name| name.schema.is_none()).filter(|_| !sets_search_path) {
+        findings.add(RuleFinding::new(format!("the schema of `{}` depends on the `search_path`", name.name)));
     }
 }
 

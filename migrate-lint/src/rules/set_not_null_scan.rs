@@ -8,17 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `SET NOT NULL` on an existing table without a validated `CHECK (column IS NOT NULL)`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "set-not-null-scan",
-        "`SET NOT NULL` reads the whole table under ACCESS EXCLUSIVE, unless a CHECK constraint that has been \
-         validated says already that the column is not null (PostgreSQL 12 and newer).",
+        "`SET NOT NULL` scans the whole table under ACCESS EXCLUSIVE, which blocks reads and writes. PostgreSQL 12 and \
+         newer skip the scan if a validated CHECK constraint proves that the column contains no nulls.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration `VALIDATE CONSTRAINT k`; \
-         then `SET NOT NULL`, and behind it, in a statement of its own, `DROP CONSTRAINT k`",
+    fix: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration `VALIDATE CONSTRAINT k`; then \
+         `SET NOT NULL`, and after it, in a separate statement, `DROP CONSTRAINT k`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -67,9 +67,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::NotNull),
-        |impact| format!("making a column NOT NULL reads all of `{}` while everybody waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("`SET NOT NULL` blocks reads and writes on `{}` during a table scan", impact.table),
+    ));
 }

@@ -8,16 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags statements other than type changes that rewrite an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "table-rewrite",
-        "`CLUSTER`, `VACUUM FULL`, `SET TABLESPACE`, `SET LOGGED`, `SET UNLOGGED` and `SET ACCESS METHOD` write the \
-         whole table and its indexes anew under ACCESS EXCLUSIVE.",
+        "`CLUSTER`, `VACUUM FULL`, `SET TABLESPACE`, `SET LOGGED`, `SET UNLOGGED` and `SET ACCESS METHOD` rewrite the \
+         whole table and its indexes under ACCESS EXCLUSIVE. Reads and writes are blocked until the rewrite ends. These \
+         statements are safe for an empty or a new table.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "use a tool that copies beside the table (pg_repack, pg_squeeze), in a time of little traffic",
+    fix: "use a tool that rewrites a table online (pg_repack, pg_squeeze), at a time of low traffic",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -36,9 +37,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Rewrite),
-        |impact| format!("`{}` is written anew while everybody waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("the table rewrite blocks reads and writes on `{}`", impact.table),
+    ));
 }

@@ -8,12 +8,12 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ConstraintKind, Syntax};
 
-/// See its explanation.
+/// Flags `CREATE TABLE` without a primary key.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "table-without-primary-key",
-        "A table without a primary key has rows that nothing tells apart: logical replication cannot send its \
-         updates, and batches have no order to go by.",
+        "Rows of a table without a primary key have no unique identity, so logical replication cannot replicate updates \
+         and deletes of the table. Batches have no key to iterate over.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
@@ -32,10 +32,10 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Syntax::CreateTable(table) = context.syntax() else { return };
-    let keyed = table.columns.iter().any(|column| column.primary)
+    let has_key = table.columns.iter().any(|column| column.primary)
         || table.constraints.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::Primary { .. }));
-    let whole = table.like.is_empty() && table.partition_of.is_none() && !table.as_query && !table.temporary && !table.opaque;
-    if let Some(name) = table.name.as_ref().filter(|_| !keyed && whole) {
+    let lists_all_columns = table.like.is_empty() && table.partition_of.is_none() && !table.as_query && !table.opaque;
+    if let Some(name) = table.name.as_ref().filter(|_| !has_key && lists_all_columns && !table.temporary) {
         findings.add(RuleFinding::new(format!("`{name}` has no primary key")));
     }
 }

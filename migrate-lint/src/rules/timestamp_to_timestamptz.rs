@@ -8,17 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags type changes between `timestamp` and `timestamptz` in a session whose time zone may not be UTC.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "timestamp-to-timestamptz",
-        "Between `timestamp` and `timestamptz` the values stay the same bytes only if the session's time zone is UTC; \
-         in any other the table is written anew under ACCESS EXCLUSIVE, and with values that depend on whoever runs \
-         the migration.",
+        "Changing a column between `timestamp` and `timestamptz` rewrites the table under ACCESS EXCLUSIVE unless the \
+         session's time zone is UTC. The rewrite blocks reads and writes, and the new values depend on the time zone of \
+         the session that runs the migration.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `SET LOCAL timezone = 'UTC';` before it, if the values are UTC",
+    fix: "write `SET LOCAL timezone = 'UTC';` before it, if the values are in UTC",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -37,9 +37,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::TypeTimeZone),
-        |impact| format!("unless the session's time zone is UTC, `{}` is written anew while everybody waits", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("unless the session's time zone is UTC, a table rewrite blocks reads and writes on `{}`", impact.table),
+    ));
 }

@@ -8,12 +8,13 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags statements that create, enable, disable, rename or drop a trigger of an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "trigger-ddl",
-        "To create, enable or disable a trigger takes SHARE ROW EXCLUSIVE on its table, to drop or rename one ACCESS EXCLUSIVE. \
-         It is over in a moment, once the lock is got; this tool waits with a short time limit and tries again.",
+        "Creating, enabling or disabling a trigger acquires SHARE ROW EXCLUSIVE on its table, which blocks writes. \
+         Renaming or dropping a trigger acquires ACCESS EXCLUSIVE, which blocks reads and writes. The statement is brief \
+         once the lock is acquired. `cargo migrate` waits for the lock with a short timeout and retries.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
@@ -39,9 +40,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Trigger),
-        |impact| format!("writes to `{}` wait while the trigger is made or changed", impact.table),
-    );
-    findings.all.extend(found);
+        |impact| format!("creating or changing a trigger briefly blocks writes to `{}`", impact.table),
+    ));
 }

@@ -9,16 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags `TRUNCATE` of an existing table, and `DROP PARTITION` or `TRUNCATE PARTITION`, outside a contract migration.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "truncate",
-        "`TRUNCATE` takes every row of a table in use, at once and for good, under ACCESS EXCLUSIVE; with `CASCADE` \
-         also those of every table whose foreign keys lead there.",
+        "`TRUNCATE` permanently deletes all rows of an existing table. With `CASCADE` it also truncates every table with \
+         a foreign key that references it. On PostgreSQL it acquires ACCESS EXCLUSIVE on these tables, which blocks reads \
+         and writes. It is safe in a contract migration, when no deployed version of the application needs the rows.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "delete what is not needed in batches; if the table is to go, use a contract migration",
+    fix: "delete unneeded rows in batches; if no deployed version needs the table, use a contract migration",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -46,10 +47,11 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         if *action == ActionKind::Partitioning
             && (clause.starts_with("DROP PARTITION") || clause.starts_with("TRUNCATE PARTITION"))
         {
-            findings.add(RuleFinding::new(format!("every row of that partition of `{table}` is gone for good")).at(range));
+            findings.add(RuleFinding::new(format!("all rows of this partition of `{table}` are permanently deleted")).at(range));
         }
     }
-    let found = context
-        .findings_for(|cause| *cause == Cause::Truncate, |impact| format!("every row of `{}` is gone for good", impact.table));
-    findings.all.extend(found);
+    findings.all.extend(context.findings_for(
+        |cause| *cause == Cause::Truncate,
+        |impact| format!("all rows of `{}` are permanently deleted", impact.table),
+    ));
 }

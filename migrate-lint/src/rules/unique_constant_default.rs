@@ -9,16 +9,18 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Column, ConstraintKind, Syntax};
 
-/// See its explanation.
+/// Flags a unique index or constraint on a column that the same migration adds with a constant default.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unique-constant-default",
-        "A new column with a constant default gives every row that is there the same value. If it is to be unique, this \
-         fails as soon as the table has two rows, which an empty database does not show.",
+        "A unique index or constraint on a new column with a constant default fails if the table has 2 or more rows, \
+         because every existing row has the same value. On MySQL, a NOT NULL column without a default has an implicit \
+         one. An empty test database does not show the error.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "add the column with NULL, give each row a value of its own in batches, and make it unique and NOT NULL then",
+    fix: "add the column with NULL, set a distinct value in each row in batches, and only then add the unique constraint \
+         and NOT NULL",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -51,9 +53,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let mut unique = |table: &ObjectName, column: &str, range| {
-        if context.is_deployed(table) && is_the_same(context, table, column) {
-            let finding = RuleFinding::new(format!("every row of `{table}` gets the same `{column}`, so it is not unique"));
+    let mut report_unique = |table: &ObjectName, column: &str, range| {
+        if context.is_deployed(table) && has_one_value(context, table, column) {
+            let message = format!("every row of `{table}` has the same `{column}`, so 2 rows violate the unique constraint");
+            let finding = RuleFinding::new(message);
             findings.add(match range {
                 Some(range) => finding.at(range),
                 None => finding,
@@ -63,21 +66,21 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::CreateIndex(index) = context.syntax()
         && let (true, false, false, [column]) = (index.unique, index.partial, index.expressions, &*index.columns)
     {
-        unique(&context.schema.resolve(&index.table), column, None);
+        report_unique(&context.schema.resolve(&index.table), column, None);
     }
     for (table, action, range) in context.actions() {
         match action {
-            ActionKind::AddColumn { column, .. } if column.unique => unique(&table, &column.name, Some(range)),
+            ActionKind::AddColumn { column, .. } if column.unique => report_unique(&table, &column.name, Some(range)),
             ActionKind::AddIndex(index) if index.unique && !index.expressions => {
                 if let [column] = &*index.columns {
-                    unique(&table, column, Some(range));
+                    report_unique(&table, column, Some(range));
                 }
             }
             ActionKind::AddConstraint(constraint) => {
                 if let ConstraintKind::Unique { columns, using_index: None } = &constraint.kind
                     && let [column] = &**columns
                 {
-                    unique(&table, column, Some(range));
+                    report_unique(&table, column, Some(range));
                 }
             }
             _ => {}
@@ -85,24 +88,24 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
 }
 
-/// Was the column added in this file with one value for all rows, and not changed since?
-fn is_the_same(context: &StatementContext<'_>, table: &ObjectName, name: &str) -> bool {
-    let mut reads = context.earlier_statements().iter().chain([context.parsed]);
-    let adds = |read: &&ParsedStatement| match &read.syntax {
+/// Whether this file adds the column with the same value for all rows, and no later statement may change the values.
+fn has_one_value(context: &StatementContext<'_>, table: &ObjectName, name: &str) -> bool {
+    let mut statements = context.earlier_statements().iter().chain([context.parsed]);
+    let adds_column = |statement: &ParsedStatement| match &statement.syntax {
         Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *table => {
             alter.actions.iter().any(|action| match &action.kind {
                 ActionKind::AddColumn { column, .. } => {
-                    column.name.eq_ignore_ascii_case(name) && is_constant(context, column, context.file.sql(read))
+                    column.name.eq_ignore_ascii_case(name) && is_constant(context, column, context.file.sql(statement))
                 }
                 _ => false,
             })
         }
         _ => false,
     };
-    // Who knows what changes in a block.
-    let changes = |read: &ParsedStatement| {
+    // The effects of blocks, calls and unparsed SQL are unknown.
+    let may_change_rows = |statement: &ParsedStatement| {
         matches!(
-            &read.syntax,
+            &statement.syntax,
             Syntax::Update(_)
                 | Syntax::Delete(_)
                 | Syntax::Do { .. }
@@ -111,15 +114,15 @@ fn is_the_same(context: &StatementContext<'_>, table: &ObjectName, name: &str) -
                 | Syntax::Opaque
         )
     };
-    reads.any(|read| adds(&read)) && !reads.any(changes)
+    statements.any(adds_column) && !statements.any(may_change_rows)
 }
 
 fn is_constant(context: &StatementContext<'_>, column: &Column, sql: &str) -> bool {
     let Some(default) = &column.default else {
-        // MySQL has a value for what may not be null.
+        // For a NOT NULL column without a default, MySQL uses the implicit default of the type.
         return context.server().dialect() == Dialect::MySql && column.not_null && !column.identity && column.generated.is_none();
     };
     let text = sql.get(default.clone()).unwrap_or_default().trim().to_ascii_lowercase();
-    let begins = text.starts_with(|c: char| c == '\'' || c == '-' || c.is_ascii_digit());
-    begins && !text.contains('(') || matches!(text.as_str(), "true" | "false" | "now()" | "current_timestamp")
+    let is_literal = text.starts_with(|c: char| c == '\'' || c == '-' || c.is_ascii_digit());
+    is_literal && !text.contains('(') || matches!(text.as_str(), "true" | "false" | "now()" | "current_timestamp")
 }

@@ -8,17 +8,17 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
-/// See its explanation.
+/// Flags `ADD CONSTRAINT ... UNIQUE` without `USING INDEX` on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unique-constraint-builds-index",
-        "`ADD CONSTRAINT ... UNIQUE` builds an index under ACCESS EXCLUSIVE. Build it first with `CREATE UNIQUE INDEX \
-         CONCURRENTLY`, then take it over with `ADD CONSTRAINT ... UNIQUE USING INDEX`, which takes a moment.",
+        "`ADD CONSTRAINT ... UNIQUE` builds an index under ACCESS EXCLUSIVE, which blocks reads and writes during the \
+         build. `CREATE UNIQUE INDEX CONCURRENTLY` builds the same index without blocking them, and `ADD CONSTRAINT ... \
+         UNIQUE USING INDEX` then holds the lock only briefly.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "write `CREATE UNIQUE INDEX CONCURRENTLY` in a migration of its own, then `ADD CONSTRAINT ... UNIQUE USING \
-         INDEX`",
+    fix: "write `CREATE UNIQUE INDEX CONCURRENTLY` in a separate migration, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -38,12 +38,11 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let found = context.findings_for(
+    let rule_findings = context.findings_for(
         |cause| matches!(cause, Cause::Unique),
-        |impact| format!("adding a unique constraint builds its index over `{}` while everybody waits", impact.table),
+        |impact| format!("adding a unique constraint blocks reads and writes on `{}` during an index build", impact.table),
     );
-    findings.all.extend(found.into_iter().map(|finding| match context.alters_partitioned() {
-        true => finding.fix(PARTITIONED),
-        false => finding,
-    }));
+    findings.all.extend(
+        rule_findings.into_iter().map(|finding| if context.alters_partitioned() { finding.fix(PARTITIONED) } else { finding }),
+    );
 }

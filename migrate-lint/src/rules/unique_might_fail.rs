@@ -9,12 +9,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ConstraintKind, Syntax};
 
-/// See its explanation.
+/// Flags a new unique index or constraint on existing columns of an existing table.
 pub static RULE: Rule = Rule {
-    code: Code::new("unique-might-fail", "A unique index or constraint over rows that are there fails if two of them are alike."),
+    code: Code::new(
+        "unique-might-fail",
+        "Creating a unique index or constraint on an existing table fails if 2 rows have the same values. A test database \
+         without duplicates does not show the error.",
+    ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "look first: `SELECT columns FROM table GROUP BY columns HAVING count(*) > 1`; or write that as a `gate`",
+    fix: "check for duplicates first: `SELECT columns FROM table GROUP BY columns HAVING count(*) > 1`; or write the \
+         check as a `gate`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -32,11 +37,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let mut unique = |table: ObjectName, columns: &[String], range| {
-        // A column that was added here holds nothing but nulls.
-        let new = columns.iter().any(|column| matches!(context.column_age(&table, column), Age::Transaction | Age::File));
-        if context.is_deployed(&table) && !new {
-            let finding = RuleFinding::new(format!("this fails if two rows of `{table}` have the same {}", columns.join(", ")));
+    let mut report_unique = |table: ObjectName, columns: &[String], range| {
+        // A column that this migration adds contains only nulls, which do not conflict.
+        let has_new_column =
+            columns.iter().any(|column| matches!(context.column_age(&table, column), Age::Transaction | Age::File));
+        if context.is_deployed(&table) && !has_new_column {
+            let finding = RuleFinding::new(format!("this fails if 2 rows of `{table}` have the same `{}`", columns.join("`, `")));
             findings.add(match range {
                 Some(range) => finding.at(range),
                 None => finding,
@@ -47,14 +53,14 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         && index.unique
         && !index.columns.is_empty()
     {
-        unique(context.schema.resolve(&index.table), &index.columns, None);
+        report_unique(context.schema.resolve(&index.table), &index.columns, None);
     }
     for (table, action, range) in context.actions() {
         match action {
-            ActionKind::AddIndex(index) if index.unique => unique(table, &index.columns, Some(range)),
+            ActionKind::AddIndex(index) if index.unique => report_unique(table, &index.columns, Some(range)),
             ActionKind::AddConstraint(constraint) => {
                 if let ConstraintKind::Unique { columns, using_index: None } = &constraint.kind {
-                    unique(table, columns, Some(range));
+                    report_unique(table, columns, Some(range));
                 }
             }
             _ => {}

@@ -8,16 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `DO` blocks that build SQL at run time.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unparsed-sql",
-        "A `DO` block that puts SQL together at run time (`EXECUTE`) can do anything; what it does is not looked at, \
-         and what the rules say of later statements may miss it.",
+        "A `DO` block that builds SQL at run time (`EXECUTE`) can run any statement. The linter does not check these \
+         statements and does not know their effects, so findings for later statements may be missing. `EXECUTE` of a \
+         string literal is checked like any other statement.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    fix: "write the statements out, one by one",
+    fix: "write the statements directly, without `EXECUTE`",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -33,6 +34,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::Do { body } = context.syntax()
         && migrate_model::reader::executes_text(context.sql, body.clone(), Dialect::Postgres)
     {
-        findings.add(RuleFinding::new("what this block executes is put together at run time and was not looked at"));
+        findings.add(RuleFinding::new("this block builds SQL at run time, which was not checked"));
     }
 }

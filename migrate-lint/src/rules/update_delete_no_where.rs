@@ -9,18 +9,19 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `UPDATE` and `DELETE` without `WHERE` or `LIMIT` on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "update-delete-no-where",
-        "An `UPDATE` or `DELETE` without `WHERE` changes every row of a table in use in one go: it holds a lock on \
-         each of them until the end, writes as much log as the table is large, and makes replicas lag. On SQLite \
-         nobody else writes anything meanwhile.",
+        "An `UPDATE` or `DELETE` without `WHERE` changes every row of an existing table in one transaction. It locks \
+         every row until the end, writes a volume of log proportional to the table, and causes replication lag. On SQLite \
+         it blocks all other writes. It is acceptable for a small table.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "do it in batches, a transaction each: on PostgreSQL `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT \
-         1000)`, on MySQL `... WHERE ... LIMIT 1000`, on SQLite `... WHERE rowid IN (SELECT rowid FROM t WHERE ... LIMIT 1000)`; if all rows are meant and few, `allow` it",
+    fix: "split it into batches with one transaction each: on PostgreSQL `... WHERE id IN (SELECT id FROM t WHERE ... \
+         LIMIT 1000)`, on MySQL `... WHERE ... LIMIT 1000`, on SQLite `... WHERE rowid IN (SELECT rowid FROM t WHERE ... \
+         LIMIT 1000)`; if the table is small, `allow` it",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -41,14 +42,14 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let (change, verb) = match context.syntax() {
-        Syntax::Update(change) => (change, "changes"),
+        Syntax::Update(change) => (change, "updates"),
         Syntax::Delete(change) => (change, "deletes"),
         _ => return,
     };
     let table = context.schema.resolve(&change.table);
-    // Behind DDL it is told of for the locks that are held meanwhile.
+    // `dml-after-ddl-same-tx` reports the statement if an earlier one still holds this lock.
     let held = context.held_locks.iter().any(|held| held.lock == Lock::AccessExclusive && context.is_deployed(&held.table));
     if !change.condition && change.limit.is_none() && !held && context.is_deployed(&table) {
-        findings.add(RuleFinding::new(format!("this {verb} every row of `{table}` in one go")));
+        findings.add(RuleFinding::new(format!("this statement {verb} every row of `{table}` in one transaction")));
     }
 }

@@ -8,14 +8,14 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
-/// See its explanation.
+/// Flags `UPDATE ... LIMIT` and `DELETE ... LIMIT` on PostgreSQL and SQLite.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "update-limit",
-        "`UPDATE ... LIMIT` and `DELETE ... LIMIT` are MySQL's. On PostgreSQL they are a syntax error. SQLite takes \
-         them only where it was compiled with SQLITE_ENABLE_UPDATE_DELETE_LIMIT: the command-line client of many \
-         systems has it, the library that sqlx brings has not, so that it works in the shell and fails in the \
-         application.",
+        "`UPDATE ... LIMIT` and `DELETE ... LIMIT` are MySQL extensions, which PostgreSQL rejects with a syntax error. \
+         SQLite accepts them only if it was compiled with SQLITE_ENABLE_UPDATE_DELETE_LIMIT. The command-line client of \
+         many systems was, but the library that sqlx bundles was not, so the statement works in the shell and fails in \
+         the application.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::Sqlite],
@@ -38,6 +38,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::Update(change) | Syntax::Delete(change) = context.syntax()
         && let Some(limit) = &change.limit
     {
-        findings.add(RuleFinding::new(format!("{} has no LIMIT here", context.server())).at(limit));
+        findings
+            .add(RuleFinding::new(format!("{} does not support `LIMIT` in `UPDATE` and `DELETE`", context.server())).at(limit));
     }
 }

@@ -8,14 +8,14 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
-/// See its explanation.
+/// Flags `VALIDATE CONSTRAINT` in the transaction that adds the constraint with `NOT VALID`.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "validate-same-tx",
-        "`NOT VALID` exists so that the strong lock of `ADD CONSTRAINT` is gone before the rows are read. With \
-         `VALIDATE CONSTRAINT` in the same transaction, or in the same `ALTER TABLE`, the lock (ACCESS EXCLUSIVE for \
-         a CHECK, SHARE ROW EXCLUSIVE on both tables for a foreign key) is held during the whole read, and nothing is \
-         won.",
+        "`VALIDATE CONSTRAINT` in the transaction or `ALTER TABLE` that adds the constraint defeats the purpose of `NOT \
+         VALID`. `ADD CONSTRAINT` acquires ACCESS EXCLUSIVE for a CHECK (blocks reads and writes), or SHARE ROW EXCLUSIVE \
+         on both tables for a foreign key (blocks writes). This lock is then held during the table scan. In a later \
+         transaction, the scan blocks neither reads nor writes.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
@@ -62,14 +62,14 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::Validate(name) = action else { continue };
         let added = context.relation(&table).and_then(|relation| relation.constraint(name)).map(|constraint| constraint.added);
-        let here = context.actions().any(
-            |(_, other, _)| matches!(other, ActionKind::AddConstraint(constraint) if constraint.name.as_ref() == Some(name)),
+        let added_here = context.actions().any(
+            |(_, clause, _)| matches!(clause, ActionKind::AddConstraint(constraint) if constraint.name.as_ref() == Some(name)),
         );
         if context.is_deployed(&table)
-            && (here || added.is_some_and(|added| added.transaction == context.parsed.point.transaction))
+            && (added_here || added.is_some_and(|added| added.transaction == context.parsed.point.transaction))
         {
             let message = format!(
-                "`{name}` is validated in the transaction that adds it, so its lock on `{table}` is held while all rows are read"
+                "`{name}` is validated in the transaction that adds it, so the lock on `{table}` is held during the table scan"
             );
             findings.add(RuleFinding::new(message).at(range));
         }

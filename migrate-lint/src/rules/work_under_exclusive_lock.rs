@@ -1,6 +1,6 @@
 //! The rule `work-under-exclusive-lock`.
 
-use crate::context::StatementContext;
+use crate::context::{ParsedStatement, StatementContext};
 use crate::impact::{Cause, Lock};
 use crate::object_name::ObjectName;
 use crate::rule::{Check, Rule, Verification, postgres};
@@ -10,17 +10,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
-/// See its explanation.
+/// Flags slow statements in a transaction that already holds ACCESS EXCLUSIVE on an existing table.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "work-under-exclusive-lock",
-        "A lock is held to the end of its transaction. Behind a statement that took ACCESS EXCLUSIVE on a table in \
-         use, another one that reads, writes or builds something large makes all users of the first table wait for \
-         it.",
+        "A slow statement after one that acquires ACCESS EXCLUSIVE on an existing table, in the same transaction, \
+         prolongs the lock, which is held until the end of the transaction. Reads and writes of the locked table are \
+         blocked during this time, even if the slow statement uses another table.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "divide the file: what is slow into a migration of its own, what locks behind it",
+    fix: "split the file: move the slow statement to a separate migration, and the statement that locks to one after it",
     opt_in: false,
     down: false,
     check: Check::Statement(check),
@@ -60,15 +60,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    let Some((work, own, note)) = work(context) else { return };
-    // That its own table is locked is said where it is said what is done to it.
+    let Some((work, scanned_table, note)) = slow_work(context) else { return };
+    // The rule that reports the slow statement describes the lock on its own table.
     let mut held = context.held_locks.iter().filter(|held| {
-        held.lock == Lock::AccessExclusive && own.as_ref() != Some(&held.table) && held.since != context.parsed.statement
+        held.lock == Lock::AccessExclusive
+            && scanned_table.as_ref() != Some(&held.table)
+            && held.since != context.parsed.statement
     });
-    // Whoever locks a table by its name means to do something meanwhile.
+    // `LOCK TABLE` is written in order to hold the lock during the following statements.
     if let Some(held) = held.find(|held| context.is_deployed(&held.table) && held.cause != Cause::LockTable) {
         let since = context.file.script.statements[held.since].line;
-        let finding = RuleFinding::new(format!("`{}`, locked since line {since}, stays locked {work}", held.table));
+        let finding =
+            RuleFinding::new(format!("`{}`, locked with ACCESS EXCLUSIVE since line {since}, stays locked {work}", held.table));
         findings.add(match note {
             Some(note) => finding.note(note),
             None => finding,
@@ -76,18 +79,19 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
 }
 
-/// What takes long and stops nobody by itself: in words, the table whose own lock does not count, and what else is known.
-fn work(context: &StatementContext<'_>) -> Option<(String, Option<ObjectName>, Option<String>)> {
-    // What stops others by itself is told of where it is, and goes elsewhere by that.
-    let slow = |cause: &Cause| matches!(cause, Cause::Validate | Cause::Refresh | Cause::RefreshConcurrent | Cause::AttachScan);
-    let long =
-        context.impacts.iter().find(|impact| impact.is_long() && slow(&impact.cause) && context.is_deployed(&impact.table));
-    if let Some(long) = long {
-        // A constraint that was added right before is told of by `validate-same-tx`.
-        let own = (long.cause != Cause::Validate || adds_constraint(context, &long.table)).then(|| long.table.clone());
-        return Some((long.work().to_owned(), own, Some(context.describe_lock(long))));
+/// The slow work of the statement: a description, the table whose lock does not count, and a note about the lock it takes itself.
+fn slow_work(context: &StatementContext<'_>) -> Option<(String, Option<ObjectName>, Option<String>)> {
+    // Other rules report statements that take a blocking lock themselves. Their fix also moves the statement elsewhere.
+    let is_slow =
+        |cause: &Cause| matches!(cause, Cause::Validate | Cause::Refresh | Cause::RefreshConcurrent | Cause::AttachScan);
+    let mut impacts = context.impacts.iter().filter(|impact| impact.is_long() && is_slow(&impact.cause));
+    if let Some(impact) = impacts.find(|impact| context.is_deployed(&impact.table)) {
+        // `validate-same-tx` reports a constraint that is validated in the transaction that adds it.
+        let excluded = impact.cause != Cause::Validate || adds_constraint(context, &impact.table);
+        let table = excluded.then(|| impact.table.clone());
+        return Some((impact.work().to_owned(), table, Some(context.describe_lock(impact))));
     }
-    let words = match context.syntax() {
+    let description = match context.syntax() {
         Syntax::CreateTable(table) if table.as_query && !table.temporary => "while a table is filled from a query",
         Syntax::CreateView(view) if view.materialized => "while a materialized view is filled",
         Syntax::Insert(insert) if insert.reads_table && !context.is_deployed(&context.schema.resolve(&insert.table)) => {
@@ -96,17 +100,16 @@ fn work(context: &StatementContext<'_>) -> Option<(String, Option<ObjectName>, O
         Syntax::Query if context.sql.to_ascii_lowercase().contains("pg_sleep") => "while the session sleeps",
         _ => return None,
     };
-    Some((words.to_owned(), None, None))
+    Some((description.to_owned(), None, None))
 }
 
-/// Was a constraint added to the table before, in this transaction?
+/// Whether an earlier statement of this transaction adds a constraint to the table.
 fn adds_constraint(context: &StatementContext<'_>, table: &ObjectName) -> bool {
-    context.earlier_statements().iter().filter(|read| read.point.transaction == context.parsed.point.transaction).any(|read| {
-        match &read.syntax {
-            Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *table => {
-                alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddConstraint(_)))
-            }
-            _ => false,
+    let in_transaction = |statement: &&ParsedStatement| statement.point.transaction == context.parsed.point.transaction;
+    context.earlier_statements().iter().filter(in_transaction).any(|statement| match &statement.syntax {
+        Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *table => {
+            alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddConstraint(_)))
         }
+        _ => false,
     })
 }
