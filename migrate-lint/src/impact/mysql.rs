@@ -3,7 +3,7 @@
 use super::characters::{CharsetChange, characters, converted};
 use super::{Algorithm, Cause, Impact, ImpactContext, Lock, OnlineDdl};
 use crate::object_name::ObjectName;
-use crate::relation::{self as schema, Relation};
+use crate::relation::{self, Relation};
 use crate::schema::Schema;
 use crate::server::Product;
 use migrate_model::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
@@ -206,7 +206,7 @@ fn has_spatial(relation: &Relation) -> bool {
 fn keeps_null(relation: Option<&Relation>, from: &str, column: &Column) -> bool {
     let is_key =
         |relation: &Relation| relation.primary().is_some_and(|key| key.iter().any(|name| name.eq_ignore_ascii_case(from)));
-    let keeps = |before: &schema::Column| before.not_null == column.not_null;
+    let keeps = |before: &relation::Column| before.not_null == column.not_null;
     // Columns of the primary key are NOT NULL in any case.
     relation.is_none_or(|relation| is_key(relation) || relation.column(from).is_none_or(keeps))
 }

@@ -1,9 +1,9 @@
 //! The rule `change-default`.
 
 use crate::context::StatementContext;
+use crate::relation::Column;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::Column;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

@@ -2,9 +2,9 @@
 
 use crate::context::FileContext;
 use crate::object_name::ObjectName;
-use crate::schema::Schema;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::Schema;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

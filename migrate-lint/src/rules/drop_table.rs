@@ -1,10 +1,10 @@
 //! The rule `drop-table`.
 
 use crate::context::StatementContext;
+use crate::object_name::ObjectName;
 use crate::rebuild;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::ObjectName;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

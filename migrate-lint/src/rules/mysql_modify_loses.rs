@@ -1,7 +1,7 @@
 //! The rule `mysql-modify-loses`.
 
 use crate::context::StatementContext;
-use crate::relation as schema;
+use crate::relation;
 use crate::rule::{Check, Rule, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
@@ -82,7 +82,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 }
 
 /// The attributes that the new definition drops. `table_collation` is the default collation of the table.
-fn lost_attributes(before: &schema::Column, column: &Column, in_key: bool, table_collation: Option<&str>) -> Vec<&'static str> {
+fn lost_attributes(before: &relation::Column, column: &Column, in_key: bool, table_collation: Option<&str>) -> Vec<&'static str> {
     let mut lost = Vec::new();
     if before.auto_increments && !column.identity {
         lost.push("`AUTO_INCREMENT`");

@@ -1,7 +1,7 @@
 //! The rule `not-null-might-fail`.
 
 use crate::context::StatementContext;
-use crate::relation as schema;
+use crate::relation;
 use crate::rule::{Check, Rule, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
@@ -45,7 +45,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let Some(relation) = context.relation(&table) else { continue };
         // A `CHECK (c IS NOT NULL)` excludes nulls.
         let excludes_null = relation.constraints.iter().any(
-            |constraint| matches!(&constraint.kind, schema::ConstraintKind::Check { not_null, .. } if not_null.contains(column)),
+            |constraint| matches!(&constraint.kind, relation::ConstraintKind::Check { not_null, .. } if not_null.contains(column)),
         );
         let nullable =
             relation.column(column).filter(|column| !column.not_null && column.backfilled.is_none() && !column.has_default);

@@ -1,7 +1,7 @@
 //! The rule `rebuild-loses-index`.
 
 use crate::context::FileContext;
-use crate::relation as schema;
+use crate::relation;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
@@ -81,10 +81,10 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
             .filter(|index| !index.partial_or_expression && possible(&index.columns) && !has(&index.columns));
         let indexes = indexes.filter_map(|index| index.name.as_ref()).map(|name| format!("index `{name}`"));
         let keys = before.constraints.iter().filter_map(|constraint| match &constraint.kind {
-            schema::ConstraintKind::Unique(columns) if possible(columns) && !has(columns) => {
+            relation::ConstraintKind::Unique(columns) if possible(columns) && !has(columns) => {
                 Some(format!("unique key over {}", columns.join(", ")))
             }
-            schema::ConstraintKind::Primary(columns) if possible(columns) && after.primary().is_none() => {
+            relation::ConstraintKind::Primary(columns) if possible(columns) && after.primary().is_none() => {
                 Some("primary key".to_owned())
             }
             _ => None,

@@ -1,9 +1,9 @@
 //! The rule `rename-object`.
 
 use crate::context::StatementContext;
+use crate::object_name::ObjectName;
 use crate::rule::{Check, Rule, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::schema::ObjectName;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;

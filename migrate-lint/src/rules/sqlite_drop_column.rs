@@ -1,11 +1,10 @@
 //! The rule `sqlite-drop-column`.
 
 use crate::context::StatementContext;
-use crate::relation as schema;
+use crate::object_name::ObjectName;
+use crate::relation;
 use crate::rule::{Check, Rule, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
-use crate::object_name::ObjectName;
-use crate::schema;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -85,7 +84,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let Some(relation) = context.relation(&table) else { continue };
         let has = |columns: &[String]| contains(columns, name);
         let in_constraint = relation.constraints.iter().any(|constraint| prevents_drop(constraint, &table, name));
-        let uses_column = |index: &&schema::Index| has(&index.columns) || has(&index.mentions);
+        let uses_column = |index: &&relation::Index| has(&index.columns) || has(&index.mentions);
         let index = relation.indexes.iter().find(uses_column).and_then(|index| index.name.clone());
         let computed =
             relation.columns.iter().find(|column| has(&column.computed_from) && !column.name.eq_ignore_ascii_case(name));
@@ -108,13 +107,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
 }
 
-fn prevents_drop(constraint: &schema::Constraint, table: &ObjectName, column: &str) -> bool {
+fn prevents_drop(constraint: &relation::Constraint, table: &ObjectName, column: &str) -> bool {
     match &constraint.kind {
-        schema::ConstraintKind::Unique(columns) | schema::ConstraintKind::Primary(columns) => contains(columns, column),
+        relation::ConstraintKind::Unique(columns) | relation::ConstraintKind::Primary(columns) => contains(columns, column),
         // A foreign key in the column definition is dropped with the column.
-        schema::ConstraintKind::Foreign { columns, .. } => contains(columns, column) && !constraint.at_column,
+        relation::ConstraintKind::Foreign { columns, .. } => contains(columns, column) && !constraint.at_column,
         // So is a CHECK in the column definition, which has this generated name.
-        schema::ConstraintKind::Check { mentions, .. } => {
+        relation::ConstraintKind::Check { mentions, .. } => {
             contains(mentions, column) && constraint.name != format!("{}_{column}_check", table.name())
         }
         _ => false,
