@@ -1,6 +1,6 @@
-//! What a folder must satisfy before it may be compiled in or released, beyond being readable.
+//! The checks that a readable folder must pass before it is compiled into a binary or locked.
 //!
-//! The macro and `cargo migrate check` ask the same function: what compiles is what runs.
+//! The macro and `cargo migrate check` call the same function, so both report the same problems.
 
 use crate::code::Code;
 use crate::finding::Finding;
@@ -13,39 +13,41 @@ use crate::target::Direction;
 use crate::version::Version;
 use std::collections::HashMap;
 
-/// A migration without a way down.
+/// A migration without a down migration.
 pub static MISSING_DOWN: Code = Code::new(
     "missing-down",
-    "The migration has no way down, so a release with it cannot be taken back. Write `NAME.down.sql`; or say that this is meant, with \
-     `-- migrate: irreversible: reason` at the top of the way up; or set `down = \"optional\"` in `migrate.toml` for all.",
+    "The migration has no down migration, so it cannot be reverted. Write `NAME.down.sql`. If the migration is irreversible, \
+     write `-- migrate: irreversible: reason` at the top of the up script. `down = \"optional\"` in `migrate.toml` disables this \
+     check.",
 );
 
 /// A file without a statement.
 pub static EMPTY_FILE: Code = Code::new(
     "empty-file",
-    "The file holds no statement. Applied, it would count as done, and the SQL that is written into it later would never run. Write the \
-     SQL, remove the file, or write `SELECT 1;` when doing nothing is meant.",
+    "The file contains no statement. If it were applied now, SQL that is added to it later would never run. Write the SQL, \
+     remove the file, or write `SELECT 1;` if the migration is to do nothing.",
 );
 
-/// There is no lock file.
+/// The folder has no lock file.
 pub static NO_LOCK_FILE: Code = Code::new(
     "no-lock-file",
-    "`migrate.lock` says which files are released and must not change any more, and makes a new file rebuild the binary. It is \
-     committed with the migrations. `cargo migrate init` writes one for a folder that has none, with every file in it as a draft.",
+    "The folder has no `migrate.lock`. This file lists the locked files, which must not change, and causes a rebuild of the \
+     binary when a migration is added. Commit it with the migrations. `cargo migrate init` creates it and lists every existing \
+     file as a draft.",
 );
 
-/// A file that the lock file does not know.
+/// A file that the lock file does not list.
 pub static UNKNOWN_FILE: Code = Code::new(
     "unknown-file",
-    "The folder holds a migration that `migrate.lock` does not know: it was added by hand. `cargo migrate lock --draft` adds it as a \
-     draft.",
+    "The folder contains a migration file that `migrate.lock` does not list, usually because it was created manually. \
+     `cargo migrate lock --draft` adds it as a draft.",
 );
 
-/// A line of the lock file without its file.
+/// A line of the lock file whose file does not exist.
 pub static FILE_MISSING: Code = Code::new(
     "file-missing",
-    "`migrate.lock` knows a file that is not there. A released one must come back: databases have it applied. A draft that was deleted \
-     on purpose goes with `cargo migrate lock --draft`.",
+    "`migrate.lock` lists a file that does not exist. Restore a locked file, because databases may have applied it. If a draft \
+     was deleted on purpose, `cargo migrate lock --draft` removes its line.",
 );
 
 /// A draft of the lock file has no file.
@@ -55,37 +57,37 @@ pub static DRAFT_MISSING: Code = Code::new(
      `cargo migrate lock --draft`; otherwise restore the file.",
 );
 
-/// A released file that was edited.
+/// A locked file that was edited.
 pub static LOCKED_FILE_CHANGED: Code = Code::new(
     "locked-file-changed",
-    "A released migration was edited. Databases that have it applied will never run the new text, and new ones will never run the old: \
-     they drift apart. Put the old text back and write the change as a new migration. If the file is truly not applied anywhere, \
-     `cargo migrate lock --force` takes the new text as released.",
+    "A locked file was edited. Databases that applied the original file never run the new SQL, and new databases never run the \
+     original SQL, so their schemas differ. Restore the original file and write the change as a new migration. If no database \
+     has applied the file, `cargo migrate lock --force` locks the edited file.",
 );
 
-/// A new migration below a released one.
+/// A new file with a lower version than a locked file.
 pub static BELOW_LOCKED: Code = Code::new(
     "below-locked",
-    "A new migration has a lower version than one that is released, so databases that are ahead would have to go back in order, and \
-     others would run the two in another order. Give it a version above the newest released one; or set `out-of-order = \"allow\"` in \
-     `migrate.toml` when order does not matter in this project.",
+    "A new file has a lower version than a locked file. Databases that already applied the locked file would apply the new one \
+     out of order, and other databases in order. Give the new file a version above the newest locked one. If the order does not \
+     matter in this project, set `out-of-order = \"allow\"` in `migrate.toml`.",
 );
 
-/// A draft at release time.
+/// A draft, although `check --locked` accepts none.
 pub static UNLOCKED_DRAFT: Code = Code::new(
     "unlocked-draft",
-    "`check --locked` was asked for, and a migration is still a draft: it could be edited after it was applied. Release it with \
-     `cargo migrate lock`.",
+    "`check --locked` accepts no drafts, and a migration file is still a draft. A draft may be edited even after it was applied. \
+     Lock it with `cargo migrate lock`.",
 );
 
-/// What is asked of a folder.
+/// Optional checks of a folder.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CheckOptions {
-    /// No drafts either.
+    /// Is a draft an error?
     pub require_locked: bool,
 }
 
-/// Everything that is wrong with a folder: what its reading found, and what is checked here.
+/// All problems of a folder: those found while reading it, and those found by the checks of this module.
 pub fn check(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec<Finding> {
     let mut findings = folder.findings.clone();
     findings.extend(folder.down_findings.iter().cloned());
@@ -97,9 +99,9 @@ pub fn check(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> 
         let scripts = [Some(&migration.up), migration.down.as_ref()];
         for script in scripts.into_iter().flatten().filter(|script| script.statements.is_empty()) {
             findings.push(
-                Finding::error(&EMPTY_FILE, format!("`{}` holds no statement", script.file_name()))
+                Finding::error(&EMPTY_FILE, format!("`{}` contains no statement", script.file_name()))
                     .at(Place::file(&*script.file))
-                    .help("write the SQL, remove the file, or write `SELECT 1;` when doing nothing is meant"),
+                    .help("write the SQL, remove the file, or write `SELECT 1;` if it is to do nothing"),
             );
         }
     }
@@ -118,10 +120,10 @@ fn pairing(migration: &Migration, required: bool) -> Option<Finding> {
             None if name.starts_with('V') => format!("U{}", &name[1..]),
             None => format!("rollback/{name}"),
         };
-        Finding::error(&MISSING_DOWN, format!("`{name}` has no way down"))
+        Finding::error(&MISSING_DOWN, format!("`{name}` has no down migration"))
             .at(Place::file(&*migration.up.file))
             .help(format!("write `{down}`"))
-            .help("or say why there is none, at the top of the file: `-- migrate: irreversible: reason`")
+            .help("or, if it is irreversible, state the reason at the top of the file: `-- migrate: irreversible: reason`")
     })
 }
 
@@ -131,7 +133,7 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
         let nothing_to_lock = folder.files.is_empty();
         let finding = Finding::error(&NO_LOCK_FILE, "there is no lock file")
             .at(Place::file(folder.lock_display_path.clone()))
-            .help("write one with `cargo migrate init`");
+            .help("create it with `cargo migrate init`");
         return if nothing_to_lock { findings } else { vec![finding] };
     };
     let locked: HashMap<&str, _> = lock.locked.iter().map(|(name, sum)| (name.as_str(), sum)).collect();
@@ -143,10 +145,10 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
         let place = || Place::file(file.display_path.clone());
         match locked.get(file.name.as_str()) {
             Some(released) if *released != sum => findings.push(
-                Finding::error(&LOCKED_FILE_CHANGED, format!("`{}` was changed after it was released", file.name))
+                Finding::error(&LOCKED_FILE_CHANGED, format!("`{}` was changed after it was locked", file.name))
                     .at(place())
-                    .help("put the old text back, and write the change as a new migration: `cargo migrate new`")
-                    .help("or, if it is applied nowhere, take the new text as released: `cargo migrate lock --force`"),
+                    .help("restore the original file, and write the change as a new migration: `cargo migrate new`")
+                    .help("or, if it is not applied to any database, lock the edited file: `cargo migrate lock --force`"),
             ),
             Some(_) => {}
             None => {
@@ -160,13 +162,14 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
                     findings.push(
                         Finding::error(&UNLOCKED_DRAFT, format!("`{}` is still a draft", file.name))
                             .at(place())
-                            .help("release it: `cargo migrate lock`"),
+                            .help("lock it: `cargo migrate lock`"),
                     );
                 }
                 if let Some(newest) =
                     newest.filter(|newest| newest.version > file.version && settings.out_of_order != OutOfOrder::Allow)
                 {
-                    let message = format!("`{}` is new, but lower than `{}`, which is released", file.name, newest.name);
+                    let message =
+                        format!("`{}` is new, but has a lower version than `{}`, which is locked", file.name, newest.name);
                     let mut finding = Finding::error(&BELOW_LOCKED, message)
                         .at(place())
                         .help(format!("rename it to a version above {}, then run `cargo migrate lock --draft`", newest.version));
@@ -185,7 +188,7 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
                 (
                     &FILE_MISSING,
                     "locked",
-                    "restore it: `git log --diff-filter=D -- <file>` finds it; databases may have it applied",
+                    "restore it: `git log --diff-filter=D -- <file>` finds it; databases may have applied it",
                 )
             } else {
                 (&DRAFT_MISSING, "a draft", "if it was deleted intentionally, run `cargo migrate lock --draft`")

@@ -1,4 +1,4 @@
-//! What a set of migrations holds: the migrations, and what `migrate.toml` says about how they run.
+//! The contents of a migration set: the migrations, and the settings in `migrate.toml` that affect how they run.
 
 use crate::dialect::Dialect;
 use crate::lock_settings::LockSettings;
@@ -7,25 +7,25 @@ use crate::policy::Policy;
 use crate::settings::HistoryTables;
 use std::time::Duration;
 
-/// What a set holds.
+/// The contents of a migration set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
-    /// Under which name the history of these migrations is kept.
+    /// The name under which the history is stored.
     pub service: String,
-    /// The SQL they are written in.
+    /// The SQL dialect of the migrations.
     pub dialect: Dialect,
-    /// The tables that keep their history.
+    /// The names of the history tables.
     pub history: HistoryTables,
-    /// What is allowed.
+    /// How out-of-order migrations are treated.
     pub policy: Policy,
-    /// How runs are kept apart.
+    /// How concurrent runs exclude each other.
     pub locking: LockSettings,
-    /// Statements that every session runs first.
+    /// SQL statements that each session executes first.
     pub session: Vec<String>,
-    /// How long a statement may wait for a lock, where the file says nothing else.
+    /// How long a statement waits for a table lock, unless its file sets a limit.
     pub lock_timeout: Option<Duration>,
-    /// How long a migration may take, where the file says nothing else.
+    /// How long a migration may run, unless its file sets a limit.
     pub timeout: Option<Duration>,
-    /// In version order, no version twice.
+    /// In version order, without duplicate versions.
     pub migrations: Vec<Migration>,
 }

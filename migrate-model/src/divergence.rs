@@ -1,10 +1,10 @@
-//! Where files and history disagree.
+//! Mismatches between the migration files and the database history.
 
 use crate::code::Code;
 use crate::finding::{Finding, Level};
 use crate::version::Version;
 
-/// One disagreement. An error stops everything before the first step; the others are told and passed over.
+/// One mismatch. An error aborts the run before its first step; a warning is only reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Divergence {
@@ -38,67 +38,68 @@ impl Divergence {
 /// The SQL of an applied migration was changed.
 pub static CHANGED_AFTER_APPLY: Code = Code::new(
     "changed-after-apply",
-    "The file of an applied migration has other SQL than what ran. This database has the old, a new one would get the new, and nobody \
-     could say any more what a database looks like. Put the old text back (`cargo migrate verify` shows what changed) and write the \
-     change as a new migration.",
+    "The SQL in the file of an applied migration differs from the SQL that ran. A new database would run the new SQL, so its \
+     schema would differ from that of this database. Restore the original file (`cargo migrate verify` shows the difference) and \
+     write the change as a new migration.",
 );
 
 /// Comments or white space of an applied migration were changed.
 pub static COSMETIC_CHANGE: Code = Code::new(
     "cosmetic-change",
-    "The file of an applied migration was changed, but only in comments or white space: the database would read the same statements. \
-     Nothing is held up by it.",
+    "The file of an applied migration was changed, but only in comments or white space. The statements are the same, so this is \
+     only a warning.",
 );
 
-/// An applied migration has no file any more.
+/// The file of an applied migration is missing.
 pub static MISSING_FILE: Code = Code::new(
     "missing-file",
-    "A migration is applied, and its file is gone, though newer files are there. A new database would be built without it. Put the \
-     file back: `git log --diff-filter=D --name-only -- migrations` finds the commit that removed it.",
+    "A migration is applied, but its file is missing, although newer files exist. A new database would be created without it. \
+     Restore the file: `git log --diff-filter=D --name-only -- migrations` finds the commit that removed it.",
 );
 
-/// The database is ahead.
+/// The database contains a migration above every local file.
 pub static AHEAD: Code = Code::new(
     "ahead",
-    "The database has migrations that this binary, or this checkout, was built before. That is normal while a release rolls out, and \
-     after one was taken back. Nothing is held up by it; to go back to this release's schema, run `cargo migrate down --to VERSION`, \
-     which uses the way down that was stored when the newer migration was applied.",
+    "The database contains migrations that are newer than this binary or checkout. This is normal during a rolling deployment \
+     and after the rollback of one, so it is only a warning. To revert the database to the schema of this version, run \
+     `cargo migrate down --to VERSION`. It uses the down migrations that were stored when the newer migrations were applied.",
 );
 
-/// A migration is lower than the newest applied.
+/// A migration is not applied, but one with a higher version is.
 pub static OUT_OF_ORDER: Code = Code::new(
     "out-of-order",
-    "A migration is not applied, though a higher one is: it was merged late, or written on another branch. Other databases may have \
-     run the two in the other order. Give it a version above the newest; or allow this with `out-of-order = \"allow\"` (or `\"warn\"`) in \
-     `migrate.toml`.",
+    "A migration is not applied, but one with a higher version is: it was merged late, or written on another branch. Other \
+     databases may have applied the two in the opposite order. Give it a version above the newest one, or allow this with \
+     `out-of-order = \"allow\"` (or `\"warn\"`) in `migrate.toml`.",
 );
 
-/// A migration was begun and not finished.
+/// A migration was started and cannot resume automatically.
 pub static PARTIALLY_APPLIED: Code = Code::new(
     "partially-applied",
-    "A migration that runs outside a transaction was begun and did not end, and for one statement nobody knows whether the database \
-     carried it out: the process or the connection ended while it ran. Look at the database. Then say what you found: \
-     `cargo migrate resolve VERSION --retry` runs that statement again, `--skip-to N` goes on behind it with statement N, \
-     `--applied` counts the whole migration as done.",
+    "A migration that runs outside a transaction is partially applied and cannot resume automatically. Usually the process or \
+     the connection ended while a statement ran, and the outcome of that statement is unknown. Inspect the database, then \
+     resolve the migration: `cargo migrate resolve VERSION --retry` runs the statement again, `--skip-to N` resumes at statement \
+     N, and `--applied` marks the whole migration as applied.",
 );
 
-/// A begun migration was edited in the part that has run.
+/// A partially applied migration was edited in the part that has run.
 pub static CHANGED_WHILE_PARTIALLY_APPLIED: Code = Code::new(
     "changed-while-partially-applied",
-    "A migration stopped in the middle, and its file was edited above the point where it stopped: what ran is not what stands there, \
-     so it cannot be resumed. Put the statements that ran back as they were; below the point of failure the file may be edited.",
+    "A migration is partially applied, and a statement that has already run was edited in its file, so the migration cannot \
+     resume. Restore the statements that ran. The failed statement and those after it may be edited.",
 );
 
 /// A migration cannot be reverted.
 pub static NO_DOWN_MIGRATION: Code = Code::new(
     "no-down-migration",
-    "The migration has no way down, neither in the files nor stored with it, or its way down holds no statement. Reverting the ones \
-     around it would leave a hole, so nothing was reverted. Write the way down; or restore a backup.",
+    "A migration to be reverted has no down migration, neither in the files nor in the history, or its down migration contains \
+     no statement. Reverting only the others would leave a gap, so nothing was reverted. Write the down migration, or restore a \
+     backup.",
 );
 
-/// Something that must be applied first is not.
+/// A required migration is not applied.
 pub static REQUIRES: Code = Code::new(
     "requires",
-    "A migration says `-- migrate: requires ...`, and what it requires is not applied: in this history, or in that of another service \
-     on the same database. Apply that first.",
+    "A migration requires another one with `-- migrate: requires ...`, and that one is not applied in this history, or in the \
+     history of another service on the same database. Apply the required migration first.",
 );

@@ -1,17 +1,17 @@
-//! A problem in the files: a code, a place, a message and what to do.
+//! A problem in the files: a code, a place, a message and help.
 
 use crate::code::Code;
 use crate::place::Place;
 use std::fmt;
 
-/// How much a finding weighs.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Worth knowing.
+    /// Information only.
     Note,
-    /// Probably wrong; nothing is held up by it.
+    /// Probably wrong; does not block anything.
     Warning,
-    /// Would fail or do harm: the folder is refused.
+    /// Would fail or do harm; the folder is rejected.
     Error,
 }
 
@@ -26,56 +26,56 @@ impl Level {
     }
 }
 
-/// One problem. Every problem of a folder is one finding, and all are reported together.
+/// One problem of a folder. All problems of a folder are reported together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of problem.
+    /// Identifies the kind of problem.
     pub code: &'static Code,
-    /// How much it weighs.
+    /// Only an error rejects the folder.
     pub level: Level,
     /// What happened, in lower case and without a full stop.
     pub message: String,
-    /// Where.
+    /// The file, and the part of a line if it is known.
     pub place: Option<Place>,
-    /// What else is known.
+    /// Further facts.
     pub notes: Vec<String>,
     /// What to do; each begins with a verb.
     pub help: Vec<String>,
 }
 
 impl Finding {
-    /// A finding that refuses the folder.
+    /// Creates a finding that rejects the folder.
     pub fn error(code: &'static Code, message: impl Into<String>) -> Self {
         Finding { code, level: Level::Error, message: message.into(), place: None, notes: Vec::new(), help: Vec::new() }
     }
 
-    /// A finding that holds nothing up.
+    /// Creates a finding that does not block anything.
     pub fn warning(code: &'static Code, message: impl Into<String>) -> Self {
         Finding { level: Level::Warning, ..Finding::error(code, message) }
     }
 
-    /// Says where.
+    /// Sets the place.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// Adds something that is known.
+    /// Adds a fact.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
-    /// Adds a way out.
+    /// Adds a remedy, which begins with a verb.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }
 
-    /// Does it refuse the folder?
+    /// Does the finding reject the folder?
     pub fn is_error(&self) -> bool {
         self.level == Level::Error
     }

@@ -1,7 +1,7 @@
-//! Reading a folder of migrations. The only room of this crate that touches the file system.
+//! Reads the migration folders. Only this module and `project` access the file system.
 //!
-//! Every problem of a folder is one finding, and all are reported together. Each file is read once: text, sums and
-//! statements come from the same bytes.
+//! All problems of a folder are reported together. Each file is read once: text, checksums and statements come from the
+//! same bytes.
 
 use crate::checksum::Checksum;
 use crate::code::Code;
@@ -25,130 +25,134 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file that was read as one direction of a migration.
+/// A file that contains one direction of a migration.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// Its name in the lock file: the path inside the migrations folder.
+    /// The name in the lock file: the path inside the migrations folder.
     pub name: String,
-    /// The path in messages: inside the package.
+    /// The path in messages, relative to the package.
     pub display_path: String,
-    /// Where it is.
+    /// The path on disk.
     pub path: PathBuf,
-    /// Its version.
+    /// The version, with the name if `same-version` is `by-name`.
     pub version: Version,
     /// Up or down.
     pub direction: Direction,
-    /// The convention that it is named by.
+    /// The layout that recognizes the name.
     pub layout: &'static Layout,
-    /// The words behind the version.
+    /// The migration name: what follows the version.
     pub title: String,
 }
 
-/// The names in a folder, before any file is opened.
+/// The migration files of all folders, before any file is opened.
 #[derive(Debug, Default)]
 pub struct FileList {
     /// In version order, up before down.
     pub files: Vec<SourceFile>,
-    /// What is wrong with the names.
+    /// Problems of folders and names.
     pub findings: Vec<Finding>,
-    /// The folders that were looked into.
+    /// The migration folders, in the order of the settings.
     pub dirs: Vec<PathBuf>,
 }
 
-/// A folder, read.
+/// The contents of the migration folders.
 #[derive(Debug)]
 pub struct Folder {
     /// The migrations. Complete only if no finding is an error.
     pub set: MigrationSet,
-    /// What would fail, or is dubious, in names and ways up.
+    /// Problems of names, of the lock file and of up migrations.
     pub findings: Vec<Finding>,
-    /// The same in ways down: they keep nobody from going up.
+    /// Problems of down migrations, which do not block `up`.
     pub down_findings: Vec<Finding>,
-    /// The files, in version order, up before down, with their sums.
+    /// The files with their checksums, in version order, up before down.
     pub files: Vec<(SourceFile, Checksum)>,
-    /// `migrate.lock`, if there is one, as text and as read.
+    /// The contents of `migrate.lock`, if it exists and is not empty.
     pub lock: Option<LockFile>,
-    /// Where `migrate.lock` is, or would be.
+    /// The path of `migrate.lock`, even if it does not exist.
     pub lock_path: PathBuf,
     /// `lock_path` as shown in messages.
     pub lock_display_path: String,
 }
 
-/// The folder is not there.
+/// The migrations folder does not exist.
 pub static NO_FOLDER: Code = Code::new(
     "no-folder",
-    "The migrations folder does not exist, or is no folder. It is `migrations/` beside `Cargo.toml`, or what `dir` in `migrate.toml` \
-     says. `cargo migrate init` makes one.",
+    "The migrations folder does not exist, or is not a folder. It is `migrations/` in the folder of `Cargo.toml`, or the folder \
+     that `dir` in `migrate.toml` sets. `cargo migrate init` creates it.",
 );
 
 /// A file or folder that cannot be read.
 pub static UNREADABLE: Code = Code::new(
     "unreadable",
-    "The operating system refused to let a file or folder be read. Nothing was guessed about what it may hold.",
+    "A file or folder cannot be read: access is denied, a link is broken, or it is not a regular file. No assumption is made \
+     about its contents. Correct the permissions, or replace it with the file itself.",
 );
 
 /// A file that is not UTF-8.
 pub static NOT_UTF8: Code = Code::new(
     "not-utf8",
-    "SQL is sent to the database as UTF-8, and this file holds bytes that are none. Save it as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8`).",
+    "SQL is sent to the database as UTF-8, and this file contains bytes that are not valid UTF-8. Save it as UTF-8, for example \
+     with `iconv -f WINDOWS-1252 -t UTF-8`.",
 );
 
-/// A file with a character that ends texts in C.
+/// A file that contains the character U+0000.
 pub static NUL_CHARACTER: Code = Code::new(
     "nul-character",
-    "The file holds the character U+0000. PostgreSQL refuses it, and SQLite takes it for the end of the text, so that what stands \
-     behind it would never run. Usually the file was saved as UTF-16; save it as UTF-8.",
+    "The file contains the character U+0000. PostgreSQL rejects it, and SQLite treats it as the end of the text, so the SQL \
+     after it would never run. Usually the file was saved as UTF-16. Save it as UTF-8.",
 );
 
-/// A `.sql` file whose name no convention reads.
+/// A `.sql` file whose name no layout recognizes.
 pub static BAD_NAME: Code = Code::new(
     "bad-name",
-    "A file that ends in `.sql` lies among the migrations, but its name says no version, so it would never be applied, and nobody would \
-     notice. Rename it (`001_create_users.up.sql`, `001_create_users.sql`, `V001__create_users.sql`), move it elsewhere, or list it \
-     under `ignore` in `migrate.toml`.",
+    "The migrations folder contains a `.sql` file whose name is not that of a migration, so it would never be applied. Usually \
+     the version is missing. Rename the file (`001_create_users.up.sql`, `001_create_users.sql`, `V001__create_users.sql`), move \
+     it elsewhere, or list it under `ignore` in `migrate.toml`.",
 );
 
-/// One version twice.
+/// Two migrations with the same version.
 pub static DUPLICATE_VERSION: Code = Code::new(
     "duplicate-version",
-    "Two migrations have the same version (`001` and `1` are the same), so nobody can say which comes first or which of them a history \
-     means. This happens when two branches both add a migration. Give the one that is not applied anywhere a new version.",
+    "Two migrations have the same version (`001` and `1` are the same). Their order is undefined, and the history cannot \
+     distinguish them. This happens when two branches both add a migration. Give the one that is not applied anywhere a new \
+     version.",
 );
 
-/// A way down without a way up.
+/// A down migration without an up migration.
 pub static DOWN_WITHOUT_UP: Code = Code::new(
     "down-without-up",
-    "A file reverts a version that no file applies. Usually one of a pair was renamed or left out of a commit.",
+    "A down migration has a version without an up migration. Usually one file of a pair was renamed, or is missing from a \
+     commit.",
 );
 
-/// Different naming conventions in one folder.
+/// Files of different layouts in one folder.
 pub static MIXED_LAYOUTS: Code = Code::new(
     "mixed-layouts",
-    "The folder holds files named by different conventions. Often one of them was misspelt, and then it means something else than its \
-     author thought. Rename them, or list the conventions under `layouts` in `migrate.toml` to allow this.",
+    "The folder contains files of different layouts. Often one of the names is misspelled, and the file is not interpreted as \
+     intended. Rename the files, or list all their layouts under `layouts` in `migrate.toml`.",
 );
 
 /// The two files of a pair have different names.
 pub static PAIR_NAMES_DIFFER: Code = Code::new(
     "pair-names-differ",
-    "The way up and the way down of one version have different names. They are taken as a pair, because the version decides; but people \
-     who look for one by the name of the other do not find it.",
+    "The up migration and the down migration of one version have different names. They form a pair, because only the version \
+     counts, but a search by name finds only one of them. Rename one of them.",
 );
 
-/// A link that leads out of the folder.
+/// A symbolic link to a target outside the folder.
 pub static OUTSIDE_FOLDER: Code = Code::new(
     "outside-folder",
-    "A symbolic link in the migrations folder leads out of it. What it points to is not part of what was reviewed and locked, so it is \
-     not followed. Put the file itself into the folder.",
+    "The target of a symbolic link in the migrations folder is outside this folder. The target is not reviewed and locked with \
+     the folder, so the link is not followed. Put the file itself into the folder.",
 );
 
-/// Well-known files that end in `.sql` and are no migrations.
+/// Well-known `.sql` files that are not migrations.
 const NO_MIGRATIONS: [&str; 5] = ["schema.sql", "structure.sql", "LATEST.sql", "seed.sql", "seeds.sql"];
 
-/// Well-known folders beside migrations that hold none.
+/// Well-known sub-folders that contain no migrations.
 const NO_MIGRATION_FOLDERS: [&str; 7] = ["tests", "test", "scripts", "seeds", "fixtures", "snapshots", "meta"];
 
-/// The names of the files in the folders of `settings`, which are relative to `root`.
+/// The migration files in the folders of `settings`, which are relative to `root`.
 pub fn list_files(root: &Path, settings: &Settings) -> FileList {
     let mut names = FileList::default();
     let default = ["migrations".to_owned()];
@@ -156,16 +160,16 @@ pub fn list_files(root: &Path, settings: &Settings) -> FileList {
     for (at, dir) in dirs.iter().enumerate() {
         let path = root.join(dir);
         let shown = shown_dir(dir);
-        // In the lock file, which lies in the first folder, files of the others are named with their folder.
+        // The lock file is in the first folder. In it, the files of other folders have the folder as prefix.
         let prefix = if at == 0 { String::new() } else { format!("{}/", dir.trim_end_matches('/')) };
         if path.is_dir() {
             read_names(&path, &shown, &prefix, settings, &mut names);
         } else {
             let shown = if shown.is_empty() { root.display().to_string() } else { shown.trim_end_matches('/').to_owned() };
             names.findings.push(
-                Finding::error(&NO_FOLDER, format!("there is no folder `{shown}`"))
-                    .at(Place::file(shown))
-                    .help("make it with `cargo migrate init`, or name another with `dir` in `migrate.toml` or `--source`"),
+                Finding::error(&NO_FOLDER, format!("there is no folder `{shown}`")).at(Place::file(shown)).help(
+                    "create it with `cargo migrate init`, or set another folder with `dir` in `migrate.toml` or `--source`",
+                ),
             );
         }
         names.dirs.push(path);
@@ -186,15 +190,15 @@ fn shown_dir(dir: &str) -> String {
     }
 }
 
-/// How many folders deep files are looked for.
+/// The maximum depth of sub-folders that are searched.
 const DEPTH: usize = 4;
 
-/// The paths of files in a folder and in its sub-folders, relative, with `/`; sorted.
+/// Collects the paths of the files in a folder and its sub-folders: relative, with `/` as separator, sorted.
 fn paths(path: &Path, prefix: &str, shown: &str, names: &mut FileList, found: &mut Vec<String>) {
     let unreadable = |error: &std::io::Error| {
         Finding::error(&UNREADABLE, format!("cannot read `{shown}{prefix}`: {error}"))
             .at(Place::file(path.display().to_string()))
-            .help("give this user the right to read it")
+            .help("grant this user read permission")
     };
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -216,7 +220,7 @@ fn paths(path: &Path, prefix: &str, shown: &str, names: &mut FileList, found: &m
                     names.findings.push(
                         Finding::error(&BAD_NAME, format!("the name of `{prefix}{name}` is not UTF-8"))
                             .at(Place::file(format!("{shown}{prefix}{name}")))
-                            .help("rename it; the lock file and the history keep names as UTF-8"),
+                            .help("rename it; the lock file and the history store names as UTF-8"),
                     );
                 }
                 continue;
@@ -228,7 +232,7 @@ fn paths(path: &Path, prefix: &str, shown: &str, names: &mut FileList, found: &m
         let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
         if link && fs::metadata(entry.path()).is_err() {
             names.findings.push(
-                Finding::error(&UNREADABLE, format!("`{prefix}{name}` is a link that points to nothing"))
+                Finding::error(&UNREADABLE, format!("`{prefix}{name}` is a broken symbolic link"))
                     .at(Place::file(format!("{shown}{prefix}{name}")))
                     .help("put the file itself into the folder"),
             );
@@ -236,9 +240,12 @@ fn paths(path: &Path, prefix: &str, shown: &str, names: &mut FileList, found: &m
         }
         if link && !stays_inside(&entry.path(), path) {
             names.findings.push(
-                Finding::error(&OUTSIDE_FOLDER, format!("`{prefix}{name}` is a link that leads out of the folder"))
-                    .at(Place::file(format!("{shown}{prefix}{name}")))
-                    .help("put the file itself into the folder"),
+                Finding::error(
+                    &OUTSIDE_FOLDER,
+                    format!("the target of the symbolic link `{prefix}{name}` is outside the folder"),
+                )
+                .at(Place::file(format!("{shown}{prefix}{name}")))
+                .help("put the file itself into the folder"),
             );
             continue;
         }
@@ -246,17 +253,17 @@ fn paths(path: &Path, prefix: &str, shown: &str, names: &mut FileList, found: &m
         let sql = name.to_ascii_lowercase().ends_with(".sql");
         match kind {
             Ok(kind) if kind.is_dir() => {
-                // What lies too deep to be read is at least seen.
+                // Deeper files are not migrations, but they are reported.
                 let depth = prefix.matches('/').count();
                 if depth < DEPTH && !NO_MIGRATION_FOLDERS.contains(&name.as_str()) {
                     paths(&entry.path(), &format!("{prefix}{name}/"), shown, names, found);
                 }
             }
-            // Reading a pipe would wait for ever.
+            // Reading a named pipe would block forever.
             Ok(kind) if sql && !kind.is_file() => names.findings.push(
-                Finding::error(&UNREADABLE, format!("`{prefix}{name}` is no regular file"))
+                Finding::error(&UNREADABLE, format!("`{prefix}{name}` is not a regular file"))
                     .at(Place::file(format!("{shown}{prefix}{name}")))
-                    .help("put a file in its place"),
+                    .help("replace it with a regular file"),
             ),
             _ => found.push(format!("{prefix}{name}")),
         }
@@ -305,16 +312,16 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
                     .at(Place::file(shown))
                     .help("rename it to a versioned migration, or list it under `ignore` in `migrate.toml`"),
             ),
-            // Other files in a migration's own folder are its author's business.
+            // Other files in the folder of a `directory` migration are ignored.
             _ if folder.is_some_and(|folder| own_folders.contains(folder)) => {}
-            // One word for a whole folder.
+            // One finding for the whole folder.
             _ if folder.is_some_and(|folder| folder != "rollback") => {
                 let folder = folder.unwrap_or_default();
                 if unread.insert(folder.to_owned()) {
                     names.findings.push(
-                        Finding::error(&BAD_NAME, format!("`{folder}/` holds `.sql` files that are not read as migrations"))
+                        Finding::error(&BAD_NAME, format!("`{folder}/` contains `.sql` files that are not read as migrations"))
                             .at(Place::file(shown))
-                            .help("move migrations out of it; or, if it holds none, list it under `ignore` in `migrate.toml`"),
+                            .help("move migrations out of it; if it contains none, list it under `ignore` in `migrate.toml`"),
                     );
                 }
             }
@@ -327,7 +334,7 @@ fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, 
     }
 }
 
-/// The sub-folder of a path that is a migration by itself: `2024-01-02-030405_a/up.sql`.
+/// The folder of a `directory` migration: `2024-01-02-030405_a` of `2024-01-02-030405_a/up.sql`.
 fn migration_folder(name: &str) -> Option<&str> {
     let (folder, file) = name.split_once('/')?;
     let own = matches!(file, "up.sql" | "down.sql" | "migration.sql") && folder.starts_with(|c: char| c.is_ascii_digit());
@@ -347,10 +354,10 @@ fn check_layouts(names: &mut FileList, settings: &Settings) {
             .iter()
             .filter(|(name, _)| **name != main && !(allowed(name) && allowed(main)))
             .map(|(name, (_, file))| {
-                let message = format!("`{}` is named by the convention `{name}`, the others by `{main}`", file.name);
+                let message = format!("`{}` has the layout `{name}`, but the other files have `{main}`", file.name);
                 Finding::error(&MIXED_LAYOUTS, message)
                     .at(Place::file(file.display_path.clone()))
-                    .help("rename it like the others")
+                    .help("rename it to match the other files")
                     .help(format!("or allow both: `layouts = [\"{main}\", \"{name}\"]` in `migrate.toml`"))
             })
             .collect();
@@ -366,8 +373,8 @@ fn check_duplicates(names: &mut FileList) {
         findings.push(
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", one.name, other.name))
                 .at(Place::file(other.display_path.clone()))
-                .help("give the one that is not applied anywhere a new version: `cargo migrate new` takes the next free one")
-                .help("or, where this is meant, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
+                .help("give the one that is not applied anywhere a new version: `cargo migrate new` uses the next free one")
+                .help("or, if this is intended, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
         );
     }
     for pair in names.files.chunk_by(|one, other| one.version == other.version) {
@@ -375,15 +382,15 @@ fn check_duplicates(names: &mut FileList) {
             [down] if down.direction == Direction::Down => findings.push(
                 Finding::error(
                     &DOWN_WITHOUT_UP,
-                    format!("`{}` reverts version {}, which no file applies", down.name, down.version),
+                    format!("`{}` reverts version {}, which has no up migration", down.name, down.version),
                 )
                 .at(Place::file(down.display_path.clone()))
-                .help("add or rename the way up, or remove this file"),
+                .help("add or rename the up migration, or remove this file"),
             ),
             [up, down] if up.direction < down.direction && up.title != down.title => findings.push(
                 Finding::warning(
                     &PAIR_NAMES_DIFFER,
-                    format!("`{}` is the way back from `{}`, by another name", down.name, up.name),
+                    format!("`{}` is the down migration of `{}`, but has a different name", down.name, up.name),
                 )
                 .at(Place::file(down.display_path.clone()))
                 .help("rename one of them"),
@@ -394,14 +401,14 @@ fn check_duplicates(names: &mut FileList) {
     names.findings.append(&mut findings);
 }
 
-/// Reads the folders of `settings`, relative to `root`, for a database and a service.
+/// Reads the migration folders of `settings`, which are relative to `root`.
 pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -> Folder {
     let FileList { files, mut findings, dirs } = list_files(root, settings);
     let lock_path = dirs.first().map_or_else(|| root.join(lock_file::FILE), |dir| dir.join(lock_file::FILE));
     let shown = settings.dirs.first().map_or("migrations/".to_owned(), |dir| shown_dir(dir));
     let lock_shown = format!("{shown}{}", lock_file::FILE);
     let lock = match fs::read_to_string(&lock_path) {
-        // Left by a `cargo migrate new` that was stopped.
+        // An interrupted `cargo migrate new` leaves an empty lock file.
         Ok(text) if text.is_empty() => None,
         Ok(text) => {
             let (lock, problems) = lock_file::read(&text, &lock_shown);
@@ -410,7 +417,9 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
-            findings.push(Finding::error(&UNREADABLE, format!("cannot read it: {error}")).at(Place::file(lock_shown.clone())));
+            findings.push(
+                Finding::error(&UNREADABLE, format!("cannot read the lock file: {error}")).at(Place::file(lock_shown.clone())),
+            );
             None
         }
     };
@@ -465,16 +474,16 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
     let bytes = fs::read(&file.path).map_err(|error| {
         Finding::error(&UNREADABLE, format!("cannot read `{}`: {error}", file.name))
             .at(Place::file(file.display_path.clone()))
-            .help("give this user the right to read it")
+            .help("grant this user read permission")
     })?;
-    // `contains` is quick in a build that is not optimised, too.
+    // `contains` is fast even in an unoptimized build.
     if bytes.contains(&0)
         && let Some(at) = bytes.iter().position(|byte| *byte == 0)
     {
         let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        let finding = Finding::error(&NUL_CHARACTER, format!("line {line} holds a NUL character"))
+        let finding = Finding::error(&NUL_CHARACTER, format!("line {line} contains a NUL character"))
             .at(Place::file(file.display_path.clone()))
-            .help("remove it; is this a text file, saved as UTF-8 and not as UTF-16?");
+            .help("remove it; if the file was saved as UTF-16, save it as UTF-8");
         return Err(Box::new(finding));
     }
     String::from_utf8(bytes).map_err(|error| {
@@ -482,7 +491,7 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
         let byte = error.as_bytes()[valid];
         let before = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
         let at = Position::of(&before, before.len());
-        let message = format!("byte 0x{byte:02x} in line {}, column {} is not UTF-8", at.line, at.column);
+        let message = format!("byte 0x{byte:02x} in line {}, column {} is not valid UTF-8", at.line, at.column);
         let finding =
             Finding::error(&NOT_UTF8, message).at(Place::file(file.display_path.clone())).help("save the file as UTF-8");
         Box::new(finding)

@@ -1,18 +1,18 @@
-//! What a naming convention is.
+//! The contract of a layout: a naming convention for migration files.
 
 use crate::target::Direction;
 use crate::version::Version;
 
-/// One naming convention of migration files.
+/// A naming convention for migration files.
 #[derive(Debug)]
 pub struct Layout {
-    /// Its name in `migrate.toml`.
+    /// The name in `layouts` of `migrate.toml`.
     pub name: &'static str,
-    /// What its files look like.
+    /// An example of a file name.
     pub example: &'static str,
-    /// Does it want a way down for every migration, where `migrate.toml` does not say?
+    /// Does every migration require a down migration, if `migrate.toml` does not set `down`?
     pub wants_down: bool,
-    /// Reads a path inside the migrations folder, with `/` between folders.
+    /// Parses a path inside the migrations folder, with `/` as separator.
     pub read: fn(&FolderHints, path: &str) -> NameMatch,
 }
 
@@ -22,37 +22,37 @@ impl PartialEq for Layout {
     }
 }
 
-/// The folder around a path, as far as a convention asks for it.
+/// What a layout needs to know about the other files of the folder.
 #[derive(Debug, Default)]
 pub struct FolderHints {
-    /// Does any file end with `_down.sql`?
+    /// Does the name of at least one file end with `_down.sql`?
     pub underscore_pairs: bool,
 }
 
-/// What a convention makes of a path.
+/// The result of parsing a path by a layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameMatch {
-    /// Nothing: it is not named like this.
+    /// The path does not belong to the layout.
     NoMatch,
     /// One direction of a migration.
     Matched(ParsedName),
-    /// Belongs to the convention, but cannot be run by this release: why.
+    /// The path belongs to the layout, but such files are not supported: the reason.
     Unsupported(&'static str),
 }
 
-/// What a path says.
+/// The parts of a path that a layout recognizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsedName {
-    /// Its version.
+    /// The version as written in the path.
     pub version: Version,
-    /// The words behind the version.
+    /// The migration name: what follows the version.
     pub name: String,
     /// Up or down.
     pub direction: Direction,
 }
 
 impl NameMatch {
-    /// A name that begins with a version: the rest, without what parts them, is the name.
+    /// Splits a name into the version at its start and the migration name, without the separators between them.
     pub fn numbered(stem: &str, direction: Direction) -> NameMatch {
         match Version::split_from(stem, false) {
             Some((version, rest)) => {

@@ -7,10 +7,10 @@ mod simple;
 
 use crate::layout::Layout;
 
-/// All conventions; `simple` accepts nearly everything that begins with a digit, so it stands last.
+/// All layouts. `simple` accepts almost any name that begins with a digit, so it is last.
 pub static ALL: &[&Layout] = &[&directory::LAYOUT, &flyway::LAYOUT, &paired::LAYOUT, &simple::LAYOUT];
 
-/// The convention of a name.
+/// The layout with this name in `migrate.toml`.
 pub fn named(name: &str) -> Option<&'static Layout> {
     ALL.iter().copied().find(|layout| layout.name == name)
 }

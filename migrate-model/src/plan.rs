@@ -1,6 +1,6 @@
-//! What is to be done: a pure function of the files, the history and the target.
+//! The steps of a run: a pure function of the files, the history and the target.
 //!
-//! No clock, no connection, no file. What must not be passed over is a divergence of level error, and then nothing runs.
+//! It uses no clock, no connection and no file. If a divergence is an error, no step may run.
 
 use crate::comparison::{MigrationState, MigrationStatus, compare};
 use crate::dialect::Dialect;
@@ -20,59 +20,59 @@ use crate::version::Version;
 use std::collections::HashMap;
 use std::fmt;
 
-/// What is to be done, in order, and what speaks against it.
+/// The steps of a run, and the mismatches that may prevent it.
 #[derive(Debug, Clone, Default)]
 pub struct Plan<'a> {
-    /// To be carried out one after another.
+    /// In the order of execution.
     pub steps: Vec<Step<'a>>,
-    /// Where files and history disagree.
+    /// Mismatches between files and history.
     pub divergences: Vec<Divergence>,
 }
 
-/// One migration to be applied or reverted.
+/// One migration to apply or revert.
 #[derive(Debug, Clone)]
 pub struct Step<'a> {
-    /// Which way.
+    /// Apply or revert.
     pub direction: Direction,
-    /// The version, as the file or else the history has it.
+    /// The version as in the file or, if there is no file, as in the history.
     pub version: Version,
-    /// What people call it.
+    /// The name in messages.
     pub title: String,
-    /// What the files say about it.
+    /// The migration in the files, if it exists there.
     pub migration: Option<&'a Migration>,
-    /// What runs.
+    /// The SQL to run.
     pub source: ScriptSource<'a>,
-    /// How many statements of it are done already; above 0 it is being resumed.
+    /// The number of statements that are already done. If it is above 0, the migration resumes.
     pub done: usize,
 }
 
 /// Where the SQL of a step comes from.
 #[derive(Debug, Clone, Copy)]
 pub enum ScriptSource<'a> {
-    /// From the files.
+    /// A migration file.
     File(&'a Script),
-    /// From the history, where it was stored when the migration was applied.
+    /// The history, which stored the SQL when the migration was applied.
     History,
 }
 
 impl Plan<'_> {
-    /// What stops it.
+    /// The mismatches that abort the run.
     pub fn errors(&self) -> impl Iterator<Item = &Divergence> {
         self.divergences.iter().filter(|divergence| divergence.is_error())
     }
 
-    /// Does nothing stop it?
+    /// May the steps run?
     pub fn is_clear(&self) -> bool {
         self.errors().next().is_none()
     }
 }
 
-/// The target names a version that neither the files nor the history know.
+/// The target is a version that neither the files nor the history contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownVersion {
-    /// The version that was asked for.
+    /// The version of the target.
     pub version: Version,
-    /// The nearest known ones, below and above.
+    /// The nearest known versions, below and above.
     pub nearest: Vec<Version>,
 }
 
@@ -87,10 +87,10 @@ impl std::error::Error for UnknownVersion {}
 /// The histories of other services on the same database, for `requires`.
 pub type OtherHistories = HashMap<String, History>;
 
-/// Compares files and history and says what is to be done.
+/// Compares files and history and plans the steps to the target.
 ///
 /// # Errors
-/// When the target names a version that nobody knows.
+/// When neither the files nor the history contain the version of the target.
 pub fn plan<'a>(
     set: &'a MigrationSet,
     history: &'a History,
@@ -112,7 +112,7 @@ pub fn plan<'a>(
     }
     let unmet = unmet_requirements(&plan.steps, set.service(), history, others);
     plan.divergences.extend(unmet);
-    // One that will not be run by this target cannot be late for it.
+    // A migration that this target does not include is not reported as out of order.
     let runs = |version: &Version| plan.steps.iter().any(|step| step.version == *version);
     plan.divergences.retain(|one| one.finding.code != &codes::OUT_OF_ORDER || runs(&one.version));
     Ok(plan)
@@ -135,7 +135,7 @@ fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, d
     let title = row.title();
     let version = row.version();
     let on = row.record.and_then(|record| record.applied_at.as_deref()).map_or(String::new(), |at| format!(" on {at}"));
-    // What was changed or lost does not matter to going back: the history says what is applied.
+    // For `down`, changed and missing files are only warnings: the history specifies what is applied.
     let unless_down = match direction {
         Direction::Up => Level::Error,
         Direction::Down => Level::Warning,
@@ -149,8 +149,8 @@ fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, d
                 version,
                 format!("`{title}` was changed after it was applied{on}"),
             )
-            .help("put the old text back, and write the change as a new migration: `cargo migrate new`")
-            .help("see what changed: `cargo migrate verify`"),
+            .help("restore the original file, and write the change as a new migration: `cargo migrate new`")
+            .help("show the difference: `cargo migrate verify`"),
         ),
         MigrationState::CosmeticChange => Some(Divergence::new(
             &codes::COSMETIC_CHANGE,
@@ -163,18 +163,18 @@ fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, d
                 &codes::MISSING_FILE,
                 unless_down,
                 version,
-                format!("`{title}` is applied{on}, but its file is gone"),
+                format!("`{title}` is applied{on}, but its file is missing"),
             )
-            .help("put the file back; if it was renamed, give it its old version"),
+            .help("restore the file; if it was renamed, restore its version"),
         ),
         MigrationState::Ahead => Some(
             Divergence::new(
                 &codes::AHEAD,
                 Level::Warning,
                 version,
-                format!("the database has `{title}`, applied{on}; this was built before it was added"),
+                format!("the database contains `{title}`, applied{on}, which is newer than this build"),
             )
-            .help("update this checkout or deploy the newer release; nothing is wrong while a release rolls out"),
+            .help("update this checkout or deploy the newer version; this is normal during a rolling deployment"),
         ),
         MigrationState::OutOfOrder => {
             let level = match policy.out_of_order {
@@ -187,7 +187,7 @@ fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, d
                     &codes::OUT_OF_ORDER,
                     level,
                     version,
-                    format!("`{title}` is not applied, though a higher version is"),
+                    format!("`{title}` is not applied, but a higher version is"),
                 )
                 .help("rename it to a version above the newest one")
                 .help("or allow this: `out-of-order = \"allow\"` in `migrate.toml`"),
@@ -197,7 +197,7 @@ fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, d
     }
 }
 
-/// What stands against going on with a migration that was begun; nothing if it can be resumed.
+/// The reason why a partially applied migration cannot resume; `None` if it can.
 fn partially_applied(row: &MigrationStatus<'_>, record: &Record, direction: Direction, dialect: Dialect) -> Option<Divergence> {
     let title = row.title();
     let ran = record.pending_sql.as_deref().unwrap_or_default();
@@ -207,15 +207,14 @@ fn partially_applied(row: &MigrationStatus<'_>, record: &Record, direction: Dire
         _ => Direction::Up,
     };
     let message = match record.state {
-        RecordState::Started => format!(
-            "`{title}` was begun at {} and not heard of since; it is unknown whether statement {at} was carried out",
-            record.started_at
-        ),
+        RecordState::Started => {
+            format!("`{title}` was started at {} and interrupted; the outcome of statement {at} is unknown", record.started_at)
+        }
         RecordState::Reverting => {
-            format!("reverting `{title}` was begun and not heard of since; it is unknown whether statement {at} was carried out")
+            format!("the revert of `{title}` was interrupted; the outcome of statement {at} is unknown")
         }
         RecordState::Failed => format!("`{title}` stopped at statement {at} of {}", record.statements),
-        _ => format!("reverting `{title}` stopped at statement {at} of {}", record.statements),
+        _ => format!("the revert of `{title}` stopped at statement {at} of {}", record.statements),
     };
     let blocked = |message: String| {
         let blocked = Divergence::new(&codes::PARTIALLY_APPLIED, Level::Error, &record.version, message);
@@ -232,19 +231,19 @@ fn partially_applied(row: &MigrationStatus<'_>, record: &Record, direction: Dire
         };
         return Some(
             blocked(message)
-                .help(format!("finish it first: correct the file if need be, then run `{finish}`"))
-                .help(format!("or, if it is wholly {way} already, say so: `{resolve} --applied`")),
+                .help(format!("complete it first: correct the file if necessary, then run `{finish}`"))
+                .help(format!("or, if it is already completely {way}, record that: `{resolve} --applied`")),
         );
     }
     let script = match begun {
         Direction::Up => row.migration.map(|migration| &migration.up),
         Direction::Down => row.migration.and_then(|migration| migration.down.as_ref()),
     };
-    // What an older release reverts, it goes on with as it was stored.
+    // An older version of the application has no file for it, and resumes the revert with the stored SQL.
     let stored = record.pending_sql.as_ref().filter(|_| begun == Direction::Down && row.migration.is_none() && record.has_down);
     let stored = stored.map(|text| Script::read(text.clone(), &title, dialect).0);
     let Some(script) = script.or(stored.as_ref()) else {
-        return Some(blocked(message).help("put its file back, then run the same command again"));
+        return Some(blocked(message).help("restore its file, then run the same command again"));
     };
     if let Some((changed, difference)) = changed_part(script, record, dialect) {
         return Some(
@@ -252,18 +251,18 @@ fn partially_applied(row: &MigrationStatus<'_>, record: &Record, direction: Dire
                 &codes::CHANGED_WHILE_PARTIALLY_APPLIED,
                 Level::Error,
                 &record.version,
-                format!("{message}; and statement {changed} of its file, which has run, was changed since"),
+                format!("{message}; statement {changed}, which has already run, was edited in its file"),
             )
-            .note(format!("what ran (-), and what the file says now (+):\n{difference}"))
-            .help("put the statements that ran back as they were; the rest may be edited")
-            .help(format!("or say where to go on: `{resolve} --skip-to N`")),
+            .note(format!("the SQL that ran (-) and the current file (+):\n{difference}"))
+            .help("restore the statements that ran; the rest may be edited")
+            .help(format!("or choose the statement to resume at: `{resolve} --skip-to N`")),
         );
     }
     if execution::depends_on_session_state(&script.text, &script.statements, record.statements_done, dialect) {
         return Some(
-            blocked(format!("{message}; the rest needs a temporary table or a variable of the session that is gone"))
-                .help("finish it by hand, from the statement that failed to the last")
-                .help(format!("then say that all of it is done: `{resolve} --applied`")),
+            blocked(format!("{message}; the rest needs a temporary table or a variable of the lost session"))
+                .help("complete it manually, from the statement that failed to the last")
+                .help(format!("then record that it is complete: `{resolve} --applied`")),
         );
     }
     let refused = matches!(record.state, RecordState::Failed | RecordState::RevertFailed);
@@ -272,13 +271,13 @@ fn partially_applied(row: &MigrationStatus<'_>, record: &Record, direction: Dire
     }
     Some(
         blocked(message)
-            .help(format!("look whether the database has it; if not: `{resolve} --retry`"))
-            .help(format!("if it has: `{resolve} --skip-to {}`", at + 1)),
+            .help(format!("check whether the statement took effect; if not, run `{resolve} --retry`"))
+            .help(format!("or, if it did, run `{resolve} --skip-to {}`", at + 1)),
     )
 }
 
-/// The number of the statement that is to run next of a text of which so many are done, passing over what only sets
-/// something, and its first line.
+/// The number and the first line of the statement that runs next after `done` statements of a text. Session settings are
+/// skipped.
 pub fn next_statement(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<String>) {
     let (statements, _) = statement::split(ran, dialect, "");
     let mut rest = statements.iter().enumerate().skip(done).map(|(at, one)| (at + 1, one.sql(ran)));
@@ -289,12 +288,11 @@ pub fn next_statement(ran: &str, done: usize, dialect: Dialect) -> (usize, Optio
     }
 }
 
-/// The number of the first statement that has run and is not the same in the file any more, and what changed.
+/// The number of the first statement that has run and differs in the file, and the difference.
 fn changed_part(script: &Script, record: &Record, dialect: Dialect) -> Option<(usize, String)> {
     let Some(ran) = record.pending_sql.as_deref() else {
-        // Too long to be kept; but its sum is.
-        return (record.statements_done > 0 && record.checksum != script.checksum)
-            .then(|| (1, "? the file as a whole".to_owned()));
+        // The SQL was too long to be stored, but its checksum is stored.
+        return (record.statements_done > 0 && record.checksum != script.checksum).then(|| (1, "? the whole file".to_owned()));
     };
     let (statements, _) = statement::split(ran, dialect, "");
     (0..record.statements_done).find_map(|at| {
@@ -305,7 +303,7 @@ fn changed_part(script: &Script, record: &Record, dialect: Dialect) -> Option<(u
     })
 }
 
-/// May the statement behind `done` run again although it may have run? What shares a transaction with its mark has not.
+/// May the statement after `done` run again? If it shares a transaction with its checkpoint, it did not run.
 fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
     let course = plan_script(script, dialect, done);
     let next = course.parts.iter().find_map(|part| match part {
@@ -353,7 +351,7 @@ fn down<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) 
         let done = match record.state {
             RecordState::Applied => 0,
             RecordState::Reverting | RecordState::RevertFailed => record.statements_done,
-            // Stops the plan by its divergence.
+            // Its divergence aborts the run.
             RecordState::Started | RecordState::Failed => continue,
         };
         let wanted = match target {
@@ -392,8 +390,8 @@ fn down_source<'a>(row: &MigrationStatus<'a>, record: &Record) -> Result<ScriptS
     };
     match (down, record.has_down) {
         (Some(down), _) if down.statements.is_empty() => refuse(
-            format!("the way down of `{title}` holds no statement"),
-            "write the SQL that undoes it, or `SELECT 1;` when nothing is to be undone",
+            format!("the down migration of `{title}` contains no statement"),
+            "write the SQL that reverts it, or `SELECT 1;` if nothing is to be reverted",
         ),
         (Some(down), _) => Ok(ScriptSource::File(down)),
         (None, true) => Ok(ScriptSource::History),
@@ -401,9 +399,9 @@ fn down_source<'a>(row: &MigrationStatus<'a>, record: &Record) -> Result<ScriptS
             let reason = row.migration.and_then(|migration| migration.up.directives.irreversible.as_deref());
             let message = match reason {
                 Some(reason) => format!("`{title}` cannot be reverted: {reason}"),
-                None => format!("`{title}` has no way down"),
+                None => format!("`{title}` has no down migration"),
             };
-            refuse(message, "write its down file, or restore a backup")
+            refuse(message, "write the down migration, or restore a backup")
         }
     }
 }
@@ -426,7 +424,7 @@ fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: 
                 let message = format!("`{}` of `{own}` requires {requirement}, which is not applied", step.title);
                 let help = match &requirement.service {
                     Some(service) => format!("apply the migrations of service `{service}` first"),
-                    None => "apply that one first, or correct the directive".to_owned(),
+                    None => "apply that migration first, or correct the directive".to_owned(),
                 };
                 unmet.push(Divergence::new(&codes::REQUIRES, Level::Error, &step.version, message).help(help));
             }
@@ -448,7 +446,7 @@ mod tests {
         Script::read(text.to_owned(), "migrations/x.sql", Dialect::Sqlite).0
     }
 
-    /// Migrations by version; with `-` behind it, one without a way down.
+    /// Migrations by version; a version with `-` has no down migration.
     fn set(versions: &[&str]) -> MigrationSet {
         let migration = |version: &&str| {
             let number = version.trim_end_matches('-');
@@ -472,8 +470,8 @@ mod tests {
         })
     }
 
-    /// Records by version, as `set` would have made them; with `*` changed since, with `~` in comments only, with `+` with
-    /// a stored way down.
+    /// Records by version, as of the migrations of `set`. With `*`, the SQL was changed since; with `~`, only comments. With `+`,
+    /// a down migration is stored.
     fn history(versions: &[&str]) -> History {
         let record = |version: &&str| {
             let number = version.trim_end_matches(['*', '~', '+']);
@@ -498,7 +496,7 @@ mod tests {
         History::new(versions.iter().map(record).collect())
     }
 
-    /// `+1 -2 | late:3!`: the steps, and the divergences with `!` where they stop everything.
+    /// `+1 -2 | out-of-order:3!`: the steps, and the divergences, of which errors have a `!`.
     fn shown(files: &[&str], applied: &[&str], target: &Target, late: OutOfOrder) -> String {
         let (set, history) = (set(files), history(applied));
         let plan = match plan(&set, &history, &OtherHistories::new(), target, Policy { out_of_order: late }) {
@@ -542,7 +540,7 @@ mod tests {
         assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Error), "+2 | out-of-order:2!");
         assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Warn), "+2 | out-of-order:2");
         assert_eq!(shown(&files, &["1", "3"], &Target::Latest, OutOfOrder::Allow), "+2 | ");
-        // Where the target does not ask for it, it is not late.
+        // If the target does not include it, it is not out of order.
         assert_eq!(shown(&files, &["1", "3"], &Target::UpTo(version("1")), OutOfOrder::Error), " | ");
         assert_eq!(shown(&files, &["1", "3"], &Target::Down(1), OutOfOrder::Error), "-3 | ");
     }
@@ -560,7 +558,7 @@ mod tests {
         assert_eq!(down(&["1", "2-"], &["1", "2"], Target::DownAll), "-1 | no-down-migration:2!");
         assert_eq!(down(&["1"], &["1", "2+"], Target::DownTo(version("1"))), "-2s | ahead:2");
         assert_eq!(down(&["1"], &["1", "2"], Target::DownAll), "-1 | ahead:2 no-down-migration:2!");
-        // What was changed since does not keep anyone from going back.
+        // A changed file does not prevent a revert.
         assert_eq!(down(&["1"], &["1*"], Target::DownAll), "-1 | changed-after-apply:1");
     }
 

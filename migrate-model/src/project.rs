@@ -1,6 +1,6 @@
-//! Where the migrations of one service are and what is said about them: `migrate.toml`, found and read.
+//! Finds the project of a service: reads `migrate.toml` and determines the migration folders.
 //!
-//! The macro and the command find a project by the same function.
+//! The macro and the command use the same functions.
 
 use crate::code::Code;
 use crate::dialect::Dialect;
@@ -12,30 +12,30 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Nothing says which database the migrations are for.
+/// The database type of the migrations is not set.
 pub static NO_DIALECT: Code = Code::new(
     "no-dialect",
-    "SQL is cut into statements by the rules of its database, so the macro and `check` must know which one it is. Say it in \
-     `migrate.toml`: `database = \"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`. The command also takes it from `--dialect` \
-     or from the database URL.",
+    "The database type of the migrations is not set. The macro and `check` need it to split SQL into statements. Set it in \
+     `migrate.toml`: `database = \"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`. The command also takes it from \
+     `--dialect` or from the database URL.",
 );
 
 /// The migrations of one service.
 #[derive(Debug, Clone)]
 pub struct Project {
-    /// What paths are relative to: the package, or the folder that was named.
+    /// The base of relative paths: the folder of the package, or the given folder.
     pub root: PathBuf,
-    /// What `migrate.toml` says, with the folders filled in.
+    /// The contents of `migrate.toml`; `dirs` is never empty.
     pub settings: Settings,
-    /// The `migrate.toml`, if there is one.
+    /// The path of `migrate.toml`, if the file exists.
     pub settings_file: Option<PathBuf>,
     /// The name of the history.
     pub service: String,
 }
 
 impl Project {
-    /// The project of a package: `root` is where its `Cargo.toml` is, `dir` the folder if one is named, else
-    /// `migrations` or what `migrate.toml` says.
+    /// The project of a package, whose `Cargo.toml` is in `root`. The migrations are in `dir` if it is given, else in the
+    /// folders that `migrate.toml` sets, or in `migrations`.
     pub fn of_package(root: &Path, dir: Option<&str>, package: &str) -> (Project, Vec<Finding>) {
         let inside = dir.map(|dir| format!("{}/{}", dir.trim_end_matches('/'), settings::FILE));
         let (mut settings, file, findings) = match inside.filter(|file| root.join(file).is_file()) {
@@ -63,13 +63,13 @@ impl Project {
         (project, findings)
     }
 
-    /// The project of a folder that was named without a package. Its `migrate.toml` is in it, or beside it when that says
-    /// that the folder is meant.
+    /// The project of a folder that is given without a package. Its `migrate.toml` is in the folder, or in the parent folder if
+    /// its `dir` refers to the folder.
     pub fn of_folder(folder: &Path) -> (Project, Vec<Finding>) {
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        // The history must not depend on how the folder was reached, so a package's name goes first.
+        // The name of the history must not depend on how the folder is given, so the package name takes precedence.
         let package = [Some(absolute.as_path()), absolute.parent()].into_iter().flatten().find_map(package_name);
         let own = name(&absolute).filter(|name| name != "migrations");
         let service = package.or(own).or_else(|| absolute.parent().and_then(name)).unwrap_or_else(|| "default".to_owned());
@@ -84,7 +84,7 @@ impl Project {
         }
         let (mut settings, file, findings) = read(folder, settings::FILE);
         if settings.dirs.is_empty() {
-            // A project's folder, or the migrations themselves.
+            // The folder of a project, or the migrations folder itself.
             let inner = folder.join("migrations").is_dir() && !holds_sql(folder);
             settings.dirs.push(if inner { "migrations" } else { "." }.to_owned());
         }
@@ -97,17 +97,17 @@ impl Project {
         (project, findings)
     }
 
-    /// Reads the migrations.
+    /// Reads the migration folders.
     pub fn read(&self, dialect: Dialect) -> Folder {
         folder::read(&self.root, &self.settings, dialect, &self.service)
     }
 
-    /// The finding for a project whose database nobody knows.
+    /// The finding for a project without a database type.
     pub fn no_dialect(&self) -> Finding {
         let file = self.settings_file.as_deref().map(|file| file.strip_prefix(&self.root).unwrap_or(file).display().to_string());
-        Finding::error(&NO_DIALECT, "nothing says which database the migrations are written for")
+        Finding::error(&NO_DIALECT, "the database type of the migrations is not set")
             .at(Place::file(file.unwrap_or_else(|| settings::FILE.to_owned())))
-            .help("write `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
+            .help("set `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
     }
 }
 
@@ -116,7 +116,7 @@ fn holds_sql(folder: &Path) -> bool {
     entries.into_iter().any(|entry| entry.path().extension().is_some_and(|extension| extension == "sql"))
 }
 
-/// The name in a folder's `Cargo.toml`.
+/// The package name in the `Cargo.toml` of a folder.
 fn package_name(folder: &Path) -> Option<String> {
     let text = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
     let manifest: toml::Table = toml::from_str(&text).ok()?;
@@ -132,9 +132,9 @@ fn read(root: &Path, file: &str) -> (Settings, Option<PathBuf>, Vec<Finding>) {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => (Settings::default(), None, Vec::new()),
         Err(error) => {
-            let finding = Finding::error(&UNREADABLE, format!("cannot read it: {error}"))
+            let finding = Finding::error(&UNREADABLE, format!("cannot read `{file}`: {error}"))
                 .at(Place::file(file))
-                .help("give this user the right to read it, and save it as UTF-8");
+                .help("grant this user read permission, and save the file as UTF-8");
             (Settings::default(), Some(path), vec![finding])
         }
     }

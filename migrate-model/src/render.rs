@@ -1,9 +1,9 @@
-//! Findings as text: the same words in the compiler's output and in the command's.
+//! Renders findings as text, in the same form for compiler errors and for the command.
 
 use crate::finding::{Finding, Level};
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
 
-/// A finding with its source line, carets and help; with colours for a terminal when `colour` is set.
+/// Renders a finding with its source line, carets, notes and help; with terminal colors if `colour` is set.
 pub fn finding(finding: &Finding, colour: bool) -> String {
     let title = match finding.level {
         Level::Error => Title::ERROR,
@@ -34,7 +34,7 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
     renderer.render(&[group]).to_string()
 }
 
-/// All findings, one after another with a blank line between.
+/// Renders all findings, separated by blank lines.
 pub fn findings<'a>(all: impl IntoIterator<Item = &'a Finding>, colour: bool) -> String {
     let texts: Vec<String> = all.into_iter().map(|one| finding(one, colour)).collect();
     texts.join("\n\n")

@@ -1,4 +1,4 @@
-//! `migrate.toml`: what a project says about its migrations.
+//! `migrate.toml`: the settings of a project.
 
 use crate::code::Code;
 use crate::dialect::Dialect;
@@ -16,21 +16,21 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The name of the file, beside `Cargo.toml`.
+/// The name of the file. It is in the folder of `Cargo.toml`, or in the migrations folder.
 pub const FILE: &str = "migrate.toml";
 
-/// Where the history is kept.
+/// The names of the history tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryTables {
-    /// The schema (MySQL: database); the connection's own when not set.
+    /// The schema (MySQL: database) of the tables; the default of the connection if `None`.
     pub schema: Option<String>,
     /// One row for each migration.
     pub records: String,
     /// One row for each service.
     pub versions: String,
-    /// What happened, in order.
+    /// One row for each event, such as `applied` and `reverted`.
     pub events: String,
-    /// Who holds a lease, where one is needed.
+    /// One row for each lease, where the lock is a lease.
     pub locks: String,
 }
 
@@ -46,47 +46,48 @@ impl Default for HistoryTables {
     }
 }
 
-/// What `migrate.toml` says. A key that is left out is `None`, or its default.
+/// The contents of `migrate.toml`. A missing key is `None`, or its default.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
-    /// The name of the history; the package's name when left out.
+    /// The name of the history; the name of the package if `None`.
     pub service: Option<String>,
     /// The database that the migrations are written for.
     pub dialect: Option<Dialect>,
-    /// The folders that hold them, relative to this file; empty when left out.
+    /// The migration folders, relative to `migrate.toml`; empty if not set.
     pub dirs: Vec<String>,
-    /// The naming conventions that may be mixed; one of any kind when left out.
+    /// The layouts that one folder may mix. If empty, a folder must use a single layout.
     pub layouts: Vec<&'static Layout>,
-    /// May files share a version, and are then told apart and ordered by name?
+    /// May files have the same version? The name is then a part of the version.
     pub same_version_by_name: bool,
-    /// Files that are no migrations.
+    /// Files and sub-folders to skip, by name or path.
     pub ignore: Vec<String>,
-    /// Must each migration have a way down? By layout when left out.
+    /// Is a down migration required? The layout decides if `None`.
     pub down_required: Option<bool>,
-    /// What to do about late migrations.
+    /// How out-of-order migrations are treated.
     pub out_of_order: OutOfOrder,
-    /// How runs are kept apart.
+    /// How concurrent runs exclude each other.
     pub locking: LockSettings,
-    /// Statements that every session runs first.
+    /// SQL statements that each session executes first.
     pub session: Vec<String>,
-    /// How long a statement may wait for a lock.
+    /// How long a statement waits for a table lock.
     pub lock_timeout: Option<Duration>,
-    /// How long a migration may take.
+    /// How long a migration may run.
     pub timeout: Option<Duration>,
-    /// Where the history is kept.
+    /// The names of the history tables.
     pub history: HistoryTables,
-    /// What is said about the safety rules.
+    /// The settings of the safety rules.
     pub safety: LintSettings,
 }
 
-/// A mistake in `migrate.toml`.
+/// An invalid entry in `migrate.toml`.
 pub static BAD_SETTING: Code = Code::new(
     "bad-setting",
-    "`migrate.toml` holds a key that is not known, or a value of the wrong kind. Nothing in it is ignored, because a setting that \
-     silently does nothing is worse than none.\n\nKeys: `service`, `database`, `dir` (a path or a list of them), `layouts`, `ignore`, \
-     `same-version` (`error` or `by-name`), `down` (`required` or `optional`), `out-of-order` (`error`, `warn` or `allow`), `session`, `lock` (`auto`, `session` or `lease`), `lease`, `lock-timeout`, \
-     `timeout`, `lint` (`off`, `warn` or `deny`), `server` (such as `postgres 14`), `small-tables`, `owns`; in `[history]`: `schema`, \
-     `records`, `versions`, `events`, `locks`; and in `[rules]` the names of safety rules, each `off`, `note`, `warning` or `error`.",
+    "`migrate.toml` contains an unknown key or an invalid value. This is an error, because an ignored setting would have no \
+     effect.\n\nKeys: `service`, `database`, `dir` (a path or a list of paths), `layouts`, `ignore`, `same-version` (`error` or \
+     `by-name`), `down` (`required` or `optional`), `out-of-order` (`error`, `warn` or `allow`), `session`, `lock` (`auto`, \
+     `session` or `lease`), `lease`, `lock-timeout`, `timeout`, `lint` (`off`, `warn` or `deny`), `server` (such as \
+     `postgres 14`), `small-tables`, `owns`.\n\nKeys in `[history]`: `schema`, `records`, `versions`, `events`, `locks`.\n\nKeys \
+     in `[rules]`: the names of safety rules, each with the value `off`, `note`, `warning` or `error`.",
 );
 
 const KEYS: [&str; 19] = [
@@ -112,7 +113,7 @@ const KEYS: [&str; 19] = [
 ];
 const HISTORY_KEYS: [&str; 5] = ["schema", "records", "versions", "events", "locks"];
 
-/// Reads a `migrate.toml`; what is wrong in it is reported all at once.
+/// Parses a `migrate.toml`; reports all problems together.
 pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
     let mut reading = SettingsParser { text, file, findings: Vec::new() };
     let mut settings = Settings::default();
@@ -154,18 +155,18 @@ impl SettingsParser<'_> {
         match value.get_ref() {
             DeValue::String(text) => Some(text.clone().into_owned()),
             _ => {
-                self.report(value.span(), "a string is wanted here".into(), Some("put it in quotes".into()));
+                self.report(value.span(), "this value must be a string".into(), Some("put it in quotes".into()));
                 None
             }
         }
     }
 
-    /// A string, read by `read`; `wanted` says what it may be.
+    /// A string, converted by `read`; `wanted` describes the valid values for the help text.
     fn read<T>(&mut self, value: &Value<'_>, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let text = self.string(value)?;
         let read = read(&text);
         if read.is_none() {
-            self.report(value.span(), format!("`{text}` is not understood here"), Some(format!("write {wanted}")));
+            self.report(value.span(), format!("`{text}` is not a valid value"), Some(format!("write {wanted}")));
         }
         read
     }
@@ -183,7 +184,7 @@ impl SettingsParser<'_> {
     }
 
     fn key(&mut self, settings: &mut Settings, key: &Spanned<std::borrow::Cow<'_, str>>, value: &Value<'_>) {
-        let a_duration = "a number and a unit: `\"500ms\"`, `\"3s\"`, `\"30m\"`";
+        let a_duration = "a number and a unit, such as `\"500ms\"`, `\"3s\"` or `\"30m\"`";
         match key.get_ref().as_ref() {
             "service" => {
                 settings.service =
@@ -203,7 +204,7 @@ impl SettingsParser<'_> {
                         Some(layout) => settings.layouts.push(layout),
                         None => {
                             let known: Vec<&str> = layouts::ALL.iter().map(|layout| layout.name).collect();
-                            let help = format!("use `{}`", known.join("`, `"));
+                            let help = format!("use one of `{}`", known.join("`, `"));
                             self.report(span, format!("there is no layout `{name}`"), Some(help));
                         }
                     }
@@ -232,7 +233,7 @@ impl SettingsParser<'_> {
             "session" => {
                 settings.session = self.plain_strings(value);
                 let limits = |name| settings.session.iter().any(|statement| statement.to_ascii_lowercase().contains(name));
-                let said = |name| limits(name).then(|| "as the session has it".to_owned());
+                let said = |name| limits(name).then(|| "the value in `session`".to_owned());
                 let (lock, statement) = (said("lock_timeout"), said("statement_timeout"));
                 let safety = &mut settings.safety;
                 safety.lock_timeout = safety.lock_timeout.take().or(lock);
@@ -247,7 +248,7 @@ impl SettingsParser<'_> {
                     let bounds = LockSettings::SHORTEST_LEASE..=LockSettings::LONGEST_LEASE;
                     duration::parse(text).filter(|lease| bounds.contains(lease))
                 };
-                if let Some(lease) = self.read(value, "two seconds to a day: `\"2s\"`, `\"30s\"`, `\"5m\"`", long_enough) {
+                if let Some(lease) = self.read(value, "a duration from 2 s to 24 h, such as `\"30s\"` or `\"5m\"`", long_enough) {
                     settings.locking.lease = lease;
                 }
             }
@@ -282,7 +283,7 @@ impl SettingsParser<'_> {
 
     fn rules(&mut self, rules: &mut Vec<RuleSetting>, value: &Value<'_>) {
         let DeValue::Table(table) = value.get_ref() else {
-            self.report(value.span(), "a table is wanted here".into(), Some("write `[rules]`".into()));
+            self.report(value.span(), "`rules` must be a table".into(), Some("write `[rules]`".into()));
             return;
         };
         for (key, value) in table {
@@ -301,7 +302,7 @@ impl SettingsParser<'_> {
 
     fn history(&mut self, history: &mut HistoryTables, value: &Value<'_>) {
         let DeValue::Table(table) = value.get_ref() else {
-            self.report(value.span(), "a table is wanted here".into(), Some("write `[history]`".into()));
+            self.report(value.span(), "`history` must be a table".into(), Some("write `[history]`".into()));
             return;
         };
         let name = |name: &str| (!name.is_empty() && !name.contains('\0')).then(|| name.to_owned());

@@ -3,7 +3,7 @@
 use crate::layout::{FolderHints, Layout, NameMatch};
 use crate::target::Direction;
 
-/// The convention.
+/// The layout `directory`.
 pub static LAYOUT: Layout =
     Layout { name: "directory", example: "2025-11-24-120000_create_users/up.sql", wants_down: false, read };
 

@@ -4,7 +4,7 @@ use crate::layout::{FolderHints, Layout, NameMatch, ParsedName};
 use crate::target::Direction;
 use crate::version::Version;
 
-/// The convention.
+/// The layout `flyway`.
 pub static LAYOUT: Layout = Layout { name: "flyway", example: "V001__create_users.sql", wants_down: false, read };
 
 fn read(_: &FolderHints, path: &str) -> NameMatch {
@@ -12,14 +12,14 @@ fn read(_: &FolderHints, path: &str) -> NameMatch {
         return NameMatch::NoMatch;
     };
     if stem.starts_with("R__") {
-        return NameMatch::Unsupported("repeatable migrations (`R__...`) cannot be run by this release");
+        return NameMatch::Unsupported("repeatable migrations (`R__...`) are not supported");
     }
     let (letter, rest) = stem.split_at(stem.chars().next().map_or(0, char::len_utf8));
     let direction = match letter {
         "V" => Direction::Up,
         "U" => Direction::Down,
         "B" if rest.starts_with(|c: char| c.is_ascii_digit()) => {
-            return NameMatch::Unsupported("baseline migrations (`B...`) cannot be run by this release");
+            return NameMatch::Unsupported("baseline migrations (`B...`) are not supported");
         }
         _ => return NameMatch::NoMatch,
     };

@@ -3,7 +3,7 @@
 use crate::layout::{FolderHints, Layout, NameMatch};
 use crate::target::Direction;
 
-/// The convention.
+/// The layout `paired`.
 pub static LAYOUT: Layout = Layout { name: "paired", example: "001_create_users.up.sql", wants_down: true, read };
 
 fn read(listing: &FolderHints, path: &str) -> NameMatch {
@@ -16,7 +16,7 @@ fn read(listing: &FolderHints, path: &str) -> NameMatch {
     if let Some(stem) = path.strip_suffix(".down.sql") {
         return NameMatch::numbered(stem, Direction::Down);
     }
-    // `007_scale_up.sql` alone is a plain name; only beside files that end with `_down.sql` is it one of a pair.
+    // `007_scale_up.sql` belongs to this layout only if the folder contains a file that ends with `_down.sql`.
     if !listing.underscore_pairs {
         return NameMatch::NoMatch;
     }

@@ -1,9 +1,9 @@
-//! `001_create_users.sql`, with `rollback/001_drop_users.sql` where there is such a folder.
+//! `001_create_users.sql`, with an optional down migration such as `rollback/001_drop_users.sql`.
 
 use crate::layout::{FolderHints, Layout, NameMatch};
 use crate::target::Direction;
 
-/// The convention.
+/// The layout `simple`.
 pub static LAYOUT: Layout = Layout { name: "simple", example: "001_create_users.sql", wants_down: false, read };
 
 fn read(_: &FolderHints, path: &str) -> NameMatch {
