@@ -1,21 +1,21 @@
-//! SHA-256 sums of migration files.
+//! SHA-256 checksums of migration files.
 //!
-//! CRLF counts as LF and a UTF-8 BOM is dropped, so a checkout on Windows has the same sum; for a file with LF and
-//! without BOM it is what `sha256sum` prints.
+//! CR LF counts as LF and a UTF-8 byte order mark is ignored, so a checkout on Windows has the same checksum. For a file
+//! with LF and without a byte order mark, the checksum equals the output of `sha256sum`.
 
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
-/// A SHA-256 sum, shown as 64 lower-case hexadecimal digits.
+/// A SHA-256 checksum, displayed as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Checksum([u8; 32]);
 
-/// In bytes.
+/// The size of the buffer for pieces, in bytes.
 const BUFFER: usize = 4096;
 
 impl Checksum {
-    /// The sum of a file's bytes.
+    /// The checksum of the bytes of a file.
     ///
     /// ```
     /// use migrate_model::checksum::Checksum;
@@ -23,45 +23,46 @@ impl Checksum {
     /// ```
     pub fn of_file(bytes: &[u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut sum = Sha256::new();
+        let mut hasher = Sha256::new();
         let mut rest = bytes;
-        // Looked for first, because that is quick in a build that is not optimised, too.
+        // `contains` comes first because it is fast even in an unoptimized build.
         while rest.contains(&b'\r')
             && let Some(at) = rest.windows(2).position(|pair| pair == b"\r\n")
         {
-            sum.update(&rest[..at]);
+            hasher.update(&rest[..at]);
             rest = &rest[at + 1..];
         }
-        sum.update(rest);
-        Checksum(sum.finalize().into())
+        hasher.update(rest);
+        Checksum(hasher.finalize().into())
     }
 
-    /// The sum of pieces, each followed by a byte that cannot occur in them, so that their bounds count.
+    /// The checksum of a list of texts. Each is followed by a byte that cannot occur in UTF-8, so that their bounds count.
     pub fn of_pieces<'a>(pieces: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut sum = Sha256::new();
-        // Most pieces are a few bytes: a buffer spares most of the calls.
+        let mut hasher = Sha256::new();
+        // Most pieces have only a few bytes; the buffer avoids most of the calls.
         let mut buffer = Vec::with_capacity(BUFFER);
         for piece in pieces {
             if buffer.len() + piece.len() >= BUFFER {
-                sum.update(&buffer);
+                hasher.update(&buffer);
                 buffer.clear();
             }
-            match piece.len() < BUFFER {
-                true => buffer.extend_from_slice(piece.as_bytes()),
-                false => sum.update(piece.as_bytes()),
+            if piece.len() < BUFFER {
+                buffer.extend_from_slice(piece.as_bytes());
+            } else {
+                hasher.update(piece.as_bytes());
             }
             buffer.push(0xff);
         }
-        sum.update(&buffer);
-        Checksum(sum.finalize().into())
+        hasher.update(&buffer);
+        Checksum(hasher.finalize().into())
     }
 
-    /// Makes a sum out of its 32 bytes.
+    /// The checksum with these 32 bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Checksum(bytes)
     }
 
-    /// The 32 bytes.
+    /// The 32 bytes of the checksum.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -85,13 +86,13 @@ impl fmt::Debug for Checksum {
     }
 }
 
-/// The text is not 64 hexadecimal digits.
+/// The text is not a checksum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidChecksum;
 
 impl fmt::Display for InvalidChecksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a checksum is 64 hexadecimal digits")
+        f.write_str("a checksum must have 64 hexadecimal digits")
     }
 }
 
@@ -138,8 +139,8 @@ mod tests {
 
     #[test]
     fn reads_what_it_shows() {
-        let sum = Checksum::of_file(b"x");
-        assert_eq!(sum.to_string().parse(), Ok(sum));
+        let checksum = Checksum::of_file(b"x");
+        assert_eq!(checksum.to_string().parse(), Ok(checksum));
         assert_eq!("zz".parse::<Checksum>(), Err(InvalidChecksum));
         assert_eq!("z".repeat(64).parse::<Checksum>(), Err(InvalidChecksum));
     }

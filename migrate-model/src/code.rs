@@ -1,18 +1,18 @@
-//! The stable name of a kind of problem, and what `cargo migrate explain` says about it.
+//! The stable name of a kind of problem, and its explanation for `cargo migrate explain`.
 
 use std::fmt;
 
-/// A code such as `duplicate-version`: unique, kebab-case, never renamed.
+/// A code such as `duplicate-version`: unique, in kebab case, never renamed.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Code {
-    /// The name that is shown in messages and accepted by `explain`.
+    /// The name in messages and for `explain`.
     pub name: &'static str,
-    /// What it means, why it matters and what to do, for `cargo migrate explain`.
+    /// What happened, why it matters and what to do. Lists of codes show the first sentence.
     pub explanation: &'static str,
 }
 
 impl Code {
-    /// Makes a code; the list of its crate must name it, so that it can be explained.
+    /// Creates a code. The list of codes of its crate must contain it; otherwise `explain` does not find it.
     pub const fn new(name: &'static str, explanation: &'static str) -> Self {
         Code { name, explanation }
     }

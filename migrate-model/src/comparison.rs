@@ -1,34 +1,34 @@
-//! Files and history side by side, one row for each version: what `status` shows and what `plan` decides from.
+//! Compares the files with the history, version by version. `status` displays the result, and `plan` uses it.
 
 use crate::history::{History, Record, RecordState};
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
 use crate::version::Version;
 
-/// How a version stands.
+/// The state of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MigrationState {
-    /// Applied, and the file is what ran.
+    /// Applied; the file is unchanged.
     Applied,
-    /// Applied; only comments or white space of the file were changed since.
+    /// Applied; only comments or white space in the file were changed afterwards.
     CosmeticChange,
-    /// Applied; the SQL of the file was changed since.
+    /// Applied; the SQL in the file was changed afterwards.
     Changed,
-    /// Applied; its file is gone.
+    /// Applied; the file is missing.
     FileMissing,
-    /// Applied by a newer release: it is above every file here.
+    /// Applied, no local file, and above every local file.
     Ahead,
     /// Not applied.
     Pending,
-    /// Not applied, though a higher version is.
+    /// Not applied, but a higher version is.
     OutOfOrder,
-    /// Begun and not finished.
+    /// Started and not complete.
     PartiallyApplied(RecordState),
 }
 
 impl MigrationState {
-    /// The word in tables and in JSON.
+    /// The text in tables and in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             MigrationState::Applied => "applied",
@@ -43,28 +43,27 @@ impl MigrationState {
     }
 }
 
-/// One version.
+/// One version with its state.
 #[derive(Debug, Clone, Copy)]
 pub struct MigrationStatus<'a> {
-    /// How it stands.
     pub state: MigrationState,
-    /// What the files say.
+    /// The migration in the files, if it exists there.
     pub migration: Option<&'a Migration>,
-    /// What the database says.
+    /// The record in the history, if it exists there.
     pub record: Option<&'a Record>,
 }
 
 impl<'a> MigrationStatus<'a> {
-    /// The version as the file has it; as the database has it where there is no file.
+    /// The version as in the file or, if there is no file, as in the database.
     pub fn version(&self) -> &'a Version {
         match (self.migration, self.record) {
             (Some(migration), _) => &migration.version,
             (None, Some(record)) => &record.version,
-            (None, None) => unreachable!("a row comes from a file or from a record"),
+            (None, None) => unreachable!("a status has a migration or a record"),
         }
     }
 
-    /// What people call it.
+    /// The name in messages.
     pub fn title(&self) -> String {
         match (self.migration, self.record) {
             (Some(migration), _) => migration.title().to_owned(),
@@ -75,36 +74,32 @@ impl<'a> MigrationStatus<'a> {
     }
 }
 
-/// All versions that the files or the history know, in order.
+/// All versions in the files or in the history, in order.
 pub fn compare<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<MigrationStatus<'a>> {
-    // One that was begun counts: what is lower comes late all the same.
-    let newest_applied = history.records().last().map(|record| &record.version);
-    let newest_file = set.latest().map(|migration| &migration.version);
+    // A partially applied version counts, too: a lower version is out of order.
+    let latest_record = history.records().last().map(|record| &record.version);
+    let latest_file = set.latest().map(|migration| &migration.version);
     let mut migrations = set.iter().peekable();
     let mut records = history.records().iter().peekable();
-    let mut rows = Vec::with_capacity(set.len().max(history.records().len()));
+    let mut statuses = Vec::with_capacity(set.len().max(history.records().len()));
     loop {
         let (migration, record) = match (migrations.peek(), records.peek()) {
-            (None, None) => return rows,
+            (None, None) => return statuses,
             (Some(migration), Some(record)) if migration.version == record.version => (migrations.next(), records.next()),
             (Some(migration), Some(record)) if migration.version < record.version => (migrations.next(), None),
             (Some(_), None) => (migrations.next(), None),
             _ => (None, records.next()),
         };
-        let standing = match (migration, record) {
+        let state = match (migration, record) {
             (_, Some(record)) if record.state != RecordState::Applied => MigrationState::PartiallyApplied(record.state),
             (Some(migration), Some(record)) if migration.up.checksum == record.checksum => MigrationState::Applied,
             (Some(migration), Some(record)) if migration.up.sql_checksum == record.sql_checksum => MigrationState::CosmeticChange,
             (Some(_), Some(_)) => MigrationState::Changed,
-            (None, record) => match newest_file < record.map(|record| &record.version) {
-                true => MigrationState::Ahead,
-                false => MigrationState::FileMissing,
-            },
-            (Some(migration), None) => match Some(&migration.version) < newest_applied {
-                true => MigrationState::OutOfOrder,
-                false => MigrationState::Pending,
-            },
+            (None, record) if latest_file < record.map(|record| &record.version) => MigrationState::Ahead,
+            (None, _) => MigrationState::FileMissing,
+            (Some(migration), None) if Some(&migration.version) < latest_record => MigrationState::OutOfOrder,
+            (Some(_), None) => MigrationState::Pending,
         };
-        rows.push(MigrationStatus { state: standing, migration, record });
+        statuses.push(MigrationStatus { state, migration, record });
     }
 }

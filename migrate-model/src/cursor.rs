@@ -1,11 +1,11 @@
-//! A place among the tokens of a statement, from which it is read word by word.
+//! A cursor over the tokens of a statement, for the parser.
 
 use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::token::{Kind, Token, Tokens};
 use std::ops::Range;
 
-/// Walks over what the database reads of a statement.
+/// A position among the tokens of a statement, without white space, comments and hints.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     pub sql: &'a str,
@@ -15,7 +15,7 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Stands before the first word of a range of bytes.
+    /// A cursor at the first token of a range of bytes.
     pub fn new(sql: &'a str, range: Range<usize>, dialect: Dialect) -> Self {
         let mut tokens = Vec::with_capacity(range.len() / 5);
         collect(sql, range, dialect, &mut tokens);
@@ -26,13 +26,13 @@ impl<'a> Cursor<'a> {
         self.at >= self.tokens.len()
     }
 
-    /// A mark to come back to.
+    /// The current position, for [`rewind`](Self::rewind).
     pub fn position(&self) -> usize {
         self.at
     }
 
-    pub fn rewind(&mut self, mark: usize) {
-        self.at = mark;
+    pub fn rewind(&mut self, position: usize) {
+        self.at = position;
     }
 
     pub fn token(&self) -> Option<&Token> {
@@ -52,7 +52,7 @@ impl<'a> Cursor<'a> {
         self.token().map_or(self.sql.len(), |token| token.start)
     }
 
-    /// The bytes from `start` to the end of the last token that was passed.
+    /// The bytes from `start` to the end of the previous token.
     pub fn since(&self, start: usize) -> Range<usize> {
         let end = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(start, |token| token.end);
         start..end.max(start)
@@ -74,31 +74,33 @@ impl<'a> Cursor<'a> {
         self.token().is_some_and(|token| token.is_symbol(self.sql, symbol))
     }
 
+    /// Skips this symbol; false if the next token is another one.
     pub fn symbol(&mut self, symbol: u8) -> bool {
-        let found = self.peek_symbol(symbol);
-        self.at += usize::from(found);
-        found
+        let matches = self.peek_symbol(symbol);
+        self.at += usize::from(matches);
+        matches
     }
 
+    /// Skips this keyword; false if the next token is another one.
     pub fn word(&mut self, word: &str) -> bool {
-        let found = self.peek(word);
-        self.at += usize::from(found);
-        found
+        let matches = self.peek(word);
+        self.at += usize::from(matches);
+        matches
     }
 
-    /// All of these, one behind the other, or none.
+    /// Skips these keywords in this order; if one is missing, skips none.
     pub fn words(&mut self, words: &[&str]) -> bool {
-        let found = words.iter().enumerate().all(|(ahead, word)| self.peek_at(ahead, word));
-        self.at += if found { words.len() } else { 0 };
-        found
+        let matches = words.iter().enumerate().all(|(ahead, word)| self.peek_at(ahead, word));
+        self.at += if matches { words.len() } else { 0 };
+        matches
     }
 
-    /// One of these.
+    /// Skips one of these keywords.
     pub fn any(&mut self, words: &[&str]) -> bool {
         words.iter().any(|word| self.word(word))
     }
 
-    /// Is this word somewhere behind, and outside parentheses?
+    /// Do the remaining tokens contain this keyword outside parentheses?
     pub fn has(&self, word: &str) -> bool {
         let mut depth = 0_i32;
         self.tokens[self.at.min(self.tokens.len())..].iter().any(|token| {
@@ -111,22 +113,22 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Is this word anywhere behind?
+    /// Do the remaining tokens contain this keyword?
     pub fn has_anywhere(&self, word: &str) -> bool {
         self.tokens[self.at.min(self.tokens.len())..].iter().any(|token| token.is_word(self.sql, word))
     }
 
-    /// `IF NOT EXISTS`.
+    /// Skips `IF NOT EXISTS`.
     pub fn if_not_exists(&mut self) -> bool {
         self.words(&["IF", "NOT", "EXISTS"])
     }
 
-    /// `IF EXISTS`.
+    /// Skips `IF EXISTS`.
     pub fn if_exists(&mut self) -> bool {
         self.words(&["IF", "EXISTS"])
     }
 
-    /// One part of a name.
+    /// Reads one part of a name.
     pub fn part(&mut self) -> Option<String> {
         let token = self.token()?;
         let text = token.text(self.sql);
@@ -138,7 +140,7 @@ impl<'a> Cursor<'a> {
         let name =
             match quoted.then(|| unquoted('"', '"').or_else(|| unquoted('`', '`')).or_else(|| unquoted('[', ']'))).flatten() {
                 Some(name) => name,
-                // SQLite takes strings for names where a name must stand.
+                // SQLite accepts a string where it expects a name.
                 None if token.kind == Kind::Text && self.dialect == Dialect::Sqlite => unquoted('\'', '\'')?,
                 None if token.kind != Kind::Word => return None,
                 None if self.dialect == Dialect::Postgres => text.to_lowercase(),
@@ -148,21 +150,21 @@ impl<'a> Cursor<'a> {
         Some(name)
     }
 
-    /// A name, perhaps with a schema.
+    /// Reads a name with an optional schema.
     pub fn name(&mut self) -> Option<Name> {
         let first = self.part()?;
         if !self.symbol(b'.') {
             return Some(Name { schema: None, name: first });
         }
         let second = self.part()?;
-        // `database.schema.name`, which PostgreSQL takes when the database is the current one.
+        // `database.schema.name`, which PostgreSQL accepts for the current database.
         if self.symbol(b'.') {
             return Some(Name { schema: Some(second), name: self.part()? });
         }
         Some(Name { schema: Some(first), name: second })
     }
 
-    /// Names with commas between; `ONLY` and `*` are passed over.
+    /// Reads a comma-separated list of names; skips `ONLY` and `*`.
     pub fn names(&mut self) -> Option<Vec<Name>> {
         let mut names = Vec::new();
         loop {
@@ -175,8 +177,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Plain names in parentheses, with what stands behind each passed over (`(a DESC, b(10))`), and whether there was
-    /// anything that is no plain name.
+    /// Reads a list in parentheses such as `(a DESC, b(10))`: the plain column names, without the options after them, and
+    /// whether the list also contains expressions.
     pub fn columns(&mut self) -> Option<(Vec<String>, bool)> {
         if !self.symbol(b'(') {
             return None;
@@ -186,7 +188,7 @@ impl<'a> Cursor<'a> {
             let start = self.position();
             let name = self.part();
             let mut plain = name.is_some();
-            // A call, but MySQL writes lengths so.
+            // A function call; in MySQL, the length of a prefix.
             if plain && self.peek_symbol(b'(') && self.dialect != Dialect::MySql {
                 plain = false;
             }
@@ -209,25 +211,25 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The text of a string.
+    /// Reads a string; returns its text without quotes.
     pub fn string(&mut self) -> Option<String> {
         let token = self.token().filter(|token| token.kind == Kind::Text)?;
         let text = token.text(self.sql);
         let quote = text.find(['\'', '"'])?;
-        let mark = &text[quote..=quote];
-        let inner = text[quote + 1..].strip_suffix(mark)?;
+        let quote_text = &text[quote..=quote];
+        let inner = text[quote + 1..].strip_suffix(quote_text)?;
         self.at += 1;
-        Some(inner.replace(&mark.repeat(2), mark))
+        Some(inner.replace(&quote_text.repeat(2), quote_text))
     }
 
-    /// A whole number.
+    /// Reads an integer.
     pub fn number(&mut self) -> Option<u32> {
         let number = self.token().filter(|token| token.kind == Kind::Number)?.text(self.sql).parse().ok()?;
         self.at += 1;
         Some(number)
     }
 
-    /// Over a pair of parentheses and what is in it; the bytes between them.
+    /// Skips a pair of parentheses and its contents; returns the range of bytes between them.
     pub fn parenthesis(&mut self) -> Option<Range<usize>> {
         if !self.symbol(b'(') {
             return None;
@@ -250,7 +252,7 @@ impl<'a> Cursor<'a> {
         Some(start..self.sql.len().max(start))
     }
 
-    /// To a comma or a closing parenthesis outside parentheses, or the end.
+    /// Skips to a comma or a closing parenthesis outside nested parentheses, or to the end.
     pub fn skip_clause(&mut self) {
         let mut depth = 0_usize;
         while let Some(token) = self.token() {
@@ -265,23 +267,23 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// To the end.
+    /// Skips to the end.
     pub fn skip_all(&mut self) {
         self.at = self.tokens.len();
     }
 
-    /// All tokens, those that were passed among them.
+    /// All tokens, including those before the cursor.
     pub fn all(&self) -> &[Token] {
         &self.tokens
     }
 
-    /// What is left, as tokens.
+    /// The remaining tokens.
     pub fn rest(&self) -> &[Token] {
         &self.tokens[self.at.min(self.tokens.len())..]
     }
 }
 
-/// The tokens of a range; what MySQL executes inside `/*! ... */` is among them.
+/// Collects the tokens of a range, including those in `/*! ... */`, which MySQL executes.
 fn collect(sql: &str, range: Range<usize>, dialect: Dialect, tokens: &mut Vec<Token>) {
     let mut all = Tokens::new(&sql[..range.end], dialect);
     all.jump(range.start);
@@ -292,7 +294,7 @@ fn collect(sql: &str, range: Range<usize>, dialect: Dialect, tokens: &mut Vec<To
                 let text = token.text(sql);
                 let head = text.find('!').map_or(text.len(), |at| at + 1);
                 let digits = text[head..].bytes().take(6).take_while(u8::is_ascii_digit).count();
-                // What is for a server of the far future is for none.
+                // A version of 9 and five more digits does not exist: no server executes the comment.
                 if digits == 6 && text[head..head + digits].starts_with('9') {
                     continue;
                 }

@@ -1,9 +1,9 @@
-//! The SQL dialects that are told apart.
+//! The supported SQL dialects.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A family of databases that share their SQL.
+/// A SQL dialect: a family of databases with nearly the same SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// PostgreSQL.
@@ -15,7 +15,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// All of them.
+    /// All dialects.
     pub const ALL: [Dialect; 3] = [Dialect::Postgres, Dialect::MySql, Dialect::Sqlite];
 
     /// The name in `migrate.toml` and on the command line.
@@ -27,7 +27,7 @@ impl Dialect {
         }
     }
 
-    /// The dialect that a database URL speaks, from its scheme.
+    /// The dialect of a database URL, from its scheme.
     pub fn of_url(url: &str) -> Option<Self> {
         match url.split_once(':')?.0 {
             "postgres" | "postgresql" => Some(Dialect::Postgres),
@@ -48,13 +48,13 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// The text names no dialect.
+/// The text is not the name of a dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownDialect(String);
 
 impl fmt::Display for UnknownDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is none of `postgres`, `mysql`, `mariadb`, `sqlite`", self.0)
+        write!(f, "`{}` is not a supported database: use `postgres`, `mysql`, `mariadb` or `sqlite`", self.0)
     }
 }
 

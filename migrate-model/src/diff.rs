@@ -1,20 +1,20 @@
-//! What changed between two texts of one statement, line by line.
+//! The difference between two texts of a statement, line by line.
 
-/// The lines that only one has, with `-` and `+` before them; what stands before and behind them is left out, but for the
-/// line before.
+/// The changed lines, with `-` for the old text and `+` for the new one. Equal lines at the start and the end are omitted,
+/// except for the last one before the change.
 ///
 /// ```
-/// # use migrate_model::difference::difference;
-/// assert_eq!(difference("a\nb\nc", "a\nx\nc"), "  a\n- b\n+ x");
+/// # use migrate_model::diff::diff_statements;
+/// assert_eq!(diff_statements("a\nb\nc", "a\nx\nc"), "  a\n- b\n+ x");
 /// ```
 pub fn diff_statements(before: &str, now: &str) -> String {
     let (before, now): (Vec<&str>, Vec<&str>) = (before.lines().collect(), now.lines().collect());
-    let head = before.iter().zip(&now).take_while(|(one, other)| one == other).count();
-    let (rest, other) = (&before[head..], &now[head..]);
-    let tail = rest.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
+    let head = before.iter().zip(&now).take_while(|(old, new)| old == new).count();
+    let (old, new) = (&before[head..], &now[head..]);
+    let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
     let context = head.checked_sub(1).filter(|_| before != now).map(|line| format!("  {}", before[line]));
-    let removed = rest[..rest.len() - tail].iter().map(|line| format!("- {line}"));
-    let added = other[..other.len() - tail].iter().map(|line| format!("+ {line}"));
+    let removed = old[..old.len() - tail].iter().map(|line| format!("- {line}"));
+    let added = new[..new.len() - tail].iter().map(|line| format!("+ {line}"));
     context.into_iter().chain(removed).chain(added).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,4 +1,4 @@
-//! What a file says about itself in comments: `-- migrate: key value`, and the headers that people write.
+//! The directives in the comments of a file, `-- migrate: key value`, and header lines such as `-- Description: text`.
 
 use crate::code::Code;
 use crate::dialect::Dialect;
@@ -13,14 +13,14 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Where a migration stands in an expand-contract change.
+/// The phase of an expand-contract change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Adds; the running release does not notice.
+    /// Adds objects without affecting the deployed version.
     Expand,
     /// Moves data.
     Migrate,
-    /// Removes what nothing uses any more.
+    /// Removes objects that are no longer used.
     Contract,
 }
 
@@ -46,12 +46,11 @@ impl FromStr for Phase {
     }
 }
 
-/// A migration that must be applied first: `012`, or `billing:003` in another service's history.
+/// A migration that must be applied first: `012`, or `billing:003` in the history of another service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
-    /// The other service, if it is one.
+    /// `None` for a migration of the same service.
     pub service: Option<String>,
-    /// The version that must be applied.
     pub version: Version,
 }
 
@@ -67,97 +66,95 @@ impl fmt::Display for Requirement {
 /// The directives of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directives {
-    /// Run statement by statement, outside a transaction.
+    /// Runs the file statement by statement, outside a transaction.
     pub no_transaction: bool,
-    /// Where it stands in an expand-contract change.
+    /// The phase of an expand-contract change that the file belongs to.
     pub phase: Option<Phase>,
-    /// What must be applied first.
+    /// Migrations that must be applied first.
     pub requires: Vec<Requirement>,
-    /// Queries that must each return one true value before the first statement runs.
+    /// Queries that must each return exactly one row with the value true before the migration starts (preconditions).
     pub gates: Vec<String>,
-    /// How long the migration may take.
+    /// How long the migration may run.
     pub timeout: Option<Duration>,
-    /// How long a statement may wait for a lock.
+    /// How long a statement waits for a table lock.
     pub lock_timeout: Option<Duration>,
-    /// There is no way down, on purpose: the reason.
+    /// The reason why there is no down migration.
     pub irreversible: Option<String>,
-    /// The line behind `-- Description:`.
+    /// The text after `-- Description:`.
     pub description: Option<String>,
-    /// The line behind `-- Author:`.
+    /// The text after `-- Author:`.
     pub author: Option<String>,
 }
 
 const KEYS: [&str; 10] =
     ["no-transaction", "phase", "requires", "gate", "timeout", "lock-timeout", "allow", "irreversible", "code", "batch"];
 
-/// A directive that is not known, or whose value cannot be read.
+/// An unknown directive, or one with an invalid value.
 pub static BAD_DIRECTIVE: Code = Code::new(
     "bad-directive",
-    "A comment `-- migrate: key value` gives an order to this tool. A key that is misspelt or a value that cannot be read would \
-     otherwise be an order silently ignored, so it is an error.\n\nKnown keys: `no-transaction`, `phase expand|migrate|contract`, \
+    "A directive, `-- migrate: key value`, has an unknown key or an invalid value. This is an error, because an ignored \
+     directive would have no effect.\n\nKnown keys: `no-transaction`, `phase expand|migrate|contract`, \
      `requires 012, billing:003`, `gate SELECT ...`, `timeout 30m`, `lock-timeout 3s`, `allow RULE: reason`, \
-     `irreversible: reason`. All but `allow` stand above the first statement.",
+     `irreversible: reason`. All except `allow` must appear before the first statement.",
 );
 
-/// A directive below the first statement.
+/// A directive after the first statement.
 pub static MISPLACED_DIRECTIVE: Code = Code::new(
     "misplaced-directive",
-    "A directive for the whole file stands below its first statement, where readers do not look for it. Move it to the top of the \
-     file. Only `allow` may stand above a statement.",
+    "A directive for the whole file must appear before the first statement, where readers expect it. Move it to the top of the \
+     file. Only `allow` may appear later, above the statement that it applies to.",
 );
 
-/// A directive that this release reads but cannot carry out.
+/// A directive that is reserved and not supported.
 pub static UNSUPPORTED_DIRECTIVE: Code = Code::new(
     "unsupported-directive",
-    "`code` (a step written in Rust) and `batch` (a backfill in slices) are reserved by the file format, but this release cannot run \
-     them. Running the file without them would do something else than it says, so it is refused.",
+    "The directives `code` (a step written in Rust) and `batch` (a backfill in batches) are reserved by the file format, but \
+     this version of cargo-migrate does not support them. Without them, the file would not run as intended, so it is rejected.",
 );
 
-/// A file with its way up and its way down in one, told apart by marker comments.
+/// A file with marker comments for an up part and a down part.
 pub static MARKED_FILE: Code = Code::new(
     "marked-file",
-    "The file holds `-- migrate:up`/`-- migrate:down` (dbmate) or `-- +goose Up`/`-- +goose Down` (goose): the way up and the way \
-     down in one file. Run as a whole it would do and undo at once, so it is refused. Divide it into `NAME.up.sql` and \
-     `NAME.down.sql`.",
+    "The file contains the up migration and the down migration, with the markers `-- migrate:up` and `-- migrate:down` (dbmate) \
+     or `-- +goose Up` and `-- +goose Down` (goose). If it ran as a whole, it would apply and revert the change, so it is \
+     rejected. Split it into `NAME.up.sql` and `NAME.down.sql`.",
 );
 
-/// Reads the comments of a text.
+/// Parses the directives in the comments of a text; also returns the problems in them.
 pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, Vec<Finding>) {
-    let mut reading = DirectiveParser { text, file, directives: Directives::default(), findings: Vec::new() };
+    let mut parser = DirectiveParser { text, file, directives: Directives::default(), findings: Vec::new() };
     let mut in_header = true;
     for token in Tokens::new(text, dialect) {
         match token.kind {
             Kind::Space => {}
-            Kind::Comment => reading.comment(token, in_header),
+            Kind::Comment => parser.comment(token, in_header),
             _ => in_header = false,
         }
-        // Most of a long text is no comment; nothing but comments is looked at below the header.
     }
-    (reading.directives, reading.findings)
+    (parser.directives, parser.findings)
 }
 
-/// A rule that a file silences, and why.
+/// A safety rule whose findings a file suppresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allow {
-    /// The rule.
+    /// The name of the rule.
     pub rule: String,
-    /// The reason.
     pub reason: String,
-    /// Where it says so, as bytes of the text.
+    /// The comment, as a range of bytes of the text.
     pub range: Range<usize>,
 }
 
-/// Every `allow` of a text, with its reason, also inside a dollar-quoted body; what is no `allow` at all, [`read`] reports.
+/// Every valid `allow` of a text, including those in dollar-quoted bodies. [`read`] reports invalid ones.
 pub fn allows(text: &str, dialect: Dialect) -> Vec<Allow> {
     let mut allows = Vec::new();
     for token in Tokens::new(text, dialect) {
         match token.kind {
-            Kind::Comment => allows.extend(allowed(token.text(text), token.start)),
+            Kind::Comment => allows.extend(parse_allow(token.text(text), token.start)),
             Kind::DollarText => {
                 let mut start = token.start;
                 for line in token.text(text).split_inclusive('\n') {
                     if let Some(at) = line.find("--") {
-                        allows.extend(allowed(line[at..].trim_end(), start + at));
+                        allows.extend(parse_allow(line[at..].trim_end(), start + at));
                     }
                     start += line.len();
                 }
@@ -168,15 +165,17 @@ pub fn allows(text: &str, dialect: Dialect) -> Vec<Allow> {
     allows
 }
 
-/// What a comment allows: `-- migrate: allow RULE, RULE: reason`.
-fn allowed(comment: &str, start: usize) -> Vec<Allow> {
-    let rules = || {
-        let body = comment.strip_prefix("--")?.trim();
-        let order = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| body[8..].trim())?;
-        let (rules, reason) = order.strip_prefix("allow")?.trim_start_matches([':', ' ', '\t']).split_once(':')?;
-        Some((rules.trim(), reason.trim())).filter(|(_, reason)| !reason.is_empty())
-    };
-    let Some((rules, reason)) = rules() else { return Vec::new() };
+/// The rules and the reason of a comment `-- migrate: allow RULE, RULE: reason`.
+fn rules_and_reason(comment: &str) -> Option<(&str, &str)> {
+    let body = comment.strip_prefix("--")?.trim();
+    let directive = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| body[8..].trim())?;
+    let (rules, reason) = directive.strip_prefix("allow")?.trim_start_matches([':', ' ', '\t']).split_once(':')?;
+    Some((rules.trim(), reason.trim())).filter(|(_, reason)| !reason.is_empty())
+}
+
+/// One `Allow` for each rule of a comment that begins at byte `start` of the text.
+fn parse_allow(comment: &str, start: usize) -> Vec<Allow> {
+    let Some((rules, reason)) = rules_and_reason(comment) else { return Vec::new() };
     let allow =
         |rule: &str| Allow { rule: rule.trim().to_owned(), reason: reason.to_owned(), range: start..start + comment.len() };
     rules.split(',').map(allow).collect()
@@ -196,35 +195,34 @@ impl DirectiveParser<'_> {
             return;
         };
         let body = body.trim();
-        let order = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| &body[8..]);
-        let marker = order.or_else(|| body.strip_prefix("+goose"));
+        let directive = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| &body[8..]);
+        let marker = directive.or_else(|| body.strip_prefix("+goose"));
         let marker = marker.and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
-        if ["up", "down"].iter().any(|side| marker.eq_ignore_ascii_case(side)) {
+        if ["up", "down"].iter().any(|direction| marker.eq_ignore_ascii_case(direction)) {
             self.marked(token, body);
-        } else if let Some(directive) = order {
+        } else if let Some(directive) = directive {
             self.directive(token, directive.trim(), in_header);
         } else if let Some(key) = body.strip_prefix("migrate ").and_then(|rest| rest.split_whitespace().next())
             && KEYS.contains(&key)
         {
             self.findings.push(
-                Finding::error(&BAD_DIRECTIVE, "a directive needs a colon behind `migrate`")
+                Finding::error(&BAD_DIRECTIVE, "a directive requires a colon after `migrate`")
                     .at(self.place(token))
                     .help(format!("write `-- migrate: {key}`")),
             );
         } else if in_header && body == "no-transaction" {
             self.directives.no_transaction = true;
         } else if in_header {
-            self.human(body);
+            self.header_line(body);
         }
     }
 
-    /// A directive in a comment of another kind would be overlooked.
+    /// Reports a directive in a comment of another kind, where it would have no effect.
     fn block_comment(&mut self, token: Token) {
         let body = token.text(self.text).trim_start_matches(['/', '*', '#', ' ', '\n', '\t']);
-        let order = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:"));
-        if order.is_some() {
+        if body.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("migrate:")) {
             self.findings.push(
-                Finding::error(&BAD_DIRECTIVE, "a directive stands in a line that begins with `--`")
+                Finding::error(&BAD_DIRECTIVE, "a directive must be in a comment that begins with `--`")
                     .at(self.place(token))
                     .help("write `-- migrate: ...`"),
             );
@@ -243,10 +241,10 @@ impl DirectiveParser<'_> {
         self.findings.push(
             Finding::error(
                 &MARKED_FILE,
-                format!("`-- {body}` marks a part of a file, and this folder holds one direction a file"),
+                format!("`-- {body}` marks a part of the file, but each file must contain only one direction"),
             )
             .at(self.place(token))
-            .help("divide the file into a pair: `NAME.up.sql` and `NAME.down.sql`"),
+            .help("split the file into `NAME.up.sql` and `NAME.down.sql`"),
         );
     }
 
@@ -265,25 +263,25 @@ impl DirectiveParser<'_> {
         }
         if !in_header && key != "allow" {
             self.findings.push(
-                Finding::error(&MISPLACED_DIRECTIVE, format!("`{key}` stands below the first statement"))
+                Finding::error(&MISPLACED_DIRECTIVE, format!("`{key}` must appear before the first statement"))
                     .at(self.place(token))
                     .help("move it to the top of the file"),
             );
             return;
         }
-        if let Err(problem) = self.take(token, key, value) {
+        if let Err(problem) = self.set(token, key, value) {
             self.findings.push(Finding::error(&BAD_DIRECTIVE, problem.message).at(self.place(token)).help(problem.help));
         }
     }
 
-    fn take(&mut self, token: Token, key: &str, value: &str) -> Result<(), Problem> {
-        let time = |value: &str| {
+    fn set(&mut self, token: Token, key: &str, value: &str) -> Result<(), Problem> {
+        let time_limit = |value: &str| {
             duration::parse(value).ok_or_else(|| {
                 Problem::new(format!("`{value}` is not a duration"), "write a number and a unit: `500ms`, `3s`, `30m`, `2h`")
             })
         };
-        let told = |value: &str, example: &'static str| match value {
-            "" => Err(Problem::new(format!("`{key}` says nothing"), example)),
+        let required = |value: &str, help: &'static str| match value {
+            "" => Err(Problem::new(format!("the value of `{key}` is missing"), help)),
             value => Ok(value.to_owned()),
         };
         let directives = &mut self.directives;
@@ -291,35 +289,42 @@ impl DirectiveParser<'_> {
             "no-transaction" => directives.no_transaction = true,
             "phase" => {
                 let phase = value.parse();
-                let phase = phase
-                    .map_err(|()| Problem::new(format!("`{value}` is no phase"), "write `expand`, `migrate` or `contract`"))?;
+                let phase = phase.map_err(|()| {
+                    Problem::new(format!("`{value}` is not a valid phase"), "write `expand`, `migrate` or `contract`")
+                })?;
                 directives.phase = Some(phase);
             }
             "requires" => directives.requires.extend(requirements(value)?),
-            "gate" => directives
-                .gates
-                .push(told(value, "write a query with one true value, such as `gate SELECT count(*) = 0 FROM old`")?),
-            "timeout" => directives.timeout = Some(time(value)?),
-            "lock-timeout" => directives.lock_timeout = Some(time(value)?),
-            "irreversible" => directives.irreversible = Some(told(value, "say why: `irreversible: the old values are gone`")?),
+            "gate" => directives.gates.push(required(
+                value,
+                "write a query that returns one row with the value true, such as `gate SELECT count(*) = 0 FROM old`",
+            )?),
+            "timeout" => directives.timeout = Some(time_limit(value)?),
+            "lock-timeout" => directives.lock_timeout = Some(time_limit(value)?),
+            "irreversible" => {
+                directives.irreversible = Some(required(value, "write the reason: `irreversible: the old values are deleted`")?)
+            }
             "allow" => {
                 let reason = value.split_once(':').map_or("", |(_, reason)| reason.trim());
-                told(reason, "name the rule and say why: `allow drop-column: nothing reads it since 2.3`")?;
+                if reason.is_empty() {
+                    let help = "write the rule and the reason: `allow drop-column: not used since 2.3`";
+                    return Err(Problem::new("`allow` requires a rule and a reason".to_owned(), help));
+                }
             }
             _ => {
                 let place = self.place(token);
                 self.findings.push(
-                    Finding::error(&UNSUPPORTED_DIRECTIVE, format!("this release cannot run a migration with `{key}`"))
+                    Finding::error(&UNSUPPORTED_DIRECTIVE, format!("`{key}` is not supported by this version of cargo-migrate"))
                         .at(place)
-                        .help("write it as plain SQL, or do this step in the application"),
+                        .help("write the step as plain SQL, or execute it in the application"),
                 );
             }
         }
         Ok(())
     }
 
-    /// `-- Description: ...` and its kind; what they say is shown, never enforced, except `Phase`.
-    fn human(&mut self, body: &str) {
+    /// A line such as `-- Description: text`. Description and author are only displayed; `Phase` has the effect of the directive.
+    fn header_line(&mut self, body: &str) {
         let Some((key, value)) = body.split_once(':') else {
             return;
         };
@@ -350,20 +355,23 @@ impl Problem {
 }
 
 fn requirements(value: &str) -> Result<Vec<Requirement>, Problem> {
-    value
-        .split(',')
-        .map(|one| {
-            let one = one.trim();
-            let (service, version) = match one.rsplit_once(':') {
-                Some((service, version)) => (Some(service.trim().to_owned()), version.trim()),
-                None => (None, one),
-            };
-            let version = version.parse();
-            let version = version
-                .map_err(|_| Problem::new(format!("`{one}` names no version"), "write versions: `requires 012, billing:003`"))?;
-            Ok(Requirement { service, version })
-        })
-        .collect()
+    value.split(',').map(requirement).collect()
+}
+
+/// `012` or `billing:003`.
+fn requirement(text: &str) -> Result<Requirement, Problem> {
+    let text = text.trim();
+    let (service, version) = match text.rsplit_once(':') {
+        Some((service, version)) => (Some(service.trim().to_owned()), version.trim()),
+        None => (None, text),
+    };
+    match version.parse() {
+        Ok(version) => Ok(Requirement { service, version }),
+        Err(_) => {
+            let message = format!("`{text}` is not a valid version");
+            Err(Problem::new(message, "write a list of versions: `requires 012, billing:003`"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -391,8 +399,8 @@ mod tests {
         );
         assert!(read.no_transaction);
         assert_eq!(read.phase, Some(Phase::Contract));
-        let shown: Vec<String> = read.requires.iter().map(Requirement::to_string).collect();
-        assert_eq!(shown, ["012", "billing:003"]);
+        let requirements: Vec<String> = read.requires.iter().map(Requirement::to_string).collect();
+        assert_eq!(requirements, ["012", "billing:003"]);
         assert_eq!(read.gates, ["SELECT true"]);
         assert_eq!(read.timeout, Some(Duration::from_secs(1800)));
         assert_eq!(read.lock_timeout, Some(Duration::from_secs(3)));

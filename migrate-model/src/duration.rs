@@ -1,8 +1,8 @@
-//! Durations as people write them: `500ms`, `3s`, `30m`, `2h`.
+//! Durations as text: `500ms`, `3s`, `30m`, `2h`.
 
 use std::time::Duration;
 
-/// Reads a duration with a unit; a bare number is refused because nobody can say whether seconds were meant.
+/// Parses a duration with a unit. A number without a unit is rejected because it is ambiguous.
 pub fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -18,7 +18,7 @@ pub fn parse(text: &str) -> Option<Duration> {
     number.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
-/// Shows a duration in the unit that suits it: `12 ms`, `3.4 s`, `2 min 5 s`, `1 h 20 min`.
+/// Formats a duration in units that suit its length: `12 ms`, `3.4 s`, `2 min 5 s`, `1 h 20 min`.
 pub fn show(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     let seconds = duration.as_secs();
@@ -46,8 +46,8 @@ mod tests {
 
     #[test]
     fn shows_the_unit_that_suits() {
-        for (milliseconds, shown) in [(7, "7 ms"), (3_400, "3.4 s"), (125_000, "2 min 5 s"), (4_800_000, "1 h 20 min")] {
-            assert_eq!(show(Duration::from_millis(milliseconds)), shown);
+        for (milliseconds, text) in [(7, "7 ms"), (3_400, "3.4 s"), (125_000, "2 min 5 s"), (4_800_000, "1 h 20 min")] {
+            assert_eq!(show(Duration::from_millis(milliseconds)), text);
         }
     }
 }

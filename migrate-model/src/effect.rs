@@ -1,6 +1,7 @@
-//! What a statement makes or removes: tables, columns, indexes and the like, by name.
+//! The effects of a statement on the schema: the tables, columns, indexes and other objects that it creates or drops.
 //!
-//! From it a database can be asked whether a statement whose fate nobody knows took effect. What cannot be told is opaque.
+//! With them, a query of the system catalog can determine the outcome of an interrupted statement. Effects that cannot be
+//! determined are unknown.
 
 use crate::dialect::Dialect;
 use crate::name::Name;
@@ -8,52 +9,47 @@ use crate::reader;
 use crate::syntax::{ActionKind, AlterTable, ConstraintKind, CreateTable, DropStatement, ObjectKind, Syntax, TypeAction};
 use std::fmt;
 
-/// One thing that a statement does to the schema.
+/// One effect of a statement on the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
-    /// What it does.
     pub verb: Verb,
-    /// To what.
     pub object: Object,
 }
 
-/// What is done.
+/// The state of an object after the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
-    /// Afterwards it is there.
+    /// The object exists.
     Creates,
-    /// Afterwards it is not there.
+    /// The object does not exist.
     Drops,
-    /// Afterwards it holds for all rows.
+    /// The constraint is valid for all rows.
     Validates,
 }
 
-/// A kind of thing, and its name.
+/// A database object: its kind and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Object {
-    /// A table.
     Table(Name),
-    /// A view, or a materialized view.
+    /// A view or a materialized view.
     View(Name),
-    /// A sequence.
     Sequence(Name),
-    /// A column of a table.
+    /// The table and the column.
     Column(Name, String),
-    /// An index; on MySQL it belongs to its table, and only there is the table known for a `DROP`.
+    /// The table and the index. On MySQL an index belongs to its table; elsewhere the table of a `DROP` is unknown.
     Index(Option<Name>, Name),
-    /// A constraint of a table.
+    /// The table and the constraint.
     Constraint(Name, String),
-    /// A trigger; the table is not always named.
+    /// The table, if the statement contains it, and the trigger.
     Trigger(Option<Name>, Name),
     /// A type or a domain.
     Type(Name),
-    /// A value of an enumerated type.
+    /// The enumerated type and the value.
     EnumValue(Name, String),
     /// A function or a procedure.
     Routine(Name),
     /// A schema; on MySQL a database.
     Schema(String),
-    /// An extension.
     Extension(String),
 }
 
@@ -76,17 +72,17 @@ impl fmt::Display for Object {
     }
 }
 
-/// What a statement does to the schema.
+/// All effects of a statement on the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effects {
-    /// Exactly this; a second run would fail or do nothing more. Empty when every part of it sets something to a value that
-    /// it would set again.
+    /// Exactly these effects. A second run of the statement would fail or change nothing. The list is empty if each part of the
+    /// statement only sets a value that a second run would set again.
     Known(Vec<Effect>),
-    /// Nobody can tell.
+    /// The effects cannot be determined.
     Unknown,
 }
 
-/// Reads a statement.
+/// Determines the effects of a statement.
 pub fn read(sql: &str, dialect: Dialect) -> Effects {
     match effects(&reader::read(sql, dialect), dialect) {
         Some(effects) => Effects::Known(effects),
@@ -94,33 +90,33 @@ pub fn read(sql: &str, dialect: Dialect) -> Effects {
     }
 }
 
-/// The tables that a statement of DDL names and must lock, as far as that shows: the one it alters, indexes or drops, and
-/// those it refers to.
+/// The tables in a DDL statement that it must lock, as far as this can be determined: those that it alters, indexes or drops,
+/// and those that it references.
 pub fn locked_tables(sql: &str, dialect: Dialect) -> Vec<Name> {
     locked_tables_of(&reader::read(sql, dialect))
 }
 
-/// The same, of a statement that was read.
+/// The same for a parsed statement.
 pub fn locked_tables_of(syntax: &Syntax) -> Vec<Name> {
     match syntax {
         Syntax::CreateTable(table) => referenced(table).chain(table.partition_of.clone()).collect(),
         Syntax::AlterTable(alter) => {
-            let others = alter.actions.iter().filter_map(|action| match &action.kind {
+            let referenced = alter.actions.iter().filter_map(|action| match &action.kind {
                 ActionKind::AddColumn { column, .. } => column.references.as_ref().map(|reference| reference.table.clone()),
                 ActionKind::AddConstraint(constraint) => parent(&constraint.kind).cloned(),
                 ActionKind::Attach { partition, .. } | ActionKind::Detach { partition, .. } => Some(partition.clone()),
                 _ => None,
             });
-            [alter.table.clone()].into_iter().chain(others).collect()
+            [alter.table.clone()].into_iter().chain(referenced).collect()
         }
         Syntax::CreateIndex(index) => vec![index.table.clone()],
         Syntax::RenameTrigger { table, .. } => vec![table.clone()],
         Syntax::CreateTrigger { table, .. } | Syntax::Policy { table } | Syntax::Comment { table } => {
             table.iter().cloned().collect()
         }
-        Syntax::Drop(removal) => match removal.kind {
-            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => removal.names.clone(),
-            _ => removal.table.iter().cloned().collect(),
+        Syntax::Drop(drop) => match drop.kind {
+            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => drop.names.clone(),
+            _ => drop.table.iter().cloned().collect(),
         },
         Syntax::RenameTables(renames) => renames.iter().map(|(from, _)| from.clone()).collect(),
         Syntax::Truncate { tables, .. }
@@ -146,45 +142,45 @@ fn referenced(table: &CreateTable) -> impl Iterator<Item = Name> + '_ {
     columns.chain(table.constraints.iter().filter_map(|constraint| parent(&constraint.kind))).cloned()
 }
 
-fn makes(object: Object) -> Effect {
+fn creates(object: Object) -> Effect {
     Effect { verb: Verb::Creates, object }
 }
 
-fn removes(object: Object) -> Effect {
+fn drops(object: Object) -> Effect {
     Effect { verb: Verb::Drops, object }
 }
 
 fn effects(syntax: &Syntax, dialect: Dialect) -> Option<Vec<Effect>> {
-    let one = |object: Object| Some(vec![makes(object)]);
+    let created = |object: Object| Some(vec![creates(object)]);
     match syntax {
-        // What it replaces was there before, so that something is there tells nothing; and a session's own is gone with it.
+        // With OR REPLACE the object may exist before, and a temporary object ends with the session: its presence proves nothing.
         Syntax::CreateTable(table) if table.temporary || table.or_replace => None,
-        // MySQL fills a table from a query in a step of its own.
+        // MySQL fills a table from a query in a separate step.
         Syntax::CreateTable(table) if table.as_query && dialect == Dialect::MySql => None,
-        Syntax::CreateTable(table) => one(Object::Table(table.name.clone()?)),
-        // Without a name the database makes one up.
-        Syntax::CreateIndex(index) => one(Object::Index(Some(index.table.clone()), index.name.clone()?)),
+        Syntax::CreateTable(table) => created(Object::Table(table.name.clone()?)),
+        // Without a name, the database generates one.
+        Syntax::CreateIndex(index) => created(Object::Index(Some(index.table.clone()), index.name.clone()?)),
         Syntax::CreateView(view) if view.or_replace || view.temporary => None,
-        Syntax::CreateView(view) => one(Object::View(view.name.clone())),
-        Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => one(Object::Type(name.clone())),
+        Syntax::CreateView(view) => created(Object::View(view.name.clone())),
+        Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => created(Object::Type(name.clone())),
         Syntax::CreateTrigger { or_replace: true, .. } | Syntax::CreateTrigger { temporary: true, .. } => None,
-        Syntax::CreateTrigger { name, table, .. } => one(Object::Trigger(table.clone(), name.clone())),
-        // Two functions can have one name and different arguments.
+        Syntax::CreateTrigger { name, table, .. } => created(Object::Trigger(table.clone(), name.clone())),
+        // Two functions can have the same name and different arguments.
         Syntax::CreateRoutine { or_replace: true, .. } => None,
         Syntax::CreateRoutine { .. } if dialect == Dialect::Postgres => None,
-        Syntax::CreateRoutine { name, .. } => one(Object::Routine(name.clone())),
+        Syntax::CreateRoutine { name, .. } => created(Object::Routine(name.clone())),
         Syntax::Create { or_replace: true, .. } => None,
-        Syntax::Create { kind, name, .. } => one(object(*kind, name, None)?),
-        Syntax::Drop(removal) => dropped(removal, dialect),
+        Syntax::Create { kind, name, .. } => created(object(*kind, name, None)?),
+        Syntax::Drop(drop) => dropped(drop, dialect),
         Syntax::AlterTable(alter) => altered(alter),
         Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } => {
-            one(Object::EnumValue(name.clone(), label.clone()))
+            created(Object::EnumValue(name.clone(), label.clone()))
         }
         Syntax::RenameTables(renames) => {
-            // `a TO tmp, b TO a, tmp TO b`: what is there afterwards was there before.
+            // `a TO tmp, b TO a, tmp TO b`: the same tables exist before and after.
             let swaps = renames.iter().any(|(_, to)| renames.iter().any(|(from, _)| from == to));
             let effects =
-                renames.iter().flat_map(|(from, to)| [removes(Object::Table(from.clone())), makes(Object::Table(to.clone()))]);
+                renames.iter().flat_map(|(from, to)| [drops(Object::Table(from.clone())), creates(Object::Table(to.clone()))]);
             (!swaps).then(|| effects.collect())
         }
         _ => None,
@@ -206,12 +202,12 @@ fn object(kind: ObjectKind, name: &Name, table: Option<&Name>) -> Option<Object>
     })
 }
 
-fn dropped(removal: &DropStatement, dialect: Dialect) -> Option<Vec<Effect>> {
-    let overloaded = removal.kind == ObjectKind::Routine && dialect == Dialect::Postgres;
-    if removal.temporary || overloaded {
+fn dropped(drop: &DropStatement, dialect: Dialect) -> Option<Vec<Effect>> {
+    let overloaded = drop.kind == ObjectKind::Routine && dialect == Dialect::Postgres;
+    if drop.temporary || overloaded {
         return None;
     }
-    removal.names.iter().map(|name| object(removal.kind, name, removal.table.as_ref()).map(removes)).collect()
+    drop.names.iter().map(|name| object(drop.kind, name, drop.table.as_ref()).map(drops)).collect()
 }
 
 fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
@@ -225,28 +221,28 @@ fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
             ActionKind::AddColumn { column: added, .. }
                 if alter.actions.iter().filter(|other| other.range == action.range).count() == 1 =>
             {
-                effects.push(makes(column(&added.name)));
+                effects.push(creates(column(&added.name)));
             }
             ActionKind::AddConstraint(added) => {
                 let name = added.name.as_ref()?;
-                // On MySQL a unique key without the word `CONSTRAINT` has only an index.
-                effects.push(makes(constraint(name)));
+                // On MySQL, a unique key without the word `CONSTRAINT` is only an index.
+                effects.push(creates(constraint(name)));
             }
-            ActionKind::AddIndex(added) => effects.push(makes(index(&added.name.as_ref()?.name))),
-            ActionKind::DropColumn { name, .. } => effects.push(removes(column(name))),
-            ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => effects.push(removes(constraint(name))),
-            ActionKind::DropIndex(name) => effects.push(removes(index(name))),
+            ActionKind::AddIndex(added) => effects.push(creates(index(&added.name.as_ref()?.name))),
+            ActionKind::DropColumn { name, .. } => effects.push(drops(column(name))),
+            ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => effects.push(drops(constraint(name))),
+            ActionKind::DropIndex(name) => effects.push(drops(index(name))),
             ActionKind::Validate(name) => effects.push(Effect { verb: Verb::Validates, object: constraint(name) }),
             ActionKind::ChangeColumn { from, column: to } if from.eq_ignore_ascii_case(&to.name) => {}
-            ActionKind::ChangeColumn { from, column: to } => effects.extend([removes(column(from)), makes(column(&to.name))]),
+            ActionKind::ChangeColumn { from, column: to } => effects.extend([drops(column(from)), creates(column(&to.name))]),
             ActionKind::Rename(to) => {
                 let to = Name { schema: to.schema.clone().or_else(|| table.schema.clone()), name: to.name.clone() };
-                effects.extend([removes(Object::Table(table.clone())), makes(Object::Table(to))]);
+                effects.extend([drops(Object::Table(table.clone())), creates(Object::Table(to))]);
             }
-            ActionKind::RenameColumn { from, to } => effects.extend([removes(column(from)), makes(column(to))]),
-            ActionKind::RenameConstraint { from, to } => effects.extend([removes(constraint(from)), makes(constraint(to))]),
-            ActionKind::RenameIndex { from, to } => effects.extend([removes(index(from)), makes(index(to))]),
-            // Said a second time, it changes nothing more.
+            ActionKind::RenameColumn { from, to } => effects.extend([drops(column(from)), creates(column(to))]),
+            ActionKind::RenameConstraint { from, to } => effects.extend([drops(constraint(from)), creates(constraint(to))]),
+            ActionKind::RenameIndex { from, to } => effects.extend([drops(index(from)), creates(index(to))]),
+            // A second run changes nothing.
             ActionKind::SetType { using: None, .. }
             | ActionKind::SetDefault { .. }
             | ActionKind::DropDefault(_)
@@ -267,7 +263,7 @@ fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
 mod tests {
     use super::*;
 
-    fn shown(dialect: Dialect, sql: &str) -> String {
+    fn summary(dialect: Dialect, sql: &str) -> String {
         match read(sql, dialect) {
             Effects::Unknown => "opaque".to_owned(),
             Effects::Known(effects) => {
@@ -276,7 +272,8 @@ mod tests {
                     Verb::Drops => '-',
                     Verb::Validates => '!',
                 };
-                let effects: Vec<String> = effects.iter().map(|one| format!("{}{}", sign(one.verb), one.object)).collect();
+                let effects: Vec<String> =
+                    effects.iter().map(|effect| format!("{}{}", sign(effect.verb), effect.object)).collect();
                 effects.join(", ")
             }
         }
@@ -313,7 +310,7 @@ mod tests {
             ("ALTER TABLE", "opaque"),
             ("CREATE", "opaque"),
         ] {
-            assert_eq!(shown(Dialect::Postgres, sql), effects, "{sql}");
+            assert_eq!(summary(Dialect::Postgres, sql), effects, "{sql}");
         }
     }
 
@@ -341,7 +338,7 @@ mod tests {
             ("CREATE USER u", "opaque"),
             ("CALL p()", "opaque"),
         ] {
-            assert_eq!(shown(Dialect::MySql, sql), effects, "{sql}");
+            assert_eq!(summary(Dialect::MySql, sql), effects, "{sql}");
         }
     }
 
@@ -356,13 +353,13 @@ mod tests {
             ("DROP TABLE a, b", &["a", "b"]),
             ("UPDATE t SET a = 1", &[]),
         ] {
-            let found: Vec<String> = locked_tables(sql, Dialect::Postgres).iter().map(Name::to_string).collect();
-            assert_eq!(found, expected, "{sql}");
+            let tables: Vec<String> = locked_tables(sql, Dialect::Postgres).iter().map(Name::to_string).collect();
+            assert_eq!(tables, expected, "{sql}");
         }
     }
 
     proptest::proptest! {
-        /// Anything may come; nothing panics.
+        /// Random input never causes a panic.
         #[test]
         fn nothing_panics(words in proptest::collection::vec(
             proptest::sample::select(vec![

@@ -1,8 +1,8 @@
-//! How a file runs: its statements as units that each happen wholly or not at all.
+//! How a file runs: groups its statements into units, each of which executes completely or not at all.
 //!
-//! A unit is either a transaction (with which the record of it is committed) or a statement that runs alone. A plain file is
-//! one transaction. A statement that cannot run in one turns the file into single statements; `BEGIN ... COMMIT` written
-//! in the file is taken as the transaction it is.
+//! A unit is either a transaction, which also commits its checkpoint, or a statement that runs alone. A plain file is one
+//! transaction. If a statement cannot run in a transaction, each statement of the file is a unit. `BEGIN ... COMMIT` in the
+//! file is a transaction unit.
 //!
 //! Sources: PostgreSQL 15 manual, the notes on each command; MariaDB knowledge base, "SQL statements that cause an implicit
 //! commit"; SQLite, "PRAGMA Statements".
@@ -16,14 +16,14 @@ use crate::token::{Kind, Token, Tokens};
 use std::fmt;
 use std::ops::Range;
 
-/// How a script as a whole runs.
+/// How a whole script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionMode {
-    /// All of it and its record in one transaction.
+    /// The script and its record in one transaction.
     Wrapped,
-    /// Statement by statement, with a mark after each.
+    /// Statement by statement, with a checkpoint after each.
     None,
-    /// In the transactions that are written in it.
+    /// In the transactions that the script contains.
     Explicit,
 }
 
@@ -37,20 +37,20 @@ impl fmt::Display for TransactionMode {
     }
 }
 
-/// A part of a script that happens wholly or not at all, as far as the database can promise it.
+/// A part of a script that executes completely or not at all, as far as the database guarantees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
-    /// Does it run in a transaction?
+    /// Does the unit run in a transaction?
     pub in_transaction: bool,
-    /// The file's own `BEGIN`, as an index into the statements.
+    /// The `BEGIN` in the file, as an index into the statements.
     pub begin_statement: Option<usize>,
-    /// What it runs, as indices into the statements.
+    /// The statements of the unit, as indices.
     pub statements: Range<usize>,
-    /// How many statements of the script are behind one when it is done, counting the file's own `BEGIN` and `COMMIT`.
+    /// The number of statements of the script that are done after the unit, including `BEGIN` and `COMMIT` in the file.
     pub done_after: usize,
 }
 
-/// The units of a script, and why it cannot run as it stands.
+/// Groups the statements of a script into units; also returns the problems that prevent its execution.
 pub fn units(
     text: &str,
     statements: &[Statement],
@@ -60,39 +60,39 @@ pub fn units(
 ) -> (Vec<Unit>, Vec<Finding>) {
     let classes: Vec<Class> = statements.iter().map(|statement| class(statement.sql(text), dialect)).collect();
     let mut findings = Vec::new();
-    let has_own = classes.iter().any(|class| matches!(class, Class::Begin | Class::Commit | Class::Rollback));
-    if has_own {
+    let has_transactions = classes.iter().any(|class| matches!(class, Class::Begin | Class::Commit | Class::Rollback));
+    if has_transactions {
         findings.extend(balance(text, statements, &classes, file));
         if !findings.is_empty() {
             return (Vec::new(), findings);
         }
     }
-    let values = enum_value_in_use(text, statements, &classes, dialect);
+    let enum_value = enum_value_in_use(text, statements, &classes, dialect);
     let commits = classes.iter().any(|class| matches!(class, Class::ImplicitCommit | Class::LockTables));
-    let alone =
-        no_transaction || commits || values.is_some() || classes.iter().any(|class| matches!(class, Class::NotInTransaction(_)));
-    let units = if has_own {
-        own_units(&classes, dialect)
-    } else if alone {
+    let not_in_transaction = classes.iter().any(|class| matches!(class, Class::NotInTransaction(_)));
+    let single = no_transaction || commits || enum_value.is_some() || not_in_transaction;
+    let units = if has_transactions {
+        transaction_units(&classes, dialect)
+    } else if single {
         single_units(&classes, 0..classes.len())
     } else {
         between_settings(&classes)
     };
-    if has_own && let Some((adds, uses)) = values {
+    if has_transactions && let Some((adds, uses)) = enum_value {
         let together = |unit: &Unit| unit.in_transaction && unit.statements.contains(&adds) && unit.statements.contains(&uses);
         if units.iter().any(together) {
             findings.push(
-                Finding::error(&ENUM_VALUE_IN_USE, "a new value of a type is used in the transaction that adds it")
+                Finding::error(&ENUM_VALUE_IN_USE, "a new enum value is used in the transaction that adds it")
                     .at(Place::range(file, text, statements[uses].range.clone()))
                     .help("remove `BEGIN` and `COMMIT`: the file then runs statement by statement")
-                    .help("or use the value in a migration of its own"),
+                    .help("or use the value in a separate migration"),
             );
         }
     }
     (units, findings)
 }
 
-/// The name for how these units run together.
+/// The transaction mode of a script with these units.
 pub fn transaction_mode(units: &[Unit]) -> TransactionMode {
     let transactions = units.iter().filter(|unit| unit.in_transaction).count();
     if units.iter().any(|unit| unit.begin_statement.is_some()) {
@@ -104,22 +104,22 @@ pub fn transaction_mode(units: &[Unit]) -> TransactionMode {
     }
 }
 
-/// May a statement run a second time without harm? Only what certainly may: a crash left its fate unknown.
+/// May a statement whose outcome is unknown run again without harm? False if in doubt.
 pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
     let words = Words { sql, tokens: tokens.take(24).collect() };
-    let settles = ["SET", "VACUUM", "ANALYZE", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
+    let repeatable = ["SET", "VACUUM", "ANALYZE", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
     let defines = words.is(0, &["CREATE", "DROP"]) && !words.has("CONCURRENTLY");
     let guarded = words.tokens.windows(2).any(|pair| {
         let replaces = pair[0].is_word(sql, "OR") && pair[1].is_word(sql, "REPLACE");
-        let asks = pair[0].is_word(sql, "IF") && (pair[1].is_word(sql, "NOT") || pair[1].is_word(sql, "EXISTS"));
-        replaces || asks
+        let checks = pair[0].is_word(sql, "IF") && (pair[1].is_word(sql, "NOT") || pair[1].is_word(sql, "EXISTS"));
+        replaces || checks
     });
-    words.is(0, &settles) || (defines && guarded)
+    words.is(0, &repeatable) || (defines && guarded)
 }
 
-/// May a statement that runs alone share a transaction with the mark that it is done? Then no crash can leave its fate unknown.
-/// Only what certainly may: a procedure commits by itself, and so does what MySQL defines.
+/// Can a statement that runs alone share a transaction with its checkpoint? Then its outcome is known even after a crash.
+/// False if in doubt: a procedure may commit, and DDL on MySQL causes an implicit commit.
 pub fn can_share_transaction(sql: &str, dialect: Dialect) -> bool {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
     let words = Words { sql, tokens: tokens.take(24).collect() };
@@ -130,7 +130,7 @@ pub fn can_share_transaction(sql: &str, dialect: Dialect) -> bool {
                 "MERGE", "COPY", "TRUNCATE", "CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "ANALYZE", "REFRESH",
                 "REINDEX",
             ];
-            // Before PostgreSQL 12 no transaction could add a value to a type.
+            // Before PostgreSQL 12, `ALTER TYPE ... ADD VALUE` could not run in a transaction.
             let adds_value = words.start(&["ALTER", "TYPE"]) && words.has("VALUE");
             let block = words.is(0, &["DO"]) && !sql.to_ascii_uppercase().contains("CALL");
             block || words.is(0, &writes) || (words.is(0, &defines) && !adds_value)
@@ -141,8 +141,8 @@ pub fn can_share_transaction(sql: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// Does the rest of a script need what its first `done` statements left in their session: a temporary table, or a variable
-/// whose value was asked of the database? A new session has neither.
+/// Do the statements after the first `done` ones depend on the session state of those: on a temporary table, or on a variable
+/// whose value the database computed? A new session has neither.
 pub fn depends_on_session_state(text: &str, statements: &[Statement], done: usize, dialect: Dialect) -> bool {
     let (before, rest) = statements.split_at(done.min(statements.len()));
     let computed = before.iter().any(|statement| {
@@ -155,15 +155,15 @@ pub fn depends_on_session_state(text: &str, statements: &[Statement], done: usiz
                 .iter()
                 .any(|token| token.is_word(sql, "TEMPORARY") || token.is_word(sql, "TEMP"));
         let variable = dialect == Dialect::MySql && uses_variable(sql, &tokens);
-        let asks = tokens.iter().any(|token| token.is_symbol(sql, b'(') || token.is_word(sql, "SELECT"));
-        temporary || (variable && asks)
+        let computes = tokens.iter().any(|token| token.is_symbol(sql, b'(') || token.is_word(sql, "SELECT"));
+        temporary || (variable && computes)
     });
     let uses = |statement: &Statement| {
         let sql = statement.sql(text);
         let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
         dialect != Dialect::MySql
             || uses_variable(sql, &tokens)
-            || before.iter().any(|one| one.sql(text).to_ascii_uppercase().contains("TEMPORARY"))
+            || before.iter().any(|statement| statement.sql(text).to_ascii_uppercase().contains("TEMPORARY"))
     };
     computed && rest.iter().any(uses)
 }
@@ -178,27 +178,27 @@ fn uses_variable(sql: &str, tokens: &[Token]) -> bool {
     })
 }
 
-/// Does a statement only set something for its session? Such a one is run again when a migration is resumed.
+/// Does a statement only change the session settings? Such a statement runs again when a migration resumes.
 pub fn is_session_setting(sql: &str, dialect: Dialect) -> bool {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
     let words = Words { sql, tokens: tokens.take(24).collect() };
     match dialect {
         Dialect::Postgres => words.is(0, &["SET", "RESET"]),
         Dialect::MySql if words.is(0, &["SET"]) => {
-            // These reach further than the session; and `SET STATEMENT a = 1 FOR ALTER TABLE ...` is whatever follows `FOR`.
-            let further = ["STATEMENT", "GLOBAL", "PERSIST", "PERSIST_ONLY", "PASSWORD", "DEFAULT"];
-            !words.is(1, &further) && !["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().any(|word| words.has(word))
+            // These affect more than the session. `SET STATEMENT a = 1 FOR ALTER TABLE ...` is the statement after `FOR`.
+            let wider = ["STATEMENT", "GLOBAL", "PERSIST", "PERSIST_ONLY", "PASSWORD", "DEFAULT"];
+            !words.is(1, &wider) && !["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().any(|word| words.has(word))
         }
         Dialect::MySql => {
             let executable = words.tokens.first().is_some_and(|token| token.kind == Kind::Executable);
             words.is(0, &["USE", "PREPARE", "DEALLOCATE"]) || (executable && class(sql, dialect) == Class::Plain)
         }
-        // All others read, change the file, or do something once.
+        // All other PRAGMAs read, change the file, or execute an action once.
         Dialect::Sqlite => words.is(0, &["PRAGMA"]) && SESSION_PRAGMAS.iter().any(|name| words.has(name)),
     }
 }
 
-/// PRAGMAs that set something for the connection. Source: SQLite, "PRAGMA Statements".
+/// PRAGMAs that are settings of the connection. Source: SQLite, "PRAGMA Statements".
 const SESSION_PRAGMAS: [&str; 22] = [
     "analysis_limit",
     "automatic_index",
@@ -224,48 +224,48 @@ const SESSION_PRAGMAS: [&str; 22] = [
     "writable_schema",
 ];
 
-/// A statement that no transaction may hold, between `BEGIN` and `COMMIT`.
+/// A statement between `BEGIN` and `COMMIT` that cannot run in a transaction.
 pub static CANNOT_RUN_IN_TRANSACTION: Code = Code::new(
     "cannot-run-in-transaction",
-    "Some statements refuse to run in a transaction: on PostgreSQL everything `CONCURRENTLY` but a refresh, `VACUUM`, creating or \
-     dropping a database or tablespace, `ALTER SYSTEM`, a `DO` block that commits; on SQLite `VACUUM` and `ATTACH`. Between `BEGIN` \
-     and `COMMIT` written in the file they would fail at run time.\n\nRemove `BEGIN` and `COMMIT` (the file then runs statement by \
-     statement, with a mark after each, so that a crash resumes at the right one), or move the statement into a migration of its \
-     own, which keeps the others atomic.",
+    "A statement between `BEGIN` and `COMMIT` cannot run in a transaction and would fail at run time. On PostgreSQL, such \
+     statements are those with `CONCURRENTLY` (except `REFRESH`), `VACUUM`, `CREATE` and `DROP` of a database or tablespace, \
+     `ALTER SYSTEM`, and a `DO` block that commits. On SQLite, they are `VACUUM` and `ATTACH`.\n\nRemove `BEGIN` and `COMMIT`. \
+     The file then runs statement by statement, with a checkpoint after each, and resumes at the right statement after a crash. \
+     Or move the statement into a separate migration, so that the others remain atomic.",
 );
 
-/// `BEGIN`, `COMMIT` and `ROLLBACK` that do not fit together.
+/// `BEGIN` without `COMMIT`, `COMMIT` without `BEGIN`, nested transactions, or `ROLLBACK`.
 pub static UNBALANCED_TRANSACTION: Code = Code::new(
     "unbalanced-transaction",
-    "A file may hold its own `BEGIN` and `COMMIT`, as a pair: then that is the transaction its record is committed with. A `COMMIT` \
-     without `BEGIN` would end ours in the middle, a `BEGIN` without `COMMIT` or one inside another leaves it unclear what is \
-     atomic, and a `ROLLBACK` means that the file applies nothing. Write pairs, or leave both words out: a file runs in one \
-     transaction by itself.",
+    "`BEGIN` and `COMMIT` in a file must form pairs. Such a pair is the transaction that also commits the record of the \
+     migration. A `COMMIT` without `BEGIN` would end the transaction of the migration early. With a `BEGIN` without `COMMIT`, or \
+     inside another transaction, it is not clear what is atomic. After a `ROLLBACK`, the file would apply nothing. Write pairs, \
+     or omit `BEGIN` and `COMMIT`: a file runs in one transaction by default.",
 );
 
-/// A new value of an enumerated type, used before it is committed.
+/// A new enum value that is used before it is committed.
 pub static ENUM_VALUE_IN_USE: Code = Code::new(
     "enum-value-in-use",
-    "PostgreSQL accepts `ALTER TYPE ... ADD VALUE` in a transaction but refuses every use of the new value until that transaction is \
-     committed (error 55P04, \"unsafe use of new value\"). A file without its own `BEGIN` that does both runs statement by statement \
-     by itself; between `BEGIN` and `COMMIT` it would fail.",
+    "PostgreSQL accepts `ALTER TYPE ... ADD VALUE` in a transaction, but rejects every use of the new value until that \
+     transaction is committed (error 55P04, \"unsafe use of new value\"). Between `BEGIN` and `COMMIT`, such a file would fail. \
+     Without them, a file that adds and uses a value runs statement by statement.",
 );
 
-/// What a statement means for the transaction around it.
+/// The effect of a statement on the surrounding transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Begin,
     Commit,
     Rollback,
-    /// Runs in a transaction.
+    /// Can run in a transaction.
     Plain,
-    /// SQLite: a setting that has no effect, or fails, inside a transaction.
+    /// SQLite: a setting that has no effect in a transaction, or fails there.
     Setting,
-    /// Refuses to run in a transaction: what it is called.
+    /// Cannot run in a transaction; with the name of the statement for messages.
     NotInTransaction(&'static str),
-    /// MySQL: commits by itself before and after.
+    /// MySQL: causes an implicit commit before and after it.
     ImplicitCommit,
-    /// MySQL: until `UNLOCK TABLES` no other table can be written, not even ours.
+    /// MySQL: until `UNLOCK TABLES`, the session cannot write any other table, including the history tables.
     LockTables,
     UnlockTables,
 }
@@ -294,7 +294,7 @@ fn class(sql: &str, dialect: Dialect) -> Class {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
     let words = Words {
         sql,
-        // What a statement is shows in its first words; `DO` is looked at whole, below.
+        // The first words determine the class, except for `DO`, whose whole body is checked below.
         tokens: tokens.take(24).collect(),
     };
     if words.is(0, &["ROLLBACK", "ABORT"]) && !words.has("TO") {
@@ -349,7 +349,7 @@ fn postgres(sql: &str, words: &Words<'_>) -> Class {
     }
 }
 
-/// Does the body of a `DO` block hold `COMMIT` or `ROLLBACK` as a statement?
+/// Does the body of a `DO` block contain `COMMIT` or `ROLLBACK` as a statement?
 fn commits_inside(sql: &str) -> bool {
     let body = Tokens::new(sql, Dialect::Postgres).find(|token| token.kind == Kind::DollarText);
     let Some(body) = body else { return false };
@@ -368,7 +368,7 @@ fn commits_inside(sql: &str) -> bool {
 }
 
 fn mysql(words: &Words<'_>) -> Class {
-    let reads_or_writes = [
+    let plain = [
         "INSERT",
         "UPDATE",
         "DELETE",
@@ -400,7 +400,7 @@ fn mysql(words: &Words<'_>) -> Class {
         Class::LockTables
     } else if words.start(&["UNLOCK", "TABLES"]) || words.start(&["UNLOCK", "TABLE"]) {
         Class::UnlockTables
-    } else if words.is(0, &reads_or_writes) || temporary || executable_set {
+    } else if words.is(0, &plain) || temporary || executable_set {
         Class::Plain
     } else {
         Class::ImplicitCommit
@@ -408,7 +408,7 @@ fn mysql(words: &Words<'_>) -> Class {
 }
 
 fn sqlite(words: &Words<'_>) -> Class {
-    // Inside a transaction these do nothing (`foreign_keys`) or fail.
+    // In a transaction, these have no effect (`foreign_keys`) or fail.
     let settings = ["foreign_keys", "journal_mode", "synchronous", "page_size", "auto_vacuum", "wal_checkpoint", "locking_mode"];
     if words.is(0, &["VACUUM"]) {
         Class::NotInTransaction("VACUUM")
@@ -421,7 +421,7 @@ fn sqlite(words: &Words<'_>) -> Class {
     }
 }
 
-/// Checks that `BEGIN` and `COMMIT` come in pairs and hold nothing that cannot run in a transaction.
+/// Checks that `BEGIN` and `COMMIT` form pairs, with only statements between them that can run in a transaction.
 fn balance(text: &str, statements: &[Statement], classes: &[Class], file: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut open: Option<usize> = None;
@@ -433,25 +433,25 @@ fn balance(text: &str, statements: &[Statement], classes: &[Class], file: &str) 
     for (at, class) in classes.iter().enumerate() {
         match (class, open) {
             (Class::Begin, Some(first)) => {
-                let message = format!("this begins a transaction inside the one begun in line {}", statements[first].line);
+                let message = format!("this begins a transaction inside the one that begins in line {}", statements[first].line);
                 report(&UNBALANCED_TRANSACTION, at, message, &["write `COMMIT` between them, or remove this one"]);
             }
             (Class::Begin, None) => open = Some(at),
             (Class::Commit, Some(_)) => open = None,
             (Class::Commit, None) => {
-                let help = "remove it: the file runs in a transaction by itself";
+                let help = "remove it: a file runs in one transaction by default";
                 report(&UNBALANCED_TRANSACTION, at, "this commits a transaction that the file does not begin".into(), &[help]);
             }
             (Class::Rollback, _) => {
-                let help = "remove it: a migration that fails is rolled back by itself";
-                report(&UNBALANCED_TRANSACTION, at, "this takes back what the migration did".into(), &[help]);
+                let help = "remove it: a migration that fails is rolled back automatically";
+                report(&UNBALANCED_TRANSACTION, at, "this would roll back the migration".into(), &[help]);
                 open = None;
             }
             (Class::NotInTransaction(what), Some(first)) => {
-                let message = format!("{what} cannot run in the transaction begun in line {}", statements[first].line);
+                let message = format!("{what} cannot run in the transaction that begins in line {}", statements[first].line);
                 let help = [
                     "remove `BEGIN` and `COMMIT`: the file then runs statement by statement",
-                    "or move this statement into a migration of its own, which keeps the others atomic",
+                    "or move this statement into a separate migration, so that the others remain atomic",
                 ];
                 report(&CANNOT_RUN_IN_TRANSACTION, at, message, &help);
             }
@@ -460,13 +460,13 @@ fn balance(text: &str, statements: &[Statement], classes: &[Class], file: &str) 
     }
     if let Some(first) = open {
         let help = "write `COMMIT` at the end, or remove this `BEGIN`";
-        report(&UNBALANCED_TRANSACTION, first, "this begins a transaction that the file never commits".into(), &[help]);
+        report(&UNBALANCED_TRANSACTION, first, "this begins a transaction that the file does not commit".into(), &[help]);
     }
     findings
 }
 
-/// One unit for each transaction that is written in the file; what stands between them runs alone.
-fn own_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
+/// One unit for each transaction in the file; the statements between them run alone.
+fn transaction_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
     let mut units = Vec::new();
     let mut at = 0;
     while at < classes.len() {
@@ -480,7 +480,7 @@ fn own_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
         let inner = at + 1..at + length;
         let commits = |class: &Class| matches!(class, Class::ImplicitCommit | Class::LockTables | Class::UnlockTables);
         if dialect == Dialect::MySql && classes[inner.clone()].iter().any(commits) {
-            // The first such statement commits the transaction, so there is none to speak of.
+            // The first such statement commits the transaction implicitly, so the statements run alone.
             units.extend(single_units(classes, inner));
             if let Some(last) = units.last_mut() {
                 last.done_after = at + length + 1;
@@ -493,7 +493,7 @@ fn own_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
     units
 }
 
-/// One unit for each statement; `LOCK TABLES` to `UNLOCK TABLES` is one.
+/// One unit for each statement; `LOCK TABLES` to `UNLOCK TABLES` is also one unit.
 fn single_units(classes: &[Class], range: Range<usize>) -> Vec<Unit> {
     let mut units = Vec::new();
     let mut at = range.start;
@@ -510,33 +510,28 @@ fn single_units(classes: &[Class], range: Range<usize>) -> Vec<Unit> {
     units
 }
 
-/// One transaction for all; settings of SQLite stand outside, so they part it.
+/// One transaction for all statements, split at the SQLite settings, which must run outside a transaction.
 fn between_settings(classes: &[Class]) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     for (at, class) in classes.iter().enumerate() {
-        let transaction = *class != Class::Setting;
+        let in_transaction = *class != Class::Setting;
         match units.last_mut() {
-            Some(last) if last.in_transaction && transaction => {
+            Some(last) if last.in_transaction && in_transaction => {
                 last.statements.end = at + 1;
                 last.done_after = at + 1;
             }
-            _ => units.push(Unit {
-                in_transaction: transaction,
-                begin_statement: None,
-                statements: at..at + 1,
-                done_after: at + 1,
-            }),
+            _ => units.push(Unit { in_transaction, begin_statement: None, statements: at..at + 1, done_after: at + 1 }),
         }
     }
     units
 }
 
-/// The statement that adds a value to an enumerated type and a later one that has the same text in a string.
+/// The statement that adds an enum value, and a later one that contains the same text in a string.
 fn enum_value_in_use(text: &str, statements: &[Statement], classes: &[Class], dialect: Dialect) -> Option<(usize, usize)> {
     if dialect != Dialect::Postgres {
         return None;
     }
-    let added = |statement: &Statement| {
+    let added_value = |statement: &Statement| {
         let sql = statement.sql(text);
         let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
         let alters = tokens.next()?.is_word(sql, "ALTER") && tokens.next()?.is_word(sql, "TYPE");
@@ -551,10 +546,10 @@ fn enum_value_in_use(text: &str, statements: &[Statement], classes: &[Class], di
         plain || body
     };
     statements.iter().enumerate().filter(|(at, _)| classes[*at] == Class::Plain).find_map(|(at, statement)| {
-        let value = added(statement)?;
+        let value = added_value(statement)?;
         let later = statements.iter().enumerate().skip(at + 1);
-        let mut later = later.filter(|(_, other)| added(other).is_none() && uses(other, value));
-        later.next().map(|(other, _)| (at, other))
+        let mut later = later.filter(|(_, statement)| added_value(statement).is_none() && uses(statement, value));
+        later.next().map(|(user, _)| (at, user))
     })
 }
 
@@ -563,7 +558,7 @@ mod tests {
     use super::*;
     use crate::statement::split;
 
-    /// `[1 2] 3`: statements 1 and 2 in a transaction, 3 alone; with `own` for the file's own transaction.
+    /// `[1 2] 3`: statements 1 and 2 in a transaction, 3 alone; with `own` for a transaction that the file contains.
     fn outline(dialect: Dialect, text: &str) -> String {
         let (statements, _) = split(text, dialect, "f.sql");
         let (units, findings) = units(text, &statements, dialect, false, "f.sql");
@@ -589,9 +584,9 @@ mod tests {
 
     #[test]
     fn postgres() {
-        let shown = |text: &str| outline(Dialect::Postgres, text);
-        assert_eq!(shown("CREATE TABLE t(); ALTER TABLE t ADD a int;"), "[1 2]; in a transaction");
-        assert_eq!(shown(""), "; in a transaction");
+        let outline = |text: &str| outline(Dialect::Postgres, text);
+        assert_eq!(outline("CREATE TABLE t(); ALTER TABLE t ADD a int;"), "[1 2]; in a transaction");
+        assert_eq!(outline(""), "; in a transaction");
         for never in [
             "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)",
             "DROP INDEX CONCURRENTLY i",
@@ -604,7 +599,7 @@ mod tests {
             "DO $x$ BEGIN LOOP UPDATE t SET a = 1; COMMIT; END LOOP; END $x$",
             "CLUSTER",
         ] {
-            assert_eq!(shown(&format!("{never}; SELECT 1;")), "1, 2; outside a transaction", "{never}");
+            assert_eq!(outline(&format!("{never}; SELECT 1;")), "1, 2; outside a transaction", "{never}");
         }
         for may in [
             "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
@@ -615,7 +610,7 @@ mod tests {
             "ALTER TYPE e ADD VALUE 'x'; CREATE TABLE t (a e DEFAULT 'y')",
             "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$",
         ] {
-            assert!(shown(may).ends_with("in a transaction"), "{may}");
+            assert!(outline(may).ends_with("in a transaction"), "{may}");
         }
     }
 
@@ -683,26 +678,26 @@ mod tests {
 
     #[test]
     fn mysql() {
-        let shown = |text: &str| outline(Dialect::MySql, text);
-        assert_eq!(shown("INSERT INTO t VALUES (1); UPDATE t SET a = 2;"), "[1 2]; in a transaction");
-        assert_eq!(shown("CREATE TABLE t (a int); INSERT INTO t VALUES (1);"), "1, 2; outside a transaction");
-        assert_eq!(shown("PREPARE s FROM @x; EXECUTE s; DEALLOCATE PREPARE s;"), "1, 2, 3; outside a transaction");
-        assert_eq!(shown("/*!40101 SET NAMES utf8 */; INSERT INTO t VALUES (1);"), "[1 2]; in a transaction");
-        assert_eq!(shown("CREATE TEMPORARY TABLE x (a int); INSERT INTO x VALUES (1);"), "[1 2]; in a transaction");
+        let outline = |text: &str| outline(Dialect::MySql, text);
+        assert_eq!(outline("INSERT INTO t VALUES (1); UPDATE t SET a = 2;"), "[1 2]; in a transaction");
+        assert_eq!(outline("CREATE TABLE t (a int); INSERT INTO t VALUES (1);"), "1, 2; outside a transaction");
+        assert_eq!(outline("PREPARE s FROM @x; EXECUTE s; DEALLOCATE PREPARE s;"), "1, 2, 3; outside a transaction");
+        assert_eq!(outline("/*!40101 SET NAMES utf8 */; INSERT INTO t VALUES (1);"), "[1 2]; in a transaction");
+        assert_eq!(outline("CREATE TEMPORARY TABLE x (a int); INSERT INTO x VALUES (1);"), "[1 2]; in a transaction");
         assert_eq!(
-            shown("LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES; SELECT 1;"),
+            outline("LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES; SELECT 1;"),
             "1 2 3, 4; outside a transaction"
         );
     }
 
     #[test]
     fn sqlite() {
-        let shown = |text: &str| outline(Dialect::Sqlite, text);
-        assert_eq!(shown("CREATE TABLE t (a); PRAGMA table_info(t);"), "[1 2]; in a transaction");
+        let outline = |text: &str| outline(Dialect::Sqlite, text);
+        assert_eq!(outline("CREATE TABLE t (a); PRAGMA table_info(t);"), "[1 2]; in a transaction");
         assert_eq!(
-            shown("PRAGMA foreign_keys=OFF; SELECT 1; SELECT 2; PRAGMA foreign_keys=ON;"),
+            outline("PRAGMA foreign_keys=OFF; SELECT 1; SELECT 2; PRAGMA foreign_keys=ON;"),
             "1, [2 3], 4; in a transaction"
         );
-        assert_eq!(shown("SELECT 1; VACUUM;"), "1, 2; outside a transaction");
+        assert_eq!(outline("SELECT 1; VACUUM;"), "1, 2; outside a transaction");
     }
 }

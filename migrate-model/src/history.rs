@@ -1,4 +1,4 @@
-//! What the database says: which migrations of a service were applied, begun or failed. It decides nothing.
+//! The history in the database: which migrations of a service are applied, started or failed. It makes no decisions.
 
 use crate::checksum::Checksum;
 use crate::migration_set;
@@ -6,18 +6,18 @@ use crate::version::Version;
 use std::fmt;
 use std::str::FromStr;
 
-/// How far a migration came.
+/// The state of a migration in the history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordState {
-    /// Done.
+    /// The up migration is complete.
     Applied,
-    /// Its way up was begun and nothing was heard since: the fate of one statement is unknown.
+    /// The up migration was started. If no process runs it, it was interrupted, and the outcome of one statement is unknown.
     Started,
-    /// Its way up was begun and the database refused a statement; the ones before it are done.
+    /// A statement of the up migration failed; the statements before it are done.
     Failed,
-    /// Its way down was begun and nothing was heard since.
+    /// The down migration was started; otherwise like `Started`.
     Reverting,
-    /// Its way down was begun and the database refused a statement.
+    /// A statement of the down migration failed; the statements before it are done.
     RevertFailed,
 }
 
@@ -25,7 +25,7 @@ impl RecordState {
     const ALL: [RecordState; 5] =
         [RecordState::Applied, RecordState::Started, RecordState::Failed, RecordState::Reverting, RecordState::RevertFailed];
 
-    /// The word in the history table.
+    /// The value in the history table.
     pub const fn name(self) -> &'static str {
         match self {
             RecordState::Applied => "applied",
@@ -54,52 +54,51 @@ impl FromStr for RecordState {
 /// One row of the history table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// As the file name had it when it was applied.
+    /// As in the file name when the migration was applied.
     pub version: Version,
-    /// The words behind the version.
+    /// The migration name: what follows the version.
     pub name: String,
-    /// Of the way up, when it ran.
+    /// The checksum of the up migration when it ran.
     pub checksum: Checksum,
-    /// Of the way up's SQL, when it ran.
+    /// The checksum of the SQL of the up migration when it ran, without comments and white space.
     pub sql_checksum: Checksum,
-    /// How far it came.
     pub state: RecordState,
-    /// How many statements the script has that is running or ran.
+    /// The number of statements of the script that is running or ran last.
     pub statements: usize,
-    /// How many of them are done.
+    /// The number of these statements that are done.
     pub statements_done: usize,
-    /// RFC 3339, UTC, by the database's clock.
+    /// RFC 3339, UTC, from the clock of the database.
     pub started_at: String,
-    /// RFC 3339, UTC, by the database's clock.
+    /// RFC 3339, UTC, from the clock of the database.
     pub applied_at: Option<String>,
-    /// How long it took, in milliseconds.
+    /// The execution time in milliseconds.
     pub execution_ms: Option<u64>,
-    /// The database user that applied it.
+    /// The database user.
     pub applied_by: String,
-    /// Was a way down stored with it?
+    /// Is a down migration stored in the history?
     pub has_down: bool,
-    /// The SQL that is running or was stopped; `None` for what is done.
+    /// The SQL that is running or was interrupted; `None` if the migration is complete, or if the SQL was too long to be stored.
     pub pending_sql: Option<String>,
 }
 
-/// All rows of one service, in version order.
+/// All records of one service, in version order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     records: Vec<Record>,
-    /// For each record, the digest of what is done up to and with it.
+    /// For each record, the digest of the applied migrations up to and including it.
     digests: Vec<Checksum>,
 }
 
 impl History {
-    /// Makes a history; sorts it.
+    /// Creates a history; sorts the records by version.
     pub fn new(mut records: Vec<Record>) -> Self {
-        records.sort_by(|one, other| one.version.cmp(&other.version));
+        records.sort_by(|left, right| left.version.cmp(&right.version));
         let mut history = History { records, digests: Vec::new() };
         history.digest_from(0);
         history
     }
 
-    /// Counts the digests anew from a record on; what is added and removed mostly stands at the end.
+    /// Recomputes the digests from a record on. Records are mostly added and removed at the end.
     fn digest_from(&mut self, at: usize) {
         self.digests.truncate(at);
         for record in &self.records[at..] {
@@ -111,38 +110,38 @@ impl History {
         }
     }
 
-    /// In version order.
+    /// The records in version order.
     pub fn records(&self) -> &[Record] {
         &self.records
     }
 
-    /// The row of a version.
+    /// The record of a version.
     pub fn get(&self, version: &Version) -> Option<&Record> {
         self.position(version).ok().map(|at| &self.records[at])
     }
 
-    /// The rows that are done.
+    /// The applied records in version order.
     pub fn applied(&self) -> impl DoubleEndedIterator<Item = &Record> {
         self.records.iter().filter(|record| record.state == RecordState::Applied)
     }
 
-    /// The newest that is done.
+    /// The applied record with the highest version.
     pub fn latest_applied(&self) -> Option<&Record> {
         self.applied().next_back()
     }
 
-    /// The digest of what is done; see [`MigrationSet::digest`](crate::migration_set::MigrationSet::digest).
+    /// The digest of the applied migrations; see [`MigrationSet::digest`](crate::migration_set::MigrationSet::digest).
     pub fn digest(&self) -> Checksum {
         self.digests.last().copied().unwrap_or(migration_set::EMPTY_DIGEST)
     }
 
-    /// The digest of what is done but for one version.
+    /// The digest of the applied migrations except one version.
     pub fn digest_without(&self, version: &Version) -> Checksum {
         match self.position(version) {
             Ok(at) => {
                 let before = at.checked_sub(1).map_or(migration_set::EMPTY_DIGEST, |at| self.digests[at]);
-                let behind = self.records[at + 1..].iter().filter(|record| record.state == RecordState::Applied);
-                behind.fold(before, |before, record| migration_set::extend_digest(&before, &record.version, &record.checksum))
+                let later = self.records[at + 1..].iter().filter(|record| record.state == RecordState::Applied);
+                later.fold(before, |digest, record| migration_set::extend_digest(&digest, &record.version, &record.checksum))
             }
             Err(_) => self.digest(),
         }
@@ -152,7 +151,7 @@ impl History {
         self.records.binary_search_by(|record| record.version.cmp(version))
     }
 
-    /// This history once a record is written: added, or put in the place of the one with its version.
+    /// Adds a record, or replaces the record with the same version.
     pub fn upsert(&mut self, record: Record) {
         let at = match self.position(&record.version) {
             Ok(at) => {
@@ -167,14 +166,14 @@ impl History {
         self.digest_from(at);
     }
 
-    /// This history once a version is applied of which nothing else is known.
+    /// Adds an applied record for a version, without further information.
     pub fn assume_applied(&mut self, version: &Version) {
-        let none = Checksum::from_bytes([0; 32]);
+        let unknown = Checksum::from_bytes([0; 32]);
         self.upsert(Record {
             version: version.clone(),
             name: String::new(),
-            checksum: none,
-            sql_checksum: none,
+            checksum: unknown,
+            sql_checksum: unknown,
             state: RecordState::Applied,
             statements: 0,
             statements_done: 0,
@@ -187,7 +186,7 @@ impl History {
         });
     }
 
-    /// This history once a version is reverted.
+    /// Removes the record of a version.
     pub fn remove(&mut self, version: &Version) {
         if let Ok(at) = self.position(version) {
             self.records.remove(at);

@@ -1,9 +1,9 @@
-//! What files, statements and histories are, and how a plan follows from them.
+//! The types for migration files, SQL statements and histories, and the functions that plan a run from them.
 //!
-//! Shared by `migrate-macros`, `migrate-runtime` and `cargo-migrate`. There is no database, no async, no clock and no
-//! environment in here; only `folder` (and `lock_file`, `settings` through it) touches the file system.
+//! `migrate-lint`, `migrate-macros`, `migrate-runtime` and `cargo-migrate` share this crate. It uses no database, no async, no
+//! clock and no environment; only `folder` and `project` access the file system.
 //!
-//! Applications depend on `migrate-runtime` alone, which re-exports what they need.
+//! Applications depend only on `migrate-runtime`, which re-exports the types that they need.
 
 pub mod check;
 pub mod checksum;

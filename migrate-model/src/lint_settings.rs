@@ -1,17 +1,17 @@
-//! What `migrate.toml` says about the safety rules. Which rules there are is known in `migrate-lint`.
+//! The settings of the safety rules in `migrate.toml`. The rules are in `migrate-lint`.
 
 use crate::finding::Level;
 use crate::place::Place;
 use std::str::FromStr;
 
-/// What is done with what the rules find when the application is compiled.
+/// How the findings of the safety rules affect the compilation of the application.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LintMode {
-    /// Nothing is looked for.
+    /// The rules do not run.
     Off,
-    /// Errors are warnings.
+    /// Errors become warnings.
     Warn,
-    /// Errors end the build.
+    /// Errors fail the build.
     #[default]
     Deny,
 }
@@ -29,32 +29,32 @@ impl FromStr for LintMode {
     }
 }
 
-/// What is said of one rule.
+/// The setting of one rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleSetting {
-    /// Its name.
+    /// The name of the rule.
     pub name: String,
-    /// What it weighs; not looked for when none.
+    /// The level of its findings; `None` disables the rule.
     pub level: Option<Level>,
-    /// Where that is said.
+    /// The place of the setting in `migrate.toml`.
     pub place: Place,
 }
 
-/// What is said about the rules.
+/// All settings of the safety rules.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LintSettings {
-    /// What a build does.
+    /// How findings affect a build.
     pub mode: LintMode,
-    /// The database server and its version, such as `postgres 14`, and where that is said.
+    /// The database server and its version, such as `postgres 14`, and the place of the setting.
     pub server: Option<(String, Place)>,
-    /// Single rules.
+    /// The levels of single rules.
     pub rules: Vec<RuleSetting>,
-    /// Tables that are known to stay small.
+    /// Tables that are declared to be small.
     pub small_tables: Vec<String>,
-    /// What is said of `lock_timeout` elsewhere: as a setting, or for the session.
+    /// The lock timeout from the settings `lock-timeout` or `session`, as text for messages.
     pub lock_timeout: Option<String>,
-    /// The same of `statement_timeout`.
+    /// The statement timeout from the settings `timeout` or `session`, as text for messages.
     pub statement_timeout: Option<String>,
-    /// Tables that belong to this service, whoever made them.
+    /// Tables that belong to this service, even if another service creates them.
     pub owns: Vec<String>,
 }

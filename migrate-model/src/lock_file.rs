@@ -1,7 +1,7 @@
-//! `migrate.lock`: which files are released, with their sums, and which are drafts.
+//! `migrate.lock`: the locked files with their checksums, and the drafts.
 //!
-//! A released file has a line that `sha256sum -c` reads; drafts and the chain are comments to it. What the lock file says is
-//! compared with the files in `check`.
+//! `sha256sum -c` can verify the lines of locked files. It treats drafts and the chain checksum as comments. `check` compares
+//! the lock file with the migration files.
 
 use crate::checksum::Checksum;
 use crate::code::Code;
@@ -12,24 +12,24 @@ use std::fmt::Write as _;
 /// The name of the file, in the migrations folder.
 pub const FILE: &str = "migrate.lock";
 
-const HEAD: &str = "# Released migrations and their SHA-256 sums, then drafts. Written by `cargo migrate`; commit it.\n";
+const HEAD: &str = "# Locked migrations and their SHA-256 checksums, then drafts. Written by `cargo migrate`; commit it.\n";
 
-/// What a lock file says.
+/// The contents of a lock file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LockFile {
-    /// Released files, in version order.
+    /// The locked files, in version order.
     pub locked: Vec<(String, Checksum)>,
-    /// Files that may still be edited, in version order.
+    /// The files that may still be edited, in version order.
     pub drafts: Vec<String>,
 }
 
-/// A lock file that cannot be read, or was changed by hand.
+/// A line of the lock file that cannot be parsed.
 pub static BAD_LOCK_FILE: Code = Code::new(
     "bad-lock-file",
-    "`migrate.lock` holds one line for each file: `<sha256>  <file>` when it is released, `# draft <file>` when it may still be edited, \
-     and a last line `# chain <sha256>` over the released ones. A line of another kind is usually left over from a merge; a chain that \
-     does not fit means that released lines were changed by hand or by a merge.\n\nKeep the lines of both branches, then run \
-     `cargo migrate lock --draft`: it checks every released file against its line and writes the chain anew.",
+    "`migrate.lock` contains a line that cannot be parsed. It contains one line for each file: `<checksum>  <file>` for a locked file \
+     and `# draft <file>` for a draft. The last line is `# chain <checksum>`, over the lines of the locked files. A line of another \
+     kind usually remains from a merge.\n\nKeep the lines of both branches, then run \
+     `cargo migrate lock --draft`: it verifies the checksum of each locked file and rewrites the lock file.",
 );
 
 /// The chain checksum of a lock file does not match its locked lines.
@@ -41,16 +41,16 @@ pub static LOCK_CHAIN_MISMATCH: Code = Code::new(
 );
 
 impl LockFile {
-    /// The sum of a released file.
+    /// The checksum of a locked file.
     pub fn locked_checksum(&self, name: &str) -> Option<Checksum> {
-        self.locked.iter().find(|(released, _)| released == name).map(|(_, sum)| *sum)
+        self.locked.iter().find(|(locked, _)| locked == name).map(|(_, checksum)| *checksum)
     }
 
-    /// The text of the file.
+    /// The text of the lock file.
     pub fn write(&self) -> String {
         let mut text = HEAD.to_owned();
-        for (name, sum) in &self.locked {
-            let _ = writeln!(text, "{sum}  {name}");
+        for (name, checksum) in &self.locked {
+            let _ = writeln!(text, "{checksum}  {name}");
         }
         for name in &self.drafts {
             let _ = writeln!(text, "# draft {name}");
@@ -59,14 +59,14 @@ impl LockFile {
         text
     }
 
-    /// Over all released lines.
+    /// The chain checksum, over the lines of all locked files.
     fn chain(&self) -> Checksum {
-        let lines: Vec<String> = self.locked.iter().map(|(name, sum)| format!("{sum}  {name}")).collect();
+        let lines: Vec<String> = self.locked.iter().map(|(name, checksum)| format!("{checksum}  {name}")).collect();
         Checksum::of_pieces(lines.iter().map(String::as_str))
     }
 }
 
-/// Reads a lock file; what is wrong in it is reported all at once.
+/// Parses a lock file; reports all problems together.
 pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
     let mut lock = LockFile::default();
     let mut findings = Vec::new();
@@ -76,25 +76,25 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
         let range = start..start + line.trim_end().len();
         start += line.len();
         let line = line.trim_end();
-        if let Some(sum) = line.strip_prefix("# chain ") {
-            chain = Some((sum.trim().to_owned(), range));
+        if let Some(checksum) = line.strip_prefix("# chain ") {
+            chain = Some((checksum.trim().to_owned(), range));
         } else if let Some(name) = line.strip_prefix("# draft ") {
             lock.drafts.push(name.trim().to_owned());
         } else if line.is_empty() || line.starts_with('#') {
             continue;
-        } else if let Some((sum, name)) = line.split_once("  ").and_then(|(sum, name)| Some((sum.parse().ok()?, name))) {
-            lock.locked.push((name.to_owned(), sum));
+        } else if let Some((checksum, name)) = locked_line(line) {
+            lock.locked.push((name.to_owned(), checksum));
         } else {
             findings.push(
-                Finding::error(&BAD_LOCK_FILE, "this line is neither a sum and a file nor a comment")
+                Finding::error(&BAD_LOCK_FILE, "this line is neither a checksum and a file name nor a comment")
                     .at(Place::range(file, text, range))
-                    .help("keep the lines of both branches if this comes from a merge, then run `cargo migrate lock --draft`"),
+                    .help("keep the lines of both branches after a merge, then run `cargo migrate lock --draft`"),
             );
         }
     }
     if findings.is_empty() {
         let place = match &chain {
-            Some((sum, _)) if *sum == lock.chain().to_string() => return (lock, findings),
+            Some((checksum, _)) if *checksum == lock.chain().to_string() => return (lock, findings),
             Some((_, range)) => Place::range(file, text, range.clone()),
             None => Place::file(file),
         };
@@ -108,6 +108,12 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
         );
     }
     (lock, findings)
+}
+
+/// The checksum and the name in the line of a locked file.
+fn locked_line(line: &str) -> Option<(Checksum, &str)> {
+    let (checksum, name) = line.split_once("  ")?;
+    Some((checksum.parse().ok()?, name))
 }
 
 #[cfg(test)]
@@ -126,8 +132,8 @@ mod tests {
 
     #[test]
     fn changed_by_hand() {
-        let released = vec![("001_a.sql".into(), Checksum::of_file(b"a")), ("002_b.sql".into(), Checksum::of_file(b"b"))];
-        let lock = LockFile { locked: released, drafts: vec![] };
+        let locked = vec![("001_a.sql".into(), Checksum::of_file(b"a")), ("002_b.sql".into(), Checksum::of_file(b"b"))];
+        let lock = LockFile { locked, drafts: vec![] };
         let text = lock.write();
         let without_one: String = text.lines().filter(|line| !line.contains("001_a")).map(|line| format!("{line}\n")).collect();
         assert_eq!(read(&without_one, "migrate.lock").1[0].code, &LOCK_CHAIN_MISMATCH);
@@ -138,8 +144,8 @@ mod tests {
     proptest! {
         #[test]
         fn reads_what_it_writes(names in proptest::collection::vec("[a-z0-9_./ ]{1,12}[a-z]", 0..6), drafts in proptest::collection::vec("[a-z0-9_]{1,12}", 0..4)) {
-            let released = names.into_iter().map(|name| { let sum = Checksum::of_file(name.as_bytes()); (name, sum) }).collect();
-            let lock = LockFile { locked: released, drafts };
+            let locked = names.into_iter().map(|name| { let checksum = Checksum::of_file(name.as_bytes()); (name, checksum) }).collect();
+            let lock = LockFile { locked, drafts };
             prop_assert_eq!(read(&lock.write(), "migrate.lock"), (lock, vec![]));
         }
 

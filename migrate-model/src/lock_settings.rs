@@ -1,25 +1,25 @@
-//! How runs over one history are kept apart.
+//! How concurrent runs on one history exclude each other.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What keeps the lock.
+/// The locking strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LockStrategy {
-    /// The session where that holds, else a lease: what the server is, and whether a pooler is in between, is found out.
+    /// A session-level lock if the server supports it and no pooler is in between, else a lease; determined for each connection.
     #[default]
     Auto,
-    /// The database session: gone when the connection is.
+    /// A session-level lock of the database, which is released when the connection ends.
     Session,
-    /// A row with an expiry, renewed while its holder lives.
+    /// A row with an expiry time, which its holder renews periodically.
     Lease,
 }
 
 impl LockStrategy {
-    /// All of them.
+    /// All strategies.
     pub const ALL: [LockStrategy; 3] = [LockStrategy::Auto, LockStrategy::Session, LockStrategy::Lease];
 
-    /// As `migrate.toml` and the command line name it.
+    /// The name in `migrate.toml` and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             LockStrategy::Auto => "auto",
@@ -33,24 +33,23 @@ impl FromStr for LockStrategy {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        LockStrategy::ALL.into_iter().find(|kind| kind.name() == name).ok_or(())
+        LockStrategy::ALL.into_iter().find(|strategy| strategy.name() == name).ok_or(())
     }
 }
 
-/// How runs are kept apart.
+/// The locking strategy and its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LockSettings {
-    /// What keeps the lock.
     pub strategy: LockStrategy,
-    /// How long a lease outlives its last renewal.
+    /// How long a lease remains valid after its last renewal.
     pub lease: Duration,
 }
 
 impl LockSettings {
-    /// Above this, a holder that died would hold up others for longer than anybody waits.
+    /// The upper limit. After a crash, other processes wait until the lease of the crashed one expires.
     pub const LONGEST_LEASE: Duration = Duration::from_secs(86_400);
 
-    /// Below this, a pause of the scheduler or of the network would end a lease.
+    /// The lower limit. A shorter lease could expire during a delay of the scheduler or of the network.
     pub const SHORTEST_LEASE: Duration = Duration::from_secs(2);
 }
 

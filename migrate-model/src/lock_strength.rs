@@ -1,4 +1,4 @@
-//! Whether a statement stops the traffic on a table: what it waits for behind others, everybody else waits for behind it.
+//! Whether a statement blocks the traffic on a table: while it waits for its lock, later statements queue behind it.
 //!
 //! Sources: PostgreSQL 15 manual 13.3 and the notes on each command; MariaDB knowledge base, "Metadata Locking".
 
@@ -7,13 +7,13 @@ use crate::effect;
 use crate::reader;
 use crate::syntax::{ActionKind, Syntax};
 
-/// Does a statement take a lock that readers or writers of a table that is in use must wait for?
+/// Does a statement take a lock that blocks reads or writes of an existing table?
 ///
-/// What cannot be told counts as one that does: it then gives up sooner and is tried again.
+/// A statement that cannot be analyzed counts as blocking: it then has a short lock timeout and is retried.
 pub fn blocks_traffic(sql: &str, dialect: Dialect) -> bool {
     let syntax = reader::read(sql, dialect);
     match dialect {
-        // The whole file is locked, by the transaction and not by the statement.
+        // The transaction locks the whole file; the statement takes no lock of its own.
         Dialect::Sqlite => false,
         Dialect::MySql => !matches!(
             syntax,
@@ -31,7 +31,7 @@ pub fn blocks_traffic(sql: &str, dialect: Dialect) -> bool {
             Syntax::AlterTable(alter) => !alter.actions.iter().all(|action| is_weak(&action.kind)),
             Syntax::CreateIndex(index) => !index.concurrently,
             Syntax::CreateTable(_) => !effect::locked_tables_of(&syntax).is_empty(),
-            Syntax::Drop(removal) => !removal.concurrently,
+            Syntax::Drop(drop) => !drop.concurrently,
             Syntax::Reindex { concurrently, .. } | Syntax::Refresh { concurrently, .. } => !concurrently,
             Syntax::Vacuum { full, .. } => *full,
             Syntax::CreateTrigger { .. }
@@ -52,12 +52,12 @@ pub fn blocks_traffic(sql: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// Would a time limit for its locks do harm? A concurrent build that is given up leaves an invalid index behind, and it stops
-/// nobody while it waits.
+/// Would a lock timeout do harm? A concurrent index build that is aborted leaves an invalid index behind, and it blocks no
+/// traffic while it waits.
 pub fn exempt_from_lock_timeout(sql: &str, dialect: Dialect) -> bool {
     match reader::read(sql, dialect) {
         Syntax::CreateIndex(index) => index.concurrently,
-        Syntax::Drop(removal) => removal.concurrently,
+        Syntax::Drop(drop) => drop.concurrently,
         Syntax::Reindex { concurrently, .. } => concurrently,
         Syntax::AlterTable(alter) => {
             alter.actions.iter().any(|action| matches!(action.kind, ActionKind::Detach { concurrently: true, .. }))

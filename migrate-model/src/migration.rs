@@ -1,25 +1,25 @@
-//! What the files say about one version. It never knows whether it was applied; that is a [`Record`](crate::history::Record).
+//! The files of one version. Whether the version is applied is in its [`Record`](crate::history::Record).
 
 use crate::directives::Phase;
 use crate::script::Script;
 use crate::version::Version;
 use std::borrow::Cow;
 
-/// One version: a way up, and usually a way down.
+/// One version: an up migration, and usually a down migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// Its version, as the file name has it.
+    /// The version as in the file name.
     pub version: Version,
-    /// The name behind the version, such as `create_users`.
+    /// The migration name, such as `create_users`: what follows the version.
     pub name: Cow<'static, str>,
-    /// How it is applied.
+    /// The up migration.
     pub up: Script,
-    /// How it is reverted.
+    /// The down migration.
     pub down: Option<Script>,
 }
 
 impl Migration {
-    /// What people call it: the file name of the way up, or its folder's when that is only `up.sql`.
+    /// The name in messages: the file name of the up migration, or its folder if the file name is `up.sql` or `migration.sql`.
     pub fn title(&self) -> &str {
         let file = &*self.up.file;
         match file.rsplit_once('/') {
@@ -29,7 +29,7 @@ impl Migration {
         }
     }
 
-    /// Where it stands in an expand-contract change.
+    /// The phase of an expand-contract change that the migration belongs to.
     pub fn phase(&self) -> Option<Phase> {
         self.up.directives.phase
     }

@@ -1,6 +1,6 @@
-//! The set of all migrations of one service: sorted, no version twice.
+//! The set of all migrations of one service: sorted, without duplicate versions.
 //!
-//! A `MigrationSet` says nothing about any database. To learn what is missing there, see `plan`.
+//! A `MigrationSet` contains no information about a database. `plan` compares it with a history.
 
 use crate::checksum::Checksum;
 use crate::contents::Contents;
@@ -10,10 +10,10 @@ use crate::packed;
 use crate::version::Version;
 use std::sync::OnceLock;
 
-/// All migrations of one service, and what `migrate.toml` says about how they run.
+/// All migrations of one service, and the settings in `migrate.toml` that affect how they run.
 ///
-/// `embed_migrations!` makes one at compile time; then it is a constant: no code runs at start-up, and nothing is decoded
-/// or allocated before the migrations themselves are looked at.
+/// `embed_migrations!` creates a set at compile time. Such a set is a constant: no code runs at start-up, and the migrations
+/// are decoded and allocated on first use.
 #[derive(Debug)]
 pub struct MigrationSet {
     form: SetData,
@@ -28,15 +28,15 @@ enum SetData {
 }
 
 impl MigrationSet {
-    /// Makes a set; sorts it by version.
+    /// Creates a set; sorts the migrations by version.
     pub fn new(mut contents: Contents) -> Self {
-        contents.migrations.sort_by(|one, other| one.version.cmp(&other.version));
-        contents.migrations.dedup_by(|one, other| one.version == other.version);
-        let applied = contents.migrations.iter().map(|one| (&one.version, &one.up.checksum));
-        MigrationSet { length: contents.migrations.len(), digest: digest(applied), form: SetData::Loaded(contents) }
+        contents.migrations.sort_by(|left, right| left.version.cmp(&right.version));
+        contents.migrations.dedup_by(|left, right| left.version == right.version);
+        let checksums = contents.migrations.iter().map(|migration| (&migration.version, &migration.up.checksum));
+        MigrationSet { length: contents.migrations.len(), digest: digest(checksums), form: SetData::Loaded(contents) }
     }
 
-    /// The set that `embed_migrations!` has packed.
+    /// The set from the output of [`pack`](Self::pack), for `embed_migrations!`.
     #[doc(hidden)]
     pub const fn embedded(text: &'static str, index: &'static [u8], length: usize, digest: [u8; 32]) -> Self {
         MigrationSet {
@@ -46,13 +46,13 @@ impl MigrationSet {
         }
     }
 
-    /// The text and the index from which [`embedded`](Self::embedded) makes this set again.
+    /// The text and the index from which [`embedded`](Self::embedded) creates this set.
     #[doc(hidden)]
     pub fn pack(&self) -> (String, Vec<u8>) {
         packed::pack(self.contents())
     }
 
-    /// What it holds; decoded when first asked for.
+    /// The contents of the set; decoded on first use.
     pub fn contents(&self) -> &Contents {
         match &self.form {
             SetData::Loaded(contents) => contents,
@@ -60,17 +60,17 @@ impl MigrationSet {
         }
     }
 
-    /// How many migrations there are.
+    /// The number of migrations.
     pub const fn len(&self) -> usize {
         self.length
     }
 
-    /// Is there none?
+    /// Does the set contain no migration?
     pub const fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Over all versions and checksums, in order: equals the digest in the database when exactly these are applied.
+    /// The digest of all migrations in version order. It equals the digest in the database if exactly these are applied.
     pub const fn digest(&self) -> Checksum {
         self.digest
     }
@@ -80,7 +80,7 @@ impl MigrationSet {
         self.contents().migrations.iter()
     }
 
-    /// The newest migration.
+    /// The migration with the highest version.
     pub fn latest(&self) -> Option<&Migration> {
         self.contents().migrations.last()
     }
@@ -88,16 +88,16 @@ impl MigrationSet {
     /// The migration of a version.
     pub fn get(&self, version: &Version) -> Option<&Migration> {
         let migrations = &self.contents().migrations;
-        let found = migrations.binary_search_by(|one| one.version.cmp(version));
-        found.ok().map(|at| &migrations[at])
+        let at = migrations.binary_search_by(|migration| migration.version.cmp(version)).ok()?;
+        Some(&migrations[at])
     }
 
-    /// Under which name the history of these migrations is kept.
+    /// The name under which the history is stored.
     pub fn service(&self) -> &str {
         &self.contents().service
     }
 
-    /// The SQL they are written in.
+    /// The SQL dialect of the migrations.
     pub fn dialect(&self) -> Dialect {
         self.contents().dialect
     }
@@ -112,7 +112,7 @@ impl<'a> IntoIterator for &'a MigrationSet {
     }
 }
 
-/// The digest of an applied list: a chain, so that one more at the end costs one step.
+/// The digest of a list of migrations: a hash chain, so that adding one at the end takes one step.
 pub fn digest<'a>(applied: impl IntoIterator<Item = (&'a Version, &'a Checksum)>) -> Checksum {
     applied.into_iter().fold(EMPTY_DIGEST, |before, (version, checksum)| extend_digest(&before, version, checksum))
 }
@@ -120,7 +120,7 @@ pub fn digest<'a>(applied: impl IntoIterator<Item = (&'a Version, &'a Checksum)>
 /// The digest of an empty list.
 pub const EMPTY_DIGEST: Checksum = Checksum::from_bytes([0; 32]);
 
-/// The digest of a list with one more, higher version at its end.
+/// The digest of a list after a higher version is added at its end.
 pub fn extend_digest(before: &Checksum, version: &Version, checksum: &Checksum) -> Checksum {
     Checksum::of_pieces([before.to_string().as_str(), &version.canonical(), &checksum.to_string()])
 }

@@ -1,18 +1,17 @@
-//! A name as SQL writes it: perhaps with a schema before it.
+//! The name of a database object, with an optional schema.
 
 use std::fmt;
 
-/// A name as the database keeps it: without quotes, and folded where the database folds it.
+/// A name as the database stores it: without quotes, and in lower case if the database folds it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
-    /// The schema, if it is written.
+    /// `None` if the name is not qualified.
     pub schema: Option<String>,
-    /// The name.
     pub name: String,
 }
 
 impl Name {
-    /// A name without a schema.
+    /// An unqualified name.
     pub fn bare(name: impl Into<String>) -> Self {
         Name { schema: None, name: name.into() }
     }

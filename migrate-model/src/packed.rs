@@ -1,7 +1,7 @@
-//! A set of migrations as one text and one index: what the macro puts into a binary.
+//! A migration set as one text and one index: the form that the macro embeds into a binary.
 //!
-//! One string literal and one byte string cost the compiler next to nothing, whatever the number of migrations. The index
-//! is written and read by the same release of this crate, so it carries no version.
+//! One string literal and one byte string compile quickly, whatever the number of migrations. The same version of this
+//! crate writes and reads the index, so the index has no format version.
 
 use crate::checksum::Checksum;
 use crate::contents::Contents;
@@ -17,14 +17,14 @@ use crate::statement::Statement;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Packs a set.
+/// Encodes the contents of a set as a text and an index.
 pub fn pack(contents: &Contents) -> (String, Vec<u8>) {
     let mut writer = Writer { text: String::new(), index: Vec::new() };
     writer.contents(contents);
     (writer.text, writer.index)
 }
 
-/// Takes apart what `pack` made.
+/// Decodes the output of `pack`.
 pub fn unpack(text: &'static str, index: &'static [u8]) -> Contents {
     Reader { text, index, at: 0 }.contents()
 }
@@ -35,7 +35,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Seven bits a byte, lowest first.
+    /// Writes an integer of variable length: seven bits per byte, the lowest first.
     fn number(&mut self, number: usize) {
         let mut rest = number;
         while rest >= 0x80 {
@@ -52,8 +52,8 @@ impl Writer {
 
     fn list<T>(&mut self, list: &[T], mut write: impl FnMut(&mut Self, &T)) {
         self.number(list.len());
-        for one in list {
-            write(self, one);
+        for item in list {
+            write(self, item);
         }
     }
 
@@ -111,7 +111,7 @@ impl Writer {
         });
         self.list(&script.units, |writer, unit| {
             writer.number(usize::from(unit.in_transaction));
-            writer.option(unit.begin_statement.as_ref(), |writer, opening| writer.number(*opening));
+            writer.option(unit.begin_statement.as_ref(), |writer, statement| writer.number(*statement));
             writer.number(unit.statements.start);
             writer.number(unit.statements.len());
             writer.number(unit.done_after);
@@ -236,15 +236,10 @@ impl Reader {
                 }
             }),
             units: self.list(|reader| {
-                let transaction = reader.number() == 1;
-                let opening = reader.option(Reader::number);
+                let in_transaction = reader.number() == 1;
+                let begin_statement = reader.option(Reader::number);
                 let start = reader.number();
-                Unit {
-                    in_transaction: transaction,
-                    begin_statement: opening,
-                    statements: start..start + reader.number(),
-                    done_after: reader.number(),
-                }
+                Unit { in_transaction, begin_statement, statements: start..start + reader.number(), done_after: reader.number() }
             }),
         }
     }
@@ -307,7 +302,7 @@ mod tests {
         ) {
             let set = set(&texts);
             let (text, index) = set.pack();
-            // A packed set lives as long as the program; a few leaked bytes in a test stand for that.
+            // An embedded set has the lifetime of the program, so the test leaks its bytes.
             let (text, index) = (text.leak(), index.leak());
             let embedded = MigrationSet::embedded(text, index, set.len(), *set.digest().as_bytes());
             prop_assert_eq!(embedded.contents(), set.contents());

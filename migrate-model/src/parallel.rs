@@ -1,21 +1,21 @@
-//! The same work on many things, on all cores: files are read and understood one by one, whatever the others hold.
+//! Runs a function on many items, on all cores: files are read and parsed independently of each other.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// So many at a time: fewer are not worth another thread.
+/// The number of items that a thread takes at a time. Fewer items do not justify another thread.
 const BATCH: usize = 64;
 
-/// What `work` gives for each item, in their order.
+/// The results of `work` for all items, in the order of the items.
 ///
 /// # Panics
 /// When `work` does.
 pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let batches: Vec<&[T]> = items.chunks(BATCH).collect();
     let next = AtomicUsize::new(0);
-    let take = || {
+    let take_batches = || {
         let mut done = Vec::new();
         while let Some((number, batch)) = {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -27,12 +27,12 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
     };
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let mut done = thread::scope(|scope| {
-        let others = 1..cores.min(batches.len());
-        // Where the system gives no thread, this one does it all.
-        let others: Vec<_> = others.filter_map(|_| thread::Builder::new().spawn_scoped(scope, take).ok()).collect();
-        let mut done = take();
-        for other in others {
-            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let extra = 1..cores.min(batches.len());
+        // If the system refuses a thread, the current one processes its batches.
+        let threads: Vec<_> = extra.filter_map(|_| thread::Builder::new().spawn_scoped(scope, take_batches).ok()).collect();
+        let mut done = take_batches();
+        for thread in threads {
+            done.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
         done
     });

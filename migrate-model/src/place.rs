@@ -1,18 +1,16 @@
-//! A place in a file: what a message points at.
+//! The place in a file that a message refers to.
 
 use std::ops::Range;
 
 /// A line and a column, both counted from 1; columns are characters, not bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Counted from 1.
     pub line: usize,
-    /// Characters, counted from 1.
     pub column: usize,
 }
 
 impl Position {
-    /// The position of a byte offset in a text; an offset inside a character is that character's.
+    /// The position of a byte offset in a text. An offset inside a character counts as the start of this character.
     pub fn of(text: &str, offset: usize) -> Self {
         let mut offset = offset.min(text.len());
         while !text.is_char_boundary(offset) {
@@ -27,33 +25,33 @@ impl Position {
     }
 }
 
-/// A file and, where one line is to blame, that line.
+/// A file and, if the problem has one, a part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The file as the user knows it.
+    /// The path of the file in messages.
     pub file: String,
-    /// The line to blame.
+    /// `None` if the place is the whole file.
     pub span: Option<SourceSpan>,
 }
 
-/// A line of a file and the part of it that is meant.
+/// A line of a file and the relevant part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpan {
     /// Where the part begins.
     pub position: Position,
-    /// The whole line, without its line end.
+    /// The complete line, without its line end.
     pub line_text: String,
-    /// The part, as bytes of `line_text`.
+    /// The part, as a range of bytes of `line_text`.
     pub part: Range<usize>,
 }
 
 impl Place {
-    /// The file as a whole.
+    /// The place of a whole file.
     pub fn file(file: impl Into<String>) -> Self {
         Place { file: file.into(), span: None }
     }
 
-    /// A range of bytes in a file's text; a range over several lines is cut at the end of its first.
+    /// The place of a range of bytes in the text of a file. A range over several lines ends with its first line.
     pub fn range(file: impl Into<String>, text: &str, range: Range<usize>) -> Self {
         let mut start = range.start.min(text.len());
         while !text.is_char_boundary(start) {
@@ -73,10 +71,10 @@ impl Place {
         }
     }
 
-    /// `file:line:column`, or the file alone.
+    /// `file:line:column`, or only the file.
     pub fn label(&self) -> String {
         match &self.span {
-            Some(spot) => format!("{}:{}:{}", self.file, spot.position.line, spot.position.column),
+            Some(span) => format!("{}:{}:{}", self.file, span.position.line, span.position.column),
             None => self.file.clone(),
         }
     }
@@ -98,9 +96,9 @@ mod tests {
     #[test]
     fn a_range_is_cut_at_the_line_end() {
         let place = Place::range("f.sql", "one\r\ntwo three\r\nfour", 9..40);
-        let spot = place.span.clone().unwrap();
-        assert_eq!(spot.line_text, "two three");
-        assert_eq!(&spot.line_text[spot.part.clone()], "three");
+        let span = place.span.clone().unwrap();
+        assert_eq!(span.line_text, "two three");
+        assert_eq!(&span.line_text[span.part.clone()], "three");
         assert_eq!(place.label(), "f.sql:2:5");
     }
 }

@@ -1,16 +1,16 @@
-//! What is allowed that is usually a mistake.
+//! Which usual mistakes a run accepts.
 
 use std::str::FromStr;
 
-/// What to do about a migration that is lower than the newest applied one.
+/// How an out-of-order migration is treated: one below the newest applied version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OutOfOrder {
-    /// Stop before anything runs.
+    /// Abort before applying anything.
     #[default]
     Error,
-    /// Say so and apply it.
+    /// Report it and apply it.
     Warn,
-    /// Apply it.
+    /// Apply it without a report.
     Allow,
 }
 
@@ -30,13 +30,13 @@ impl FromStr for OutOfOrder {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let all = [OutOfOrder::Error, OutOfOrder::Warn, OutOfOrder::Allow];
-        all.into_iter().find(|late| late.name() == text).ok_or(())
+        all.into_iter().find(|policy| policy.name() == text).ok_or(())
     }
 }
 
-/// What a plan may pass over.
+/// Which mismatches a plan accepts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Migrations that are lower than the newest applied one.
+    /// Migrations below the newest applied version.
     pub out_of_order: OutOfOrder,
 }

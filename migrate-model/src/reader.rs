@@ -1,7 +1,7 @@
-//! Reads a statement: DDL and DML of PostgreSQL, MySQL/MariaDB and SQLite into one [`Syntax`].
+//! Parses a statement: DDL and DML of PostgreSQL, MySQL/MariaDB and SQLite into one [`Syntax`].
 //!
-//! Tolerant: a clause that cannot be read makes that part opaque; there are no errors, and nothing is refused. It is read
-//! by the engine (which lock? what is made?), by the macro and by the safety rules.
+//! The parser is tolerant: a clause that cannot be parsed becomes opaque, and no statement is rejected. The engine (for locks
+//! and effects), the macro and the safety rules use the result.
 //!
 //! Sources: PostgreSQL 15 and 18 manuals, part VI; MariaDB knowledge base, "SQL Statements"; MySQL 8.4 manual, 15;
 //! SQLite, "SQL As Understood By SQLite".
@@ -18,19 +18,19 @@ use crate::syntax::{Control, Setting, Syntax};
 use crate::token::{Kind, Tokens};
 use std::ops::Range;
 
-/// Reads a statement.
+/// Parses a statement.
 pub fn read(sql: &str, dialect: Dialect) -> Syntax {
     read_part(sql, 0..sql.len(), dialect)
 }
 
-/// Reads a statement that is a range of bytes of a longer text; ranges in the answer are bytes of that text.
+/// Parses a statement that is a range of bytes of a longer text. The ranges in the result are relative to that text.
 pub fn read_part(sql: &str, range: Range<usize>, dialect: Dialect) -> Syntax {
     let mut cursor = Cursor::new(sql, range, dialect);
     statement(&mut cursor).unwrap_or(Syntax::Opaque)
 }
 
-/// The statements inside a statement, and whether each is carried out only if something holds: DDL and DML in the body of a
-/// `DO`, as far as they show, and what the queries of a `WITH` change.
+/// The statements inside a statement, and whether each runs only under a condition: DDL and DML in the body of a `DO`, as far
+/// as they can be recognized, and the data-modifying queries of a `WITH`.
 pub fn inner_statements(sql: &str, syntax: &Syntax, dialect: Dialect) -> Vec<(Range<usize>, bool)> {
     match syntax {
         Syntax::Do { body } => other::inner_statements(&mut Cursor::new(sql, body.clone(), dialect)),
@@ -44,7 +44,7 @@ pub fn inner_statements(sql: &str, syntax: &Syntax, dialect: Dialect) -> Vec<(Ra
     }
 }
 
-/// Does a body of statements put SQL together at run time? What stands there as one text is read like any other statement.
+/// Does a body build SQL at run time? `EXECUTE` of a single string literal does not; it is parsed like any other statement.
 pub fn executes_text(sql: &str, body: Range<usize>, dialect: Dialect) -> bool {
     let mut cursor = Cursor::new(sql, body, dialect);
     while !cursor.is_at_end() {
@@ -128,15 +128,15 @@ fn begins_with(sql: &str, word: &str, dialect: Dialect) -> bool {
     Tokens::new(sql, dialect).find(|token| !token.is_blank()).is_some_and(|token| token.is_word(sql, word))
 }
 
-/// `WITH ... SELECT` and its like: what it does is said behind the queries.
+/// `WITH ... SELECT` and similar: the statement after the queries determines the result.
 fn with(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let queries = queries(cursor)?;
-    let found = statement(cursor)?;
+    let main = statement(cursor)?;
     let changes = queries.iter().any(|query| changes(cursor, query));
-    Some(if changes && matches!(found, Syntax::Query) { Syntax::Opaque } else { found })
+    Some(if changes && matches!(main, Syntax::Query) { Syntax::Opaque } else { main })
 }
 
-/// The queries behind `WITH`.
+/// The queries after `WITH`.
 fn queries(cursor: &mut Cursor<'_>) -> Option<Vec<Range<usize>>> {
     cursor.word("RECURSIVE");
     let mut queries = Vec::new();
@@ -161,7 +161,6 @@ fn changes(cursor: &Cursor<'_>, query: &Range<usize>) -> bool {
 }
 
 fn control(cursor: &mut Cursor<'_>) -> Option<Control> {
-    let work = |cursor: &mut Cursor<'_>| cursor.any(&["WORK", "TRANSACTION", "TRAN"]);
     if cursor.any(&["BEGIN", "START"]) {
         return Some(Control::Begin);
     }
@@ -169,7 +168,7 @@ fn control(cursor: &mut Cursor<'_>) -> Option<Control> {
         return Some(Control::Commit);
     }
     if cursor.any(&["ROLLBACK", "ABORT"]) {
-        work(cursor);
+        cursor.any(&["WORK", "TRANSACTION", "TRAN"]);
         if cursor.word("TO") {
             cursor.word("SAVEPOINT");
             return Some(Control::RollbackTo(cursor.part()?));
@@ -214,7 +213,7 @@ fn settings(cursor: &mut Cursor<'_>, reset: bool) -> Syntax {
             None => None,
         };
         settings.push(Setting { name, value, local });
-        // PostgreSQL writes lists so, MySQL several settings.
+        // After a comma, PostgreSQL expects another value of the list, and MySQL another setting.
         match cursor.dialect {
             Dialect::MySql => cursor.skip_clause(),
             _ => cursor.skip_all(),

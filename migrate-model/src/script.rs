@@ -1,4 +1,4 @@
-//! The SQL of one direction of one migration: its text, its sums, its statements and how they run.
+//! The SQL of one direction of a migration: its text, its checksums, its statements and how they run.
 
 use crate::checksum::Checksum;
 use crate::dialect::Dialect;
@@ -10,27 +10,27 @@ use crate::statement::{self, Statement};
 use crate::token::{Kind, Token, Tokens};
 use std::borrow::Cow;
 
-/// One file, or what of it runs in one direction.
+/// One migration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// The file, relative to the package, with `/` between folders.
+    /// The path relative to the package, with `/` as separator.
     pub file: Cow<'static, str>,
-    /// The SQL as it is in the file, without a BOM.
+    /// The text of the file, without a byte order mark.
     pub text: Cow<'static, str>,
-    /// Over the bytes; see [`Checksum::of_file`].
+    /// The checksum of the bytes; see [`Checksum::of_file`].
     pub checksum: Checksum,
-    /// Over what the database reads and the directives; see [`sql_checksum`].
+    /// The checksum of the SQL and the directives; see [`sql_checksum`].
     pub sql_checksum: Checksum,
-    /// What it says about itself.
+    /// The directives in its comments.
     pub directives: Directives,
-    /// Its statements, in order.
+    /// The statements, in order.
     pub statements: Vec<Statement>,
-    /// How they run.
+    /// How the statements are grouped into transactions.
     pub units: Vec<Unit>,
 }
 
 impl Script {
-    /// Reads a text; also answers with what is wrong in it.
+    /// Parses a text; also returns the problems in it.
     pub fn read(text: String, file: &str, dialect: Dialect) -> (Script, Vec<Finding>) {
         let text = match text.strip_prefix('\u{feff}') {
             Some(rest) => rest.to_owned(),
@@ -53,17 +53,17 @@ impl Script {
         (script, findings)
     }
 
-    /// How it runs as a whole.
+    /// The transaction mode of the whole script.
     pub fn transaction_mode(&self) -> TransactionMode {
         execution::transaction_mode(&self.units)
     }
 
-    /// The file name without its folders.
+    /// The file name without folders.
     pub fn file_name(&self) -> &str {
         self.file.rsplit('/').next().unwrap_or(&self.file)
     }
 
-    /// Where a statement stands.
+    /// The place of a statement; of the file if there is no such statement.
     pub fn place(&self, statement: usize) -> Place {
         match self.statements.get(statement) {
             Some(statement) => Place::range(&*self.file, &self.text, statement.range.clone()),
@@ -72,12 +72,12 @@ impl Script {
     }
 }
 
-/// The sum that a cosmetic edit leaves as it is: over the tokens, without comments and white space, but with directives and
-/// with `/*! */` and `/*+ */`, which the database obeys.
+/// The checksum that a cosmetic edit does not change: over the tokens, without comments and white space, but with directives
+/// and with `/*! */` and `/*+ */`, which the database interprets.
 pub fn sql_checksum(text: &str, dialect: Dialect, statements: &[Statement]) -> Checksum {
     let mut copied = statements.iter().filter_map(|statement| statement.copy_data.clone()).peekable();
     let mut tokens = Tokens::new(text, dialect);
-    // Rows of `COPY` are no SQL: they count byte for byte.
+    // The rows of `COPY` are not SQL: they count byte by byte.
     let pieces = std::iter::from_fn(|| match copied.next_if(|data| tokens.offset() >= data.start) {
         Some(data) => {
             tokens.jump(data.end.max(tokens.offset()));
@@ -104,25 +104,25 @@ pub fn sql_checksum(text: &str, dialect: Dialect, statements: &[Statement]) -> C
 mod tests {
     use super::*;
 
-    fn sum(text: &str) -> Checksum {
+    fn mysql_checksum(text: &str) -> Checksum {
         sql_checksum(text, Dialect::MySql, &[])
     }
 
     #[test]
     fn rows_of_copy_count_as_they_are() {
-        let sum = |row: &str| {
+        let checksum = |row: &str| {
             let text = format!("COPY t FROM stdin;\n{row}\n\\.\nSELECT 1;\n");
             Script::read(text, "f.sql", Dialect::Postgres).0.sql_checksum
         };
-        assert_ne!(sum("a b"), sum("a  b"));
-        assert_ne!(sum("-- a"), sum("-- b"));
-        assert_eq!(sum("it's"), sum("it's"));
+        assert_ne!(checksum("a b"), checksum("a  b"));
+        assert_ne!(checksum("-- a"), checksum("-- b"));
+        assert_eq!(checksum("it's"), checksum("it's"));
     }
 
     #[test]
     fn cosmetic_edits_leave_the_sql_sum() {
-        let plain = sum("CREATE TABLE t (a int);");
-        assert_eq!(sum("-- licence\nCREATE  TABLE t\n(a int) ; -- end\r\n"), plain);
+        let plain = mysql_checksum("CREATE TABLE t (a int);");
+        assert_eq!(mysql_checksum("-- licence\nCREATE  TABLE t\n(a int) ; -- end\r\n"), plain);
         for changed in [
             "CREATE TABLE t (a  bigint);",
             "-- migrate: no-transaction\nCREATE TABLE t (a int);",
@@ -132,9 +132,9 @@ mod tests {
             "CREATE TABLE t (aint);",
             "create table t (a int);",
         ] {
-            assert_ne!(sum(changed), plain, "{changed}");
+            assert_ne!(mysql_checksum(changed), plain, "{changed}");
         }
-        assert_ne!(sum("SELECT 'a b'"), sum("SELECT 'a  b'"));
+        assert_ne!(mysql_checksum("SELECT 'a b'"), mysql_checksum("SELECT 'a  b'"));
     }
 
     #[test]

@@ -1,69 +1,69 @@
-//! The course of a script when it is carried out, from its first statement or from where an earlier run stopped: which parts
-//! run, in which order, and which of them commit together with their mark. It runs nothing and knows no database.
+//! Plans the execution of a script, from its first statement or from the point where an earlier run stopped: which parts run,
+//! in which order, and which of them share a transaction with their checkpoint. It executes nothing and uses no database.
 
 use crate::dialect::Dialect;
 use crate::execution::{self, Unit};
 use crate::script::Script;
 use std::ops::Range;
 
-/// What of a script is left to run.
+/// The remaining parts of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptPlan {
-    /// In order.
+    /// In the order of execution.
     pub parts: Vec<ScriptPart>,
-    /// Is all of it one transaction, so that nothing needs to be written before it ends?
+    /// Is the whole script one transaction? Then no record is written before it ends.
     pub atomic: bool,
 }
 
-/// A part of a course.
+/// A part of a script plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScriptPart {
-    /// Statements that only set something for the session. They have no mark: a new session needs them again.
+    /// Session settings. They have no checkpoint, because a new session must execute them again.
     SessionSettings(Range<usize>),
-    /// Statements with one mark.
+    /// Statements with one checkpoint.
     Segment(Segment),
 }
 
-/// Statements with one mark.
+/// Statements with one checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// What runs.
+    /// The statements to run.
     pub unit: Unit,
-    /// Does it share a transaction with its mark?
+    /// Does the segment share a transaction with its checkpoint?
     pub in_transaction: bool,
-    /// Does the mark say that the whole script is done?
+    /// Does the checkpoint complete the script?
     pub last: bool,
 }
 
 impl ScriptPlan {
-    /// Does it do anything that leaves a mark?
+    /// Is there a segment to run?
     pub fn has_segments(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, ScriptPart::Segment(_)))
     }
 
-    /// The first statement that finds what it needs only where all of the course has one session: what sets something for
-    /// those behind it and, if the session was prepared, what runs outside a transaction.
+    /// The first statement that requires the whole plan to run in one session: a session setting or, if the session was
+    /// prepared, a statement outside a transaction.
     pub fn needs_session(&self, prepared: bool) -> Option<usize> {
         self.parts.iter().find_map(|part| match part {
             ScriptPart::SessionSettings(statements) => Some(statements.start),
-            ScriptPart::Segment(stretch) if prepared && !stretch.in_transaction => Some(stretch.unit.statements.start),
+            ScriptPart::Segment(segment) if prepared && !segment.in_transaction => Some(segment.unit.statements.start),
             ScriptPart::Segment(_) => None,
         })
     }
 }
 
-/// The course of a script of which so many statements are done.
+/// Plans the rest of a script after its first `done` statements.
 pub fn plan_script(script: &Script, dialect: Dialect, done: usize) -> ScriptPlan {
     let sql = |at: usize| script.statements[at].sql(&script.text);
     let is_setting =
         |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| execution::is_session_setting(sql(at), dialect));
-    let work: Vec<&Unit> = script.units.iter().filter(|unit| !is_setting(unit)).collect();
-    let atomic = matches!(work.as_slice(), [only] if only.in_transaction);
-    let end = work.last().map_or(script.statements.len(), |last| last.done_after);
+    let segments: Vec<&Unit> = script.units.iter().filter(|unit| !is_setting(unit)).collect();
+    let atomic = matches!(segments.as_slice(), [unit] if unit.in_transaction);
+    let end = segments.last().map_or(script.statements.len(), |last| last.done_after);
     let mut parts = Vec::new();
     for unit in &script.units {
         if is_setting(unit) {
-            // Behind the last work, a setting is for a session that ends there.
+            // A setting after the last segment has no effect, because the session ends there.
             if unit.done_after <= end {
                 parts.push(ScriptPart::SessionSettings(unit.statements.clone()));
             }
@@ -72,14 +72,14 @@ pub fn plan_script(script: &Script, dialect: Dialect, done: usize) -> ScriptPlan
         if unit.done_after <= done {
             continue;
         }
-        // An edit below the point of failure can make one unit of what was two: what is done is not run again.
+        // An edit after the point of failure can merge two units into one. The statements that are done must not run again.
         let mut unit = unit.clone();
         if unit.statements.start < done {
             unit.statements.start = done.min(unit.statements.end);
             unit.begin_statement = None;
         }
-        let joins = unit.statements.len() == 1 && execution::can_share_transaction(sql(unit.statements.start), dialect);
-        let in_transaction = unit.in_transaction || joins;
+        let shares = unit.statements.len() == 1 && execution::can_share_transaction(sql(unit.statements.start), dialect);
+        let in_transaction = unit.in_transaction || shares;
         let last = unit.done_after == end;
         parts.push(ScriptPart::Segment(Segment { unit, in_transaction, last }));
     }
@@ -90,23 +90,23 @@ pub fn plan_script(script: &Script, dialect: Dialect, done: usize) -> ScriptPlan
 mod tests {
     use super::*;
 
-    /// `set` for a setting, `[1 2]` for statements that share a transaction with their mark, `1` for those that do not, `!`
-    /// behind the last.
-    fn shown(dialect: Dialect, text: &str, done: usize) -> String {
+    /// `set` for a session setting, `[1 2]` for statements that share a transaction with their checkpoint, `1` for those that
+    /// do not, and `!` after the last segment.
+    fn outline(dialect: Dialect, text: &str, done: usize) -> String {
         let (script, findings) = Script::read(text.to_owned(), "f.sql", dialect);
         assert_eq!(findings, [], "{text}");
-        let course = plan_script(&script, dialect, done);
-        let parts = course.parts.iter().map(|part| match part {
+        let plan = plan_script(&script, dialect, done);
+        let parts = plan.parts.iter().map(|part| match part {
             ScriptPart::SessionSettings(_) => "set".to_owned(),
-            ScriptPart::Segment(stretch) => {
-                let numbers: Vec<String> = stretch.unit.statements.clone().map(|at| (at + 1).to_string()).collect();
+            ScriptPart::Segment(segment) => {
+                let numbers: Vec<String> = segment.unit.statements.clone().map(|at| (at + 1).to_string()).collect();
                 let numbers = numbers.join(" ");
-                let numbers = if stretch.in_transaction { format!("[{numbers}]") } else { numbers };
-                format!("{numbers}{}", if stretch.last { "!" } else { "" })
+                let numbers = if segment.in_transaction { format!("[{numbers}]") } else { numbers };
+                format!("{numbers}{}", if segment.last { "!" } else { "" })
             }
         });
         let parts: Vec<String> = parts.collect();
-        format!("{}{}", parts.join(" "), if course.atomic { "; atomic" } else { "" })
+        format!("{}{}", parts.join(" "), if plan.atomic { "; atomic" } else { "" })
     }
 
     #[test]
@@ -126,14 +126,14 @@ mod tests {
             (MySql, "SET GLOBAL a = 1; CREATE TABLE t (a int); SET @@GLOBAL.b = 1;", 0, "1 2 3!"),
             (MySql, "SET a = 1; CALL p(); SET b = 1;", 0, "set 2!"),
             (Sqlite, "VACUUM;", 0, "1!"),
-            // What changes the file is work, wherever it stands.
+            // A change of the file is a segment, wherever it is.
             (Sqlite, "VACUUM; PRAGMA user_version = 5;", 0, "1 2!"),
             (Sqlite, "VACUUM; PRAGMA JOURNAL_MODE = wal;", 0, "1 2!"),
             (Sqlite, "SELECT 1;", 1, "; atomic"),
             (Sqlite, "PRAGMA foreign_keys = OFF;", 0, "set"),
             (Sqlite, "", 0, ""),
         ] {
-            assert_eq!(shown(dialect, text, done), expected, "{text}");
+            assert_eq!(outline(dialect, text, done), expected, "{text}");
         }
     }
 

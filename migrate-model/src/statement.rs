@@ -1,7 +1,7 @@
-//! SQL text cut into statements, each with its place.
+//! Splits SQL text into statements, each with its place.
 //!
-//! The cut is that of the database's own client: what `psql`, `mariadb` and `sqlite3` would send one by one. Nothing is
-//! changed; statements and what lies between them are the text, byte for byte.
+//! The result equals that of the client of the database: the statements that `psql`, `mariadb` and `sqlite3` would send one by
+//! one. The text is not changed; a statement is a range of its bytes.
 
 use crate::code::Code;
 use crate::dialect::Dialect;
@@ -17,46 +17,46 @@ pub struct Statement {
     pub range: Range<usize>,
     /// Line of the first token, counted from 1.
     pub line: usize,
-    /// The rows behind a `COPY ... FROM stdin`, without the closing `\.`.
+    /// The rows after a `COPY ... FROM stdin`, without the closing `\.`.
     pub copy_data: Option<Range<usize>>,
 }
 
 impl Statement {
-    /// Its SQL.
+    /// The SQL of the statement.
     pub fn sql<'a>(&self, text: &'a str) -> &'a str {
         &text[self.range.clone()]
     }
 }
 
-/// A psql command such as `\connect` in a script.
+/// A command of the psql client, such as `\connect`.
 pub static PSQL_COMMAND: Code = Code::new(
     "psql-command",
-    "A line that begins with a backslash (`\\i`, `\\connect`, `\\restrict`) is a command of the psql client, not SQL: no database \
-     server understands it. Remove the line; write out what it did as SQL.",
+    "A line that begins with a backslash (`\\i`, `\\connect`, `\\restrict`) is a command of the psql client. It is not SQL, and \
+     the server would reject it. Remove the line, or write the equivalent SQL.",
 );
 
-/// SQL on the line of `COPY ... FROM stdin;`.
+/// SQL after `COPY ... FROM stdin;` on the same line.
 pub static SQL_AFTER_COPY: Code = Code::new(
     "sql-after-copy",
-    "Behind `COPY ... FROM stdin;` the rows begin on the next line, so nothing but a comment can stand on the rest of its own: psql would \
-     run it after the rows, others would lose it. Move it behind the closing `\\.`.",
+    "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run \
+     SQL there after the rows, and other clients would lose it. Move the SQL after the closing `\\.`.",
 );
 
 /// `COPY ... TO stdout`.
 pub static COPY_TO_STDOUT: Code = Code::new(
     "copy-to-stdout",
-    "`COPY ... TO stdout` sends rows to the client, and a migration has nobody to read them. Write them into a table, or take the \
-     statement out.",
+    "`COPY ... TO stdout` sends rows to the client, and a migration does not process them. Write the rows into a table, or \
+     remove the statement.",
 );
 
 /// A string, comment or quoted name without its end.
 pub static UNTERMINATED: Code = Code::new(
     "unterminated",
-    "A string, a quoted name, a comment or a dollar-quoted body is opened and never closed, so everything behind it would be \
-     swallowed. Close it where it should end.",
+    "A string, a quoted name, a comment or a dollar-quoted string is not terminated, so it extends to the end of the file. Add \
+     its end where it is missing.",
 );
 
-/// The statements of a text, and what makes it unfit to be run.
+/// Splits a text into statements; also returns the problems that prevent its execution.
 pub fn split(text: &str, dialect: Dialect, file: &str) -> (Vec<Statement>, Vec<Finding>) {
     let mut splitter = Splitter {
         text,
@@ -81,9 +81,9 @@ struct Splitter<'a> {
     statements: Vec<Statement>,
     findings: Vec<Finding>,
     delimiter: String,
-    /// Up to which byte line ends were counted, and the line there.
+    /// The byte up to which line ends were counted, and the line of this byte.
     counted: (usize, usize),
-    /// The tokens of the statement that is being read, blank ones left out.
+    /// The tokens of the current statement, without white space and comments.
     open: Vec<Token>,
 }
 
@@ -94,7 +94,7 @@ impl Splitter<'_> {
             if !token.closed {
                 self.unterminated(token);
             }
-            // A hint (or a banner that begins with `/*+`) belongs to a statement only inside it.
+            // A hint, or a banner that begins with `/*+`, is part of a statement only if it is inside the statement.
             if token.is_blank() || (token.kind == Kind::Hint && self.open.is_empty()) {
                 continue;
             }
@@ -118,7 +118,7 @@ impl Splitter<'_> {
         self.close();
     }
 
-    /// Where the delimiter begins, if it does in this token. `END$$` is one word to MySQL, but not to its client.
+    /// The offset of the delimiter, if it begins in this token. `END$$` is one word for the MySQL server, but not for its client.
     fn delimiter_in(&self, token: Token, body: &Body) -> Option<usize> {
         if self.delimiter == ";" {
             return (token.is_symbol(self.text, b';') && body.depth == 0).then_some(token.start);
@@ -130,7 +130,7 @@ impl Splitter<'_> {
         }
     }
 
-    /// `DELIMITER` and psql's commands: lines that the client keeps for itself.
+    /// Processes a line for the client: `DELIMITER`, or a command of psql.
     fn client_command(&mut self, token: Token) -> bool {
         let line_end = self.text[token.start..].find('\n').map_or(self.text.len(), |at| token.start + at);
         match self.dialect {
@@ -148,7 +148,7 @@ impl Splitter<'_> {
                 self.findings.push(
                     Finding::error(&PSQL_COMMAND, format!("`{line}` is a command of the psql client, not SQL"))
                         .at(place)
-                        .help("remove the line, or write what it does as SQL"),
+                        .help("remove the line, or write the equivalent SQL"),
                 );
                 self.tokens.jump(line_end);
                 true
@@ -164,19 +164,19 @@ impl Splitter<'_> {
             Kind::DollarText => "dollar-quoted string",
             _ => "comment",
         };
-        // SQLite closes a comment at the end of the text by itself.
+        // In SQLite, the end of the text also ends a comment.
         if self.dialect == Dialect::Sqlite && token.kind == Kind::Comment {
             return;
         }
         let place = Place::range(self.file, self.text, token.start..token.end);
         self.findings.push(
-            Finding::error(&UNTERMINATED, format!("this {what} is never closed"))
+            Finding::error(&UNTERMINATED, format!("unterminated {what}"))
                 .at(place)
-                .help("close it; everything behind it is swallowed"),
+                .help("add its end; otherwise it extends to the end of the file"),
         );
     }
 
-    /// Ends the statement that was being read, if there was one.
+    /// Ends the current statement, if there is one.
     fn close(&mut self) {
         let (Some(first), Some(last)) = (self.open.first().copied(), self.open.last().copied()) else {
             return;
@@ -186,9 +186,9 @@ impl Splitter<'_> {
         self.follow_settings();
         if self.copies("TO", "STDOUT") {
             self.findings.push(
-                Finding::error(&COPY_TO_STDOUT, "nobody reads what `COPY ... TO stdout` sends")
+                Finding::error(&COPY_TO_STDOUT, "`COPY ... TO stdout` sends rows that a migration does not process")
                     .at(Place::range(self.file, self.text, first.start..last.end))
-                    .help("write the rows into a table, or take the statement out"),
+                    .help("write the rows into a table, or remove the statement"),
             );
         }
         let copy_data = self.copies("FROM", "STDIN").then(|| self.copy_data());
@@ -196,8 +196,8 @@ impl Splitter<'_> {
         self.open.clear();
     }
 
-    /// `SET standard_conforming_strings = off`, and MySQL's `NO_BACKSLASH_ESCAPES`, change how the strings behind them are
-    /// to be read.
+    /// `SET standard_conforming_strings = off` and `NO_BACKSLASH_ESCAPES` of MySQL change the syntax of the strings in later
+    /// statements.
     fn follow_settings(&mut self) {
         if !self.open[0].is_word(self.text, "SET") {
             return;
@@ -217,24 +217,24 @@ impl Splitter<'_> {
         }
     }
 
-    /// `COPY ... FROM stdin` or `COPY ... TO stdout`.
-    fn copies(&self, way: &str, place: &str) -> bool {
+    /// Is the current statement `COPY ... FROM stdin` or `COPY ... TO stdout`?
+    fn copies(&self, direction: &str, stream: &str) -> bool {
         self.dialect == Dialect::Postgres
             && self.open[0].is_word(self.text, "COPY")
-            && self.open.windows(2).any(|pair| pair[0].is_word(self.text, way) && pair[1].is_word(self.text, place))
+            && self.open.windows(2).any(|pair| pair[0].is_word(self.text, direction) && pair[1].is_word(self.text, stream))
     }
 
-    /// The lines behind the current place up to the one that holds `\.` alone; reading goes on behind it.
+    /// The lines after the current one, up to a line that contains only `\.`; continues after this line.
     fn copy_data(&mut self) -> Range<usize> {
         let from = self.tokens.offset();
         let start = self.text[from..].find('\n').map_or(self.text.len(), |at| from + at + 1);
         let rest = &self.text[from..start];
         if let Some(token) = Tokens::new(rest, self.dialect).find(|token| !token.is_blank() || !token.closed) {
-            let message = "SQL stands between `COPY ... FROM stdin;` and its rows";
+            let message = "SQL is not allowed between `COPY ... FROM stdin;` and its rows";
             self.findings.push(
                 Finding::error(&SQL_AFTER_COPY, message)
                     .at(Place::range(self.file, self.text, from + token.start..from + rest.trim_end().len()))
-                    .help("move it behind the closing `\\.`"),
+                    .help("move it after the closing `\\.`"),
             );
         }
         let mut line = start;
@@ -251,11 +251,11 @@ impl Splitter<'_> {
     }
 }
 
-/// How deep a statement stands in a body whose semicolons do not end it.
+/// The nesting of the current token in a body whose semicolons do not end the statement.
 #[derive(Default)]
 struct Body {
     depth: usize,
-    /// Set once the statement is known to make a routine, a trigger or an event.
+    /// Does the statement create a routine, a trigger or an event, or is it a compound statement?
     routine: bool,
     parentheses: usize,
 }
@@ -269,7 +269,7 @@ impl Body {
         }
     }
 
-    /// `CREATE FUNCTION ... BEGIN ATOMIC ...; END`, and `CREATE RULE ... DO (a; b)`: psql counts parentheses as well.
+    /// `CREATE FUNCTION ... BEGIN ATOMIC ...; END`, and `CREATE RULE ... DO (a; b)`: psql also counts parentheses.
     fn postgres(&mut self, sql: &str, before: &[Token], token: Token) {
         match token.kind {
             Kind::Symbol if token.is_symbol(sql, b'(') => self.parentheses += 1,
@@ -301,9 +301,9 @@ impl Body {
         }
         if !self.routine {
             let block = token.is_word(sql, "NOT") && before.len() == 1 && before[0].is_word(sql, "BEGIN");
-            let made = ["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE"];
-            let makes = made.iter().any(|word| token.is_word(sql, word)) && starts_definition(sql, before);
-            self.routine = block || makes;
+            let kinds = ["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE"];
+            let defines = kinds.iter().any(|word| token.is_word(sql, word)) && starts_definition(sql, before);
+            self.routine = block || defines;
             self.depth = usize::from(block);
             return;
         }
@@ -321,9 +321,9 @@ impl Body {
         } else if token.is_word(sql, "BEGIN") || token.is_word(sql, "CASE") {
             self.depth += 1;
         } else if ["IF", "LOOP", "WHILE", "REPEAT"].iter().any(|word| token.is_word(sql, word)) {
-            // `IF(a, b, c)`, `REPEAT('x', 3)` and `CREATE EVENT IF NOT EXISTS` are no compound statements: one stands
-            // where a statement can begin.
-            let symbol = last.is_some_and(|last| [b';', b':', b')'].iter().any(|one| last.is_symbol(sql, *one)));
+            // `IF(a, b, c)`, `REPEAT('x', 3)` and `CREATE EVENT IF NOT EXISTS` are not compound statements. A compound
+            // statement can only appear where a statement can begin.
+            let symbol = last.is_some_and(|last| [b';', b':', b')'].iter().any(|symbol| last.is_symbol(sql, *symbol)));
             let begins = after(&[
                 "BEGIN",
                 "THEN",
@@ -356,7 +356,7 @@ impl Body {
     }
 }
 
-/// MySQL: `IF(a, b, c)` and `REPEAT('x', 3)`, as opposed to `IF (a) THEN`: what stands behind the parenthesis tells.
+/// MySQL: `IF(a, b, c)` and `REPEAT('x', 3)`, as opposed to `IF (a) THEN`: the text after the parenthesis decides.
 fn is_function(sql: &str, word: Token) -> bool {
     let mut tokens = Tokens::new(sql, Dialect::MySql);
     tokens.jump(word.end);
@@ -372,16 +372,14 @@ fn is_function(sql: &str, word: Token) -> bool {
             break;
         }
     }
-    // `IF (a) AND (b) THEN`: a statement goes on until THEN, a function call never meets one before its end.
+    // `IF (a) AND (b) THEN`: a statement continues to THEN; a function call ends before one.
     if word.is_word(sql, "IF") {
-        let ends = ["THEN"];
-        let stops = [b';', b','];
         for token in tokens {
-            if ends.iter().any(|end| token.is_word(sql, end)) {
+            if token.is_word(sql, "THEN") {
                 return false;
             }
-            let part_of_case = ["WHEN", "ELSE", "END"].iter().any(|end| token.is_word(sql, end));
-            if part_of_case || stops.iter().any(|stop| token.is_symbol(sql, *stop)) {
+            let part_of_case = ["WHEN", "ELSE", "END"].iter().any(|word| token.is_word(sql, word));
+            if part_of_case || [b';', b','].iter().any(|symbol| token.is_symbol(sql, *symbol)) {
                 return true;
             }
         }
@@ -389,18 +387,19 @@ fn is_function(sql: &str, word: Token) -> bool {
     true
 }
 
-/// Does the statement begin with `CREATE`, and are all of `words` (one of them, if there are any) among what follows?
+/// Does the statement begin with `CREATE`, followed soon by one of `words`, if there are any?
 fn creates(sql: &str, before: &[Token], words: &[&str]) -> bool {
     before.first().is_some_and(|first| first.is_word(sql, "CREATE"))
         && (words.is_empty() || before.iter().take(4).any(|token| words.iter().any(|word| token.is_word(sql, word))))
 }
 
-/// MySQL: is everything read so far `CREATE [OR REPLACE] [DEFINER = user] [AGGREGATE]`?
+/// MySQL: are the tokens so far `CREATE [OR REPLACE] [DEFINER = user] [AGGREGATE]`?
 fn starts_definition(sql: &str, before: &[Token]) -> bool {
     creates(sql, before, &[])
         && !before.iter().skip(1).any(|token| {
-            let other = ["TABLE", "INDEX", "VIEW", "DATABASE", "SCHEMA", "USER", "ROLE", "SEQUENCE", "SERVER"];
-            other.iter().any(|word| token.is_word(sql, word)) || token.is_symbol(sql, b'(') && before[1].is_word(sql, "TEMPORARY")
+            let other_kinds = ["TABLE", "INDEX", "VIEW", "DATABASE", "SCHEMA", "USER", "ROLE", "SEQUENCE", "SERVER"];
+            other_kinds.iter().any(|word| token.is_word(sql, word))
+                || token.is_symbol(sql, b'(') && before[1].is_word(sql, "TEMPORARY")
         })
 }
 
@@ -419,8 +418,8 @@ mod tests {
     fn plain_statements_with_their_lines() {
         let text = "-- head\n;;\nSELECT 1 ; /* between */\n\n  SELECT\n2;\nSELECT 3";
         let (all, _) = split(text, Dialect::Postgres, "f.sql");
-        let shown: Vec<_> = all.iter().map(|one| (one.line, one.sql(text))).collect();
-        assert_eq!(shown, [(3, "SELECT 1"), (5, "SELECT\n2"), (7, "SELECT 3")]);
+        let lines: Vec<_> = all.iter().map(|statement| (statement.line, statement.sql(text))).collect();
+        assert_eq!(lines, [(3, "SELECT 1"), (5, "SELECT\n2"), (7, "SELECT 3")]);
     }
 
     #[test]
@@ -434,14 +433,14 @@ mod tests {
 
     #[test]
     fn bodies_of_postgres() {
-        for one in [
+        for sql in [
             "DO $$ BEGIN PERFORM 1; COMMIT; END $$",
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END",
             "CREATE OR REPLACE PROCEDURE p() BEGIN ATOMIC INSERT INTO t VALUES (1); END",
             "CREATE RULE r AS ON INSERT TO t DO INSTEAD (INSERT INTO a VALUES (1); INSERT INTO b VALUES (2))",
             "SELECT $fn$ ; $x$ ; $fn$, E'\\';', U&'\\003b;', /* ; /* ; */ ; */ \"a;b\"",
         ] {
-            assert_eq!(statements(Dialect::Postgres, &format!("{one};\nSELECT 1;")), [one, "SELECT 1"]);
+            assert_eq!(statements(Dialect::Postgres, &format!("{sql};\nSELECT 1;")), [sql, "SELECT 1"]);
         }
     }
 
@@ -483,7 +482,8 @@ mod tests {
 
     #[test]
     fn rows_that_nobody_reads_are_refused() {
-        let codes = |text: &str| split(text, Dialect::Postgres, "f.sql").1.iter().map(|one| one.code.name).collect::<Vec<_>>();
+        let codes =
+            |text: &str| split(text, Dialect::Postgres, "f.sql").1.iter().map(|finding| finding.code.name).collect::<Vec<_>>();
         assert_eq!(codes("COPY t TO stdout;"), ["copy-to-stdout"]);
         assert_eq!(codes("COPY (SELECT 1) TO STDOUT WITH (FORMAT csv);"), ["copy-to-stdout"]);
         assert_eq!(codes("COPY t TO '/tmp/f'; SELECT 'COPY t TO stdout';"), Vec::<&str>::new());
@@ -513,7 +513,7 @@ mod tests {
 
     #[test]
     fn bodies_of_mysql_without_delimiter() {
-        for one in [
+        for sql in [
             "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET NEW.b = 1; IF NEW.c THEN SET NEW.d = 2; END IF; END",
             "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.b = IF(NEW.c, 1, 2)",
             "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW IF NEW.c THEN SET NEW.d = REPEAT('x', 2); END IF",
@@ -529,10 +529,10 @@ mod tests {
             "SELECT 'a\\';b', \"c;\", `d;` # ; comment\n",
             "/*!50003 CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN SET @a = 1; END */",
         ] {
-            let text = format!("{one};\nSELECT 1;");
-            let found = statements(Dialect::MySql, &text);
-            assert_eq!(found.len(), 2, "{found:#?}");
-            assert_eq!(found[1], "SELECT 1");
+            let text = format!("{sql};\nSELECT 1;");
+            let statements = statements(Dialect::MySql, &text);
+            assert_eq!(statements.len(), 2, "{statements:#?}");
+            assert_eq!(statements[1], "SELECT 1");
         }
     }
 
@@ -553,12 +553,12 @@ mod tests {
 
     #[test]
     fn triggers_of_sqlite() {
-        for one in [
+        for sql in [
             "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = CASE WHEN 1 THEN 2 END; DELETE FROM d; END",
             "CREATE TEMP TRIGGER IF NOT EXISTS t AFTER INSERT ON a BEGIN SELECT 1; END",
             "CREATE TABLE t (trigger TEXT, \"begin\" TEXT)",
         ] {
-            assert_eq!(statements(Dialect::Sqlite, &format!("{one};\nSELECT 1;")), [one, "SELECT 1"]);
+            assert_eq!(statements(Dialect::Sqlite, &format!("{sql};\nSELECT 1;")), [sql, "SELECT 1"]);
         }
     }
 

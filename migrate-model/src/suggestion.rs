@@ -1,6 +1,6 @@
-//! "Did you mean": the known word nearest to a misspelt one.
+//! "Did you mean": the known word that is nearest to a misspelled one.
 
-/// The nearest of `known`, if it is near enough to be meant.
+/// The nearest of the known words, if its edit distance is small relative to the length of the words.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()

@@ -1,7 +1,7 @@
-//! What a statement says, as far as it matters to a schema and to those who use it: a tree, made by [`reader`](crate::reader).
+//! The syntax tree of a statement, as far as schemas, locks and safety rules need it; built by [`reader`](crate::reader).
 //!
-//! It covers three dialects with one shape. Where something could not be read, a part says `Opaque`; nothing is guessed.
-//! Ranges are bytes of the statement's own text.
+//! The three dialects share one tree. A part that could not be parsed is `Opaque`; nothing is guessed. Ranges are bytes of the
+//! text of the statement. Unless a field says otherwise, names are stored as in [`Name`].
 
 use crate::name::Name;
 use std::ops::Range;
@@ -11,170 +11,115 @@ use std::ops::Range;
 pub enum Syntax {
     /// `CREATE TABLE`.
     CreateTable(Box<CreateTable>),
-    /// `ALTER TABLE`, also of a foreign table.
+    /// `ALTER TABLE`, also for a foreign table.
     AlterTable(AlterTable),
     /// `CREATE INDEX`.
     CreateIndex(CreateIndex),
-    /// `CREATE VIEW`, also of a materialized one.
+    /// `CREATE VIEW`, also for a materialized view.
     CreateView(CreateView),
     /// `CREATE TYPE`.
     CreateType {
-        /// Its name.
         name: Name,
-        /// The labels of an enumerated type.
+        /// The values of an enumerated type; `None` for any other type.
         labels: Option<Vec<String>>,
     },
     /// `CREATE DOMAIN`.
     CreateDomain {
-        /// Its name.
         name: Name,
-        /// What it stands on.
+        /// The underlying type.
         base: Type,
-        /// Does it refuse values?
+        /// `NOT NULL` or `CHECK`.
         constrained: bool,
     },
     /// `CREATE TRIGGER`.
     CreateTrigger {
-        /// Its name.
         name: Name,
-        /// Of which table.
         table: Option<Name>,
-        /// Columns of that table that it names: behind `UPDATE OF`, `NEW.`, `OLD.`.
+        /// Columns of the table, after `UPDATE OF`, `NEW.` and `OLD.`.
         columns: Vec<String>,
-        /// Tables that it reads or changes.
+        /// Tables that the body reads or changes.
         tables: Vec<Name>,
-        /// The function that it calls (PostgreSQL).
+        /// PostgreSQL: the function that the trigger calls.
         function: Option<Name>,
-        /// In place of one that is there?
         or_replace: bool,
-        /// Only if there is none?
         if_not_exists: bool,
-        /// A session's own?
         temporary: bool,
     },
     /// `CREATE FUNCTION`, `CREATE PROCEDURE`, `CREATE AGGREGATE`.
     CreateRoutine {
-        /// Its name.
         name: Name,
-        /// In place of one that is there?
         or_replace: bool,
-        /// `SECURITY DEFINER`?
+        /// `SECURITY DEFINER` (PostgreSQL).
         definer: bool,
-        /// `SET search_path`?
+        /// `SET search_path`.
         sets_path: bool,
-        /// `IMMUTABLE` or `STABLE`?
+        /// `IMMUTABLE` or `STABLE`.
         is_stable: bool,
-        /// Does it end transactions?
+        /// Does the body of the procedure contain `COMMIT` or `ROLLBACK`?
         commits: bool,
     },
-    /// `CREATE POLICY`, `ALTER POLICY`, `DROP POLICY`, and the same of rules.
-    Policy {
-        /// Of which table.
-        table: Option<Name>,
-    },
-    /// `CREATE` of anything else that has a name.
-    Create {
-        /// What.
-        kind: ObjectKind,
-        /// Its name.
-        name: Name,
-        /// In place of one that is there?
-        or_replace: bool,
-        /// Only if there is none?
-        if_not_exists: bool,
-    },
+    /// `CREATE`, `ALTER` and `DROP` of a policy or a rule; `ALTER TRIGGER`.
+    Policy { table: Option<Name> },
+    /// `CREATE` of another named object.
+    Create { kind: ObjectKind, name: Name, or_replace: bool, if_not_exists: bool },
     /// `DROP`.
     Drop(DropStatement),
     /// `ALTER TYPE`.
-    AlterType {
-        /// Its name.
-        name: Name,
-        /// What is done.
-        action: TypeAction,
-    },
+    AlterType { name: Name, action: TypeAction },
     /// `ALTER DOMAIN`.
     AlterDomain {
-        /// Its name.
         name: Name,
-        /// Does it set a constraint that the rows there are checked against?
+        /// Are the existing rows checked against a constraint?
         checks: bool,
     },
     /// `ALTER TRIGGER ... RENAME TO`.
-    RenameTrigger {
-        /// Whose trigger.
-        table: Name,
-        /// Its name.
-        from: String,
-        /// Its name from then on.
-        to: String,
-    },
+    RenameTrigger { table: Name, from: String, to: String },
     /// `ALTER INDEX`.
-    AlterIndex {
-        /// Its name.
-        name: Name,
-        /// What is done.
-        action: IndexAction,
-    },
-    /// `ALTER` of anything else that has a name.
-    Alter {
-        /// What.
-        kind: ObjectKind,
-        /// Its name.
-        name: Name,
-        /// What is done.
-        action: ObjectAction,
-    },
-    /// MySQL's `RENAME TABLE`.
+    AlterIndex { name: Name, action: IndexAction },
+    /// `ALTER` of another named object.
+    Alter { kind: ObjectKind, name: Name, action: ObjectAction },
+    /// `RENAME TABLE` (MySQL): pairs of the old and the new name.
     RenameTables(Vec<(Name, Name)>),
     /// `TRUNCATE`.
     Truncate {
-        /// The tables.
         tables: Vec<Name>,
-        /// Those that refer to them as well?
+        /// Also the tables that reference these.
         cascade: bool,
     },
     /// `LOCK TABLE`.
     Lock {
-        /// The tables.
         tables: Vec<Name>,
-        /// The mode, in upper case.
+        /// In upper case; `None` for the default mode.
         mode: Option<String>,
     },
     /// `REFRESH MATERIALIZED VIEW`.
     Refresh {
-        /// The view.
         view: Name,
-        /// While others read it?
         concurrently: bool,
-        /// `WITH NO DATA`?
+        /// `WITH NO DATA`.
         no_data: bool,
     },
     /// `REINDEX`.
     Reindex {
         /// `INDEX`, `TABLE`, `SCHEMA`, `DATABASE`, `SYSTEM`.
         target: String,
-        /// Of what.
         name: Option<Name>,
-        /// While others use it?
         concurrently: bool,
     },
     /// `CLUSTER`.
     Cluster {
-        /// The table; all that were clustered before when there is none.
+        /// `None` for all tables that were clustered before.
         table: Option<Name>,
     },
     /// `VACUUM`.
     Vacuum {
-        /// Rewriting?
+        /// `FULL`, which rewrites the table; on SQLite always.
         full: bool,
-        /// The tables; all when there is none.
+        /// Empty for all tables.
         tables: Vec<Name>,
     },
-    /// MySQL's `OPTIMIZE TABLE`.
-    Optimize {
-        /// The tables.
-        tables: Vec<Name>,
-    },
+    /// `OPTIMIZE TABLE` (MySQL).
+    Optimize { tables: Vec<Name> },
     /// `INSERT`, `REPLACE`.
     Insert(Insert),
     /// `UPDATE`.
@@ -183,86 +128,75 @@ pub enum Syntax {
     Delete(RowChange),
     /// `COPY`, `LOAD DATA`.
     Copy {
-        /// The table, unless it is a query.
+        /// `None` for a query.
         table: Option<Name>,
-        /// Into the table?
+        /// `COPY ... FROM`: into the table.
         from: bool,
     },
-    /// `BEGIN`, `COMMIT` and their like.
+    /// `BEGIN`, `COMMIT` and similar.
     Transaction(Control),
     /// `SET`, `RESET`.
     Set(Vec<Setting>),
-    /// SQLite's `PRAGMA`.
+    /// `PRAGMA` (SQLite).
     Pragma {
-        /// Its name, in lower case.
+        /// In lower case.
         name: String,
-        /// The value, in lower case and without quotes.
+        /// In lower case and without quotes.
         value: Option<String>,
     },
-    /// `DO`, with the bytes of its body without the quotes.
+    /// `DO`.
     Do {
-        /// The body.
+        /// The body without its quotes.
         body: Range<usize>,
     },
     /// `CALL`, `EXECUTE`.
     Call {
-        /// What is called.
+        /// The name of the procedure, if it is known.
         name: Option<Name>,
     },
-    /// `SELECT` and what else only reads.
+    /// `SELECT` and other statements that only read.
     Query,
     /// `GRANT`, `REVOKE`.
     Privilege {
-        /// Is something taken away?
+        /// `REVOKE`.
         revoke: bool,
     },
-    /// `COMMENT ON TABLE`, `COMMENT ON COLUMN`.
+    /// `COMMENT ON`.
     Comment {
-        /// The table, where it is one's.
+        /// The table, for a comment on a table or a column.
         table: Option<Name>,
     },
-    /// Cannot run in a transaction on PostgreSQL, and has no other bearing here: `CREATE DATABASE`, `ALTER SYSTEM`.
+    /// A statement that PostgreSQL cannot run in a transaction, and that is otherwise irrelevant, such as `ALTER SYSTEM`.
     Server {
-        /// Its first words, in upper case.
+        /// The first words, in upper case.
         what: &'static str,
     },
-    /// Known, and of no bearing.
+    /// A known statement that is irrelevant here.
     Other,
-    /// Nobody can tell.
+    /// A statement that could not be parsed.
     Opaque,
 }
 
-/// A kind of thing with a name.
+/// The kind of a named object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
-    /// A table.
     Table,
-    /// A view.
     View,
-    /// A materialized view.
     MaterializedView,
-    /// An index.
     Index,
-    /// A sequence.
     Sequence,
-    /// A type.
     Type,
-    /// A domain.
     Domain,
-    /// A function or procedure.
+    /// A function, procedure or aggregate.
     Routine,
-    /// A trigger.
     Trigger,
-    /// A schema.
     Schema,
-    /// A database.
     Database,
-    /// An extension.
     Extension,
 }
 
 impl ObjectKind {
-    /// What people call it.
+    /// The name in messages.
     pub const fn name(self) -> &'static str {
         match self {
             ObjectKind::Table => "table",
@@ -284,136 +218,126 @@ impl ObjectKind {
 /// `CREATE TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CreateTable {
-    /// Its name.
     pub name: Option<Name>,
-    /// A session's own?
     pub temporary: bool,
-    /// Only if there is none?
     pub if_not_exists: bool,
-    /// In place of one that is there (MariaDB)?
+    /// `OR REPLACE` (MariaDB).
     pub or_replace: bool,
-    /// Its columns.
     pub columns: Vec<Column>,
-    /// Its constraints, those of columns not among them.
+    /// Table constraints, without those of columns.
     pub constraints: Vec<Constraint>,
-    /// Indexes that are written in it (MySQL).
+    /// Indexes in the definition (MySQL).
     pub indexes: Vec<CreateIndex>,
-    /// Whose partition it is.
+    /// The partitioned table that this table is a partition of.
     pub partition_of: Option<Name>,
-    /// Is it the default partition?
     pub default_partition: bool,
-    /// Has it partitions?
+    /// `PARTITION BY`.
     pub partitioned: bool,
-    /// The words that it is divided by: columns, as far as they are plain.
+    /// The words in the partition key, which may be columns.
     pub partition_key: Vec<String>,
-    /// The character set of its columns, where they say none (MySQL).
+    /// The default character set of the columns (MySQL).
     pub charset: Option<String>,
-    /// Their collation, where they say none (MySQL).
+    /// The default collation of the columns (MySQL).
     pub collation: Option<String>,
-    /// What keeps its rows, in lower case, where that is said (MySQL).
+    /// `ENGINE`, in lower case (MySQL).
     pub engine: Option<String>,
-    /// `ROW_FORMAT=COMPRESSED` (MySQL)?
+    /// `ROW_FORMAT=COMPRESSED` (MySQL).
     pub compressed: bool,
-    /// Tables whose definition it takes: `LIKE`, `INHERITS`.
+    /// Tables whose definition is copied or inherited: `LIKE`, `INHERITS`.
     pub like: Vec<Like>,
-    /// Filled from a query?
+    /// `CREATE TABLE ... AS SELECT`, or `SELECT ... INTO`.
     pub as_query: bool,
-    /// Does that query leave rows out?
+    /// May the query omit rows?
     pub filtered: bool,
-    /// Is there a part that could not be read?
+    /// Is a part of the definition unknown?
     pub opaque: bool,
 }
 
-/// What is taken of another table besides its columns.
+/// A table whose columns are copied, and what else is copied from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Like {
-    /// The table.
     pub table: Name,
-    /// Its keys and indexes?
+    /// Keys and indexes.
     pub indexes: bool,
-    /// Its `CHECK`s?
+    /// `CHECK` constraints.
     pub checks: bool,
-    /// What columns hold where nothing is said?
+    /// Default values.
     pub defaults: bool,
 }
 
-/// A column as it is defined.
+/// The definition of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
     pub name: String,
-    /// Its type; SQLite needs none.
+    /// `None` if it is omitted, as SQLite allows.
     pub ty: Option<Type>,
-    /// `NOT NULL`?
+    /// `NOT NULL`, also implied by `PRIMARY KEY` and similar.
     pub not_null: bool,
-    /// `NULL` or `DEFAULT NULL`, written out?
+    /// `NULL` or `DEFAULT NULL` is specified.
     pub says_null: bool,
-    /// The value for rows that give none.
+    /// The expression after `DEFAULT`, unless it is `NULL`.
     pub default: Option<Range<usize>>,
-    /// Computed from others.
+    /// `None` for an ordinary column.
     pub generated: Option<Generated>,
-    /// Words in what it is computed from that may be columns.
+    /// The words in the expression of a generated column, which may be columns.
     pub computed_from: Vec<String>,
-    /// `GENERATED ... AS IDENTITY`, or MySQL's `AUTO_INCREMENT`.
+    /// `GENERATED ... AS IDENTITY`, `AUTO_INCREMENT` (MySQL) or `AUTOINCREMENT` (SQLite).
     pub identity: bool,
-    /// `PRIMARY KEY`?
+    /// `PRIMARY KEY`.
     pub primary: bool,
-    /// `UNIQUE`?
+    /// `UNIQUE`.
     pub unique: bool,
-    /// `CHECK`s.
+    /// `CHECK` constraints of the column.
     pub checks: Vec<Check>,
     /// `REFERENCES`.
     pub references: Option<Reference>,
-    /// The name of its `PRIMARY KEY` or `UNIQUE`, if one is given.
+    /// The name of the `PRIMARY KEY` or `UNIQUE` constraint, if it is specified.
     pub key_name: Option<String>,
-    /// `ON UPDATE CURRENT_TIMESTAMP` (MySQL)?
+    /// `ON UPDATE CURRENT_TIMESTAMP` (MySQL).
     pub on_update: bool,
-    /// `FIRST` or `AFTER`?
+    /// `FIRST` or `AFTER`.
     pub placed: bool,
-    /// Where it is written.
     pub range: Range<usize>,
 }
 
-/// How a column is computed.
+/// The kind of a generated column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Generated {
-    /// And kept.
+    /// The value is stored.
     Stored,
-    /// When it is read.
+    /// The value is computed when the column is read.
     Virtual,
-    /// Not said; PostgreSQL 18 and the others then compute it when it is read.
+    /// Not specified: `VIRTUAL` on PostgreSQL from version 18 and on the other databases.
     Unsaid,
 }
 
-/// A `CHECK`.
+/// A `CHECK` constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Its name.
     pub name: Option<String>,
-    /// The condition.
     pub condition: Range<usize>,
-    /// Columns that it says are not null, all of them at once.
+    /// Columns that cannot be null if the condition is true.
     pub not_null: Vec<String>,
-    /// Words in it that may be columns.
+    /// The words in the condition, which may be columns.
     pub mentions: Vec<String>,
-    /// Numbers and strings in it, as they are written.
+    /// The numbers and strings in the condition, as written.
     pub literals: Vec<String>,
 }
 
-/// A type as it is written, under one name where it has several.
+/// A type, with one canonical name for all its aliases.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Type {
-    /// Its schema, if it is written.
+    /// `None` if the name is not qualified.
     pub schema: Option<String>,
-    /// Its name, in lower case unless it was quoted: `int`, `varchar`, `timestamptz`.
+    /// In lower case unless it is quoted: `int`, `varchar`, `timestamptz`.
     pub name: String,
     /// Length, or precision and scale.
     pub arguments: Vec<u32>,
-    /// An array of it?
+    /// An array of the type.
     pub array: bool,
-    /// `UNSIGNED` (MySQL)?
+    /// `UNSIGNED` (MySQL).
     pub unsigned: bool,
-    /// The members of MySQL's `ENUM` and `SET`, and the fields of an `interval`.
+    /// The members of `ENUM` and `SET` (MySQL), or the fields of an `interval`.
     pub members: Vec<String>,
     /// `CHARACTER SET`.
     pub charset: Option<String>,
@@ -441,127 +365,90 @@ impl std::fmt::Display for Type {
     }
 }
 
-/// A constraint of a table.
+/// A table constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constraint {
-    /// Its name.
     pub name: Option<String>,
-    /// What it demands.
     pub kind: ConstraintKind,
-    /// Not for the rows there are, `NOT VALID`, or for none at all, `NOT ENFORCED`?
+    /// `NOT VALID` (existing rows are not checked) or `NOT ENFORCED` (no row is checked).
     pub not_valid: bool,
-    /// Where it is written.
     pub range: Range<usize>,
 }
 
-/// What a constraint demands.
+/// The kind of a table constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConstraintKind {
-    /// A condition.
+    /// `CHECK`.
     Check(Check),
-    /// No two rows alike.
+    /// `UNIQUE`.
     Unique {
-        /// In these columns.
         columns: Vec<String>,
-        /// By an index that is there.
+        /// The existing index after `USING INDEX`.
         using_index: Option<String>,
     },
-    /// The key.
+    /// `PRIMARY KEY`.
     Primary {
-        /// Of these columns.
         columns: Vec<String>,
-        /// By an index that is there.
+        /// The existing index after `USING INDEX`.
         using_index: Option<String>,
     },
-    /// A row in another table.
-    Foreign {
-        /// That these columns name.
-        columns: Vec<String>,
-        /// Which table, and how.
-        references: Reference,
-    },
-    /// No two rows that overlap.
+    /// `FOREIGN KEY`.
+    Foreign { columns: Vec<String>, references: Reference },
+    /// `EXCLUDE`.
     Exclude,
-    /// `NOT NULL` as a constraint of its own (PostgreSQL 18).
-    NotNull {
-        /// The column.
-        column: String,
-    },
+    /// `NOT NULL` as a table constraint (PostgreSQL 18).
+    NotNull { column: String },
 }
 
-/// The other side of a foreign key.
+/// The referenced side of a foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// The name of the constraint, where it is written at a column.
+    /// The name of the constraint, for a reference in a column definition.
     pub name: Option<String>,
-    /// The table.
     pub table: Name,
-    /// Its columns, when they are named.
+    /// Empty if no columns are specified.
     pub columns: Vec<String>,
-    /// `ON DELETE CASCADE`, or setting something: rows here change when rows there go.
+    /// `ON DELETE CASCADE`, `SET NULL` or `SET DEFAULT`: deleting a referenced row changes referencing rows.
     pub on_delete_changes: bool,
 }
 
 /// `ALTER TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterTable {
-    /// The table.
     pub table: Name,
-    /// Only if there is one?
     pub if_exists: bool,
-    /// What is done, in order.
+    /// The clauses, in order.
     pub actions: Vec<Action>,
-    /// MySQL's `ALGORITHM`, in upper case.
+    /// `ALGORITHM`, in upper case (MySQL).
     pub algorithm: Option<String>,
-    /// MySQL's `LOCK`, in upper case.
+    /// `LOCK`, in upper case (MySQL).
     pub lock: Option<String>,
-    /// MySQL's `ALTER IGNORE TABLE`: rows that do not fit are deleted.
+    /// `ALTER IGNORE TABLE` (MySQL): conflicting rows are deleted.
     pub ignore: bool,
-    /// `ALTER FOREIGN TABLE` (PostgreSQL): the rows are elsewhere.
+    /// `ALTER FOREIGN TABLE` (PostgreSQL): the rows are on another server.
     pub foreign: bool,
 }
 
 /// One clause of `ALTER TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// What it does.
     pub kind: ActionKind,
-    /// Where it is written.
     pub range: Range<usize>,
 }
 
-/// What a clause of `ALTER TABLE` does.
+/// The kind of a clause of `ALTER TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActionKind {
-    /// `ADD COLUMN`; several where MySQL's are written in parentheses.
-    AddColumn {
-        /// The column.
-        column: Box<Column>,
-        /// Only if there is none?
-        if_not_exists: bool,
-    },
+    /// `ADD COLUMN`; one action for each column of a list in parentheses (MySQL).
+    AddColumn { column: Box<Column>, if_not_exists: bool },
     /// `ADD CONSTRAINT`.
     AddConstraint(Constraint),
     /// `ADD INDEX` (MySQL).
     AddIndex(CreateIndex),
     /// `DROP COLUMN`.
-    DropColumn {
-        /// The column.
-        name: String,
-        /// Only if there is one?
-        if_exists: bool,
-        /// What depends on it as well?
-        cascade: bool,
-    },
-    /// `DROP CONSTRAINT`, MySQL's `DROP CHECK`.
-    DropConstraint {
-        /// The constraint.
-        name: String,
-        /// Only if there is one?
-        if_exists: bool,
-        /// What depends on it as well?
-        cascade: bool,
-    },
+    DropColumn { name: String, if_exists: bool, cascade: bool },
+    /// `DROP CONSTRAINT`, `DROP CHECK` (MySQL).
+    DropConstraint { name: String, if_exists: bool, cascade: bool },
     /// `DROP FOREIGN KEY` (MySQL).
     DropForeignKey(String),
     /// `DROP INDEX` (MySQL).
@@ -570,20 +457,13 @@ pub enum ActionKind {
     DropPrimaryKey,
     /// `ALTER COLUMN ... TYPE`.
     SetType {
-        /// The column.
         column: String,
-        /// The new type.
         ty: Type,
-        /// How the old values become new ones.
+        /// The expression after `USING`.
         using: Option<Range<usize>>,
     },
     /// `ALTER COLUMN ... SET DEFAULT`.
-    SetDefault {
-        /// The column.
-        column: String,
-        /// The value.
-        value: Range<usize>,
-    },
+    SetDefault { column: String, value: Range<usize> },
     /// `ALTER COLUMN ... DROP DEFAULT`.
     DropDefault(String),
     /// `ALTER COLUMN ... SET NOT NULL`.
@@ -592,38 +472,18 @@ pub enum ActionKind {
     DropNotNull(String),
     /// `ALTER COLUMN ... DROP EXPRESSION`, `DROP IDENTITY`, `ADD GENERATED`, `SET GENERATED`.
     Generation(String),
-    /// `MODIFY COLUMN` (MySQL): defined anew.
+    /// `MODIFY COLUMN` (MySQL), with the complete new definition.
     ModifyColumn(Box<Column>),
-    /// `CHANGE COLUMN` (MySQL): defined anew under another name.
-    ChangeColumn {
-        /// The name before.
-        from: String,
-        /// The column.
-        column: Box<Column>,
-    },
+    /// `CHANGE COLUMN` (MySQL), with the complete new definition and name.
+    ChangeColumn { from: String, column: Box<Column> },
     /// `RENAME TO`.
     Rename(Name),
     /// `RENAME COLUMN`.
-    RenameColumn {
-        /// The name before.
-        from: String,
-        /// The name behind it.
-        to: String,
-    },
+    RenameColumn { from: String, to: String },
     /// `RENAME CONSTRAINT`.
-    RenameConstraint {
-        /// The name before.
-        from: String,
-        /// The name behind it.
-        to: String,
-    },
+    RenameConstraint { from: String, to: String },
     /// `RENAME INDEX` (MySQL).
-    RenameIndex {
-        /// The name before.
-        from: String,
-        /// The name behind it.
-        to: String,
-    },
+    RenameIndex { from: String, to: String },
     /// `VALIDATE CONSTRAINT`.
     Validate(String),
     /// `SET SCHEMA`.
@@ -636,20 +496,17 @@ pub enum ActionKind {
     RowSecurity,
     /// `ATTACH PARTITION`.
     Attach {
-        /// The partition.
         partition: Name,
-        /// For all rows that no other takes?
+        /// `DEFAULT`.
         default: bool,
-        /// Numbers and strings of its bounds, as they are written.
+        /// The numbers and strings in the bounds, as written.
         bounds: Vec<String>,
     },
     /// `DETACH PARTITION`.
     Detach {
-        /// The partition.
         partition: Name,
-        /// While others use the table?
         concurrently: bool,
-        /// The end of an interrupted one?
+        /// `FINALIZE`: completes an interrupted `CONCURRENTLY`.
         finalize: bool,
     },
     /// `INHERIT`, `NO INHERIT`.
@@ -660,136 +517,113 @@ pub enum ActionKind {
     SetLogged,
     /// `SET ACCESS METHOD`.
     SetAccessMethod,
-    /// What takes a weak lock: `SET STATISTICS`, `SET (...)`, `CLUSTER ON`, `REPLICA IDENTITY`.
+    /// Clauses with a weak lock: `SET STATISTICS`, `SET (...)`, `CLUSTER ON`, `REPLICA IDENTITY`.
     Weak,
-    /// `SET STORAGE`, `OF`, `RULE`: nothing but the catalogue, and a strong lock.
+    /// `SET STORAGE`, `OF`, `RULE`: a strong lock, and a change of the system catalog only.
     Catalogue,
-    /// `ENGINE` (MySQL): made anew, and kept by this one, in lower case.
+    /// `ENGINE` (MySQL): rebuilds the table with this engine, in lower case.
     Engine(String),
-    /// `FORCE`, `ROW_FORMAT`, `KEY_BLOCK_SIZE` (MySQL): made anew.
+    /// `FORCE`, `ROW_FORMAT`, `KEY_BLOCK_SIZE` and similar (MySQL): rebuilds the table.
     Rebuild,
     /// `CONVERT TO CHARACTER SET` (MySQL).
     ConvertCharset {
-        /// The character set, in lower case; none for the database's.
+        /// In lower case; `None` for the default of the database.
         charset: Option<String>,
-        /// The collation, in lower case, where it is said.
+        /// In lower case; `None` if it is not specified.
         collation: Option<String>,
     },
-    /// `PARTITION BY`, `ADD PARTITION` and their like, `ADD SYSTEM VERSIONING` (MySQL).
+    /// `PARTITION BY`, `ADD PARTITION` and similar (MySQL).
     Partitioning,
-    /// `ADD SYSTEM VERSIONING` (MariaDB).
+    /// `ADD` or `DROP SYSTEM VERSIONING` (MariaDB).
     SystemVersioning,
-    /// What changes only the description (MySQL): `COMMENT`, `AUTO_INCREMENT`, `DEFAULT CHARACTER SET`.
+    /// Changes of metadata only (MySQL): `COMMENT`, `AUTO_INCREMENT`, `DEFAULT CHARACTER SET`.
     Description,
-    /// Nobody can tell.
+    /// A clause that could not be parsed.
     Opaque,
 }
 
-/// An index as it is defined.
+/// The definition of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateIndex {
-    /// Its name.
     pub name: Option<Name>,
-    /// Of which table; the statement says it, or the table around it.
+    /// From the statement, or the table whose definition contains the index.
     pub table: Name,
-    /// No two rows alike?
     pub unique: bool,
-    /// `FULLTEXT` or `SPATIAL` (MySQL)?
+    /// `FULLTEXT` or `SPATIAL` (MySQL).
     pub special: bool,
-    /// `FULLTEXT`?
+    /// `FULLTEXT` (MySQL).
     pub fulltext: bool,
-    /// While others write?
     pub concurrently: bool,
-    /// Only if there is none?
     pub if_not_exists: bool,
-    /// `ON ONLY`: not of the partitions.
+    /// `ON ONLY`: without the partitions.
     pub only: bool,
-    /// Its columns, as far as they are plain ones.
+    /// The plain columns, without expressions.
     pub columns: Vec<String>,
-    /// Is it over something else than plain columns?
+    /// Does the index contain expressions?
     pub expressions: bool,
-    /// Has it a `WHERE`?
+    /// `WHERE`.
     pub partial: bool,
-    /// Words in it that may be columns.
+    /// The words in the definition, which may be columns.
     pub mentions: Vec<String>,
-    /// MySQL's `ALGORITHM` or `LOCK` is said?
+    /// `ALGORITHM` or `LOCK` is specified (MySQL).
     pub says_how: bool,
-    /// Where it is written.
     pub range: Range<usize>,
 }
 
 /// `CREATE VIEW`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateView {
-    /// Its name.
     pub name: Name,
-    /// Materialized?
     pub materialized: bool,
-    /// In place of one that is there?
     pub or_replace: bool,
-    /// Only if there is none?
     pub if_not_exists: bool,
-    /// A session's own?
     pub temporary: bool,
-    /// Has it all rows of what it reads, as they are: no condition, no groups, no limit?
+    /// Does the view contain all rows of one table: no condition, no groups, no limit?
     pub whole: bool,
-    /// Tables that it reads.
+    /// Tables in the query.
     pub reads: Vec<Name>,
-    /// Words in it that may be columns, its own among them; `*` when it takes all.
+    /// The words in the query, which may be columns, including those of the view; `*` for all columns.
     pub mentions: Vec<String>,
-    /// Those of them that may be columns of what it reads.
+    /// The words of `mentions` that may be columns of the tables in the query.
     pub uses: Vec<String>,
 }
 
 /// `DROP`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropStatement {
-    /// What.
     pub kind: ObjectKind,
-    /// Which.
     pub names: Vec<Name>,
-    /// Of which table: an index on MySQL, a trigger on PostgreSQL.
+    /// The table of an index (MySQL) or of a trigger (PostgreSQL).
     pub table: Option<Name>,
-    /// Only if there is one?
     pub if_exists: bool,
-    /// While others use it?
     pub concurrently: bool,
-    /// What depends on it as well?
     pub cascade: bool,
-    /// A session's own?
     pub temporary: bool,
 }
 
-/// What `ALTER TYPE` does.
+/// The kind of an `ALTER TYPE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TypeAction {
     /// `ADD VALUE`.
     AddValue {
-        /// The label.
         label: String,
-        /// Only if there is none?
         if_not_exists: bool,
-        /// `BEFORE` or `AFTER`?
+        /// `BEFORE` or `AFTER`.
         placed: bool,
     },
     /// `RENAME VALUE`.
-    RenameValue {
-        /// The label before.
-        from: String,
-        /// The label behind it.
-        to: String,
-    },
+    RenameValue { from: String, to: String },
     /// `RENAME TO`.
     Rename(String),
     /// `SET SCHEMA`.
     SetSchema(String),
     /// Attributes of a composite type.
     Attributes,
-    /// `OWNER TO` and the like.
+    /// `OWNER TO` and similar.
     Other,
 }
 
-/// What `ALTER INDEX` does.
+/// The kind of an `ALTER INDEX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexAction {
     /// `RENAME TO`.
@@ -798,11 +632,11 @@ pub enum IndexAction {
     Attach(Name),
     /// `SET TABLESPACE`.
     SetTablespace,
-    /// `SET (...)` and the like.
+    /// `SET (...)` and similar.
     Other,
 }
 
-/// What `ALTER` does to anything else.
+/// The kind of an `ALTER` of another object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectAction {
     /// `RENAME TO`.
@@ -811,55 +645,53 @@ pub enum ObjectAction {
     RenameColumn,
     /// `SET SCHEMA`.
     SetSchema(String),
-    /// `IMMUTABLE` or `STABLE`, or `VOLATILE` again.
+    /// True for `IMMUTABLE` and `STABLE`, false for `VOLATILE`.
     Steady(bool),
-    /// `OWNER TO` and the like.
+    /// `OWNER TO` and similar.
     Other,
 }
 
 /// `INSERT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Insert {
-    /// Into which table.
     pub table: Name,
-    /// The columns, when they are named.
+    /// Empty if no columns are specified.
     pub columns: Vec<String>,
-    /// From a query?
+    /// `INSERT ... SELECT`.
     pub from_query: bool,
-    /// Does that query read a table?
+    /// Does the query read a table?
     pub reads_table: bool,
-    /// Is that query limited to a number of rows?
+    /// Does the query contain `LIMIT`?
     pub limited: bool,
-    /// Has that query a condition?
+    /// Does the query contain `WHERE`?
     pub filtered: bool,
-    /// The table of which it takes all columns, by their places: `SELECT * FROM t`.
+    /// The table of `SELECT * FROM t`, which inserts all columns by position.
     pub all_of: Option<Name>,
-    /// `REPLACE`: a row that stands in the way is deleted.
+    /// `REPLACE`: deletes conflicting rows.
     pub replaces: bool,
 }
 
 /// `UPDATE` or `DELETE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowChange {
-    /// Of which table.
     pub table: Name,
-    /// The columns that are set.
+    /// The columns after `SET`.
     pub columns: Vec<String>,
-    /// Has it a `WHERE` that leaves rows out, or a join that has the effect of one?
+    /// Does a `WHERE` or a join restrict the rows?
     pub condition: bool,
-    /// Does it name other tables beside its own: `FROM`, `USING`, a join?
+    /// Does the statement use other tables: `FROM`, `USING`, a join?
     pub joined: bool,
-    /// Is that condition about one row, or about few: a key that equals a value?
+    /// Does the condition compare a column with a literal, so that it selects few rows?
     pub narrow: bool,
-    /// Columns that the condition says are null.
+    /// Columns after which the condition contains `IS NULL`.
     pub where_null: Vec<String>,
-    /// Where `LIMIT` is written.
+    /// The `LIMIT` clause.
     pub limit: Option<Range<usize>>,
-    /// Is a subquery of its condition limited, as in a batch?
+    /// Does the statement contain `LIMIT` anywhere, for example in a subquery for a batch?
     pub inner_limit: bool,
 }
 
-/// A statement about a transaction.
+/// A transaction control statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
     /// `BEGIN`, `START TRANSACTION`.
@@ -872,17 +704,17 @@ pub enum Control {
     Savepoint(String),
     /// `ROLLBACK TO`.
     RollbackTo(String),
-    /// `RELEASE`, and what else needs no thought.
+    /// `RELEASE` and similar.
     Other,
 }
 
 /// `SET name = value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The name, in lower case.
+    /// In lower case.
     pub name: String,
-    /// The value, in lower case and without quotes; none for `RESET` and `DEFAULT`.
+    /// In lower case and without quotes; `None` for `RESET` and `DEFAULT`.
     pub value: Option<String>,
-    /// Until the end of the transaction?
+    /// `LOCAL`: until the end of the transaction.
     pub local: bool,
 }

@@ -1,25 +1,25 @@
-//! Where a run is to end.
+//! The target of a run.
 
 use crate::version::Version;
 
-/// The state that a database is to be brought to.
+/// The state that a run establishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Everything is applied.
+    /// All migrations are applied.
     Latest,
-    /// Everything up to and with this version is applied.
+    /// All migrations up to and including this version are applied.
     UpTo(Version),
-    /// This many more are applied.
+    /// This number of pending migrations is applied.
     Up(usize),
-    /// Everything above this version is reverted.
+    /// All migrations above this version are reverted.
     DownTo(Version),
-    /// This many are reverted, newest first.
+    /// This number of migrations is reverted, the newest first.
     Down(usize),
-    /// Everything is reverted.
+    /// All migrations are reverted.
     DownAll,
 }
 
-/// Which way a step goes.
+/// The direction of a migration file or step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Applies.
@@ -29,7 +29,7 @@ pub enum Direction {
 }
 
 impl Target {
-    /// Which way it goes.
+    /// Does the run apply or revert migrations?
     pub const fn direction(&self) -> Direction {
         match self {
             Target::Latest | Target::UpTo(_) | Target::Up(_) => Direction::Up,

@@ -1,25 +1,24 @@
 //! SQL as tokens, in three dialects.
 //!
-//! The tokens of a text are the text: they touch each other, cover every byte, and nothing is ever refused. What stands
-//! open at the end of the text is a token that says so.
+//! The tokens of a text are adjacent and cover every byte, and no text is rejected. A string, quoted name or comment that the
+//! end of the text truncates is a token with `closed: false`.
 //!
 //! Sources: PostgreSQL 15 manual 4.1 and psql's lexer; MySQL 8.4 manual 11.1 and 11.7; SQLite's `tokenize.c` as documented
 //! in "SQL As Understood By SQLite".
 
 use crate::dialect::Dialect;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// White space.
     Space,
     /// `-- ...`, `# ...` or `/* ... */`.
     Comment,
-    /// `/*+ ... */`: an optimiser hint, which changes what the statement does.
+    /// `/*+ ... */`: an optimizer hint, which affects the execution of the statement.
     Hint,
-    /// `/*! ... */` or `/*M! ... */`: SQL for MySQL or MariaDB only.
+    /// `/*! ... */` or `/*M! ... */`: SQL that only MySQL or MariaDB executes.
     Executable,
-    /// A keyword or a bare name.
+    /// A keyword or an unquoted name.
     Word,
     /// A quoted name.
     QuotedName,
@@ -27,59 +26,55 @@ pub enum Kind {
     Text,
     /// A dollar-quoted string.
     DollarText,
-    /// A number.
     Number,
-    /// One character of anything else.
+    /// Any other single character.
     Symbol,
 }
 
-/// A piece of SQL: bytes `start..end` of the text.
+/// A token: bytes `start..end` of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    /// What it is.
     pub kind: Kind,
-    /// First byte.
     pub start: usize,
-    /// The byte behind the last.
     pub end: usize,
-    /// False for a string, a quoted name or a comment that the text ends in the middle of.
+    /// False for a string, a quoted name or a comment without its end.
     pub closed: bool,
 }
 
 impl Token {
-    /// Its text.
+    /// The text of the token.
     pub fn text<'a>(&self, sql: &'a str) -> &'a str {
         &sql[self.start..self.end]
     }
 
-    /// Is it this keyword?
+    /// Is the token this keyword, in upper or lower case?
     pub fn is_word(&self, sql: &str, word: &str) -> bool {
         self.kind == Kind::Word && self.text(sql).eq_ignore_ascii_case(word)
     }
 
-    /// Is it this one-character symbol?
+    /// Is the token this symbol?
     pub fn is_symbol(&self, sql: &str, symbol: u8) -> bool {
         self.kind == Kind::Symbol && sql.as_bytes()[self.start] == symbol
     }
 
-    /// White space and comments: what the database does not read.
+    /// Is the token white space or a comment, which the database ignores?
     pub fn is_blank(&self) -> bool {
         matches!(self.kind, Kind::Space | Kind::Comment)
     }
 }
 
-/// Walks over the tokens of a text.
+/// Iterates over the tokens of a text.
 #[derive(Debug, Clone)]
 pub struct Tokens<'a> {
     sql: &'a str,
     dialect: Dialect,
     at: usize,
-    /// PostgreSQL's `standard_conforming_strings = off`: a backslash escapes in plain strings too.
+    /// Is a backslash an escape character in plain strings, as with `standard_conforming_strings = off` on PostgreSQL?
     backslashes: bool,
 }
 
 impl<'a> Tokens<'a> {
-    /// Starts at the beginning.
+    /// Starts at the first byte of the text.
     pub fn new(sql: &'a str, dialect: Dialect) -> Self {
         Tokens { sql, dialect, at: 0, backslashes: dialect == Dialect::MySql }
     }
@@ -89,12 +84,12 @@ impl<'a> Tokens<'a> {
         self.at
     }
 
-    /// Goes on from another byte, which must be a character's first.
+    /// Continues at another byte, which must be at a character boundary.
     pub fn jump(&mut self, offset: usize) {
         self.at = offset;
     }
 
-    /// Says whether a backslash escapes in plain strings from here on.
+    /// Sets whether a backslash is an escape character in the plain strings that follow.
     pub fn set_backslashes(&mut self, on: bool) {
         self.backslashes = on;
     }
@@ -103,7 +98,7 @@ impl<'a> Tokens<'a> {
         self.sql.as_bytes().get(offset).copied().unwrap_or(0)
     }
 
-    /// The end of a text quoted by `quote` whose first quote ends at `from`.
+    /// The end of a quoted text whose opening quote ends at `from`, and whether it is closed.
     fn quoted(&self, from: usize, quote: u8, backslashes: bool) -> (usize, bool) {
         let bytes = self.sql.as_bytes();
         let mut at = from;
@@ -149,7 +144,7 @@ impl<'a> Tokens<'a> {
                     depth += 1;
                     at += 2;
                 }
-                // Inside `/*! ... */` stands SQL, whose strings may hold `*/`.
+                // `/*! ... */` contains SQL, whose strings may contain `*/`.
                 (quote @ (b'\'' | b'"' | b'`'), _) if kind == Kind::Executable => {
                     at = self.quoted(at + 1, quote, quote != b'`').0;
                 }
@@ -159,12 +154,12 @@ impl<'a> Tokens<'a> {
         (kind, bytes.len(), false)
     }
 
-    /// The end of a dollar-quoted string that begins here, or nothing if none does.
+    /// The end of the dollar-quoted string that begins here, and whether it is closed; `None` if no such string begins here.
     fn dollar_text(&self) -> Option<(usize, bool)> {
         let rest = &self.sql[self.at + 1..];
         let tag = rest.find(|c: char| !is_name_character(c)).unwrap_or(rest.len());
-        let starts_well = !rest.starts_with(|c: char| c.is_ascii_digit());
-        if !starts_well || !rest[tag..].starts_with('$') {
+        let valid_start = !rest.starts_with(|c: char| c.is_ascii_digit());
+        if !valid_start || !rest[tag..].starts_with('$') {
             return None;
         }
         let body = self.at + tag + 2;
@@ -179,7 +174,7 @@ impl<'a> Tokens<'a> {
         let dollar = self.dialect != Dialect::Sqlite;
         let bytes = self.sql.as_bytes();
         let mut at = self.at;
-        // Byte by byte, because the macro does this without optimisation: all that is beyond ASCII is part of a name.
+        // Byte by byte, because the macro runs without optimization. Every character outside ASCII can be part of a name.
         while at < bytes.len() {
             let byte = bytes[at];
             let inside = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | 0x80..) || (dollar && byte == b'$');
@@ -199,8 +194,8 @@ impl<'a> Tokens<'a> {
                 && matches!(bytes[at - 1], b'e' | b'E')
                 && !self.sql[self.at..].starts_with("0x");
             let inside = bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'.' | b'_');
-            let goes_on = inside || (at > self.at && exponent_sign);
-            if !goes_on {
+            let continues = inside || (at > self.at && exponent_sign);
+            if !continues {
                 break;
             }
             at += 1;
@@ -208,11 +203,11 @@ impl<'a> Tokens<'a> {
         at
     }
 
-    /// A string prefix such as `E'`, `U&'`, `X'`: its length, and whether backslashes escape behind it.
+    /// A string prefix such as `E'`, `U&'`, `X'`: its length, and whether a backslash escapes in the string.
     fn text_prefix(&self) -> Option<(usize, bool)> {
         let plain = self.backslashes;
-        let [one, two, three] = [self.byte(self.at), self.byte(self.at + 1), self.byte(self.at + 2)];
-        match (self.dialect, one, two, three) {
+        let [first, second, third] = [self.byte(self.at), self.byte(self.at + 1), self.byte(self.at + 2)];
+        match (self.dialect, first, second, third) {
             (Dialect::Postgres, b'e' | b'E', b'\'', _) => Some((1, true)),
             (Dialect::Postgres, b'b' | b'B' | b'x' | b'X', b'\'', _) => Some((1, false)),
             (Dialect::Postgres | Dialect::MySql, b'n' | b'N', b'\'', _) => Some((1, plain)),
@@ -224,7 +219,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Letters, digits, `_` and everything beyond ASCII: what may stand inside a name in all three dialects.
+/// Letters, digits, `_` and all characters outside ASCII, which can be part of a name in all three dialects.
 fn is_name_character(c: char) -> bool {
     c == '_' || c.is_ascii_alphanumeric() || !c.is_ascii()
 }
@@ -235,11 +230,11 @@ impl Iterator for Tokens<'_> {
     fn next(&mut self) -> Option<Token> {
         let first = *self.sql.as_bytes().get(self.at)?;
         let second = self.byte(self.at + 1);
-        let one_on = self.at + 1;
+        let after_first = self.at + 1;
         let (kind, end, closed) = match (self.dialect, first) {
             (_, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c) => {
                 let bytes = self.sql.as_bytes();
-                let mut at = one_on;
+                let mut at = after_first;
                 while at < bytes.len() && matches!(bytes[at], b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c) {
                     at += 1;
                 }
@@ -247,25 +242,25 @@ impl Iterator for Tokens<'_> {
             }
             // For MySQL, `--` is a comment only before white space, a control character or the end.
             (Dialect::MySql, b'-') if second == b'-' && self.at + 2 < self.sql.len() && self.byte(self.at + 2) > b' ' => {
-                (Kind::Symbol, one_on, true)
+                (Kind::Symbol, after_first, true)
             }
             (_, b'-') if second == b'-' => (Kind::Comment, self.line_comment(), true),
             (Dialect::MySql, b'#') => (Kind::Comment, self.line_comment(), true),
             (_, b'/') if second == b'*' => self.block_comment(),
             (_, b'\'') => {
-                let (end, closed) = self.quoted(one_on, b'\'', self.backslashes);
+                let (end, closed) = self.quoted(after_first, b'\'', self.backslashes);
                 (Kind::Text, end, closed)
             }
             (Dialect::MySql, b'"') => {
-                let (end, closed) = self.quoted(one_on, b'"', self.backslashes);
+                let (end, closed) = self.quoted(after_first, b'"', self.backslashes);
                 (Kind::Text, end, closed)
             }
             (_, b'"') => {
-                let (end, closed) = self.quoted(one_on, b'"', false);
+                let (end, closed) = self.quoted(after_first, b'"', false);
                 (Kind::QuotedName, end, closed)
             }
             (Dialect::MySql | Dialect::Sqlite, b'`') => {
-                let (end, closed) = self.quoted(one_on, b'`', false);
+                let (end, closed) = self.quoted(after_first, b'`', false);
                 (Kind::QuotedName, end, closed)
             }
             (Dialect::Sqlite, b'[') => match self.sql[self.at..].find(']') {
@@ -274,7 +269,7 @@ impl Iterator for Tokens<'_> {
             },
             (Dialect::Postgres, b'$') => match self.dollar_text() {
                 Some((end, closed)) => (Kind::DollarText, end, closed),
-                None => (Kind::Symbol, one_on, true),
+                None => (Kind::Symbol, after_first, true),
             },
             (_, b'0'..=b'9') => (Kind::Number, self.number_end(), true),
             (_, byte) if byte == b'_' || byte.is_ascii_alphabetic() || !byte.is_ascii() => match self.text_prefix() {
@@ -284,9 +279,9 @@ impl Iterator for Tokens<'_> {
                 }
                 None => (Kind::Word, self.word_end(), true),
             },
-            _ => (Kind::Symbol, one_on, true),
+            _ => (Kind::Symbol, after_first, true),
         };
-        // A backslash before the last byte of the text may have stepped over the end.
+        // After a backslash at the end of the text, `end` is beyond the text.
         let mut end = end.min(self.sql.len());
         while !self.sql.is_char_boundary(end) {
             end += 1;

@@ -1,6 +1,6 @@
 //! The version of a migration: the digits of its file name.
 //!
-//! Compared as numbers, part by part, of any length; kept and shown as the user wrote it. `001` and `1` are equal.
+//! Versions are compared part by part, as numbers of any length, and displayed as written. `001` and `1` are equal.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -22,7 +22,7 @@ pub struct Version {
     /// Digits of each part without leading zeros; trailing zero parts are dropped, so that `1.0` equals `1`.
     parts: Vec<String>,
     letter: Option<char>,
-    /// Tells files with one number apart, where `migrate.toml` allows them.
+    /// Distinguishes files with the same number, if `migrate.toml` allows them.
     name: Option<String>,
 }
 
@@ -32,17 +32,17 @@ pub struct InvalidVersion(String);
 
 impl fmt::Display for InvalidVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a version: digits are wanted, such as `001`, `20251124120000` or `13.1`", self.0)
+        write!(f, "`{}` is not a valid version: use digits, such as `001`, `20251124120000` or `13.1`", self.0)
     }
 }
 
 impl std::error::Error for InvalidVersion {}
 
 impl Version {
-    /// Reads the longest version at the start of `name`; answers with it and the rest of the name.
+    /// Splits the longest version off the start of `name`; returns it and the rest of the name.
     ///
-    /// A dot between digits separates parts (`13.1`); with `underscores`, an underscore does too (`4_9`), as in Flyway's
-    /// names.
+    /// A dot between digits separates parts (`13.1`). With `underscores`, an underscore does too (`4_9`), as in file names of
+    /// Flyway.
     pub fn split_from(name: &str, underscores: bool) -> Option<(Version, &str)> {
         let bytes = name.as_bytes();
         let mut end = 0;
@@ -71,17 +71,17 @@ impl Version {
         Some((version, &name[end..]))
     }
 
-    /// The version as the user wrote it.
+    /// The version as written by the user.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Is this a point in time (12 digits or more) rather than a running number?
+    /// Is the version a timestamp (12 digits or more) rather than a sequential number?
     pub fn is_timestamp(&self) -> bool {
         self.parts.first().is_some_and(|part| part.len() >= 12)
     }
 
-    /// The one text that equal versions share, such as `1` for `001`; digests are built from it.
+    /// The canonical form, which is the same for equal versions, such as `1` for `001`. Digests are computed over it.
     pub fn canonical(&self) -> String {
         let mut text = self.parts.join(".");
         if text.is_empty() {
@@ -95,7 +95,7 @@ impl Version {
         text
     }
 
-    /// The next running number, padded to the width of this one.
+    /// The next sequential number, padded to the width of this one.
     pub fn successor(&self) -> Version {
         let head = self.parts.first().map_or("", String::as_str);
         let mut digits: Vec<u8> = head.bytes().collect();
@@ -116,7 +116,7 @@ impl Version {
         Version { parts: parts_of(&text), text, letter: None, name: None }
     }
 
-    /// The same version told apart by a name, as in `001__create_users`: for folders that use one number several times.
+    /// The same version with a name, as in `001__create_users`: for folders that use one number several times.
     #[must_use]
     pub fn named(mut self, name: &str) -> Version {
         if name.is_empty() {
@@ -128,7 +128,7 @@ impl Version {
     }
 }
 
-/// Splits at dots; a date written with dashes becomes one part, its month, day and time padded to full width.
+/// Splits at dots, underscores and dashes. A date with dashes becomes one part, with month, day and time padded to full width.
 fn parts_of(digits: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     for part in digits.split(['.', '_']) {
@@ -170,10 +170,10 @@ impl FromStr for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Without leading zeros the longer number is the larger one, and equal lengths compare as text.
-        let mine = self.parts.iter().map(|part| (part.len(), part.as_str()));
-        let theirs = other.parts.iter().map(|part| (part.len(), part.as_str()));
-        mine.cmp(theirs).then(self.letter.cmp(&other.letter)).then_with(|| self.name.cmp(&other.name))
+        // Without leading zeros, the longer number is the larger one, and numbers of equal length compare as text.
+        let left = self.parts.iter().map(|part| (part.len(), part.as_str()));
+        let right = other.parts.iter().map(|part| (part.len(), part.as_str()));
+        left.cmp(right).then(self.letter.cmp(&other.letter)).then_with(|| self.name.cmp(&other.name))
     }
 }
 
@@ -256,9 +256,9 @@ mod tests {
 
     #[test]
     fn equal_versions() {
-        for (one, other) in [("1", "001"), ("0", "000"), ("1.0", "1"), ("2017-09-23-182408", "20170923182408"), ("4_9", "4.9")] {
-            assert_eq!(version(one), version(other));
-            assert_eq!(version(one).canonical(), version(other).canonical());
+        for (left, right) in [("1", "001"), ("0", "000"), ("1.0", "1"), ("2017-09-23-182408", "20170923182408"), ("4_9", "4.9")] {
+            assert_eq!(version(left), version(right));
+            assert_eq!(version(left).canonical(), version(right).canonical());
         }
         assert_eq!(version("001__b"), version("1__b"));
         assert!(version("1__a") < version("1__b"));
@@ -283,8 +283,8 @@ mod tests {
 
     #[test]
     fn successors_keep_their_width() {
-        for (one, next) in [("001", "002"), ("9", "10"), ("099", "100"), ("998b", "999"), ("999", "1000"), ("0000", "0001")] {
-            assert_eq!(version(one).successor().as_str(), next);
+        for (current, next) in [("001", "002"), ("9", "10"), ("099", "100"), ("998b", "999"), ("999", "1000"), ("0000", "0001")] {
+            assert_eq!(version(current).successor().as_str(), next);
         }
     }
 

@@ -1,4 +1,4 @@
-//! `ALTER`.
+//! Parses `ALTER`.
 
 use super::column::{column, constraint, index, ty, value};
 use super::condition;
@@ -7,7 +7,7 @@ use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::syntax::{Action, ActionKind, AlterTable, IndexAction, ObjectAction, ObjectKind, Syntax, TypeAction};
 
-/// `ALTER` was read.
+/// Parses the statement after `ALTER`.
 pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.any(&["ONLINE", "OFFLINE"]);
     let ignore = cursor.word("IGNORE");
@@ -25,13 +25,13 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     }
     if cursor.word("DOMAIN") {
         let name = cursor.name()?;
-        // A domain has its name among the types.
+        // A domain is renamed and moved like a type.
         if cursor.peek_any(&["RENAME", "SET"]) {
-            let mark = cursor.position();
+            let before = cursor.position();
             if let Some(action @ (TypeAction::Rename(_) | TypeAction::SetSchema(_))) = type_action(cursor) {
                 return Some(Syntax::AlterType { name, action });
             }
-            cursor.rewind(mark);
+            cursor.rewind(before);
         }
         let sets = cursor.words(&["SET", "NOT", "NULL"]) || cursor.peek("VALIDATE");
         let adds = cursor.peek("ADD") && !(cursor.has("VALID") && cursor.has("NOT"));
@@ -43,20 +43,14 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
             return Some(Syntax::Opaque);
         }
         let name = cursor.name()?;
-        let action = match () {
-            () if cursor.words(&["RENAME", "TO"]) => IndexAction::Rename(cursor.part()?),
-            () if cursor.words(&["ATTACH", "PARTITION"]) => IndexAction::Attach(cursor.name()?),
-            () if cursor.words(&["SET", "TABLESPACE"]) => IndexAction::SetTablespace,
-            () => IndexAction::Other,
-        };
-        return Some(Syntax::AlterIndex { name, action });
+        return Some(Syntax::AlterIndex { name, action: index_action(cursor)? });
     }
     if cursor.peek("TRIGGER") {
-        let mark = cursor.position();
-        if let Some(renamed) = rename_trigger(cursor) {
-            return Some(renamed);
+        let before = cursor.position();
+        if let Some(rename) = rename_trigger(cursor) {
+            return Some(rename);
         }
-        cursor.rewind(mark);
+        cursor.rewind(before);
     }
     if cursor.any(&["POLICY", "RULE", "TRIGGER"]) {
         while !cursor.is_at_end() && !cursor.word("ON") {
@@ -67,31 +61,61 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if cursor.word("SYSTEM") {
         return Some(Syntax::Server { what: "ALTER SYSTEM" });
     }
-    let kind = match () {
-        () if cursor.word("VIEW") => ObjectKind::View,
-        () if cursor.words(&["MATERIALIZED", "VIEW"]) => ObjectKind::MaterializedView,
-        () if cursor.word("SEQUENCE") => ObjectKind::Sequence,
-        () if cursor.word("SCHEMA") => ObjectKind::Schema,
-        () if cursor.any(&["FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"]) => ObjectKind::Routine,
-        () if cursor.word("EXTENSION") => ObjectKind::Extension,
-        () => return Some(Syntax::Other),
-    };
-    // MySQL defines anew so.
+    let Some(kind) = object_kind(cursor) else { return Some(Syntax::Other) };
+    // In MySQL, these statements redefine the object.
     if cursor.dialect == Dialect::MySql {
         return Some(Syntax::Other);
     }
     cursor.if_exists();
     let name = cursor.name()?;
     cursor.parenthesis();
-    let action = match () {
-        () if cursor.words(&["RENAME", "TO"]) => ObjectAction::Rename(cursor.part()?),
-        () if cursor.word("RENAME") => ObjectAction::RenameColumn,
-        () if cursor.words(&["SET", "SCHEMA"]) => ObjectAction::SetSchema(cursor.part()?),
-        () if cursor.has("VOLATILE") => ObjectAction::Steady(false),
-        () if cursor.has("STABLE") || cursor.has("IMMUTABLE") => ObjectAction::Steady(true),
-        () => ObjectAction::Other,
-    };
-    Some(Syntax::Alter { kind, name, action })
+    Some(Syntax::Alter { kind, name, action: object_action(cursor)? })
+}
+
+fn object_kind(cursor: &mut Cursor<'_>) -> Option<ObjectKind> {
+    if cursor.word("VIEW") {
+        Some(ObjectKind::View)
+    } else if cursor.words(&["MATERIALIZED", "VIEW"]) {
+        Some(ObjectKind::MaterializedView)
+    } else if cursor.word("SEQUENCE") {
+        Some(ObjectKind::Sequence)
+    } else if cursor.word("SCHEMA") {
+        Some(ObjectKind::Schema)
+    } else if cursor.any(&["FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"]) {
+        Some(ObjectKind::Routine)
+    } else if cursor.word("EXTENSION") {
+        Some(ObjectKind::Extension)
+    } else {
+        None
+    }
+}
+
+fn object_action(cursor: &mut Cursor<'_>) -> Option<ObjectAction> {
+    Some(if cursor.words(&["RENAME", "TO"]) {
+        ObjectAction::Rename(cursor.part()?)
+    } else if cursor.word("RENAME") {
+        ObjectAction::RenameColumn
+    } else if cursor.words(&["SET", "SCHEMA"]) {
+        ObjectAction::SetSchema(cursor.part()?)
+    } else if cursor.has("VOLATILE") {
+        ObjectAction::Steady(false)
+    } else if cursor.has("STABLE") || cursor.has("IMMUTABLE") {
+        ObjectAction::Steady(true)
+    } else {
+        ObjectAction::Other
+    })
+}
+
+fn index_action(cursor: &mut Cursor<'_>) -> Option<IndexAction> {
+    Some(if cursor.words(&["RENAME", "TO"]) {
+        IndexAction::Rename(cursor.part()?)
+    } else if cursor.words(&["ATTACH", "PARTITION"]) {
+        IndexAction::Attach(cursor.name()?)
+    } else if cursor.words(&["SET", "TABLESPACE"]) {
+        IndexAction::SetTablespace
+    } else {
+        IndexAction::Other
+    })
 }
 
 fn rename_trigger(cursor: &mut Cursor<'_>) -> Option<Syntax> {
@@ -132,24 +156,24 @@ fn alter_table(cursor: &mut Cursor<'_>) -> Option<AlterTable> {
     cursor.symbol(b'*');
     let mut alter =
         AlterTable { table, if_exists, actions: Vec::new(), algorithm: None, lock: None, ignore: false, foreign: false };
-    // MariaDB's `WAIT n`, `NOWAIT`.
+    // `WAIT n` and `NOWAIT` of MariaDB.
     if cursor.word("WAIT") {
         cursor.skip();
     }
     cursor.word("NOWAIT");
     while !cursor.is_at_end() {
         let start = cursor.offset();
-        if let Some(how) = equals(cursor, "ALGORITHM") {
-            alter.algorithm = Some(how);
-        } else if let Some(how) = equals(cursor, "LOCK") {
-            alter.lock = Some(how);
+        if let Some(algorithm) = equals(cursor, "ALGORITHM") {
+            alter.algorithm = Some(algorithm);
+        } else if let Some(lock) = equals(cursor, "LOCK") {
+            alter.lock = Some(lock);
         } else {
             let first = alter.actions.len();
-            let mark = cursor.position();
+            let before = cursor.position();
             match action(cursor, &alter.table) {
                 Some(kinds) => alter.actions.extend(kinds.into_iter().map(|kind| Action { kind, range: start..start })),
                 None => {
-                    cursor.rewind(mark);
+                    cursor.rewind(before);
                     alter.actions.push(Action { kind: ActionKind::Opaque, range: start..start });
                 }
             }
@@ -159,7 +183,7 @@ fn alter_table(cursor: &mut Cursor<'_>) -> Option<AlterTable> {
         }
         cursor.skip_clause();
         if !cursor.symbol(b',') {
-            // A bracket too many, or nothing.
+            // The end, or an unmatched closing parenthesis.
             if cursor.is_at_end() {
                 break;
             }
@@ -174,79 +198,86 @@ fn equals(cursor: &mut Cursor<'_>, word: &str) -> Option<String> {
         return None;
     }
     cursor.symbol(b'=');
-    let how = cursor.text().to_ascii_uppercase();
+    let value = cursor.text().to_ascii_uppercase();
     cursor.skip();
-    Some(how)
+    Some(value)
 }
 
 fn action(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<ActionKind>> {
-    let one = |kind| Some(vec![kind]);
+    let single = |kind| Some(vec![kind]);
     if cursor.word("ADD") {
         return add(cursor, table);
     }
     if cursor.word("DROP") {
-        return one(drop(cursor)?);
+        return single(drop(cursor)?);
     }
     if cursor.word("ALTER") {
-        return one(alter_column(cursor)?);
+        return single(alter_column(cursor)?);
     }
     if cursor.word("MODIFY") {
         cursor.word("COLUMN");
         cursor.if_exists();
-        return one(ActionKind::ModifyColumn(Box::new(column(cursor)?)));
+        return single(ActionKind::ModifyColumn(Box::new(column(cursor)?)));
     }
     if cursor.word("CHANGE") {
         cursor.word("COLUMN");
         cursor.if_exists();
         let from = cursor.part()?;
-        return one(ActionKind::ChangeColumn { from, column: Box::new(column(cursor)?) });
+        return single(ActionKind::ChangeColumn { from, column: Box::new(column(cursor)?) });
     }
     if cursor.word("RENAME") {
-        return one(rename(cursor)?);
+        return single(rename(cursor)?);
     }
     if cursor.words(&["VALIDATE", "CONSTRAINT"]) {
-        return one(ActionKind::Validate(cursor.part()?));
+        return single(ActionKind::Validate(cursor.part()?));
     }
     if cursor.words(&["ATTACH", "PARTITION"]) {
         let partition = cursor.name()?;
         let default = cursor.peek("DEFAULT");
-        return one(ActionKind::Attach { partition, default, bounds: condition::literals(cursor) });
+        return single(ActionKind::Attach { partition, default, bounds: condition::literals(cursor) });
     }
     if cursor.words(&["DETACH", "PARTITION"]) {
         let partition = cursor.name()?;
         let (concurrently, finalize) = (cursor.word("CONCURRENTLY"), cursor.word("FINALIZE"));
-        return one(ActionKind::Detach { partition, concurrently, finalize });
+        return single(ActionKind::Detach { partition, concurrently, finalize });
     }
     if cursor.word("INHERIT") || cursor.words(&["NO", "INHERIT"]) {
-        return one(ActionKind::Inherit(cursor.name()?));
+        return single(ActionKind::Inherit(cursor.name()?));
     }
     if cursor.any(&["ENABLE", "DISABLE"])
         || cursor.dialect == Dialect::Postgres && cursor.word("FORCE")
         || cursor.words(&["NO", "FORCE"])
     {
         let _ = cursor.any(&["ALWAYS", "REPLICA"]);
-        return one(match () {
-            () if cursor.peek("TRIGGER") => ActionKind::Trigger,
-            () if cursor.peek("ROW") => ActionKind::RowSecurity,
-            () if cursor.peek("RULE") => ActionKind::Catalogue,
-            // `ENABLE KEYS`, MySQL.
-            () => ActionKind::Description,
+        return single(if cursor.peek("TRIGGER") {
+            ActionKind::Trigger
+        } else if cursor.peek("ROW") {
+            ActionKind::RowSecurity
+        } else if cursor.peek("RULE") {
+            ActionKind::Catalogue
+        } else {
+            // `ENABLE KEYS` in MySQL.
+            ActionKind::Description
         });
     }
     if cursor.words(&["OWNER", "TO"]) {
-        return one(ActionKind::Owner);
+        return single(ActionKind::Owner);
     }
     if cursor.words(&["REPLICA", "IDENTITY"]) || cursor.words(&["CLUSTER", "ON"]) || cursor.peek("RESET") {
-        return one(ActionKind::Weak);
+        return single(ActionKind::Weak);
     }
     if cursor.dialect == Dialect::Postgres {
         if cursor.word("SET") {
-            return one(match () {
-                () if cursor.word("TABLESPACE") => ActionKind::SetTablespace,
-                () if cursor.any(&["LOGGED", "UNLOGGED"]) => ActionKind::SetLogged,
-                () if cursor.words(&["ACCESS", "METHOD"]) => ActionKind::SetAccessMethod,
-                () if cursor.word("SCHEMA") => ActionKind::SetSchema(cursor.part()?),
-                () => ActionKind::Weak,
+            return single(if cursor.word("TABLESPACE") {
+                ActionKind::SetTablespace
+            } else if cursor.any(&["LOGGED", "UNLOGGED"]) {
+                ActionKind::SetLogged
+            } else if cursor.words(&["ACCESS", "METHOD"]) {
+                ActionKind::SetAccessMethod
+            } else if cursor.word("SCHEMA") {
+                ActionKind::SetSchema(cursor.part()?)
+            } else {
+                ActionKind::Weak
             });
         }
         let rare = cursor.peek_any(&["OF", "NOT", "OPTIONS"]);
@@ -255,17 +286,19 @@ fn action(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<ActionKind>> {
     mysql(cursor).map(|kind| vec![kind])
 }
 
+/// The name of a character set or collation, in lower case; `None` for `DEFAULT`.
+fn value_unless_default(cursor: &mut Cursor<'_>) -> Option<String> {
+    cursor.symbol(b'=');
+    let text = cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase();
+    cursor.skip();
+    Some(text).filter(|text| text != "default")
+}
+
 fn mysql(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     if cursor.words(&["CONVERT", "TO"]) {
         let _ = cursor.words(&["CHARACTER", "SET"]) || cursor.word("CHARSET");
-        let said = |cursor: &mut Cursor<'_>| {
-            cursor.symbol(b'=');
-            let text = cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase();
-            cursor.skip();
-            Some(text).filter(|text| text != "default")
-        };
-        let charset = said(cursor);
-        let collation = if cursor.word("COLLATE") { said(cursor) } else { None };
+        let charset = value_unless_default(cursor);
+        let collation = if cursor.word("COLLATE") { value_unless_default(cursor) } else { None };
         return Some(ActionKind::ConvertCharset { charset, collation });
     }
     if cursor.words(&["CONVERT", "PARTITION"]) || cursor.words(&["CONVERT", "TABLE"]) {
@@ -299,7 +332,7 @@ fn mysql(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     if cursor.words(&["ORDER", "BY"]) {
         return Some(ActionKind::Rebuild);
     }
-    let described = [
+    let metadata = [
         "COMMENT",
         "AUTO_INCREMENT",
         "DEFAULT",
@@ -321,7 +354,7 @@ fn mysql(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
         "UNION",
         "INSERT_METHOD",
     ];
-    cursor.any(&described).then_some(ActionKind::Description)
+    cursor.any(&metadata).then_some(ActionKind::Description)
 }
 
 fn add(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<ActionKind>> {
@@ -457,7 +490,7 @@ fn rename(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     Some(ActionKind::RenameColumn { from, to })
 }
 
-/// MySQL's `RENAME` was read.
+/// Parses the statement after `RENAME` (MySQL).
 pub fn rename_tables(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if !cursor.any(&["TABLE", "TABLES"]) {
         return None;

@@ -1,4 +1,4 @@
-//! Columns, types and constraints.
+//! Parses columns, types and constraints.
 
 use super::condition;
 use crate::cursor::Cursor;
@@ -8,7 +8,7 @@ use crate::token::Kind;
 use std::ops::Range;
 
 /// Words that end a default value.
-const BEHIND_DEFAULT: [&str; 27] = [
+const AFTER_DEFAULT: [&str; 27] = [
     "NOT",
     "NULL",
     "CONSTRAINT",
@@ -38,8 +38,8 @@ const BEHIND_DEFAULT: [&str; 27] = [
     "INITIALLY",
 ];
 
-/// Words that begin a constraint of a column, and so end its type.
-const BEHIND_TYPE: [&str; 27] = [
+/// Words that begin a column constraint and so end the type.
+const AFTER_TYPE: [&str; 27] = [
     "NOT",
     "NULL",
     "CONSTRAINT",
@@ -69,7 +69,7 @@ const BEHIND_TYPE: [&str; 27] = [
     "SRID",
 ];
 
-/// A column with all that is said of it.
+/// Parses the definition of a column.
 pub fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
     let start = cursor.offset();
     let name = cursor.part()?;
@@ -91,7 +91,7 @@ pub fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
         placed: false,
         range: start..start,
     };
-    if !cursor.peek_any(&BEHIND_TYPE) && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
+    if !cursor.peek_any(&AFTER_TYPE) && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
         column.ty = ty(cursor);
     }
     if cursor.dialect == Dialect::MySql {
@@ -121,7 +121,7 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
         column.not_null = false;
         column.says_null = true;
     } else if cursor.word("DEFAULT") {
-        // No value is what there is without a word, too.
+        // `DEFAULT NULL` is equivalent to no default.
         let null = cursor.peek("NULL");
         column.default = Some(value(cursor)).filter(|_| !null);
         column.says_null |= null;
@@ -179,19 +179,21 @@ fn generated(cursor: &mut Cursor<'_>, column: &mut Column) {
     if let Some(expression) = cursor.parenthesis() {
         column.computed_from = condition::words(&Cursor::new(cursor.sql, expression, cursor.dialect));
     }
-    column.generated = Some(match () {
-        () if cursor.any(&["STORED", "PERSISTENT"]) => Generated::Stored,
-        () if cursor.word("VIRTUAL") => Generated::Virtual,
-        () => Generated::Unsaid,
+    column.generated = Some(if cursor.any(&["STORED", "PERSISTENT"]) {
+        Generated::Stored
+    } else if cursor.word("VIRTUAL") {
+        Generated::Virtual
+    } else {
+        Generated::Unsaid
     });
 }
 
-/// Over an expression such as a default's: to a word that begins something else, or the end of the clause.
+/// Skips an expression, such as a default value, up to a word that begins another clause, or to the end of the clause.
 pub fn value(cursor: &mut Cursor<'_>) -> Range<usize> {
     let start = cursor.offset();
     let mut first = true;
     while !cursor.is_at_end() && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') {
-        if !first && cursor.peek_any(&BEHIND_DEFAULT) {
+        if !first && cursor.peek_any(&AFTER_DEFAULT) {
             break;
         }
         first = false;
@@ -202,7 +204,7 @@ pub fn value(cursor: &mut Cursor<'_>) -> Range<usize> {
     cursor.since(start)
 }
 
-/// A type, with its names of several words made one.
+/// Parses a type; names of several words become one name.
 pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
     let quoted = cursor.token().is_some_and(|token| token.kind == Kind::QuotedName);
     let first = cursor.name()?;
@@ -218,8 +220,8 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
         cursor.skip();
     }
     if cursor.dialect == Dialect::Sqlite && !quoted {
-        // A type is any words.
-        while cursor.token().is_some_and(|token| token.kind == Kind::Word) && !cursor.peek_any(&BEHIND_TYPE) {
+        // A type consists of any words.
+        while cursor.token().is_some_and(|token| token.kind == Kind::Word) && !cursor.peek_any(&AFTER_TYPE) {
             name = format!("{name} {}", cursor.text().to_ascii_lowercase());
             cursor.skip();
         }
@@ -252,7 +254,7 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
             cursor.number();
             cursor.symbol(b']');
         } else if cursor.any(&["UNSIGNED", "ZEROFILL"]) {
-            // What is filled with zeros has no sign. (MySQL manual, 11.1.1)
+            // `ZEROFILL` implies `UNSIGNED`. (MySQL manual, 11.1.1)
             ty.unsigned = true;
         } else if cursor.any(&["SIGNED", "BINARY", "ASCII", "UNICODE", "BYTE"]) {
         } else if cursor.words(&["CHARACTER", "SET"]) || cursor.word("CHARSET") {
@@ -268,17 +270,17 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
     ty.name = canonical(&name, cursor.dialect).to_owned();
     if cursor.dialect == Dialect::Postgres && !quoted {
         match (name.as_str(), &*ty.arguments) {
-            // As many bits as are asked for. (PostgreSQL manual, 8.1.3)
+            // `float(n)` has at least n bits. (PostgreSQL manual, 8.1.3)
             ("float", [bits]) => {
                 ty.name = if *bits < 25 { "float4".to_owned() } else { "float8".to_owned() };
                 ty.arguments.clear();
             }
-            // Without a length it has none, and `char` has one of 1.
+            // Without a length, `bpchar` is unlimited, but `char` has length 1.
             ("bpchar", []) => name.clone_into(&mut ty.name),
             _ => {}
         }
     }
-    // PostgreSQL's own `"char"`, of one byte.
+    // The PostgreSQL type `"char"` of one byte.
     if quoted && cursor.dialect == Dialect::Postgres && name == "char" {
         ty.name = "\"char\"".to_owned();
     }
@@ -288,10 +290,10 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
     Some(ty)
 }
 
-/// What is said where nothing is said. (MySQL manual, 11.1)
+/// Makes default arguments explicit and removes those without effect. (MySQL manual, 11.1)
 fn mysql_arguments(ty: &mut Type) {
     match (ty.name.as_str(), &*ty.arguments) {
-        // How wide it is shown.
+        // The display width.
         ("int" | "bigint" | "smallint" | "tinyint" | "mediumint" | "year", _) => ty.arguments.clear(),
         ("datetime" | "timestamp" | "time", [0]) => ty.arguments.clear(),
         ("char" | "binary" | "bit", []) => ty.arguments = vec![1],
@@ -306,7 +308,7 @@ fn mysql_arguments(ty: &mut Type) {
 }
 
 fn arguments(cursor: &mut Cursor<'_>, ty: &mut Type) {
-    let mark = cursor.position();
+    let before = cursor.position();
     cursor.symbol(b'(');
     loop {
         if let Some(number) = cursor.number() {
@@ -319,7 +321,7 @@ fn arguments(cursor: &mut Cursor<'_>, ty: &mut Type) {
             break;
         }
     }
-    cursor.rewind(mark);
+    cursor.rewind(before);
     cursor.parenthesis();
 }
 
@@ -356,7 +358,7 @@ fn canonical(name: &str, dialect: Dialect) -> &str {
     }
 }
 
-/// `REFERENCES` was read.
+/// Parses the clause after `REFERENCES`.
 pub fn reference(cursor: &mut Cursor<'_>) -> Option<Reference> {
     let table = cursor.name()?;
     let columns = cursor.columns().map(|(columns, _)| columns).unwrap_or_default();
@@ -387,19 +389,19 @@ fn action(cursor: &mut Cursor<'_>) {
     }
 }
 
-/// A constraint of a table, or nothing if none stands here.
+/// Parses a table constraint; `None` if there is none at the cursor.
 pub fn constraint(cursor: &mut Cursor<'_>) -> Option<Constraint> {
-    let (start, mark) = (cursor.offset(), cursor.position());
+    let (start, before) = (cursor.offset(), cursor.position());
     let mut name = None;
     if cursor.word("CONSTRAINT") {
         cursor.if_not_exists();
-        // MySQL lets the name be left out.
+        // In MySQL, the name is optional.
         if !cursor.peek_any(&["PRIMARY", "UNIQUE", "FOREIGN", "CHECK"]) {
             name = cursor.part();
         }
     }
     let Some(kind) = kind(cursor, &mut name) else {
-        cursor.rewind(mark);
+        cursor.rewind(before);
         return None;
     };
     let mut not_valid = false;
@@ -431,8 +433,8 @@ fn kind(cursor: &mut Cursor<'_>, name: &mut Option<String>) -> Option<Constraint
     if cursor.words(&["FOREIGN", "KEY"]) {
         cursor.if_not_exists();
         if !cursor.peek_symbol(b'(') {
-            let own = cursor.part();
-            *name = name.take().or(own);
+            let index_name = cursor.part();
+            *name = name.take().or(index_name);
         }
         let columns = cursor.columns()?.0;
         if !cursor.word("REFERENCES") {
@@ -456,8 +458,8 @@ fn key(cursor: &mut Cursor<'_>, name: &mut Option<String>) -> (Vec<String>, Opti
     // MySQL: `UNIQUE KEY name USING BTREE (a)`.
     if !cursor.peek_symbol(b'(') && !cursor.peek("USING") {
         cursor.if_not_exists();
-        let own = cursor.part();
-        *name = name.take().or(own);
+        let index_name = cursor.part();
+        *name = name.take().or(index_name);
     }
     if cursor.word("USING") {
         cursor.skip();
@@ -465,24 +467,22 @@ fn key(cursor: &mut Cursor<'_>, name: &mut Option<String>) -> (Vec<String>, Opti
     (cursor.columns().map(|(columns, _)| columns).unwrap_or_default(), None)
 }
 
-/// An index that is written inside a table, or nothing if none stands here (MySQL).
+/// Parses an index in a table definition (MySQL); `None` if there is none at the cursor.
 pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<CreateIndex> {
     if cursor.dialect != Dialect::MySql {
         return None;
     }
-    let (start, mark) = (cursor.offset(), cursor.position());
+    let (start, before) = (cursor.offset(), cursor.position());
     let unique = cursor.word("UNIQUE");
     let fulltext = cursor.peek("FULLTEXT");
     let special = cursor.any(&["FULLTEXT", "SPATIAL"]);
     if !cursor.any(&["INDEX", "KEY"]) && !special {
-        cursor.rewind(mark);
+        cursor.rewind(before);
         return None;
     }
     let if_not_exists = cursor.if_not_exists();
-    let name = match cursor.peek_symbol(b'(') || cursor.peek("USING") {
-        true => None,
-        false => cursor.part(),
-    };
+    let unnamed = cursor.peek_symbol(b'(') || cursor.peek("USING");
+    let name = if unnamed { None } else { cursor.part() };
     let mut index = CreateIndex {
         name: name.map(|name| table.beside(name)),
         table: table.clone(),
@@ -504,7 +504,7 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
     Some(index)
 }
 
-/// `USING method (columns)`.
+/// Parses `USING method (columns)`.
 pub fn index_columns(cursor: &mut Cursor<'_>, index: &mut CreateIndex) -> Option<()> {
     if cursor.word("USING") {
         cursor.skip();

@@ -1,25 +1,25 @@
-//! Conditions, as far as they are looked into.
+//! Analyzes conditions and queries: the columns and values in them.
 
 use crate::cursor::Cursor;
 use crate::syntax::Check;
 use crate::token::Kind;
 use std::ops::Range;
 
-/// A `CHECK` with this condition.
+/// The `CHECK` constraint with this condition.
 pub fn check(cursor: &Cursor<'_>, name: Option<String>, condition: Range<usize>) -> Check {
     let inner = Cursor::new(cursor.sql, condition.clone(), cursor.dialect);
     Check { name, not_null: not_null(inner.clone()), mentions: words(&inner), literals: literals(&inner), condition }
 }
 
-/// The words of a condition that may be columns.
+/// The words after the cursor that may be columns.
 pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
     let mut cursor = cursor.clone();
     let mut words = Vec::new();
-    // `*` stands for columns only where one could stand: not in `count(*)`, not in `a * b`.
-    let mut lists = false;
+    // `*` means all columns only where a column could be: not in `count(*)` or `a * b`.
+    let mut in_list = false;
     while !cursor.is_at_end() {
         let begins = cursor.peek_any(&["SELECT", "DISTINCT", "ALL"]) || cursor.peek_symbol(b',') || cursor.peek_symbol(b'.');
-        let before = std::mem::replace(&mut lists, begins);
+        let before = std::mem::replace(&mut in_list, begins);
         match cursor.token().map(|token| token.kind) {
             Some(Kind::Word | Kind::QuotedName) => match cursor.part() {
                 Some(word) if !words.contains(&word) => words.push(word),
@@ -38,7 +38,7 @@ pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
     words
 }
 
-/// The same without the names that are given to columns of the result.
+/// The same words without the aliases of result columns.
 pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = cursor.clone();
@@ -58,7 +58,7 @@ pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
             names.extend(words(&Cursor::new(cursor.sql, list, cursor.dialect)));
         }
     }
-    // A name may also be given without `AS`: `sum(a) b`, `t.a b`.
+    // An alias may also follow without `AS`: `sum(a) b`, `t.a b`.
     let tokens = cursor.rest();
     for (at, token) in tokens.iter().enumerate().skip(1) {
         let is_name = matches!(token.kind, Kind::Word | Kind::QuotedName);
@@ -74,18 +74,18 @@ pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
             names.push(token.text(cursor.sql).trim_matches('"').to_lowercase());
         }
     }
-    // Whether it is meant or the column, only the database can tell.
-    let word = |word: &String| word == "*" || !names.iter().any(|name| name.eq_ignore_ascii_case(word));
-    words(cursor).into_iter().filter(word).collect()
+    // Only the database knows whether such a word is the alias or a column.
+    let is_alias = |word: &String| names.iter().any(|name| name.eq_ignore_ascii_case(word));
+    words(cursor).into_iter().filter(|word| word == "*" || !is_alias(word)).collect()
 }
 
-/// The numbers and strings of what is left.
+/// The numbers and strings after the cursor.
 pub fn literals(cursor: &Cursor<'_>) -> Vec<String> {
     let values = cursor.rest().iter().filter(|token| matches!(token.kind, Kind::Number | Kind::Text));
     values.map(|token| token.text(cursor.sql).to_owned()).collect()
 }
 
-/// `a`, `t.a`, `((a))`.
+/// Parses a column: `a`, `t.a`, `((a))`.
 fn column(cursor: &mut Cursor<'_>) -> Option<String> {
     if !cursor.peek_symbol(b'(') {
         return cursor.name().map(|name| name.name);
@@ -95,8 +95,8 @@ fn column(cursor: &mut Cursor<'_>) -> Option<String> {
     column(&mut inner).filter(|_| inner.is_at_end())
 }
 
-/// `a IS NOT NULL`, `a NOTNULL`, `NOT (a IS NULL)`: up to `AND` or the end.
-fn says_not_null(cursor: &mut Cursor<'_>) -> Option<String> {
+/// The column of `a IS NOT NULL`, `a NOTNULL` or `NOT (a IS NULL)`, if `AND` or the end follows.
+fn not_null_column(cursor: &mut Cursor<'_>) -> Option<String> {
     let ends = |cursor: &Cursor<'_>| cursor.is_at_end() || cursor.peek("AND");
     if cursor.word("NOT") {
         let inner = cursor.parenthesis()?;
@@ -110,15 +110,15 @@ fn says_not_null(cursor: &mut Cursor<'_>) -> Option<String> {
     (not_null && ends(cursor)).then_some(name)
 }
 
-/// The columns that it says are not null whenever it holds: `a IS NOT NULL AND b IS NOT NULL AND ...`.
+/// The columns that cannot be null if the condition is true: `a IS NOT NULL AND b IS NOT NULL AND ...`.
 fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
     // `((a IS NOT NULL))`
     while cursor.peek_symbol(b'(') {
-        let mark = cursor.position();
+        let before = cursor.position();
         match cursor.parenthesis() {
             Some(inner) if cursor.is_at_end() => cursor = Cursor::new(cursor.sql, inner, cursor.dialect),
             _ => {
-                cursor.rewind(mark);
+                cursor.rewind(before);
                 break;
             }
         }
@@ -128,11 +128,11 @@ fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
     }
     let mut columns = Vec::new();
     while !cursor.is_at_end() {
-        let mark = cursor.position();
-        match says_not_null(&mut cursor) {
+        let before = cursor.position();
+        match not_null_column(&mut cursor) {
             Some(name) => columns.push(name),
             None => {
-                cursor.rewind(mark);
+                cursor.rewind(before);
                 let inner = cursor.parenthesis().filter(|_| cursor.is_at_end() || cursor.peek("AND"));
                 columns.extend(inner.into_iter().flat_map(|range| not_null(Cursor::new(cursor.sql, range, cursor.dialect))));
             }
@@ -146,7 +146,7 @@ fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
     columns
 }
 
-/// Columns that a condition says are null: `WHERE a IS NULL`.
+/// The columns of `a IS NULL` in a condition.
 pub fn where_null(mut cursor: Cursor<'_>) -> Vec<String> {
     let mut columns = Vec::new();
     while !cursor.is_at_end() {
@@ -159,28 +159,30 @@ pub fn where_null(mut cursor: Cursor<'_>) -> Vec<String> {
     columns
 }
 
-/// Is it true of every row: `true`, `1 = 1`?
+/// Is the condition true for every row: `true`, `1 = 1`?
 pub fn is_always(cursor: &Cursor<'_>) -> bool {
     let words: Vec<&str> = cursor.rest().iter().map(|token| token.text(cursor.sql)).collect();
-    matches!(words.as_slice(), [one] if one.eq_ignore_ascii_case("true") || *one == "1")
-        || matches!(words.as_slice(), [one, "=", other] if one == other && one.starts_with(|c: char| c.is_ascii_digit()))
+    match words.as_slice() {
+        [word] => word.eq_ignore_ascii_case("true") || *word == "1",
+        [left, "=", right] => left == right && left.starts_with(|c: char| c.is_ascii_digit()),
+        _ => false,
+    }
 }
 
-/// Is it about few rows for sure: some column equals a value that is written out, or is one of such values?
+/// Does the condition certainly select few rows: does it compare a column with a literal, or with a list of literals?
 pub fn is_narrow(mut cursor: Cursor<'_>) -> bool {
     if cursor.has("OR") {
         return false;
     }
+    let is_literal = |cursor: &Cursor<'_>| {
+        cursor.token().is_some_and(|token| matches!(token.kind, Kind::Text | Kind::Number | Kind::DollarText))
+    };
     while !cursor.is_at_end() {
-        let name = cursor.name();
-        if name.is_some() {
-            let value = |cursor: &Cursor<'_>| {
-                cursor.token().is_some_and(|token| matches!(token.kind, Kind::Text | Kind::Number | Kind::DollarText))
-            };
-            if cursor.symbol(b'=') && value(&cursor) {
+        if cursor.name().is_some() {
+            if cursor.symbol(b'=') && is_literal(&cursor) {
                 return true;
             }
-            if cursor.word("IN") && cursor.symbol(b'(') && value(&cursor) {
+            if cursor.word("IN") && cursor.symbol(b'(') && is_literal(&cursor) {
                 return true;
             }
         } else {

@@ -1,4 +1,4 @@
-//! `CREATE`.
+//! Parses `CREATE`.
 
 use super::column::{column, constraint, index, index_columns, ty};
 use super::condition;
@@ -8,7 +8,7 @@ use crate::name::Name;
 use crate::syntax::{CreateIndex, CreateTable, CreateView, Like, ObjectKind, Syntax};
 use crate::token::Kind;
 
-/// `CREATE` was read.
+/// Parses the statement after `CREATE`.
 pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let or_replace = cursor.words(&["OR", "REPLACE"]);
     if cursor.dialect == Dialect::MySql {
@@ -16,7 +16,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     }
     cursor.any(&["LOCAL", "GLOBAL"]);
     let temporary = cursor.any(&["TEMP", "TEMPORARY"]);
-    // What columns a virtual table of SQLite has, its module knows.
+    // The module of a virtual table (SQLite) determines its columns.
     let module = cursor.peek("VIRTUAL");
     cursor.any(&["UNLOGGED", "VIRTUAL", "RECURSIVE"]);
     if cursor.peek_any(&["UNIQUE", "FULLTEXT", "SPATIAL", "INDEX"]) {
@@ -51,15 +51,15 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let name = cursor.name()?;
         let definer = cursor.dialect == Dialect::Postgres && has_pair(cursor, "SECURITY", "DEFINER");
         let sets_path = has_pair(cursor, "SET", "SEARCH_PATH");
-        let steady = cursor.has("IMMUTABLE") || cursor.has("STABLE");
+        let is_stable = cursor.has("IMMUTABLE") || cursor.has("STABLE");
         let commits = procedure && ends_transactions(cursor.sql.get(cursor.offset()..).unwrap_or_default());
-        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, is_stable: steady, commits });
+        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, is_stable, commits });
     }
     let policy = cursor.peek("POLICY");
     if cursor.any(&["POLICY", "RULE"]) {
         // `RULE r AS ON DELETE TO t`, `POLICY p ON t`.
-        let before = if policy { "ON" } else { "TO" };
-        while !cursor.is_at_end() && !cursor.word(before) {
+        let table_follows = if policy { "ON" } else { "TO" };
+        while !cursor.is_at_end() && !cursor.word(table_follows) {
             cursor.skip();
         }
         return Some(Syntax::Policy { table: cursor.name() });
@@ -69,15 +69,16 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
             return Some(Syntax::Server { what });
         }
     }
-    let kind = match () {
-        () if cursor.word("SEQUENCE") => ObjectKind::Sequence,
-        () if cursor.word("EXTENSION") => ObjectKind::Extension,
-        () if cursor.word("SCHEMA") => match cursor.dialect {
-            Dialect::MySql => ObjectKind::Database,
-            _ => ObjectKind::Schema,
-        },
-        () if cursor.word("DATABASE") => ObjectKind::Database,
-        () => return Some(Syntax::Other),
+    let kind = if cursor.word("SEQUENCE") {
+        ObjectKind::Sequence
+    } else if cursor.word("EXTENSION") {
+        ObjectKind::Extension
+    } else if cursor.word("DATABASE") || cursor.dialect == Dialect::MySql && cursor.word("SCHEMA") {
+        ObjectKind::Database
+    } else if cursor.word("SCHEMA") {
+        ObjectKind::Schema
+    } else {
+        return Some(Syntax::Other);
     };
     let if_not_exists = cursor.if_not_exists();
     if temporary {
@@ -104,7 +105,7 @@ fn labels(cursor: &mut Cursor<'_>) -> Vec<String> {
     labels
 }
 
-/// `ALGORITHM = x DEFINER = user@host SQL SECURITY y AGGREGATE`.
+/// Skips `ALGORITHM = x DEFINER = user@host SQL SECURITY y AGGREGATE`.
 fn options(cursor: &mut Cursor<'_>) {
     if !cursor.peek_any(&["ALGORITHM", "DEFINER", "SQL", "AGGREGATE"]) {
         return;
@@ -125,14 +126,14 @@ fn options(cursor: &mut Cursor<'_>) {
         "SCHEMA",
         "EVENT",
     ];
-    let mark = cursor.position();
+    let before = cursor.position();
     for _ in 0..16 {
         if cursor.peek_any(&heads) {
             return;
         }
         cursor.skip();
     }
-    cursor.rewind(mark);
+    cursor.rewind(before);
 }
 
 fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Option<Syntax> {
@@ -159,10 +160,10 @@ fn create_trigger(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) ->
             if cursor.word("OR") {
                 cursor.skip();
             }
-            let mark = cursor.position();
+            let before = cursor.position();
             match cursor.name() {
                 Some(name) => tables.push(name),
-                None => cursor.rewind(mark),
+                None => cursor.rewind(before),
             }
             continue;
         }
@@ -228,12 +229,12 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
     let mut table = CreateTable { temporary, or_replace, if_not_exists, ..CreateTable::default() };
     if cursor.words(&["PARTITION", "OF"]) {
         table.partition_of = cursor.name();
-        let mark = cursor.position();
+        let before = cursor.position();
         if cursor.peek_symbol(b'(') {
             cursor.parenthesis();
         }
         table.default_partition = cursor.peek("DEFAULT");
-        cursor.rewind(mark);
+        cursor.rewind(before);
     }
     if cursor.word("OF") {
         table.opaque = true;
@@ -307,7 +308,7 @@ fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {
             table.opaque = true;
             cursor.skip_clause();
         }
-        // A table of SQLite may write its constraints without commas.
+        // In SQLite, the commas between table constraints are optional.
         if cursor.symbol(b',') {
             continue;
         }
@@ -320,17 +321,17 @@ fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {
     }
 }
 
-/// `LIKE` was read. MySQL takes all of a table but its foreign keys; PostgreSQL what is said, the last word counting.
+/// Parses the clause after `LIKE`. MySQL copies everything except foreign keys; in PostgreSQL, the last option for a part counts.
 fn like(cursor: &mut Cursor<'_>) -> Option<Like> {
     let table = cursor.name()?;
     let all = cursor.dialect == Dialect::MySql;
     let mut like = Like { table, indexes: all, checks: all, defaults: all };
     while cursor.peek_any(&["INCLUDING", "EXCLUDING"]) {
-        let with = cursor.word("INCLUDING") || !cursor.word("EXCLUDING");
+        let including = cursor.word("INCLUDING") || !cursor.word("EXCLUDING");
         let all = cursor.peek("ALL");
-        like.indexes = if all || cursor.peek("INDEXES") { with } else { like.indexes };
-        like.checks = if all || cursor.peek("CONSTRAINTS") { with } else { like.checks };
-        like.defaults = if all || cursor.peek("DEFAULTS") { with } else { like.defaults };
+        like.indexes = if all || cursor.peek("INDEXES") { including } else { like.indexes };
+        like.checks = if all || cursor.peek("CONSTRAINTS") { including } else { like.checks };
+        like.defaults = if all || cursor.peek("DEFAULTS") { including } else { like.defaults };
         cursor.skip();
     }
     Some(like)
@@ -344,14 +345,14 @@ fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Op
     let (mut reads, mut mentions) = (reads(cursor), condition::words(cursor));
     let mut uses = condition::uses(cursor);
     // `AS TABLE t`
-    let mark = cursor.position();
+    let before = cursor.position();
     if cursor.words(&["AS", "TABLE"]) {
         reads.extend(cursor.name());
         mentions.push("*".to_owned());
         uses.push("*".to_owned());
     }
-    cursor.rewind(mark);
-    // Which of several queries `*` belongs to, only the database can tell.
+    cursor.rewind(before);
+    // With several queries, it is not clear which one `*` belongs to.
     if cursor.rest().iter().filter(|token| token.is_word(cursor.sql, "SELECT")).count() > 1 {
         uses.retain(|word| word != "*");
     }
@@ -359,25 +360,25 @@ fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Op
     Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, whole, reads, mentions, uses })
 }
 
-/// The body of a procedure is a text, so its words are looked at as they are.
+/// Does the body of a procedure contain `COMMIT` or `ROLLBACK`? The body is a string, so its words are compared directly.
 fn ends_transactions(body: &str) -> bool {
     let mut words = body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.any(|word| word.eq_ignore_ascii_case("COMMIT") || word.eq_ignore_ascii_case("ROLLBACK"))
 }
 
-/// Does a query leave every row as it is?
+/// Does a query return every row unchanged?
 fn is_whole(cursor: &Cursor<'_>) -> bool {
-    let picks =
+    let restrictions =
         ["WHERE", "LIMIT", "OFFSET", "FETCH", "GROUP", "HAVING", "DISTINCT", "UNION", "INTERSECT", "EXCEPT", "JOIN", "SAMPLE"];
-    !picks.iter().any(|word| cursor.has_anywhere(word))
+    !restrictions.iter().any(|word| cursor.has_anywhere(word))
 }
 
-/// The tables behind `FROM` and `JOIN`.
+/// The tables after `FROM` and `JOIN`.
 pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
     let mut cursor = cursor.clone();
     let mut names: Vec<Name> = Vec::new();
     while !cursor.is_at_end() {
-        // `FROM` may also be a part of an expression.
+        // `FROM` can also be part of an expression.
         if cursor.any(&["EXTRACT", "SUBSTRING", "TRIM", "OVERLAY"]) {
             cursor.parenthesis();
         } else if cursor.word("DISTINCT") {
@@ -387,17 +388,17 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
                 cursor.any(&["ONLY", "LATERAL"]);
                 let word = cursor.token().is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
                 let Some(name) = word.then(|| cursor.name()).flatten() else { break };
-                // A function is no table.
+                // A name before a parenthesis is a function.
                 if !cursor.peek_symbol(b'(') && !names.contains(&name) {
                     names.push(name);
                 }
-                // An alias may stand before the comma.
+                // An alias may precede the comma.
                 cursor.word("AS");
                 if !cursor.peek_symbol(b',') && cursor.token().is_some_and(|token| token.kind == Kind::Word) {
-                    let mark = cursor.position();
+                    let before = cursor.position();
                     cursor.skip();
                     if !cursor.peek_symbol(b',') {
-                        cursor.rewind(mark);
+                        cursor.rewind(before);
                     }
                 }
                 if !cursor.symbol(b',') {
@@ -408,13 +409,16 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
             cursor.skip();
         }
     }
-    // What `WITH` makes is no table: `a AS (SELECT ...)`.
+    // The queries of a `WITH` are not tables: `a AS (SELECT ...)`.
     let words: Vec<_> = cursor.all().iter().map(|token| token.text(cursor.sql)).collect();
     let is_query = |name: &Name| {
-        words.windows(3).any(|three| {
-            let begins = three[2] == "(" || three[2].eq_ignore_ascii_case("NOT") || three[2].eq_ignore_ascii_case("MATERIALIZED");
-            three[0].trim_matches('"').eq_ignore_ascii_case(&name.name) && three[1].eq_ignore_ascii_case("AS") && begins
-        }) || words.windows(2).any(|two| two[0].eq_ignore_ascii_case("RECURSIVE") && two[1].eq_ignore_ascii_case(&name.name))
+        let defined = words.windows(3).any(|triple| {
+            let begins = ["(", "NOT", "MATERIALIZED"].iter().any(|word| triple[2].eq_ignore_ascii_case(word));
+            triple[0].trim_matches('"').eq_ignore_ascii_case(&name.name) && triple[1].eq_ignore_ascii_case("AS") && begins
+        });
+        let recursive =
+            words.windows(2).any(|pair| pair[0].eq_ignore_ascii_case("RECURSIVE") && pair[1].eq_ignore_ascii_case(&name.name));
+        defined || recursive
     };
     names.retain(|name| name.schema.is_some() || !is_query(name));
     names

@@ -1,4 +1,4 @@
-//! `DROP`, what reads and writes rows, and the rest.
+//! Parses `DROP`, DML and all other statements.
 
 use super::condition;
 use super::create::reads;
@@ -9,7 +9,7 @@ use crate::syntax::{CreateTable, DropStatement, Insert, ObjectKind, RowChange, S
 use crate::token::Kind;
 use std::ops::Range;
 
-/// `DROP` was read.
+/// Parses the statement after `DROP`.
 pub fn drop(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let temporary = cursor.word("TEMPORARY");
     if cursor.any(&["POLICY", "RULE"]) {
@@ -18,26 +18,13 @@ pub fn drop(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         }
         return Some(Syntax::Policy { table: cursor.name() });
     }
-    let kind = match () {
-        () if cursor.any(&["TABLE", "TABLES"]) || cursor.words(&["FOREIGN", "TABLE"]) => ObjectKind::Table,
-        () if cursor.word("VIEW") => ObjectKind::View,
-        () if cursor.words(&["MATERIALIZED", "VIEW"]) => ObjectKind::MaterializedView,
-        () if cursor.word("INDEX") => ObjectKind::Index,
-        () if cursor.word("SEQUENCE") => ObjectKind::Sequence,
-        () if cursor.word("TYPE") => ObjectKind::Type,
-        () if cursor.word("DOMAIN") => ObjectKind::Domain,
-        () if cursor.any(&["FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"]) => ObjectKind::Routine,
-        () if cursor.word("TRIGGER") => ObjectKind::Trigger,
-        () if cursor.word("SCHEMA") => match cursor.dialect {
-            Dialect::MySql => ObjectKind::Database,
-            _ => ObjectKind::Schema,
-        },
-        () if cursor.word("DATABASE") => ObjectKind::Database,
-        () if cursor.word("EXTENSION") => ObjectKind::Extension,
-        () if cursor.word("TABLESPACE") => return Some(Syntax::Server { what: "DROP TABLESPACE" }),
-        () if cursor.word("SUBSCRIPTION") => return Some(Syntax::Server { what: "DROP SUBSCRIPTION" }),
-        () => return Some(Syntax::Other),
-    };
+    if cursor.word("TABLESPACE") {
+        return Some(Syntax::Server { what: "DROP TABLESPACE" });
+    }
+    if cursor.word("SUBSCRIPTION") {
+        return Some(Syntax::Server { what: "DROP SUBSCRIPTION" });
+    }
+    let Some(kind) = dropped_kind(cursor) else { return Some(Syntax::Other) };
     let concurrently = cursor.word("CONCURRENTLY");
     let if_exists = cursor.if_exists();
     let mut names = Vec::new();
@@ -52,6 +39,36 @@ pub fn drop(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let table = if cursor.word("ON") { cursor.name() } else { None };
     let cascade = cursor.has("CASCADE");
     Some(Syntax::Drop(DropStatement { kind, names, table, if_exists, concurrently, cascade, temporary }))
+}
+
+fn dropped_kind(cursor: &mut Cursor<'_>) -> Option<ObjectKind> {
+    if cursor.any(&["TABLE", "TABLES"]) || cursor.words(&["FOREIGN", "TABLE"]) {
+        Some(ObjectKind::Table)
+    } else if cursor.word("VIEW") {
+        Some(ObjectKind::View)
+    } else if cursor.words(&["MATERIALIZED", "VIEW"]) {
+        Some(ObjectKind::MaterializedView)
+    } else if cursor.word("INDEX") {
+        Some(ObjectKind::Index)
+    } else if cursor.word("SEQUENCE") {
+        Some(ObjectKind::Sequence)
+    } else if cursor.word("TYPE") {
+        Some(ObjectKind::Type)
+    } else if cursor.word("DOMAIN") {
+        Some(ObjectKind::Domain)
+    } else if cursor.any(&["FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"]) {
+        Some(ObjectKind::Routine)
+    } else if cursor.word("TRIGGER") {
+        Some(ObjectKind::Trigger)
+    } else if cursor.word("DATABASE") || cursor.dialect == Dialect::MySql && cursor.word("SCHEMA") {
+        Some(ObjectKind::Database)
+    } else if cursor.word("SCHEMA") {
+        Some(ObjectKind::Schema)
+    } else if cursor.word("EXTENSION") {
+        Some(ObjectKind::Extension)
+    } else {
+        None
+    }
 }
 
 pub fn truncate(cursor: &mut Cursor<'_>) -> Option<Syntax> {
@@ -72,11 +89,11 @@ pub fn insert(cursor: &mut Cursor<'_>, replaces: bool) -> Option<Syntax> {
     if cursor.word("AS") {
         cursor.part();
     }
-    let mark = cursor.position();
+    let before = cursor.position();
     let columns = match cursor.columns() {
         Some((columns, false)) => columns,
         Some(_) => {
-            cursor.rewind(mark);
+            cursor.rewind(before);
             Vec::new()
         }
         None => Vec::new(),
@@ -90,7 +107,7 @@ pub fn insert(cursor: &mut Cursor<'_>, replaces: bool) -> Option<Syntax> {
     Some(Syntax::Insert(Insert { table, columns, from_query, reads_table, limited, filtered, all_of, replaces }))
 }
 
-/// `SELECT * FROM t`, and no other table.
+/// The table of `SELECT * FROM t` without other tables.
 fn all_of(cursor: &Cursor<'_>) -> Option<Name> {
     let [table] = <[Name; 1]>::try_from(reads(cursor)).ok()?;
     let mut cursor = cursor.clone();
@@ -99,7 +116,7 @@ fn all_of(cursor: &Cursor<'_>) -> Option<Name> {
     (all && !joined).then_some(table)
 }
 
-/// `MERGE`: rows come and change at once, as many as the source has.
+/// `MERGE`, as an `INSERT` from a query that reads a table.
 pub fn merge(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("INTO");
     cursor.word("ONLY");
@@ -135,7 +152,7 @@ pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         if cursor.peek_symbol(b'(') {
             columns.extend(cursor.columns().unwrap_or_default().0);
         } else {
-            // MySQL names a table before the column, the others a field of it behind.
+            // `a.b` is a column of a table in MySQL, and a field of a column in PostgreSQL.
             let mysql = cursor.dialect == Dialect::MySql;
             columns.extend(cursor.name().map(|name| if mysql { name.name } else { name.schema.unwrap_or(name.name) }));
         }
@@ -154,7 +171,7 @@ pub fn delete(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("ONLY");
     let table = cursor.name()?;
     let joined = several || cursor.has("USING") || cursor.has("JOIN");
-    // In PostgreSQL's, the table itself is no part of the join.
+    // In PostgreSQL, the table itself is not part of the join.
     let matched = cursor.dialect == Dialect::MySql && (cursor.has("ON") || cursor.has("NATURAL"));
     Some(Syntax::Delete(change(cursor, table, Vec::new(), joined, matched)))
 }
@@ -167,7 +184,7 @@ fn to_comma_or(cursor: &mut Cursor<'_>, words: &[&str]) {
     }
 }
 
-/// From behind what is set to the end. A join that matches rows leaves some out.
+/// Parses the statement after the table and the `SET` clause. `matched` means that a join condition restricts the rows.
 fn change(cursor: &mut Cursor<'_>, table: Name, columns: Vec<String>, joined: bool, matched: bool) -> RowChange {
     let mut change = RowChange {
         table,
@@ -188,10 +205,10 @@ fn change(cursor: &mut Cursor<'_>, table: Name, columns: Vec<String>, joined: bo
                 }
             }
             let range = cursor.since(start);
-            let condition = |range: Range<usize>| Cursor::new(cursor.sql, range, cursor.dialect);
-            change.condition = matched || !condition::is_always(&condition(range.clone()));
-            change.narrow = condition::is_narrow(condition(range.clone()));
-            change.where_null = condition::where_null(condition(range));
+            let condition = Cursor::new(cursor.sql, range, cursor.dialect);
+            change.condition = matched || !condition::is_always(&condition);
+            change.narrow = condition::is_narrow(condition.clone());
+            change.where_null = condition::where_null(condition);
         } else if cursor.peek("LIMIT") {
             let start = cursor.offset();
             cursor.skip();
@@ -205,7 +222,7 @@ fn change(cursor: &mut Cursor<'_>, table: Name, columns: Vec<String>, joined: bo
 }
 
 pub fn copy(cursor: &mut Cursor<'_>) -> Syntax {
-    // MySQL's `LOAD DATA ... INTO TABLE t`.
+    // `LOAD DATA ... INTO TABLE t` (MySQL).
     if cursor.any(&["DATA", "XML"]) {
         while !cursor.is_at_end() && !cursor.words(&["INTO", "TABLE"]) {
             cursor.skip();
@@ -220,10 +237,10 @@ pub fn copy(cursor: &mut Cursor<'_>) -> Syntax {
     Syntax::Copy { table, from: cursor.peek("FROM") }
 }
 
-/// `SELECT`; one that sets something is a setting.
+/// `SELECT` and other queries; `set_config` is a setting, and `SELECT ... INTO` creates a table.
 pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
     if first == "SELECT" {
-        let mark = cursor.position();
+        let before = cursor.position();
         let name = cursor.name().map(|name| name.name);
         if name.as_deref() == Some("set_config") && cursor.symbol(b'(') {
             let (name, _, value, _) = (cursor.string(), cursor.symbol(b','), cursor.string(), cursor.symbol(b','));
@@ -232,8 +249,8 @@ pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
                 return Syntax::Set(vec![setting]);
             }
         }
-        cursor.rewind(mark);
-        // `SELECT ... INTO t` makes a table.
+        cursor.rewind(before);
+        // `SELECT ... INTO t` creates a table.
         if cursor.dialect == Dialect::Postgres && cursor.has("INTO") {
             return select_into(cursor).unwrap_or(Syntax::Opaque);
         }
@@ -241,7 +258,7 @@ pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
     Syntax::Query
 }
 
-/// `SELECT ... INTO TEMP t FROM ...`.
+/// Parses `SELECT ... INTO TEMP t FROM ...`.
 fn select_into(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     while !cursor.is_at_end() && !cursor.word("INTO") {
         if cursor.parenthesis().is_none() {
@@ -273,36 +290,34 @@ pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Do { body: start..token.end.saturating_sub(tail).max(start) })
 }
 
-/// Statements of a PL/pgSQL body: between semicolons and the words that stand before a statement; and whether each is carried
-/// out only if something holds.
+/// The statements of a PL/pgSQL body, and whether each runs only under a condition. A statement begins after a semicolon or
+/// after a word such as `BEGIN` or `THEN`.
 pub fn inner_statements(cursor: &mut Cursor<'_>) -> Vec<(Range<usize>, bool)> {
     const STARTS: [&str; 12] =
         ["CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "LOCK", "REFRESH", "COMMENT", "GRANT", "REVOKE"];
-    let mut found = Vec::new();
+    let mut statements = Vec::new();
     let mut begins = true;
     let mut depth = 0_usize;
     while !cursor.is_at_end() {
-        match () {
-            () if begins && cursor.peek_any(&["IF", "CASE", "FOR", "WHILE", "LOOP", "FOREACH"]) => depth += 1,
-            () if begins && cursor.peek("END") && ["IF", "CASE", "LOOP"].iter().any(|word| cursor.peek_at(1, word)) => {
-                depth = depth.saturating_sub(1);
-            }
-            () => {}
+        if begins && cursor.peek_any(&["IF", "CASE", "FOR", "WHILE", "LOOP", "FOREACH"]) {
+            depth += 1;
+        } else if begins && cursor.peek("END") && ["IF", "CASE", "LOOP"].iter().any(|word| cursor.peek_at(1, word)) {
+            depth = depth.saturating_sub(1);
         }
         if begins && cursor.peek_any(&STARTS) {
             let start = cursor.offset();
             while !cursor.is_at_end() && !cursor.peek_symbol(b';') {
                 cursor.skip();
             }
-            found.push((cursor.since(start), depth > 0));
+            statements.push((cursor.since(start), depth > 0));
         }
         if begins && let Some(statement) = executed(cursor) {
-            found.push((statement, depth > 0));
+            statements.push((statement, depth > 0));
         }
         begins = cursor.peek_symbol(b';') || cursor.peek_any(&["BEGIN", "THEN", "ELSE", "LOOP"]);
         cursor.skip();
     }
-    found
+    statements
 }
 
 pub fn lock(cursor: &mut Cursor<'_>) -> Option<Syntax> {
@@ -334,7 +349,7 @@ pub fn refresh(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Refresh { view, concurrently, no_data: cursor.words(&["WITH", "NO", "DATA"]) })
 }
 
-/// `(VERBOSE, ...)` or `VERBOSE`.
+/// Skips `(VERBOSE, ...)` or `VERBOSE`; returns the range inside the parentheses.
 pub fn options(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
     let options = cursor.parenthesis();
     cursor.word("VERBOSE");
@@ -345,17 +360,17 @@ pub fn reindex(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if cursor.dialect == Dialect::Sqlite {
         return Some(Syntax::Reindex { target: "TABLE".to_owned(), name: cursor.name(), concurrently: false });
     }
-    let given = options(cursor);
-    let given = given.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("CONCURRENTLY"));
+    let options = options(cursor);
+    let option = options.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("CONCURRENTLY"));
     let target = cursor.text().to_ascii_uppercase();
     cursor.skip();
-    let concurrently = cursor.word("CONCURRENTLY") || given;
+    let concurrently = cursor.word("CONCURRENTLY") || option;
     Some(Syntax::Reindex { target, name: cursor.name(), concurrently })
 }
 
 pub fn vacuum(cursor: &mut Cursor<'_>) -> Syntax {
-    let given = cursor.parenthesis();
-    let mut full = given.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("FULL"));
+    let options = cursor.parenthesis();
+    let mut full = options.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("FULL"));
     full |= cursor.dialect == Dialect::Sqlite;
     while cursor.peek_any(&["FULL", "FREEZE", "VERBOSE", "ANALYZE"]) {
         full |= cursor.peek("FULL");
@@ -387,7 +402,7 @@ pub fn comment(cursor: &mut Cursor<'_>) -> Syntax {
     Syntax::Comment { table: None }
 }
 
-/// The statement of `EXECUTE 'DROP TABLE t';`.
+/// The statement in the string of `EXECUTE 'DROP TABLE t';`.
 pub fn executed(cursor: &Cursor<'_>) -> Option<Range<usize>> {
     let mut cursor = cursor.clone();
     if !cursor.word("EXECUTE") {
@@ -397,6 +412,6 @@ pub fn executed(cursor: &Cursor<'_>) -> Option<Range<usize>> {
     cursor.skip();
     let alone = cursor.is_at_end() || cursor.peek_symbol(b';');
     let sql = cursor.sql.get(text.clone())?;
-    // With quotes in it, its bytes would not be those of the statement.
+    // If the string contains escaped quotes, its bytes differ from those of the statement.
     (alone && cursor.sql.as_bytes().get(text.start - 1) == Some(&b'\'') && !sql.contains('\'')).then_some(text)
 }
