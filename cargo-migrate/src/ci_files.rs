@@ -1,35 +1,35 @@
-//! Files that let a code host and Git look at migrations: a workflow, and a hook.
+//! Files that run `check` and `lint` automatically: a GitHub Actions workflow and a Git hook.
 
 use migrate_model::project::Project;
 use std::path::{Path, PathBuf};
 
-/// The workflow, from the root of the repository.
+/// The path of the workflow, relative to the root of the repository.
 pub const WORKFLOW: &str = ".github/workflows/migrations.yml";
 
-/// The hook, from the root of the repository.
+/// The path of the hook, relative to the root of the repository.
 pub const HOOK: &str = ".githooks/pre-commit";
 
-/// The root of the repository that a project is in; its own when there is none.
+/// The root of the Git repository that contains a project, or the project's root outside a repository.
 pub fn root(project: &Project) -> PathBuf {
-    let own = std::path::absolute(&project.root).unwrap_or_else(|_| project.root.clone());
-    own.ancestors().find(|folder| folder.join(".git").exists()).map_or(own.clone(), Path::to_owned)
+    let project_root = std::path::absolute(&project.root).unwrap_or_else(|_| project.root.clone());
+    project_root.ancestors().find(|folder| folder.join(".git").exists()).map_or(project_root.clone(), Path::to_owned)
 }
 
-/// What both run: in a workspace every package that has migrations.
+/// The command that both files run: for all packages with migrations, unless the project is the root of the repository.
 fn command(project: &Project) -> &'static str {
-    let own = std::path::absolute(&project.root).unwrap_or_else(|_| project.root.clone());
-    if own == root(project) { "cargo migrate" } else { "cargo migrate --workspace" }
+    let project_root = std::path::absolute(&project.root).unwrap_or_else(|_| project.root.clone());
+    if project_root == root(project) { "cargo migrate" } else { "cargo migrate --workspace" }
 }
 
-/// The workflow of GitHub Actions.
+/// The text of the GitHub Actions workflow.
 pub fn workflow(project: &Project) -> String {
     let (command, version) = (command(project), env!("CARGO_PKG_VERSION"));
     format!(
-        "# What migrations would do to a database that is in use, at the lines of a pull request.\n\
+        "# Annotates a pull request with the effects of its migrations on a live database.\n\
          name: migrations\n\
          on:\n  pull_request:\n    paths: [\"**/*.sql\", \"**/migrate.lock\", \"**/migrate.toml\"]\n\
          jobs:\n  lint:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n        with:\n          fetch-depth: 0\n\
-         \x20     # From wherever your copy of it comes; the version is the one that wrote this file.\n\
+         \x20     # The version that wrote this file. If you host your own copy, change the source.\n\
          \x20     - run: cargo install cargo-migrate --version {version} --locked\n\
          \x20     - run: {command} lint --offline --since \"origin/${{{{ github.base_ref }}}}\" --format github\n\
          \x20     - run: {command} check\n\
@@ -37,11 +37,11 @@ pub fn workflow(project: &Project) -> String {
     )
 }
 
-/// The hook of Git.
+/// The text of the Git hook.
 pub fn hook(project: &Project) -> String {
     let command = command(project);
     format!(
-        "#!/bin/sh\n# Looks at migrations before they are committed. Turn it on with `git config core.hooksPath .githooks`.\n\
+        "#!/bin/sh\n# Checks and lints migrations before a commit. Enable it with `git config core.hooksPath .githooks`.\n\
          git diff --cached --name-only | grep -q -e '\\.sql$' -e 'migrate\\.lock$' -e 'migrate\\.toml$' || exit 0\n\
          {command} check && {command} lint --offline\n"
     )

@@ -1,10 +1,10 @@
-//! Findings in the forms that code hosts read.
+//! Findings in the formats of code hosts: SARIF and annotations of GitHub Actions.
 
 use migrate_model::finding::{Finding, Level};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// SARIF 2.1.0. (OASIS standard, 27 March 2020)
+/// Findings as a SARIF 2.1.0 document (OASIS standard, 27 March 2020).
 pub fn sarif<'a>(findings: impl Iterator<Item = &'a Finding>) -> Value {
     let mut rules = BTreeMap::new();
     let results: Vec<Value> = findings
@@ -37,12 +37,12 @@ pub fn sarif<'a>(findings: impl Iterator<Item = &'a Finding>) -> Value {
 }
 
 fn location(place: &migrate_model::place::Place) -> Value {
-    let region = place.span.as_ref().map(|spot| {
-        let part = &spot.line_text[spot.part.clone()];
+    let region = place.span.as_ref().map(|span| {
+        let part = &span.line_text[span.part.clone()];
         json!({
-            "startLine": spot.position.line,
-            "startColumn": spot.position.column,
-            "endColumn": spot.position.column + part.chars().count(),
+            "startLine": span.position.line,
+            "startColumn": span.position.column,
+            "endColumn": span.position.column + part.chars().count(),
         })
     });
     let mut physical = json!({ "artifactLocation": { "uri": place.file.replace('\\', "/") } });
@@ -58,7 +58,7 @@ fn sentence(finding: &Finding) -> String {
     [finding.message.clone()].into_iter().chain(notes).chain(help).collect::<Vec<_>>().join("\n")
 }
 
-/// A workflow command of GitHub Actions: an annotation at a line.
+/// A finding as a workflow command of GitHub Actions, which annotates its line.
 pub fn github(finding: &Finding) -> String {
     let level = match finding.level {
         Level::Error => "error",
@@ -69,8 +69,8 @@ pub fn github(finding: &Finding) -> String {
     let mut properties = vec![format!("title={}", property(finding.code.name))];
     if let Some(place) = &finding.place {
         properties.insert(0, format!("file={}", property(&place.file)));
-        if let Some(spot) = &place.span {
-            properties.insert(1, format!("line={},col={}", spot.position.line, spot.position.column));
+        if let Some(span) = &place.span {
+            properties.insert(1, format!("line={},col={}", span.position.line, span.position.column));
         }
     }
     format!("::{level} {}::{}", properties.join(","), escaped(&sentence(finding)))
@@ -86,16 +86,16 @@ mod tests {
     use migrate_model::code::Code;
     use migrate_model::place::Place;
 
-    static CODE: Code = Code::new("drop-table", "It is gone.");
+    static CODE: Code = Code::new("drop-table", "The table is deleted.");
 
     #[test]
-    fn for_code_hosts() {
-        let finding = Finding::error(&CODE, "100% of `t`, gone")
+    fn findings_are_formatted_for_code_hosts() {
+        let finding = Finding::error(&CODE, "100% of `t`, deleted")
             .at(Place::range("migrations/a,b.sql", "SELECT 1;\nDROP TABLE t;", 10..20))
-            .help("do not");
+            .help("keep it");
         assert_eq!(
             github(&finding),
-            "::error file=migrations/a%2Cb.sql,line=2,col=1,title=drop-table::100%25 of `t`, gone%0Ahelp: do not"
+            "::error file=migrations/a%2Cb.sql,line=2,col=1,title=drop-table::100%25 of `t`, deleted%0Ahelp: keep it"
         );
         let sarif = sarif([&finding].into_iter());
         let result = &sarif["runs"][0]["results"][0];

@@ -1,15 +1,14 @@
-//! What a command is given.
+//! The context of a command.
 
 use crate::arguments::Global;
 use crate::output::Output;
 
-/// What every command works with.
+/// What every command receives besides its own arguments.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The global arguments.
     pub global: &'a Global,
-    /// Where it says what it has to say.
+    /// Prints messages, findings and data.
     pub output: &'a Output,
-    /// The whole command line, for those who describe it.
+    /// Builds the definition of the whole command line, from which `completions` generates its script.
     pub command_line: fn() -> clap::Command,
 }

@@ -24,19 +24,19 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use clap::Subcommand;
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make the migrations folder, `migrate.toml` and the lock file
+    /// Create the migrations folder, `migrate.toml` and the lock file
     Init(init::Arguments),
-    /// Make a new pair of migration files
+    /// Create the files of a new migration
     #[command(visible_alias = "generate")]
     New(new::Arguments),
-    /// Check names, pairs, order, directives and the lock file, and look at drafts as `lint` does
+    /// Check names, pairs, order, directives and the lock file, and lint the drafts
     Check(check::Arguments),
-    /// Say what migrations would do to a database that is in use
+    /// Show what migrations would do to a live database
     Lint(lint::Arguments),
-    /// Release the drafts: from now on they must not change
+    /// Lock drafts: record their checksums. Locked files can no longer change
     Lock(lock::Arguments),
     /// Apply migrations
     Up(up::Arguments),
@@ -46,9 +46,9 @@ pub enum Command {
     Redo(redo::Arguments),
     /// Show which migrations are applied
     Status(status::Arguments),
-    /// Show which service each table belongs to
+    /// Show which service owns each table
     Owners(owners::Arguments),
-    /// Compare what ran with what the files say now
+    /// Compare the SQL that was applied with the current files
     Verify(verify::Arguments),
     /// Show what `up` would do
     Plan(plan::Arguments),
@@ -57,17 +57,17 @@ pub enum Command {
     /// Create, drop or reset the database
     #[command(subcommand)]
     Db(db::DbAction),
-    /// Take edited files as what ran, without running anything
+    /// Accept edited files: update stored checksums, run nothing
     Repair(repair::Arguments),
-    /// Say how far an interrupted migration came
+    /// Resolve a partially applied migration: mark it applied, retry, or skip statements
     Resolve(resolve::Arguments),
-    /// Explain a code such as `late`
+    /// Explain a code such as `out-of-order`
     Explain(explain::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
 
-/// Runs a command.
+/// Runs the command that the command line specifies.
 pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, CommandError> {
     match command {
         Command::Init(arguments) => init::run(&arguments, context),

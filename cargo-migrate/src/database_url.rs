@@ -1,4 +1,4 @@
-//! Which database is meant: flag, then environment, then `.env`.
+//! The database URL: from the flag, then the environment, then `.env`.
 
 use crate::command::Context;
 use crate::failure::CommandError;
@@ -8,21 +8,24 @@ use std::collections::HashMap;
 use std::path::Path;
 use url::Url;
 
-/// The URL that is named without regard to any project: by the flag, or as `DATABASE_URL` in the environment.
+/// The URL that does not depend on a project: from the flag, or from `DATABASE_URL` in the environment.
 pub fn explicit(context: &Context<'_>) -> Option<String> {
-    let given = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
-    context.global.database_url.clone().or_else(given)
+    let from_environment = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+    context.global.database_url.clone().or_else(from_environment)
 }
 
-/// The URL of the database for a project.
+/// The database URL of a project.
+///
+/// # Errors
+/// If no URL is given, a value of it is invalid, or SQLite would use an in-memory database.
 pub fn of(context: &Context<'_>, project: &Project) -> Result<String, CommandError> {
     let url = given(context, project)?;
     let file = url.strip_prefix("sqlite:").map(|file| file.split('?').next().unwrap_or_default().trim_start_matches('/'));
     match file {
-        // Made for this process alone, it would be gone when the command ends, and "done" would be a lie.
+        // SQLite deletes an in-memory database when the command ends, so a reported success would be false.
         Some("" | ":memory:") => {
-            Err(CommandError::usage(format!("`{url}` names no file, so nothing would be kept"))
-                .help("name a file: `sqlite:app.db`"))
+            Err(CommandError::usage(format!("`{url}` contains no file name: the database would be lost when the command ends"))
+                .help("specify a file, such as `sqlite:app.db`"))
         }
         _ => Ok(url),
     }
@@ -34,29 +37,28 @@ fn given(context: &Context<'_>, project: &Project) -> Result<String, CommandErro
     }
     let files = [project.root.join(".env"), Path::new(".env").to_owned()];
     let variables: Vec<HashMap<String, String>> = files.iter().map(|file| read_env_file(file)).collect::<Result<_, _>>()?;
-    let variable = |name: &str| {
-        let given = std::env::var(name).ok();
-        let given = given.or_else(|| variables.iter().find_map(|file| file.get(name).cloned()));
-        given.filter(|value| !value.is_empty())
+    let read_variable = |name: &str| {
+        let value = std::env::var(name).ok();
+        let value = value.or_else(|| variables.iter().find_map(|file| file.get(name).cloned()));
+        value.filter(|value| !value.is_empty())
     };
-    if let Some(url) = variable("DATABASE_URL") {
+    if let Some(url) = read_variable("DATABASE_URL") {
         return Ok(url);
     }
-    let dialect = context.global.dialect.as_ref().map(|spoken| spoken.dialect).or(project.settings.dialect);
-    let unnamed = || {
-        CommandError::usage("no database is named")
-            .help("give its URL: `--database-url postgres://user:password@host/name`, or `DATABASE_URL` in the environment or in `.env`")
-            .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE")
-    };
-    if let Some(port) = variable("DB_PORT").filter(|port| port.parse::<u16>().is_err()) {
-        return Err(
-            CommandError::usage(format!("DB_PORT is `{port}`, and that is no port")).help("write a number from 1 to 65535")
-        );
+    let dialect = context.global.dialect.as_ref().map(|argument| argument.dialect).or(project.settings.dialect);
+    if let Some(port) = read_variable("DB_PORT").filter(|port| port.parse::<u16>().is_err()) {
+        return Err(CommandError::usage(format!("DB_PORT `{port}` is not a valid port")).help("use a number from 1 to 65535"));
     }
-    if variable("DB_HOST").is_some() && variable("DB_NAME").is_none() {
-        return Err(CommandError::usage("DB_HOST is set and DB_NAME is not").help("set DB_NAME to the name of the database"));
+    if read_variable("DB_HOST").is_some() && read_variable("DB_NAME").is_none() {
+        return Err(CommandError::usage("DB_HOST is set, but DB_NAME is missing").help("set DB_NAME to the name of the database"));
     }
-    from_parts(&variable, dialect).ok_or_else(unnamed)
+    from_parts(&read_variable, dialect).ok_or_else(missing_url)
+}
+
+fn missing_url() -> CommandError {
+    CommandError::usage("no database URL given")
+        .help("set it with `--database-url postgres://user:password@host/name`, or with `DATABASE_URL` in the environment or in `.env`")
+        .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE")
 }
 
 fn read_env_file(file: &Path) -> Result<HashMap<String, String>, CommandError> {
@@ -69,7 +71,8 @@ fn read_env_file(file: &Path) -> Result<HashMap<String, String>, CommandError> {
     }
 }
 
-/// A URL out of `DB_HOST` and its kind. What nothing else says, the port does: 3306 is MySQL's.
+/// Builds a URL from `DB_HOST` and the related variables. Without a known dialect, port 3306 selects MySQL and any other port
+/// PostgreSQL.
 fn from_parts(variable: &dyn Fn(&str) -> Option<String>, dialect: Option<Dialect>) -> Option<String> {
     let name = variable("DB_NAME");
     if dialect == Some(Dialect::Sqlite) {
@@ -89,7 +92,7 @@ fn from_parts(variable: &dyn Fn(&str) -> Option<String>, dialect: Option<Dialect
     if let Some(user) = variable("DB_USER") {
         url.set_username(&user).ok()?;
     }
-    // Setters of `Url` write what needs it as `%xx`.
+    // The setters of `Url` percent-encode special characters.
     url.set_password(variable("DB_PASSWORD").as_deref()).ok()?;
     url.set_path(&name?);
     if let Some(mode) = variable("DB_SSLMODE") {

@@ -1,22 +1,22 @@
-//! What a command answers.
+//! The exit codes of the command.
 
-/// The exit codes; part of the contract.
+/// The exit codes. They are part of the stable interface; see docs/format.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done.
+    /// Success.
     Done = 0,
-    /// Failed.
+    /// Any failure without an exit code of its own.
     Failed = 1,
-    /// Wrong usage.
+    /// Wrong usage, including an unknown version and a question without a terminal.
     Usage = 2,
-    /// `status --check`: something is pending.
+    /// `status --check`: a migration is pending.
     Pending = 3,
-    /// Findings in the files.
+    /// The files contain errors.
     Findings = 4,
-    /// Files and history disagree.
+    /// The migration files do not match the database history.
     Diverged = 5,
-    /// The lock was not obtained.
+    /// The lock was not acquired in time, or was lost.
     Locked = 6,
-    /// A migration failed.
+    /// A migration failed or exceeded its time limit, or its gate query did not return true.
     MigrationFailed = 7,
 }

@@ -1,4 +1,4 @@
-//! Why a command failed, and with which exit code.
+//! The errors of commands and their exit codes.
 
 use crate::exit::Exit;
 use migrate_model::code::Code;
@@ -7,58 +7,47 @@ use migrate_model::finding::Finding;
 use migrate_model::project::Project;
 use migrate_runtime::{Error, ErrorKind};
 
-/// Why a command failed.
+/// The error of a command.
 #[derive(Debug)]
 pub enum CommandError {
-    /// Something is wrong with the files.
+    /// The migration files contain errors.
     Findings(Vec<Finding>),
     /// The run failed.
     Run {
-        /// Why.
         error: Box<Error>,
-        /// The project whose files it names, if they are one's.
+        /// The project that was running; the paths in the error are relative to it.
         project: Option<Box<Project>>,
     },
-    /// Files and history disagree.
+    /// The migration files do not match the database history.
     Diverged(Vec<Divergence>),
-    /// The command was used wrongly.
-    Usage {
-        /// What is wrong.
-        message: String,
-        /// What to do.
-        help: Vec<String>,
-    },
-    /// Something else.
-    Other {
-        /// What happened.
-        message: String,
-        /// What to do.
-        help: Vec<String>,
-    },
+    /// The command line is invalid.
+    Usage { message: String, help: Vec<String> },
+    /// Any other failure, such as a file that cannot be written.
+    Other { message: String, help: Vec<String> },
 }
 
-/// Two packages with one service name.
+/// Two packages have the same service name.
 pub static DUPLICATE_SERVICE: Code = Code::new(
     "duplicate-service",
-    "Two packages of the workspace keep their history under the same service name, so each would take the other's migrations for its \
-     own. Give one of them another name: `service = \"...\"` in its `migrate.toml`.",
+    "Two packages of the workspace store their histories under the same service name. Each would treat the migrations of the other \
+     as its own. Set another name for one of them: `service = \"...\"` in its `migrate.toml`.",
 );
 
-/// All codes of this crate.
+/// The codes of this crate.
 pub static CODES: &[&Code] = &[&DUPLICATE_SERVICE];
 
 impl CommandError {
-    /// Wrong usage.
+    /// An error about the command line.
     pub fn usage(message: impl Into<String>) -> Self {
         CommandError::Usage { message: message.into(), help: Vec::new() }
     }
 
-    /// Any other failure.
+    /// An error without a code.
     pub fn other(message: impl Into<String>) -> Self {
         CommandError::Other { message: message.into(), help: Vec::new() }
     }
 
-    /// Says what to do.
+    /// Adds a help text. It has an effect only on `Usage` and `Other`.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
         if let CommandError::Usage { help, .. } | CommandError::Other { help, .. } = &mut self {
@@ -67,16 +56,16 @@ impl CommandError {
         self
     }
 
-    /// Says whose files a failed run names.
+    /// Adds the project to the error of a run, so that its paths can be resolved.
     #[must_use]
-    pub fn of(mut self, one: &Project) -> Self {
+    pub fn of(mut self, failed: &Project) -> Self {
         if let CommandError::Run { project, .. } = &mut self {
-            *project = Some(Box::new(one.clone()));
+            *project = Some(Box::new(failed.clone()));
         }
         self
     }
 
-    /// The exit code for it.
+    /// The exit code of the error.
     pub fn exit(&self) -> Exit {
         match self {
             CommandError::Findings(_) => Exit::Findings,

@@ -1,4 +1,4 @@
-//! A project ready to be worked with: its files read, its database known.
+//! A project with its files and its database URL, as commands that use a database need it.
 
 use crate::command::Context;
 use crate::database_url;
@@ -11,20 +11,21 @@ use migrate_model::folder::{Folder, NO_FOLDER};
 use migrate_model::place::Place;
 use migrate_model::project::Project;
 
-/// A project and its files.
+/// A project with its files and its database URL.
 #[derive(Debug)]
 pub struct LoadedProject {
-    /// The project.
     pub project: Project,
-    /// Its migrations, read for the database's dialect.
+    /// The migrations, parsed in the dialect of the database.
     pub folder: Folder,
-    /// Its database.
     pub url: String,
-    /// Is it one of several, so that lines have to say whose they are?
+    /// Whether several services are selected, so that each line must name its service.
     pub show_service: bool,
 }
 
-/// The projects that the arguments ask for, each with its database; their files must be readable.
+/// Loads the selected projects, sorted so that a required service precedes the services that require it.
+///
+/// # Errors
+/// If a project has no database URL, or if its files contain errors. The errors of all projects are reported together.
 pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, CommandError> {
     let mut selected = Vec::new();
     let mut findings: Vec<Finding> = Vec::new();
@@ -34,53 +35,59 @@ pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, C
         let folder = project.read(dialect);
         if folder.files.is_empty() && folder.lock.is_none() && folder.findings.iter().all(|finding| !finding.is_error()) {
             let dirs = project.settings.dirs.iter().map(String::as_str).filter(|dir| *dir != ".");
-            let shown = dirs.map(|dir| project.root.join(dir)).next().unwrap_or_else(|| project.root.clone());
-            let shown = shown.display().to_string();
+            let dir = dirs.map(|dir| project.root.join(dir)).next().unwrap_or_else(|| project.root.clone());
+            let dir = dir.display().to_string();
             findings.push(
-                Finding::error(&NO_FOLDER, format!("`{shown}` holds no migrations, and no lock file of any"))
-                    .at(Place::file(shown))
-                    .help("name the folder of the migrations with `--source`, or with `dir` in `migrate.toml`")
-                    .help("or begin there: `cargo migrate init`"),
+                Finding::error(&NO_FOLDER, format!("`{dir}` contains neither migrations nor a lock file"))
+                    .at(Place::file(dir))
+                    .help("set the folder of the migrations with `--source`, or with `dir` in `migrate.toml`")
+                    .help("or create the files of a project there: `cargo migrate init`"),
             );
         }
-        let seen = folder.findings.iter().cloned().map(|one| relative_to_cwd(&project, one));
-        let (errors, others): (Vec<Finding>, Vec<Finding>) = seen.partition(Finding::is_error);
+        let relative = folder.findings.iter().cloned().map(|finding| relative_to_cwd(&project, finding));
+        let (errors, others): (Vec<Finding>, Vec<Finding>) = relative.partition(Finding::is_error);
         findings.extend(errors);
         context.output.findings(&others);
         selected.push(LoadedProject { project, folder, url, show_service: false });
     }
     let several = selected.len() > 1;
-    selected.iter_mut().for_each(|one| one.show_service = several);
+    selected.iter_mut().for_each(|loaded| loaded.show_service = several);
     if findings.is_empty() { Ok(in_order(selected)) } else { Err(CommandError::Findings(findings)) }
 }
 
-/// Services that others require come before them; two that require each other stay as they are.
+/// Sorts a required service before the services that require it. Services that require each other keep their order.
 fn in_order(mut rest: Vec<LoadedProject>) -> Vec<LoadedProject> {
     let mut ordered: Vec<LoadedProject> = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
-        let waits = |one: &LoadedProject| {
-            let required = one.folder.set.iter().flat_map(|migration| &migration.up.directives.requires);
+        let requires_another = |loaded: &LoadedProject| {
+            let required = loaded.folder.set.iter().flat_map(|migration| &migration.up.directives.requires);
             let mut services = required.filter_map(|requirement| requirement.service.as_deref());
-            services.any(|service| service != one.project.service && rest.iter().any(|other| other.project.service == service))
+            services.any(|service| service != loaded.project.service && rest.iter().any(|other| other.project.service == service))
         };
-        let next = rest.iter().position(|one| !waits(one)).unwrap_or(0);
+        let next = rest.iter().position(|loaded| !requires_another(loaded)).unwrap_or(0);
         ordered.push(rest.remove(next));
     }
     ordered
 }
 
 fn unknown_scheme(url: &str) -> CommandError {
-    CommandError::usage(format!("`{}` is no database URL", migrate_runtime::url_without_password(url)))
-        .help("write `postgres://user:password@host/name`, `mysql://user:password@host/name` or `sqlite:path/to/file.db`")
+    CommandError::usage(format!(
+        "`{}` is not a valid database URL: the scheme is missing or unknown",
+        migrate_runtime::url_without_password(url)
+    ))
+    .help("use `postgres://user:password@host/name`, `mysql://user:password@host/name` or `sqlite:path/to/file.db`")
 }
 
-/// The dialect of a project's SQL: as asked for, as `migrate.toml` says, or as the database speaks.
+/// The SQL dialect of a project: from `--dialect`, then from `migrate.toml`, then from the URL.
 pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&str>) -> Option<Dialect> {
-    let asked = context.global.dialect.as_ref().map(|spoken| spoken.dialect).or(project.settings.dialect);
-    asked.or_else(|| Dialect::of_url(url?))
+    let configured = context.global.dialect.as_ref().map(|argument| argument.dialect).or(project.settings.dialect);
+    configured.or_else(|| Dialect::of_url(url?))
 }
 
-/// The dialect of a project's SQL for commands that need no database.
+/// The SQL dialect of a project, for commands that do not need a database URL.
+///
+/// # Errors
+/// If the dialect is unknown, or the folder of the migrations does not exist.
 pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, CommandError> {
     let url = database_url::of(context, project).ok();
     dialect(context, project, url.as_deref()).ok_or_else(|| {

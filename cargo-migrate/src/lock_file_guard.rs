@@ -1,4 +1,4 @@
-//! `migrate.lock`, held against other commands that would write it: two that run at once write one after the other.
+//! `migrate.lock`, opened with an exclusive file lock: commands that run at the same time write it one after the other.
 
 use crate::failure::CommandError;
 use migrate_model::folder::FileList;
@@ -7,27 +7,27 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// The lock file, open and locked against others who would write it.
+/// The open lock file, with an exclusive file lock until the value is dropped.
 pub struct LockFileGuard {
     file: File,
     path: PathBuf,
 }
 
 impl LockFileGuard {
-    /// Opens it, or makes it, and waits until nobody else has it.
+    /// Opens the lock file, creates it if it is missing, and waits until no other process holds its file lock.
     pub fn take(folder: &Path) -> Result<Self, CommandError> {
         let path = folder.join(lock_file::FILE);
-        let cannot = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", path.display()));
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(cannot)?;
-        file.lock().map_err(cannot)?;
+        let write_error = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", path.display()));
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(write_error)?;
+        file.lock().map_err(write_error)?;
         Ok(LockFileGuard { file, path })
     }
 
-    /// What it says. A lock file that is new takes every file that is there as a draft.
+    /// Parses the lock file. An empty one, as `take` creates it, lists every existing file as a draft.
     pub fn read(&mut self, present: &FileList) -> Result<LockFile, CommandError> {
-        let cannot = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", self.path.display()));
+        let read_error = |error: std::io::Error| CommandError::other(format!("cannot read `{}`: {error}", self.path.display()));
         let mut text = String::new();
-        self.file.read_to_string(&mut text).map_err(cannot)?;
+        self.file.read_to_string(&mut text).map_err(read_error)?;
         if text.is_empty() {
             let drafts = present.files.iter().map(|file| file.name.clone()).collect();
             return Ok(LockFile { locked: Vec::new(), drafts });
@@ -36,12 +36,12 @@ impl LockFileGuard {
         if findings.is_empty() { Ok(lock) } else { Err(CommandError::Findings(findings)) }
     }
 
-    /// Writes it anew.
+    /// Replaces the content of the lock file.
     pub fn write(&mut self, lock: &LockFile) -> Result<(), CommandError> {
-        let cannot = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", self.path.display()));
-        self.file.rewind().map_err(cannot)?;
+        let write_error = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", self.path.display()));
+        self.file.rewind().map_err(write_error)?;
         let text = lock.write();
-        self.file.write_all(text.as_bytes()).map_err(cannot)?;
-        self.file.set_len(text.len() as u64).map_err(cannot)
+        self.file.write_all(text.as_bytes()).map_err(write_error)?;
+        self.file.set_len(text.len() as u64).map_err(write_error)
     }
 }

@@ -1,6 +1,6 @@
-//! `cargo migrate`: the command.
+//! The command `cargo migrate`.
 //!
-//! Answers to `cargo migrate ...`, `cargo-migrate migrate ...` and `cargo-migrate ...` alike.
+//! It can be started as `cargo migrate ...`, `cargo-migrate migrate ...` and `cargo-migrate ...`.
 
 mod arguments;
 mod ci_files;
@@ -25,32 +25,31 @@ mod template;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::process::ExitCode;
 
-/// Schema changes that cannot lose data and cannot surprise production.
+/// The command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo-migrate",
     bin_name = "cargo migrate",
     version,
-    about = "SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite: made, checked, applied, reverted, explained",
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 pending (status --check), 4 findings,\n\
-                  5 files and history disagree, 6 lock not obtained, 7 migration failed.\n\n\
-                  The database: --database-url, DATABASE_URL, or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD,\n\
-                  DB_NAME, DB_SSLMODE; `.env` is read.",
+    about = "Create, check, apply, revert and explain SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite",
+    after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 pending (status --check),\n\
+                  4 errors in the files, 5 files do not match the history, 6 lock not acquired,\n\
+                  7 migration failed.\n\n\
+                  Database URL: --database-url, DATABASE_URL, or DB_HOST, DB_PORT, DB_USER,\n\
+                  DB_PASSWORD, DB_NAME and DB_SSLMODE, from the environment or from `.env`.",
     propagate_version = true,
     disable_help_subcommand = true
 )]
 struct Arguments {
-    /// What to do.
     #[command(subcommand)]
     command: commands::Command,
-    /// Where and how.
     #[command(flatten)]
     global: arguments::Global,
 }
 
 fn main() -> ExitCode {
     let mut arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    // Cargo calls `cargo-migrate migrate ...`.
+    // Cargo runs `cargo-migrate migrate ...`.
     if arguments.get(1).is_some_and(|first| first == "migrate") {
         arguments.remove(1);
     }
@@ -58,7 +57,7 @@ fn main() -> ExitCode {
     let parsed = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(parsed) => parsed,
         Err(error) => {
-            // Help and version go to stdout with 0, wrong usage to stderr with 2.
+            // Help and version go to stdout with exit code 0, errors to stderr with 2.
             let code = error.exit_code();
             let _ = error.print();
             return ExitCode::from(u8::try_from(code).unwrap_or(2));

@@ -1,4 +1,4 @@
-//! Files of a new migration: its version, its names and the writing of them.
+//! The files of a new migration: their version, their names and how they are written.
 
 use crate::failure::CommandError;
 use crate::template::Template;
@@ -10,21 +10,21 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-/// How versions go on.
+/// How the next version is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbering {
-    /// As the newest one is.
+    /// The same kind as the newest version.
     SameAsLatest,
-    /// The next number.
+    /// The next sequential number.
     Number,
-    /// The time.
+    /// The current time in UTC.
     Time,
 }
 
-/// Writes files that are not there yet, each by its path in the folder.
+/// Writes new files, each as a path relative to the folder and a text.
 ///
 /// # Errors
-/// When one is there, or cannot be written.
+/// If a file exists, or cannot be written.
 pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), CommandError> {
     for (path, text) in files {
         let path = folder.join(path);
@@ -40,7 +40,7 @@ pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), CommandErr
     Ok(())
 }
 
-/// In the convention of the folder: its newest file says how names are written there.
+/// The files of a new migration with their texts, named by the convention of the newest file in the folder.
 pub fn file_names(names: &FileList, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
     let newest = names.files.iter().rfind(|file| file.direction == Direction::Up);
     let (up, down) = (template.up.clone(), template.down.clone());
@@ -71,7 +71,7 @@ pub fn file_names(names: &FileList, version: &Version, name: &str, template: &Te
 /// The next free version.
 ///
 /// # Errors
-/// When the clock shows no time that can be one.
+/// If the current time is not a valid version.
 pub fn next_version(numbering: Numbering, names: &FileList) -> Result<Version, CommandError> {
     let newest = names.files.last().map(|file| &file.version);
     let timestamp = match newest {
@@ -81,16 +81,17 @@ pub fn next_version(numbering: Numbering, names: &FileList) -> Result<Version, C
         None => false,
     };
     if !timestamp {
-        let first = || "001".parse().map_err(|_| CommandError::other("`001` is no version"));
+        let first = || "001".parse().map_err(|_| CommandError::other("`001` is not a valid version"));
         return newest.map_or_else(first, |newest| Ok(newest.successor()));
     }
-    // Two in one second, or a clock that is behind: the next second that is free.
+    // If the second is taken, or if the clock is slow, use the next free second.
     let mut now = Timestamp::now();
     loop {
         let dashes = newest.is_some_and(|newest| newest.as_str().contains('-'));
         let form = if dashes { "%Y-%m-%d-%H%M%S" } else { "%Y%m%d%H%M%S" };
         let text = now.to_zoned(TimeZone::UTC).strftime(form).to_string();
-        let version: Version = text.parse().map_err(|_| CommandError::other(format!("the time `{text}` is no version")))?;
+        let version: Version =
+            text.parse().map_err(|_| CommandError::other(format!("the current time `{text}` is not a valid version")))?;
         let free = names.files.iter().all(|file| file.version != version);
         let above =
             newest.is_none_or(|newest| !newest.is_timestamp() || *newest < version || now > Timestamp::now() + 3600.seconds());

@@ -1,4 +1,4 @@
-//! The only room that prints: data to stdout, words to stderr, colours on a terminal only.
+//! The only module that prints: data to stdout, messages to stderr, colours only on a terminal.
 
 use crate::arguments::{Format, Global};
 use crate::failure::CommandError;
@@ -14,16 +14,16 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Where a command says what it has to say.
+/// Prints the messages, findings and data of a command.
 #[derive(Debug, Clone)]
 pub struct Output {
     format: Format,
     quiet: bool,
     verbose: bool,
-    lost: Arc<AtomicBool>,
+    write_failed: Arc<AtomicBool>,
 }
 
-/// A cell of a table with what it means, which its colour repeats.
+/// A cell of a table. Its colour repeats what its text states, so that no meaning depends on colour.
 #[derive(Debug, Clone)]
 pub struct Cell {
     text: String,
@@ -31,7 +31,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A plain cell.
+    /// A cell without a colour.
     pub fn plain(text: impl Into<String>) -> Self {
         Cell { text: text.into(), style: Style::new() }
     }
@@ -53,59 +53,59 @@ impl Cell {
 }
 
 impl Output {
-    /// As the arguments ask for it.
+    /// An output with the format and verbosity of the arguments.
     pub fn new(global: &Global) -> Self {
-        Output { format: global.format, quiet: global.quiet, verbose: global.verbose, lost: Arc::default() }
+        Output { format: global.format, quiet: global.quiet, verbose: global.verbose, write_failed: Arc::default() }
     }
 
-    /// Could something that was asked for not be written?
+    /// Whether writing to stdout failed, so that the command must not exit with 0.
     pub fn write_failed(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+        self.write_failed.load(Ordering::Relaxed)
     }
 
-    /// Is a program reading?
+    /// Whether a program reads the output: true for every format but `human`.
     pub fn is_json(&self) -> bool {
         self.format != Format::Human
     }
 
-    /// May a progress bar be drawn?
+    /// Whether a progress bar is drawn: only for text on a terminal, and without `--quiet`.
     pub fn shows_progress(&self) -> bool {
         !self.quiet && !self.is_json() && io::stderr().is_terminal()
     }
 
-    /// A line for people.
+    /// Prints a line to stderr, unless `--quiet` is given.
     pub fn message(&self, text: impl AsRef<str>) {
         if !self.quiet {
             self.stderr(text.as_ref());
         }
     }
 
-    /// A line for people who want to know more.
+    /// Prints a line to stderr if `--verbose` is given.
     pub fn verbose(&self, text: impl AsRef<str>) {
         if self.verbose {
             self.stderr(text.as_ref());
         }
     }
 
-    /// A line that begins with a verb in green, as cargo's do.
+    /// Prints a line that starts with a green verb, like the status lines of cargo.
     pub fn status(&self, verb: &str, text: &str) {
         let style = AnsiColor::Green.on_default().bold();
         self.message(format!("{style}{verb:>12}{style:#} {text}"));
     }
 
-    /// What was asked for.
+    /// Prints the data of the command to stdout.
     pub fn data(&self, text: impl AsRef<str>) {
         let written = writeln!(anstream::stdout(), "{}", text.as_ref());
-        // A closed pipe (`| head`) is no failure.
+        // A reader that closes the pipe, such as `head`, is not a failure.
         if let Err(error) = written.and_then(|()| io::stdout().flush())
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             self.stderr(&format!("error: cannot write the output: {error}"));
-            self.lost.store(true, Ordering::Relaxed);
+            self.write_failed.store(true, Ordering::Relaxed);
         }
     }
 
-    /// What was asked for, for a program.
+    /// Prints the data of the command to stdout as JSON.
     pub fn json(&self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
             Ok(text) => self.data(text),
@@ -121,7 +121,7 @@ impl Output {
         AutoStream::choice(&io::stderr()) != ColorChoice::Never
     }
 
-    /// A table on stdout: as wide as the terminal, or as it needs to be where there is none.
+    /// Prints a table to stdout, wrapped to the width of the terminal; without a terminal it is not wrapped.
     pub fn table(&self, head: &[&str], rows: Vec<Vec<Cell>>) {
         let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
         let mut table = Table::new();
@@ -138,23 +138,23 @@ impl Output {
         }
     }
 
-    /// Findings, as the compiler shows them.
+    /// Prints findings to stderr in the layout of compiler messages; with `--quiet` only errors.
     pub fn findings(&self, findings: &[Finding]) {
         let errors_only = self.quiet;
-        let shown: Vec<&Finding> = findings.iter().filter(|finding| finding.is_error() || !errors_only).collect();
-        if !shown.is_empty() {
-            let text = render::findings(shown, self.colour_on_stderr());
+        let selected: Vec<&Finding> = findings.iter().filter(|finding| finding.is_error() || !errors_only).collect();
+        if !selected.is_empty() {
+            let text = render::findings(selected, self.colour_on_stderr());
             self.stderr(&format!("{text}\n"));
         }
     }
 
-    /// Disagreements of files and history.
+    /// Prints mismatches between the migration files and the database history.
     pub fn divergences(&self, divergences: &[Divergence]) {
         let findings: Vec<Finding> = divergences.iter().map(|divergence| divergence.finding.clone()).collect();
         self.findings(&findings);
     }
 
-    /// Why the command failed; as JSON too, when a program is reading.
+    /// Prints the error of the command: as text to stderr, or as JSON to stdout.
     pub fn failure(&self, failure: &CommandError) {
         let findings = error_findings(failure);
         if self.is_json() {
@@ -165,7 +165,7 @@ impl Output {
         self.stderr(text.replace("error[]", "error").as_str());
     }
 
-    /// Asks; `None` when nobody is there to answer.
+    /// Asks the user to confirm. Returns `None` if no terminal is available, or if a program reads the output.
     pub fn confirm(&self, question: &str) -> Option<bool> {
         if self.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
@@ -190,16 +190,27 @@ fn paint(cell: Cell, colour: bool) -> comfy_table::Cell {
     painted
 }
 
+/// Converts a mismatch between files and history to a finding without a place.
+pub fn as_finding(divergence: &Divergence) -> Finding {
+    let mut finding = Finding::error(divergence.code, divergence.message.clone());
+    finding.level = divergence.level;
+    finding.notes.clone_from(&divergence.notes);
+    finding.help.clone_from(&divergence.help);
+    finding
+}
+
 static NO_CODE: migrate_model::code::Code = migrate_model::code::Code::new("", "");
 
-/// A failure as findings.
+/// Converts an error to findings. Mismatches precede the finding that states the failure.
 pub fn error_findings(failure: &CommandError) -> Vec<Finding> {
     match failure {
         CommandError::Findings(findings) => findings.clone(),
         CommandError::Diverged(divergences) => {
-            let mut findings: Vec<Finding> = divergences.iter().map(|divergence| divergence.finding.clone()).collect();
-            findings
-                .push(Finding::error(&migrate_runtime::codes::HISTORY_MISMATCH, "nothing would run: files and history disagree"));
+            let mut findings: Vec<Finding> = divergences.iter().map(as_finding).collect();
+            findings.push(Finding::error(
+                &migrate_runtime::codes::HISTORY_MISMATCH,
+                "nothing would run: the migration files do not match the database history",
+            ));
             findings
         }
         CommandError::Usage { message, help } | CommandError::Other { message, help } => {
@@ -220,16 +231,16 @@ pub fn error_findings(failure: &CommandError) -> Vec<Finding> {
     }
 }
 
-/// A finding for programs.
+/// A finding as JSON; see docs/format.md.
 pub fn finding_json(finding: &Finding) -> serde_json::Value {
-    let spot = finding.place.as_ref().and_then(|place| place.span.as_ref());
+    let span = finding.place.as_ref().and_then(|place| place.span.as_ref());
     serde_json::json!({
         "code": finding.code.name,
         "level": finding.level.name(),
         "message": finding.message,
         "file": finding.place.as_ref().map(|place| &place.file),
-        "line": spot.map(|spot| spot.position.line),
-        "column": spot.map(|spot| spot.position.column),
+        "line": span.map(|span| span.position.line),
+        "column": span.map(|span| span.position.column),
         "notes": finding.notes,
         "help": finding.help,
     })

@@ -1,4 +1,4 @@
-//! What is said while migrations run: a bar on a terminal, a line for each elsewhere.
+//! The progress of a run: a line for each migration, and a progress bar on a terminal.
 
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -6,21 +6,21 @@ use migrate_model::duration;
 use migrate_runtime::{Direction, Event, describe_holder};
 use std::sync::{Arc, Mutex};
 
-/// Makes an observer for a run; among several services, each line says whose it is.
-pub fn observer(output: &Output, service: &str, among_others: bool) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
+/// Creates the observer of a run. If several services are selected, each line starts with the service name.
+pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
     let bar = output.shows_progress().then(|| Arc::new(Mutex::new(None::<ProgressBar>)));
-    let lines = Lines::of(output);
-    let whose = if among_others { format!("{service}: ") } else { String::new() };
+    let lines = StatusLines::of(output);
+    let prefix = if show_service { format!("{service}: ") } else { String::new() };
     let service = service.to_owned();
     move |event| {
         let bar = bar.as_ref().and_then(|bar| bar.lock().ok());
         match event {
             Event::Waiting { holder } => {
-                let who = holder.map_or("another process".to_owned(), describe_holder);
-                lines.say(
+                let holder = holder.map_or("another process".to_owned(), describe_holder);
+                lines.print(
                     bar.as_deref().and_then(Option::as_ref),
                     "Waiting",
-                    &format!("for the lock of `{service}`, held by {who}"),
+                    &format!("for the lock of `{service}`, held by {holder}"),
                 );
             }
             Event::Planned { steps } => {
@@ -35,19 +35,19 @@ pub fn observer(output: &Output, service: &str, among_others: bool) -> impl Fn(&
             }
             Event::Started { title, .. } => {
                 if let Some(bar) = bar.as_deref().and_then(Option::as_ref) {
-                    bar.set_message(format!("{whose}{title}"));
+                    bar.set_message(format!("{prefix}{title}"));
                 }
             }
             Event::Blocked { title, blockers, tries, pause } => {
                 let bar = bar.as_deref().and_then(Option::as_ref);
-                let again = format!(
-                    "{whose}{title} did not get its lock; trying again in {} (try {} of 10)",
+                let retry = format!(
+                    "{prefix}{title} timed out waiting for a lock; retrying in {} (attempt {} of 10)",
                     duration::show(*pause),
                     tries + 1
                 );
-                lines.say(bar, "Blocked", &again);
+                lines.print(bar, "Blocked", &retry);
                 for blocker in *blockers {
-                    lines.say(bar, "by", &describe_holder(blocker));
+                    lines.print(bar, "by", &describe_holder(blocker));
                 }
             }
             Event::Finished { title, direction, took } => {
@@ -56,7 +56,7 @@ pub fn observer(output: &Output, service: &str, among_others: bool) -> impl Fn(&
                     Direction::Down => "Reverted",
                 };
                 let bar = bar.as_deref().and_then(Option::as_ref);
-                lines.say(bar, verb, &format!("{whose}{title} ({})", duration::show(*took)));
+                lines.print(bar, verb, &format!("{prefix}{title} ({})", duration::show(*took)));
                 if let Some(bar) = bar {
                     bar.inc(1);
                     if Some(bar.position()) == bar.length() {
@@ -69,24 +69,24 @@ pub fn observer(output: &Output, service: &str, among_others: bool) -> impl Fn(&
     }
 }
 
-/// Lines that do not tear a bar apart.
-struct Lines {
-    silent: bool,
-    plain: Output,
+/// Prints status lines without disturbing a progress bar.
+struct StatusLines {
+    suppressed: bool,
+    output: Output,
 }
 
-impl Lines {
+impl StatusLines {
     fn of(output: &Output) -> Self {
-        Lines { silent: output.is_json(), plain: output.clone() }
+        StatusLines { suppressed: output.is_json(), output: output.clone() }
     }
 
-    fn say(&self, bar: Option<&ProgressBar>, verb: &str, text: &str) {
-        if self.silent {
+    fn print(&self, bar: Option<&ProgressBar>, verb: &str, text: &str) {
+        if self.suppressed {
             return;
         }
         match bar {
-            Some(bar) => bar.suspend(|| self.plain.status(verb, text)),
-            None => self.plain.status(verb, text),
+            Some(bar) => bar.suspend(|| self.output.status(verb, text)),
+            None => self.output.status(verb, text),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Services that share a database, as far as that is known: the same SQL, and no two URLs that differ.
+//! Groups services by database. Services of one dialect share a database, unless their URLs are known and differ.
 
 use crate::command::Context;
 use crate::database_url;
@@ -13,28 +13,25 @@ use migrate_model::folder::Folder;
 use migrate_model::project::Project;
 use std::collections::BTreeMap;
 
-/// Services of one database.
+/// The services of one database.
 #[derive(Debug)]
 pub struct SharedDatabase {
-    /// What they are written in.
+    /// The SQL dialect of all members.
     pub dialect: Dialect,
     url: Option<String>,
-    /// Each, with its files.
     pub members: Vec<Member>,
 }
 
-/// One of them.
+/// A service that shares a database.
 #[derive(Debug)]
 pub struct Member {
-    /// The project.
     pub project: Project,
-    /// Its files.
     pub folder: Folder,
     levels: BTreeMap<String, Option<Level>>,
 }
 
 impl Member {
-    /// A project whose files were read.
+    /// A member with the rule levels that its settings specify.
     pub fn new(project: Project, folder: Folder) -> Self {
         let levels = folder_lint::options(&project.settings.safety, folder.set.dialect()).0.levels;
         Member { project, folder, levels }
@@ -42,7 +39,7 @@ impl Member {
 }
 
 impl SharedDatabase {
-    /// What is asked about owners.
+    /// The members in the form that `owners` compares.
     pub fn services(&self) -> Vec<Service<'_>> {
         let services = self.members.iter().map(|member| Service {
             name: &member.project.service,
@@ -54,7 +51,7 @@ impl SharedDatabase {
     }
 }
 
-/// The projects that the arguments ask for, by database.
+/// The selected projects, grouped by database.
 pub fn of(context: &Context<'_>) -> Result<Vec<SharedDatabase>, CommandError> {
     let mut members = Vec::new();
     for project in packages::projects(context)? {
@@ -65,20 +62,22 @@ pub fn of(context: &Context<'_>) -> Result<Vec<SharedDatabase>, CommandError> {
     Ok(group_by_database(context, members))
 }
 
-/// Puts those together that may share a database.
+/// Groups the members that may share a database.
 pub fn group_by_database(context: &Context<'_>, members: Vec<Member>) -> Vec<SharedDatabase> {
-    let mut all: Vec<SharedDatabase> = Vec::new();
+    let mut databases: Vec<SharedDatabase> = Vec::new();
     for member in members {
         let dialect = member.folder.set.dialect();
         let url = database_url::of(context, &member.project).ok();
-        let fits = |one: &&mut SharedDatabase| one.dialect == dialect && (one.url.is_none() || url.is_none() || one.url == url);
-        match all.iter_mut().find(fits) {
-            Some(one) => {
-                one.url = one.url.take().or(url);
-                one.members.push(member);
+        let may_match = |database: &&mut SharedDatabase| {
+            database.dialect == dialect && (database.url.is_none() || url.is_none() || database.url == url)
+        };
+        match databases.iter_mut().find(may_match) {
+            Some(database) => {
+                database.url = database.url.take().or(url);
+                database.members.push(member);
             }
-            None => all.push(SharedDatabase { dialect, url, members: vec![member] }),
+            None => databases.push(SharedDatabase { dialect, url, members: vec![member] }),
         }
     }
-    all
+    databases
 }

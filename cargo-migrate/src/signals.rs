@@ -1,26 +1,27 @@
-//! What signals do to a run: the first asks it to stop, the second ends it at once.
+//! Signal handling during a run: the first signal requests a stop, the second aborts the process.
 
 use crate::output::Output;
 use migrate_runtime::StopSignal;
 
-/// Listens from now on; nothing before it is changed by a signal but ended.
+/// Starts to handle signals. Until then, a signal terminates the process.
 pub fn listen(output: &Output) -> StopSignal {
     let stop = StopSignal::default();
-    let (asked, output) = (stop.clone(), output.clone());
+    let (requested, output) = (stop.clone(), output.clone());
     tokio::spawn(async move {
         let Some(mut signals) = Signals::new() else { return };
         let first = signals.next().await;
-        asked.request();
-        output.message(format!("{first}: stopping behind the statement that is running; once more ends at once"));
+        requested.request();
+        output
+            .message(format!("interrupted by {first}: stopping after the current statement; a second signal aborts immediately"));
         signals.next().await;
-        output.message("ended; the database may still finish or roll back what is running: see `cargo migrate status`");
-        // What a shell reports for SIGINT.
+        output.message("aborted: the server may still finish or roll back the current statement; see `cargo migrate status`");
+        // The exit code that shells report after SIGINT.
         std::process::exit(130);
     });
     stop
 }
 
-/// The signals that ask a process to end.
+/// The signals that request termination.
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

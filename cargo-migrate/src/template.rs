@@ -1,17 +1,17 @@
-//! What a new migration begins with: SQL that follows from its description.
+//! The initial text of a new migration: SQL generated from its description.
 
 use migrate_model::dialect::Dialect;
 
-/// The two texts of a new pair.
+/// The texts of a new migration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Template {
-    /// The way up.
+    /// The up migration.
     pub up: String,
-    /// The way down.
+    /// The down migration.
     pub down: String,
 }
 
-/// The description as a file name: lower case, words joined by `_`.
+/// The description as a file name: in lower case, with words joined by `_`, and at most 100 characters long.
 pub fn file_name(description: &str) -> String {
     let mut name = String::new();
     for c in description.chars().flat_map(char::to_lowercase) {
@@ -21,13 +21,13 @@ pub fn file_name(description: &str) -> String {
             name.push('_');
         }
     }
-    // Ends that would be read as a direction.
+    // Punctuation at the end of the description leaves a trailing `_`.
     let name = name.trim_end_matches('_');
-    let cut: String = name.chars().take(100).collect();
-    cut.trim_end_matches('_').to_owned()
+    let shortened: String = name.chars().take(100).collect();
+    shortened.trim_end_matches('_').to_owned()
 }
 
-/// SQL for what a description says; where it says nothing that is understood, a place to write it.
+/// Generates SQL from a description. If the description is not recognized, the texts contain a comment as a placeholder.
 pub fn from_description(description: &str, dialect: Option<Dialect>, name: &str) -> Template {
     let words: Vec<String> = description
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'))
@@ -36,12 +36,12 @@ pub fn from_description(description: &str, dialect: Option<Dialect>, name: &str)
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !["the", "a", "an"].contains(word)).collect();
     let (up, down) = statements(&words, dialect).unwrap_or_else(|| {
-        let up = "-- Write the SQL that makes the change.\n".to_owned();
-        (up, "-- Write the SQL that takes it back.\n".to_owned())
+        let up = "-- Write the SQL of the change here.\n".to_owned();
+        (up, "-- Write the SQL that reverts the change here.\n".to_owned())
     });
     let title = description.split_whitespace().collect::<Vec<_>>().join(" ");
     let title = if title.is_empty() { name.to_owned() } else { title };
-    Template { up: format!("-- Description: {title}\n\n{up}"), down: format!("-- Description: take back: {title}\n\n{down}") }
+    Template { up: format!("-- Description: {title}\n\n{up}"), down: format!("-- Description: revert: {title}\n\n{down}") }
 }
 
 fn statements(words: &[&str], dialect: Option<Dialect>) -> Option<(String, String)> {
@@ -53,7 +53,7 @@ fn statements(words: &[&str], dialect: Option<Dialect>) -> Option<(String, Strin
         ["index", rest @ ..] | ["add" | "create", "index", rest @ ..] => {
             let at = rest.iter().position(|word| *word == "on")?;
             let (before, after) = (&rest[..at], &rest[at + 1..]);
-            // "index orders on user_id", and also "add index on orders user_id".
+            // "index orders on user_id" or "add index on orders user_id".
             let (table, columns) = match before {
                 [table] => (*table, after),
                 [] => (*after.first()?, &after[1..]),
@@ -103,7 +103,7 @@ fn statements(words: &[&str], dialect: Option<Dialect>) -> Option<(String, Strin
     }
 }
 
-/// The words as one name: `user preferences` is `user_preferences`.
+/// Joins at most three words to a name: `user preferences` becomes `user_preferences`.
 fn single(words: &[String]) -> Option<String> {
     let stop = ["to", "from", "on", "in", "and", "with", "for", "index", "view", "function", "trigger", "type"];
     let name = words.join("_");
@@ -124,34 +124,31 @@ fn create_table(table: &str, dialect: Option<Dialect>) -> String {
 
 fn drop_table(table: &str) -> Option<(String, String)> {
     let down = format!(
-        "-- The rows are gone. Write the CREATE TABLE of `{table}` to have an empty one back, or remove this file and write\n-- `-- migrate: irreversible: REASON` at the top of the way up.\n"
+        "-- The rows cannot be restored. Write the CREATE TABLE of `{table}` to create an empty table, or remove this file and write\n-- `-- migrate: irreversible: REASON` at the top of the up migration.\n"
     );
     Some((format!("DROP TABLE {table};\n"), down))
 }
 
 fn add_columns(table: &str, columns: &[String], dialect: Option<Dialect>) -> (String, String) {
     let table = identifier(table, dialect);
-    let each = |make: &dyn Fn(&String, String) -> String| {
-        columns.iter().map(|column| make(column, identifier(column, dialect))).collect::<String>()
+    let join_statements = |statement: &dyn Fn(&String, String) -> String| {
+        columns.iter().map(|column| statement(column, identifier(column, dialect))).collect::<String>()
     };
     (
-        each(&|column, quoted| format!("ALTER TABLE {table} ADD COLUMN {quoted} {};\n", column_type(column))),
-        each(&|_, quoted| format!("ALTER TABLE {table} DROP COLUMN {quoted};\n")),
+        join_statements(&|column, quoted| format!("ALTER TABLE {table} ADD COLUMN {quoted} {};\n", column_type(column))),
+        join_statements(&|_, quoted| format!("ALTER TABLE {table} DROP COLUMN {quoted};\n")),
     )
 }
 
-/// A name as SQL: in quotes where a database would take it for a keyword.
+/// A name as SQL, with reserved words quoted.
 fn identifier(name: &str, dialect: Option<Dialect>) -> String {
     let quote = if dialect == Some(Dialect::MySql) { '`' } else { '"' };
-    let part = |part: &str| match RESERVED.contains(&part) {
-        true => format!("{quote}{part}{quote}"),
-        false => part.to_owned(),
-    };
-    name.split('.').map(part).collect::<Vec<_>>().join(".")
+    let quoted = |part: &str| if RESERVED.contains(&part) { format!("{quote}{part}{quote}") } else { part.to_owned() };
+    name.split('.').map(quoted).collect::<Vec<_>>().join(".")
 }
 
-/// Words that people give to tables and columns and that one of the databases reserves. Sources: PostgreSQL 15 manual,
-/// appendix C; MariaDB knowledge base, "Reserved Words"; MySQL 8.4 manual 11.3; SQLite, "SQLite Keywords".
+/// Likely names of tables and columns that at least one of the databases reserves. Sources: PostgreSQL 15 manual, appendix C;
+/// MariaDB knowledge base, "Reserved Words"; MySQL 8.4 manual 11.3; SQLite, "SQLite Keywords".
 const RESERVED: [&str; 104] = [
     "add",
     "all",
@@ -259,7 +256,7 @@ const RESERVED: [&str; 104] = [
     "window",
 ];
 
-/// A guess by the column's name, to be looked at.
+/// Guesses the type of a column from its name. The user reviews the result in the generated file.
 fn column_type(column: &str) -> &'static str {
     match column {
         name if name.ends_with("_id") || name.ends_with("_count") => "bigint",
@@ -275,7 +272,7 @@ fn index(table: &str, columns: &[String], dialect: Option<Dialect>) -> (String, 
     let list: Vec<String> = columns.iter().map(|column| identifier(column, dialect)).collect();
     let (list, table) = (list.join(", "), identifier(table, dialect));
     match dialect {
-        // Without CONCURRENTLY, writes to the table wait until the index is built.
+        // Without CONCURRENTLY, CREATE INDEX blocks writes to the table until it finishes.
         Some(Dialect::Postgres) => {
             (format!("CREATE INDEX CONCURRENTLY {name} ON {table} ({list});\n"), format!("DROP INDEX CONCURRENTLY {name};\n"))
         }
@@ -291,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files() {
+    fn file_names_are_normalized() {
         assert_eq!(file_name("Add User Preferences (v2)!"), "add_user_preferences_v2");
         assert_eq!(file_name("../../etc/passwd"), "etc_passwd");
         assert_eq!(file_name("größe hinzufügen"), "größe_hinzufügen");
@@ -300,7 +297,7 @@ mod tests {
 
     #[test]
     fn descriptions_that_are_understood() {
-        let mut shown = String::new();
+        let mut text = String::new();
         for (description, dialect) in [
             ("create users table", Dialect::Postgres),
             ("create user preferences table", Dialect::MySql),
@@ -321,8 +318,8 @@ mod tests {
             ("fix things", Dialect::Postgres),
         ] {
             let template = from_description(description, Some(dialect), "name");
-            shown.push_str(&format!("{description} ({dialect})\n{}{}\n", template.up, template.down));
+            text.push_str(&format!("{description} ({dialect})\n{}{}\n", template.up, template.down));
         }
-        insta::assert_snapshot!(shown);
+        insta::assert_snapshot!(text);
     }
 }

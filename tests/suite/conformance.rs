@@ -354,7 +354,7 @@ async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabas
     let shown = String::from_utf8_lossy(&dry.arg("--dry-run").output().unwrap().stdout).into_owned();
     assert!(shown.contains("resumed at statement 2\nCALL fill();") && !shown.contains("VALUES (1)"), "{shown}");
     let found = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(found.contains("Found 002 at statement 2 of 3, `CALL fill()`"), "{found}");
+    assert!(found.contains("Inspected 002: stopped at statement 2 of 3, `CALL fill()`"), "{found}");
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     let error = migrator.resolve(&database.url, &version("001"), Resolution::Retry).await.unwrap_err();
     assert!(error.to_string().contains("no migration with version 001 is unfinished"), "{error}");

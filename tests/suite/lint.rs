@@ -98,7 +98,7 @@ fn since_a_revision() {
     git(&["commit", "-q", "-m", "all"]);
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("0 of 2 migrations (new since HEAD): nothing found"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("0 of 2 migrations (new since HEAD): no findings"), "{}", outcome.stderr);
     folder.write("migrations/003_more.up.sql", "DROP TABLE orders;\n");
     folder.write("migrations/003_more.down.sql", "SELECT 1;\n");
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
@@ -113,7 +113,7 @@ fn since_a_revision() {
     assert!(outcome.stderr.contains("1 of 2 migrations") && outcome.stderr.contains("error[drop-table]"), "{}", outcome.stderr);
     let outcome = binary.run(&["lint", "--since", "nowhere"]);
     assert_eq!(outcome.code, 2);
-    assert!(outcome.stderr.contains("Git cannot tell what `nowhere` has"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("Git cannot list the files of `nowhere`"), "{}", outcome.stderr);
 }
 
 #[tokio::test]

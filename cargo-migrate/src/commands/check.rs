@@ -1,4 +1,4 @@
-//! `check`: what the macro would say, without compiling.
+//! `check`: runs the checks of the macro without compiling.
 
 use super::up::count_migrations;
 use crate::command::Context;
@@ -14,15 +14,15 @@ use migrate_model::check::{self, CheckOptions};
 use migrate_model::finding::Finding;
 use serde_json::json;
 
-/// Check names, pairs, order, directives and the lock file, and look at drafts as `lint` does
+/// Check names, pairs, order, directives and the lock file, and lint the drafts
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Drafts are errors too: for CI, before a release
+    /// Treat drafts as errors, for CI before a deployment
     #[arg(long)]
     locked: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let options = CheckOptions { require_locked: arguments.locked };
     let mut services = Vec::new();
@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         let dialect = match loaded_project::dialect_without_database(context, &project) {
             Ok(dialect) => dialect,
             Err(CommandError::Findings(findings)) => {
-                // The other packages are looked at all the same.
+                // Continue, so that the findings of all packages are reported together.
                 errors += findings.len();
                 context.output.findings(&findings);
                 services.push(json!({
@@ -39,22 +39,22 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
                 }));
                 continue;
             }
-            Err(other) => return Err(other),
+            Err(error) => return Err(error),
         };
         let folder = project.read(dialect);
         let mut findings = check::check(&folder, &project.settings, options);
         findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
-        let findings: Vec<Finding> = findings.into_iter().map(|one| relative_to_cwd(&project, one)).collect();
-        let wrong = findings.iter().filter(|finding| finding.is_error()).count();
-        errors += wrong;
+        let findings: Vec<Finding> = findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect();
+        let error_count = findings.iter().filter(|finding| finding.is_error()).count();
+        errors += error_count;
         if !context.output.is_json() {
             context.output.findings(&findings);
         }
         let checked = count_migrations(folder.set.len());
-        match wrong {
+        match error_count {
             0 => context.output.status("Checked", &format!("`{}`: {checked}, no problems", project.service)),
             1 => context.output.message(format!("`{}`: {checked}, 1 problem", project.service)),
-            wrong => context.output.message(format!("`{}`: {checked}, {wrong} problems", project.service)),
+            count => context.output.message(format!("`{}`: {checked}, {count} problems", project.service)),
         }
         services.push(json!({
             "service": project.service,
@@ -68,9 +68,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     Ok(if errors == 0 { Exit::Done } else { Exit::Findings })
 }
 
-/// The findings that have nothing to do with the lock file.
+/// Removes the findings about the lock file.
 pub fn apart_from_lock(findings: Vec<Finding>) -> Vec<Finding> {
-    let about_lock = [
+    let lock_codes = [
         &check::NO_LOCK_FILE,
         &check::UNKNOWN_FILE,
         &check::FILE_MISSING,
@@ -81,5 +81,5 @@ pub fn apart_from_lock(findings: Vec<Finding>) -> Vec<Finding> {
         &migrate_model::lock_file::BAD_LOCK_FILE,
         &migrate_model::lock_file::LOCK_CHAIN_MISMATCH,
     ];
-    findings.into_iter().filter(|finding| !about_lock.contains(&finding.code)).collect()
+    findings.into_iter().filter(|finding| !lock_codes.contains(&finding.code)).collect()
 }

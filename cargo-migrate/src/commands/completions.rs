@@ -1,4 +1,4 @@
-//! `completions`: a script for a shell.
+//! `completions`: prints a completion script for a shell.
 
 use crate::command::Context;
 use crate::exit::Exit;
@@ -9,12 +9,12 @@ use clap_complete::Shell;
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The shell
+    /// Name of the shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     let mut command = (context.command_line)();

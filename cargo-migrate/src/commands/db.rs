@@ -1,4 +1,4 @@
-//! `db create|drop|reset`: the database as a whole.
+//! `db create|drop|reset`: creates, drops and resets whole databases.
 
 use super::up::{self, RunArguments};
 use crate::command::Context;
@@ -10,10 +10,10 @@ use crate::packages;
 use clap::Subcommand;
 use migrate_runtime::{Target, database, url_without_password};
 
-/// What to do with the database.
+/// The subcommands of `db`.
 #[derive(Debug, Subcommand)]
 pub enum DbAction {
-    /// Create the database, if it is not there
+    /// Create the database if it does not exist
     Create,
     /// Drop the database with everything in it
     Drop,
@@ -21,26 +21,26 @@ pub enum DbAction {
     Reset,
 }
 
-/// Runs it.
+/// Runs the command.
 pub async fn run(action: &DbAction, context: &Context<'_>) -> Result<Exit, CommandError> {
     match action {
         DbAction::Create => {
-            let url = one_url(context)?;
+            let url = single_url(context)?;
             create(&url, context).await?;
         }
         DbAction::Drop => {
-            let url = one_url(context)?;
+            let url = single_url(context)?;
             if !confirm_drop(&url, context)? {
                 return Ok(Exit::Failed);
             }
             drop(&url, context).await?;
         }
         DbAction::Reset => {
-            // Files that cannot be read must not cost a database.
+            // Load the files first: if they contain errors, no database is dropped.
             let selected = loaded_project::load_with_database(context)?;
             let targets = vec![vec![Target::Latest]; selected.len()];
             up::refuse_empty_drafts(&selected, &targets)?;
-            let mut urls: Vec<&String> = selected.iter().map(|one| &one.url).collect();
+            let mut urls: Vec<&String> = selected.iter().map(|loaded| &loaded.url).collect();
             urls.sort();
             urls.dedup();
             for url in urls {
@@ -56,7 +56,7 @@ pub async fn run(action: &DbAction, context: &Context<'_>) -> Result<Exit, Comma
     Ok(Exit::Done)
 }
 
-fn one_url(context: &Context<'_>) -> Result<String, CommandError> {
+fn single_url(context: &Context<'_>) -> Result<String, CommandError> {
     match database_url::explicit(context) {
         Some(url) => Ok(url),
         None => database_url::of(context, &packages::project(context)?),
@@ -64,13 +64,14 @@ fn one_url(context: &Context<'_>) -> Result<String, CommandError> {
 }
 
 fn confirm_drop(url: &str, context: &Context<'_>) -> Result<bool, CommandError> {
-    let shown = url_without_password(url);
+    let display_url = url_without_password(url);
     if context.global.yes {
         return Ok(true);
     }
-    let answer = context.output.confirm(&format!("drop {shown} with everything in it?"));
+    let answer = context.output.confirm(&format!("drop {display_url} with everything in it?"));
     let answer = answer.ok_or_else(|| {
-        CommandError::usage(format!("would drop {shown} with everything in it")).help("add `--yes` to do it without being asked")
+        CommandError::usage(format!("dropping {display_url} with everything in it needs confirmation"))
+            .help("to confirm, add `--yes`")
     })?;
     if !answer {
         context.output.message("nothing was dropped");
@@ -79,19 +80,21 @@ fn confirm_drop(url: &str, context: &Context<'_>) -> Result<bool, CommandError> 
 }
 
 async fn create(url: &str, context: &Context<'_>) -> Result<(), CommandError> {
-    let shown = url_without_password(url);
-    match database::create(url).await? {
-        true => context.output.status("Created", &shown),
-        false => context.output.message(format!("{shown} is there already")),
+    let display_url = url_without_password(url);
+    if database::create(url).await? {
+        context.output.status("Created", &display_url);
+    } else {
+        context.output.message(format!("{display_url} already exists"));
     }
     Ok(())
 }
 
 async fn drop(url: &str, context: &Context<'_>) -> Result<(), CommandError> {
-    let shown = url_without_password(url);
-    match database::drop(url).await? {
-        true => context.output.status("Dropped", &shown),
-        false => context.output.message(format!("there was no {shown}")),
+    let display_url = url_without_password(url);
+    if database::drop(url).await? {
+        context.output.status("Dropped", &display_url);
+    } else {
+        context.output.message(format!("{display_url} does not exist"));
     }
     Ok(())
 }

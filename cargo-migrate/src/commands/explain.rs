@@ -1,4 +1,4 @@
-//! `explain`: what a code means and what to do.
+//! `explain`: prints what a code means and what to do.
 
 use crate::command::Context;
 use crate::exit::Exit;
@@ -7,15 +7,15 @@ use clap::Args;
 use migrate_lint::{other_tools, rule_page};
 use migrate_model::code::Code;
 
-/// Explain a code such as `late`
+/// Explain a code such as `out-of-order`
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The code in the brackets of a message, or what squawk, eugene, strong_migrations or Atlas call the hazard; without one, all
-    /// codes are listed
+    /// Code in the brackets of a message, or name of a check of squawk, eugene, strong_migrations or Atlas [default: list all
+    /// codes]
     code: Option<String>,
 }
 
-/// All codes of all crates, by name.
+/// The codes of all crates, sorted by name.
 pub fn codes() -> Vec<&'static Code> {
     let rules = migrate_lint::rules::ALL.iter().map(|rule| &rule.code);
     let lists = [migrate_model::codes::ALL, migrate_runtime::codes::ALL, failure::CODES, migrate_lint::codes::ALL];
@@ -24,7 +24,7 @@ pub fn codes() -> Vec<&'static Code> {
     codes
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let codes = codes();
     let Some(name) = arguments.code.as_deref().map(str::to_lowercase) else {
@@ -45,13 +45,15 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         return Ok(Exit::Done);
     }
     if let Some(check) = other_tools::find(&name) {
-        let here: Vec<String> = check.codes.iter().map(|code| format!("`{code}`")).collect();
-        context.output.data(format!("`{}` of {} is here: {}", check.name, check.tool, here.join(", ")));
+        let codes: Vec<String> = check.codes.iter().map(|code| format!("`{code}`")).collect();
+        context.output.data(format!("`{}` of {} corresponds to {}", check.name, check.tool, codes.join(", ")));
         return Ok(Exit::Done);
     }
     let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(&name, code.name));
-    let help = near.map_or(String::new(), |near| format!("the nearest is `{}`; `cargo migrate explain` lists all", near.name));
-    Err(CommandError::usage(format!("there is no code `{name}`")).help(help))
+    let help = near.map_or(String::new(), |near| {
+        format!("the most similar code is `{}`; `cargo migrate explain` lists all codes", near.name)
+    });
+    Err(CommandError::usage(format!("unknown code `{name}`")).help(help))
 }
 
 fn wrapped(text: &str, width: usize) -> String {
@@ -72,7 +74,7 @@ fn wrapped(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-/// To the first full stop that is not one of three dots, and that nothing in backticks stands around.
+/// The text before the first full stop that is followed by a space, is not part of `...`, and is not inside backticks.
 fn first_sentence(text: &str) -> &str {
     let ends = text.match_indices(". ").map(|(at, _)| at);
     let mut ends = ends.filter(|at| !text[..*at].ends_with('.') && text[..*at].matches('`').count().is_multiple_of(2));
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_checks_of_other_tools_is_there() {
+    fn equivalents_of_other_tools_exist() {
         let codes = codes();
         for check in other_tools::ALL {
             for name in check.codes {

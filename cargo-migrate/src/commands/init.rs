@@ -1,4 +1,4 @@
-//! `init`: makes what a project needs, and nothing twice.
+//! `init`: creates the files of a project and does not change existing ones.
 
 use crate::ci_files;
 use crate::command::Context;
@@ -18,93 +18,95 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-/// Make the migrations folder, `migrate.toml` and the lock file
+/// Create the migrations folder, `migrate.toml` and the lock file
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Also a workflow for GitHub Actions and a hook for Git that run `check` and `lint`
+    /// Add a GitHub Actions workflow and a Git hook that run `check` and `lint`
     #[arg(long)]
     ci: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let project = packages::project(context)?;
     let url = database_url::of(context, &project).ok();
     let dialect = loaded_project::dialect(context, &project, url.as_deref());
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for dir in &project.settings.dirs {
         let path = project.root.join(dir);
         if !path.is_dir() {
             fs::create_dir_all(&path)
-                .map_err(|error| CommandError::other(format!("cannot make `{}`: {error}", path.display())))?;
-            made.push(format!("{dir}/"));
+                .map_err(|error| CommandError::other(format!("cannot create `{}`: {error}", path.display())))?;
+            created.push(format!("{dir}/"));
         }
     }
     let file = project.root.join(settings::FILE);
-    let chosen = dialect.unwrap_or(Dialect::Sqlite);
-    if project.settings_file.is_none() && write_new(&file, &template(context, &project, chosen))? {
-        made.push(settings::FILE.to_owned());
+    let dialect_or_default = dialect.unwrap_or(Dialect::Sqlite);
+    if project.settings_file.is_none() && write_new(&file, &template(context, &project, dialect_or_default))? {
+        created.push(settings::FILE.to_owned());
         if dialect.is_none() {
-            context.output.message("no database was named, so `migrate.toml` says `sqlite`; change it there if that is wrong");
+            context
+                .output
+                .message("no database URL or dialect given: `migrate.toml` specifies `sqlite`; change it there if necessary");
         }
     }
     let names = folder::list_files(&project.root, &project.settings);
-    let wrong: Vec<_> = names.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
-    if !wrong.is_empty() {
-        return Err(CommandError::Findings(wrong));
+    let errors: Vec<_> = names.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
+    if !errors.is_empty() {
+        return Err(CommandError::Findings(errors));
     }
     let lock = LockFile { locked: Vec::new(), drafts: names.files.iter().map(|file| file.name.clone()).collect() };
     let first = names.dirs.first().cloned().unwrap_or_else(|| project.root.clone());
     if write_new(&first.join(lock_file::FILE), &lock.write())? {
-        made.push(format!("{}/{}", project.settings.dirs[0], lock_file::FILE));
+        created.push(format!("{}/{}", project.settings.dirs[0], lock_file::FILE));
     }
-    let hook = arguments.ci.then(|| write_ci(&project, &mut made)).transpose()?;
-    for name in &made {
-        context.output.status("Made", name);
+    let hook_created = arguments.ci.then(|| write_ci(&project, &mut created)).transpose()?;
+    for name in &created {
+        context.output.status("Created", name);
     }
-    if hook == Some(true) {
-        context.output.message("turn the hook on: `git config core.hooksPath .githooks`");
+    if hook_created == Some(true) {
+        context.output.message("enable the hook: `git config core.hooksPath .githooks`");
     }
-    if made.is_empty() {
-        context.output.message("everything is there already; nothing was changed");
+    if created.is_empty() {
+        context.output.message("all files already exist; nothing was changed");
     } else if lock.drafts.is_empty() {
         context.output.message("next: `cargo migrate new create users table`");
     } else {
         let drafts = match lock.drafts.len() {
-            1 => "1 file is a draft now".to_owned(),
-            count => format!("{count} files are drafts now"),
+            1 => "added 1 file as a draft".to_owned(),
+            count => format!("added {count} files as drafts"),
         };
-        context.output.message(format!("{drafts}; release what is applied anywhere with `cargo migrate lock`"));
+        context.output.message(format!("{drafts}; lock applied files with `cargo migrate lock`"));
     }
     if context.output.is_json() {
-        context.output.json(&json!({ "service": project.service, "made": made }));
+        context.output.json(&json!({ "service": project.service, "created": created }));
     }
     Ok(Exit::Done)
 }
 
-/// Writes the workflow and the hook; was the hook new?
-fn write_ci(project: &Project, made: &mut Vec<String>) -> Result<bool, CommandError> {
+/// Creates the workflow and the hook. Returns whether the hook is new.
+fn write_ci(project: &Project, created: &mut Vec<String>) -> Result<bool, CommandError> {
     let root = ci_files::root(project);
     let files = [(ci_files::WORKFLOW, ci_files::workflow(project)), (ci_files::HOOK, ci_files::hook(project))];
-    let mut hook = false;
+    let mut hook_created = false;
     for (name, text) in files {
         let path = root.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)
-                .map_err(|error| CommandError::other(format!("cannot make `{}`: {error}", parent.display())))?;
+                .map_err(|error| CommandError::other(format!("cannot create `{}`: {error}", parent.display())))?;
         }
         if write_new(&path, &text)? {
-            made.push(name.to_owned());
-            hook |= name == ci_files::HOOK;
+            created.push(name.to_owned());
+            hook_created |= name == ci_files::HOOK;
         }
     }
-    if hook {
+    if hook_created {
         executable(&root.join(ci_files::HOOK))?;
     }
-    Ok(hook)
+    Ok(hook_created)
 }
 
-/// Lets a file be run.
+/// Makes a file executable on Unix.
 fn executable(path: &Path) -> Result<(), CommandError> {
     #[cfg(unix)]
     {
@@ -123,18 +125,18 @@ fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> Strin
     };
     let name = dialect.name();
     format!(
-        "# Settings for `cargo migrate` and `embed_migrations!`; all of them: `cargo migrate explain bad-setting`.\n\n\
-         # The database that the migrations are written for: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\
-         # The name under which the history is kept; the package's name by default.\n{service}\n"
+        "# Settings of `cargo migrate` and `embed_migrations!`. `cargo migrate explain bad-setting` lists all keys.\n\n\
+         # The database for which the migrations are written: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\
+         # The name of the history; the package name by default.\n{service}\n"
     )
 }
 
-/// Writes a file that is not there yet; false if it is.
+/// Creates a file. Returns false, and changes nothing, if it exists.
 fn write_new(path: &Path, text: &str) -> Result<bool, CommandError> {
-    let cannot = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", path.display()));
+    let write_error = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", path.display()));
     match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true).map_err(cannot),
+        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true).map_err(write_error),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(cannot(error)),
+        Err(error) => Err(write_error(error)),
     }
 }

@@ -1,4 +1,4 @@
-//! `lint`: what migrations would do to a database that is in use.
+//! `lint`: shows what migrations would do to a live database.
 
 use super::check::apart_from_lock;
 use super::up::{self, RunArguments};
@@ -30,57 +30,58 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Say what migrations would do to a database that is in use
+/// Show what migrations would do to a live database
 ///
-/// Looked at is what is not deployed: what the database's history lacks when it can be reached, else the drafts of the lock
-/// file, else everything.
+/// By default, lints only migrations that are not deployed: those missing in the database history if the database is reachable,
+/// otherwise the drafts of the lock file, otherwise all.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Look at every migration, each as if those before it were deployed
+    /// Lint every migration, each as if the earlier ones were deployed
     #[arg(long, conflicts_with = "since")]
     all: bool,
-    /// Look at the migrations that this Git revision has not, or has otherwise
+    /// Lint the migrations that are new or different since this Git revision
     #[arg(long, value_name = "REV")]
     since: Option<String>,
-    /// Do not ask a database what is deployed
+    /// Do not query the database for deployed migrations
     #[arg(long)]
     offline: bool,
-    /// Warnings fail the command too
+    /// Fail on warnings too
     #[arg(long)]
     strict: bool,
-    /// Rewrite drafts where that is mechanical; each change is shown and asked about first
+    /// Rewrite drafts where the change is mechanical; show each change and ask for confirmation first
     #[arg(long, conflicts_with = "all")]
     fix: bool,
 }
 
-/// One service and what was found.
+/// The result of linting one service.
 struct Linted {
     member: Member,
-    pending: LintScope,
-    looked_at: String,
+    scope: LintScope,
+    /// The scope as text: how many migrations were linted, and why these.
+    scope_text: String,
     findings: Vec<Finding>,
     statements: usize,
     rewrites: Vec<Fix>,
 }
 
-/// Runs it.
+/// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut linted = Vec::new();
     for project in packages::projects(context)? {
-        linted.push(one(arguments, context, project).await?);
+        linted.push(lint_project(arguments, context, project).await?);
     }
     if arguments.fix {
         return fix(context, linted);
     }
     let linted = over_all(context, linted);
     let failing = if arguments.strict { Level::Warning } else { Level::Error };
-    let failed = linted.iter().flat_map(|one| &one.findings).any(|finding| finding.level >= failing);
+    let failed = linted.iter().flat_map(|linted| &linted.findings).any(|finding| finding.level >= failing);
     match context.global.format {
-        Format::Human => linted.iter().for_each(|one| for_people(one, context)),
-        Format::Json => context.output.json(&json!({ "services": linted.iter().map(for_programs).collect::<Vec<_>>() })),
-        Format::Sarif => context.output.json(&ci_reports::sarif(linted.iter().flat_map(|one| &one.findings))),
+        Format::Human => linted.iter().for_each(|linted| print_findings(linted, context)),
+        Format::Json => context.output.json(&json!({ "services": linted.iter().map(linted_json).collect::<Vec<_>>() })),
+        Format::Sarif => context.output.json(&ci_reports::sarif(linted.iter().flat_map(|linted| &linted.findings))),
         Format::Github => {
-            for finding in linted.iter().flat_map(|one| &one.findings) {
+            for finding in linted.iter().flat_map(|linted| &linted.findings) {
                 context.output.data(ci_reports::github(finding));
             }
         }
@@ -88,54 +89,53 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     Ok(if failed { Exit::Findings } else { Exit::Done })
 }
 
-async fn one(arguments: &Arguments, context: &Context<'_>, project: Project) -> Result<Linted, CommandError> {
+async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Project) -> Result<Linted, CommandError> {
     let dialect = loaded_project::dialect_without_database(context, &project)?;
     let folder = project.read(dialect);
     let (mut options, mut findings) = folder_lint::options(&project.settings.safety, dialect);
-    let (pending, whence) = pending(arguments, context, &project, &folder).await?;
-    let count = match &pending {
+    let (scope, reason) = lint_scope(arguments, context, &project, &folder).await?;
+    let count = match &scope {
         LintScope::All => folder.set.len(),
-        LintScope::Only(places) => places.len(),
+        LintScope::Only(positions) => positions.len(),
     };
-    let looked_at = format!("{} of {} ({whence})", count, up::count_migrations(folder.set.len()));
-    let examined = |at: &usize| match &pending {
+    let scope_text = format!("{} of {} ({reason})", count, up::count_migrations(folder.set.len()));
+    let is_linted = |at: &usize| match &scope {
         LintScope::All => true,
-        LintScope::Only(places) => places.contains(at),
+        LintScope::Only(positions) => positions.contains(at),
     };
-    let statements = folder.set.iter().enumerate().filter(|(at, _)| examined(at)).map(|(_, one)| one.up.statements.len()).sum();
-    options.scope = pending;
+    let statements =
+        folder.set.iter().enumerate().filter(|(at, _)| is_linted(at)).map(|(_, migration)| migration.up.statements.len()).sum();
+    options.scope = scope;
     findings.extend(apart_from_lock(folder.findings.clone()));
     let rewrites = if arguments.fix { fix::fixes(&folder.set.contents().migrations, &options) } else { Vec::new() };
     findings.extend(lint::lint(&folder.set.contents().migrations, &options));
     let findings = findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect();
-    Ok(Linted { member: Member::new(project, folder), pending: options.scope, looked_at, findings, statements, rewrites })
+    Ok(Linted { member: Member::new(project, folder), scope: options.scope, scope_text, findings, statements, rewrites })
 }
 
-/// Rewrites drafts, each when its change was shown and agreed to.
+/// Rewrites drafts. Each change is shown first and needs confirmation.
 fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError> {
     let mut changed = 0;
-    for one in &linted {
-        let project = &one.member.project;
-        if one.pending == LintScope::All && !one.rewrites.is_empty() {
+    for linted in &linted {
+        let project = &linted.member.project;
+        if linted.scope == LintScope::All && !linted.rewrites.is_empty() {
             return Err(CommandError::usage(format!(
-                "nothing says which files of `{}` are still drafts and may be changed",
+                "cannot determine which files of `{}` are drafts that may be changed",
                 project.service
             ))
-            .help("begin with a lock file: `cargo migrate init`; or name a revision that has the others: `--since REV`"));
+            .help("create a lock file with `cargo migrate init`, or specify a revision that contains the other files: `--since REV`"));
         }
         let root = project.root.join(&project.settings.dirs[0]);
-        for fix in &one.rewrites {
-            let migration = &one.member.folder.set.contents().migrations[fix.migration];
+        for fix in &linted.rewrites {
+            let migration = &linted.member.folder.set.contents().migrations[fix.migration];
             let names = folder::list_files(&project.root, &project.settings);
-            let mut held = match one.member.folder.lock.is_some() {
-                true => Some(LockFileGuard::take(&root)?),
-                false => None,
+            let mut guard = if linted.member.folder.lock.is_some() { Some(LockFileGuard::take(&root)?) } else { None };
+            let mut lock = guard.as_mut().map(|guard| guard.read(&names)).transpose()?.unwrap_or_default();
+            let is_locked = |path: &str| {
+                names.files.iter().any(|file| file.display_path == path && lock.locked_checksum(&file.name).is_some())
             };
-            let mut lock = held.as_mut().map(|held| held.read(&names)).transpose()?.unwrap_or_default();
-            let released =
-                |file: &str| names.files.iter().any(|own| own.display_path == file && lock.locked_checksum(&own.name).is_some());
-            if released(&migration.up.file) {
-                context.output.message(format!("`{}` is released and stays as it is", migration.title()));
+            if is_locked(&migration.up.file) {
+                context.output.message(format!("`{}` is locked and was not changed", migration.title()));
                 continue;
             }
             let mut edits = vec![(&migration.up.file, &migration.up.text, &fix.up)];
@@ -147,9 +147,9 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
             let mut version = migration_files::next_version(Numbering::SameAsLatest, &names)?;
             for added in &fix.added {
                 let template = Template { up: added.up.clone(), down: added.down.clone() };
-                let named = migration_files::file_names(&names, &version, &template::file_name(&added.name), &template);
+                let new_files = migration_files::file_names(&names, &version, &template::file_name(&added.name), &template);
                 version = version.successor();
-                files.extend(named);
+                files.extend(new_files);
             }
             for (file, before, after) in &edits {
                 context.output.data(difference(file, before, after));
@@ -157,15 +157,13 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
             for (file, text) in &files {
                 context.output.data(difference(file, "", text));
             }
-            let question = format!("change `{}` so, for {}?", migration.title(), fix.rules.join(" and "));
-            let agreed = match context.global.yes {
-                true => true,
-                false => context.output.confirm(&question).ok_or_else(|| {
-                    CommandError::usage("nobody is there to agree to a change")
-                        .help("look at what is shown, then run it again with `--yes`")
-                })?,
-            };
-            if !agreed {
+            let question = format!("apply this change to `{}` for {}?", migration.title(), fix.rules.join(" and "));
+            let confirmed = context.global.yes
+                || context.output.confirm(&question).ok_or_else(|| {
+                    CommandError::usage("the change needs confirmation, but no terminal is available")
+                        .help("review the change, then run the command again with `--yes`")
+                })?;
+            if !confirmed {
                 continue;
             }
             migration_files::write(&root, &files)?;
@@ -174,9 +172,9 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
                 std::fs::write(&path, after.as_bytes())
                     .map_err(|error| CommandError::other(format!("cannot write `{}`: {error}", path.display())))?;
             }
-            if let Some(held) = &mut held {
+            if let Some(guard) = &mut guard {
                 lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
-                held.write(&lock)?;
+                guard.write(&lock)?;
             }
             context.output.status("Fixed", migration.title());
             changed += 1;
@@ -184,7 +182,7 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
     }
     match changed {
         0 => context.output.message("nothing was changed"),
-        _ => context.output.message("run it once more to see what is left"),
+        _ => context.output.message("run `cargo migrate lint` again to show the remaining findings"),
     }
     Ok(Exit::Done)
 }
@@ -195,44 +193,44 @@ fn difference(file: &str, before: &str, after: &str) -> String {
     diff.unified_diff().context_radius(3).header(from, file).to_string().trim_end().to_owned()
 }
 
-/// Adds what services that share a database do to each other's tables.
+/// Adds the findings about services of one database that change each other's tables.
 fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
     if linted.len() < 2 {
         return linted;
     }
-    let mut others = Vec::new();
+    let mut results = Vec::new();
     let mut members = Vec::new();
-    for Linted { member, pending, looked_at, findings, statements, .. } in linted {
-        others.push((member.project.service.clone(), pending, looked_at, findings, statements));
+    for Linted { member, scope, scope_text, findings, statements, .. } in linted {
+        results.push((member.project.service.clone(), scope, scope_text, findings, statements));
         members.push(member);
     }
-    let mut whole = Vec::new();
-    for sharing in shared_database::group_by_database(context, members) {
-        let of = |service: usize| &sharing.members[service].project.service;
-        let pending = |service: usize| others.iter().find(|(name, ..)| name == of(service)).map(|(_, pending, ..)| pending);
-        let looked_at = |service: usize, migration: usize| match pending(service) {
-            Some(LintScope::Only(places)) => places.contains(&migration),
+    let mut combined = Vec::new();
+    for database in shared_database::group_by_database(context, members) {
+        let service_name = |service: usize| &database.members[service].project.service;
+        let scope = |service: usize| results.iter().find(|(name, ..)| name == service_name(service)).map(|(_, scope, ..)| scope);
+        let is_linted = |service: usize, migration: usize| match scope(service) {
+            Some(LintScope::Only(positions)) => positions.contains(&migration),
             _ => true,
         };
-        let found = owners::findings(&sharing.services(), sharing.dialect, looked_at);
-        let found: Vec<(String, Finding)> = found
+        let shared_findings = owners::findings(&database.services(), database.dialect, is_linted);
+        let shared_findings: Vec<(String, Finding)> = shared_findings
             .into_iter()
             .map(|ServiceFinding { service, finding }| {
-                (of(service).clone(), relative_to_cwd(&sharing.members[service].project, finding))
+                (service_name(service).clone(), relative_to_cwd(&database.members[service].project, finding))
             })
             .collect();
-        for member in sharing.members {
-            let Some(at) = others.iter().position(|(name, ..)| *name == member.project.service) else { continue };
-            let (name, pending, looked_at, mut findings, statements) = others.swap_remove(at);
-            findings.extend(found.iter().filter(|(service, _)| *service == name).map(|(_, finding)| finding.clone()));
-            whole.push(Linted { member, pending, looked_at, findings, statements, rewrites: Vec::new() });
+        for member in database.members {
+            let Some(at) = results.iter().position(|(name, ..)| *name == member.project.service) else { continue };
+            let (name, scope, scope_text, mut findings, statements) = results.swap_remove(at);
+            findings.extend(shared_findings.iter().filter(|(service, _)| *service == name).map(|(_, finding)| finding.clone()));
+            combined.push(Linted { member, scope, scope_text, findings, statements, rewrites: Vec::new() });
         }
     }
-    whole
+    combined
 }
 
-/// What is looked at, and how that is known.
-async fn pending(
+/// The migrations to lint, and the reason as text.
+async fn lint_scope(
     arguments: &Arguments,
     context: &Context<'_>,
     project: &Project,
@@ -242,72 +240,74 @@ async fn pending(
         return Ok((LintScope::All, "all".to_owned()));
     }
     if let Some(revision) = &arguments.since {
-        let known = git::files_at(revision, &project.root)?;
-        let old = |file: &str| known.contains(file);
-        let places = folder.set.iter().enumerate().filter(|(_, migration)| !old(&migration.up.file)).map(|(at, _)| at);
-        return Ok((LintScope::Only(places.collect()), format!("new since {revision}")));
+        let unchanged = git::files_at(revision, &project.root)?;
+        let is_unchanged = |file: &str| unchanged.contains(file);
+        let positions =
+            folder.set.iter().enumerate().filter(|(_, migration)| !is_unchanged(&migration.up.file)).map(|(at, _)| at);
+        return Ok((LintScope::Only(positions.collect()), format!("new since {revision}")));
     }
     if !arguments.offline
         && let Some(applied) = applied(context, project, folder).await
     {
-        let places = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
-        return Ok((LintScope::Only(places.map(|(at, _)| at).collect()), "not applied in the database".to_owned()));
+        let unapplied = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
+        return Ok((LintScope::Only(unapplied.map(|(at, _)| at).collect()), "not applied in the database".to_owned()));
     }
     Ok(match folder_lint::drafts(folder) {
         LintScope::Only(drafts) => (LintScope::Only(drafts), "drafts of the lock file".to_owned()),
-        LintScope::All => (LintScope::All, "all: there is no lock file, and no database was asked".to_owned()),
+        LintScope::All => (LintScope::All, "all: no lock file exists, and no database history is available".to_owned()),
     })
 }
 
-/// The versions that the database has, if one is named and answers soon.
+/// The versions in the database history; `None` without a URL, or if the database does not answer within 3 seconds.
 async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Option<BTreeSet<String>> {
     let url = database_url::of(context, project).ok()?;
     let selected =
         LoadedProject { project: project.clone(), folder: project.read(folder.set.dialect()), url, show_service: false };
-    let (running, stop) = (RunArguments::default(), StopSignal::default());
-    let migrator = up::migrator(&selected, &running, &stop, context.output);
+    let (run_arguments, stop) = (RunArguments::default(), StopSignal::default());
+    let migrator = up::migrator(&selected, &run_arguments, &stop, context.output);
     match tokio::time::timeout(Duration::from_secs(3), migrator.status(&selected.url)).await {
         Ok(Ok(status)) => {
             let applied = folder.set.iter().filter(|migration| status.history().get(&migration.version).is_some());
             Some(applied.map(|migration| migration.version.as_str().to_owned()).collect())
         }
         Ok(Err(error)) => {
-            context.output.verbose(format!("the database was not asked what is deployed: {}", error.message()));
+            context.output.verbose(format!("cannot query the database for deployed migrations: {}", error.message()));
             None
         }
         Err(_) => {
-            context.output.verbose("the database was not asked what is deployed: it did not answer within 3 s");
+            context.output.verbose("cannot query the database for deployed migrations: no answer within 3 s");
             None
         }
     }
 }
 
-fn for_people(one: &Linted, context: &Context<'_>) {
-    let shown = |finding: &&Finding| finding.level > Level::Note || context.global.verbose;
-    let findings: Vec<Finding> = one.findings.iter().filter(shown).cloned().collect();
+fn print_findings(linted: &Linted, context: &Context<'_>) {
+    let is_visible = |finding: &&Finding| finding.level > Level::Note || context.global.verbose;
+    let findings: Vec<Finding> = linted.findings.iter().filter(is_visible).cloned().collect();
     context.output.findings(&findings);
-    let count = |level: Level| one.findings.iter().filter(|finding| finding.level == level).count();
-    let several = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
+    let count = |level: Level| linted.findings.iter().filter(|finding| finding.level == level).count();
+    let plural = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let (errors, warnings, notes) = (count(Level::Error), count(Level::Warning), count(Level::Note));
     let hidden = if notes > 0 && !context.global.verbose { " (`-v` shows them)" } else { "" };
-    let found = match one.findings.is_empty() {
-        true => "nothing found".to_owned(),
-        false => format!("{}, {}, {}{hidden}", several(errors, "error"), several(warnings, "warning"), several(notes, "note")),
+    let counts = if linted.findings.is_empty() {
+        "no findings".to_owned()
+    } else {
+        format!("{}, {}, {}{hidden}", plural(errors, "error"), plural(warnings, "warning"), plural(notes, "note"))
     };
-    context.output.status("Linted", &format!("`{}`: {}: {found}", one.member.project.service, one.looked_at));
+    context.output.status("Linted", &format!("`{}`: {}: {counts}", linted.member.project.service, linted.scope_text));
     if errors + warnings > 0 {
         context.output.message(
-            "             `cargo migrate explain RULE` says more; what is meant as it is gets a line above the statement:",
+            "             `cargo migrate explain RULE` explains a rule; to suppress a finding, add above the statement:",
         );
         context.output.message("             `-- migrate: allow RULE: reason`");
     }
 }
 
-fn for_programs(one: &Linted) -> serde_json::Value {
+fn linted_json(linted: &Linted) -> serde_json::Value {
     json!({
-        "service": one.member.project.service,
-        "migrations": one.member.folder.set.len(),
-        "statements": one.statements,
-        "findings": one.findings.iter().map(finding_json).collect::<Vec<_>>(),
+        "service": linted.member.project.service,
+        "migrations": linted.member.folder.set.len(),
+        "statements": linted.statements,
+        "findings": linted.findings.iter().map(finding_json).collect::<Vec<_>>(),
     })
 }

@@ -1,6 +1,6 @@
-//! `new`: makes a pair of files with the next free version, and adds them to the lock file as drafts.
+//! `new`: creates the files of a migration with the next free version, and adds them to the lock file as drafts.
 //!
-//! The lock file is held with a lock of the operating system meanwhile, so two that run at once take two versions.
+//! Meanwhile it holds a file lock on the lock file, so two commands that run at the same time take two versions.
 
 use crate::command::Context;
 use crate::exit::Exit;
@@ -16,38 +16,38 @@ use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
 
-/// Make a new pair of migration files
+/// Create the files of a new migration
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// What it does: `create users table`, `add email to users`, `index orders on user_id`, `drop old_table`
+    /// Description, such as `create users table`, `add email to users`, `index orders on user_id`, `drop old_table`
     #[arg(value_name = "DESCRIPTION", required_unless_present = "description", conflicts_with = "description")]
     words: Vec<String>,
-    /// The same, as an option
+    /// Description as an option
     #[arg(long, value_name = "DESCRIPTION")]
     description: Option<String>,
-    /// Take the next number
+    /// Use the next sequential number as the version
     #[arg(long, conflicts_with = "timestamp")]
     sequential: bool,
-    /// Take the time, as in 20260102150405 (UTC)
+    /// Use the current time (UTC) as the version, as in 20260102150405
     #[arg(long)]
     timestamp: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let description = arguments.description.clone().unwrap_or_else(|| arguments.words.join(" "));
     let name = template::file_name(&description);
     if name.is_empty() {
-        return Err(CommandError::usage("a description needs letters or digits")
-            .help("say what it does: `cargo migrate new create users table`"));
+        return Err(CommandError::usage("the description must contain letters or digits")
+            .help("describe the change: `cargo migrate new create users table`"));
     }
     let project = packages::project(context)?;
     let dialect = loaded_project::dialect_without_database(context, &project).ok();
     let folder = project.root.join(&project.settings.dirs[0]);
-    fs::create_dir_all(&folder).map_err(|error| CommandError::other(format!("cannot make `{}`: {error}", folder.display())))?;
-    let mut held = LockFileGuard::take(&folder)?;
+    fs::create_dir_all(&folder).map_err(|error| CommandError::other(format!("cannot create `{}`: {error}", folder.display())))?;
+    let mut guard = LockFileGuard::take(&folder)?;
     let names = folder::list_files(&project.root, &project.settings);
-    let mut lock = held.read(&names)?;
+    let mut lock = guard.read(&names)?;
     let numbering = match (arguments.timestamp, arguments.sequential) {
         (true, _) => Numbering::Time,
         (_, true) => Numbering::Number,
@@ -58,18 +58,18 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     let files = migration_files::file_names(&names, &version, &name, &template);
     migration_files::write(&folder, &files)?;
     lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
-    held.write(&lock)?;
-    let here = std::env::current_dir().unwrap_or_default();
-    let shown = |path: &String| {
+    guard.write(&lock)?;
+    let current_dir = std::env::current_dir().unwrap_or_default();
+    let display_path = |path: &String| {
         let path = folder.join(path);
-        let path: PathBuf = path.strip_prefix(&here).unwrap_or(&path).components().collect();
+        let path: PathBuf = path.strip_prefix(&current_dir).unwrap_or(&path).components().collect();
         path.display().to_string()
     };
     for (path, _) in &files {
-        context.output.status("Made", &shown(path));
+        context.output.status("Created", &display_path(path));
     }
     if context.output.is_json() {
-        let paths: Vec<String> = files.iter().map(|(path, _)| shown(path)).collect();
+        let paths: Vec<String> = files.iter().map(|(path, _)| display_path(path)).collect();
         context.output.json(&json!({ "service": project.service, "version": version.as_str(), "files": paths }));
     }
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! `owners`: which service each table belongs to.
+//! `owners`: shows which service owns each table.
 
 use crate::command::Context;
 use crate::exit::Exit;
@@ -9,59 +9,59 @@ use clap::Args;
 use migrate_lint::owners::{self, TableOwnership, TableStatus};
 use serde_json::json;
 
-/// Show which service each table belongs to
+/// Show which service owns each table
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// As a table in Markdown, for a document
+    /// Print the table as Markdown, for a document
     #[arg(long)]
     markdown: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let mut all = Vec::new();
-    for sharing in shared_database::of(context)? {
-        all.extend(owners::matrix(&sharing.services(), sharing.dialect));
+    let mut tables = Vec::new();
+    for database in shared_database::of(context)? {
+        tables.extend(owners::matrix(&database.services(), database.dialect));
     }
-    let defined = |own: &TableOwnership| {
-        own.defined_in.iter().map(|definition| format!("{}: {}", definition.service, definition.file)).collect::<Vec<_>>()
+    let defined = |table: &TableOwnership| {
+        table.defined_in.iter().map(|definition| format!("{}: {}", definition.service, definition.file)).collect::<Vec<_>>()
     };
-    let owner = |own: &TableOwnership| own.owner.clone().unwrap_or_else(|| "in dispute".to_owned());
+    let owner = |table: &TableOwnership| table.owner.clone().unwrap_or_else(|| "in dispute".to_owned());
     if context.output.is_json() {
-        let tables = all.iter().map(|own| {
-            let defined: Vec<_> = own
+        let rows = tables.iter().map(|table| {
+            let defined: Vec<_> = table
                 .defined_in
                 .iter()
                 .map(|definition| json!({ "service": definition.service, "file": definition.file }))
                 .collect();
-            json!({ "table": own.table, "owner": own.owner, "defined_in": defined, "status": own.status.name() })
+            json!({ "table": table.table, "owner": table.owner, "defined_in": defined, "status": table.status.name() })
         });
-        context.output.json(&json!({ "tables": tables.collect::<Vec<_>>() }));
+        context.output.json(&json!({ "tables": rows.collect::<Vec<_>>() }));
     } else if arguments.markdown {
         context.output.data("| Table | Owner | Defined in | Status |");
         context.output.data("|---|---|---|---|");
-        for own in &all {
+        for table in &tables {
             let escaped = |text: String| text.replace('|', "\\|");
             context.output.data(format!(
                 "| `{}` | {} | {} | {} |",
-                escaped(own.table.clone()),
-                escaped(owner(own)),
-                escaped(defined(own).join("<br>")),
-                own.status.name()
+                escaped(table.table.clone()),
+                escaped(owner(table)),
+                escaped(defined(table).join("<br>")),
+                table.status.name()
             ));
         }
     } else {
-        let rows = all.iter().map(|own| {
-            let status = match own.status {
-                TableStatus::Active => Cell::good(own.status.name()),
-                TableStatus::Deprecated => Cell::pending(own.status.name()),
-                TableStatus::Dropped => Cell::plain(own.status.name()),
+        let rows = tables.iter().map(|table| {
+            let status = match table.status {
+                TableStatus::Active => Cell::good(table.status.name()),
+                TableStatus::Deprecated => Cell::pending(table.status.name()),
+                TableStatus::Dropped => Cell::plain(table.status.name()),
             };
-            let owner = match own.owner {
-                Some(_) => Cell::plain(owner(own)),
-                None => Cell::bad(owner(own)),
+            let owner = match table.owner {
+                Some(_) => Cell::plain(owner(table)),
+                None => Cell::bad(owner(table)),
             };
-            vec![Cell::plain(own.table.clone()), owner, Cell::plain(defined(own).join("\n")), status]
+            vec![Cell::plain(table.table.clone()), owner, Cell::plain(defined(table).join("\n")), status]
         });
         context.output.table(&["table", "owner", "defined in", "status"], rows.collect());
     }

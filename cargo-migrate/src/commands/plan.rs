@@ -1,4 +1,4 @@
-//! `plan`: what `up` would do.
+//! `plan`: shows what `up` would do.
 
 use super::up::{self, AssumedApplied, count_migrations, status_of};
 use crate::arguments;
@@ -16,15 +16,15 @@ use serde_json::json;
 /// Show what `up` would do
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Plan up to and with this version
+    /// Plan up to and including this version
     #[arg(long, value_name = "VERSION", value_parser = arguments::version)]
     to: Option<Version>,
-    /// Plan reverting instead: down to this version
+    /// Plan a revert of everything above this version instead
     #[arg(long, value_name = "VERSION", value_parser = arguments::version, conflicts_with = "to")]
     down_to: Option<Version>,
 }
 
-/// Runs it.
+/// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let target = match (&arguments.to, &arguments.down_to) {
         (Some(version), _) => Target::UpTo(version.clone()),
@@ -33,48 +33,53 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     };
     let mut services = Vec::new();
     let mut table = Vec::new();
-    let mut words = Vec::new();
+    let mut summaries = Vec::new();
     let mut clear = true;
     let mut planned = AssumedApplied::default();
     let selected = loaded_project::load_with_database(context)?;
     up::refuse_empty_drafts(&selected, &vec![vec![target.clone()]; selected.len()])?;
-    for one in &selected {
-        let mut status = status_of(one, context.output).await?;
+    for loaded in &selected {
+        let mut status = status_of(loaded, context.output).await?;
         planned.assume(&mut status);
         let plan = status.plan(&target)?;
         context.output.divergences(&plan.divergences);
         clear &= plan.is_clear();
-        planned.add(&one.project.service, &plan);
+        planned.add(&loaded.project.service, &plan);
         let mut steps = Vec::new();
         for step in &plan.steps {
-            let (how, statements) = match step.source {
+            let (execution, statements) = match step.source {
                 ScriptSource::File(script) => (script.transaction_mode().to_string(), script.statements.len().to_string()),
                 ScriptSource::History => ("as stored in the history".to_owned(), String::new()),
             };
             let verb = if step.direction == Direction::Up { "apply" } else { "revert" };
             table.push(vec![
-                Cell::plain(&one.project.service),
+                Cell::plain(&loaded.project.service),
                 Cell::plain(verb),
                 Cell::plain(&step.title),
                 Cell::plain(statements),
-                Cell::plain(&how),
+                Cell::plain(&execution),
             ]);
             steps.push(json!({
                 "version": step.version.as_str(), "name": step.title, "direction": if step.direction == Direction::Up { "up" } else { "down" },
-                "execution": how, "statements_done": step.done,
+                "execution": execution, "statements_done": step.done,
             }));
         }
-        words.push(match (plan.is_clear(), plan.steps.len()) {
-            (false, _) => format!("`{}`: nothing would run, because files and history disagree", one.project.service),
-            (true, 0) => format!("`{}`: nothing to do", one.project.service),
-            (true, count) => format!("`{}`: {} to run", one.project.service, count_migrations(count)),
+        summaries.push(match (plan.is_clear(), plan.steps.len()) {
+            (false, _) => {
+                format!(
+                    "`{}`: nothing would run, because the migration files do not match the database history",
+                    loaded.project.service
+                )
+            }
+            (true, 0) => format!("`{}`: nothing to do", loaded.project.service),
+            (true, count) => format!("`{}`: {} to run", loaded.project.service, count_migrations(count)),
         });
         services.push(json!({
-            "service": one.project.service,
-            "database": url_without_password(&one.url),
+            "service": loaded.project.service,
+            "database": url_without_password(&loaded.url),
             "clear": plan.is_clear(),
             "steps": steps,
-            "divergences": plan.divergences.iter().map(|one| finding_json(&one.finding)).collect::<Vec<_>>(),
+            "divergences": plan.divergences.iter().map(|divergence| finding_json(&divergence.finding)).collect::<Vec<_>>(),
         }));
     }
     if context.output.is_json() {
@@ -84,7 +89,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             context.output.table(&["service", "step", "name", "statements", "runs"], table);
             context.output.message("");
         }
-        words.iter().for_each(|line| context.output.message(line));
+        summaries.iter().for_each(|line| context.output.message(line));
     }
     Ok(if clear { Exit::Done } else { Exit::Diverged })
 }

@@ -1,4 +1,4 @@
-//! `redo`: reverts and applies again, to try out a migration that is being written.
+//! `redo`: reverts migrations and applies them again, to try a migration while it is written.
 
 use super::down;
 use super::up::{self, RunArguments};
@@ -12,28 +12,28 @@ use migrate_runtime::{Migrator, Target};
 /// Revert the newest migration and apply it again
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// How many
+    /// Revert and apply this many migrations
     #[arg(long, value_name = "N", default_value_t = 1)]
     steps: usize,
     #[command(flatten)]
-    running: RunArguments,
+    run_arguments: RunArguments,
 }
 
-/// Runs it.
+/// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let selected = loaded_project::load_with_database(context)?;
-    let back = Target::Down(arguments.steps);
-    down::check_down_scripts(&selected, &back).await?;
-    if !arguments.running.dry_run && !down::confirm_revert(&selected, &back, context).await? {
+    let revert = Target::Down(arguments.steps);
+    down::check_down_scripts(&selected, &revert).await?;
+    if !arguments.run_arguments.dry_run && !down::confirm_revert(&selected, &revert, context).await? {
         context.output.message("nothing was reverted");
         return Ok(Exit::Failed);
     }
     let mut targets = Vec::new();
-    for one in &selected {
-        let status = Migrator::new(&one.folder.set).status(&one.url).await?;
+    for loaded in &selected {
+        let status = Migrator::new(&loaded.folder.set).status(&loaded.url).await?;
         let newest = status.history().latest_applied().map(|record| Target::UpTo(record.version.clone()));
-        let again = newest.filter(|_| !arguments.running.dry_run);
-        targets.push([Some(back.clone()), again].into_iter().flatten().collect());
+        let apply_again = newest.filter(|_| !arguments.run_arguments.dry_run);
+        targets.push([Some(revert.clone()), apply_again].into_iter().flatten().collect());
     }
-    up::run_targets(&selected, &targets, &arguments.running, context).await
+    up::run_targets(&selected, &targets, &arguments.run_arguments, context).await
 }

@@ -1,4 +1,4 @@
-//! `repair`: takes files that were edited after they were applied as what ran.
+//! `repair`: accepts files that were edited after they were applied, and updates their stored checksums.
 
 use super::verify;
 use crate::arguments;
@@ -11,36 +11,35 @@ use migrate_model::version::Version;
 use migrate_runtime::{MigrationState, Migrator, url_without_password};
 use serde_json::json;
 
-/// Take edited files as what ran, without running anything
+/// Accept edited files: update stored checksums, run nothing
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Only these; all that were edited, if none is named
+    /// Repair only these versions [default: all edited files]
     #[arg(value_name = "VERSION", value_parser = arguments::version)]
     migrations: Vec<Version>,
-    /// Edited SQL too, and not only comments and white space: the database must already be as the file says
+    /// Accept edited SQL, not only comments and white space: the database must already match the file
     #[arg(long)]
     sql: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let selected = loaded_project::load_with_database(context)?;
-    if let ([unknown, ..], [_, _, ..]) = (arguments.migrations.as_slice(), selected.as_slice()) {
-        return Err(
-            CommandError::usage(format!("version {unknown} can be one of several packages")).help("name the package: `-p NAME`")
-        );
+    if let ([version, ..], [_, _, ..]) = (arguments.migrations.as_slice(), selected.as_slice()) {
+        return Err(CommandError::usage(format!("version {version} is ambiguous, because several packages are selected"))
+            .help("select a package: `-p NAME`"));
     }
     let mut services = Vec::new();
-    let mut left = 0;
-    for one in &selected {
-        let migrator = Migrator::new(&one.folder.set);
-        let status = migrator.status(&one.url).await?;
+    let mut not_accepted = 0;
+    for loaded in &selected {
+        let migrator = Migrator::new(&loaded.folder.set);
+        let status = migrator.status(&loaded.url).await?;
         if let Some(unknown) = arguments.migrations.iter().find(|version| status.history().get(version).is_none()) {
-            return Err(CommandError::usage(format!("version {unknown} is not in the history of `{}`", one.project.service))
+            return Err(CommandError::usage(format!("version {unknown} is not in the history of `{}`", loaded.project.service))
                 .help("see `cargo migrate status`"));
         }
         let mut repaired = Vec::new();
-        for edit in verify::edits(&migrator, &status, &one.url).await? {
+        for edit in verify::edits(&migrator, &status, &loaded.url).await? {
             if !arguments.migrations.is_empty() && !arguments.migrations.contains(&edit.version) {
                 continue;
             }
@@ -49,34 +48,35 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             }
             if edit.standing == MigrationState::Changed && !arguments.sql {
                 context.output.message(format!(
-                    "`{}`: its SQL was changed; `--sql` takes that too, if the database is as it says",
+                    "`{}`: its SQL was changed; if the database already matches it, accept it with `--sql`",
                     edit.title
                 ));
-                left += 1;
+                not_accepted += 1;
                 continue;
             }
-            let question = format!("take `{}` as what ran on {}?", edit.title, url_without_password(&one.url));
-            let agreed = context.global.yes
+            let question = format!("accept the edited `{}` on {}?", edit.title, url_without_password(&loaded.url));
+            let confirmed = context.global.yes
                 || context.output.confirm(&question).ok_or_else(|| {
-                    CommandError::usage(format!("would take `{}` as what ran", edit.title))
-                        .help("add `--yes` to do it without being asked")
+                    CommandError::usage(format!("accepting the edited `{}` needs confirmation", edit.title))
+                        .help("to confirm, add `--yes`")
                 })?;
-            if !agreed {
-                left += 1;
+            if !confirmed {
+                not_accepted += 1;
                 continue;
             }
-            migrator.repair(&one.url, &edit.version).await?;
+            migrator.repair(&loaded.url, &edit.version).await?;
             context.output.status("Repaired", &edit.title);
             repaired.push(json!({ "version": edit.version.as_str(), "name": edit.title, "diff": edit.diff }));
         }
-        if repaired.is_empty() && left == 0 {
-            context.output.message(format!("`{}`: nothing to repair", one.project.service));
+        if repaired.is_empty() && not_accepted == 0 {
+            context.output.message(format!("`{}`: nothing to repair", loaded.project.service));
         }
-        services
-            .push(json!({ "service": one.project.service, "database": url_without_password(&one.url), "repaired": repaired }));
+        services.push(
+            json!({ "service": loaded.project.service, "database": url_without_password(&loaded.url), "repaired": repaired }),
+        );
     }
     if context.output.is_json() {
         context.output.json(&json!({ "services": services }));
     }
-    Ok(if left == 0 { Exit::Done } else { Exit::Diverged })
+    Ok(if not_accepted == 0 { Exit::Done } else { Exit::Diverged })
 }

@@ -1,4 +1,4 @@
-//! `status`: which migrations are applied.
+//! `status`: shows which migrations are applied.
 
 use super::up::{count_migrations, status_of};
 use crate::command::Context;
@@ -16,59 +16,67 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with 3 when something is pending, with 5 when files and history disagree
+    /// Exit with 3 if a migration is pending, and with 5 if an applied file was changed or is missing
     #[arg(long)]
     check: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let selected = loaded_project::load_with_database(context)?;
     let several = selected.len() > 1;
     let mut services = Vec::new();
     let mut table: Vec<Vec<Cell>> = Vec::new();
-    let mut words = Vec::new();
+    let mut summaries = Vec::new();
     let mut pending = 0;
-    let mut disagreeing = 0;
-    for one in &selected {
-        let status = status_of(one, context.output).await?;
+    let mut mismatched = 0;
+    for loaded in &selected {
+        let status = status_of(loaded, context.output).await?;
         let rows = status.migrations();
         let open = status.pending().len();
         pending += open;
         for row in &rows {
             let mut cells = cells(row);
             if several {
-                cells.insert(0, Cell::plain(&one.project.service));
+                cells.insert(0, Cell::plain(&loaded.project.service));
             }
             table.push(cells);
         }
         let applied = status.history().applied().count();
         let count = |test: fn(&MigrationState) -> bool| rows.iter().filter(|row| test(&row.state)).count();
-        let wrong = count(|standing| matches!(standing, MigrationState::Changed | MigrationState::FileMissing));
-        let unfinished = count(|standing| matches!(standing, MigrationState::PartiallyApplied(_)));
-        disagreeing += wrong;
-        words.push(match open {
-            0 if rows.is_empty() => format!("`{}`: no migrations yet; make one with `cargo migrate new`", one.project.service),
-            0 if wrong > 0 => {
-                format!("`{}`: {applied} applied, {wrong} not as the files say; see `cargo migrate verify`", one.project.service)
+        let changed_or_missing = count(|state| matches!(state, MigrationState::Changed | MigrationState::FileMissing));
+        let partially_applied = count(|state| matches!(state, MigrationState::PartiallyApplied(_)));
+        mismatched += changed_or_missing;
+        summaries.push(match open {
+            0 if rows.is_empty() => {
+                format!("`{}`: no migrations yet; create one with `cargo migrate new`", loaded.project.service)
             }
-            0 => format!("`{}`: up to date, {applied} applied", one.project.service),
-            open if wrong > 0 => {
-                let pending = count_migrations(open);
-                format!("`{}`: {applied} applied, {wrong} not as the files say, {pending} pending", one.project.service)
-            }
-            open if unfinished > 0 => {
-                let pending = count_migrations(open);
+            0 if changed_or_missing > 0 => {
                 format!(
-                    "`{}`: {applied} applied, {pending} pending, {unfinished} of them begun and not finished",
-                    one.project.service
+                    "`{}`: {applied} applied, {changed_or_missing} changed or missing; see `cargo migrate verify`",
+                    loaded.project.service
                 )
             }
-            open => format!("`{}`: {applied} applied, {} pending", one.project.service, count_migrations(open)),
+            0 => format!("`{}`: up to date, {applied} applied", loaded.project.service),
+            open if changed_or_missing > 0 => {
+                let pending = count_migrations(open);
+                format!(
+                    "`{}`: {applied} applied, {changed_or_missing} changed or missing, {pending} pending",
+                    loaded.project.service
+                )
+            }
+            open if partially_applied > 0 => {
+                let pending = count_migrations(open);
+                format!(
+                    "`{}`: {applied} applied, {pending} pending, {partially_applied} of them partially applied",
+                    loaded.project.service
+                )
+            }
+            open => format!("`{}`: {applied} applied, {} pending", loaded.project.service, count_migrations(open)),
         });
         services.push(json!({
-            "service": one.project.service,
-            "database": url_without_password(&one.url),
+            "service": loaded.project.service,
+            "database": url_without_password(&loaded.url),
             "current": status.history().latest_applied().map(|record| record.version.as_str()),
             "applied": applied,
             "pending": open,
@@ -87,9 +95,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             context.output.table(&head, table);
             context.output.message("");
         }
-        words.iter().for_each(|line| context.output.message(line));
+        summaries.iter().for_each(|line| context.output.message(line));
     }
-    Ok(match (arguments.check, disagreeing, pending) {
+    Ok(match (arguments.check, mismatched, pending) {
         (true, 1.., _) => Exit::Diverged,
         (true, 0, 1..) => Exit::Pending,
         _ => Exit::Done,
@@ -101,21 +109,21 @@ fn cells(row: &MigrationStatus<'_>) -> Vec<Cell> {
         MigrationState::Applied => Cell::good("applied"),
         MigrationState::CosmeticChange => Cell::good("applied (comments changed)"),
         MigrationState::Pending => Cell::pending("pending"),
-        MigrationState::OutOfOrder => Cell::pending("pending, late"),
-        MigrationState::Changed => Cell::bad("applied, then CHANGED"),
+        MigrationState::OutOfOrder => Cell::pending("pending, out of order"),
+        MigrationState::Changed => Cell::bad("applied, file CHANGED"),
         MigrationState::FileMissing => Cell::bad("applied, file MISSING"),
-        MigrationState::Ahead => Cell::pending("applied by a newer release"),
+        MigrationState::Ahead => Cell::pending("applied, no local file"),
         MigrationState::PartiallyApplied(state) => {
             let record = row.record;
             let done = record.map_or(0, |record| record.statements_done);
-            let of = record.map_or(0, |record| record.statements);
-            let word = match state {
+            let total = record.map_or(0, |record| record.statements);
+            let label = match state {
                 RecordState::Failed => "FAILED",
-                RecordState::Reverting => "UNFINISHED revert",
+                RecordState::Reverting => "PARTIALLY REVERTED",
                 RecordState::RevertFailed => "FAILED revert",
-                _ => "UNFINISHED",
+                _ => "PARTIALLY APPLIED",
             };
-            Cell::bad(format!("{word}, {done} of {of} statements done"))
+            Cell::bad(format!("{label}, {done} of {total} statements done"))
         }
         _ => Cell::plain(row.state.name()),
     };
@@ -131,7 +139,7 @@ fn cells(row: &MigrationStatus<'_>) -> Vec<Cell> {
     ]
 }
 
-/// A row for programs.
+/// The status of a migration as JSON; see docs/format.md.
 pub fn row_json(row: &MigrationStatus<'_>) -> Value {
     let record = row.record;
     json!({

@@ -27,32 +27,32 @@ use std::time::{Duration, Instant};
 /// Apply migrations
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Apply up to and with this version
+    /// Apply up to and including this version
     #[arg(long, value_name = "VERSION", value_parser = arguments::version, conflicts_with = "steps")]
     to: Option<Version>,
-    /// Apply this many
+    /// Apply this many migrations
     #[arg(long, value_name = "N", value_parser = arguments::count, allow_negative_numbers = true)]
     steps: Option<usize>,
     #[command(flatten)]
-    pub running: RunArguments,
+    pub run_arguments: RunArguments,
 }
 
-/// What all commands that change the schema understand.
+/// Options of all commands that run migrations.
 #[derive(Debug, Args)]
 pub struct RunArguments {
-    /// Show the SQL that would run, and run nothing
+    /// Print the SQL that would run, and run nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// How long to wait while another process migrates
+    /// Wait at most this long for another process that migrates
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "10m")]
     pub lock_wait: Duration,
-    /// What keeps other processes out [default: auto]
+    /// Locking strategy [default: auto]
     #[arg(long, value_name = "auto|session|lease", value_parser = arguments::lock_strategy)]
     pub lock: Option<LockStrategy>,
-    /// How long a statement may wait for a lock on its table
+    /// Limit how long a statement waits for a table lock [default: 2s for statements that block traffic]
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration)]
     pub lock_timeout: Option<Duration>,
-    /// How long a migration may take [default: 10m]
+    /// Limit the time of each migration [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration)]
     pub timeout: Option<Duration>,
 }
@@ -63,7 +63,7 @@ impl Default for RunArguments {
     }
 }
 
-/// Runs it.
+/// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let target = match (&arguments.to, arguments.steps) {
         (Some(version), _) => Target::UpTo(version.clone()),
@@ -72,31 +72,29 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     };
     let selected = loaded_project::load_with_database(context)?;
     let targets = vec![vec![target]; selected.len()];
-    run_targets(&selected, &targets, &arguments.running, context).await
+    run_targets(&selected, &targets, &arguments.run_arguments, context).await
 }
 
-/// Runs the targets one after another for each project, and says what was done.
+/// Runs the targets of each project one after another, and reports what was done. The first failure ends the run.
 pub async fn run_targets(
     selected: &[LoadedProject],
     targets: &[Vec<Target>],
-    running: &RunArguments,
+    run_arguments: &RunArguments,
     context: &Context<'_>,
 ) -> Result<Exit, CommandError> {
     refuse_empty_drafts(selected, targets)?;
     let mut services = Vec::new();
     let mut planned = AssumedApplied::default();
-    let stop = match running.dry_run {
-        true => StopSignal::default(),
-        false => signals::listen(context.output),
-    };
-    for (one, targets) in selected.iter().zip(targets) {
-        let outcome = match running.dry_run {
-            true => dry_run(one, targets, &mut planned, context).await,
-            false => apply(one, targets, running, &stop, context).await,
+    let stop = if run_arguments.dry_run { StopSignal::default() } else { signals::listen(context.output) };
+    for (loaded, targets) in selected.iter().zip(targets) {
+        let outcome = if run_arguments.dry_run {
+            dry_run(loaded, targets, &mut planned, context).await
+        } else {
+            apply(loaded, targets, run_arguments, &stop, context).await
         };
-        match outcome.map_err(|failure| failure.of(&one.project)) {
+        match outcome.map_err(|failure| failure.of(&loaded.project)) {
             Ok(done) => services.push(done),
-            // What is done is said, in the one document that there is.
+            // The one JSON document must also contain the completed work.
             Err(failure) if context.output.is_json() && !services.is_empty() => {
                 let error = error_findings(&failure).iter().map(finding_json).collect::<Vec<_>>();
                 context.output.json(&json!({ "services": services, "error": error }));
@@ -111,98 +109,106 @@ pub async fn run_targets(
     Ok(Exit::Done)
 }
 
-/// How a project stands. A SQLite file that is not there yet holds nothing, and `up` will make it.
-pub async fn status_of<'s>(one: &'s LoadedProject, output: &Output) -> Result<StatusReport<'s>, CommandError> {
-    let migrator = Migrator::new(&one.folder.set);
-    match migrator.status(&one.url).await {
+/// The status of a project. If its SQLite file does not exist yet, this is the status of an empty database, because `up` creates
+/// the file.
+pub async fn status_of<'s>(loaded: &'s LoadedProject, output: &Output) -> Result<StatusReport<'s>, CommandError> {
+    let migrator = Migrator::new(&loaded.folder.set);
+    match migrator.status(&loaded.url).await {
         Err(error) if error.kind() == ErrorKind::NoDatabase => {
-            output.message(format!("{} yet: `cargo migrate up` makes it", error.message()));
+            output.message(format!("{} yet: `cargo migrate up` creates it", error.message()));
             Ok(migrator.status("sqlite::memory:").await?)
         }
         status => Ok(status?),
     }
 }
 
-/// What the services before would have applied, for the `requires` of those behind them.
+/// The migrations that a plan applies for earlier services, for `requires` in later services.
 #[derive(Debug, Default)]
 pub struct AssumedApplied(Vec<(String, Vec<Version>)>);
 
 impl AssumedApplied {
-    /// Takes all of it for done.
+    /// Treats the collected migrations as applied.
     pub fn assume(&self, status: &mut StatusReport<'_>) {
         self.0.iter().for_each(|(service, versions)| status.assume(service, versions));
     }
 
-    /// Adds what a plan applies.
+    /// Adds the migrations that a plan applies.
     pub fn add(&mut self, service: &str, plan: &Plan<'_>) {
         let applied = plan.steps.iter().filter(|step| step.direction == Direction::Up);
         self.0.push((service.to_owned(), applied.map(|step| step.version.clone()).collect()));
     }
 }
 
-/// Stops before a draft that nobody has written yet: applied, it would count as done.
+/// Rejects drafts without a statement among the migrations to apply: an empty file would be recorded as applied.
+///
+/// # Errors
+/// If there is such a draft.
 pub fn refuse_empty_drafts(selected: &[LoadedProject], targets: &[Vec<Target>]) -> Result<(), CommandError> {
-    let mut empty = Vec::new();
-    for (one, targets) in selected.iter().zip(targets) {
-        let reached = |version: &Version| {
+    let mut errors = Vec::new();
+    for (loaded, targets) in selected.iter().zip(targets) {
+        let reaches = |version: &Version| {
             targets.iter().any(|target| match target {
                 Target::UpTo(last) => version <= last,
                 target => target.direction() == Direction::Up,
             })
         };
-        let drafts = one.folder.lock.as_ref().map_or(&[][..], |lock| &lock.drafts);
-        let files = one.folder.files.iter().map(|(file, _)| file).filter(|file| drafts.contains(&file.name));
-        let shown: Vec<&str> = files.map(|file| file.display_path.as_str()).collect();
-        let unwritten = one.folder.set.iter().filter(|migration| reached(&migration.version)).map(|migration| &migration.up);
-        let unwritten = unwritten.filter(|up| up.statements.is_empty());
-        empty.extend(unwritten.filter(|up| shown.contains(&&*up.file)).map(|up| {
-            Finding::error(&EMPTY_FILE, format!("`{}` is a draft and holds no statement yet", up.file_name()))
+        let drafts = loaded.folder.lock.as_ref().map_or(&[][..], |lock| &lock.drafts);
+        let files = loaded.folder.files.iter().map(|(file, _)| file).filter(|file| drafts.contains(&file.name));
+        let draft_paths: Vec<&str> = files.map(|file| file.display_path.as_str()).collect();
+        let scripts = loaded.folder.set.iter().filter(|migration| reaches(&migration.version)).map(|migration| &migration.up);
+        let empty_scripts = scripts.filter(|up| up.statements.is_empty());
+        errors.extend(empty_scripts.filter(|up| draft_paths.contains(&&*up.file)).map(|up| {
+            Finding::error(&EMPTY_FILE, format!("`{}` is a draft that contains no statement", up.file_name()))
                 .at(Place::file(&*up.file))
-                .help("write the SQL, remove the file, or write `SELECT 1;` when doing nothing is meant")
+                .help("write the SQL, remove the file, or write `SELECT 1;` if the migration does nothing on purpose")
         }));
     }
-    if empty.is_empty() { Ok(()) } else { Err(CommandError::Findings(empty)) }
+    if errors.is_empty() { Ok(()) } else { Err(CommandError::Findings(errors)) }
 }
 
-/// A migrator for a project, as the arguments ask for it.
-pub fn migrator<'s>(selected: &'s LoadedProject, running: &RunArguments, stop: &StopSignal, output: &Output) -> Migrator<'s> {
-    let mut migrator = Migrator::new(&selected.folder.set).stop(stop).lock_wait(running.lock_wait).on_event(progress::observer(
-        output,
-        &selected.project.service,
-        selected.show_service,
-    ));
-    if let Some(kind) = running.lock {
-        migrator = migrator.lock(kind);
+/// Creates the migrator of a project with the options of the command line.
+pub fn migrator<'s>(
+    selected: &'s LoadedProject,
+    run_arguments: &RunArguments,
+    stop: &StopSignal,
+    output: &Output,
+) -> Migrator<'s> {
+    let mut migrator = Migrator::new(&selected.folder.set)
+        .stop(stop)
+        .lock_wait(run_arguments.lock_wait)
+        .on_event(progress::observer(output, &selected.project.service, selected.show_service));
+    if let Some(strategy) = run_arguments.lock {
+        migrator = migrator.lock(strategy);
     }
-    if let Some(limit) = running.lock_timeout {
+    if let Some(limit) = run_arguments.lock_timeout {
         migrator = migrator.lock_timeout(limit);
     }
-    if let Some(limit) = running.timeout {
+    if let Some(limit) = run_arguments.timeout {
         migrator = migrator.timeout(limit);
     }
     migrator
 }
 
 async fn apply(
-    one: &LoadedProject,
+    loaded: &LoadedProject,
     targets: &[Target],
-    running: &RunArguments,
+    run_arguments: &RunArguments,
     stop: &StopSignal,
     context: &Context<'_>,
 ) -> Result<Value, CommandError> {
-    let migrator = migrator(one, running, stop, context.output);
-    let since = Instant::now();
+    let migrator = migrator(loaded, run_arguments, stop, context.output);
+    let started = Instant::now();
     let mut report = RunReport::default();
     for target in targets {
-        let part = migrator.run_to(&one.url, target).await?;
+        let part = migrator.run_to(&loaded.url, target).await?;
         report.done.extend(part.done);
         report.warnings = part.warnings;
     }
     print_warnings(&report.warnings, context.output);
-    print_completed(one, &report, since.elapsed(), context.output);
+    print_completed(loaded, &report, started.elapsed(), context.output);
     Ok(json!({
-        "service": one.project.service,
-        "database": url_without_password(&one.url),
+        "service": loaded.project.service,
+        "database": url_without_password(&loaded.url),
         "done": report.done.iter().map(|done| json!({
             "version": done.version.as_str(),
             "name": done.title,
@@ -213,23 +219,23 @@ async fn apply(
     }))
 }
 
-/// A database that is ahead says the same of each migration; people want it once.
+/// Prints warnings. The warnings about migrations newer than every local file are summarized in one.
 fn print_warnings(warnings: &[Divergence], output: &Output) {
     let (ahead, others): (Vec<&Divergence>, Vec<&Divergence>) =
         warnings.iter().partition(|warning| warning.finding.code == &AHEAD);
-    let mut shown: Vec<Divergence> = others.into_iter().cloned().collect();
+    let mut summary: Vec<Divergence> = others.into_iter().cloned().collect();
     if let Some(last) = ahead.last() {
-        let mut one = (*last).clone();
+        let mut warning = (*last).clone();
         if ahead.len() > 1 {
-            one.finding.message = format!("{}; and {} more before it", one.finding.message, ahead.len() - 1);
+            warning.finding.message = format!("{}; and {} more before it", warning.finding.message, ahead.len() - 1);
         }
-        shown.push(one);
+        summary.push(warning);
     }
-    output.divergences(&shown);
+    output.divergences(&summary);
 }
 
-fn print_completed(one: &LoadedProject, report: &RunReport, took: Duration, output: &Output) {
-    let service = &one.project.service;
+fn print_completed(loaded: &LoadedProject, report: &RunReport, took: Duration, output: &Output) {
+    let service = &loaded.project.service;
     let applied = report.done.iter().filter(|done| done.direction == Direction::Up).count();
     let reverted = report.done.len() - applied;
     let took = duration::show(took);
@@ -260,15 +266,15 @@ fn direction(direction: Direction) -> &'static str {
     }
 }
 
-/// Shows what would run: the SQL on stdout, everything else on stderr.
+/// Prints what would run: the SQL to stdout, everything else to stderr.
 async fn dry_run(
-    one: &LoadedProject,
+    loaded: &LoadedProject,
     targets: &[Target],
     planned: &mut AssumedApplied,
     context: &Context<'_>,
 ) -> Result<Value, CommandError> {
-    let migrator = Migrator::new(&one.folder.set);
-    let mut status = status_of(one, context.output).await?;
+    let migrator = Migrator::new(&loaded.folder.set);
+    let mut status = status_of(loaded, context.output).await?;
     planned.assume(&mut status);
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
@@ -278,32 +284,32 @@ async fn dry_run(
             return Err(CommandError::Diverged(plan.errors().cloned().collect()));
         }
         print_warnings(&plan.divergences, context.output);
-        warnings.extend(plan.divergences.iter().map(|one| finding_json(&one.finding)));
-        planned.add(&one.project.service, &plan);
+        warnings.extend(plan.divergences.iter().map(|divergence| finding_json(&divergence.finding)));
+        planned.add(&loaded.project.service, &plan);
         for step in &plan.steps {
             let sql = match step.source {
                 ScriptSource::File(script) => script.text.to_string(),
                 ScriptSource::History => {
-                    let stored = migrator.stored_sql(&one.url, &[&step.version], Direction::Down).await?;
+                    let stored = migrator.stored_sql(&loaded.url, &[&step.version], Direction::Down).await?;
                     stored.into_iter().next().flatten().unwrap_or_default()
                 }
             };
-            let mut how = match step.source {
+            let mut execution = match step.source {
                 ScriptSource::File(script) => script.transaction_mode().to_string(),
                 ScriptSource::History => "as stored in the history".to_owned(),
             };
             if step.done > 0 {
-                how = format!("{how}, resumed at statement {}", step.done + 1);
+                execution = format!("{execution}, resumed at statement {}", step.done + 1);
             }
-            let sql = rest(sql, one.folder.set.contents().dialect, step.done);
+            let sql = rest(sql, loaded.folder.set.contents().dialect, step.done);
             if !context.output.is_json() {
-                context.output.data(format!("-- {} `{}`, {how}\n{}\n", verb(step.direction), step.title, sql.trim_end()));
+                context.output.data(format!("-- {} `{}`, {execution}\n{}\n", verb(step.direction), step.title, sql.trim_end()));
             }
             steps.push(json!({
                 "version": step.version.as_str(),
                 "name": step.title,
                 "direction": direction(step.direction),
-                "execution": how,
+                "execution": execution,
                 "statements_done": step.done,
                 "sql": sql,
             }));
@@ -311,14 +317,14 @@ async fn dry_run(
     }
     context.output.status(
         "Dry run",
-        &format!("`{}`: {} would run; nothing was changed", one.project.service, count_migrations(steps.len())),
+        &format!("`{}`: {} would run; nothing was changed", loaded.project.service, count_migrations(steps.len())),
     );
     Ok(
-        json!({ "service": one.project.service, "database": url_without_password(&one.url), "would_do": steps, "warnings": warnings }),
+        json!({ "service": loaded.project.service, "database": url_without_password(&loaded.url), "would_do": steps, "warnings": warnings }),
     )
 }
 
-/// What is left of a script of which so many statements are done.
+/// The part of a script after this number of completed statements.
 fn rest(sql: String, dialect: Dialect, done: usize) -> String {
     if done == 0 {
         return sql;

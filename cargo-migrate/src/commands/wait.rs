@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 /// Wait until the database accepts connections
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Give up after this long
+    /// Stop waiting after this time
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "60s")]
     timeout: Duration,
 }
 
-/// Runs it.
+/// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let urls = match database_url::explicit(context) {
-        // No files are needed to wait.
+        // With an explicit URL, no project is needed.
         Some(url) => vec![url],
         None => {
             let projects = packages::projects(context)?;
