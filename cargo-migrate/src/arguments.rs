@@ -1,8 +1,8 @@
 //! The global options of the command line and the parsers of argument values.
 
 use clap::{Args, ValueEnum};
+use migrate_cli::{Audience, Output, Verbosity};
 use migrate_model::dialect::Dialect;
-use migrate_model::lock_settings::LockStrategy;
 use std::path::PathBuf;
 
 /// Options of every command.
@@ -40,6 +40,19 @@ pub struct Global {
     pub verbose: bool,
 }
 
+impl Global {
+    /// An output with the format and verbosity of the arguments.
+    pub fn output(&self) -> Output {
+        let audience = if self.format == Format::Human { Audience::People } else { Audience::Program };
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        };
+        Output::new(audience, verbosity)
+    }
+}
+
 /// The output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -64,33 +77,4 @@ pub struct DialectArgument {
 fn dialect(text: &str) -> Result<DialectArgument, String> {
     let dialect = text.parse().map_err(|error: migrate_model::dialect::UnknownDialect| error.to_string())?;
     Ok(DialectArgument { dialect, word: text.to_owned() })
-}
-
-/// Parses a duration.
-pub fn duration(text: &str) -> Result<std::time::Duration, String> {
-    migrate_model::duration::parse(text)
-        .ok_or_else(|| format!("`{text}` is not a valid duration: add a unit, as in `500ms`, `30s` or `10m`"))
-}
-
-/// Parses a locking strategy.
-pub fn lock_strategy(text: &str) -> Result<LockStrategy, String> {
-    text.parse().map_err(|()| {
-        format!(
-            "`{text}` is not a valid locking strategy: must be one of `{}`",
-            LockStrategy::ALL.map(LockStrategy::name).join("`, `")
-        )
-    })
-}
-
-/// Parses a version.
-pub fn version(text: &str) -> Result<migrate_model::version::Version, String> {
-    text.parse().map_err(|error: migrate_model::version::InvalidVersion| error.to_string())
-}
-
-/// Parses a number of migrations, which is at least 1.
-pub fn count(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|count| *count > 0)
-        .ok_or_else(|| format!("`{text}` is not a valid number of migrations: must be at least 1"))
 }

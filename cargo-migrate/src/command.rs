@@ -1,7 +1,11 @@
 //! The context of a command.
 
 use crate::arguments::Global;
-use crate::output::Output;
+use crate::database_url;
+use crate::loaded_project;
+use crate::packages;
+use migrate_cli::{CommandError, Output, Service, ServiceSource};
+use migrate_runtime::DatabaseUrl;
 
 /// What every command receives besides its own arguments.
 #[derive(Debug, Clone, Copy)]
@@ -11,4 +15,26 @@ pub struct Context<'a> {
     pub output: &'a Output,
     /// Builds the definition of the whole command line, from which `completions` generates its script.
     pub command_line: fn() -> clap::Command,
+}
+
+impl Context<'_> {
+    /// The context of a command that needs no source files.
+    pub fn for_database(&self) -> migrate_cli::Context<'_> {
+        migrate_cli::Context { output: self.output, source: self, assume_yes: self.global.yes }
+    }
+}
+
+/// The services of the selected packages.
+impl ServiceSource for Context<'_> {
+    fn services(&self) -> Result<Vec<Service>, CommandError> {
+        Ok(loaded_project::load_with_database(self)?.into_iter().map(Service::from).collect())
+    }
+
+    fn urls(&self) -> Result<Vec<DatabaseUrl>, CommandError> {
+        // With an explicit URL, no project is needed.
+        if let Some(url) = database_url::explicit(self) {
+            return Ok(vec![url?]);
+        }
+        packages::projects(self)?.iter().map(|project| database_url::of(self, project)).collect()
+    }
 }

@@ -1,34 +1,41 @@
 //! The database URL: from the flag, then the environment, then `.env`.
 
 use crate::command::Context;
-use crate::failure::CommandError;
+use migrate_cli::CommandError;
 use migrate_model::dialect::Dialect;
 use migrate_model::project::Project;
+use migrate_runtime::DatabaseUrl;
 use std::collections::HashMap;
 use std::path::Path;
 use url::Url;
 
 /// The URL that does not depend on a project: from the flag, or from `DATABASE_URL` in the environment.
-pub fn explicit(context: &Context<'_>) -> Option<String> {
+pub fn explicit(context: &Context<'_>) -> Option<Result<DatabaseUrl, CommandError>> {
     let from_environment = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
-    context.global.database_url.clone().or_else(from_environment)
+    let text = context.global.database_url.clone().or_else(from_environment)?;
+    Some(parse(&text))
 }
 
 /// The database URL of a project.
 ///
 /// # Errors
 /// If no URL is given, a value of it is invalid, or SQLite would use an in-memory database.
-pub fn of(context: &Context<'_>, project: &Project) -> Result<String, CommandError> {
-    let url = given(context, project)?;
-    let file = url.strip_prefix("sqlite:").map(|file| file.split('?').next().unwrap_or_default().trim_start_matches('/'));
-    match file {
+pub fn of(context: &Context<'_>, project: &Project) -> Result<DatabaseUrl, CommandError> {
+    let url = parse(&given(context, project)?)?;
+    if url.is_in_memory() {
         // SQLite deletes an in-memory database when the command ends, so a reported success would be false.
-        Some("" | ":memory:") => {
-            Err(CommandError::usage(format!("`{url}` contains no file name: the database would be lost when the command ends"))
-                .help("specify a file, such as `sqlite:app.db`"))
-        }
-        _ => Ok(url),
+        let message = format!("`{url}` contains no file name: the database would be lost when the command ends");
+        return Err(CommandError::usage(message).help("specify a file, such as `sqlite:app.db`"));
     }
+    Ok(url)
+}
+
+/// A URL that a flag or a variable gives: if it is invalid, that is wrong usage.
+fn parse(text: &str) -> Result<DatabaseUrl, CommandError> {
+    text.parse().map_err(|error: migrate_runtime::Error| CommandError::Usage {
+        message: error.message().to_owned(),
+        help: error.help_texts().to_vec(),
+    })
 }
 
 fn given(context: &Context<'_>, project: &Project) -> Result<String, CommandError> {

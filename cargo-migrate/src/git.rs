@@ -1,6 +1,6 @@
 //! Queries to Git about the files of a folder.
 
-use crate::failure::CommandError;
+use migrate_cli::CommandError;
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;

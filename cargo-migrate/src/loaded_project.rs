@@ -2,14 +2,16 @@
 
 use crate::command::Context;
 use crate::database_url;
-use crate::failure::CommandError;
 use crate::packages;
 use crate::relative_paths::relative_to_cwd;
+use migrate_cli::{CommandError, Service};
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Finding;
 use migrate_model::folder::{Folder, NO_FOLDER};
 use migrate_model::place::Place;
 use migrate_model::project::Project;
+use migrate_runtime::DatabaseUrl;
+use std::sync::Arc;
 
 /// A project with its files and its database URL.
 #[derive(Debug)]
@@ -17,9 +19,26 @@ pub struct LoadedProject {
     pub project: Project,
     /// The migrations, parsed in the dialect of the database.
     pub folder: Folder,
-    pub url: String,
+    pub url: DatabaseUrl,
     /// Whether several services are selected, so that each line must name its service.
     pub show_service: bool,
+}
+
+impl From<LoadedProject> for Service {
+    fn from(loaded: LoadedProject) -> Self {
+        let LoadedProject { project, folder, url, show_service } = loaded;
+        let drafts = folder.lock.as_ref().map_or(&[][..], |lock| &lock.drafts);
+        let drafts = folder.files.iter().map(|(file, _)| file).filter(|file| drafts.contains(&file.name));
+        Service {
+            name: project.service.clone(),
+            drafts: drafts.map(|file| file.display_path.clone()).collect(),
+            down_findings: folder.down_findings,
+            set: Arc::new(folder.set).into(),
+            url,
+            show_name: show_service,
+            relocate: Box::new(move |finding| relative_to_cwd(&project, finding)),
+        }
+    }
 }
 
 /// Loads the selected projects, sorted so that a required service precedes the services that require it.
@@ -31,7 +50,7 @@ pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, C
     let mut findings: Vec<Finding> = Vec::new();
     for project in packages::projects(context)? {
         let url = database_url::of(context, &project)?;
-        let dialect = dialect(context, &project, Some(&url)).ok_or_else(|| unknown_scheme(&url))?;
+        let dialect = dialect(context, &project, Some(&url)).unwrap_or(url.dialect());
         let folder = project.read(dialect);
         if folder.files.is_empty() && folder.lock.is_none() && folder.findings.iter().all(|finding| !finding.is_error()) {
             let dirs = project.settings.dirs.iter().map(String::as_str).filter(|dir| *dir != ".");
@@ -70,18 +89,10 @@ fn in_order(mut rest: Vec<LoadedProject>) -> Vec<LoadedProject> {
     ordered
 }
 
-fn unknown_scheme(url: &str) -> CommandError {
-    CommandError::usage(format!(
-        "`{}` is not a valid database URL: the scheme is missing or unknown",
-        migrate_runtime::url_without_password(url)
-    ))
-    .help("use `postgres://user:password@host/name`, `mysql://user:password@host/name` or `sqlite:path/to/file.db`")
-}
-
 /// The SQL dialect of a project: from `--dialect`, then from `migrate.toml`, then from the URL.
-pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&str>) -> Option<Dialect> {
+pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&DatabaseUrl>) -> Option<Dialect> {
     let configured = context.global.dialect.as_ref().map(|argument| argument.dialect).or(project.settings.dialect);
-    configured.or_else(|| Dialect::of_url(url?))
+    configured.or_else(|| url.map(DatabaseUrl::dialect))
 }
 
 /// The SQL dialect of a project, for commands that do not need a database URL.
@@ -90,7 +101,7 @@ pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&str>) -> O
 /// If the dialect is unknown, or the folder of the migrations does not exist.
 pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, CommandError> {
     let url = database_url::of(context, project).ok();
-    dialect(context, project, url.as_deref()).ok_or_else(|| {
+    dialect(context, project, url.as_ref()).ok_or_else(|| {
         let missing = migrate_model::folder::list_files(&project.root, &project.settings).findings;
         let missing: Vec<_> = missing.into_iter().filter(|finding| finding.code == &NO_FOLDER).collect();
         CommandError::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })

@@ -1,6 +1,6 @@
 //! `migrate.lock`, opened with an exclusive file lock: commands that run at the same time write it one after the other.
 
-use crate::failure::CommandError;
+use migrate_cli::CommandError;
 use migrate_model::folder::FileList;
 use migrate_model::lock_file::{self, LockFile};
 use std::fs::{File, OpenOptions};

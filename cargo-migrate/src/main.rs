@@ -5,24 +5,22 @@
 mod arguments;
 mod ci_files;
 mod ci_reports;
+mod codes;
 mod command;
 mod commands;
 mod database_url;
-mod exit;
-mod failure;
 mod git;
 mod loaded_project;
 mod lock_file_guard;
+mod lock_findings;
 mod migration_files;
-mod output;
 mod packages;
-mod progress;
 mod relative_paths;
 mod shared_database;
-mod signals;
 mod template;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
+use migrate_cli::{CommandError, Exit};
 use std::process::ExitCode;
 
 /// The command line.
@@ -63,17 +61,17 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(code).unwrap_or(2));
         }
     };
-    let output = output::Output::new(&parsed.global);
+    let output = parsed.global.output();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output.failure(&failure::CommandError::from(error));
+            output.failure(&CommandError::from(error));
             return ExitCode::from(1);
         }
     };
     let context = command::Context { global: &parsed.global, output: &output, command_line: Arguments::command };
     match runtime.block_on(commands::run(parsed.command, &context)) {
-        Ok(exit::Exit::Done) if output.write_failed() => ExitCode::from(1),
+        Ok(Exit::Done) if output.write_failed() => ExitCode::from(1),
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
             output.failure(&failure);

@@ -1,8 +1,8 @@
 //! The files of a new migration: their version, their names and how they are written.
 
-use crate::failure::CommandError;
 use crate::template::Template;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use migrate_cli::CommandError;
 use migrate_model::folder::FileList;
 use migrate_model::target::Direction;
 use migrate_model::version::Version;

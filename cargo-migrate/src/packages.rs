@@ -1,9 +1,10 @@
 //! Selects the projects of a command: a folder, a package, several packages, or all packages of a workspace.
 
+use crate::codes::DUPLICATE_SERVICE;
 use crate::command::Context;
 use crate::database_url;
-use crate::failure::{CommandError, DUPLICATE_SERVICE};
 use cargo_metadata::{Metadata, MetadataCommand};
+use migrate_cli::CommandError;
 use migrate_lint::server::Server;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
@@ -96,8 +97,9 @@ fn resolve_server(context: &Context<'_>, project: &mut Project) {
     let word = match &context.global.dialect {
         Some(argument) => Some((argument.word.clone(), "--dialect")),
         None if configured.is_none() => {
+            // Without a URL, or with an invalid one, the dialect alone decides.
             let url = database_url::of(context, project).ok();
-            url.and_then(|url| Some((url.split_once(':')?.0.to_owned(), "DATABASE_URL")))
+            url.map(|url| (url.scheme().to_owned(), "DATABASE_URL"))
         }
         None => None,
     };

@@ -2,15 +2,16 @@
 
 use crate::command::Context;
 use crate::database_url;
-use crate::failure::CommandError;
 use crate::loaded_project;
 use crate::packages;
+use migrate_cli::CommandError;
 use migrate_lint::folder_lint;
 use migrate_lint::owners::Service;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::folder::Folder;
 use migrate_model::project::Project;
+use migrate_runtime::DatabaseUrl;
 use std::collections::BTreeMap;
 
 /// The services of one database.
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 pub struct SharedDatabase {
     /// The SQL dialect of all members.
     pub dialect: Dialect,
-    url: Option<String>,
+    url: Option<DatabaseUrl>,
     pub members: Vec<Member>,
 }
 

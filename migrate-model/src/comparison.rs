@@ -1,9 +1,10 @@
 //! Compares the files with the history, version by version. `status` displays the result, and `plan` uses it.
 
-use crate::history::{History, Record, RecordState};
+use crate::history::{History, Record, RecordState, RecordedRun};
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
 use crate::version::Version;
+use std::cmp::Ordering;
 
 /// The state of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,11 @@ pub enum MigrationState {
 }
 
 impl MigrationState {
+    /// Whether a run to the latest version would work on it.
+    pub const fn is_unapplied(self) -> bool {
+        matches!(self, MigrationState::Pending | MigrationState::OutOfOrder | MigrationState::PartiallyApplied(_))
+    }
+
     /// The text in tables and in JSON.
     pub const fn name(self) -> &'static str {
         match self {
@@ -43,33 +49,59 @@ impl MigrationState {
     }
 }
 
-/// One version with its state.
+/// Where a version is known: each has a file, a record, or both.
+#[derive(Debug, Clone, Copy)]
+enum Sides<'a> {
+    File(&'a Migration),
+    Record(&'a Record),
+    Both(&'a Migration, &'a Record),
+}
+
+/// One version that the files or the database contain, with its state.
 #[derive(Debug, Clone, Copy)]
 pub struct MigrationStatus<'a> {
+    /// The state.
     pub state: MigrationState,
-    /// The migration in the files, if it exists there.
-    pub migration: Option<&'a Migration>,
-    /// The record in the history, if it exists there.
-    pub record: Option<&'a Record>,
+    sides: Sides<'a>,
+    run: Option<&'a RecordedRun>,
 }
 
 impl<'a> MigrationStatus<'a> {
-    /// The version as in the file or, if there is no file, as in the database.
-    pub fn version(&self) -> &'a Version {
-        match (self.migration, self.record) {
-            (Some(migration), _) => &migration.version,
-            (None, Some(record)) => &record.version,
-            (None, None) => unreachable!("a status has a migration or a record"),
+    /// The migration in the files, where there is one.
+    pub fn migration(&self) -> Option<&'a Migration> {
+        match self.sides {
+            Sides::File(migration) | Sides::Both(migration, _) => Some(migration),
+            Sides::Record(_) => None,
         }
     }
 
-    /// The name in messages.
+    /// The record in the database, where there is one.
+    pub fn record(&self) -> Option<&'a Record> {
+        match self.sides {
+            Sides::Record(record) | Sides::Both(_, record) => Some(record),
+            Sides::File(_) => None,
+        }
+    }
+
+    /// When and by whom it was applied, where it has a record.
+    pub fn run(&self) -> Option<&'a RecordedRun> {
+        self.run
+    }
+
+    /// The version as the file spells it; as the database does where there is no file.
+    pub fn version(&self) -> &'a Version {
+        match self.sides {
+            Sides::File(migration) | Sides::Both(migration, _) => &migration.version,
+            Sides::Record(record) => &record.version,
+        }
+    }
+
+    /// What users call it: the file name, or version and name where there is no file.
     pub fn title(&self) -> String {
-        match (self.migration, self.record) {
-            (Some(migration), _) => migration.title().to_owned(),
-            (None, Some(record)) if record.name.is_empty() => record.version.to_string(),
-            (None, Some(record)) => format!("{}_{}", record.version, record.name),
-            (None, None) => String::new(),
+        match self.sides {
+            Sides::File(migration) | Sides::Both(migration, _) => migration.title().to_owned(),
+            Sides::Record(record) if record.name.is_empty() => record.version.to_string(),
+            Sides::Record(record) => format!("{}_{}", record.version, record.name),
         }
     }
 }
@@ -83,23 +115,38 @@ pub fn compare<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<Migration
     let mut records = history.records().iter().peekable();
     let mut statuses = Vec::with_capacity(set.len().max(history.records().len()));
     loop {
-        let (migration, record) = match (migrations.peek(), records.peek()) {
+        let sides = match (migrations.peek(), records.peek()) {
             (None, None) => return statuses,
-            (Some(migration), Some(record)) if migration.version == record.version => (migrations.next(), records.next()),
-            (Some(migration), Some(record)) if migration.version < record.version => (migrations.next(), None),
-            (Some(_), None) => (migrations.next(), None),
-            _ => (None, records.next()),
+            (Some(migration), Some(record)) => match migration.version.cmp(&record.version) {
+                Ordering::Less => Sides::File(migration),
+                Ordering::Equal => Sides::Both(migration, record),
+                Ordering::Greater => Sides::Record(record),
+            },
+            (Some(migration), None) => Sides::File(migration),
+            (None, Some(record)) => Sides::Record(record),
         };
-        let state = match (migration, record) {
-            (_, Some(record)) if record.state != RecordState::Applied => MigrationState::PartiallyApplied(record.state),
-            (Some(migration), Some(record)) if migration.up.checksum == record.checksum => MigrationState::Applied,
-            (Some(migration), Some(record)) if migration.up.sql_checksum == record.sql_checksum => MigrationState::CosmeticChange,
-            (Some(_), Some(_)) => MigrationState::Changed,
-            (None, record) if latest_file < record.map(|record| &record.version) => MigrationState::Ahead,
-            (None, _) => MigrationState::FileMissing,
-            (Some(migration), None) if Some(&migration.version) < latest_record => MigrationState::OutOfOrder,
-            (Some(_), None) => MigrationState::Pending,
+        if !matches!(sides, Sides::Record(_)) {
+            migrations.next();
+        }
+        if !matches!(sides, Sides::File(_)) {
+            records.next();
+        }
+        let state = match sides {
+            Sides::Record(record) | Sides::Both(_, record) if record.state != RecordState::Applied => {
+                MigrationState::PartiallyApplied(record.state)
+            }
+            Sides::Both(migration, record) if migration.up.checksum == record.checksum => MigrationState::Applied,
+            Sides::Both(migration, record) if migration.up.sql_checksum == record.sql_checksum => MigrationState::CosmeticChange,
+            Sides::Both(..) => MigrationState::Changed,
+            Sides::Record(record) if latest_file < Some(&record.version) => MigrationState::Ahead,
+            Sides::Record(_) => MigrationState::FileMissing,
+            Sides::File(migration) if Some(&migration.version) < latest_record => MigrationState::OutOfOrder,
+            Sides::File(_) => MigrationState::Pending,
         };
-        statuses.push(MigrationStatus { state, migration, record });
+        let run = match sides {
+            Sides::File(_) => None,
+            Sides::Record(record) | Sides::Both(_, record) => history.run(&record.version),
+        };
+        statuses.push(MigrationStatus { state, sides, run });
     }
 }

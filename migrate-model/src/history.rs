@@ -3,6 +3,7 @@
 use crate::checksum::Checksum;
 use crate::migration_set;
 use crate::version::Version;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,24 +68,38 @@ pub struct Record {
     pub statements: usize,
     /// The number of these statements that are done.
     pub statements_done: usize,
-    /// RFC 3339, UTC, from the clock of the database.
-    pub started_at: String,
-    /// RFC 3339, UTC, from the clock of the database.
-    pub applied_at: Option<String>,
-    /// The execution time in milliseconds.
-    pub execution_ms: Option<u64>,
-    /// The database user.
-    pub applied_by: String,
-    /// Is a down migration stored in the history?
+    /// Whether a down migration is stored in the history.
     pub has_down: bool,
     /// The SQL that is running or was interrupted; `None` if the migration is complete, or if the SQL was too long to be stored.
     pub pending_sql: Option<String>,
+}
+
+/// When and by whom a migration was applied, by the clock of the database: only what was read has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordedRun {
+    /// When it was started: RFC 3339, UTC.
+    pub started_at: String,
+    /// When it was applied: RFC 3339, UTC.
+    pub applied_at: Option<String>,
+    /// How long it took, in milliseconds.
+    pub execution_ms: Option<u64>,
+    /// The database user that applied it.
+    pub applied_by: String,
+}
+
+impl RecordedRun {
+    /// When, how long and by whom.
+    pub fn new(started_at: String, applied_at: Option<String>, execution_ms: Option<u64>, applied_by: String) -> Self {
+        RecordedRun { started_at, applied_at, execution_ms, applied_by }
+    }
 }
 
 /// All records of one service, in version order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     records: Vec<Record>,
+    runs: BTreeMap<Version, RecordedRun>,
     /// For each record, the digest of the applied migrations up to and including it.
     digests: Vec<Checksum>,
 }
@@ -93,9 +108,20 @@ impl History {
     /// Creates a history; sorts the records by version.
     pub fn new(mut records: Vec<Record>) -> Self {
         records.sort_by(|left, right| left.version.cmp(&right.version));
-        let mut history = History { records, digests: Vec::new() };
+        let mut history = History { records, runs: BTreeMap::new(), digests: Vec::new() };
         history.digest_from(0);
         history
+    }
+
+    /// A history as it was read, each record with its run; sorts it.
+    pub fn of_rows(rows: Vec<(Record, RecordedRun)>) -> Self {
+        let runs = rows.iter().map(|(record, run)| (record.version.clone(), run.clone())).collect();
+        History { runs, ..History::new(rows.into_iter().map(|(record, _)| record).collect()) }
+    }
+
+    /// When and by whom a version was applied; `None` for what this process has changed since it read.
+    pub fn run(&self, version: &Version) -> Option<&RecordedRun> {
+        self.runs.get(version)
     }
 
     /// Recomputes the digests from a record on. Records are mostly added and removed at the end.
@@ -166,32 +192,36 @@ impl History {
         self.digest_from(at);
     }
 
-    /// Adds an applied record for a version, without further information.
-    pub fn assume_applied(&mut self, version: &Version) {
-        let unknown = Checksum::from_bytes([0; 32]);
-        self.upsert(Record {
-            version: version.clone(),
-            name: String::new(),
-            checksum: unknown,
-            sql_checksum: unknown,
-            state: RecordState::Applied,
-            statements: 0,
-            statements_done: 0,
-            started_at: String::new(),
-            applied_at: None,
-            execution_ms: None,
-            applied_by: String::new(),
-            has_down: false,
-            pending_sql: None,
-        });
-    }
-
     /// Removes the record of a version.
     pub fn remove(&mut self, version: &Version) {
         if let Ok(at) = self.position(version) {
             self.records.remove(at);
             self.digest_from(at);
         }
+    }
+}
+
+/// Which versions of another service are applied: all that `requires` asks of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppliedVersions {
+    versions: BTreeSet<Version>,
+}
+
+impl AppliedVersions {
+    /// Whether a version is applied.
+    pub fn contains(&self, version: &Version) -> bool {
+        self.versions.contains(version)
+    }
+
+    /// Adds a version that an earlier part of the same plan will apply.
+    pub fn assume_applied(&mut self, version: &Version) {
+        self.versions.insert(version.clone());
+    }
+}
+
+impl From<&History> for AppliedVersions {
+    fn from(history: &History) -> Self {
+        AppliedVersions { versions: history.applied().map(|record| record.version.clone()).collect() }
     }
 }
 
@@ -202,10 +232,18 @@ mod tests {
 
     /// A record of this version, applied or failed.
     fn record(number: u8, applied: bool) -> Record {
-        let mut history = History::default();
-        history.assume_applied(&number.to_string().parse().unwrap());
         let checksum = Checksum::of_file(&[number, u8::from(applied)]);
-        Record { state: if applied { RecordState::Applied } else { RecordState::Failed }, checksum, ..history.records[0].clone() }
+        Record {
+            version: number.to_string().parse().unwrap(),
+            name: String::new(),
+            checksum,
+            sql_checksum: checksum,
+            state: if applied { RecordState::Applied } else { RecordState::Failed },
+            statements: 0,
+            statements_done: 0,
+            has_down: false,
+            pending_sql: None,
+        }
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use crate::diff::diff_statements;
 use crate::divergence::{self as codes, Divergence};
 use crate::execution;
 use crate::finding::Level;
-use crate::history::{History, Record, RecordState};
+use crate::history::{AppliedVersions, History, Record, RecordState};
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
 use crate::policy::{OutOfOrder, Policy};
@@ -85,7 +85,7 @@ impl fmt::Display for UnknownVersion {
 impl std::error::Error for UnknownVersion {}
 
 /// The histories of other services on the same database, for `requires`.
-pub type OtherHistories = HashMap<String, History>;
+pub type OtherHistories = HashMap<String, AppliedVersions>;
 
 /// Compares files and history and plans the steps to the target.
 ///
@@ -134,8 +134,8 @@ fn require_known(rows: &[MigrationStatus<'_>], version: &Version) -> Result<(), 
 fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, dialect: Dialect) -> Option<Divergence> {
     let title = row.title();
     let version = row.version();
-    let on = row.record.and_then(|record| record.applied_at.as_deref()).map_or(String::new(), |at| format!(" on {at}"));
-    // For `down`, changed and missing files are only warnings: the history specifies what is applied.
+    let on = row.run().and_then(|run| run.applied_at.as_deref()).map_or(String::new(), |at| format!(" on {at}"));
+    // What was changed or lost does not matter to going back: the history says what is applied.
     let unless_down = match direction {
         Direction::Up => Level::Error,
         Direction::Down => Level::Warning,
@@ -193,7 +193,7 @@ fn divergence(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, d
                 .help("or allow this: `out-of-order = \"allow\"` in `migrate.toml`"),
             )
         }
-        MigrationState::PartiallyApplied(_) => row.record.and_then(|record| partially_applied(row, record, direction, dialect)),
+        MigrationState::PartiallyApplied(_) => row.record().and_then(|record| partially_applied(row, record, direction, dialect)),
     }
 }
 
@@ -207,9 +207,10 @@ fn partially_applied(row: &MigrationStatus<'_>, record: &Record, direction: Dire
         _ => Direction::Up,
     };
     let message = match record.state {
-        RecordState::Started => {
-            format!("`{title}` was started at {} and interrupted; the outcome of statement {at} is unknown", record.started_at)
-        }
+        RecordState::Started => format!(
+            "`{title}` was begun at {} and not heard of since; it is unknown whether statement {at} was carried out",
+            row.run().map_or("an unknown time", |run| &run.started_at)
+        ),
         RecordState::Reverting => {
             format!("the revert of `{title}` was interrupted; the outcome of statement {at} is unknown")
         }
@@ -236,11 +237,11 @@ fn partially_applied(row: &MigrationStatus<'_>, record: &Record, direction: Dire
         );
     }
     let script = match begun {
-        Direction::Up => row.migration.map(|migration| &migration.up),
-        Direction::Down => row.migration.and_then(|migration| migration.down.as_ref()),
+        Direction::Up => row.migration().map(|migration| &migration.up),
+        Direction::Down => row.migration().and_then(|migration| migration.down.as_ref()),
     };
-    // An older version of the application has no file for it, and resumes the revert with the stored SQL.
-    let stored = record.pending_sql.as_ref().filter(|_| begun == Direction::Down && row.migration.is_none() && record.has_down);
+    // What an older release reverts, it goes on with as it was stored.
+    let stored = record.pending_sql.as_ref().filter(|_| begun == Direction::Down && row.migration().is_none() && record.has_down);
     let stored = stored.map(|text| Script::read(text.clone(), &title, dialect).0);
     let Some(script) = script.or(stored.as_ref()) else {
         return Some(blocked(message).help("restore its file, then run the same command again"));
@@ -319,11 +320,11 @@ fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
 
 fn up<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) {
     for row in rows {
-        let Some(migration) = row.migration else { continue };
+        let Some(migration) = row.migration() else { continue };
         let done = match row.state {
             MigrationState::Pending | MigrationState::OutOfOrder => 0,
             MigrationState::PartiallyApplied(RecordState::Started | RecordState::Failed) => {
-                row.record.map_or(0, |record| record.statements_done)
+                row.record().map_or(0, |record| record.statements_done)
             }
             _ => continue,
         };
@@ -346,7 +347,7 @@ fn up<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) {
 }
 
 fn down<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) {
-    let applied = rows.iter().rev().filter_map(|row| row.record.map(|record| (row, record)));
+    let applied = rows.iter().rev().filter_map(|row| row.record().map(|record| (row, record)));
     for (row, record) in applied {
         let done = match record.state {
             RecordState::Applied => 0,
@@ -367,7 +368,7 @@ fn down<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) 
                 direction: Direction::Down,
                 version: record.version.clone(),
                 title: row.title(),
-                migration: row.migration,
+                migration: row.migration(),
                 source: way,
                 done,
             }),
@@ -383,7 +384,7 @@ fn down<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) 
 
 fn down_source<'a>(row: &MigrationStatus<'a>, record: &Record) -> Result<ScriptSource<'a>, Box<Divergence>> {
     let title = row.title();
-    let down = row.migration.and_then(|migration| migration.down.as_ref());
+    let down = row.migration().and_then(|migration| migration.down.as_ref());
     let refuse = |message: String, help: &str| {
         let divergence = Divergence::new(&codes::NO_DOWN_MIGRATION, Level::Error, &record.version, message);
         Err(Box::new(divergence.help(help)))
@@ -396,7 +397,7 @@ fn down_source<'a>(row: &MigrationStatus<'a>, record: &Record) -> Result<ScriptS
         (Some(down), _) => Ok(ScriptSource::File(down)),
         (None, true) => Ok(ScriptSource::History),
         (None, false) => {
-            let reason = row.migration.and_then(|migration| migration.up.directives.irreversible.as_deref());
+            let reason = row.migration().and_then(|migration| migration.up.directives.irreversible.as_deref());
             let message = match reason {
                 Some(reason) => format!("`{title}` cannot be reverted: {reason}"),
                 None => format!("`{title}` has no down migration"),
@@ -407,17 +408,15 @@ fn down_source<'a>(row: &MigrationStatus<'a>, record: &Record) -> Result<ScriptS
 }
 
 fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: &OtherHistories) -> Vec<Divergence> {
-    let applied =
-        |history: &History, version: &Version| history.get(version).is_some_and(|record| record.state == RecordState::Applied);
+    let is_applied = |version: &Version| history.get(version).is_some_and(|record| record.state == RecordState::Applied);
     let mut unmet = Vec::new();
     for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.direction == Direction::Up) {
         let requires = step.migration.map_or(&[][..], |migration| &migration.up.directives.requires);
         for requirement in requires {
             let met = match requirement.service.as_ref().filter(|service| *service != own) {
-                Some(service) => others.get(service).is_some_and(|history| applied(history, &requirement.version)),
+                Some(service) => others.get(service).is_some_and(|applied| applied.contains(&requirement.version)),
                 None => {
-                    applied(history, &requirement.version)
-                        || steps[..at].iter().any(|before| before.version == requirement.version)
+                    is_applied(&requirement.version) || steps[..at].iter().any(|before| before.version == requirement.version)
                 }
             };
             if !met {
@@ -485,10 +484,6 @@ mod tests {
                 state: RecordState::Applied,
                 statements: 1,
                 statements_done: 1,
-                started_at: String::new(),
-                applied_at: None,
-                execution_ms: None,
-                applied_by: String::new(),
                 has_down: version.contains('+'),
                 pending_sql: None,
             }

@@ -10,7 +10,11 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
         Level::Warning => Title::WARNING,
         Level::Note => Title::NOTE,
     };
-    let mut group = Group::with_title(title.primary_title(finding.message.as_str()).id(finding.code.name));
+    let title = title.primary_title(finding.message.as_str());
+    let mut group = Group::with_title(match finding.code.name {
+        "" => title,
+        name => title.id(name),
+    });
     if let Some(place) = &finding.place {
         match &place.span {
             Some(spot) => {

@@ -28,6 +28,16 @@ pub enum Direction {
     Down,
 }
 
+impl Direction {
+    /// `up` or `down`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        }
+    }
+}
+
 impl Target {
     /// Does the run apply or revert migrations?
     pub const fn direction(&self) -> Direction {

@@ -1,19 +1,17 @@
 //! What a database can do for the engine. Verbs, no decisions.
 
-use crate::codes;
-use crate::error::{Error, ErrorKind};
+use crate::backend_error::BackendError;
+use crate::connection::TextRow;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistoryDialect, HistorySql};
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::execution::Unit;
-use migrate_model::history::History;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
 use migrate_model::statement::Statement;
-use migrate_model::target::Direction;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -23,19 +21,14 @@ pub trait Backend: Send {
     /// Which SQL it speaks.
     fn dialect(&self) -> Dialect;
 
-    /// The digest of what is applied, in one query; `None` when there is no history.
-    async fn digest(&mut self, history_sql: &HistorySql) -> Result<Option<String>, BackendError>;
+    /// The SQL of the history in this database.
+    fn history_dialect(&self) -> &'static HistoryDialect;
 
-    /// The history of a service (of the history_sql's own, if none is named); `None` when the tables are not there.
-    async fn history(&mut self, history_sql: &HistorySql, service: Option<&str>) -> Result<Option<History>, Error>;
+    /// Runs a query, and returns its rows as text.
+    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError>;
 
-    /// The stored SQL of a migration.
-    async fn stored_script(
-        &mut self,
-        history_sql: &HistorySql,
-        version: &str,
-        direction: Direction,
-    ) -> Result<Option<String>, BackendError>;
+    /// Whether an error says that a table, or its schema, does not exist.
+    fn is_missing_table(&self, error: &BackendError) -> bool;
 
     /// Learns where it is and which schema the tables are in, notes the session's settings, and runs the statements of
     /// `session`.
@@ -51,7 +44,12 @@ pub trait Backend: Send {
         true
     }
 
-    /// Makes the tables.
+    /// Whether the time limits of a transaction last after it, so that they must be reset.
+    fn limits_outlive_transaction(&self) -> bool {
+        false
+    }
+
+    /// Creates the history tables.
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
 
     /// Tries to get the lock, waiting no longer than a moment.
@@ -65,9 +63,6 @@ pub trait Backend: Send {
 
     /// Gives the lock back.
     async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
-
-    /// Does the query return one true value?
-    async fn gate(&mut self, query: &str) -> Result<bool, BackendError>;
 
     /// Is a thing there? `None` when the database cannot be asked for its kind.
     async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError>;
@@ -95,7 +90,7 @@ pub trait Backend: Send {
         &mut self,
         history_sql: &HistorySql,
         change: &HistoryChange<'_>,
-        _token: (&str, &str),
+        _expected: Expected<'_>,
     ) -> Result<(), UnitError> {
         self.write(history_sql, change).await.map_err(UnitError::NotStarted)
     }
@@ -107,7 +102,7 @@ pub trait Backend: Send {
     async fn restore_original(&mut self) -> Result<(), BackendError>;
 
     /// Ends the use of the connection: back to its pool if its state is known, else closed.
-    async fn release(self: Box<Self>, clean: bool);
+    async fn release(self: Box<Self>, state: ConnectionState);
 }
 
 /// How a thing stands in the catalogue.
@@ -129,6 +124,32 @@ impl Presence {
             Some("2") => Presence::Invalid,
             _ => Presence::Absent,
         }
+    }
+}
+
+/// What a writer compares before it writes, where no lock excludes other processes: the fingerprint of a version's record
+/// and of what is applied, as [`HistorySql::select_fingerprint`] returns it.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// The version.
+    pub version: &'a str,
+    /// The fingerprint.
+    pub fingerprint: &'a str,
+}
+
+/// Whether the state of a connection is known, and with it whether it may be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// No transaction is open, the settings are restored, the lock is released.
+    Clean,
+    /// Something was interrupted: the connection must be closed.
+    Unknown,
+}
+
+impl ConnectionState {
+    /// `Clean` if everything that had to be restored was.
+    pub fn of<T, E>(restored: &Result<T, E>) -> Self {
+        if restored.is_ok() { ConnectionState::Clean } else { ConnectionState::Unknown }
     }
 }
 
@@ -154,8 +175,8 @@ pub struct UnitRun<'a> {
     pub last: bool,
     /// Was the script begun before, so that something of it may be left over?
     pub resuming: bool,
-    /// What [`Ledger::select_token`] returns if nobody else wrote meanwhile, and its version.
-    pub token: (&'a str, &'a str),
+    /// What the history contains if no other process has written meanwhile.
+    pub expected: Expected<'a>,
 }
 
 impl<'a> UnitRun<'a> {
@@ -193,7 +214,7 @@ pub enum UnitError {
         /// The byte of the script that it pointed at.
         offset: Option<usize>,
         /// What it said.
-        failure: BackendError,
+        error: BackendError,
     },
     /// The database was not ready for it: nothing of it was run.
     NotStarted(BackendError),
@@ -203,160 +224,4 @@ pub enum UnitError {
     ConnectionLost(BackendError),
     /// Another process was faster: nothing was run.
     HistoryChanged,
-}
-
-/// What a statement of ours makes a database say when the lock is another's.
-pub const LOST: &str = "the migration lock is not held any more";
-
-/// An error for a run whose lock is another's.
-pub fn lost_lock(failure: BackendError) -> Error {
-    failure
-        .add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_LOST, LOST))
-        .help("if another process has it, run the same command again: it waits for that one, and goes on from there")
-        .help("if the script gave it up (`pg_advisory_unlock_all()`, `DISCARD ALL`, `RELEASE_ALL_LOCKS()`), take that out")
-}
-
-/// An error for a database that can only be read.
-pub fn read_only(failure: BackendError) -> Error {
-    let message = format!("the database can only be read: {}", failure.message);
-    failure
-        .add_to(Error::new(ErrorKind::ReadOnly, &codes::READ_ONLY, message))
-        .help("connect to the primary, not to a replica; or, for a SQLite file, see that it and its folder may be written to")
-}
-
-/// What the database, or the way to it, said.
-#[derive(Debug)]
-pub struct BackendError {
-    /// The message.
-    pub message: String,
-    /// More about it.
-    pub detail: Option<String>,
-    /// What the database suggests.
-    pub hint: Option<String>,
-    /// Its code (SQLSTATE, or a number).
-    pub code: Option<String>,
-    /// Where in the text that was sent: characters, counted from 1.
-    pub position: Option<usize>,
-    /// Did the server answer, so that the connection is still good?
-    pub answered: bool,
-    /// Was another connection in the way, for as long as one would wait?
-    pub busy: bool,
-    /// Was a lock not got in time, or lost to a deadlock? Then the same may work a little later.
-    pub lock_timeout: bool,
-    /// Is the migration lock another's by now?
-    pub lost_lock: bool,
-    /// Can the database only be read?
-    pub read_only: bool,
-    /// The error itself.
-    pub source: Option<sqlx::Error>,
-}
-
-impl BackendError {
-    /// Reads an error of sqlx; the backend adds what only its database knows.
-    pub fn of(error: sqlx::Error) -> Self {
-        let database = error.as_database_error();
-        BackendError {
-            message: match database {
-                Some(database) => database.message().to_owned(),
-                None => error.to_string(),
-            },
-            detail: None,
-            hint: None,
-            code: database.and_then(|database| database.code()).map(|code| code.into_owned()),
-            position: None,
-            answered: database.is_some(),
-            busy: false,
-            lock_timeout: false,
-            lost_lock: false,
-            read_only: false,
-            source: Some(error),
-        }
-    }
-
-    /// A failure that no database reported.
-    pub fn own(message: impl Into<String>) -> Self {
-        BackendError {
-            message: message.into(),
-            detail: None,
-            hint: None,
-            code: None,
-            position: None,
-            answered: true,
-            busy: false,
-            lock_timeout: false,
-            lost_lock: false,
-            read_only: false,
-            source: None,
-        }
-    }
-
-    /// The lock is another's.
-    pub fn lost_lock() -> Self {
-        BackendError { lost_lock: true, ..BackendError::own(LOST) }
-    }
-
-    /// As an error about the history.
-    pub fn into_history_error(self, what: &str) -> Error {
-        if self.busy {
-            let message = format!("another process is writing to the database: {}", self.message);
-            return self
-                .add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message))
-                .help("wait until it is done, or end it; `--lock-wait` says how long to be patient");
-        }
-        if self.lost_lock {
-            return lost_lock(self);
-        }
-        if self.read_only {
-            return read_only(self);
-        }
-        if !self.answered {
-            return self.into_lost_connection_error("the connection to the database broke");
-        }
-        let code = self.code.clone().unwrap_or_default();
-        let error = self.into_error(ErrorKind::History, &codes::HISTORY, what);
-        match code.as_str() {
-            // The table is there and has other columns.
-            "42703" | "1054" => {
-                error.help("the table belongs to something else: choose other names under `[history]` in `migrate.toml`")
-            }
-            // Galera: WSREP has not yet prepared node for application use.
-            "1047" => error.help("this node is not part of its cluster now; wait until it is, or connect to another"),
-            "1046" => error.help("name the database in the URL: `mysql://user@host/DATABASE`"),
-            "26" => error.help("the file is no SQLite database: correct its name in the URL"),
-            _ => error.help("give this user the right to read and write the history tables, and at first to create them"),
-        }
-    }
-
-    /// As an error about the connection.
-    pub fn into_connection_error(self, what: &str) -> Error {
-        self.into_error(ErrorKind::Connection, &codes::CONNECTION, what)
-    }
-
-    /// As an error about a connection that was there, and perhaps is no more.
-    pub fn into_lost_connection_error(self, what: &str) -> Error {
-        if self.answered {
-            return self.into_connection_error(what);
-        }
-        self.into_error(ErrorKind::Connection, &codes::CONNECTION_LOST, what)
-            .help("run the same command again: it finds out how far this one came")
-    }
-
-    fn into_error(self, kind: ErrorKind, code: &'static migrate_model::code::Code, what: &str) -> Error {
-        let error = Error::new(kind, code, format!("{what}: {}", self.message));
-        self.add_to(error)
-    }
-
-    /// Adds what the database said besides its message.
-    pub fn add_to(self, mut error: Error) -> Error {
-        if let Some(detail) = self.detail {
-            error = error.note("detail", detail);
-        }
-        if let Some(hint) = self.hint {
-            error = error.note("hint", hint);
-        }
-        match self.source {
-            Some(source) => error.because(source),
-            None => error,
-        }
-    }
 }

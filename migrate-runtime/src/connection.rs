@@ -1,5 +1,6 @@
 //! One connection, wherever it came from, and the two ways in which all backends use it: run SQL, and read rows as text.
 
+use crate::backend::ConnectionState;
 use futures_util::StreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Either, Executor, Row};
@@ -10,7 +11,7 @@ use std::ops::{Deref, DerefMut};
 /// Dropped in the middle of a run, it is closed: it may hold the lock, or an open transaction. Only `release` gives one
 /// back to its pool.
 pub struct ConnectionGuard<'c, DB: Database> {
-    origin: Option<Handle<'c, DB>>,
+    handle: Option<Handle<'c, DB>>,
 }
 
 enum Handle<'c, DB: Database> {
@@ -22,22 +23,23 @@ enum Handle<'c, DB: Database> {
 impl<'c, DB: Database> ConnectionGuard<'c, DB> {
     /// From a pool; goes back when its state is known.
     pub fn pooled(connection: PoolConnection<DB>) -> Self {
-        ConnectionGuard { origin: Some(Handle::Pooled(connection)) }
+        ConnectionGuard { handle: Some(Handle::Pooled(connection)) }
     }
 
     /// Opened for this run.
     pub fn owned(connection: DB::Connection) -> Self {
-        ConnectionGuard { origin: Some(Handle::Owned(connection)) }
+        ConnectionGuard { handle: Some(Handle::Owned(connection)) }
     }
 
     /// Lent by the application.
     pub fn borrowed(connection: &'c mut DB::Connection) -> Self {
-        ConnectionGuard { origin: Some(Handle::Borrowed(connection)) }
+        ConnectionGuard { handle: Some(Handle::Borrowed(connection)) }
     }
 
     /// Ends the use of it: back to the pool if it is clean, else closed. What is lent cannot be closed.
-    pub async fn release(mut self, clean: bool) {
-        let ended = match self.origin.take() {
+    pub async fn release(mut self, state: ConnectionState) {
+        let clean = state == ConnectionState::Clean;
+        let ended = match self.handle.take() {
             Some(Handle::Pooled(connection)) if clean => {
                 drop(connection);
                 Ok(())
@@ -55,13 +57,13 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
 
 impl<DB: Database> std::fmt::Debug for ConnectionGuard<'_, DB> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held").finish_non_exhaustive()
+        f.debug_struct("ConnectionGuard").finish_non_exhaustive()
     }
 }
 
 impl<DB: Database> Drop for ConnectionGuard<'_, DB> {
     fn drop(&mut self) {
-        if let Some(Handle::Pooled(connection)) = self.origin.take() {
+        if let Some(Handle::Pooled(connection)) = self.handle.take() {
             drop(connection.detach());
         }
     }
@@ -71,7 +73,7 @@ impl<DB: Database> Deref for ConnectionGuard<'_, DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
-        match self.origin.as_ref().expect("only `release` and `drop` take it") {
+        match self.handle.as_ref().expect("only `release` and `drop` take it") {
             Handle::Pooled(connection) => connection,
             Handle::Owned(connection) => connection,
             Handle::Borrowed(connection) => connection,
@@ -81,12 +83,17 @@ impl<DB: Database> Deref for ConnectionGuard<'_, DB> {
 
 impl<DB: Database> DerefMut for ConnectionGuard<'_, DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
-        match self.origin.as_mut().expect("only `release` and `drop` take it") {
+        match self.handle.as_mut().expect("only `release` and `drop` take it") {
             Handle::Pooled(connection) => connection,
             Handle::Owned(connection) => connection,
             Handle::Borrowed(connection) => connection,
         }
     }
+}
+
+/// Whether the server answered with this code.
+pub fn is_code(error: &sqlx::Error, code: &str) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some(code)
 }
 
 /// A row, every column as text.

@@ -20,8 +20,8 @@ pub enum ErrorKind {
     WrongDialect,
     /// Another process holds the lock, for longer than this one would wait.
     LockNotObtained,
-    /// Files and history disagree; nothing was run.
-    Diverged,
+    /// The migration files do not match the history; nothing was run.
+    HistoryMismatch,
     /// The target is a version that nobody knows.
     UnknownVersion,
     /// A migration failed.

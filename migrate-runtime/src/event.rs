@@ -1,6 +1,7 @@
 //! What happens, as it happens.
 
 use migrate_model::target::Direction;
+use std::fmt;
 use std::time::Duration;
 
 /// Who holds the lock that is being waited for.
@@ -20,18 +21,19 @@ pub struct SessionInfo {
     pub how_to_end: Option<String>,
 }
 
-/// The holder of a lock in one line.
-pub fn describe(holder: &SessionInfo) -> String {
-    let mut text = format!("connection {}", holder.connection);
-    for (word, value) in [("of", &holder.user), ("from", &holder.from), ("since", &holder.since), ("running", &holder.statement)]
-    {
-        if let Some(value) = value {
+impl fmt::Display for SessionInfo {
+    /// One line: the connection, its user, host and age, and the beginning of its statement.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}", self.connection)?;
+        let parts = [("of", &self.user), ("from", &self.from), ("since", &self.since), ("running", &self.statement)];
+        for (word, value) in parts {
+            let Some(value) = value else { continue };
             let words: Vec<&str> = value.split_whitespace().collect();
             let line: String = words.join(" ").chars().take(120).collect();
-            text.push_str(&format!(" {word} {line}"));
+            write!(f, " {word} {line}")?;
         }
+        Ok(())
     }
-    text
 }
 
 /// Something that happened during a run.

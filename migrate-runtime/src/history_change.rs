@@ -1,4 +1,6 @@
-//! A change of the history: what a step leaves behind. Data only; `history_sql` turns it into SQL.
+//! A change of the history, as data: what is written when a migration starts, gets further, ends, or is corrected.
+//!
+//! `history_changes` decides which change it is; `history_sql` turns it into SQL.
 
 use migrate_model::checksum::Checksum;
 use migrate_model::history::RecordState;
@@ -8,95 +10,183 @@ use std::time::Duration;
 /// A change of the history.
 #[derive(Debug, Clone)]
 pub enum HistoryChange<'a> {
-    /// The row of a migration that is begun outside a transaction. One that is being reverted does not count as applied
-    /// any more, so then the summary changes as well.
-    Started(RecordWrite<'a>, Option<SchemaVersionRow<'a>>),
-    /// One more part of it is done.
+    /// A migration starts outside a transaction: its record is written before anything runs.
+    Started(RecordWrite<'a>),
+    /// A migration starts to be reverted outside a transaction: it no longer counts as applied.
+    RevertStarted {
+        /// The version as its record spells it.
+        version: &'a str,
+        /// How many statements the down script has.
+        statements: usize,
+        /// How many of them are done.
+        done: usize,
+        /// The down script that runs.
+        down: StoredSql<'a>,
+        /// The summary without it.
+        summary: SchemaVersionRow<'a>,
+    },
+    /// More statements are done.
     Checkpoint {
-        /// Which.
+        /// The version as its record spells it.
         version: &'a str,
         /// How many statements are done.
         done: usize,
     },
-    /// It is applied.
-    Applied(RecordWrite<'a>, SchemaVersionRow<'a>, Elapsed),
-    /// It is reverted: its row goes.
-    Reverted(RecordWrite<'a>, SchemaVersionRow<'a>, Elapsed),
-    /// Its row takes the file as it is now; nothing ran.
-    Repaired(RecordWrite<'a>, SchemaVersionRow<'a>),
-    /// How far it is was found out afterwards.
-    Resolved {
-        /// Which.
-        version: &'a str,
-        /// How it stands.
-        state: RecordState,
-        /// How many statements count as done.
-        done: usize,
-        /// Who found out: `resolved` by a person, `settled` from the catalogue.
-        event: &'static str,
-        /// What was found.
-        detail: &'a str,
-        /// Which way it goes, and the text that it goes on with; `None` leaves what is stored.
-        text: Option<(Direction, &'a str)>,
+    /// A migration is applied, and its record is written as a whole: it ran in one transaction, or an operator declared it.
+    Applied {
+        /// The record.
+        record: RecordWrite<'a>,
+        /// The summary with it.
+        summary: SchemaVersionRow<'a>,
+        /// How it came to be applied.
+        completion: Completion,
     },
-    /// It failed; with a row if part of it is done.
+    /// A migration is applied whose record exists since it started.
+    Finished {
+        /// The version as its record spells it.
+        version: &'a str,
+        /// Its name.
+        name: &'a str,
+        /// How many statements it has.
+        statements: usize,
+        /// The summary with it.
+        summary: SchemaVersionRow<'a>,
+        /// How long it took.
+        elapsed: Elapsed,
+    },
+    /// A migration is reverted: its record is deleted.
+    Reverted {
+        /// The version as its record spells it.
+        version: &'a str,
+        /// Its name.
+        name: &'a str,
+        /// The summary without it.
+        summary: SchemaVersionRow<'a>,
+        /// How it came to be reverted.
+        completion: Completion,
+    },
+    /// An edited file is accepted: its record takes over checksums and texts, and nothing ran.
+    Repaired {
+        /// The record.
+        record: RecordWrite<'a>,
+        /// The summary with the new checksum.
+        summary: SchemaVersionRow<'a>,
+    },
+    /// How far a partially applied migration got was found out afterwards.
+    Resolved {
+        /// The version as its record spells it.
+        version: &'a str,
+        /// Its state.
+        state: RecordState,
+        /// How many statements are done.
+        done: usize,
+        /// Who found out.
+        by: ResolvedBy<'a>,
+        /// The direction, and the text of the script that the next run resumes.
+        script: Option<(Direction, &'a str)>,
+    },
+    /// A migration failed.
     Failed {
-        /// What failed.
-        entry: RecordWrite<'a>,
-        /// Is there a row to be marked?
-        unfinished: bool,
+        /// The version.
+        version: &'a str,
+        /// Its name.
+        name: &'a str,
+        /// Up or down.
+        direction: Direction,
+        /// How many statements are done, where a record exists to say so: not after a transaction that was rolled back.
+        done: Option<usize>,
         /// What the database said.
         message: &'a str,
     },
 }
 
-/// A row of `migration_records`.
+/// The text of a script in a record. An older checkout does not have the files of a newer version, so what it does not know
+/// it keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredSql<'a> {
+    /// What is stored stays.
+    Keep,
+    /// This text is stored.
+    Set(&'a str),
+    /// Nothing is stored: there is no such script, or it is longer than [`MAX_STORED_SCRIPT`].
+    Clear,
+}
+
+/// Longer scripts (bytes) are not stored: a MySQL server accepts no message above `max_allowed_packet`, 16 MiB by default, and
+/// a text may have to be sent as twice as many hexadecimal digits.
+pub const MAX_STORED_SCRIPT: usize = 4 << 20;
+
+impl<'a> StoredSql<'a> {
+    /// A script that exists, unless it is too long.
+    pub fn of(text: &'a str) -> Self {
+        if text.len() <= MAX_STORED_SCRIPT { StoredSql::Set(text) } else { StoredSql::Clear }
+    }
+
+    /// A script that may not exist; without one, nothing is stored.
+    pub fn of_option(text: Option<&'a str>) -> Self {
+        text.map_or(StoredSql::Clear, StoredSql::of)
+    }
+}
+
+/// A row of `migration_records` to be written.
 #[derive(Debug, Clone)]
 pub struct RecordWrite<'a> {
     /// The version as written.
     pub version: &'a str,
-    /// The words behind it.
+    /// The migration name.
     pub name: &'a str,
-    /// The phase, if the file has one.
+    /// The phase, if the file specifies one.
     pub phase: Option<&'a str>,
-    /// Of the way up.
+    /// Over the bytes of the up script.
     pub checksum: Checksum,
-    /// Of the SQL of the way up.
+    /// Over the SQL of the up script.
     pub sql_checksum: Checksum,
-    /// How far it came.
+    /// The state.
     pub state: RecordState,
-    /// Which way it goes.
-    pub direction: Direction,
-    /// How many statements the script has.
+    /// How many statements the up script has.
     pub statements: usize,
-    /// How many are done.
+    /// How many of them are done.
     pub done: usize,
-    /// Did a person say so, and nothing ran?
-    pub told: bool,
-    /// Is the row there already, with everything that does not change until the end?
-    pub begun: bool,
-    /// The text of the way up; `None` leaves what is stored.
-    pub up: Option<&'a str>,
-    /// The text of the way down.
-    pub down: Option<&'a str>,
+    /// The up script.
+    pub up: StoredSql<'a>,
+    /// The down script.
+    pub down: StoredSql<'a>,
 }
 
 /// The row of `schema_versions` after the change.
 #[derive(Debug, Clone)]
 pub struct SchemaVersionRow<'a> {
-    /// The newest applied version and its name.
-    pub newest: Option<(&'a str, &'a str)>,
-    /// How many are applied.
+    /// The latest applied version and its name.
+    pub latest: Option<(&'a str, &'a str)>,
+    /// How many versions are applied.
     pub count: usize,
-    /// Over the whole applied list.
+    /// Over all that is applied; see `MigrationSet::digest`.
     pub digest: Checksum,
 }
 
-/// How long it took.
+/// How a migration came to be applied or reverted.
+#[derive(Debug, Clone, Copy)]
+pub enum Completion {
+    /// Its script ran.
+    Executed(Elapsed),
+    /// An operator declared it, with `resolve`; nothing ran.
+    Declared,
+}
+
+/// Who found out how far a migration got.
+#[derive(Debug, Clone, Copy)]
+pub enum ResolvedBy<'a> {
+    /// An operator, with `resolve`.
+    Operator,
+    /// The engine, from the catalogue of the database: what it found.
+    Catalogue(&'a str),
+}
+
+/// How long a script took.
 #[derive(Debug, Clone, Copy)]
 pub enum Elapsed {
-    /// So long before the transaction, and since it began by the database's clock: for a record in the same message as the
-    /// script.
+    /// This long before the transaction, plus the time since the transaction began by the database's clock: for a record in
+    /// the same message as the script.
     Transaction(Duration),
     /// As measured.
     Measured(Duration),

@@ -1,58 +1,96 @@
-//! The history tables as SQL: how they are made, read and written, in each dialect.
+//! The SQL of the history tables: how they are created, read and written.
 //!
 //! Everything is a literal in the text, so that a record can travel in one message with its script; the literals do not
-//! depend on any setting that a script may have changed.
+//! depend on any setting that a script may have changed. What differs between databases is a [`HistoryDialect`], one value in
+//! the folder of each backend.
 
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use crate::history_change::{Elapsed, HistoryChange, RecordWrite, SchemaVersionRow};
+use crate::history_change::{Completion, Elapsed, HistoryChange, RecordWrite, ResolvedBy, SchemaVersionRow, StoredSql};
 use migrate_model::checksum::Checksum;
-use migrate_model::dialect::Dialect;
-use migrate_model::history::{History, Record};
+use migrate_model::history::{History, Record, RecordedRun};
 use migrate_model::settings::HistoryTables;
 use migrate_model::target::Direction;
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::Duration;
 
-/// Which release wrote a row.
+/// Which version of this crate wrote a row.
 pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
 
-/// Scripts above this (bytes) are not kept: a MySQL server takes no message above `max_allowed_packet`, 16 MiB by default,
-/// and a text may have to be sent as twice as many digits.
-pub const MAX_STORED_SCRIPT: usize = 4 << 20;
+/// What differs between databases in the SQL of the history.
+#[derive(Debug)]
+pub struct HistoryDialect {
+    /// The type of a text column.
+    pub text_type: &'static str,
+    /// The type of a text column that can be a key.
+    pub key_type: &'static str,
+    /// The type of a column with a moment.
+    pub time_type: &'static str,
+    /// The type of a column that numbers its rows.
+    pub id_type: &'static str,
+    /// Follows the columns of every table.
+    pub table_options: &'static str,
+    /// Follows the columns and options of a table that has a primary key of its own.
+    pub keyed_options: &'static str,
+    /// Qualifies a table where no schema is known.
+    pub default_schema: Option<&'static str>,
+    /// This moment by the database's clock.
+    pub now: &'static str,
+    /// The user of the session.
+    pub user: &'static str,
+    /// Whether the database would keep a name of this length.
+    pub fits_name: fn(&str) -> bool,
+    /// A string literal that means the same whatever a script has set.
+    pub literal: fn(&str) -> String,
+    /// A quoted name.
+    pub quote: fn(&str) -> String,
+    /// A column with a moment as RFC 3339 in UTC.
+    pub as_rfc3339: fn(&str) -> String,
+    /// Milliseconds: this long before the transaction, and since the transaction began.
+    pub since_transaction: fn(Duration) -> String,
+    /// The clause that updates these columns where a row with the key exists.
+    pub upsert: fn(key: &str, columns: &[&str]) -> String,
+    /// An `INSERT INTO ...` (given without its first word) that does nothing where the row exists.
+    pub insert_if_absent: fn(&str) -> String,
+    /// An expression as text.
+    pub as_text: fn(&str) -> String,
+    /// Whole seconds between two moments, as text.
+    pub seconds_between: fn(from: &str, to: &str) -> String,
+    /// A moment that is later by so much.
+    pub later: fn(moment: &str, by: Duration) -> String,
+    /// Whether `FOR UPDATE SKIP LOCKED` can be used in a sub-query of an update of the same table.
+    pub skips_locked: bool,
+}
 
-fn column_of(direction: Direction) -> &'static str {
+/// The history of one service in one database.
+#[derive(Debug, Clone)]
+pub struct HistorySql {
+    dialect: &'static HistoryDialect,
+    service: String,
+    tables: HistoryTables,
+    host: &'static str,
+}
+
+/// The name of this machine; asked for once.
+fn host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| gethostname::gethostname().to_string_lossy().into_owned())
+}
+
+fn script_column(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "up_sql",
         Direction::Down => "down_sql",
     }
 }
 
-/// What the columns of our tables are made of.
-struct Types {
-    text: &'static str,
-    /// A text that can be a key.
-    key: &'static str,
-    time: &'static str,
-    /// Behind the columns.
-    tail: &'static str,
-}
-
-/// The history of one service in one database.
-#[derive(Debug, Clone)]
-pub struct HistorySql {
-    dialect: Dialect,
-    service: String,
-    tables: HistoryTables,
-    host: String,
-}
-
 impl HistorySql {
-    /// Checks the names and makes a history_sql.
+    /// The SQL for a service and its tables.
     ///
     /// # Errors
-    /// When the database would cut or refuse a name.
-    pub fn new(dialect: Dialect, service: &str, tables: &HistoryTables) -> Result<Self, Error> {
+    /// When the database would truncate or reject a name.
+    pub fn new(dialect: &'static HistoryDialect, service: &str, tables: &HistoryTables) -> Result<Self, Error> {
         let unusable = |what: &str, name: &str, why: &str| {
             Error::new(ErrorKind::Setting, &codes::BAD_NAME_FOR_HISTORY, format!("the {what} name `{name}` {why}"))
                 .help("choose another in `migrate.toml`")
@@ -60,29 +98,20 @@ impl HistorySql {
         let schema = tables.schema.iter().map(|name| ("schema", name));
         let names = [&tables.records, &tables.versions, &tables.events, &tables.locks].map(|name| ("table", name));
         for (what, name) in schema.chain(names) {
-            let too_long = match dialect {
-                Dialect::Postgres => name.len() > 63,
-                _ => name.chars().count() > 64,
-            };
-            if too_long {
+            if !(dialect.fits_name)(name) {
                 return Err(unusable(what, name, "is too long for the database"));
             }
             if name.contains('\0') {
-                return Err(unusable(what, name, "holds a NUL character"));
+                return Err(unusable(what, name, "contains a NUL character"));
             }
         }
         if service.chars().count() > 190 || service.contains('\0') {
-            return Err(unusable("service", service, "is longer than 190 characters, or holds a NUL character"));
+            return Err(unusable("service", service, "is longer than 190 characters, or contains a NUL character"));
         }
-        Ok(HistorySql {
-            dialect,
-            service: service.to_owned(),
-            tables: tables.clone(),
-            host: gethostname::gethostname().to_string_lossy().into_owned(),
-        })
+        Ok(HistorySql { dialect, service: service.to_owned(), tables: tables.clone(), host: host() })
     }
 
-    /// The same history_sql with its schema known, so that no script can make its names mean something else.
+    /// Fixes the schema, so that no script can change what the table names refer to.
     pub fn set_schema(&mut self, schema: String) {
         self.tables.schema = Some(schema);
     }
@@ -92,8 +121,8 @@ impl HistorySql {
         self.tables.schema.as_deref()
     }
 
-    /// Which SQL it is written in.
-    pub fn dialect(&self) -> Dialect {
+    /// What differs between databases.
+    pub fn dialect(&self) -> &'static HistoryDialect {
         self.dialect
     }
 
@@ -104,7 +133,7 @@ impl HistorySql {
 
     /// The machine that this runs on.
     pub fn host(&self) -> &str {
-        &self.host
+        self.host
     }
 
     /// The table of leases.
@@ -125,19 +154,19 @@ impl HistorySql {
 
     /// A string literal.
     pub fn text(&self, text: &str) -> String {
-        literal(self.dialect, text)
+        (self.dialect.literal)(text)
     }
 
     /// A quoted name.
     pub fn name(&self, name: &str) -> String {
-        quoted_name(self.dialect, name)
+        (self.dialect.quote)(name)
     }
 
     fn table(&self, table: &str) -> String {
-        match (&self.tables.schema, self.dialect) {
+        match (&self.tables.schema, self.dialect.default_schema) {
             (Some(schema), _) => format!("{}.{}", self.name(schema), self.name(table)),
-            (None, Dialect::Sqlite) => format!("main.{}", self.name(table)),
-            (None, _) => self.name(table),
+            (None, Some(schema)) => format!("{schema}.{}", self.name(table)),
+            (None, None) => self.name(table),
         }
     }
 
@@ -175,11 +204,7 @@ impl HistorySql {
 
     /// All rows of a service; of this one, if none is named.
     pub fn select_records(&self, service: Option<&str>) -> String {
-        let time = |column: &str| match self.dialect {
-            Dialect::Postgres => format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
-            Dialect::MySql => format!("date_format({column}, '%Y-%m-%dT%H:%i:%sZ')"),
-            Dialect::Sqlite => format!("strftime('%Y-%m-%dT%H:%M:%SZ', {column})"),
-        };
+        let time = self.dialect.as_rfc3339;
         format!(
             "SELECT version, name, checksum, sql_checksum, state, statements, statements_done, {}, {}, execution_ms, applied_by, \
              CASE WHEN down_sql IS NULL THEN 0 ELSE 1 END, \
@@ -197,41 +222,38 @@ impl HistorySql {
     /// # Errors
     /// When a row is not what this tool writes.
     pub fn read_records(&self, rows: &[Vec<Option<String>>]) -> Result<History, Error> {
-        let records: Result<Vec<Record>, Error> = rows.iter().map(|row| self.read_record(row)).collect();
-        Ok(History::new(records?))
+        let rows: Result<Vec<(Record, RecordedRun)>, Error> = rows.iter().map(|row| self.read_record(row)).collect();
+        Ok(History::of_rows(rows?))
     }
 
-    fn read_record(&self, row: &[Option<String>]) -> Result<Record, Error> {
+    fn read_record(&self, row: &[Option<String>]) -> Result<(Record, RecordedRun), Error> {
         let column = |at: usize| row.get(at).and_then(|value| value.as_deref()).unwrap_or_default();
-        let strange = |what: &str| {
-            Error::new(
-                ErrorKind::History,
-                &codes::HISTORY,
-                format!("`{}` holds a row that this release cannot read: {what} in version `{}`", self.tables.records, column(0)),
-            )
-            .help("update this tool if a newer release wrote the row")
-            .help("or, if the table belongs to something else, choose other names under `[history]` in `migrate.toml`")
+        let invalid = |what: &str| {
+            let message = format!("`{}` contains a row with an invalid {what}: version `{}`", self.tables.records, column(0));
+            Error::new(ErrorKind::History, &codes::HISTORY, message)
+                .help("update this tool if a newer version of it wrote the row")
+                .help("or, if the table belongs to something else, choose other names under `[history]` in `migrate.toml`")
         };
-        Ok(Record {
-            version: column(0).parse().map_err(|_| strange("a version that is none"))?,
+        let record = Record {
+            version: column(0).parse().map_err(|_| invalid("version"))?,
             name: column(1).to_owned(),
-            checksum: column(2).parse().map_err(|_| strange("a checksum that is none"))?,
-            sql_checksum: column(3).parse().map_err(|_| strange("a checksum that is none"))?,
-            state: column(4).parse().map_err(|()| strange("an unknown state"))?,
-            statements: column(5).parse().map_err(|_| strange("a count that is none"))?,
-            statements_done: column(6).parse().map_err(|_| strange("a count that is none"))?,
-            started_at: column(7).to_owned(),
-            applied_at: row.get(8).cloned().flatten(),
-            execution_ms: column(9).parse().ok(),
-            applied_by: column(10).to_owned(),
+            checksum: column(2).parse().map_err(|_| invalid("checksum"))?,
+            sql_checksum: column(3).parse().map_err(|_| invalid("checksum"))?,
+            state: column(4).parse().map_err(|()| invalid("state"))?,
+            statements: column(5).parse().map_err(|_| invalid("number of statements"))?,
+            statements_done: column(6).parse().map_err(|_| invalid("number of statements"))?,
             has_down: column(11) == "1",
             pending_sql: row.get(12).cloned().flatten(),
-        })
+        };
+        let (started_at, applied_at) = (column(7).to_owned(), row.get(8).cloned().flatten());
+        // NULL until it is applied.
+        let execution_ms = column(9).parse().ok();
+        Ok((record, RecordedRun::new(started_at, applied_at, execution_ms, column(10).to_owned())))
     }
 
     /// The stored text of one migration.
     pub fn select_script(&self, version: &str, direction: Direction) -> String {
-        let column = column_of(direction);
+        let column = script_column(direction);
         let service = self.text(&self.service);
         format!("SELECT {column} FROM {} WHERE service = {service} AND version = {}", self.records(), self.text(version))
     }
@@ -245,14 +267,8 @@ impl HistorySql {
     /// Statements that make the tables where they are missing; the table of records comes last, so that its presence stands
     /// for all.
     pub fn create(&self) -> Vec<String> {
-        let Types { text, key, time, tail } = self.types();
-        let id = match self.dialect {
-            Dialect::Postgres => "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-            Dialect::MySql => "bigint AUTO_INCREMENT PRIMARY KEY",
-            Dialect::Sqlite => "integer PRIMARY KEY",
-        };
-        // One tree less to write for each migration.
-        let keyed = if self.dialect == Dialect::Sqlite { " WITHOUT ROWID" } else { "" };
+        let HistoryDialect { text_type: text, key_type: key, time_type: time, id_type: id, .. } = self.dialect;
+        let (tail, keyed) = (self.dialect.table_options, self.dialect.keyed_options);
         let mut statements = Vec::new();
         statements.push(format!(
             "CREATE TABLE IF NOT EXISTS {} (id {id}, service {key} NOT NULL, version {key}, name {text}, event {text} NOT NULL, \
@@ -277,7 +293,7 @@ impl HistorySql {
 
     /// The statement that makes the table of leases; only where one is needed.
     pub fn create_locks(&self) -> String {
-        let Types { text, key, time, tail } = self.types();
+        let HistoryDialect { key_type: key, text_type: text, time_type: time, table_options: tail, .. } = self.dialect;
         format!(
             "CREATE TABLE IF NOT EXISTS {} (service {key} NOT NULL PRIMARY KEY, fence bigint NOT NULL, holder {key} NOT NULL, \
              host {text} NOT NULL, process {key} NOT NULL, taken_at {time} NOT NULL, renewed_at {time} NOT NULL, \
@@ -286,329 +302,301 @@ impl HistorySql {
         )
     }
 
-    fn types(&self) -> Types {
-        match self.dialect {
-            Dialect::Postgres => Types { text: "text", key: "text", time: "timestamptz", tail: "" },
-            Dialect::MySql => Types {
-                text: "longtext",
-                key: "varchar(190) COLLATE utf8mb4_bin",
-                time: "datetime(6)",
-                tail: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-            },
-            Dialect::Sqlite => Types { text: "text", key: "text", time: "text", tail: "" },
-        }
-    }
-
-    /// A change as statements, each ended by `;` and a line end.
+    /// A change as statements, each terminated by `;` and a line end.
     pub fn write(&self, change: &HistoryChange<'_>) -> String {
         let mut sql = String::new();
         match change {
-            HistoryChange::Started(entry, summary) => {
-                self.put_entry(&mut sql, entry, None);
-                if let Some(summary) = summary {
-                    self.put_summary(&mut sql, summary);
-                }
+            HistoryChange::Started(record) => self.upsert_record(&mut sql, record, None),
+            HistoryChange::RevertStarted { version, statements, done, down, summary } => {
+                let set = format!("state = 'reverting', statements = {statements}, statements_done = {done}");
+                let down = self.assignment(Direction::Down, *down);
+                self.update(&mut sql, version, &format!("{set}{down}"));
+                self.upsert_summary(&mut sql, summary);
             }
             HistoryChange::Checkpoint { version, done } => {
-                let set = format!("statements_done = {done}");
+                self.update(&mut sql, version, &format!("statements_done = {done}"));
+            }
+            HistoryChange::Applied { record, summary, completion } => {
+                self.upsert_record(&mut sql, record, Some(&self.execution_ms(*completion)));
+                self.upsert_summary(&mut sql, summary);
+                self.insert_completed(&mut sql, record.version, record.name, Direction::Up, *completion);
+            }
+            HistoryChange::Finished { version, name, statements, summary, elapsed } => {
+                let (now, ms) = (self.dialect.now, self.milliseconds(*elapsed));
+                let set = format!("state = 'applied', statements_done = {statements}, applied_at = {now}, execution_ms = {ms}");
                 self.update(&mut sql, version, &set);
+                self.upsert_summary(&mut sql, summary);
+                self.insert_completed(&mut sql, version, name, Direction::Up, Completion::Executed(*elapsed));
             }
-            HistoryChange::Applied(entry, summary, elapsed) => {
-                let elapsed = self.elapsed(*elapsed);
-                if entry.begun {
-                    let (state, done, now) = (entry.state, entry.done, self.now());
-                    let set =
-                        format!("state = '{state}', statements_done = {done}, applied_at = {now}, execution_ms = {elapsed}");
-                    self.update(&mut sql, entry.version, &set);
-                } else {
-                    self.put_entry(&mut sql, entry, Some(&elapsed));
-                }
-                self.put_summary(&mut sql, summary);
-                self.put_done(&mut sql, entry, "applied", &elapsed);
+            HistoryChange::Reverted { version, name, summary, completion } => {
+                let (service, key) = (self.text(&self.service), self.text(version));
+                let _ = writeln!(sql, "DELETE FROM {} WHERE service = {service} AND version = {key};", self.records());
+                self.upsert_summary(&mut sql, summary);
+                self.insert_completed(&mut sql, version, name, Direction::Down, *completion);
             }
-            HistoryChange::Reverted(entry, summary, elapsed) => {
-                let service = self.text(&self.service);
-                let version = self.text(entry.version);
-                let _ = writeln!(sql, "DELETE FROM {} WHERE service = {service} AND version = {version};", self.records());
-                self.put_summary(&mut sql, summary);
-                self.put_done(&mut sql, entry, "reverted", &self.elapsed(*elapsed));
+            HistoryChange::Repaired { record, summary } => {
+                self.update(&mut sql, record.version, &self.repaired_columns(record));
+                self.upsert_summary(&mut sql, summary);
+                self.insert_event(&mut sql, Event::new(record.version, "repaired").named(record.name));
             }
-            HistoryChange::Repaired(entry, summary) => {
-                let set = format!(
-                    "name = {}, phase = {}, checksum = '{}', sql_checksum = '{}', statements = {}, statements_done = {}, up_sql = {}, \
-                     down_sql = {}",
-                    self.text(entry.name),
-                    self.option(entry.phase),
-                    entry.checksum,
-                    entry.sql_checksum,
-                    entry.statements,
-                    entry.done,
-                    self.script(entry.up),
-                    self.script(entry.down),
-                );
-                self.update(&mut sql, entry.version, &set);
-                self.put_summary(&mut sql, summary);
-                self.put_event(&mut sql, entry, "repaired", "NULL", None);
+            HistoryChange::Resolved { version, state, done, by, script } => {
+                let script = script.map(|(direction, text)| self.assignment(direction, StoredSql::of(text)));
+                let set = format!("state = '{state}', statements_done = {done}{}", script.unwrap_or_default());
+                self.update(&mut sql, version, &set);
+                let (event, detail) = match by {
+                    ResolvedBy::Operator => ("resolved", format!("{done} statements are done")),
+                    ResolvedBy::Catalogue(evidence) => ("recovered", format!("{done} statements are done: {evidence}")),
+                };
+                self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
             }
-            HistoryChange::Resolved { version, state, done, event, detail, text } => {
-                let text = text.map(|(direction, text)| format!(", {} = {}", column_of(direction), self.script(Some(text))));
-                let text = text.unwrap_or_default();
-                self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}{text}"));
-                let _ = writeln!(
-                    sql,
-                    "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
-             VALUES ({}, {}, '{event}', {}, {}, {}, '{TOOL}', {});",
-                    self.table(&self.tables.events),
-                    self.text(&self.service),
-                    self.text(version),
-                    self.now(),
-                    self.user(),
-                    self.text(&self.host),
-                    self.text(&format!("{done} statements count as done{detail}"))
-                );
-            }
-            HistoryChange::Failed { entry, unfinished, message } => {
-                if *unfinished {
-                    let set = format!("state = {}, statements_done = {}", self.text(entry.state.name()), entry.done);
-                    self.update(&mut sql, entry.version, &set);
-                }
-                let event = match entry.direction {
+            HistoryChange::Failed { version, name, direction, done, message } => {
+                let state = match direction {
                     Direction::Up => "failed",
                     Direction::Down => "revert-failed",
                 };
-                self.put_event(&mut sql, entry, event, "NULL", Some(message));
+                if let Some(done) = done {
+                    self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
+                }
+                self.insert_event(&mut sql, Event::new(version, state).named(name).detail(message));
             }
         }
         sql
     }
 
     fn update(&self, sql: &mut String, version: &str, set: &str) {
-        let service = self.text(&self.service);
-        let _ =
-            writeln!(sql, "UPDATE {} SET {set} WHERE service = {service} AND version = {};", self.records(), self.text(version));
+        let (service, key) = (self.text(&self.service), self.text(version));
+        let _ = writeln!(sql, "UPDATE {} SET {set} WHERE service = {service} AND version = {key};", self.records());
     }
 
-    /// This moment by the database's clock.
-    pub fn now(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Postgres => "clock_timestamp()",
-            Dialect::MySql => "utc_timestamp(6)",
-            Dialect::Sqlite => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+    /// A further assignment of an UPDATE; nothing where what is stored stays.
+    fn assignment(&self, direction: Direction, script: StoredSql<'_>) -> String {
+        let column = script_column(direction);
+        match script {
+            StoredSql::Keep => String::new(),
+            StoredSql::Set(text) => format!(", {column} = {}", self.text(text)),
+            StoredSql::Clear => format!(", {column} = NULL"),
         }
     }
 
-    fn user(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Postgres => "session_user",
-            Dialect::MySql => "current_user()",
-            Dialect::Sqlite => "''",
-        }
+    fn repaired_columns(&self, record: &RecordWrite<'_>) -> String {
+        format!(
+            "name = {}, phase = {}, checksum = '{}', sql_checksum = '{}', statements = {}, statements_done = {}{}{}",
+            self.text(record.name),
+            self.option(record.phase),
+            record.checksum,
+            record.sql_checksum,
+            record.statements,
+            record.done,
+            self.assignment(Direction::Up, record.up),
+            self.assignment(Direction::Down, record.down)
+        )
     }
 
-    fn elapsed(&self, elapsed: Elapsed) -> String {
+    fn milliseconds(&self, elapsed: Elapsed) -> String {
         match elapsed {
-            // SQLite has no clock of its own but this machine's.
-            Elapsed::Transaction(before) if self.dialect == Dialect::Sqlite => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let begun = now.saturating_sub(before).as_millis();
-                format!("max(0, CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS integer) - {begun})")
-            }
-            Elapsed::Transaction(before) => {
-                format!("{} + round(extract(epoch from clock_timestamp() - now()) * 1000)::bigint", before.as_millis())
-            }
+            Elapsed::Transaction(before) => (self.dialect.since_transaction)(before),
             Elapsed::Measured(duration) => duration.as_millis().to_string(),
         }
     }
 
-    /// The text of a script, if it is kept.
-    fn script(&self, text: Option<&str>) -> String {
-        self.option(text.filter(|text| text.len() <= MAX_STORED_SCRIPT))
+    fn execution_ms(&self, completion: Completion) -> String {
+        match completion {
+            Completion::Executed(elapsed) => self.milliseconds(elapsed),
+            Completion::Declared => "0".to_owned(),
+        }
     }
 
     fn option(&self, text: Option<&str>) -> String {
         text.map_or("NULL".to_owned(), |text| self.text(text))
     }
 
-    /// `ON CONFLICT ... DO UPDATE` in the words of each dialect, for the columns of `assignments`.
-    fn upsert(&self, key: &str, columns: &[&str]) -> String {
-        let (head, new): (String, fn(&str) -> String) = match self.dialect {
-            Dialect::MySql => ("ON DUPLICATE KEY UPDATE".to_owned(), |column| format!("VALUES({column})")),
-            _ => (format!("ON CONFLICT ({key}) DO UPDATE SET"), |column| format!("excluded.{column}")),
-        };
-        let assignments: Vec<String> = columns.iter().map(|column| format!("{column} = {}", new(column))).collect();
-        format!("{head} {}", assignments.join(", "))
-    }
-
-    fn put_entry(&self, sql: &mut String, entry: &RecordWrite<'_>, elapsed: Option<&str>) {
+    /// Writes a record; as applied if it is given how long that took.
+    fn upsert_record(&self, sql: &mut String, record: &RecordWrite<'_>, execution_ms: Option<&str>) {
         let columns = "service, version, name, kind, phase, checksum, sql_checksum, state, statements, statements_done, started_at, \
                        applied_at, execution_ms, applied_by, tool, up_sql, down_sql";
-        let now = self.now();
-        let applied_at = if elapsed.is_some() { now } else { "NULL" };
-        let mut changed = vec!["state", "statements", "statements_done"];
-        if entry.direction == Direction::Down && entry.down.is_some() {
-            changed.push("down_sql");
+        let now = self.dialect.now;
+        let applied_at = if execution_ms.is_some() { now } else { "NULL" };
+        let mut changed = vec!["state", "statements", "statements_done", "name", "phase", "checksum", "sql_checksum"];
+        changed.extend(["applied_at", "execution_ms", "applied_by", "tool"]);
+        for (direction, script) in [(Direction::Up, record.up), (Direction::Down, record.down)] {
+            if script != StoredSql::Keep {
+                changed.push(script_column(direction));
+            }
         }
-        if entry.direction == Direction::Up {
-            // A revert that is begun must not lose when and what was applied.
-            changed.extend([
-                "name",
-                "phase",
-                "checksum",
-                "sql_checksum",
-                "applied_at",
-                "execution_ms",
-                "applied_by",
-                "tool",
-                "up_sql",
-                "down_sql",
-            ]);
-        }
+        let script = |script: StoredSql<'_>| match script {
+            StoredSql::Set(text) => self.text(text),
+            StoredSql::Keep | StoredSql::Clear => "NULL".to_owned(),
+        };
         let _ = writeln!(
             sql,
             "INSERT INTO {} ({columns}) VALUES ({}, {}, {}, 'sql', {}, '{}', '{}', '{}', {}, {}, {now}, {applied_at}, {}, {}, '{TOOL}', {}, {}) {};",
             self.records(),
             self.text(&self.service),
-            self.text(entry.version),
-            self.text(entry.name),
-            self.option(entry.phase),
-            entry.checksum,
-            entry.sql_checksum,
-            entry.state,
-            entry.statements,
-            entry.done,
-            elapsed.unwrap_or("NULL"),
-            self.user(),
-            self.script(entry.up),
-            self.script(entry.down),
-            self.upsert("service, version", &changed)
+            self.text(record.version),
+            self.text(record.name),
+            self.option(record.phase),
+            record.checksum,
+            record.sql_checksum,
+            record.state,
+            record.statements,
+            record.done,
+            execution_ms.unwrap_or("NULL"),
+            self.dialect.user,
+            script(record.up),
+            script(record.down),
+            (self.dialect.upsert)("service, version", &changed)
         );
     }
 
-    fn put_summary(&self, sql: &mut String, summary: &SchemaVersionRow<'_>) {
+    fn upsert_summary(&self, sql: &mut String, summary: &SchemaVersionRow<'_>) {
         let digest = if summary.count == 0 { "''".to_owned() } else { format!("'{}'", summary.digest) };
         let _ = writeln!(
             sql,
             "INSERT INTO {} (service, version, applied_at, description, applied_count, digest) VALUES ({}, {}, {}, {}, {}, {digest}) {};",
             self.versions(),
             self.text(&self.service),
-            self.option(summary.newest.map(|(version, _)| version)),
-            self.now(),
-            self.option(summary.newest.map(|(_, name)| name)),
+            self.option(summary.latest.map(|(version, _)| version)),
+            self.dialect.now,
+            self.option(summary.latest.map(|(_, name)| name)),
             summary.count,
-            self.upsert("service", &["version", "applied_at", "description", "applied_count", "digest"])
+            (self.dialect.upsert)("service", &["version", "applied_at", "description", "applied_count", "digest"])
         );
     }
 
-    fn put_done(&self, sql: &mut String, entry: &RecordWrite<'_>, event: &str, elapsed: &str) {
-        match entry.told {
-            true => self.put_event(sql, entry, "resolved", "NULL", Some(&format!("counts as {event}"))),
-            false => self.put_event(sql, entry, event, elapsed, None),
+    fn insert_completed(&self, sql: &mut String, version: &str, name: &str, direction: Direction, completion: Completion) {
+        let event = match direction {
+            Direction::Up => "applied",
+            Direction::Down => "reverted",
+        };
+        match completion {
+            Completion::Executed(elapsed) => {
+                let ms = self.milliseconds(elapsed);
+                self.insert_event(sql, Event { execution_ms: Some(&ms), ..Event::new(version, event).named(name) });
+            }
+            Completion::Declared => {
+                let detail = format!("marked as {event}");
+                self.insert_event(sql, Event::new(version, "resolved").named(name).detail(&detail));
+            }
         }
     }
 
-    fn put_event(&self, sql: &mut String, entry: &RecordWrite<'_>, event: &str, elapsed: &str, detail: Option<&str>) {
+    fn insert_event(&self, sql: &mut String, event: Event<'_>) {
         let _ = writeln!(
             sql,
             "INSERT INTO {} (service, version, name, event, happened_at, happened_by, host, tool, execution_ms, detail) \
-             VALUES ({}, {}, {}, '{event}', {}, {}, {}, '{TOOL}', {elapsed}, {});",
+             VALUES ({}, {}, {}, '{}', {}, {}, {}, '{TOOL}', {}, {});",
             self.table(&self.tables.events),
             self.text(&self.service),
-            self.text(entry.version),
-            self.text(entry.name),
-            self.now(),
-            self.user(),
-            self.text(&self.host),
-            self.option(detail)
+            self.text(event.version),
+            self.option(event.name),
+            event.event,
+            self.dialect.now,
+            self.dialect.user,
+            self.text(self.host),
+            event.execution_ms.unwrap_or("NULL"),
+            self.option(event.detail)
         );
     }
 }
 
-/// A string literal that means the same whatever a script has set.
-fn literal(dialect: Dialect, text: &str) -> String {
-    match dialect {
-        // An `E` string does not depend on `standard_conforming_strings`.
-        Dialect::Postgres => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
-        // Whether a backslash escapes depends on `sql_mode`, so such a text goes in as hexadecimal digits.
-        Dialect::MySql if text.contains('\\') || !text.is_ascii() => format!("convert(x'{}' using utf8mb4)", hex(text)),
-        Dialect::Sqlite if text.contains('\0') => format!("CAST(x'{}' AS TEXT)", hex(text)),
-        _ => format!("'{}'", text.replace('\'', "''")),
+/// A row of `migration_events`.
+struct Event<'a> {
+    version: &'a str,
+    name: Option<&'a str>,
+    event: &'a str,
+    /// An expression for milliseconds.
+    execution_ms: Option<&'a str>,
+    detail: Option<&'a str>,
+}
+
+impl<'a> Event<'a> {
+    fn new(version: &'a str, event: &'a str) -> Self {
+        Event { version, name: None, event, execution_ms: None, detail: None }
+    }
+
+    fn named(self, name: &'a str) -> Self {
+        Event { name: Some(name), ..self }
+    }
+
+    fn detail(self, detail: &'a str) -> Self {
+        Event { detail: Some(detail), ..self }
     }
 }
 
-fn hex(text: &str) -> String {
+/// A text as the hexadecimal digits of its UTF-8 bytes.
+pub fn hex(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len() * 2), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
 }
 
-fn quoted_name(dialect: Dialect, name: &str) -> String {
-    match dialect {
-        Dialect::MySql => format!("`{}`", name.replace('`', "``")),
-        _ => format!("\"{}\"", name.replace('"', "\"\"")),
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod tests {
     use super::*;
+    use crate::backends::dialects;
+    use migrate_model::history::RecordState;
 
-    fn history_sql(dialect: Dialect) -> HistorySql {
+    fn history_sql(dialect: &'static HistoryDialect) -> HistorySql {
         let tables = HistoryTables { schema: Some("ops\"`x".into()), ..HistoryTables::default() };
-        let mut history_sql = HistorySql::new(dialect, "it's", &tables).unwrap();
-        history_sql.host = "host".into();
-        history_sql
+        HistorySql { host: "host", ..HistorySql::new(dialect, "it's", &tables).unwrap() }
     }
 
     #[test]
-    fn literals_do_not_depend_on_settings() {
-        assert_eq!(literal(Dialect::Postgres, "a'b\\c"), "E'a''b\\\\c'");
-        assert_eq!(literal(Dialect::MySql, "a'b"), "'a''b'");
-        assert_eq!(literal(Dialect::MySql, "\\'"), "convert(x'5c27' using utf8mb4)");
-        assert_eq!(literal(Dialect::Sqlite, "a'b\\c"), "'a''b\\c'");
-    }
-
-    #[test]
-    fn names_that_would_be_cut_are_refused() {
+    fn names_that_would_be_truncated_are_rejected() {
+        let [postgres, mysql, sqlite] = dialects();
         let tables = |records: String| HistoryTables { records, ..HistoryTables::default() };
-        assert!(HistorySql::new(Dialect::Postgres, "s", &tables("ü".repeat(31))).is_ok());
-        assert!(HistorySql::new(Dialect::Postgres, "s", &tables("ü".repeat(32))).is_err());
-        assert!(HistorySql::new(Dialect::MySql, "s", &tables("ü".repeat(64))).is_ok());
-        assert!(HistorySql::new(Dialect::MySql, "s", &tables("x".repeat(65))).is_err());
-        assert!(HistorySql::new(Dialect::Sqlite, &"s".repeat(191), &tables("x".into())).is_err());
-        assert!(HistorySql::new(Dialect::Postgres, "a\0b", &tables("x".into())).is_err());
+        assert!(HistorySql::new(postgres, "s", &tables("ü".repeat(31))).is_ok());
+        assert!(HistorySql::new(postgres, "s", &tables("ü".repeat(32))).is_err());
+        assert!(HistorySql::new(mysql, "s", &tables("ü".repeat(64))).is_ok());
+        assert!(HistorySql::new(mysql, "s", &tables("x".repeat(65))).is_err());
+        assert!(HistorySql::new(sqlite, &"s".repeat(191), &tables("x".into())).is_err());
+        assert!(HistorySql::new(postgres, "a\0b", &tables("x".into())).is_err());
     }
 
     #[test]
     fn statements_of_each_dialect() {
-        let entry = RecordWrite {
+        let record = RecordWrite {
             version: "001",
             name: "create",
             phase: Some("expand"),
             checksum: Checksum::from_bytes([1; 32]),
             sql_checksum: Checksum::from_bytes([2; 32]),
-            state: migrate_model::history::RecordState::Applied,
-            direction: Direction::Up,
+            state: RecordState::Applied,
             statements: 2,
             done: 2,
-            told: false,
-            begun: false,
-            up: Some("SELECT 'a\\b'"),
-            down: None,
+            up: StoredSql::Set("SELECT 'a\\b'"),
+            down: StoredSql::Clear,
         };
-        let summary = SchemaVersionRow { newest: Some(("001", "create")), count: 1, digest: Checksum::from_bytes([3; 32]) };
-        let mut shown = String::new();
-        for dialect in Dialect::ALL {
+        let summary = SchemaVersionRow { latest: Some(("001", "create")), count: 1, digest: Checksum::from_bytes([3; 32]) };
+        let mut text = String::new();
+        for (dialect, title) in dialects().into_iter().zip(["PostgreSQL", "MySQL", "SQLite"]) {
             let history_sql = history_sql(dialect);
-            let _ = writeln!(shown, "-- {dialect}\n{};", history_sql.create().join(";\n"));
-            let _ = writeln!(shown, "{};\n{};", history_sql.select_digest(), history_sql.select_records(None));
-            let elapsed = match dialect {
-                Dialect::Postgres => Elapsed::Transaction(std::time::Duration::from_millis(3)),
-                _ => Elapsed::Measured(std::time::Duration::from_millis(7)),
+            let _ = writeln!(text, "-- {title}\n{};", history_sql.create().join(";\n"));
+            let _ = writeln!(text, "{};\n{};", history_sql.select_digest(), history_sql.select_records(None));
+            let elapsed = match title {
+                "PostgreSQL" => Elapsed::Transaction(Duration::from_millis(3)),
+                _ => Elapsed::Measured(Duration::from_millis(7)),
             };
-            shown.push_str(&history_sql.write(&HistoryChange::Applied(entry.clone(), summary.clone(), elapsed)));
-            shown.push_str(&history_sql.write(&HistoryChange::Checkpoint { version: "001", done: 1 }));
+            let (record, summary, completion) = (record.clone(), summary.clone(), Completion::Executed(elapsed));
+            text.push_str(&history_sql.write(&HistoryChange::Applied { record, summary, completion }));
+            text.push_str(&history_sql.write(&HistoryChange::Checkpoint { version: "001", done: 1 }));
         }
-        insta::assert_snapshot!(shown);
+        insta::assert_snapshot!(text);
+    }
+
+    /// What a checkout does not know of, it keeps.
+    #[test]
+    fn stored_scripts_are_kept_set_or_cleared() {
+        let [postgres, ..] = dialects();
+        let history_sql = history_sql(postgres);
+        for (script, expected) in [
+            (StoredSql::Keep, ""),
+            (StoredSql::Set("SELECT 1;"), ", down_sql = E'SELECT 1;'"),
+            (StoredSql::Clear, ", down_sql = NULL"),
+        ] {
+            assert_eq!(history_sql.assignment(Direction::Down, script), expected);
+        }
+        assert_eq!(StoredSql::of(&"x".repeat(5 << 20)), StoredSql::Clear);
     }
 }

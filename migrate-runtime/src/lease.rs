@@ -4,13 +4,14 @@
 //! transaction of ours first renews the row by holder and token, and fails when it is another's by then: what was frozen
 //! for longer than its lease writes nothing when it wakes. (Kleppmann, "How to do distributed locking", 2016.)
 
-use crate::backend::BackendError;
+use crate::backend::Backend;
+use crate::backend_error::BackendError;
 use crate::connection::TextRow;
 use crate::event::SessionInfo;
 use crate::history_sql::HistorySql;
+use crate::session;
 use async_trait::async_trait;
 use migrate_model::checksum::Checksum;
-use migrate_model::dialect::Dialect;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 pub struct Lease {
     holder: String,
     fence: Option<String>,
-    lasts: Duration,
+    duration: Duration,
     heartbeat: Option<Heartbeat>,
 }
 
@@ -40,10 +41,7 @@ struct LeaseRow {
 
 /// What a backend does for its lease.
 #[async_trait]
-pub trait LeaseConnection: Send {
-    /// The rows of a query; `None` when its table is not there.
-    async fn query(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, BackendError>;
-
+pub trait LeaseConnection: Backend {
     /// Makes tables and rows, while others may do the same.
     async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError>;
 
@@ -58,77 +56,81 @@ pub trait LeaseConnection: Send {
 }
 
 /// Who holds it, as far as the row tells.
-pub async fn holder(speaker: &mut impl LeaseConnection, history_sql: &HistorySql) -> Option<SessionInfo> {
-    let standing = read_row(speaker, history_sql).await.ok()??;
-    (!standing.holder.is_empty()).then_some(standing.about)
+pub async fn holder(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Option<SessionInfo> {
+    let row = read_row(connection, history_sql).await.ok()??;
+    (!row.holder.is_empty()).then_some(row.about)
 }
 
 /// Does a run hold a lease now? Whoever has the lock of a session asks this behind it, and whoever takes a lease asks behind
 /// that for the lock of a session: so of two that come at once, at least one sees the other.
-pub async fn is_held(speaker: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<bool, BackendError> {
-    let Some(found) = read_row(speaker, history_sql).await? else { return Ok(false) };
-    is_valid(speaker, &found).await
+pub async fn is_held(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<bool, BackendError> {
+    let Some(found) = read_row(connection, history_sql).await? else { return Ok(false) };
+    is_valid(connection, &found).await
 }
 
 /// Has it a holder whose time has not run out, or whose last statement a server still carries out?
-async fn is_valid(speaker: &mut impl LeaseConnection, found: &LeaseRow) -> Result<bool, BackendError> {
+async fn is_valid(connection: &mut impl LeaseConnection, found: &LeaseRow) -> Result<bool, BackendError> {
     if found.holder.is_empty() || !found.expired {
         return Ok(!found.holder.is_empty());
     }
-    let running = speaker.running_query(&format!("/* migrate {} */%", found.holder));
-    Ok(!is_zero(speaker.query(&running).await?))
+    let running = connection.running_query(&format!("/* migrate {} */%", found.holder));
+    Ok(!is_zero(session::rows_if_exists(connection, &running).await?))
 }
 
 /// How the row stands; `None` when there is none.
-async fn read_row(speaker: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<Option<LeaseRow>, BackendError> {
-    let rows = speaker.query(&Lease::select(history_sql)).await?;
-    Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::standing))
+async fn read_row(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<Option<LeaseRow>, BackendError> {
+    let rows = session::rows_if_exists(connection, &Lease::select(history_sql)).await?;
+    Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::read))
 }
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 impl Lease {
     /// A claim of a new holder.
-    pub fn new(history_sql: &HistorySql, lasts: Duration) -> Self {
+    pub fn new(history_sql: &HistorySql, duration: Duration) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let pieces = [history_sql.host(), &std::process::id().to_string(), &now.to_string(), &number.to_string()];
         let holder = Checksum::of_pieces(pieces).to_string()[..16].to_owned();
-        Lease { holder, fence: None, lasts, heartbeat: None }
+        Lease { holder, fence: None, duration, heartbeat: None }
     }
 
     /// The same holder, with a lease of another length.
-    pub fn set_duration(&mut self, lasts: Duration) {
-        self.lasts = lasts;
+    pub fn set_duration(&mut self, duration: Duration) {
+        self.duration = duration;
     }
 
     /// How long it outlives its last renewal.
     pub fn duration(&self) -> Duration {
-        self.lasts
+        self.duration
     }
 
     /// Takes the row if it is free, or if its time has run out and no server carries out a statement of its holder's any more.
     ///
     /// # Errors
     /// When the database refuses, or the connection breaks.
-    pub async fn try_take(&mut self, speaker: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<bool, BackendError> {
-        let found = match read_row(speaker, history_sql).await? {
-            Some(standing) => standing,
+    pub async fn try_take(
+        &mut self,
+        connection: &mut impl LeaseConnection,
+        history_sql: &HistorySql,
+    ) -> Result<bool, BackendError> {
+        let found = match read_row(connection, history_sql).await? {
+            Some(row) => row,
             None => {
-                speaker.create(history_sql, Lease::create(history_sql)).await?;
-                read_row(speaker, history_sql).await?.ok_or_else(|| BackendError::own("the row of the lease is not there"))?
+                connection.create(history_sql, Lease::create(history_sql)).await?;
+                read_row(connection, history_sql).await?.ok_or_else(|| BackendError::own("the row of the lease is not there"))?
             }
         };
-        let held = is_valid(speaker, &found).await? || speaker.session_lock_is_held(history_sql).await?;
-        if held || !speaker.try_update(&self.take(history_sql)).await? {
+        let held = is_valid(connection, &found).await? || connection.session_lock_is_held(history_sql).await?;
+        if held || !connection.try_update(&self.take(history_sql)).await? {
             return Ok(false);
         }
-        let standing = read_row(speaker, history_sql).await?;
-        let taken = standing.filter(|standing| standing.holder == self.holder);
-        self.fence = taken.map(|standing| standing.fence);
+        let row = read_row(connection, history_sql).await?;
+        let taken = row.filter(|row| row.holder == self.holder);
+        self.fence = taken.map(|row| row.fence);
         // One may have come in between.
-        if self.fence.is_some() && speaker.session_lock_is_held(history_sql).await? {
-            speaker.try_update(&self.release(history_sql)).await?;
+        if self.fence.is_some() && connection.session_lock_is_held(history_sql).await? {
+            connection.try_update(&self.release(history_sql)).await?;
             self.fence = None;
         }
         Ok(self.fence.is_some())
@@ -136,29 +138,25 @@ impl Lease {
 
     /// Statements that make the table, and the row of this service.
     fn create(history_sql: &HistorySql) -> Vec<String> {
-        let (service, now) = (history_sql.text(history_sql.service()), history_sql.now());
-        let (insert, ignore) = match history_sql.dialect() {
-            Dialect::MySql => ("INSERT IGNORE", ""),
-            _ => ("INSERT", " ON CONFLICT DO NOTHING"),
-        };
+        let dialect = history_sql.dialect();
+        let (service, now) = (history_sql.text(history_sql.service()), dialect.now);
         let row = format!(
-            "{insert} INTO {} (service, fence, holder, host, process, taken_at, renewed_at, expires_at) \
-             VALUES ({service}, 0, '', '', '', {now}, {now}, {now}){ignore}",
+            "INTO {} (service, fence, holder, host, process, taken_at, renewed_at, expires_at) \
+             VALUES ({service}, 0, '', '', '', {now}, {now}, {now})",
             history_sql.locks()
         );
+        let row = (dialect.insert_if_absent)(&row);
         vec![history_sql.create_locks(), row]
     }
 
-    /// How the row stands: one row of texts, read by [`standing`](Self::standing).
+    /// How the row stands: one row of texts, read by [`row`](Self::read).
     fn select(history_sql: &HistorySql) -> String {
-        let now = history_sql.now();
-        let (text, seconds): (&str, fn(&str, &str) -> String) = match history_sql.dialect() {
-            Dialect::MySql => ("CHAR", |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)")),
-            _ => ("text", |from, to| format!("CAST(CAST(round(extract(epoch from {to} - {from})) AS bigint) AS text)")),
-        };
+        let dialect = history_sql.dialect();
+        let (now, seconds) = (dialect.now, dialect.seconds_between);
         format!(
-            "SELECT holder, CAST(fence AS {text}), host, process, {}, {}, {}, CASE WHEN expires_at < {now} THEN '1' ELSE '0' END \
+            "SELECT holder, {}, host, process, {}, {}, {}, CASE WHEN expires_at < {now} THEN '1' ELSE '0' END \
              FROM {} WHERE service = {}",
+            (dialect.as_text)("fence"),
             seconds("taken_at", now),
             seconds("renewed_at", now),
             seconds(now, "expires_at"),
@@ -168,15 +166,16 @@ impl Lease {
     }
 
     /// Reads what [`select`](Self::select) returned.
-    fn standing(row: Vec<Option<String>>) -> LeaseRow {
-        let mut columns = row.into_iter().map(Option::unwrap_or_default);
+    fn read(columns: TextRow) -> LeaseRow {
+        let mut columns = columns.into_iter().map(Option::unwrap_or_default);
         let mut next = || columns.next().unwrap_or_default();
         let (holder, fence, host, process) = (next(), next(), next(), next());
         let (taken, renewed, left) = (next(), next(), next());
         let expired = next() == "1";
-        let until = match expired {
-            true => "its lease has run out".to_owned(),
-            false => format!("its lease runs out in {left} s unless it is renewed"),
+        let until = if expired {
+            "its lease has expired".to_owned()
+        } else {
+            format!("its lease expires in {left} s unless it is renewed")
         };
         let about = SessionInfo {
             connection: holder.clone(),
@@ -190,12 +189,13 @@ impl Lease {
 
     /// Takes the row if it is free or its time has run out. Whoever holds it in an open transaction keeps it.
     fn take(&self, history_sql: &HistorySql) -> String {
-        let (now, service) = (history_sql.now(), history_sql.text(history_sql.service()));
+        let (now, service) = (history_sql.dialect().now, history_sql.text(history_sql.service()));
         let free = format!("service = {service} AND (holder = '' OR expires_at < {now})");
-        // One that is locked is in use. MySQL has no way to say so in an update, and waits.
-        let free = match history_sql.dialect() {
-            Dialect::MySql => free,
-            _ => format!("service IN (SELECT service FROM {} WHERE {free} FOR UPDATE SKIP LOCKED)", history_sql.locks()),
+        // A row that another transaction has locked is in use. MySQL cannot skip it in an update, and waits.
+        let free = if history_sql.dialect().skips_locked {
+            format!("service IN (SELECT service FROM {} WHERE {free} FOR UPDATE SKIP LOCKED)", history_sql.locks())
+        } else {
+            free
         };
         format!(
             "UPDATE {} SET holder = '{}', fence = fence + 1, host = {}, process = '{}', taken_at = {now}, renewed_at = {now}, \
@@ -213,28 +213,25 @@ impl Lease {
         format!(
             "UPDATE {} SET renewed_at = {}, expires_at = {} WHERE {}",
             history_sql.locks(),
-            history_sql.now(),
+            history_sql.dialect().now,
             self.end(history_sql),
-            self.own(history_sql)
+            self.is_own(history_sql)
         )
     }
 
     /// The same, for the heartbeat: a row that a transaction of ours holds is not waited for, because that renews it itself.
     fn heartbeat_sql(&self, history_sql: &HistorySql) -> String {
-        match history_sql.dialect() {
-            Dialect::MySql => self.renew(history_sql),
-            _ => {
-                let own = self.own(history_sql);
-                let (now, end, locks) = (history_sql.now(), self.end(history_sql), history_sql.locks());
-                let unlocked = format!("SELECT service FROM {locks} WHERE {own} FOR UPDATE SKIP LOCKED");
-                format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {end} WHERE service IN ({unlocked})")
-            }
+        if !history_sql.dialect().skips_locked {
+            return self.renew(history_sql);
         }
+        let (now, end, locks) = (history_sql.dialect().now, self.end(history_sql), history_sql.locks());
+        let unlocked = format!("SELECT service FROM {locks} WHERE {} FOR UPDATE SKIP LOCKED", self.is_own(history_sql));
+        format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {end} WHERE service IN ({unlocked})")
     }
 
     /// A condition: is it still this one's?
     pub fn held(&self, history_sql: &HistorySql) -> String {
-        format!("EXISTS (SELECT 1 FROM {} WHERE {})", history_sql.locks(), self.own(history_sql))
+        format!("EXISTS (SELECT 1 FROM {} WHERE {})", history_sql.locks(), self.is_own(history_sql))
     }
 
     /// Gives it back.
@@ -242,8 +239,8 @@ impl Lease {
         format!(
             "UPDATE {} SET holder = '', expires_at = {} WHERE {}",
             history_sql.locks(),
-            history_sql.now(),
-            self.own(history_sql)
+            history_sql.dialect().now,
+            self.is_own(history_sql)
         )
     }
 
@@ -253,16 +250,14 @@ impl Lease {
         format!("/* migrate {} */ ", self.holder)
     }
 
-    fn own(&self, history_sql: &HistorySql) -> String {
+    fn is_own(&self, history_sql: &HistorySql) -> String {
         let fence = self.fence.as_deref().unwrap_or("-1");
         format!("service = {} AND holder = '{}' AND fence = {fence}", history_sql.text(history_sql.service()), self.holder)
     }
 
     fn end(&self, history_sql: &HistorySql) -> String {
-        match history_sql.dialect() {
-            Dialect::MySql => format!("{} + INTERVAL {} MICROSECOND", history_sql.now(), self.lasts.as_micros()),
-            _ => format!("{} + interval '{} milliseconds'", history_sql.now(), self.lasts.as_millis()),
-        }
+        let dialect = history_sql.dialect();
+        (dialect.later)(dialect.now, self.duration)
     }
 
     /// Renews it from now on, over a connection of its own, until this is dropped.
@@ -271,7 +266,7 @@ impl Lease {
         DB: Database,
         for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
     {
-        let (beat, pause) = (self.heartbeat_sql(history_sql), self.lasts / 3);
+        let (beat, pause) = (self.heartbeat_sql(history_sql), self.duration / 3);
         let task = tokio::spawn(async move {
             let mut connection = None;
             loop {

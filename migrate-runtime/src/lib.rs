@@ -28,42 +28,60 @@
 )]
 
 mod backend;
+mod backend_error;
 mod backends;
 mod backoff;
 pub mod codes;
 mod connection;
 pub mod database;
+mod database_url;
 mod endpoint;
 mod engine;
 mod error;
 mod event;
 mod history_change;
+mod history_changes;
 mod history_sql;
 mod lease;
 mod migrator;
 mod recovery;
 mod report;
 mod run_options;
+mod session;
+mod shared_set;
 mod sql_message;
+mod status_report;
 mod step;
-mod step_changes;
+mod step_errors;
+mod steps;
+
 mod stop_signal;
 
 pub use migrate_macros::embed_migrations;
+pub use migrate_model::checksum::Checksum;
+pub use migrate_model::code::Code;
 pub use migrate_model::comparison::{MigrationState, MigrationStatus};
+pub use migrate_model::dialect::Dialect;
+pub use migrate_model::divergence::Divergence;
+pub use migrate_model::finding::{Finding, Level};
+pub use migrate_model::history::{History, Record, RecordState, RecordedRun};
 pub use migrate_model::lock_settings::LockStrategy;
 pub use migrate_model::migration::Migration;
 pub use migrate_model::migration_set::MigrationSet;
+pub use migrate_model::place::{Place, Position, SourceSpan};
+pub use migrate_model::plan::{Plan, ScriptSource, Step};
 pub use migrate_model::policy::OutOfOrder;
 pub use migrate_model::target::{Direction, Target};
 pub use migrate_model::version::Version;
 
 pub use crate::{
-    backends::{Database, url_without_password},
+    backends::Database,
+    database_url::DatabaseUrl,
     error::{Error, ErrorKind},
-    event::{Event, SessionInfo, describe as describe_holder},
-    migrator::{Migrator, Resolution, StatusReport},
+    event::{Event, SessionInfo},
+    migrator::{Migrator, Resolution},
     report::{CompletedMigration, RunReport},
-    run_options::RunOptions,
+    shared_set::SharedSet,
+    status_report::StatusReport,
     stop_signal::StopSignal,
 };

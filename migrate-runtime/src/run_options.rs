@@ -1,6 +1,6 @@
 //! How a run behaves: how long it waits, what it allows, whom it tells.
 
-use crate::event::{self, Event};
+use crate::event::Event;
 use crate::stop_signal::StopSignal;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::migration_set::MigrationSet;
@@ -26,13 +26,13 @@ impl RunOptions {
     pub(crate) fn emit(&self, event: &Event<'_>) {
         match event {
             Event::Waiting { holder } => {
-                let holder = holder.map_or("unknown".to_owned(), event::describe);
+                let holder = holder.map_or("unknown".to_owned(), |holder| holder.to_string());
                 tracing::info!(holder, "waiting for the migration lock");
             }
             Event::Blocked { title, blockers, tries, pause } => {
-                let blockers: Vec<String> = blockers.iter().map(event::describe).collect();
+                let blockers: Vec<String> = blockers.iter().map(|blocker| blocker.to_string()).collect();
                 let (blockers, pause_ms) = (blockers.join("; "), pause.as_millis() as u64);
-                tracing::warn!(title, blockers, tries, pause_ms, "a lock was not got in time; trying again");
+                tracing::warn!(title, blockers, tries, pause_ms, "timed out waiting for a lock; trying again");
             }
             other => tracing::debug!(event = ?other, "migrating"),
         }

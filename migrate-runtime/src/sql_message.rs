@@ -24,6 +24,19 @@ pub fn contains_word(script: &str, word: &str) -> bool {
     begins.map(|(at, _)| at).any(|at| script.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
 }
 
+/// A statement of the script in a message.
+#[derive(Debug)]
+struct MessagePart {
+    /// Its index in the script.
+    statement: usize,
+    /// Where it begins in the message, in bytes.
+    sql_start: usize,
+    /// Where it begins in the script, in bytes.
+    script_start: usize,
+    /// How long it is, in bytes.
+    len: usize,
+}
+
 /// A text to send.
 #[derive(Debug, Default)]
 pub struct SqlMessage {
@@ -31,8 +44,8 @@ pub struct SqlMessage {
     pub sql: String,
     /// How many statements of ours stand before the script's.
     before: usize,
-    /// For each statement of the script: its number, where it begins in `sql`, where in the script, and its length.
-    parts: Vec<(usize, usize, usize, usize)>,
+    /// The statements of the script that are in it, in order.
+    parts: Vec<MessagePart>,
 }
 
 impl SqlMessage {
@@ -47,7 +60,12 @@ impl SqlMessage {
     pub fn add_statements(&mut self, work: &UnitRun<'_>, piece: Range<usize>) {
         self.sql.push_str(SCRIPT);
         for (number, statement) in piece.clone().zip(&work.statements[piece]) {
-            self.parts.push((number, self.sql.len(), statement.range.start, statement.range.len()));
+            self.parts.push(MessagePart {
+                statement: number,
+                sql_start: self.sql.len(),
+                script_start: statement.range.start,
+                len: statement.range.len(),
+            });
             self.sql.push_str(statement.sql(work.text));
             // A statement may end in a line comment that belongs to it.
             self.sql.push_str("\n;\n");
@@ -63,7 +81,7 @@ impl SqlMessage {
     /// The statement of the script that failed, when so many results came before the error. `None` when it was ours.
     pub fn failed(&self, completed: usize) -> Option<usize> {
         let at = completed.checked_sub(self.before)?;
-        self.parts.get(at).map(|(number, ..)| *number)
+        self.parts.get(at).map(|part| part.statement)
     }
 
     /// Were all of the script's statements carried out?
@@ -74,8 +92,8 @@ impl SqlMessage {
     /// The byte of the script that a character of this text (counted from 1) comes from.
     pub fn script_offset(&self, position: usize) -> Option<usize> {
         let (byte, _) = self.sql.char_indices().nth(position.checked_sub(1)?)?;
-        let (_, start, in_script, length) = self.parts.iter().rfind(|(_, start, ..)| *start <= byte)?;
-        let inside = byte - start;
-        (inside <= *length).then_some(in_script + inside)
+        let part = self.parts.iter().rfind(|part| part.sql_start <= byte)?;
+        let inside = byte - part.sql_start;
+        (inside <= part.len).then_some(part.script_start + inside)
     }
 }

@@ -20,7 +20,12 @@ impl Default for StopSignal {
 }
 
 impl StopSignal {
-    /// Asks.
+    /// A signal that was not given yet.
+    pub fn new() -> Self {
+        StopSignal::default()
+    }
+
+    /// Gives the signal.
     pub fn request(&self) {
         self.asked.send_replace(true);
     }

@@ -104,7 +104,7 @@ impl TestDatabase {
                 (format!("sqlite:{}", folder.path().join("test.db").display()), Some(folder))
             }
         };
-        database::create(&url).await.expect("a new database");
+        database::create(&url.parse().expect("a valid URL")).await.expect("a new database");
         TestDatabase { kind, url, _folder: folder }
     }
 
@@ -204,7 +204,8 @@ impl TestDatabase {
 
     /// Drops it.
     pub async fn drop(self) {
-        database::drop(&self.url).await.expect("the database can be dropped: every connection to it was closed");
+        let url = self.url.parse().expect("a valid URL");
+        database::drop(&url).await.expect("the database can be dropped: every connection to it was closed");
     }
 }
 

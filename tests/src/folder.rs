@@ -7,6 +7,7 @@ use migrate_model::migration_set::MigrationSet;
 use migrate_model::project::Project;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A package folder with `migrations/` in it.
@@ -59,10 +60,10 @@ impl TestFolder {
     }
 
     /// The set, which must be without errors.
-    pub fn set(&self, dialect: Dialect) -> MigrationSet {
+    pub fn set(&self, dialect: Dialect) -> Arc<MigrationSet> {
         let folder = self.read(dialect);
         let errors: Vec<&Finding> = folder.findings.iter().filter(|finding| finding.is_error()).collect();
         assert!(errors.is_empty(), "{errors:#?}");
-        folder.set
+        Arc::new(folder.set)
     }
 }

@@ -123,8 +123,9 @@ async fn applies_in_order_and_keeps_a_history(database: &TestDatabase) {
     assert_eq!(events, ["001|applied", "002|applied", "010|applied"]);
     let status = Migrator::new(&set).status(&database.url).await.unwrap();
     assert!(status.is_up_to_date());
-    for record in status.history().records() {
-        assert!(record.applied_at.as_deref().unwrap().ends_with('Z') && record.execution_ms.unwrap() < 60_000, "{record:?}");
+    for migration in status.migrations() {
+        let run = migration.run().unwrap();
+        assert!(run.applied_at.as_deref().unwrap().ends_with('Z') && run.execution_ms.unwrap() < 60_000, "{run:?}");
     }
 }
 
@@ -280,7 +281,7 @@ async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
         folder.write("migrations/002_o.up.sql", edited);
         let set = folder.set(database.kind.dialect());
         let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Diverged);
+        assert_eq!(error.kind(), ErrorKind::HistoryMismatch);
         assert_eq!(error.divergences()[0].finding.code.name, "changed-while-partially-applied", "{error}");
         assert!(error.to_string().contains(difference), "{error}");
     }
@@ -377,7 +378,7 @@ async fn edited_missing_and_late_files_stop_everything(database: &TestDatabase) 
     let stops = async |code: &str| {
         let set = folder.set(dialect);
         let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Diverged);
+        assert_eq!(error.kind(), ErrorKind::HistoryMismatch);
         let codes: Vec<&str> = error.divergences().iter().map(|one| one.finding.code.name).collect();
         assert_eq!(codes, [code], "{error}");
     };
@@ -459,7 +460,7 @@ async fn a_missing_way_down_stops_before_the_first_step(database: &TestDatabase)
     assert_eq!(database.history().await.len(), 2);
 }
 
-fn service(name: &str, files: &[(&str, &str)], dialect: Dialect) -> migrate_runtime::MigrationSet {
+fn service(name: &str, files: &[(&str, &str)], dialect: Dialect) -> Arc<migrate_runtime::MigrationSet> {
     let folder = TestFolder::new(files);
     folder.write("migrate.toml", &format!("service = {name:?}\n"));
     folder.set(dialect)
@@ -678,15 +679,15 @@ macro_rules! over_one_connection {
 }
 
 async fn a_run_that_panics_gives_the_lock_back(database: &TestDatabase) {
-    let set: &'static migrate_runtime::MigrationSet = Box::leak(Box::new(three().set(database.kind.dialect())));
+    let set = three().set(database.kind.dialect());
     over_one_connection!(database, |pool| {
-        let inside = pool.clone();
+        let (inside, shared) = (pool.clone(), set.clone());
         let panicked = tokio::spawn(async move {
             let panics = |event: &Event<'_>| assert!(!matches!(event, Event::Started { number: 2, .. }), "on purpose");
-            Migrator::new(set).on_event(panics).run(&inside).await
+            Migrator::new(shared).on_event(panics).run(&inside).await
         });
         assert!(panicked.await.unwrap_err().is_panic());
-        let report = Migrator::new(set).lock_wait(Duration::from_secs(60)).run(&pool).await.unwrap();
+        let report = Migrator::new(&set).lock_wait(Duration::from_secs(60)).run(&pool).await.unwrap();
         assert_eq!(report.done.len(), 2);
     });
     assert_eq!(database.history().await.len(), 3);
@@ -748,7 +749,7 @@ async fn texts_are_stored_as_they_are(database: &TestDatabase) {
 }
 
 async fn waits_for_a_database_that_comes(database: &TestDatabase) {
-    Migrator::wait_for_database(&database.url, Duration::from_secs(60)).await.unwrap();
+    Migrator::wait_for_database(&database.url.parse().unwrap(), Duration::from_secs(60)).await.unwrap();
     if database.kind == Kind::Sqlite {
         return;
     }
@@ -758,7 +759,7 @@ async fn waits_for_a_database_that_comes(database: &TestDatabase) {
     drop(listener);
     let (head, tail) = database.url.split_once("127.0.0.1:").unwrap();
     let nowhere = format!("{head}127.0.0.1:{port}/{}", tail.split_once('/').unwrap().1);
-    let error = Migrator::wait_for_database(&nowhere, Duration::from_millis(300)).await.unwrap_err();
+    let error = Migrator::wait_for_database(&nowhere.parse().unwrap(), Duration::from_millis(300)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
     assert!(!error.to_string().contains("secret"), "{error}");
 }
@@ -937,7 +938,7 @@ async fn a_repair_takes_the_file_as_what_ran(database: &TestDatabase) {
     folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id bigint /* it's; new */);\n");
     let set = folder.set(dialect);
     let migrator = Migrator::new(&set);
-    assert_eq!(migrator.run(&database.url).await.unwrap_err().kind(), ErrorKind::Diverged);
+    assert_eq!(migrator.run(&database.url).await.unwrap_err().kind(), ErrorKind::HistoryMismatch);
     migrator.repair(&database.url, &version("001")).await.unwrap();
     assert!(migrator.run(&database.url).await.unwrap().warnings.is_empty());
     assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());

@@ -8,7 +8,7 @@ async fn counted(kind: Kind, files: &[(&str, &str)]) -> (usize, usize, usize) {
     let folder = TestFolder::new(files);
     let proxy = Proxy::before(kind, &database.url).await;
     // What connecting itself asks, before any migration is thought of.
-    Migrator::wait_for_database(&proxy.url, std::time::Duration::from_secs(60)).await.unwrap();
+    Migrator::wait_for_database(&proxy.url.parse().unwrap(), std::time::Duration::from_secs(60)).await.unwrap();
     let connecting = proxy.count();
     let set = folder.set(kind.dialect());
     Migrator::new(&set).run(&proxy.url).await.unwrap();

@@ -1,14 +1,13 @@
 //! `check`: runs the checks of the macro without compiling.
 
-use super::up::count_migrations;
 use crate::command::Context;
-use crate::exit::Exit;
-use crate::failure::CommandError;
 use crate::loaded_project;
-use crate::output::finding_json;
 use crate::packages;
 use crate::relative_paths::relative_to_cwd;
 use clap::Args;
+use migrate_cli::Exit;
+use migrate_cli::words::count_migrations;
+use migrate_cli::{CommandError, views};
 use migrate_lint::folder_lint;
 use migrate_model::check::{self, CheckOptions};
 use migrate_model::finding::Finding;
@@ -35,7 +34,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
                 errors += findings.len();
                 context.output.findings(&findings);
                 services.push(json!({
-                    "service": project.service, "migrations": null, "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
+                    "service": project.service, "migrations": null, "findings": findings.iter().map(views::finding).collect::<Vec<_>>(),
                 }));
                 continue;
             }
@@ -59,27 +58,11 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         services.push(json!({
             "service": project.service,
             "migrations": folder.set.len(),
-            "findings": findings.iter().map(finding_json).collect::<Vec<_>>(),
+            "findings": findings.iter().map(views::finding).collect::<Vec<_>>(),
         }));
     }
     if context.output.is_json() {
         context.output.json(&json!({ "services": services }));
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Findings })
-}
-
-/// Removes the findings about the lock file.
-pub fn apart_from_lock(findings: Vec<Finding>) -> Vec<Finding> {
-    let lock_codes = [
-        &check::NO_LOCK_FILE,
-        &check::UNKNOWN_FILE,
-        &check::FILE_MISSING,
-        &check::DRAFT_MISSING,
-        &check::LOCKED_FILE_CHANGED,
-        &check::BELOW_LOCKED,
-        &check::UNLOCKED_DRAFT,
-        &migrate_model::lock_file::BAD_LOCK_FILE,
-        &migrate_model::lock_file::LOCK_CHAIN_MISMATCH,
-    ];
-    findings.into_iter().filter(|finding| !lock_codes.contains(&finding.code)).collect()
 }

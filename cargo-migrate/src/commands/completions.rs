@@ -1,10 +1,10 @@
 //! `completions`: prints a completion script for a shell.
 
 use crate::command::Context;
-use crate::exit::Exit;
-use crate::failure::CommandError;
 use clap::Args;
 use clap_complete::Shell;
+use migrate_cli::CommandError;
+use migrate_cli::Exit;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]

@@ -1,9 +1,10 @@
 //! `explain`: prints what a code means and what to do.
 
+use crate::codes;
 use crate::command::Context;
-use crate::exit::Exit;
-use crate::failure::{self, CommandError};
 use clap::Args;
+use migrate_cli::CommandError;
+use migrate_cli::Exit;
 use migrate_lint::{other_tools, rule_page};
 use migrate_model::code::Code;
 
@@ -18,7 +19,7 @@ pub struct Arguments {
 /// The codes of all crates, sorted by name.
 pub fn codes() -> Vec<&'static Code> {
     let rules = migrate_lint::rules::ALL.iter().map(|rule| &rule.code);
-    let lists = [migrate_model::codes::ALL, migrate_runtime::codes::ALL, failure::CODES, migrate_lint::codes::ALL];
+    let lists = [migrate_model::codes::ALL, migrate_runtime::codes::ALL, codes::ALL, migrate_lint::codes::ALL];
     let mut codes: Vec<&Code> = lists.into_iter().flatten().copied().chain(rules).collect();
     codes.sort_by_key(|code| code.name);
     codes

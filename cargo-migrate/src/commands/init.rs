@@ -3,11 +3,11 @@
 use crate::ci_files;
 use crate::command::Context;
 use crate::database_url;
-use crate::exit::Exit;
-use crate::failure::CommandError;
 use crate::loaded_project;
 use crate::packages;
 use clap::Args;
+use migrate_cli::CommandError;
+use migrate_cli::Exit;
 use migrate_model::dialect::Dialect;
 use migrate_model::folder;
 use migrate_model::lock_file::{self, LockFile};
@@ -30,7 +30,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let project = packages::project(context)?;
     let url = database_url::of(context, &project).ok();
-    let dialect = loaded_project::dialect(context, &project, url.as_deref());
+    let dialect = loaded_project::dialect(context, &project, url.as_ref());
     let mut created = Vec::new();
     for dir in &project.settings.dirs {
         let path = project.root.join(dir);

@@ -1,23 +1,21 @@
 //! `lint`: shows what migrations would do to a live database.
 
-use super::check::apart_from_lock;
-use super::up::{self, RunArguments};
 use crate::arguments::Format;
 use crate::ci_reports;
 use crate::command::Context;
 use crate::database_url;
-use crate::exit::Exit;
-use crate::failure::CommandError;
 use crate::git;
-use crate::loaded_project::{self, LoadedProject};
+use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
+use crate::lock_findings::apart_from_lock;
 use crate::migration_files::{self, Numbering};
-use crate::output::finding_json;
 use crate::packages;
 use crate::relative_paths::relative_to_cwd;
 use crate::shared_database::{self, Member};
 use crate::template::{self, Template};
 use clap::Args;
+use migrate_cli::Exit;
+use migrate_cli::{CommandError, views, words};
 use migrate_lint::fix::{self, Fix};
 use migrate_lint::folder_lint;
 use migrate_lint::lint::{self, LintScope};
@@ -25,7 +23,7 @@ use migrate_lint::owners::{self, ServiceFinding};
 use migrate_model::finding::{Finding, Level};
 use migrate_model::folder::{self, Folder};
 use migrate_model::project::Project;
-use migrate_runtime::StopSignal;
+use migrate_runtime::Migrator;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -98,7 +96,7 @@ async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Pro
         LintScope::All => folder.set.len(),
         LintScope::Only(positions) => positions.len(),
     };
-    let scope_text = format!("{} of {} ({reason})", count, up::count_migrations(folder.set.len()));
+    let scope_text = format!("{} of {} ({reason})", count, words::count_migrations(folder.set.len()));
     let is_linted = |at: &usize| match &scope {
         LintScope::All => true,
         LintScope::Only(positions) => positions.contains(at),
@@ -261,11 +259,8 @@ async fn lint_scope(
 /// The versions in the database history; `None` without a URL, or if the database does not answer within 3 seconds.
 async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Option<BTreeSet<String>> {
     let url = database_url::of(context, project).ok()?;
-    let selected =
-        LoadedProject { project: project.clone(), folder: project.read(folder.set.dialect()), url, show_service: false };
-    let (run_arguments, stop) = (RunArguments::default(), StopSignal::default());
-    let migrator = up::migrator(&selected, &run_arguments, &stop, context.output);
-    match tokio::time::timeout(Duration::from_secs(3), migrator.status(&selected.url)).await {
+    let migrator = Migrator::new(project.read(folder.set.dialect()).set);
+    match tokio::time::timeout(Duration::from_secs(3), migrator.status(&url)).await {
         Ok(Ok(status)) => {
             let applied = folder.set.iter().filter(|migration| status.history().get(&migration.version).is_some());
             Some(applied.map(|migration| migration.version.as_str().to_owned()).collect())
@@ -308,6 +303,6 @@ fn linted_json(linted: &Linted) -> serde_json::Value {
         "service": linted.member.project.service,
         "migrations": linted.member.folder.set.len(),
         "statements": linted.statements,
-        "findings": linted.findings.iter().map(finding_json).collect::<Vec<_>>(),
+        "findings": linted.findings.iter().map(views::finding).collect::<Vec<_>>(),
     })
 }

@@ -1,13 +1,13 @@
 //! `lock`: locks drafts and updates the lock file to match the folder.
 
-use super::check::apart_from_lock;
 use crate::command::Context;
-use crate::exit::Exit;
-use crate::failure::CommandError;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
+use crate::lock_findings::apart_from_lock;
 use crate::packages;
 use clap::Args;
+use migrate_cli::CommandError;
+use migrate_cli::Exit;
 use migrate_model::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING, LOCKED_FILE_CHANGED};
 use migrate_model::checksum::Checksum;
 use migrate_model::finding::Finding;

@@ -3,14 +3,14 @@
 //! Meanwhile it holds a file lock on the lock file, so two commands that run at the same time take two versions.
 
 use crate::command::Context;
-use crate::exit::Exit;
-use crate::failure::CommandError;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::migration_files::{self, Numbering};
 use crate::packages;
 use crate::template;
 use clap::Args;
+use migrate_cli::CommandError;
+use migrate_cli::Exit;
 use migrate_model::folder;
 use serde_json::json;
 use std::fs;

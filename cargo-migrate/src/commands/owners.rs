@@ -1,11 +1,11 @@
 //! `owners`: shows which service owns each table.
 
 use crate::command::Context;
-use crate::exit::Exit;
-use crate::failure::CommandError;
-use crate::output::Cell;
 use crate::shared_database;
 use clap::Args;
+use migrate_cli::CommandError;
+use migrate_cli::Exit;
+use migrate_cli::output::Cell;
 use migrate_lint::owners::{self, TableOwnership, TableStatus};
 use serde_json::json;
 

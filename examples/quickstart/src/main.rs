@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn show(migrator: &Migrator<'_>, pool: &SqlitePool) -> Result<(), Error> {
+async fn show(migrator: &Migrator, pool: &SqlitePool) -> Result<(), Error> {
     for row in migrator.status(pool).await?.migrations() {
         println!("  {:<32} {}", row.title(), row.state.name());
     }

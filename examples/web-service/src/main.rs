@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
 
     // In a container environment, the database may start after this service.
-    Migrator::wait_for_database(&url, Duration::from_secs(60)).await?;
+    Migrator::wait_for_database(&url.parse()?, Duration::from_secs(60)).await?;
     let pool = PgPool::connect(&url).await?;
 
     let listener = tokio::net::TcpListener::bind(&address).await?;

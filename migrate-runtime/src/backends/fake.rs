@@ -4,13 +4,14 @@
 //! happened or has not; the caller cannot tell which, as over a real network.
 
 use super::{BackendFuture, OpenOptions, sealed};
-use crate::backend::{Backend, BackendError, BuildChange, Presence, UnitError, UnitRun};
-use crate::error::Error;
+use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, UnitError, UnitRun};
+use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::connection::TextRow;
 use crate::event::SessionInfo;
-use crate::history_change::{Elapsed, HistoryChange, RecordWrite};
-use crate::history_sql::HistorySql;
+use crate::history_change::{Elapsed, HistoryChange, RecordWrite, StoredSql};
+use crate::history_changes;
+use crate::history_sql::{HistoryDialect, HistorySql};
 use async_trait::async_trait;
-use migrate_model::checksum::Checksum;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::{self, Effects, Object, Verb};
 use migrate_model::history::{History, Record, RecordState};
@@ -97,49 +98,92 @@ impl Inner {
     }
 
     fn apply(&mut self, change: &HistoryChange<'_>) {
-        let row = |entry: &RecordWrite<'_>, state: RecordState| Record {
-            version: entry.version.parse().expect("the engine writes versions"),
-            name: entry.name.to_owned(),
-            checksum: entry.checksum,
-            sql_checksum: entry.sql_checksum,
-            state,
-            statements: entry.statements,
-            statements_done: entry.done,
-            started_at: String::new(),
-            applied_at: None,
-            execution_ms: None,
-            applied_by: String::new(),
-            has_down: entry.down.is_some(),
-            pending_sql: match entry.direction {
-                _ if state == RecordState::Applied => None,
-                Direction::Up => entry.up.map(str::to_owned),
-                Direction::Down => entry.down.map(str::to_owned),
-            },
-        };
         match change {
-            HistoryChange::Started(entry, _) | HistoryChange::Applied(entry, ..) | HistoryChange::Repaired(entry, _) => {
-                let down = entry.down.map(str::to_owned);
-                self.rows.insert(entry.version.to_owned(), (row(entry, entry.state), down));
+            HistoryChange::Started(record) | HistoryChange::Applied { record, .. } | HistoryChange::Repaired { record, .. } => {
+                self.upsert(record)
+            }
+            HistoryChange::RevertStarted { version, statements, done, down, .. } => {
+                if let StoredSql::Set(text) = down {
+                    self.stored(version).1 = Some((*text).to_owned());
+                }
+                let down = self.stored(version).1.clone();
+                let row = self.row(version);
+                (row.state, row.statements, row.statements_done) = (RecordState::Reverting, *statements, *done);
+                row.pending_sql = down;
             }
             HistoryChange::Checkpoint { version, done } => self.row(version).statements_done = *done,
-            HistoryChange::Reverted(entry, ..) => drop(self.rows.remove(entry.version)),
-            HistoryChange::Resolved { version, state, done, text, .. } => {
-                if let Some((_, text)) = text {
-                    self.row(version).pending_sql = Some((*text).to_owned());
-                }
+            HistoryChange::Finished { version, statements, .. } => {
+                let row = self.row(version);
+                (row.state, row.statements_done, row.pending_sql) = (RecordState::Applied, *statements, None);
+            }
+            HistoryChange::Reverted { version, .. } => drop(self.rows.remove(*version)),
+            HistoryChange::Resolved { version, state, done, script, .. } => {
                 let row = self.row(version);
                 (row.state, row.statements_done) = (*state, *done);
+                if let Some((_, text)) = script {
+                    row.pending_sql = Some((*text).to_owned());
+                }
             }
-            HistoryChange::Failed { entry, unfinished: true, .. } => {
-                let row = self.row(entry.version);
-                (row.state, row.statements_done) = (entry.state, entry.done);
+            HistoryChange::Failed { version, direction, done: Some(done), .. } => {
+                let row = self.row(version);
+                row.statements_done = *done;
+                row.state = match direction {
+                    Direction::Up => RecordState::Failed,
+                    Direction::Down => RecordState::RevertFailed,
+                };
             }
-            HistoryChange::Failed { .. } => {}
+            HistoryChange::Failed { done: None, .. } => {}
         }
     }
 
+    fn upsert(&mut self, record: &RecordWrite<'_>) {
+        let before = self.rows.get(record.version);
+        let text = |sql: StoredSql<'_>, stored: Option<String>| match sql {
+            StoredSql::Keep => stored,
+            StoredSql::Set(text) => Some(text.to_owned()),
+            StoredSql::Clear => None,
+        };
+        let down = text(record.down, before.and_then(|(_, down)| down.clone()));
+        let up = text(record.up, before.and_then(|(record, _)| record.pending_sql.clone()));
+        let row = Record {
+            version: record.version.parse().expect("the engine writes versions"),
+            name: record.name.to_owned(),
+            checksum: record.checksum,
+            sql_checksum: record.sql_checksum,
+            state: record.state,
+            statements: record.statements,
+            statements_done: record.done,
+            has_down: down.is_some(),
+            pending_sql: up.filter(|_| record.state != RecordState::Applied),
+        };
+        self.rows.insert(record.version.to_owned(), (row, down));
+    }
+
+    fn stored(&mut self, version: &str) -> &mut (Record, Option<String>) {
+        self.rows.get_mut(version).expect("a row that is changed was started")
+    }
+
+    /// Answers one of the queries that the engine asks; anything else is a gate, and open.
+    fn answer(&self, sql: &str) -> (&'static str, Result<Vec<TextRow>, BackendError>) {
+        if sql.starts_with("SELECT digest FROM") {
+            let history = self.history();
+            let digest = history.latest_applied().map(|_| vec![Some(history.digest().to_string())]);
+            return ("digest", Ok(digest.into_iter().collect()));
+        }
+        if sql.starts_with("SELECT version, name, checksum") {
+            let rows = self.rows.values().map(|(record, _)| text_row(record)).collect();
+            return ("history", if self.tables { Ok(rows) } else { Err(missing_table()) });
+        }
+        if sql.starts_with("SELECT down_sql FROM") {
+            let quoted = sql.rsplit('\'').nth(1).unwrap_or_default();
+            let down = self.rows.get(quoted).and_then(|(_, down)| down.clone());
+            return ("stored script", Ok(vec![vec![down]]));
+        }
+        ("gate", Ok(vec![vec![Some("1".to_owned())]]))
+    }
+
     fn row(&mut self, version: &str) -> &mut Record {
-        &mut self.rows.get_mut(version).expect("a row that is changed was begun").0
+        &mut self.stored(version).0
     }
 }
 
@@ -151,8 +195,31 @@ pub struct Fake {
     locked: bool,
 }
 
+const MISSING_TABLE: &str = "missing table";
+
+fn missing_table() -> BackendError {
+    BackendError { code: Some(MISSING_TABLE.to_owned()), ..BackendError::own("the table does not exist") }
+}
+
+/// A record as the columns of `select_records`.
+fn text_row(record: &Record) -> TextRow {
+    let columns = [
+        record.version.to_string(),
+        record.name.clone(),
+        record.checksum.to_string(),
+        record.sql_checksum.to_string(),
+        record.state.to_string(),
+        record.statements.to_string(),
+        record.statements_done.to_string(),
+        String::new(),
+    ];
+    let mut row: TextRow = columns.into_iter().map(Some).collect();
+    row.extend([None, None, Some(String::new()), Some(u8::from(record.has_down).to_string()), record.pending_sql.clone()]);
+    row
+}
+
 fn lost() -> BackendError {
-    BackendError { answered: false, ..BackendError::own("the connection was reset") }
+    BackendError { kind: BackendErrorKind::ConnectionLost, ..BackendError::own("the connection was reset") }
 }
 
 impl Fake {
@@ -174,8 +241,8 @@ impl Fake {
                 Err(lost())
             }
         }
-        .inspect_err(|failure| {
-            if !failure.answered {
+        .inspect_err(|error| {
+            if error.is_connection_lost() {
                 // A server ends the session of a client that is gone, and with it the lock.
                 self.lost = true;
                 if std::mem::take(&mut self.locked) {
@@ -186,17 +253,15 @@ impl Fake {
     }
 
     /// Was another process faster?
-    fn overtaken(&self, token: (&str, &str)) -> bool {
+    fn overtaken(&self, expected: Expected<'_>) -> bool {
         let inner = self.world.inner();
         let history = inner.history();
-        let version = token.0.parse().expect("the engine names versions");
-        let digest = history.digest();
-        let applied: Option<&Checksum> = history.latest_applied().map(|_| &digest);
-        inner.dialect == Dialect::Sqlite && HistorySql::fingerprint(applied, history.get(&version)) != token.1
+        let version = expected.version.parse().expect("the engine names versions");
+        inner.dialect == Dialect::Sqlite && history_changes::fingerprint(&history, &version) != expected.fingerprint
     }
 
-    fn stop(failure: BackendError, stop: fn(BackendError) -> UnitError) -> UnitError {
-        if failure.answered { stop(failure) } else { UnitError::ConnectionLost(failure) }
+    fn stop(error: BackendError, stop: fn(BackendError) -> UnitError) -> UnitError {
+        if !error.is_connection_lost() { stop(error) } else { UnitError::ConnectionLost(error) }
     }
 }
 
@@ -210,20 +275,21 @@ impl Backend for Fake {
         self.world.inner().dialect
     }
 
-    async fn digest(&mut self, _: &HistorySql) -> Result<Option<String>, BackendError> {
-        self.call("digest", |inner| {
-            let history = inner.history();
-            history.latest_applied().map(|_| history.digest().to_string())
-        })
+    fn history_dialect(&self) -> &'static HistoryDialect {
+        match self.dialect() {
+            Dialect::Postgres => &super::postgres::history_dialect::DIALECT,
+            Dialect::MySql => &super::mysql::history_dialect::DIALECT,
+            Dialect::Sqlite => &super::sqlite::history_dialect::DIALECT,
+        }
     }
 
-    async fn history(&mut self, _: &HistorySql, _: Option<&str>) -> Result<Option<History>, Error> {
-        let history = self.call("history", |inner| inner.tables.then(|| inner.history()));
-        history.map_err(|failure| failure.into_history_error("cannot read the history"))
+    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        let (name, answer) = self.world.inner().answer(sql);
+        self.call(name, |_| answer)?
     }
 
-    async fn stored_script(&mut self, _: &HistorySql, version: &str, _: Direction) -> Result<Option<String>, BackendError> {
-        self.call("stored script", |inner| inner.rows.get(version).and_then(|(_, down)| down.clone()))
+    fn is_missing_table(&self, error: &BackendError) -> bool {
+        error.code.as_deref() == Some(MISSING_TABLE)
     }
 
     async fn prepare(&mut self, _: &mut HistorySql, _: &[String], _: LockSettings) -> Result<(), BackendError> {
@@ -249,7 +315,7 @@ impl Backend for Fake {
         let got = got.inspect_err(|_| self.world.inner().locked = before)?;
         if !got && self.world.inner().lock_refusals > 0 {
             // All but the last refusal are deadlocks.
-            return Err(BackendError { lock_timeout: true, ..BackendError::own("deadlock") });
+            return Err(BackendError { kind: BackendErrorKind::LockTimeout, ..BackendError::own("deadlock") });
         }
         self.locked = got;
         Ok(got)
@@ -269,10 +335,6 @@ impl Backend for Fake {
         Ok(())
     }
 
-    async fn gate(&mut self, _: &str) -> Result<bool, BackendError> {
-        self.call("gate", |_| true)
-    }
-
     async fn presence(&mut self, _: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
         self.call("look at the catalogue", |inner| {
             let mut presence = Presence::Absent;
@@ -287,7 +349,7 @@ impl Backend for Fake {
     }
 
     async fn run_in_transaction(&mut self, _: &HistorySql, work: &UnitRun<'_>, ending: BuildChange<'_>) -> Result<(), UnitError> {
-        if self.overtaken(work.token) {
+        if self.overtaken(work.expected) {
             return Err(UnitError::HistoryChanged);
         }
         let first = work.unit.statements.start;
@@ -295,9 +357,9 @@ impl Backend for Fake {
             inner.effects.extend(statements(work));
             inner.apply(&ending(Elapsed::Measured(work.since.elapsed())));
         });
-        done.map_err(|failure| match failure.answered {
-            true => UnitError::StatementFailed { statement: Some(first), offset: None, failure },
-            false => UnitError::ConnectionLost(failure),
+        done.map_err(|error| match !error.is_connection_lost() {
+            true => UnitError::StatementFailed { statement: Some(first), offset: None, error },
+            false => UnitError::ConnectionLost(error),
         })
     }
 
@@ -309,12 +371,12 @@ impl Backend for Fake {
     ) -> Result<(), UnitError> {
         let first = work.unit.statements.start;
         let done = self.call(&format!("alone {}", first + 1), |inner| inner.effects.extend(statements(work)));
-        done.map_err(|failure| match failure.answered {
-            true => UnitError::StatementFailed { statement: Some(first), offset: None, failure },
-            false => UnitError::ConnectionLost(failure),
+        done.map_err(|error| match !error.is_connection_lost() {
+            true => UnitError::StatementFailed { statement: Some(first), offset: None, error },
+            false => UnitError::ConnectionLost(error),
         })?;
         let change = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write(history_sql, &change).await.map_err(|failure| Self::stop(failure, UnitError::RecordFailed))
+        self.write(history_sql, &change).await.map_err(|error| Self::stop(error, UnitError::RecordFailed))
     }
 
     async fn run_setting(&mut self, _: &str) -> Result<(), BackendError> {
@@ -323,12 +385,14 @@ impl Backend for Fake {
 
     async fn write(&mut self, _: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         let name = match change {
-            HistoryChange::Started(..) => "write the beginning".to_owned(),
-            HistoryChange::Checkpoint { done, .. } => format!("write mark {done}"),
-            HistoryChange::Applied(..) | HistoryChange::Reverted(..) => "write the end".to_owned(),
-            HistoryChange::Repaired(..) => "write the repair".to_owned(),
+            HistoryChange::Started(_) | HistoryChange::RevertStarted { .. } => "write the start".to_owned(),
+            HistoryChange::Checkpoint { done, .. } => format!("write checkpoint {done}"),
+            HistoryChange::Applied { .. } | HistoryChange::Finished { .. } | HistoryChange::Reverted { .. } => {
+                "write the end".to_owned()
+            }
+            HistoryChange::Repaired { .. } => "write the repair".to_owned(),
             HistoryChange::Resolved { .. } => "write the resolution".to_owned(),
-            HistoryChange::Failed { .. } => "write the failure".to_owned(),
+            HistoryChange::Failed { .. } => "write the error".to_owned(),
         };
         self.call(&name, |inner| inner.apply(change))
     }
@@ -337,12 +401,12 @@ impl Backend for Fake {
         &mut self,
         history_sql: &HistorySql,
         change: &HistoryChange<'_>,
-        token: (&str, &str),
+        expected: Expected<'_>,
     ) -> Result<(), UnitError> {
-        if self.overtaken(token) {
+        if self.overtaken(expected) {
             return Err(UnitError::HistoryChanged);
         }
-        self.write(history_sql, change).await.map_err(|failure| Self::stop(failure, UnitError::NotStarted))
+        self.write(history_sql, change).await.map_err(|error| Self::stop(error, UnitError::NotStarted))
     }
 
     async fn restore(&mut self) -> Result<(), BackendError> {
@@ -350,17 +414,17 @@ impl Backend for Fake {
     }
 
     async fn restore_original(&mut self) -> Result<(), BackendError> {
-        self.call("leave", |_| ())
+        self.call("restore original", |_| ())
     }
 
-    async fn release(self: Box<Self>, clean: bool) {
+    async fn release(self: Box<Self>, state: ConnectionState) {
         let mut inner = self.world.inner();
-        match clean {
-            true => inner.released.0 += 1,
-            false => inner.released.1 += 1,
+        match state {
+            ConnectionState::Clean => inner.released.0 += 1,
+            ConnectionState::Unknown => inner.released.1 += 1,
         }
         // Closing it ends the session.
-        if self.locked && !clean {
+        if self.locked && state == ConnectionState::Unknown {
             inner.locked = false;
         }
     }

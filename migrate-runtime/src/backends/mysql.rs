@@ -8,22 +8,23 @@
 //! On a Galera cluster that lock belongs to one node, and a lease takes its place: two nodes that take it at once are told
 //! apart by certification when they commit.
 
-use crate::backend::{Backend, BackendError, BuildChange, Presence, UnitError, UnitRun};
+pub mod address;
+pub mod history_dialect;
+
+use crate::backend::{Backend, BuildChange, ConnectionState, Presence, UnitError, UnitRun};
+use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
-use crate::error::Error;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
 use crate::sql_message::{SqlMessage, contains_word, strip_own_sql};
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
-use migrate_model::history::History;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
-use migrate_model::target::Direction;
 use sqlx::mysql::MySqlConnectOptions;
 use std::time::Duration;
 
@@ -108,24 +109,24 @@ impl<'c> MySql<'c> {
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, BackendError> {
-        rows(&mut *self.connection, sql).await.map_err(failure)
+        rows(&mut *self.connection, sql).await.map_err(read_error)
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
         let (completed, error) = run(&mut *self.connection, sql).await;
-        (completed, error.map(failure))
+        (completed, error.map(read_error))
     }
 
     async fn do_all(&mut self, sql: &str) -> Result<(), BackendError> {
         match self.run(sql).await.1 {
-            Some(failure) => Err(failure),
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
 
     async fn roll_back(&mut self) {
-        if let (_, Some(failure)) = self.run("ROLLBACK").await {
-            tracing::debug!(message = failure.message, "rolling back");
+        if let (_, Some(error)) = self.run("ROLLBACK").await {
+            tracing::debug!(message = error.message, "rolling back");
         }
     }
 
@@ -154,26 +155,31 @@ impl<'c> MySql<'c> {
     }
 }
 
-fn failure(error: sqlx::Error) -> BackendError {
-    let mut failure = BackendError::of(error);
-    let source = failure.source.as_ref().and_then(|error| error.as_database_error());
-    if let Some(error) = source.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()) {
-        // The number tells more than the SQLSTATE. 1053: server shutdown; 1927: connection was killed.
-        failure.answered = !matches!(error.number(), 1053 | 1927);
-        // 1205: a lock was not got in time; 1213: a deadlock, or a certification that another node won.
-        failure.lock_timeout = matches!(error.number(), 1205 | 1213);
-        failure.read_only = matches!(error.number(), 1290 | 1836) && failure.message.contains("read-only");
-        failure.code = Some(error.number().to_string());
+/// Reads an error, and its kind from the number, which tells more than the SQLSTATE.
+fn read_error(error: sqlx::Error) -> BackendError {
+    let mut error = BackendError::of(error);
+    let source = error.source.as_ref().and_then(|error| error.as_database_error());
+    if let Some(source) = source.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()) {
+        error.kind = match source.number() {
+            // Server shutdown; connection was killed.
+            1053 | 1927 => BackendErrorKind::ConnectionLost,
+            // A lock wait timeout; a deadlock, or a certification that another node won.
+            1205 | 1213 => BackendErrorKind::LockTimeout,
+            // The server runs with an option that forbids the statement; only the message names which.
+            1290 | 1836 if error.message.contains("read-only") => BackendErrorKind::ReadOnly,
+            _ => BackendErrorKind::Rejected,
+        };
+        error.code = Some(source.number().to_string());
     }
-    failure
+    error
 }
 
 /// What the database said to a text that begins with so many statements of ours, the guard among them.
-fn guarded(completed: usize, before: usize, failure: BackendError) -> BackendError {
+fn guarded(completed: usize, before: usize, error: BackendError) -> BackendError {
     // Subquery returns more than 1 row.
-    match completed < before && failure.code.as_deref() == Some("1242") {
-        true => BackendError::lost_lock(),
-        false => failure,
+    match completed < before && error.code.as_deref() == Some("1242") {
+        true => BackendError::lock_lost(),
+        false => error,
     }
 }
 
@@ -191,9 +197,9 @@ fn holder(row: Vec<Option<String>>, age: &str) -> Option<SessionInfo> {
     })
 }
 
-fn is_missing(failure: &BackendError) -> bool {
+fn is_missing(error: &BackendError) -> bool {
     // no such table, unknown database
-    matches!(failure.code.as_deref(), Some("1146" | "1049"))
+    matches!(error.code.as_deref(), Some("1146" | "1049"))
 }
 
 /// The byte of a statement that a syntax error points at: `... near 'x' at line 3`.
@@ -236,14 +242,6 @@ fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
 
 #[async_trait]
 impl LeaseConnection for MySql<'_> {
-    async fn query(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, BackendError> {
-        match self.rows(sql).await {
-            Ok(rows) => Ok(Some(rows)),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
     async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError> {
         for statement in history_sql.create_schema().into_iter().chain(statements) {
             self.do_all(&statement).await?;
@@ -257,7 +255,7 @@ impl LeaseConnection for MySql<'_> {
         self.restore().await?;
         match taken {
             // Another node was faster, or there is such a transaction.
-            Err(failure) if failure.lock_timeout => Ok(false),
+            Err(error) if error.kind == BackendErrorKind::LockTimeout => Ok(false),
             taken => taken.map(|()| true),
         }
     }
@@ -278,28 +276,16 @@ impl Backend for MySql<'_> {
         Dialect::MySql
     }
 
-    async fn digest(&mut self, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
-        match self.first(&history_sql.select_digest()).await {
-            Err(failure) if is_missing(&failure) => Ok(None),
-            digest => digest,
-        }
+    fn history_dialect(&self) -> &'static HistoryDialect {
+        &history_dialect::DIALECT
     }
 
-    async fn history(&mut self, history_sql: &HistorySql, service: Option<&str>) -> Result<Option<History>, Error> {
-        match self.rows(&history_sql.select_records(service)).await {
-            Ok(rows) => history_sql.read_records(&rows).map(Some),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure.into_history_error("cannot read the history")),
-        }
+    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        self.rows(sql).await
     }
 
-    async fn stored_script(
-        &mut self,
-        history_sql: &HistorySql,
-        version: &str,
-        direction: Direction,
-    ) -> Result<Option<String>, BackendError> {
-        self.first(&history_sql.select_script(version, direction)).await
+    fn is_missing_table(&self, error: &BackendError) -> bool {
+        is_missing(error)
     }
 
     async fn prepare(
@@ -327,9 +313,9 @@ impl Backend for MySql<'_> {
         self.database = database.unwrap_or_default();
         match (history_sql.schema().is_some(), self.database.is_empty()) {
             (false, true) => {
-                let mut failure = BackendError::own("the URL names no database, so there is no place for the history");
-                failure.hint = Some("name one: `mysql://user@host/DATABASE`".into());
-                return Err(failure);
+                let mut error = BackendError::own("the URL names no database, so there is no place for the history");
+                error.hint = Some("name one: `mysql://user@host/DATABASE`".into());
+                return Err(error);
             }
             (false, false) => history_sql.set_schema(self.database.clone()),
             (true, _) => {}
@@ -364,6 +350,10 @@ impl Backend for MySql<'_> {
             self.restoring.push_str(";\n");
         }
         Ok(())
+    }
+
+    fn limits_outlive_transaction(&self) -> bool {
+        true
     }
 
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
@@ -421,12 +411,6 @@ impl Backend for MySql<'_> {
         }
     }
 
-    async fn gate(&mut self, query: &str) -> Result<bool, BackendError> {
-        let rows = self.rows(query).await?;
-        let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
-        Ok(rows.len() == 1 && value == Some("1"))
-    }
-
     async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
         match presence_query(history_sql, object) {
             Some(question) => Ok(Some(Presence::of(self.first(&question).await?.as_deref()))),
@@ -448,15 +432,15 @@ impl Backend for MySql<'_> {
         let mut before = 1 + guard.len();
         for piece in work.chunks(PIECE) {
             message.add_statements(work, piece);
-            if let (completed, Some(failure)) = self.run(&message.sql).await {
-                if !failure.answered {
-                    return Err(UnitError::ConnectionLost(failure));
+            if let (completed, Some(error)) = self.run(&message.sql).await {
+                if error.is_connection_lost() {
+                    return Err(UnitError::ConnectionLost(error));
                 }
                 self.roll_back().await;
-                let failure = guarded(completed, before, failure);
-                return Err(match failure.lost_lock {
-                    true => UnitError::NotStarted(failure),
-                    false => UnitError::StatementFailed { statement: message.failed(completed), offset: None, failure },
+                let error = guarded(completed, before, error);
+                return Err(match error.kind == BackendErrorKind::LockLost {
+                    true => UnitError::NotStarted(error),
+                    false => UnitError::StatementFailed { statement: message.failed(completed), offset: None, error },
                 });
             }
             (message, before) = (SqlMessage::default(), 0);
@@ -465,16 +449,16 @@ impl Backend for MySql<'_> {
         // A script may have given the lock up; and of a lease, the time begins anew.
         let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
         let (completed, failed) = self.run(&format!("{before}{record}COMMIT;")).await;
-        let Some(failure) = failed else { return Ok(()) };
-        if !failure.answered {
-            return Err(UnitError::ConnectionLost(failure));
+        let Some(error) = failed else { return Ok(()) };
+        if error.is_connection_lost() {
+            return Err(UnitError::ConnectionLost(error));
         }
         self.roll_back().await;
-        let failure = guarded(completed, guard.len(), failure);
-        match failure.lock_timeout {
+        let error = guarded(completed, guard.len(), error);
+        match error.kind == BackendErrorKind::LockTimeout {
             // A certification that another node won: all of it was rolled back.
-            true => Err(UnitError::StatementFailed { statement: None, offset: None, failure }),
-            false => Err(UnitError::RecordFailed(failure)),
+            true => Err(UnitError::StatementFailed { statement: None, offset: None, error }),
+            false => Err(UnitError::RecordFailed(error)),
         }
     }
 
@@ -495,25 +479,25 @@ impl Backend for MySql<'_> {
             // Behind `LOCK TABLES` only the tables that it names can be looked at.
             let guard = if at == 0 { self.guard(history_sql) } else { Vec::new() };
             let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
-            if let (completed, Some(failure)) = self.run(&format!("{mark}{before}{mark}{sql}")).await {
-                if !failure.answered {
-                    return Err(UnitError::ConnectionLost(failure));
+            if let (completed, Some(error)) = self.run(&format!("{mark}{before}{mark}{sql}")).await {
+                if error.is_connection_lost() {
+                    return Err(UnitError::ConnectionLost(error));
                 }
                 // Until then, no table but the locked ones can be written, not even ours.
                 if work.unit.statements.len() > 1 {
                     let _ = self.do_all("UNLOCK TABLES").await;
                 }
-                if completed < guard.len() && !failure.lock_timeout {
-                    return Err(UnitError::NotStarted(guarded(completed, guard.len(), failure)));
+                if completed < guard.len() && error.kind != BackendErrorKind::LockTimeout {
+                    return Err(UnitError::NotStarted(guarded(completed, guard.len(), error)));
                 }
-                let offset = line_offset(sql, &failure.message).map(|at| statement.range.start + at);
-                return Err(UnitError::StatementFailed { statement: Some(number), offset, failure });
+                let offset = line_offset(sql, &error.message).map(|at| statement.range.start + at);
+                return Err(UnitError::StatementFailed { statement: Some(number), offset, error });
             }
         }
         let record = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write(history_sql, &record).await.map_err(|failure| match failure.answered {
-            true => UnitError::RecordFailed(failure),
-            false => UnitError::ConnectionLost(failure),
+        self.write(history_sql, &record).await.map_err(|error| match !error.is_connection_lost() {
+            true => UnitError::RecordFailed(error),
+            false => UnitError::ConnectionLost(error),
         })
     }
 
@@ -534,12 +518,12 @@ impl Backend for MySql<'_> {
         let mut tries = 0;
         loop {
             let (completed, failed) = self.run(&sql).await;
-            let Some(failure) = failed else { return Ok(()) };
+            let Some(error) = failed else { return Ok(()) };
             self.roll_back().await;
             tries += 1;
             // Another node won a certification; what was written there was not this.
-            if failure.code.as_deref() != Some("1213") || tries == 10 {
-                return Err(guarded(completed, 1 + guard.len(), failure));
+            if error.code.as_deref() != Some("1213") || tries == 10 {
+                return Err(guarded(completed, 1 + guard.len(), error));
             }
         }
     }
@@ -559,8 +543,8 @@ impl Backend for MySql<'_> {
         }
     }
 
-    async fn release(self: Box<Self>, clean: bool) {
-        self.connection.release(clean).await;
+    async fn release(self: Box<Self>, state: ConnectionState) {
+        self.connection.release(state).await;
     }
 }
 

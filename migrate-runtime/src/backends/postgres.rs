@@ -7,28 +7,28 @@
 //! Behind a pooler that gives each transaction another session of the server, the lock is a lease, nothing is set for
 //! longer than a transaction, and what a script sets is put back in the same one.
 
+pub mod address;
 mod connector;
+pub mod history_dialect;
 mod presence;
 
-pub use connector::{PgConnector, open};
+pub use connector::PgConnector;
 
-use crate::backend::{Backend, BackendError, BuildChange, LOST, Presence, UnitError, UnitRun};
+use crate::backend::{Backend, BuildChange, ConnectionState, Presence, UnitError, UnitRun};
+use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST};
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
-use crate::error::Error;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
 use crate::sql_message::{SqlMessage, contains_word, strip_own_sql};
 use async_trait::async_trait;
 use connector::PARAMETER;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
-use migrate_model::history::History;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
-use migrate_model::target::Direction;
 use migrate_model::token::Tokens;
 use presence::{built_index, presence_query};
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
@@ -104,29 +104,31 @@ impl<'c> Postgres<'c> {
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, BackendError> {
-        rows(&mut *self.connection, sql).await.map_err(failure)
+        rows(&mut *self.connection, sql).await.map_err(read_error)
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
         let (completed, error) = run(&mut *self.connection, sql).await;
-        let mut failed = error.map(failure);
-        if let Some(failure) = &mut failed {
+        let mut failed = error.map(read_error);
+        if let Some(error) = &mut failed {
             // A script may also make its own transaction one that only reads.
-            failure.read_only = self.read_only && failure.code.as_deref() == Some("25006");
+            if self.read_only && error.code.as_deref() == Some("25006") {
+                error.kind = BackendErrorKind::ReadOnly;
+            }
         }
         (completed, failed)
     }
 
     async fn do_all(&mut self, sql: &str) -> Result<(), BackendError> {
         match self.run(sql).await.1 {
-            Some(failure) => Err(failure),
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
 
     async fn roll_back(&mut self) {
-        if let (_, Some(failure)) = self.run("ROLLBACK").await {
-            tracing::debug!(message = failure.message, "rolling back");
+        if let (_, Some(error)) = self.run("ROLLBACK").await {
+            tracing::debug!(message = error.message, "rolling back");
         }
     }
 
@@ -159,7 +161,7 @@ impl<'c> Postgres<'c> {
                 )
             }
         };
-        let check = format!("SELECT CAST(CASE WHEN {held} THEN '1' ELSE '{LOST}' END AS integer)");
+        let check = format!("SELECT CAST(CASE WHEN {held} THEN '1' ELSE '{LOCK_LOST}' END AS integer)");
         self.lease.iter().map(|lease| lease.renew(history_sql)).chain([check]).collect()
     }
 
@@ -209,9 +211,9 @@ impl<'c> Postgres<'c> {
     async fn take_again(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
         let guard = self.guard(history_sql).join(";\n");
         match self.do_all(&guard).await {
-            Err(failure) if failure.lost_lock => match self.try_session(history_sql).await? {
+            Err(error) if error.kind == BackendErrorKind::LockLost => match self.try_session(history_sql).await? {
                 true => Ok(()),
-                false => Err(failure),
+                false => Err(error),
             },
             outcome => outcome,
         }
@@ -241,9 +243,9 @@ impl<'c> Postgres<'c> {
 
     /// `COPY ... FROM stdin` cannot travel with others, so each statement goes by itself.
     async fn one_by_one(&mut self, message: &SqlMessage, work: &UnitRun<'_>) -> Result<(), UnitError> {
-        if let (_, Some(failure)) = self.run(&message.sql).await {
+        if let (_, Some(error)) = self.run(&message.sql).await {
             self.roll_back().await;
-            return Err(UnitError::RecordFailed(failure));
+            return Err(UnitError::RecordFailed(error));
         }
         for (number, statement) in work.numbered_statements() {
             let sql = statement.sql(work.text);
@@ -251,13 +253,13 @@ impl<'c> Postgres<'c> {
             let mark = self.lease.as_ref().filter(|_| !work.unit.in_transaction).map(Lease::holder_comment).unwrap_or_default();
             let outcome = match &statement.copy_data {
                 None => self.run(&format!("{mark}{sql}")).await.1,
-                Some(data) => self.copy(sql, &work.text[data.clone()]).await.err().map(failure),
+                Some(data) => self.copy(sql, &work.text[data.clone()]).await.err().map(read_error),
             };
-            if let Some(failure) = outcome {
-                let in_sql = failure.position.and_then(|position| position.checked_sub(1 + mark.len()));
+            if let Some(error) = outcome {
+                let in_sql = error.position.and_then(|position| position.checked_sub(1 + mark.len()));
                 let offset = in_sql.and_then(|position| sql.char_indices().nth(position));
                 let offset = offset.map(|(at, _)| statement.range.start + at);
-                return Err(self.stopped(Some(number), offset, failure).await);
+                return Err(self.stopped(Some(number), offset, error).await);
             }
         }
         Ok(())
@@ -269,33 +271,37 @@ impl<'c> Postgres<'c> {
         copy.finish().await.map(drop)
     }
 
-    async fn stopped(&mut self, statement: Option<usize>, offset: Option<usize>, failure: BackendError) -> UnitError {
-        if !failure.answered {
-            return UnitError::ConnectionLost(failure);
+    async fn stopped(&mut self, statement: Option<usize>, offset: Option<usize>, error: BackendError) -> UnitError {
+        if error.is_connection_lost() {
+            return UnitError::ConnectionLost(error);
         }
         self.roll_back().await;
-        UnitError::StatementFailed { statement, offset, failure }
+        UnitError::StatementFailed { statement, offset, error }
     }
 }
 
-/// Adds what PostgreSQL says besides the message. A server that shuts down or a backend that is terminated has answered,
-/// but is gone.
-fn failure(error: sqlx::Error) -> BackendError {
-    let mut failure = BackendError::of(error);
-    let database = failure.source.as_ref().and_then(|error| error.as_database_error());
-    if let Some(database) = database.and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
-        failure.detail = database.detail().map(str::to_owned);
-        failure.hint = database.hint().map(str::to_owned);
-        failure.position = match database.position() {
+/// Reads an error, its kind from the SQLSTATE, and what PostgreSQL says besides the message.
+fn read_error(error: sqlx::Error) -> BackendError {
+    let mut error = BackendError::of(error);
+    let source = error.source.as_ref().and_then(|error| error.as_database_error());
+    if let Some(source) = source.and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
+        error.detail = source.detail().map(str::to_owned);
+        error.hint = source.hint().map(str::to_owned);
+        error.position = match source.position() {
             Some(PgErrorPosition::Original(position)) => Some(position),
             _ => None,
         };
-        // lock_not_available, deadlock_detected, serialization_failure: all of them rolled back.
-        failure.lock_timeout = matches!(database.code(), "55P03" | "40P01" | "40001");
-        failure.lost_lock = database.code() == "22P02" && failure.message.contains(LOST);
-        failure.answered = !matches!(database.code(), "57P01" | "57P02" | "57P03");
+        error.kind = match source.code() {
+            // admin_shutdown, crash_shutdown, cannot_connect_now: the server answers, but the session is gone.
+            "57P01" | "57P02" | "57P03" => BackendErrorKind::ConnectionLost,
+            // lock_not_available, deadlock_detected, serialization_failure: all of them rolled back.
+            "55P03" | "40P01" | "40001" => BackendErrorKind::LockTimeout,
+            // Our own guard casts this text to a number.
+            "22P02" if error.message.contains(LOCK_LOST) => BackendErrorKind::LockLost,
+            _ => BackendErrorKind::Rejected,
+        };
     }
-    failure
+    error
 }
 
 /// Connection, user, host, age and statement, as a query returns them.
@@ -312,9 +318,9 @@ fn holder(row: Vec<Option<String>>) -> Option<SessionInfo> {
     })
 }
 
-fn is_missing(failure: &BackendError) -> bool {
+fn is_missing(error: &BackendError) -> bool {
     // undefined_table, invalid_schema_name
-    matches!(failure.code.as_deref(), Some("42P01" | "3F000"))
+    matches!(error.code.as_deref(), Some("42P01" | "3F000"))
 }
 
 /// Only a script that changes who it is needs to be changed back; others may lack the right even to say so.
@@ -352,14 +358,6 @@ fn limits(work: &UnitRun<'_>, scope: &str) -> Vec<String> {
 
 #[async_trait]
 impl LeaseConnection for Postgres<'_> {
-    async fn query(&mut self, sql: &str) -> Result<Option<Vec<TextRow>>, BackendError> {
-        match self.rows(sql).await {
-            Ok(rows) => Ok(Some(rows)),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
     async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError> {
         Postgres::make(self, history_sql, statements).await
     }
@@ -392,30 +390,16 @@ impl Backend for Postgres<'_> {
         Dialect::Postgres
     }
 
-    async fn digest(&mut self, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
-        match self.rows(&history_sql.select_digest()).await {
-            Ok(rows) => Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure),
-        }
+    fn history_dialect(&self) -> &'static HistoryDialect {
+        &history_dialect::DIALECT
     }
 
-    async fn history(&mut self, history_sql: &HistorySql, service: Option<&str>) -> Result<Option<History>, Error> {
-        match self.rows(&history_sql.select_records(service)).await {
-            Ok(rows) => history_sql.read_records(&rows).map(Some),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure.into_history_error("cannot read the history")),
-        }
+    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        self.rows(sql).await
     }
 
-    async fn stored_script(
-        &mut self,
-        history_sql: &HistorySql,
-        version: &str,
-        direction: Direction,
-    ) -> Result<Option<String>, BackendError> {
-        let rows = self.rows(&history_sql.select_script(version, direction)).await?;
-        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    fn is_missing_table(&self, error: &BackendError) -> bool {
+        is_missing(error)
     }
 
     fn preserves_session(&self) -> bool {
@@ -462,10 +446,10 @@ impl Backend for Postgres<'_> {
         match columns.next().flatten() {
             Some(schema) => history_sql.set_schema(schema),
             None => {
-                let mut failure =
+                let mut error =
                     BackendError::own("`search_path` names no schema that exists, so there is no place for the history");
-                failure.hint = Some("set `schema` under `[history]` in `migrate.toml`".into());
-                return Err(failure);
+                error.hint = Some("set `schema` under `[history]` in `migrate.toml`".into());
+                return Err(error);
             }
         }
         let restore = SETTINGS.iter().zip(columns).map(|(name, value)| {
@@ -555,12 +539,6 @@ impl Backend for Postgres<'_> {
         }
     }
 
-    async fn gate(&mut self, query: &str) -> Result<bool, BackendError> {
-        let rows = self.rows(query).await?;
-        let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
-        Ok(rows.len() == 1 && matches!(value, Some("t" | "true" | "1")))
-    }
-
     async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
         let Some(question) = presence_query(history_sql, object) else { return Ok(None) };
         let rows = self.rows(&question).await?;
@@ -610,11 +588,13 @@ impl Backend for Postgres<'_> {
             let last = pieces.pop().unwrap_or_default();
             for piece in pieces {
                 message.add_statements(work, piece);
-                if let (completed, Some(failure)) = self.run(&message.sql).await {
+                if let (completed, Some(error)) = self.run(&message.sql).await {
                     let statement = message.failed(completed);
-                    let offset = failure.position.and_then(|position| message.script_offset(position));
-                    return Err(match self.stopped(statement, offset, failure).await {
-                        UnitError::StatementFailed { failure, .. } if failure.lost_lock => UnitError::NotStarted(failure),
+                    let offset = error.position.and_then(|position| message.script_offset(position));
+                    return Err(match self.stopped(statement, offset, error).await {
+                        UnitError::StatementFailed { error, .. } if error.kind == BackendErrorKind::LockLost => {
+                            UnitError::NotStarted(error)
+                        }
                         stop => stop,
                     });
                 }
@@ -624,19 +604,21 @@ impl Backend for Postgres<'_> {
         }
         message.append(&end);
         let (completed, failed) = self.run(&message.sql).await;
-        let Some(failure) = failed else { return Ok(()) };
+        let Some(error) = failed else { return Ok(()) };
         let statement = message.failed(completed);
-        let offset = failure.position.and_then(|position| message.script_offset(position));
+        let offset = error.position.and_then(|position| message.script_offset(position));
         // An error of class 23 behind the script is a deferred constraint that `COMMIT` checks; 42601 is found before
-        // anything runs, and then only the position tells where. A serialization failure is nobody's fault.
+        // anything runs, and then only the position tells where. A serialization error is nobody's fault.
         let by_script = statement.is_some()
             || offset.is_some()
-            || failure.lock_timeout
-            || failure.code.as_deref().is_some_and(|code| code.starts_with("23"));
-        match self.stopped(statement, offset, failure).await {
-            UnitError::StatementFailed { failure, .. } if failure.lost_lock => Err(UnitError::NotStarted(failure)),
-            UnitError::StatementFailed { failure, .. } if message.script_done(completed) && !by_script => {
-                Err(UnitError::RecordFailed(failure))
+            || error.kind == BackendErrorKind::LockTimeout
+            || error.code.as_deref().is_some_and(|code| code.starts_with("23"));
+        match self.stopped(statement, offset, error).await {
+            UnitError::StatementFailed { error, .. } if error.kind == BackendErrorKind::LockLost => {
+                Err(UnitError::NotStarted(error))
+            }
+            UnitError::StatementFailed { error, .. } if message.script_done(completed) && !by_script => {
+                Err(UnitError::RecordFailed(error))
             }
             stop => Err(stop),
         }
@@ -649,8 +631,8 @@ impl Backend for Postgres<'_> {
         ending: BuildChange<'_>,
     ) -> Result<(), UnitError> {
         for (number, statement) in work.numbered_statements().filter(|_| work.resuming) {
-            if let Err(failure) = self.drop_invalid_index(statement.sql(work.text)).await {
-                return Err(self.stopped(Some(number), None, failure).await);
+            if let Err(error) = self.drop_invalid_index(statement.sql(work.text)).await {
+                return Err(self.stopped(Some(number), None, error).await);
             }
         }
         if let Some(lease) = self.lease.as_mut().filter(|_| matches!(self.access, PgConnector::Lent)) {
@@ -663,12 +645,12 @@ impl Backend for Postgres<'_> {
             limits(work, "SESSION").iter().for_each(|limit| message.prepend(limit));
         }
         let asked = Instant::now();
-        if let (_, Some(failure)) = self.run(&message.sql).await {
-            return Err(UnitError::NotStarted(failure));
+        if let (_, Some(error)) = self.run(&message.sql).await {
+            return Err(UnitError::NotStarted(error));
         }
         // The statement cannot travel with the guard. Who was frozen since then finds its lease run out by its own clock.
         if self.lease.as_ref().is_some_and(|lease| asked.elapsed() >= lease.duration()) {
-            return Err(UnitError::NotStarted(BackendError::lost_lock()));
+            return Err(UnitError::NotStarted(BackendError::lock_lost()));
         }
         // A message of several statements runs in one implicit transaction, so each goes by itself.
         self.one_by_one(&SqlMessage::default(), work).await?;
@@ -678,9 +660,9 @@ impl Backend for Postgres<'_> {
         }
         let record = history_sql.write(&ending(Elapsed::Measured(work.since.elapsed())));
         let record = format!("{}{record}", self.restoring_after(work));
-        self.commit(history_sql, &record).await.map_err(|failure| match failure.answered {
-            true => UnitError::RecordFailed(failure),
-            false => UnitError::ConnectionLost(failure),
+        self.commit(history_sql, &record).await.map_err(|error| match !error.is_connection_lost() {
+            true => UnitError::RecordFailed(error),
+            false => UnitError::ConnectionLost(error),
         })
     }
 
@@ -706,7 +688,7 @@ impl Backend for Postgres<'_> {
         }
     }
 
-    async fn release(self: Box<Self>, clean: bool) {
-        self.connection.release(clean).await;
+    async fn release(self: Box<Self>, state: ConnectionState) {
+        self.connection.release(state).await;
     }
 }

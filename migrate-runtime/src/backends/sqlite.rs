@@ -3,20 +3,21 @@
 //! There is no lock that outlives a transaction, and none is needed: every transaction begins with `BEGIN IMMEDIATE` and
 //! looks whether the history still is what the plan was made from. Whoever comes second sees that and plans anew.
 
-use crate::backend::{Backend, BackendError, BuildChange, Presence, UnitError, UnitRun};
-use crate::connection::{ConnectionGuard, rows, run};
-use crate::error::Error;
+pub mod address;
+pub mod history_dialect;
+
+use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, UnitError, UnitRun};
+use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::sql_message::SqlMessage;
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
-use migrate_model::history::History;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
-use migrate_model::target::Direction;
 use std::time::{Duration, Instant};
 
 /// What scripts set and leave so.
@@ -44,8 +45,8 @@ impl<'c> Sqlite<'c> {
     async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, BackendError> {
         let until = Instant::now() + self.patience;
         loop {
-            match rows(&mut *self.connection, sql).await.map_err(failure) {
-                Err(failure) if failure.busy && Instant::now() < until => tokio::time::sleep(PAUSE).await,
+            match rows(&mut *self.connection, sql).await.map_err(read_error) {
+                Err(error) if error.kind == BackendErrorKind::Busy && Instant::now() < until => tokio::time::sleep(PAUSE).await,
                 outcome => return outcome,
             }
         }
@@ -53,12 +54,12 @@ impl<'c> Sqlite<'c> {
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
         let (completed, error) = run(&mut *self.connection, sql).await;
-        (completed, error.map(failure))
+        (completed, error.map(read_error))
     }
 
     async fn do_all(&mut self, sql: &str) -> Result<(), BackendError> {
         match self.run(sql).await.1 {
-            Some(failure) => Err(failure),
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
@@ -68,7 +69,7 @@ impl<'c> Sqlite<'c> {
         let until = Instant::now() + self.patience;
         loop {
             match self.do_all(sql).await {
-                Err(failure) if failure.busy && Instant::now() < until => tokio::time::sleep(PAUSE).await,
+                Err(error) if error.kind == BackendErrorKind::Busy && Instant::now() < until => tokio::time::sleep(PAUSE).await,
                 outcome => return outcome,
             }
         }
@@ -76,8 +77,8 @@ impl<'c> Sqlite<'c> {
 
     async fn roll_back(&mut self) {
         // SQLite ends some transactions by itself; then there is nothing to roll back.
-        if let (_, Some(failure)) = self.run("ROLLBACK").await {
-            tracing::debug!(message = failure.message, "rolling back");
+        if let (_, Some(error)) = self.run("ROLLBACK").await {
+            tracing::debug!(message = error.message, "rolling back");
         }
     }
 
@@ -86,32 +87,32 @@ impl<'c> Sqlite<'c> {
     async fn transact(&mut self, message: &SqlMessage, first: bool) -> Result<(), UnitError> {
         let until = Instant::now() + self.patience;
         loop {
-            let (completed, Some(failure)) = self.run(&message.sql).await else { return Ok(()) };
-            if first && completed == 0 && failure.busy && Instant::now() < until {
+            let (completed, Some(error)) = self.run(&message.sql).await else { return Ok(()) };
+            if first && completed == 0 && error.kind == BackendErrorKind::Busy && Instant::now() < until {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
             // In the middle of a transaction nobody is in the way: only at its end, when others still read.
             let at_commit = message.script_done(completed);
-            if at_commit && failure.busy && self.insist("COMMIT").await.is_ok() {
+            if at_commit && error.kind == BackendErrorKind::Busy && self.insist("COMMIT").await.is_ok() {
                 return Ok(());
             }
             if completed > 0 || !first {
                 self.roll_back().await;
             }
             return Err(match completed {
-                0 if first => UnitError::NotStarted(failure),
-                1 if first && failure.message == OVERTAKEN => UnitError::HistoryChanged,
-                1 if first => UnitError::NotStarted(failure),
+                0 if first => UnitError::NotStarted(error),
+                1 if first && error.message == OVERTAKEN => UnitError::HistoryChanged,
+                1 if first => UnitError::NotStarted(error),
                 // A deferred foreign key is checked at the end.
-                _ if at_commit && failure.code.as_deref() != Some("787") => UnitError::RecordFailed(failure),
-                _ => UnitError::StatementFailed { statement: message.failed(completed), offset: None, failure },
+                _ if at_commit && error.code.as_deref() != Some("787") => UnitError::RecordFailed(error),
+                _ => UnitError::StatementFailed { statement: message.failed(completed), offset: None, error },
             });
         }
     }
 
     /// Begins a transaction that goes on only if the history still is what the plan was made from.
-    fn begin(history_sql: &HistorySql, (version, token): (&str, &str)) -> SqlMessage {
+    fn begin(history_sql: &HistorySql, Expected { version, fingerprint }: Expected<'_>) -> SqlMessage {
         let now = history_sql.select_fingerprint(version);
         let now = now.strip_prefix("SELECT ").unwrap_or(&now);
         let mut message = SqlMessage::default();
@@ -119,7 +120,7 @@ impl<'c> Sqlite<'c> {
         // SQLite knows no way to raise an error outside a trigger, but this sum has none that it could hold.
         message.prepend(&format!(
             "SELECT CASE WHEN {now} IS NOT {} THEN abs(-9223372036854775807 - 1) END",
-            history_sql.text(token)
+            history_sql.text(fingerprint)
         ));
         message
     }
@@ -134,18 +135,22 @@ const PIECE: usize = 16 << 10;
 /// How long to leave another connection alone before trying again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Notes whether another connection was in the way: SQLITE_BUSY (5) and SQLITE_LOCKED (6), with their extended codes.
-fn failure(error: sqlx::Error) -> BackendError {
-    let mut failure = BackendError::of(error);
-    let code: Option<u32> = failure.code.as_deref().and_then(|code| code.parse().ok());
-    // SQLITE_READONLY.
-    failure.read_only = code.map(|code| code & 0xff) == Some(8);
-    failure.busy = matches!(code.map(|code| code & 0xff), Some(5 | 6));
-    failure
+/// Reads an error, and its kind from the primary result code: the low byte of an extended one.
+fn read_error(error: sqlx::Error) -> BackendError {
+    let mut error = BackendError::of(error);
+    let code: Option<u32> = error.code.as_deref().and_then(|code| code.parse().ok());
+    match code.map(|code| code & 0xff) {
+        // SQLITE_BUSY, SQLITE_LOCKED.
+        Some(5 | 6) => error.kind = BackendErrorKind::Busy,
+        // SQLITE_READONLY.
+        Some(8) => error.kind = BackendErrorKind::ReadOnly,
+        _ => {}
+    }
+    error
 }
 
-fn is_missing(failure: &BackendError) -> bool {
-    failure.message.starts_with("no such table")
+fn is_missing(error: &BackendError) -> bool {
+    error.message.starts_with("no such table")
 }
 
 #[async_trait]
@@ -154,30 +159,16 @@ impl Backend for Sqlite<'_> {
         Dialect::Sqlite
     }
 
-    async fn digest(&mut self, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
-        match self.rows(&history_sql.select_digest()).await {
-            Ok(rows) => Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure),
-        }
+    fn history_dialect(&self) -> &'static HistoryDialect {
+        &history_dialect::DIALECT
     }
 
-    async fn history(&mut self, history_sql: &HistorySql, service: Option<&str>) -> Result<Option<History>, Error> {
-        match self.rows(&history_sql.select_records(service)).await {
-            Ok(rows) => history_sql.read_records(&rows).map(Some),
-            Err(failure) if is_missing(&failure) => Ok(None),
-            Err(failure) => Err(failure.into_history_error("cannot read the history")),
-        }
+    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        self.rows(sql).await
     }
 
-    async fn stored_script(
-        &mut self,
-        history_sql: &HistorySql,
-        version: &str,
-        direction: Direction,
-    ) -> Result<Option<String>, BackendError> {
-        let rows = self.rows(&history_sql.select_script(version, direction)).await?;
-        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    fn is_missing_table(&self, error: &BackendError) -> bool {
+        is_missing(error)
     }
 
     async fn prepare(&mut self, _: &mut HistorySql, session: &[String], _: LockSettings) -> Result<(), BackendError> {
@@ -226,12 +217,6 @@ impl Backend for Sqlite<'_> {
         Ok(())
     }
 
-    async fn gate(&mut self, query: &str) -> Result<bool, BackendError> {
-        let rows = self.rows(query).await?;
-        let value = rows.first().and_then(|row| row.first()).and_then(|value| value.as_deref());
-        Ok(rows.len() == 1 && value == Some("1"))
-    }
-
     async fn presence(&mut self, _: &HistorySql, _: &Object) -> Result<Option<Presence>, BackendError> {
         // Whatever makes something shares a transaction with its mark, so nobody needs to ask.
         Ok(None)
@@ -245,7 +230,7 @@ impl Backend for Sqlite<'_> {
     ) -> Result<(), UnitError> {
         let mut pieces = work.chunks(PIECE);
         let last = pieces.pop().unwrap_or_default();
-        let mut message = Self::begin(history_sql, work.token);
+        let mut message = Self::begin(history_sql, work.expected);
         let mut first = true;
         for piece in pieces {
             message.add_statements(work, piece);
@@ -266,12 +251,12 @@ impl Backend for Sqlite<'_> {
     ) -> Result<(), UnitError> {
         let mut message = SqlMessage::default();
         message.add_statements(work, work.unit.statements.clone());
-        if let (completed, Some(failure)) = self.run(&message.sql).await {
-            return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, failure });
+        if let (completed, Some(error)) = self.run(&message.sql).await {
+            return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, error });
         }
         let change = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write_if_unchanged(history_sql, &change, work.token).await.map_err(|stop| match stop {
-            UnitError::NotStarted(failure) => UnitError::RecordFailed(failure),
+        self.write_if_unchanged(history_sql, &change, work.expected).await.map_err(|stop| match stop {
+            UnitError::NotStarted(error) => UnitError::RecordFailed(error),
             stop => stop,
         })
     }
@@ -296,14 +281,14 @@ impl Backend for Sqlite<'_> {
         &mut self,
         history_sql: &HistorySql,
         change: &HistoryChange<'_>,
-        token: (&str, &str),
+        expected: Expected<'_>,
     ) -> Result<(), UnitError> {
-        let mut message = Self::begin(history_sql, token);
+        let mut message = Self::begin(history_sql, expected);
         message.append(&history_sql.write(change));
         message.append("COMMIT;");
         self.transact(&message, true).await.map_err(|stop| match stop {
             // There is no script whose record this could be.
-            UnitError::RecordFailed(failure) => UnitError::NotStarted(failure),
+            UnitError::RecordFailed(error) => UnitError::NotStarted(error),
             stop => stop,
         })
     }
@@ -322,7 +307,7 @@ impl Backend for Sqlite<'_> {
         }
     }
 
-    async fn release(self: Box<Self>, clean: bool) {
-        self.connection.release(clean).await;
+    async fn release(self: Box<Self>, state: ConnectionState) {
+        self.connection.release(state).await;
     }
 }

@@ -1,11 +1,10 @@
 //! `redo`: reverts migrations and applies them again, to try a migration while it is written.
 
-use super::down;
-use super::up::{self, RunArguments};
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::loaded_project;
+use crate::revert::{check_down_scripts, confirm_revert};
+use crate::run::{RunArguments, run_targets};
 use clap::Args;
 use migrate_runtime::{Migrator, Target};
 
@@ -21,19 +20,18 @@ pub struct Arguments {
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let selected = loaded_project::load_with_database(context)?;
+    let services = context.source.services()?;
     let revert = Target::Down(arguments.steps);
-    down::check_down_scripts(&selected, &revert).await?;
-    if !arguments.run_arguments.dry_run && !down::confirm_revert(&selected, &revert, context).await? {
-        context.output.message("nothing was reverted");
+    check_down_scripts(&services, &revert).await?;
+    if !arguments.run_arguments.dry_run && !confirm_revert(&services, &revert, context).await? {
         return Ok(Exit::Failed);
     }
     let mut targets = Vec::new();
-    for loaded in &selected {
-        let status = Migrator::new(&loaded.folder.set).status(&loaded.url).await?;
-        let newest = status.history().latest_applied().map(|record| Target::UpTo(record.version.clone()));
-        let apply_again = newest.filter(|_| !arguments.run_arguments.dry_run);
+    for service in &services {
+        let status = Migrator::new(service.set.clone()).status(&service.url).await?;
+        let latest = status.history().latest_applied().map(|record| Target::UpTo(record.version.clone()));
+        let apply_again = latest.filter(|_| !arguments.run_arguments.dry_run);
         targets.push([Some(revert.clone()), apply_again].into_iter().flatten().collect());
     }
-    up::run_targets(&selected, &targets, &arguments.run_arguments, context).await
+    run_targets(&services, &targets, &arguments.run_arguments, context).await
 }

@@ -5,7 +5,7 @@ use migrate_runtime::StopSignal;
 
 /// Starts to handle signals. Until then, a signal terminates the process.
 pub fn listen(output: &Output) -> StopSignal {
-    let stop = StopSignal::default();
+    let stop = StopSignal::new();
     let (requested, output) = (stop.clone(), output.clone());
     tokio::spawn(async move {
         let Some(mut signals) = Signals::new() else { return };

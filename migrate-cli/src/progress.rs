@@ -3,7 +3,7 @@
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressStyle};
 use migrate_model::duration;
-use migrate_runtime::{Direction, Event, describe_holder};
+use migrate_runtime::{Direction, Event};
 use std::sync::{Arc, Mutex};
 
 /// Creates the observer of a run. If several services are selected, each line starts with the service name.
@@ -16,7 +16,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
         let bar = bar.as_ref().and_then(|bar| bar.lock().ok());
         match event {
             Event::Waiting { holder } => {
-                let holder = holder.map_or("another process".to_owned(), describe_holder);
+                let holder = holder.map_or("another process".to_owned(), |holder| holder.to_string());
                 lines.print(
                     bar.as_deref().and_then(Option::as_ref),
                     "Waiting",
@@ -47,7 +47,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
                 );
                 lines.print(bar, "Blocked", &retry);
                 for blocker in *blockers {
-                    lines.print(bar, "by", &describe_holder(blocker));
+                    lines.print(bar, "by", &blocker.to_string());
                 }
             }
             Event::Finished { title, direction, took } => {

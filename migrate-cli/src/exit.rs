@@ -14,7 +14,7 @@ pub enum Exit {
     /// The files contain errors.
     Findings = 4,
     /// The migration files do not match the database history.
-    Diverged = 5,
+    HistoryMismatch = 5,
     /// The lock was not acquired in time, or was lost.
     Locked = 6,
     /// A migration failed or exceeded its time limit, or its gate query did not return true.

@@ -1,25 +1,43 @@
 //! The only module that prints: data to stdout, messages to stderr, colours only on a terminal.
 
-use crate::arguments::{Format, Global};
 use crate::failure::CommandError;
-use crate::relative_paths::relative_to_cwd;
+use crate::views;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
-use migrate_model::divergence::Divergence;
 use migrate_model::finding::Finding;
 use migrate_model::render;
+use migrate_runtime::Divergence;
 use serde::Serialize;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Who reads the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// People: tables and messages.
+    People,
+    /// A program: one document on stdout.
+    Program,
+}
+
+/// How much is printed for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only errors.
+    Quiet,
+    /// What happens.
+    Normal,
+    /// More than that.
+    Verbose,
+}
+
 /// Prints the messages, findings and data of a command.
 #[derive(Debug, Clone)]
 pub struct Output {
-    format: Format,
-    quiet: bool,
-    verbose: bool,
+    audience: Audience,
+    verbosity: Verbosity,
     write_failed: Arc<AtomicBool>,
 }
 
@@ -53,9 +71,9 @@ impl Cell {
 }
 
 impl Output {
-    /// An output with the format and verbosity of the arguments.
-    pub fn new(global: &Global) -> Self {
-        Output { format: global.format, quiet: global.quiet, verbose: global.verbose, write_failed: Arc::default() }
+    /// An output for an audience.
+    pub fn new(audience: Audience, verbosity: Verbosity) -> Self {
+        Output { audience, verbosity, write_failed: Arc::default() }
     }
 
     /// Whether writing to stdout failed, so that the command must not exit with 0.
@@ -65,24 +83,24 @@ impl Output {
 
     /// Whether a program reads the output: true for every format but `human`.
     pub fn is_json(&self) -> bool {
-        self.format != Format::Human
+        self.audience == Audience::Program
     }
 
     /// Whether a progress bar is drawn: only for text on a terminal, and without `--quiet`.
     pub fn shows_progress(&self) -> bool {
-        !self.quiet && !self.is_json() && io::stderr().is_terminal()
+        self.verbosity > Verbosity::Quiet && !self.is_json() && io::stderr().is_terminal()
     }
 
     /// Prints a line to stderr, unless `--quiet` is given.
     pub fn message(&self, text: impl AsRef<str>) {
-        if !self.quiet {
+        if self.verbosity > Verbosity::Quiet {
             self.stderr(text.as_ref());
         }
     }
 
     /// Prints a line to stderr if `--verbose` is given.
     pub fn verbose(&self, text: impl AsRef<str>) {
-        if self.verbose {
+        if self.verbosity == Verbosity::Verbose {
             self.stderr(text.as_ref());
         }
     }
@@ -140,7 +158,7 @@ impl Output {
 
     /// Prints findings to stderr in the layout of compiler messages; with `--quiet` only errors.
     pub fn findings(&self, findings: &[Finding]) {
-        let errors_only = self.quiet;
+        let errors_only = self.verbosity == Verbosity::Quiet;
         let selected: Vec<&Finding> = findings.iter().filter(|finding| finding.is_error() || !errors_only).collect();
         if !selected.is_empty() {
             let text = render::findings(selected, self.colour_on_stderr());
@@ -156,13 +174,13 @@ impl Output {
 
     /// Prints the error of the command: as text to stderr, or as JSON to stdout.
     pub fn failure(&self, failure: &CommandError) {
-        let findings = error_findings(failure);
+        let findings = failure.findings();
         if self.is_json() {
-            self.json(&serde_json::json!({ "error": findings.iter().map(finding_json).collect::<Vec<_>>() }));
+            let views: serde_json::Value = findings.iter().map(views::finding).collect();
+            self.json(&serde_json::json!({ "error": views }));
             return;
         }
-        let text = render::findings(&findings, self.colour_on_stderr());
-        self.stderr(text.replace("error[]", "error").as_str());
+        self.stderr(&render::findings(&findings, self.colour_on_stderr()));
     }
 
     /// Asks the user to confirm. Returns `None` if no terminal is available, or if a program reads the output.
@@ -188,60 +206,4 @@ fn paint(cell: Cell, colour: bool) -> comfy_table::Cell {
         };
     }
     painted
-}
-
-/// Converts a mismatch between files and history to a finding without a place.
-pub fn as_finding(divergence: &Divergence) -> Finding {
-    let mut finding = Finding::error(divergence.code, divergence.message.clone());
-    finding.level = divergence.level;
-    finding.notes.clone_from(&divergence.notes);
-    finding.help.clone_from(&divergence.help);
-    finding
-}
-
-static NO_CODE: migrate_model::code::Code = migrate_model::code::Code::new("", "");
-
-/// Converts an error to findings. Mismatches precede the finding that states the failure.
-pub fn error_findings(failure: &CommandError) -> Vec<Finding> {
-    match failure {
-        CommandError::Findings(findings) => findings.clone(),
-        CommandError::Diverged(divergences) => {
-            let mut findings: Vec<Finding> = divergences.iter().map(as_finding).collect();
-            findings.push(Finding::error(
-                &migrate_runtime::codes::HISTORY_MISMATCH,
-                "nothing would run: the migration files do not match the database history",
-            ));
-            findings
-        }
-        CommandError::Usage { message, help } | CommandError::Other { message, help } => {
-            let mut finding = Finding::error(&NO_CODE, message.clone());
-            finding.help.clone_from(help);
-            vec![finding]
-        }
-        CommandError::Run { error, project } => {
-            let divergences = error.divergences().iter();
-            let mut findings: Vec<Finding> = divergences.map(|divergence| divergence.finding.clone()).collect();
-            let finding = error.finding().clone();
-            findings.push(match project {
-                Some(project) => relative_to_cwd(project, finding),
-                None => finding,
-            });
-            findings
-        }
-    }
-}
-
-/// A finding as JSON; see docs/format.md.
-pub fn finding_json(finding: &Finding) -> serde_json::Value {
-    let span = finding.place.as_ref().and_then(|place| place.span.as_ref());
-    serde_json::json!({
-        "code": finding.code.name,
-        "level": finding.level.name(),
-        "message": finding.message,
-        "file": finding.place.as_ref().map(|place| &place.file),
-        "line": span.map(|span| span.position.line),
-        "column": span.map(|span| span.position.column),
-        "notes": finding.notes,
-        "help": finding.help,
-    })
 }

@@ -1,17 +1,14 @@
 //! `resolve`: declares the outcome of a statement of a partially applied migration when a run cannot determine it.
 
-use super::up::{self, RunArguments};
-use crate::arguments;
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::loaded_project;
 use crate::output::Output;
+use crate::run::RunArguments;
+use crate::values;
 use clap::Args;
-use migrate_model::history::RecordState;
 use migrate_model::plan;
-use migrate_model::version::Version;
-use migrate_runtime::{Resolution, StatusReport, StopSignal};
+use migrate_runtime::{RecordState, Resolution, StatusReport, StopSignal, Version};
 
 /// Resolve a partially applied migration: mark it applied, retry, or skip statements
 #[derive(Debug, Args)]
@@ -19,7 +16,7 @@ use migrate_runtime::{Resolution, StatusReport, StopSignal};
 #[command(group = clap::ArgGroup::new("how").required(true))]
 pub struct Arguments {
     /// Version of the partially applied migration
-    #[arg(value_name = "VERSION", value_parser = arguments::version)]
+    #[arg(value_name = "VERSION", value_parser = values::version)]
     migration: Version,
     /// Mark the migration as applied: all its statements are done
     #[arg(long, group = "how")]
@@ -34,19 +31,18 @@ pub struct Arguments {
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let selected = loaded_project::load_with_database(context)?;
-    let [loaded] = selected.as_slice() else {
+    let services = context.source.services()?;
+    let [service] = services.as_slice() else {
         return Err(CommandError::usage("this command works on one package at a time").help("select a package: `-p NAME`"));
     };
-    let run_arguments = RunArguments::default();
     let resolution = match (arguments.applied, arguments.skip_to) {
         (true, _) => Resolution::MarkApplied,
         (false, Some(statement)) => Resolution::SkipTo(statement),
         (false, None) => Resolution::Retry,
     };
-    let migrator = up::migrator(loaded, &run_arguments, &StopSignal::default(), context.output);
-    print_evidence(&migrator.status(&loaded.url).await?, &arguments.migration, context.output);
-    migrator.resolve(&loaded.url, &arguments.migration, resolution).await?;
+    let migrator = RunArguments::default().migrator(service, &StopSignal::new(), context.output);
+    print_evidence(&migrator.status(&service.url).await?, &arguments.migration, context.output);
+    migrator.resolve(&service.url, &arguments.migration, resolution).await?;
     let text = match resolution {
         Resolution::MarkApplied => format!("{}: marked as applied", arguments.migration),
         Resolution::Retry => {
@@ -55,13 +51,14 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         Resolution::SkipTo(statement) => {
             format!("{}: run the interrupted command again to resume at statement {statement}", arguments.migration)
         }
+        _ => arguments.migration.to_string(),
     };
     context.output.status("Resolved", &text);
     Ok(Exit::Done)
 }
 
 /// Prints the statement at which the migration was interrupted, and what the system catalog shows about its outcome.
-fn print_evidence(status: &StatusReport<'_>, version: &Version, output: &Output) {
+fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
     let Some(record) = status.history().get(version).filter(|record| record.state != RecordState::Applied) else { return };
     let sql = record.pending_sql.as_deref().unwrap_or_default();
     let (at, next) = plan::next_statement(sql, record.statements_done, status.dialect());

@@ -1,0 +1,44 @@
+//! `down`: reverts migrations.
+
+use crate::command::Context;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::revert::{check_down_scripts, confirm_revert};
+use crate::run::{RunArguments, run_targets};
+use crate::values;
+use clap::Args;
+use migrate_runtime::{Target, Version};
+
+/// Revert migrations, newest first
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Revert everything above this version
+    #[arg(long, value_name = "VERSION", value_parser = values::version, conflicts_with_all = ["steps", "all"])]
+    to: Option<Version>,
+    /// Revert this many migrations [default: 1]
+    #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true, conflicts_with = "all")]
+    steps: Option<usize>,
+    /// Revert all migrations
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    run_arguments: RunArguments,
+}
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let target = match (&arguments.to, arguments.all) {
+        (Some(version), _) => Target::DownTo(version.clone()),
+        (None, true) => Target::DownAll,
+        (None, false) => Target::Down(arguments.steps.unwrap_or(1)),
+    };
+    let mut services = context.source.services()?;
+    // Revert in the opposite order of `up`: later services may depend on earlier ones.
+    services.reverse();
+    check_down_scripts(&services, &target).await?;
+    if !arguments.run_arguments.dry_run && !confirm_revert(&services, &target, context).await? {
+        return Ok(Exit::Failed);
+    }
+    let targets = vec![vec![target]; services.len()];
+    run_targets(&services, &targets, &arguments.run_arguments, context).await
+}

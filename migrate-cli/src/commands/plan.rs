@@ -1,0 +1,89 @@
+//! `plan`: shows what `up` would do.
+
+use crate::command::Context;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::output::Cell;
+use crate::run::{AssumedApplied, execution_mode, refuse_empty_drafts, status_of};
+use crate::values;
+use crate::views;
+use crate::words::{count_migrations, verb};
+use clap::Args;
+use migrate_runtime::{Plan, ScriptSource, Step, Target, Version};
+use serde_json::json;
+
+/// Show what `up` would do
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Plan up to and including this version
+    #[arg(long, value_name = "VERSION", value_parser = values::version)]
+    to: Option<Version>,
+    /// Plan a revert of everything above this version instead
+    #[arg(long, value_name = "VERSION", value_parser = values::version, conflicts_with = "to")]
+    down_to: Option<Version>,
+}
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let target = match (&arguments.to, &arguments.down_to) {
+        (Some(version), _) => Target::UpTo(version.clone()),
+        (None, Some(version)) => Target::DownTo(version.clone()),
+        (None, None) => Target::Latest,
+    };
+    let mut views = Vec::new();
+    let mut table = Vec::new();
+    let mut summaries = Vec::new();
+    let mut is_clear = true;
+    let mut planned = AssumedApplied::default();
+    let services = context.source.services()?;
+    refuse_empty_drafts(&services, &vec![vec![target.clone()]; services.len()])?;
+    for service in &services {
+        let mut status = status_of(service, context.output).await?;
+        planned.assume(&mut status);
+        let plan = status.plan(&target)?;
+        context.output.divergences(&plan.divergences);
+        is_clear &= plan.is_clear();
+        planned.add(&service.name, &plan);
+        table.extend(plan.steps.iter().map(|step| cells(&service.name, step)));
+        summaries.push(format!("`{}`: {}", service.name, summary(&plan)));
+        views.push(json!({
+            "service": service.name,
+            "database": service.url.to_string(),
+            "clear": plan.is_clear(),
+            "steps": plan.steps.iter().map(|step| views::step(step, &execution_mode(step))).collect::<Vec<_>>(),
+            "divergences": views::divergences(&plan.divergences),
+        }));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": views }));
+    } else {
+        if !table.is_empty() {
+            context.output.table(&["service", "step", "name", "statements", "runs"], table);
+            context.output.message("");
+        }
+        summaries.iter().for_each(|line| context.output.message(line));
+    }
+    Ok(if is_clear { Exit::Done } else { Exit::HistoryMismatch })
+}
+
+fn cells(service: &str, step: &Step<'_>) -> Vec<Cell> {
+    let statements = match step.source {
+        ScriptSource::File(script) => script.statements.len().to_string(),
+        ScriptSource::History => String::new(),
+    };
+    vec![
+        Cell::plain(service),
+        Cell::plain(verb(step.direction)),
+        Cell::plain(&step.title),
+        Cell::plain(statements),
+        Cell::plain(execution_mode(step)),
+    ]
+}
+
+fn summary(plan: &Plan<'_>) -> String {
+    match plan.steps.len() {
+        _ if !plan.is_clear() => "nothing would run, because the migration files do not match the database history".to_owned(),
+        0 => "nothing to do".to_owned(),
+        count => format!("{} to run", count_migrations(count)),
+    }
+}

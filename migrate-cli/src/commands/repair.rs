@@ -1,0 +1,92 @@
+//! `repair`: accepts files that were edited after they were applied, and updates their stored checksums.
+
+use crate::command::Context;
+use crate::edits::{Edit, edits};
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::service::Service;
+use crate::values;
+use clap::Args;
+use migrate_runtime::{MigrationState, Migrator, Version};
+use serde_json::{Value, json};
+
+/// Accept edited files: update stored checksums, run nothing
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Repair only these versions [default: all edited files]
+    #[arg(value_name = "VERSION", value_parser = values::version)]
+    migrations: Vec<Version>,
+    /// Accept edited SQL, not only comments and white space: the database must already match the file
+    #[arg(long)]
+    sql: bool,
+}
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let services = context.source.services()?;
+    if let ([version, ..], [_, _, ..]) = (arguments.migrations.as_slice(), services.as_slice()) {
+        return Err(CommandError::usage(format!("version {version} is ambiguous, because several packages are selected"))
+            .help("select a package: `-p NAME`"));
+    }
+    let mut views = Vec::new();
+    let mut rejected = 0;
+    for service in &services {
+        let repair = repair(service, arguments, context).await?;
+        if repair.accepted.is_empty() && repair.rejected == 0 {
+            context.output.message(format!("`{}`: nothing to repair", service.name));
+        }
+        rejected += repair.rejected;
+        views.push(json!({ "service": service.name, "database": service.url.to_string(), "repaired": repair.accepted }));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": views }));
+    }
+    Ok(if rejected == 0 { Exit::Done } else { Exit::HistoryMismatch })
+}
+
+/// The edits of one service.
+#[derive(Debug, Default)]
+struct Repair {
+    accepted: Vec<Value>,
+    rejected: usize,
+}
+
+async fn repair(service: &Service, arguments: &Arguments, context: &Context<'_>) -> Result<Repair, CommandError> {
+    let migrator = Migrator::new(service.set.clone());
+    let status = migrator.status(&service.url).await?;
+    if let Some(unknown) = arguments.migrations.iter().find(|version| status.history().get(version).is_none()) {
+        return Err(CommandError::usage(format!("version {unknown} is not in the history of `{}`", service.name))
+            .help("see `cargo migrate status`"));
+    }
+    let mut repair = Repair::default();
+    for edit in edits(&migrator, &status, &service.url).await? {
+        if !arguments.migrations.is_empty() && !arguments.migrations.contains(&edit.version) {
+            continue;
+        }
+        if !is_accepted(&edit, service, arguments, context)? {
+            repair.rejected += 1;
+            continue;
+        }
+        migrator.repair(&service.url, &edit.version).await?;
+        context.output.status("Repaired", &edit.title);
+        repair.accepted.push(json!({ "version": edit.version.as_str(), "name": edit.title, "diff": edit.diff }));
+    }
+    Ok(repair)
+}
+
+/// Shows an edit and asks whether it is accepted.
+fn is_accepted(edit: &Edit, service: &Service, arguments: &Arguments, context: &Context<'_>) -> Result<bool, CommandError> {
+    if !context.output.is_json() {
+        context.output.data(edit.diff.trim_end());
+    }
+    if edit.state == MigrationState::Changed && !arguments.sql {
+        context.output.message(format!(
+            "`{}`: its SQL was changed; if the database already matches it, accept it with `--sql`",
+            edit.title
+        ));
+        return Ok(false);
+    }
+    context.confirm(&format!("accept the edited `{}` on {}?", edit.title, service.url), || {
+        format!("accepting the edited `{}` needs confirmation", edit.title)
+    })
+}

@@ -1,0 +1,148 @@
+//! `status`: shows which migrations are applied.
+
+use crate::command::Context;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::output::Cell;
+use crate::run::status_of;
+use crate::views;
+use crate::words::count_migrations;
+use clap::Args;
+use migrate_model::duration;
+use migrate_runtime::{MigrationState, MigrationStatus, RecordState, StatusReport};
+use serde_json::json;
+use std::time::Duration;
+
+/// Show which migrations are applied
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Exit with 3 if a migration is pending, and with 5 if an applied file was changed or is missing
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let services = context.source.services()?;
+    let several = services.len() > 1;
+    let mut views = Vec::new();
+    let mut table: Vec<Vec<Cell>> = Vec::new();
+    let mut summaries = Vec::new();
+    let mut totals = Counts::default();
+    for service in &services {
+        let status = status_of(service, context.output).await?;
+        let counts = Counts::of(&status);
+        totals.pending += counts.pending;
+        totals.mismatched += counts.mismatched;
+        for migration in &status.migrations() {
+            let mut cells = cells(migration);
+            if several {
+                cells.insert(0, Cell::plain(&service.name));
+            }
+            table.push(cells);
+        }
+        summaries.push(format!("`{}`: {}", service.name, counts.summary()));
+        views.push(json!({
+            "service": service.name,
+            "database": service.url.to_string(),
+            "current": status.history().latest_applied().map(|record| record.version.as_str()),
+            "applied": counts.applied,
+            "pending": counts.pending,
+            "up_to_date": counts.pending == 0,
+            "migrations": status.migrations().iter().map(views::migration).collect::<Vec<_>>(),
+        }));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": views }));
+    } else {
+        let mut head = vec!["version", "name", "state", "applied at (UTC)", "took"];
+        if several {
+            head.insert(0, "service");
+        }
+        if !table.is_empty() {
+            context.output.table(&head, table);
+            context.output.message("");
+        }
+        summaries.iter().for_each(|line| context.output.message(line));
+    }
+    Ok(match (arguments.check, totals.mismatched, totals.pending) {
+        (true, 1.., _) => Exit::HistoryMismatch,
+        (true, 0, 1..) => Exit::Pending,
+        _ => Exit::Done,
+    })
+}
+
+/// How many migrations of a service are in which state.
+#[derive(Debug, Default)]
+struct Counts {
+    known: usize,
+    applied: usize,
+    pending: usize,
+    partially_applied: usize,
+    /// Applied, and the file was changed or is missing.
+    mismatched: usize,
+}
+
+impl Counts {
+    fn of(status: &StatusReport) -> Self {
+        let migrations = status.migrations();
+        let count = |test: fn(&MigrationState) -> bool| migrations.iter().filter(|migration| test(&migration.state)).count();
+        Counts {
+            known: migrations.len(),
+            applied: status.history().applied().count(),
+            pending: count(|state| state.is_unapplied()),
+            partially_applied: count(|state| matches!(state, MigrationState::PartiallyApplied(_))),
+            mismatched: count(|state| matches!(state, MigrationState::Changed | MigrationState::FileMissing)),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let Counts { known, applied, pending, partially_applied, mismatched } = *self;
+        let open = count_migrations(pending);
+        match pending {
+            0 if known == 0 => "no migrations yet; create one with `cargo migrate new`".to_owned(),
+            0 if mismatched > 0 => format!("{applied} applied, {mismatched} changed or missing; see `cargo migrate verify`"),
+            0 => format!("up to date, {applied} applied"),
+            _ if mismatched > 0 => format!("{applied} applied, {mismatched} changed or missing, {open} pending"),
+            _ if partially_applied > 0 => {
+                format!("{applied} applied, {open} pending, {partially_applied} of them partially applied")
+            }
+            _ => format!("{applied} applied, {open} pending"),
+        }
+    }
+}
+
+fn cells(status: &MigrationStatus<'_>) -> Vec<Cell> {
+    let state = match status.state {
+        MigrationState::Applied => Cell::good("applied"),
+        MigrationState::CosmeticChange => Cell::good("applied (comments changed)"),
+        MigrationState::Pending => Cell::pending("pending"),
+        MigrationState::OutOfOrder => Cell::pending("pending, out of order"),
+        MigrationState::Changed => Cell::bad("applied, file CHANGED"),
+        MigrationState::FileMissing => Cell::bad("applied, file MISSING"),
+        MigrationState::Ahead => Cell::pending("applied, no local file"),
+        MigrationState::PartiallyApplied(state) => Cell::bad(progress(status, state)),
+        _ => Cell::plain(status.state.name()),
+    };
+    let at = status.run().and_then(|run| run.applied_at.as_deref()).map(|at| at.replace('T', " ").replace('Z', ""));
+    let took = status.run().and_then(|run| run.execution_ms).map(|ms| duration::show(Duration::from_millis(ms)));
+    vec![
+        Cell::plain(status.version().as_str()),
+        Cell::plain(status.title()),
+        state,
+        Cell::plain(at.unwrap_or_default()),
+        Cell::plain(took.unwrap_or_default()),
+    ]
+}
+
+/// How far a partially applied migration got.
+fn progress(status: &MigrationStatus<'_>, state: RecordState) -> String {
+    let label = match state {
+        RecordState::Failed => "FAILED",
+        RecordState::Reverting => "PARTIALLY REVERTED",
+        RecordState::RevertFailed => "FAILED revert",
+        RecordState::Started | RecordState::Applied => "PARTIALLY APPLIED",
+    };
+    let (done, total) = status.record().map_or((0, 0), |record| (record.statements_done, record.statements));
+    format!("{label}, {done} of {total} statements done")
+}

@@ -1,0 +1,66 @@
+//! `verify`: compares the SQL that was applied with the current files.
+
+use crate::command::Context;
+use crate::edits::edits;
+use crate::exit::Exit;
+use crate::failure::CommandError;
+use crate::views;
+use clap::Args;
+use migrate_runtime::{Divergence, MigrationState, Migrator, Target};
+use serde_json::json;
+
+/// Compare the SQL that was applied with the current files
+#[derive(Debug, Args)]
+pub struct Arguments {}
+
+/// Runs the command.
+pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let mut verified = Vec::new();
+    let mut clean = true;
+    for service in &context.source.services()? {
+        let migrator = Migrator::new(service.set.clone());
+        let status = migrator.status(&service.url).await?;
+        let plan = status.plan(&Target::Latest)?;
+        let errors: Vec<Divergence> = plan.errors().cloned().collect();
+        clean &= errors.is_empty();
+        context.output.divergences(&plan.divergences);
+        let mut diffs = Vec::new();
+        for edit in edits(&migrator, &status, &service.url).await? {
+            if !context.output.is_json() {
+                context.output.data(edit.diff.trim_end());
+            }
+            diffs.push(json!({ "version": edit.version.as_str(), "name": edit.title, "diff": edit.diff }));
+        }
+        let applied = status.history().applied().count();
+        let rows = status.migrations();
+        let count = |test: fn(&MigrationState) -> bool| rows.iter().filter(|row| test(&row.state)).count();
+        let partially_applied = count(|state| matches!(state, MigrationState::PartiallyApplied(_)));
+        clean &= partially_applied == 0;
+        match (errors.is_empty(), partially_applied, count(|state| *state == MigrationState::CosmeticChange)) {
+            (false, ..) => {}
+            (true, 0, 0) => {
+                context.output.status("Verified", &format!("`{}`: {applied} applied, all match the files", service.name))
+            }
+            (true, 0, comments) => {
+                let text =
+                    format!("`{}`: {applied} applied; only comments or white space changed in {comments} of them", service.name);
+                context.output.status("Verified", &text);
+            }
+            (true, count, _) => {
+                let text = format!("`{}`: {count} partially applied; see `cargo migrate status`", service.name);
+                context.output.message(text);
+            }
+        }
+        verified.push(json!({
+            "service": service.name,
+            "database": service.url.to_string(),
+            "verified": errors.is_empty() && partially_applied == 0,
+            "divergences": views::divergences(&plan.divergences),
+            "diffs": diffs,
+        }));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": verified }));
+    }
+    Ok(if clean { Exit::Done } else { Exit::HistoryMismatch })
+}

@@ -1,0 +1,119 @@
+//! The errors of commands and their exit codes.
+
+use crate::exit::Exit;
+use crate::service::Service;
+use migrate_model::code::Code;
+use migrate_model::finding::Finding;
+use migrate_runtime::{Divergence, Error, ErrorKind, codes};
+
+/// The error of a command.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The migration files contain errors.
+    Findings(Vec<Finding>),
+    /// A run failed.
+    Run {
+        /// Why.
+        error: Box<Error>,
+        /// The error, with a place that the user knows.
+        finding: Box<Finding>,
+    },
+    /// The migration files do not match the database history, and nothing was started.
+    HistoryMismatch(Vec<Divergence>),
+    /// The command line is invalid.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: Vec<String>,
+    },
+    /// Any other failure, such as a file that cannot be written.
+    Other {
+        /// What happened.
+        message: String,
+        /// What to do.
+        help: Vec<String>,
+    },
+}
+
+/// For errors that no code explains.
+static NO_CODE: Code = Code::new("", "");
+
+impl CommandError {
+    /// An error about the command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        CommandError::Usage { message: message.into(), help: Vec::new() }
+    }
+
+    /// An error without a code.
+    pub fn other(message: impl Into<String>) -> Self {
+        CommandError::Other { message: message.into(), help: Vec::new() }
+    }
+
+    /// Adds a help text. It has an effect only on `Usage` and `Other`.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        if let CommandError::Usage { help, .. } | CommandError::Other { help, .. } = &mut self {
+            help.push(text.into());
+        }
+        self
+    }
+
+    /// Shows the place of a failed run as the user of a service knows it.
+    #[must_use]
+    pub fn of(mut self, service: &Service) -> Self {
+        if let CommandError::Run { finding, .. } = &mut self {
+            **finding = (service.relocate)((**finding).clone());
+        }
+        self
+    }
+
+    /// The error as findings, which is how it is printed.
+    pub fn findings(&self) -> Vec<Finding> {
+        let of_divergence = |divergence: &Divergence| divergence.finding.clone();
+        match self {
+            CommandError::Findings(findings) => findings.clone(),
+            CommandError::HistoryMismatch(divergences) => {
+                let message = "aborted before applying anything: migration files do not match the database history";
+                let mismatch = Finding::error(&codes::HISTORY_MISMATCH, message);
+                divergences.iter().map(of_divergence).chain([mismatch]).collect()
+            }
+            CommandError::Usage { message, help } | CommandError::Other { message, help } => {
+                vec![Finding { help: help.clone(), ..Finding::error(&NO_CODE, message.clone()) }]
+            }
+            CommandError::Run { error, finding } => {
+                error.divergences().iter().map(of_divergence).chain([(**finding).clone()]).collect()
+            }
+        }
+    }
+
+    /// The exit code of the error.
+    pub fn exit(&self) -> Exit {
+        match self {
+            CommandError::Findings(_) => Exit::Findings,
+            CommandError::HistoryMismatch(_) => Exit::HistoryMismatch,
+            CommandError::Usage { .. } => Exit::Usage,
+            CommandError::Other { .. } => Exit::Failed,
+            CommandError::Run { error, .. } => match error.kind() {
+                ErrorKind::HistoryMismatch => Exit::HistoryMismatch,
+                ErrorKind::LockNotObtained => Exit::Locked,
+                ErrorKind::MigrationFailed => Exit::MigrationFailed,
+                ErrorKind::UnknownVersion => Exit::Usage,
+                _ => Exit::Failed,
+            },
+        }
+    }
+}
+
+impl From<Error> for CommandError {
+    fn from(error: Error) -> Self {
+        CommandError::Run { finding: Box::new(error.finding().clone()), error: Box::new(error) }
+    }
+}
+
+impl From<std::io::Error> for CommandError {
+    fn from(error: std::io::Error) -> Self {
+        CommandError::other(error.to_string())
+    }
+}

@@ -1,0 +1,62 @@
+//! A service with its migrations and its database, as commands see it.
+
+use crate::failure::CommandError;
+use migrate_model::finding::Finding;
+use migrate_runtime::{DatabaseUrl, SharedSet};
+use std::fmt;
+
+/// A service with its migrations and its database.
+pub struct Service {
+    /// The name of its history.
+    pub name: String,
+    /// Its migrations, parsed in the dialect of the database.
+    pub set: SharedSet,
+    /// The database.
+    pub url: DatabaseUrl,
+    /// The up scripts that are drafts: `Script::file` of each. Empty for an embedded set, which was checked when it was
+    /// compiled.
+    pub drafts: Vec<String>,
+    /// Errors and warnings in down scripts; they do not prevent `up`.
+    pub down_findings: Vec<Finding>,
+    /// Whether several services are selected, so that each line must name its service.
+    pub show_name: bool,
+    /// Changes the place of a finding to a path that the user knows.
+    pub relocate: Box<dyn Fn(Finding) -> Finding + Send + Sync>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("name", &self.name).field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// A service with a migration set that was checked before, such as an embedded one.
+    pub fn new(set: impl Into<SharedSet>, url: DatabaseUrl) -> Self {
+        let set = set.into();
+        Service {
+            name: set.service().to_owned(),
+            set,
+            url,
+            drafts: Vec::new(),
+            down_findings: Vec::new(),
+            show_name: false,
+            relocate: Box::new(|finding| finding),
+        }
+    }
+}
+
+/// Where commands get the services that they work on.
+pub trait ServiceSource {
+    /// The selected services, sorted so that a required service precedes the services that require it.
+    ///
+    /// # Errors
+    /// If a service has no database URL, or if its files contain errors.
+    fn services(&self) -> Result<Vec<Service>, CommandError>;
+
+    /// The databases of the selected services, without reading their migrations.
+    ///
+    /// # Errors
+    /// If a service has no database URL.
+    fn urls(&self) -> Result<Vec<DatabaseUrl>, CommandError>;
+}

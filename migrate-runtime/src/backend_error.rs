@@ -1,0 +1,164 @@
+//! What a database, or the way to it, answered instead of doing what it was asked: by kind, so that callers need not read
+//! codes.
+
+use crate::codes;
+use crate::error::{Error, ErrorKind};
+use migrate_model::code::Code;
+
+/// What our own statement makes a server report when another process holds the lock.
+pub const LOCK_LOST: &str = "the migration lock is no longer held";
+
+/// What kind of error, as far as callers act differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendErrorKind {
+    /// The server rejected a statement; the connection is still good.
+    Rejected,
+    /// Nobody answered, or the server ended the session: the outcome of the last statement is unknown.
+    ConnectionLost,
+    /// SQLite: another connection was writing for as long as one would wait.
+    Busy,
+    /// A lock on a table or row was not acquired in time, or lost to a deadlock or a certification: rolled back, and worth
+    /// another try.
+    LockTimeout,
+    /// Another process holds the migration lock by now.
+    LockLost,
+    /// The database can only be read.
+    ReadOnly,
+}
+
+/// An error of a database, with what it said besides.
+#[derive(Debug)]
+pub struct BackendError {
+    /// What kind.
+    pub kind: BackendErrorKind,
+    /// The message.
+    pub message: String,
+    /// PostgreSQL's `DETAIL`.
+    pub detail: Option<String>,
+    /// PostgreSQL's `HINT`, or ours.
+    pub hint: Option<String>,
+    /// SQLSTATE (PostgreSQL) or error number (MySQL, MariaDB, SQLite).
+    pub code: Option<String>,
+    /// Where in the text that was sent: characters, counted from 1.
+    pub position: Option<usize>,
+    /// The error of sqlx.
+    pub source: Option<sqlx::Error>,
+}
+
+impl BackendError {
+    /// Reads an error of sqlx; the backend adds what only its database knows.
+    pub fn of(error: sqlx::Error) -> Self {
+        let database = error.as_database_error();
+        BackendError {
+            kind: if database.is_some() { BackendErrorKind::Rejected } else { BackendErrorKind::ConnectionLost },
+            message: database.map_or_else(|| error.to_string(), |database| database.message().to_owned()),
+            detail: None,
+            hint: None,
+            code: database.and_then(|database| database.code()).map(|code| code.into_owned()),
+            position: None,
+            source: Some(error),
+        }
+    }
+
+    /// An error that no database reported: of our own checks.
+    pub fn own(message: impl Into<String>) -> Self {
+        BackendError {
+            kind: BackendErrorKind::Rejected,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            code: None,
+            position: None,
+            source: None,
+        }
+    }
+
+    /// Another process holds the migration lock.
+    pub fn lock_lost() -> Self {
+        BackendError { kind: BackendErrorKind::LockLost, ..BackendError::own(LOCK_LOST) }
+    }
+
+    /// Whether the connection is gone, so that the outcome of what was sent is unknown.
+    pub fn is_connection_lost(&self) -> bool {
+        self.kind == BackendErrorKind::ConnectionLost
+    }
+
+    /// An error of a run for which `what` failed: reading or writing the history. The kind decides before `what` does.
+    pub fn into_history_error(self, what: &str) -> Error {
+        match self.kind {
+            BackendErrorKind::Busy => {
+                let message = format!("another process is writing to the database: {}", self.message);
+                self.add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message))
+                    .help("wait until it finishes, or end it; `--lock-wait` sets how long to wait")
+            }
+            BackendErrorKind::LockLost => self.into_lock_lost_error(),
+            BackendErrorKind::ReadOnly => self.into_read_only_error(),
+            BackendErrorKind::ConnectionLost => self.into_lost_connection_error("the connection to the database was lost"),
+            BackendErrorKind::Rejected | BackendErrorKind::LockTimeout => {
+                let code = self.code.clone().unwrap_or_default();
+                self.into_error(ErrorKind::History, &codes::HISTORY, what).help(history_help(&code))
+            }
+        }
+    }
+
+    /// An error of a run that lost its lock.
+    pub fn into_lock_lost_error(self) -> Error {
+        self.add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_LOST, LOCK_LOST))
+            .help("if another process holds it, run the same command again: it waits for that process and resumes")
+            .help("if the script released it (`pg_advisory_unlock_all()`, `DISCARD ALL`, `RELEASE_ALL_LOCKS()`), remove that statement")
+    }
+
+    /// An error of a run on a database that can only be read.
+    pub fn into_read_only_error(self) -> Error {
+        let message = format!("the database is read-only: {}", self.message);
+        self.add_to(Error::new(ErrorKind::ReadOnly, &codes::READ_ONLY, message)).help(
+            "connect to the primary instead of a replica; for a SQLite file, check that the file and its folder are writable",
+        )
+    }
+
+    /// An error about making a connection.
+    pub fn into_connection_error(self, what: &str) -> Error {
+        self.into_error(ErrorKind::Connection, &codes::CONNECTION, what)
+    }
+
+    /// An error about a connection that was open, and may be gone.
+    pub fn into_lost_connection_error(self, what: &str) -> Error {
+        if !self.is_connection_lost() {
+            return self.into_connection_error(what);
+        }
+        self.into_error(ErrorKind::Connection, &codes::CONNECTION_LOST, what)
+            .help("run the same command again: it determines how far this run got")
+    }
+
+    fn into_error(self, kind: ErrorKind, code: &'static Code, what: &str) -> Error {
+        let error = Error::new(kind, code, format!("{what}: {}", self.message));
+        self.add_to(error)
+    }
+
+    /// Adds what the database said besides its message.
+    pub fn add_to(self, mut error: Error) -> Error {
+        if let Some(detail) = self.detail {
+            error = error.note("detail", detail);
+        }
+        if let Some(hint) = self.hint {
+            error = error.note("hint", hint);
+        }
+        match self.source {
+            Some(source) => error.because(source),
+            None => error,
+        }
+    }
+}
+
+/// What to do when the history tables cannot be read or written, by code of any database.
+fn history_help(code: &str) -> &'static str {
+    match code {
+        // The table exists and has other columns.
+        "42703" | "1054" => "the table belongs to something else: choose other names under `[history]` in `migrate.toml`",
+        // Galera: WSREP has not yet prepared node for application use.
+        "1047" => "this node is not part of its cluster at the moment; wait until it is, or connect to another node",
+        "1046" => "add the database name to the URL: `mysql://user@host/DATABASE`",
+        "26" => "the file is not a SQLite database: correct its name in the URL",
+        _ => "grant this user the right to read and write the history tables, and to create them on the first run",
+    }
+}

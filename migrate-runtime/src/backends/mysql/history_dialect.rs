@@ -1,0 +1,57 @@
+//! The SQL of the history in MySQL and MariaDB.
+
+use crate::history_sql::{HistoryDialect, hex};
+use std::time::Duration;
+
+/// The SQL of the history in MySQL and MariaDB.
+pub static DIALECT: HistoryDialect = HistoryDialect {
+    text_type: "longtext",
+    key_type: "varchar(190) COLLATE utf8mb4_bin",
+    time_type: "datetime(6)",
+    id_type: "bigint AUTO_INCREMENT PRIMARY KEY",
+    table_options: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    keyed_options: "",
+    default_schema: None,
+    now: "utc_timestamp(6)",
+    user: "current_user()",
+    fits_name: |name| name.chars().count() <= 64,
+    literal,
+    quote: |name| format!("`{}`", name.replace('`', "``")),
+    as_rfc3339: |column| format!("date_format({column}, '%Y-%m-%dT%H:%i:%sZ')"),
+    since_transaction,
+    upsert,
+    insert_if_absent: |insert| format!("INSERT IGNORE {insert}"),
+    as_text: |expression| format!("CAST({expression} AS CHAR)"),
+    seconds_between: |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)"),
+    later: |moment, by| format!("{moment} + INTERVAL {} MICROSECOND", by.as_micros()),
+    skips_locked: false,
+};
+
+/// Whether a backslash escapes depends on `sql_mode`, so a text with one is written as hexadecimal digits.
+fn literal(text: &str) -> String {
+    if text.contains('\\') || !text.is_ascii() {
+        return format!("convert(x'{}' using utf8mb4)", hex(text));
+    }
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// MySQL has no function for the start of a transaction: what passed before it is all that can be said.
+fn since_transaction(before: Duration) -> String {
+    before.as_millis().to_string()
+}
+
+fn upsert(_: &str, columns: &[&str]) -> String {
+    let assignments: Vec<String> = columns.iter().map(|column| format!("{column} = VALUES({column})")).collect();
+    format!("ON DUPLICATE KEY UPDATE {}", assignments.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_do_not_depend_on_settings() {
+        assert_eq!(literal("a'b"), "'a''b'");
+        assert_eq!(literal("\\'"), "convert(x'5c27' using utf8mb4)");
+    }
+}

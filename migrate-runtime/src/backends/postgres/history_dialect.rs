@@ -1,0 +1,52 @@
+//! The SQL of the history in PostgreSQL.
+
+use crate::history_sql::HistoryDialect;
+use std::time::Duration;
+
+/// The SQL of the history in PostgreSQL.
+pub static DIALECT: HistoryDialect = HistoryDialect {
+    text_type: "text",
+    key_type: "text",
+    time_type: "timestamptz",
+    id_type: "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    table_options: "",
+    keyed_options: "",
+    default_schema: None,
+    now: "clock_timestamp()",
+    user: "session_user",
+    fits_name: |name| name.len() <= 63,
+    literal,
+    quote: |name| format!("\"{}\"", name.replace('"', "\"\"")),
+    as_rfc3339: |column| format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
+    since_transaction,
+    upsert,
+    insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
+    as_text: |expression| format!("CAST({expression} AS text)"),
+    seconds_between: |from, to| format!("CAST(CAST(round(extract(epoch from {to} - {from})) AS bigint) AS text)"),
+    later: |moment, by| format!("{moment} + interval '{} milliseconds'", by.as_millis()),
+    skips_locked: true,
+};
+
+/// An `E` string does not depend on `standard_conforming_strings`.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+fn since_transaction(before: Duration) -> String {
+    format!("{} + round(extract(epoch from clock_timestamp() - now()) * 1000)::bigint", before.as_millis())
+}
+
+fn upsert(key: &str, columns: &[&str]) -> String {
+    let assignments: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    format!("ON CONFLICT ({key}) DO UPDATE SET {}", assignments.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_do_not_depend_on_settings() {
+        assert_eq!(literal("a'b\\c"), "E'a''b\\\\c'");
+    }
+}

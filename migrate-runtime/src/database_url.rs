@@ -1,0 +1,173 @@
+//! The URL of a database: parsed once, shown without its password.
+
+use crate::backends::{self, Address, BackendEntry};
+use crate::codes;
+use crate::error::{Error, ErrorKind};
+use migrate_model::dialect::Dialect;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The URL of a database.
+///
+/// `Display` and `Debug` show it without its password and parameters; the whole text is never printed.
+///
+/// ```
+/// # fn main() -> Result<(), migrate_runtime::Error> {
+/// let url: migrate_runtime::DatabaseUrl = "postgres://app:secret@db/shop?sslmode=require".parse()?;
+/// assert_eq!(url.to_string(), "postgres://app@db/shop");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct DatabaseUrl {
+    text: Arc<str>,
+    masked: String,
+    scheme: &'static str,
+    entry: &'static BackendEntry,
+    address: Arc<dyn Address>,
+}
+
+impl DatabaseUrl {
+    /// The scheme as it is written, such as `postgresql` or `mariadb`.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// The SQL that the database reads.
+    pub fn dialect(&self) -> Dialect {
+        self.entry.dialect
+    }
+
+    /// Whether it names a database in memory, which is gone with its connection.
+    pub fn is_in_memory(&self) -> bool {
+        self.address.is_in_memory()
+    }
+
+    pub(crate) fn address(&self) -> &dyn Address {
+        &*self.address
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Error;
+
+    /// Parses a URL with the scheme `postgres`, `postgresql`, `mysql`, `mariadb` or `sqlite`.
+    ///
+    /// # Errors
+    /// When the scheme is missing or unknown, when this program was built without its database, or when the driver rejects
+    /// the rest.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let masked = mask(text);
+        let invalid = |why: &str| {
+            let message = format!("`{masked}` is not a valid database URL: {why}");
+            Error::new(ErrorKind::Connection, &codes::CONNECTION, message).help(
+                "use `postgres://user:password@host:5432/name`, `mysql://user:password@host:3306/name` or `sqlite:path/to/file.db`",
+            )
+        };
+        let Some((scheme, rest)) = text.split_once(':') else { return Err(invalid("the scheme is missing")) };
+        let Some((scheme, entry)) = backends::of_scheme(scheme) else {
+            let known: Vec<String> = backends::schemes().map(|scheme| format!("`{scheme}`")).collect();
+            return Err(invalid(&format!("the scheme must be one of {}", known.join(", "))));
+        };
+        let Some(parse) = entry.parse else {
+            return Err(invalid(&format!("this program was built without {}", entry.dialect)));
+        };
+        if entry.needs_authority && !rest.starts_with("//") {
+            return Err(invalid("`://` is missing after the scheme"));
+        }
+        let address = parse(text).map_err(|error| invalid(&error.to_string()))?;
+        Ok(DatabaseUrl { text: text.into(), masked, scheme, entry, address: address.into() })
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.masked)
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({})", self.masked)
+    }
+}
+
+impl PartialEq for DatabaseUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for DatabaseUrl {}
+
+impl Hash for DatabaseUrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+/// The text without passwords, whatever it is: what cannot be told apart is left out.
+fn mask(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some(parts) => parts,
+        None if text.starts_with("sqlite:") => return text.split('?').next().unwrap_or_default().to_owned(),
+        // Not a URL; which part of it is a password cannot be known.
+        None => return "...".to_owned(),
+    };
+    let place = rest.split(['?', '#']).next().unwrap_or_default();
+    match place.rsplit_once('@') {
+        Some((user, place)) => format!("{scheme}://{}@{place}", user.split(':').next().unwrap_or_default()),
+        // A `?` or a `#` in a password that is not written as `%3F` or `%23`.
+        None if rest.contains('@') => format!("{scheme}://..."),
+        None => format!("{scheme}://{place}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (url, safe) in [
+            ("postgres://me:secret@host:5432/db?sslmode=require&password=x", "postgres://me@host:5432/db"),
+            ("postgres://me:p@ss@host/db", "postgres://me@host/db"),
+            ("mysql://host/db", "mysql://host/db"),
+            ("sqlite:app.db?mode=rwc", "sqlite:app.db"),
+            ("sqlite::memory:", "sqlite::memory:"),
+            ("postgres://u:se#cret@h/db", "postgres://..."),
+            ("postgres://u:se?cret@h/db", "postgres://..."),
+            ("postgres://h/db?password=a@b", "postgres://..."),
+            ("postgres:/u:secret@h/db", "..."),
+            ("u:secret@h/db", "..."),
+            ("host=h password=secret", "..."),
+        ] {
+            assert_eq!(mask(url), safe);
+        }
+    }
+
+    #[test]
+    fn what_is_parsed() {
+        let parse = |text: &str| text.parse::<DatabaseUrl>();
+        for (text, scheme, dialect) in [
+            ("postgres://app:secret@db/shop", "postgres", Dialect::Postgres),
+            ("postgresql://db/shop", "postgresql", Dialect::Postgres),
+            ("mysql://db/shop", "mysql", Dialect::MySql),
+            ("mariadb://app:secret@db/shop", "mariadb", Dialect::MySql),
+            ("sqlite:shop.db", "sqlite", Dialect::Sqlite),
+            ("sqlite://shop.db?mode=ro", "sqlite", Dialect::Sqlite),
+        ] {
+            let url = parse(text).unwrap();
+            assert_eq!((url.scheme(), url.dialect(), url.is_in_memory()), (scheme, dialect, false), "{text}");
+            assert!(!format!("{url} {url:?}").contains("secret"), "{url:?}");
+        }
+        assert!(parse("sqlite::memory:").unwrap().is_in_memory());
+        for text in
+            ["", "shop.db", "oracle://u:secret@db/x", "postgres:secret", "postgres:/db/secret", "postgres://u:secret@h:port/x"]
+        {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains("is not a valid database URL") && !error.contains("secret"), "{error}");
+        }
+    }
+}

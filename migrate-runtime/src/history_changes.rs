@@ -1,0 +1,368 @@
+//! Which change of the history each event makes. The only place that builds a [`HistoryChange`].
+//!
+//! Every function here is pure: the history as it is known and the facts of the event go in, the change comes out. The engine
+//! writes it, together with the SQL where the database can.
+
+use crate::history_change::{Completion, Elapsed, HistoryChange, RecordWrite, ResolvedBy, SchemaVersionRow, StoredSql};
+use crate::history_sql::HistorySql;
+use crate::migrator::Resolution;
+use crate::recovery::InterruptedMigration;
+use migrate_model::checksum::Checksum;
+use migrate_model::directives::Phase;
+use migrate_model::history::{History, Record, RecordState};
+use migrate_model::migration::Migration;
+use migrate_model::migration_set::{MigrationSet, extend_digest};
+use migrate_model::plan::{ScriptSource, Step};
+use migrate_model::script::Script;
+use migrate_model::target::Direction;
+use migrate_model::version::Version;
+
+/// The changes that one step makes, from its start to its end.
+#[derive(Debug, Clone)]
+pub struct StepChanges<'s> {
+    step: &'s Step<'s>,
+    /// The record once the step is done; of a down step, the record that is deleted then.
+    record: Record,
+    recording: Recording,
+    summary: Summary,
+}
+
+/// A [`SchemaVersionRow`] that owns its texts.
+#[derive(Debug, Clone)]
+struct Summary {
+    latest: Option<(String, String)>,
+    count: usize,
+    digest: Checksum,
+}
+
+impl Summary {
+    fn row(&self) -> SchemaVersionRow<'_> {
+        SchemaVersionRow {
+            latest: self.latest.as_ref().map(|(version, name)| (version.as_str(), name.as_str())),
+            count: self.count,
+            digest: self.digest,
+        }
+    }
+}
+
+/// When the record of an up migration is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// With its script, in one transaction; or there is nothing to run.
+    AtEnd,
+    /// Before its script, which runs outside a transaction; checkpoints follow.
+    FromStart,
+}
+
+impl<'s> StepChanges<'s> {
+    /// Of a step that runs `script`, over the history before it.
+    pub fn new(step: &'s Step<'s>, script: &Script, recording: Recording, history: &History) -> Self {
+        let record = record_after(step, script, history);
+        let summary = summary_after(step.direction, &record, history);
+        StepChanges { step, record, recording, summary }
+    }
+
+    /// The version as its record spells it.
+    pub fn version(&self) -> &str {
+        self.record.version.as_str()
+    }
+
+    /// It starts, with so many statements done by earlier runs.
+    pub fn started(&self, done: usize) -> HistoryChange<'_> {
+        match self.step.direction {
+            Direction::Up => HistoryChange::Started(self.record_write(RecordState::Started, done)),
+            Direction::Down => HistoryChange::RevertStarted {
+                version: self.version(),
+                statements: self.record.statements,
+                done,
+                down: match self.step.source {
+                    ScriptSource::File(script) => StoredSql::of(&script.text),
+                    ScriptSource::History => StoredSql::Keep,
+                },
+                summary: self.summary.row(),
+            },
+        }
+    }
+
+    /// So many statements are done.
+    pub fn checkpoint(&self, done: usize) -> HistoryChange<'_> {
+        HistoryChange::Checkpoint { version: self.version(), done }
+    }
+
+    /// It is done.
+    pub fn finished(&self, elapsed: Elapsed) -> HistoryChange<'_> {
+        let (version, name, summary) = (self.version(), &*self.record.name, self.summary.row());
+        match (self.step.direction, self.recording) {
+            (Direction::Up, Recording::AtEnd) => HistoryChange::Applied {
+                record: self.record_write(RecordState::Applied, self.record.statements),
+                summary,
+                completion: Completion::Executed(elapsed),
+            },
+            (Direction::Up, Recording::FromStart) => {
+                HistoryChange::Finished { version, name, statements: self.record.statements, summary, elapsed }
+            }
+            (Direction::Down, _) => HistoryChange::Reverted { version, name, summary, completion: Completion::Executed(elapsed) },
+        }
+    }
+
+    /// It failed after so many statements.
+    pub fn failed<'a>(&'a self, done: usize, message: &'a str) -> HistoryChange<'a> {
+        HistoryChange::Failed {
+            version: self.version(),
+            name: &self.record.name,
+            direction: self.step.direction,
+            done: (self.recording == Recording::FromStart).then_some(done),
+            message,
+        }
+    }
+
+    /// Changes a history as a started step does, or one that reached a checkpoint.
+    pub fn apply_progress(&self, history: &mut History, done: usize) {
+        let state = match self.step.direction {
+            Direction::Up => RecordState::Started,
+            Direction::Down => RecordState::Reverting,
+        };
+        history.upsert(Record { state, statements_done: done, ..self.record.clone() });
+    }
+
+    /// Changes a history as the finished step does.
+    pub fn apply_finished(self, history: &mut History) {
+        match self.step.direction {
+            Direction::Up => history.upsert(self.record),
+            Direction::Down => history.remove(&self.record.version),
+        }
+    }
+
+    fn record_write(&self, state: RecordState, done: usize) -> RecordWrite<'_> {
+        let migration = self.step.migration;
+        RecordWrite {
+            version: self.version(),
+            name: &self.record.name,
+            phase: migration.and_then(Migration::phase).map(Phase::name),
+            checksum: self.record.checksum,
+            sql_checksum: self.record.sql_checksum,
+            state,
+            statements: self.record.statements,
+            done,
+            up: migration.map_or(StoredSql::Keep, |migration| StoredSql::of(&migration.up.text)),
+            down: down_of(migration),
+        }
+    }
+}
+
+/// The down script to be stored with a migration: none if its files have none; what is stored if they are not here.
+fn down_of(migration: Option<&Migration>) -> StoredSql<'_> {
+    match migration {
+        Some(migration) => StoredSql::of_option(migration.down.as_ref().map(|down| &*down.text)),
+        None => StoredSql::Keep,
+    }
+}
+
+/// The record once the step is done.
+fn record_after(step: &Step<'_>, script: &Script, history: &History) -> Record {
+    let known = history.get(&step.version);
+    let up = step.migration.map(|migration| &migration.up);
+    let (checksum, sql_checksum) = match (step.direction, known, up) {
+        (Direction::Down, Some(record), _) => (record.checksum, record.sql_checksum),
+        (_, _, Some(up)) => (up.checksum, up.sql_checksum),
+        _ => (script.checksum, script.sql_checksum),
+    };
+    Record {
+        // A row keeps the spelling of the version that it was created with.
+        version: known.map_or(&step.version, |record| &record.version).clone(),
+        name: match (step.migration, known) {
+            (Some(migration), _) => migration.name.to_string(),
+            (None, known) => known.map_or(String::new(), |record| record.name.clone()),
+        },
+        checksum,
+        sql_checksum,
+        state: RecordState::Applied,
+        statements: script.statements.len(),
+        statements_done: script.statements.len(),
+        has_down: step.migration.is_some_and(|migration| migration.down.is_some()),
+        pending_sql: None,
+    }
+}
+
+/// The summary once the step is done, without a copy of the history: a run may have 20,000 steps.
+fn summary_after(direction: Direction, record: &Record, history: &History) -> Summary {
+    let others = || history.applied().filter(|other| other.version != record.version);
+    let latest = match (others().next_back(), direction) {
+        (Some(other), Direction::Up) if other.version < record.version => Some(record),
+        (None, Direction::Up) => Some(record),
+        (other, _) => other,
+    };
+    let was_applied = history.get(&record.version).is_some_and(|known| known.state == RecordState::Applied);
+    Summary {
+        latest: latest.map(|record| (record.version.to_string(), record.name.clone())),
+        count: history.applied().count() - usize::from(was_applied) + usize::from(direction == Direction::Up),
+        digest: digest_after(direction, record, history),
+    }
+}
+
+/// One more version at the end is one step of the chain; everything else is computed again from its place on.
+fn digest_after(direction: Direction, record: &Record, history: &History) -> Checksum {
+    let at_end = history.latest_applied().is_none_or(|latest| latest.version < record.version);
+    match direction {
+        Direction::Up if at_end => extend_digest(&history.digest(), &record.version, &record.checksum),
+        Direction::Up => {
+            let mut after = history.clone();
+            after.upsert(record.clone());
+            after.digest()
+        }
+        Direction::Down => history.digest_without(&record.version),
+    }
+}
+
+/// The fingerprint of the history as this process knows it: what a writer without a lock compares with that in the database.
+pub fn fingerprint(history: &History, version: &Version) -> String {
+    let digest = history.latest_applied().map(|_| history.digest());
+    HistorySql::fingerprint(digest.as_ref(), history.get(version))
+}
+
+/// What was found out about an interrupted migration, if it could be; and the record with it.
+pub fn recovered<'a>(history: &'a History, interrupted: &'a InterruptedMigration) -> Option<(HistoryChange<'a>, Record)> {
+    let record = history.get(&interrupted.version)?;
+    let recovered = interrupted.recovered?;
+    let change = HistoryChange::Resolved {
+        version: record.version.as_str(),
+        state: recovered.state,
+        done: recovered.done,
+        by: ResolvedBy::Catalogue(&interrupted.evidence),
+        script: None,
+    };
+    Some((change, interrupted.applied_to(record)))
+}
+
+/// Why an operator's statement about a migration cannot be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CannotResolve {
+    /// It is not partially applied.
+    NotPartiallyApplied,
+    /// It has only so many statements.
+    NoSuchStatement {
+        /// How many.
+        statements: usize,
+    },
+    /// So many statements are recorded as done already, and would run twice.
+    AlreadyDone {
+        /// How many.
+        done: usize,
+    },
+}
+
+/// An operator says how far a partially applied migration got.
+///
+/// # Errors
+/// When it is not partially applied, or the statement is not one of those that are left.
+pub fn resolved<'h>(
+    set: &'h MigrationSet,
+    history: &'h History,
+    version: &Version,
+    resolution: Resolution,
+) -> Result<HistoryChange<'h>, CannotResolve> {
+    let record = history.get(version).filter(|record| record.state != RecordState::Applied);
+    let record = record.ok_or(CannotResolve::NotPartiallyApplied)?;
+    let (direction, state) = match record.state {
+        RecordState::Reverting | RecordState::RevertFailed => (Direction::Down, RecordState::RevertFailed),
+        _ => (Direction::Up, RecordState::Failed),
+    };
+    let migration = set.get(&record.version);
+    let script = match direction {
+        Direction::Up => migration.map(|migration| &migration.up),
+        Direction::Down => migration.and_then(|migration| migration.down.as_ref()),
+    };
+    let edited = script.filter(|script| record.pending_sql.as_deref() != Some(&*script.text));
+    let statements = script.map_or(record.statements, |script| script.statements.len());
+    let progress = |done, script: Option<&'h Script>| HistoryChange::Resolved {
+        version: record.version.as_str(),
+        state,
+        done,
+        by: ResolvedBy::Operator,
+        script: script.map(|script| (direction, &*script.text)),
+    };
+    match resolution {
+        Resolution::Retry => Ok(progress(record.statements_done, None)),
+        Resolution::SkipTo(statement) if !(1..=statements).contains(&statement) => {
+            Err(CannotResolve::NoSuchStatement { statements })
+        }
+        Resolution::SkipTo(statement) if edited.is_none() && statement <= record.statements_done => {
+            Err(CannotResolve::AlreadyDone { done: record.statements_done })
+        }
+        // In a file that was edited since, this says which statements of its present text are done.
+        Resolution::SkipTo(statement) => Ok(progress(statement - 1, edited)),
+        Resolution::MarkApplied => Ok(declared(history, record, migration, direction)),
+    }
+}
+
+/// An operator declares a partially applied or reverted migration done.
+fn declared<'h>(
+    history: &'h History,
+    record: &'h Record,
+    migration: Option<&'h Migration>,
+    direction: Direction,
+) -> HistoryChange<'h> {
+    let up = migration.map(|migration| &migration.up);
+    // What is declared done is the file as it is now: it may have been corrected.
+    let checksum = up.map_or(record.checksum, |up| up.checksum);
+    let mut after = history.clone();
+    match direction {
+        Direction::Down => after.remove(&record.version),
+        Direction::Up => after.upsert(Record { state: RecordState::Applied, checksum, ..record.clone() }),
+    }
+    let is_applied = |record: &&Record| after.get(&record.version).is_some_and(|after| after.state == RecordState::Applied);
+    let latest = history.records().iter().rfind(is_applied);
+    let summary = SchemaVersionRow {
+        latest: latest.map(|record| (record.version.as_str(), record.name.as_str())),
+        count: after.applied().count(),
+        digest: after.digest(),
+    };
+    let (version, completion) = (record.version.as_str(), Completion::Declared);
+    match direction {
+        Direction::Down => HistoryChange::Reverted { version, name: &record.name, summary, completion },
+        Direction::Up => HistoryChange::Applied {
+            record: RecordWrite {
+                version,
+                name: &record.name,
+                phase: migration.and_then(Migration::phase).map(Phase::name),
+                checksum,
+                sql_checksum: up.map_or(record.sql_checksum, |up| up.sql_checksum),
+                state: RecordState::Applied,
+                statements: record.statements,
+                done: record.statements,
+                up: up.map_or(StoredSql::Keep, |up| StoredSql::of(&up.text)),
+                down: down_of(migration),
+            },
+            summary,
+            completion,
+        },
+    }
+}
+
+/// An edited file is accepted as what ran. `None` if the version is not applied, or has no file here.
+pub fn repaired<'h>(set: &'h MigrationSet, history: &'h History, version: &Version) -> Option<HistoryChange<'h>> {
+    let migration = set.get(version)?;
+    let record = history.get(version).filter(|record| record.state == RecordState::Applied)?;
+    let mut after = history.clone();
+    after.upsert(Record { checksum: migration.up.checksum, ..record.clone() });
+    let latest = history.latest_applied().map(|record| (record.version.as_str(), record.name.as_str()));
+    let statements = migration.up.statements.len();
+    Some(HistoryChange::Repaired {
+        record: RecordWrite {
+            version: record.version.as_str(),
+            name: &migration.name,
+            phase: migration.phase().map(Phase::name),
+            checksum: migration.up.checksum,
+            sql_checksum: migration.up.sql_checksum,
+            state: RecordState::Applied,
+            statements,
+            done: statements,
+            up: StoredSql::of(&migration.up.text),
+            down: down_of(Some(migration)),
+        },
+        summary: SchemaVersionRow { latest, count: after.applied().count(), digest: after.digest() },
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Every event and the change that it makes, by table.
+
+use super::*;
+use migrate_model::contents::Contents;
+use migrate_model::dialect::Dialect;
+use migrate_model::lock_settings::LockSettings;
+use migrate_model::policy::Policy;
+use migrate_model::settings::HistoryTables;
+
+fn script(text: &str) -> Script {
+    Script::read(text.to_owned(), "migrations/x.sql", Dialect::Postgres).0
+}
+
+/// Versions with two statements each; with `-` after the number, without a down migration.
+fn set(versions: &[&str]) -> MigrationSet {
+    let migration = |version: &&str| Migration {
+        version: version.trim_end_matches('-').parse().unwrap(),
+        name: format!("m{version}").into(),
+        up: script("VACUUM a; VACUUM b;"),
+        down: (!version.ends_with('-')).then(|| script("VACUUM c; VACUUM d;")),
+    };
+    MigrationSet::new(Contents {
+        service: "app".into(),
+        dialect: Dialect::Postgres,
+        history: HistoryTables::default(),
+        policy: Policy::default(),
+        locking: LockSettings::default(),
+        session: Vec::new(),
+        lock_timeout: None,
+        timeout: None,
+        migrations: versions.iter().map(migration).collect(),
+    })
+}
+
+fn record(version: &str, state: RecordState, done: usize) -> Record {
+    let up = script("VACUUM a; VACUUM b;");
+    let pending = match state {
+        RecordState::Applied => None,
+        RecordState::Reverting | RecordState::RevertFailed => Some("VACUUM c; VACUUM d;".to_owned()),
+        RecordState::Started | RecordState::Failed => Some(up.text.to_string()),
+    };
+    Record {
+        version: version.parse().unwrap(),
+        name: format!("m{version}"),
+        checksum: up.checksum,
+        sql_checksum: up.sql_checksum,
+        state,
+        statements: 2,
+        statements_done: done,
+        has_down: true,
+        pending_sql: pending,
+    }
+}
+
+/// A change in one line: what it is, of which version, and what becomes of the stored scripts and of the summary.
+fn line(change: &HistoryChange<'_>) -> String {
+    let stored = |sql: StoredSql<'_>| match sql {
+        StoredSql::Keep => "keep",
+        StoredSql::Set(_) => "set",
+        StoredSql::Clear => "clear",
+    };
+    let of = |record: &RecordWrite<'_>| {
+        let (up, down) = (stored(record.up), stored(record.down));
+        format!("{} {} {}/{} up={up} down={down}", record.version, record.state, record.done, record.statements)
+    };
+    let summary = |summary: &SchemaVersionRow<'_>| {
+        format!("{} applied, latest {}", summary.count, summary.latest.map_or("none", |(version, _)| version))
+    };
+    match change {
+        HistoryChange::Started(record) => format!("started {}", of(record)),
+        HistoryChange::RevertStarted { version, done, down, summary: row, .. } => {
+            format!("revert started {version} {done} down={}; {}", stored(*down), summary(row))
+        }
+        HistoryChange::Checkpoint { version, done } => format!("checkpoint {version} {done}"),
+        HistoryChange::Applied { record, summary: row, completion } => {
+            let how = if matches!(completion, Completion::Declared) { "declared" } else { "executed" };
+            format!("applied {} {how}; {}", of(record), summary(row))
+        }
+        HistoryChange::Finished { version, summary: row, .. } => format!("finished {version}; {}", summary(row)),
+        HistoryChange::Reverted { version, summary: row, .. } => format!("reverted {version}; {}", summary(row)),
+        HistoryChange::Repaired { record, summary: row } => format!("repaired {}; {}", of(record), summary(row)),
+        HistoryChange::Resolved { version, state, done, script, .. } => {
+            format!("resolved {version} {state} {done} script={}", script.is_some())
+        }
+        HistoryChange::Failed { version, done, .. } => format!("failed {version} {done:?}"),
+    }
+}
+
+#[test]
+fn what_an_up_step_writes() {
+    let set = set(&["1", "2", "3-"]);
+    let history = History::new(vec![record("1", RecordState::Applied, 2)]);
+    for (version, recording, expected) in [
+        (
+            "2",
+            Recording::FromStart,
+            ["started 2 started 0/2 up=set down=set", "checkpoint 2 1", "finished 2; 2 applied, latest 2", "failed 2 Some(1)"],
+        ),
+        (
+            "3",
+            Recording::AtEnd,
+            [
+                "started 3 started 0/2 up=set down=clear",
+                "checkpoint 3 1",
+                "applied 3 applied 2/2 up=set down=clear executed; 2 applied, latest 3",
+                "failed 3 None",
+            ],
+        ),
+    ] {
+        let migration = set.get(&version.parse().unwrap()).unwrap();
+        let step = Step {
+            direction: Direction::Up,
+            version: migration.version.clone(),
+            title: String::new(),
+            migration: Some(migration),
+            source: ScriptSource::File(&migration.up),
+            done: 0,
+        };
+        let changes = StepChanges::new(&step, &migration.up, recording, &history);
+        let elapsed = Elapsed::Measured(std::time::Duration::ZERO);
+        let lines = [changes.started(0), changes.checkpoint(1), changes.finished(elapsed), changes.failed(1, "no")];
+        assert_eq!(lines.map(|change| line(&change)), expected);
+    }
+}
+
+#[test]
+fn what_a_down_step_writes() {
+    let set = set(&["1"]);
+    let history = History::new(vec![record("1", RecordState::Applied, 2), record("2", RecordState::Applied, 2)]);
+    let migration = set.get(&"1".parse().unwrap()).unwrap();
+    let down = migration.down.as_ref().unwrap();
+    // Version 2 was applied by a newer build: its script comes from the history, and stays there.
+    for (version, migration, source, expected) in [
+        ("1", Some(migration), ScriptSource::File(down), "revert started 1 0 down=set; 1 applied, latest 2"),
+        ("2", None, ScriptSource::History, "revert started 2 0 down=keep; 1 applied, latest 1"),
+    ] {
+        let (direction, version) = (Direction::Down, version.parse().unwrap());
+        let step = Step { direction, version, title: String::new(), migration, source, done: 0 };
+        let changes = StepChanges::new(&step, down, Recording::FromStart, &history);
+        assert_eq!(line(&changes.started(0)), expected);
+        let mut after = history.clone();
+        changes.apply_progress(&mut after, 1);
+        assert_eq!(after.applied().count(), 1, "a migration that is being reverted does not count as applied");
+    }
+}
+
+/// `resolve --applied` from a checkout without the files keeps what is stored (the stored down script was erased once).
+#[test]
+fn what_an_operator_declares() {
+    use RecordState::{Applied, Failed, RevertFailed, Started};
+    let all = &["1", "2"][..];
+    for (files, state, done, resolution, expected) in [
+        (all, Failed, 1, Resolution::Retry, Ok("resolved 2 failed 1 script=false")),
+        (all, Started, 1, Resolution::SkipTo(2), Ok("resolved 2 failed 1 script=false")),
+        (all, Failed, 1, Resolution::SkipTo(1), Err(CannotResolve::AlreadyDone { done: 1 })),
+        (all, Failed, 1, Resolution::SkipTo(3), Err(CannotResolve::NoSuchStatement { statements: 2 })),
+        (all, Applied, 2, Resolution::Retry, Err(CannotResolve::NotPartiallyApplied)),
+        (all, Failed, 1, Resolution::MarkApplied, Ok("applied 2 applied 2/2 up=set down=set declared; 2 applied, latest 2")),
+        (
+            &["1"][..],
+            Failed,
+            1,
+            Resolution::MarkApplied,
+            Ok("applied 2 applied 2/2 up=keep down=keep declared; 2 applied, latest 2"),
+        ),
+        (all, RevertFailed, 1, Resolution::MarkApplied, Ok("reverted 2; 1 applied, latest 1")),
+    ] {
+        let set = set(files);
+        let history = History::new(vec![record("1", Applied, 2), record("2", state, done)]);
+        let version = "2".parse().unwrap();
+        let change = resolved(&set, &history, &version, resolution).map(|change| line(&change));
+        assert_eq!(change, expected.map(str::to_owned), "{state} {resolution:?}");
+    }
+}
+
+#[test]
+fn what_a_repair_writes() {
+    let set = set(&["1", "2-"]);
+    let history = History::new(vec![record("1", RecordState::Applied, 2), record("2", RecordState::Failed, 1)]);
+    let line_of = |version: &str| repaired(&set, &history, &version.parse().unwrap()).map(|change| line(&change));
+    assert_eq!(line_of("1").unwrap(), "repaired 1 applied 2/2 up=set down=set; 1 applied, latest 1");
+    assert_eq!((line_of("2"), line_of("3")), (None, None));
+}

@@ -1,0 +1,71 @@
+//! What every database is asked in the same way: queries over the one verb `query`.
+
+use crate::backend::Backend;
+use crate::backend_error::BackendError;
+use crate::connection::TextRow;
+use crate::error::Error;
+use crate::history_sql::HistorySql;
+use migrate_model::history::History;
+use migrate_model::target::Direction;
+
+/// The rows of a query; `None` when its table does not exist.
+///
+/// # Errors
+/// When the server rejects the query for another reason, or the connection is lost.
+pub async fn rows_if_exists(backend: &mut (impl Backend + ?Sized), sql: &str) -> Result<Option<Vec<TextRow>>, BackendError> {
+    match backend.query(sql).await {
+        Ok(rows) => Ok(Some(rows)),
+        Err(error) if backend.is_missing_table(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The first column of the first row.
+pub fn first(rows: Vec<TextRow>) -> Option<String> {
+    rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())
+}
+
+/// The digest of what is applied, in one query; `None` when there is no history.
+///
+/// # Errors
+/// As [`rows_if_exists`].
+pub async fn digest(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
+    Ok(rows_if_exists(backend, &history_sql.select_digest()).await?.and_then(first))
+}
+
+/// The history of a service (of the one that `history_sql` is for, if none is given); `None` when the tables do not exist.
+///
+/// # Errors
+/// As [`rows_if_exists`], and when a row is not one that this crate writes.
+pub async fn history(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    service: Option<&str>,
+) -> Result<Option<History>, Error> {
+    let rows = rows_if_exists(backend, &history_sql.select_records(service)).await;
+    let rows = rows.map_err(|error| error.into_history_error("cannot read the history"))?;
+    rows.map(|rows| history_sql.read_records(&rows)).transpose()
+}
+
+/// The stored script of a migration.
+///
+/// # Errors
+/// When the server rejects the query, or the connection is lost.
+pub async fn stored_script(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    version: &str,
+    direction: Direction,
+) -> Result<Option<String>, BackendError> {
+    Ok(first(backend.query(&history_sql.select_script(version, direction)).await?))
+}
+
+/// Whether a query returns exactly one true value: `true` on PostgreSQL, `1` elsewhere.
+///
+/// # Errors
+/// When the server rejects the query, or the connection is lost.
+pub async fn is_true(backend: &mut dyn Backend, sql: &str) -> Result<bool, BackendError> {
+    let rows = backend.query(sql).await?;
+    let count = rows.len();
+    Ok(count == 1 && matches!(first(rows).as_deref(), Some("1" | "t" | "true")))
+}

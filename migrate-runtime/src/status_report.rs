@@ -1,0 +1,96 @@
+//! The state of every migration at one moment.
+
+use crate::engine;
+use crate::error::Error;
+use crate::recovery::InterruptedMigration;
+use crate::shared_set::SharedSet;
+use migrate_model::comparison::{MigrationStatus, compare};
+use migrate_model::dialect::Dialect;
+use migrate_model::history::History;
+use migrate_model::plan::{OtherHistories, Plan, plan};
+use migrate_model::policy::Policy;
+use migrate_model::target::Target;
+use migrate_model::version::Version;
+
+/// The state of every migration at one moment, and what a run would do.
+#[derive(Debug, Clone)]
+pub struct StatusReport {
+    set: SharedSet,
+    policy: Policy,
+    has_tables: bool,
+    history: History,
+    /// The history with what was found out about interrupted migrations: what a run would start from.
+    recovered: History,
+    interrupted: Vec<InterruptedMigration>,
+    others: OtherHistories,
+}
+
+impl StatusReport {
+    pub(crate) fn new(
+        set: SharedSet,
+        policy: Policy,
+        has_tables: bool,
+        history: History,
+        interrupted: Vec<InterruptedMigration>,
+        others: OtherHistories,
+    ) -> Self {
+        let mut recovered = history.clone();
+        for migration in &interrupted {
+            if let Some(record) = history.get(&migration.version) {
+                recovered.upsert(migration.applied_to(record));
+            }
+        }
+        StatusReport { set, policy, has_tables, history, recovered, interrupted, others }
+    }
+
+    /// What the database contains.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The SQL dialect of the migrations.
+    pub fn dialect(&self) -> Dialect {
+        self.set.contents().dialect
+    }
+
+    /// Whether the history tables exist.
+    pub fn has_tables(&self) -> bool {
+        self.has_tables
+    }
+
+    /// Every version that the files or the database contain, in version order.
+    pub fn migrations(&self) -> Vec<MigrationStatus<'_>> {
+        compare(&self.set, &self.history)
+    }
+
+    /// The migrations that the next run would work on.
+    pub fn pending(&self) -> Vec<MigrationStatus<'_>> {
+        self.migrations().into_iter().filter(|migration| migration.state.is_unapplied()).collect()
+    }
+
+    /// Whether everything is applied.
+    pub fn is_up_to_date(&self) -> bool {
+        self.pending().is_empty()
+    }
+
+    /// What the catalogue contains of migrations that were interrupted in a statement whose outcome is unknown: the version
+    /// and what was found.
+    pub fn evidence(&self) -> impl Iterator<Item = (&Version, &str)> {
+        self.interrupted.iter().map(|migration| (&migration.version, migration.evidence.as_str()))
+    }
+
+    /// Assumes that another service has applied these versions; for plans over several services.
+    pub fn assume_applied<'v>(&mut self, service: &str, versions: impl IntoIterator<Item = &'v Version>) {
+        if let Some(applied) = self.others.get_mut(service) {
+            versions.into_iter().for_each(|version| applied.assume_applied(version));
+        }
+    }
+
+    /// What a run would do now.
+    ///
+    /// # Errors
+    /// When the target is an unknown version.
+    pub fn plan(&self, target: &Target) -> Result<Plan<'_>, Error> {
+        plan(&self.set, &self.recovered, &self.others, target, self.policy).map_err(engine::unknown_version)
+    }
+}

@@ -1,0 +1,220 @@
+//! How a step that was not finished is described: what happened, where, what is already done, what to do next. Pure.
+
+use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::codes;
+use crate::error::{Error, ErrorKind};
+use crate::sql_message::contains_word;
+use migrate_model::dialect::Dialect;
+use migrate_model::duration;
+use migrate_model::execution::Unit;
+use migrate_model::finding::Finding;
+use migrate_model::place::Place;
+use migrate_model::reader;
+use migrate_model::script::Script;
+use migrate_model::syntax::Syntax;
+use migrate_model::target::Direction;
+use std::time::Duration;
+
+/// A step that was not finished, as far as its description needs it.
+pub struct FailedStep<'s> {
+    /// The name of the migration.
+    pub title: &'s str,
+    /// Up or down.
+    pub direction: Direction,
+    /// What ran.
+    pub script: &'s Script,
+    /// In which dialect.
+    pub dialect: Dialect,
+    /// Whether all of it is one transaction.
+    pub atomic: bool,
+    /// How many statements are recorded as done.
+    pub done: usize,
+}
+
+impl FailedStep<'_> {
+    /// How many statements are done when one failed: without a transaction, those before it.
+    pub fn done_before(&self, failed: Option<usize>) -> usize {
+        match failed {
+            Some(statement) if !self.atomic && statement > self.done && !self.runs_in_transaction(statement) => statement,
+            _ => self.done,
+        }
+    }
+
+    /// Whether a statement runs in a transaction that is rolled back as a whole.
+    fn runs_in_transaction(&self, statement: usize) -> bool {
+        self.script.units.iter().any(|unit| unit.in_transaction && unit.statements.contains(&statement))
+    }
+
+    /// Whether a statement is a block or a procedure that may contain transactions of its own.
+    fn may_commit_inside(&self, statement: usize) -> bool {
+        let Some(statement) = self.script.statements.get(statement) else { return false };
+        let sql = statement.sql(&self.script.text);
+        match reader::read(sql, self.dialect) {
+            Syntax::Do { body } => contains_word(&sql[body], "commit"),
+            Syntax::Call { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What was being done to the migration, and the command that does it.
+    fn verb_and_command(&self) -> (&'static str, &'static str) {
+        match self.direction {
+            Direction::Up => ("applied", "up"),
+            Direction::Down => ("reverted", "down"),
+        }
+    }
+
+    fn nothing_ran(&self) -> String {
+        format!("aborted before running anything of `{}`", self.title)
+    }
+}
+
+/// The stored down migration has no statement.
+pub fn stored_script_empty(title: &str) -> Error {
+    let message = format!("the stored down migration of `{title}` contains no statement");
+    Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message)
+        .help("deploy the version that has this migration and its down migration, and revert with that")
+}
+
+/// The stored down migration cannot run as it is.
+pub fn stored_script_invalid(title: &str, finding: &Finding) -> Error {
+    let message = format!("the stored down migration of `{title}` cannot run: {}", finding.message);
+    Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message).at(finding.place.clone())
+}
+
+/// The run was asked to stop.
+pub fn stopped_early(step: &FailedStep<'_>) -> Error {
+    let (title, count) = (step.title, step.script.statements.len());
+    let message = match step.done {
+        0 => format!("stopped on request before the first statement of `{title}`"),
+        done => format!("stopped on request after statement {done} of {count} of `{title}`"),
+    };
+    Error::new(ErrorKind::Stopped, &codes::STOPPED, message).help("run the same command again: it resumes from there")
+}
+
+/// The database did not let the step start.
+pub fn not_started(step: &FailedStep<'_>, error: BackendError) -> Error {
+    let what = format!("could not start `{}`", step.title);
+    match error.kind {
+        BackendErrorKind::LockLost => lock_lost(step, error),
+        BackendErrorKind::ConnectionLost => connection_lost(step, error),
+        _ => error.into_history_error(&what).note("state", step.nothing_ran()),
+    }
+}
+
+/// The script ran, but its record could not be written.
+pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
+    let (title, done, count) = (step.title, step.done, step.script.statements.len());
+    let state = if step.atomic {
+        format!("rolled back: no change of `{title}` remains")
+    } else {
+        format!("statements up to {done} of {count} are recorded as done")
+    };
+    match error.kind {
+        BackendErrorKind::LockLost => lock_lost(step, error),
+        BackendErrorKind::ConnectionLost => connection_lost(step, error),
+        BackendErrorKind::Busy => error.into_history_error("").note("state", step.nothing_ran()),
+        _ => error.into_history_error(&format!("`{title}` ran, but its record could not be written")).note("state", state),
+    }
+}
+
+fn lock_lost(step: &FailedStep<'_>, error: BackendError) -> Error {
+    let state = if step.atomic {
+        step.nothing_ran()
+    } else {
+        format!("{} of {} statements of `{}` are recorded as done", step.done, step.script.statements.len(), step.title)
+    };
+    error.into_lock_lost_error().note("state", state)
+}
+
+/// The connection was lost, so the outcome of what was sent last is unknown.
+pub fn connection_lost(step: &FailedStep<'_>, error: BackendError) -> Error {
+    let (verb, command) = step.verb_and_command();
+    let message = format!("the connection was lost while `{}` was being {verb}: {}", step.title, error.message);
+    Error::new(ErrorKind::Connection, &codes::CONNECTION_LOST, message)
+        .at(Some(Place::file(&*step.script.file)))
+        .help(format!("run `cargo migrate {command}` again: it determines how far this run got"))
+}
+
+/// Whether the database rejected the first statement because it can only be read.
+pub fn is_read_only(step: &FailedStep<'_>, error: &BackendError) -> bool {
+    error.kind == BackendErrorKind::ReadOnly && step.done == 0
+}
+
+/// The database can only be read.
+pub fn read_only(step: &FailedStep<'_>, error: BackendError) -> Error {
+    error.into_read_only_error().note("state", step.nothing_ran())
+}
+
+/// The database rejected a statement; `None` when it was the commit.
+pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset: Option<usize>, failure: BackendError) -> Error {
+    let (script, title) = (step.script, step.title);
+    let (verb, command) = step.verb_and_command();
+    let place = match (offset, statement) {
+        (Some(offset), _) => Place::range(&*script.file, &script.text, offset..word_end(&script.text, offset)),
+        (None, Some(statement)) => script.place(statement),
+        (None, None) => Place::file(&*script.file),
+    };
+    let at_commit = if statement.is_none() && offset.is_none() { " at COMMIT" } else { "" };
+    let message = format!("`{title}` could not be {verb}{at_commit}: {}", failure.message);
+    let mut error = Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message).at(Some(place));
+    if let Some(code) = &failure.code {
+        error = error.note("code", code.clone());
+    }
+    let help = help_for_code(failure.code.as_deref(), &failure.message);
+    let error = failure.add_to(error).note("state", state(step));
+    let failed = statement.unwrap_or(step.done);
+    let error = if !step.atomic && !step.runs_in_transaction(failed) && step.may_commit_inside(failed) {
+        let number = failed + 1;
+        let also = format!("what statement {number} has committed itself remains; the statement runs again as a whole");
+        error.note("also", also)
+    } else {
+        error
+    };
+    error.help(format!("{help}, then run `cargo migrate {command}` again"))
+}
+
+/// What is done of a step in which a statement failed.
+fn state(step: &FailedStep<'_>) -> String {
+    let count = step.script.statements.len();
+    match step.done {
+        _ if step.atomic => format!("rolled back: no change of `{}` remains", step.title),
+        0 => format!("none of its {count} statements are done; the next run starts with the first"),
+        done => {
+            let next = done + 1;
+            format!("{done} of its {count} statements are done and recorded; the next run resumes at statement {next}")
+        }
+    }
+}
+
+/// The script took longer than it may, and its server did not end it.
+pub fn timed_out(script: &Script, unit: &Unit, limit: Duration) -> Error {
+    let message = format!("`{}` took longer than {} and was aborted", script.file_name(), duration::show(limit));
+    Error::new(ErrorKind::MigrationFailed, &codes::TIMED_OUT, message)
+        .at(Some(script.place(unit.statements.start)))
+        .note("state", "its connection was closed; the server ends the statement and rolls back an open transaction")
+        .help("find out what the statement waits for; or allow more time: `-- migrate: timeout 1h` at the top of the file")
+}
+
+/// What helps, by SQLSTATE (PostgreSQL) or error number (MySQL, MariaDB, SQLite).
+fn help_for_code(code: Option<&str>, message: &str) -> &'static str {
+    match code {
+        // query_canceled has one code for a time-out and for a user's request; only the message tells them apart.
+        Some("57014") if message.contains("statement timeout") => ALLOW_MORE_TIME,
+        Some("1969" | "3024") => ALLOW_MORE_TIME,
+        Some("55P03" | "1205") => "let the sessions that hold the lock finish, or run it at a quieter time",
+        Some("42501" | "1044" | "1142" | "1227") => "grant this database user the missing privilege, or correct the file",
+        // PostgreSQL, MySQL and MariaDB, SQLite.
+        Some("53100" | "1114" | "1021" | "13") => "free space on the disk of the database, or split the migration",
+        Some("2D000" | "25001") => "write `-- migrate: no-transaction` at the top of the file, or correct it",
+        _ => "correct the file",
+    }
+}
+
+const ALLOW_MORE_TIME: &str = "allow more time (`-- migrate: timeout 1h` at the top of the file), or split it";
+
+fn word_end(text: &str, offset: usize) -> usize {
+    let rest = text.get(offset..).unwrap_or_default();
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    offset + rest.find(|c| !is_word(c)).unwrap_or(rest.len()).max(1)
+}

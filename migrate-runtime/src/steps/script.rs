@@ -1,0 +1,146 @@
+//! Runs a SQL script part by part, with a checkpoint after each segment, and again where a lock was not acquired in time.
+
+use crate::backend::{Expected, UnitError, UnitRun};
+use crate::backend_error::BackendErrorKind;
+use crate::backoff;
+use crate::event::Event;
+use crate::history_change::Elapsed;
+use crate::history_changes;
+use crate::step::{PreparedStep, StepError, StepRunner};
+use crate::step_errors;
+use migrate_model::effect;
+use migrate_model::lock_strength;
+use migrate_model::name::Name;
+use migrate_model::script_plan::{ScriptPart, Segment};
+use std::ops::Range;
+use std::time::Duration;
+
+/// How much longer than a script may take the engine waits for its server to end it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs what is left of a script.
+pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Result<(), StepError> {
+    let mut done = runner.step.done;
+    for part in &prepared.plan.parts {
+        match part {
+            ScriptPart::SessionSettings(statements) => run_settings(runner, prepared, statements.clone(), done).await?,
+            ScriptPart::Segment(_) if runner.options.stop.is_requested() && !prepared.plan.atomic && done > 0 => {
+                return Err(runner.stop_early(prepared, done).await);
+            }
+            ScriptPart::Segment(segment) => {
+                run_segment(runner, prepared, segment, done).await?;
+                done = segment.unit.done_after;
+                if !segment.last {
+                    prepared.changes.apply_progress(runner.history, done);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs statements that only set something for the session; they have no checkpoint.
+async fn run_settings(
+    runner: &mut StepRunner<'_, '_>,
+    prepared: &PreparedStep<'_>,
+    statements: Range<usize>,
+    done: usize,
+) -> Result<(), StepError> {
+    for statement in statements {
+        if let Err(error) = runner.backend.run_setting(prepared.sql(statement)).await {
+            let error = if error.is_connection_lost() {
+                UnitError::ConnectionLost(error)
+            } else {
+                UnitError::StatementFailed { statement: Some(statement), offset: None, error }
+            };
+            return Err(runner.fail(error, prepared, done).await);
+        }
+    }
+    Ok(())
+}
+
+async fn run_segment(
+    runner: &mut StepRunner<'_, '_>,
+    prepared: &PreparedStep<'_>,
+    segment: &Segment,
+    done: usize,
+) -> Result<(), StepError> {
+    let change = |elapsed: Elapsed| {
+        if segment.last { prepared.changes.finished(elapsed) } else { prepared.changes.checkpoint(segment.unit.done_after) }
+    };
+    let fingerprint = history_changes::fingerprint(runner.history, &runner.step.version);
+    let unit = UnitRun {
+        text: &prepared.script.text,
+        statements: &prepared.script.statements,
+        unit: &segment.unit,
+        lock_timeout: lock_timeout(runner, prepared, segment),
+        timeout: prepared.timeout,
+        since: runner.since,
+        last: segment.last,
+        resuming: prepared.resuming,
+        expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
+    };
+    let mut tries = 0;
+    loop {
+        let running = async {
+            if segment.in_transaction {
+                runner.backend.run_in_transaction(runner.history_sql, &unit, &change).await
+            } else {
+                runner.backend.run_alone(runner.history_sql, &unit, &change).await
+            }
+        };
+        // The server ends a statement by itself where it can; this is for where it cannot, or does not answer.
+        let left = (prepared.timeout + GRACE).saturating_sub(runner.since.elapsed());
+        let error = match tokio::time::timeout(left, running).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(step_errors::timed_out(&prepared.script, &segment.unit, prepared.timeout).into()),
+        };
+        tries += 1;
+        let Some(delay) = retry_delay(runner, &error, prepared, segment, tries).await else {
+            return Err(runner.fail(error, prepared, done).await);
+        };
+        // The statement was rolled back, so this is a point at which nothing is half done.
+        if tokio::time::timeout(delay, runner.options.stop.requested()).await.is_ok() {
+            return Err(runner.stop_early(prepared, done).await);
+        }
+    }
+}
+
+/// How long to wait before the segment is tried again, if it is a lock that was not acquired in time and everything was
+/// rolled back: meanwhile no other session queues behind it.
+async fn retry_delay(
+    runner: &mut StepRunner<'_, '_>,
+    error: &UnitError,
+    prepared: &PreparedStep<'_>,
+    segment: &Segment,
+    tries: u32,
+) -> Option<Duration> {
+    let UnitError::StatementFailed { error, .. } = error else { return None };
+    // Of several statements that run without a transaction, the first may be done.
+    let rolled_back = segment.in_transaction || segment.unit.statements.len() == 1;
+    if error.kind != BackendErrorKind::LockTimeout || !rolled_back {
+        return None;
+    }
+    let waited = runner.since.elapsed();
+    let chance = std::process::id().wrapping_mul(tries).wrapping_add(waited.subsec_micros());
+    let delay = backoff::next_delay(tries, waited, chance).filter(|delay| waited + *delay < prepared.timeout)?;
+    let dialect = runner.backend.dialect();
+    let statements = segment.unit.statements.clone();
+    let tables: Vec<Name> = statements.flat_map(|at| effect::locked_tables(prepared.sql(at), dialect)).collect();
+    let blockers = runner.backend.blockers(runner.history_sql, &tables).await;
+    runner.options.emit(&Event::Blocked { title: &runner.step.title, blockers: &blockers, tries, pause: delay });
+    Some(delay)
+}
+
+/// Statements that block traffic wait for their lock only briefly, unless the file or the settings specify a limit.
+fn lock_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segment: &Segment) -> Option<Duration> {
+    let dialect = runner.backend.dialect();
+    let statements = segment.unit.statements.clone();
+    let is_exempt = |at: usize| lock_strength::exempt_from_lock_timeout(prepared.sql(at), dialect);
+    if statements.len() == 1 && is_exempt(statements.start) {
+        return None;
+    }
+    let blocks_traffic = |at: usize| lock_strength::blocks_traffic(prepared.sql(at), dialect);
+    prepared.lock_timeout.or_else(|| statements.clone().any(blocks_traffic).then_some(backoff::LOCK_TIMEOUT))
+}
