@@ -8,17 +8,17 @@ use migrate_model::dialect::Dialect;
 use migrate_model::directives;
 use migrate_model::effect;
 use migrate_model::execution;
+use migrate_model::files::lock_file;
+use migrate_model::files::settings;
 use migrate_model::finding::Finding;
-use migrate_model::layout::{FolderHints, NameMatch};
+use migrate_model::layout::NameMatch;
 use migrate_model::layouts;
-use migrate_model::lock_file;
 use migrate_model::lock_strength;
 use migrate_model::migration::Migration;
 use migrate_model::reader;
 use migrate_model::render;
 use migrate_model::script::Script;
 use migrate_model::script_plan::plan_script;
-use migrate_model::settings;
 use migrate_model::token::{Kind, Tokens};
 use migrate_model::version::Version;
 
@@ -36,8 +36,8 @@ fn shown(findings: &[Finding]) {
 
 /// A file name, in all layouts: what is read as a version is one, and is read again from what it shows.
 pub fn name(text: &str) {
-    for (layout, underscore_pairs) in layouts::ALL.into_iter().flat_map(|layout| [(layout, false), (layout, true)]) {
-        if let NameMatch::Matched(named) = (layout.read)(&FolderHints { underscore_pairs }, text) {
+    for (layout, detected) in layouts::ALL.iter().flat_map(|layout| [(layout, false), (layout, true)]) {
+        if let NameMatch::Matched(named) = (layout.parse)(detected, text) {
             assert!(named.version < named.version.successor(), "{text:?}");
             assert_eq!(named.version.as_str().parse(), Ok(named.version.clone()), "{text:?}");
         }

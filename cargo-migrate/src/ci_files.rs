@@ -1,6 +1,6 @@
 //! Files that run `check` and `lint` automatically: a GitHub Actions workflow and a Git hook.
 
-use migrate_model::project::Project;
+use migrate_model::files::project::Project;
 use std::path::{Path, PathBuf};
 
 /// The path of the workflow, relative to the root of the repository.

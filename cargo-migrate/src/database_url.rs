@@ -3,7 +3,7 @@
 use crate::command::Context;
 use migrate_cli::CommandError;
 use migrate_model::dialect::Dialect;
-use migrate_model::project::Project;
+use migrate_model::files::project::Project;
 use migrate_runtime::DatabaseUrl;
 use std::collections::HashMap;
 use std::path::Path;

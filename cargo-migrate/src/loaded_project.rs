@@ -6,10 +6,10 @@ use crate::packages;
 use crate::relative_paths::relative_to_cwd;
 use migrate_cli::{CommandError, Service};
 use migrate_model::dialect::Dialect;
+use migrate_model::files::folder::{Folder, NO_FOLDER};
+use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
-use migrate_model::folder::{Folder, NO_FOLDER};
 use migrate_model::place::Place;
-use migrate_model::project::Project;
 use migrate_runtime::DatabaseUrl;
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&DatabaseUr
 pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, CommandError> {
     let url = database_url::of(context, project).ok();
     dialect(context, project, url.as_ref()).ok_or_else(|| {
-        let missing = migrate_model::folder::list_files(&project.root, &project.settings).findings;
+        let missing = migrate_model::files::folder::list_files(&project.root, &project.settings).findings;
         let missing: Vec<_> = missing.into_iter().filter(|finding| finding.code == &NO_FOLDER).collect();
         CommandError::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })
     })

@@ -1,8 +1,8 @@
 //! `migrate.lock`, opened with an exclusive file lock: commands that run at the same time write it one after the other.
 
 use migrate_cli::CommandError;
-use migrate_model::folder::FileList;
-use migrate_model::lock_file::{self, LockFile};
+use migrate_model::files::folder::FileList;
+use migrate_model::files::lock_file::{self, LockFile};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};

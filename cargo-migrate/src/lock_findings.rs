@@ -1,8 +1,8 @@
 //! Which findings of a check are about the lock file.
 
-use migrate_model::check;
+use migrate_model::files::check;
+use migrate_model::files::lock_file;
 use migrate_model::finding::Finding;
-use migrate_model::lock_file;
 
 /// Removes the findings about the lock file.
 pub fn apart_from_lock(findings: Vec<Finding>) -> Vec<Finding> {

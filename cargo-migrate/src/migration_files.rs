@@ -3,7 +3,9 @@
 use crate::template::Template;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use migrate_cli::CommandError;
-use migrate_model::folder::FileList;
+use migrate_model::files::folder::FileList;
+use migrate_model::layout::NewMigration;
+use migrate_model::layouts;
 use migrate_model::target::Direction;
 use migrate_model::version::Version;
 use std::fs::{self, OpenOptions};
@@ -40,32 +42,18 @@ pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), CommandErr
     Ok(())
 }
 
-/// The files of a new migration with their texts, named by the convention of the newest file in the folder.
-pub fn file_names(names: &FileList, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
-    let newest = names.files.iter().rfind(|file| file.direction == Direction::Up);
-    let (up, down) = (template.up.clone(), template.down.clone());
-    match newest.map(|file| (file.layout.name, file.name.as_str())) {
-        Some(("simple", _)) => {
-            let mut files = vec![(format!("{version}_{name}.sql"), up)];
-            if names.files.iter().any(|file| file.name.starts_with("rollback/")) {
-                files.push((format!("rollback/{version}_{name}.sql"), down));
-            }
-            files
-        }
-        Some(("flyway", _)) => {
-            let mut files = vec![(format!("V{version}__{name}.sql"), up)];
-            if names.files.iter().any(|file| file.direction == Direction::Down) {
-                files.push((format!("U{version}__{name}.sql"), down));
-            }
-            files
-        }
-        Some(("directory", path)) if path.ends_with("/migration.sql") => vec![(format!("{version}_{name}/migration.sql"), up)],
-        Some(("directory", _)) => vec![(format!("{version}_{name}/up.sql"), up), (format!("{version}_{name}/down.sql"), down)],
-        Some((_, path)) if path.ends_with("_up.sql") => {
-            vec![(format!("{version}_{name}_up.sql"), up), (format!("{version}_{name}_down.sql"), down)]
-        }
-        _ => vec![(format!("{version}_{name}.up.sql"), up), (format!("{version}_{name}.down.sql"), down)],
-    }
+/// The files of a new migration with their texts, in the layout of the newest file in the folder.
+pub fn file_names(list: &FileList, version: &Version, name: &str, template: &Template) -> Vec<(String, String)> {
+    let newest = list.files.iter().rfind(|file| file.direction == Direction::Up);
+    let layout = newest.map_or(layouts::DEFAULT, |file| file.layout);
+    let of_direction = |direction: Direction| -> Vec<&str> {
+        let files = list.files.iter().filter(|file| file.layout == layout && file.direction == direction);
+        files.map(|file| file.name.as_str()).collect()
+    };
+    let (ups, downs) = (of_direction(Direction::Up), of_direction(Direction::Down));
+    let paths = (layout.new_paths)(&NewMigration { version, name, ups: &ups, downs: &downs });
+    let down = paths.down.map(|path| (path, template.down.clone()));
+    std::iter::once((paths.up, template.up.clone())).chain(down).collect()
 }
 
 /// The next free version.

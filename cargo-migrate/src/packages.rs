@@ -6,10 +6,10 @@ use crate::database_url;
 use cargo_metadata::{Metadata, MetadataCommand};
 use migrate_cli::CommandError;
 use migrate_lint::server::Server;
+use migrate_model::files::project::Project;
+use migrate_model::files::settings;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
-use migrate_model::project::Project;
-use migrate_model::settings;
 use std::path::{Path, PathBuf};
 
 /// The selected projects: at least one, each with its own service name.

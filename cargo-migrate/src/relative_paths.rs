@@ -1,7 +1,7 @@
 //! Converts the places of findings to paths relative to the current folder.
 
+use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
-use migrate_model::project::Project;
 use std::path::PathBuf;
 
 /// Makes the place of a finding relative to the current folder instead of its package, because several packages may contain

@@ -8,9 +8,9 @@ use migrate_cli::CommandError;
 use migrate_lint::folder_lint;
 use migrate_lint::owners::Service;
 use migrate_model::dialect::Dialect;
+use migrate_model::files::folder::Folder;
+use migrate_model::files::project::Project;
 use migrate_model::finding::Level;
-use migrate_model::folder::Folder;
-use migrate_model::project::Project;
 use migrate_runtime::DatabaseUrl;
 use std::collections::BTreeMap;
 

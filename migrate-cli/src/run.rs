@@ -12,11 +12,11 @@ use crate::values;
 use crate::views;
 use crate::words::{count_migrations, verb};
 use clap::Args;
-use migrate_model::check::EMPTY_FILE;
 use migrate_model::divergence::AHEAD;
 use migrate_model::duration;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
+use migrate_model::script::EMPTY_FILE;
 use migrate_model::statement;
 use migrate_runtime::{
     DatabaseUrl, Dialect, Direction, Divergence, ErrorKind, LockStrategy, Migrator, Plan, RunReport, ScriptSource, StatusReport,

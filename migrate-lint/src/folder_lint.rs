@@ -5,9 +5,9 @@ use crate::rules;
 use crate::server::Server;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
+use migrate_model::files::folder::Folder;
+use migrate_model::files::lint_settings::{LintMode, LintSettings};
 use migrate_model::finding::{Finding, Level};
-use migrate_model::folder::Folder;
-use migrate_model::lint_settings::{LintMode, LintSettings};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// `migrate.toml` contains an unknown rule or server.

@@ -1,10 +1,10 @@
 //! From a folder to tokens: either the packed set, or everything that is wrong with it.
 
 use migrate_lint::{folder_lint, rules};
-use migrate_model::check::{self, CheckOptions};
+use migrate_model::files::check::{self, CheckOptions};
+use migrate_model::files::folder::Folder;
+use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
-use migrate_model::folder::Folder;
-use migrate_model::project::Project;
 use migrate_model::render;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;

@@ -1,6 +1,7 @@
 //! The files of one version. Whether the version is applied is in its [`Record`](crate::history::Record).
 
 use crate::directives::Phase;
+use crate::layouts;
 use crate::script::Script;
 use crate::version::Version;
 use std::borrow::Cow;
@@ -21,12 +22,7 @@ pub struct Migration {
 impl Migration {
     /// The name in messages: the file name of the up migration, or its folder if the file name is `up.sql` or `migration.sql`.
     pub fn title(&self) -> &str {
-        let file = &*self.up.file;
-        match file.rsplit_once('/') {
-            Some((folder, "up.sql" | "migration.sql")) => folder.rsplit('/').next().unwrap_or(folder),
-            Some((_, name)) => name,
-            None => file,
-        }
+        layouts::title(&self.up.file)
     }
 
     /// The phase of an expand-contract change that the migration belongs to.

@@ -5,14 +5,14 @@
 
 use crate::checksum::Checksum;
 use crate::contents::Contents;
-use crate::dialect::Dialect;
+
 use crate::directives::{Directives, Phase, Requirement};
 use crate::execution::Unit;
 use crate::lock_settings::LockSettings;
 use crate::migration::Migration;
-use crate::policy::{OutOfOrder, Policy};
+use crate::policy::Policy;
+use crate::run_settings::{HistoryTables, RunSettings};
 use crate::script::Script;
-use crate::settings::HistoryTables;
 use crate::statement::Statement;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -73,17 +73,17 @@ impl Writer {
     fn contents(&mut self, contents: &Contents) {
         self.string(&contents.service);
         self.string(contents.dialect.name());
-        self.option(contents.history.schema.as_ref(), |writer, schema| writer.string(schema));
-        self.string(&contents.history.records);
-        self.string(&contents.history.versions);
-        self.string(&contents.history.events);
-        self.string(&contents.history.locks);
-        self.string(contents.policy.out_of_order.name());
-        self.string(contents.locking.strategy.name());
-        self.duration(Some(contents.locking.lease));
-        self.list(&contents.session, |writer, statement| writer.string(statement));
-        self.duration(contents.lock_timeout);
-        self.duration(contents.timeout);
+        self.option(contents.run.history.schema.as_ref(), |writer, schema| writer.string(schema));
+        self.string(&contents.run.history.records);
+        self.string(&contents.run.history.versions);
+        self.string(&contents.run.history.events);
+        self.string(&contents.run.history.locks);
+        self.string(contents.run.policy.out_of_order.name());
+        self.string(contents.run.locking.strategy.name());
+        self.duration(Some(contents.run.locking.lease));
+        self.list(&contents.run.session, |writer, statement| writer.string(statement));
+        self.duration(contents.run.lock_timeout);
+        self.duration(contents.run.timeout);
         self.list(&contents.migrations, |writer, migration| {
             writer.string(migration.version.as_str());
             writer.string(&migration.name);
@@ -184,22 +184,24 @@ impl Reader {
     fn contents(&mut self) -> Contents {
         Contents {
             service: self.string().to_owned(),
-            dialect: self.string().parse().unwrap_or(Dialect::Sqlite),
-            history: HistoryTables {
-                schema: self.option(|reader| reader.string().to_owned()),
-                records: self.string().to_owned(),
-                versions: self.string().to_owned(),
-                events: self.string().to_owned(),
-                locks: self.string().to_owned(),
+            dialect: self.string().parse().expect("`pack` wrote a dialect"),
+            run: RunSettings {
+                history: HistoryTables {
+                    schema: self.option(|reader| reader.string().to_owned()),
+                    records: self.string().to_owned(),
+                    versions: self.string().to_owned(),
+                    events: self.string().to_owned(),
+                    locks: self.string().to_owned(),
+                },
+                policy: Policy { out_of_order: self.string().parse().expect("`pack` wrote a policy") },
+                locking: LockSettings {
+                    strategy: self.string().parse().expect("`pack` wrote a strategy"),
+                    lease: self.duration().expect("`pack` wrote a duration"),
+                },
+                session: self.list(|reader| reader.string().to_owned()),
+                lock_timeout: self.duration(),
+                timeout: self.duration(),
             },
-            policy: Policy { out_of_order: self.string().parse().unwrap_or(OutOfOrder::Error) },
-            locking: LockSettings {
-                strategy: self.string().parse().unwrap_or_default(),
-                lease: self.duration().unwrap_or(LockSettings::default().lease),
-            },
-            session: self.list(|reader| reader.string().to_owned()),
-            lock_timeout: self.duration(),
-            timeout: self.duration(),
             migrations: self.list(|reader| Migration {
                 version: reader.version(),
                 name: Cow::Borrowed(reader.string()),
@@ -267,8 +269,10 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
     use crate::lock_settings::LockStrategy;
     use crate::migration_set::MigrationSet;
+    use crate::policy::OutOfOrder;
     use proptest::prelude::*;
 
     fn script(text: &str) -> Script {
@@ -285,12 +289,14 @@ mod tests {
         MigrationSet::new(Contents {
             service: "chat".into(),
             dialect: Dialect::Postgres,
-            history: HistoryTables { schema: Some("ops".into()), ..HistoryTables::default() },
-            policy: Policy { out_of_order: OutOfOrder::Warn },
-            locking: LockSettings { strategy: LockStrategy::Lease, lease: Duration::from_secs(7) },
-            session: vec!["SET x = 1".into()],
-            lock_timeout: Some(Duration::from_secs(2)),
-            timeout: None,
+            run: RunSettings {
+                history: HistoryTables { schema: Some("ops".into()), ..HistoryTables::default() },
+                policy: Policy { out_of_order: OutOfOrder::Warn },
+                locking: LockSettings { strategy: LockStrategy::Lease, lease: Duration::from_secs(7) },
+                session: vec!["SET x = 1".into()],
+                lock_timeout: Some(Duration::from_secs(2)),
+                timeout: None,
+            },
             migrations: texts.iter().enumerate().map(migration).collect(),
         })
     }

@@ -436,8 +436,7 @@ fn unmet_requirements(steps: &[Step<'_>], own: &str, history: &History, others: 
 mod tests {
     use super::*;
     use crate::contents::Contents;
-    use crate::lock_settings::LockSettings;
-    use crate::settings::HistoryTables;
+    use crate::run_settings::RunSettings;
     use proptest::prelude::*;
     use std::borrow::Cow;
 
@@ -459,12 +458,7 @@ mod tests {
         MigrationSet::new(Contents {
             service: "app".into(),
             dialect: Dialect::Sqlite,
-            history: HistoryTables::default(),
-            policy: Policy::default(),
-            locking: LockSettings::default(),
-            session: Vec::new(),
-            lock_timeout: None,
-            timeout: None,
+            run: RunSettings::default(),
             migrations: versions.iter().map(migration).collect(),
         })
     }

@@ -1,6 +1,7 @@
 //! The SQL of one direction of a migration: its text, its checksums, its statements and how they run.
 
 use crate::checksum::Checksum;
+use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::directives::{self, Directives};
 use crate::execution::{self, TransactionMode, Unit};
@@ -9,6 +10,13 @@ use crate::place::Place;
 use crate::statement::{self, Statement};
 use crate::token::{Kind, Token, Tokens};
 use std::borrow::Cow;
+
+/// A file without a statement.
+pub static EMPTY_FILE: Code = Code::new(
+    "empty-file",
+    "The file contains no statement. If it were applied now, SQL that is added to it later would never run. Write the SQL, \
+     remove the file, or write `SELECT 1;` if the migration is to do nothing.",
+);
 
 /// One migration file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -63,7 +63,7 @@ pub fn history_sql(backend: &dyn Backend, set: &MigrationSet) -> Result<HistoryS
         return Err(Error::new(ErrorKind::WrongDialect, &codes::WRONG_DIALECT, message)
             .help("connect to the right database, or correct `database` in `migrate.toml`"));
     }
-    HistorySql::new(backend.history_dialect(), &contents.service, &contents.history)
+    HistorySql::new(backend.history_dialect(), &contents.service, &contents.run.history)
 }
 
 /// Runs under the lock; answers also with the state in which that leaves the connection.
@@ -74,7 +74,7 @@ async fn with_lock(
     target: &Target,
     options: &RunOptions,
 ) -> (Result<RunReport, Error>, ConnectionState) {
-    let prepared = backend.prepare(history_sql, &set.contents().session, options.locking).await;
+    let prepared = backend.prepare(history_sql, &set.contents().run.session, options.locking).await;
     if let Err(error) = prepared {
         return (Err(error.into_history_error("cannot prepare the session")), ConnectionState::Unknown);
     }
@@ -254,7 +254,7 @@ fn cannot_run(set: &MigrationSet, plan: &Plan<'_>, interrupted: &[InterruptedMig
 /// Through a pooler, what is set outside a transaction does not reach the next statement.
 fn needs_session(step: &Step<'_>, dialect: Dialect, set: &MigrationSet) -> Option<Error> {
     let ScriptSource::File(script) = step.source else { return None };
-    let setting = plan_script(script, dialect, step.done).needs_session(!set.contents().session.is_empty())?;
+    let setting = plan_script(script, dialect, step.done).needs_session(!set.contents().run.session.is_empty())?;
     let message = format!("`{}` needs a session of its own, but the connection goes through a pooler", step.title);
     let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(script.place(setting)));
     Some(

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::history_change::{Completion, Elapsed, HistoryChange, RecordWrite, ResolvedBy, SchemaVersionRow, StoredSql};
 use migrate_model::checksum::Checksum;
 use migrate_model::history::{History, Record, RecordedRun};
-use migrate_model::settings::HistoryTables;
+use migrate_model::run_settings::HistoryTables;
 use migrate_model::target::Direction;
 use std::fmt::Write as _;
 use std::sync::OnceLock;

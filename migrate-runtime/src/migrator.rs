@@ -66,12 +66,12 @@ impl Migrator {
     /// A migrator with the settings of `migrate.toml`. It waits 10 minutes for the lock, and gives each migration 10 minutes.
     pub fn new(set: impl Into<SharedSet>) -> Self {
         let set = set.into();
-        let contents = set.contents();
+        let settings = &set.contents().run;
         let options = RunOptions {
-            locking: contents.locking,
+            locking: settings.locking,
             lock_wait: Duration::from_secs(600),
-            lock_timeout: contents.lock_timeout,
-            timeout: contents.timeout.unwrap_or(Duration::from_secs(600)),
+            lock_timeout: settings.lock_timeout,
+            timeout: settings.timeout.unwrap_or(Duration::from_secs(600)),
             out_of_order: None,
             observer: None,
             stop: StopSignal::new(),
@@ -201,7 +201,7 @@ impl Migrator {
     async fn open_reader<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, HistorySql), Error> {
         let mut backend = database.open(self.open_options(false)).await?;
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
-        let session = &self.set.contents().session;
+        let session = &self.set.contents().run.session;
         if !session.is_empty() {
             let prepared = backend.prepare(&mut history_sql, session, self.options.locking).await;
             prepared.map_err(|error| error.into_history_error("cannot prepare the session"))?;
@@ -250,7 +250,7 @@ impl Migrator {
     async fn change_history<'c>(&self, database: impl Database<'c>, correction: Correction<'_>) -> Result<(), Error> {
         let mut backend = database.open(self.open_options(false)).await?;
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
-        let prepared = backend.prepare(&mut history_sql, &self.set.contents().session, self.options.locking).await;
+        let prepared = backend.prepare(&mut history_sql, &self.set.contents().run.session, self.options.locking).await;
         prepared.map_err(|error| error.into_history_error("cannot prepare the session"))?;
         engine::acquire_lock(&mut *backend, &history_sql, &self.options).await?;
         let outcome = self.correct(&mut *backend, &history_sql, correction).await;

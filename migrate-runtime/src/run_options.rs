@@ -42,7 +42,7 @@ impl RunOptions {
     }
 
     pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
-        let policy = set.contents().policy;
+        let policy = set.contents().run.policy;
         Policy { out_of_order: self.out_of_order.unwrap_or(policy.out_of_order) }
     }
 }

@@ -1,10 +1,10 @@
 //! A folder of migrations of one test.
 
 use migrate_model::dialect::Dialect;
+use migrate_model::files::folder::Folder;
+use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
-use migrate_model::folder::Folder;
 use migrate_model::migration_set::MigrationSet;
-use migrate_model::project::Project;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

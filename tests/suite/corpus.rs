@@ -5,7 +5,7 @@
 use migrate_lint::lint::{self, LintOptions};
 use migrate_lint::{fix, rules};
 use migrate_model::dialect::Dialect;
-use migrate_model::project::Project;
+use migrate_model::files::project::Project;
 use migrate_model::reader;
 use migrate_model::script::Script;
 use migrate_model::syntax::Syntax;

@@ -3,6 +3,7 @@
 //! `MIGRATE_UPDATE_PAGES=1` writes them anew.
 
 use migrate_lint::{rule_page, rules};
+use migrate_model::files::settings;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -29,4 +30,15 @@ fn pages_are_made_from_the_code() {
     let names: BTreeSet<String> = rules::ALL.iter().map(|rule| format!("{}.md", rule.code.name)).collect();
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(files.collect::<BTreeSet<String>>(), names, "a page whose rule is gone");
+}
+
+/// The table of the settings in the guide is made from the list in the code.
+#[test]
+fn the_guide_documents_every_setting() {
+    let path = documents().join("guide.md");
+    let guide = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- settings: generated -->\n", "<!-- /settings -->");
+    let (before, rest) = guide.split_once(begin).expect("the marker of the table");
+    let (_, after) = rest.split_once(end).expect("the end of the table");
+    compare(&path, &format!("{before}{begin}\n{}\n{end}{after}", settings::documentation()));
 }

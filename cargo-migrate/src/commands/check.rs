@@ -9,7 +9,7 @@ use migrate_cli::Exit;
 use migrate_cli::words::count_migrations;
 use migrate_cli::{CommandError, views};
 use migrate_lint::folder_lint;
-use migrate_model::check::{self, CheckOptions};
+use migrate_model::files::check::{self, CheckOptions};
 use migrate_model::finding::Finding;
 use serde_json::json;
 

@@ -7,6 +7,7 @@ use migrate_cli::CommandError;
 use migrate_cli::Exit;
 use migrate_lint::{other_tools, rule_page};
 use migrate_model::code::Code;
+use migrate_model::files::settings::{self, BAD_SETTING};
 
 /// Explain a code such as `out-of-order`
 #[derive(Debug, Args)]
@@ -19,7 +20,13 @@ pub struct Arguments {
 /// The codes of all crates, sorted by name.
 pub fn codes() -> Vec<&'static Code> {
     let rules = migrate_lint::rules::ALL.iter().map(|rule| &rule.code);
-    let lists = [migrate_model::codes::ALL, migrate_runtime::codes::ALL, codes::ALL, migrate_lint::codes::ALL];
+    let lists = [
+        migrate_model::codes::ALL,
+        migrate_model::files::codes::ALL,
+        migrate_runtime::codes::ALL,
+        codes::ALL,
+        migrate_lint::codes::ALL,
+    ];
     let mut codes: Vec<&Code> = lists.into_iter().flatten().copied().chain(rules).collect();
     codes.sort_by_key(|code| code.name);
     codes
@@ -43,6 +50,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     }
     if let Some(code) = codes.iter().find(|code| code.name == name) {
         context.output.data(format!("{}\n\n{}", code.name, wrapped(code.explanation, 80)));
+        if *code == &BAD_SETTING {
+            context.output.data(format!("\n{}", wrapped(&settings::overview(), 80)));
+        }
         return Ok(Exit::Done);
     }
     if let Some(check) = other_tools::find(&name) {

@@ -8,12 +8,13 @@ use crate::packages;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
-use migrate_model::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING, LOCKED_FILE_CHANGED};
 use migrate_model::checksum::Checksum;
+use migrate_model::files::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING, LOCKED_FILE_CHANGED};
+use migrate_model::files::folder::Folder;
+use migrate_model::files::lock_file::{BAD_LOCK_FILE, LockFile};
+use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
-use migrate_model::folder::Folder;
-use migrate_model::lock_file::{BAD_LOCK_FILE, LockFile};
-use migrate_model::project::Project;
+use migrate_model::script::EMPTY_FILE;
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -74,7 +75,7 @@ fn renewed(
 ) -> Result<(LockFile, Vec<String>), CommandError> {
     let findings = check::check(folder, &project.settings, CheckOptions::default());
     // With `--draft`, a draft may be incomplete. Other errors are rejected, because they may hide migrations.
-    let incomplete = [&check::MISSING_DOWN, &check::EMPTY_FILE];
+    let incomplete = [&check::MISSING_DOWN, &EMPTY_FILE];
     let others = apart_from_lock(findings.clone()).into_iter();
     let others = others.filter(|finding| finding.is_error() && !(arguments.draft && incomplete.contains(&finding.code)));
     let forced = [&LOCKED_FILE_CHANGED, &FILE_MISSING, &BELOW_LOCKED];

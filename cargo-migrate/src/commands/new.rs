@@ -11,7 +11,7 @@ use crate::template;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
-use migrate_model::folder;
+use migrate_model::files::folder;
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;

@@ -7,12 +7,10 @@ use crate::migrator::{Migrator, Resolution};
 use migrate_model::contents::Contents;
 use migrate_model::dialect::Dialect;
 use migrate_model::history::RecordState;
-use migrate_model::lock_settings::LockSettings;
 use migrate_model::migration::Migration;
 use migrate_model::migration_set::MigrationSet;
-use migrate_model::policy::Policy;
+use migrate_model::run_settings::RunSettings;
 use migrate_model::script::Script;
-use migrate_model::settings::HistoryTables;
 use migrate_model::target::Target;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,12 +28,7 @@ fn set(dialect: Dialect, files: &[(&str, &str, &str)]) -> Arc<MigrationSet> {
     Arc::new(MigrationSet::new(Contents {
         service: "app".into(),
         dialect,
-        history: HistoryTables::default(),
-        policy: Policy::default(),
-        locking: LockSettings::default(),
-        session: Vec::new(),
-        lock_timeout: None,
-        timeout: None,
+        run: RunSettings::default(),
         migrations: files.iter().map(migration).collect(),
     }))
 }

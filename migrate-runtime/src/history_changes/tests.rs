@@ -3,9 +3,7 @@
 use super::*;
 use migrate_model::contents::Contents;
 use migrate_model::dialect::Dialect;
-use migrate_model::lock_settings::LockSettings;
-use migrate_model::policy::Policy;
-use migrate_model::settings::HistoryTables;
+use migrate_model::run_settings::RunSettings;
 
 fn script(text: &str) -> Script {
     Script::read(text.to_owned(), "migrations/x.sql", Dialect::Postgres).0
@@ -22,12 +20,7 @@ fn set(versions: &[&str]) -> MigrationSet {
     MigrationSet::new(Contents {
         service: "app".into(),
         dialect: Dialect::Postgres,
-        history: HistoryTables::default(),
-        policy: Policy::default(),
-        locking: LockSettings::default(),
-        session: Vec::new(),
-        lock_timeout: None,
-        timeout: None,
+        run: RunSettings::default(),
         migrations: versions.iter().map(migration).collect(),
     })
 }

@@ -3,9 +3,9 @@
 
 use migrate_lint::lint::{LintOptions, lint};
 use migrate_model::dialect::Dialect;
+use migrate_model::files::project::Project;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
-use migrate_model::project::Project;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

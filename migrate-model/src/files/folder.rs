@@ -7,21 +7,20 @@ use crate::checksum::Checksum;
 use crate::code::Code;
 use crate::contents::Contents;
 use crate::dialect::Dialect;
+use crate::files::lock_file::{self, LockFile};
+use crate::files::parallel;
+use crate::files::settings::{self, Settings};
 use crate::finding::Finding;
-use crate::layout::{FolderHints, Layout, NameMatch, ParsedName};
+use crate::layout::{FolderUse, Layout, NameMatch, ParsedName};
 use crate::layouts;
-use crate::lock_file::{self, LockFile};
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
-use crate::parallel;
 use crate::place::{Place, Position};
-use crate::policy::Policy;
 use crate::script::Script;
-use crate::settings::{self, Settings};
 use crate::target::Direction;
 use crate::version::Version;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -159,31 +158,34 @@ pub fn list_files(root: &Path, settings: &Settings) -> FileList {
     let dirs = if settings.dirs.is_empty() { &default[..] } else { &settings.dirs[..] };
     for (at, dir) in dirs.iter().enumerate() {
         let path = root.join(dir);
-        let shown = shown_dir(dir);
+        let display_dir = display_dir(dir);
         // The lock file is in the first folder. In it, the files of other folders have the folder as prefix.
         let prefix = if at == 0 { String::new() } else { format!("{}/", dir.trim_end_matches('/')) };
         if path.is_dir() {
-            read_names(&path, &shown, &prefix, settings, &mut names);
+            read_names(&path, &display_dir, &prefix, settings, &mut names);
         } else {
-            let shown = if shown.is_empty() { root.display().to_string() } else { shown.trim_end_matches('/').to_owned() };
+            let name = match display_dir.trim_end_matches('/') {
+                "" => root.display().to_string(),
+                name => name.to_owned(),
+            };
             names.findings.push(
-                Finding::error(&NO_FOLDER, format!("there is no folder `{shown}`")).at(Place::file(shown)).help(
+                Finding::error(&NO_FOLDER, format!("there is no folder `{name}`")).at(Place::file(name)).help(
                     "create it with `cargo migrate init`, or set another folder with `dir` in `migrate.toml` or `--source`",
                 ),
             );
         }
         names.dirs.push(path);
     }
-    names.files.sort_by(|one, other| {
-        let by_version = one.version.cmp(&other.version).then(one.direction.cmp(&other.direction));
-        by_version.then_with(|| one.name.cmp(&other.name))
+    names.files.sort_by(|left, right| {
+        let by_version = left.version.cmp(&right.version).then(left.direction.cmp(&right.direction));
+        by_version.then_with(|| left.name.cmp(&right.name))
     });
     check_layouts(&mut names, settings);
     check_duplicates(&mut names);
     names
 }
 
-fn shown_dir(dir: &str) -> String {
+fn display_dir(dir: &str) -> String {
     match dir.trim_start_matches("./").trim_end_matches('/') {
         "" | "." => String::new(),
         dir => format!("{dir}/"),
@@ -194,81 +196,92 @@ fn shown_dir(dir: &str) -> String {
 const DEPTH: usize = 4;
 
 /// Collects the paths of the files in a folder and its sub-folders: relative, with `/` as separator, sorted.
-fn paths(path: &Path, prefix: &str, shown: &str, names: &mut FileList, found: &mut Vec<String>) {
+fn collect_paths(folder: &Path, prefix: &str, display_dir: &str, list: &mut FileList, paths: &mut Vec<String>) {
     let unreadable = |error: &std::io::Error| {
-        Finding::error(&UNREADABLE, format!("cannot read `{shown}{prefix}`: {error}"))
-            .at(Place::file(path.display().to_string()))
+        Finding::error(&UNREADABLE, format!("cannot read `{display_dir}{prefix}`: {error}"))
+            .at(Place::file(folder.display().to_string()))
             .help("grant this user read permission")
     };
-    let entries = match fs::read_dir(path) {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) => return names.findings.push(unreadable(&error)),
+        Err(error) => return list.findings.push(unreadable(&error)),
     };
     for entry in entries {
-        let entry = match entry {
-            Ok(entry) => entry,
+        let classified = match &entry {
+            Ok(entry) => classify(entry, folder, prefix),
             Err(error) => {
-                names.findings.push(unreadable(&error));
+                list.findings.push(unreadable(error));
                 continue;
             }
         };
-        let name = match entry.file_name().into_string() {
-            Ok(name) => name,
-            Err(name) => {
-                let name = name.to_string_lossy().into_owned();
-                if name.to_ascii_lowercase().ends_with(".sql") {
-                    names.findings.push(
-                        Finding::error(&BAD_NAME, format!("the name of `{prefix}{name}` is not UTF-8"))
-                            .at(Place::file(format!("{shown}{prefix}{name}")))
-                            .help("rename it; the lock file and the history store names as UTF-8"),
-                    );
-                }
-                continue;
+        match (classified, entry) {
+            (Entry::File(name), _) => paths.push(format!("{prefix}{name}")),
+            // Deeper files are not migrations, but they are reported.
+            (Entry::Folder(name), Ok(entry)) if prefix.matches('/').count() < DEPTH => {
+                collect_paths(&entry.path(), &format!("{prefix}{name}/"), display_dir, list, paths);
             }
-        };
-        if name.starts_with('.') || name == lock_file::FILE || name == settings::FILE {
-            continue;
-        }
-        let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        if link && fs::metadata(entry.path()).is_err() {
-            names.findings.push(
-                Finding::error(&UNREADABLE, format!("`{prefix}{name}` is a broken symbolic link"))
-                    .at(Place::file(format!("{shown}{prefix}{name}")))
-                    .help("put the file itself into the folder"),
-            );
-            continue;
-        }
-        if link && !stays_inside(&entry.path(), path) {
-            names.findings.push(
-                Finding::error(
-                    &OUTSIDE_FOLDER,
-                    format!("the target of the symbolic link `{prefix}{name}` is outside the folder"),
-                )
-                .at(Place::file(format!("{shown}{prefix}{name}")))
-                .help("put the file itself into the folder"),
-            );
-            continue;
-        }
-        let kind = fs::metadata(entry.path()).map(|data| data.file_type());
-        let sql = name.to_ascii_lowercase().ends_with(".sql");
-        match kind {
-            Ok(kind) if kind.is_dir() => {
-                // Deeper files are not migrations, but they are reported.
-                let depth = prefix.matches('/').count();
-                if depth < DEPTH && !NO_MIGRATION_FOLDERS.contains(&name.as_str()) {
-                    paths(&entry.path(), &format!("{prefix}{name}/"), shown, names, found);
-                }
+            (Entry::Folder(_) | Entry::Skipped, _) => {}
+            (Entry::Rejected(name, finding), _) => {
+                list.findings.push(finding.at(Place::file(format!("{display_dir}{prefix}{name}"))));
             }
-            // Reading a named pipe would block forever.
-            Ok(kind) if sql && !kind.is_file() => names.findings.push(
-                Finding::error(&UNREADABLE, format!("`{prefix}{name}` is not a regular file"))
-                    .at(Place::file(format!("{shown}{prefix}{name}")))
-                    .help("replace it with a regular file"),
-            ),
-            _ => found.push(format!("{prefix}{name}")),
         }
     }
-    found.sort_unstable();
+    paths.sort_unstable();
+}
+
+/// What an entry of a folder is.
+enum Entry {
+    /// A file, by name.
+    File(String),
+    /// A folder that may contain migrations.
+    Folder(String),
+    /// Not a migration, and of no concern.
+    Skipped,
+    /// A name, and what is wrong with it.
+    Rejected(String, Finding),
+}
+
+fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str) -> Entry {
+    let name = match entry.file_name().into_string() {
+        Ok(name) => name,
+        Err(name) => {
+            let name = name.to_string_lossy().into_owned();
+            if !is_sql(&name) {
+                return Entry::Skipped;
+            }
+            let finding = Finding::error(&BAD_NAME, format!("the name of `{prefix}{name}` is not UTF-8"))
+                .help("rename it; the lock file and the history store names as UTF-8");
+            return Entry::Rejected(name, finding);
+        }
+    };
+    if name.starts_with('.') || name == lock_file::FILE || name == settings::FILE {
+        return Entry::Skipped;
+    }
+    let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+    let kind = fs::metadata(entry.path()).map(|metadata| metadata.file_type());
+    if is_link && kind.is_err() {
+        let finding = Finding::error(&UNREADABLE, format!("`{prefix}{name}` is a broken symbolic link"));
+        return Entry::Rejected(name, finding.help("put the file itself into the folder"));
+    }
+    if is_link && !stays_inside(&entry.path(), folder) {
+        let message = format!("the target of the symbolic link `{prefix}{name}` is outside the folder");
+        let finding = Finding::error(&OUTSIDE_FOLDER, message);
+        return Entry::Rejected(name, finding.help("put the file itself into the folder"));
+    }
+    match kind {
+        Ok(kind) if kind.is_dir() && NO_MIGRATION_FOLDERS.contains(&name.as_str()) => Entry::Skipped,
+        Ok(kind) if kind.is_dir() => Entry::Folder(name),
+        // Reading a named pipe would block forever.
+        Ok(kind) if is_sql(&name) && !kind.is_file() => {
+            let finding = Finding::error(&UNREADABLE, format!("`{prefix}{name}` is not a regular file"));
+            Entry::Rejected(name, finding.help("replace it with a regular file"))
+        }
+        _ => Entry::File(name),
+    }
+}
+
+fn is_sql(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".sql")
 }
 
 fn stays_inside(link: &Path, folder: &Path) -> bool {
@@ -278,67 +291,79 @@ fn stays_inside(link: &Path, folder: &Path) -> bool {
     }
 }
 
-fn read_names(path: &Path, shown: &str, lock_prefix: &str, settings: &Settings, names: &mut FileList) {
-    let mut found = Vec::new();
-    paths(path, "", shown, names, &mut found);
-    let listing = FolderHints { underscore_pairs: found.iter().any(|name| name.ends_with("_down.sql")) };
-    let own_folders: HashSet<String> = found.iter().filter_map(|name| migration_folder(name)).map(str::to_owned).collect();
-    let mut unread = HashSet::new();
-    for name in found {
-        let base = name.rsplit('/').next().unwrap_or(&name);
-        let folder = name.split_once('/').map(|(folder, _)| folder);
-        let ignored = settings
-            .ignore
-            .iter()
-            .any(|ignored| *ignored == name || ignored == base || Some(ignored.trim_end_matches('/')) == folder);
-        if !name.to_ascii_lowercase().ends_with(".sql") || ignored || NO_MIGRATIONS.contains(&base) {
-            continue;
-        }
-        let shown = format!("{shown}{name}");
-        let near = name.matches('/').count() <= 1;
-        let readings = layouts::ALL.iter().map(|layout| (*layout, (layout.read)(&listing, &name)));
-        match readings.into_iter().find(|(_, reading)| near && *reading != NameMatch::NoMatch) {
-            Some((layout, NameMatch::Matched(ParsedName { version, name: title, direction }))) => names.files.push(SourceFile {
-                path: path.join(&name),
-                name: format!("{lock_prefix}{name}"),
-                display_path: shown,
-                version: if settings.same_version_by_name { version.named(&title) } else { version },
-                direction,
-                layout,
-                title,
-            }),
-            Some((_, NameMatch::Unsupported(why))) => names.findings.push(
-                Finding::error(&BAD_NAME, why)
-                    .at(Place::file(shown))
-                    .help("rename it to a versioned migration, or list it under `ignore` in `migrate.toml`"),
-            ),
-            // Other files in the folder of a `directory` migration are ignored.
-            _ if folder.is_some_and(|folder| own_folders.contains(folder)) => {}
-            // One finding for the whole folder.
-            _ if folder.is_some_and(|folder| folder != "rollback") => {
-                let folder = folder.unwrap_or_default();
-                if unread.insert(folder.to_owned()) {
-                    names.findings.push(
-                        Finding::error(&BAD_NAME, format!("`{folder}/` contains `.sql` files that are not read as migrations"))
-                            .at(Place::file(shown))
-                            .help("move migrations out of it; if it contains none, list it under `ignore` in `migrate.toml`"),
-                    );
-                }
+/// What is known about a folder before its files are parsed one by one.
+struct FolderPaths {
+    paths: Vec<String>,
+    /// For each layout in the list, what it has detected.
+    detected: Vec<bool>,
+    /// What the sub-folders are for, where a layout uses them.
+    uses: HashMap<String, FolderUse>,
+}
+
+impl FolderPaths {
+    fn of(paths: Vec<String>) -> Self {
+        let detected = layouts::ALL.iter().map(|layout| (layout.detect)(&paths)).collect();
+        let mut uses = HashMap::new();
+        for path in &paths {
+            let Some((folder, _)) = path.split_once('/') else { continue };
+            if let Some(folder_use) = layouts::ALL.iter().find_map(|layout| (layout.folder_use)(path)) {
+                uses.insert(folder.to_owned(), folder_use);
             }
-            _ => names.findings.push(
-                Finding::error(&BAD_NAME, format!("`{name}` has no version in its name"))
-                    .at(Place::file(shown))
-                    .help("name it like `001_create_users.up.sql`, or list it under `ignore` in `migrate.toml`"),
-            ),
         }
+        FolderPaths { paths, detected, uses }
+    }
+
+    /// The first layout that a path belongs to.
+    fn parse(&self, path: &str) -> Option<(&'static Layout, NameMatch)> {
+        let is_deeper = path.matches('/').count() > 1;
+        let matches =
+            layouts::ALL.iter().zip(&self.detected).map(|(layout, detected)| (*layout, (layout.parse)(*detected, path)));
+        matches.into_iter().find(|(_, name)| !is_deeper && *name != NameMatch::NoMatch)
     }
 }
 
-/// The folder of a `directory` migration: `2024-01-02-030405_a` of `2024-01-02-030405_a/up.sql`.
-fn migration_folder(name: &str) -> Option<&str> {
-    let (folder, file) = name.split_once('/')?;
-    let own = matches!(file, "up.sql" | "down.sql" | "migration.sql") && folder.starts_with(|c: char| c.is_ascii_digit());
-    own.then_some(folder)
+fn is_ignored(path: &str, settings: &Settings) -> bool {
+    let base = path.rsplit('/').next().unwrap_or(path);
+    let folder = path.split_once('/').map(|(folder, _)| folder);
+    let is_named = |ignored: &String| ignored == path || ignored == base || Some(ignored.trim_end_matches('/')) == folder;
+    !path.to_ascii_lowercase().ends_with(".sql") || settings.ignore.iter().any(is_named) || NO_MIGRATIONS.contains(&base)
+}
+
+fn read_names(folder: &Path, display_dir: &str, lock_prefix: &str, settings: &Settings, list: &mut FileList) {
+    let mut paths = Vec::new();
+    collect_paths(folder, "", display_dir, list, &mut paths);
+    let paths = FolderPaths::of(paths);
+    let mut reported_folders = HashSet::new();
+    for path in paths.paths.iter().filter(|path| !is_ignored(path, settings)) {
+        let display_path = format!("{display_dir}{path}");
+        let sub_folder = path.split_once('/').map(|(folder, _)| folder);
+        let finding = match paths.parse(path) {
+            Some((layout, NameMatch::Matched(ParsedName { version, name: title, direction }))) => {
+                let version = if settings.same_version_by_name { version.named(&title) } else { version };
+                let name = format!("{lock_prefix}{path}");
+                list.files.push(SourceFile { path: folder.join(path), name, display_path, version, direction, layout, title });
+                continue;
+            }
+            Some((_, NameMatch::Unsupported(why))) => Finding::error(&BAD_NAME, why)
+                .help("rename it to a versioned migration, or list it under `ignore` in `migrate.toml`"),
+            Some((_, NameMatch::NoMatch)) | None => match sub_folder.map(|sub_folder| (sub_folder, paths.uses.get(sub_folder))) {
+                // Other files in the folder of one migration are ignored.
+                Some((_, Some(FolderUse::OneMigration))) => continue,
+                None | Some((_, Some(FolderUse::DownMigrations))) => {
+                    Finding::error(&BAD_NAME, format!("`{path}` has no version in its name"))
+                        .help("name it like `001_create_users.up.sql`, or list it under `ignore` in `migrate.toml`")
+                }
+                // One finding for the whole folder.
+                Some((sub_folder, None)) if !reported_folders.insert(sub_folder) => continue,
+                Some((sub_folder, None)) => {
+                    let message = format!("`{sub_folder}/` contains `.sql` files that are not read as migrations");
+                    Finding::error(&BAD_NAME, message)
+                        .help("move migrations out of it; if it contains none, list it under `ignore` in `migrate.toml`")
+                }
+            },
+        };
+        list.findings.push(finding.at(Place::file(display_path)));
+    }
 }
 
 fn check_layouts(names: &mut FileList, settings: &Settings) {
@@ -367,17 +392,17 @@ fn check_layouts(names: &mut FileList, settings: &Settings) {
 
 fn check_duplicates(names: &mut FileList) {
     let mut findings = Vec::new();
-    let same = |one: &SourceFile, other: &SourceFile| one.version == other.version && one.direction == other.direction;
-    for pair in names.files.windows(2).filter(|pair| same(&pair[0], &pair[1])) {
-        let [one, other] = pair else { continue };
+    let is_duplicate = |left: &SourceFile, right: &SourceFile| left.version == right.version && left.direction == right.direction;
+    for pair in names.files.windows(2).filter(|pair| is_duplicate(&pair[0], &pair[1])) {
+        let [first, second] = pair else { continue };
         findings.push(
-            Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", one.name, other.name))
-                .at(Place::file(other.display_path.clone()))
+            Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", first.name, second.name))
+                .at(Place::file(second.display_path.clone()))
                 .help("give the one that is not applied anywhere a new version: `cargo migrate new` uses the next free one")
                 .help("or, if this is intended, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
         );
     }
-    for pair in names.files.chunk_by(|one, other| one.version == other.version) {
+    for pair in names.files.chunk_by(|left, right| left.version == right.version) {
         match pair {
             [down] if down.direction == Direction::Down => findings.push(
                 Finding::error(
@@ -405,24 +430,9 @@ fn check_duplicates(names: &mut FileList) {
 pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -> Folder {
     let FileList { files, mut findings, dirs } = list_files(root, settings);
     let lock_path = dirs.first().map_or_else(|| root.join(lock_file::FILE), |dir| dir.join(lock_file::FILE));
-    let shown = settings.dirs.first().map_or("migrations/".to_owned(), |dir| shown_dir(dir));
-    let lock_shown = format!("{shown}{}", lock_file::FILE);
-    let lock = match fs::read_to_string(&lock_path) {
-        // An interrupted `cargo migrate new` leaves an empty lock file.
-        Ok(text) if text.is_empty() => None,
-        Ok(text) => {
-            let (lock, problems) = lock_file::read(&text, &lock_shown);
-            findings.extend(problems);
-            Some(lock)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => {
-            findings.push(
-                Finding::error(&UNREADABLE, format!("cannot read the lock file: {error}")).at(Place::file(lock_shown.clone())),
-            );
-            None
-        }
-    };
+    let display_dir = settings.dirs.first().map_or("migrations/".to_owned(), |dir| display_dir(dir));
+    let lock_display_path = format!("{display_dir}{}", lock_file::FILE);
+    let lock = read_lock(&lock_path, &lock_display_path, &mut findings);
     let mut down_findings = Vec::new();
     let mut read_files = Vec::with_capacity(files.len());
     let mut migrations: Vec<Migration> = Vec::with_capacity(files.len());
@@ -449,24 +459,27 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
             }
         }
     }
-    Folder {
-        set: MigrationSet::new(Contents {
-            service: service.to_owned(),
-            dialect,
-            history: settings.history.clone(),
-            policy: Policy { out_of_order: settings.out_of_order },
-            locking: settings.locking,
-            session: settings.session.clone(),
-            lock_timeout: settings.lock_timeout,
-            timeout: settings.timeout,
-            migrations,
-        }),
-        findings,
-        down_findings,
-        files: read_files,
-        lock,
-        lock_path,
-        lock_display_path: lock_shown,
+    let contents = Contents { service: service.to_owned(), dialect, run: settings.run.clone(), migrations };
+    let set = MigrationSet::new(contents);
+    Folder { set, findings, down_findings, files: read_files, lock, lock_path, lock_display_path }
+}
+
+/// The lock file, if there is one.
+fn read_lock(path: &Path, display_path: &str, findings: &mut Vec<Finding>) -> Option<LockFile> {
+    match fs::read_to_string(path) {
+        // An interrupted `cargo migrate new` leaves an empty lock file.
+        Ok(text) if text.is_empty() => None,
+        Ok(text) => {
+            let (lock, problems) = lock_file::read(&text, display_path);
+            findings.extend(problems);
+            Some(lock)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            let finding = Finding::error(&UNREADABLE, format!("cannot read the lock file: {error}"));
+            findings.push(finding.at(Place::file(display_path)));
+            None
+        }
     }
 }
 

@@ -4,10 +4,10 @@
 
 use crate::code::Code;
 use crate::dialect::Dialect;
+use crate::files::folder::{self, Folder, UNREADABLE};
+use crate::files::settings::{self, Settings};
 use crate::finding::Finding;
-use crate::folder::{self, Folder, UNREADABLE};
 use crate::place::Place;
-use crate::settings::{self, Settings};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

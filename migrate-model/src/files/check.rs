@@ -3,12 +3,13 @@
 //! The macro and `cargo migrate check` call the same function, so both report the same problems.
 
 use crate::code::Code;
+use crate::files::folder::{Folder, SourceFile};
+use crate::files::settings::Settings;
 use crate::finding::Finding;
-use crate::folder::Folder;
 use crate::migration::Migration;
 use crate::place::Place;
 use crate::policy::OutOfOrder;
-use crate::settings::Settings;
+use crate::script::EMPTY_FILE;
 use crate::target::Direction;
 use crate::version::Version;
 use std::collections::HashMap;
@@ -19,13 +20,6 @@ pub static MISSING_DOWN: Code = Code::new(
     "The migration has no down migration, so it cannot be reverted. Write `NAME.down.sql`. If the migration is irreversible, \
      write `-- migrate: irreversible: reason` at the top of the up script. `down = \"optional\"` in `migrate.toml` disables this \
      check.",
-);
-
-/// A file without a statement.
-pub static EMPTY_FILE: Code = Code::new(
-    "empty-file",
-    "The file contains no statement. If it were applied now, SQL that is added to it later would never run. Write the SQL, \
-     remove the file, or write `SELECT 1;` if the migration is to do nothing.",
 );
 
 /// The folder has no lock file.
@@ -88,14 +82,15 @@ pub struct CheckOptions {
 }
 
 /// All problems of a folder: those found while reading it, and those found by the checks of this module.
-pub fn check(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec<Finding> {
+pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec<Finding> {
     let mut findings = folder.findings.clone();
     findings.extend(folder.down_findings.iter().cloned());
-    let up_files = folder.files.iter().filter(|(file, _)| file.direction == Direction::Up);
-    let wants_down: HashMap<&Version, bool> = up_files.map(|(file, _)| (&file.version, file.layout.wants_down)).collect();
+    let up_files = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
+    let files: HashMap<&Version, &SourceFile> = up_files.map(|file| (&file.version, file)).collect();
     for migration in &folder.set {
-        let by_layout = wants_down.get(&migration.version).copied().unwrap_or(false);
-        findings.extend(pairing(migration, settings.down_required.unwrap_or(by_layout)));
+        if let Some(file) = files.get(&migration.version) {
+            findings.extend(pairing(migration, file, settings.down_required.unwrap_or(file.layout.wants_down)));
+        }
         let scripts = [Some(&migration.up), migration.down.as_ref()];
         for script in scripts.into_iter().flatten().filter(|script| script.statements.is_empty()) {
             findings.push(
@@ -105,29 +100,22 @@ pub fn check(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> 
             );
         }
     }
-    findings.extend(locked(folder, settings, strictness));
+    findings.extend(locked(folder, settings, options));
     findings
 }
 
-fn pairing(migration: &Migration, required: bool) -> Option<Finding> {
+fn pairing(migration: &Migration, file: &SourceFile, required: bool) -> Option<Finding> {
     let missing = migration.down.is_none() && migration.up.directives.irreversible.is_none();
     (missing && required).then(|| {
-        let name = migration.up.file_name();
-        let down = match name.strip_suffix(".up.sql").map(|stem| format!("{stem}.down.sql")) {
-            Some(down) => down,
-            None if name.ends_with("_up.sql") => format!("{}_down.sql", name.trim_end_matches("_up.sql")),
-            None if name == "up.sql" || name == "migration.sql" => "down.sql".to_owned(),
-            None if name.starts_with('V') => format!("U{}", &name[1..]),
-            None => format!("rollback/{name}"),
-        };
-        Finding::error(&MISSING_DOWN, format!("`{name}` has no down migration"))
+        let down = (file.layout.down_path)(&file.name);
+        Finding::error(&MISSING_DOWN, format!("`{}` has no down migration", migration.up.file_name()))
             .at(Place::file(&*migration.up.file))
             .help(format!("write `{down}`"))
             .help("or, if it is irreversible, state the reason at the top of the file: `-- migrate: irreversible: reason`")
     })
 }
 
-fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec<Finding> {
+fn locked(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some(lock) = &folder.lock else {
         let nothing_to_lock = folder.files.is_empty();
@@ -158,7 +146,7 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
                             .at(place())
                             .help("add it as a draft: `cargo migrate lock --draft`"),
                     );
-                } else if strictness.require_locked {
+                } else if options.require_locked {
                     findings.push(
                         Finding::error(&UNLOCKED_DRAFT, format!("`{}` is still a draft", file.name))
                             .at(place())
@@ -166,14 +154,14 @@ fn locked(folder: &Folder, settings: &Settings, strictness: CheckOptions) -> Vec
                     );
                 }
                 if let Some(newest) =
-                    newest.filter(|newest| newest.version > file.version && settings.out_of_order != OutOfOrder::Allow)
+                    newest.filter(|newest| newest.version > file.version && settings.run.policy.out_of_order != OutOfOrder::Allow)
                 {
                     let message =
                         format!("`{}` is new, but has a lower version than `{}`, which is locked", file.name, newest.name);
                     let mut finding = Finding::error(&BELOW_LOCKED, message)
                         .at(place())
                         .help(format!("rename it to a version above {}, then run `cargo migrate lock --draft`", newest.version));
-                    if settings.out_of_order == OutOfOrder::Warn {
+                    if settings.run.policy.out_of_order == OutOfOrder::Warn {
                         finding.level = crate::finding::Level::Warning;
                     }
                     findings.push(finding);

@@ -1,0 +1,30 @@
+//! The list of all codes about files, for `cargo migrate explain`.
+
+use crate::code::Code;
+use crate::files::{check, folder, lock_file, project, settings};
+
+/// All codes about files.
+pub static ALL: &[&Code] = &[
+    &lock_file::BAD_LOCK_FILE,
+    &folder::BAD_NAME,
+    &settings::BAD_SETTING,
+    &check::BELOW_LOCKED,
+    &folder::DOWN_WITHOUT_UP,
+    &check::DRAFT_MISSING,
+    &folder::DUPLICATE_VERSION,
+    &check::FILE_MISSING,
+    &check::LOCKED_FILE_CHANGED,
+    &lock_file::LOCK_CHAIN_MISMATCH,
+    &check::MISSING_DOWN,
+    &folder::MIXED_LAYOUTS,
+    &folder::NOT_UTF8,
+    &project::NO_DIALECT,
+    &folder::NO_FOLDER,
+    &check::NO_LOCK_FILE,
+    &folder::NUL_CHARACTER,
+    &folder::OUTSIDE_FOLDER,
+    &folder::PAIR_NAMES_DIFFER,
+    &check::UNKNOWN_FILE,
+    &check::UNLOCKED_DRAFT,
+    &folder::UNREADABLE,
+];
