@@ -121,7 +121,7 @@ async fn race(kind: Kind, database: &TestDatabase, urls: &[String]) {
     for child in spawned.collect::<Vec<_>>() {
         let outcome = Outcome::of(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-        waited += usize::from(outcome.stderr.contains("its lease runs out in"));
+        waited += usize::from(outcome.stderr.contains("its lease expires in"));
     }
     assert!(waited > 0, "those who wait say for whom");
     assert_eq!(database.value("SELECT count(*) FROM t").await, "26");
@@ -185,7 +185,7 @@ async fn a_frozen_holder_behind_a_pooler_does_not_write() {
     database.until("SELECT count(*) FROM migration_locks WHERE expires_at < clock_timestamp()", "1").await;
     let outcome = binary.run(&["up", "--lock-wait", "1s"]);
     assert_eq!(outcome.code, 6, "its statement still runs: {}", outcome.stderr);
-    assert!(outcome.stderr.contains("its lease has run out"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("its lease has expired"), "{}", outcome.stderr);
     drop(other);
     binary.ok(&["up"]);
     let history = database.history().await;

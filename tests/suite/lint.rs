@@ -69,7 +69,7 @@ fn what_is_allowed_and_what_is_set() {
     folder.write("migrations/002_index_orders.down.sql", "SELECT 1;\n");
     folder.write(
         "migrate.toml",
-        "service = \"shop\"\ndatabase = \"postgres\"\n[rules]\ndrop-column = \"warning\"\ndown-does-not-undo = \"off\"\n",
+        "service = \"shop\"\ndatabase = \"postgres\"\n[rules]\ndrop-column = \"warning\"\ndown-not-inverse = \"off\"\n",
     );
     shows!("allowed", binary.run(&["lint"]));
     let strict = binary.run(&["lint", "--strict"]);
@@ -178,7 +178,7 @@ async fn batches_go_on_where_a_row_stood_in_the_way() {
     database.execute("INSERT INTO orders SELECT i, i, 'x' FROM generate_series(1, 2500) i").await;
     database.execute("ALTER TABLE orders ADD CONSTRAINT odd CHECK (id <> 2400 OR note <> 'late')").await;
     let failed = connected.run(&["up"]);
-    assert!(failed.stderr.contains("what statement 1 has committed by itself stays"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("what statement 1 has committed itself remains"), "{}", failed.stderr);
     assert_eq!(database.value("SELECT count(*) FROM orders WHERE note = 'late'").await, "2000");
     database.execute("ALTER TABLE orders DROP CONSTRAINT odd").await;
     connected.ok(&["up"]);

@@ -53,7 +53,7 @@ fn a_new_file_rebuilds_and_a_bad_one_does_not_compile() {
     folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id bigint);");
     let (built, text) = run(&folder, &target);
     assert!(!built);
-    assert!(text.contains("error[locked-file-changed]: `001_a.up.sql` was changed after it was released"), "{text}");
+    assert!(text.contains("error[locked-file-changed]: `001_a.up.sql` was changed after it was locked"), "{text}");
     assert_eq!(text.matches("error: ").count(), 2, "one error, and cargo's word that there was one: {text}");
     folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id integer);");
     let (built, text) = run(&folder, &target);
