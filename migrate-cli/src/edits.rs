@@ -1,13 +1,13 @@
 //! Applied migrations whose files were edited afterwards, with the differences: for `verify` and `repair`.
 
 use crate::failure::CommandError;
-use migrate_runtime::{DatabaseUrl, Direction, MigrationState, Migrator, StatusReport, Version};
+use migrate_runtime::{DatabaseUrl, Direction, MigrationKey, MigrationState, Migrator, StatusReport};
 use similar::TextDiff;
 
 /// An applied migration whose file was edited afterwards.
 #[derive(Debug)]
 pub struct Edit {
-    pub version: Version,
+    pub key: MigrationKey,
     /// The file name, or the folder of the migration.
     pub title: String,
     /// `Changed` if the SQL was edited, `CosmeticChange` if only comments or white space were.
@@ -24,13 +24,13 @@ pub async fn edits(migrator: &Migrator, status: &StatusReport, url: &DatabaseUrl
     let rows = status.migrations();
     let changed: Vec<_> =
         rows.iter().filter(|row| matches!(row.state, MigrationState::Changed | MigrationState::CosmeticChange)).collect();
-    let versions: Vec<_> = changed.iter().filter_map(|row| row.record().map(|record| &record.version)).collect();
+    let versions: Vec<_> = changed.iter().filter_map(|row| row.record().map(|record| &record.key)).collect();
     let stored = if versions.is_empty() { Vec::new() } else { migrator.stored_sql(url, &versions, Direction::Up).await? };
     let edits = changed.iter().zip(stored).filter_map(|(row, stored)| {
         let (migration, stored) = (row.migration()?, stored?);
         let diff = TextDiff::from_lines(stored.as_str(), &migration.up.text);
         let diff = diff.unified_diff().header(&format!("{} as applied", migration.up.file), &migration.up.file).to_string();
-        Some(Edit { version: row.version().clone(), title: row.title(), state: row.state, diff })
+        Some(Edit { key: row.key().clone(), title: row.title(), state: row.state, diff })
     });
     Ok(edits.collect())
 }

@@ -19,8 +19,8 @@ use migrate_model::place::Place;
 use migrate_model::script::EMPTY_FILE;
 use migrate_model::statement;
 use migrate_runtime::{
-    DatabaseUrl, Dialect, Direction, Divergence, ErrorKind, LockStrategy, Migrator, Plan, RunReport, ScriptSource, StatusReport,
-    Step, StopSignal, Target, Version,
+    DatabaseUrl, Dialect, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, Plan, RunReport, ScriptSource,
+    StatusReport, Step, StopSignal, Target, Version,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -129,19 +129,19 @@ pub async fn status_of(service: &Service, output: &Output) -> Result<StatusRepor
 /// The migrations that a plan applies for earlier services, for `requires` in later services.
 #[derive(Debug, Default)]
 pub struct AssumedApplied {
-    services: Vec<(String, Vec<Version>)>,
+    services: Vec<(String, Vec<MigrationKey>)>,
 }
 
 impl AssumedApplied {
     /// Treats the collected migrations as applied.
     pub fn assume(&self, status: &mut StatusReport) {
-        self.services.iter().for_each(|(service, versions)| status.assume_applied(service, versions));
+        self.services.iter().for_each(|(service, keys)| status.assume_applied(service, keys));
     }
 
     /// Adds the migrations that a plan applies.
     pub fn add(&mut self, service: &str, plan: &Plan<'_>) {
         let applied = plan.steps.iter().filter(|step| step.direction == Direction::Up);
-        self.services.push((service.to_owned(), applied.map(|step| step.version.clone()).collect()));
+        self.services.push((service.to_owned(), applied.map(|step| step.key.clone()).collect()));
     }
 }
 
@@ -286,7 +286,7 @@ async fn pending_sql(service: &Service, step: &Step<'_>) -> Result<String, Comma
         ScriptSource::File(script) => script.text.to_string(),
         ScriptSource::History => {
             let migrator = Migrator::new(service.set.clone());
-            let stored = migrator.stored_sql(&service.url, &[&step.version], Direction::Down).await?;
+            let stored = migrator.stored_sql(&service.url, &[&step.key], Direction::Down).await?;
             stored.into_iter().next().flatten().unwrap_or_default()
         }
     };

@@ -29,7 +29,7 @@ pub fn divergences(divergences: &[Divergence]) -> Value {
 pub fn migration(status: &MigrationStatus<'_>) -> Value {
     let (migration, record, run) = (status.migration(), status.record(), status.run());
     json!({
-        "version": status.version().as_str(),
+        "version": status.key().as_str(),
         "name": status.title(),
         "state": status.state.name(),
         "phase": migration.and_then(|migration| migration.phase()).map(|phase| phase.name()),
@@ -47,7 +47,7 @@ pub fn migration(status: &MigrationStatus<'_>) -> Value {
 /// A step of a plan, and how its script runs.
 pub fn step(step: &Step<'_>, execution: &str) -> Value {
     json!({
-        "version": step.version.as_str(),
+        "version": step.key.as_str(),
         "name": step.title,
         "direction": step.direction.name(),
         "execution": execution,
@@ -58,7 +58,7 @@ pub fn step(step: &Step<'_>, execution: &str) -> Value {
 /// A step that is done.
 pub fn completed(migration: &CompletedMigration) -> Value {
     json!({
-        "version": migration.version.as_str(),
+        "version": migration.key.as_str(),
         "name": migration.title,
         "direction": migration.direction.name(),
         "execution_ms": u64::try_from(migration.took.as_millis()).unwrap_or(u64::MAX),

@@ -1,9 +1,9 @@
 //! Compares the files with the history, version by version. `status` displays the result, and `plan` uses it.
 
 use crate::history::{History, Record, RecordState, RecordedRun};
+use crate::key::MigrationKey;
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
-use crate::version::Version;
 use std::cmp::Ordering;
 
 /// The state of a version.
@@ -89,10 +89,10 @@ impl<'a> MigrationStatus<'a> {
     }
 
     /// The version as the file spells it; as the database does where there is no file.
-    pub fn version(&self) -> &'a Version {
+    pub fn key(&self) -> MigrationKey {
         match self.sides {
-            Sides::File(migration) | Sides::Both(migration, _) => &migration.version,
-            Sides::Record(record) => &record.version,
+            Sides::File(migration) | Sides::Both(migration, _) => MigrationKey::from(&migration.version),
+            Sides::Record(record) => record.key.clone(),
         }
     }
 
@@ -100,8 +100,8 @@ impl<'a> MigrationStatus<'a> {
     pub fn title(&self) -> String {
         match self.sides {
             Sides::File(migration) | Sides::Both(migration, _) => migration.title().to_owned(),
-            Sides::Record(record) if record.name.is_empty() => record.version.to_string(),
-            Sides::Record(record) => format!("{}_{}", record.version, record.name),
+            Sides::Record(record) if record.name.is_empty() => record.key.to_string(),
+            Sides::Record(record) => format!("{}_{}", record.key, record.name),
         }
     }
 }
@@ -109,7 +109,7 @@ impl<'a> MigrationStatus<'a> {
 /// All versions in the files or in the history, in order.
 pub fn compare<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<MigrationStatus<'a>> {
     // A partially applied version counts, too: a lower version is out of order.
-    let latest_record = history.records().last().map(|record| &record.version);
+    let latest_record = history.records().iter().rev().find_map(|record| record.key.version());
     let latest_file = set.latest().map(|migration| &migration.version);
     let mut migrations = set.iter().peekable();
     let mut records = history.records().iter().peekable();
@@ -117,11 +117,13 @@ pub fn compare<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<Migration
     loop {
         let sides = match (migrations.peek(), records.peek()) {
             (None, None) => return statuses,
-            (Some(migration), Some(record)) => match migration.version.cmp(&record.version) {
-                Ordering::Less => Sides::File(migration),
-                Ordering::Equal => Sides::Both(migration, record),
-                Ordering::Greater => Sides::Record(record),
-            },
+            (Some(migration), Some(record)) => {
+                match record.key.version().map_or(Ordering::Less, |version| migration.version.cmp(version)) {
+                    Ordering::Less => Sides::File(migration),
+                    Ordering::Equal => Sides::Both(migration, record),
+                    Ordering::Greater => Sides::Record(record),
+                }
+            }
             (Some(migration), None) => Sides::File(migration),
             (None, Some(record)) => Sides::Record(record),
         };
@@ -138,14 +140,17 @@ pub fn compare<'a>(set: &'a MigrationSet, history: &'a History) -> Vec<Migration
             Sides::Both(migration, record) if migration.up.checksum == record.checksum => MigrationState::Applied,
             Sides::Both(migration, record) if migration.up.sql_checksum == record.sql_checksum => MigrationState::CosmeticChange,
             Sides::Both(..) => MigrationState::Changed,
-            Sides::Record(record) if latest_file < Some(&record.version) => MigrationState::Ahead,
+            // A repeatable migration without a file has been added by a newer version as well.
+            Sides::Record(record) if record.key.version().is_none_or(|version| latest_file < Some(version)) => {
+                MigrationState::Ahead
+            }
             Sides::Record(_) => MigrationState::FileMissing,
             Sides::File(migration) if Some(&migration.version) < latest_record => MigrationState::OutOfOrder,
             Sides::File(_) => MigrationState::Pending,
         };
         let run = match sides {
             Sides::File(_) => None,
-            Sides::Record(record) | Sides::Both(_, record) => history.run(&record.version),
+            Sides::Record(record) | Sides::Both(_, record) => history.run(&record.key),
         };
         statuses.push(MigrationStatus { state, sides, run });
     }

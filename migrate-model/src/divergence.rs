@@ -2,21 +2,21 @@
 
 use crate::code::Code;
 use crate::finding::{Finding, Level};
-use crate::version::Version;
+use crate::key::MigrationKey;
 
 /// One mismatch. An error aborts the run before its first step; a warning is only reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Divergence {
     /// The migration.
-    pub version: Version,
+    pub key: MigrationKey,
     /// What is wrong; it stops the plan if its level is `Error`.
     pub finding: Finding,
 }
 
 impl Divergence {
-    pub(crate) fn new(code: &'static Code, level: Level, version: &Version, message: String) -> Self {
-        Divergence { version: version.clone(), finding: Finding { level, ..Finding::error(code, message) } }
+    pub(crate) fn new(code: &'static Code, level: Level, key: impl Into<MigrationKey>, message: String) -> Self {
+        Divergence { key: key.into(), finding: Finding { level, ..Finding::error(code, message) } }
     }
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {

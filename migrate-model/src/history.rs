@@ -1,8 +1,8 @@
 //! The history in the database: which migrations of a service are applied, started or failed. It makes no decisions.
 
 use crate::checksum::Checksum;
+use crate::key::MigrationKey;
 use crate::migration_set;
-use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -56,7 +56,7 @@ impl FromStr for RecordState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// As in the file name when the migration was applied.
-    pub version: Version,
+    pub key: MigrationKey,
     /// The migration name: what follows the version.
     pub name: String,
     /// The checksum of the up migration when it ran.
@@ -99,7 +99,7 @@ impl RecordedRun {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     records: Vec<Record>,
-    runs: BTreeMap<Version, RecordedRun>,
+    runs: BTreeMap<MigrationKey, RecordedRun>,
     /// For each record, the digest of the applied migrations up to and including it.
     digests: Vec<Checksum>,
 }
@@ -107,7 +107,7 @@ pub struct History {
 impl History {
     /// Creates a history; sorts the records by version.
     pub fn new(mut records: Vec<Record>) -> Self {
-        records.sort_by(|left, right| left.version.cmp(&right.version));
+        records.sort_by(|left, right| left.key.cmp(&right.key));
         let mut history = History { records, runs: BTreeMap::new(), digests: Vec::new() };
         history.digest_from(0);
         history
@@ -115,13 +115,13 @@ impl History {
 
     /// A history as it was read, each record with its run; sorts it.
     pub fn of_rows(rows: Vec<(Record, RecordedRun)>) -> Self {
-        let runs = rows.iter().map(|(record, run)| (record.version.clone(), run.clone())).collect();
+        let runs = rows.iter().map(|(record, run)| (record.key.clone(), run.clone())).collect();
         History { runs, ..History::new(rows.into_iter().map(|(record, _)| record).collect()) }
     }
 
     /// When and by whom a version was applied; `None` for what this process has changed since it read.
-    pub fn run(&self, version: &Version) -> Option<&RecordedRun> {
-        self.runs.get(version)
+    pub fn run(&self, key: &MigrationKey) -> Option<&RecordedRun> {
+        self.runs.get(key)
     }
 
     /// Recomputes the digests from a record on. Records are mostly added and removed at the end.
@@ -130,7 +130,7 @@ impl History {
         for record in &self.records[at..] {
             let before = self.digests.last().copied().unwrap_or(migration_set::EMPTY_DIGEST);
             self.digests.push(match record.state {
-                RecordState::Applied => migration_set::extend_digest(&before, &record.version, &record.checksum),
+                RecordState::Applied => migration_set::extend_digest(&before, &record.key, &record.checksum),
                 _ => before,
             });
         }
@@ -142,8 +142,8 @@ impl History {
     }
 
     /// The record of a version.
-    pub fn get(&self, version: &Version) -> Option<&Record> {
-        self.position(version).ok().map(|at| &self.records[at])
+    pub fn get(&self, key: &MigrationKey) -> Option<&Record> {
+        self.position(key).ok().map(|at| &self.records[at])
     }
 
     /// The applied records in version order.
@@ -162,24 +162,24 @@ impl History {
     }
 
     /// The digest of the applied migrations except one version.
-    pub fn digest_without(&self, version: &Version) -> Checksum {
-        match self.position(version) {
+    pub fn digest_without(&self, key: &MigrationKey) -> Checksum {
+        match self.position(key) {
             Ok(at) => {
                 let before = at.checked_sub(1).map_or(migration_set::EMPTY_DIGEST, |at| self.digests[at]);
                 let later = self.records[at + 1..].iter().filter(|record| record.state == RecordState::Applied);
-                later.fold(before, |digest, record| migration_set::extend_digest(&digest, &record.version, &record.checksum))
+                later.fold(before, |digest, record| migration_set::extend_digest(&digest, &record.key, &record.checksum))
             }
             Err(_) => self.digest(),
         }
     }
 
-    fn position(&self, version: &Version) -> Result<usize, usize> {
-        self.records.binary_search_by(|record| record.version.cmp(version))
+    fn position(&self, key: &MigrationKey) -> Result<usize, usize> {
+        self.records.binary_search_by(|record| record.key.cmp(key))
     }
 
     /// Adds a record, or replaces the record with the same version.
     pub fn upsert(&mut self, record: Record) {
-        let at = match self.position(&record.version) {
+        let at = match self.position(&record.key) {
             Ok(at) => {
                 self.records[at] = record;
                 at
@@ -193,8 +193,8 @@ impl History {
     }
 
     /// Removes the record of a version.
-    pub fn remove(&mut self, version: &Version) {
-        if let Ok(at) = self.position(version) {
+    pub fn remove(&mut self, key: &MigrationKey) {
+        if let Ok(at) = self.position(key) {
             self.records.remove(at);
             self.digest_from(at);
         }
@@ -204,24 +204,24 @@ impl History {
 /// Which versions of another service are applied: all that `requires` asks of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppliedVersions {
-    versions: BTreeSet<Version>,
+    keys: BTreeSet<MigrationKey>,
 }
 
 impl AppliedVersions {
     /// Whether a version is applied.
-    pub fn contains(&self, version: &Version) -> bool {
-        self.versions.contains(version)
+    pub fn contains(&self, key: &MigrationKey) -> bool {
+        self.keys.contains(key)
     }
 
     /// Adds a version that an earlier part of the same plan will apply.
-    pub fn assume_applied(&mut self, version: &Version) {
-        self.versions.insert(version.clone());
+    pub fn assume_applied(&mut self, key: &MigrationKey) {
+        self.keys.insert(key.clone());
     }
 }
 
 impl From<&History> for AppliedVersions {
     fn from(history: &History) -> Self {
-        AppliedVersions { versions: history.applied().map(|record| record.version.clone()).collect() }
+        AppliedVersions { keys: history.applied().map(|record| record.key.clone()).collect() }
     }
 }
 
@@ -234,7 +234,7 @@ mod tests {
     fn record(number: u8, applied: bool) -> Record {
         let checksum = Checksum::of_file(&[number, u8::from(applied)]);
         Record {
-            version: number.to_string().parse().unwrap(),
+            key: number.to_string().parse().unwrap(),
             name: String::new(),
             checksum,
             sql_checksum: checksum,
@@ -254,11 +254,11 @@ mod tests {
                 let record = record(number, change == 0);
                 match change {
                     0 | 1 => history.upsert(record),
-                    _ => history.remove(&record.version),
+                    _ => history.remove(&record.key),
                 }
-                let digest = |history: &History, without: Option<&Version>| {
-                    let applied = history.applied().filter(|record| Some(&record.version) != without);
-                    migration_set::digest(applied.map(|record| (&record.version, &record.checksum)))
+                let digest = |history: &History, without: Option<&MigrationKey>| {
+                    let applied = history.applied().filter(|record| Some(&record.key) != without);
+                    migration_set::digest(applied.map(|record| (record.key.clone(), &record.checksum)))
                 };
                 prop_assert_eq!(history.digest(), digest(&history, None));
                 let version = number.to_string().parse().unwrap();

@@ -5,6 +5,7 @@
 use crate::checksum::Checksum;
 use crate::contents::Contents;
 use crate::dialect::Dialect;
+use crate::key::MigrationKey;
 use crate::migration::Migration;
 use crate::packed;
 use crate::version::Version;
@@ -32,7 +33,8 @@ impl MigrationSet {
     pub fn new(mut contents: Contents) -> Self {
         contents.migrations.sort_by(|left, right| left.version.cmp(&right.version));
         contents.migrations.dedup_by(|left, right| left.version == right.version);
-        let checksums = contents.migrations.iter().map(|migration| (&migration.version, &migration.up.checksum));
+        let checksums =
+            contents.migrations.iter().map(|migration| (MigrationKey::from(&migration.version), &migration.up.checksum));
         MigrationSet { length: contents.migrations.len(), digest: digest(checksums), form: SetData::Loaded(contents) }
     }
 
@@ -113,14 +115,14 @@ impl<'a> IntoIterator for &'a MigrationSet {
 }
 
 /// The digest of a list of migrations: a hash chain, so that adding one at the end takes one step.
-pub fn digest<'a>(applied: impl IntoIterator<Item = (&'a Version, &'a Checksum)>) -> Checksum {
-    applied.into_iter().fold(EMPTY_DIGEST, |before, (version, checksum)| extend_digest(&before, version, checksum))
+pub fn digest<'a>(applied: impl IntoIterator<Item = (MigrationKey, &'a Checksum)>) -> Checksum {
+    applied.into_iter().fold(EMPTY_DIGEST, |before, (key, checksum)| extend_digest(&before, &key, checksum))
 }
 
 /// The digest of an empty list.
 pub const EMPTY_DIGEST: Checksum = Checksum::from_bytes([0; 32]);
 
 /// The digest of a list after a higher version is added at its end.
-pub fn extend_digest(before: &Checksum, version: &Version, checksum: &Checksum) -> Checksum {
-    Checksum::of_pieces([before.to_string().as_str(), &version.canonical(), &checksum.to_string()])
+pub fn extend_digest(before: &Checksum, key: &MigrationKey, checksum: &Checksum) -> Checksum {
+    Checksum::of_pieces([before.to_string().as_str(), &key.canonical(), &checksum.to_string()])
 }

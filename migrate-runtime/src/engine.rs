@@ -247,7 +247,7 @@ fn cannot_run(set: &MigrationSet, plan: &Plan<'_>, interrupted: &[InterruptedMig
     let errors: Vec<Divergence> = plan.errors().cloned().collect();
     let unclear = interrupted.iter().filter(|migration| migration.recovered.is_none());
     unclear.fold(history_mismatch(set.service(), errors), |error, migration| {
-        error.note("found", format!("`{}`: {}", migration.version, migration.evidence))
+        error.note("found", format!("`{}`: {}", migration.key, migration.evidence))
     })
 }
 
@@ -272,7 +272,7 @@ async fn record_recovery(
     interrupted: &InterruptedMigration,
 ) -> Result<(), Error> {
     let Some((change, record)) = history_changes::recovered(history, interrupted) else { return Ok(()) };
-    tracing::info!(version = %interrupted.version, evidence = interrupted.evidence, "resuming an interrupted migration");
+    tracing::info!(version = %interrupted.key, evidence = interrupted.evidence, "resuming an interrupted migration");
     let written = backend.write(history_sql, &change).await;
     written.map_err(|error| error.into_history_error("cannot write the history"))?;
     history.upsert(record);
@@ -322,7 +322,7 @@ async fn run_steps(
         options.emit(&Event::Started { title: &step.title, direction: step.direction, number: at + 1, of: plan.steps.len() });
         let since = Instant::now();
         let runner = StepRunner { backend: &mut *backend, history_sql, step, history: &mut *history, options, since };
-        let span = tracing::info_span!("migration", version = %step.version, title = step.title, direction = ?step.direction);
+        let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
         match runner.run().instrument(span).await {
             Ok(()) => {}
             Err(StepError::HistoryChanged) => return Ok(Outcome::PlanAgain),
@@ -330,9 +330,9 @@ async fn run_steps(
         }
         let took = since.elapsed();
         options.emit(&Event::Finished { title: &step.title, direction: step.direction, took });
-        tracing::info!(version = %step.version, title = step.title, direction = ?step.direction, took_ms = took.as_millis() as u64, "migration done");
+        tracing::info!(version = %step.key, title = step.title, direction = ?step.direction, took_ms = took.as_millis() as u64, "migration done");
         report.done.push(CompletedMigration {
-            version: step.version.clone(),
+            key: step.key.clone(),
             title: step.title.clone(),
             direction: step.direction,
             took,

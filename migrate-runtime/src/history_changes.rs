@@ -10,12 +10,12 @@ use crate::recovery::InterruptedMigration;
 use migrate_model::checksum::Checksum;
 use migrate_model::directives::Phase;
 use migrate_model::history::{History, Record, RecordState};
+use migrate_model::key::MigrationKey;
 use migrate_model::migration::Migration;
 use migrate_model::migration_set::{MigrationSet, extend_digest};
 use migrate_model::plan::{ScriptSource, Step};
 use migrate_model::script::Script;
 use migrate_model::target::Direction;
-use migrate_model::version::Version;
 
 /// The changes that one step makes, from its start to its end.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl<'s> StepChanges<'s> {
 
     /// The version as its record spells it.
     pub fn version(&self) -> &str {
-        self.record.version.as_str()
+        self.record.key.as_str()
     }
 
     /// It starts, with so many statements done by earlier runs.
@@ -129,7 +129,7 @@ impl<'s> StepChanges<'s> {
     pub fn apply_finished(self, history: &mut History) {
         match self.step.direction {
             Direction::Up => history.upsert(self.record),
-            Direction::Down => history.remove(&self.record.version),
+            Direction::Down => history.remove(&self.record.key),
         }
     }
 
@@ -160,7 +160,7 @@ fn down_of(migration: Option<&Migration>) -> StoredSql<'_> {
 
 /// The record once the step is done.
 fn record_after(step: &Step<'_>, script: &Script, history: &History) -> Record {
-    let known = history.get(&step.version);
+    let known = history.get(&step.key);
     let up = step.migration.map(|migration| &migration.up);
     let (checksum, sql_checksum) = match (step.direction, known, up) {
         (Direction::Down, Some(record), _) => (record.checksum, record.sql_checksum),
@@ -169,7 +169,7 @@ fn record_after(step: &Step<'_>, script: &Script, history: &History) -> Record {
     };
     Record {
         // A row keeps the spelling of the version that it was created with.
-        version: known.map_or(&step.version, |record| &record.version).clone(),
+        key: known.map_or(&step.key, |record| &record.key).clone(),
         name: match (step.migration, known) {
             (Some(migration), _) => migration.name.to_string(),
             (None, known) => known.map_or(String::new(), |record| record.name.clone()),
@@ -186,15 +186,15 @@ fn record_after(step: &Step<'_>, script: &Script, history: &History) -> Record {
 
 /// The summary once the step is done, without a copy of the history: a run may have 20,000 steps.
 fn summary_after(direction: Direction, record: &Record, history: &History) -> Summary {
-    let others = || history.applied().filter(|other| other.version != record.version);
+    let others = || history.applied().filter(|other| other.key != record.key);
     let latest = match (others().next_back(), direction) {
-        (Some(other), Direction::Up) if other.version < record.version => Some(record),
+        (Some(other), Direction::Up) if other.key < record.key => Some(record),
         (None, Direction::Up) => Some(record),
         (other, _) => other,
     };
-    let was_applied = history.get(&record.version).is_some_and(|known| known.state == RecordState::Applied);
+    let was_applied = history.get(&record.key).is_some_and(|known| known.state == RecordState::Applied);
     Summary {
-        latest: latest.map(|record| (record.version.to_string(), record.name.clone())),
+        latest: latest.map(|record| (record.key.to_string(), record.name.clone())),
         count: history.applied().count() - usize::from(was_applied) + usize::from(direction == Direction::Up),
         digest: digest_after(direction, record, history),
     }
@@ -202,30 +202,30 @@ fn summary_after(direction: Direction, record: &Record, history: &History) -> Su
 
 /// One more version at the end is one step of the chain; everything else is computed again from its place on.
 fn digest_after(direction: Direction, record: &Record, history: &History) -> Checksum {
-    let at_end = history.latest_applied().is_none_or(|latest| latest.version < record.version);
+    let at_end = history.latest_applied().is_none_or(|latest| latest.key < record.key);
     match direction {
-        Direction::Up if at_end => extend_digest(&history.digest(), &record.version, &record.checksum),
+        Direction::Up if at_end => extend_digest(&history.digest(), &record.key, &record.checksum),
         Direction::Up => {
             let mut after = history.clone();
             after.upsert(record.clone());
             after.digest()
         }
-        Direction::Down => history.digest_without(&record.version),
+        Direction::Down => history.digest_without(&record.key),
     }
 }
 
 /// The fingerprint of the history as this process knows it: what a writer without a lock compares with that in the database.
-pub fn fingerprint(history: &History, version: &Version) -> String {
+pub fn fingerprint(history: &History, key: &MigrationKey) -> String {
     let digest = history.latest_applied().map(|_| history.digest());
-    HistorySql::fingerprint(digest.as_ref(), history.get(version))
+    HistorySql::fingerprint(digest.as_ref(), history.get(key))
 }
 
 /// What was found out about an interrupted migration, if it could be; and the record with it.
 pub fn recovered<'a>(history: &'a History, interrupted: &'a InterruptedMigration) -> Option<(HistoryChange<'a>, Record)> {
-    let record = history.get(&interrupted.version)?;
+    let record = history.get(&interrupted.key)?;
     let recovered = interrupted.recovered?;
     let change = HistoryChange::Resolved {
-        version: record.version.as_str(),
+        version: record.key.as_str(),
         state: recovered.state,
         done: recovered.done,
         by: ResolvedBy::Catalogue(&interrupted.evidence),
@@ -258,16 +258,16 @@ pub enum CannotResolve {
 pub fn resolved<'h>(
     set: &'h MigrationSet,
     history: &'h History,
-    version: &Version,
+    key: &MigrationKey,
     resolution: Resolution,
 ) -> Result<HistoryChange<'h>, CannotResolve> {
-    let record = history.get(version).filter(|record| record.state != RecordState::Applied);
+    let record = history.get(key).filter(|record| record.state != RecordState::Applied);
     let record = record.ok_or(CannotResolve::NotPartiallyApplied)?;
     let (direction, state) = match record.state {
         RecordState::Reverting | RecordState::RevertFailed => (Direction::Down, RecordState::RevertFailed),
         _ => (Direction::Up, RecordState::Failed),
     };
-    let migration = set.get(&record.version);
+    let migration = record.key.version().and_then(|version| set.get(version));
     let script = match direction {
         Direction::Up => migration.map(|migration| &migration.up),
         Direction::Down => migration.and_then(|migration| migration.down.as_ref()),
@@ -275,7 +275,7 @@ pub fn resolved<'h>(
     let edited = script.filter(|script| record.pending_sql.as_deref() != Some(&*script.text));
     let statements = script.map_or(record.statements, |script| script.statements.len());
     let progress = |done, script: Option<&'h Script>| HistoryChange::Resolved {
-        version: record.version.as_str(),
+        version: record.key.as_str(),
         state,
         done,
         by: ResolvedBy::Operator,
@@ -307,17 +307,17 @@ fn declared<'h>(
     let checksum = up.map_or(record.checksum, |up| up.checksum);
     let mut after = history.clone();
     match direction {
-        Direction::Down => after.remove(&record.version),
+        Direction::Down => after.remove(&record.key),
         Direction::Up => after.upsert(Record { state: RecordState::Applied, checksum, ..record.clone() }),
     }
-    let is_applied = |record: &&Record| after.get(&record.version).is_some_and(|after| after.state == RecordState::Applied);
+    let is_applied = |record: &&Record| after.get(&record.key).is_some_and(|after| after.state == RecordState::Applied);
     let latest = history.records().iter().rfind(is_applied);
     let summary = SchemaVersionRow {
-        latest: latest.map(|record| (record.version.as_str(), record.name.as_str())),
+        latest: latest.map(|record| (record.key.as_str(), record.name.as_str())),
         count: after.applied().count(),
         digest: after.digest(),
     };
-    let (version, completion) = (record.version.as_str(), Completion::Declared);
+    let (version, completion) = (record.key.as_str(), Completion::Declared);
     match direction {
         Direction::Down => HistoryChange::Reverted { version, name: &record.name, summary, completion },
         Direction::Up => HistoryChange::Applied {
@@ -340,16 +340,16 @@ fn declared<'h>(
 }
 
 /// An edited file is accepted as what ran. `None` if the version is not applied, or has no file here.
-pub fn repaired<'h>(set: &'h MigrationSet, history: &'h History, version: &Version) -> Option<HistoryChange<'h>> {
-    let migration = set.get(version)?;
-    let record = history.get(version).filter(|record| record.state == RecordState::Applied)?;
+pub fn repaired<'h>(set: &'h MigrationSet, history: &'h History, key: &MigrationKey) -> Option<HistoryChange<'h>> {
+    let migration = set.get(key.version()?)?;
+    let record = history.get(key).filter(|record| record.state == RecordState::Applied)?;
     let mut after = history.clone();
     after.upsert(Record { checksum: migration.up.checksum, ..record.clone() });
-    let latest = history.latest_applied().map(|record| (record.version.as_str(), record.name.as_str()));
+    let latest = history.latest_applied().map(|record| (record.key.as_str(), record.name.as_str()));
     let statements = migration.up.statements.len();
     Some(HistoryChange::Repaired {
         record: RecordWrite {
-            version: record.version.as_str(),
+            version: record.key.as_str(),
             name: &migration.name,
             phase: migration.phase().map(Phase::name),
             checksum: migration.up.checksum,

@@ -235,7 +235,7 @@ impl HistorySql {
                 .help("or, if the table belongs to something else, choose other names under `[history]` in `migrate.toml`")
         };
         let record = Record {
-            version: column(0).parse().map_err(|_| invalid("version"))?,
+            key: column(0).parse().map_err(|_| invalid("version"))?,
             name: column(1).to_owned(),
             checksum: column(2).parse().map_err(|_| invalid("checksum"))?,
             sql_checksum: column(3).parse().map_err(|_| invalid("checksum"))?,

@@ -65,6 +65,7 @@ pub use migrate_model::dialect::Dialect;
 pub use migrate_model::divergence::Divergence;
 pub use migrate_model::finding::{Finding, Level};
 pub use migrate_model::history::{History, Record, RecordState, RecordedRun};
+pub use migrate_model::key::MigrationKey;
 pub use migrate_model::lock_settings::LockStrategy;
 pub use migrate_model::migration::Migration;
 pub use migrate_model::migration_set::MigrationSet;

@@ -19,10 +19,10 @@ use crate::shared_set::SharedSet;
 use crate::status_report::StatusReport;
 use crate::stop_signal::StopSignal;
 use migrate_model::comparison::compare;
+use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::policy::OutOfOrder;
 use migrate_model::target::{Direction, Target};
-use migrate_model::version::Version;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -216,13 +216,13 @@ impl Migrator {
     pub async fn stored_sql<'c>(
         &self,
         database: impl Database<'c>,
-        versions: &[&Version],
+        migrations: &[&MigrationKey],
         direction: Direction,
     ) -> Result<Vec<Option<String>>, Error> {
         let (mut backend, history_sql) = self.open_reader(database).await?;
-        let mut texts = Vec::with_capacity(versions.len());
-        for version in versions {
-            let text = session::stored_script(&mut *backend, &history_sql, version.as_str(), direction).await;
+        let mut texts = Vec::with_capacity(migrations.len());
+        for migration in migrations {
+            let text = session::stored_script(&mut *backend, &history_sql, migration.as_str(), direction).await;
             texts.push(text.map_err(|error| error.into_history_error("cannot read the history"))?);
         }
         engine::release_clean(backend).await;
@@ -233,8 +233,13 @@ impl Migrator {
     ///
     /// # Errors
     /// When the migration is not partially applied, or has fewer statements.
-    pub async fn resolve<'c>(&self, database: impl Database<'c>, version: &Version, resolution: Resolution) -> Result<(), Error> {
-        self.change_history(database, Correction::Resolve(version, resolution)).await
+    pub async fn resolve<'c>(
+        &self,
+        database: impl Database<'c>,
+        migration: impl Into<MigrationKey>,
+        resolution: Resolution,
+    ) -> Result<(), Error> {
+        self.change_history(database, Correction::Resolve(migration.into(), resolution)).await
     }
 
     /// Accepts the edited file of an applied migration as what ran: stores its checksums and texts, and runs nothing. For an
@@ -242,12 +247,12 @@ impl Migrator {
     ///
     /// # Errors
     /// When the migration is not applied, or has no file here.
-    pub async fn repair<'c>(&self, database: impl Database<'c>, version: &Version) -> Result<(), Error> {
-        self.change_history(database, Correction::Repair(version)).await
+    pub async fn repair<'c>(&self, database: impl Database<'c>, migration: impl Into<MigrationKey>) -> Result<(), Error> {
+        self.change_history(database, Correction::Repair(migration.into())).await
     }
 
     /// Writes one change of the history under the lock, and runs nothing.
-    async fn change_history<'c>(&self, database: impl Database<'c>, correction: Correction<'_>) -> Result<(), Error> {
+    async fn change_history<'c>(&self, database: impl Database<'c>, correction: Correction) -> Result<(), Error> {
         let mut backend = database.open(self.open_options(false)).await?;
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
         let prepared = backend.prepare(&mut history_sql, &self.set.contents().run.session, self.options.locking).await;
@@ -259,19 +264,14 @@ impl Migrator {
         outcome
     }
 
-    async fn correct(
-        &self,
-        backend: &mut dyn Backend,
-        history_sql: &HistorySql,
-        correction: Correction<'_>,
-    ) -> Result<(), Error> {
+    async fn correct(&self, backend: &mut dyn Backend, history_sql: &HistorySql, correction: Correction) -> Result<(), Error> {
         let history = session::history(backend, history_sql, None).await?.unwrap_or_default();
-        let change = match correction {
-            Correction::Resolve(version, resolution) => history_changes::resolved(&self.set, &history, version, resolution)
-                .map_err(|reason| cannot_resolve(version, reason))?,
-            Correction::Repair(version) => {
-                history_changes::repaired(&self.set, &history, version).ok_or_else(|| cannot_repair(version))?
+        let change = match &correction {
+            Correction::Resolve(key, resolution) => {
+                let change = history_changes::resolved(&self.set, &history, key, *resolution);
+                change.map_err(|reason| cannot_resolve(key, reason))?
             }
+            Correction::Repair(key) => history_changes::repaired(&self.set, &history, key).ok_or_else(|| cannot_repair(key))?,
         };
         backend.write(history_sql, &change).await.map_err(|error| error.into_history_error("cannot write the history"))
     }
@@ -295,17 +295,17 @@ impl Migrator {
 }
 
 /// A change of the history that an operator asks for.
-enum Correction<'a> {
-    Resolve(&'a Version, Resolution),
-    Repair(&'a Version),
+enum Correction {
+    Resolve(MigrationKey, Resolution),
+    Repair(MigrationKey),
 }
 
-fn cannot_repair(version: &Version) -> Error {
+fn cannot_repair(version: &MigrationKey) -> Error {
     let message = format!("version {version} is not applied, or has no file");
     Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message).help("see `cargo migrate status`")
 }
 
-fn cannot_resolve(version: &Version, reason: CannotResolve) -> Error {
+fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
     let (message, help) = match reason {
         CannotResolve::NotPartiallyApplied => {
             (format!("version {version} is not partially applied"), "see `cargo migrate status`".to_owned())

@@ -6,15 +6,15 @@ use crate::error::Error;
 use crate::history_sql::HistorySql;
 use migrate_model::effect::{self, Effect, Effects, Object, Verb};
 use migrate_model::history::{History, Record, RecordState};
+use migrate_model::key::MigrationKey;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, plan_script};
-use migrate_model::version::Version;
 
 /// A migration that was started and did not end, and what was found out about it.
 #[derive(Debug, Clone)]
 pub struct InterruptedMigration {
     /// Its version.
-    pub version: Version,
+    pub key: MigrationKey,
     /// Its state; `None` when it cannot be found out.
     pub recovered: Option<RecoveredState>,
     /// Which of its objects exist, for people.
@@ -107,7 +107,7 @@ async fn inspect(
         (false, _) => Some(record.statements_done),
     };
     let recovered = done.map(|done| RecoveredState { state, done });
-    Ok(Some(InterruptedMigration { version: record.version.clone(), recovered, evidence: evidence.join(", ") }))
+    Ok(Some(InterruptedMigration { key: record.key.clone(), recovered, evidence: evidence.join(", ") }))
 }
 
 fn is_achieved(effect: &Effect, presence: Presence) -> bool {

@@ -1,15 +1,15 @@
 //! What a run did.
 
 use migrate_model::divergence::Divergence;
+use migrate_model::key::MigrationKey;
 use migrate_model::target::Direction;
-use migrate_model::version::Version;
 use std::time::Duration;
 
 /// One migration that was applied or reverted.
 #[derive(Debug, Clone)]
 pub struct CompletedMigration {
     /// Its version.
-    pub version: Version,
+    pub key: MigrationKey,
     /// What people call it.
     pub title: String,
     /// Up or down.

@@ -7,10 +7,10 @@ use crate::shared_set::SharedSet;
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::dialect::Dialect;
 use migrate_model::history::History;
+use migrate_model::key::MigrationKey;
 use migrate_model::plan::{OtherHistories, Plan, plan};
 use migrate_model::policy::Policy;
 use migrate_model::target::Target;
-use migrate_model::version::Version;
 
 /// The state of every migration at one moment, and what a run would do.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl StatusReport {
     ) -> Self {
         let mut recovered = history.clone();
         for migration in &interrupted {
-            if let Some(record) = history.get(&migration.version) {
+            if let Some(record) = history.get(&migration.key) {
                 recovered.upsert(migration.applied_to(record));
             }
         }
@@ -75,14 +75,14 @@ impl StatusReport {
 
     /// What the catalogue contains of migrations that were interrupted in a statement whose outcome is unknown: the version
     /// and what was found.
-    pub fn evidence(&self) -> impl Iterator<Item = (&Version, &str)> {
-        self.interrupted.iter().map(|migration| (&migration.version, migration.evidence.as_str()))
+    pub fn evidence(&self) -> impl Iterator<Item = (&MigrationKey, &str)> {
+        self.interrupted.iter().map(|migration| (&migration.key, migration.evidence.as_str()))
     }
 
-    /// Assumes that another service has applied these versions; for plans over several services.
-    pub fn assume_applied<'v>(&mut self, service: &str, versions: impl IntoIterator<Item = &'v Version>) {
+    /// Assumes that another service has applied these migrations; for plans over several services.
+    pub fn assume_applied<'v>(&mut self, service: &str, keys: impl IntoIterator<Item = &'v MigrationKey>) {
         if let Some(applied) = self.others.get_mut(service) {
-            versions.into_iter().for_each(|version| applied.assume_applied(version));
+            keys.into_iter().for_each(|key| applied.assume_applied(key));
         }
     }
 

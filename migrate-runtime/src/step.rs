@@ -96,7 +96,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
 
     async fn prepare(&mut self) -> Result<PreparedStep<'r>, Error> {
         let script = self.script().await?;
-        let resuming = self.history.get(&self.step.version).is_some_and(|record| record.state != RecordState::Applied);
+        let resuming = self.history.get(&self.step.key).is_some_and(|record| record.state != RecordState::Applied);
         if !resuming {
             self.check_gates(&script).await?;
         }
@@ -114,7 +114,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         match self.step.source {
             ScriptSource::File(script) => Ok(Cow::Borrowed(script)),
             ScriptSource::History => {
-                let version = self.step.version.as_str();
+                let version = self.step.key.as_str();
                 let text = history_sql_text(self.backend, self.history_sql, version).await?;
                 let file = format!("{} (stored down migration)", self.step.title);
                 let (script, findings) = Script::read(text, &file, self.backend.dialect());
@@ -159,7 +159,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     }
 
     async fn write_if_unchanged(&mut self, prepared: &PreparedStep<'_>, change: &HistoryChange<'_>) -> Result<(), UnitError> {
-        let fingerprint = history_changes::fingerprint(self.history, &self.step.version);
+        let fingerprint = history_changes::fingerprint(self.history, &self.step.key);
         let expected = Expected { version: prepared.changes.version(), fingerprint: &fingerprint };
         self.backend.write_if_unchanged(self.history_sql, change, expected).await
     }

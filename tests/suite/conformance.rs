@@ -741,10 +741,10 @@ async fn texts_are_stored_as_they_are(database: &TestDatabase) {
     let set = folder.set(database.kind.dialect());
     let migrator = Migrator::new(&set);
     migrator.run(&database.url).await.unwrap();
-    let one = version("001");
-    let stored = migrator.stored_sql(&database.url, &[&one], Direction::Up).await.unwrap();
+    let key = version("001").into();
+    let stored = migrator.stored_sql(&database.url, &[&key], Direction::Up).await.unwrap();
     assert_eq!(stored, [Some(up.to_owned())]);
-    let stored = migrator.stored_sql(&database.url, &[&one], Direction::Down).await.unwrap();
+    let stored = migrator.stored_sql(&database.url, &[&key], Direction::Down).await.unwrap();
     assert_eq!(stored, [Some("DROP TABLE a; -- \\' ü".to_owned())]);
 }
 
@@ -942,7 +942,7 @@ async fn a_repair_takes_the_file_as_what_ran(database: &TestDatabase) {
     migrator.repair(&database.url, &version("001")).await.unwrap();
     assert!(migrator.run(&database.url).await.unwrap().warnings.is_empty());
     assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());
-    let stored = migrator.stored_sql(&database.url, &[&version("001")], Direction::Up).await.unwrap();
+    let stored = migrator.stored_sql(&database.url, &[&version("001").into()], Direction::Up).await.unwrap();
     assert_eq!(stored[0].as_deref(), Some("CREATE TABLE a (id bigint /* it's; new */);\n"));
     // Nothing ran, and when it ran is not forgotten.
     assert_eq!(database.rows("SELECT version, execution_ms, statements FROM migration_records ORDER BY version").await, before);

@@ -262,7 +262,7 @@ async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> O
     let migrator = Migrator::new(project.read(folder.set.dialect()).set);
     match tokio::time::timeout(Duration::from_secs(3), migrator.status(&url)).await {
         Ok(Ok(status)) => {
-            let applied = folder.set.iter().filter(|migration| status.history().get(&migration.version).is_some());
+            let applied = folder.set.iter().filter(|migration| status.history().get(&(&migration.version).into()).is_some());
             Some(applied.map(|migration| migration.version.as_str().to_owned()).collect())
         }
         Ok(Err(error)) => {

@@ -29,7 +29,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let mut targets = Vec::new();
     for service in &services {
         let status = Migrator::new(service.set.clone()).status(&service.url).await?;
-        let latest = status.history().latest_applied().map(|record| Target::UpTo(record.version.clone()));
+        let latest = status.history().latest_applied().and_then(|record| record.key.version());
+        let latest = latest.map(|version| Target::UpTo(version.clone()));
         let apply_again = latest.filter(|_| !arguments.run_arguments.dry_run);
         targets.push([Some(revert.clone()), apply_again].into_iter().flatten().collect());
     }

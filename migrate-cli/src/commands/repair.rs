@@ -54,22 +54,22 @@ struct Repair {
 async fn repair(service: &Service, arguments: &Arguments, context: &Context<'_>) -> Result<Repair, CommandError> {
     let migrator = Migrator::new(service.set.clone());
     let status = migrator.status(&service.url).await?;
-    if let Some(unknown) = arguments.migrations.iter().find(|version| status.history().get(version).is_none()) {
+    if let Some(unknown) = arguments.migrations.iter().find(|version| status.history().get(&(*version).into()).is_none()) {
         return Err(CommandError::usage(format!("version {unknown} is not in the history of `{}`", service.name))
             .help("see `cargo migrate status`"));
     }
     let mut repair = Repair::default();
     for edit in edits(&migrator, &status, &service.url).await? {
-        if !arguments.migrations.is_empty() && !arguments.migrations.contains(&edit.version) {
+        if !arguments.migrations.is_empty() && !arguments.migrations.iter().any(|version| edit.key == *version) {
             continue;
         }
         if !is_accepted(&edit, service, arguments, context)? {
             repair.rejected += 1;
             continue;
         }
-        migrator.repair(&service.url, &edit.version).await?;
+        migrator.repair(&service.url, &edit.key).await?;
         context.output.status("Repaired", &edit.title);
-        repair.accepted.push(json!({ "version": edit.version.as_str(), "name": edit.title, "diff": edit.diff }));
+        repair.accepted.push(json!({ "version": edit.key.as_str(), "name": edit.title, "diff": edit.diff }));
     }
     Ok(repair)
 }

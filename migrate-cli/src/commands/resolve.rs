@@ -7,7 +7,7 @@ use crate::output::Output;
 use crate::run::RunArguments;
 use crate::values;
 use clap::Args;
-use migrate_model::plan;
+use migrate_model::resumption;
 use migrate_runtime::{RecordState, Resolution, StatusReport, StopSignal, Version};
 
 /// Resolve a partially applied migration: mark it applied, retry, or skip statements
@@ -59,9 +59,11 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
 
 /// Prints the statement at which the migration was interrupted, and what the system catalog shows about its outcome.
 fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
-    let Some(record) = status.history().get(version).filter(|record| record.state != RecordState::Applied) else { return };
+    let Some(record) = status.history().get(&version.into()).filter(|record| record.state != RecordState::Applied) else {
+        return;
+    };
     let sql = record.pending_sql.as_deref().unwrap_or_default();
-    let (at, next) = plan::next_statement(sql, record.statements_done, status.dialect());
+    let (at, next) = resumption::next_statement(sql, record.statements_done, status.dialect());
     let next = next.map_or(String::new(), |line| format!(", `{line}`"));
     output.status("Inspected", &format!("{version}: stopped at statement {at} of {}{next}", record.statements));
     for (_, evidence) in status.evidence().filter(|(interrupted, _)| *interrupted == version) {

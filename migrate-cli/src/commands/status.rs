@@ -45,7 +45,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         views.push(json!({
             "service": service.name,
             "database": service.url.to_string(),
-            "current": status.history().latest_applied().map(|record| record.version.as_str()),
+            "current": status.history().latest_applied().map(|record| record.key.as_str()),
             "applied": counts.applied,
             "pending": counts.pending,
             "up_to_date": counts.pending == 0,
@@ -127,7 +127,7 @@ fn cells(status: &MigrationStatus<'_>) -> Vec<Cell> {
     let at = status.run().and_then(|run| run.applied_at.as_deref()).map(|at| at.replace('T', " ").replace('Z', ""));
     let took = status.run().and_then(|run| run.execution_ms).map(|ms| duration::show(Duration::from_millis(ms)));
     vec![
-        Cell::plain(status.version().as_str()),
+        Cell::plain(status.key().as_str()),
         Cell::plain(status.title()),
         state,
         Cell::plain(at.unwrap_or_default()),

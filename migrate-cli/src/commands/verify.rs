@@ -29,7 +29,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
             if !context.output.is_json() {
                 context.output.data(edit.diff.trim_end());
             }
-            diffs.push(json!({ "version": edit.version.as_str(), "name": edit.title, "diff": edit.diff }));
+            diffs.push(json!({ "version": edit.key.as_str(), "name": edit.title, "diff": edit.diff }));
         }
         let applied = status.history().applied().count();
         let rows = status.migrations();

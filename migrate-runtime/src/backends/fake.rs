@@ -86,7 +86,7 @@ impl World {
     /// Version, state and statements done of each row.
     pub fn history(&self) -> Vec<String> {
         let shown = |(record, _): &(Record, Option<String>)| {
-            format!("{} {} {}/{}", record.version, record.state, record.statements_done, record.statements)
+            format!("{} {} {}/{}", record.key, record.state, record.statements_done, record.statements)
         };
         self.inner().rows.values().map(shown).collect()
     }
@@ -146,7 +146,7 @@ impl Inner {
         let down = text(record.down, before.and_then(|(_, down)| down.clone()));
         let up = text(record.up, before.and_then(|(record, _)| record.pending_sql.clone()));
         let row = Record {
-            version: record.version.parse().expect("the engine writes versions"),
+            key: record.version.parse().expect("the engine writes versions"),
             name: record.name.to_owned(),
             checksum: record.checksum,
             sql_checksum: record.sql_checksum,
@@ -204,7 +204,7 @@ fn missing_table() -> BackendError {
 /// A record as the columns of `select_records`.
 fn text_row(record: &Record) -> TextRow {
     let columns = [
-        record.version.to_string(),
+        record.key.to_string(),
         record.name.clone(),
         record.checksum.to_string(),
         record.sql_checksum.to_string(),

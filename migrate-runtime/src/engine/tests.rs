@@ -73,8 +73,8 @@ async fn insist(world: &World, set: &Arc<MigrationSet>, target: &Target) -> (usi
         let [question] = error.divergences() else { panic!("one question at a time: {error}") };
         let (record, script) = {
             let inner = world.inner();
-            let record = inner.rows[question.version.as_str()].0.clone();
-            let migration = set.get(&record.version).unwrap();
+            let record = inner.rows[question.key.as_str()].0.clone();
+            let migration = set.get(record.key.version().unwrap()).unwrap();
             let script = match record.state {
                 RecordState::Reverting => migration.down.clone().unwrap(),
                 _ => migration.up.clone(),
@@ -88,7 +88,7 @@ async fn insist(world: &World, set: &Arc<MigrationSet>, target: &Target) -> (usi
             true => Resolution::SkipTo(record.statements_done + 2),
             false => Resolution::Retry,
         };
-        migrator.resolve(world, &record.version, resolution).await.unwrap();
+        migrator.resolve(world, &record.key, resolution).await.unwrap();
     }
     panic!("it never ends: {:?}, {}", world.history(), Migrator::new(set).run_to(world, target).await.unwrap_err());
 }

@@ -33,7 +33,7 @@ fn record(version: &str, state: RecordState, done: usize) -> Record {
         RecordState::Started | RecordState::Failed => Some(up.text.to_string()),
     };
     Record {
-        version: version.parse().unwrap(),
+        key: version.parse().unwrap(),
         name: format!("m{version}"),
         checksum: up.checksum,
         sql_checksum: up.sql_checksum,
@@ -103,7 +103,7 @@ fn what_an_up_step_writes() {
         let migration = set.get(&version.parse().unwrap()).unwrap();
         let step = Step {
             direction: Direction::Up,
-            version: migration.version.clone(),
+            key: (&migration.version).into(),
             title: String::new(),
             migration: Some(migration),
             source: ScriptSource::File(&migration.up),
@@ -128,7 +128,7 @@ fn what_a_down_step_writes() {
         ("2", None, ScriptSource::History, "revert started 2 0 down=keep; 1 applied, latest 1"),
     ] {
         let (direction, version) = (Direction::Down, version.parse().unwrap());
-        let step = Step { direction, version, title: String::new(), migration, source, done: 0 };
+        let step = Step { direction, key: version, title: String::new(), migration, source, done: 0 };
         let changes = StepChanges::new(&step, down, Recording::FromStart, &history);
         assert_eq!(line(&changes.started(0)), expected);
         let mut after = history.clone();

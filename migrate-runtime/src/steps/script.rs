@@ -68,7 +68,7 @@ async fn run_segment(
     let change = |elapsed: Elapsed| {
         if segment.last { prepared.changes.finished(elapsed) } else { prepared.changes.checkpoint(segment.unit.done_after) }
     };
-    let fingerprint = history_changes::fingerprint(runner.history, &runner.step.version);
+    let fingerprint = history_changes::fingerprint(runner.history, &runner.step.key);
     let unit = UnitRun {
         text: &prepared.script.text,
         statements: &prepared.script.statements,

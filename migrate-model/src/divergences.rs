@@ -1,0 +1,161 @@
+//! The sentences for what stands between the files, the history and a target. What they are about is decided in `plan` and in
+//! `resumption`.
+
+use crate::comparison::{MigrationState, MigrationStatus};
+use crate::dialect::Dialect;
+use crate::directives::Requirement;
+use crate::divergence::{self as codes, Divergence};
+use crate::finding::Level;
+use crate::history::{Record, RecordState};
+use crate::key::MigrationKey;
+use crate::policy::{OutOfOrder, Policy};
+use crate::resumption::{self, Obstacle, next_statement};
+use crate::target::Direction;
+
+/// What is wrong with a version, for a run in a direction; `None` if nothing is.
+pub fn of_version(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, dialect: Dialect) -> Option<Divergence> {
+    // What is reverted, the history knows: for `down`, changed and missing files are only warnings.
+    let level = match direction {
+        Direction::Up => Level::Error,
+        Direction::Down => Level::Warning,
+    };
+    match row.state {
+        MigrationState::Applied | MigrationState::Pending => None,
+        MigrationState::Changed => Some(changed(row, level)),
+        MigrationState::CosmeticChange => Some(cosmetic_change(row)),
+        MigrationState::FileMissing => Some(file_missing(row, level)),
+        MigrationState::Ahead => Some(ahead(row)),
+        MigrationState::OutOfOrder => match policy.out_of_order {
+            OutOfOrder::Error => Some(out_of_order(row, Level::Error)),
+            OutOfOrder::Warn => Some(out_of_order(row, Level::Warning)),
+            OutOfOrder::Allow => None,
+        },
+        MigrationState::PartiallyApplied(_) => row.record().and_then(|record| {
+            let obstacle = resumption::obstacle(row, record, direction, dialect)?;
+            Some(cannot_resume(row, record, obstacle, dialect))
+        }),
+    }
+}
+
+/// ` on 2026-03-01T...`, where it is known.
+fn on(row: &MigrationStatus<'_>) -> String {
+    row.run().and_then(|run| run.applied_at.as_deref()).map_or(String::new(), |at| format!(" on {at}"))
+}
+
+fn changed(row: &MigrationStatus<'_>, level: Level) -> Divergence {
+    let message = format!("`{}` was changed after it was applied{}", row.title(), on(row));
+    Divergence::new(&codes::CHANGED_AFTER_APPLY, level, row.key(), message)
+        .help("restore the original file, and write the change as a new migration: `cargo migrate new`")
+        .help("show the difference: `cargo migrate verify`")
+}
+
+fn cosmetic_change(row: &MigrationStatus<'_>) -> Divergence {
+    let (title, on) = (row.title(), on(row));
+    let message = format!("`{title}` was changed after it was applied{on}, but only in comments or white space");
+    Divergence::new(&codes::COSMETIC_CHANGE, Level::Warning, row.key(), message)
+}
+
+fn file_missing(row: &MigrationStatus<'_>, level: Level) -> Divergence {
+    let message = format!("`{}` is applied{}, but its file is missing", row.title(), on(row));
+    Divergence::new(&codes::MISSING_FILE, level, row.key(), message)
+        .help("restore the file; if it was renamed, restore its version")
+}
+
+fn ahead(row: &MigrationStatus<'_>) -> Divergence {
+    let message = format!("the database contains `{}`, applied{}, which is newer than this build", row.title(), on(row));
+    Divergence::new(&codes::AHEAD, Level::Warning, row.key(), message)
+        .help("update this checkout or deploy the newer version; this is normal during a rolling deployment")
+}
+
+fn out_of_order(row: &MigrationStatus<'_>, level: Level) -> Divergence {
+    let message = format!("`{}` is not applied, but a higher version is", row.title());
+    Divergence::new(&codes::OUT_OF_ORDER, level, row.key(), message)
+        .help("rename it to a version above the newest one")
+        .help("or allow this: `out-of-order = \"allow\"` in `migrate.toml`")
+}
+
+/// How far a partially applied migration got.
+fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize) -> String {
+    let (title, count) = (row.title(), record.statements);
+    match record.state {
+        RecordState::Started => {
+            let started_at = row.run().map_or("an unknown time", |run| &run.started_at);
+            format!("`{title}` was started at {started_at} and interrupted; the outcome of statement {at} is unknown")
+        }
+        RecordState::Reverting => {
+            format!("the revert of `{title}` was interrupted; the outcome of statement {at} is unknown")
+        }
+        RecordState::RevertFailed => format!("the revert of `{title}` stopped at statement {at} of {count}"),
+        RecordState::Failed | RecordState::Applied => format!("`{title}` stopped at statement {at} of {count}"),
+    }
+}
+
+fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle, dialect: Dialect) -> Divergence {
+    let ran = record.pending_sql.as_deref().unwrap_or_default();
+    let (at, statement) = next_statement(ran, record.statements_done, dialect);
+    let progress = progress(row, record, at);
+    let resolve = format!("cargo migrate resolve {}", record.key);
+    let blocked = |message: String| {
+        let blocked = Divergence::new(&codes::PARTIALLY_APPLIED, Level::Error, &record.key, message);
+        match &statement {
+            Some(statement) => blocked.note(format!("statement {at} is: {statement}")),
+            None => blocked,
+        }
+    };
+    match obstacle {
+        Obstacle::OtherDirection => {
+            let (command, done) = match resumption::direction_of(record) {
+                Direction::Up => ("cargo migrate up", "applied"),
+                Direction::Down => ("cargo migrate down", "reverted"),
+            };
+            blocked(progress)
+                .help(format!("complete it first: correct the file if necessary, then run `{command}`"))
+                .help(format!("or, if it is already completely {done}, record that: `{resolve} --applied`"))
+        }
+        Obstacle::ScriptMissing => blocked(progress).help("restore its file, then run the same command again"),
+        Obstacle::Edited { statement, difference } => {
+            let message = format!("{progress}; statement {statement}, which has already run, was edited in its file");
+            Divergence::new(&codes::CHANGED_WHILE_PARTIALLY_APPLIED, Level::Error, &record.key, message)
+                .note(format!("the SQL that ran (-) and the current file (+):\n{difference}"))
+                .help("restore the statements that ran; the rest may be edited")
+                .help(format!("or choose the statement to resume at: `{resolve} --skip-to N`"))
+        }
+        Obstacle::SessionLost => {
+            blocked(format!("{progress}; the rest needs a temporary table or a variable of the lost session"))
+                .help("complete it manually, from the statement that failed to the last")
+                .help(format!("then record that it is complete: `{resolve} --applied`"))
+        }
+        Obstacle::OutcomeUnknown => blocked(progress)
+            .help(format!("check whether the statement took effect; if not, run `{resolve} --retry`"))
+            .help(format!("or, if it did, run `{resolve} --skip-to {}`", at + 1)),
+    }
+}
+
+/// The down migration contains nothing to run.
+pub fn down_is_empty(row: &MigrationStatus<'_>, record: &Record) -> Divergence {
+    let message = format!("the down migration of `{}` contains no statement", row.title());
+    Divergence::new(&codes::NO_DOWN_MIGRATION, Level::Error, &record.key, message)
+        .help("write the SQL that reverts it, or `SELECT 1;` if nothing is to be reverted")
+}
+
+/// There is no down migration.
+pub fn no_down(row: &MigrationStatus<'_>, record: &Record) -> Divergence {
+    let title = row.title();
+    let reason = row.migration().and_then(|migration| migration.up.directives.irreversible.as_deref());
+    let message = match reason {
+        Some(reason) => format!("`{title}` cannot be reverted: {reason}"),
+        None => format!("`{title}` has no down migration"),
+    };
+    Divergence::new(&codes::NO_DOWN_MIGRATION, Level::Error, &record.key, message)
+        .help("write its down file, or restore a backup")
+}
+
+/// A requirement is not applied.
+pub fn requirement_unmet(service: &str, title: &str, key: &MigrationKey, requirement: &Requirement) -> Divergence {
+    let message = format!("`{title}` of `{service}` requires {requirement}, which is not applied");
+    let help = match &requirement.service {
+        Some(service) => format!("apply the migrations of service `{service}` first"),
+        None => "apply that one first, or correct the directive".to_owned(),
+    };
+    Divergence::new(&codes::REQUIRES, Level::Error, key, message).help(help)
+}

@@ -1,0 +1,105 @@
+//! Whether a partially applied migration can resume, and if not, why. Pure: it decides, and `divergences` words it.
+
+use crate::comparison::MigrationStatus;
+use crate::dialect::Dialect;
+use crate::diff::diff_statements;
+use crate::execution;
+use crate::history::{Record, RecordState};
+use crate::script::Script;
+use crate::script_plan::{ScriptPart, plan_script};
+use crate::statement;
+use crate::target::Direction;
+
+/// Why a partially applied migration cannot resume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It was going in the other direction than the run.
+    OtherDirection,
+    /// There is no script to resume.
+    ScriptMissing,
+    /// A statement that ran was edited in its file.
+    Edited {
+        /// The number of the statement, counted from 1.
+        statement: usize,
+        /// The statement as it ran and as it is now.
+        difference: String,
+    },
+    /// The rest needs state of a session that is gone.
+    SessionLost,
+    /// Whether the next statement took effect is unknown, and it must not run twice.
+    OutcomeUnknown,
+}
+
+/// The direction in which a migration is partially applied.
+pub fn direction_of(record: &Record) -> Direction {
+    match record.state {
+        RecordState::Reverting | RecordState::RevertFailed => Direction::Down,
+        RecordState::Applied | RecordState::Started | RecordState::Failed => Direction::Up,
+    }
+}
+
+/// The first reason why a migration cannot resume in a direction; `None` if it can.
+pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction, dialect: Dialect) -> Option<Obstacle> {
+    let started = direction_of(record);
+    if started != direction {
+        return Some(Obstacle::OtherDirection);
+    }
+    let script = match started {
+        Direction::Up => row.migration().map(|migration| &migration.up),
+        Direction::Down => row.migration().and_then(|migration| migration.down.as_ref()),
+    };
+    // An older version of the application has no file for it, and resumes the revert with the stored SQL.
+    let can_use_stored = started == Direction::Down && row.migration().is_none() && record.has_down;
+    let stored = record.pending_sql.as_ref().filter(|_| can_use_stored);
+    let stored = stored.map(|text| Script::read(text.clone(), &row.title(), dialect).0);
+    let Some(script) = script.or(stored.as_ref()) else { return Some(Obstacle::ScriptMissing) };
+    if let Some((statement, difference)) = edited_statement(script, record, dialect) {
+        return Some(Obstacle::Edited { statement, difference });
+    }
+    if execution::depends_on_session_state(&script.text, &script.statements, record.statements_done, dialect) {
+        return Some(Obstacle::SessionLost);
+    }
+    let was_rejected = matches!(record.state, RecordState::Failed | RecordState::RevertFailed);
+    (!was_rejected && !can_repeat(script, record.statements_done, dialect)).then_some(Obstacle::OutcomeUnknown)
+}
+
+/// The number and the first line of the statement that runs next after `done` statements of a text. Session settings are
+/// skipped.
+pub fn next_statement(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<String>) {
+    let (statements, _) = statement::split(ran, dialect, "");
+    let mut rest = statements.iter().enumerate().skip(done).map(|(at, statement)| (at + 1, statement.sql(ran)));
+    let line = |sql: &str| sql.lines().next().map(str::to_owned);
+    match rest.find(|(_, sql)| !execution::is_session_setting(sql, dialect)) {
+        Some((at, sql)) => (at, line(sql)),
+        None => (done + 1, None),
+    }
+}
+
+/// The number of the first statement that has run and differs in the file, and the difference.
+fn edited_statement(script: &Script, record: &Record, dialect: Dialect) -> Option<(usize, String)> {
+    let Some(ran) = record.pending_sql.as_deref() else {
+        // The SQL was too long to be stored, but its checksum is stored.
+        return (record.statements_done > 0 && record.checksum != script.checksum).then(|| (1, "? the whole file".to_owned()));
+    };
+    let (statements, _) = statement::split(ran, dialect, "");
+    (0..record.statements_done).find_map(|at| {
+        let before = statements.get(at).map(|statement| statement.sql(ran));
+        let now = script.statements.get(at).map(|statement| statement.sql(&script.text));
+        let is_edited = before.is_none() || before != now;
+        is_edited.then(|| (at + 1, diff_statements(before.unwrap_or_default(), now.unwrap_or_default())))
+    })
+}
+
+/// Whether the statement after `done` may run again. If it shares a transaction with its checkpoint, it did not run.
+fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
+    let plan = plan_script(script, dialect, done);
+    let next = plan.parts.iter().find_map(|part| match part {
+        ScriptPart::Segment(segment) => Some(segment),
+        ScriptPart::SessionSettings(_) => None,
+    });
+    let Some(next) = next else { return true };
+    let mut statements = script.statements[next.unit.statements.clone()].iter();
+    next.in_transaction
+        || dialect == Dialect::Sqlite
+        || statements.all(|statement| execution::is_idempotent(statement.sql(&script.text), dialect))
+}
