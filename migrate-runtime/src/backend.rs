@@ -1,4 +1,6 @@
-//! What a database can do for the engine. Verbs, no decisions.
+//! The operations of a database for the engine. A backend carries them out and decides nothing.
+//!
+//! If a method returns a [`BackendError`] of kind `ConnectionLost`, the outcome of what it sent is unknown.
 
 use crate::backend_error::BackendError;
 use crate::connection::TextRow;
@@ -15,23 +17,29 @@ use migrate_model::statement::Statement;
 use std::ops::Range;
 use std::time::Duration;
 
-/// A database, seen through one connection.
+/// A database, over one connection.
+///
+/// A run calls [`prepare`](Self::prepare) once, then [`try_lock`](Self::try_lock) until it succeeds, then the methods that
+/// write, then [`restore_original`](Self::restore_original), [`unlock`](Self::unlock) and [`release`](Self::release).
+/// [`query`](Self::query), `restore_original` and `release` also work without `prepare`.
 #[async_trait]
 pub trait Backend: Send {
-    /// Which SQL it speaks.
+    /// The SQL that the database reads; constant for a connection.
     fn dialect(&self) -> Dialect;
 
-    /// The SQL of the history in this database.
+    /// What differs in the SQL of the history tables of this database; constant for a connection.
     fn history_dialect(&self) -> &'static HistoryDialect;
 
-    /// Runs a query, and returns its rows as text.
+    /// Runs a query and returns its rows as text, in the order of the server. Opens no transaction and writes nothing itself.
     async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError>;
 
-    /// Whether an error says that a table, or its schema, does not exist.
+    /// Whether an error reports that a table, or its schema, does not exist. False for any other error.
     fn is_missing_table(&self, error: &BackendError) -> bool;
 
-    /// Learns where it is and which schema the tables are in, notes the session's settings, and runs the statements of
-    /// `session`.
+    /// Prepares the session for a run: determines the endpoint and the locking strategy, saves the settings of the session,
+    /// and runs the `session` statements of `migrate.toml`.
+    ///
+    /// Afterwards `history_sql` has a schema, where the database has schemas. Acquires no lock and creates nothing.
     async fn prepare(
         &mut self,
         history_sql: &mut HistorySql,
@@ -39,53 +47,73 @@ pub trait Backend: Send {
         locking: LockSettings,
     ) -> Result<(), BackendError>;
 
-    /// Does a setting outlive the transaction that made it?
+    /// Whether a setting is still in effect after the transaction that changed it. False through a pooler that may run the
+    /// next transaction in another server session. Valid after `prepare`.
     fn preserves_session(&self) -> bool {
         true
     }
 
-    /// Whether the time limits of a transaction last after it, so that they must be reset.
+    /// Whether the time limits of a transaction stay in effect after it, so that `restore` must reset them.
     fn limits_outlive_transaction(&self) -> bool {
         false
     }
 
-    /// Creates the history tables.
+    /// Creates the history tables that do not exist yet. Other sessions may create them at the same time.
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
 
-    /// Tries to get the lock, waiting no longer than a moment.
+    /// Tries to acquire the migration lock without waiting for its holder.
+    ///
+    /// After `true`, no other process acquires it until `unlock`, the end of the session, or the expiry of a lease. SQLite
+    /// returns `true` without a lock: there `write_if_unchanged` and the transactions detect concurrent writers. After an error
+    /// of kind `LockTimeout`, the caller may try again.
     async fn try_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError>;
 
-    /// Who has the lock, as far as the database tells.
+    /// The session that holds the lock. `None` if the database does not reveal it, or the query fails: for messages only.
     async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo>;
 
-    /// Who holds locks on these tables now, as far as the database tells.
+    /// At most 5 sessions that hold locks on these tables; on MySQL, that have an open transaction. Empty if the database does
+    /// not reveal them, or the query fails: for messages only.
     async fn blockers(&mut self, history_sql: &HistorySql, tables: &[Name]) -> Vec<SessionInfo>;
 
-    /// Gives the lock back.
+    /// Releases the lock. An error if this session no longer held a session-level lock.
     async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
 
-    /// Is a thing there? `None` when the database cannot be asked for its kind.
+    /// Whether an object exists, from the system catalog. `None` if the backend cannot determine it for this kind of object.
     async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError>;
 
-    /// Runs a unit in a transaction and commits the change with it.
+    /// Runs a unit and writes the change in one transaction: after `Ok` both are committed, after an error neither is. Only
+    /// [`UnitError::ConnectionLost`] leaves that open.
+    ///
+    /// Checks in the same transaction that the lock is still held, or that the history is the expected one.
     async fn run_in_transaction(
         &mut self,
         history_sql: &HistorySql,
-        work: &UnitRun<'_>,
-        ending: BuildChange<'_>,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
     ) -> Result<(), UnitError>;
 
-    /// Runs a unit without a transaction, and writes the change right behind it.
-    async fn run_alone(&mut self, history_sql: &HistorySql, work: &UnitRun<'_>, ending: BuildChange<'_>)
-    -> Result<(), UnitError>;
+    /// Runs a unit without a transaction, then writes the change in a transaction of its own.
+    ///
+    /// After `Ok` both are done. After an error the statements before the failed one remain. Where there is a lock, checks
+    /// before the unit that it is still held.
+    async fn run_alone(
+        &mut self,
+        history_sql: &HistorySql,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
+    ) -> Result<(), UnitError>;
 
-    /// Runs a statement that only sets something for this session.
+    /// Runs a statement that only changes a setting of this session. It needs no lock and has no checkpoint.
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError>;
 
-    /// Writes a change of the history in a transaction of its own.
+    /// Writes a change of the history in a transaction of its own, if the lock is still held. After an error nothing is
+    /// written.
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError>;
 
-    /// The same, unless another process wrote meanwhile. Where the lock keeps others out, nobody can have.
+    /// Writes a change as [`write`](Self::write) does, unless another process has written to the history since `expected` was
+    /// read: then [`UnitError::HistoryChanged`], and nothing is written.
+    ///
+    /// Where the lock excludes other processes, the history cannot have changed, and this is `write`.
     async fn write_if_unchanged(
         &mut self,
         history_sql: &HistorySql,
@@ -95,29 +123,32 @@ pub trait Backend: Send {
         self.write(history_sql, change).await.map_err(UnitError::NotStarted)
     }
 
-    /// Puts the session's settings back to what they were when the first script began.
+    /// Resets the session to its state after `prepare`: the saved settings, then the `session` statements. Does nothing before
+    /// `prepare`, or where no setting outlives a transaction.
     async fn restore(&mut self) -> Result<(), BackendError>;
 
-    /// Puts the session's settings back to what they were when the connection was taken.
+    /// Resets the session to its state before `prepare`. Does nothing before `prepare`, or where no setting outlives a
+    /// transaction.
     async fn restore_original(&mut self) -> Result<(), BackendError>;
 
-    /// Ends the use of the connection: back to its pool if its state is known, else closed.
+    /// Ends the use of the connection: returns a clean one to its pool, and closes it otherwise. A borrowed connection stays
+    /// open.
     async fn release(self: Box<Self>, state: ConnectionState);
 }
 
-/// How a thing stands in the catalogue.
+/// The state of an object in the system catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It is not there.
+    /// It does not exist.
     Absent,
-    /// It is there, and good.
+    /// It exists, and is valid.
     Present,
-    /// It is there, but an index is not valid, or a constraint not validated.
+    /// It exists, but it is an invalid index or a constraint that is not validated.
     Invalid,
 }
 
 impl Presence {
-    /// Reads what the backends' queries return: 0, 1 or 2.
+    /// Parses the result of a presence query: `1` is present, `2` is invalid, anything else is absent.
     pub fn of(answer: Option<&str>) -> Presence {
         match answer {
             Some("1") => Presence::Present,
@@ -128,100 +159,108 @@ impl Presence {
 }
 
 /// What a writer compares before it writes, where no lock excludes other processes: the fingerprint of a version's record
-/// and of what is applied, as [`HistorySql::select_fingerprint`] returns it.
+/// and of the applied versions, as [`HistorySql::select_fingerprint`] returns it.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    /// The version.
+    /// The version as its record spells it.
     pub version: &'a str,
-    /// The fingerprint.
+    /// The fingerprint when the history was read.
     pub fingerprint: &'a str,
 }
 
-/// Whether the state of a connection is known, and with it whether it may be used again.
+/// Whether the state of a connection is known, and so whether it can be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// No transaction is open, the settings are restored, the lock is released.
+    /// No transaction is open, the settings are reset, the lock is released.
     Clean,
-    /// Something was interrupted: the connection must be closed.
+    /// An operation was interrupted, so the connection must be closed.
     Unknown,
 }
 
 impl ConnectionState {
-    /// `Clean` if everything that had to be restored was.
+    /// `Clean` if the session could be reset.
     pub fn of<T, E>(restored: &Result<T, E>) -> Self {
         if restored.is_ok() { ConnectionState::Clean } else { ConnectionState::Unknown }
     }
 }
 
-/// What a change is, once it is known how long the work took.
+/// Builds the change to write once the duration of the unit is known.
 pub type BuildChange<'a> = &'a (dyn Fn(Elapsed) -> HistoryChange<'a> + Send + Sync);
 
-/// One unit of a script.
+/// One unit of a script, and how it is to run.
 #[derive(Debug)]
 pub struct UnitRun<'a> {
-    /// The whole script.
+    /// The complete script.
     pub text: &'a str,
-    /// All of its statements.
+    /// All statements of the script.
     pub statements: &'a [Statement],
-    /// What is to run now.
+    /// The part of the script to run.
     pub unit: &'a Unit,
-    /// How long a statement may wait for a lock.
+    /// How long a statement waits for a lock; `None` for as long as the database allows.
     pub lock_timeout: Option<Duration>,
-    /// How long a statement may take.
+    /// The time limit of the script, and of each statement where the server can enforce it.
     pub timeout: Duration,
-    /// When the script was begun.
+    /// When the script started.
     pub since: std::time::Instant,
-    /// Is it the last of its script, so that the session's settings can be put back?
+    /// Whether this is the last unit of its script, so that the session can be reset after it.
     pub last: bool,
-    /// Was the script begun before, so that something of it may be left over?
+    /// Whether an earlier run has started the script, so that a failed statement may have left something.
     pub resuming: bool,
-    /// What the history contains if no other process has written meanwhile.
+    /// The history as it was planned from.
     pub expected: Expected<'a>,
 }
 
 impl<'a> UnitRun<'a> {
-    /// The statements that are to run now in parts of at most so many bytes, or of one statement; at least one part.
+    /// Splits the statements of the unit into chunks of at most `max_bytes`, or of a single longer statement. Returns at least
+    /// one chunk.
     ///
-    /// A text is read as a whole before any of it runs, and so is all that is made of it.
-    pub fn chunks(&self, bytes: usize) -> Vec<Range<usize>> {
-        let mut pieces = Vec::new();
+    /// A server parses a message completely before it runs any of it, so the size of a message limits the memory that it needs.
+    pub fn chunks(&self, max_bytes: usize) -> Vec<Range<usize>> {
+        let mut chunks = Vec::new();
         let (mut start, mut length) = (self.unit.statements.start, 0);
         for (number, statement) in self.numbered_statements() {
-            if length > 0 && length + statement.range.len() > bytes {
-                pieces.push(start..number);
+            if length > 0 && length + statement.range.len() > max_bytes {
+                chunks.push(start..number);
                 (start, length) = (number, 0);
             }
             length += statement.range.len();
         }
-        pieces.push(start..self.unit.statements.end);
-        pieces
+        chunks.push(start..self.unit.statements.end);
+        chunks
     }
 
-    /// The statements that are to run now, with their numbers.
+    /// The statements of the unit, each with its index in the script.
     pub fn numbered_statements(&self) -> impl Iterator<Item = (usize, &'a Statement)> + use<'a> {
         let range = self.unit.statements.clone();
         range.clone().zip(&self.statements[range])
     }
 }
 
-/// Why a unit did not end well.
+/// Why a unit failed.
 #[derive(Debug)]
 pub enum UnitError {
-    /// The database refused a statement; a transaction was rolled back.
+    /// The database rejected a statement; a transaction was rolled back.
     StatementFailed {
-        /// Which, if it is known.
+        /// The index of the statement in the script; `None` for the commit, or if it is unknown.
         statement: Option<usize>,
-        /// The byte of the script that it pointed at.
+        /// The byte of the script at which the error points.
         offset: Option<usize>,
-        /// What it said.
+        /// The answer of the database.
         error: BackendError,
     },
-    /// The database was not ready for it: nothing of it was run.
+    /// The unit could not start, or its transaction lost the lock: nothing of it remains.
     NotStarted(BackendError),
-    /// The script was fine, but the record of it could not be written; a transaction was rolled back.
+    /// The statements succeeded, but the change could not be written; a transaction was rolled back.
     RecordFailed(BackendError),
-    /// The connection broke: nobody knows how it ended.
+    /// The connection was lost, so the outcome is unknown.
     ConnectionLost(BackendError),
-    /// Another process was faster: nothing was run.
+    /// Another process has written to the history; nothing was run.
     HistoryChanged,
+}
+
+impl UnitError {
+    /// The error of writing the change of a unit whose statements succeeded.
+    pub fn from_write(error: BackendError) -> Self {
+        if error.is_connection_lost() { UnitError::ConnectionLost(error) } else { UnitError::RecordFailed(error) }
+    }
 }

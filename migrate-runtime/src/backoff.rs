@@ -1,23 +1,24 @@
-//! How often and how patiently a statement is tried again that did not get its lock in time. A value; it does not sleep.
+//! The delays between attempts of a statement that times out waiting for a lock. Pure functions; the caller sleeps.
 
 use std::time::Duration;
 
-/// How many times in all.
+/// The maximum number of attempts.
 pub const TRIES: u32 = 10;
 
-/// How long a statement waits for a lock that stops others, where nobody says otherwise.
+/// The default lock timeout of statements that block traffic.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// For how long in all.
-const BUDGET: Duration = Duration::from_secs(600);
+/// The maximum time of all attempts and delays together.
+const MAX_TOTAL: Duration = Duration::from_secs(600);
 
-/// How long to leave the others alone after so many tries, or that it is enough. `chance` is any number: those who wait
-/// must not all come back at one moment.
+/// The delay after `tries` attempts that took `waited` in all; `None` after the last attempt.
+///
+/// `chance` is any number: it spreads the delays of concurrent processes, so that they do not retry at the same moment.
 pub fn next_delay(tries: u32, waited: Duration, chance: u32) -> Option<Duration> {
     let base = Duration::from_millis(250) * 2_u32.pow(tries.min(7));
-    // Between half of it and all of it.
-    let pause = base / 2 + base / 2 * (chance % 1024) / 1023;
-    (tries < TRIES && waited + pause < BUDGET).then_some(pause)
+    // Between 50 % and 100 % of the base.
+    let delay = base / 2 + base / 2 * (chance % 1024) / 1023;
+    (tries < TRIES && waited + delay < MAX_TOTAL).then_some(delay)
 }
 
 #[cfg(test)]
@@ -25,11 +26,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_and_end() {
-        let pauses: Vec<u128> = (1..TRIES).map(|tries| next_delay(tries, Duration::ZERO, 1023).unwrap().as_millis()).collect();
-        assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 16000, 32000, 32000, 32000]);
+    fn delays_grow_and_end() {
+        let delays: Vec<u128> = (1..TRIES).map(|tries| next_delay(tries, Duration::ZERO, 1023).unwrap().as_millis()).collect();
+        assert_eq!(delays, [500, 1000, 2000, 4000, 8000, 16000, 32000, 32000, 32000]);
         assert_eq!(next_delay(1, Duration::ZERO, 0), Some(Duration::from_millis(250)));
         assert_eq!(next_delay(TRIES, Duration::ZERO, 7), None);
-        assert_eq!(next_delay(1, BUDGET, 7), None);
+        assert_eq!(next_delay(1, MAX_TOTAL, 7), None);
     }
 }

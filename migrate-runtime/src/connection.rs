@@ -1,4 +1,4 @@
-//! One connection, wherever it came from, and the two ways in which all backends use it: run SQL, and read rows as text.
+//! A connection from any source, and the two operations of all backends on it: run SQL, and read rows as text.
 
 use crate::backend::ConnectionState;
 use futures_util::StreamExt;
@@ -6,10 +6,9 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Either, Executor, Row};
 use std::ops::{Deref, DerefMut};
 
-/// A connection and what becomes of it.
+/// A connection that returns to its pool only through [`release`](Self::release).
 ///
-/// Dropped in the middle of a run, it is closed: it may hold the lock, or an open transaction. Only `release` gives one
-/// back to its pool.
+/// If a run is dropped in the middle, the connection may hold the lock or an open transaction, so dropping the guard closes it.
 pub struct ConnectionGuard<'c, DB: Database> {
     handle: Option<Handle<'c, DB>>,
 }
@@ -21,25 +20,25 @@ enum Handle<'c, DB: Database> {
 }
 
 impl<'c, DB: Database> ConnectionGuard<'c, DB> {
-    /// From a pool; goes back when its state is known.
+    /// A connection of a pool, to which it returns if its state is known.
     pub fn pooled(connection: PoolConnection<DB>) -> Self {
         ConnectionGuard { handle: Some(Handle::Pooled(connection)) }
     }
 
-    /// Opened for this run.
+    /// A connection that was opened for this run.
     pub fn owned(connection: DB::Connection) -> Self {
         ConnectionGuard { handle: Some(Handle::Owned(connection)) }
     }
 
-    /// Lent by the application.
+    /// A connection that the application has lent. It is never closed here.
     pub fn borrowed(connection: &'c mut DB::Connection) -> Self {
         ConnectionGuard { handle: Some(Handle::Borrowed(connection)) }
     }
 
-    /// Ends the use of it: back to the pool if it is clean, else closed. What is lent cannot be closed.
+    /// Ends the use of the connection: returns a clean one to its pool, and closes any other. A borrowed one stays open.
     pub async fn release(mut self, state: ConnectionState) {
         let clean = state == ConnectionState::Clean;
-        let ended = match self.handle.take() {
+        let outcome = match self.handle.take() {
             Some(Handle::Pooled(connection)) if clean => {
                 drop(connection);
                 Ok(())
@@ -49,7 +48,7 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
             Some(Handle::Owned(connection)) => connection.close_hard().await,
             Some(Handle::Borrowed(_)) | None => Ok(()),
         };
-        if let Err(error) = ended {
+        if let Err(error) = outcome {
             tracing::debug!(%error, "closing the connection");
         }
     }
@@ -73,7 +72,7 @@ impl<DB: Database> Deref for ConnectionGuard<'_, DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
-        match self.handle.as_ref().expect("only `release` and `drop` take it") {
+        match self.handle.as_ref().expect("only `release` and `drop` take the handle") {
             Handle::Pooled(connection) => connection,
             Handle::Owned(connection) => connection,
             Handle::Borrowed(connection) => connection,
@@ -83,7 +82,7 @@ impl<DB: Database> Deref for ConnectionGuard<'_, DB> {
 
 impl<DB: Database> DerefMut for ConnectionGuard<'_, DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
-        match self.handle.as_mut().expect("only `release` and `drop` take it") {
+        match self.handle.as_mut().expect("only `release` and `drop` take the handle") {
             Handle::Pooled(connection) => connection,
             Handle::Owned(connection) => connection,
             Handle::Borrowed(connection) => connection,
@@ -91,15 +90,15 @@ impl<DB: Database> DerefMut for ConnectionGuard<'_, DB> {
     }
 }
 
-/// Whether the server answered with this code.
+/// Whether an error is an answer of the server with this code: SQLSTATE, or for SQLite the result code.
 pub fn is_code(error: &sqlx::Error, code: &str) -> bool {
     error.as_database_error().and_then(|error| error.code()).as_deref() == Some(code)
 }
 
-/// A row, every column as text.
+/// A row with every column as text; `None` is NULL.
 pub type TextRow = Vec<Option<String>>;
 
-/// Runs a query without preparing it; all columns must be texts, or numbers that the protocol sends as text.
+/// Runs a query in the simple query protocol. All columns must be text, or types that this protocol sends as text.
 pub async fn rows<'e, DB, E>(executor: E, sql: &str) -> Result<Vec<TextRow>, sqlx::Error>
 where
     DB: Database,
@@ -112,7 +111,7 @@ where
     rows.iter().map(text).collect()
 }
 
-/// Runs statements without preparing them: how many were carried out, and why not all were.
+/// Runs statements in the simple query protocol. Returns how many completed, and the error of the first one that did not.
 pub async fn run<'e, DB, E>(executor: E, sql: &str) -> (usize, Option<sqlx::Error>)
 where
     DB: Database,

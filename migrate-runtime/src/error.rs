@@ -1,4 +1,4 @@
-//! Why a run failed: what happened, where, what is already done, and what to do next.
+//! The error of a run: what happened, where, what is already done, and what to do next.
 
 use migrate_model::code::Code;
 use migrate_model::divergence::Divergence;
@@ -6,37 +6,37 @@ use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use std::fmt;
 
-/// What kind of failure, for programs.
+/// The kind of an error, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The database cannot be reached, or refuses this user.
+    /// The database cannot be reached or rejects the user, or the connection was lost.
     Connection,
-    /// There is no such SQLite file, and this does not make one.
+    /// The SQLite file does not exist, and this operation does not create it.
     NoDatabase,
-    /// The database can only be read: it is a replica, or a file that may not be written to.
+    /// The database is read-only: a replica, or a file without write permission.
     ReadOnly,
-    /// The migrations are written for another database.
+    /// The migrations are written for another kind of database.
     WrongDialect,
-    /// Another process holds the lock, for longer than this one would wait.
+    /// The lock was not acquired in time, because another process holds it; or the lock was lost.
     LockNotObtained,
-    /// The migration files do not match the history; nothing was run.
+    /// The migration files do not match the database history. The run was aborted before it applied anything.
     HistoryMismatch,
-    /// The target is a version that nobody knows.
+    /// Neither the migration files nor the history contain the requested version.
     UnknownVersion,
-    /// A migration failed.
+    /// A migration failed, exceeded its time limit, or its gate did not return true.
     MigrationFailed,
-    /// The run was asked to stop, and did so at a point where nothing is half done.
+    /// The run was stopped on request. Every statement that started is complete and recorded.
     Stopped,
-    /// The history cannot be read or written.
+    /// The history tables cannot be read or written.
     History,
-    /// A setting or a name cannot be used.
+    /// A setting or a name is not valid for this database or connection.
     Setting,
 }
 
-/// Why a run failed.
+/// The error of a run.
 ///
-/// `Display` (and `Debug`, which `main` prints) is the whole story over several lines, with the line of SQL.
+/// `Display` writes all of it over several lines, with the line of SQL. `Debug`, which `main` prints, adds the code.
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -79,12 +79,12 @@ impl Error {
         self
     }
 
-    /// What kind of failure.
+    /// The kind, for programs.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// The code that `cargo migrate explain` explains.
+    /// The code; `cargo migrate explain CODE` prints its explanation.
     pub fn code(&self) -> &'static Code {
         self.inner.finding.code
     }
@@ -94,28 +94,28 @@ impl Error {
         &self.inner.finding.message
     }
 
-    /// The file and the line of SQL that caused it, where one did.
+    /// The file, and the line of SQL if one caused the error.
     pub fn place(&self) -> Option<&Place> {
         self.inner.finding.place.as_ref()
     }
 
-    /// What else is known, each as `label: text`: the server's `detail` and `hint`, the `state` of the migration, what was
-    /// `done before`.
+    /// Further facts, each as `label: text`, such as `detail` and `hint` of the server, the `state` of the migration, and what this run
+    /// had `done before`.
     pub fn notes(&self) -> &[String] {
         &self.inner.finding.notes
     }
 
-    /// What to do next.
+    /// What to do next. Several entries are alternatives.
     pub fn help_texts(&self) -> &[String] {
         &self.inner.finding.help
     }
 
-    /// All of it but the divergences as one finding, to be shown as the compiler and the command show theirs.
+    /// The error without its divergences as a finding, which compiler and command print in the same format.
     pub fn finding(&self) -> &Finding {
         &self.inner.finding
     }
 
-    /// Where files and history disagree, if that is the reason.
+    /// The mismatches between files and history, for an error of kind [`HistoryMismatch`](ErrorKind::HistoryMismatch).
     pub fn divergences(&self) -> &[Divergence] {
         &self.inner.divergences
     }

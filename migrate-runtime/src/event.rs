@@ -1,28 +1,29 @@
-//! What happens, as it happens.
+//! Events of a run, for progress output.
 
 use migrate_model::target::Direction;
 use std::fmt;
 use std::time::Duration;
 
-/// Who holds the lock that is being waited for.
+/// A database session that holds a lock, as far as the server reveals it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// The server's number for the holder's connection.
+    /// The identifier of the connection on the server; for a lease, the identifier of its holder.
     pub connection: String,
-    /// Database user.
+    /// The database user.
     pub user: Option<String>,
-    /// Host and, where known, application.
+    /// The host, and the application if it is known.
     pub from: Option<String>,
-    /// Since when it has been connected or working; as the database says it.
+    /// When the connection or its transaction started, in a form that depends on the database.
     pub since: Option<String>,
-    /// What it is doing.
+    /// The current or last statement.
     pub statement: Option<String>,
-    /// How to end it, in words.
+    /// How to end the session, as a phrase that starts with a verb.
     pub how_to_end: Option<String>,
 }
 
 impl fmt::Display for SessionInfo {
-    /// One line: the connection, its user, host and age, and the beginning of its statement.
+    /// Writes one line: the connection, its user, host and age, and the start of its statement. Each part is limited to 120
+    /// characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connection {}", self.connection)?;
         let parts = [("of", &self.user), ("from", &self.from), ("since", &self.since), ("running", &self.statement)];
@@ -36,50 +37,50 @@ impl fmt::Display for SessionInfo {
     }
 }
 
-/// Something that happened during a run.
+/// An event of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Another process holds the lock. Sent when the wait begins, and again when the holder changes.
+    /// Another process holds the migration lock. Sent when the wait starts, and again when the holder changes.
     Waiting {
-        /// Who, if the database tells.
+        /// The holder, if the database reveals it.
         holder: Option<&'a SessionInfo>,
     },
-    /// The whole set and the whole history were checked, and this many steps follow.
+    /// The migration files and the history were compared, and the run starts its steps.
     Planned {
-        /// How many steps.
+        /// The number of migrations to apply or revert.
         steps: usize,
     },
-    /// A step begins.
+    /// A migration starts.
     Started {
-        /// The file name, as people know it.
+        /// The file name; without a file, version and name.
         title: &'a str,
-        /// Up or down.
+        /// Whether it is applied or reverted.
         direction: Direction,
-        /// Counted from 1.
+        /// The number of the step, from 1.
         number: usize,
-        /// Of how many.
+        /// The number of steps of the plan.
         of: usize,
     },
-    /// A statement did not get its lock in time. It was rolled back and will be tried again, so that those who wait behind
-    /// it can go on meanwhile.
+    /// A statement timed out waiting for a lock. It was rolled back and is retried after a pause, during which the sessions that
+    /// queue behind it continue.
     Blocked {
-        /// The file name, as people know it.
+        /// The file name; without a file, version and name.
         title: &'a str,
-        /// Who holds locks on its tables, if the database tells.
+        /// The sessions that hold locks on its tables, if the database reveals them.
         blockers: &'a [SessionInfo],
-        /// How many tries there were.
+        /// The number of attempts so far.
         tries: u32,
-        /// After which time it is tried again.
+        /// The pause before the next attempt.
         pause: Duration,
     },
-    /// A step is done and recorded.
+    /// A migration is complete and recorded.
     Finished {
-        /// The file name, as people know it.
+        /// The file name; without a file, version and name.
         title: &'a str,
-        /// Up or down.
+        /// Whether it is applied or reverted.
         direction: Direction,
-        /// How long it took.
+        /// The duration, including gates and retries.
         took: Duration,
     },
 }

@@ -178,7 +178,7 @@ pub enum Completion {
 pub enum ResolvedBy<'a> {
     /// An operator, with `resolve`.
     Operator,
-    /// The engine, from the catalogue of the database: what it found.
+    /// The engine, from the system catalog: what it found.
     Catalogue(&'a str),
 }
 

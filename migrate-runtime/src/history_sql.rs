@@ -136,7 +136,7 @@ impl HistorySql {
         self.host
     }
 
-    /// The table of leases.
+    /// The lease table, unqualified.
     pub fn locks(&self) -> String {
         self.table(&self.tables.locks)
     }
@@ -258,7 +258,7 @@ impl HistorySql {
         format!("SELECT {column} FROM {} WHERE service = {service} AND version = {}", self.records(), self.text(version))
     }
 
-    /// The statement that makes the schema.
+    /// The statement that creates the schema.
     pub fn create_schema(&self) -> Option<String> {
         let schema = self.tables.schema.as_ref()?;
         Some(format!("CREATE SCHEMA IF NOT EXISTS {}", self.name(schema)))
@@ -291,7 +291,7 @@ impl HistorySql {
         statements
     }
 
-    /// The statement that makes the table of leases; only where one is needed.
+    /// The statement that creates the lease table.
     pub fn create_locks(&self) -> String {
         let HistoryDialect { key_type: key, text_type: text, time_type: time, table_options: tail, .. } = self.dialect;
         format!(

@@ -1,8 +1,8 @@
-//! A lease: a lock that is a row, for where a lock that belongs to a session keeps nobody out.
+//! A lease: the migration lock as a row, where a session-level lock does not exclude other processes.
 //!
-//! The row says who holds it, until when by the database's clock, and a fencing token that grows with each holder. Every
-//! transaction of ours first renews the row by holder and token, and fails when it is another's by then: what was frozen
-//! for longer than its lease writes nothing when it wakes. (Kleppmann, "How to do distributed locking", 2016.)
+//! The row contains the holder, the expiry by the clock of the database, and a fencing token that increases with each holder.
+//! Every transaction first renews the row by holder and token, and fails if another process holds it by then. So a process that
+//! was suspended for longer than its lease writes nothing after it continues. (Kleppmann, "How to do distributed locking", 2016.)
 
 use crate::backend::Backend;
 use crate::backend_error::BackendError;
@@ -17,127 +17,133 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
 
-/// One run's claim to the row of its service, got or not.
+/// The claim of one run to the row of its service, acquired or not.
 #[derive(Debug)]
 pub struct Lease {
     holder: String,
+    /// The fencing token; `None` while the lease is not held.
     fence: Option<String>,
     duration: Duration,
     heartbeat: Option<Heartbeat>,
 }
 
-/// How the row stands.
+/// The state of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LeaseRow {
-    /// Who holds it; empty when nobody does.
+    /// The holder; empty if the lease is free.
     holder: String,
-    /// The token.
+    /// The fencing token.
     fence: String,
-    /// From where, since when, and until when.
-    about: SessionInfo,
-    /// Has its time run out?
+    /// The process of the holder, and the age and expiry of the lease, for messages.
+    session: SessionInfo,
+    /// Whether the lease has expired.
     expired: bool,
 }
 
-/// What a backend does for its lease.
+/// The operations of a database for its leases.
 #[async_trait]
 pub trait LeaseConnection: Backend {
-    /// Makes tables and rows, while others may do the same.
+    /// Runs statements that create tables and rows. Other sessions may create them at the same time.
     async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError>;
 
-    /// Tries to take the row; false when that would have to wait.
+    /// Tries to update the row. False if another transaction has locked it; waits for that at most briefly.
     async fn try_update(&mut self, sql: &str) -> Result<bool, BackendError>;
 
-    /// Does a session hold the lock that is used where there is no lease?
+    /// Whether any session holds the session-level lock, which is used where there is no lease.
     async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError>;
 
-    /// A query that counts the sessions of the server that carry out a statement like this.
+    /// A query that counts the server sessions that execute a statement of this `LIKE` pattern.
     fn running_query(&self, pattern: &str) -> String;
 }
 
-/// Who holds it, as far as the row tells.
+/// The holder of the lease, for messages. `None` if the lease is free, or the query fails.
 pub async fn holder(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Option<SessionInfo> {
     let row = read_row(connection, history_sql).await.ok()??;
-    (!row.holder.is_empty()).then_some(row.about)
+    (!row.holder.is_empty()).then_some(row.session)
 }
 
-/// Does a run hold a lease now? Whoever has the lock of a session asks this behind it, and whoever takes a lease asks behind
-/// that for the lock of a session: so of two that come at once, at least one sees the other.
+/// Whether a process holds a lease.
+///
+/// A process with the session-level lock calls this after it has acquired that lock. A process with a lease checks for the
+/// session-level lock after it has acquired the lease. Each writes before it checks, so at least one of two concurrent processes
+/// detects the other.
 pub async fn is_held(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<bool, BackendError> {
-    let Some(found) = read_row(connection, history_sql).await? else { return Ok(false) };
-    is_valid(connection, &found).await
+    let Some(row) = read_row(connection, history_sql).await? else { return Ok(false) };
+    is_valid(connection, &row).await
 }
 
-/// Has it a holder whose time has not run out, or whose last statement a server still carries out?
-async fn is_valid(connection: &mut impl LeaseConnection, found: &LeaseRow) -> Result<bool, BackendError> {
-    if found.holder.is_empty() || !found.expired {
-        return Ok(!found.holder.is_empty());
+/// Whether the row has a holder whose lease has not expired, or whose last statement the server still executes.
+async fn is_valid(connection: &mut impl LeaseConnection, row: &LeaseRow) -> Result<bool, BackendError> {
+    if row.holder.is_empty() || !row.expired {
+        return Ok(!row.holder.is_empty());
     }
-    let running = connection.running_query(&format!("/* migrate {} */%", found.holder));
+    let running = connection.running_query(&format!("/* migrate {} */%", row.holder));
     Ok(!is_zero(session::rows_if_exists(connection, &running).await?))
 }
 
-/// How the row stands; `None` when there is none.
+/// The row of the service; `None` if it or its table does not exist.
 async fn read_row(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<Option<LeaseRow>, BackendError> {
-    let rows = session::rows_if_exists(connection, &Lease::select(history_sql)).await?;
-    Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::read))
+    let rows = session::rows_if_exists(connection, &Lease::select_sql(history_sql)).await?;
+    Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::read_columns))
 }
 
-static NUMBER: AtomicUsize = AtomicUsize::new(0);
+/// Distinguishes the leases of one process.
+static NEXT_NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 impl Lease {
-    /// A claim of a new holder.
+    /// A claim of a new holder, which is not held yet.
     pub fn new(history_sql: &HistorySql, duration: Duration) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         let pieces = [history_sql.host(), &std::process::id().to_string(), &now.to_string(), &number.to_string()];
         let holder = Checksum::of_pieces(pieces).to_string()[..16].to_owned();
         Lease { holder, fence: None, duration, heartbeat: None }
     }
 
-    /// The same holder, with a lease of another length.
+    /// Changes how long the lease is valid after a renewal. Takes effect with the next one.
     pub fn set_duration(&mut self, duration: Duration) {
         self.duration = duration;
     }
 
-    /// How long it outlives its last renewal.
+    /// How long the lease is valid after a renewal.
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// Takes the row if it is free, or if its time has run out and no server carries out a statement of its holder's any more.
+    /// Acquires the lease if it is free, or if it has expired and the server executes no statement of its holder. Creates the
+    /// table and the row if they do not exist.
     ///
     /// # Errors
-    /// When the database refuses, or the connection breaks.
-    pub async fn try_take(
+    /// When the database rejects a statement, or the connection is lost.
+    pub async fn try_acquire(
         &mut self,
         connection: &mut impl LeaseConnection,
         history_sql: &HistorySql,
     ) -> Result<bool, BackendError> {
-        let found = match read_row(connection, history_sql).await? {
+        let row = match read_row(connection, history_sql).await? {
             Some(row) => row,
             None => {
-                connection.create(history_sql, Lease::create(history_sql)).await?;
-                read_row(connection, history_sql).await?.ok_or_else(|| BackendError::own("the row of the lease is not there"))?
+                connection.create(history_sql, Lease::create_sql(history_sql)).await?;
+                let row = read_row(connection, history_sql).await?;
+                row.ok_or_else(|| BackendError::own("the row of the lease does not exist after it was created"))?
             }
         };
-        let held = is_valid(connection, &found).await? || connection.session_lock_is_held(history_sql).await?;
-        if held || !connection.try_update(&self.take(history_sql)).await? {
+        let held = is_valid(connection, &row).await? || connection.session_lock_is_held(history_sql).await?;
+        if held || !connection.try_update(&self.acquire_sql(history_sql)).await? {
             return Ok(false);
         }
         let row = read_row(connection, history_sql).await?;
-        let taken = row.filter(|row| row.holder == self.holder);
-        self.fence = taken.map(|row| row.fence);
-        // One may have come in between.
+        self.fence = row.filter(|row| row.holder == self.holder).map(|row| row.fence);
+        // A process may have acquired the session-level lock since the check before the update.
         if self.fence.is_some() && connection.session_lock_is_held(history_sql).await? {
-            connection.try_update(&self.release(history_sql)).await?;
+            connection.try_update(&self.release_sql(history_sql)).await?;
             self.fence = None;
         }
         Ok(self.fence.is_some())
     }
 
-    /// Statements that make the table, and the row of this service.
-    fn create(history_sql: &HistorySql) -> Vec<String> {
+    /// Statements that create the table, and the row of this service without a holder.
+    fn create_sql(history_sql: &HistorySql) -> Vec<String> {
         let dialect = history_sql.dialect();
         let (service, now) = (history_sql.text(history_sql.service()), dialect.now);
         let row = format!(
@@ -149,8 +155,8 @@ impl Lease {
         vec![history_sql.create_locks(), row]
     }
 
-    /// How the row stands: one row of texts, read by [`row`](Self::read).
-    fn select(history_sql: &HistorySql) -> String {
+    /// A query for the row of this service, as texts for [`read_columns`](Self::read_columns).
+    fn select_sql(history_sql: &HistorySql) -> String {
         let dialect = history_sql.dialect();
         let (now, seconds) = (dialect.now, dialect.seconds_between);
         format!(
@@ -165,8 +171,8 @@ impl Lease {
         )
     }
 
-    /// Reads what [`select`](Self::select) returned.
-    fn read(columns: TextRow) -> LeaseRow {
+    /// Reads a row of [`select_sql`](Self::select_sql).
+    fn read_columns(columns: TextRow) -> LeaseRow {
         let mut columns = columns.into_iter().map(Option::unwrap_or_default);
         let mut next = || columns.next().unwrap_or_default();
         let (holder, fence, host, process) = (next(), next(), next(), next());
@@ -177,21 +183,21 @@ impl Lease {
         } else {
             format!("its lease expires in {left} s unless it is renewed")
         };
-        let about = SessionInfo {
+        let session = SessionInfo {
             connection: holder.clone(),
             from: Some(format!("process {process} on {host}")),
-            since: Some(format!("{taken} s ago (last seen {renewed} s ago, {until})")),
-            how_to_end: Some("end that process, and its lease runs out".to_owned()),
+            since: Some(format!("{taken} s ago (last renewed {renewed} s ago, {until})")),
+            how_to_end: Some("end that process; its lease then expires".to_owned()),
             ..SessionInfo::default()
         };
-        LeaseRow { holder, fence, about, expired }
+        LeaseRow { holder, fence, session, expired }
     }
 
-    /// Takes the row if it is free or its time has run out. Whoever holds it in an open transaction keeps it.
-    fn take(&self, history_sql: &HistorySql) -> String {
+    /// An update that acquires the lease if it is free or expired, and no open transaction of its holder has locked the row.
+    fn acquire_sql(&self, history_sql: &HistorySql) -> String {
         let (now, service) = (history_sql.dialect().now, history_sql.text(history_sql.service()));
         let free = format!("service = {service} AND (holder = '' OR expires_at < {now})");
-        // A row that another transaction has locked is in use. MySQL cannot skip it in an update, and waits.
+        // A row that another transaction has locked is in use. MySQL cannot skip it here, so `try_update` limits the wait.
         let free = if history_sql.dialect().skips_locked {
             format!("service IN (SELECT service FROM {} WHERE {free} FOR UPDATE SKIP LOCKED)", history_sql.locks())
         } else {
@@ -204,99 +210,102 @@ impl Lease {
             self.holder,
             history_sql.text(history_sql.host()),
             std::process::id(),
-            self.end(history_sql)
+            self.expiry(history_sql)
         )
     }
 
-    /// Renews it, if it still is this one's.
-    pub fn renew(&self, history_sql: &HistorySql) -> String {
+    /// An update that renews the lease if this run still holds it.
+    pub fn renew_sql(&self, history_sql: &HistorySql) -> String {
         format!(
             "UPDATE {} SET renewed_at = {}, expires_at = {} WHERE {}",
             history_sql.locks(),
             history_sql.dialect().now,
-            self.end(history_sql),
-            self.is_own(history_sql)
+            self.expiry(history_sql),
+            self.is_own_condition(history_sql)
         )
     }
 
-    /// The same, for the heartbeat: a row that a transaction of ours holds is not waited for, because that renews it itself.
+    /// The same for the heartbeat. It skips a row that a transaction of this run has locked, which renews the lease itself.
     fn heartbeat_sql(&self, history_sql: &HistorySql) -> String {
         if !history_sql.dialect().skips_locked {
-            return self.renew(history_sql);
+            return self.renew_sql(history_sql);
         }
-        let (now, end, locks) = (history_sql.dialect().now, self.end(history_sql), history_sql.locks());
-        let unlocked = format!("SELECT service FROM {locks} WHERE {} FOR UPDATE SKIP LOCKED", self.is_own(history_sql));
-        format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {end} WHERE service IN ({unlocked})")
+        let (now, expiry, locks) = (history_sql.dialect().now, self.expiry(history_sql), history_sql.locks());
+        let unlocked = format!("SELECT service FROM {locks} WHERE {} FOR UPDATE SKIP LOCKED", self.is_own_condition(history_sql));
+        format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {expiry} WHERE service IN ({unlocked})")
     }
 
-    /// A condition: is it still this one's?
-    pub fn held(&self, history_sql: &HistorySql) -> String {
-        format!("EXISTS (SELECT 1 FROM {} WHERE {})", history_sql.locks(), self.is_own(history_sql))
+    /// A condition that is true if this run still holds the lease.
+    pub fn held_condition(&self, history_sql: &HistorySql) -> String {
+        format!("EXISTS (SELECT 1 FROM {} WHERE {})", history_sql.locks(), self.is_own_condition(history_sql))
     }
 
-    /// Gives it back.
-    pub fn release(&self, history_sql: &HistorySql) -> String {
+    /// An update that releases the lease if this run still holds it.
+    pub fn release_sql(&self, history_sql: &HistorySql) -> String {
         format!(
             "UPDATE {} SET holder = '', expires_at = {} WHERE {}",
             history_sql.locks(),
             history_sql.dialect().now,
-            self.is_own(history_sql)
+            self.is_own_condition(history_sql)
         )
     }
 
-    /// Stands before a statement that runs without a transaction, so that another process sees that it still runs when its
-    /// sender is gone.
+    /// A comment before a statement that runs without a transaction. The statement may outlive this process, and the comment lets
+    /// other processes detect that.
     pub fn holder_comment(&self) -> String {
         format!("/* migrate {} */ ", self.holder)
     }
 
-    fn is_own(&self, history_sql: &HistorySql) -> String {
+    fn is_own_condition(&self, history_sql: &HistorySql) -> String {
         let fence = self.fence.as_deref().unwrap_or("-1");
         format!("service = {} AND holder = '{}' AND fence = {fence}", history_sql.text(history_sql.service()), self.holder)
     }
 
-    fn end(&self, history_sql: &HistorySql) -> String {
+    fn expiry(&self, history_sql: &HistorySql) -> String {
         let dialect = history_sql.dialect();
         (dialect.later)(dialect.now, self.duration)
     }
 
-    /// Renews it from now on, over a connection of its own, until this is dropped.
+    /// Renews the lease over a connection of its own, until `self` is dropped or [`stop_heartbeat`](Self::stop_heartbeat). The
+    /// interval is a third of the duration.
     pub fn keep_alive<DB>(&mut self, history_sql: &HistorySql, options: <DB::Connection as Connection>::Options)
     where
         DB: Database,
         for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
     {
-        let (beat, pause) = (self.heartbeat_sql(history_sql), self.duration / 3);
+        let (sql, interval) = (self.heartbeat_sql(history_sql), self.duration / 3);
         let task = tokio::spawn(async move {
             let mut connection = None;
             loop {
-                // One that hangs must not be the end of all.
-                match tokio::time::timeout(pause * 2, renewed::<DB>(connection.take(), &options, &beat)).await {
+                // An unresponsive connection must not prevent all later renewals: the next one opens another connection.
+                match tokio::time::timeout(interval * 2, run_heartbeat::<DB>(connection.take(), &options, &sql)).await {
                     Ok(Ok(open)) => connection = Some(open),
                     Ok(Err(error)) => tracing::warn!(%error, "the lease could not be renewed; trying again"),
                     Err(_) => tracing::warn!("the lease could not be renewed in time; trying again"),
                 }
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(interval).await;
             }
         });
         self.heartbeat = Some(Heartbeat { task });
     }
 
-    /// Ends the renewals.
+    /// Stops the renewals; the lease then expires unless it is released.
     pub fn stop_heartbeat(&mut self) {
         self.heartbeat = None;
     }
 }
 
+/// Whether the result of a count is 0. A missing result counts as not 0, so that the lease remains held.
 fn is_zero(rows: Option<Vec<TextRow>>) -> bool {
     let first = rows.and_then(|rows| rows.into_iter().next()?.into_iter().next()?);
     first.as_deref() == Some("0")
 }
 
-async fn renewed<DB>(
+/// Renews the lease once, and returns the connection for the next time.
+async fn run_heartbeat<DB>(
     open: Option<DB::Connection>,
     options: &<DB::Connection as Connection>::Options,
-    beat: &str,
+    sql: &str,
 ) -> Result<DB::Connection, sqlx::Error>
 where
     DB: Database,
@@ -306,11 +315,11 @@ where
         Some(open) => open,
         None => options.connect().await?,
     };
-    sqlx::raw_sql(AssertSqlSafe(beat)).execute(&mut connection).await?;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
     Ok(connection)
 }
 
-/// Ends with what it renews: a run that is dropped or panics stops renewing, and its lease runs out.
+/// The task that renews a lease. It ends with the lease: if a run is dropped or panics, its lease expires.
 #[derive(Debug)]
 struct Heartbeat {
     task: JoinHandle<()>,

@@ -1,6 +1,7 @@
-//! Applies and reverts SQL migrations over sqlx: on PostgreSQL, MySQL/MariaDB and SQLite, safely under concurrent starts.
+//! Applies and reverts SQL migrations on PostgreSQL, MySQL, MariaDB and SQLite, through sqlx. Several processes may start at the
+//! same time.
 //!
-//! Depend on this crate alone: it re-exports the macro and what it needs. [`Migrator`] is where to begin.
+//! Depend on this crate alone: it re-exports the macro and the types that the macro needs. Start with [`Migrator`].
 //!
 //! ```no_run
 //! # async fn example(pool: sqlx::PgPool) -> Result<(), migrate_runtime::Error> {
@@ -14,7 +15,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Features `postgres`, `mysql` and `sqlite` (all on by default) choose the databases.
+//! The features `postgres`, `mysql` and `sqlite` select the databases. All are enabled by default.
 
 #![cfg_attr(
     not(all(feature = "postgres", feature = "mysql", feature = "sqlite")),

@@ -1,5 +1,5 @@
 //! Finds out what became of a statement whose outcome is unknown: the process or the connection ended while it ran, and it
-//! could not share a transaction with its checkpoint. The catalogue knows; where it does not, an operator is asked.
+//! could not share a transaction with its checkpoint. The system catalog tells; where it does not, the run stops for an operator.
 
 use crate::backend::{Backend, Presence};
 use crate::error::Error;
@@ -94,7 +94,7 @@ async fn inspect(
     let mut evidence = Vec::new();
     for effect in &effects {
         let presence = backend.presence(history_sql, &effect.object).await;
-        let presence = presence.map_err(|error| error.into_history_error("cannot read the catalogue"))?;
+        let presence = presence.map_err(|error| error.into_history_error("cannot read the system catalog"))?;
         let Some(presence) = presence else { return Ok(None) };
         evidence.push(format!("{} {}", effect.object, describe(presence, &effect.object)));
         took_effect.push(is_achieved(effect, presence));

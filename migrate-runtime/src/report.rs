@@ -1,30 +1,30 @@
-//! What a run did.
+//! The result of a successful run.
 
 use migrate_model::divergence::Divergence;
 use migrate_model::key::MigrationKey;
 use migrate_model::target::Direction;
 use std::time::Duration;
 
-/// One migration that was applied or reverted.
+/// A migration that this run applied or reverted.
 #[derive(Debug, Clone)]
 pub struct CompletedMigration {
-    /// Its version.
+    /// The version or, for a repeatable migration, its name.
     pub key: MigrationKey,
-    /// What people call it.
+    /// The file name; without a file, version and name.
     pub title: String,
-    /// Up or down.
+    /// `Up` if it was applied, `Down` if it was reverted.
     pub direction: Direction,
-    /// How long it took.
+    /// The duration, including gates and retries.
     pub took: Duration,
-    /// Did its SQL come from the history rather than from the files?
+    /// Whether the SQL is the stored copy in the history, instead of a local file.
     pub from_history: bool,
 }
 
-/// The outcome of a run that did not fail.
+/// The outcome of a successful run.
 #[derive(Debug, Clone, Default)]
 pub struct RunReport {
-    /// What this run did, in order. Empty when there was nothing to do, or another process did it meanwhile.
+    /// The migrations, in the order in which they ran. Empty if none was pending, or another process has applied them.
     pub done: Vec<CompletedMigration>,
-    /// Disagreements of files and history that hold nothing up.
+    /// Mismatches between files and history that do not prevent a run.
     pub warnings: Vec<Divergence>,
 }

@@ -1,4 +1,4 @@
-//! How a run behaves: how long it waits, what it allows, whom it tells.
+//! The options of a run: locking, time limits, policy, observer and stop request.
 
 use crate::event::Event;
 use crate::stop_signal::StopSignal;
@@ -10,19 +10,24 @@ use std::time::Duration;
 
 type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// How a run behaves.
+/// The options of a run.
 #[derive(Clone)]
 pub struct RunOptions {
     pub(crate) locking: LockSettings,
+    /// How long to wait for the migration lock.
     pub(crate) lock_wait: Duration,
+    /// How long a statement waits for a table lock.
     pub(crate) lock_timeout: Option<Duration>,
+    /// The time limit of a migration.
     pub(crate) timeout: Duration,
+    /// Overrides the policy of the migration set.
     pub(crate) out_of_order: Option<OutOfOrder>,
     pub(crate) observer: Option<Observer>,
     pub(crate) stop: StopSignal,
 }
 
 impl RunOptions {
+    /// Logs an event, and passes it to the observer.
     pub(crate) fn emit(&self, event: &Event<'_>) {
         match event {
             Event::Waiting { holder } => {
@@ -34,13 +39,14 @@ impl RunOptions {
                 let (blockers, pause_ms) = (blockers.join("; "), pause.as_millis() as u64);
                 tracing::warn!(title, blockers, tries, pause_ms, "timed out waiting for a lock; trying again");
             }
-            other => tracing::debug!(event = ?other, "migrating"),
+            event => tracing::debug!(?event, "migrating"),
         }
         if let Some(observer) = &self.observer {
             observer(event);
         }
     }
 
+    /// The policy of the set, with the overrides of this run.
     pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
         let policy = set.contents().run.policy;
         Policy { out_of_order: self.out_of_order.unwrap_or(policy.out_of_order) }

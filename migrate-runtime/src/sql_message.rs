@@ -1,95 +1,98 @@
-//! Statements of a script put together into one text to send, and the way back from there to the script.
+//! A message to the server: statements of a script between our own, and the mapping from positions in it to the script.
 
 use crate::backend::UnitRun;
 use std::ops::Range;
 
-/// Stands before the script, for people and programs that look at what a session is doing.
+/// Precedes the statements of the script, so that they can be located in the process list of a server.
 const SCRIPT: &str = "/* migration */\n";
 
-/// Stands behind it.
+/// Follows the statements of the script.
 const RECORD: &str = "/* record */\n";
 
-/// What a session is doing, without what is ours in front of it.
+/// The statements of the script in the text of a message; other texts remain unchanged.
 pub fn strip_own_sql(text: &str) -> &str {
     let script = text.split_once(SCRIPT).map_or(text, |(_, script)| script);
     script.split_once(RECORD).map_or(script, |(script, _)| script)
 }
 
-/// Does a script say this, in whatever case? Asked of its text, because a function may do it as well.
+/// Whether a script contains a word, ignoring case, also inside longer words and comments.
+///
+/// This searches the text instead of the parsed statements, because a call such as `set_config('search_path', ...)` has the same
+/// effect as a statement. Callers must treat a match as a possibility only.
 pub fn contains_word(script: &str, word: &str) -> bool {
     let Some(first) = word.bytes().next() else { return true };
     let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
     let (script, word) = (script.as_bytes(), word.as_bytes());
-    let begins = script.iter().enumerate().filter(|(_, byte)| **byte == lower || **byte == upper);
-    begins.map(|(at, _)| at).any(|at| script.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
+    let mut starts = script.iter().enumerate().filter(|(_, byte)| **byte == lower || **byte == upper).map(|(start, _)| start);
+    starts.any(|start| script.get(start..start + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
 }
 
 /// A statement of the script in a message.
 #[derive(Debug)]
 struct MessagePart {
-    /// Its index in the script.
+    /// The index of the statement in the script.
     statement: usize,
-    /// Where it begins in the message, in bytes.
+    /// The start in the message, in bytes.
     sql_start: usize,
-    /// Where it begins in the script, in bytes.
+    /// The start in the script, in bytes.
     script_start: usize,
-    /// How long it is, in bytes.
+    /// The length in bytes.
     len: usize,
 }
 
-/// A text to send.
+/// A message: first our own statements, then statements of the script, then again our own.
 #[derive(Debug, Default)]
 pub struct SqlMessage {
-    /// The text.
+    /// The text to send.
     pub sql: String,
-    /// How many statements of ours stand before the script's.
+    /// The number of our own statements before those of the script.
     before: usize,
-    /// The statements of the script that are in it, in order.
+    /// The statements of the script in this message, in order.
     parts: Vec<MessagePart>,
 }
 
 impl SqlMessage {
-    /// Adds statements of ours before the script's; each of them counts.
+    /// Adds one of our own statements before those of the script.
     pub fn prepend(&mut self, statement: &str) {
         self.sql.push_str(statement);
         self.sql.push_str(";\n");
         self.before += 1;
     }
 
-    /// Adds statements of the script, set off from ours.
-    pub fn add_statements(&mut self, work: &UnitRun<'_>, piece: Range<usize>) {
+    /// Adds the statements of the script with these indexes.
+    pub fn add_statements(&mut self, unit_run: &UnitRun<'_>, chunk: Range<usize>) {
         self.sql.push_str(SCRIPT);
-        for (number, statement) in piece.clone().zip(&work.statements[piece]) {
+        for (number, statement) in chunk.clone().zip(&unit_run.statements[chunk]) {
             self.parts.push(MessagePart {
                 statement: number,
                 sql_start: self.sql.len(),
                 script_start: statement.range.start,
                 len: statement.range.len(),
             });
-            self.sql.push_str(statement.sql(work.text));
-            // A statement may end in a line comment that belongs to it.
+            self.sql.push_str(statement.sql(unit_run.text));
+            // A statement may end in a line comment, which would hide a semicolon on the same line.
             self.sql.push_str("\n;\n");
         }
     }
 
-    /// Adds statements of ours behind the script's.
+    /// Adds our own statements after those of the script.
     pub fn append(&mut self, sql: &str) {
         self.sql.push_str(RECORD);
         self.sql.push_str(sql);
     }
 
-    /// The statement of the script that failed, when so many results came before the error. `None` when it was ours.
+    /// The index of the failed statement in the script, if `completed` statements preceded it. `None` if it is one of our own.
     pub fn failed(&self, completed: usize) -> Option<usize> {
-        let at = completed.checked_sub(self.before)?;
-        self.parts.get(at).map(|part| part.statement)
+        let index = completed.checked_sub(self.before)?;
+        self.parts.get(index).map(|part| part.statement)
     }
 
-    /// Were all of the script's statements carried out?
+    /// Whether all statements of the script in this message are among the first `completed` ones.
     pub fn script_done(&self, completed: usize) -> bool {
         completed >= self.before + self.parts.len()
     }
 
-    /// The byte of the script that a character of this text (counted from 1) comes from.
+    /// Maps a character of this message, counted from 1, to a byte of the script. `None` if it is in one of our own statements.
     pub fn script_offset(&self, position: usize) -> Option<usize> {
         let (byte, _) = self.sql.char_indices().nth(position.checked_sub(1)?)?;
         let part = self.parts.iter().rfind(|part| part.sql_start <= byte)?;

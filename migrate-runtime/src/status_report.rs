@@ -73,7 +73,7 @@ impl StatusReport {
         self.pending().is_empty()
     }
 
-    /// What the catalogue contains of migrations that were interrupted in a statement whose outcome is unknown: the version
+    /// What the system catalog contains of migrations that were interrupted in a statement whose outcome is unknown: the version
     /// and what was found.
     pub fn evidence(&self) -> impl Iterator<Item = (&MigrationKey, &str)> {
         self.interrupted.iter().map(|migration| (&migration.key, migration.evidence.as_str()))

@@ -1,43 +1,43 @@
-//! A way to ask a run to end at the next point where nothing is half done.
+//! A request to stop a run at the next point at which every statement is complete and recorded.
 
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Asks a run to stop; clones ask the same runs.
+/// A request to stop runs gracefully. Clones share the request.
 ///
-/// The statement that is running is let end and is recorded; then the lock is given back and the run ends with an error of
-/// kind [`Stopped`](crate::ErrorKind::Stopped). To end at once instead, drop the future, or end the process: the database
-/// then rolls back what was not recorded, and the next run goes on from there.
+/// The current statement finishes and is recorded. Then the run releases the lock and ends with an error of kind
+/// [`Stopped`](crate::ErrorKind::Stopped). To abort a run immediately instead, drop its future or end the process: the database
+/// rolls an open transaction back, and the next run determines how far this one got.
 #[derive(Debug, Clone)]
 pub struct StopSignal {
-    asked: Arc<watch::Sender<bool>>,
+    requested: Arc<watch::Sender<bool>>,
 }
 
 impl Default for StopSignal {
     fn default() -> Self {
-        StopSignal { asked: Arc::new(watch::Sender::new(false)) }
+        StopSignal { requested: Arc::new(watch::Sender::new(false)) }
     }
 }
 
 impl StopSignal {
-    /// A signal that was not given yet.
+    /// A signal without a request.
     pub fn new() -> Self {
         StopSignal::default()
     }
 
-    /// Gives the signal.
+    /// Requests the stop. It cannot be withdrawn.
     pub fn request(&self) {
-        self.asked.send_replace(true);
+        self.requested.send_replace(true);
     }
 
-    /// Was it asked for?
+    /// Whether the stop was requested.
     pub fn is_requested(&self) -> bool {
-        *self.asked.borrow()
+        *self.requested.borrow()
     }
 
-    /// Waits until it is asked for.
+    /// Waits for the request.
     pub(crate) async fn requested(&self) {
-        // The sender lives as long as `self`.
-        let _ = self.asked.subscribe().wait_for(|asked| *asked).await;
+        // The only error is a dropped sender, and `self` owns it.
+        let _ = self.requested.subscribe().wait_for(|requested| *requested).await;
     }
 }

@@ -1,7 +1,7 @@
-//! A database in memory that can be broken at any call: for tests of the engine.
+//! An in-memory database for tests of the engine, which can fail at any call.
 //!
-//! It keeps what a real one keeps: effects that are committed, rows of the history, and the lock. A call that is lost has
-//! happened or has not; the caller cannot tell which, as over a real network.
+//! It stores what a real database stores: committed effects, history rows, and the lock. If the connection is lost during a call,
+//! the call has happened or not; as with a real network, the caller cannot distinguish the two.
 
 use super::{BackendFuture, OpenOptions, sealed};
 use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, UnitError, UnitRun};
@@ -21,48 +21,48 @@ use migrate_model::target::Direction;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What goes wrong at a call.
+/// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection breaks before the server hears of it.
+    /// The connection is lost before the server receives the call.
     LostBefore,
-    /// The server does it, and the connection breaks before the answer.
+    /// The server executes the call, and the connection is lost before the answer.
     LostAfter,
-    /// The server says no.
+    /// The server rejects the call.
     Refused,
 }
 
-/// The database; clones are the same one.
+/// The database. Clones share their state.
 #[derive(Debug, Clone)]
 pub struct World {
     inner: Arc<Mutex<Inner>>,
 }
 
-/// What is in it.
+/// The state of the database.
 #[derive(Debug)]
 pub struct Inner {
-    /// Which SQL it pretends to speak.
+    /// The SQL that the backend claims to read.
     pub dialect: Dialect,
-    /// Every statement of a script that took effect, in order.
+    /// Every script statement that took effect, in order.
     pub effects: Vec<String>,
-    /// The rows of the history, and the stored ways down.
+    /// The history rows by version, each with its stored down migration.
     pub rows: BTreeMap<String, (Record, Option<String>)>,
-    /// Are the tables there?
+    /// Whether the history tables exist.
     pub tables: bool,
-    /// How many more tries for the lock fail.
+    /// How many further attempts to acquire the lock fail.
     pub lock_refusals: usize,
-    /// Is the lock held?
+    /// Whether a connection holds the lock.
     pub locked: bool,
-    /// How many connections were given back clean, and how many closed.
+    /// The numbers of connections that were released clean, and that were closed.
     pub released: (usize, usize),
     /// The names of all calls.
     pub calls: Vec<String>,
-    /// At which call what goes wrong.
+    /// The index of the call that fails, and how.
     pub fault: Option<(usize, Fault)>,
 }
 
 impl World {
-    /// An empty one.
+    /// An empty database.
     pub fn new(dialect: Dialect) -> Self {
         let inner = Inner {
             dialect,
@@ -78,17 +78,17 @@ impl World {
         World { inner: Arc::new(Mutex::new(inner)) }
     }
 
-    /// To look at and to change.
+    /// The state, for inspection and changes.
     pub fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Version, state and statements done of each row.
+    /// Version, state and completed statements of each row.
     pub fn history(&self) -> Vec<String> {
-        let shown = |(record, _): &(Record, Option<String>)| {
+        let line = |(record, _): &(Record, Option<String>)| {
             format!("{} {} {}/{}", record.key, record.state, record.statements_done, record.statements)
         };
-        self.inner().rows.values().map(shown).collect()
+        self.inner().rows.values().map(line).collect()
     }
 }
 
@@ -137,14 +137,14 @@ impl Inner {
     }
 
     fn upsert(&mut self, record: &RecordWrite<'_>) {
-        let before = self.rows.get(record.version);
-        let text = |sql: StoredSql<'_>, stored: Option<String>| match sql {
+        let row = self.rows.get(record.version);
+        let new_text = |sql: StoredSql<'_>, stored: Option<String>| match sql {
             StoredSql::Keep => stored,
             StoredSql::Set(text) => Some(text.to_owned()),
             StoredSql::Clear => None,
         };
-        let down = text(record.down, before.and_then(|(_, down)| down.clone()));
-        let up = text(record.up, before.and_then(|(record, _)| record.pending_sql.clone()));
+        let down = new_text(record.down, row.and_then(|(_, down)| down.clone()));
+        let up = new_text(record.up, row.and_then(|(record, _)| record.pending_sql.clone()));
         let row = Record {
             key: record.version.parse().expect("the engine writes versions"),
             name: record.name.to_owned(),
@@ -160,10 +160,10 @@ impl Inner {
     }
 
     fn stored(&mut self, version: &str) -> &mut (Record, Option<String>) {
-        self.rows.get_mut(version).expect("a row that is changed was started")
+        self.rows.get_mut(version).expect("a change follows the start of its migration")
     }
 
-    /// Answers one of the queries that the engine asks; anything else is a gate, and open.
+    /// The name of a query and its result. A query that the engine does not send itself is a gate, and returns true.
     fn answer(&self, sql: &str) -> (&'static str, Result<Vec<TextRow>, BackendError>) {
         if sql.starts_with("SELECT digest FROM") {
             let history = self.history();
@@ -175,8 +175,8 @@ impl Inner {
             return ("history", if self.tables { Ok(rows) } else { Err(missing_table()) });
         }
         if sql.starts_with("SELECT down_sql FROM") {
-            let quoted = sql.rsplit('\'').nth(1).unwrap_or_default();
-            let down = self.rows.get(quoted).and_then(|(_, down)| down.clone());
+            let version = sql.rsplit('\'').nth(1).unwrap_or_default();
+            let down = self.rows.get(version).and_then(|(_, down)| down.clone());
             return ("stored script", Ok(vec![vec![down]]));
         }
         ("gate", Ok(vec![vec![Some("1".to_owned())]]))
@@ -187,7 +187,7 @@ impl Inner {
     }
 }
 
-/// A connection to it.
+/// A connection to the database.
 #[derive(Debug)]
 pub struct Fake {
     world: World,
@@ -201,7 +201,7 @@ fn missing_table() -> BackendError {
     BackendError { code: Some(MISSING_TABLE.to_owned()), ..BackendError::own("the table does not exist") }
 }
 
-/// A record as the columns of `select_records`.
+/// A record as a row of `HistorySql::select_records`.
 fn text_row(record: &Record) -> TextRow {
     let columns = [
         record.key.to_string(),
@@ -223,8 +223,8 @@ fn lost() -> BackendError {
 }
 
 impl Fake {
-    /// One call that the server answers; `effect` is what it does.
-    #[expect(clippy::result_large_err, reason = "as the trait has it")]
+    /// Makes a call, which has this effect unless it is the one that fails.
+    #[expect(clippy::result_large_err, reason = "the trait returns this error")]
     fn call<T>(&mut self, name: &str, effect: impl FnOnce(&mut Inner) -> T) -> Result<T, BackendError> {
         let mut inner = self.world.inner();
         if self.lost {
@@ -234,7 +234,7 @@ impl Fake {
         inner.calls.push(name.to_owned());
         match fault {
             None => Ok(effect(&mut inner)),
-            Some(Fault::Refused) => Err(BackendError::own("refused")),
+            Some(Fault::Refused) => Err(BackendError::own("rejected")),
             Some(Fault::LostBefore) => Err(lost()),
             Some(Fault::LostAfter) => {
                 effect(&mut inner);
@@ -243,7 +243,7 @@ impl Fake {
         }
         .inspect_err(|error| {
             if error.is_connection_lost() {
-                // A server ends the session of a client that is gone, and with it the lock.
+                // A server ends the session of a lost connection, which releases the lock.
                 self.lost = true;
                 if std::mem::take(&mut self.locked) {
                     inner.locked = false;
@@ -252,21 +252,25 @@ impl Fake {
         })
     }
 
-    /// Was another process faster?
-    fn overtaken(&self, expected: Expected<'_>) -> bool {
+    /// Whether another process has written to the history. Only on SQLite, which has no lock.
+    fn history_changed(&self, expected: Expected<'_>) -> bool {
         let inner = self.world.inner();
         let history = inner.history();
-        let version = expected.version.parse().expect("the engine names versions");
+        let version = expected.version.parse().expect("the engine passes versions");
         inner.dialect == Dialect::Sqlite && history_changes::fingerprint(&history, &version) != expected.fingerprint
-    }
-
-    fn stop(error: BackendError, stop: fn(BackendError) -> UnitError) -> UnitError {
-        if !error.is_connection_lost() { stop(error) } else { UnitError::ConnectionLost(error) }
     }
 }
 
-fn statements(work: &UnitRun<'_>) -> Vec<String> {
-    work.numbered_statements().map(|(_, statement)| statement.sql(work.text).to_owned()).collect()
+fn statement_failed(statement: usize, error: BackendError) -> UnitError {
+    if error.is_connection_lost() {
+        UnitError::ConnectionLost(error)
+    } else {
+        UnitError::StatementFailed { statement: Some(statement), offset: None, error }
+    }
+}
+
+fn statements(unit_run: &UnitRun<'_>) -> Vec<String> {
+    unit_run.numbered_statements().map(|(_, statement)| statement.sql(unit_run.text).to_owned()).collect()
 }
 
 #[async_trait]
@@ -301,8 +305,8 @@ impl Backend for Fake {
     }
 
     async fn try_lock(&mut self, _: &HistorySql) -> Result<bool, BackendError> {
-        let before = self.world.inner().locked;
-        let got = self.call("try lock", |inner| {
+        let was_locked = self.world.inner().locked;
+        let acquired = self.call("try lock", |inner| {
             if inner.dialect == Dialect::Sqlite {
                 return true;
             }
@@ -311,14 +315,14 @@ impl Backend for Fake {
             inner.locked |= !refused;
             !refused
         });
-        // Got, but never heard of: it ends with the session.
-        let got = got.inspect_err(|_| self.world.inner().locked = before)?;
-        if !got && self.world.inner().lock_refusals > 0 {
-            // All but the last refusal are deadlocks.
+        // If the answer was lost, the lock ends with the session.
+        let acquired = acquired.inspect_err(|_| self.world.inner().locked = was_locked)?;
+        if !acquired && self.world.inner().lock_refusals > 0 {
+            // All failures except the last one are deadlocks.
             return Err(BackendError { kind: BackendErrorKind::LockTimeout, ..BackendError::own("deadlock") });
         }
-        self.locked = got;
-        Ok(got)
+        self.locked = acquired;
+        Ok(acquired)
     }
 
     async fn holder(&mut self, _: &HistorySql) -> Option<SessionInfo> {
@@ -336,47 +340,46 @@ impl Backend for Fake {
     }
 
     async fn presence(&mut self, _: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
-        self.call("look at the catalogue", |inner| {
+        self.call("read the catalog", |inner| {
             let mut presence = Presence::Absent;
             for sql in &inner.effects {
                 let Effects::Known(effects) = effect::read(sql, inner.dialect) else { continue };
-                for one in effects.into_iter().filter(|one| one.object == *object) {
-                    presence = if one.verb == Verb::Drops { Presence::Absent } else { Presence::Present };
+                for effect in effects.into_iter().filter(|effect| effect.object == *object) {
+                    presence = if effect.verb == Verb::Drops { Presence::Absent } else { Presence::Present };
                 }
             }
             Some(presence)
         })
     }
 
-    async fn run_in_transaction(&mut self, _: &HistorySql, work: &UnitRun<'_>, ending: BuildChange<'_>) -> Result<(), UnitError> {
-        if self.overtaken(work.expected) {
+    async fn run_in_transaction(
+        &mut self,
+        _: &HistorySql,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
+    ) -> Result<(), UnitError> {
+        if self.history_changed(unit_run.expected) {
             return Err(UnitError::HistoryChanged);
         }
-        let first = work.unit.statements.start;
-        let done = self.call(&format!("transaction from {}", first + 1), |inner| {
-            inner.effects.extend(statements(work));
-            inner.apply(&ending(Elapsed::Measured(work.since.elapsed())));
+        let first = unit_run.unit.statements.start;
+        let outcome = self.call(&format!("transaction from {}", first + 1), |inner| {
+            inner.effects.extend(statements(unit_run));
+            inner.apply(&build_change(Elapsed::Measured(unit_run.since.elapsed())));
         });
-        done.map_err(|error| match !error.is_connection_lost() {
-            true => UnitError::StatementFailed { statement: Some(first), offset: None, error },
-            false => UnitError::ConnectionLost(error),
-        })
+        outcome.map_err(|error| statement_failed(first, error))
     }
 
     async fn run_alone(
         &mut self,
         history_sql: &HistorySql,
-        work: &UnitRun<'_>,
-        ending: BuildChange<'_>,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
-        let first = work.unit.statements.start;
-        let done = self.call(&format!("alone {}", first + 1), |inner| inner.effects.extend(statements(work)));
-        done.map_err(|error| match !error.is_connection_lost() {
-            true => UnitError::StatementFailed { statement: Some(first), offset: None, error },
-            false => UnitError::ConnectionLost(error),
-        })?;
-        let change = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write(history_sql, &change).await.map_err(|error| Self::stop(error, UnitError::RecordFailed))
+        let first = unit_run.unit.statements.start;
+        let outcome = self.call(&format!("alone {}", first + 1), |inner| inner.effects.extend(statements(unit_run)));
+        outcome.map_err(|error| statement_failed(first, error))?;
+        let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
+        self.write(history_sql, &change).await.map_err(UnitError::from_write)
     }
 
     async fn run_setting(&mut self, _: &str) -> Result<(), BackendError> {
@@ -403,10 +406,12 @@ impl Backend for Fake {
         change: &HistoryChange<'_>,
         expected: Expected<'_>,
     ) -> Result<(), UnitError> {
-        if self.overtaken(expected) {
+        if self.history_changed(expected) {
             return Err(UnitError::HistoryChanged);
         }
-        self.write(history_sql, change).await.map_err(|error| Self::stop(error, UnitError::NotStarted))
+        self.write(history_sql, change).await.map_err(|error| {
+            if error.is_connection_lost() { UnitError::ConnectionLost(error) } else { UnitError::NotStarted(error) }
+        })
     }
 
     async fn restore(&mut self) -> Result<(), BackendError> {
@@ -423,7 +428,7 @@ impl Backend for Fake {
             ConnectionState::Clean => inner.released.0 += 1,
             ConnectionState::Unknown => inner.released.1 += 1,
         }
-        // Closing it ends the session.
+        // Closing the connection ends the session.
         if self.locked && state == ConnectionState::Unknown {
             inner.locked = false;
         }

@@ -1,12 +1,12 @@
 //! MySQL and MariaDB.
 //!
-//! Their DDL commits by itself, so most files run statement by statement with a mark after each; a file that only reads and
-//! writes rows is a transaction. The lock is `GET_LOCK` with a finite time, its answer checked: with a negative time MariaDB
-//! answers NULL and there is no lock. Each message first looks whether the lock is still held, so that a statement and that
-//! look reach the server together.
+//! DDL causes an implicit commit, so most files run statement by statement with a checkpoint after each. A file that contains
+//! only DML is a transaction. The lock is `GET_LOCK` with a finite timeout, and its result is checked: with a negative timeout
+//! MariaDB returns NULL and acquires no lock. Each message starts with the lock check, so that the server receives it together
+//! with the statement.
 //!
-//! On a Galera cluster that lock belongs to one node, and a lease takes its place: two nodes that take it at once are told
-//! apart by certification when they commit.
+//! On a Galera cluster, `GET_LOCK` is local to a node, so the lock is a lease. If two nodes acquire it at the same time,
+//! certification rejects one of the commits.
 
 pub mod address;
 pub mod history_dialect;
@@ -28,12 +28,16 @@ use migrate_model::name::Name;
 use sqlx::mysql::MySqlConnectOptions;
 use std::time::Duration;
 
-/// How many bytes of a script are sent at once; a server takes no message above `max_allowed_packet`, 16 MiB by default.
-const PIECE: usize = 1 << 20;
+/// The size of a message, in bytes of the script. A server rejects messages above `max_allowed_packet`, 16 MiB by default.
+const MAX_CHUNK: usize = 1 << 20;
 
-/// How long a session may stand still that may hold the row of a lease.
-const IDLE: Duration = Duration::from_secs(120);
+/// How long a session that may hold the row of a lease may be idle.
+const MAX_IDLE: Duration = Duration::from_secs(120);
 
+/// How many times the write of a change is tried when a certification is lost.
+const MAX_WRITES: u32 = 10;
+
+/// Settings that scripts are known to change without a reset.
 const SETTINGS: [&str; 14] = [
     "sql_mode",
     "foreign_key_checks",
@@ -55,60 +59,62 @@ const SETTINGS: [&str; 14] = [
 #[derive(Debug)]
 pub struct MySql<'c> {
     connection: ConnectionGuard<'c, sqlx::MySql>,
-    database: String,
-    /// Sets every setting to what it was when the connection was taken.
-    original: String,
-    /// The same, and then what `session` in `migrate.toml` says.
-    restoring: String,
-    /// The time limits as they were last set.
-    limit: String,
-    /// How a second connection is made, where that is known.
+    /// How to open a second connection; `None` for a borrowed connection.
     options: Option<MySqlConnectOptions>,
-    surroundings: Endpoint,
-    /// The lock, where it is none of the session's.
+    database: String,
+    /// Resets every setting to its value before `prepare`; empty before `prepare`.
+    original_sql: String,
+    /// Does the same, then runs the settings of our own and the `session` statements of `migrate.toml`.
+    reset_sql: String,
+    /// The statement that last set the lock timeouts; empty after a reset.
+    lock_timeout_sql: String,
+    endpoint: Endpoint,
+    /// The migration lock, unless it is a session-level lock.
     lease: Option<Lease>,
 }
 
 impl<'c> MySql<'c> {
-    /// Takes a connection.
+    /// A backend over this connection, before `prepare`.
     pub fn new(connection: ConnectionGuard<'c, sqlx::MySql>, options: Option<MySqlConnectOptions>) -> Self {
         MySql {
             connection,
-            database: String::new(),
-            original: String::new(),
-            restoring: String::new(),
-            limit: String::new(),
             options,
-            surroundings: Endpoint::SingleServer,
+            database: String::new(),
+            original_sql: String::new(),
+            reset_sql: String::new(),
+            lock_timeout_sql: String::new(),
+            endpoint: Endpoint::SingleServer,
             lease: None,
         }
     }
 
-    /// Statements that fail when the lock is another's by now; a lease they renew.
+    /// Statements that fail if another process holds the lock by now. They also renew a lease.
     fn guard(&self, history_sql: &HistorySql) -> Vec<String> {
         let held = match &self.lease {
-            Some(lease) => lease.held(history_sql),
-            None => format!("coalesce(IS_USED_LOCK({}) = CONNECTION_ID(), 0)", self.lock(history_sql)),
+            Some(lease) => lease.held_condition(history_sql),
+            None => format!("coalesce(IS_USED_LOCK({}) = CONNECTION_ID(), 0)", self.lock_name(history_sql)),
         };
-        // There is no way to raise an error outside a routine, but a value that is two is one.
+        // A conditional `SIGNAL` is possible only in a routine. A scalar subquery that returns two rows is an error anywhere.
         let check = format!("SELECT (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 2) two WHERE NOT {held})");
-        self.lease.iter().map(|lease| lease.renew(history_sql)).chain([check]).collect()
+        self.lease.iter().map(|lease| lease.renew_sql(history_sql)).chain([check]).collect()
     }
 
-    async fn try_session(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
-        match self.first(&format!("SELECT CAST(GET_LOCK({}, 0) AS CHAR)", self.lock(history_sql))).await?.as_deref() {
+    async fn try_session_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        let name = self.lock_name(history_sql);
+        match self.first_value(&format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR)")).await?.as_deref() {
             Some("1") => {}
             Some(_) => return Ok(false),
-            None => return Err(BackendError::own("the server answered NULL to GET_LOCK: it could not make a lock")),
+            None => return Err(BackendError::own("`GET_LOCK` returned NULL: the server could not create the lock")),
         }
+        // The lock comes first: see `lease::is_held`.
         if lease::is_held(self, history_sql).await? {
-            self.do_all(&format!("DO RELEASE_LOCK({})", self.lock(history_sql))).await?;
+            self.execute(&format!("DO RELEASE_LOCK({name})")).await?;
             return Ok(false);
         }
         Ok(true)
     }
 
-    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, BackendError> {
+    async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         rows(&mut *self.connection, sql).await.map_err(read_error)
     }
 
@@ -117,7 +123,7 @@ impl<'c> MySql<'c> {
         (completed, error.map(read_error))
     }
 
-    async fn do_all(&mut self, sql: &str) -> Result<(), BackendError> {
+    async fn execute(&mut self, sql: &str) -> Result<(), BackendError> {
         match self.run(sql).await.1 {
             Some(error) => Err(error),
             None => Ok(()),
@@ -130,42 +136,91 @@ impl<'c> MySql<'c> {
         }
     }
 
-    /// At most 64 characters, as `GET_LOCK` wants.
-    fn lock(&self, history_sql: &HistorySql) -> String {
-        let sum = history_sql.lock_name(&self.database).to_string();
-        format!("'migrate.{}'", &sum[..40])
+    /// The name of the lock as a literal. `GET_LOCK` accepts at most 64 characters.
+    fn lock_name(&self, history_sql: &HistorySql) -> String {
+        let checksum = history_sql.lock_name(&self.database).to_string();
+        format!("'migrate.{}'", &checksum[..40])
     }
 
-    async fn first(&mut self, sql: &str) -> Result<Option<String>, BackendError> {
+    async fn first_value(&mut self, sql: &str) -> Result<Option<String>, BackendError> {
         Ok(self.rows(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
-    /// How long to wait for metadata locks and, for rows, for those of others. Put back with the session's settings.
-    async fn limit(&mut self, work: &UnitRun<'_>, rows: bool) -> Result<(), BackendError> {
-        // What the script says itself goes first; `innodb_lock_wait_timeout` is meant as well.
-        let Some(lock) = work.lock_timeout.filter(|_| !contains_word(work.text, "lock_wait_timeout")) else { return Ok(()) };
-        let seconds = lock.as_millis().div_ceil(1000).max(1);
-        let rows = if rows { format!(", innodb_lock_wait_timeout = {seconds}") } else { String::new() };
-        let sql = format!("SET SESSION lock_wait_timeout = {seconds}{rows}");
-        if self.limit != sql {
-            self.do_all(&sql).await?;
-            self.limit = sql;
+    /// Sets the timeout for metadata locks, and in a transaction also for row locks. `restore` resets them.
+    async fn set_lock_timeouts(&mut self, unit_run: &UnitRun<'_>, in_transaction: bool) -> Result<(), BackendError> {
+        let Some(lock_timeout) = unit_run.lock_timeout else { return Ok(()) };
+        // The script's own limit takes precedence; this also matches `innodb_lock_wait_timeout`.
+        if contains_word(unit_run.text, "lock_wait_timeout") {
+            return Ok(());
+        }
+        let seconds = lock_timeout.as_millis().div_ceil(1000).max(1);
+        let row_locks = if in_transaction { format!(", innodb_lock_wait_timeout = {seconds}") } else { String::new() };
+        let sql = format!("SET SESSION lock_wait_timeout = {seconds}{row_locks}");
+        if self.lock_timeout_sql != sql {
+            self.execute(&sql).await?;
+            self.lock_timeout_sql = sql;
         }
         Ok(())
     }
+
+    /// Builds the SQL that resets the session, from the current value of each setting.
+    fn save_settings(&mut self, history_sql: &HistorySql, database: Option<&str>, values: impl Iterator<Item = Option<String>>) {
+        let settings = SETTINGS.iter().zip(values).map(|(name, value)| {
+            let value = value.unwrap_or_default();
+            let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+            // The server rejects a string for a numeric setting.
+            format!("SESSION {name} = {}", if is_number { value } else { history_sql.text(&value) })
+        });
+        // The current value of `timestamp` advances. `DEFAULT` undoes a script that has fixed it.
+        let timestamp = ["SESSION timestamp = DEFAULT".to_owned()];
+        let set = format!("SET {};\n", settings.chain(timestamp).collect::<Vec<_>>().join(", "));
+        self.original_sql = match database {
+            Some(database) => format!("USE {};\n{set}", history_sql.name(database)),
+            None => set,
+        };
+    }
+
+    /// Determines the endpoint from the variables of the server, and with it the kind of lock. Returns SQL for the settings that
+    /// our own statements rely on.
+    async fn detect_endpoint(&mut self, history_sql: &HistorySql, locking: LockSettings) -> Result<String, BackendError> {
+        // The pool of the application may have disabled it.
+        let mut own_settings = "SET SESSION autocommit = 1;\n".to_owned();
+        if locking.strategy != LockStrategy::Session {
+            let names = Endpoint::VARIABLES.map(|name| history_sql.text(name)).join(", ");
+            let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
+            let pair = |row: &TextRow| Some((row.first()?.clone()?, row.get(1)?.clone()?));
+            let variables: Vec<(String, String)> = rows.iter().filter_map(pair).collect();
+            self.endpoint = Endpoint::of_mysql(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            if self.endpoint == Endpoint::Galera
+                && let Some((_, original)) = variables.iter().find(|(name, _)| name == "wsrep_sync_wait")
+            {
+                // Queries on this node must see what another node has committed.
+                self.original_sql.push_str(&format!("SET SESSION wsrep_sync_wait = {original};\n"));
+                own_settings.push_str("SET SESSION wsrep_sync_wait = 7;\n");
+            }
+        }
+        if locking.strategy == LockStrategy::Lease || !self.endpoint.supports_session_locks() {
+            tracing::info!(endpoint = %self.endpoint, "using a lease as the migration lock");
+            self.lease = Some(Lease::new(history_sql, locking.lease));
+            // If this process is suspended in a transaction, the server ends the session and so unlocks the row of the lease.
+            own_settings.push_str(&format!("SET SESSION wait_timeout = {};\n", MAX_IDLE.as_secs()));
+        }
+        Ok(own_settings)
+    }
 }
 
-/// Reads an error, and its kind from the number, which tells more than the SQLSTATE.
+/// Converts an error: its kind from the error number, which is more specific than the SQLSTATE.
 fn read_error(error: sqlx::Error) -> BackendError {
     let mut error = BackendError::of(error);
     let source = error.source.as_ref().and_then(|error| error.as_database_error());
     if let Some(source) = source.and_then(|error| error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()) {
         error.kind = match source.number() {
-            // Server shutdown; connection was killed.
+            // ER_SERVER_SHUTDOWN; ER_CONNECTION_KILLED (MariaDB).
             1053 | 1927 => BackendErrorKind::ConnectionLost,
-            // A lock wait timeout; a deadlock, or a certification that another node won.
+            // ER_LOCK_WAIT_TIMEOUT; ER_LOCK_DEADLOCK, also for a certification that another node has won.
             1205 | 1213 => BackendErrorKind::LockTimeout,
-            // The server runs with an option that forbids the statement; only the message names which.
+            // ER_OPTION_PREVENTS_STATEMENT has one number for all options, so only the message shows that it is `--read-only`.
+            // ER_READ_ONLY_MODE has that word as well.
             1290 | 1836 if error.message.contains("read-only") => BackendErrorKind::ReadOnly,
             _ => BackendErrorKind::Rejected,
         };
@@ -174,17 +229,19 @@ fn read_error(error: sqlx::Error) -> BackendError {
     error
 }
 
-/// What the database said to a text that begins with so many statements of ours, the guard among them.
-fn guarded(completed: usize, before: usize, error: BackendError) -> BackendError {
-    // Subquery returns more than 1 row.
-    match completed < before && error.code.as_deref() == Some("1242") {
-        true => BackendError::lock_lost(),
-        false => error,
-    }
+/// The error of a message whose first `start_len` statements are ours and contain the guard: a failed guard is a lost lock.
+fn guarded_error(completed: usize, start_len: usize, error: BackendError) -> BackendError {
+    // ER_SUBQUERY_NO_1_ROW: subquery returns more than 1 row.
+    if completed < start_len && error.code.as_deref() == Some("1242") { BackendError::lock_lost() } else { error }
 }
 
-/// Connection, user, host, age and statement, as a query returns them.
-fn holder(row: Vec<Option<String>>, age: &str) -> Option<SessionInfo> {
+/// The guard as text, each statement terminated by `;` and a line end.
+fn guard_sql(guard: &[String]) -> String {
+    guard.iter().map(|statement| format!("{statement};\n")).collect()
+}
+
+/// Reads the columns connection, user, host, age and statement.
+fn read_session(row: TextRow) -> Option<SessionInfo> {
     let mut columns = row.into_iter();
     let connection = columns.next().flatten()?;
     Some(SessionInfo {
@@ -192,17 +249,18 @@ fn holder(row: Vec<Option<String>>, age: &str) -> Option<SessionInfo> {
         connection,
         user: columns.next().flatten(),
         from: columns.next().flatten(),
-        since: columns.next().flatten().map(|seconds| format!("{seconds} {age}")),
+        since: columns.next().flatten().map(|seconds| format!("{seconds} ago")),
         statement: columns.next().flatten().map(|text| strip_own_sql(&text).to_owned()),
     })
 }
 
 fn is_missing(error: &BackendError) -> bool {
-    // no such table, unknown database
+    // ER_NO_SUCH_TABLE, ER_BAD_DB_ERROR
     matches!(error.code.as_deref(), Some("1146" | "1049"))
 }
 
-/// The byte of a statement that a syntax error points at: `... near 'x' at line 3`.
+/// The byte of a statement at which a syntax error points: `... near 'x' at line 3`. The protocol has no field for the
+/// position, so it is read from the message; it only adds a place to the error.
 fn line_offset(sql: &str, message: &str) -> Option<usize> {
     let line: usize = message.rsplit_once(" at line ")?.1.trim().parse().ok()?;
     let start: usize = sql.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
@@ -210,23 +268,23 @@ fn line_offset(sql: &str, message: &str) -> Option<usize> {
     let near = near.and_then(|(text, _)| text.lines().next()).unwrap_or_default();
     let rest = sql.get(start..)?;
     let indent = rest.len() - rest.trim_start().len();
-    let found = rest.lines().next().and_then(|line| line.find(near)).filter(|_| !near.is_empty());
-    Some(start + found.unwrap_or(indent))
+    let column = rest.lines().next().and_then(|line| line.find(near)).filter(|_| !near.is_empty());
+    Some(start + column.unwrap_or(indent))
 }
 
-/// A query that answers 1 when the thing is there, else 0.
+/// A query that returns 1 if the object exists, else 0. `None` for kinds that cannot be determined, or do not exist in MySQL.
 fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
     let schema = |name: &Name| name.schema.as_ref().map_or("DATABASE()".to_owned(), |schema| history_sql.text(schema));
-    let found = |view: &str, conditions: &[(&str, String)]| {
+    let exists = |view: &str, conditions: &[(&str, String)]| {
         let conditions: Vec<String> = conditions.iter().map(|(column, value)| format!("{column} = {value}")).collect();
         Some(format!("SELECT CAST(count(*) > 0 AS CHAR) FROM information_schema.{view} WHERE {}", conditions.join(" AND ")))
     };
     let named = |view: &str, prefix: &str, name: &Name| {
-        found(view, &[(&format!("{prefix}_SCHEMA"), schema(name)), (&format!("{prefix}_NAME"), history_sql.text(&name.name))])
+        exists(view, &[(&format!("{prefix}_SCHEMA"), schema(name)), (&format!("{prefix}_NAME"), history_sql.text(&name.name))])
     };
     let inside = |view: &str, column: &str, table: &Name, name: &str| {
         let table_name = history_sql.text(&table.name);
-        found(view, &[("TABLE_SCHEMA", schema(table)), ("TABLE_NAME", table_name), (column, history_sql.text(name))])
+        exists(view, &[("TABLE_SCHEMA", schema(table)), ("TABLE_NAME", table_name), (column, history_sql.text(name))])
     };
     match object {
         Object::Table(name) | Object::View(name) | Object::Sequence(name) => named("TABLES", "TABLE", name),
@@ -235,7 +293,7 @@ fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
         Object::Constraint(table, name) => inside("TABLE_CONSTRAINTS", "CONSTRAINT_NAME", table, name),
         Object::Trigger(_, name) => named("TRIGGERS", "TRIGGER", name),
         Object::Routine(name) => named("ROUTINES", "ROUTINE", name),
-        Object::Schema(name) => found("SCHEMATA", &[("SCHEMA_NAME", history_sql.text(name))]),
+        Object::Schema(name) => exists("SCHEMATA", &[("SCHEMA_NAME", history_sql.text(name))]),
         Object::Index(None, _) | Object::Type(_) | Object::EnumValue(..) | Object::Extension(_) => None,
     }
 }
@@ -244,25 +302,25 @@ fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
 impl LeaseConnection for MySql<'_> {
     async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError> {
         for statement in history_sql.create_schema().into_iter().chain(statements) {
-            self.do_all(&statement).await?;
+            self.execute(&statement).await?;
         }
         Ok(())
     }
 
     async fn try_update(&mut self, sql: &str) -> Result<bool, BackendError> {
-        // Whoever holds the row in a transaction is alive, and is not waited for.
-        let taken = self.do_all(&format!("SET SESSION innodb_lock_wait_timeout = 1;\n{sql}")).await;
+        // A holder that has locked the row in a transaction is alive, so there is no need to wait for it.
+        let outcome = self.execute(&format!("SET SESSION innodb_lock_wait_timeout = 1;\n{sql}")).await;
         self.restore().await?;
-        match taken {
-            // Another node was faster, or there is such a transaction.
+        match outcome {
+            // Such a transaction exists, or another node has won the certification.
             Err(error) if error.kind == BackendErrorKind::LockTimeout => Ok(false),
-            taken => taken.map(|()| true),
+            outcome => outcome.map(|()| true),
         }
     }
 
     async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
-        let used = self.first(&format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", self.lock(history_sql))).await?;
-        Ok(used.is_some())
+        let holder = self.first_value(&format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", self.lock_name(history_sql))).await?;
+        Ok(holder.is_some())
     }
 
     fn running_query(&self, pattern: &str) -> String {
@@ -298,56 +356,23 @@ impl Backend for MySql<'_> {
         let row = self.rows(&format!("SELECT DATABASE(), {}", settings.join(", "))).await?;
         let mut columns = row.into_iter().next().unwrap_or_default().into_iter();
         let database = columns.next().flatten();
-        let restore = SETTINGS.iter().zip(columns).map(|(name, value)| {
-            let value = value.unwrap_or_default();
-            let number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-            // A text would be refused for a setting that is a number.
-            format!("SESSION {name} = {}", if number { value } else { history_sql.text(&value) })
-        });
-        // The clock goes on by itself.
-        let clock = ["SESSION timestamp = DEFAULT".to_owned()];
-        self.original = format!("SET {};\n", restore.chain(clock).collect::<Vec<_>>().join(", "));
-        if let Some(database) = &database {
-            self.original = format!("USE {};\n{}", history_sql.name(database), self.original);
-        }
+        self.save_settings(history_sql, database.as_deref(), columns);
         self.database = database.unwrap_or_default();
-        match (history_sql.schema().is_some(), self.database.is_empty()) {
-            (false, true) => {
-                let mut error = BackendError::own("the URL names no database, so there is no place for the history");
-                error.hint = Some("name one: `mysql://user@host/DATABASE`".into());
+        if history_sql.schema().is_none() {
+            if self.database.is_empty() {
+                let mut error = BackendError::own("the URL contains no database name, so the history tables cannot be located");
+                error.hint = Some("add the database name to the URL: `mysql://user@host/DATABASE`".into());
                 return Err(error);
             }
-            (false, false) => history_sql.set_schema(self.database.clone()),
-            (true, _) => {}
+            history_sql.set_schema(self.database.clone());
         }
-        // A pool may have turned it off; every statement of ours counts on it.
-        let mut ours = "SET SESSION autocommit = 1;\n".to_owned();
-        if locking.strategy != LockStrategy::Session {
-            let names = Endpoint::VARIABLES.map(|name| history_sql.text(name)).join(", ");
-            let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
-            let pair = |row: &Vec<Option<String>>| Some((row.first()?.clone()?, row.get(1)?.clone()?));
-            let variables: Vec<(String, String)> = rows.iter().filter_map(pair).collect();
-            self.surroundings = Endpoint::of_mysql(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            if self.surroundings == Endpoint::Galera
-                && let Some((_, before)) = variables.iter().find(|(name, _)| name == "wsrep_sync_wait")
-            {
-                // What is read here must not be older than what another node has committed.
-                self.original.push_str(&format!("SET SESSION wsrep_sync_wait = {before};\n"));
-                ours.push_str("SET SESSION wsrep_sync_wait = 7;\n");
-            }
-        }
-        if locking.strategy == LockStrategy::Lease || !self.surroundings.supports_session_locks() {
-            tracing::info!(surroundings = %self.surroundings, "the lock is a lease");
-            self.lease = Some(Lease::new(history_sql, locking.lease));
-            // One that is frozen in the middle of a transaction holds the row of the lease for no longer.
-            ours.push_str(&format!("SET SESSION wait_timeout = {};\n", IDLE.as_secs()));
-        }
-        self.do_all(&ours).await?;
-        self.restoring = format!("{}{ours}", self.original);
+        let own_settings = self.detect_endpoint(history_sql, locking).await?;
+        self.execute(&own_settings).await?;
+        self.reset_sql = format!("{}{own_settings}", self.original_sql);
         for statement in session {
-            self.do_all(statement).await?;
-            self.restoring.push_str(statement.trim_end().trim_end_matches(';'));
-            self.restoring.push_str(";\n");
+            self.execute(statement).await?;
+            self.reset_sql.push_str(statement.trim_end().trim_end_matches(';'));
+            self.reset_sql.push_str(";\n");
         }
         Ok(())
     }
@@ -357,23 +382,19 @@ impl Backend for MySql<'_> {
     }
 
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
-        let statements = history_sql.create_schema().into_iter().chain(history_sql.create());
-        for statement in statements {
-            self.do_all(&statement).await?;
-        }
-        Ok(())
+        self.create(history_sql, history_sql.create()).await
     }
 
     async fn try_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         match self.lease.take() {
-            None => self.try_session(history_sql).await,
+            None => self.try_session_lock(history_sql).await,
             Some(mut lease) => {
-                let taken = lease.try_take(self, history_sql).await;
-                if let (Ok(true), Some(options)) = (&taken, &self.options) {
+                let acquired = lease.try_acquire(self, history_sql).await;
+                if let (Ok(true), Some(options)) = (&acquired, &self.options) {
                     lease.keep_alive::<sqlx::MySql>(history_sql, options.clone());
                 }
                 self.lease = Some(lease);
-                taken
+                acquired
             }
         }
     }
@@ -382,165 +403,165 @@ impl Backend for MySql<'_> {
         if let Some(holder) = lease::holder(self, history_sql).await {
             return Some(holder);
         }
-        let id = self.first(&format!("SELECT IS_USED_LOCK({})", self.lock(history_sql))).await.ok()??;
-        // Without the PROCESS privilege only one's own connections are seen.
+        let id = self.first_value(&format!("SELECT IS_USED_LOCK({})", self.lock_name(history_sql))).await.ok()??;
         let sql = format!(
             "SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 2000) FROM information_schema.PROCESSLIST WHERE ID = {id}"
         );
+        // Without the PROCESS privilege, connections of other users are not visible: then only the number is known.
         let row = self.rows(&sql).await.ok().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
-        holder([Some(id)].into_iter().chain(row).collect(), "ago")
+        read_session([Some(id)].into_iter().chain(row).collect())
     }
 
     async fn blockers(&mut self, _: &HistorySql, _: &[Name]) -> Vec<SessionInfo> {
-        // Which of them holds the table's metadata lock is told by a plugin only; a transaction that stands open is what does.
+        // Only a plugin shows which session holds the metadata lock of a table. Usually it is one with an open transaction.
         let sql = "SELECT CAST(p.ID AS CHAR), p.USER, p.HOST, CONCAT(TIMESTAMPDIFF(SECOND, t.trx_started, NOW()), ' s'), \
                    LEFT(COALESCE(p.INFO, p.COMMAND), 200) FROM information_schema.INNODB_TRX t \
                    JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id \
                    WHERE p.ID <> CONNECTION_ID() ORDER BY t.trx_started LIMIT 5";
-        self.rows(sql).await.unwrap_or_default().into_iter().filter_map(|row| holder(row, "ago")).collect()
+        // Without the PROCESS privilege the query fails. The message then lacks the sessions; the statement is retried anyway.
+        self.rows(sql).await.unwrap_or_default().into_iter().filter_map(read_session).collect()
     }
 
     async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
         if let Some(mut lease) = self.lease.take() {
             lease.stop_heartbeat();
-            return self.do_all(&lease.release(history_sql)).await;
+            return self.execute(&lease.release_sql(history_sql)).await;
         }
-        match self.first(&format!("SELECT RELEASE_LOCK({})", self.lock(history_sql))).await?.as_deref() {
+        match self.first_value(&format!("SELECT RELEASE_LOCK({})", self.lock_name(history_sql))).await?.as_deref() {
             Some("1") => Ok(()),
-            _ => Err(BackendError::own("the lock was not held any more")),
+            _ => Err(BackendError::own("the lock was no longer held")),
         }
     }
 
     async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
-        match presence_query(history_sql, object) {
-            Some(question) => Ok(Some(Presence::of(self.first(&question).await?.as_deref()))),
-            None => Ok(None),
-        }
+        let Some(query) = presence_query(history_sql, object) else { return Ok(None) };
+        Ok(Some(Presence::of(self.first_value(&query).await?.as_deref())))
     }
 
     async fn run_in_transaction(
         &mut self,
         history_sql: &HistorySql,
-        work: &UnitRun<'_>,
-        ending: BuildChange<'_>,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
-        self.limit(work, true).await.map_err(UnitError::NotStarted)?;
+        self.set_lock_timeouts(unit_run, true).await.map_err(UnitError::NotStarted)?;
         let guard = self.guard(history_sql);
+        let begin = unit_run.unit.begin_statement.map_or("START TRANSACTION", |at| unit_run.statements[at].sql(unit_run.text));
         let mut message = SqlMessage::default();
-        message.prepend(work.unit.begin_statement.map_or("START TRANSACTION", |at| work.statements[at].sql(work.text)));
+        message.prepend(begin);
         guard.iter().for_each(|statement| message.prepend(statement));
-        let mut before = 1 + guard.len();
-        for piece in work.chunks(PIECE) {
-            message.add_statements(work, piece);
+        let mut start_len = 1 + guard.len();
+        for chunk in unit_run.chunks(MAX_CHUNK) {
+            message.add_statements(unit_run, chunk);
             if let (completed, Some(error)) = self.run(&message.sql).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
                 }
                 self.roll_back().await;
-                let error = guarded(completed, before, error);
-                return Err(match error.kind == BackendErrorKind::LockLost {
-                    true => UnitError::NotStarted(error),
-                    false => UnitError::StatementFailed { statement: message.failed(completed), offset: None, error },
+                let error = guarded_error(completed, start_len, error);
+                return Err(if error.kind == BackendErrorKind::LockLost {
+                    UnitError::NotStarted(error)
+                } else {
+                    UnitError::StatementFailed { statement: message.failed(completed), offset: None, error }
                 });
             }
-            (message, before) = (SqlMessage::default(), 0);
+            (message, start_len) = (SqlMessage::default(), 0);
         }
-        let record = history_sql.write(&ending(Elapsed::Measured(work.since.elapsed())));
-        // A script may have given the lock up; and of a lease, the time begins anew.
-        let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
-        let (completed, failed) = self.run(&format!("{before}{record}COMMIT;")).await;
-        let Some(error) = failed else { return Ok(()) };
+        let record = history_sql.write(&build_change(Elapsed::Measured(unit_run.since.elapsed())));
+        // The second check detects a lock that the script has released, and renews a lease for its full duration.
+        let (completed, error) = self.run(&format!("{}{record}COMMIT;", guard_sql(&guard))).await;
+        let Some(error) = error else { return Ok(()) };
         if error.is_connection_lost() {
             return Err(UnitError::ConnectionLost(error));
         }
         self.roll_back().await;
-        let error = guarded(completed, guard.len(), error);
-        match error.kind == BackendErrorKind::LockTimeout {
-            // A certification that another node won: all of it was rolled back.
-            true => Err(UnitError::StatementFailed { statement: None, offset: None, error }),
-            false => Err(UnitError::RecordFailed(error)),
+        let error = guarded_error(completed, guard.len(), error);
+        if error.kind == BackendErrorKind::LockTimeout {
+            // Another node has won the certification, so all of the transaction was rolled back and can run again.
+            Err(UnitError::StatementFailed { statement: None, offset: None, error })
+        } else {
+            Err(UnitError::RecordFailed(error))
         }
     }
 
     async fn run_alone(
         &mut self,
         history_sql: &HistorySql,
-        work: &UnitRun<'_>,
-        ending: BuildChange<'_>,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
-        self.limit(work, false).await.map_err(UnitError::NotStarted)?;
+        self.set_lock_timeouts(unit_run, false).await.map_err(UnitError::NotStarted)?;
         if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
-            // Nobody renews it meanwhile.
-            lease.set_duration(lease.duration().max(work.timeout));
+            // There is no heartbeat without a second connection.
+            lease.set_duration(lease.duration().max(unit_run.timeout));
         }
-        let mark = self.lease.as_ref().map(Lease::holder_comment).unwrap_or_default();
-        for (at, (number, statement)) in work.numbered_statements().enumerate() {
-            let sql = statement.sql(work.text);
-            // Behind `LOCK TABLES` only the tables that it names can be looked at.
+        let comment = self.lease.as_ref().map(Lease::holder_comment).unwrap_or_default();
+        for (at, (number, statement)) in unit_run.numbered_statements().enumerate() {
+            let sql = statement.sql(unit_run.text);
+            // After `LOCK TABLES`, only the tables that it lists can be queried.
             let guard = if at == 0 { self.guard(history_sql) } else { Vec::new() };
-            let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
-            if let (completed, Some(error)) = self.run(&format!("{mark}{before}{mark}{sql}")).await {
+            let message = format!("{comment}{}{comment}{sql}", guard_sql(&guard));
+            if let (completed, Some(error)) = self.run(&message).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
                 }
-                // Until then, no table but the locked ones can be written, not even ours.
-                if work.unit.statements.len() > 1 {
-                    let _ = self.do_all("UNLOCK TABLES").await;
+                // While `LOCK TABLES` is in effect, the failure cannot be recorded. Without it, this does nothing.
+                if unit_run.unit.statements.len() > 1 {
+                    let _ = self.execute("UNLOCK TABLES").await;
                 }
                 if completed < guard.len() && error.kind != BackendErrorKind::LockTimeout {
-                    return Err(UnitError::NotStarted(guarded(completed, guard.len(), error)));
+                    return Err(UnitError::NotStarted(guarded_error(completed, guard.len(), error)));
                 }
                 let offset = line_offset(sql, &error.message).map(|at| statement.range.start + at);
                 return Err(UnitError::StatementFailed { statement: Some(number), offset, error });
             }
         }
-        let record = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write(history_sql, &record).await.map_err(|error| match !error.is_connection_lost() {
-            true => UnitError::RecordFailed(error),
-            false => UnitError::ConnectionLost(error),
-        })
+        let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
+        self.write(history_sql, &change).await.map_err(UnitError::from_write)
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
-        self.do_all(sql).await
+        self.execute(sql).await
     }
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         let guard = self.guard(history_sql);
-        let before: String = guard.iter().map(|statement| format!("{statement};\n")).collect();
-        let sql = history_sql.write(change);
-        // One statement commits by itself, which saves the server a round of its own; only the row of a lease has to be held
-        // until then.
-        let sql = match sql.matches(";\n").count() == 1 && self.lease.is_none() {
-            true => format!("{before}{sql}"),
-            false => format!("START TRANSACTION;\n{before}{sql}COMMIT;"),
+        let check = guard_sql(&guard);
+        let record = history_sql.write(change);
+        // With autocommit, a single statement needs no transaction, which saves a round trip. A lease needs one, so that its row
+        // stays locked until the commit.
+        let is_single = record.matches(";\n").count() == 1;
+        let sql = if is_single && self.lease.is_none() {
+            format!("{check}{record}")
+        } else {
+            format!("START TRANSACTION;\n{check}{record}COMMIT;")
         };
         let mut tries = 0;
         loop {
-            let (completed, failed) = self.run(&sql).await;
-            let Some(error) = failed else { return Ok(()) };
+            let (completed, error) = self.run(&sql).await;
+            let Some(error) = error else { return Ok(()) };
             self.roll_back().await;
             tries += 1;
-            // Another node won a certification; what was written there was not this.
-            if error.code.as_deref() != Some("1213") || tries == 10 {
-                return Err(guarded(completed, 1 + guard.len(), error));
+            // ER_LOCK_DEADLOCK: another node has won the certification, with a change of something else.
+            if error.code.as_deref() != Some("1213") || tries == MAX_WRITES {
+                return Err(guarded_error(completed, 1 + guard.len(), error));
             }
         }
     }
 
     async fn restore(&mut self) -> Result<(), BackendError> {
-        self.limit.clear();
-        match self.restoring.is_empty() {
-            true => Ok(()),
-            false => self.do_all(&self.restoring.clone()).await,
+        self.lock_timeout_sql.clear();
+        if self.reset_sql.is_empty() {
+            return Ok(());
         }
+        self.execute(&self.reset_sql.clone()).await
     }
 
     async fn restore_original(&mut self) -> Result<(), BackendError> {
-        match self.original.is_empty() {
-            true => Ok(()),
-            false => self.do_all(&self.original.clone()).await,
+        if self.original_sql.is_empty() {
+            return Ok(());
         }
+        self.execute(&self.original_sql.clone()).await
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {

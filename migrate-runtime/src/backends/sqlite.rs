@@ -1,7 +1,7 @@
 //! SQLite.
 //!
-//! There is no lock that outlives a transaction, and none is needed: every transaction begins with `BEGIN IMMEDIATE` and
-//! looks whether the history still is what the plan was made from. Whoever comes second sees that and plans anew.
+//! SQLite has no lock that outlives a transaction, and none is needed: every transaction starts with `BEGIN IMMEDIATE` and checks
+//! that the history has not changed since the plan was made. If it has, the engine plans again.
 
 pub mod address;
 pub mod history_dialect;
@@ -20,7 +20,7 @@ use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
 use std::time::{Duration, Instant};
 
-/// What scripts set and leave so.
+/// Settings that scripts are known to change without a reset.
 const SETTINGS: [&str; 5] =
     ["foreign_keys", "legacy_alter_table", "recursive_triggers", "ignore_check_constraints", "writable_schema"];
 
@@ -28,25 +28,28 @@ const SETTINGS: [&str; 5] =
 #[derive(Debug)]
 pub struct Sqlite<'c> {
     connection: ConnectionGuard<'c, sqlx::Sqlite>,
-    /// Sets every setting to what it was when the connection was taken.
-    original: String,
-    /// The same, and then what `session` in `migrate.toml` says.
-    restoring: String,
-    patience: Duration,
+    /// Resets every setting to its value before `prepare`; empty before `prepare`.
+    original_sql: String,
+    /// Does the same, then runs the `session` statements of `migrate.toml`.
+    reset_sql: String,
+    /// How long to wait for other writers.
+    max_wait: Duration,
 }
 
 impl<'c> Sqlite<'c> {
-    /// Takes a connection; waits up to `patience` for other writers.
-    pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, patience: Duration) -> Self {
-        Sqlite { connection, original: String::new(), restoring: String::new(), patience }
+    /// A backend over this connection, before `prepare`; waits up to `max_wait` for other writers.
+    pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, max_wait: Duration) -> Self {
+        Sqlite { connection, original_sql: String::new(), reset_sql: String::new(), max_wait }
     }
 
-    /// Asks again and again while another connection is in the way.
-    async fn rows(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, BackendError> {
-        let until = Instant::now() + self.patience;
+    /// Runs a query, and retries it while the database is busy.
+    async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        let deadline = Instant::now() + self.max_wait;
         loop {
             match rows(&mut *self.connection, sql).await.map_err(read_error) {
-                Err(error) if error.kind == BackendErrorKind::Busy && Instant::now() < until => tokio::time::sleep(PAUSE).await,
+                Err(error) if error.kind == BackendErrorKind::Busy && Instant::now() < deadline => {
+                    tokio::time::sleep(PAUSE).await;
+                }
                 outcome => return outcome,
             }
         }
@@ -57,44 +60,58 @@ impl<'c> Sqlite<'c> {
         (completed, error.map(read_error))
     }
 
-    async fn do_all(&mut self, sql: &str) -> Result<(), BackendError> {
+    async fn execute(&mut self, sql: &str) -> Result<(), BackendError> {
         match self.run(sql).await.1 {
             Some(error) => Err(error),
             None => Ok(()),
         }
     }
 
-    /// Runs one statement again and again while another connection is in the way.
-    async fn insist(&mut self, sql: &str) -> Result<(), BackendError> {
-        let until = Instant::now() + self.patience;
+    /// Runs a statement, and retries it while the database is busy.
+    async fn execute_when_free(&mut self, sql: &str) -> Result<(), BackendError> {
+        let deadline = Instant::now() + self.max_wait;
         loop {
-            match self.do_all(sql).await {
-                Err(error) if error.kind == BackendErrorKind::Busy && Instant::now() < until => tokio::time::sleep(PAUSE).await,
+            match self.execute(sql).await {
+                Err(error) if error.kind == BackendErrorKind::Busy && Instant::now() < deadline => {
+                    tokio::time::sleep(PAUSE).await;
+                }
                 outcome => return outcome,
             }
         }
     }
 
+    async fn execute_in_transaction(&mut self, sql: &str) -> Result<(), BackendError> {
+        self.execute_when_free("BEGIN IMMEDIATE").await?;
+        let outcome = match self.execute(sql).await {
+            Ok(()) => self.execute_when_free("COMMIT").await,
+            failed => failed,
+        };
+        if outcome.is_err() {
+            self.roll_back().await;
+        }
+        outcome
+    }
+
     async fn roll_back(&mut self) {
-        // SQLite ends some transactions by itself; then there is nothing to roll back.
+        // After some errors SQLite has already rolled back. Then this `ROLLBACK` fails, which changes nothing.
         if let (_, Some(error)) = self.run("ROLLBACK").await {
             tracing::debug!(message = error.message, "rolling back");
         }
     }
 
-    /// Runs a message that ends with `COMMIT`, or a part of it. The first begins with `BEGIN IMMEDIATE` and a check of the
-    /// token.
+    /// Runs a message of a transaction; the last one ends with `COMMIT`. The `first` one starts with `BEGIN IMMEDIATE` and the
+    /// check of the history.
     async fn transact(&mut self, message: &SqlMessage, first: bool) -> Result<(), UnitError> {
-        let until = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.max_wait;
         loop {
             let (completed, Some(error)) = self.run(&message.sql).await else { return Ok(()) };
-            if first && completed == 0 && error.kind == BackendErrorKind::Busy && Instant::now() < until {
+            if first && completed == 0 && error.kind == BackendErrorKind::Busy && Instant::now() < deadline {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
-            // In the middle of a transaction nobody is in the way: only at its end, when others still read.
+            // The transaction holds the write lock, so only its commit can be busy, while other connections still read.
             let at_commit = message.script_done(completed);
-            if at_commit && error.kind == BackendErrorKind::Busy && self.insist("COMMIT").await.is_ok() {
+            if at_commit && error.kind == BackendErrorKind::Busy && self.execute_when_free("COMMIT").await.is_ok() {
                 return Ok(());
             }
             if completed > 0 || !first {
@@ -102,40 +119,41 @@ impl<'c> Sqlite<'c> {
             }
             return Err(match completed {
                 0 if first => UnitError::NotStarted(error),
-                1 if first && error.message == OVERTAKEN => UnitError::HistoryChanged,
+                1 if first && error.message == HISTORY_CHANGED => UnitError::HistoryChanged,
                 1 if first => UnitError::NotStarted(error),
-                // A deferred foreign key is checked at the end.
+                // SQLITE_CONSTRAINT_FOREIGNKEY: `COMMIT` checks deferred foreign keys, which are the script's.
                 _ if at_commit && error.code.as_deref() != Some("787") => UnitError::RecordFailed(error),
                 _ => UnitError::StatementFailed { statement: message.failed(completed), offset: None, error },
             });
         }
     }
 
-    /// Begins a transaction that goes on only if the history still is what the plan was made from.
-    fn begin(history_sql: &HistorySql, Expected { version, fingerprint }: Expected<'_>) -> SqlMessage {
-        let now = history_sql.select_fingerprint(version);
-        let now = now.strip_prefix("SELECT ").unwrap_or(&now);
+    /// Starts a transaction that fails unless the history is the expected one.
+    fn begin_if_unchanged(history_sql: &HistorySql, Expected { version, fingerprint }: Expected<'_>) -> SqlMessage {
+        let current = history_sql.select_fingerprint(version);
+        let current = current.strip_prefix("SELECT ").unwrap_or(&current);
         let mut message = SqlMessage::default();
         message.prepend("BEGIN IMMEDIATE");
-        // SQLite knows no way to raise an error outside a trigger, but this sum has none that it could hold.
+        // `RAISE` works only in a trigger. The absolute value of the smallest integer is an error anywhere.
         message.prepend(&format!(
-            "SELECT CASE WHEN {now} IS NOT {} THEN abs(-9223372036854775807 - 1) END",
+            "SELECT CASE WHEN {current} IS NOT {} THEN abs(-9223372036854775807 - 1) END",
             history_sql.text(fingerprint)
         ));
         message
     }
 }
 
-/// What SQLite says when the check of the token fails.
-const OVERTAKEN: &str = "integer overflow";
+/// The message of SQLite when the check of the history fails. Its result code is the generic SQLITE_ERROR, so only the message
+/// distinguishes it; the position of the failed statement confirms that it is the check.
+const HISTORY_CHANGED: &str = "integer overflow";
 
-/// How many bytes of a script are given at once: for each statement, SQLite copies all that stands behind it.
-const PIECE: usize = 16 << 10;
+/// The size of a message, in bytes of the script. For each statement, SQLite copies the rest of the message.
+const MAX_CHUNK: usize = 16 << 10;
 
-/// How long to leave another connection alone before trying again.
+/// How long to wait before a retry while the database is busy.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Reads an error, and its kind from the primary result code: the low byte of an extended one.
+/// Converts an error: its kind from the primary result code, which is the low byte of the extended one.
 fn read_error(error: sqlx::Error) -> BackendError {
     let mut error = BackendError::of(error);
     let code: Option<u32> = error.code.as_deref().and_then(|code| code.parse().ok());
@@ -150,6 +168,7 @@ fn read_error(error: sqlx::Error) -> BackendError {
 }
 
 fn is_missing(error: &BackendError) -> bool {
+    // The result code is the generic SQLITE_ERROR, so only the message shows that a table is missing.
     error.message.starts_with("no such table")
 }
 
@@ -172,33 +191,25 @@ impl Backend for Sqlite<'_> {
     }
 
     async fn prepare(&mut self, _: &mut HistorySql, session: &[String], _: LockSettings) -> Result<(), BackendError> {
-        let mut restore = String::new();
+        let mut reset = String::new();
         for name in SETTINGS {
             let rows = self.rows(&format!("PRAGMA {name}")).await?;
             if let Some(value) = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()) {
-                restore.push_str(&format!("PRAGMA {name} = {value};\n"));
+                reset.push_str(&format!("PRAGMA {name} = {value};\n"));
             }
         }
-        self.restoring = restore.clone();
-        self.original = restore;
+        self.reset_sql.clone_from(&reset);
+        self.original_sql = reset;
         for statement in session {
-            self.do_all(statement).await?;
-            self.restoring.push_str(statement.trim_end().trim_end_matches(';'));
-            self.restoring.push_str(";\n");
+            self.execute(statement).await?;
+            self.reset_sql.push_str(statement.trim_end().trim_end_matches(';'));
+            self.reset_sql.push_str(";\n");
         }
         Ok(())
     }
 
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
-        self.insist("BEGIN IMMEDIATE").await?;
-        let made = match self.do_all(&history_sql.create().join(";\n")).await {
-            Ok(()) => self.insist("COMMIT").await,
-            failed => failed,
-        };
-        if made.is_err() {
-            self.roll_back().await;
-        }
-        made
+        self.execute_in_transaction(&history_sql.create().join(";\n")).await
     }
 
     async fn try_lock(&mut self, _: &HistorySql) -> Result<bool, BackendError> {
@@ -218,27 +229,27 @@ impl Backend for Sqlite<'_> {
     }
 
     async fn presence(&mut self, _: &HistorySql, _: &Object) -> Result<Option<Presence>, BackendError> {
-        // Whatever makes something shares a transaction with its mark, so nobody needs to ask.
+        // Every statement that creates an object shares a transaction with its checkpoint, so its outcome is always known.
         Ok(None)
     }
 
     async fn run_in_transaction(
         &mut self,
         history_sql: &HistorySql,
-        work: &UnitRun<'_>,
-        ending: BuildChange<'_>,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
-        let mut pieces = work.chunks(PIECE);
-        let last = pieces.pop().unwrap_or_default();
-        let mut message = Self::begin(history_sql, work.expected);
+        let mut chunks = unit_run.chunks(MAX_CHUNK);
+        let last = chunks.pop().unwrap_or_default();
+        let mut message = Self::begin_if_unchanged(history_sql, unit_run.expected);
         let mut first = true;
-        for piece in pieces {
-            message.add_statements(work, piece);
+        for chunk in chunks {
+            message.add_statements(unit_run, chunk);
             self.transact(&message, first).await?;
             (message, first) = (SqlMessage::default(), false);
         }
-        message.add_statements(work, last);
-        message.append(&history_sql.write(&ending(Elapsed::Transaction(work.since.elapsed()))));
+        message.add_statements(unit_run, last);
+        message.append(&history_sql.write(&build_change(Elapsed::Transaction(unit_run.since.elapsed()))));
         message.append("COMMIT;");
         self.transact(&message, first).await
     }
@@ -246,35 +257,27 @@ impl Backend for Sqlite<'_> {
     async fn run_alone(
         &mut self,
         history_sql: &HistorySql,
-        work: &UnitRun<'_>,
-        ending: BuildChange<'_>,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
         let mut message = SqlMessage::default();
-        message.add_statements(work, work.unit.statements.clone());
+        message.add_statements(unit_run, unit_run.unit.statements.clone());
         if let (completed, Some(error)) = self.run(&message.sql).await {
             return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, error });
         }
-        let change = ending(Elapsed::Measured(work.since.elapsed()));
-        self.write_if_unchanged(history_sql, &change, work.expected).await.map_err(|stop| match stop {
+        let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
+        self.write_if_unchanged(history_sql, &change, unit_run.expected).await.map_err(|error| match error {
             UnitError::NotStarted(error) => UnitError::RecordFailed(error),
-            stop => stop,
+            error => error,
         })
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
-        self.do_all(sql).await
+        self.execute(sql).await
     }
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
-        self.insist("BEGIN IMMEDIATE").await?;
-        let written = match self.do_all(&history_sql.write(change)).await {
-            Ok(()) => self.insist("COMMIT").await,
-            failed => failed,
-        };
-        if written.is_err() {
-            self.roll_back().await;
-        }
-        written
+        self.execute_in_transaction(&history_sql.write(change)).await
     }
 
     async fn write_if_unchanged(
@@ -283,28 +286,28 @@ impl Backend for Sqlite<'_> {
         change: &HistoryChange<'_>,
         expected: Expected<'_>,
     ) -> Result<(), UnitError> {
-        let mut message = Self::begin(history_sql, expected);
+        let mut message = Self::begin_if_unchanged(history_sql, expected);
         message.append(&history_sql.write(change));
         message.append("COMMIT;");
-        self.transact(&message, true).await.map_err(|stop| match stop {
-            // There is no script whose record this could be.
+        self.transact(&message, true).await.map_err(|error| match error {
+            // The message contains no script, so nothing has run.
             UnitError::RecordFailed(error) => UnitError::NotStarted(error),
-            stop => stop,
+            error => error,
         })
     }
 
     async fn restore(&mut self) -> Result<(), BackendError> {
-        match self.restoring.is_empty() {
-            true => Ok(()),
-            false => self.do_all(&self.restoring.clone()).await,
+        if self.reset_sql.is_empty() {
+            return Ok(());
         }
+        self.execute(&self.reset_sql.clone()).await
     }
 
     async fn restore_original(&mut self) -> Result<(), BackendError> {
-        match self.original.is_empty() {
-            true => Ok(()),
-            false => self.do_all(&self.original.clone()).await,
+        if self.original_sql.is_empty() {
+            return Ok(());
         }
+        self.execute(&self.original_sql.clone()).await
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {

@@ -1,4 +1,4 @@
-//! The engine over a database in memory that breaks at any call.
+//! The engine over an in-memory database that fails at any call.
 
 use crate::backends::fake::{Fault, World};
 use crate::error::{Error, ErrorKind};
@@ -33,47 +33,46 @@ fn set(dialect: Dialect, files: &[(&str, &str, &str)]) -> Arc<MigrationSet> {
     }))
 }
 
-/// A transaction, a file with statements that cannot share one with their mark and one that can, and a transaction.
+/// Three migrations: a transaction, a file in which only one statement shares a transaction with its checkpoint, and another
+/// transaction.
 fn mixed(dialect: Dialect) -> Arc<MigrationSet> {
-    // Statements that must not run twice; no transaction holds them, but on SQLite.
-    let alone = |name: &str| match dialect {
+    // A statement that must not run twice. Except on SQLite, it does not run in a transaction.
+    let create_index = |name: &str| match dialect {
         Dialect::Postgres => format!("CREATE INDEX CONCURRENTLY {name} ON a (id);"),
         _ => format!("CREATE INDEX {name} ON a (id);"),
     };
-    let mark = "-- migrate: no-transaction\n";
-    let up = format!("{mark}{}INSERT INTO a VALUES (1);{}CALL p();", alone("i"), alone("j"));
-    let down = format!("{mark}{}DELETE FROM b;{}", alone("l"), alone("m"));
-    let (alone, back) = (up.as_str(), down.as_str());
+    let directive = "-- migrate: no-transaction\n";
+    let up = format!("{directive}{}INSERT INTO a VALUES (1);{}CALL p();", create_index("i"), create_index("j"));
+    let down = format!("{directive}{}DELETE FROM b;{}", create_index("l"), create_index("m"));
     set(
         dialect,
         &[
             ("1", "CREATE TABLE a (id int); CREATE TABLE b (id int);", "DROP TABLE b; DROP TABLE a;"),
-            ("2", alone, back),
+            ("2", &up, &down),
             ("3", "INSERT INTO a VALUES (3);", "DELETE FROM a;"),
         ],
     )
 }
 
-/// Runs until the target is reached; answers each question from what is true. Gives how many runs failed, and how many
-/// questions were asked.
-async fn insist(world: &World, set: &Arc<MigrationSet>, target: &Target) -> (usize, usize) {
-    let (mut failed, mut questions) = (0, 0);
+/// Runs until the target is reached. Resolves each partially applied migration according to the effects in the database.
+/// Returns the number of resolved migrations.
+async fn run_until_done(world: &World, set: &Arc<MigrationSet>, target: &Target) -> usize {
+    let mut resolved = 0;
     for _ in 0..5 {
         let migrator = Migrator::new(set);
         let error = match migrator.run_to(world, target).await {
-            Ok(_) => return (failed, questions),
+            Ok(_) => return resolved,
             Err(error) => error,
         };
-        failed += 1;
-        assert!(!world.inner().locked, "the lock is given back: {error}");
+        assert!(!world.inner().locked, "the lock is released: {error}");
         if error.kind() != ErrorKind::HistoryMismatch {
             continue;
         }
-        questions += 1;
-        let [question] = error.divergences() else { panic!("one question at a time: {error}") };
+        resolved += 1;
+        let [divergence] = error.divergences() else { panic!("one divergence at a time: {error}") };
         let (record, script) = {
             let inner = world.inner();
-            let record = inner.rows[question.key.as_str()].0.clone();
+            let record = inner.rows[divergence.key.as_str()].0.clone();
             let migration = set.get(record.key.version().unwrap()).unwrap();
             let script = match record.state {
                 RecordState::Reverting => migration.down.clone().unwrap(),
@@ -82,15 +81,17 @@ async fn insist(world: &World, set: &Arc<MigrationSet>, target: &Target) -> (usi
             (record, script)
         };
         let unknown = script.statements[record.statements_done].sql(&script.text);
-        let happened = world.inner().effects.iter().any(|effect| effect == unknown);
-        let resolution = match happened {
-            true if record.statements_done + 1 == record.statements => Resolution::MarkApplied,
-            true => Resolution::SkipTo(record.statements_done + 2),
-            false => Resolution::Retry,
+        let took_effect = world.inner().effects.iter().any(|effect| effect == unknown);
+        let resolution = if !took_effect {
+            Resolution::Retry
+        } else if record.statements_done + 1 == record.statements {
+            Resolution::MarkApplied
+        } else {
+            Resolution::SkipTo(record.statements_done + 2)
         };
         migrator.resolve(world, &record.key, resolution).await.unwrap();
     }
-    panic!("it never ends: {:?}, {}", world.history(), Migrator::new(set).run_to(world, target).await.unwrap_err());
+    panic!("the target is not reached: {:?}, {}", world.history(), Migrator::new(set).run_to(world, target).await.unwrap_err());
 }
 
 #[tokio::test]
@@ -105,10 +106,10 @@ async fn everything_in_its_order() {
     assert!(!world.inner().locked);
     world.inner().calls.clear();
     Migrator::new(&set).run(&world).await.unwrap();
-    assert_eq!(world.inner().calls, ["digest"], "nothing to do is one query");
+    assert_eq!(world.inner().calls, ["digest"], "without pending migrations, a run is one query");
 }
 
-/// Every effect exactly once, wherever the connection breaks, up and down.
+/// Every effect happens exactly once, at whichever call the connection is lost, up and down.
 #[tokio::test]
 async fn broken_anywhere_and_run_again() {
     for dialect in Dialect::ALL {
@@ -125,27 +126,28 @@ async fn broken_anywhere_and_run_again() {
             let undisturbed = start().await;
             Migrator::new(&set).run_to(&undisturbed, &target).await.unwrap();
             let calls = undisturbed.inner().calls.len();
-            let mut asked = 0;
+            let mut resolved = 0;
             for (at, fault) in (0..calls).flat_map(|at| [Fault::LostBefore, Fault::LostAfter].map(|fault| (at, fault))) {
                 let world = start().await;
                 world.inner().fault = Some((at, fault));
-                // Counted are the steps that are left, as a person would.
-                let left = || match target {
+                // `Down` counts steps, so a later run must count only the remaining ones.
+                let remaining = || match target {
                     Target::Down(_) => Target::Down(world.inner().rows.len()),
                     _ => Target::Latest,
                 };
-                let failed = Migrator::new(&set).run_to(&world, &left()).await;
-                assert!(!world.inner().locked || failed.is_ok(), "call {at}: {fault:?}");
-                let (_, questions) = insist(&world, &set, &left()).await;
-                asked += questions;
+                let outcome = Migrator::new(&set).run_to(&world, &remaining()).await;
+                assert!(!world.inner().locked || outcome.is_ok(), "call {at}: {fault:?}");
+                let resolutions = run_until_done(&world, &set, &remaining()).await;
+                resolved += resolutions;
                 let call = world.inner().calls[at].clone();
                 assert_eq!(world.inner().effects, undisturbed.inner().effects, "{dialect}, {target:?}: {fault:?} at `{call}`");
                 assert_eq!(world.history(), undisturbed.history(), "{dialect}, {target:?}: {fault:?} at `{call}`");
-                assert!(questions <= 1);
+                assert!(resolutions <= 1);
             }
-            // Only about the procedure, which may do anything: at its call, at its mark, which is the end, and before it.
-            let procedure = dialect != Dialect::Sqlite && target == Target::Latest;
-            assert_eq!(asked, if procedure { 4 } else { 0 }, "{dialect}, {target:?}");
+            // Only the outcome of the procedure can be unknown, after four faults: two at its call, one at the checkpoint before
+            // it, and one at its own checkpoint, which is the end of the migration.
+            let has_procedure = dialect != Dialect::Sqlite && target == Target::Latest;
+            assert_eq!(resolved, if has_procedure { 4 } else { 0 }, "{dialect}, {target:?}");
         }
     }
 }
@@ -161,41 +163,37 @@ async fn refused_anywhere_and_run_again() {
         world.inner().fault = Some((at, Fault::Refused));
         let outcome = Migrator::new(&set).run(&world).await;
         assert!(!world.inner().locked || outcome.is_ok(), "call {at}");
-        insist(&world, &set, &Target::Latest).await;
+        run_until_done(&world, &set, &Target::Latest).await;
         assert_eq!(world.history(), undisturbed.history(), "call {at}");
-        let mut effects = world.inner().effects.clone();
-        // A mark that is refused by a server that goes on is the one case in which a statement may be asked for.
-        effects.dedup();
-        assert_eq!(effects, undisturbed.inner().effects, "call {at}");
+        assert_eq!(world.inner().effects, undisturbed.inner().effects, "call {at}");
     }
 }
 
 #[tokio::test]
-async fn who_comes_second_looks_again() {
+async fn a_run_plans_again_after_another_process() {
     let set = mixed(Dialect::Sqlite);
     let world = World::new(Dialect::Sqlite);
-    // SQLite has no lock: another process does everything between this one's plan and its first step.
-    let other = world.clone();
-    let other_set = set.clone();
-    let begun = Arc::new(Mutex::new(false));
+    // SQLite has no lock, so another process can apply everything between the plan of this run and its first step.
+    let (other_world, other_set) = (world.clone(), set.clone());
+    let planned = Arc::new(Mutex::new(false));
     let migrator = Migrator::new(&set).on_event(move |event| {
-        let first = matches!(event, Event::Planned { .. }) && !std::mem::replace(&mut *begun.lock().unwrap(), true);
+        let first = matches!(event, Event::Planned { .. }) && !std::mem::replace(&mut *planned.lock().unwrap(), true);
         if first {
-            let (other, set) = (other.clone(), other_set.clone());
+            let (world, set) = (other_world.clone(), other_set.clone());
             let run = move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async { Migrator::new(&set).run(&other).await.map(drop) })
+                runtime.block_on(async { Migrator::new(&set).run(&world).await.map(drop) })
             };
             std::thread::spawn(run).join().unwrap().unwrap();
         }
     });
     let report = migrator.run(&world).await.unwrap();
-    assert!(report.done.is_empty(), "the other one did it all");
+    assert!(report.done.is_empty(), "the other process has applied everything");
     assert_eq!(world.inner().effects.len(), 7);
 }
 
 #[tokio::test]
-async fn a_lock_is_waited_for_and_given_up() {
+async fn a_run_waits_for_the_lock_until_its_limit() {
     let set = mixed(Dialect::Postgres);
     let world = World::new(Dialect::Postgres);
     world.inner().lock_refusals = 2;
@@ -209,7 +207,7 @@ async fn a_lock_is_waited_for_and_given_up() {
     let outcome: Result<_, Error> = migrator.clone().lock_wait(Duration::ZERO).run(&world).await;
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::LockNotObtained);
     assert_eq!(world.inner().effects, [""; 0]);
-    assert_eq!(world.inner().released, (1, 0), "a connection without the lock is clean");
+    assert_eq!(world.inner().released, (1, 0), "a connection that never held the lock is clean");
     assert_eq!(*waits.lock().unwrap(), 1);
     world.inner().locked = false;
     world.inner().lock_refusals = 1;

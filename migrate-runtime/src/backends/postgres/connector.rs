@@ -1,40 +1,46 @@
-//! The way to a PostgreSQL server: how a second connection is made, and whether a pooler stands in between.
+//! How a second connection to a PostgreSQL server is opened, and whether connections go through a pooler.
+//!
+//! A pooler does not identify itself. But it opens its server sessions before a client connects, so a start-up parameter of the
+//! client is rejected or does not reach them.
 
 use crate::connection::rows;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
-/// How a second connection is made, and what is known of the way there.
+/// How a connection was opened, and with it how to open a second one.
 #[derive(Debug)]
 pub enum PgConnector {
-    /// Opened here, with a parameter that tells.
+    /// Opened here, with [`PARAMETER`] as a start-up parameter.
     Opened(PgConnectOptions),
-    /// Opened here; what is at the other end refused the parameter, so it is no server.
+    /// Opened here without the parameter, which the endpoint rejected; so the endpoint is not a server.
     Refused(PgConnectOptions),
-    /// From a pool with these options.
+    /// Taken from a pool of the application with these options.
     Pooled(PgConnectOptions),
-    /// Lent: there is no way to a second one.
+    /// Borrowed from the application; a second connection cannot be opened.
     Lent,
 }
 
 impl PgConnector {
-    /// Whether start-up parameters reach the server's sessions, as far as it can be found out.
-    pub async fn reached(&self, given: Option<&str>) -> Option<bool> {
+    /// Whether start-up parameters reach the server session, which has this value of [`PARAMETER`]. `None` if that cannot be
+    /// determined.
+    pub async fn passes_parameters(&self, value: Option<&str>) -> Option<bool> {
         match self {
-            PgConnector::Opened(_) => Some(given == Some("1")),
+            PgConnector::Opened(_) => Some(value == Some("1")),
             PgConnector::Refused(_) => Some(false),
             PgConnector::Pooled(options) => {
-                let (mut probe, access) = open(options.clone()).await.ok()?;
-                let asked = rows(&mut probe, &format!("SELECT pg_catalog.current_setting('{PARAMETER}', true)")).await;
+                // The connection of the pool was opened without the parameter, so a second one has to show whether it arrives.
+                let (mut probe, connector) = open(options.clone()).await.ok()?;
+                let result = rows(&mut probe, &format!("SELECT pg_catalog.current_setting('{PARAMETER}', true)")).await;
+                // The probe has its result; an error while closing it changes nothing.
                 let _ = probe.close().await;
-                let given = asked.ok()?.into_iter().next()?.into_iter().next()?;
-                Some(matches!(access, PgConnector::Opened(_)) && given.as_deref() == Some("1"))
+                let value = result.ok()?.into_iter().next()?.into_iter().next()?;
+                Some(matches!(connector, PgConnector::Opened(_)) && value.as_deref() == Some("1"))
             }
             PgConnector::Lent => None,
         }
     }
 
-    /// How a second connection is made.
+    /// The options for a second connection.
     pub fn options(&self) -> Option<&PgConnectOptions> {
         match self {
             PgConnector::Opened(options) | PgConnector::Refused(options) | PgConnector::Pooled(options) => Some(options),
@@ -43,14 +49,17 @@ impl PgConnector {
     }
 }
 
-/// A session has it from its beginning, or from a pooler, which has begun its sessions before, not at all.
+/// The start-up parameter that shows whether a session was started for this client.
 pub const PARAMETER: &str = "migrate.direct";
 
-/// Opens a connection, and finds out whether start-up parameters are let through.
+/// Opens a connection with [`PARAMETER`], or without it if the endpoint rejects start-up parameters.
+///
+/// # Errors
+/// When the endpoint cannot be reached, or rejects the connection for another reason.
 pub async fn open(options: PgConnectOptions) -> Result<(PgConnection, PgConnector), sqlx::Error> {
     match options.clone().options([(PARAMETER, "1")]).connect().await {
         Ok(connection) => Ok((connection, PgConnector::Opened(options))),
-        Err(error) if refuses_parameters(&error) => {
+        Err(error) if rejects_parameters(&error) => {
             let options = options.extra_float_digits(None);
             Ok((options.connect().await?, PgConnector::Refused(options)))
         }
@@ -58,8 +67,9 @@ pub async fn open(options: PgConnectOptions) -> Result<(PgConnection, PgConnecto
     }
 }
 
-/// PgBouncer: `unsupported startup parameter` (08P01). Others have their own words for a parameter that they do not know.
-fn refuses_parameters(error: &sqlx::Error) -> bool {
+/// Whether an error may be the rejection of a start-up parameter. PgBouncer answers 08P01; other poolers use other codes. If the
+/// cause is another one, the attempt without the parameter fails as well.
+fn rejects_parameters(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("08P01" | "42704" | "22023" | "0A000" | "42501"))
 }

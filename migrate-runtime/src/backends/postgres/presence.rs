@@ -1,4 +1,4 @@
-//! What PostgreSQL's catalogue is asked, and for what.
+//! Queries of the system catalog for the objects of a statement.
 
 use crate::history_sql::HistorySql;
 use migrate_model::dialect::Dialect;
@@ -6,7 +6,8 @@ use migrate_model::effect::Object;
 use migrate_model::name::Name;
 use migrate_model::token::Tokens;
 
-/// `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`: the name and the table, as literals.
+/// The name and the table of `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`, as string literals.
+/// `None` for any other statement.
 pub fn built_index(sql: &str) -> Option<(String, String)> {
     let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).peekable();
     let mut word = |words: &[&str]| tokens.next_if(|token| words.iter().any(|word| token.is_word(sql, word)));
@@ -35,14 +36,15 @@ pub fn built_index(sql: &str) -> Option<(String, String)> {
     Some((quote(&name), quote(&sql[first.start..end])))
 }
 
-/// A query that answers 1 when the thing is there, 2 when it is there but not valid or not validated, else 0 or nothing.
+/// A query that returns 1 if the object exists, 2 if it exists but is not valid or not validated, and 0 or no row otherwise.
+/// `None` if the catalog cannot answer for this kind of object.
 pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
-    // Found as a script would find it, by the session's search path where no schema is written.
-    let path = |name: &Name| {
+    // A name without a schema is resolved by the search path of the session, as in a script.
+    let qualified_name = |name: &Name| {
         let schema = name.schema.as_ref().map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
         history_sql.text(&format!("{schema}{}", history_sql.name(&name.name)))
     };
-    let class = |name: &Name| format!("pg_catalog.to_regclass({})", path(name));
+    let class = |name: &Name| format!("pg_catalog.to_regclass({})", qualified_name(name));
     let exists = |from: String| Some(format!("SELECT count(*)::text FROM (SELECT FROM pg_catalog.{from} LIMIT 1) found"));
     match object {
         Object::Table(name) | Object::View(name) | Object::Sequence(name) => {
@@ -53,13 +55,13 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
             exists(format!("pg_attribute WHERE attrelid = {table} AND attname = {name} AND NOT attisdropped"))
         }
         Object::Index(table, name) => {
-            let which = match table {
+            let condition = match table {
                 Some(table) => format!("c.relname = {} AND i.indrelid = {}", history_sql.text(&name.name), class(table)),
                 None => format!("c.oid = {}", class(name)),
             };
             Some(format!(
                 "SELECT CASE WHEN i.indisvalid THEN '1' ELSE '2' END FROM pg_catalog.pg_index i \
-                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE {which}"
+                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE {condition}"
             ))
         }
         Object::Constraint(table, name) => {
@@ -73,14 +75,15 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
             let (table, name) = (class(table.as_ref()?), history_sql.text(&name.name));
             exists(format!("pg_trigger WHERE tgrelid = {table} AND tgname = {name}"))
         }
-        Object::Type(name) => Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::text", path(name))),
+        Object::Type(name) => Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::text", qualified_name(name))),
         Object::EnumValue(name, value) => {
             let value = history_sql.text(value);
-            exists(format!("pg_enum WHERE enumtypid = pg_catalog.to_regtype({}) AND enumlabel = {value}", path(name)))
+            let name = qualified_name(name);
+            exists(format!("pg_enum WHERE enumtypid = pg_catalog.to_regtype({name}) AND enumlabel = {value}"))
         }
         Object::Schema(name) => exists(format!("pg_namespace WHERE nspname = {}", history_sql.text(name))),
         Object::Extension(name) => exists(format!("pg_extension WHERE extname = {}", history_sql.text(name))),
-        // Several functions can have one name.
+        // Several functions with different parameters can have the same name.
         Object::Routine(_) => None,
     }
 }
@@ -91,16 +94,15 @@ mod tests {
 
     #[test]
     fn indexes_that_are_built_concurrently() {
-        let named = |sql: &str| built_index(sql).map(|(name, table)| format!("{name} {table}"));
-        assert_eq!(named("CREATE INDEX CONCURRENTLY I ON t (a)").unwrap(), "E'i' E't'");
+        let literals = |sql: &str| built_index(sql).map(|(name, table)| format!("{name} {table}"));
+        assert_eq!(literals("CREATE INDEX CONCURRENTLY I ON t (a)").unwrap(), "E'i' E't'");
         assert_eq!(
-            named("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I'x\" ON ONLY s.\"T\" USING gin (a)").unwrap(),
+            literals("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I'x\" ON ONLY s.\"T\" USING gin (a)").unwrap(),
             "E'I''x' E's.\"T\"'"
         );
-        for other in
-            ["CREATE INDEX i ON t (a)", "CREATE INDEX CONCURRENTLY ON t (a)", "DROP INDEX CONCURRENTLY i", "SELECT 1", ""]
+        for sql in ["CREATE INDEX i ON t (a)", "CREATE INDEX CONCURRENTLY ON t (a)", "DROP INDEX CONCURRENTLY i", "SELECT 1", ""]
         {
-            assert_eq!(named(other), None, "{other}");
+            assert_eq!(literals(sql), None, "{sql}");
         }
     }
 }
