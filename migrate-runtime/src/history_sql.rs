@@ -136,7 +136,7 @@ impl HistorySql {
         self.host
     }
 
-    /// The lease table, unqualified.
+    /// The lease table, qualified and quoted.
     pub fn locks(&self) -> String {
         self.table(&self.tables.locks)
     }
@@ -195,7 +195,7 @@ impl HistorySql {
         )
     }
 
-    /// What [`select_token`](Self::select_token) returns if nobody else wrote.
+    /// What [`select_fingerprint`](Self::select_fingerprint) returns if nobody else wrote.
     pub fn fingerprint(digest: Option<&Checksum>, record: Option<&Record>) -> String {
         let digest = digest.map_or(String::new(), Checksum::to_string);
         let progress = record.map(|record| format!("{}{}", record.state, record.statements_done));
