@@ -29,7 +29,7 @@ fn commands(help: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_command_explains_itself() {
+fn every_command_has_a_help_text() {
     let all = commands(&help(&[]));
     assert!(all.len() >= 15, "{all:?}");
     for name in &all {
@@ -42,12 +42,12 @@ fn every_command_explains_itself() {
 }
 
 #[test]
-fn both_names_mean_the_same() {
+fn both_names_show_the_same_help() {
     assert_eq!(run(&["migrate", "--help"]).stdout, run(&["--help"]).stdout);
 }
 
 #[test]
-fn wrong_usage_is_told_from_failure() {
+fn wrong_usage_has_its_own_exit_code() {
     let output = run(&["upp"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("up"), "a suggestion");

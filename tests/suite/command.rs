@@ -37,7 +37,7 @@ macro_rules! shows {
 }
 
 #[test]
-fn a_first_day() {
+fn first_steps_of_a_project() {
     let folder = TestFolder::default();
     folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"sqlite\"\n");
     let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
@@ -66,7 +66,7 @@ fn a_first_day() {
 }
 
 #[test]
-fn json_for_programs() {
+fn json_output() {
     let (_folder, binary) = project();
     for (name, arguments) in [
         ("json_plan", &["plan", "--format", "json"][..]),
@@ -105,7 +105,7 @@ fn a_folder_full_of_mistakes() {
 }
 
 #[test]
-fn a_lock_file_keeps_released_files_as_they_are() {
+fn check_rejects_changes_to_locked_files() {
     let (folder, binary) = project();
     binary.ok(&["init"]);
     binary.ok(&["lock"]);
@@ -132,7 +132,7 @@ fn a_lock_file_keeps_released_files_as_they_are() {
 }
 
 #[test]
-fn a_merge_of_two_branches_meets_in_the_lock_file() {
+fn a_merge_conflict_in_the_lock_file_is_an_error_until_it_is_resolved() {
     let (folder, binary) = project();
     binary.ok(&["init"]);
     binary.ok(&["lock"]);
@@ -149,7 +149,7 @@ fn a_merge_of_two_branches_meets_in_the_lock_file() {
 }
 
 #[test]
-fn two_that_make_files_at_once_take_two_versions() {
+fn concurrent_new_commands_take_different_versions() {
     let (folder, binary) = project();
     // They make the same tables over again.
     folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"sqlite\"\nlint = \"off\"\n");
@@ -169,7 +169,7 @@ fn two_that_make_files_at_once_take_two_versions() {
 }
 
 #[test]
-fn an_unwritten_draft_is_not_applied() {
+fn a_draft_without_statements_is_not_applied() {
     let (_folder, binary) = project();
     binary.ok(&["new", "something", "else"]);
     let outcome = binary.run(&["up"]);
@@ -203,7 +203,7 @@ fn edited_files_are_repaired_one_by_one() {
 
 /// A wrong folder, a database that keeps nothing, a name that is none: none of them may look like success.
 #[test]
-fn what_is_not_done_does_not_look_done() {
+fn failures_are_not_reported_as_success() {
     let empty = TestFolder::default();
     empty.write("somewhere/README.md", "no migrations");
     empty.write("m/deep/er/001_a.sql", "SELECT 1;");
@@ -239,7 +239,7 @@ fn what_is_not_done_does_not_look_done() {
 
 #[cfg(unix)]
 #[test]
-fn files_that_are_none() {
+fn special_files_are_rejected() {
     use std::os::unix::ffi::OsStrExt;
     let (folder, binary) = project();
     let migrations = folder.path().join("migrations");
@@ -255,7 +255,7 @@ fn files_that_are_none() {
 
 /// `a` requires what `b` has not applied yet; both are planned, and then done, in the right order.
 #[test]
-fn several_services_in_one_go() {
+fn several_services_in_one_run() {
     let folder = TestFolder::default();
     folder.write("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n");
     for (package, text) in
@@ -395,7 +395,7 @@ async fn reading_needs_no_more_than_select() {
 }
 
 #[tokio::test]
-async fn whole_databases() {
+async fn databases_are_created_dropped_and_reset() {
     for kind in Kind::ALL {
         let database = TestDatabase::new(kind).await;
         let (folder, _) = project();
@@ -415,7 +415,7 @@ async fn whole_databases() {
 }
 
 #[tokio::test]
-async fn the_database_in_parts() {
+async fn the_database_url_in_separate_variables() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let (folder, _) = project();
     folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\n");

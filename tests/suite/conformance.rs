@@ -38,7 +38,7 @@ macro_rules! promises {
 
         /// Every promise of this file is in the list above.
         #[test]
-        fn the_list_is_whole() {
+        fn every_promise_is_listed() {
             let listed = [$(stringify!($promise)),*];
             let source = include_str!("conformance.rs");
             let written = source.lines().filter_map(|line| line.strip_prefix("async fn ")?.split_once("(database: &TestDatabase)"));
@@ -52,45 +52,45 @@ macro_rules! promises {
 promises![
     applies_in_order_and_keeps_a_history,
     reverts_newest_first,
-    goes_to_a_version_and_back,
-    nothing_to_do_is_nothing_done,
+    migrates_up_and_down_to_a_version,
+    a_run_without_pending_migrations_changes_nothing,
     reading_creates_nothing,
-    a_failure_leaves_a_true_history,
+    a_failure_leaves_a_consistent_history,
     a_failed_transaction_leaves_nothing,
     resumes_at_the_statement_that_failed,
     an_edit_above_the_failure_is_refused,
-    an_older_release_goes_on_with_a_revert_that_stopped,
-    what_shares_a_transaction_with_its_mark_is_never_asked_for,
-    an_interrupted_migration_asks_for_its_resolution,
-    edited_missing_and_late_files_stop_everything,
-    late_files_are_applied_when_allowed,
-    an_older_release_lives_with_a_newer_history,
-    an_older_release_reverts_with_the_stored_sql,
-    a_missing_way_down_stops_before_the_first_step,
-    services_do_not_touch_each_other,
-    a_requirement_in_another_service_holds_back,
-    a_gate_holds_back,
-    a_pool_gets_its_connection_back_unlocked,
-    a_lent_connection_will_do,
-    settings_of_a_script_do_not_stay,
+    an_older_version_resumes_an_interrupted_revert,
+    a_statement_that_shares_a_transaction_with_its_checkpoint_needs_no_resolve,
+    an_unknown_outcome_requires_resolve,
+    edited_missing_and_out_of_order_files_abort_the_run,
+    out_of_order_files_are_applied_when_allowed,
+    an_older_version_accepts_a_newer_history,
+    an_older_version_reverts_with_the_stored_sql,
+    a_missing_down_migration_aborts_before_the_first_step,
+    services_are_independent,
+    a_requirement_on_another_service_is_enforced,
+    a_closed_gate_stops_the_run,
+    a_connection_returns_to_its_pool_unlocked,
+    a_borrowed_connection_works,
+    settings_of_a_script_are_reset,
     names_are_quoted,
-    names_that_are_long,
-    a_run_that_panics_gives_the_lock_back,
-    a_run_that_is_dropped_gives_the_lock_back,
-    the_wrong_database_is_refused,
-    a_history_table_of_something_else_is_left_alone,
-    texts_are_stored_as_they_are,
-    waits_for_a_database_that_comes,
-    runs_report_what_they_do,
+    long_names,
+    a_run_that_panics_releases_the_lock,
+    a_run_that_is_dropped_releases_the_lock,
+    the_wrong_dialect_is_refused,
+    an_unrelated_table_with_the_name_of_a_history_table_is_not_changed,
+    sql_is_stored_verbatim,
+    waits_for_the_database_until_the_timeout,
+    a_run_emits_events,
     empty_files_are_recorded,
-    a_revert_that_stopped_is_not_up_to_date,
-    what_is_done_does_not_run_again_when_a_file_becomes_one_unit,
-    a_file_keeps_its_own_settings_to_its_end,
-    session_settings_hold_for_every_migration,
-    a_gate_is_asked_once,
-    a_repair_takes_the_file_as_what_ran,
-    a_lock_that_others_hold_is_got_later,
-    a_resolution_takes_the_file_as_it_is_now,
+    a_failed_revert_is_not_up_to_date,
+    completed_statements_are_skipped_when_a_file_becomes_one_unit,
+    settings_of_a_file_apply_until_its_end,
+    session_settings_apply_to_every_migration,
+    a_gate_is_evaluated_once,
+    a_repair_accepts_the_edited_file,
+    a_blocked_statement_is_retried,
+    a_resolution_records_the_current_file,
 ];
 
 fn version(text: &str) -> Version {
@@ -149,7 +149,7 @@ async fn reverts_newest_first(database: &TestDatabase) {
     assert_eq!(events, ["3"]);
 }
 
-async fn goes_to_a_version_and_back(database: &TestDatabase) {
+async fn migrates_up_and_down_to_a_version(database: &TestDatabase) {
     let set = three().set(database.kind.dialect());
     let migrator = Migrator::new(&set);
     migrator.run_to(&database.url, &Target::UpTo(version("2"))).await.unwrap();
@@ -163,7 +163,7 @@ async fn goes_to_a_version_and_back(database: &TestDatabase) {
     assert!(error.to_string().contains("002 and 010"), "{error}");
 }
 
-async fn nothing_to_do_is_nothing_done(database: &TestDatabase) {
+async fn a_run_without_pending_migrations_changes_nothing(database: &TestDatabase) {
     let set = three().set(database.kind.dialect());
     let migrator = Migrator::new(&set);
     migrator.run(&database.url).await.unwrap();
@@ -191,7 +191,7 @@ async fn reading_creates_nothing(database: &TestDatabase) {
     assert_eq!(database.value(all).await, "0");
 }
 
-async fn a_failure_leaves_a_true_history(database: &TestDatabase) {
+async fn a_failure_leaves_a_consistent_history(database: &TestDatabase) {
     let folder = three();
     folder.write("migrations/003_wrong.up.sql", "CREATE TABLE c (id integer);\n\n  INSERT INTO nowhere\n  VALUES (1);\n");
     let set = folder.set(database.kind.dialect());
@@ -298,7 +298,7 @@ async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
 }
 
 /// An older release reverts with the stored SQL, stops in the middle, and goes on with it.
-async fn an_older_release_goes_on_with_a_revert_that_stopped(database: &TestDatabase) {
+async fn an_older_version_resumes_an_interrupted_revert(database: &TestDatabase) {
     let folder = TestFolder::new(&[
         ("001_t.up.sql", "CREATE TABLE t (id integer);"),
         ("002_b.up.sql", "CREATE TABLE b (id integer);"),
@@ -319,7 +319,7 @@ async fn an_older_release_goes_on_with_a_revert_that_stopped(database: &TestData
     assert_eq!(database.tables().await, ["t", "u"]);
 }
 
-async fn what_shares_a_transaction_with_its_mark_is_never_asked_for(database: &TestDatabase) {
+async fn a_statement_that_shares_a_transaction_with_its_checkpoint_needs_no_resolve(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO u VALUES (2);\nINSERT INTO t VALUES (3);\n");
     Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
     // What a process leaves that was killed while statement 2 ran.
@@ -330,7 +330,7 @@ async fn what_shares_a_transaction_with_its_mark_is_never_asked_for(database: &T
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "3"]);
 }
 
-async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabase) {
+async fn an_unknown_outcome_requires_resolve(database: &TestDatabase) {
     let procedure = match database.kind {
         Kind::Postgres => "CREATE PROCEDURE fill() LANGUAGE sql AS 'INSERT INTO u VALUES (2)'",
         Kind::MariaDb => "CREATE PROCEDURE fill() INSERT INTO u VALUES (2)",
@@ -370,7 +370,7 @@ async fn an_interrupted_migration_asks_for_its_resolution(database: &TestDatabas
     assert_eq!(database.history().await, ["001|applied|1", "002|applied|3"]);
 }
 
-async fn edited_missing_and_late_files_stop_everything(database: &TestDatabase) {
+async fn edited_missing_and_out_of_order_files_abort_the_run(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
@@ -401,7 +401,7 @@ async fn edited_missing_and_late_files_stop_everything(database: &TestDatabase) 
     assert_eq!(warnings, [("cosmetic-change", Level::Warning)]);
 }
 
-async fn late_files_are_applied_when_allowed(database: &TestDatabase) {
+async fn out_of_order_files_are_applied_when_allowed(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
@@ -415,7 +415,7 @@ async fn late_files_are_applied_when_allowed(database: &TestDatabase) {
     assert_eq!(database.value("SELECT version FROM schema_versions").await, "010");
 }
 
-async fn an_older_release_lives_with_a_newer_history(database: &TestDatabase) {
+async fn an_older_version_accepts_a_newer_history(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
@@ -428,7 +428,7 @@ async fn an_older_release_lives_with_a_newer_history(database: &TestDatabase) {
     assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
 }
 
-async fn an_older_release_reverts_with_the_stored_sql(database: &TestDatabase) {
+async fn an_older_version_reverts_with_the_stored_sql(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
@@ -441,7 +441,7 @@ async fn an_older_release_reverts_with_the_stored_sql(database: &TestDatabase) {
     assert_eq!(database.history().await, ["001|applied|1", "002|applied|2"]);
 }
 
-async fn a_missing_way_down_stops_before_the_first_step(database: &TestDatabase) {
+async fn a_missing_down_migration_aborts_before_the_first_step(database: &TestDatabase) {
     let folder = three();
     folder.remove("migrations/002_b.down.sql");
     let dialect = database.kind.dialect();
@@ -466,7 +466,7 @@ fn service(name: &str, files: &[(&str, &str)], dialect: Dialect) -> Arc<migrate_
     folder.set(dialect)
 }
 
-async fn services_do_not_touch_each_other(database: &TestDatabase) {
+async fn services_are_independent(database: &TestDatabase) {
     let dialect = database.kind.dialect();
     let chat = service(
         "chat",
@@ -488,7 +488,7 @@ async fn services_do_not_touch_each_other(database: &TestDatabase) {
     assert_eq!(rows, ["ai|001", "ai|002"]);
 }
 
-async fn a_requirement_in_another_service_holds_back(database: &TestDatabase) {
+async fn a_requirement_on_another_service_is_enforced(database: &TestDatabase) {
     let dialect = database.kind.dialect();
     let chat = service("chat", &[("001_x.up.sql", "-- migrate: requires users:002\nCREATE TABLE chat_x (id integer);")], dialect);
     let users = service(
@@ -503,7 +503,7 @@ async fn a_requirement_in_another_service_holds_back(database: &TestDatabase) {
     Migrator::new(&chat).run(&database.url).await.unwrap();
 }
 
-async fn a_gate_holds_back(database: &TestDatabase) {
+async fn a_closed_gate_stops_the_run(database: &TestDatabase) {
     let folder = three();
     folder.write("migrations/011_drop.up.sql", "-- migrate: gate SELECT count(*) = 0 FROM a\nDROP TABLE a;");
     let set = folder.set(database.kind.dialect());
@@ -516,7 +516,7 @@ async fn a_gate_holds_back(database: &TestDatabase) {
 }
 
 /// Runs over a pool with one connection: if it came back with the lock or did not come back, the next would hang.
-async fn a_pool_gets_its_connection_back_unlocked(database: &TestDatabase) {
+async fn a_connection_returns_to_its_pool_unlocked(database: &TestDatabase) {
     let folder = three();
     folder.write("migrations/020_wrong.up.sql", "INSERT INTO nowhere VALUES (1);");
     let set = folder.set(database.kind.dialect());
@@ -547,7 +547,7 @@ async fn a_pool_gets_its_connection_back_unlocked(database: &TestDatabase) {
     }
 }
 
-async fn a_lent_connection_will_do(database: &TestDatabase) {
+async fn a_borrowed_connection_works(database: &TestDatabase) {
     use sqlx::Connection;
     let set = three().set(database.kind.dialect());
     let migrator = Migrator::new(&set);
@@ -567,7 +567,7 @@ async fn a_lent_connection_will_do(database: &TestDatabase) {
     }
 }
 
-async fn settings_of_a_script_do_not_stay(database: &TestDatabase) {
+async fn settings_of_a_script_are_reset(database: &TestDatabase) {
     use sqlx::Connection;
     // The settings also change how the strings behind them are read.
     let (script, text, question) = match database.kind {
@@ -634,7 +634,7 @@ async fn names_are_quoted(database: &TestDatabase) {
 }
 
 /// 63 bytes and 64 characters are the longest names of PostgreSQL and of MySQL.
-async fn names_that_are_long(database: &TestDatabase) {
+async fn long_names(database: &TestDatabase) {
     let dialect = database.kind.dialect();
     let folder = three();
     let tables = |end: &str, length: usize| format!("{}{end}", "é".repeat((length - 1) / 2));
@@ -678,7 +678,7 @@ macro_rules! over_one_connection {
     }};
 }
 
-async fn a_run_that_panics_gives_the_lock_back(database: &TestDatabase) {
+async fn a_run_that_panics_releases_the_lock(database: &TestDatabase) {
     let set = three().set(database.kind.dialect());
     over_one_connection!(database, |pool| {
         let (inside, shared) = (pool.clone(), set.clone());
@@ -693,7 +693,7 @@ async fn a_run_that_panics_gives_the_lock_back(database: &TestDatabase) {
     assert_eq!(database.history().await.len(), 3);
 }
 
-async fn a_run_that_is_dropped_gives_the_lock_back(database: &TestDatabase) {
+async fn a_run_that_is_dropped_releases_the_lock(database: &TestDatabase) {
     let set = three().set(database.kind.dialect());
     for number in 1..=3 {
         over_one_connection!(database, |pool| {
@@ -719,14 +719,14 @@ async fn a_run_that_is_dropped_gives_the_lock_back(database: &TestDatabase) {
     }
 }
 
-async fn the_wrong_database_is_refused(database: &TestDatabase) {
+async fn the_wrong_dialect_is_refused(database: &TestDatabase) {
     let other = if database.kind == Kind::Sqlite { Dialect::Postgres } else { Dialect::Sqlite };
     let set = three().set(other);
     let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongDialect);
 }
 
-async fn a_history_table_of_something_else_is_left_alone(database: &TestDatabase) {
+async fn an_unrelated_table_with_the_name_of_a_history_table_is_not_changed(database: &TestDatabase) {
     database.execute("CREATE TABLE migration_records (id integer)").await;
     let set = three().set(database.kind.dialect());
     let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
@@ -735,7 +735,7 @@ async fn a_history_table_of_something_else_is_left_alone(database: &TestDatabase
     assert!(!database.tables().await.contains(&"a".to_owned()));
 }
 
-async fn texts_are_stored_as_they_are(database: &TestDatabase) {
+async fn sql_is_stored_verbatim(database: &TestDatabase) {
     let up = "CREATE TABLE a (id integer);\n-- it's \\ a 'quote' \"double\" `tick` ü € 🦀 $1 ${x} %s\n";
     let folder = TestFolder::new(&[("001_a.up.sql", up), ("001_a.down.sql", "DROP TABLE a; -- \\' ü")]);
     let set = folder.set(database.kind.dialect());
@@ -748,7 +748,7 @@ async fn texts_are_stored_as_they_are(database: &TestDatabase) {
     assert_eq!(stored, [Some("DROP TABLE a; -- \\' ü".to_owned())]);
 }
 
-async fn waits_for_a_database_that_comes(database: &TestDatabase) {
+async fn waits_for_the_database_until_the_timeout(database: &TestDatabase) {
     Migrator::wait_for_database(&database.url.parse().unwrap(), Duration::from_secs(60)).await.unwrap();
     if database.kind == Kind::Sqlite {
         return;
@@ -764,7 +764,7 @@ async fn waits_for_a_database_that_comes(database: &TestDatabase) {
     assert!(!error.to_string().contains("secret"), "{error}");
 }
 
-async fn runs_report_what_they_do(database: &TestDatabase) {
+async fn a_run_emits_events(database: &TestDatabase) {
     let set = three().set(database.kind.dialect());
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let log = seen.clone();
@@ -793,7 +793,7 @@ async fn empty_files_are_recorded(database: &TestDatabase) {
     assert_eq!(database.history().await, ["001|applied|0", "002|applied|0", "003|applied|1"]);
 }
 
-async fn a_revert_that_stopped_is_not_up_to_date(database: &TestDatabase) {
+async fn a_failed_revert_is_not_up_to_date(database: &TestDatabase) {
     let folder = TestFolder::new(&[
         ("001_t.up.sql", "CREATE TABLE t (id integer); CREATE TABLE u (id integer);"),
         ("001_t.down.sql", "-- migrate: no-transaction\nDROP TABLE t;\nDROP TABLE nowhere;\nDROP TABLE u;"),
@@ -815,7 +815,7 @@ async fn a_revert_that_stopped_is_not_up_to_date(database: &TestDatabase) {
     Migrator::new(&set).run(&database.url).await.unwrap();
 }
 
-async fn what_is_done_does_not_run_again_when_a_file_becomes_one_unit(database: &TestDatabase) {
+async fn completed_statements_are_skipped_when_a_file_becomes_one_unit(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (2);\n");
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();
@@ -826,7 +826,7 @@ async fn what_is_done_does_not_run_again_when_a_file_becomes_one_unit(database: 
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
 }
 
-async fn a_file_keeps_its_own_settings_to_its_end(database: &TestDatabase) {
+async fn settings_of_a_file_apply_until_its_end(database: &TestDatabase) {
     let (text, question, answer) = match database.kind {
         Kind::Postgres => (
             "CREATE SCHEMA app; SET search_path TO app; CREATE TABLE a (id int);\nCREATE INDEX CONCURRENTLY i1 ON a (id);\nCREATE INDEX CONCURRENTLY i2 ON a (id);",
@@ -851,7 +851,7 @@ async fn a_file_keeps_its_own_settings_to_its_end(database: &TestDatabase) {
     assert!(database.tables().await.contains(&"t".to_owned()), "the next file has the settings of the session again");
 }
 
-async fn session_settings_hold_for_every_migration(database: &TestDatabase) {
+async fn session_settings_apply_to_every_migration(database: &TestDatabase) {
     let (session, files) = match database.kind {
         Kind::Postgres => (
             "SET search_path TO app",
@@ -896,7 +896,7 @@ async fn session_settings_hold_for_every_migration(database: &TestDatabase) {
     assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
 }
 
-async fn a_lock_that_others_hold_is_got_later(database: &TestDatabase) {
+async fn a_blocked_statement_is_retried(database: &TestDatabase) {
     // There, others wait for the whole file and for no table.
     if database.kind == Kind::Sqlite {
         return;
@@ -930,7 +930,7 @@ async fn a_lock_that_others_hold_is_got_later(database: &TestDatabase) {
     assert_eq!(database.history().await, ["001|applied|2", "002|applied|2"]);
 }
 
-async fn a_repair_takes_the_file_as_what_ran(database: &TestDatabase) {
+async fn a_repair_accepts_the_edited_file(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
@@ -950,7 +950,7 @@ async fn a_repair_takes_the_file_as_what_ran(database: &TestDatabase) {
     assert!(migrator.repair(&database.url, &version("7")).await.is_err());
 }
 
-async fn a_gate_is_asked_once(database: &TestDatabase) {
+async fn a_gate_is_evaluated_once(database: &TestDatabase) {
     let folder = TestFolder::new(&[
         ("001_t.up.sql", "CREATE TABLE t (id integer);"),
         (
@@ -966,7 +966,7 @@ async fn a_gate_is_asked_once(database: &TestDatabase) {
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
 }
 
-async fn a_resolution_takes_the_file_as_it_is_now(database: &TestDatabase) {
+async fn a_resolution_records_the_current_file(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (2);\n");
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();

@@ -41,7 +41,7 @@ const OWN_LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisor
 const HOLDER: &str = "SELECT holder FROM migration_locks";
 
 #[tokio::test]
-async fn a_pooler_is_recognised() {
+async fn a_pooler_is_detected() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let url = database.through(&pgbouncer());
     let folder = folder(
@@ -84,7 +84,7 @@ async fn a_pooler_is_recognised() {
 }
 
 #[tokio::test]
-async fn behind_a_pooler_a_setting_that_would_be_lost_is_refused() {
+async fn a_setting_that_a_pooler_would_lose_is_refused() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let folder = folder(
         Kind::Postgres,
@@ -146,7 +146,7 @@ async fn processes_over_different_nodes() {
 }
 
 #[tokio::test]
-async fn a_lease_can_be_asked_for() {
+async fn a_lease_can_be_requested() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
         let database = TestDatabase::new(kind).await;
         let folder =
@@ -161,7 +161,7 @@ async fn a_lease_can_be_asked_for() {
 /// The holder is frozen while the server carries out its statement. Nobody takes the lock as long as the statement runs;
 /// then another does, and the frozen one, when it wakes, writes nothing.
 #[tokio::test]
-async fn a_frozen_holder_behind_a_pooler_does_not_write() {
+async fn a_suspended_holder_behind_a_pooler_does_not_write() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let url = database.through(&pgbouncer());
     let folder = folder(
@@ -202,7 +202,7 @@ async fn a_frozen_holder_behind_a_pooler_does_not_write() {
 }
 
 #[tokio::test]
-async fn a_frozen_holder_on_a_cluster_does_not_write() {
+async fn a_suspended_holder_on_a_cluster_does_not_write() {
     let cluster = cluster().await;
     let database = TestDatabase::on(Kind::MariaDb, Some(cluster.urls[0].clone())).await;
     let folder = folder(
@@ -234,7 +234,7 @@ async fn a_frozen_holder_on_a_cluster_does_not_write() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_killed_in_the_middle() {
+async fn a_node_that_is_killed_during_a_run() {
     let cluster = cluster().await;
     let database = TestDatabase::on(Kind::MariaDb, Some(cluster.urls[0].clone())).await;
     let folder = folder(Kind::MariaDb, &[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
@@ -264,7 +264,7 @@ async fn a_node_that_is_killed_in_the_middle() {
 
 /// Before each statement it is looked whether the lock is still held.
 #[tokio::test]
-async fn a_lock_that_a_script_gave_up_is_noticed_before_the_next_statement() {
+async fn a_lock_that_a_script_released_is_detected_before_the_next_statement() {
     for (kind, gives_up) in [(Kind::Postgres, "SELECT pg_advisory_unlock_all()"), (Kind::MariaDb, "DO RELEASE_ALL_LOCKS()")] {
         let database = TestDatabase::new(kind).await;
         let folder = folder(
@@ -286,7 +286,7 @@ async fn a_lock_that_a_script_gave_up_is_noticed_before_the_next_statement() {
 
 /// One comes through the pooler and has a lease, another comes directly and has the session's lock: they wait for each other.
 #[tokio::test]
-async fn a_lease_and_the_lock_of_a_session_keep_each_other_out() {
+async fn a_lease_and_a_session_level_lock_exclude_each_other() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
         let database = TestDatabase::new(kind).await;
         let sleep = if kind == Kind::Postgres { "SELECT pg_sleep(0.2)" } else { "DO SLEEP(0.2)" };

@@ -35,7 +35,7 @@ fn project() -> (TestFolder, Binary) {
 }
 
 #[test]
-fn what_a_draft_would_do() {
+fn findings_of_a_draft_in_every_format() {
     let (folder, binary) = project();
     shows!("human", binary.run(&["lint"]));
     shows!("verbose", binary.run(&["lint", "-v"]));
@@ -58,7 +58,7 @@ fn what_a_draft_would_do() {
 }
 
 #[test]
-fn what_is_allowed_and_what_is_set() {
+fn allow_directives_and_rule_settings() {
     let (folder, binary) = project();
     folder.write(
         "migrations/002_index_orders.up.sql",
@@ -82,7 +82,7 @@ fn what_is_allowed_and_what_is_set() {
 }
 
 #[test]
-fn since_a_revision() {
+fn lint_since_a_revision() {
     let (folder, binary) = project();
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
@@ -117,7 +117,7 @@ fn since_a_revision() {
 }
 
 #[tokio::test]
-async fn what_a_database_has_is_deployed() {
+async fn applied_migrations_count_as_deployed() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let (folder, binary) = project();
     let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
@@ -139,7 +139,7 @@ async fn what_a_database_has_is_deployed() {
 
 /// What is rewritten is applied as it is.
 #[tokio::test]
-async fn what_is_mechanical_is_rewritten() {
+async fn fixes_are_written_and_can_be_applied() {
     let (folder, binary) = project();
     folder.write(
         "migrations/002_index_orders.up.sql",
@@ -166,7 +166,7 @@ async fn what_is_mechanical_is_rewritten() {
 
 /// Batches that end in the middle are said to stay, and the next run does the rest.
 #[tokio::test]
-async fn batches_go_on_where_a_row_stood_in_the_way() {
+async fn batches_resume_after_a_row_that_failed() {
     let (folder, binary) = project();
     folder.write("migrations/002_index_orders.up.sql", "UPDATE orders SET note = 'late';\n");
     folder.write("migrations/002_index_orders.down.sql", "SELECT 1;\n");
@@ -187,7 +187,7 @@ async fn batches_go_on_where_a_row_stood_in_the_way() {
 }
 
 #[test]
-fn mysql_and_mariadb_are_two_servers() {
+fn mysql_and_mariadb_have_different_findings() {
     let folder = TestFolder::new(&[
         ("001_users.up.sql", "CREATE TABLE users (id int PRIMARY KEY);\n"),
         ("002_likes.up.sql", "CREATE TABLE likes (user_id int REFERENCES users (id));\n"),
@@ -202,7 +202,7 @@ fn mysql_and_mariadb_are_two_servers() {
 }
 
 #[test]
-fn whose_a_table_is() {
+fn owners_of_tables() {
     let folder = TestFolder::default();
     folder.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"users\", \"chat\"]\n");
     for (package, up) in [
@@ -228,7 +228,7 @@ fn whose_a_table_is() {
 }
 
 #[test]
-fn a_workflow_and_a_hook() {
+fn init_writes_a_workflow_and_a_hook() {
     let folder = TestFolder::default();
     std::fs::create_dir(folder.path().join(".git")).unwrap();
     let outcome = Binary::inside(folder.path()).run(&["init", "--ci", "--dialect", "postgres"]);
@@ -238,7 +238,7 @@ fn a_workflow_and_a_hook() {
 }
 
 #[test]
-fn a_rule_is_explained() {
+fn explain_shows_a_rule() {
     let folder = TestFolder::default();
     shows!("explain_rule", Binary::inside(folder.path()).run(&["explain", "validate-same-tx"]));
 }

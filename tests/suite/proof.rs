@@ -237,7 +237,7 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
 }
 
 #[tokio::test]
-async fn locks_reads_and_rewrites_on_postgres_are_as_foretold() {
+async fn postgres_locks_scans_and_rewrites_are_as_predicted() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let mut connection = database.connect().await;
     // Of every test run on this server, the first makes it.
@@ -272,7 +272,7 @@ fn dearest(schema: &Schema, sql: &str, unchecked: bool) -> Option<(Algorithm, bo
 }
 
 #[tokio::test]
-async fn algorithms_on_mariadb_are_as_foretold() {
+async fn mariadb_algorithms_are_as_predicted() {
     let (mut problems, mut count) = (Vec::new(), 0);
     for rule in rules::ALL.iter().filter(|rule| rule.on.contains(&Dialect::MySql) && rule.verification == Verification::Measured)
     {
@@ -334,7 +334,7 @@ async fn algorithms_on_mariadb_are_as_foretold() {
 
 /// What is said to fail fails, and what is said to be fine does not.
 #[tokio::test]
-async fn servers_refuse_what_is_said_to_fail() {
+async fn servers_refuse_what_rules_predict_to_fail() {
     let mut problems = Vec::new();
     for rule in
         rules::ALL.iter().filter(|rule| matches!(rule.verification, Verification::Refused | Verification::Seen("sqlite_refuses")))
@@ -431,7 +431,7 @@ async fn a_lock_timeout_ends_a_concurrent_build() {
 
 /// What runs concurrently takes only a lock that lets others read and write: seen while it waits for a writer.
 #[tokio::test]
-async fn concurrent_statements_let_others_write() {
+async fn concurrent_statements_allow_writes() {
     for (prepare, sql) in [
         ("", "CREATE INDEX CONCURRENTLY i ON t (a)"),
         ("CREATE INDEX i ON t (a);", "DROP INDEX CONCURRENTLY i"),
@@ -476,7 +476,7 @@ async fn duplicates_fail_a_unique_index() {
 }
 
 #[tokio::test]
-async fn columns_are_matched_by_their_places() {
+async fn columns_are_matched_by_position() {
     for kind in Kind::ALL {
         let database = TestDatabase::new(kind).await;
         database.execute("CREATE TABLE t (a integer, b integer)").await;
@@ -587,7 +587,7 @@ async fn mariadb_does_not_check_rows_of_a_new_column() {
 }
 
 #[tokio::test]
-async fn mariadb_draws_one_default_for_all_rows() {
+async fn mariadb_evaluates_a_default_once_for_all_rows() {
     let setup = "CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2), (3); ALTER TABLE t ADD z double DEFAULT (rand())";
     let (database, connection) = mariadb(setup).await;
     assert_eq!(database.value("SELECT count(DISTINCT z) FROM t").await, "1");
@@ -658,7 +658,7 @@ async fn a_rebuild_fails_on_nulls() {
 }
 
 #[tokio::test]
-async fn a_table_that_others_refer_to_is_not_dropped() {
+async fn a_referenced_table_cannot_be_dropped() {
     let rebuild = |deferred: &str, copy_behind: bool| {
         let steps = match copy_behind {
             true => {
@@ -690,7 +690,7 @@ async fn a_table_that_others_refer_to_is_not_dropped() {
 }
 
 #[tokio::test]
-async fn what_is_written_during_a_copy_is_lost() {
+async fn writes_during_a_copy_are_lost() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let (mut copying, mut writing) = (fresh(&database).await, database.connect().await);
     run(&mut copying, "CREATE TABLE t (a int); INSERT INTO t VALUES (1)").await.unwrap();
@@ -718,7 +718,7 @@ async fn several_statements_are_one_transaction() {
 }
 
 #[tokio::test]
-async fn a_column_that_is_defined_anew_forgets() {
+async fn a_redefined_column_loses_its_attributes() {
     let setup = "CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY,
                                  a varchar(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'x');
                  ALTER TABLE t MODIFY id bigint NOT NULL, MODIFY a varchar(40)";
@@ -739,7 +739,7 @@ async fn a_column_that_is_defined_anew_forgets() {
 
 /// Each test that a rule names is one of this file.
 #[test]
-fn the_tests_that_rules_name_are_here() {
+fn every_test_that_a_rule_names_exists() {
     let here = include_str!("proof.rs");
     for rule in rules::ALL {
         if let Verification::Seen(test) = rule.verification {

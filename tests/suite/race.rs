@@ -78,7 +78,7 @@ async fn tasks_over_one_pool() {
 
 /// Holds the lock with a migration that takes long, on another connection.
 #[tokio::test]
-async fn who_waits_says_for_whom_and_gives_up_in_time() {
+async fn a_waiting_process_reports_the_holder_and_times_out() {
     for (kind, slow) in [(Kind::Postgres, "SELECT pg_sleep(3600);"), (Kind::MariaDb, "SELECT sleep(3600);")] {
         let database = TestDatabase::new(kind).await;
         let folder = TestFolder::new(&[("001_slow.up.sql", slow)]);
@@ -114,7 +114,7 @@ async fn who_waits_says_for_whom_and_gives_up_in_time() {
 
 /// A file that runs statement by statement, begun by six at once: SQLite has no lock that would keep them apart.
 #[tokio::test]
-async fn a_file_outside_a_transaction_is_begun_by_one() {
+async fn a_file_without_a_transaction_is_started_once() {
     for kind in Kind::ALL {
         for _ in 0..3 {
             let database = TestDatabase::new(kind).await;
@@ -142,7 +142,7 @@ async fn a_file_outside_a_transaction_is_begun_by_one() {
 }
 
 #[tokio::test]
-async fn an_invalid_index_is_built_again() {
+async fn an_invalid_index_is_rebuilt() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let folder = TestFolder::new(&[
         ("001_t.up.sql", "CREATE TABLE t (id integer); INSERT INTO t VALUES (1), (1);"),
@@ -160,7 +160,7 @@ async fn an_invalid_index_is_built_again() {
 
 /// SQLite: another program writes for longer than one would wait.
 #[tokio::test]
-async fn a_locked_file_is_a_lock_that_was_not_obtained() {
+async fn a_locked_sqlite_file_is_a_lock_that_was_not_acquired() {
     let database = TestDatabase::new(Kind::Sqlite).await;
     let folder = TestFolder::new(&[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
     folder.write("migrate.toml", "database = \"sqlite\"\n");
@@ -176,7 +176,7 @@ async fn a_locked_file_is_a_lock_that_was_not_obtained() {
 }
 
 /// Two migrations; the second waits for a lock that the test holds on another connection.
-async fn held_up(kind: Kind) -> (TestDatabase, TestFolder, sqlx::AnyConnection, std::process::Child, Binary) {
+async fn blocked_run(kind: Kind) -> (TestDatabase, TestFolder, sqlx::AnyConnection, std::process::Child, Binary) {
     let database = TestDatabase::new(kind).await;
     let mut other = database.connect().await;
     let (hold, wait) = match kind {
@@ -214,9 +214,9 @@ fn heard(child: &mut std::process::Child, word: &str) {
 }
 
 #[tokio::test]
-async fn a_signal_stops_behind_what_is_running() {
+async fn a_signal_stops_the_run_after_the_current_statement() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
-        let (database, _folder, other, mut child, binary) = held_up(kind).await;
+        let (database, _folder, other, mut child, binary) = blocked_run(kind).await;
         signal(&child);
         heard(&mut child, "SIGTERM: stopping");
         drop(other);
@@ -232,9 +232,9 @@ async fn a_signal_stops_behind_what_is_running() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_at_once() {
+async fn a_second_signal_aborts_immediately() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
-        let (database, _folder, other, mut child, binary) = held_up(kind).await;
+        let (database, _folder, other, mut child, binary) = blocked_run(kind).await;
         signal(&child);
         heard(&mut child, "SIGTERM: stopping");
         signal(&child);
@@ -248,7 +248,7 @@ async fn a_second_signal_ends_at_once() {
 
 /// Asked to stop in the pause before it tries again for a lock that others hold: nothing is half done there.
 #[tokio::test]
-async fn a_signal_while_a_lock_is_waited_for() {
+async fn a_signal_during_the_pause_before_a_retry() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
         let database = TestDatabase::new(kind).await;
         database.execute("CREATE TABLE t (id integer)").await;
@@ -272,7 +272,7 @@ async fn a_signal_while_a_lock_is_waited_for() {
 
 /// `DISCARD ALL` gives the lock up; it cannot run in a transaction, so the lock is taken again behind it.
 #[tokio::test]
-async fn a_lock_that_is_discarded_is_taken_again() {
+async fn a_discarded_lock_is_acquired_again() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let folder = TestFolder::new(&[
         ("001_d.up.sql", "CREATE TABLE a (id integer);\nDISCARD ALL;\nCREATE TABLE b (id integer);"),

@@ -17,7 +17,7 @@ fn run(folder: &TestFolder, target: &Path) -> (bool, String) {
 }
 
 #[test]
-fn a_new_file_rebuilds_and_a_bad_one_does_not_compile() {
+fn a_new_file_rebuilds_and_an_edited_locked_file_does_not_compile() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = TestFolder::new(&[("001_a.up.sql", "CREATE TABLE a (id integer);"), ("001_a.down.sql", "DROP TABLE a;")]);
     folder.write("migrate.toml", "database = \"sqlite\"\n");

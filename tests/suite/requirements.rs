@@ -4,7 +4,7 @@ use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::path::Path;
 
 #[tokio::test]
-async fn both_styles_go_up_and_down_and_up_again() {
+async fn both_styles_migrate_up_down_and_up_again() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/two-styles");
     let binary = Binary::inside(&example).variable("DATABASE_URL", &database.url);

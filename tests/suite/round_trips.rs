@@ -30,7 +30,7 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 #[tokio::test]
-async fn postgres_asks_once_for_a_migration() {
+async fn postgres_sends_one_query_for_each_migration() {
     let (all, nothing, one) = counted(Kind::Postgres, &FILES).await;
     assert_eq!(nothing, 1, "with nothing to do, one query");
     // Digest, settings, lock, leases, history, schema, tables; then one for each migration; then settings and lock.
@@ -39,7 +39,7 @@ async fn postgres_asks_once_for_a_migration() {
 }
 
 #[tokio::test]
-async fn mariadb_asks_once_when_there_is_nothing_to_do() {
+async fn mariadb_sends_one_query_without_pending_migrations() {
     let (_, nothing, one) = counted(Kind::MariaDb, &FILES).await;
     assert_eq!(nothing, 1, "with nothing to do, one query");
     // Digest, settings, kind of server, autocommit, lock, leases, history; the script, its record; settings and lock.

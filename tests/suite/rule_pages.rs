@@ -21,7 +21,7 @@ fn compare(path: &Path, expected: &str) {
 }
 
 #[test]
-fn pages_are_made_from_the_code() {
+fn pages_match_the_code() {
     let folder = documents().join("rules");
     for rule in rules::ALL {
         compare(&folder.join(format!("{}.md", rule.code.name)), &rule_page::page(rule));

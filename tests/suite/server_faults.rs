@@ -30,7 +30,7 @@ fn fails(binary: &Binary, arguments: &[&str], code: i32, words: &[&str]) -> Outc
 }
 
 #[tokio::test]
-async fn a_server_that_is_restarted_in_the_middle() {
+async fn a_server_that_is_restarted_during_a_run() {
     for (kind, name, sleep) in
         [(Kind::Postgres, "postgres", "SELECT pg_sleep(3600)"), (Kind::MariaDb, "mariadb", "SELECT sleep(3600)")]
     {
@@ -54,7 +54,7 @@ async fn a_server_that_is_restarted_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_replica_is_read_and_not_written() {
+async fn a_replica_is_read_but_not_written() {
     let servers = Servers::start(&["postgres", "standby"]);
     let primary = TestDatabase::on(Kind::Postgres, Some(servers.url("postgres").to_owned())).await;
     let folder = folder(Kind::Postgres, &TWO);
@@ -91,7 +91,7 @@ async fn a_replica_is_read_and_not_written() {
 }
 
 #[tokio::test]
-async fn a_user_without_the_right_to_change_the_schema() {
+async fn a_user_without_ddl_privileges() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let folder = folder(Kind::Postgres, &TWO);
     let admin = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
@@ -145,7 +145,7 @@ async fn a_user_without_the_right_to_change_the_schema() {
 
 /// Three databases on a disk of 4 MiB.
 #[tokio::test]
-async fn a_disk_that_is_full() {
+async fn a_full_disk() {
     let Some(disk) = small_disk() else {
         eprintln!("not run: there is no small disk, for want of the right to mount one");
         return;
@@ -224,7 +224,7 @@ fn chowned(place: &Path) -> String {
 }
 
 #[tokio::test]
-async fn sqlite_on_a_disk_that_is_read_only() {
+async fn sqlite_on_a_read_only_disk() {
     let Some((writable, read_only)) = read_only_disk() else {
         eprintln!("not run: there is no read-only disk, for want of the right to mount one");
         return;
@@ -264,7 +264,7 @@ async fn sqlite_in_wal_mode() {
 
 /// The clock of the database was far ahead, or far behind, when something was written.
 #[tokio::test]
-async fn clocks_that_jump() {
+async fn clock_jumps() {
     for kind in Kind::ALL {
         let database = TestDatabase::new(kind).await;
         let folder = folder(kind, &TWO);

@@ -31,7 +31,7 @@ fn production(text: &str) -> &str {
 }
 
 #[test]
-fn core_has_no_async_no_database_no_clock_and_no_environment() {
+fn the_model_has_no_async_no_database_no_clock_and_no_environment() {
     for (path, text) in sources(&root().join("migrate-model/src")) {
         for word in ["async ", "sqlx", "std::env", "SystemTime", "Instant"] {
             let code: String = production(&text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -43,7 +43,7 @@ fn core_has_no_async_no_database_no_clock_and_no_environment() {
 }
 
 #[test]
-fn every_file_begins_with_what_it_is_for() {
+fn every_file_begins_with_a_module_comment() {
     for folder in ["migrate-model", "migrate-macros", "migrate-runtime", "cargo-migrate"] {
         for (path, text) in sources(&root().join(folder).join("src")) {
             assert!(text.starts_with("//! "), "{} has no word on what it is for", path.display());
@@ -52,7 +52,7 @@ fn every_file_begins_with_what_it_is_for() {
 }
 
 #[test]
-fn only_the_output_room_prints() {
+fn only_the_output_module_prints() {
     for (path, text) in sources(&root().join("cargo-migrate/src")) {
         let prints = ["println!", "eprintln!", "stdout()", "stderr()"].iter().any(|word| production(&text).contains(word));
         assert!(!prints || path.ends_with("output.rs"), "{} prints", path.display());
@@ -175,7 +175,7 @@ fn every_code_is_in_the_guide() {
 
 /// What `docs/reliability.md` names as the keeper of a promise is a test that there is.
 #[test]
-fn every_promise_has_its_test() {
+fn every_guarantee_has_its_test() {
     let page = text("docs/reliability.md");
     let table = page.split("## Soak").next().unwrap();
     let keepers = table.lines().filter(|line| line.starts_with("| ")).skip(1).filter_map(|line| line.rsplit('|').nth(1));

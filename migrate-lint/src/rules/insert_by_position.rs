@@ -55,7 +55,7 @@ pub static RULE: Rule = Rule {
             "INSERT INTO n SELECT * FROM t;",
         ]),
     ],
-    verification: Verification::Seen("columns_are_matched_by_their_places"),
+    verification: Verification::Seen("columns_are_matched_by_position"),
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {

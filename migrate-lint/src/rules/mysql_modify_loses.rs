@@ -56,7 +56,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t MODIFY id int NOT NULL, DROP PRIMARY KEY, ADD COLUMN k int NOT NULL AUTO_INCREMENT PRIMARY KEY;",
         ]),
     ],
-    verification: Verification::Seen("a_column_that_is_defined_anew_forgets"),
+    verification: Verification::Seen("a_redefined_column_loses_its_attributes"),
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {

@@ -30,7 +30,7 @@ pub static RULE: Rule = Rule {
         "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));",
         "ALTER TABLE t ADD z double DEFAULT 0.5;",
     ])],
-    verification: Verification::Seen("mariadb_draws_one_default_for_all_rows"),
+    verification: Verification::Seen("mariadb_evaluates_a_default_once_for_all_rows"),
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {

@@ -53,7 +53,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE n LIKE t; INSERT INTO n SELECT * FROM t; RENAME TABLE t TO o, n TO t;",
         ]),
     ],
-    verification: Verification::Seen("what_is_written_during_a_copy_is_lost"),
+    verification: Verification::Seen("writes_during_a_copy_are_lost"),
 };
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {

@@ -62,7 +62,7 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP TABLE p;",
         ]),
     ],
-    verification: Verification::Seen("a_table_that_others_refer_to_is_not_dropped"),
+    verification: Verification::Seen("a_referenced_table_cannot_be_dropped"),
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
