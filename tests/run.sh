@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Passes all tests: starts throw-away PostgreSQL and MariaDB servers (installs them when they are missing and that is
-# allowed), runs every test of the workspace, and stops the servers again. Arguments go to `cargo test`.
+# Starts temporary servers (PostgreSQL, PgBouncer, MariaDB, Galera), runs all tests of the workspace, and stops the servers.
+# Missing servers are installed if the user may install packages. Arguments are passed to `cargo test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,5 +9,5 @@ trap 'tests/servers.sh stop "$servers"' EXIT
 tests/servers.sh start "$servers" >"$servers/environment" || { cat "$servers"/*.log >&2 2>/dev/null; exit 1; }
 . "$servers/environment"
 
-# All failures are shown, not only those of the first package.
+# Without `--no-fail-fast`, only the failures of the first package would be shown.
 cargo test --workspace --no-fail-fast "$@"

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Private throw-away servers on loopback, with their own data folders and ports: PostgreSQL, PgBouncer in transaction mode
-# with a pool of two before it, MariaDB, and a Galera cluster of three MariaDB nodes.
+# Temporary servers on loopback, with their own data folders and ports: PostgreSQL, a PgBouncer in front of it (transaction
+# mode, pool of two), MariaDB, and a Galera cluster of three MariaDB nodes.
 #
-#   tests/servers.sh start DIR [WHAT...]   starts them in DIR and prints `export ...` lines with their URLs
-#   tests/servers.sh restart DIR WHAT      stops postgres or mariadb at once, as a crash of its machine would, and starts it
-#   tests/servers.sh stop DIR              stops them, by the pids in DIR, and removes DIR
+#   tests/servers.sh start DIR [WHAT...]   starts the servers in DIR and prints `export ...` lines with their URLs
+#   tests/servers.sh restart DIR WHAT      kills postgres or mariadb, as in a crash, and starts it again
+#   tests/servers.sh stop DIR              stops the servers by the process ids in DIR, and removes DIR
 #
-# WHAT is postgres, standby (of that one, read-only), pgbouncer, mariadb, galera, disks; without it, all but standby.
-# disks are a small one that is soon full and a read-only view of a folder.
+# WHAT is postgres, standby (a read-only replica of postgres), pgbouncer, mariadb, galera or disks [default: all but standby].
+# disks creates a disk of 4 MiB and a read-only mount of a folder.
 #
-# As root the servers run under the accounts that their packages made, because neither runs as root.
+# If the user is root, the servers run under the accounts of their packages, because they refuse to run as root.
 set -euo pipefail
 
-act=${1:?start or stop}
+action=${1:?start, restart or stop}
 dir=${2:?a folder}
 
 postgres_bin() {
@@ -28,7 +28,7 @@ pooler() { command -v pgbouncer || ls /usr/sbin/pgbouncer 2>/dev/null || true; }
 
 galera_library() { ls /usr/lib/galera/libgalera_smm.so /usr/lib*/galera-4/libgalera_smm.so /usr/lib/*/libgalera_smm.so 2>/dev/null | head -n 1 || true; }
 
-# Installs what is missing, where that is allowed.
+# Installs missing packages if the user may do so.
 install_missing() {
   local missing=()
   [ -n "$(postgres_bin)" ] || missing+=(postgresql)
@@ -41,18 +41,19 @@ install_missing() {
   [ "$(id -u)" = 0 ] || sudo=(sudo -n)
   echo "installing ${missing[*]}" >&2
   if ! command -v apt-get >/dev/null || ! { "${sudo[@]}" apt-get update -qq && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"; } >&2; then
-    echo "error: ${missing[*]} is missing and could not be installed; install it by hand" >&2
+    echo "error: could not install the missing packages ${missing[*]}; install them manually" >&2
     exit 1
   fi
 }
 
+# Runs a command under another account if the user is root.
 as() {
   local user=$1
   shift
   if [ "$(id -u)" = 0 ]; then (cd / && exec setpriv --reuid "$user" --regid "$user" --init-groups "$@"); else "$@"; fi
 }
 
-# Below those that outgoing connections are given, so that none takes it before the server does.
+# A port below the range of outgoing connections, so that no connection takes it before the server does.
 free_port() {
   local port
   for _ in $(seq 100); do
@@ -73,10 +74,10 @@ start_postgres() {
   echo "export MIGRATE_TEST_POSTGRES=postgres://postgres@127.0.0.1:$(cat "$dir/postgres.port")/postgres"
 }
 
-# Another test may take the same port at the same moment.
+# Retries, because another test may take the same port at the same time.
 start_on_some_port() {
-  local try
-  for try in 1 2 3; do
+  local attempt
+  for attempt in 1 2 3; do
     if run_postgres "$1"; then return; fi
     free_port >"$dir/$1.port"
   done
@@ -132,12 +133,13 @@ INI
   echo "export MIGRATE_TEST_PGBOUNCER=postgres://postgres@127.0.0.1:$port/postgres"
 }
 
-# Grants the rights that the tests need, and takes those that everybody has on databases called test; connections over TCP are told from those over the socket by the host name.
+# Grants the privileges that the tests need, and revokes the default privileges on databases named test. MariaDB
+# distinguishes connections over TCP and over the socket by the host name.
 grant() {
   mariadb --no-defaults --socket="$1" -uroot -e "DELETE FROM mysql.db WHERE Db LIKE 'test%'; FLUSH PRIVILEGES; CREATE USER 'migrate'@'%' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'%' WITH GRANT OPTION; CREATE USER 'migrate'@'localhost' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO 'migrate'@'localhost' WITH GRANT OPTION;"
 }
 
-# Three nodes; each waits until it has joined those before it.
+# Starts three nodes, each after the previous one has joined the cluster.
 start_galera() {
   local node ports=() listen=() members= user urls= library
   library=$(galera_library)
@@ -203,7 +205,7 @@ run_mariadb() {
   cp "$data/pid" "$dir/mariadb.pid"
 }
 
-# As root, or by sudo where that asks for nothing.
+# Runs a command as root, or with sudo if that needs no password.
 mounts() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
@@ -212,13 +214,13 @@ start_disks() {
   mkdir -p "$dir/small" "$dir/writable" "$dir/read-only"
   if ! { mounts mount -t tmpfs -o size=4m,mode=777 tmpfs "$dir/small" && mounts mount --bind "$dir/writable" "$dir/read-only" \
     && mounts mount -o remount,bind,ro "$dir/read-only"; } 2>"$dir/disks.log"; then
-    echo "warning: no right to mount, so nothing is tested on a full or a read-only disk" >&2
+    echo "warning: the user may not mount disks, so full and read-only disks are not tested" >&2
     return
   fi
   echo "export MIGRATE_TEST_SMALL_DISK='$dir/small' MIGRATE_TEST_WRITABLE='$dir/writable' MIGRATE_TEST_READ_ONLY='$dir/read-only'"
 }
 
-stop_one() {
+stop_server() {
   local pid
   pid=$(cat "$1" 2>/dev/null) || return 0
   kill "$pid" 2>/dev/null || return 0
@@ -226,14 +228,14 @@ stop_one() {
   kill -9 "$pid" 2>/dev/null || true
 }
 
-case $act in
+case $action in
   start)
     install_missing
     mkdir -p "$dir"
     chmod 755 "$dir"
     shift 2
     for what in "${@:-postgres pgbouncer mariadb galera disks}"; do
-      for one in $what; do "start_$one"; done
+      for server in $what; do "start_$server"; done
     done
     ;;
   restart)
@@ -248,8 +250,8 @@ case $act in
     for mount in small read-only; do
       if mountpoint -q "$dir/$mount"; then mounts umount -l "$dir/$mount"; fi
     done
-    for server in pgbouncer standby postgres mariadb galera-2 galera-1 galera-0; do stop_one "$dir/$server.pid"; done
+    for server in pgbouncer standby postgres mariadb galera-2 galera-1 galera-0; do stop_server "$dir/$server.pid"; done
     rm -rf "$dir"
     ;;
-  *) echo "start or stop" >&2; exit 2 ;;
+  *) echo "error: the action must be start, restart or stop" >&2; exit 2 ;;
 esac

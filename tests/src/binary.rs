@@ -1,38 +1,38 @@
-//! The real `cargo-migrate`, run as a process.
+//! The real `cargo-migrate`, which the tests run as a process.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The binary, and where it is run.
+/// The binary with a working directory and environment variables.
 #[derive(Debug)]
 pub struct Binary {
     folder: PathBuf,
     variables: Vec<(String, String)>,
 }
 
-/// What a run left.
+/// The exit code and output of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The exit code.
+    /// The exit code; -1 if a signal ended the process.
     pub code: i32,
-    /// Data.
+    /// The data.
     pub stdout: String,
-    /// Words.
+    /// The messages.
     pub stderr: String,
 }
 
-/// Beside the tests in cargo's target folder: `target/<profile>/deps/<test>` or `target/<profile>/<program>`.
+/// The binary in cargo's target folder, where this program is `<profile>/deps/<test>` or `<profile>/<program>`.
 fn path() -> PathBuf {
-    let own = std::env::current_exe().expect("the path of this program");
-    let folder = own.parent().expect("a folder");
+    let program = std::env::current_exe().expect("the path of this program");
+    let folder = program.parent().expect("a folder");
     let profile = if folder.ends_with("deps") { folder.parent().expect("a profile") } else { folder };
     let path = profile.join(format!("cargo-migrate{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.is_file(), "{} is not there: `cargo test --workspace` builds it", path.display());
+    assert!(path.is_file(), "{} does not exist: `cargo test --workspace` builds it", path.display());
     path
 }
 
 impl Binary {
-    /// Runs in a folder, without any database named.
+    /// The binary with a working directory, without a database URL.
     pub fn inside(folder: &Path) -> Self {
         Binary { folder: folder.to_owned(), variables: Vec::new() }
     }
@@ -44,7 +44,7 @@ impl Binary {
         self
     }
 
-    /// The command, ready to be spawned.
+    /// The command, to spawn.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(path());
         command.args(arguments).current_dir(&self.folder).stdin(std::process::Stdio::null());
@@ -65,12 +65,12 @@ impl Binary {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the command and waits for its end.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.command(arguments).output().expect("the binary runs"))
     }
 
-    /// Runs it; it must exit with 0.
+    /// Runs the command, which must exit with 0.
     pub fn ok(&self, arguments: &[&str]) -> Outcome {
         let outcome = self.run(arguments);
         assert_eq!(outcome.code, 0, "{arguments:?}\n{}{}", outcome.stdout, outcome.stderr);
@@ -79,7 +79,7 @@ impl Binary {
 }
 
 impl Outcome {
-    /// Of a process that ended.
+    /// The outcome of a process.
     pub fn of(output: Output) -> Self {
         Outcome {
             code: output.status.code().unwrap_or(-1),
@@ -88,7 +88,7 @@ impl Outcome {
         }
     }
 
-    /// Everything a person would see, for a snapshot.
+    /// Exit code, stdout and stderr as one text, for a snapshot.
     pub fn shown(&self) -> String {
         let trimmed = |text: &str| text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
         format!("exit {}\n--- stdout\n{}--- stderr\n{}", self.code, trimmed(&self.stdout), trimmed(&self.stderr))

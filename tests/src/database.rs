@@ -1,4 +1,4 @@
-//! A database for one test: made with a name of its own, dropped at the end.
+//! A database for one test, with a unique name. The test drops it at its end.
 
 use migrate_model::dialect::Dialect;
 use migrate_runtime::database;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The kinds of databases that everything is tested on.
+/// The databases that the tests run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// PostgreSQL.
@@ -19,10 +19,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Kind; 3] = [Kind::Postgres, Kind::MariaDb, Kind::Sqlite];
 
-    /// The SQL it speaks.
+    /// The SQL dialect of the database.
     pub fn dialect(self) -> Dialect {
         match self {
             Kind::Postgres => Dialect::Postgres,
@@ -31,48 +31,48 @@ impl Kind {
         }
     }
 
-    /// The URL of the test server; SQLite has none.
+    /// The URL of the test server; `None` for SQLite.
     ///
     /// # Panics
-    /// When there is no server: a test that cannot run must not look as if it had.
+    /// If the environment variable is not set. A test without its server must fail, not be skipped.
     pub fn server(self) -> Option<String> {
         let variable = match self {
             Kind::Postgres => "MIGRATE_TEST_POSTGRES",
             Kind::MariaDb => "MIGRATE_TEST_MARIADB",
             Kind::Sqlite => return None,
         };
-        Some(variable_of_servers(variable))
+        Some(server_variable(variable))
     }
 }
 
-fn variable_of_servers(name: &str) -> String {
+fn server_variable(name: &str) -> String {
     let value = std::env::var(name);
     value.unwrap_or_else(|_| panic!("{name} is not set: run the tests with `tests/run.sh`, which starts the servers"))
 }
 
-/// The URL of PgBouncer in transaction mode, before the PostgreSQL server.
+/// The URL of the PgBouncer in transaction mode in front of the PostgreSQL server.
 ///
 /// # Panics
-/// When there is none.
+/// If the environment variable is not set.
 pub fn pgbouncer() -> String {
-    variable_of_servers("MIGRATE_TEST_PGBOUNCER")
+    server_variable("MIGRATE_TEST_PGBOUNCER")
 }
 
-/// The URLs of the nodes of the Galera cluster, and their processes.
+/// The URLs of the nodes of the Galera cluster, with their process ids.
 ///
 /// # Panics
-/// When there is none.
+/// If the environment variables are not set.
 pub fn galera() -> Vec<(String, String)> {
-    let words = |name: &str| variable_of_servers(name).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let words = |name: &str| server_variable(name).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     words("MIGRATE_TEST_GALERA").into_iter().zip(words("MIGRATE_TEST_GALERA_PIDS")).collect()
 }
 
-/// A database of one test.
+/// A database for one test.
 #[derive(Debug)]
 pub struct TestDatabase {
-    /// Which kind.
+    /// PostgreSQL, MariaDB or SQLite.
     pub kind: Kind,
-    /// Its URL.
+    /// The URL, with user and password.
     pub url: String,
     _folder: Option<TempDir>,
 }
@@ -80,18 +80,18 @@ pub struct TestDatabase {
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 impl TestDatabase {
-    /// Makes an empty one.
+    /// Creates an empty database on the test server.
     ///
     /// # Panics
-    /// When the server is not there.
+    /// If the server is not available.
     pub async fn new(kind: Kind) -> Self {
         Self::on(kind, kind.server()).await
     }
 
-    /// Makes an empty one on a server.
+    /// Creates an empty database on a server.
     ///
     /// # Panics
-    /// When the server is not there.
+    /// If the server is not available.
     pub async fn on(kind: Kind, server: Option<String>) -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (url, folder) = match server {
@@ -108,25 +108,25 @@ impl TestDatabase {
         TestDatabase { kind, url, _folder: folder }
     }
 
-    /// The same database, by the address of another server.
+    /// The URL of this database with the address of another server, such as a pooler or a node.
     pub fn through(&self, server: &str) -> String {
         let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
         let name = self.url.rsplit_once('/').map_or("", |(_, name)| name);
         format!("{base}/{name}")
     }
 
-    /// A connection that speaks to any of them.
+    /// A new connection to the database.
     pub async fn connect(&self) -> AnyConnection {
         connect(&self.url).await
     }
 
-    /// Runs SQL.
+    /// Runs one or more statements on a new connection.
     pub async fn execute(&self, sql: &str) {
         let mut connection = self.connect().await;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// The rows of a query, as text, columns joined by `|`.
+    /// The rows of a query as text, with columns separated by `|`.
     pub async fn rows(&self, sql: &str) -> Vec<String> {
         let mut connection = self.connect().await;
         let rows =
@@ -142,28 +142,30 @@ impl TestDatabase {
         rows.iter().map(|row| (0..row.len()).map(|at| value(row, at)).collect::<Vec<_>>().join("|")).collect()
     }
 
-    /// The first value of a query.
+    /// The first row of a query; empty if there is none.
     pub async fn value(&self, sql: &str) -> String {
         self.rows(sql).await.into_iter().next().unwrap_or_default()
     }
 
-    /// Waits until a query answers so.
+    /// Waits until a query returns the expected value.
     ///
     /// # Panics
-    /// When it does not within a minute.
+    /// If it does not within a minute.
     pub async fn until(&self, sql: &str, expected: &str) {
-        until(async || self.value(sql).await == expected).await.unwrap_or_else(|| panic!("never {expected}: {sql}"));
+        until(async || self.value(sql).await == expected)
+            .await
+            .unwrap_or_else(|| panic!("not {expected} within a minute: {sql}"));
     }
 
-    /// `version state statements_done` of each row of the history.
+    /// `version|state|statements_done` of each record in the history.
     pub async fn history(&self) -> Vec<String> {
         self.rows("SELECT version, state, statements_done FROM migration_records ORDER BY service, version").await
     }
 
-    /// Waits until one connection to this database carries out a statement that looks like this; its number.
+    /// Waits until exactly one connection executes a statement that contains a text. Returns the id of the connection.
     ///
     /// # Panics
-    /// When none does within a minute, and on SQLite, which has no list of them.
+    /// If no connection does within a minute, and on SQLite, which has no list of connections.
     pub async fn until_runs(&self, statement: &str) -> String {
         let sql = match self.kind {
             Kind::Postgres => format!(
@@ -174,14 +176,14 @@ impl TestDatabase {
                 "SELECT id FROM information_schema.processlist WHERE info LIKE '%{statement}%' \
                  AND db = database() AND id <> connection_id()"
             ),
-            Kind::Sqlite => panic!("SQLite has no list of what is being carried out"),
+            Kind::Sqlite => panic!("SQLite has no list of running statements"),
         };
-        let sole = async || self.rows(&sql).await.len() == 1;
-        until(sole).await.unwrap_or_else(|| panic!("nobody carries out {statement}"));
+        let runs_once = async || self.rows(&sql).await.len() == 1;
+        until(runs_once).await.unwrap_or_else(|| panic!("no connection executes {statement}"));
         self.value(&sql).await
     }
 
-    /// The names of the tables, without those of the history.
+    /// The names of the tables, without the history tables.
     pub async fn tables(&self) -> Vec<String> {
         let sql = match self.kind {
             Kind::Postgres => "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
@@ -190,11 +192,11 @@ impl TestDatabase {
             }
             Kind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1",
         };
-        let own = ["migration_records", "migration_events", "schema_versions", "migration_locks"];
-        self.rows(sql).await.into_iter().filter(|table| !own.contains(&table.as_str())).collect()
+        let history_tables = ["migration_records", "migration_events", "schema_versions", "migration_locks"];
+        self.rows(sql).await.into_iter().filter(|table| !history_tables.contains(&table.as_str())).collect()
     }
 
-    /// Drops it on PostgreSQL, whoever is still connected: a pooler keeps connections.
+    /// Drops the database on PostgreSQL and closes its connections, because a pooler keeps connections open.
     pub async fn drop_by_force(self) {
         let (server, name) = self.url.rsplit_once('/').expect("a URL with a database");
         let mut connection = connect(&format!("{server}/postgres")).await;
@@ -202,14 +204,14 @@ impl TestDatabase {
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("the database is dropped");
     }
 
-    /// Drops it.
+    /// Drops the database.
     pub async fn drop(self) {
         let url = self.url.parse().expect("a valid URL");
         database::drop(&url).await.expect("the database can be dropped: every connection to it was closed");
     }
 }
 
-/// A connection to a URL, of any kind. On a node of a cluster it sees all that was committed on the others before.
+/// A connection to a database of any kind. On a node of a cluster, it waits for earlier commits of the other nodes.
 pub async fn connect(url: &str) -> AnyConnection {
     sqlx::any::install_default_drivers();
     let mut connection = AnyConnection::connect(url).await.expect("a connection");
@@ -219,10 +221,10 @@ pub async fn connect(url: &str) -> AnyConnection {
     connection
 }
 
-/// Waits until a condition holds; `None` when it does not within a minute.
+/// Waits until a condition is true; `None` if it is not within a minute.
 pub async fn until(holds: impl AsyncFn() -> bool) -> Option<()> {
-    let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(60) {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(60) {
         if holds().await {
             return Some(());
         }

@@ -1,4 +1,4 @@
-//! A folder of migrations of one test.
+//! A temporary folder with migrations for one test.
 
 use migrate_model::dialect::Dialect;
 use migrate_model::files::folder::Folder;
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A package folder with `migrations/` in it.
+/// A temporary package folder with a folder `migrations/`, deleted on drop.
 #[derive(Debug)]
 pub struct TestFolder {
     folder: TempDir,
@@ -23,14 +23,14 @@ impl Default for TestFolder {
 }
 
 impl TestFolder {
-    /// Files by their path inside `migrations/`.
+    /// Creates the folder with files, given by their path inside `migrations/`.
     pub fn new(files: &[(&str, &str)]) -> Self {
         let folder = TestFolder::default();
         files.iter().for_each(|(name, text)| folder.write(&format!("migrations/{name}"), text));
         folder
     }
 
-    /// Where it is.
+    /// The path of the package folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -42,24 +42,24 @@ impl TestFolder {
         fs::write(path, text).expect("a file");
     }
 
-    /// Removes a file.
+    /// Removes a file, by its path inside the package.
     pub fn remove(&self, name: &str) {
         fs::remove_file(self.path().join(name)).expect("a file to remove");
     }
 
-    /// The text of a file.
+    /// The text of a file, by its path inside the package.
     pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).expect("a file to read")
     }
 
-    /// Reads it as the package `app`.
+    /// Reads the folder as the package `app`.
     pub fn read(&self, dialect: Dialect) -> Folder {
         let (project, findings) = Project::of_package(self.path(), None, "app");
         assert_eq!(findings, []);
         project.read(dialect)
     }
 
-    /// The set, which must be without errors.
+    /// The migrations of the folder, which must be free of errors.
     pub fn set(&self, dialect: Dialect) -> Arc<MigrationSet> {
         let folder = self.read(dialect);
         let errors: Vec<&Finding> = folder.findings.iter().filter(|finding| finding.is_error()).collect();

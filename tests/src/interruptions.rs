@@ -1,56 +1,60 @@
-//! Runs cut short at any question, and run again: the schema, the data and the history must be those of an undisturbed run.
+//! Interrupts a run at any message and runs it again. Schema, rows and history must equal those of an uninterrupted run.
 
-use crate::{Binary, Cut, Kind, Outcome, Proxy, TestDatabase, TestFolder, pgbouncer};
+use crate::{Binary, Disconnect, Kind, Outcome, Proxy, TestDatabase, TestFolder, pgbouncer};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// How a run is cut.
+/// How a run is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blow {
-    /// The connection breaks.
-    Connection(Cut),
+pub enum Interruption {
+    /// The connection is closed.
+    Connection(Disconnect),
     /// The process is killed (SIGKILL).
-    Process(Cut),
+    Process(Disconnect),
 }
 
-impl Blow {
-    /// All of them.
-    pub const ALL: [Blow; 4] =
-        [Blow::Connection(Cut::Before), Blow::Connection(Cut::After), Blow::Process(Cut::Before), Blow::Process(Cut::After)];
+impl Interruption {
+    /// All kinds.
+    pub const ALL: [Interruption; 4] = [
+        Interruption::Connection(Disconnect::Before),
+        Interruption::Connection(Disconnect::After),
+        Interruption::Process(Disconnect::Before),
+        Interruption::Process(Disconnect::After),
+    ];
 }
 
-/// Which way the run goes.
+/// The direction of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// `up`, from an empty database.
     Up,
-    /// `down --all`, from one that has everything.
+    /// `down --all`, from a database with all migrations applied.
     Down,
 }
 
-/// What keeps two runs apart.
+/// The lock that excludes other runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// The session's lock.
+    /// A session-level lock.
     Session,
-    /// A lease, asked for.
+    /// A lease, set in `migrate.toml`.
     Lease,
-    /// A lease, because PgBouncer is in between.
+    /// A lease, because the connection passes through PgBouncer.
     Pooler,
 }
 
-/// What a cut run came to.
+/// The result of an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcomes {
-    /// The run was over before it could be cut.
-    NotCut,
-    /// The next plain run ended with 0.
+pub enum Recovery {
+    /// The run ended before the interruption.
+    NotInterrupted,
+    /// The next plain run exited with 0.
     Resumed,
 }
 
-/// Files of all kinds: transactions, statements outside of one, a file's own transaction, what commits by itself.
+/// Files of all kinds: one transaction, statements without a transaction, explicit transactions, implicit commits.
 ///
-/// Nothing in them is repeatable without harm, so a second run of any statement shows.
+/// No statement is idempotent, so a second execution of a statement is detected.
 pub fn folder(kind: Kind) -> TestFolder {
     let first = (
         "CREATE TABLE t (id integer NOT NULL, n integer NOT NULL);\nCREATE TABLE log (what varchar(100) NOT NULL);\nINSERT INTO log VALUES ('first');\n",
@@ -64,7 +68,7 @@ pub fn folder(kind: Kind) -> TestFolder {
         "INSERT INTO log VALUES ('last');\nUPDATE t SET id = id + 1;\n",
         "UPDATE t SET id = id - 1;\nINSERT INTO log VALUES ('not last');\n",
     );
-    let (outside, own) = match kind {
+    let (outside, explicit) = match kind {
         Kind::Postgres => (
             (
                 "CREATE TYPE mood AS ENUM ('sad');\nCREATE INDEX CONCURRENTLY t_n ON t (n);\nINSERT INTO log VALUES ('outside');\nALTER TYPE mood ADD VALUE 'ok';\nCREATE UNIQUE INDEX CONCURRENTLY t_id ON t (id);\nUPDATE t SET n = n + 1;\nDROP INDEX CONCURRENTLY t_n;\n",
@@ -95,17 +99,17 @@ pub fn folder(kind: Kind) -> TestFolder {
     };
     let folder = TestFolder::default();
     folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{}\"\n", kind.dialect().name()));
-    for (number, (up, down)) in [first, rows, outside, own, last].into_iter().enumerate() {
+    for (number, (up, down)) in [first, rows, outside, explicit, last].into_iter().enumerate() {
         folder.write(&format!("migrations/{:03}_x.up.sql", number + 1), up);
         folder.write(&format!("migrations/{:03}_x.down.sql", number + 1), down);
     }
     folder
 }
 
-/// Everything that a run leaves: what the catalogue holds, the rows, the history, and how often each step was recorded.
+/// The result of a run: the catalog, the rows, the history, and how often each step was recorded.
 pub async fn everything(database: &TestDatabase) -> Vec<String> {
     let mut all = Vec::new();
-    let catalogue: &[&str] = match database.kind {
+    let catalog: &[&str] = match database.kind {
         Kind::Postgres => &[
             "SELECT relname::text, relkind::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2",
             "SELECT attrelid::regclass::text, attname::text, atttypid::regtype::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped ORDER BY 1, 2",
@@ -122,12 +126,12 @@ pub async fn everything(database: &TestDatabase) -> Vec<String> {
         Kind::Sqlite => &["SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2"],
     };
     let tables = database.tables().await;
-    for sql in catalogue {
+    for sql in catalog {
         all.extend(database.rows(sql).await);
     }
-    for (table, rows) in [("t", "SELECT id, n FROM t ORDER BY 1, 2"), ("log", "SELECT what FROM log ORDER BY 1")] {
-        if tables.iter().any(|one| one == table) {
-            all.extend(database.rows(rows).await.into_iter().map(|row| format!("{table}: {row}")));
+    for (name, rows) in [("t", "SELECT id, n FROM t ORDER BY 1, 2"), ("log", "SELECT what FROM log ORDER BY 1")] {
+        if tables.iter().any(|table| table == name) {
+            all.extend(database.rows(rows).await.into_iter().map(|row| format!("{name}: {row}")));
         }
     }
     all.extend(database.history().await);
@@ -136,85 +140,85 @@ pub async fn everything(database: &TestDatabase) -> Vec<String> {
     all
 }
 
-/// A folder, and what an undisturbed run leaves of it.
+/// A folder, a direction and a lock, with the result of an uninterrupted run.
 #[derive(Debug)]
-pub struct Bench {
+pub struct Scenario {
     kind: Kind,
     folder: TestFolder,
-    way: Way,
+    direction: Direction,
     lock: Lock,
-    undisturbed: Vec<String>,
-    /// How many questions an undisturbed run asks; for SQLite, how many microseconds it takes.
+    uninterrupted: Vec<String>,
+    /// The number of messages of an uninterrupted run; on SQLite, its duration in microseconds.
     pub length: usize,
 }
 
-impl Bench {
-    /// Runs it once undisturbed.
+impl Scenario {
+    /// Runs it once without an interruption.
     ///
     /// # Panics
-    /// When that fails.
-    pub async fn new(kind: Kind, way: Way, lock: Lock) -> Self {
-        let mut bench = Bench { kind, folder: folder(kind), way, lock, undisturbed: Vec::new(), length: 0 };
+    /// If the run fails.
+    pub async fn new(kind: Kind, direction: Direction, lock: Lock) -> Self {
+        let mut scenario = Scenario { kind, folder: folder(kind), direction, lock, uninterrupted: Vec::new(), length: 0 };
         if lock != Lock::Session {
-            // Whoever comes behind one that was cut waits for so long.
-            let toml = bench.folder.text("migrate.toml") + "lease = \"2s\"\n";
+            // The run after an interruption waits for this time.
+            let toml = scenario.folder.text("migrate.toml") + "lease = \"2s\"\n";
             let toml = if lock == Lock::Lease { toml + "lock = \"lease\"\n" } else { toml };
-            bench.folder.write("migrate.toml", &toml);
+            scenario.folder.write("migrate.toml", &toml);
         }
-        let database = bench.start().await;
+        let database = scenario.start().await;
         match kind {
             Kind::Sqlite => {
-                let begun = Instant::now();
-                bench.binary(&database.url).ok(bench.arguments());
-                bench.length = begun.elapsed().as_micros() as usize;
+                let start = Instant::now();
+                scenario.binary(&database.url).ok(scenario.arguments());
+                scenario.length = start.elapsed().as_micros() as usize;
             }
             _ => {
-                let proxy = Proxy::before(kind, &bench.address(&database)).await;
-                let outcome = run(&bench.binary(&proxy.url), bench.arguments()).await;
+                let proxy = Proxy::before(kind, &scenario.address(&database)).await;
+                let outcome = run(&scenario.binary(&proxy.url), scenario.arguments()).await;
                 assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-                bench.length = proxy.count();
+                scenario.length = proxy.count();
             }
         }
-        bench.undisturbed = everything(&database).await;
-        bench.end(database).await;
-        bench
+        scenario.uninterrupted = everything(&database).await;
+        scenario.end(database).await;
+        scenario
     }
 
-    /// Cuts a run at a place, runs it again, and compares.
+    /// Interrupts a run at a message or time, runs it again, and compares the result.
     ///
     /// # Panics
-    /// When the second run fails, or leaves anything else than an undisturbed one.
-    pub async fn cut(&self, at: usize, blow: Blow) -> Outcomes {
+    /// If the second run fails, or if its result differs from that of an uninterrupted run.
+    pub async fn interrupt(&self, at: usize, interruption: Interruption) -> Recovery {
         let database = self.start().await;
-        let what = format!("{:?} {:?}: {blow:?} at {at} of {}", self.kind, self.way, self.length);
-        let cut = match self.kind {
+        let case = format!("{:?} {:?}: {interruption:?} at {at} of {}", self.kind, self.direction, self.length);
+        let interrupted = match self.kind {
             Kind::Sqlite => self.kill_after(&database, Duration::from_micros(at as u64)).await,
-            _ => self.cut_at(&database, at, blow, &what).await,
+            _ => self.interrupt_at(&database, at, interruption, &case).await,
         };
         let again = run(&self.binary(&self.address(&database)), self.arguments()).await;
-        assert_eq!(again.code, 0, "{what}: {}{}", again.stdout, again.stderr);
-        let left = everything(&database).await;
-        assert_eq!(left, self.undisturbed, "{what}");
+        assert_eq!(again.code, 0, "{case}: {}{}", again.stdout, again.stderr);
+        let result = everything(&database).await;
+        assert_eq!(result, self.uninterrupted, "{case}");
         self.end(database).await;
-        if cut { Outcomes::Resumed } else { Outcomes::NotCut }
+        if interrupted { Recovery::Resumed } else { Recovery::NotInterrupted }
     }
 
-    async fn cut_at(&self, database: &TestDatabase, at: usize, blow: Blow, what: &str) -> bool {
-        let (Blow::Connection(cut) | Blow::Process(cut)) = blow;
-        let mut proxy = Proxy::cutting(self.kind, &self.address(database), at, cut).await;
+    async fn interrupt_at(&self, database: &TestDatabase, at: usize, interruption: Interruption, case: &str) -> bool {
+        let (Interruption::Connection(moment) | Interruption::Process(moment)) = interruption;
+        let mut proxy = Proxy::disconnecting(self.kind, &self.address(database), at, moment).await;
         let binary = self.binary(&proxy.url);
         let mut child = tokio::process::Command::from(binary.command(self.arguments()));
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
-        if matches!(blow, Blow::Process(_)) {
+        if matches!(interruption, Interruption::Process(_)) {
             tokio::select! {
-                () = proxy.cut() => child.start_kill().expect("the process is there"),
+                () = proxy.disconnected() => child.start_kill().expect("the process is running"),
                 ended = child.wait() => drop(ended),
             }
         }
         let ended = child.wait().await.expect("the process ends");
-        let cut = proxy.was_cut();
-        assert!(cut || ended.success(), "{what}: it failed without being cut");
-        cut
+        let disconnected = proxy.is_disconnected();
+        assert!(disconnected || ended.success(), "{case}: the run failed without an interruption");
+        disconnected
     }
 
     async fn kill_after(&self, database: &TestDatabase, time: Duration) -> bool {
@@ -230,7 +234,7 @@ impl Bench {
 
     async fn start(&self) -> TestDatabase {
         let database = TestDatabase::new(self.kind).await;
-        if self.way == Way::Down {
+        if self.direction == Direction::Down {
             let outcome = run(&self.binary(&self.address(&database)), &["up"]).await;
             assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         }
@@ -256,9 +260,9 @@ impl Bench {
     }
 
     fn arguments(&self) -> &'static [&'static str] {
-        match self.way {
-            Way::Up => &["up"],
-            Way::Down => &["down", "--all", "--yes"],
+        match self.direction {
+            Direction::Up => &["up"],
+            Direction::Down => &["down", "--all", "--yes"],
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the tests of the workspace share: throw-away databases, folders of migrations, the real binary, a proxy that
-//! counts messages and breaks connections, a bench that cuts runs short, and measures of the code itself.
+//! Shared parts of the tests: temporary databases and folders, the real binary, servers for one test, a proxy that counts
+//! messages and closes connections, interrupted runs, and measures of the source code.
 
 mod binary;
 mod database;
@@ -12,5 +12,5 @@ pub mod shape;
 pub use binary::{Binary, Outcome};
 pub use database::{Kind, TestDatabase, galera, pgbouncer, until};
 pub use folder::TestFolder;
-pub use proxy::{Cut, Proxy};
+pub use proxy::{Disconnect, Proxy};
 pub use servers::{Servers, read_only_disk, small_disk};

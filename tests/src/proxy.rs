@@ -1,5 +1,5 @@
-//! A proxy on loopback that counts what a client asks of its server, as the protocol frames it, and that can break the
-//! connection at any question.
+//! A proxy on loopback that counts the messages of a client which request something of the server, and that can close the
+//! connection at any of them.
 
 use crate::Kind;
 use std::sync::Arc;
@@ -8,68 +8,68 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Where the connection breaks.
+/// When the proxy closes the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    /// Before the question reaches the server.
+pub enum Disconnect {
+    /// Before the message reaches the server.
     Before,
-    /// Behind it: the server hears and answers, but nobody listens.
+    /// After the message has reached the server; the answer does not reach the client.
     After,
 }
 
-/// Stands between a client and its server.
+/// A proxy between clients and a server.
 #[derive(Debug)]
 pub struct Proxy {
-    /// The URL that leads through it.
+    /// The URL of the database through the proxy.
     pub url: String,
     queries: Arc<AtomicUsize>,
-    cut: watch::Receiver<bool>,
+    disconnected: watch::Receiver<bool>,
 }
 
 impl Proxy {
-    /// Stands before the database of a URL and lets everything pass.
+    /// Forwards all connections to the database of a URL.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// If no port is free.
     pub async fn before(kind: Kind, url: &str) -> Self {
-        Proxy::cutting(kind, url, usize::MAX, Cut::Before).await
+        Proxy::disconnecting(kind, url, usize::MAX, Disconnect::Before).await
     }
 
-    /// Breaks the connection at the question with this number, counted from 1 over all connections.
+    /// Closes the connection at the message with this number, counted from 1 over all connections.
     ///
     /// # Panics
-    /// When no port can be had.
-    pub async fn cutting(kind: Kind, url: &str, at: usize, cut: Cut) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    /// If no port is free.
+    pub async fn disconnecting(kind: Kind, url: &str, at: usize, moment: Disconnect) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let (head, tail) = url.split_once("127.0.0.1:").expect("a URL on loopback");
         let (target, path) = tail.split_once('/').expect("a URL with a database");
         let target = format!("127.0.0.1:{target}");
         let queries = Arc::new(AtomicUsize::new(0));
-        let (told, was_cut) = watch::channel(false);
-        let passage = Passage { kind, queries: queries.clone(), at, cut, told };
+        let (sender, receiver) = watch::channel(false);
+        let passage = Passage { kind, queries: queries.clone(), at, moment, sender };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&target).await.expect("the server");
                 tokio::spawn(passage.clone().pass(client, server));
             }
         });
-        Proxy { url: format!("{head}127.0.0.1:{port}/{path}"), queries, cut: was_cut }
+        Proxy { url: format!("{head}127.0.0.1:{port}/{path}"), queries, disconnected: receiver }
     }
 
-    /// How many queries passed since it was last asked.
+    /// The number of messages since the last call.
     pub fn count(&self) -> usize {
         self.queries.swap(0, Ordering::SeqCst)
     }
 
-    /// Waits until the connection is cut.
-    pub async fn cut(&mut self) {
-        let _ = self.cut.wait_for(|cut| *cut).await;
+    /// Waits until the proxy has closed the connection.
+    pub async fn disconnected(&mut self) {
+        let _ = self.disconnected.wait_for(|disconnected| *disconnected).await;
     }
 
-    /// Was the connection cut?
-    pub fn was_cut(&self) -> bool {
-        *self.cut.borrow()
+    /// Whether the proxy has closed the connection.
+    pub fn is_disconnected(&self) -> bool {
+        *self.disconnected.borrow()
     }
 }
 
@@ -78,34 +78,34 @@ struct Passage {
     kind: Kind,
     queries: Arc<AtomicUsize>,
     at: usize,
-    cut: Cut,
-    told: watch::Sender<bool>,
+    moment: Disconnect,
+    sender: watch::Sender<bool>,
 }
 
 impl Passage {
     async fn pass(self, client: TcpStream, server: TcpStream) {
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
-        let back = tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
+        let answers = tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
         let mut seen = Vec::new();
         let mut buffer = vec![0; 65536];
         while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
             seen.extend_from_slice(&buffer[..length]);
-            while let Some((frame, asks)) = frame(self.kind, &seen) {
+            while let Some((frame, requests)) = frame(self.kind, &seen) {
                 let bytes: Vec<u8> = seen.drain(..frame).collect();
-                let here = asks && self.queries.fetch_add(1, Ordering::SeqCst) + 1 == self.at;
-                if here && self.cut == Cut::Before {
-                    back.abort();
-                    self.told.send_replace(true);
+                let is_last = requests && self.queries.fetch_add(1, Ordering::SeqCst) + 1 == self.at;
+                if is_last && self.moment == Disconnect::Before {
+                    answers.abort();
+                    self.sender.send_replace(true);
                     return;
                 }
                 if to_server.write_all(&bytes).await.is_err() {
                     return;
                 }
-                if here {
-                    // The server reads on, finds the end, and ends the session when it has answered.
-                    back.abort();
-                    self.told.send_replace(true);
+                if is_last {
+                    // The server ends the session when it has answered and reads the end of the stream.
+                    answers.abort();
+                    self.sender.send_replace(true);
                     let _ = to_server.shutdown().await;
                     return;
                 }
@@ -115,23 +115,23 @@ impl Passage {
     }
 }
 
-/// The length of the first whole frame, and whether it asks for something.
+/// The length of the first complete message, and whether it requests something.
 fn frame(kind: Kind, seen: &[u8]) -> Option<(usize, bool)> {
     let frame = match kind {
-        // What comes first (a request for TLS, the greeting) has no type and begins with its length (4 bytes, itself
-        // included), whose first byte is 0. Then: type, length without the type.
+        // The first messages of a connection (request for TLS, startup) have no type. They begin with their length of 4
+        // bytes, which includes itself and whose first byte is 0. Later messages have a type and the length without it.
         Kind::Postgres if seen.first() == Some(&0) => {
             seen.get(..4).map(|head| u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize)
         }
         Kind::Postgres => seen.get(..5).map(|head| 1 + u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize),
-        // Three bytes of length, one number; 0 begins a command.
+        // Three bytes of length and a sequence number, which is 0 for a command.
         _ => seen.get(..4).map(|head| 4 + u32::from_le_bytes([head[0], head[1], head[2], 0]) as usize),
     };
     let frame = frame.filter(|frame| *frame <= seen.len() && *frame > 0)?;
-    let asks = match kind {
+    let requests = match kind {
         Kind::Postgres => matches!(seen[0], b'Q' | b'E'),
         // COM_QUERY and COM_STMT_EXECUTE.
         _ => seen[3] == 0 && matches!(seen.get(4), Some(3 | 23)),
     };
-    Some((frame, asks))
+    Some((frame, requests))
 }

@@ -1,10 +1,10 @@
-//! Servers of one test: such as are stopped, filled or made read-only.
+//! Servers and disks for a single test, which restarts, fills or write-protects them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Servers that `tests/servers.sh` starts for one test, and stops at its end.
+/// Servers that `tests/servers.sh` starts for one test. They stop on drop.
 #[derive(Debug)]
 pub struct Servers {
     folder: TempDir,
@@ -12,10 +12,10 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts some.
+    /// Starts servers, by their names in `tests/servers.sh`.
     ///
     /// # Panics
-    /// When one does not start.
+    /// If a server does not start.
     pub fn start(what: &[&str]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let output = script("start", folder.path(), what);
@@ -24,16 +24,16 @@ impl Servers {
         Servers { folder, variables }
     }
 
-    /// The URL of one of them.
+    /// The URL of a server.
     ///
     /// # Panics
-    /// When it was not started.
+    /// If the server was not started.
     pub fn url(&self, what: &str) -> &str {
         let name = format!("MIGRATE_TEST_{}", what.to_uppercase());
         &self.variables.iter().find(|(variable, _)| *variable == name).expect("a server that was started").1
     }
 
-    /// Stops one at once and starts it again.
+    /// Kills a server and starts it again.
     pub fn restart(&self, what: &str) {
         script("restart", self.folder.path(), &[what]);
     }
@@ -45,23 +45,23 @@ impl Drop for Servers {
     }
 }
 
-fn script(act: &str, folder: &Path, what: &[&str]) -> String {
+fn script(action: &str, folder: &Path, what: &[&str]) -> String {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("servers.sh");
-    // The servers go on, so what they write must not be waited for.
+    // The servers inherit the output and continue to run, so a pipe would not end.
     let outcome = folder.join("outcome");
     let file = std::fs::File::create(&outcome).expect("a file");
-    let status = Command::new(script).arg(act).arg(folder).args(what).stdout(file).status().expect("the script runs");
+    let status = Command::new(script).arg(action).arg(folder).args(what).stdout(file).status().expect("the script runs");
     let text = std::fs::read_to_string(&outcome).unwrap_or_default();
-    assert!(status.success(), "servers.sh {act} {what:?}: {text}");
+    assert!(status.success(), "servers.sh {action} {what:?}: {text}");
     text
 }
 
-/// A folder on a disk of 4 MiB, if there is one.
+/// A folder on a disk of 4 MiB; `None` if the user may not mount one.
 pub fn small_disk() -> Option<PathBuf> {
     std::env::var_os("MIGRATE_TEST_SMALL_DISK").map(PathBuf::from)
 }
 
-/// A folder, and the same one as a disk that cannot be written to, if there is one.
+/// A folder and a read-only mount of it; `None` if the user may not mount one.
 pub fn read_only_disk() -> Option<(PathBuf, PathBuf)> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
     Some((folder("MIGRATE_TEST_WRITABLE")?, folder("MIGRATE_TEST_READ_ONLY")?))

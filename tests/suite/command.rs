@@ -1,9 +1,9 @@
-//! The command line as people and scripts see it: the real binary, its words, its JSON and its exit codes.
+//! The command line: messages, JSON and exit codes of the real binary.
 
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
 use std::process::Stdio;
 
-/// What changes from run to run is written as `[...]`.
+/// Replaces the parts of an output that differ between runs with `[...]`.
 fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?", "[time]              ");
@@ -48,7 +48,7 @@ fn first_steps_of_a_project() {
     shows!("status_before", binary.run(&["status"]));
     shows!("plan", binary.run(&["plan"]));
     shows!("dry_run", binary.run(&["up", "--dry-run"]));
-    assert!(!folder.path().join("app.db").exists(), "looking must not make the database");
+    assert!(!folder.path().join("app.db").exists(), "read-only commands must not create the database");
     shows!("up", binary.run(&["up"]));
     shows!("status_after", binary.run(&["status"]));
     shows!("up_again", binary.run(&["up"]));
@@ -125,7 +125,7 @@ fn check_rejects_changes_to_locked_files() {
     folder.write("migrations/002b_late.down.sql", "SELECT 1;");
     binary.ok(&["lock", "--draft"]);
     shows!("lock_below", binary.run(&["check"]));
-    // What `sha256sum -c` would read.
+    // The format of `sha256sum -c`.
     let lock = folder.text("migrations/migrate.lock");
     let line = lock.lines().find(|line| line.ends_with("003_c.up.sql")).unwrap();
     assert_eq!(line, "17db4fd369edb9244b9f91d9aeed145c3d04ad8ba6e95d06247f07a63527d11a  003_c.up.sql");
@@ -137,123 +137,12 @@ fn a_merge_conflict_in_the_lock_file_is_an_error_until_it_is_resolved() {
     binary.ok(&["init"]);
     binary.ok(&["lock"]);
     let text = folder.text("migrations/migrate.lock");
-    folder.write("migrations/migrate.lock", &text.replace("# chain", "<<<<<<< ours\n# chain"));
-    assert_eq!(binary.run(&["check"]).code, 4);
-    assert_eq!(binary.run(&["lock", "--draft"]).code, 4);
-    let without_chain: String =
-        text.lines().filter(|line| !line.starts_with("# chain")).map(|line| format!("{line}\n")).collect();
-    folder.write("migrations/migrate.lock", &without_chain);
-    assert_eq!(binary.run(&["check"]).code, 4);
-    binary.ok(&["lock", "--draft"]);
-    assert_eq!(folder.text("migrations/migrate.lock"), text);
-}
-
-#[test]
-fn concurrent_new_commands_take_different_versions() {
-    let (folder, binary) = project();
-    // They make the same tables over again.
-    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"sqlite\"\nlint = \"off\"\n");
-    for kind in ["--sequential", "--timestamp"] {
-        let spawn = |number: usize| {
-            let mut command = binary.command(&["new", kind, "create", &format!("table{number}")]);
-            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
-        };
-        for child in (0..6).map(spawn).collect::<Vec<_>>() {
-            let outcome = Outcome::of(child.wait_with_output().unwrap());
-            assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-        }
-        binary.ok(&["check"]);
-    }
-    let files = std::fs::read_dir(folder.path().join("migrations")).unwrap().count();
-    assert_eq!(files, 4 + 2 * 6 * 2 + 1);
-}
-
-#[test]
-fn a_draft_without_statements_is_not_applied() {
-    let (_folder, binary) = project();
-    binary.ok(&["new", "something", "else"]);
-    let outcome = binary.run(&["up"]);
-    assert_eq!(outcome.code, 4);
-    assert!(outcome.stderr.contains("003_something_else.up.sql` is a draft that contains no statement"), "{}", outcome.stderr);
-    // What lies above the target is no matter.
-    binary.ok(&["up", "--to", "2"]);
-    // Nothing is dropped for what cannot be applied again.
-    assert_eq!(binary.run(&["redo", "--yes"]).code, 0);
-    assert_eq!(binary.run(&["db", "reset", "--yes"]).code, 4);
-    assert!(binary.ok(&["status"]).stdout.contains("applied"));
-}
-
-#[test]
-fn edited_files_are_repaired_one_by_one() {
-    let (folder, binary) = project();
-    binary.ok(&["up"]);
-    let first = folder.text("migrations/001_create_users.up.sql");
-    folder.write("migrations/001_create_users.up.sql", &format!("-- People.\n{first}"));
-    let second = folder.text("migrations/002_add_email.up.sql");
-    folder.write("migrations/002_add_email.up.sql", &second.replace("email", "e_mail"));
-    assert_eq!(binary.run(&["repair"]).code, 2, "without a person to ask");
-    shows!("repair_comments", binary.run(&["repair", "--yes"]));
-    assert_eq!(binary.run(&["up"]).code, 5);
-    assert_eq!(binary.run(&["repair", "--yes", "--sql", "1"]).code, 0);
-    assert_eq!(binary.run(&["up"]).code, 5);
-    binary.ok(&["repair", "--yes", "--sql", "2"]);
-    binary.ok(&["up"]);
-    assert!(binary.ok(&["repair"]).stderr.contains("nothing to repair"));
-}
-
-/// A wrong folder, a database that keeps nothing, a name that is none: none of them may look like success.
-#[test]
-fn failures_are_not_reported_as_success() {
-    let empty = TestFolder::default();
-    empty.write("somewhere/README.md", "no migrations");
-    empty.write("m/deep/er/001_a.sql", "SELECT 1;");
-    let binary = Binary::inside(empty.path()).variable("DATABASE_URL", "sqlite:app.db");
-    for source in ["somewhere", "m", "somewhere/README.md"] {
-        let outcome = binary.run(&["--source", source, "up"]);
-        assert!([2, 4].contains(&outcome.code), "{source}: {}", outcome.stderr);
-        assert!(!empty.path().join("app.db").exists(), "{source}");
-    }
-    let (folder, binary) = project();
-    let code = |arguments: &[&str]| binary.run(arguments).code;
-    for url in ["sqlite:", "sqlite::memory:", "sqlite://"] {
-        assert_eq!(code(&["up", "-D", url]), 2, "{url}");
-    }
-    assert_eq!(code(&["up", "--service", ""]), 2);
-    assert_eq!(code(&["up", "--steps", "0"]), 2);
-    assert!(binary.run(&["up", "--steps", "-1"]).stderr.contains("must be at least 1"));
-    for url in ["postgres:/u:sekret@h/db", "u:sekret@h/db", "postgres://u:se#kret@h/db", "host=h password=sekret"] {
-        let outcome = binary.run(&["status", "-D", url]);
-        assert!(outcome.code != 0 && !outcome.stderr.contains("kret"), "{}", outcome.stderr);
-    }
-    binary.ok(&["up"]);
-    folder.write("migrations/001_create_users.up.sql", "CREATE TABLE users (id bigint);\n");
-    let outcome = binary.run(&["status", "--check"]);
-    assert_eq!(outcome.code, 5);
-    assert!(!outcome.stderr.contains("up to date"), "{}", outcome.stderr);
-    if cfg!(target_os = "linux") {
-        let mut command = binary.command(&["status", "--format", "json"]);
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        assert_eq!(command.stdout(full).stderr(Stdio::null()).status().unwrap().code(), Some(1));
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn special_files_are_rejected() {
-    use std::os::unix::ffi::OsStrExt;
-    let (folder, binary) = project();
-    let migrations = folder.path().join("migrations");
-    assert!(std::process::Command::new("mkfifo").arg(migrations.join("003_pipe.sql")).status().unwrap().success());
-    std::fs::write(migrations.join(std::ffi::OsStr::from_bytes(b"004_\xff.sql")), "SELECT 1;").unwrap();
-    std::os::unix::fs::symlink("nowhere", migrations.join("005_link.sql")).unwrap();
-    let outcome = binary.run(&["up"]);
-    assert_eq!(outcome.code, 4);
-    for word in ["is not a regular file", "is not UTF-8", "broken symbolic link"] {
+    folder.write("migrations/migrate.lock", &text.replace("# chain", "    for word in ["is not a regular file", "is not UTF-8", "is a broken symbolic link"] {
         assert!(outcome.stderr.contains(word), "{word}: {}", outcome.stderr);
     }
 }
 
-/// `a` requires what `b` has not applied yet; both are planned, and then done, in the right order.
+/// `a` requires a pending migration of `b`: the plan and the run both put `b` first.
 #[test]
 fn several_services_in_one_run() {
     let folder = TestFolder::default();
@@ -274,13 +163,13 @@ fn several_services_in_one_run() {
     assert!(dry.contains("CREATE TABLE a") && dry.contains("CREATE TABLE b"), "{dry}");
     assert_eq!(binary.run(&["-p", "a", "plan"]).code, 5);
     assert_eq!(binary.run(&["-p", "a", "-p", "b", "--service", "x", "up"]).code, 2);
-    // What is done before another fails is in the document too.
+    // The JSON document contains the migrations that were applied before the failure.
     folder.write("a/migrations/002_a.sql", "CREATE TABLE a (id integer);");
     let outcome = binary.run(&["--workspace", "up", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!((outcome.code, json["services"][0]["service"].as_str()), (7, Some("b")), "{json}");
     assert_eq!(json["error"][0]["code"], "migration-failed", "{json}");
-    // Findings name the file from here.
+    // Findings contain paths relative to the current folder.
     folder.write("b/migrations/nonsense.sql", "SELECT 1;");
     assert!(binary.run(&["--workspace", "check"]).stderr.contains("b/migrations/nonsense.sql"));
 }
@@ -362,10 +251,10 @@ fn two_packages_with_one_service_name() {
     folder.write("b/migrate.toml", "service = \"other\"\ndatabase = \"sqlite\"\n");
     shows!("workspace_up", binary.run(&["--workspace", "up"]));
     shows!("workspace_status", binary.run(&["--workspace", "status"]));
-    // From inside a package, that one is meant.
+    // Inside a package, the command selects that package.
     let inside = Binary::inside(&folder.path().join("b")).variable("DATABASE_URL", "sqlite:../app.db");
     assert!(inside.ok(&["status"]).stderr.contains("`other`: up to date"));
-    // By its folder too, with the same history.
+    // `--source` with the folder of the package selects the same history.
     let by_folder = binary.ok(&["--source", "b/migrations", "status"]);
     assert!(by_folder.stderr.contains("`other`: up to date"), "{}", by_folder.stderr);
 }
@@ -379,7 +268,7 @@ async fn reading_needs_no_more_than_select() {
     let role = format!("reader_{}", std::process::id());
     database.execute(&format!("CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC")).await;
     let reader = binary.variable("DATABASE_URL", &database.url.replace("postgres@", &format!("{role}@")));
-    // Before there is anything to read, too.
+    // Also before the history tables exist.
     assert_eq!(reader.run(&["status", "--check"]).code, 3);
     let refused = reader.run(&["up"]);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
@@ -401,7 +290,7 @@ async fn databases_are_created_dropped_and_reset() {
         let (folder, _) = project();
         folder.write("migrate.toml", &format!("service = \"shop\"\ndatabase = \"{}\"\n", kind.dialect().name()));
         let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
-        assert_eq!(binary.run(&["db", "drop"]).code, 2, "dropping wants to be asked");
+        assert_eq!(binary.run(&["db", "drop"]).code, 2, "`db drop` requires a confirmation");
         binary.ok(&["db", "drop", "--yes"]);
         assert!(binary.ok(&["db", "drop", "--yes"]).stderr.contains("does not exist"));
         binary.ok(&["db", "create"]);

@@ -1,4 +1,4 @@
-//! What is promised about databases: one function for each promise, run on all of them.
+//! Guarantees for all databases: one function for each, which runs on PostgreSQL, MariaDB and SQLite.
 
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -36,14 +36,14 @@ macro_rules! promises {
             }
         })*
 
-        /// Every promise of this file is in the list above.
+        /// The list contains every function of this file that takes only a database.
         #[test]
         fn every_promise_is_listed() {
             let listed = [$(stringify!($promise)),*];
             let source = include_str!("conformance.rs");
             let written = source.lines().filter_map(|line| line.strip_prefix("async fn ")?.split_once("(database: &TestDatabase)"));
             for (name, _) in written {
-                assert!(listed.contains(&name), "{name} is not run");
+                assert!(listed.contains(&name), "`{name}` is missing in the list");
             }
         }
     };
@@ -97,7 +97,7 @@ fn version(text: &str) -> Version {
     text.parse().unwrap()
 }
 
-/// Two tables and a row, up and down, in SQL that all three understand.
+/// Three up and three down migrations, in SQL that all three databases support.
 fn three() -> TestFolder {
     TestFolder::new(&[
         ("001_a.up.sql", "CREATE TABLE a (id integer);\n"),
@@ -203,7 +203,7 @@ async fn a_failure_leaves_a_consistent_history(database: &TestDatabase) {
     assert!(text.contains("INSERT INTO nowhere") && text.contains("`001_a.up.sql` to `002_b.up.sql`"), "{text}");
     let history = database.history().await;
     match database.kind {
-        // DDL commits by itself there, so the first statement is done.
+        // DDL causes an implicit commit on MariaDB, so the first statement is done.
         Kind::MariaDb => {
             assert_eq!(history, ["001|applied|1", "002|applied|2", "003|failed|1"]);
             assert!(text.contains("1 of its 2 statements are done"), "{text}");
@@ -236,7 +236,7 @@ async fn a_failed_transaction_leaves_nothing(database: &TestDatabase) {
     assert_eq!(database.history().await.len(), 3);
 }
 
-/// A file that runs statement by statement on all three.
+/// A second migration that runs statement by statement on all three databases.
 fn outside(statements: &str) -> TestFolder {
     TestFolder::new(&[
         ("001_t.up.sql", "CREATE TABLE t (id integer);"),
@@ -253,10 +253,10 @@ async fn resumes_at_the_statement_that_failed(database: &TestDatabase) {
     assert_eq!(database.history().await, ["001|applied|1", "002|failed|2"]);
     let status = Migrator::new(&set).status(&database.url).await.unwrap();
     assert!(matches!(status.migrations()[1].state, MigrationState::PartiallyApplied(_)));
-    // Failing again changes nothing.
+    // A second failure changes nothing.
     Migrator::new(&set).run(&database.url).await.unwrap_err();
     assert_eq!(database.history().await, ["001|applied|1", "002|failed|2"]);
-    // Below the point of failure the file may be edited.
+    // The file may be edited after the point of failure.
     folder.write(
         "migrations/002_o.up.sql",
         "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nINSERT INTO t VALUES (30);\n",
@@ -286,7 +286,7 @@ async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
         assert!(error.to_string().contains(difference), "{error}");
     }
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
-    // A person may say what of the file as it is now counts as done.
+    // An operator may choose at which statement of the edited file the next run resumes.
     folder.write(
         "migrations/002_o.up.sql",
         "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (20);\nINSERT INTO t VALUES (3);\n",
@@ -297,7 +297,7 @@ async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2", "3"]);
 }
 
-/// An older release reverts with the stored SQL, stops in the middle, and goes on with it.
+/// An older version reverts with the stored SQL, fails at the second statement, and resumes there.
 async fn an_older_version_resumes_an_interrupted_revert(database: &TestDatabase) {
     let folder = TestFolder::new(&[
         ("001_t.up.sql", "CREATE TABLE t (id integer);"),
@@ -322,7 +322,7 @@ async fn an_older_version_resumes_an_interrupted_revert(database: &TestDatabase)
 async fn a_statement_that_shares_a_transaction_with_its_checkpoint_needs_no_resolve(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO u VALUES (2);\nINSERT INTO t VALUES (3);\n");
     Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
-    // What a process leaves that was killed while statement 2 ran.
+    // The state after a process was killed during statement 2.
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     database.execute("CREATE TABLE u (id integer)").await;
     Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap();
@@ -334,12 +334,12 @@ async fn an_unknown_outcome_requires_resolve(database: &TestDatabase) {
     let procedure = match database.kind {
         Kind::Postgres => "CREATE PROCEDURE fill() LANGUAGE sql AS 'INSERT INTO u VALUES (2)'",
         Kind::MariaDb => "CREATE PROCEDURE fill() INSERT INTO u VALUES (2)",
-        // There every statement and its mark are one transaction, so nothing is unknown.
+        // On SQLite, each statement shares a transaction with its checkpoint, so no outcome is unknown.
         Kind::Sqlite => return,
     };
     let folder = outside("INSERT INTO t VALUES (1);\nCALL fill();\nINSERT INTO t VALUES (3);\n");
     Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
-    // What a process leaves that was killed while statement 2 ran, which commits by itself.
+    // The state after a process was killed during statement 2, which may contain a commit.
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     database.execute("CREATE TABLE u (id integer)").await;
     database.execute(procedure).await;
@@ -351,11 +351,11 @@ async fn an_unknown_outcome_requires_resolve(database: &TestDatabase) {
     assert!(error.to_string().contains("statement 2 is: CALL fill()"), "{error}");
     let mut binary = migrate_tests::Binary::inside(folder.path()).command(&["--service", "app", "-D", &database.url, "resolve"]);
     let output = binary.args(["--retry", "002"]).output().unwrap();
-    let mut dry = migrate_tests::Binary::inside(folder.path()).command(&["--service", "app", "-D", &database.url, "up"]);
-    let shown = String::from_utf8_lossy(&dry.arg("--dry-run").output().unwrap().stdout).into_owned();
-    assert!(shown.contains("resumed at statement 2\nCALL fill();") && !shown.contains("VALUES (1)"), "{shown}");
-    let found = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(found.contains("Inspected 002: stopped at statement 2 of 3, `CALL fill()`"), "{found}");
+    let mut up = migrate_tests::Binary::inside(folder.path()).command(&["--service", "app", "-D", &database.url, "up"]);
+    let plan = String::from_utf8_lossy(&up.arg("--dry-run").output().unwrap().stdout).into_owned();
+    assert!(plan.contains("resumed at statement 2\nCALL fill();") && !plan.contains("VALUES (1)"), "{plan}");
+    let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(messages.contains("Inspected 002: stopped at statement 2 of 3, `CALL fill()`"), "{messages}");
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     let error = migrator.resolve(&database.url, &version("001"), Resolution::Retry).await.unwrap_err();
     assert!(error.to_string().contains("version 001 is not partially applied"), "{error}");
@@ -375,29 +375,29 @@ async fn edited_missing_and_out_of_order_files_abort_the_run(database: &TestData
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
     folder.write("migrations/011_d.up.sql", "CREATE TABLE d (id integer);");
-    let stops = async |code: &str| {
+    let aborts_with = async |code: &str| {
         let set = folder.set(dialect);
         let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::HistoryMismatch);
-        let codes: Vec<&str> = error.divergences().iter().map(|one| one.finding.code.name).collect();
+        let codes: Vec<&str> = error.divergences().iter().map(|divergence| divergence.finding.code.name).collect();
         assert_eq!(codes, [code], "{error}");
     };
     folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id bigint);\n");
-    stops("changed-after-apply").await;
+    aborts_with("changed-after-apply").await;
     folder.write("migrations/001_a.up.sql", "-- a comment\nCREATE TABLE a (id integer);\n");
     folder.remove("migrations/002_b.up.sql");
     folder.remove("migrations/002_b.down.sql");
-    stops("missing-file").await;
+    aborts_with("missing-file").await;
     folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id integer);\nINSERT INTO b VALUES (1);\n");
     folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
-    stops("out-of-order").await;
+    aborts_with("out-of-order").await;
     assert_eq!(database.tables().await, ["a", "b"]);
     folder.remove("migrations/003_late.up.sql");
-    // A comment holds nothing up.
+    // An edited comment causes only a warning.
     let set = folder.set(dialect);
     let report = Migrator::new(&set).run(&database.url).await.unwrap();
     assert_eq!(report.done.len(), 1);
-    let warnings: Vec<_> = report.warnings.iter().map(|one| (one.finding.code.name, one.finding.level)).collect();
+    let warnings: Vec<_> = report.warnings.iter().map(|warning| (warning.finding.code.name, warning.finding.level)).collect();
     assert_eq!(warnings, [("cosmetic-change", Level::Warning)]);
 }
 
@@ -515,7 +515,7 @@ async fn a_closed_gate_stops_the_run(database: &TestDatabase) {
     assert_eq!(database.tables().await, ["b"]);
 }
 
-/// Runs over a pool with one connection: if it came back with the lock or did not come back, the next would hang.
+/// The pool has one connection. If that returned with the lock, or did not return, the next run would time out.
 async fn a_connection_returns_to_its_pool_unlocked(database: &TestDatabase) {
     let folder = three();
     folder.write("migrations/020_wrong.up.sql", "INSERT INTO nowhere VALUES (1);");
@@ -534,7 +534,7 @@ async fn a_connection_returns_to_its_pool_unlocked(database: &TestDatabase) {
                 assert_eq!(error.kind(), ErrorKind::MigrationFailed, "{error}");
             }
             sqlx::query("SELECT 1").execute(&pool).await.unwrap();
-            // Another connection gets the lock at once.
+            // Another connection acquires the lock immediately.
             let error = migrator.run(&database.url).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::MigrationFailed, "{error}");
             pool.close().await;
@@ -569,7 +569,7 @@ async fn a_borrowed_connection_works(database: &TestDatabase) {
 
 async fn settings_of_a_script_are_reset(database: &TestDatabase) {
     use sqlx::Connection;
-    // The settings also change how the strings behind them are read.
+    // The settings also change how the following string literals are read.
     let (script, text, question) = match database.kind {
         Kind::Postgres => (
             "SET TIME ZONE 'Asia/Tokyo'; SET statement_timeout = 50000; SET standard_conforming_strings = off;",
@@ -587,7 +587,7 @@ async fn settings_of_a_script_are_reset(database: &TestDatabase) {
             "SELECT foreign_keys || '' FROM pragma_foreign_keys()",
         ),
     };
-    // With no search path left behind, the second table would have no place to go.
+    // If the empty search path were not reset, the second table could not be created.
     let end = if database.kind == Kind::Postgres { "SELECT pg_catalog.set_config('search_path', '', false);" } else { "" };
     let folder = TestFolder::new(&[
         ("001_s.up.sql", &format!("{script} CREATE TABLE a (id integer, note varchar(20) DEFAULT {text}); {end}")),
@@ -633,16 +633,16 @@ async fn names_are_quoted(database: &TestDatabase) {
     }
 }
 
-/// 63 bytes and 64 characters are the longest names of PostgreSQL and of MySQL.
+/// Names have at most 63 bytes on PostgreSQL and 64 characters on MySQL.
 async fn long_names(database: &TestDatabase) {
     let dialect = database.kind.dialect();
     let folder = three();
-    let tables = |end: &str, length: usize| format!("{}{end}", "é".repeat((length - 1) / 2));
+    let table_name = |end: &str, length: usize| format!("{}{end}", "é".repeat((length - 1) / 2));
     let settings = |name: &str, service: &str| {
         format!("service = \"{service}\"\n[history]\nrecords = \"{name}\"\nversions = \"v{}\"\n", &name[2..])
     };
-    // 31 characters in 61 bytes, and one more.
-    folder.write("migrate.toml", &settings(&tables("ab", 60), &"s".repeat(190)));
+    // Both names have 31 characters, in 60 and 59 bytes.
+    folder.write("migrate.toml", &settings(&table_name("ab", 60), &"s".repeat(190)));
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
     Migrator::new(&folder.set(dialect)).run_to(&database.url, &Target::DownAll).await.unwrap();
     folder.write("migrate.toml", &settings(&"x".repeat(64), "it"));
@@ -660,7 +660,7 @@ async fn long_names(database: &TestDatabase) {
     }
 }
 
-/// Runs something over a pool of one connection, and then migrates over the same.
+/// Evaluates an expression with a pool of one connection, for the kind of the database.
 macro_rules! over_one_connection {
     ($database:expr, |$pool:ident| $body:expr) => {{
         macro_rules! over {
@@ -683,7 +683,7 @@ async fn a_run_that_panics_releases_the_lock(database: &TestDatabase) {
     over_one_connection!(database, |pool| {
         let (inside, shared) = (pool.clone(), set.clone());
         let panicked = tokio::spawn(async move {
-            let panics = |event: &Event<'_>| assert!(!matches!(event, Event::Started { number: 2, .. }), "on purpose");
+            let panics = |event: &Event<'_>| assert!(!matches!(event, Event::Started { number: 2, .. }), "the test panics here");
             Migrator::new(shared).on_event(panics).run(&inside).await
         });
         assert!(panicked.await.unwrap_err().is_panic());
@@ -698,13 +698,13 @@ async fn a_run_that_is_dropped_releases_the_lock(database: &TestDatabase) {
     for number in 1..=3 {
         over_one_connection!(database, |pool| {
             let reached = std::sync::Arc::new(tokio::sync::Notify::new());
-            let tell = reached.clone();
-            let tells = move |event: &Event<'_>| {
+            let notify = reached.clone();
+            let notify_at_step = move |event: &Event<'_>| {
                 if matches!(event, Event::Started { number: started, .. } if *started == number) {
-                    tell.notify_one();
+                    notify.notify_one();
                 }
             };
-            let migrator = Migrator::new(&set).on_event(tells);
+            let migrator = Migrator::new(&set).on_event(notify_at_step);
             tokio::select! {
                 biased;
                 () = reached.notified() => {}
@@ -720,8 +720,8 @@ async fn a_run_that_is_dropped_releases_the_lock(database: &TestDatabase) {
 }
 
 async fn the_wrong_dialect_is_refused(database: &TestDatabase) {
-    let other = if database.kind == Kind::Sqlite { Dialect::Postgres } else { Dialect::Sqlite };
-    let set = three().set(other);
+    let wrong = if database.kind == Kind::Sqlite { Dialect::Postgres } else { Dialect::Sqlite };
+    let set = three().set(wrong);
     let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongDialect);
 }
@@ -753,7 +753,7 @@ async fn waits_for_the_database_until_the_timeout(database: &TestDatabase) {
     if database.kind == Kind::Sqlite {
         return;
     }
-    // A port that nobody listens on: refused until the time is over.
+    // No server listens on this port, so connections are refused until the timeout.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -807,7 +807,7 @@ async fn a_failed_revert_is_not_up_to_date(database: &TestDatabase) {
     assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
     let error = migrator.run(&database.url).await.unwrap_err();
     assert_eq!(error.divergences()[0].finding.code.name, "partially-applied", "{error}");
-    // The way down may be corrected below the point of failure; it is the only migration there is.
+    // The down script may be edited after the point of failure.
     folder.write("migrations/001_t.down.sql", "-- migrate: no-transaction\nDROP TABLE t;\nDROP TABLE u;");
     let set = folder.set(dialect);
     Migrator::new(&set).run_to(&database.url, &Target::Down(1)).await.unwrap();
@@ -820,7 +820,7 @@ async fn completed_statements_are_skipped_when_a_file_becomes_one_unit(database:
     let dialect = database.kind.dialect();
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();
     assert_eq!(database.history().await, ["001|applied|1", "002|failed|1"]);
-    // Without the mark, the file would be one transaction.
+    // Without the directive, the file would be one transaction.
     folder.write("migrations/002_o.up.sql", "INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n");
     Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
@@ -848,7 +848,7 @@ async fn settings_of_a_file_apply_until_its_end(database: &TestDatabase) {
     let set = folder.set(database.kind.dialect());
     Migrator::new(&set).run(&database.url).await.unwrap();
     assert_eq!(database.rows(question).await, answer);
-    assert!(database.tables().await.contains(&"t".to_owned()), "the next file has the settings of the session again");
+    assert!(database.tables().await.contains(&"t".to_owned()), "the next file runs with the original settings of the session");
 }
 
 async fn session_settings_apply_to_every_migration(database: &TestDatabase) {
@@ -897,7 +897,7 @@ async fn session_settings_apply_to_every_migration(database: &TestDatabase) {
 }
 
 async fn a_blocked_statement_is_retried(database: &TestDatabase) {
-    // There, others wait for the whole file and for no table.
+    // SQLite locks the whole file, not a table.
     if database.kind == Kind::Sqlite {
         return;
     }
@@ -907,23 +907,23 @@ async fn a_blocked_statement_is_retried(database: &TestDatabase) {
     ]);
     let set = folder.set(database.kind.dialect());
     Migrator::new(&set).run_to(&database.url, &Target::Up(1)).await.unwrap();
-    let mut other = database.connect().await;
-    sqlx::raw_sql("BEGIN; INSERT INTO t VALUES (1)").execute(&mut other).await.unwrap();
-    let (told, mut blocked) = tokio::sync::mpsc::unbounded_channel();
+    let mut blocker = database.connect().await;
+    sqlx::raw_sql("BEGIN; INSERT INTO t VALUES (1)").execute(&mut blocker).await.unwrap();
+    let (sender, mut blocked) = tokio::sync::mpsc::unbounded_channel();
     let migrator = Migrator::new(&set).on_event(move |event| {
         if let Event::Blocked { title, blockers, tries, .. } = event {
-            told.send(((*title).to_owned(), blockers.len(), *tries)).unwrap();
+            sender.send(((*title).to_owned(), blockers.len(), *tries)).unwrap();
         }
     });
-    let give_way = async {
+    let commit_after_two_attempts = async {
         let mut seen = Vec::new();
         while seen.len() < 2 {
             seen.push(blocked.recv().await.unwrap());
         }
-        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        sqlx::raw_sql("COMMIT").execute(&mut blocker).await.unwrap();
         seen
     };
-    let (report, seen) = tokio::join!(migrator.run(&database.url), give_way);
+    let (report, seen) = tokio::join!(migrator.run(&database.url), commit_after_two_attempts);
     assert_eq!(report.unwrap().done.len(), 1);
     assert_eq!(seen, [("002_a.up.sql".to_owned(), 1, 1), ("002_a.up.sql".to_owned(), 1, 2)]);
     assert_eq!(database.rows("SELECT id FROM u").await, ["1"]);
@@ -944,7 +944,7 @@ async fn a_repair_accepts_the_edited_file(database: &TestDatabase) {
     assert_eq!(database.value("SELECT digest FROM schema_versions").await, set.digest().to_string());
     let stored = migrator.stored_sql(&database.url, &[&version("001").into()], Direction::Up).await.unwrap();
     assert_eq!(stored[0].as_deref(), Some("CREATE TABLE a (id bigint /* it's; new */);\n"));
-    // Nothing ran, and when it ran is not forgotten.
+    // No SQL ran, and the record keeps the time of the original run.
     assert_eq!(database.rows("SELECT version, execution_ms, statements FROM migration_records ORDER BY version").await, before);
     assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'repaired'").await, "1");
     assert!(migrator.repair(&database.url, &version("7")).await.is_err());

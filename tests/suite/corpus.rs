@@ -1,6 +1,6 @@
-//! Real folders, where `MIGRATE_CORPUS` points at a collection of them: every set is read, and these are applied.
+//! Real migration folders, if `MIGRATE_CORPUS` points to a collection: all are parsed and linted, and selected ones are applied.
 //!
-//! The files stay where they are; each project has a `migrate.toml` of ours beside them at most.
+//! The files are not changed. The settings are in a `migrate.toml` in a temporary folder.
 
 use migrate_lint::lint::{self, LintOptions};
 use migrate_lint::{fix, rules};
@@ -14,19 +14,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The folder with the collection, if there is one.
 pub fn corpus() -> Option<PathBuf> {
     let corpus = std::env::var_os("MIGRATE_CORPUS").map(PathBuf::from);
     if corpus.is_none() {
-        eprintln!("MIGRATE_CORPUS is not set: real folders are not read by this run");
+        eprintln!("MIGRATE_CORPUS is not set: this run does not read real folders");
     }
     corpus
 }
 
-pub fn sql_files(folder: &Path, found: &mut Vec<PathBuf>) {
+/// Adds the SQL files of a folder and its subfolders.
+pub fn sql_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         match entry.path() {
-            path if path.is_dir() => sql_files(&path, found),
-            path if path.extension().is_some_and(|extension| extension == "sql") => found.push(path),
+            path if path.is_dir() => sql_files(&path, files),
+            path if path.extension().is_some_and(|extension| extension == "sql") => files.push(path),
             _ => {}
         }
     }
@@ -51,7 +53,7 @@ fn every_file_is_read_in_every_dialect() {
     }
 }
 
-/// Every folder as one history: nothing panics, and almost nothing is opaque.
+/// Each folder is one history: lint does not panic, and fewer than 3 % of the statements are opaque.
 #[test]
 fn every_folder_is_linted() {
     let Some(corpus) = corpus() else { return };
@@ -69,10 +71,12 @@ fn every_folder_is_linted() {
     }
     for file in files {
         let path = file.to_string_lossy().to_lowercase();
-        let dialect = match () {
-            () if path.contains("sqlite") => Dialect::Sqlite,
-            () if path.contains("mysql") || path.contains("mariadb") => Dialect::MySql,
-            () => Dialect::Postgres,
+        let dialect = if path.contains("sqlite") {
+            Dialect::Sqlite
+        } else if path.contains("mysql") || path.contains("mariadb") {
+            Dialect::MySql
+        } else {
+            Dialect::Postgres
         };
         let Ok(text) = String::from_utf8(fs::read(&file).unwrap()) else { continue };
         for statement in Script::read(text.clone(), "f.sql", dialect).0.statements {
@@ -80,21 +84,22 @@ fn every_folder_is_linted() {
             opaque += usize::from(reader::read(statement.sql(&text), dialect) == Syntax::Opaque);
         }
     }
-    // Templates, and dialects that are none of ours.
+    // The opaque ones are templates and unsupported dialects.
     assert!(opaque * 100 < statements * 3, "{opaque} of {statements} statements are opaque");
 }
 
-/// What stands in a folder: how many are applied, and the first word that stops it, if one does.
+/// A set of migrations of the collection, and the expected result.
 struct Set {
     name: &'static str,
     dirs: &'static [&'static str],
     settings: &'static str,
     applied: usize,
-    stops: Option<&'static str>,
+    /// A part of the error message, if a migration fails.
+    fails: Option<&'static str>,
 }
 
 const fn whole(name: &'static str, dirs: &'static [&'static str], applied: usize) -> Set {
-    Set { name, dirs, settings: "", applied, stops: None }
+    Set { name, dirs, settings: "", applied, fails: None }
 }
 
 async fn apply(kind: Kind, sets: &[Set]) {
@@ -106,7 +111,7 @@ async fn apply(kind: Kind, sets: &[Set]) {
         project.write("migrate.toml", &format!("service = '{}'\ndir = [{}]\n{}\n", set.name, dirs.join(", "), set.settings));
         let binary = Binary::inside(project.path()).variable("DATABASE_URL", &database.url);
         let outcome = binary.run(&["up"]);
-        match set.stops {
+        match set.fails {
             None => assert_eq!(outcome.code, 0, "{}: {}", set.name, outcome.stderr),
             Some(word) => {
                 assert_eq!(outcome.code, 7, "{}: {}", set.name, outcome.stderr);
@@ -116,7 +121,7 @@ async fn apply(kind: Kind, sets: &[Set]) {
         let applied = "SELECT count(*) FROM migration_records WHERE state = 'applied'";
         assert_eq!(database.value(applied).await, set.applied.to_string(), "{}", set.name);
         assert_eq!(database.value("SELECT count(*) FROM migration_records").await, set.applied.to_string(), "{}", set.name);
-        if set.stops.is_none() {
+        if set.fails.is_none() {
             binary.ok(&["status", "--check"]);
             binary.ok(&["verify"]);
         }
@@ -164,7 +169,7 @@ async fn on_sqlite() {
             whole("atuin-server", &["atuin/migrations/atuin-server-sqlite/migrations"], 7),
             whole("conductor", &["conductor/migrations/sqlite-persistence/src/main/resources/db/migration_sqlite"], 7),
             // The application defines a function that SQLite lacks.
-            Set { stops: Some("no such function: normalize"), ..whole("pocket-id", &["pocket-id/migrations/sqlite"], 33) },
+            Set { fails: Some("no such function: normalize"), ..whole("pocket-id", &["pocket-id/migrations/sqlite"], 33) },
         ],
     )
     .await;

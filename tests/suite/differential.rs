@@ -1,7 +1,7 @@
-//! PostgreSQL's statements as another parser reads them, beside ours: the same tables, columns, constraints and clauses.
+//! Compares our parser with another parser of PostgreSQL: both must report the same tables, columns, constraints and clauses.
 //!
-//! What the other one refuses is left out. It reads the examples of the rules and, where `MIGRATE_CORPUS` points at them,
-//! real folders.
+//! The input is the examples of the rules and, if `MIGRATE_CORPUS` is set, real folders. Statements that the other parser
+//! rejects are skipped.
 
 use crate::corpus::{corpus, sql_files};
 use migrate_lint::rules;
@@ -16,7 +16,7 @@ use squawk_syntax::ast::{
 };
 use std::fs;
 
-/// What both say of a statement, in words. `?` is what one of them does not count.
+/// A statement in words that both parsers can provide. `?` is a part that our parser does not count.
 type Summary = Vec<String>;
 
 fn ours(sql: &str) -> Summary {
@@ -41,9 +41,9 @@ fn ours(sql: &str) -> Summary {
             let (unique, concurrently, partial) = (index.unique, index.concurrently, index.partial);
             vec![format!("index {name} of {table}: unique {unique}, concurrently {concurrently}, partial {partial}"), columns]
         }
-        Syntax::Drop(removal) if matches!(removal.kind, ObjectKind::Table | ObjectKind::Index) => {
-            let names: Vec<String> = removal.names.iter().map(written).collect();
-            vec![format!("drop {} {}: concurrently {}", removal.kind.name(), names.join(","), removal.concurrently)]
+        Syntax::Drop(drop) if matches!(drop.kind, ObjectKind::Table | ObjectKind::Index) => {
+            let names: Vec<String> = drop.names.iter().map(written).collect();
+            vec![format!("drop {} {}: concurrently {}", drop.kind.name(), names.join(","), drop.concurrently)]
         }
         Syntax::Update(change) => vec![format!("update {}", written(&change.table))],
         Syntax::Delete(change) => vec![format!("delete {}", written(&change.table))],
@@ -52,7 +52,7 @@ fn ours(sql: &str) -> Summary {
     }
 }
 
-/// The same of the other parser; nothing where it refuses the statement, or where we do not compare.
+/// The summary of the other parser; `None` if it rejects the statement, or if the kind of statement is not compared.
 fn theirs(sql: &str) -> Option<Summary> {
     let parsed = SourceFile::parse(sql);
     if !parsed.errors().is_empty() {
@@ -87,13 +87,13 @@ fn theirs(sql: &str) -> Option<Summary> {
                 columns.to_string(),
             ]
         }
-        Stmt::DropTable(removal) => {
-            let names: Vec<String> = removal.table_name_refs().map(|name| text(Some(name))).collect();
+        Stmt::DropTable(drop) => {
+            let names: Vec<String> = drop.table_name_refs().map(|name| text(Some(name))).collect();
             vec![format!("drop table {}: concurrently false", names.join(","))]
         }
-        Stmt::DropIndex(removal) => {
-            let names: Vec<String> = removal.index_refs().map(|name| text(Some(name))).collect();
-            let concurrently = removal.concurrently_token().is_some();
+        Stmt::DropIndex(drop) => {
+            let names: Vec<String> = drop.index_refs().map(|name| text(Some(name))).collect();
+            let concurrently = drop.concurrently_token().is_some();
             vec![format!("drop index {}: concurrently {concurrently}", names.join(","))]
         }
         Stmt::Update(change) => vec![format!("update {}", plain(change.relation_name()))],
@@ -118,7 +118,7 @@ fn text<N: AstNode>(node: Option<N>) -> String {
     node.map_or_else(String::new, |node| bare(&node.syntax().text().to_string()))
 }
 
-/// A name without `ONLY` before it and `*` behind it.
+/// A name without a preceding `ONLY` and a following `*`.
 fn plain<N: AstNode>(node: Option<N>) -> String {
     let name = node.map_or_else(String::new, |node| node.syntax().text().to_string());
     let mut words: Vec<&str> = name.split_whitespace().collect();
@@ -140,38 +140,35 @@ fn our_column(column: &Column) -> String {
         (column.references.is_some(), "references"),
         (column.unique, "unique"),
     ];
-    let said: Vec<&str> = clauses.into_iter().filter(|(there, _)| *there).map(|(_, word)| word).collect();
-    format!("{} {}", bare(&column.name), said.join(", "))
+    let words: Vec<&str> = clauses.into_iter().filter(|(present, _)| *present).map(|(_, word)| word).collect();
+    format!("{} {}", bare(&column.name), words.join(", "))
 }
 
 fn their_column(column: &TheirColumn) -> String {
-    let clause = |clause| match clause {
-        ColumnClause::ColumnConstraint(constraint) => match constraint {
-            ColumnConstraint::CheckConstraint(_) => Some("check"),
-            ColumnConstraint::DefaultConstraint(default) => match text(Some(default)).starts_with("defaultnull") {
-                true => Some("null"),
-                false => Some("default"),
-            },
-            ColumnConstraint::ExcludeConstraint(_) => Some("exclude"),
-            ColumnConstraint::GeneratedConstraint(generated) => match text(Some(generated)).contains("asidentity") {
-                true => Some("identity"),
-                false => Some("generated"),
-            },
-            ColumnConstraint::NotNullConstraint(_) => Some("not null"),
-            ColumnConstraint::NullConstraint(_) => Some("null"),
-            ColumnConstraint::PrimaryKeyConstraint(_) => Some("primary key"),
-            ColumnConstraint::ReferencesConstraint(_) => Some("references"),
-            ColumnConstraint::UniqueConstraint(_) => Some("unique"),
-        },
-        _ => None,
-    };
-    let mut said: Vec<&str> = column.clauses().filter_map(clause).collect();
-    if said.contains(&"primary key") || said.contains(&"identity") {
-        said.retain(|word| *word != "not null");
+    let mut words: Vec<&str> = column.clauses().filter_map(their_column_clause).collect();
+    if words.contains(&"primary key") || words.contains(&"identity") {
+        words.retain(|word| *word != "not null");
     }
-    said.sort_unstable();
-    said.dedup();
-    format!("{} {}", text(column.name()), said.join(", "))
+    words.sort_unstable();
+    words.dedup();
+    format!("{} {}", text(column.name()), words.join(", "))
+}
+
+fn their_column_clause(clause: ColumnClause) -> Option<&'static str> {
+    let ColumnClause::ColumnConstraint(constraint) = clause else { return None };
+    Some(match constraint {
+        ColumnConstraint::CheckConstraint(_) => "check",
+        ColumnConstraint::DefaultConstraint(default) if text(Some(default.clone())).starts_with("defaultnull") => "null",
+        ColumnConstraint::DefaultConstraint(_) => "default",
+        ColumnConstraint::ExcludeConstraint(_) => "exclude",
+        ColumnConstraint::GeneratedConstraint(generated) if text(Some(generated.clone())).contains("asidentity") => "identity",
+        ColumnConstraint::GeneratedConstraint(_) => "generated",
+        ColumnConstraint::NotNullConstraint(_) => "not null",
+        ColumnConstraint::NullConstraint(_) => "null",
+        ColumnConstraint::PrimaryKeyConstraint(_) => "primary key",
+        ColumnConstraint::ReferencesConstraint(_) => "references",
+        ColumnConstraint::UniqueConstraint(_) => "unique",
+    })
 }
 
 fn our_constraint(kind: &ConstraintKind) -> &'static str {
@@ -216,18 +213,18 @@ fn our_action(kind: &ActionKind) -> String {
         ActionKind::SetSchema(name) => format!("set schema {}", bare(name)),
         ActionKind::Attach { partition, .. } => format!("attach {}", written(partition)),
         ActionKind::Detach { partition, .. } => format!("detach {}", written(partition)),
-        ActionKind::Opaque => "cannot be read".to_owned(),
-        _ => "something else".to_owned(),
+        ActionKind::Opaque => "opaque".to_owned(),
+        _ => "other".to_owned(),
     }
 }
 
 fn their_action(action: &AlterTableAction) -> String {
-    let said = action.syntax().text().to_string();
-    let words: Vec<&str> = said.split_whitespace().collect();
-    // The name behind the first words, which may say `IF EXISTS`.
-    let behind = |skipped: &[&str]| {
-        let skips = |word: &&&str| skipped.iter().any(|skip| word.eq_ignore_ascii_case(skip));
-        words.iter().find(|word| !skips(word)).map_or_else(String::new, |word| bare(word))
+    let sql = action.syntax().text().to_string();
+    let words: Vec<&str> = sql.split_whitespace().collect();
+    // The first word that is not one of these keywords, such as `IF EXISTS`.
+    let name_after = |keywords: &[&str]| {
+        let is_keyword = |word: &&&str| keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword));
+        words.iter().find(|word| !is_keyword(word)).map_or_else(String::new, |word| bare(word))
     };
     let last = |count: usize| bare(words[words.len().saturating_sub(count)]);
     match action {
@@ -242,35 +239,35 @@ fn their_action(action: &AlterTableAction) -> String {
                 squawk_syntax::ast::Constraint::UniqueConstraint(_) => "unique",
                 _ => "",
             });
-            format!("add {kind}, not valid {}", bare(&said).ends_with("notvalid"))
+            format!("add {kind}, not valid {}", bare(&sql).ends_with("notvalid"))
         }
         AlterTableAction::AlterColumn(_) => {
-            let column = behind(&["ALTER", "COLUMN"]);
+            let column = name_after(&["ALTER", "COLUMN"]);
             let clause = words.iter().position(|word| bare(word) == column).map_or(&words[..], |at| &words[at + 1..]);
             let clause = clause.join(" ").to_lowercase();
             let kinds = ["set default", "drop default", "set not null", "drop not null", "type", "set data type"];
             match kinds.into_iter().find(|kind| clause.starts_with(kind)) {
                 Some("set data type") => format!("alter {column}: type"),
                 Some(kind) => format!("alter {column}: {kind}"),
-                None => "something else".to_owned(),
+                None => "other".to_owned(),
             }
         }
-        AlterTableAction::DropColumn(_) => format!("drop {}", behind(&["DROP", "COLUMN", "IF", "EXISTS"])),
+        AlterTableAction::DropColumn(_) => format!("drop {}", name_after(&["DROP", "COLUMN", "IF", "EXISTS"])),
         AlterTableAction::DropConstraint(_) => {
-            format!("drop constraint {}", behind(&["DROP", "CONSTRAINT", "IF", "EXISTS"]))
+            format!("drop constraint {}", name_after(&["DROP", "CONSTRAINT", "IF", "EXISTS"]))
         }
         AlterTableAction::RenameColumn(_) => format!("rename {} to {}", last(3), last(1)),
         AlterTableAction::RenameConstraint(_) => "rename constraint".to_owned(),
         AlterTableAction::TableRenameTo(_) => format!("rename to {}", last(1)),
         AlterTableAction::ValidateConstraint(_) => format!("validate {}", last(1)),
         AlterTableAction::SetSchema(_) => format!("set schema {}", last(1)),
-        AlterTableAction::AttachPartition(_) => format!("attach {}", behind(&["ATTACH", "PARTITION"])),
-        AlterTableAction::DetachPartition(_) => format!("detach {}", behind(&["DETACH", "PARTITION"])),
-        _ => "something else".to_owned(),
+        AlterTableAction::AttachPartition(_) => format!("attach {}", name_after(&["ATTACH", "PARTITION"])),
+        AlterTableAction::DetachPartition(_) => format!("detach {}", name_after(&["DETACH", "PARTITION"])),
+        _ => "other".to_owned(),
     }
 }
 
-/// How many statements of a text both have read; where they differ is said.
+/// Compares the statements of a text and adds the differences to the problems. Returns the number of compared statements.
 fn compare(text: String, name: &str, problems: &mut Vec<String>) -> usize {
     let (script, _) = Script::read(text, name, Dialect::Postgres);
     let mut compared = 0;
@@ -278,7 +275,7 @@ fn compare(text: String, name: &str, problems: &mut Vec<String>) -> usize {
         let sql = statement.sql(&script.text);
         let Some(theirs) = theirs(sql) else { continue };
         let ours = ours(sql);
-        let same = |(one, other): (&String, &String)| one == other || one == "?";
+        let same = |(ours, theirs): (&String, &String)| ours == theirs || ours == "?";
         compared += 1;
         if ours.len() != theirs.len() || !ours.iter().zip(&theirs).all(same) {
             problems.push(format!("{name}:{}\n  ours:   {ours:?}\n  theirs: {theirs:?}\n  {sql}", statement.line));
@@ -288,7 +285,7 @@ fn compare(text: String, name: &str, problems: &mut Vec<String>) -> usize {
 }
 
 #[test]
-fn another_parser_reads_the_same() {
+fn both_parsers_read_the_same() {
     let mut problems = Vec::new();
     let mut compared = 0;
     for rule in rules::ALL {

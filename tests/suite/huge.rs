@@ -1,4 +1,4 @@
-//! Input that is larger than anybody would expect.
+//! Very large input.
 
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::fmt::Write as _;
@@ -7,8 +7,8 @@ use std::process::Command;
 
 const MEBIBYTE: usize = 1 << 20;
 
-/// One file of 32 MiB: it needs little more memory than its own length, and everything in it arrives. (200 MiB were run by
-/// hand; see docs/reliability.md.)
+/// The run of a file of 32 MiB needs at most 64 MiB of memory in addition to its length, and inserts all rows.
+/// docs/reliability.md has the measurements of a file of 200 MiB.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_file_of_32_mebibytes() {
@@ -28,17 +28,17 @@ async fn a_file_of_32_mebibytes() {
         let database = TestDatabase::new(kind).await;
         folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{}\"\n", kind.dialect().name()));
         let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
-        // Of writable memory, in KiB.
+        // The limit of writable memory in KiB.
         let limited = format!("ulimit -d {}; exec \"$0\" up", (32 + 64) * 1024);
         let program = binary.command(&[]);
         let mut command = Command::new("bash");
         command.args(["-c", &limited]).arg(program.get_program()).current_dir(folder.path()).env("DATABASE_URL", &database.url);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{kind:?}: {}", String::from_utf8_lossy(&output.stderr));
-        let counted = format!("{rows}|{rows}");
-        assert_eq!(database.value("SELECT count(*), max(id) + 1 FROM t WHERE id >= 0").await, counted, "{kind:?}");
+        let expected = format!("{rows}|{rows}");
+        assert_eq!(database.value("SELECT count(*), max(id) + 1 FROM t WHERE id >= 0").await, expected, "{kind:?}");
         assert_eq!(database.value("SELECT count(*) FROM migration_records WHERE state = 'applied'").await, "3");
-        // Such a text is not kept, so only its sum is compared.
+        // The history does not store a text of this length, so `verify` compares only its checksum.
         assert_eq!(database.value("SELECT count(*) FROM migration_records WHERE up_sql IS NULL").await, "1");
         binary.ok(&["verify"]);
         database.drop().await;

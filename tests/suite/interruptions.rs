@@ -1,22 +1,22 @@
-//! A run may be killed at any instant, and so may its connection: a sample of what the `soak` command does in full.
+//! The process or the connection of a run may end at any time. These tests take a sample of the cases of the `soak` command.
 
 use migrate_tests::Kind;
-use migrate_tests::interruptions::{Bench, Blow, Lock, Outcomes, Way};
+use migrate_tests::interruptions::{Direction, Interruption, Lock, Recovery, Scenario};
 
 async fn sample(kind: Kind, lock: Lock) {
-    let mut cut = 0;
-    for way in [Way::Up, Way::Down] {
-        let bench = Bench::new(kind, way, lock).await;
-        for (number, at) in places(kind, lock, bench.length).into_iter().enumerate() {
-            let blow = Blow::ALL[number % Blow::ALL.len()];
-            cut += usize::from(bench.cut(at, blow).await == Outcomes::Resumed);
+    let mut interrupted = 0;
+    for direction in [Direction::Up, Direction::Down] {
+        let scenario = Scenario::new(kind, direction, lock).await;
+        for (number, at) in points(kind, lock, scenario.length).into_iter().enumerate() {
+            let interruption = Interruption::ALL[number % Interruption::ALL.len()];
+            interrupted += usize::from(scenario.interrupt(at, interruption).await == Recovery::Resumed);
         }
     }
-    assert!(cut >= 10, "only {cut} runs were cut");
+    assert!(interrupted >= 10, "only {interrupted} runs were interrupted");
 }
 
-/// Every question once, or where a lease has to run out each time, every fifth; on SQLite, thirty moments of a run.
-fn places(kind: Kind, lock: Lock, length: usize) -> Vec<usize> {
+/// Every message once; with a lease, which must expire each time, every fifth message; on SQLite, 30 times of a run.
+fn points(kind: Kind, lock: Lock, length: usize) -> Vec<usize> {
     match (kind, lock) {
         (Kind::Sqlite, _) => (1..=30).map(|number| length * number / 30).collect(),
         (_, Lock::Session) => (1..=length).collect(),

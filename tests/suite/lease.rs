@@ -1,24 +1,24 @@
-//! The lease: a lock where those of sessions do not hold. Behind PgBouncer in transaction mode with a pool of two, and on a
-//! Galera cluster of three nodes.
+//! The lease: the lock for endpoints where session-level locks do not work. Tested behind PgBouncer in transaction mode with a
+//! pool of two, and on a Galera cluster of three nodes.
 
 use migrate_runtime::{ErrorKind, LockStrategy, Migrator};
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder, galera, pgbouncer};
 use std::process::{Child, Stdio};
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Of the tests on the cluster one runs at a time: they stop nodes, and the others stand still meanwhile.
+/// Tests on the cluster run one at a time: they kill nodes, and the other nodes block meanwhile.
 static CLUSTER: Mutex<()> = Mutex::const_new(());
 
 struct Cluster {
-    _alone: MutexGuard<'static, ()>,
+    _guard: MutexGuard<'static, ()>,
     urls: Vec<String>,
     pids: Vec<String>,
 }
 
 async fn cluster() -> Cluster {
-    let alone = CLUSTER.lock().await;
+    let guard = CLUSTER.lock().await;
     let (urls, pids) = galera().into_iter().unzip();
-    Cluster { _alone: alone, urls, pids }
+    Cluster { _guard: guard, urls, pids }
 }
 
 fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
@@ -36,7 +36,7 @@ fn signal(child: &Child, signal: &str) {
     assert!(sent.success());
 }
 
-const OWN_LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+const ADVISORY_LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 const HOLDER: &str = "SELECT holder FROM migration_locks";
 
@@ -57,15 +57,15 @@ async fn a_pooler_is_detected() {
     binary.ok(&["up"]);
     assert_eq!(database.history().await.len(), 4);
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2", "3"]);
-    assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|1"], "a lease was taken and given back");
-    // What the script set does not reach others who are given the same session of the server.
-    assert_eq!(database.value(OWN_LOCKS).await, "0");
+    assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|1"], "a lease was acquired and released");
+    // Settings of the script do not reach other clients that share the server session.
+    assert_eq!(database.value(ADVISORY_LOCKS).await, "0");
     let outcome = std::process::Command::new("psql").args(["-XAtc", "SHOW search_path", &url]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&outcome.stdout).trim(), "\"$user\", public");
     binary.ok(&["status", "--check"]);
     binary.ok(&["verify"]);
 
-    // A pool of the application's finds it out as well.
+    // A run over a pool of the application detects the pooler, too.
     let set = folder.set(Kind::Postgres.dialect());
     folder.write("migrations/005_y.up.sql", "INSERT INTO t VALUES (4);");
     let more = folder.set(Kind::Postgres.dialect());
@@ -76,7 +76,7 @@ async fn a_pooler_is_detected() {
     Migrator::new(&more).run(&pool).await.unwrap();
     assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|2"]);
     pool.close().await;
-    // Directly, no lease is needed.
+    // A direct connection needs no lease.
     folder.write("migrations/006_z.up.sql", "INSERT INTO t VALUES (5);");
     Migrator::new(&folder.set(Kind::Postgres.dialect())).run(&database.url).await.unwrap();
     assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|2"]);
@@ -97,12 +97,12 @@ async fn a_setting_that_a_pooler_would_lose_is_refused() {
     let error = Migrator::new(&set).run(&database.through(&pgbouncer())).await.unwrap_err();
     assert_eq!(error.code().name, "needs-session", "{error}");
     assert!(error.to_string().contains("002_i.up.sql:2:1"), "{error}");
-    assert_eq!(database.tables().await, Vec::<String>::new(), "nothing was run");
+    assert_eq!(database.tables().await, Vec::<String>::new(), "no statement was run");
     Migrator::new(&set).run(&database.url).await.unwrap();
     database.drop_by_force().await;
 }
 
-/// Eight at once: each migration is applied once, and all end well.
+/// Starts 8 processes at the same time. Each migration is applied once, and all processes exit with 0.
 async fn race(kind: Kind, database: &TestDatabase, urls: &[String]) {
     let folder = folder(kind, &[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
     for number in 2..=30 {
@@ -123,7 +123,7 @@ async fn race(kind: Kind, database: &TestDatabase, urls: &[String]) {
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         waited += usize::from(outcome.stderr.contains("its lease expires in"));
     }
-    assert!(waited > 0, "those who wait say for whom");
+    assert!(waited > 0, "waiting processes report the holder");
     assert_eq!(database.value("SELECT count(*) FROM t").await, "26");
     assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "30");
     assert_eq!(database.rows(HOLDER).await, [""]);
@@ -158,8 +158,8 @@ async fn a_lease_can_be_requested() {
     }
 }
 
-/// The holder is frozen while the server carries out its statement. Nobody takes the lock as long as the statement runs;
-/// then another does, and the frozen one, when it wakes, writes nothing.
+/// The holder is suspended while the server executes its statement. No process acquires the lock while the statement runs.
+/// Then another process acquires it, and the suspended process writes nothing after it continues.
 #[tokio::test]
 async fn a_suspended_holder_behind_a_pooler_does_not_write() {
     let database = TestDatabase::new(Kind::Postgres).await;
@@ -177,21 +177,21 @@ async fn a_suspended_holder_behind_a_pooler_does_not_write() {
     );
     let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
     binary.ok(&["up", "--to", "1"]);
-    let mut other = database.connect().await;
-    sqlx::raw_sql("BEGIN; LOCK TABLE t").execute(&mut other).await.unwrap();
-    let frozen = spawn(&binary, &["up"]);
+    let mut blocker = database.connect().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE t").execute(&mut blocker).await.unwrap();
+    let suspended = spawn(&binary, &["up"]);
     database.until("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass", "1").await;
-    signal(&frozen, "-STOP");
+    signal(&suspended, "-STOP");
     database.until("SELECT count(*) FROM migration_locks WHERE expires_at < clock_timestamp()", "1").await;
     let outcome = binary.run(&["up", "--lock-wait", "1s"]);
     assert_eq!(outcome.code, 6, "its statement still runs: {}", outcome.stderr);
     assert!(outcome.stderr.contains("its lease has expired"), "{}", outcome.stderr);
-    drop(other);
+    drop(blocker);
     binary.ok(&["up"]);
     let history = database.history().await;
     assert_eq!(history, ["001|applied|1", "002|applied|3", "003|applied|1"]);
-    signal(&frozen, "-CONT");
-    let outcome = Outcome::of(frozen.wait_with_output().unwrap());
+    signal(&suspended, "-CONT");
+    let outcome = Outcome::of(suspended.wait_with_output().unwrap());
     assert_eq!(outcome.code, 6, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("error[lock-lost]"), "{}", outcome.stderr);
     assert_eq!(database.history().await, history);
@@ -218,14 +218,14 @@ async fn a_suspended_holder_on_a_cluster_does_not_write() {
     );
     let at = |node: usize| Binary::inside(folder.path()).variable("DATABASE_URL", &database.through(&cluster.urls[node]));
     at(0).ok(&["up", "--to", "1"]);
-    let frozen = spawn(&at(0), &["up"]);
+    let suspended = spawn(&at(0), &["up"]);
     database.until_runs("SLEEP(2)").await;
-    signal(&frozen, "-STOP");
+    signal(&suspended, "-STOP");
     at(1).ok(&["up"]);
     let history = database.history().await;
     assert_eq!(history, ["001|applied|1", "002|applied|3", "003|applied|1"]);
-    signal(&frozen, "-CONT");
-    let outcome = Outcome::of(frozen.wait_with_output().unwrap());
+    signal(&suspended, "-CONT");
+    let outcome = Outcome::of(suspended.wait_with_output().unwrap());
     assert_eq!(outcome.code, 6, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("error[lock-lost]"), "{}", outcome.stderr);
     assert_eq!(database.history().await, history);
@@ -262,29 +262,29 @@ async fn a_node_that_is_killed_during_a_run() {
     database.drop().await;
 }
 
-/// Before each statement it is looked whether the lock is still held.
+/// The run checks before each statement that it still holds the lock.
 #[tokio::test]
 async fn a_lock_that_a_script_released_is_detected_before_the_next_statement() {
-    for (kind, gives_up) in [(Kind::Postgres, "SELECT pg_advisory_unlock_all()"), (Kind::MariaDb, "DO RELEASE_ALL_LOCKS()")] {
+    for (kind, unlock) in [(Kind::Postgres, "SELECT pg_advisory_unlock_all()"), (Kind::MariaDb, "DO RELEASE_ALL_LOCKS()")] {
         let database = TestDatabase::new(kind).await;
         let folder = folder(
             kind,
             &[
                 ("001_t.up.sql", "CREATE TABLE t (id integer);"),
-                ("002_u.up.sql", &format!("{gives_up};\nINSERT INTO t VALUES (1);")),
+                ("002_u.up.sql", &format!("{unlock};\nINSERT INTO t VALUES (1);")),
                 ("003_b.up.sql", "INSERT INTO t VALUES (2);"),
             ],
         );
         let error = Migrator::new(&folder.set(kind.dialect())).run(&database.url).await.unwrap_err();
         assert_eq!((error.kind(), error.code().name), (ErrorKind::LockNotObtained, "lock-lost"), "{error}");
-        // Together with its record, what gave the lock up is rolled back.
+        // The migration that released the lock is rolled back together with its record.
         assert_eq!(database.rows("SELECT id FROM t").await, Vec::<String>::new(), "{kind:?}");
         assert_eq!(database.history().await.len(), 1);
         database.drop().await;
     }
 }
 
-/// One comes through the pooler and has a lease, another comes directly and has the session's lock: they wait for each other.
+/// Processes with a lease and processes with a session-level lock wait for each other.
 #[tokio::test]
 async fn a_lease_and_a_session_level_lock_exclude_each_other() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
@@ -294,8 +294,8 @@ async fn a_lease_and_a_session_level_lock_exclude_each_other() {
         let folder =
             folder(kind, &[("001_t.up.sql", "CREATE TABLE t (id integer);"), ("002_i.up.sql", &text), ("003_i.up.sql", &text)]);
         let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
-        let kinds = ["session", "lease", "session", "lease", "session", "lease"];
-        for child in kinds.map(|kind| spawn(&binary, &["up", "--lock", kind])) {
+        let strategies = ["session", "lease", "session", "lease", "session", "lease"];
+        for child in strategies.map(|strategy| spawn(&binary, &["up", "--lock", strategy])) {
             let outcome = Outcome::of(child.wait_with_output().unwrap());
             assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         }

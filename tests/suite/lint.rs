@@ -1,4 +1,4 @@
-//! `lint` and `owners` as people and programs see them.
+//! The commands `lint` and `owners`: messages, output formats and exit codes.
 
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::process::Command;
@@ -15,7 +15,7 @@ macro_rules! shows {
     };
 }
 
-/// One file released, one a draft.
+/// One locked migration and one draft.
 fn project() -> (TestFolder, Binary) {
     let folder = TestFolder::new(&[
         ("001_create_orders.up.sql", "CREATE TABLE orders (id bigint PRIMARY KEY, user_id int, note text);\n"),
@@ -49,7 +49,7 @@ fn findings_of_a_draft_in_every_format() {
         sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
         "migrations/002_index_orders.up.sql"
     );
-    // The macro says the same.
+    // `check` and the macro report the same findings.
     let check = binary.run(&["check"]);
     assert_eq!(check.code, 4);
     assert!(check.stderr.contains("error[index-not-concurrent]"), "{}", check.stderr);
@@ -104,7 +104,7 @@ fn lint_since_a_revision() {
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
     assert_eq!(outcome.code, 4);
     assert!(outcome.stderr.contains("error[drop-table]") && !outcome.stderr.contains("002_"), "{}", outcome.stderr);
-    // What was there and is another now is looked at too.
+    // A file that was changed since the revision is checked, too.
     folder.remove("migrations/003_more.up.sql");
     folder.remove("migrations/003_more.down.sql");
     let text = folder.text("migrations/002_index_orders.up.sql");
@@ -123,21 +123,21 @@ async fn applied_migrations_count_as_deployed() {
     let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     let outcome = connected.run(&["lint"]);
     assert!(outcome.stderr.contains("2 of 2 migrations (not applied in the database)"), "{}", outcome.stderr);
-    // The table is as new as the index.
+    // Both migrations are pending, so the table does not exist yet and has no traffic.
     assert!(!outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     connected.ok(&["up", "--to", "1"]);
     let outcome = connected.run(&["lint"]);
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     let outcome = connected.run(&["lint", "--offline"]);
     assert!(outcome.stderr.contains("1 of 2 migrations (drafts of the lock file)"), "{}", outcome.stderr);
-    // One that does not answer is not waited for.
+    // The command does not wait for a database that does not answer.
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
     assert!(nowhere.run(&["lint"]).stderr.contains("drafts of the lock file"));
     drop(binary);
     database.drop().await;
 }
 
-/// What is rewritten is applied as it is.
+/// The files that `lint --fix` writes are applied without a change.
 #[tokio::test]
 async fn fixes_are_written_and_can_be_applied() {
     let (folder, binary) = project();
@@ -164,7 +164,7 @@ async fn fixes_are_written_and_can_be_applied() {
     database.drop().await;
 }
 
-/// Batches that end in the middle are said to stay, and the next run does the rest.
+/// Committed batches remain after a failure, the error reports this, and the next run updates the other rows.
 #[tokio::test]
 async fn batches_resume_after_a_row_that_failed() {
     let (folder, binary) = project();
@@ -192,13 +192,13 @@ fn mysql_and_mariadb_have_different_findings() {
         ("001_users.up.sql", "CREATE TABLE users (id int PRIMARY KEY);\n"),
         ("002_likes.up.sql", "CREATE TABLE likes (user_id int REFERENCES users (id));\n"),
     ]);
-    let found = |dialect: &str| {
+    let is_reported = |dialect: &str| {
         let source = folder.path().join("migrations").display().to_string();
         let outcome = Binary::inside(folder.path()).run(&["lint", "--source", &source, "--dialect", dialect]);
         outcome.stderr.contains("mysql-references-ignored") || outcome.stdout.contains("mysql-references-ignored")
     };
-    assert!(found("mysql"), "MySQL ignores it");
-    assert!(!found("mariadb"), "MariaDB does not");
+    assert!(is_reported("mysql"), "MySQL ignores the clause");
+    assert!(!is_reported("mariadb"), "MariaDB creates the foreign key");
 }
 
 #[test]

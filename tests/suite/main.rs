@@ -1,5 +1,5 @@
-//! The tests of the workspace as a whole. Run them with `tests/run.sh`, which starts the servers they need.
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+//! The tests of the whole workspace. They need servers: run them with `tests/run.sh`, which starts these.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod command;
 mod conformance;

@@ -1,4 +1,4 @@
-//! What the safety rules foretell, and what real servers do.
+//! Compares the predictions of the safety rules with the behavior of real servers.
 
 use migrate_lint::impact::{Algorithm, Cause, Impact, ImpactContext, Lock, impacts};
 use migrate_lint::relation::{HistoryPoint, Relation};
@@ -23,30 +23,32 @@ fn kind(dialect: Dialect) -> Kind {
     }
 }
 
-/// Ends a database that others may still be connected to.
-async fn gone(database: TestDatabase) {
+/// Drops a database that may still have connections.
+async fn drop_database(database: TestDatabase) {
     match database.kind {
         Kind::Postgres => database.drop_by_force().await,
         _ => database.drop().await,
     }
 }
 
-/// The statements of a file, without its way down.
+/// The statements of the up migration of a file.
 fn statements(file: &str, dialect: Dialect) -> Vec<String> {
     let up = file.split("\n--- down\n").next().unwrap();
     let (statements, findings) = statement::split(up, dialect, "x.sql");
     assert!(findings.is_empty(), "{file}: {findings:?}");
-    statements.iter().map(|one| one.sql(up).to_owned()).collect()
+    statements.iter().map(|statement| statement.sql(up).to_owned()).collect()
 }
 
 async fn run(connection: &mut AnyConnection, sql: &str) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 
-async fn texts(connection: &mut AnyConnection, sql: &str) -> Vec<Vec<String>> {
+/// The rows of a query, as text.
+async fn text_rows(connection: &mut AnyConnection, sql: &str) -> Vec<Vec<String>> {
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    let row = |row: &sqlx::any::AnyRow| (0..row.len()).map(|at| row.get::<Option<String>, _>(at).unwrap_or_default()).collect();
-    rows.iter().map(row).collect()
+    let values =
+        |row: &sqlx::any::AnyRow| (0..row.len()).map(|at| row.get::<Option<String>, _>(at).unwrap_or_default()).collect();
+    rows.iter().map(values).collect()
 }
 
 /// What a statement does to one table.
@@ -55,24 +57,24 @@ struct Work {
     lock: Option<Lock>,
     scans: bool,
     rewrites: bool,
-    /// Rows may be looked up by an index, or not at all where there are none.
-    perhaps: bool,
+    /// The server may read an index instead, or nothing if the table is empty.
+    scan_optional: bool,
 }
 
-/// What examples use and do not make.
-const ELSEWHERE: &str =
+/// Objects that examples use and do not create. The names are those of the examples.
+const EXISTING_OBJECTS: &str =
     "CREATE TABLE made_elsewhere (a integer, b text, c integer); CREATE INDEX made_elsewhere_i ON made_elsewhere (a);";
 
-/// A fresh schema in one database, with what examples count on.
-async fn fresh(database: &TestDatabase) -> AnyConnection {
+/// Recreates the schemas of a database, with the objects that examples use.
+async fn recreate_schemas(database: &TestDatabase) -> AnyConnection {
     let mut connection = database.connect().await;
-    let schemas = texts(
+    let schemas = text_rows(
         &mut connection,
         "SELECT quote_ident(nspname)::text FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'",
     )
     .await;
     let drops: Vec<String> = schemas.iter().map(|row| format!("DROP SCHEMA {} CASCADE;", row[0])).collect();
-    let sql = format!("{} CREATE SCHEMA public; CREATE SCHEMA a; CREATE SCHEMA b; {ELSEWHERE}", drops.concat());
+    let sql = format!("{} CREATE SCHEMA public; CREATE SCHEMA a; CREATE SCHEMA b; {EXISTING_OBJECTS}", drops.concat());
     run(&mut connection, &sql).await.unwrap();
     run(
         &mut connection,
@@ -84,16 +86,17 @@ async fn fresh(database: &TestDatabase) -> AnyConnection {
     connection
 }
 
-/// Filenodes and full reads of each table, by what `regclass` calls it.
+/// The filenode and the number of table scans of each table, by the name that `regclass` displays.
 async fn snapshot(connection: &mut AnyConnection) -> BTreeMap<String, (String, i64)> {
     let sql = "SELECT CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END, \
                coalesce(pg_relation_filenode(c.oid), 0)::text, coalesce(s.seq_scan, 0)::text \
                FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_xact_user_tables s ON s.relid = c.oid \
                WHERE c.relkind IN ('r', 'p', 'm', 'v') AND n.nspname !~ '^(pg_|information_schema)'";
-    let rows = texts(connection, sql).await.into_iter();
+    let rows = text_rows(connection, sql).await.into_iter();
     rows.map(|row| (row[0].clone(), (row[1].clone(), row[2].parse().unwrap()))).collect()
 }
 
+/// The tables that the session has locked, with the modes.
 async fn locks(connection: &mut AnyConnection) -> Vec<(String, Lock)> {
     let sql = "SELECT CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END, l.mode \
                FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -108,39 +111,41 @@ async fn locks(connection: &mut AnyConnection) -> Vec<(String, Lock)> {
         "AccessExclusiveLock" => Some(Lock::AccessExclusive),
         _ => None,
     };
-    texts(connection, sql).await.into_iter().filter_map(|row| Some((row[0].clone(), lock(&row[1])?))).collect()
+    text_rows(connection, sql).await.into_iter().filter_map(|row| Some((row[0].clone(), lock(&row[1])?))).collect()
 }
 
-fn foretold(impacts: &[Impact], schema: &Schema, before: &BTreeMap<String, (String, i64)>) -> BTreeMap<String, Work> {
+/// The predicted work, by table.
+fn predicted_work(impacts: &[Impact], schema: &Schema, before: &BTreeMap<String, (String, i64)>) -> BTreeMap<String, Work> {
     let mut works: BTreeMap<String, Work> = BTreeMap::new();
     for impact in impacts.iter().filter(|impact| before.contains_key(&impact.table.to_string())) {
         let work = works.entry(impact.table.to_string()).or_default();
         work.lock = work.lock.max(Some(impact.lock));
         work.scans |= impact.scans;
         let other_side = matches!(impact.cause, Cause::ForeignKey | Cause::ColumnReference | Cause::Validate);
-        work.perhaps |= other_side && impacts.first().is_some_and(|first| first.table != impact.table);
-        // What has no rows of its own has nothing to write anew.
+        work.scan_optional |= other_side && impacts.first().is_some_and(|first| first.table != impact.table);
+        // A partitioned table stores no rows itself, so there is nothing to rewrite.
         let stores = !schema.relation(&impact.table).is_some_and(|relation| relation.partitioned);
         work.rewrites |= impact.rewrites && stores;
     }
     works
 }
 
-/// Statements that run in no transaction, or end one.
-fn is_apart(syntax: &Syntax, sql: &str) -> bool {
+/// Whether a statement cannot run in a transaction, or ends one.
+fn runs_outside_transaction(syntax: &Syntax, sql: &str) -> bool {
     matches!(syntax, Syntax::Transaction(_) | Syntax::Vacuum { .. } | Syntax::Opaque | Syntax::Call { .. })
         || sql.to_ascii_uppercase().contains("CONCURRENTLY")
         || matches!(syntax, Syntax::Do { body } if sql[body.clone()].contains("COMMIT"))
 }
 
-/// Locks, full reads and rewrites of each statement of an example's last file, foretold and seen.
-async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, problems: &mut Vec<String>) -> usize {
+/// Compares the predicted locks, table scans and rewrites of each statement in the last file of an example with the measured
+/// ones. Returns the number of compared statements.
+async fn compare_with_server(database: &TestDatabase, rule: &Rule, example: &Example, problems: &mut Vec<String>) -> usize {
     let dialect = Dialect::Postgres;
-    // What a newer release has, this one refuses.
+    // The PostgreSQL version of the tests has no virtual generated columns.
     if example.files.iter().any(|file| file.contains("VIRTUAL")) {
         return 0;
     }
-    let mut connection = fresh(database).await;
+    let mut connection = recreate_schemas(database).await;
     let mut simulation = Simulation::new(dialect);
     let mut count = 0;
     let last = example.files.len() - 1;
@@ -148,11 +153,11 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
     for (number, file) in example.files.iter().enumerate() {
         for (at, sql) in statements(file, dialect).into_iter().enumerate() {
             let syntax = reader::read(&sql, dialect);
-            let moment = HistoryPoint { migration: number, transaction: number * 100 + at };
-            let apart = is_apart(&syntax, &sql);
-            if number < last || apart {
+            let point = HistoryPoint { migration: number, transaction: number * 100 + at };
+            let outside = runs_outside_transaction(&syntax, &sql);
+            if number < last || outside {
                 match &syntax {
-                    // Each statement is a transaction here.
+                    // BEGIN and COMMIT are skipped: each statement runs in its own transaction.
                     Syntax::Transaction(Control::Begin | Control::Commit) => {}
                     _ => {
                         if let Err(error) = run(&mut connection, &sql).await {
@@ -161,7 +166,7 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
                         }
                     }
                 }
-                simulation.apply(&syntax, moment);
+                simulation.apply(&syntax, point);
                 continue;
             }
             if let Syntax::Set(settings) = &syntax {
@@ -173,16 +178,16 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
             let in_file = |relation: &Relation| relation.created.migration == number && !relation.has_rows;
             let empty = matches!(&syntax, Syntax::AlterTable(alter)
                 if simulation.schema.relation(&simulation.schema.resolve(&alter.table)).is_some_and(in_file));
-            let circumstances =
+            let context =
                 ImpactContext { server: Server::of(dialect), utc, foreign_keys_unchecked: false, table_is_empty: empty };
             let inner = reader::inner_statements(&sql, &syntax, dialect);
             let parts: Vec<Syntax> = inner.into_iter().map(|(range, _)| reader::read_part(&sql, range, dialect)).collect();
             let all = [syntax].into_iter().chain(parts);
-            let mut predicted = Vec::new();
+            let mut predicted_impacts = Vec::new();
             let mut applied = simulation.clone();
             for syntax in all {
-                predicted.extend(impacts(&simulation.schema, &syntax, &sql, circumstances));
-                applied.apply(&syntax, moment);
+                predicted_impacts.extend(impacts(&simulation.schema, &syntax, &sql, context));
+                applied.apply(&syntax, point);
             }
             run(&mut connection, "SELECT pg_stat_force_next_flush(); BEGIN").await.unwrap();
             let before = snapshot(&mut connection).await;
@@ -193,38 +198,38 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
             let after = snapshot(&mut connection).await;
             let taken = locks(&mut connection).await;
             run(&mut connection, "COMMIT").await.unwrap();
-            let foretold = foretold(&predicted, &simulation.schema, &before);
-            let mut seen: BTreeMap<String, Work> = BTreeMap::new();
+            let predicted = predicted_work(&predicted_impacts, &simulation.schema, &before);
+            let mut measured: BTreeMap<String, Work> = BTreeMap::new();
             for (table, lock) in taken.into_iter().filter(|(table, _)| before.contains_key(table)) {
-                let work = seen.entry(table).or_default();
+                let work = measured.entry(table).or_default();
                 work.lock = work.lock.max(Some(lock));
             }
             for (table, (node, scans)) in &after {
                 let Some((old_node, old_scans)) = before.get(table) else { continue };
-                let work = seen.entry(table.clone()).or_default();
+                let work = measured.entry(table.clone()).or_default();
                 work.scans = scans > old_scans;
-                // `TRUNCATE` makes a new, empty file, and writes nothing into it; so does a refreshed view with its rows.
+                // `TRUNCATE` and `REFRESH MATERIALIZED VIEW` create a new file, which is not a rewrite of the table.
                 work.rewrites =
                     node != old_node && !matches!(reader::read(&sql, dialect), Syntax::Truncate { .. } | Syntax::Refresh { .. });
             }
-            // How rows change is not what is asked here, and a dropped or renamed table is not there to be looked at.
+            // DML is not compared, and neither are dropped or renamed tables, which no longer exist under their names.
             let rows = matches!(reader::read(&sql, dialect), Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_));
-            // Whose an index is that no file here makes is not known.
+            // The table of an index that no file of the example creates is unknown.
             let known = |table: &&String| {
-                foretold.contains_key(*table) || simulation.schema.relations().any(|(key, _)| key.to_string() == **table)
+                predicted.contains_key(*table) || simulation.schema.relations().any(|(key, _)| key.to_string() == **table)
             };
             for table in before.keys().filter(|table| after.contains_key(*table) && !rows).filter(known) {
-                let (told, saw) =
-                    (foretold.get(table).copied().unwrap_or_default(), seen.get(table).copied().unwrap_or_default());
-                // A weak lock on the other table of a foreign key is not worth a word.
+                let predicted = predicted.get(table).copied().unwrap_or_default();
+                let measured = measured.get(table).copied().unwrap_or_default();
+                // The prediction may omit a weak lock on the other table of a foreign key.
                 let weak = |work: Work| work.lock.is_none_or(|lock| lock <= Lock::RowExclusive);
-                let same_lock = told.lock == saw.lock || weak(told) && weak(saw);
+                let same_lock = predicted.lock == measured.lock || weak(predicted) && weak(measured);
                 let truncates = matches!(reader::read(&sql, dialect), Syntax::Truncate { .. });
                 let refreshes = matches!(reader::read(&sql, dialect), Syntax::Refresh { .. });
-                let same_scan = told.scans == saw.scans || told.perhaps || truncates || refreshes;
-                if !(same_lock && same_scan && told.rewrites == saw.rewrites) {
+                let same_scan = predicted.scans == measured.scans || predicted.scan_optional || truncates || refreshes;
+                if !(same_lock && same_scan && predicted.rewrites == measured.rewrites) {
                     problems.push(format!(
-                        "{}: {sql}\n    {table}: foretold {told:?}\n    {table}: seen     {saw:?}",
+                        "{}: {sql}\n    {table}: predicted {predicted:?}\n    {table}: measured  {measured:?}",
                         rule.code.name
                     ));
                 }
@@ -240,7 +245,7 @@ async fn measured(database: &TestDatabase, rule: &Rule, example: &Example, probl
 async fn postgres_locks_scans_and_rewrites_are_as_predicted() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let mut connection = database.connect().await;
-    // Of every test run on this server, the first makes it.
+    // An earlier test run on this server may have created the tablespace.
     run(&mut connection, "SET allow_in_place_tablespaces = on").await.unwrap();
     let _ = run(&mut connection, "CREATE TABLESPACE fast LOCATION ''").await;
     let (mut problems, mut count) = (Vec::new(), 0);
@@ -248,26 +253,21 @@ async fn postgres_locks_scans_and_rewrites_are_as_predicted() {
         rules::ALL.iter().filter(|rule| rule.on.contains(&Dialect::Postgres) && rule.verification == Verification::Measured)
     {
         for example in rule.flagged.iter().chain(rule.not_flagged).filter(|example| example.dialect == Dialect::Postgres) {
-            count += measured(&database, rule, example, &mut problems).await;
+            count += compare_with_server(&database, rule, example, &mut problems).await;
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     assert!(count > 100, "{count} statements");
     drop(connection);
-    gone(database).await;
+    drop_database(database).await;
 }
 
-/// The dearest of what is foretold for a statement; none when that is no `ALTER` or index.
-fn dearest(schema: &Schema, sql: &str, unchecked: bool) -> Option<(Algorithm, bool)> {
+/// The costliest predicted algorithm of a statement, and whether it blocks writes; `None` if the statement is not online DDL.
+fn costliest(schema: &Schema, sql: &str, foreign_keys_unchecked: bool) -> Option<(Algorithm, bool)> {
     let syntax = reader::read(sql, Dialect::MySql);
-    let circumstances = ImpactContext {
-        server: Server::of(Dialect::MySql),
-        utc: false,
-        foreign_keys_unchecked: unchecked,
-        table_is_empty: false,
-    };
-    let all = impacts(schema, &syntax, sql, circumstances);
-    let online = all.iter().filter_map(|impact| impact.online);
+    let context = ImpactContext { server: Server::of(Dialect::MySql), utc: false, foreign_keys_unchecked, table_is_empty: false };
+    let impacts = impacts(schema, &syntax, sql, context);
+    let online = impacts.iter().filter_map(|impact| impact.online);
     online.map(|online| (online.algorithm, !online.allows_writes)).max()
 }
 
@@ -289,10 +289,10 @@ async fn mariadb_algorithms_are_as_predicted() {
                 for sql in statements(file, Dialect::MySql) {
                     let syntax = reader::read(&sql, Dialect::MySql);
                     unchecked |= sql.to_ascii_lowercase().contains("foreign_key_checks = 0");
-                    let moment = HistoryPoint { migration: number, transaction: number };
-                    let says = sql.contains("ALGORITHM");
+                    let point = HistoryPoint { migration: number, transaction: number };
+                    let has_algorithm = sql.contains("ALGORITHM");
                     if let Some((algorithm, shared)) =
-                        dearest(&simulation.schema, &sql, unchecked).filter(|_| number == last && !says)
+                        costliest(&simulation.schema, &sql, unchecked).filter(|_| number == last && !has_algorithm)
                     {
                         let lock = if shared { "SHARED" } else { "NONE" };
                         let cheaper = match (algorithm, shared) {
@@ -306,7 +306,7 @@ async fn mariadb_algorithms_are_as_predicted() {
                         if let Some(cheaper) = cheaper {
                             let cheaper = if comma.is_empty() { cheaper.replace(", ", " ") } else { cheaper };
                             if run(&mut connection, &format!("{sql}{comma} {cheaper}")).await.is_ok() {
-                                problems.push(format!("{}: {sql}: the server takes {cheaper}", rule.code.name));
+                                problems.push(format!("{}: {sql}: the server accepts {cheaper}", rule.code.name));
                             }
                         }
                         let clause = match algorithm {
@@ -315,51 +315,51 @@ async fn mariadb_algorithms_are_as_predicted() {
                         };
                         count += 1;
                         if let Err(error) = run(&mut connection, &format!("{sql}{clause}")).await {
-                            // What was dropped or made by the cheaper try is not tried again.
+                            // This also fails if the statement with the cheaper algorithm has succeeded.
                             problems.push(format!("{}: {sql}{clause}: {error}", rule.code.name));
                         }
                     } else {
                         run(&mut connection, &sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
                     }
-                    simulation.apply(&syntax, moment);
+                    simulation.apply(&syntax, point);
                 }
             }
             drop(connection);
-            gone(database).await;
+            drop_database(database).await;
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     assert!(count > 25, "{count} statements");
 }
 
-/// What is said to fail fails, and what is said to be fine does not.
+/// The flagged examples fail on a server, and the others succeed.
 #[tokio::test]
 async fn servers_refuse_what_rules_predict_to_fail() {
     let mut problems = Vec::new();
     for rule in
         rules::ALL.iter().filter(|rule| matches!(rule.verification, Verification::Refused | Verification::Seen("sqlite_refuses")))
     {
-        let fires = rule.flagged.iter().map(|example| (example, true));
-        let silent = rule.not_flagged.iter().map(|example| (example, false));
-        for (example, fails) in fires.chain(silent) {
+        let flagged = rule.flagged.iter().map(|example| (example, true));
+        let not_flagged = rule.not_flagged.iter().map(|example| (example, false));
+        for (example, fails) in flagged.chain(not_flagged) {
             let database = TestDatabase::new(kind(example.dialect)).await;
             let mut connection = database.connect().await;
             if example.dialect == Dialect::Sqlite {
                 run(&mut connection, "PRAGMA foreign_keys = ON").await.unwrap();
             }
-            let elsewhere = match example.dialect {
+            let setup = match example.dialect {
                 Dialect::Postgres => {
                     "CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE made_elsewhere (a integer); CREATE TABLE other (b integer)"
                 }
                 _ => "CREATE TABLE made_elsewhere (a integer); CREATE TABLE other (b integer)",
             };
-            run(&mut connection, elsewhere).await.unwrap();
+            run(&mut connection, setup).await.unwrap();
             let mut files: Vec<Vec<String>> = example.files.iter().map(|file| statements(file, example.dialect)).collect();
             let last = files.pop().unwrap();
             for sql in files.iter().flatten() {
                 run(&mut connection, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
             }
-            // What is refused may be refused for the rows there are.
+            // Some statements fail only if the table has rows.
             for table in ["t", "u"].iter().filter(|_| example.dialect == Dialect::Sqlite) {
                 let _ = run(&mut connection, &format!("INSERT INTO {table} DEFAULT VALUES")).await;
             }
@@ -378,7 +378,7 @@ async fn servers_refuse_what_rules_predict_to_fail() {
                 _ => {}
             }
             drop(connection);
-            gone(database).await;
+            drop_database(database).await;
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
@@ -397,7 +397,7 @@ async fn a_new_column_without_a_value_fails() {
         let added = run(&mut connection, "ALTER TABLE t ADD COLUMN c integer NOT NULL").await;
         assert_eq!(added.is_err(), fails, "{kind:?} {fill}");
         drop(connection);
-        gone(database).await;
+        drop_database(database).await;
     }
 }
 
@@ -412,24 +412,25 @@ async fn an_invalid_index_is_skipped() {
     run(&mut connection, build).await.unwrap();
     assert_eq!(database.value("SELECT indisvalid::text FROM pg_index WHERE indexrelid = 'i'::regclass").await, "false");
     drop(connection);
-    gone(database).await;
+    drop_database(database).await;
 }
 
 #[tokio::test]
 async fn a_lock_timeout_ends_a_concurrent_build() {
     let database = TestDatabase::new(Kind::Postgres).await;
-    let (mut one, mut other) = (database.connect().await, database.connect().await);
-    run(&mut one, "CREATE TABLE t (a integer)").await.unwrap();
-    run(&mut other, "BEGIN; INSERT INTO t VALUES (1)").await.unwrap();
-    run(&mut one, "SET lock_timeout = '100ms'").await.unwrap();
-    run(&mut one, "CREATE INDEX CONCURRENTLY i ON t (a)").await.unwrap_err();
-    run(&mut other, "COMMIT").await.unwrap();
+    let (mut building, mut writing) = (database.connect().await, database.connect().await);
+    run(&mut building, "CREATE TABLE t (a integer)").await.unwrap();
+    run(&mut writing, "BEGIN; INSERT INTO t VALUES (1)").await.unwrap();
+    run(&mut building, "SET lock_timeout = '100ms'").await.unwrap();
+    run(&mut building, "CREATE INDEX CONCURRENTLY i ON t (a)").await.unwrap_err();
+    run(&mut writing, "COMMIT").await.unwrap();
     assert_eq!(database.value("SELECT indisvalid::text FROM pg_index WHERE indexrelid = 'i'::regclass").await, "false");
-    drop((one, other));
-    gone(database).await;
+    drop((building, writing));
+    drop_database(database).await;
 }
 
-/// What runs concurrently takes only a lock that lets others read and write: seen while it waits for a writer.
+/// Concurrent statements take a lock that allows reads and writes. The test inspects the lock while they wait for a
+/// transaction that has written.
 #[tokio::test]
 async fn concurrent_statements_allow_writes() {
     for (prepare, sql) in [
@@ -438,20 +439,20 @@ async fn concurrent_statements_allow_writes() {
         ("CREATE INDEX i ON t (a);", "REINDEX TABLE CONCURRENTLY t"),
     ] {
         let database = TestDatabase::new(Kind::Postgres).await;
-        let (mut one, mut other) = (database.connect().await, database.connect().await);
-        run(&mut one, &format!("CREATE TABLE t (a integer); {prepare}")).await.unwrap();
-        run(&mut other, "BEGIN; INSERT INTO t VALUES (1)").await.unwrap();
+        let (mut building, mut writing) = (database.connect().await, database.connect().await);
+        run(&mut building, &format!("CREATE TABLE t (a integer); {prepare}")).await.unwrap();
+        run(&mut writing, "BEGIN; INSERT INTO t VALUES (1)").await.unwrap();
         let worker = tokio::spawn(async move {
-            run(&mut one, sql).await.unwrap();
-            one.close().await.unwrap();
+            run(&mut building, sql).await.unwrap();
+            building.close().await.unwrap();
         });
         let strongest = "SELECT mode FROM pg_locks WHERE relation = 't'::regclass AND granted AND pid IN \
                          (SELECT pid FROM pg_stat_activity WHERE query LIKE '%CONCURRENTLY%' AND pid <> pg_backend_pid())";
         database.until(strongest, "ShareUpdateExclusiveLock").await;
-        run(&mut other, "INSERT INTO t VALUES (2); COMMIT").await.unwrap();
+        run(&mut writing, "INSERT INTO t VALUES (2); COMMIT").await.unwrap();
         worker.await.unwrap();
-        drop(other);
-        gone(database).await;
+        drop(writing);
+        drop_database(database).await;
     }
 }
 
@@ -471,7 +472,7 @@ async fn duplicates_fail_a_unique_index() {
         run(&mut connection, "CREATE TABLE t (a integer); INSERT INTO t VALUES (1), (1)").await.unwrap();
         run(&mut connection, "CREATE UNIQUE INDEX i ON t (a)").await.unwrap_err();
         drop(connection);
-        gone(database).await;
+        drop_database(database).await;
     }
 }
 
@@ -488,7 +489,7 @@ async fn columns_are_matched_by_position() {
         let mut connection = database.connect().await;
         run(&mut connection, "INSERT INTO less SELECT * FROM t").await.unwrap_err();
         drop(connection);
-        gone(database).await;
+        drop_database(database).await;
     }
 }
 
@@ -513,7 +514,7 @@ async fn replacing_a_row_deletes_its_children() {
         }
         assert_eq!(database.value("SELECT count(*) FROM t").await, "0", "{kind:?}");
         drop(connection);
-        gone(database).await;
+        drop_database(database).await;
     }
 }
 
@@ -530,7 +531,7 @@ async fn a_constant_is_not_unique() {
         run(&mut connection, "INSERT INTO t (id) VALUES (2)").await.unwrap();
         run(&mut connection, "CREATE UNIQUE INDEX i ON t (s)").await.unwrap_err();
         drop(connection);
-        gone(database).await;
+        drop_database(database).await;
     }
 }
 
@@ -544,7 +545,7 @@ async fn nulls_fail_set_not_null() {
         run(&mut connection, "CREATE TABLE t (a integer); INSERT INTO t VALUES (NULL)").await.unwrap();
         run(&mut connection, sql).await.unwrap_err();
         drop(connection);
-        gone(database).await;
+        drop_database(database).await;
     }
 }
 
@@ -556,7 +557,7 @@ async fn if_not_exists_keeps_the_old_columns() {
         run(&mut connection, "CREATE TABLE t (a integer); CREATE TABLE IF NOT EXISTS t (a integer, b integer)").await.unwrap();
         run(&mut connection, "SELECT b FROM t").await.unwrap_err();
         drop(connection);
-        gone(database).await;
+        drop_database(database).await;
     }
 }
 
@@ -573,7 +574,7 @@ async fn mariadb_fills_not_null_columns() {
         mariadb("CREATE TABLE t (a int); INSERT INTO t VALUES (1); ALTER TABLE t ADD z int NOT NULL").await;
     assert_eq!(database.value("SELECT z FROM t").await, "0");
     drop(connection);
-    gone(database).await;
+    drop_database(database).await;
 }
 
 #[tokio::test]
@@ -583,7 +584,7 @@ async fn mariadb_does_not_check_rows_of_a_new_column() {
     assert_eq!(database.value("SELECT count(*) FROM t WHERE q IS NULL").await, "1");
     run(&mut connection, "UPDATE t SET a = 2").await.unwrap_err();
     drop(connection);
-    gone(database).await;
+    drop_database(database).await;
 }
 
 #[tokio::test]
@@ -592,7 +593,7 @@ async fn mariadb_evaluates_a_default_once_for_all_rows() {
     let (database, connection) = mariadb(setup).await;
     assert_eq!(database.value("SELECT count(DISTINCT z) FROM t").await, "1");
     drop(connection);
-    gone(database).await;
+    drop_database(database).await;
 }
 
 #[tokio::test]
@@ -602,7 +603,7 @@ async fn mariadb_does_not_check_rows_when_checks_are_off() {
     let (database, connection) = mariadb(setup).await;
     assert_eq!(database.value("SELECT a FROM t").await, "7");
     drop(connection);
-    gone(database).await;
+    drop_database(database).await;
 }
 
 async fn sqlite(setup: &str) -> (TestDatabase, AnyConnection) {
@@ -659,27 +660,19 @@ async fn a_rebuild_fails_on_nulls() {
 
 #[tokio::test]
 async fn a_referenced_table_cannot_be_dropped() {
-    let rebuild = |deferred: &str, copy_behind: bool| {
-        let steps = match copy_behind {
-            true => {
-                "CREATE TEMP TABLE k AS SELECT id FROM p; DROP TABLE p; CREATE TABLE p (id integer PRIMARY KEY, x int);
-                     INSERT INTO p (id) SELECT id FROM k"
-            }
-            false => {
-                "CREATE TABLE n (id integer PRIMARY KEY, x int); INSERT INTO n (id) SELECT id FROM p; DROP TABLE p;
-                      ALTER TABLE n RENAME TO p"
-            }
-        };
-        format!("BEGIN; {deferred} {steps}; COMMIT")
-    };
+    const COPY_AFTER_DROP: &str = "CREATE TEMP TABLE k AS SELECT id FROM p; DROP TABLE p; \
+                                   CREATE TABLE p (id integer PRIMARY KEY, x int); INSERT INTO p (id) SELECT id FROM k";
+    const COPY_BEFORE_DROP: &str = "CREATE TABLE n (id integer PRIMARY KEY, x int); INSERT INTO n (id) SELECT id FROM p; \
+                                    DROP TABLE p; ALTER TABLE n RENAME TO p";
+    let rebuild = |deferred: &str, steps: &str| format!("BEGIN; {deferred} {steps}; COMMIT");
     let deferred = "PRAGMA defer_foreign_keys = ON;";
     let rows = "INSERT INTO p VALUES (1); INSERT INTO c VALUES (1);";
     for (rows, script, succeeds) in [
-        (rows, rebuild("", false), false),
-        (rows, rebuild(deferred, false), false),
-        (rows, rebuild(deferred, true), true),
-        ("", rebuild("", false), true),
-        (rows, format!("PRAGMA foreign_keys = OFF; {}", rebuild("", false)), true),
+        (rows, rebuild("", COPY_BEFORE_DROP), false),
+        (rows, rebuild(deferred, COPY_BEFORE_DROP), false),
+        (rows, rebuild(deferred, COPY_AFTER_DROP), true),
+        ("", rebuild("", COPY_BEFORE_DROP), true),
+        (rows, format!("PRAGMA foreign_keys = OFF; {}", rebuild("", COPY_BEFORE_DROP)), true),
     ] {
         let setup = format!("CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id)); {rows}");
         let (database, mut connection) = sqlite(&setup).await;
@@ -692,29 +685,29 @@ async fn a_referenced_table_cannot_be_dropped() {
 #[tokio::test]
 async fn writes_during_a_copy_are_lost() {
     let database = TestDatabase::new(Kind::Postgres).await;
-    let (mut copying, mut writing) = (fresh(&database).await, database.connect().await);
+    let (mut copying, mut writing) = (recreate_schemas(&database).await, database.connect().await);
     run(&mut copying, "CREATE TABLE t (a int); INSERT INTO t VALUES (1)").await.unwrap();
     run(&mut copying, "BEGIN; CREATE TABLE n (a int); INSERT INTO n SELECT a FROM t").await.unwrap();
     run(&mut writing, "INSERT INTO t VALUES (2)").await.unwrap();
     run(&mut copying, "DROP TABLE t; ALTER TABLE n RENAME TO t; COMMIT").await.unwrap();
     assert_eq!(database.value("SELECT count(*) FROM t").await, "1");
     drop((copying, writing));
-    gone(database).await;
+    drop_database(database).await;
 }
 
 #[tokio::test]
 async fn several_statements_are_one_transaction() {
     let database = TestDatabase::new(Kind::Postgres).await;
-    let mut connection = fresh(&database).await;
+    let mut connection = recreate_schemas(&database).await;
     run(&mut connection, "CREATE TABLE t (a int)").await.unwrap();
-    let together = "SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON t (a)";
-    let error = run(&mut connection, together).await.unwrap_err();
+    let script = "SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON t (a)";
+    let error = run(&mut connection, script).await.unwrap_err();
     assert!(error.to_string().contains("cannot run inside a transaction block"), "{error}");
-    for alone in together.split(';') {
-        run(&mut connection, alone).await.unwrap();
+    for statement in script.split(';') {
+        run(&mut connection, statement).await.unwrap();
     }
     drop(connection);
-    gone(database).await;
+    drop_database(database).await;
 }
 
 #[tokio::test]
@@ -723,28 +716,28 @@ async fn a_redefined_column_loses_its_attributes() {
                                  a varchar(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'x');
                  ALTER TABLE t MODIFY id bigint NOT NULL, MODIFY a varchar(40)";
     let (database, connection) = mariadb(setup).await;
-    let about = |column: &str| {
+    let attributes = |column: &str| {
         format!(
             "SELECT concat_ws(' ', extra, is_nullable, coalesce(column_default, '-'), coalesce(collation_name, '-'))
              FROM information_schema.columns
              WHERE table_schema = database() AND table_name = 't' AND column_name = '{column}'"
         )
     };
-    assert_eq!(database.value(&about("id")).await, " NO - -");
-    let text = database.value(&about("a")).await;
+    assert_eq!(database.value(&attributes("id")).await, " NO - -");
+    let text = database.value(&attributes("a")).await;
     assert!(text.starts_with(" YES NULL ") && !text.contains("ascii"), "{text}");
     drop(connection);
-    gone(database).await;
+    drop_database(database).await;
 }
 
-/// Each test that a rule names is one of this file.
+/// Each test that a rule names is in this file.
 #[test]
 fn every_test_that_a_rule_names_exists() {
-    let here = include_str!("proof.rs");
+    let source = include_str!("proof.rs");
     for rule in rules::ALL {
         if let Verification::Seen(test) = rule.verification {
-            let there = test == "sqlite_refuses" || here.contains(&format!("async fn {test}()"));
-            assert!(there, "{} names the test `{test}`", rule.code.name);
+            let exists = test == "sqlite_refuses" || source.contains(&format!("async fn {test}()"));
+            assert!(exists, "{} names the test `{test}`, which does not exist", rule.code.name);
         }
     }
 }

@@ -1,19 +1,20 @@
-//! Several at once: each migration is applied once, and all end well.
+//! Several processes or tasks at the same time: each migration is applied once, and all runs succeed.
 
 use migrate_runtime::{ErrorKind, Migrator, Target};
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
 use sqlx::AssertSqlSafe;
 use std::time::Duration;
 
+/// 100 migrations; on PostgreSQL, every tenth builds an index concurrently.
 fn hundred(kind: Kind) -> TestFolder {
     let folder = TestFolder::new(&[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
     folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
     for number in 2..=100 {
-        let index = match kind {
+        let sql = match kind {
             Kind::Postgres if number % 10 == 0 => format!("CREATE INDEX CONCURRENTLY i{number} ON t (id);"),
             _ => format!("INSERT INTO t VALUES ({number});"),
         };
-        folder.write(&format!("migrations/{number:03}_x.up.sql"), &index);
+        folder.write(&format!("migrations/{number:03}_x.up.sql"), &sql);
     }
     folder
 }
@@ -33,7 +34,7 @@ async fn processes(kind: Kind) {
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         waited += usize::from(outcome.stderr.contains("held by connection"));
     }
-    // Who is waited for is said, where there is a lock to wait for.
+    // Waiting processes report the holder. SQLite has no migration lock.
     assert_eq!(waited > 0, kind != Kind::Sqlite);
     let rows = if kind == Kind::Postgres { "89" } else { "99" };
     assert_eq!(database.value("SELECT count(*) FROM t").await, rows);
@@ -76,7 +77,7 @@ async fn tasks_over_one_pool() {
     database.drop().await;
 }
 
-/// Holds the lock with a migration that takes long, on another connection.
+/// Another process holds the lock during a slow migration.
 #[tokio::test]
 async fn a_waiting_process_reports_the_holder_and_times_out() {
     for (kind, slow) in [(Kind::Postgres, "SELECT pg_sleep(3600);"), (Kind::MariaDb, "SELECT sleep(3600);")] {
@@ -87,7 +88,7 @@ async fn a_waiting_process_reports_the_holder_and_times_out() {
         let mut holder = binary.command(&["up", "-q"]).stderr(std::process::Stdio::null()).spawn().unwrap();
         let set = folder.set(kind.dialect());
         let migrator = Migrator::new(&set).lock_wait(Duration::from_millis(300));
-        // The first may not have the lock yet; then this one would have got it and be stopped by its own limit.
+        // The first process acquires the lock before it executes the statement.
         let sleeping = database.until_runs("sleep(3600)").await;
         let error = migrator.run_to(&database.url, &Target::Up(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LockNotObtained, "{error}");
@@ -98,12 +99,12 @@ async fn a_waiting_process_reports_the_holder_and_times_out() {
         assert!(outcome.stderr.contains("Waiting"), "{}", outcome.stderr);
         holder.kill().unwrap();
         holder.wait().unwrap();
-        // A killed holder leaves nothing behind once the server has noticed.
+        // A killed process holds the lock until the server ends its session.
         let end = match kind {
             Kind::Postgres => format!("SELECT pg_terminate_backend({sleeping})"),
             _ => format!("KILL {sleeping}"),
         };
-        // MariaDB refuses when it has noticed by itself.
+        // `KILL` fails if MariaDB has already ended the session.
         let _ = sqlx::raw_sql(AssertSqlSafe(end)).execute(&mut database.connect().await).await;
         folder.write("migrations/001_slow.up.sql", "SELECT 1;");
         let set = folder.set(kind.dialect());
@@ -112,7 +113,8 @@ async fn a_waiting_process_reports_the_holder_and_times_out() {
     }
 }
 
-/// A file that runs statement by statement, begun by six at once: SQLite has no lock that would keep them apart.
+/// Six processes run a file statement by statement. On SQLite, which has no migration lock, the history prevents a second
+/// start.
 #[tokio::test]
 async fn a_file_without_a_transaction_is_started_once() {
     for kind in Kind::ALL {
@@ -158,32 +160,32 @@ async fn an_invalid_index_is_rebuilt() {
     database.drop().await;
 }
 
-/// SQLite: another program writes for longer than one would wait.
+/// On SQLite, another program writes for longer than the lock wait time.
 #[tokio::test]
 async fn a_locked_sqlite_file_is_a_lock_that_was_not_acquired() {
     let database = TestDatabase::new(Kind::Sqlite).await;
     let folder = TestFolder::new(&[("001_t.up.sql", "CREATE TABLE t (id integer);")]);
     folder.write("migrate.toml", "database = \"sqlite\"\n");
-    let mut other = database.connect().await;
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let mut writer = database.connect().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut writer).await.unwrap();
     let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     let outcome = binary.run(&["up", "--lock-wait", "300ms"]);
     assert_eq!(outcome.code, 6, "{}", outcome.stderr);
-    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
-    drop(other);
+    sqlx::raw_sql("ROLLBACK").execute(&mut writer).await.unwrap();
+    drop(writer);
     binary.ok(&["up"]);
     database.drop().await;
 }
 
-/// Two migrations; the second waits for a lock that the test holds on another connection.
+/// Three migrations, of which the second waits for a lock that the test holds on another connection.
 async fn blocked_run(kind: Kind) -> (TestDatabase, TestFolder, sqlx::AnyConnection, std::process::Child, Binary) {
     let database = TestDatabase::new(kind).await;
-    let mut other = database.connect().await;
+    let mut holder = database.connect().await;
     let (hold, wait) = match kind {
         Kind::Postgres => ("SELECT pg_advisory_lock(7)", "SELECT pg_advisory_lock(7); SELECT pg_advisory_unlock(7)"),
         _ => ("DO GET_LOCK('seven', 10)", "DO GET_LOCK('seven', 3600); DO RELEASE_LOCK('seven')"),
     };
-    sqlx::raw_sql(hold).execute(&mut other).await.unwrap();
+    sqlx::raw_sql(hold).execute(&mut holder).await.unwrap();
     let folder = TestFolder::new(&[
         ("001_a.up.sql", "CREATE TABLE a (id integer);"),
         ("002_b.up.sql", &format!("{wait}; INSERT INTO a VALUES (2);")),
@@ -198,7 +200,7 @@ async fn blocked_run(kind: Kind) -> (TestDatabase, TestFolder, sqlx::AnyConnecti
         _ => "SELECT count(*) FROM information_schema.processlist WHERE state = 'User lock' AND db = database()",
     };
     database.until(running, "1").await;
-    (database, folder, other, child, binary)
+    (database, folder, holder, child, binary)
 }
 
 fn signal(child: &std::process::Child) {
@@ -206,25 +208,25 @@ fn signal(child: &std::process::Child) {
     assert!(sent.success());
 }
 
-/// Reads what a process says until a line holds a word.
-fn heard(child: &mut std::process::Child, word: &str) {
+/// Reads the messages of a process until a line contains a text.
+fn read_until(child: &mut std::process::Child, text: &str) {
     use std::io::BufRead;
     let stderr = std::io::BufReader::new(child.stderr.as_mut().unwrap());
-    assert!(stderr.lines().any(|line| line.unwrap().contains(word)), "it never said {word}");
+    assert!(stderr.lines().any(|line| line.unwrap().contains(text)), "no line with `{text}`");
 }
 
 #[tokio::test]
 async fn a_signal_stops_the_run_after_the_current_statement() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
-        let (database, _folder, other, mut child, binary) = blocked_run(kind).await;
+        let (database, _folder, holder, mut child, binary) = blocked_run(kind).await;
         signal(&child);
-        heard(&mut child, "SIGTERM: stopping");
-        drop(other);
+        read_until(&mut child, "SIGTERM: stopping");
+        drop(holder);
         let outcome = Outcome::of(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);
         assert!(outcome.stderr.contains("error[stopped]"), "{}", outcome.stderr);
-        assert_eq!(database.history().await.len(), 2, "what was running is done and recorded");
-        // The lock was given back.
+        assert_eq!(database.history().await.len(), 2, "the statement that was running is completed and recorded");
+        // The lock was released.
         binary.ok(&["up", "--lock-wait", "0s"]);
         assert_eq!(database.rows("SELECT id FROM a ORDER BY id").await, ["2", "3"]);
         database.drop().await;
@@ -234,43 +236,43 @@ async fn a_signal_stops_the_run_after_the_current_statement() {
 #[tokio::test]
 async fn a_second_signal_aborts_immediately() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
-        let (database, _folder, other, mut child, binary) = blocked_run(kind).await;
+        let (database, _folder, holder, mut child, binary) = blocked_run(kind).await;
         signal(&child);
-        heard(&mut child, "SIGTERM: stopping");
+        read_until(&mut child, "SIGTERM: stopping");
         signal(&child);
         assert_eq!(Outcome::of(child.wait_with_output().unwrap()).code, 130);
-        drop(other);
+        drop(holder);
         binary.ok(&["up"]);
         assert_eq!(database.rows("SELECT id FROM a ORDER BY id").await, ["2", "3"]);
         database.drop().await;
     }
 }
 
-/// Asked to stop in the pause before it tries again for a lock that others hold: nothing is half done there.
+/// The signal arrives in the pause before a blocked statement is retried. The statement was rolled back at that time.
 #[tokio::test]
 async fn a_signal_during_the_pause_before_a_retry() {
     for kind in [Kind::Postgres, Kind::MariaDb] {
         let database = TestDatabase::new(kind).await;
         database.execute("CREATE TABLE t (id integer)").await;
-        let mut other = database.connect().await;
-        sqlx::raw_sql("BEGIN").execute(&mut other).await.unwrap();
-        sqlx::raw_sql("SELECT * FROM t").execute(&mut other).await.unwrap();
+        let mut reader = database.connect().await;
+        sqlx::raw_sql("BEGIN").execute(&mut reader).await.unwrap();
+        sqlx::raw_sql("SELECT * FROM t").execute(&mut reader).await.unwrap();
         let folder = TestFolder::new(&[("001_a.up.sql", "ALTER TABLE t ADD COLUMN a integer;")]);
         folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
         let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
         let mut child = binary.command(&["up", "--lock-timeout", "1s"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
-        heard(&mut child, "Blocked");
+        read_until(&mut child, "Blocked");
         signal(&child);
         let outcome = Outcome::of(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, 1, "{}", outcome.stderr);
         assert!(outcome.stderr.contains("error[stopped]"), "{}", outcome.stderr);
-        drop(other);
+        drop(reader);
         binary.ok(&["up"]);
         database.drop().await;
     }
 }
 
-/// `DISCARD ALL` gives the lock up; it cannot run in a transaction, so the lock is taken again behind it.
+/// `DISCARD ALL` releases the lock and cannot run in a transaction, so the run acquires the lock again after it.
 #[tokio::test]
 async fn a_discarded_lock_is_acquired_again() {
     let database = TestDatabase::new(Kind::Postgres).await;

@@ -1,4 +1,4 @@
-//! A new migration rebuilds the binary that embeds the folder, without a `build.rs`: shown with a real cargo.
+//! A new migration causes a rebuild of the binary that embeds the folder, without a `build.rs`. The test runs a real cargo.
 
 use migrate_tests::{Binary, TestFolder};
 use std::path::Path;
@@ -32,9 +32,9 @@ fn a_new_file_rebuilds_and_an_edited_locked_file_does_not_compile() {
     folder.write(
         "src/main.rs",
         "static MIGRATIONS: migrate_runtime::MigrationSet = migrate_runtime::embed_migrations!();\n\
-         fn main() { for one in &MIGRATIONS { println!(\"{}\", one.title()); } }\n",
+         fn main() { for migration in &MIGRATIONS { println!(\"{}\", migration.title()); } }\n",
     );
-    // The versions that this workspace was tested with, and what it has built already.
+    // The build uses the dependency versions of the workspace, and its own target folder that later runs reuse.
     std::fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
     let target = root.join("target/tests/rebuild");
     let binary = Binary::inside(folder.path());
@@ -48,13 +48,13 @@ fn a_new_file_rebuilds_and_an_edited_locked_file_does_not_compile() {
     assert!(built, "{text}");
     assert_eq!(text, "001_a.up.sql\n002_create_b_table.up.sql\n");
 
-    // An edit of a draft rebuilds too; of a released file, it does not compile any more.
+    // A binary with an edited locked file does not compile.
     binary.ok(&["lock"]);
     folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id bigint);");
     let (built, text) = run(&folder, &target);
     assert!(!built);
     assert!(text.contains("error[locked-file-changed]: `001_a.up.sql` was changed after it was locked"), "{text}");
-    assert_eq!(text.matches("error: ").count(), 2, "one error, and cargo's word that there was one: {text}");
+    assert_eq!(text.matches("error: ").count(), 2, "one error, and the summary of cargo: {text}");
     folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id integer);");
     let (built, text) = run(&folder, &target);
     assert!(built, "{text}");

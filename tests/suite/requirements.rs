@@ -1,4 +1,5 @@
-//! The example with two styles of names: up, down and up again; and what is itself wrong is said before anything runs.
+//! The example with two styles of file names is applied, reverted and applied again. An invalid file is rejected before
+//! anything runs.
 
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::path::Path;

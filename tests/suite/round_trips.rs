@@ -1,13 +1,14 @@
-//! How often the server is asked; counted on the wire.
+//! The number of queries that a run sends, counted by a proxy.
 
 use migrate_runtime::Migrator;
 use migrate_tests::{Kind, Proxy, TestDatabase, TestFolder};
 
-async fn counted(kind: Kind, files: &[(&str, &str)]) -> (usize, usize, usize) {
+/// The number of queries of a run that applies the files, of a run without pending migrations, and of a run with one.
+async fn count_queries(kind: Kind, files: &[(&str, &str)]) -> (usize, usize, usize) {
     let database = TestDatabase::new(kind).await;
     let folder = TestFolder::new(files);
     let proxy = Proxy::before(kind, &database.url).await;
-    // What connecting itself asks, before any migration is thought of.
+    // Opening a connection sends queries, too.
     Migrator::wait_for_database(&proxy.url.parse().unwrap(), std::time::Duration::from_secs(60)).await.unwrap();
     let connecting = proxy.count();
     let set = folder.set(kind.dialect());
@@ -18,9 +19,9 @@ async fn counted(kind: Kind, files: &[(&str, &str)]) -> (usize, usize, usize) {
     folder.write("migrations/900_last.up.sql", "INSERT INTO t VALUES (9); INSERT INTO t VALUES (10);");
     let set = folder.set(kind.dialect());
     Migrator::new(&set).run(&proxy.url).await.unwrap();
-    let one = proxy.count() - connecting;
+    let single = proxy.count() - connecting;
     database.drop().await;
-    (all, nothing, one)
+    (all, nothing, single)
 }
 
 const FILES: [(&str, &str); 3] = [
@@ -31,17 +32,17 @@ const FILES: [(&str, &str); 3] = [
 
 #[tokio::test]
 async fn postgres_sends_one_query_for_each_migration() {
-    let (all, nothing, one) = counted(Kind::Postgres, &FILES).await;
-    assert_eq!(nothing, 1, "with nothing to do, one query");
-    // Digest, settings, lock, leases, history, schema, tables; then one for each migration; then settings and lock.
+    let (all, nothing, single) = count_queries(Kind::Postgres, &FILES).await;
+    assert_eq!(nothing, 1, "one query without pending migrations");
+    // Digest, settings, lock, leases, history, schema and tables; one query for each migration; settings and lock.
     assert_eq!(all, 7 + 3 + 2);
-    assert_eq!(one, 5 + 1 + 2);
+    assert_eq!(single, 5 + 1 + 2);
 }
 
 #[tokio::test]
 async fn mariadb_sends_one_query_without_pending_migrations() {
-    let (_, nothing, one) = counted(Kind::MariaDb, &FILES).await;
-    assert_eq!(nothing, 1, "with nothing to do, one query");
-    // Digest, settings, kind of server, autocommit, lock, leases, history; the script, its record; settings and lock.
-    assert!(one <= 7 + 3 + 2, "{one}");
+    let (_, nothing, single) = count_queries(Kind::MariaDb, &FILES).await;
+    assert_eq!(nothing, 1, "one query without pending migrations");
+    // Digest, settings, kind of server, autocommit, lock, leases and history; the script and its record; settings and lock.
+    assert!(single <= 7 + 3 + 2, "{single}");
 }

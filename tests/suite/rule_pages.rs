@@ -1,6 +1,6 @@
-//! The pages of the safety rules in the documents are those that the code makes.
+//! The pages of the safety rules in `docs/` match the code that generates them.
 //!
-//! `MIGRATE_UPDATE_PAGES=1` writes them anew.
+//! `MIGRATE_UPDATE_PAGES=1` writes the pages again.
 
 use migrate_lint::{rule_page, rules};
 use migrate_model::files::settings;
@@ -16,8 +16,8 @@ fn compare(path: &Path, expected: &str) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, expected).unwrap();
     }
-    let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(found, expected, "{} is out of date: run this test with MIGRATE_UPDATE_PAGES=1", path.display());
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(page, expected, "{} is out of date: run this test with MIGRATE_UPDATE_PAGES=1", path.display());
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn pages_match_the_code() {
     compare(&documents().join("rules.md"), &rule_page::index());
     let names: BTreeSet<String> = rules::ALL.iter().map(|rule| format!("{}.md", rule.code.name)).collect();
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert_eq!(files.collect::<BTreeSet<String>>(), names, "a page whose rule is gone");
+    assert_eq!(files.collect::<BTreeSet<String>>(), names, "each page belongs to a rule");
 }
 
 /// The table of the settings in the guide is made from the list in the code.

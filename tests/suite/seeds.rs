@@ -1,4 +1,5 @@
-//! The seeds of the fuzz targets, on any compiler; `fuzz/` searches on from them.
+//! Checks the properties of the fuzz targets on their seeds, with any compiler. The fuzz targets in `fuzz/` continue from the
+//! seeds.
 
 #[path = "../../fuzz/properties.rs"]
 mod properties;

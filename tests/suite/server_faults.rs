@@ -1,4 +1,4 @@
-//! Broken surroundings: each gives a clear error and leaves a true history.
+//! Faults of the server, its disk or its privileges: each causes a clear error and leaves a consistent history.
 
 use migrate_runtime::{LockStrategy, Migrator};
 use migrate_tests::{Binary, Kind, Outcome, Servers, TestDatabase, TestFolder, read_only_disk, small_disk, until};
@@ -19,12 +19,12 @@ const TWO: [(&str, &str); 4] = [
     ("002_a.down.sql", "DELETE FROM t;"),
 ];
 
-/// It fails with this code, and says these words.
-fn fails(binary: &Binary, arguments: &[&str], code: i32, words: &[&str]) -> Outcome {
+/// Runs a command that must fail with an exit code and messages that contain all these texts.
+fn fails(binary: &Binary, arguments: &[&str], code: i32, texts: &[&str]) -> Outcome {
     let outcome = binary.run(arguments);
     assert_eq!(outcome.code, code, "{}", outcome.stderr);
-    for word in words {
-        assert!(outcome.stderr.contains(word), "no `{word}` in:\n{}", outcome.stderr);
+    for text in texts {
+        assert!(outcome.stderr.contains(text), "no `{text}` in:\n{}", outcome.stderr);
     }
     outcome
 }
@@ -61,7 +61,7 @@ async fn a_replica_is_read_but_not_written() {
     Binary::inside(folder.path()).variable("DATABASE_URL", &primary.url).ok(&["up", "--to", "1"]);
     let url = primary.through(servers.url("standby"));
     let replica = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
-    // What the primary wrote arrives a little later.
+    // The replica receives changes of the primary with a delay.
     until(async || replica.run(&["status", "--check"]).stdout.contains("applied")).await.unwrap();
     fails(&replica, &["up"], 1, &["read-only", "connect to the primary"]);
     fails(&replica, &["down", "--yes"], 1, &["read-only", "connect to the primary"]);
@@ -147,36 +147,32 @@ async fn a_user_without_ddl_privileges() {
 #[tokio::test]
 async fn a_full_disk() {
     let Some(disk) = small_disk() else {
-        eprintln!("not run: there is no small disk, for want of the right to mount one");
+        eprintln!("not run: no small disk, because the user may not mount one");
         return;
     };
     let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8000)\n\
                 INSERT INTO big SELECT i, REPEATED FROM n;";
     let sqlite = disk.join("sqlite");
-    let in_kind = |kind: Kind, name: &str| {
+    for (kind, name) in [(Kind::Sqlite, "sqlite"), (Kind::Postgres, "postgres"), (Kind::MariaDb, "mariadb")] {
         let place = disk.join(name);
         std::fs::create_dir_all(&place).unwrap();
-        // The servers run under accounts of their own.
+        // The servers run under their own accounts.
         std::process::Command::new("chmod").arg("777").arg(&place).status().unwrap();
-        match kind {
+        let (create, value) = match kind {
             Kind::Postgres => (
-                "CREATE TABLE big (i integer, text text) TABLESPACE small; ALTER TABLE big ALTER COLUMN text SET STORAGE EXTERNAL;",
+                "CREATE TABLE big (i integer, text text) TABLESPACE small; ALTER TABLE big ALTER COLUMN text SET STORAGE EXTERNAL;"
+                    .to_owned(),
                 "repeat(md5(i::text), 100)",
             ),
-            Kind::MariaDb => ("", "repeat(md5(i), 100)"),
-            Kind::Sqlite => ("CREATE TABLE big (i integer, text text);", "hex(randomblob(2000))"),
-        }
-    };
-    for (kind, name) in [(Kind::Sqlite, "sqlite"), (Kind::Postgres, "postgres"), (Kind::MariaDb, "mariadb")] {
-        let (create, value) = in_kind(kind, name);
-        let place = disk.join(name);
-        let create = match kind {
-            Kind::MariaDb => format!("CREATE TABLE big (i integer, text text) DATA DIRECTORY = '{}';", place.display()),
-            _ => create.to_owned(),
+            Kind::MariaDb => (
+                format!("CREATE TABLE big (i integer, text text) DATA DIRECTORY = '{}';", place.display()),
+                "repeat(md5(i), 100)",
+            ),
+            Kind::Sqlite => ("CREATE TABLE big (i integer, text text);".to_owned(), "hex(randomblob(2000))"),
         };
         let fill = fill.replace("REPEATED", value);
         let fill = if kind == Kind::MariaDb {
-            // No `WITH` before `INSERT` there.
+            // MariaDB does not support `WITH` before `INSERT`.
             format!(
                 "INSERT INTO big WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i, {value} FROM n;\nINSERT INTO big SELECT a.* FROM big a, (SELECT 1 UNION SELECT 2 UNION SELECT 3) b;"
             )
@@ -189,7 +185,7 @@ async fn a_full_disk() {
             _ => database.url.clone(),
         };
         if kind == Kind::Postgres {
-            database.execute(&format!("CREATE TABLESPACE small LOCATION '{}'", chowned(&place))).await;
+            database.execute(&format!("CREATE TABLESPACE small LOCATION '{}'", owned_by_server(&place))).await;
         }
         let folder = folder(
             kind,
@@ -202,7 +198,7 @@ async fn a_full_disk() {
         assert!(full && outcome.stderr.contains("free space"), "{kind:?}: {}", outcome.stderr);
         let status = binary.ok(&["status"]).stdout;
         assert_eq!(status.matches("applied").count(), 2, "{kind:?}: {status}");
-        // With less to write, it goes on.
+        // With less data, the next run resumes.
         folder.write("migrations/003_fill.up.sql", "INSERT INTO big VALUES (1, 'x');");
         binary.ok(&["up"]);
         match kind {
@@ -217,8 +213,8 @@ async fn a_full_disk() {
     }
 }
 
-/// A tablespace belongs to the account that the server runs under.
-fn chowned(place: &Path) -> String {
+/// Makes the account of the server the owner of a folder, as PostgreSQL requires for a tablespace.
+fn owned_by_server(place: &Path) -> String {
     let _ = std::process::Command::new("chown").arg("postgres:").arg(place).status();
     place.display().to_string()
 }
@@ -226,7 +222,7 @@ fn chowned(place: &Path) -> String {
 #[tokio::test]
 async fn sqlite_on_a_read_only_disk() {
     let Some((writable, read_only)) = read_only_disk() else {
-        eprintln!("not run: there is no read-only disk, for want of the right to mount one");
+        eprintln!("not run: no read-only disk, because the user may not mount one");
         return;
     };
     let folder = folder(Kind::Sqlite, &TWO);
@@ -234,16 +230,16 @@ async fn sqlite_on_a_read_only_disk() {
         Binary::inside(folder.path()).variable("DATABASE_URL", &format!("sqlite:{}", place.join(name).display()))
     };
     at(&writable, "test.db").ok(&["up", "--to", "1"]);
-    let frozen = at(&read_only, "test.db");
-    assert!(frozen.ok(&["status"]).stdout.contains("applied"));
-    frozen.ok(&["verify"]);
-    fails(&frozen, &["up"], 1, &["readonly", "writable"]);
-    fails(&frozen, &["down", "--yes"], 1, &["readonly", "writable"]);
+    let protected = at(&read_only, "test.db");
+    assert!(protected.ok(&["status"]).stdout.contains("applied"));
+    protected.ok(&["verify"]);
+    fails(&protected, &["up"], 1, &["readonly", "writable"]);
+    fails(&protected, &["down", "--yes"], 1, &["readonly", "writable"]);
     fails(&at(&read_only, "new.db"), &["up"], 1, &["cannot connect", "writable"]);
     at(&writable, "test.db").ok(&["up"]);
 }
 
-/// In WAL mode one who reads stops nobody, and sees what was there when he began.
+/// In WAL mode, a reader does not block the run, and does not see its changes.
 #[tokio::test]
 async fn sqlite_in_wal_mode() {
     let database = TestDatabase::new(Kind::Sqlite).await;
@@ -255,14 +251,14 @@ async fn sqlite_in_wal_mode() {
     binary.ok(&["up"]);
     binary.ok(&["down", "--all", "--yes"]);
     binary.ok(&["up"]);
-    let seen = sqlx::query("SELECT name FROM sqlite_master WHERE name = 't'").fetch_all(&mut reader).await.unwrap();
-    assert_eq!(seen.len(), 0);
+    let tables = sqlx::query("SELECT name FROM sqlite_master WHERE name = 't'").fetch_all(&mut reader).await.unwrap();
+    assert_eq!(tables.len(), 0);
     reader.close().await.unwrap();
     assert_eq!(database.value("PRAGMA journal_mode").await, "wal");
     database.drop().await;
 }
 
-/// The clock of the database was far ahead, or far behind, when something was written.
+/// Timestamps of the history are far in the future or in the past.
 #[tokio::test]
 async fn clock_jumps() {
     for kind in Kind::ALL {
@@ -282,7 +278,7 @@ async fn clock_jumps() {
         binary.ok(&["down", "--all", "--yes"]);
         database.drop().await;
     }
-    // A lease whose end has passed by a jump is still its holder's until another takes it.
+    // After a clock jump, an expired lease belongs to its holder until another process acquires it.
     let database = TestDatabase::new(Kind::Postgres).await;
     let folder = folder(Kind::Postgres, &TWO);
     folder.write("migrations/003_j.up.sql", "INSERT INTO t VALUES (3);");

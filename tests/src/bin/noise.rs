@@ -1,5 +1,5 @@
-//! How much the safety rules find in real folders: findings of level error or warning for each 1,000 statements of the ways
-//! up. `cargo run --release -p migrate-tests --bin noise -- FOLDER [-v]`.
+//! Counts the findings of the safety rules in real folders: errors and warnings for each 1,000 statements of up migrations.
+//! `cargo run --release -p migrate-tests --bin noise -- FOLDER [-v]`.
 
 use migrate_lint::lint::{LintOptions, lint};
 use migrate_model::dialect::Dialect;
@@ -20,20 +20,20 @@ fn main() {
     for path in folders {
         let dialect = dialect(&path);
         let folder = Project::of_folder(&path).0.read(dialect);
-        let refused: BTreeSet<&str> = folder
+        let rejected: BTreeSet<&str> = folder
             .findings
             .iter()
             .filter(|finding| finding.is_error())
             .filter_map(|finding| finding.place.as_ref().map(|place| &*place.file))
             .collect();
-        // What would not run is no part of this either.
-        let migrations_that_run =
-            folder.set.contents().migrations.iter().filter(|migration| !refused.contains(&*migration.up.file));
-        let history: Vec<Migration> = migrations_that_run.cloned().collect();
+        // Migrations in files with errors are not counted.
+        let valid_migrations =
+            folder.set.contents().migrations.iter().filter(|migration| !rejected.contains(&*migration.up.file));
+        let history: Vec<Migration> = valid_migrations.cloned().collect();
         migrations += history.len();
         statements += history.iter().map(|migration| migration.up.statements.len()).sum::<usize>();
         for finding in lint(&history, &LintOptions::new(dialect)) {
-            // What is wrong with a way down is no part of this.
+            // Notes and findings in down migrations are not counted.
             let file = finding.place.as_ref().map(|place| place.file.clone()).unwrap_or_default();
             let is_down = history.iter().any(|migration| migration.down.as_ref().is_some_and(|down| down.file == file));
             if finding.level == Level::Note || is_down {
@@ -59,8 +59,8 @@ fn main() {
     );
 }
 
-/// Folders that hold migrations; one folder for each migration counts as its parent.
-fn collect(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+/// Collects folders that contain migrations. If each migration has its own folder, their parent is collected.
+fn collect(folder: &Path, folders: &mut BTreeSet<PathBuf>) {
     let entries: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     let names: Vec<String> = entries
         .iter()
@@ -68,20 +68,21 @@ fn collect(folder: &Path, found: &mut BTreeSet<PathBuf>) {
         .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
         .collect();
     let single = names.iter().all(|name| matches!(name.as_str(), "up.sql" | "down.sql" | "migration.sql"));
-    match (names.is_empty(), single, folder.parent()) {
-        (true, ..) => {}
-        (false, true, Some(parent)) => drop(found.insert(parent.to_owned())),
-        _ => drop(found.insert(folder.to_owned())),
+    if !names.is_empty() {
+        let parent = folder.parent().filter(|_| single);
+        folders.insert(parent.unwrap_or(folder).to_owned());
     }
-    entries.iter().filter(|path| path.is_dir()).for_each(|path| collect(path, found));
+    entries.iter().filter(|path| path.is_dir()).for_each(|path| collect(path, folders));
 }
 
-/// By the folder's name, as far as that tells.
+/// The dialect, by the name of a folder in the path; PostgreSQL by default.
 fn dialect(folder: &Path) -> Dialect {
     let path = folder.to_string_lossy().to_lowercase();
-    match () {
-        () if path.contains("sqlite") => Dialect::Sqlite,
-        () if path.contains("mysql") || path.contains("mariadb") => Dialect::MySql,
-        () => Dialect::Postgres,
+    if path.contains("sqlite") {
+        Dialect::Sqlite
+    } else if path.contains("mysql") || path.contains("mariadb") {
+        Dialect::MySql
+    } else {
+        Dialect::Postgres
     }
 }

@@ -1,4 +1,4 @@
-//! Reads every SQL file below a folder and says what kinds of statements it found, and how many nobody can tell:
+//! Parses every SQL file below a folder and prints the number of statements of each kind, and of opaque ones:
 //! `cargo run --release -p migrate-tests --bin reading -- FOLDER [-v]`.
 
 use migrate_model::dialect::Dialect;
@@ -18,9 +18,9 @@ fn main() {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
         let dialect = dialect(&file);
         files += 1;
-        for one in statement::split(&text, dialect, "").0 {
+        for statement in statement::split(&text, dialect, "").0 {
             statements += 1;
-            let sql = one.sql(&text);
+            let sql = statement.sql(&text);
             let syntax = reader::read(sql, dialect);
             let name = format!("{syntax:?}");
             let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -55,13 +55,15 @@ fn first_words(sql: &str) -> String {
     words.join(" ")
 }
 
-/// By the folder that it is in, as far as that tells.
+/// The dialect, by the name of a folder in the path; PostgreSQL by default.
 fn dialect(file: &Path) -> Dialect {
     let path = file.to_string_lossy().to_lowercase();
-    match () {
-        () if path.contains("sqlite") => Dialect::Sqlite,
-        () if path.contains("mysql") || path.contains("mariadb") => Dialect::MySql,
-        () => Dialect::Postgres,
+    if path.contains("sqlite") {
+        Dialect::Sqlite
+    } else if path.contains("mysql") || path.contains("mariadb") {
+        Dialect::MySql
+    } else {
+        Dialect::Postgres
     }
 }
 
@@ -71,10 +73,10 @@ fn sql_files(folder: &Path) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false if path.extension().is_some_and(|extension| extension == "sql") => files.push(path),
-                false => {}
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "sql") {
+                files.push(path);
             }
         }
     }

@@ -1,13 +1,13 @@
-//! Cuts many runs short and runs them again, on the servers that `tests/servers.sh` starts:
+//! Interrupts many runs and runs them again, on the servers that `tests/servers.sh` starts:
 //!
 //! `cargo run -p migrate-tests --bin soak -- 500 postgres mariadb sqlite postgres-lease mariadb-lease pgbouncer`
 
 use migrate_tests::Kind;
-use migrate_tests::interruptions::{Bench, Blow, Lock, Outcomes, Way};
+use migrate_tests::interruptions::{Direction, Interruption, Lock, Recovery, Scenario};
 use std::time::Instant;
 
-/// Of the last three, each run waits until the lease of the one that was cut has run out, so they come only when named.
-const PLACES: [(&str, Kind, Lock); 6] = [
+/// The last three run only if an argument names them: each run waits until the lease of the interrupted run expires.
+const DATABASES: [(&str, Kind, Lock); 6] = [
     ("postgres", Kind::Postgres, Lock::Session),
     ("mariadb", Kind::MariaDb, Lock::Session),
     ("sqlite", Kind::Sqlite, Lock::Session),
@@ -21,46 +21,48 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let count: usize = arguments.next().and_then(|count| count.parse().ok()).unwrap_or(500);
     let chosen: Vec<String> = arguments.collect();
-    println!("{:<15} {:<5} {:<20} {:>5} {:>8} {:>10}", "DATABASE", "WAY", "CUT", "RUNS", "WERE CUT", "SECONDS");
-    let meant = |(name, _, lock): &(&str, Kind, Lock)| match chosen.is_empty() {
-        true => *lock == Lock::Session,
-        false => chosen.iter().any(|one| one == name),
+    println!(
+        "{:<15} {:<9} {:<20} {:>5} {:>11} {:>10}",
+        "DATABASE", "DIRECTION", "INTERRUPTION", "RUNS", "INTERRUPTED", "SECONDS"
+    );
+    let is_chosen = |(name, _, lock): &(&str, Kind, Lock)| {
+        if chosen.is_empty() { *lock == Lock::Session } else { chosen.iter().any(|argument| argument == name) }
     };
-    for (name, kind, lock) in PLACES.into_iter().filter(meant) {
+    for (name, kind, lock) in DATABASES.into_iter().filter(is_chosen) {
         let mut left = count;
-        for way in [Way::Up, Way::Down] {
-            let bench = Bench::new(kind, way, lock).await;
-            let share = if way == Way::Up { count.div_ceil(2) } else { left };
+        for direction in [Direction::Up, Direction::Down] {
+            let scenario = Scenario::new(kind, direction, lock).await;
+            let share = if direction == Direction::Up { count.div_ceil(2) } else { left };
             left -= share;
-            let blows: &[Blow] = if kind == Kind::Sqlite { &Blow::ALL[2..3] } else { &Blow::ALL };
-            for (number, blow) in blows.iter().enumerate() {
-                let runs = share / blows.len() + usize::from(number < share % blows.len());
-                let begun = Instant::now();
-                let mut cut = 0;
+            let interruptions: &[Interruption] = if kind == Kind::Sqlite { &Interruption::ALL[2..3] } else { &Interruption::ALL };
+            for (number, interruption) in interruptions.iter().enumerate() {
+                let runs = share / interruptions.len() + usize::from(number < share % interruptions.len());
+                let start = Instant::now();
+                let mut interrupted = 0;
                 for run in 0..runs {
-                    // Every question in turn; on SQLite, moments evenly over a run and a little beyond.
+                    // Each message in turn; on SQLite, times spread evenly over 110 % of the duration of a run.
                     let at = match kind {
-                        Kind::Sqlite => bench.length * 11 * (run + 1) / (10 * runs),
-                        _ => run % bench.length + 1,
+                        Kind::Sqlite => scenario.length * 11 * (run + 1) / (10 * runs),
+                        _ => run % scenario.length + 1,
                     };
-                    cut += usize::from(bench.cut(at, *blow).await == Outcomes::Resumed);
+                    interrupted += usize::from(scenario.interrupt(at, *interruption).await == Recovery::Resumed);
                 }
-                let (way, blow) = (format!("{way:?}").to_lowercase(), shown(kind, *blow));
-                let seconds = begun.elapsed().as_secs_f64();
-                println!("{name:<15} {way:<5} {blow:<20} {runs:>5} {cut:>8} {seconds:>10.1}");
+                let (direction, interruption) = (format!("{direction:?}").to_lowercase(), description(kind, *interruption));
+                let seconds = start.elapsed().as_secs_f64();
+                println!("{name:<15} {direction:<9} {interruption:<20} {runs:>5} {interrupted:>11} {seconds:>10.1}");
             }
         }
     }
-    println!("after each cut, a plain run ended with 0, and schema, rows and history were those of an undisturbed run");
+    println!("after each interruption, a plain run exited with 0; schema, rows and history equal those of an uninterrupted run");
 }
 
-fn shown(kind: Kind, blow: Blow) -> String {
-    let (what, side) = match blow {
-        Blow::Connection(side) => ("connection", side),
-        Blow::Process(side) => ("process", side),
+fn description(kind: Kind, interruption: Interruption) -> String {
+    let (what, side) = match interruption {
+        Interruption::Connection(side) => ("connection", side),
+        Interruption::Process(side) => ("process", side),
     };
     match kind {
-        Kind::Sqlite => format!("{what} at a moment"),
+        Kind::Sqlite => format!("{what} after a time"),
         _ => format!("{what} {}", format!("{side:?}").to_lowercase()),
     }
 }
