@@ -1,8 +1,8 @@
-//! 1,000 migrations applied, beside the database's own client with one transaction a file.
+//! The time to apply 1,000 migrations, compared with the client of the database, which runs one transaction for each file.
 //!
-//! Arguments choose among `psql`, `mariadb` and `sqlite3`; none means all.
+//! The arguments `psql`, `mariadb` and `sqlite3` select databases; without an argument, all are measured.
 //!
-//! `SERVERS_SYNC=on tests/servers.sh start DIR` starts servers that write to the disk as production ones do.
+//! `SERVERS_SYNC=on tests/servers.sh start DIR` starts servers that flush each commit to disk, as production servers do.
 
 use migrate_benches::{Contestant, client, client_name, command, in_turns, migration, print, run, write_migrations};
 use migrate_tests::{Kind, TestDatabase};
@@ -19,11 +19,11 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     write_migrations(&folder.path().join("migrations"), COUNT, true);
     let piped = folder.path().join("all.sql");
-    let begin = |sql: String| format!("BEGIN;\n{sql}COMMIT;\n");
-    fs::write(&piped, (1..=COUNT).map(migration).map(begin).collect::<String>()).expect("a file");
+    let in_transaction = |sql: String| format!("BEGIN;\n{sql}COMMIT;\n");
+    fs::write(&piped, (1..=COUNT).map(migration).map(in_transaction).collect::<String>()).expect("a file");
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    for kind in Kind::ALL.into_iter().filter(|kind| chosen.is_empty() || chosen.iter().any(|one| one == client_name(*kind))) {
-        let fresh = |time: &dyn Fn(&str) -> Duration| {
+    for kind in Kind::ALL.into_iter().filter(|kind| chosen.is_empty() || chosen.iter().any(|name| name == client_name(*kind))) {
+        let with_new_database = |time: &dyn Fn(&str) -> Duration| {
             let database = runtime.block_on(TestDatabase::new(kind));
             let elapsed = time(&database.url);
             runtime.block_on(database.drop());
@@ -34,8 +34,10 @@ fn main() {
             run(up.args(["--source"]).arg(folder.path().join("migrations")).args(["--quiet", "-D", url, "up"]))
         };
         let theirs = |url: &str| run(client(kind, url).stdin(File::open(&piped).expect("a file")));
-        let contestants: Vec<Contestant<'_>> =
-            vec![("cargo migrate up", Box::new(|| fresh(&ours))), (client_name(kind), Box::new(|| fresh(&theirs)))];
+        let contestants: Vec<Contestant<'_>> = vec![
+            ("cargo migrate up", Box::new(|| with_new_database(&ours))),
+            (client_name(kind), Box::new(|| with_new_database(&theirs))),
+        ];
         print(&format!("{COUNT} migrations"), &in_turns(ROUNDS, contestants));
     }
 }

@@ -1,4 +1,4 @@
-//! How fast the command answers: `--help`, `check` of 1,000 migrations, and `up` with nothing to do.
+//! The duration of commands: `--help`, `check` of 1,000 migrations, and `up` without a pending migration.
 
 use migrate_benches::{Contestant, command, in_turns, lock, print, run, write_migrations};
 use std::process::Command;
@@ -25,7 +25,7 @@ fn main() {
     let contestants: Vec<Contestant<'_>> = vec![
         ("cargo migrate --help", time(ours(&["--help"]))),
         ("cargo migrate check (2,000 files)", time(ours(&["--dialect", "postgres", "check"]))),
-        ("cargo migrate up, nothing to do (2,000 files, SQLite)", time(ours(&["-D", &url, "up"]))),
+        ("cargo migrate up, nothing pending (2,000 files, SQLite)", time(ours(&["-D", &url, "up"]))),
         ("true", time(Command::new("true"))),
     ];
     print("the command", &in_turns(ROUNDS, contestants));

@@ -1,6 +1,6 @@
-//! `embed_migrations!` over thousands of files in a dev build, beside `sqlx::migrate!` over the same files; and both over two.
+//! `embed_migrations!` of thousands of files in a dev build, compared with `sqlx::migrate!` of the same files.
 //!
-//! What counts is the difference to the same crate with two files: what the files add to a build.
+//! Both also run with two files. The difference is the build time that the other files add.
 
 use migrate_benches::{Contestant, command, in_turns, lock, print, run, workspace, write_migrations};
 use std::env;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// So many files, unless another number is given: `cargo bench --bench expansion -- 1000`. Each second one is a way down.
+/// The default number of files; `cargo bench --bench expansion -- 1000` sets another. Half of the files are down migrations.
 const FILES: usize = 5_000;
 const ROUNDS: usize = 5;
 
@@ -51,7 +51,11 @@ fn main() {
         print(&format!("cargo {action}, {} files", count * 2), &figures);
         let (many, two) = figures.split_at(2);
         for (many, two) in many.iter().zip(two) {
-            println!("{}: {:.0} ms more than two", many.name, many.median().saturating_sub(two.median()).as_secs_f64() * 1e3);
+            println!(
+                "{}: {:.0} ms more than with two files",
+                many.name,
+                many.median().saturating_sub(two.median()).as_secs_f64() * 1e3
+            );
         }
         println!();
     }

@@ -1,4 +1,4 @@
-//! What the runtime adds to a stripped release binary that already has sqlx.
+//! The size that the runtime adds to a stripped release binary that already uses sqlx.
 
 use migrate_benches::{command, lock, run, workspace, write_migrations};
 use std::fs;

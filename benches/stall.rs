@@ -1,8 +1,8 @@
-//! How long the traffic on a table stands still when it is altered behind a long transaction: `cargo migrate up`, which
-//! gives up its place in the queue after its lock time-out, beside the database's own client, which sets none.
+//! The longest wait of clients while their table is altered during a long transaction: with `cargo migrate up`, which aborts
+//! the statement after its lock timeout, compared with `psql` and `mariadb`, which set no lock timeout.
 //!
-//! 50 clients read and write the table in a loop; another has read from it and stays in its transaction for 30 s (the first
-//! argument says another number). Further arguments choose among `psql` and `mariadb`.
+//! 50 clients read and write the table in a loop. Another client has read the table and keeps its transaction open for 30 s.
+//! A number as an argument sets another time in seconds. The arguments `psql` and `mariadb` select databases.
 
 use migrate_benches::command;
 use migrate_tests::{Kind, TestDatabase};
@@ -16,16 +16,16 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 50;
 const ALTER: &str = "ALTER TABLE busy ADD COLUMN more integer;";
 
-/// The command that alters the table of a database.
+/// Creates the command that alters the table in the database of a URL.
 type Tool<'a> = &'a dyn Fn(&str) -> Command;
 
-/// What one run showed.
-struct Seen {
-    /// The longest that a client waited for an answer.
+/// The measurements of one run.
+struct Measurements {
+    /// The longest wait of a client for the result of a statement.
     longest: Duration,
-    /// How many questions were answered.
+    /// The number of statements that all clients executed.
     answered: u64,
-    /// How long it took until the table was altered.
+    /// The time until the table was altered.
     took: Duration,
 }
 
@@ -37,7 +37,7 @@ fn main() {
     let chosen: Vec<&String> = arguments.iter().filter(|argument| argument.parse::<u64>().is_err()).collect();
     println!("{:<18} {:>17} {:>12} {:>14}", "", "LONGEST STALL ms", "ANSWERS", "ALTERED AFTER s");
     for (kind, client) in [(Kind::Postgres, "psql"), (Kind::MariaDb, "mariadb")] {
-        if !chosen.is_empty() && !chosen.iter().any(|one| *one == client) {
+        if !chosen.is_empty() && !chosen.iter().any(|name| *name == client) {
             continue;
         }
         let folder = tempfile::tempdir().expect("a folder");
@@ -52,13 +52,13 @@ fn main() {
         let theirs = |url: &str| client_of(kind, url);
         for ours_turn in [true, false] {
             let (name, tool): (&str, Tool<'_>) = if ours_turn { ("cargo migrate up", &ours) } else { (client, &theirs) };
-            let seen = runtime.block_on(alter(kind, held, tool));
-            println!("{name:<18} {:>17} {:>12} {:>14.1}", seen.longest.as_millis(), seen.answered, seen.took.as_secs_f64());
+            let run = runtime.block_on(alter(kind, held, tool));
+            println!("{name:<18} {:>17} {:>12} {:>14.1}", run.longest.as_millis(), run.answered, run.took.as_secs_f64());
         }
     }
 }
 
-async fn alter(kind: Kind, held: Duration, tool: Tool<'_>) -> Seen {
+async fn alter(kind: Kind, held: Duration, tool: Tool<'_>) -> Measurements {
     let database = TestDatabase::new(kind).await;
     database.execute("CREATE TABLE busy (id integer PRIMARY KEY, n integer NOT NULL)").await;
     let rows: Vec<String> = (0..CLIENTS).map(|id| format!("({id}, 0)")).collect();
@@ -75,12 +75,12 @@ async fn alter(kind: Kind, held: Duration, tool: Tool<'_>) -> Seen {
                     for sql in
                         [format!("SELECT n FROM busy WHERE id = {id}"), format!("UPDATE busy SET n = n + 1 WHERE id = {id}")]
                     {
-                        let asked = Instant::now();
+                        let sent = Instant::now();
                         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("an answer");
-                        longest.fetch_max(asked.elapsed().as_millis() as u64, Ordering::Relaxed);
+                        longest.fetch_max(sent.elapsed().as_millis() as u64, Ordering::Relaxed);
                         answered.fetch_add(1, Ordering::Relaxed);
                     }
-                    // People do not ask without a pause.
+                    // Real clients pause between statements.
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             })
@@ -93,11 +93,11 @@ async fn alter(kind: Kind, held: Duration, tool: Tool<'_>) -> Seen {
         tokio::time::sleep(held).await;
         sqlx::raw_sql("COMMIT").execute(&mut holder).await.expect("the end of the transaction");
     });
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut tool = tokio::process::Command::from(tool(&database.url));
     let output = tool.stdin(Stdio::null()).output().await.expect("the tool runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let took = begun.elapsed();
+    let took = start.elapsed();
     holding.await.expect("the transaction ends");
     done.store(true, Ordering::Relaxed);
     for client in clients {
@@ -105,7 +105,7 @@ async fn alter(kind: Kind, held: Duration, tool: Tool<'_>) -> Seen {
     }
     database.drop().await;
     let (longest, answered) = (longest.load(Ordering::Relaxed), answered.load(Ordering::Relaxed));
-    Seen { longest: Duration::from_millis(longest), answered, took }
+    Measurements { longest: Duration::from_millis(longest), answered, took }
 }
 
 fn client_of(kind: Kind, url: &str) -> Command {

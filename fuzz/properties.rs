@@ -1,6 +1,6 @@
-//! What must hold for any text that people write. Each fuzz target checks one of these, and the tests check all of them on
-//! the seeds.
-#![allow(dead_code, reason = "each target uses one")]
+//! Properties that hold for every input text. Each fuzz target checks one of them, and the tests check all of them on the
+//! seeds.
+#![allow(dead_code, reason = "each target uses one property")]
 
 use migrate_lint::lint::{self, LintOptions};
 use migrate_lint::{fix, rules};
@@ -22,24 +22,24 @@ use migrate_model::script_plan::plan_script;
 use migrate_model::token::{Kind, Tokens};
 use migrate_model::version::Version;
 
-/// Files that are not UTF-8 are refused before anything reads them.
+/// Checks a property of an input. Files that are not UTF-8 are rejected before they are parsed, so they are skipped.
 pub fn text(bytes: &[u8], property: fn(&str)) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         property(text);
     }
 }
 
-/// What a finding points at can be shown.
-fn shown(findings: &[Finding]) {
+/// The findings can be rendered with the lines that they point to.
+fn render_all(findings: &[Finding]) {
     render::findings(findings, false);
 }
 
-/// A file name, in all layouts: what is read as a version is one, and is read again from what it shows.
+/// A file name in all layouts: its version has a successor, and parsing the text of the version returns the same version.
 pub fn name(text: &str) {
     for (layout, detected) in layouts::ALL.iter().flat_map(|layout| [(layout, false), (layout, true)]) {
-        if let NameMatch::Matched(named) = (layout.parse)(detected, text) {
-            assert!(named.version < named.version.successor(), "{text:?}");
-            assert_eq!(named.version.as_str().parse(), Ok(named.version.clone()), "{text:?}");
+        if let NameMatch::Matched(name) = (layout.parse)(detected, text) {
+            assert!(name.version < name.version.successor(), "{text:?}");
+            assert_eq!(name.version.as_str().parse(), Ok(name.version.clone()), "{text:?}");
         }
     }
     if let Some((version, rest)) = Version::split_from(text, true) {
@@ -47,38 +47,41 @@ pub fn name(text: &str) {
     }
 }
 
-/// The comments of a file.
+/// The directives of a file can be parsed in every dialect.
 pub fn header(text: &str) {
     for dialect in Dialect::ALL {
         let (_, findings) = directives::read(text, dialect, "001_x.up.sql");
-        shown(&findings);
+        render_all(&findings);
     }
 }
 
+/// A PostgreSQL script.
 pub fn postgres(text: &str) {
     sql(text, Dialect::Postgres);
 }
 
+/// A MySQL script.
 pub fn mysql(text: &str) {
     sql(text, Dialect::MySql);
 }
 
+/// A SQLite script.
 pub fn sqlite(text: &str) {
     sql(text, Dialect::Sqlite);
 }
 
-/// A script: tokens are the text, byte for byte; statements lie in it one behind the other, with nothing between them but
-/// blanks, comments and delimiters; each belongs to one unit; what is left to run is never more than all.
+/// A script: the tokens cover the text without gaps; the statements follow each other, with only blanks, comments and
+/// delimiters between them; the units are in order and within the statements; a script can be planned from every statement.
 fn sql(text: &str, dialect: Dialect) {
     let mut end = 0;
     for token in Tokens::new(text, dialect) {
-        assert!(token.start == end && token.end > end, "{token:?} behind {end} of {text:?}");
+        assert!(token.start == end && token.end > end, "{token:?} after byte {end} of {text:?}");
         end = token.end;
     }
     assert_eq!(end, text.len(), "{text:?}");
 
     let (script, findings) = Script::read(text.to_owned(), "001_x.up.sql", dialect);
-    shown(&findings);
+    render_all(&findings);
     let text = &*script.text;
     let mut end = 0;
     let mut between = String::new();
@@ -107,7 +110,7 @@ fn sql(text: &str, dialect: Dialect) {
         execution::is_session_setting(sql, dialect);
     }
     between.push_str(&text[end..]);
-    // MySQL has delimiters of any kind.
+    // On MySQL, a delimiter can be any text.
     if findings.is_empty() && dialect != Dialect::MySql {
         for token in Tokens::new(&between, dialect) {
             assert!(
@@ -126,17 +129,17 @@ fn sql(text: &str, dialect: Dialect) {
     }
     if findings.iter().all(|finding| !finding.is_error()) {
         let (edited, _) = Script::read(format!("{text}\n-- another comment\n"), "002_y.up.sql", dialect);
-        // What a delimiter may hold, no token may.
+        // A delimiter of MySQL can be a part of the added comment.
         let delimited = dialect == Dialect::MySql && text.to_ascii_uppercase().contains("DELIMITER");
-        let behind_copy = script.statements.last().is_some_and(|last| last.copy_data.is_some());
-        if !text.starts_with('\u{feff}') && !behind_copy && !delimited {
+        let ends_with_copy = script.statements.last().is_some_and(|last| last.copy_data.is_some());
+        if !text.starts_with('\u{feff}') && !ends_with_copy && !delimited {
             assert_eq!(edited.sql_checksum, script.sql_checksum, "{text:?}");
         }
     }
 }
 
-/// A history, its files divided by lines `--- file`, each perhaps with a way down behind a line `--- down`: nothing panics,
-/// all that is found points into a file, and what is rewritten can be read again.
+/// A history: lines `--- file` separate the migrations, and a line `--- down` separates the up and the down script. Linting
+/// does not panic, each finding has a place, and the fixed files can be parsed.
 pub fn lint(text: &str) {
     for dialect in Dialect::ALL {
         let read = |text: &str, file: String| Script::read(text.to_owned(), &file, dialect).0;
@@ -154,24 +157,24 @@ pub fn lint(text: &str) {
         options.levels = rules::ALL.iter().map(|rule| (rule.code.name.to_owned(), Some(rule.level))).collect();
         let findings = lint::lint(&history, &options);
         assert!(findings.iter().all(|finding| finding.place.is_some()), "{text:?}");
-        shown(&findings);
+        render_all(&findings);
         for fix in fix::fixes(&history, &options) {
             read(&fix.up, "fixed.up.sql".to_owned());
         }
     }
 }
 
-/// A lock file: what is read without an error is written as it is read.
+/// A lock file: if it has no findings, the lock file that is written from it is parsed to the same value.
 pub fn lock_file(text: &str) {
     let (lock, findings) = lock_file::read(text, "migrate.lock");
-    shown(&findings);
+    render_all(&findings);
     if findings.is_empty() {
         assert_eq!(lock_file::read(&lock.write(), "migrate.lock"), (lock, Vec::new()), "{text:?}");
     }
 }
 
-/// A `migrate.toml`.
+/// A `migrate.toml` can be parsed.
 pub fn settings(text: &str) {
     let (_, findings) = settings::read(text, "migrate.toml");
-    shown(&findings);
+    render_all(&findings);
 }

@@ -1,4 +1,4 @@
-//! What the measurements share: programs timed in turns, folders of migrations, and a table of the figures.
+//! Shared parts of the benchmarks: alternating runs of programs, folders of migrations, and a table of the times.
 
 use migrate_tests::Kind;
 use std::fmt::Write;
@@ -7,48 +7,48 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// The workspace.
+/// The root folder of the workspace.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// The command, built for release.
+/// Builds `cargo-migrate` in release mode and returns its path.
 ///
 /// # Panics
-/// When it does not build.
+/// If the build fails.
 pub fn command() -> PathBuf {
     run(Command::new(env!("CARGO")).args(["build", "--release", "--quiet", "-p", "cargo-migrate"]).current_dir(workspace()));
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     target.join("release/cargo-migrate")
 }
 
-/// Writes the lock file of a folder, all of it drafts.
+/// Writes a lock file that lists all migrations of a folder as drafts.
 pub fn lock(binary: &Path, folder: &Path) {
     run(Command::new(binary).arg("--source").arg(folder).args(["--dialect", "postgres", "lock", "--draft"]));
 }
 
-/// Runs a program to its end, and gives how long that took.
+/// Runs a program and returns its duration.
 ///
 /// # Panics
-/// When it fails.
+/// If the program fails.
 pub fn run(command: &mut Command) -> Duration {
-    let begun = Instant::now();
+    let start = Instant::now();
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let elapsed = begun.elapsed();
+    let elapsed = start.elapsed();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     elapsed
 }
 
-/// The figures of one contestant.
+/// The measured times of one contestant.
 #[derive(Debug)]
 pub struct Figures {
-    /// Who.
+    /// The name of the contestant.
     pub name: String,
     times: Vec<Duration>,
 }
 
 impl Figures {
-    /// The one in the middle.
+    /// The median of the times.
     pub fn median(&self) -> Duration {
         let mut times = self.times.clone();
         times.sort();
@@ -56,10 +56,10 @@ impl Figures {
     }
 }
 
-/// One contestant: a name, and what is timed; it gives the time, so that its preparation does not count.
+/// A name, and a function that runs once and returns the time to count, without the time of its preparation.
 pub type Contestant<'a> = (&'a str, Box<dyn FnMut() -> Duration + 'a>);
 
-/// Times all contestants in turns, so that what else the machine does hits each of them alike.
+/// Measures all contestants in alternating order, so that other load on the machine affects them equally.
 pub fn in_turns(rounds: usize, mut contestants: Vec<Contestant<'_>>) -> Vec<Figures> {
     let mut figures: Vec<Figures> =
         contestants.iter().map(|(name, _)| Figures { name: (*name).to_owned(), times: Vec::new() }).collect();
@@ -71,25 +71,27 @@ pub fn in_turns(rounds: usize, mut contestants: Vec<Contestant<'_>>) -> Vec<Figu
     figures
 }
 
-/// Prints the figures, the last contestant being what the others are compared with.
+/// Prints a table of the times. The ratio of each contestant is relative to the last one.
 pub fn print(title: &str, figures: &[Figures]) {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header([title, "median ms", "min", "max", "ratio"]);
     let base = figures.last().map_or(Duration::ZERO, Figures::median).as_secs_f64();
-    for one in figures {
-        let (min, max) = (one.times.iter().min(), one.times.iter().max());
-        let shown = |time: Option<&Duration>| time.map_or_else(String::new, |time| format!("{:.1}", time.as_secs_f64() * 1e3));
-        let ratio = one.median().as_secs_f64() / base;
-        table.add_row([one.name.clone(), shown(Some(&one.median())), shown(min), shown(max), format!("{ratio:.2}")]);
+    for contestant in figures {
+        let (min, max) = (contestant.times.iter().min(), contestant.times.iter().max());
+        let milliseconds =
+            |time: Option<&Duration>| time.map_or_else(String::new, |time| format!("{:.1}", time.as_secs_f64() * 1e3));
+        let median = contestant.median();
+        let ratio = format!("{:.2}", median.as_secs_f64() / base);
+        table.add_row([contestant.name.clone(), milliseconds(Some(&median)), milliseconds(min), milliseconds(max), ratio]);
     }
     println!("{table}\n");
 }
 
-/// Writes so many files, each with a table, an index and a row, as `NNNN_x.up.sql` with its `.down.sql` or, for peers that
-/// read one file a version, as `NNNN_x.sql`.
+/// Writes `count` migrations, each with a table, an index and a row: as `NNNNN_t.up.sql` and `NNNNN_t.down.sql`, or as
+/// `NNNNN_t.sql` for tools that read one file for each version.
 ///
 /// # Panics
-/// When the disk is full.
+/// If a file cannot be written.
 pub fn write_migrations(folder: &Path, count: usize, paired: bool) {
     fs::create_dir_all(folder).expect("a folder");
     for number in 1..=count {
@@ -103,7 +105,7 @@ pub fn write_migrations(folder: &Path, count: usize, paired: bool) {
     }
 }
 
-/// The SQL of one migration; all three databases take it.
+/// The SQL of one up migration, which all three databases support.
 pub fn migration(number: usize) -> String {
     let mut sql = String::new();
     let _ = writeln!(sql, "-- Table {number}, with an index and a first row.");
@@ -116,7 +118,7 @@ pub fn migration(number: usize) -> String {
     sql
 }
 
-/// The database's own client.
+/// The name of the command-line client of a database.
 pub fn client_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Postgres => "psql",
@@ -125,10 +127,10 @@ pub fn client_name(kind: Kind) -> &'static str {
     }
 }
 
-/// The database's own client, as it is begun for a database.
+/// The command-line client of a database, connected to a URL.
 ///
 /// # Panics
-/// When the URL is none.
+/// If the URL is not valid.
 pub fn client(kind: Kind, url: &str) -> Command {
     let mut command = Command::new(client_name(kind));
     match kind {

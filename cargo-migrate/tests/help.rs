@@ -1,6 +1,6 @@
-//! The binary explains itself, on every terminal, and answers to both of its names.
+//! The help texts of the binary: complete, at most 80 columns wide, and equal for both of its names.
 //!
-//! That this test exists is also why `cargo test` builds the binary, which the tests in `tests/` run.
+//! Because of this test, `cargo test` builds the binary, which the tests in `tests/` run.
 
 use std::process::{Command, Output};
 
@@ -12,13 +12,13 @@ fn help(arguments: &[&str]) -> String {
     let output = run(&[arguments, &["--help"]].concat());
     assert!(output.status.success(), "{arguments:?}");
     assert!(output.stderr.is_empty(), "{arguments:?}");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let text = String::from_utf8(output.stdout).expect("help is UTF-8");
     let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
     assert!(wide.is_empty(), "{arguments:?}: {wide:?}");
     text
 }
 
-/// The names in the list of commands that a help text shows.
+/// The names of the commands in a help text.
 fn commands(help: &str) -> Vec<String> {
     let list = help.split_once("Commands:\n").map_or("", |(_, after)| after);
     let list = list.split("\n\n").next().unwrap_or_default();
@@ -35,8 +35,8 @@ fn every_command_has_a_help_text() {
     for name in &all {
         let text = help(&[name]);
         assert!(text.contains(&format!("cargo migrate {name}")), "{text}");
-        for inner in commands(&text) {
-            help(&[name, &inner]);
+        for subcommand in commands(&text) {
+            help(&[name, &subcommand]);
         }
     }
 }
@@ -50,5 +50,5 @@ fn both_names_show_the_same_help() {
 fn wrong_usage_has_its_own_exit_code() {
     let output = run(&["upp"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("up"), "a suggestion");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("up"), "the message suggests a command");
 }

@@ -1,4 +1,4 @@
-//! From a folder to tokens: either the packed set, or everything that is wrong with it.
+//! Reads and checks a folder and creates the tokens of the macro: the embedded set, or a compile error with all findings.
 
 use migrate_lint::{folder_lint, rules};
 use migrate_model::files::check::{self, CheckOptions};
@@ -11,35 +11,35 @@ use quote::quote;
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The expression that the macro stands for.
+/// The expression that replaces the macro call.
 pub fn expand(folder: Option<&str>) -> TokenStream {
-    // From the environment of rustc alone: so it works for `cargo package` and vendored sources too.
+    // The environment of rustc is sufficient, so the macro also works with `cargo package` and vendored sources.
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
     let (project, mut findings) = Project::of_package(&root, folder, &package);
-    let mut read = None;
+    let mut checked = None;
     match project.settings.dialect {
         Some(dialect) if findings.is_empty() => {
             let folder = project.read(dialect);
             findings = check::check(&folder, &project.settings, CheckOptions::default());
             findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
-            read = Some(folder);
+            checked = Some(folder);
         }
         Some(_) => {}
         None => findings.push(project.no_dialect()),
     }
-    let tracked = tracked(&project, read.as_ref());
+    let tracked = tracked_files(&project, checked.as_ref());
     let warnings = warnings(&findings);
     if findings.iter().any(Finding::is_error) {
-        let message = refusal(&project.service, &findings);
-        // An empty set, so that no second wave of errors follows.
+        let message = error_message(&project.service, &findings);
+        // The empty set prevents further type errors.
         return quote! {{
             #tracked
             ::core::compile_error!(#message);
             ::migrate_runtime::MigrationSet::embedded("", &[], 0, [0; 32])
         }};
     }
-    let Some(folder) = read else { return TokenStream::new() };
+    let Some(folder) = checked else { return TokenStream::new() };
     let (text, index) = folder.set.pack();
     let (text, index) = (Literal::string(&text), Literal::byte_string(&index));
     let length = folder.set.len();
@@ -51,21 +51,21 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
     }}
 }
 
-fn refusal(service: &str, findings: &[Finding]) -> String {
+fn error_message(service: &str, findings: &[Finding]) -> String {
     let count = findings.iter().filter(|finding| finding.is_error()).count();
     let problems = if count == 1 { "a problem" } else { "problems" };
-    let allow = match findings.iter().any(|finding| rules::find(finding.code.name).is_some()) {
-        true => {
-            "\n\nwhat a safety rule finds and is meant as it is gets a line above the statement: `-- migrate: allow RULE: reason`"
-        }
-        false => "",
+    let has_rule_finding = findings.iter().any(|finding| rules::find(finding.code.name).is_some());
+    let allow = if has_rule_finding {
+        "\n\nto suppress a finding of a safety rule, add above the statement: `-- migrate: allow RULE: reason`"
+    } else {
+        ""
     };
     format!("{problems} in the migrations of `{service}`\n\n{}{allow}\n", render::findings(findings, false))
 }
 
-/// The files whose change must rebuild the application. On stable Rust only the `include` macros say so; what they include
-/// here is used nowhere and so not in the binary.
-fn tracked(project: &Project, folder: Option<&Folder>) -> TokenStream {
+/// Makes the compiler track the files, so that a change rebuilds the application. On stable Rust, only the `include` macros do
+/// this. The included bytes are unused and therefore not part of the binary.
+fn tracked_files(project: &Project, folder: Option<&Folder>) -> TokenStream {
     let settings = project.settings_file.clone();
     let lock = folder.filter(|folder| folder.lock.is_some()).map(|folder| folder.lock_path.clone());
     let files = folder.into_iter().flat_map(|folder| folder.files.iter().map(|(file, _)| file.path.clone()));
@@ -84,7 +84,8 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Stable Rust lets a macro warn only through something deprecated that it uses.
+/// A warning of the compiler for each finding that is not an error. On stable Rust, a macro can only warn by using a deprecated
+/// item.
 fn warnings(findings: &[Finding]) -> TokenStream {
     let notes = findings.iter().filter(|finding| !finding.is_error()).map(|finding| {
         let note = format!("\n{}\n", render::finding(finding, false));

@@ -1,12 +1,12 @@
-//! `embed_migrations!`: a folder of SQL migrations, checked and compiled into the application.
+//! `embed_migrations!`: checks a folder of SQL migrations and embeds it in the application.
 //!
-//! Applications use it through `migrate-runtime`, which re-exports it.
+//! `migrate-runtime` re-exports the macro for applications.
 
 mod expansion;
 
 use proc_macro::TokenStream;
 
-/// Puts the migrations of this package, their checksums and their split statements into the binary.
+/// Embeds the migrations of this package, their checksums and their split statements in the binary.
 ///
 /// ```ignore
 /// use migrate_runtime::{MigrationSet, embed_migrations};
@@ -15,13 +15,13 @@ use proc_macro::TokenStream;
 /// static OTHERS: MigrationSet = embed_migrations!("migrations/archive");
 /// ```
 ///
-/// Without an argument the folder is `migrations`, or what `dir` in `migrate.toml` says; with one it is that folder,
-/// relative to `Cargo.toml`. The value is a constant; nothing runs at start-up.
+/// The argument is a folder relative to the folder of `Cargo.toml`. Without an argument, the macro uses the folders that `dir`
+/// in `migrate.toml` specifies [default: `migrations`]. The value is a constant; no code runs at startup.
 ///
-/// What would fail in production does not compile: a missing pair, a version twice, a name or a directive that cannot be
-/// read, an empty file, a released file that was edited or deleted, a new one below the newest released, a file that
-/// `migrate.lock` does not know. So does what a safety rule of level error finds in a draft; warnings become warnings of the
-/// compiler (`lint = "off"`, `"warn"` or `"deny"` in `migrate.toml`). Each error shows the file, the line and what to run.
+/// Invalid migrations do not compile: a missing up or down script, a duplicate version, an invalid name or directive, an empty
+/// file, a locked file that was edited or deleted, a draft below the newest locked migration, a file that is not listed in
+/// `migrate.lock`. Errors of safety rules in drafts are compile errors, too, and their warnings are compiler warnings. `lint`
+/// in `migrate.toml` changes this: `"off"`, `"warn"` or `"deny"`. Each error shows the file, the line and the fix.
 #[proc_macro]
 pub fn embed_migrations(input: TokenStream) -> TokenStream {
     let folder = syn::parse_macro_input!(input as Option<syn::LitStr>);

@@ -1,4 +1,4 @@
-//! What does not compile, and what the compiler then says. Each case is a file beside a folder of migrations of its name.
+//! Migrations that must not compile, with the expected compiler messages. Each case is a file and a folder of the same name.
 
 #[test]
 fn invalid_migrations_do_not_compile() {
