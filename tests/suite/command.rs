@@ -137,7 +137,118 @@ fn a_merge_conflict_in_the_lock_file_is_an_error_until_it_is_resolved() {
     binary.ok(&["init"]);
     binary.ok(&["lock"]);
     let text = folder.text("migrations/migrate.lock");
-    folder.write("migrations/migrate.lock", &text.replace("# chain", "    for word in ["is not a regular file", "is not UTF-8", "is a broken symbolic link"] {
+    folder.write("migrations/migrate.lock", &text.replace("# chain", "<<<<<<< ours\n# chain"));
+    assert_eq!(binary.run(&["check"]).code, 4);
+    assert_eq!(binary.run(&["lock", "--draft"]).code, 4);
+    let without_chain: String =
+        text.lines().filter(|line| !line.starts_with("# chain")).map(|line| format!("{line}\n")).collect();
+    folder.write("migrations/migrate.lock", &without_chain);
+    assert_eq!(binary.run(&["check"]).code, 4);
+    binary.ok(&["lock", "--draft"]);
+    assert_eq!(folder.text("migrations/migrate.lock"), text);
+}
+
+#[test]
+fn concurrent_new_commands_take_different_versions() {
+    let (folder, binary) = project();
+    // The generated migrations create the same tables again, which `lint` reports.
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"sqlite\"\nlint = \"off\"\n");
+    for kind in ["--sequential", "--timestamp"] {
+        let spawn = |number: usize| {
+            let mut command = binary.command(&["new", kind, "create", &format!("table{number}")]);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        for child in (0..6).map(spawn).collect::<Vec<_>>() {
+            let outcome = Outcome::of(child.wait_with_output().unwrap());
+            assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        }
+        binary.ok(&["check"]);
+    }
+    let files = std::fs::read_dir(folder.path().join("migrations")).unwrap().count();
+    assert_eq!(files, 4 + 2 * 6 * 2 + 1);
+}
+
+#[test]
+fn a_draft_without_statements_is_not_applied() {
+    let (_folder, binary) = project();
+    binary.ok(&["new", "something", "else"]);
+    let outcome = binary.run(&["up"]);
+    assert_eq!(outcome.code, 4);
+    assert!(outcome.stderr.contains("003_something_else.up.sql` is a draft that contains no statement"), "{}", outcome.stderr);
+    // A draft above the target does not matter.
+    binary.ok(&["up", "--to", "2"]);
+    // `db reset` aborts before it drops anything, because the draft could not be applied again.
+    assert_eq!(binary.run(&["redo", "--yes"]).code, 0);
+    assert_eq!(binary.run(&["db", "reset", "--yes"]).code, 4);
+    assert!(binary.ok(&["status"]).stdout.contains("applied"));
+}
+
+#[test]
+fn edited_files_are_repaired_one_by_one() {
+    let (folder, binary) = project();
+    binary.ok(&["up"]);
+    let first = folder.text("migrations/001_create_users.up.sql");
+    folder.write("migrations/001_create_users.up.sql", &format!("-- People.\n{first}"));
+    let second = folder.text("migrations/002_add_email.up.sql");
+    folder.write("migrations/002_add_email.up.sql", &second.replace("email", "e_mail"));
+    assert_eq!(binary.run(&["repair"]).code, 2, "without a terminal, the confirmation is missing");
+    shows!("repair_comments", binary.run(&["repair", "--yes"]));
+    assert_eq!(binary.run(&["up"]).code, 5);
+    assert_eq!(binary.run(&["repair", "--yes", "--sql", "1"]).code, 0);
+    assert_eq!(binary.run(&["up"]).code, 5);
+    binary.ok(&["repair", "--yes", "--sql", "2"]);
+    binary.ok(&["up"]);
+    assert!(binary.ok(&["repair"]).stderr.contains("nothing to repair"));
+}
+
+/// A folder without migrations, a database in memory, an invalid name and a full output device must not exit with 0.
+#[test]
+fn failures_are_not_reported_as_success() {
+    let empty = TestFolder::default();
+    empty.write("somewhere/README.md", "no migrations");
+    empty.write("m/deep/er/001_a.sql", "SELECT 1;");
+    let binary = Binary::inside(empty.path()).variable("DATABASE_URL", "sqlite:app.db");
+    for source in ["somewhere", "m", "somewhere/README.md"] {
+        let outcome = binary.run(&["--source", source, "up"]);
+        assert!([2, 4].contains(&outcome.code), "{source}: {}", outcome.stderr);
+        assert!(!empty.path().join("app.db").exists(), "{source}");
+    }
+    let (folder, binary) = project();
+    let code = |arguments: &[&str]| binary.run(arguments).code;
+    for url in ["sqlite:", "sqlite::memory:", "sqlite://"] {
+        assert_eq!(code(&["up", "-D", url]), 2, "{url}");
+    }
+    assert_eq!(code(&["up", "--service", ""]), 2);
+    assert_eq!(code(&["up", "--steps", "0"]), 2);
+    assert!(binary.run(&["up", "--steps", "-1"]).stderr.contains("must be at least 1"));
+    for url in ["postgres:/u:sekret@h/db", "u:sekret@h/db", "postgres://u:se#kret@h/db", "host=h password=sekret"] {
+        let outcome = binary.run(&["status", "-D", url]);
+        assert!(outcome.code != 0 && !outcome.stderr.contains("kret"), "{}", outcome.stderr);
+    }
+    binary.ok(&["up"]);
+    folder.write("migrations/001_create_users.up.sql", "CREATE TABLE users (id bigint);\n");
+    let outcome = binary.run(&["status", "--check"]);
+    assert_eq!(outcome.code, 5);
+    assert!(!outcome.stderr.contains("up to date"), "{}", outcome.stderr);
+    if cfg!(target_os = "linux") {
+        let mut command = binary.command(&["status", "--format", "json"]);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert_eq!(command.stdout(full).stderr(Stdio::null()).status().unwrap().code(), Some(1));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn special_files_are_rejected() {
+    use std::os::unix::ffi::OsStrExt;
+    let (folder, binary) = project();
+    let migrations = folder.path().join("migrations");
+    assert!(std::process::Command::new("mkfifo").arg(migrations.join("003_pipe.sql")).status().unwrap().success());
+    std::fs::write(migrations.join(std::ffi::OsStr::from_bytes(b"004_\xff.sql")), "SELECT 1;").unwrap();
+    std::os::unix::fs::symlink("nowhere", migrations.join("005_link.sql")).unwrap();
+    let outcome = binary.run(&["up"]);
+    assert_eq!(outcome.code, 4);
+    for word in ["is not a regular file", "is not UTF-8", "is a broken symbolic link"] {
         assert!(outcome.stderr.contains(word), "{word}: {}", outcome.stderr);
     }
 }
