@@ -1,6 +1,7 @@
 //! The rule `already-exists`.
 
 use crate::context::StatementContext;
+use crate::object_name::ObjectName;
 use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
@@ -99,92 +100,119 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
+    if context.alter().is_some() {
+        for (table, action, range) in context.actions() {
+            if let Some(message) = existing_part(context, &table, action) {
+                findings.add(RuleFinding::new(message).at(range));
+            }
+        }
+    } else if let Some(message) = existing_object(context) {
+        findings.add(RuleFinding::new(message));
+    }
+}
+
+/// The message about an object that the statement creates and that exists.
+fn existing_object(context: &StatementContext<'_>) -> Option<String> {
     match context.syntax() {
         Syntax::CreateTable(table) if !table.if_not_exists && !table.or_replace && !table.temporary => {
-            let Some(name) = &table.name else { return };
-            let key = context.schema.resolve(name);
-            if context.relation(&key).is_some_and(|relation| !relation.may_predate_history) {
-                findings.add(RuleFinding::new(format!("`{key}` already exists: an earlier statement creates it")));
-            }
+            let key = context.schema.resolve(table.name.as_ref()?);
+            let exists = context.relation(&key).is_some_and(|relation| !relation.may_predate_history);
+            exists.then(|| created_earlier(&format!("`{key}` already exists")))
         }
         Syntax::CreateView(view) if !view.if_not_exists && !view.or_replace && !view.temporary => {
             let key = context.schema.resolve(&view.name);
-            if context.relation(&key).is_some() {
-                findings.add(RuleFinding::new(format!("`{key}` already exists: an earlier statement creates it")));
-            }
+            context.relation(&key).map(|_| created_earlier(&format!("`{key}` already exists")))
         }
         Syntax::CreateTrigger { name, table: Some(table), or_replace: false, if_not_exists: false, temporary: false, .. } => {
             let table = context.schema.resolve(table);
             let key = context.schema.in_same_schema(&table, &name.name);
-            if context.schema.has(ObjectKind::Trigger, &key, Some(&table)) {
-                findings.add(RuleFinding::new(format!("trigger `{key}` already exists: an earlier statement creates it")));
-            }
+            let exists = context.schema.has(ObjectKind::Trigger, &key, Some(&table));
+            exists.then(|| created_earlier(&format!("trigger `{key}` already exists")))
         }
-        Syntax::Create { kind, name, or_replace: false, if_not_exists: false }
-            if matches!(kind, ObjectKind::Schema | ObjectKind::Sequence) =>
-        {
+        Syntax::Create {
+            kind: kind @ (ObjectKind::Schema | ObjectKind::Sequence),
+            name,
+            or_replace: false,
+            if_not_exists: false,
+        } => {
             let key = context.schema.resolve(name);
-            if context.schema.has(*kind, &key, None) {
-                findings
-                    .add(RuleFinding::new(format!("{} `{key}` already exists: an earlier statement creates it", kind.name())));
-            }
+            let exists = context.schema.has(*kind, &key, None);
+            exists.then(|| created_earlier(&format!("{} `{key}` already exists", kind.name())))
         }
         Syntax::CreateIndex(index) if !index.if_not_exists => {
-            let Some(name) = &index.name else { return };
             let table = context.schema.resolve(&index.table);
-            let key = context.schema.in_same_schema(&table, &name.name);
-            if let Some(owner) = context.schema.table_of_index(Some(&table), &key) {
-                findings
-                    .add(RuleFinding::new(format!("index `{key}` already exists on `{owner}`: an earlier statement creates it")));
-            }
+            let key = context.schema.in_same_schema(&table, &index.name.as_ref()?.name);
+            let owner = context.schema.table_of_index(Some(&table), &key)?;
+            Some(created_earlier(&format!("index `{key}` already exists on `{owner}`")))
         }
         Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
-            if let Some(SchemaObject::Enum(values)) = context.schema.ty(&context.schema.resolve(name))
-                && values.iter().any(|(value, _)| value == label)
-            {
-                findings.add(RuleFinding::new(format!("type `{name}` already has the enum value '{label}'")));
-            }
+            let exists = match context.schema.ty(&context.schema.resolve(name)) {
+                Some(SchemaObject::Enum(values)) => values.iter().any(|(value, _)| value == label),
+                _ => false,
+            };
+            exists.then(|| format!("type `{name}` already has the enum value '{label}'"))
         }
         Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {
             let key = context.schema.resolve(name);
-            if context.schema.ty(&key).is_some() {
-                findings.add(RuleFinding::new(format!("type `{key}` already exists: an earlier statement creates it")));
-            }
+            context.schema.ty(&key).map(|_| created_earlier(&format!("type `{key}` already exists")))
         }
-        _ => {
-            for (table, action, range) in context.actions() {
-                let Some(relation) = context.relation(&table) else { continue };
-                match action {
-                    ActionKind::AddColumn { column, if_not_exists: false } if relation.column(&column.name).is_some() => {
-                        let dropped = context.actions().any(|(_, clause, _)| matches!(clause, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if name.eq_ignore_ascii_case(&column.name)));
-                        if !dropped {
-                            findings.add(RuleFinding::new(format!("`{table}` already has a column `{}`", column.name)).at(range));
-                        }
-                    }
-                    ActionKind::RenameColumn { from, to } if !relation.same(from, to) && relation.column(to).is_some() => {
-                        let moved = context.actions().any(|(_, clause, _)| matches!(clause, ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } if relation.same(name, to)));
-                        if !moved {
-                            findings.add(RuleFinding::new(format!("`{table}` already has a column `{to}`")).at(range));
-                        }
-                    }
-                    ActionKind::AddIndex(index) if !index.if_not_exists => {
-                        let Some(name) = &index.name else { continue };
-                        let dropped = context.actions().any(|(_, clause, _)| matches!(clause, ActionKind::DropIndex(dropped) | ActionKind::DropConstraint { name: dropped, .. } | ActionKind::RenameIndex { from: dropped, .. } if dropped.eq_ignore_ascii_case(&name.name)));
-                        let key = context.schema.in_same_schema(&table, &name.name);
-                        if !dropped && context.schema.table_of_index(Some(&table), &key).is_some() {
-                            findings.add(RuleFinding::new(format!("`{table}` already has an index `{key}`")).at(range));
-                        }
-                    }
-                    ActionKind::AddConstraint(constraint) => {
-                        let name = constraint.name.as_deref().unwrap_or_default();
-                        let dropped = context.actions().any(|(_, clause, _)| matches!(clause, ActionKind::DropConstraint { name: dropped, .. } | ActionKind::DropForeignKey(dropped) if dropped.eq_ignore_ascii_case(name)));
-                        if !dropped && relation.constraint(name).is_some() {
-                            findings.add(RuleFinding::new(format!("`{table}` already has a constraint `{name}`")).at(range));
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
+        _ => None,
     }
+}
+
+fn created_earlier(what_exists: &str) -> String {
+    format!("{what_exists}: an earlier statement creates it")
+}
+
+/// The message about a column, index or constraint that a clause of `ALTER TABLE` adds and that exists, unless another clause
+/// removes it.
+fn existing_part(context: &StatementContext<'_>, table: &ObjectName, action: &ActionKind) -> Option<String> {
+    let relation = context.relation(table)?;
+    match action {
+        ActionKind::AddColumn { column, if_not_exists: false } => {
+            let exists = relation.column(&column.name).is_some();
+            let is_kept = || !removes_column(context, |name| name.eq_ignore_ascii_case(&column.name));
+            (exists && is_kept()).then(|| format!("`{table}` already has a column `{}`", column.name))
+        }
+        ActionKind::RenameColumn { from, to } => {
+            let exists = !relation.same(from, to) && relation.column(to).is_some();
+            let is_kept = || !removes_column(context, |name| relation.same(name, to));
+            (exists && is_kept()).then(|| format!("`{table}` already has a column `{to}`"))
+        }
+        ActionKind::AddIndex(index) if !index.if_not_exists => {
+            let name = &index.name.as_ref()?.name;
+            let key = context.schema.in_same_schema(table, name);
+            let exists = context.schema.table_of_index(Some(table), &key).is_some() && !removes_index(context, name);
+            exists.then(|| format!("`{table}` already has an index `{key}`"))
+        }
+        ActionKind::AddConstraint(constraint) => {
+            let name = constraint.name.as_deref()?;
+            let exists = relation.constraint(name).is_some() && !removes_constraint(context, name);
+            exists.then(|| format!("`{table}` already has a constraint `{name}`"))
+        }
+        _ => None,
+    }
+}
+
+fn removes_column(context: &StatementContext<'_>, is_column: impl Fn(&str) -> bool) -> bool {
+    context.actions().any(|(_, clause, _)| match clause {
+        ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } => is_column(name),
+        _ => false,
+    })
+}
+
+fn removes_index(context: &StatementContext<'_>, index: &str) -> bool {
+    context.actions().any(|(_, clause, _)| match clause {
+        ActionKind::DropIndex(name) | ActionKind::DropConstraint { name, .. } | ActionKind::RenameIndex { from: name, .. } => {
+            name.eq_ignore_ascii_case(index)
+        }
+        _ => false,
+    })
+}
+
+fn removes_constraint(context: &StatementContext<'_>, constraint: &str) -> bool {
+    context.actions().any(|(_, clause, _)| match clause {
+        ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => name.eq_ignore_ascii_case(constraint),
+        _ => false,
+    })
 }
