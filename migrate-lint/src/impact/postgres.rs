@@ -6,33 +6,17 @@ use crate::relation::{Constraint, ConstraintKind, Index, Relation};
 use crate::schema::Schema;
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
+use migrate_model::name::Name;
 use migrate_model::reader;
 use migrate_model::syntax::{
-    self, Action, ActionKind, AlterTable, Column, CreateIndex, DropStatement, Generated, IndexAction, ObjectAction, ObjectKind,
-    Syntax, Type,
+    self, Action, ActionKind, AlterTable, Column, CreateIndex, CreateTable, DropStatement, Generated, IndexAction, ObjectAction,
+    ObjectKind, Syntax, Type,
 };
 
 pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactContext) -> Vec<Impact> {
     let single = |name, lock, cause| vec![Impact::new(schema.resolve(name), lock, cause)];
     match syntax {
-        Syntax::CreateTable(table) if !table.temporary => {
-            let created = table.name.as_ref().map(|name| schema.resolve(name));
-            let columns = table.columns.iter().filter_map(|column| column.references.as_ref());
-            let constraints = table.constraints.iter().filter_map(|constraint| match &constraint.kind {
-                syntax::ConstraintKind::Foreign { references, .. } => Some(references),
-                _ => None,
-            });
-            let parents = columns.chain(constraints).map(|reference| schema.resolve(&reference.table));
-            let parents = distinct(parents.filter(|parent| Some(parent) != created.as_ref()));
-            let mut impacts: Vec<Impact> =
-                parents.into_iter().map(|parent| Impact::new(parent, Lock::ShareRowExclusive, Cause::ParentOfNew)).collect();
-            if let Some(parent) = &table.partition_of {
-                let parent = schema.resolve(parent);
-                impacts.extend(default_scan(schema, &parent, Cause::PartitionOf));
-                impacts.insert(0, Impact::new(parent, Lock::AccessExclusive, Cause::PartitionOf));
-            }
-            impacts
-        }
+        Syntax::CreateTable(table) if !table.temporary => create_table(schema, table),
         Syntax::AlterTable(alter) if alter.foreign => single(&alter.table, Lock::AccessExclusive, Cause::Catalogue),
         Syntax::AlterTable(alter) => {
             let key = schema.resolve(&alter.table);
@@ -44,78 +28,28 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         }
         Syntax::RenameTrigger { table, .. } => single(table, Lock::AccessExclusive, Cause::Trigger),
         Syntax::Policy { table: Some(table) } => single(table, Lock::AccessExclusive, Cause::Policy),
-        Syntax::Drop(removal) => drop_objects(schema, removal),
-        Syntax::AlterDomain { name, checks: true } => {
-            let key = schema.resolve(name);
-            let of_domain = |ty: &Type| schema.domains(ty).iter().any(|(domain, ..)| *domain == key);
-            let users = schema
-                .relations()
-                .filter(|(_, relation)| relation.columns.iter().any(|column| column.ty.as_ref().is_some_and(of_domain)));
-            users.map(|(key, _)| Impact::new(key.clone(), Lock::Share, Cause::Domain).scanning()).collect()
+        Syntax::Drop(removal) => {
+            removal.names.iter().flat_map(|name| drop_object(schema, removal, schema.resolve(name))).collect()
         }
-        Syntax::AlterIndex { name, action } => {
-            let table = schema.table_of_index(None, &schema.resolve(name)).cloned();
-            let lock = match action {
-                // The lock is on the index, not on the table.
-                IndexAction::Rename(_) | IndexAction::Other => return Vec::new(),
-                IndexAction::Attach(_) => Lock::ShareUpdateExclusive,
-                IndexAction::SetTablespace => Lock::AccessExclusive,
-            };
-            table.into_iter().map(|table| Impact::new(table, lock, Cause::Catalogue)).collect()
-        }
+        Syntax::AlterDomain { name, checks: true } => check_domain(schema, &schema.resolve(name)),
+        Syntax::AlterIndex { name, action } => alter_index(schema, &schema.resolve(name), action),
         Syntax::Alter { kind: ObjectKind::View | ObjectKind::MaterializedView, name, action } => match action {
             ObjectAction::Steady(_) | ObjectAction::Other => Vec::new(),
             _ => single(name, Lock::AccessExclusive, Cause::Catalogue),
         },
-        Syntax::Truncate { tables, cascade } => {
-            let named: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
-            let mut all = named.clone();
-            if *cascade {
-                let mut next = 0;
-                while let Some(parent) = all.get(next).cloned() {
-                    all.extend(distinct(schema.children(&parent).map(|(child, ..)| child.clone())));
-                    next += 1;
-                    all = distinct(all.into_iter());
-                }
-            }
-            all.into_iter().map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
-        }
-        Syntax::Lock { tables, mode } => {
-            let lock = match mode.as_deref() {
-                Some("ACCESS SHARE") => return Vec::new(),
-                Some("ROW SHARE") => Lock::RowShare,
-                Some("ROW EXCLUSIVE") => Lock::RowExclusive,
-                Some("SHARE UPDATE EXCLUSIVE") => Lock::ShareUpdateExclusive,
-                Some("SHARE") => Lock::Share,
-                Some("SHARE ROW EXCLUSIVE") => Lock::ShareRowExclusive,
-                Some("EXCLUSIVE") => Lock::Exclusive,
-                _ => Lock::AccessExclusive,
-            };
-            tables.iter().map(|table| Impact::new(schema.resolve(table), lock, Cause::LockTable)).collect()
-        }
+        Syntax::Truncate { tables, cascade } => truncate(schema, tables, *cascade),
+        Syntax::Lock { tables, mode } => lock_tables(schema, tables, mode.as_deref()),
         Syntax::Refresh { view, concurrently, no_data } => {
-            let key = schema.resolve(view);
             let (lock, cause) =
                 if *concurrently { (Lock::Exclusive, Cause::RefreshConcurrent) } else { (Lock::AccessExclusive, Cause::Refresh) };
-            let impact = Impact::new(key, lock, cause);
+            let impact = Impact::new(schema.resolve(view), lock, cause);
             vec![if *no_data { impact } else { impact.scanning() }]
         }
         Syntax::Reindex { target, name: Some(name), concurrently } => {
-            let table = match target.as_str() {
-                "TABLE" => Some(schema.resolve(name)),
-                "INDEX" => schema.table_of_index(None, &schema.resolve(name)).cloned().or_else(|| Some(schema.resolve(name))),
-                _ => None,
-            };
-            let lock = if *concurrently { Lock::ShareUpdateExclusive } else { Lock::Share };
-            table.into_iter().map(|table| Impact::new(table, lock, Cause::Reindex).building()).collect()
+            reindex(schema, target, schema.resolve(name), *concurrently).into_iter().collect()
         }
-        Syntax::Cluster { table: Some(table) } => {
-            vec![Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Rewrite).rewriting()]
-        }
-        Syntax::Vacuum { full: true, tables } => tables
-            .iter()
-            .map(|table| Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Rewrite).rewriting())
-            .collect(),
+        Syntax::Cluster { table: Some(table) } => rewrite(schema, std::slice::from_ref(table)),
+        Syntax::Vacuum { full: true, tables } => rewrite(schema, tables),
         Syntax::Comment { table: Some(table) } => single(table, Lock::ShareUpdateExclusive, Cause::Catalogue),
         Syntax::Update(change) | Syntax::Delete(change) => {
             let impact = Impact::new(schema.resolve(&change.table), Lock::RowExclusive, Cause::Rows);
@@ -127,6 +61,89 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         }
         _ => Vec::new(),
     }
+}
+
+/// The impacts on the tables that a new table references, and on the table that it is a partition of.
+fn create_table(schema: &Schema, table: &CreateTable) -> Vec<Impact> {
+    let created = table.name.as_ref().map(|name| schema.resolve(name));
+    let columns = table.columns.iter().filter_map(|column| column.references.as_ref());
+    let constraints = table.constraints.iter().filter_map(|constraint| match &constraint.kind {
+        syntax::ConstraintKind::Foreign { references, .. } => Some(references),
+        _ => None,
+    });
+    let parents = columns.chain(constraints).map(|reference| schema.resolve(&reference.table));
+    let parents = distinct(parents.filter(|parent| Some(parent) != created.as_ref()));
+    let mut impacts: Vec<Impact> =
+        parents.into_iter().map(|parent| Impact::new(parent, Lock::ShareRowExclusive, Cause::ParentOfNew)).collect();
+    if let Some(parent) = &table.partition_of {
+        let parent = schema.resolve(parent);
+        impacts.extend(default_scan(schema, &parent, Cause::PartitionOf));
+        impacts.insert(0, Impact::new(parent, Lock::AccessExclusive, Cause::PartitionOf));
+    }
+    impacts
+}
+
+/// A new constraint of a domain scans every table with a column of that domain.
+fn check_domain(schema: &Schema, domain: &ObjectName) -> Vec<Impact> {
+    let is_of_domain = |ty: &Type| schema.domains(ty).iter().any(|(name, ..)| *name == *domain);
+    let uses_domain = |relation: &Relation| relation.columns.iter().any(|column| column.ty.as_ref().is_some_and(is_of_domain));
+    let users = schema.relations().filter(|(_, relation)| uses_domain(relation));
+    users.map(|(table, _)| Impact::new(table.clone(), Lock::Share, Cause::Domain).scanning()).collect()
+}
+
+fn alter_index(schema: &Schema, index: &ObjectName, action: &IndexAction) -> Vec<Impact> {
+    let lock = match action {
+        // The lock is on the index, not on the table.
+        IndexAction::Rename(_) | IndexAction::Other => return Vec::new(),
+        IndexAction::Attach(_) => Lock::ShareUpdateExclusive,
+        IndexAction::SetTablespace => Lock::AccessExclusive,
+    };
+    let table = schema.table_of_index(None, index).cloned();
+    table.into_iter().map(|table| Impact::new(table, lock, Cause::Catalogue)).collect()
+}
+
+/// `CASCADE` also truncates the tables that reference a truncated one, directly or indirectly.
+fn truncate(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<Impact> {
+    let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
+    if cascade {
+        let mut next = 0;
+        while let Some(parent) = truncated.get(next).cloned() {
+            truncated.extend(distinct(schema.children(&parent).map(|(child, ..)| child.clone())));
+            next += 1;
+            truncated = distinct(truncated.into_iter());
+        }
+    }
+    truncated.into_iter().map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
+}
+
+fn lock_tables(schema: &Schema, tables: &[Name], mode: Option<&str>) -> Vec<Impact> {
+    let lock = match mode {
+        Some("ACCESS SHARE") => return Vec::new(),
+        Some("ROW SHARE") => Lock::RowShare,
+        Some("ROW EXCLUSIVE") => Lock::RowExclusive,
+        Some("SHARE UPDATE EXCLUSIVE") => Lock::ShareUpdateExclusive,
+        Some("SHARE") => Lock::Share,
+        Some("SHARE ROW EXCLUSIVE") => Lock::ShareRowExclusive,
+        Some("EXCLUSIVE") => Lock::Exclusive,
+        _ => Lock::AccessExclusive,
+    };
+    tables.iter().map(|table| Impact::new(schema.resolve(table), lock, Cause::LockTable)).collect()
+}
+
+fn reindex(schema: &Schema, target: &str, name: ObjectName, concurrently: bool) -> Option<Impact> {
+    let table = match target {
+        "TABLE" => name,
+        // The table of an index that no migration creates is unknown.
+        "INDEX" => schema.table_of_index(None, &name).cloned().unwrap_or(name),
+        _ => return None,
+    };
+    let lock = if concurrently { Lock::ShareUpdateExclusive } else { Lock::Share };
+    Some(Impact::new(table, lock, Cause::Reindex).building())
+}
+
+fn rewrite(schema: &Schema, tables: &[Name]) -> Vec<Impact> {
+    let rewritten = tables.iter().map(|table| Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Rewrite));
+    rewritten.map(Impact::rewriting).collect()
 }
 
 fn distinct(keys: impl Iterator<Item = ObjectName>) -> Vec<ObjectName> {
@@ -166,58 +183,71 @@ fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
     }
 }
 
-fn drop_objects(schema: &Schema, removal: &DropStatement) -> Vec<Impact> {
-    let mut impacts = Vec::new();
-    for name in &removal.names {
-        let key = schema.resolve(name);
-        match removal.kind {
-            ObjectKind::Table => {
-                let relation = schema.relation(&key);
-                let cause = match relation.and_then(|relation| relation.partition_of.as_ref()) {
-                    Some(_) => Cause::DropPartition,
-                    None => Cause::DropTable,
-                };
-                impacts.push(Impact::new(key.clone(), Lock::AccessExclusive, cause.clone()));
-                if let Some(parent) = relation.and_then(|relation| relation.partition_of.clone()) {
-                    impacts.push(Impact::new(parent, Lock::AccessExclusive, cause));
-                }
-                let parents = relation.into_iter().flat_map(Relation::foreign_keys).map(|(_, _, table, _)| table.clone());
-                let parents = distinct(parents.filter(|parent| *parent != key));
-                impacts
-                    .extend(parents.into_iter().map(|parent| Impact::new(parent, Lock::AccessExclusive, Cause::ParentOfDropped)));
-                if removal.cascade {
-                    let readers = schema.views_reading(&key).map(|(reader, _)| reader.clone());
-                    let children = schema.children(&key).map(|(child, ..)| child.clone());
-                    let dependents = distinct(readers.chain(children));
-                    impacts
-                        .extend(dependents.into_iter().map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Catalogue)));
-                }
-            }
-            ObjectKind::View | ObjectKind::MaterializedView => {
-                impacts.push(Impact::new(key, Lock::AccessExclusive, Cause::Catalogue));
-            }
-            ObjectKind::Index => {
-                let table = schema.table_of_index(None, &key).cloned();
-                let (lock, cause) = if removal.concurrently {
-                    (Lock::ShareUpdateExclusive, Cause::IndexDropConcurrent)
-                } else {
-                    (Lock::AccessExclusive, Cause::IndexDrop)
-                };
-                // The table of an index that no migration creates is unknown.
-                impacts.push(Impact::new(table.unwrap_or(key), lock, cause));
-            }
-            ObjectKind::Trigger => {
-                if let Some(table) = &removal.table {
-                    impacts.push(Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Trigger));
-                }
-            }
-            _ => {}
+fn drop_object(schema: &Schema, removal: &DropStatement, key: ObjectName) -> Vec<Impact> {
+    match removal.kind {
+        ObjectKind::Table => drop_table(schema, &key, removal.cascade),
+        ObjectKind::View | ObjectKind::MaterializedView => vec![Impact::new(key, Lock::AccessExclusive, Cause::Catalogue)],
+        ObjectKind::Index => {
+            let table = schema.table_of_index(None, &key).cloned();
+            let (lock, cause) = if removal.concurrently {
+                (Lock::ShareUpdateExclusive, Cause::IndexDropConcurrent)
+            } else {
+                (Lock::AccessExclusive, Cause::IndexDrop)
+            };
+            // The table of an index that no migration creates is unknown.
+            vec![Impact::new(table.unwrap_or(key), lock, cause)]
         }
+        ObjectKind::Trigger => {
+            let table = removal.table.iter().map(|table| schema.resolve(table));
+            table.map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Trigger)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The impacts on a dropped table, the table that it is a partition of, the tables that it references, and with `CASCADE` its
+/// dependents.
+fn drop_table(schema: &Schema, key: &ObjectName, cascade: bool) -> Vec<Impact> {
+    let exclusive = |table, cause| Impact::new(table, Lock::AccessExclusive, cause);
+    let relation = schema.relation(key);
+    let partitioned = relation.and_then(|relation| relation.partition_of.clone());
+    let mut impacts = match partitioned {
+        Some(parent) => vec![exclusive(key.clone(), Cause::DropPartition), exclusive(parent, Cause::DropPartition)],
+        None => vec![exclusive(key.clone(), Cause::DropTable)],
+    };
+    let parents = relation.into_iter().flat_map(Relation::foreign_keys).map(|(_, _, table, _)| table.clone());
+    let parents = distinct(parents.filter(|parent| parent != key));
+    impacts.extend(parents.into_iter().map(|parent| exclusive(parent, Cause::ParentOfDropped)));
+    if cascade {
+        let readers = schema.views_reading(key).map(|(reader, _)| reader.clone());
+        let children = schema.children(key).map(|(child, ..)| child.clone());
+        impacts.extend(distinct(readers.chain(children)).into_iter().map(|table| exclusive(table, Cause::Catalogue)));
     }
     impacts
 }
 
+/// The impacts of a clause of `ALTER TABLE`, also on the partitions of the table.
 fn action_impacts(
+    schema: &Schema,
+    key: &ObjectName,
+    alter: &AlterTable,
+    action: &Action,
+    sql: &str,
+    context: ImpactContext,
+) -> Vec<Impact> {
+    let mut impacts = impacts_on_table(schema, key, alter, action, sql, context);
+    // A change of a partitioned table applies to its partitions.
+    if let Some(relation) = schema.relation(key).filter(|relation| relation.partitioned)
+        && !matches!(action.kind, ActionKind::Attach { .. } | ActionKind::Detach { .. })
+        && let Some(first) = impacts.first().filter(|first| first.lock == Lock::AccessExclusive).cloned()
+    {
+        impacts.extend(relation.partitions.iter().map(|partition| Impact { table: partition.clone(), ..first.clone() }));
+    }
+    impacts.into_iter().map(|impact| impact.at(&action.range)).collect()
+}
+
+/// The impacts of a clause on the table itself and on the other tables that the clause names.
+fn impacts_on_table(
     schema: &Schema,
     key: &ObjectName,
     alter: &AlterTable,
@@ -227,7 +257,7 @@ fn action_impacts(
 ) -> Vec<Impact> {
     let relation = schema.relation(key);
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
-    let mut impacts = match &action.kind {
+    match &action.kind {
         ActionKind::AddColumn { column, if_not_exists } => {
             // `IF NOT EXISTS` skips an existing column.
             let exists = *if_not_exists && relation.is_some_and(|relation| relation.column(&column.name).is_some());
@@ -235,10 +265,7 @@ fn action_impacts(
         }
         ActionKind::AddConstraint(constraint) => add_constraint(schema, key, constraint, context.table_is_empty),
         ActionKind::DropConstraint { name, .. } => {
-            let parent = relation.and_then(|relation| match &relation.constraint(name)?.kind {
-                ConstraintKind::Foreign { table, .. } if table != key => Some(table.clone()),
-                _ => None,
-            });
+            let parent = relation.and_then(|relation| referenced_table(relation, key, name));
             let parent = parent.map(|parent| Impact::new(parent, Lock::AccessExclusive, Cause::ParentOfDropped));
             [exclusive(Cause::Catalogue)].into_iter().chain(parent).collect()
         }
@@ -246,59 +273,14 @@ fn action_impacts(
             set_type(schema, key, column, ty, using.as_ref().map(|range| &sql[range.clone()]), context)
         }
         ActionKind::SetNotNull(column) => {
-            let definition = relation.and_then(|relation| relation.column(column));
-            // PostgreSQL drops the constraints of the same statement first, so they prove nothing.
-            let dropped: Vec<&str> = alter
-                .actions
-                .iter()
-                .filter_map(|clause| match &clause.kind {
-                    ActionKind::DropConstraint { name, .. } => Some(name.as_str()),
-                    _ => None,
-                })
-                .collect();
-            let already = definition.is_some_and(|definition| definition.not_null);
-            let proved =
-                context.server.is_at_least(12, 0) && relation.is_some_and(|relation| proves_not_null(relation, column, &dropped));
-            // A `CHECK` that proves it may be added in the same statement, before or after this clause.
-            let proved_by_clause = alter.actions.iter().any(|clause| match &clause.kind {
-                ActionKind::AddConstraint(constraint) => matches!(&constraint.kind, syntax::ConstraintKind::Check(check) if !constraint.not_valid && check.not_null.contains(column)),
-                _ => false,
-            });
-            let skips_scan = already || proved || proved_by_clause;
+            let skips_scan = is_known_not_null(relation, alter, column, context);
             vec![if skips_scan { exclusive(Cause::Catalogue) } else { exclusive(Cause::NotNull).scanning() }]
         }
-        ActionKind::Validate(name) => {
-            let parent = relation.and_then(|relation| match &relation.constraint(name)?.kind {
-                ConstraintKind::Foreign { table, .. } if table != key => Some(table.clone()),
-                _ => None,
-            });
-            let already =
-                relation.and_then(|relation| relation.constraint(name)).is_some_and(|constraint| constraint.validated.is_some());
-            let impact = Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::Validate);
-            let parent = parent.map(|parent| Impact::new(parent, Lock::RowShare, Cause::Validate).scanning());
-            if already { vec![impact] } else { [impact.scanning()].into_iter().chain(parent).collect() }
-        }
+        ActionKind::Validate(name) => validate(relation, key, name),
         ActionKind::Trigger => vec![Impact::new(key.clone(), Lock::ShareRowExclusive, Cause::Trigger)],
         ActionKind::RowSecurity => vec![exclusive(Cause::Policy)],
         ActionKind::Weak => vec![Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::Catalogue)],
-        ActionKind::Attach { partition, bounds, .. } => {
-            let child = schema.resolve(partition);
-            let key_columns = relation.map(|relation| relation.partition_key.clone()).unwrap_or_default();
-            let proved = schema.relation(&child).is_some_and(|child| proves_bounds(child, &key_columns, bounds));
-            let parent_lock = if context.server.is_at_least(12, 0) { Lock::ShareUpdateExclusive } else { Lock::AccessExclusive };
-            let attached = Impact::new(child, Lock::AccessExclusive, Cause::AttachScan);
-            let lacks = match (relation, schema.relation(&attached.table)) {
-                (Some(parent), Some(child)) => child.columns_known && lacks_indexes(parent, child),
-                _ => false,
-            };
-            let attached = match (proved, lacks) {
-                (_, true) => Impact { cause: Cause::AttachIndex, ..attached }.scanning().building(),
-                (false, false) => attached.scanning(),
-                (true, false) => Impact { cause: Cause::Catalogue, ..attached },
-            };
-            let parent = Impact::new(key.clone(), parent_lock, Cause::Catalogue);
-            [parent, attached].into_iter().chain(default_scan(schema, key, Cause::AttachDefault)).collect()
-        }
+        ActionKind::Attach { partition, bounds, .. } => attach(schema, key, schema.resolve(partition), bounds, context),
         ActionKind::Detach { partition, concurrently, .. } => {
             let child = schema.resolve(partition);
             if *concurrently {
@@ -317,15 +299,69 @@ fn action_impacts(
         // PostgreSQL copies the files block by block and does not rebuild indexes.
         ActionKind::SetTablespace => vec![Impact { rewrites: true, ..exclusive(Cause::Rewrite) }],
         _ => vec![exclusive(Cause::Catalogue)],
-    };
-    // A change of a partitioned table applies to its partitions.
-    if let Some(relation) = relation.filter(|relation| relation.partitioned)
-        && !matches!(action.kind, ActionKind::Attach { .. } | ActionKind::Detach { .. })
-        && let Some(first) = impacts.first().filter(|first| first.lock == Lock::AccessExclusive).cloned()
-    {
-        impacts.extend(relation.partitions.iter().map(|partition| Impact { table: partition.clone(), ..first.clone() }));
     }
-    impacts.into_iter().map(|impact| impact.at(&action.range)).collect()
+}
+
+/// The other table that a foreign key references.
+fn referenced_table(relation: &Relation, key: &ObjectName, constraint: &str) -> Option<ObjectName> {
+    match &relation.constraint(constraint)?.kind {
+        ConstraintKind::Foreign { table, .. } if table != key => Some(table.clone()),
+        _ => None,
+    }
+}
+
+/// Whether PostgreSQL can set a column `NOT NULL` without a table scan.
+fn is_known_not_null(relation: Option<&Relation>, alter: &AlterTable, column: &str, context: ImpactContext) -> bool {
+    // PostgreSQL drops the constraints of the same statement first, so they prove nothing.
+    let dropped = alter.actions.iter().filter_map(|clause| match &clause.kind {
+        ActionKind::DropConstraint { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
+    let dropped: Vec<&str> = dropped.collect();
+    let already = relation.and_then(|relation| relation.column(column)).is_some_and(|definition| definition.not_null);
+    let proved =
+        context.server.is_at_least(12, 0) && relation.is_some_and(|relation| proves_not_null(relation, column, &dropped));
+    // A `CHECK` that proves it may be added in the same statement, before or after this clause.
+    let proved_by_clause = alter.actions.iter().any(|clause| match &clause.kind {
+        ActionKind::AddConstraint(syntax::Constraint {
+            kind: syntax::ConstraintKind::Check(check), not_valid: false, ..
+        }) => check.not_null.iter().any(|name| name == column),
+        _ => false,
+    });
+    already || proved || proved_by_clause
+}
+
+fn validate(relation: Option<&Relation>, key: &ObjectName, constraint: &str) -> Vec<Impact> {
+    let impact = Impact::new(key.clone(), Lock::ShareUpdateExclusive, Cause::Validate);
+    let already =
+        relation.and_then(|relation| relation.constraint(constraint)).is_some_and(|constraint| constraint.validated.is_some());
+    if already {
+        return vec![impact];
+    }
+    let parent = relation.and_then(|relation| referenced_table(relation, key, constraint));
+    let parent = parent.map(|parent| Impact::new(parent, Lock::RowShare, Cause::Validate).scanning());
+    [impact.scanning()].into_iter().chain(parent).collect()
+}
+
+fn attach(schema: &Schema, key: &ObjectName, child: ObjectName, bounds: &[String], context: ImpactContext) -> Vec<Impact> {
+    let (relation, partition) = (schema.relation(key), schema.relation(&child));
+    let key_columns = relation.map(|relation| &*relation.partition_key).unwrap_or_default();
+    let proved = partition.is_some_and(|partition| proves_bounds(partition, key_columns, bounds));
+    let lacks_indexes = match (relation, partition) {
+        (Some(parent), Some(partition)) => partition.columns_known && lacks_indexes(parent, partition),
+        _ => false,
+    };
+    let exclusive = |cause| Impact::new(child.clone(), Lock::AccessExclusive, cause);
+    let attached = if lacks_indexes {
+        exclusive(Cause::AttachIndex).building()
+    } else if proved {
+        exclusive(Cause::Catalogue)
+    } else {
+        exclusive(Cause::AttachScan).scanning()
+    };
+    let parent_lock = if context.server.is_at_least(12, 0) { Lock::ShareUpdateExclusive } else { Lock::AccessExclusive };
+    let parent = Impact::new(key.clone(), parent_lock, Cause::Catalogue);
+    [parent, attached].into_iter().chain(default_scan(schema, key, Cause::AttachDefault)).collect()
 }
 
 /// Whether the partitioned table has keys or indexes that the partition lacks.
@@ -472,9 +508,11 @@ fn set_type(
         relation.indexed().any(|columns| columns.iter().any(|name| name == column))
             || relation.indexes.iter().any(|index| index.partial_or_expression)
     });
-    let checked = relation.is_some_and(|relation| {
-        relation.constraints.iter().any(|constraint| matches!(&constraint.kind, ConstraintKind::Check { mentions, .. } if mentions.iter().any(|word| word == column)))
-    });
+    let is_checked_by = |constraint: &Constraint| match &constraint.kind {
+        ConstraintKind::Check { mentions, .. } => mentions.iter().any(|word| word == column),
+        _ => false,
+    };
+    let checked = relation.is_some_and(|relation| relation.constraints.iter().any(is_checked_by));
     // PostgreSQL parses the expression or condition of an index again with the new type, and rebuilds the index.
     let in_expression = relation.is_some_and(|relation| {
         relation.indexes.iter().any(|index| index.partial_or_expression && index.mentions.iter().any(|word| word == column))
@@ -511,9 +549,10 @@ fn is_plain(using: &str, column: &str, ty: &Type) -> bool {
         using.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).filter(|inner| !inner.contains('(')).unwrap_or(using);
     let sql = format!("ALTER TABLE t ALTER a TYPE {}", using.split_once("::").map_or("", |(_, ty)| ty));
     let same_type = match reader::read(&sql, migrate_model::dialect::Dialect::Postgres) {
-        Syntax::AlterTable(alter) => {
-            matches!(alter.actions.first().map(|action| &action.kind), Some(ActionKind::SetType { ty: cast, using: None, .. }) if cast == ty)
-        }
+        Syntax::AlterTable(AlterTable { actions, .. }) => match actions.first().map(|action| &action.kind) {
+            Some(ActionKind::SetType { ty: cast, using: None, .. }) => cast == ty,
+            _ => false,
+        },
         _ => false,
     };
     let name = using.split_once("::").map_or(using, |(name, _)| name).trim().trim_matches('"');
