@@ -1,9 +1,11 @@
 //! The impact of a statement on existing tables: the lock it takes, and the work it does while it holds the lock.
 
+mod alter_reason;
 mod characters;
 mod mysql;
 mod postgres;
 
+pub use self::alter_reason::AlterReason;
 use crate::object_name::ObjectName;
 use crate::schema::Schema;
 use crate::server::{Product, Server};
@@ -192,8 +194,8 @@ pub enum Cause {
     Domain,
     /// DML.
     Rows,
-    /// `ALTER TABLE` of MySQL or MariaDB, with a clause that describes the change.
-    Alter(&'static str),
+    /// `ALTER TABLE` of MySQL or MariaDB.
+    Alter(AlterReason),
 }
 
 /// What a statement does to one table.

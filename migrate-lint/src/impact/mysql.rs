@@ -1,7 +1,7 @@
 //! The impacts on MySQL and MariaDB. MariaDB: measured on 10.11.19. MySQL: manual 8.4, 17.12.1 "Online DDL Operations".
 
 use super::characters::{CharsetChange, characters, converted};
-use super::{Algorithm, Cause, Impact, ImpactContext, Lock, OnlineDdl};
+use super::{Algorithm, AlterReason, Cause, Impact, ImpactContext, Lock, OnlineDdl};
 use crate::object_name::ObjectName;
 use crate::relation::{self, Relation};
 use crate::schema::Schema;
@@ -19,12 +19,12 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
     match syntax {
         Syntax::AlterTable(alter) => alter_table(schema, alter, sql, context),
         Syntax::CreateIndex(index) => {
-            let (online, what) = add_index(context, index);
-            vec![impact(schema.resolve(&index.table), online, what)]
+            let (online, reason) = add_index(context, index);
+            vec![impact(schema.resolve(&index.table), online, reason)]
         }
         Syntax::Drop(removal) => match (removal.kind, &removal.table) {
             (ObjectKind::Index, Some(table)) => {
-                vec![impact(schema.resolve(table), drop_index(context), INDEX_DROPPED)]
+                vec![impact(schema.resolve(table), drop_index(context), AlterReason::IndexDropped)]
             }
             (ObjectKind::Table, _) if !removal.temporary => {
                 removal.names.iter().flat_map(|name| exclusive(name, Cause::DropTable)).collect()
@@ -33,7 +33,9 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         },
         Syntax::RenameTables(renames) => renames.iter().flat_map(|(from, _)| exclusive(from, Cause::Catalogue)).collect(),
         Syntax::Truncate { tables, .. } => tables.iter().flat_map(|table| exclusive(table, Cause::Truncate)).collect(),
-        Syntax::Optimize { tables } => tables.iter().map(|table| impact(schema.resolve(table), INPLACE, TABLE_REBUILT)).collect(),
+        Syntax::Optimize { tables } => {
+            tables.iter().map(|table| impact(schema.resolve(table), INPLACE, AlterReason::TableRebuilt)).collect()
+        }
         Syntax::Lock { tables, mode } if mode.as_deref() == Some("WRITE") => {
             tables.iter().flat_map(|table| exclusive(table, Cause::LockTable)).collect()
         }
@@ -50,34 +52,16 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
     }
 }
 
-const CONVERTED: &str = "the character set of the whole table is converted";
-const DEFINITION_ONLY: &str = "only the table definition changes";
-const INDEX_DROPPED: &str = "an index is dropped";
-const PARTITION_CHANGED: &str = "a partition is added or removed";
-const TABLE_REBUILT: &str = "the table is rebuilt";
-const PRIMARY_KEY_ADDED: &str = "a primary key is added, and the table is rebuilt in its order";
-const NULLABILITY_CHANGED: &str = "a column becomes nullable or NOT NULL";
-const KEY_COLUMN_ADDED: &str = "a column is added with an index";
-const COLUMN_LENGTHENED: &str = "a column becomes longer, and becomes nullable or NOT NULL";
-const COLUMN_MOVED: &str = "a column is moved to another position";
-
-/// Changes that take no time with any algorithm.
-const QUICK: [&str; 3] = [INDEX_DROPPED, DEFINITION_ONLY, PARTITION_CHANGED];
-
-/// Changes that rebuild the table.
-const REBUILDS: [&str; 6] =
-    [TABLE_REBUILT, PRIMARY_KEY_ADDED, NULLABILITY_CHANGED, KEY_COLUMN_ADDED, COLUMN_LENGTHENED, COLUMN_MOVED];
-
-fn impact(table: ObjectName, online: OnlineDdl, what: &'static str) -> Impact {
+fn impact(table: ObjectName, online: OnlineDdl, reason: AlterReason) -> Impact {
     // At its start and end, every algorithm waits for all transactions that used the table.
     let lock = match (online.algorithm, online.allows_writes) {
         (Algorithm::Instant, _) => Lock::AccessExclusive,
         (_, true) => Lock::ShareUpdateExclusive,
         (_, false) => Lock::Share,
     };
-    let impact = Impact::new(table, lock, Cause::Alter(what));
+    let impact = Impact::new(table, lock, Cause::Alter(reason));
     let impact = match online.algorithm {
-        _ if QUICK.contains(&what) => impact,
+        _ if reason.is_quick() => impact,
         Algorithm::Instant => impact,
         Algorithm::NoCopy => impact.building(),
         Algorithm::Inplace => impact.building(),
@@ -86,11 +70,11 @@ fn impact(table: ObjectName, online: OnlineDdl, what: &'static str) -> Impact {
     Impact { online: Some(online), ..impact }
 }
 
-fn add_index(context: ImpactContext, index: &CreateIndex) -> (OnlineDdl, &'static str) {
+fn add_index(context: ImpactContext, index: &CreateIndex) -> (OnlineDdl, AlterReason) {
     match (index.special, context.server.product) {
-        (true, _) => (INPLACE_SHARED, "a FULLTEXT or SPATIAL index is built"),
-        (false, Product::MariaDb) => (NOCOPY, "an index is built"),
-        (false, _) => (INPLACE, "an index is built"),
+        (true, _) => (INPLACE_SHARED, AlterReason::SpecialIndexBuilt),
+        (false, Product::MariaDb) => (NOCOPY, AlterReason::IndexBuilt),
+        (false, _) => (INPLACE, AlterReason::IndexBuilt),
     }
 }
 
@@ -109,18 +93,18 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
     });
     let mut impacts = Vec::new();
     for action in &alter.actions {
-        let (online, what) = match &action.kind {
-            ActionKind::DropPrimaryKey if adds_key => (INPLACE, "the primary key is replaced"),
-            ActionKind::DropPrimaryKey => (COPY, "the primary key is dropped"),
+        let (online, reason) = match &action.kind {
+            ActionKind::DropPrimaryKey if adds_key => (INPLACE, AlterReason::PrimaryKeyReplaced),
+            ActionKind::DropPrimaryKey => (COPY, AlterReason::PrimaryKeyDropped),
             // `IGNORE` deletes the rows one by one.
-            _ if alter.ignore => (COPY, "`IGNORE` deletes rows with duplicate keys"),
-            _ if alter.algorithm.as_deref() == Some("COPY") => (COPY, "the statement specifies `ALGORITHM=COPY`"),
+            _ if alter.ignore => (COPY, AlterReason::DuplicatesDeleted),
+            _ if alter.algorithm.as_deref() == Some("COPY") => (COPY, AlterReason::CopyRequested),
             kind => match action_cost(relation, kind, &sql[action.range.clone()], sql, context) {
                 Some(cost) => combined(relation, alter, kind, cost, context),
                 None => continue,
             },
         };
-        impacts.push(impact(key.clone(), online, what).at(&action.range));
+        impacts.push(impact(key.clone(), online, reason).at(&action.range));
         let parent = match &action.kind {
             ActionKind::AddConstraint(constraint) => match &constraint.kind {
                 ConstraintKind::Foreign { references, .. } => Some(schema.resolve(&references.table)),
@@ -140,16 +124,18 @@ fn combined(
     relation: Option<&Relation>,
     alter: &AlterTable,
     action: &ActionKind,
-    (online, what): (OnlineDdl, &'static str),
+    (online, reason): (OnlineDdl, AlterReason),
     context: ImpactContext,
-) -> (OnlineDdl, &'static str) {
+) -> (OnlineDdl, AlterReason) {
     let mariadb = context.server.product == Product::MariaDb;
     let has = |is: fn(&Relation) -> bool| relation.is_some_and(is);
     let fulltext = has(|relation| relation.indexes.iter().any(|index| index.fulltext));
     let indexed_virtual =
         mariadb && has(|relation| relation.columns.iter().any(|column| column.is_virtual && relation.is_indexed(&column.name)));
-    if has(|relation| relation.engine.as_deref().is_some_and(|engine| engine != "innodb")) && what != DEFINITION_ONLY {
-        return (COPY, "a table that does not use InnoDB is altered");
+    if has(|relation| relation.engine.as_deref().is_some_and(|engine| engine != "innodb"))
+        && reason != AlterReason::DefinitionOnly
+    {
+        return (COPY, AlterReason::NotInnoDb);
     }
     let is_virtual = |name: &str| relation.and_then(|relation| relation.column(name)).is_some_and(|column| column.is_virtual);
     let moves_columns = match action {
@@ -170,31 +156,31 @@ fn combined(
                 _ => true,
             });
             if indexed_virtual && drops {
-                (COPY, "a column is dropped from a table with an indexed virtual column")
+                (COPY, AlterReason::ColumnDroppedFromIndexedVirtual)
             } else if indexed_virtual {
-                (INPLACE_SHARED, "a column is added to a table with an indexed virtual column")
+                (INPLACE_SHARED, AlterReason::ColumnAddedToIndexedVirtual)
             } else if fulltext {
-                (INPLACE_SHARED, "a column is added to or dropped from a table with a FULLTEXT index")
+                (INPLACE_SHARED, AlterReason::ColumnsChangedUnderFulltext)
             } else if has(|relation| relation.compressed) {
-                (INPLACE, "a column is added to or dropped from a compressed table")
+                (INPLACE, AlterReason::ColumnsChangedInCompressed)
             } else if !others_allow_instant {
-                (INPLACE, "another clause prevents INSTANT, and the table is rebuilt")
+                (INPLACE, AlterReason::InstantPrevented)
             } else {
-                (online, what)
+                (online, reason)
             }
         }
         INPLACE
-            if REBUILDS.contains(&what) && indexed_virtual && !matches!(action, ActionKind::Rebuild | ActionKind::Engine(_)) =>
+            if reason.rebuilds_table() && indexed_virtual && !matches!(action, ActionKind::Rebuild | ActionKind::Engine(_)) =>
         {
-            (COPY, "a table with an indexed virtual column is rebuilt")
+            (COPY, AlterReason::TableWithIndexedVirtualRebuilt)
         }
-        INPLACE if REBUILDS.contains(&what) && (fulltext || indexed_virtual || mariadb && has(has_spatial)) => {
-            (INPLACE_SHARED, "a table with a FULLTEXT, SPATIAL or virtual column index is rebuilt")
+        INPLACE if reason.rebuilds_table() && (fulltext || indexed_virtual || mariadb && has(has_spatial)) => {
+            (INPLACE_SHARED, AlterReason::TableWithSpecialIndexRebuilt)
         }
         NOCOPY | INPLACE if adds_index_over_new_virtual(alter, action) && mariadb => {
-            (INPLACE_SHARED, "a virtual column and an index on it are added together")
+            (INPLACE_SHARED, AlterReason::VirtualColumnAddedWithIndex)
         }
-        _ => (online, what),
+        _ => (online, reason),
     }
 }
 
@@ -236,7 +222,7 @@ fn action_cost(
     clause: &str,
     sql: &str,
     context: ImpactContext,
-) -> Option<(OnlineDdl, &'static str)> {
+) -> Option<(OnlineDdl, AlterReason)> {
     let mariadb = context.server.product == Product::MariaDb;
     let words: Vec<String> =
         clause.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_uppercase).collect();
@@ -244,41 +230,41 @@ fn action_cost(
     Some(match action {
         ActionKind::AddColumn { column, .. } => add_column(relation, column, sql, context),
         ActionKind::AddConstraint(constraint) => match &constraint.kind {
-            ConstraintKind::Check(_) => (COPY, "a CHECK is added, and every row is copied to check it"),
+            ConstraintKind::Check(_) => (COPY, AlterReason::CheckAdded),
             ConstraintKind::Foreign { .. } if context.foreign_keys_unchecked => {
-                (if mariadb { NOCOPY } else { INPLACE }, "a foreign key is added without checking existing rows")
+                (if mariadb { NOCOPY } else { INPLACE }, AlterReason::ForeignKeyAddedUnchecked)
             }
-            ConstraintKind::Foreign { .. } => (COPY, "a foreign key is added, and every row is copied to check it"),
-            ConstraintKind::Primary { .. } => (INPLACE, PRIMARY_KEY_ADDED),
-            _ => (if mariadb { NOCOPY } else { INPLACE }, "a unique index is built"),
+            ConstraintKind::Foreign { .. } => (COPY, AlterReason::ForeignKeyAdded),
+            ConstraintKind::Primary { .. } => (INPLACE, AlterReason::PrimaryKeyAdded),
+            _ => (if mariadb { NOCOPY } else { INPLACE }, AlterReason::UniqueIndexBuilt),
         },
         ActionKind::AddIndex(index) => add_index(context, index),
-        ActionKind::DropIndex(_) => (drop_index(context), INDEX_DROPPED),
+        ActionKind::DropIndex(_) => (drop_index(context), AlterReason::IndexDropped),
         ActionKind::DropColumn { name, .. } if relation.is_some_and(|relation| relation.is_indexed(name)) => {
-            (if mariadb { NOCOPY } else { INPLACE }, "a column is dropped with its indexes")
+            (if mariadb { NOCOPY } else { INPLACE }, AlterReason::ColumnDroppedWithIndexes)
         }
-        ActionKind::DropColumn { .. } if mariadb || context.server.is_at_least(8, 0) => (INSTANT, "a column is dropped"),
-        ActionKind::DropColumn { .. } => (INPLACE, "a column is dropped, and the table is rebuilt"),
+        ActionKind::DropColumn { .. } if mariadb || context.server.is_at_least(8, 0) => (INSTANT, AlterReason::ColumnDropped),
+        ActionKind::DropColumn { .. } => (INPLACE, AlterReason::ColumnDroppedByRebuild),
         ActionKind::ModifyColumn(column) => redefine(relation, &column.name, column, context),
         ActionKind::ChangeColumn { from, column } => redefine(relation, from, column, context),
-        ActionKind::Rebuild if begins(&["ORDER"]) => (COPY, "the rows are reordered"),
-        ActionKind::Engine(engine) if engine != "innodb" => (COPY, "the storage engine changes"),
-        ActionKind::Engine(_) | ActionKind::Rebuild => (INPLACE, TABLE_REBUILT),
+        ActionKind::Rebuild if begins(&["ORDER"]) => (COPY, AlterReason::RowsReordered),
+        ActionKind::Engine(engine) if engine != "innodb" => (COPY, AlterReason::EngineChanged),
+        ActionKind::Engine(_) | ActionKind::Rebuild => (INPLACE, AlterReason::TableRebuilt),
         ActionKind::ConvertCharset { charset: Some(charset), collation } if mariadb => {
             let relation = relation.filter(|relation| relation.columns_known);
             match relation.and_then(|relation| converted(relation, charset, collation.as_deref())) {
-                None | Some(CharsetChange::Other) => (COPY, CONVERTED),
+                None | Some(CharsetChange::Other) => (COPY, AlterReason::TableConverted),
                 Some(change) => cost(change),
             }
         }
-        ActionKind::ConvertCharset { .. } => (COPY, CONVERTED),
+        ActionKind::ConvertCharset { .. } => (COPY, AlterReason::TableConverted),
         ActionKind::Partitioning
             if begins(&["PARTITION"]) || begins(&["REORGANIZE"]) || begins(&["COALESCE"]) || begins(&["REMOVE"]) =>
         {
-            (COPY, "the rows are redistributed among partitions")
+            (COPY, AlterReason::RowsRedistributed)
         }
-        ActionKind::Partitioning => (INPLACE, PARTITION_CHANGED),
-        ActionKind::SystemVersioning => (COPY, "system versioning is added"),
+        ActionKind::Partitioning => (INPLACE, AlterReason::PartitionChanged),
+        ActionKind::SystemVersioning => (COPY, AlterReason::SystemVersioningAdded),
         ActionKind::Opaque => return None,
         // MySQL supports INSTANT for fewer changes. (Manual 8.4, 17.12.1)
         ActionKind::RenameIndex { .. }
@@ -287,25 +273,25 @@ fn action_cost(
         | ActionKind::Description
             if !mariadb =>
         {
-            (INPLACE, DEFINITION_ONLY)
+            (INPLACE, AlterReason::DefinitionOnly)
         }
-        _ => (INSTANT, DEFINITION_ONLY),
+        _ => (INSTANT, AlterReason::DefinitionOnly),
     })
 }
 
-fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, context: ImpactContext) -> (OnlineDdl, &'static str) {
+fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, context: ImpactContext) -> (OnlineDdl, AlterReason) {
     let mariadb = context.server.product == Product::MariaDb;
     if column.identity {
-        return (INPLACE_SHARED, "an AUTO_INCREMENT column is added");
+        return (INPLACE_SHARED, AlterReason::AutoIncrementColumnAdded);
     }
     if column.generated == Some(Generated::Stored) {
-        return (COPY, "a stored generated column is added and computed for every row");
+        return (COPY, AlterReason::StoredColumnAdded);
     }
     if mariadb && column.references.is_some() && !context.foreign_keys_unchecked {
-        return (COPY, "a column with a foreign key is added");
+        return (COPY, AlterReason::ForeignKeyColumnAdded);
     }
     if !mariadb && !column.checks.is_empty() {
-        return (COPY, "a column with a CHECK is added");
+        return (COPY, AlterReason::CheckColumnAdded);
     }
     let default = column.default.as_ref().map(|default| sql[default.clone()].trim().to_ascii_lowercase());
     let literal = |default: &str| {
@@ -326,19 +312,19 @@ fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, context: 
     });
     // MariaDB evaluates `rand()` once and assigns the value to all rows.
     if is_expression && !(mariadb && default.as_deref().is_some_and(|default| default.contains("rand()"))) {
-        return (COPY, "a column with a computed default is added");
+        return (COPY, AlterReason::ComputedDefaultAdded);
     }
     if column.unique || column.primary {
-        return (INPLACE, KEY_COLUMN_ADDED);
+        return (INPLACE, AlterReason::KeyColumnAdded);
     }
     let has_virtual = relation.is_some_and(|relation| relation.columns.iter().any(|column| column.is_virtual));
     if mariadb && column.placed && has_virtual {
-        return (COPY, "a column is added with FIRST or AFTER to a table with a virtual column");
+        return (COPY, AlterReason::PlacedColumnAddedBesideVirtual);
     }
     if !mariadb && column.placed && !context.server.is_at_least(8, 0) {
-        return (INPLACE, "a column is added with FIRST or AFTER");
+        return (INPLACE, AlterReason::PlacedColumnAdded);
     }
-    (INSTANT, "a column is added")
+    (INSTANT, AlterReason::ColumnAdded)
 }
 
 /// The maximum number of bytes per character. Newer servers default to utf8mb4, which takes 4.
@@ -353,37 +339,37 @@ fn width(ty: &Type, table: Option<&str>) -> u32 {
     }
 }
 
-fn cost(characters: CharsetChange) -> (OnlineDdl, &'static str) {
+fn cost(characters: CharsetChange) -> (OnlineDdl, AlterReason) {
     match characters {
-        CharsetChange::Same | CharsetChange::Longer => (INSTANT, DEFINITION_ONLY),
-        CharsetChange::Reordered => (NOCOPY, "the collation of a column changes, and its indexes are rebuilt"),
-        CharsetChange::Resorted => (COPY, "the collation of the primary key changes"),
-        CharsetChange::Other => (COPY, "the type of a column changes"),
+        CharsetChange::Same | CharsetChange::Longer => (INSTANT, AlterReason::DefinitionOnly),
+        CharsetChange::Reordered => (NOCOPY, AlterReason::IndexedCollationChanged),
+        CharsetChange::Resorted => (COPY, AlterReason::PrimaryKeyCollationChanged),
+        CharsetChange::Other => (COPY, AlterReason::TypeChanged),
     }
 }
 
-fn redefine(relation: Option<&Relation>, from: &str, column: &Column, context: ImpactContext) -> (OnlineDdl, &'static str) {
+fn redefine(relation: Option<&Relation>, from: &str, column: &Column, context: ImpactContext) -> (OnlineDdl, AlterReason) {
     let mariadb = context.server.product == Product::MariaDb;
     let Some(before) = relation.and_then(|relation| relation.column(from)) else {
-        return (COPY, "the definition of a column changes, and its current type is unknown");
+        return (COPY, AlterReason::CurrentTypeUnknown);
     };
     let (Some(old), Some(new)) = (&before.ty, &column.ty) else {
-        return (COPY, "the definition of a column changes, and its type is unknown");
+        return (COPY, AlterReason::TypeUnknown);
     };
     let keeps_null = keeps_null(relation, from, column);
     if before.generated || column.generated.is_some() {
         let stays_virtual = before.is_virtual && column.generated == Some(Generated::Virtual);
         return if mariadb && stays_virtual {
-            (INSTANT, "the definition of a virtual column changes")
+            (INSTANT, AlterReason::VirtualColumnRedefined)
         } else {
-            (COPY, "the type or expression of a generated column changes")
+            (COPY, AlterReason::GeneratedColumnRedefined)
         };
     }
     if let Some(relation) = relation.filter(|_| mariadb)
         && let Some(characters) = characters(relation, from, old, new)
     {
         return match characters {
-            CharsetChange::Same | CharsetChange::Longer if !keeps_null => (INPLACE, NULLABILITY_CHANGED),
+            CharsetChange::Same | CharsetChange::Longer if !keeps_null => (INPLACE, AlterReason::NullabilityChanged),
             change => cost(change),
         };
     }
@@ -391,23 +377,23 @@ fn redefine(relation: Option<&Relation>, from: &str, column: &Column, context: I
     let collates = new.collation.is_some() && new.collation != old.collation && old.charset == new.charset;
     if let Some(relation) = relation.filter(|_| collates && old.name == new.name) {
         if relation.primary().is_some_and(|key| key.iter().any(|name| name.eq_ignore_ascii_case(from))) {
-            return (COPY, "the collation of the primary key changes");
+            return (COPY, AlterReason::PrimaryKeyCollationChanged);
         }
         if relation.is_indexed(from) {
-            return (if mariadb { NOCOPY } else { COPY }, "the collation of a column changes, and its indexes are rebuilt");
+            return (if mariadb { NOCOPY } else { COPY }, AlterReason::IndexedCollationChanged);
         }
     }
     let kept = same_column_type(old, new, table, mariadb);
     match kept {
-        TypeCompatibility::Same if !keeps_null => (INPLACE, NULLABILITY_CHANGED),
-        TypeCompatibility::Same if column.identity && !before.has_default => (COPY, "AUTO_INCREMENT is added to a column"),
-        TypeCompatibility::Same if column.placed && !mariadb => (INPLACE, COLUMN_MOVED),
+        TypeCompatibility::Same if !keeps_null => (INPLACE, AlterReason::NullabilityChanged),
+        TypeCompatibility::Same if column.identity && !before.has_default => (COPY, AlterReason::AutoIncrementAdded),
+        TypeCompatibility::Same if column.placed && !mariadb => (INPLACE, AlterReason::ColumnMoved),
         TypeCompatibility::Same | TypeCompatibility::Longer if keeps_null => match (kept, mariadb) {
-            (TypeCompatibility::Longer, false) if new.members.is_empty() => (INPLACE, DEFINITION_ONLY),
-            _ => (INSTANT, DEFINITION_ONLY),
+            (TypeCompatibility::Longer, false) if new.members.is_empty() => (INPLACE, AlterReason::DefinitionOnly),
+            _ => (INSTANT, AlterReason::DefinitionOnly),
         },
-        TypeCompatibility::Longer => (INPLACE, COLUMN_LENGTHENED),
-        _ => (COPY, "the type of a column changes"),
+        TypeCompatibility::Longer => (INPLACE, AlterReason::ColumnLengthened),
+        _ => (COPY, AlterReason::TypeChanged),
     }
 }
 

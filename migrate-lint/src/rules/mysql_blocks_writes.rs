@@ -50,8 +50,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         }
     }
     for impact in context.impacts.iter().filter(|impact| blocks_writes(impact)) {
-        let Cause::Alter(what) = &impact.cause else { continue };
-        findings.all.extend(context.finding(impact, format!("{what}: this blocks writes to `{}`", impact.table)));
+        let Cause::Alter(reason) = impact.cause else { continue };
+        findings.all.extend(context.finding(impact, format!("{}: this blocks writes to `{}`", reason.text(), impact.table)));
     }
 }
 

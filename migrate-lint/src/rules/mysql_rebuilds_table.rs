@@ -36,8 +36,10 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     for impact in context.impacts.iter().filter(|impact| rebuilds_online(impact)) {
-        let Cause::Alter(what) = &impact.cause else { continue };
-        findings.all.extend(context.finding(impact, format!("{what}: the duration depends on the size of `{}`", impact.table)));
+        let Cause::Alter(reason) = impact.cause else { continue };
+        findings.all.extend(
+            context.finding(impact, format!("{}: the duration depends on the size of `{}`", reason.text(), impact.table)),
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rule `mysql-table-copy`.
 
 use crate::context::StatementContext;
-use crate::impact::{Algorithm, Cause, Impact};
+use crate::impact::{Algorithm, AlterReason, Cause, Impact};
 use crate::rule::{Check, Rule, Verification, mysql};
 use crate::rule_finding::RuleFindings;
 use migrate_model::code::Code;
@@ -131,11 +131,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
     let copies = |impact: &&Impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy);
     for impact in context.impacts.iter().filter(copies) {
-        let Cause::Alter(what) = &impact.cause else { continue };
-        let Some(finding) = context.finding(impact, format!("{what}: this copies `{}` and blocks writes", impact.table)) else {
+        let Cause::Alter(reason) = impact.cause else { continue };
+        let Some(finding) =
+            context.finding(impact, format!("{}: this copies `{}` and blocks writes", reason.text(), impact.table))
+        else {
             continue;
         };
-        let finding = match alternative(context, what) {
+        let finding = match alternative(context, reason) {
             Some(fix) => finding.fix(fix),
             None => finding,
         };
@@ -146,22 +148,31 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 }
 
 /// The fix for a change that a new column cannot replace.
-fn alternative(context: &StatementContext<'_>, what: &str) -> Option<&'static str> {
-    let is_enum = |column: &Column| column.ty.as_ref().is_some_and(|ty| matches!(ty.name.as_str(), "enum" | "set"));
-    let modifies_enum = context.actions().any(|(_, action, _)| match action {
-        ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => is_enum(column),
-        _ => false,
-    });
-    if what.contains("foreign key") {
-        Some(
+fn alternative(context: &StatementContext<'_>, reason: AlterReason) -> Option<&'static str> {
+    match reason {
+        AlterReason::ForeignKeyAdded | AlterReason::ForeignKeyColumnAdded => Some(
             "run it at a time of low traffic; with `SET foreign_key_checks = 0` nothing is copied, but rows that reference a \
              missing row remain undetected",
-        )
-    } else if what.contains("type of a column") && modifies_enum {
-        Some("append new enum values after the existing ones: that needs no copy")
-    } else if what.contains("type") || what.contains("defined") || what.contains("computed") {
-        None
-    } else {
-        Some("use a tool that copies the table online (gh-ost, pt-online-schema-change), or run it at a time of low traffic")
+        ),
+        AlterReason::TypeChanged if modifies_enum(context) => {
+            Some("append new enum values after the existing ones: that needs no copy")
+        }
+        AlterReason::TypeChanged
+        | AlterReason::TypeUnknown
+        | AlterReason::CurrentTypeUnknown
+        | AlterReason::GeneratedColumnRedefined
+        | AlterReason::StoredColumnAdded
+        | AlterReason::ComputedDefaultAdded => None,
+        _ => {
+            Some("use a tool that copies the table online (gh-ost, pt-online-schema-change), or run it at a time of low traffic")
+        }
     }
+}
+
+fn modifies_enum(context: &StatementContext<'_>) -> bool {
+    let is_enum = |column: &Column| column.ty.as_ref().is_some_and(|ty| matches!(ty.name.as_str(), "enum" | "set"));
+    context.actions().any(|(_, action, _)| match action {
+        ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => is_enum(column),
+        _ => false,
+    })
 }
