@@ -71,10 +71,12 @@ fn impact(table: ObjectName, online: OnlineDdl, reason: AlterReason) -> Impact {
 }
 
 fn add_index(context: ImpactContext, index: &CreateIndex) -> (OnlineDdl, AlterReason) {
-    match (index.special, context.server.product) {
-        (true, _) => (INPLACE_SHARED, AlterReason::SpecialIndexBuilt),
-        (false, Product::MariaDb) => (NOCOPY, AlterReason::IndexBuilt),
-        (false, _) => (INPLACE, AlterReason::IndexBuilt),
+    if index.special {
+        (INPLACE_SHARED, AlterReason::SpecialIndexBuilt)
+    } else if context.server.product == Product::MariaDb {
+        (NOCOPY, AlterReason::IndexBuilt)
+    } else {
+        (INPLACE, AlterReason::IndexBuilt)
     }
 }
 
@@ -124,64 +126,91 @@ fn combined(
     relation: Option<&Relation>,
     alter: &AlterTable,
     action: &ActionKind,
-    (online, reason): (OnlineDdl, AlterReason),
+    cost: (OnlineDdl, AlterReason),
     context: ImpactContext,
 ) -> (OnlineDdl, AlterReason) {
     let mariadb = context.server.product == Product::MariaDb;
-    let has = |is: fn(&Relation) -> bool| relation.is_some_and(is);
-    let fulltext = has(|relation| relation.indexes.iter().any(|index| index.fulltext));
-    let indexed_virtual =
-        mariadb && has(|relation| relation.columns.iter().any(|column| column.is_virtual && relation.is_indexed(&column.name)));
-    if has(|relation| relation.engine.as_deref().is_some_and(|engine| engine != "innodb"))
-        && reason != AlterReason::DefinitionOnly
-    {
+    let (online, reason) = cost;
+    let engine = relation.and_then(|relation| relation.engine.as_deref());
+    if engine.is_some_and(|engine| engine != "innodb") && reason != AlterReason::DefinitionOnly {
         return (COPY, AlterReason::NotInnoDb);
     }
-    let is_virtual = |name: &str| relation.and_then(|relation| relation.column(name)).is_some_and(|column| column.is_virtual);
-    let moves_columns = match action {
-        ActionKind::AddColumn { column, .. } => column.generated.is_none(),
-        ActionKind::DropColumn { name, .. } => !is_virtual(name),
-        _ => false,
-    };
     match online {
-        INSTANT if moves_columns => {
-            let drops = matches!(action, ActionKind::DropColumn { .. });
-            // INSTANT requires that no other clause needs another algorithm; only MariaDB allows `DROP INDEX` with it.
-            let others_allow_instant = alter.actions.iter().all(|clause| match &clause.kind {
-                ActionKind::AddIndex(_) | ActionKind::AddConstraint(_) | ActionKind::Rebuild | ActionKind::Engine(_) => false,
-                ActionKind::DropIndex(_) => mariadb,
-                ActionKind::AddColumn { column, .. } => !column.unique && !column.identity,
-                ActionKind::ModifyColumn(column) => keeps_null(relation, &column.name, column),
-                ActionKind::ChangeColumn { from, column } => keeps_null(relation, from, column),
-                _ => true,
-            });
-            if indexed_virtual && drops {
-                (COPY, AlterReason::ColumnDroppedFromIndexedVirtual)
-            } else if indexed_virtual {
-                (INPLACE_SHARED, AlterReason::ColumnAddedToIndexedVirtual)
-            } else if fulltext {
-                (INPLACE_SHARED, AlterReason::ColumnsChangedUnderFulltext)
-            } else if has(|relation| relation.compressed) {
-                (INPLACE, AlterReason::ColumnsChangedInCompressed)
-            } else if !others_allow_instant {
-                (INPLACE, AlterReason::InstantPrevented)
-            } else {
-                (online, reason)
-            }
+        INSTANT if moves_columns(relation, action) => {
+            let required_by_table = relation.and_then(|relation| instead_of_instant(relation, action, mariadb));
+            let required_by_clause =
+                || (!all_allow_instant(relation, alter, mariadb)).then_some((INPLACE, AlterReason::InstantPrevented));
+            required_by_table.or_else(required_by_clause).unwrap_or(cost)
         }
-        INPLACE
-            if reason.rebuilds_table() && indexed_virtual && !matches!(action, ActionKind::Rebuild | ActionKind::Engine(_)) =>
-        {
-            (COPY, AlterReason::TableWithIndexedVirtualRebuilt)
+        INPLACE if reason.rebuilds_table() => {
+            relation.and_then(|relation| instead_of_rebuild(relation, action, mariadb)).unwrap_or(cost)
         }
-        INPLACE if reason.rebuilds_table() && (fulltext || indexed_virtual || mariadb && has(has_spatial)) => {
-            (INPLACE_SHARED, AlterReason::TableWithSpecialIndexRebuilt)
-        }
-        NOCOPY | INPLACE if adds_index_over_new_virtual(alter, action) && mariadb => {
+        NOCOPY | INPLACE if mariadb && adds_index_over_new_virtual(alter, action) => {
             (INPLACE_SHARED, AlterReason::VirtualColumnAddedWithIndex)
         }
-        _ => (online, reason),
+        _ => cost,
     }
+}
+
+/// Whether a clause changes which columns the rows store.
+fn moves_columns(relation: Option<&Relation>, action: &ActionKind) -> bool {
+    match action {
+        ActionKind::AddColumn { column, .. } => column.generated.is_none(),
+        ActionKind::DropColumn { name, .. } => {
+            let column = relation.and_then(|relation| relation.column(name));
+            column.is_none_or(|column| !column.is_virtual)
+        }
+        _ => false,
+    }
+}
+
+/// The cost of a new or dropped column in a table that does not support INSTANT for it.
+fn instead_of_instant(relation: &Relation, action: &ActionKind, mariadb: bool) -> Option<(OnlineDdl, AlterReason)> {
+    let drops = matches!(action, ActionKind::DropColumn { .. });
+    let indexed_virtual = mariadb && has_indexed_virtual(relation);
+    if indexed_virtual && drops {
+        Some((COPY, AlterReason::ColumnDroppedFromIndexedVirtual))
+    } else if indexed_virtual {
+        Some((INPLACE_SHARED, AlterReason::ColumnAddedToIndexedVirtual))
+    } else if has_fulltext(relation) {
+        Some((INPLACE_SHARED, AlterReason::ColumnsChangedUnderFulltext))
+    } else if relation.compressed {
+        Some((INPLACE, AlterReason::ColumnsChangedInCompressed))
+    } else {
+        None
+    }
+}
+
+/// Whether no clause of the statement needs another algorithm than INSTANT. Only MariaDB allows `DROP INDEX` with it.
+fn all_allow_instant(relation: Option<&Relation>, alter: &AlterTable, mariadb: bool) -> bool {
+    alter.actions.iter().all(|clause| match &clause.kind {
+        ActionKind::AddIndex(_) | ActionKind::AddConstraint(_) | ActionKind::Rebuild | ActionKind::Engine(_) => false,
+        ActionKind::DropIndex(_) => mariadb,
+        ActionKind::AddColumn { column, .. } => !column.unique && !column.identity,
+        ActionKind::ModifyColumn(column) => keeps_null(relation, &column.name, column),
+        ActionKind::ChangeColumn { from, column } => keeps_null(relation, from, column),
+        _ => true,
+    })
+}
+
+/// The cost of a rebuild in a table whose indexes cannot be rebuilt while other sessions write.
+fn instead_of_rebuild(relation: &Relation, action: &ActionKind, mariadb: bool) -> Option<(OnlineDdl, AlterReason)> {
+    let indexed_virtual = mariadb && has_indexed_virtual(relation);
+    if indexed_virtual && !matches!(action, ActionKind::Rebuild | ActionKind::Engine(_)) {
+        Some((COPY, AlterReason::TableWithIndexedVirtualRebuilt))
+    } else if has_fulltext(relation) || indexed_virtual || mariadb && has_spatial(relation) {
+        Some((INPLACE_SHARED, AlterReason::TableWithSpecialIndexRebuilt))
+    } else {
+        None
+    }
+}
+
+fn has_fulltext(relation: &Relation) -> bool {
+    relation.indexes.iter().any(|index| index.fulltext)
+}
+
+fn has_indexed_virtual(relation: &Relation) -> bool {
+    relation.columns.iter().any(|column| column.is_virtual && relation.is_indexed(&column.name))
 }
 
 fn has_spatial(relation: &Relation) -> bool {
@@ -224,43 +253,22 @@ fn action_cost(
     context: ImpactContext,
 ) -> Option<(OnlineDdl, AlterReason)> {
     let mariadb = context.server.product == Product::MariaDb;
-    let words: Vec<String> =
-        clause.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_uppercase).collect();
-    let begins = |expected: &[&str]| words.iter().map(String::as_str).take(expected.len()).eq(expected.iter().copied());
     Some(match action {
         ActionKind::AddColumn { column, .. } => add_column(relation, column, sql, context),
-        ActionKind::AddConstraint(constraint) => match &constraint.kind {
-            ConstraintKind::Check(_) => (COPY, AlterReason::CheckAdded),
-            ConstraintKind::Foreign { .. } if context.foreign_keys_unchecked => {
-                (if mariadb { NOCOPY } else { INPLACE }, AlterReason::ForeignKeyAddedUnchecked)
-            }
-            ConstraintKind::Foreign { .. } => (COPY, AlterReason::ForeignKeyAdded),
-            ConstraintKind::Primary { .. } => (INPLACE, AlterReason::PrimaryKeyAdded),
-            _ => (if mariadb { NOCOPY } else { INPLACE }, AlterReason::UniqueIndexBuilt),
-        },
+        ActionKind::AddConstraint(constraint) => add_constraint(&constraint.kind, context),
         ActionKind::AddIndex(index) => add_index(context, index),
         ActionKind::DropIndex(_) => (drop_index(context), AlterReason::IndexDropped),
-        ActionKind::DropColumn { name, .. } if relation.is_some_and(|relation| relation.is_indexed(name)) => {
-            (if mariadb { NOCOPY } else { INPLACE }, AlterReason::ColumnDroppedWithIndexes)
-        }
-        ActionKind::DropColumn { .. } if mariadb || context.server.is_at_least(8, 0) => (INSTANT, AlterReason::ColumnDropped),
-        ActionKind::DropColumn { .. } => (INPLACE, AlterReason::ColumnDroppedByRebuild),
+        ActionKind::DropColumn { name, .. } => drop_column(relation, name, context),
         ActionKind::ModifyColumn(column) => redefine(relation, &column.name, column, context),
         ActionKind::ChangeColumn { from, column } => redefine(relation, from, column, context),
-        ActionKind::Rebuild if begins(&["ORDER"]) => (COPY, AlterReason::RowsReordered),
+        ActionKind::Rebuild if begins_with(clause, &["ORDER"]) => (COPY, AlterReason::RowsReordered),
         ActionKind::Engine(engine) if engine != "innodb" => (COPY, AlterReason::EngineChanged),
         ActionKind::Engine(_) | ActionKind::Rebuild => (INPLACE, AlterReason::TableRebuilt),
         ActionKind::ConvertCharset { charset: Some(charset), collation } if mariadb => {
-            let relation = relation.filter(|relation| relation.columns_known);
-            match relation.and_then(|relation| converted(relation, charset, collation.as_deref())) {
-                None | Some(CharsetChange::Other) => (COPY, AlterReason::TableConverted),
-                Some(change) => cost(change),
-            }
+            convert_charset(relation, charset, collation.as_deref())
         }
         ActionKind::ConvertCharset { .. } => (COPY, AlterReason::TableConverted),
-        ActionKind::Partitioning
-            if begins(&["PARTITION"]) || begins(&["REORGANIZE"]) || begins(&["COALESCE"]) || begins(&["REMOVE"]) =>
-        {
+        ActionKind::Partitioning if begins_with(clause, &["PARTITION", "REORGANIZE", "COALESCE", "REMOVE"]) => {
             (COPY, AlterReason::RowsRedistributed)
         }
         ActionKind::Partitioning => (INPLACE, AlterReason::PartitionChanged),
@@ -277,6 +285,43 @@ fn action_cost(
         }
         _ => (INSTANT, AlterReason::DefinitionOnly),
     })
+}
+
+/// Whether the first word of a clause is one of these.
+fn begins_with(clause: &str, expected: &[&str]) -> bool {
+    let first = clause.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| !word.is_empty());
+    first.is_some_and(|first| expected.iter().any(|word| word.eq_ignore_ascii_case(first)))
+}
+
+fn add_constraint(kind: &ConstraintKind, context: ImpactContext) -> (OnlineDdl, AlterReason) {
+    let without_copy = if context.server.product == Product::MariaDb { NOCOPY } else { INPLACE };
+    match kind {
+        ConstraintKind::Check(_) => (COPY, AlterReason::CheckAdded),
+        ConstraintKind::Foreign { .. } if context.foreign_keys_unchecked => (without_copy, AlterReason::ForeignKeyAddedUnchecked),
+        ConstraintKind::Foreign { .. } => (COPY, AlterReason::ForeignKeyAdded),
+        ConstraintKind::Primary { .. } => (INPLACE, AlterReason::PrimaryKeyAdded),
+        _ => (without_copy, AlterReason::UniqueIndexBuilt),
+    }
+}
+
+fn drop_column(relation: Option<&Relation>, name: &str, context: ImpactContext) -> (OnlineDdl, AlterReason) {
+    let mariadb = context.server.product == Product::MariaDb;
+    if relation.is_some_and(|relation| relation.is_indexed(name)) {
+        (if mariadb { NOCOPY } else { INPLACE }, AlterReason::ColumnDroppedWithIndexes)
+    } else if mariadb || context.server.is_at_least(8, 0) {
+        (INSTANT, AlterReason::ColumnDropped)
+    } else {
+        (INPLACE, AlterReason::ColumnDroppedByRebuild)
+    }
+}
+
+/// The cost of `CONVERT TO CHARACTER SET` on MariaDB.
+fn convert_charset(relation: Option<&Relation>, charset: &str, collation: Option<&str>) -> (OnlineDdl, AlterReason) {
+    let relation = relation.filter(|relation| relation.columns_known);
+    match relation.and_then(|relation| converted(relation, charset, collation)) {
+        None | Some(CharsetChange::Other) => (COPY, AlterReason::TableConverted),
+        Some(change) => cost(change),
+    }
 }
 
 fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, context: ImpactContext) -> (OnlineDdl, AlterReason) {
@@ -383,15 +428,12 @@ fn redefine(relation: Option<&Relation>, from: &str, column: &Column, context: I
             return (if mariadb { NOCOPY } else { COPY }, AlterReason::IndexedCollationChanged);
         }
     }
-    let kept = same_column_type(old, new, table, mariadb);
-    match kept {
+    match same_column_type(old, new, table, mariadb) {
         TypeCompatibility::Same if !keeps_null => (INPLACE, AlterReason::NullabilityChanged),
         TypeCompatibility::Same if column.identity && !before.has_default => (COPY, AlterReason::AutoIncrementAdded),
         TypeCompatibility::Same if column.placed && !mariadb => (INPLACE, AlterReason::ColumnMoved),
-        TypeCompatibility::Same | TypeCompatibility::Longer if keeps_null => match (kept, mariadb) {
-            (TypeCompatibility::Longer, false) if new.members.is_empty() => (INPLACE, AlterReason::DefinitionOnly),
-            _ => (INSTANT, AlterReason::DefinitionOnly),
-        },
+        TypeCompatibility::Longer if keeps_null && !mariadb && new.members.is_empty() => (INPLACE, AlterReason::DefinitionOnly),
+        TypeCompatibility::Same | TypeCompatibility::Longer if keeps_null => (INSTANT, AlterReason::DefinitionOnly),
         TypeCompatibility::Longer => (INPLACE, AlterReason::ColumnLengthened),
         _ => (COPY, AlterReason::TypeChanged),
     }
