@@ -217,6 +217,59 @@ impl<'a> Tokens<'a> {
             _ => None,
         }
     }
+
+    fn space_end(&self) -> usize {
+        let bytes = self.sql.as_bytes();
+        let mut at = self.at + 1;
+        while at < bytes.len() && is_space(bytes[at]) {
+            at += 1;
+        }
+        at
+    }
+
+    /// The kind and the end of a token in quotes, and whether it is closed. `open` is the end of the opening quote.
+    fn quoted_token(&self, kind: Kind, open: usize, quote: u8, backslashes: bool) -> (Kind, usize, bool) {
+        let (end, closed) = self.quoted(open, quote, backslashes);
+        (kind, end, closed)
+    }
+
+    /// The kind and the end of the token that begins here with this byte, and whether it is closed.
+    fn kind_and_end(&self, first: u8) -> (Kind, usize, bool) {
+        let second = self.byte(self.at + 1);
+        let after_first = self.at + 1;
+        match (self.dialect, first) {
+            (_, byte) if is_space(byte) => (Kind::Space, self.space_end(), true),
+            // For MySQL, `--` is a comment only before white space, a control character or the end.
+            (Dialect::MySql, b'-') if second == b'-' && self.at + 2 < self.sql.len() && self.byte(self.at + 2) > b' ' => {
+                (Kind::Symbol, after_first, true)
+            }
+            (_, b'-') if second == b'-' => (Kind::Comment, self.line_comment(), true),
+            (Dialect::MySql, b'#') => (Kind::Comment, self.line_comment(), true),
+            (_, b'/') if second == b'*' => self.block_comment(),
+            (_, b'\'') => self.quoted_token(Kind::Text, after_first, b'\'', self.backslashes),
+            (Dialect::MySql, b'"') => self.quoted_token(Kind::Text, after_first, b'"', self.backslashes),
+            (_, b'"') => self.quoted_token(Kind::QuotedName, after_first, b'"', false),
+            (Dialect::MySql | Dialect::Sqlite, b'`') => self.quoted_token(Kind::QuotedName, after_first, b'`', false),
+            (Dialect::Sqlite, b'[') => match self.sql[self.at..].find(']') {
+                Some(length) => (Kind::QuotedName, self.at + length + 1, true),
+                None => (Kind::QuotedName, self.sql.len(), false),
+            },
+            (Dialect::Postgres, b'$') => match self.dollar_text() {
+                Some((end, closed)) => (Kind::DollarText, end, closed),
+                None => (Kind::Symbol, after_first, true),
+            },
+            (_, b'0'..=b'9') => (Kind::Number, self.number_end(), true),
+            (_, byte) if byte == b'_' || byte.is_ascii_alphabetic() || !byte.is_ascii() => match self.text_prefix() {
+                Some((prefix, backslashes)) => self.quoted_token(Kind::Text, after_first + prefix, b'\'', backslashes),
+                None => (Kind::Word, self.word_end(), true),
+            },
+            _ => (Kind::Symbol, after_first, true),
+        }
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
 /// Letters, digits, `_` and all characters outside ASCII, which can be part of a name in all three dialects.
@@ -229,58 +282,7 @@ impl Iterator for Tokens<'_> {
 
     fn next(&mut self) -> Option<Token> {
         let first = *self.sql.as_bytes().get(self.at)?;
-        let second = self.byte(self.at + 1);
-        let after_first = self.at + 1;
-        let (kind, end, closed) = match (self.dialect, first) {
-            (_, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c) => {
-                let bytes = self.sql.as_bytes();
-                let mut at = after_first;
-                while at < bytes.len() && matches!(bytes[at], b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c) {
-                    at += 1;
-                }
-                (Kind::Space, at, true)
-            }
-            // For MySQL, `--` is a comment only before white space, a control character or the end.
-            (Dialect::MySql, b'-') if second == b'-' && self.at + 2 < self.sql.len() && self.byte(self.at + 2) > b' ' => {
-                (Kind::Symbol, after_first, true)
-            }
-            (_, b'-') if second == b'-' => (Kind::Comment, self.line_comment(), true),
-            (Dialect::MySql, b'#') => (Kind::Comment, self.line_comment(), true),
-            (_, b'/') if second == b'*' => self.block_comment(),
-            (_, b'\'') => {
-                let (end, closed) = self.quoted(after_first, b'\'', self.backslashes);
-                (Kind::Text, end, closed)
-            }
-            (Dialect::MySql, b'"') => {
-                let (end, closed) = self.quoted(after_first, b'"', self.backslashes);
-                (Kind::Text, end, closed)
-            }
-            (_, b'"') => {
-                let (end, closed) = self.quoted(after_first, b'"', false);
-                (Kind::QuotedName, end, closed)
-            }
-            (Dialect::MySql | Dialect::Sqlite, b'`') => {
-                let (end, closed) = self.quoted(after_first, b'`', false);
-                (Kind::QuotedName, end, closed)
-            }
-            (Dialect::Sqlite, b'[') => match self.sql[self.at..].find(']') {
-                Some(length) => (Kind::QuotedName, self.at + length + 1, true),
-                None => (Kind::QuotedName, self.sql.len(), false),
-            },
-            (Dialect::Postgres, b'$') => match self.dollar_text() {
-                Some((end, closed)) => (Kind::DollarText, end, closed),
-                None => (Kind::Symbol, after_first, true),
-            },
-            (_, b'0'..=b'9') => (Kind::Number, self.number_end(), true),
-            (_, byte) if byte == b'_' || byte.is_ascii_alphabetic() || !byte.is_ascii() => match self.text_prefix() {
-                Some((prefix, backslashes)) => {
-                    let (end, closed) = self.quoted(self.at + prefix + 1, b'\'', backslashes);
-                    (Kind::Text, end, closed)
-                }
-                None => (Kind::Word, self.word_end(), true),
-            },
-            _ => (Kind::Symbol, after_first, true),
-        };
+        let (kind, end, closed) = self.kind_and_end(first);
         // After a backslash at the end of the text, `end` is beyond the text.
         let mut end = end.min(self.sql.len());
         while !self.sql.is_char_boundary(end) {
