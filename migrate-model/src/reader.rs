@@ -79,9 +79,7 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         "(" => Some(Syntax::Query),
         // `SET STATEMENT max_statement_time = 5 FOR ALTER TABLE ...` (MariaDB)
         "SET" if cursor.dialect == Dialect::MySql && cursor.word("STATEMENT") => {
-            while !cursor.is_at_end() && !cursor.word("FOR") {
-                cursor.skip();
-            }
+            skip_past(cursor, "FOR");
             statement(cursor)
         }
         "SET" | "RESET" => Some(settings(cursor, first == "RESET")),
@@ -92,35 +90,28 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         "LOCK" => other::lock(cursor),
         "REFRESH" => other::refresh(cursor),
         "REINDEX" => other::reindex(cursor),
-        "CLUSTER" => {
-            other::options(cursor);
-            Some(Syntax::Cluster { table: cursor.name() })
-        }
+        "CLUSTER" => Some(other::cluster(cursor)),
         "VACUUM" => Some(other::vacuum(cursor)),
-        "OPTIMIZE" | "REPAIR" => {
-            cursor.any(&["LOCAL", "NO_WRITE_TO_BINLOG"]);
-            if !cursor.word("TABLE") {
-                return None;
-            }
-            Some(Syntax::Optimize { tables: cursor.names()? })
-        }
+        "OPTIMIZE" | "REPAIR" => other::optimize(cursor),
         "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
             cursor.rewind(before);
             control(cursor).map(Syntax::Transaction)
         }
         "GRANT" | "REVOKE" => Some(Syntax::Privilege { revoke: first == "REVOKE" }),
         "COMMENT" => Some(other::comment(cursor)),
-        "USE" => {
-            let value = cursor.part();
-            Some(Syntax::Set(vec![Setting { name: "use".to_owned(), value, local: false }]))
-        }
+        "USE" => Some(Syntax::Set(vec![Setting { name: "use".to_owned(), value: cursor.part(), local: false }])),
+        "DISCARD" if cursor.peek("ALL") => Some(Syntax::Server { what: "DISCARD ALL" }),
         "ANALYZE" | "DISCARD" | "DEALLOCATE" | "NOTIFY" | "LISTEN" | "UNLISTEN" | "UNLOCK" | "FLUSH" | "ATTACH" | "DETACH"
         | "SECURITY" | "REASSIGN" | "CHECKPOINT" | "DELIMITER" | "KILL" | "INSTALL" | "UNINSTALL" | "PURGE" | "IMPORT"
-        | "DECLARE" | "FETCH" | "CLOSE" | "MOVE" | "SIGNAL" | "CACHE" | "CHECK" | "BACKUP" => Some(match first.as_str() {
-            "DISCARD" if cursor.peek("ALL") => Syntax::Server { what: "DISCARD ALL" },
-            _ => Syntax::Other,
-        }),
+        | "DECLARE" | "FETCH" | "CLOSE" | "MOVE" | "SIGNAL" | "CACHE" | "CHECK" | "BACKUP" => Some(Syntax::Other),
         _ => None,
+    }
+}
+
+/// Skips to the token after this keyword.
+fn skip_past(cursor: &mut Cursor<'_>, word: &str) {
+    while !cursor.is_at_end() && !cursor.word(word) {
+        cursor.skip();
     }
 }
 

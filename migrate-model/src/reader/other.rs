@@ -368,6 +368,18 @@ pub fn reindex(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Reindex { target, name: cursor.name(), concurrently })
 }
 
+/// Parses the statement after `CLUSTER`.
+pub fn cluster(cursor: &mut Cursor<'_>) -> Syntax {
+    options(cursor);
+    Syntax::Cluster { table: cursor.name() }
+}
+
+/// Parses the statement after `OPTIMIZE` or `REPAIR`.
+pub fn optimize(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    cursor.any(&["LOCAL", "NO_WRITE_TO_BINLOG"]);
+    cursor.word("TABLE").then(|| cursor.names()).flatten().map(|tables| Syntax::Optimize { tables })
+}
+
 pub fn vacuum(cursor: &mut Cursor<'_>) -> Syntax {
     let options = cursor.parenthesis();
     let mut full = options.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("FULL"));
