@@ -1,7 +1,7 @@
 //! Parses `ALTER`.
 
 use super::column::{column, constraint, index, ty, value};
-use super::condition;
+use super::{condition, skip_past};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::name::Name;
@@ -24,26 +24,10 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         return Some(Syntax::AlterType { name, action: type_action(cursor)? });
     }
     if cursor.word("DOMAIN") {
-        let name = cursor.name()?;
-        // A domain is renamed and moved like a type.
-        if cursor.peek_any(&["RENAME", "SET"]) {
-            let before = cursor.position();
-            if let Some(action @ (TypeAction::Rename(_) | TypeAction::SetSchema(_))) = type_action(cursor) {
-                return Some(Syntax::AlterType { name, action });
-            }
-            cursor.rewind(before);
-        }
-        let sets = cursor.words(&["SET", "NOT", "NULL"]) || cursor.peek("VALIDATE");
-        let adds = cursor.peek("ADD") && !(cursor.has("VALID") && cursor.has("NOT"));
-        return Some(Syntax::AlterDomain { name, checks: sets || adds });
+        return alter_domain(cursor);
     }
     if cursor.word("INDEX") {
-        cursor.if_exists();
-        if cursor.word("ALL") {
-            return Some(Syntax::Opaque);
-        }
-        let name = cursor.name()?;
-        return Some(Syntax::AlterIndex { name, action: index_action(cursor)? });
+        return alter_index(cursor);
     }
     if cursor.peek("TRIGGER") {
         let before = cursor.position();
@@ -53,14 +37,39 @@ pub fn alter(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         cursor.rewind(before);
     }
     if cursor.any(&["POLICY", "RULE", "TRIGGER"]) {
-        while !cursor.is_at_end() && !cursor.word("ON") {
-            cursor.skip();
-        }
+        skip_past(cursor, "ON");
         return Some(Syntax::Policy { table: cursor.name() });
     }
     if cursor.word("SYSTEM") {
         return Some(Syntax::Server { what: "ALTER SYSTEM" });
     }
+    alter_object(cursor)
+}
+
+fn alter_domain(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    let name = cursor.name()?;
+    // A domain is renamed and moved like a type.
+    if cursor.peek_any(&["RENAME", "SET"]) {
+        let before = cursor.position();
+        if let Some(action @ (TypeAction::Rename(_) | TypeAction::SetSchema(_))) = type_action(cursor) {
+            return Some(Syntax::AlterType { name, action });
+        }
+        cursor.rewind(before);
+    }
+    let sets = cursor.words(&["SET", "NOT", "NULL"]) || cursor.peek("VALIDATE");
+    let adds = cursor.peek("ADD") && !(cursor.has("VALID") && cursor.has("NOT"));
+    Some(Syntax::AlterDomain { name, checks: sets || adds })
+}
+
+fn alter_index(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    cursor.if_exists();
+    if cursor.word("ALL") {
+        return Some(Syntax::Opaque);
+    }
+    Some(Syntax::AlterIndex { name: cursor.name()?, action: index_action(cursor)? })
+}
+
+fn alter_object(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let Some(kind) = object_kind(cursor) else { return Some(Syntax::Other) };
     // In MySQL, these statements redefine the object.
     if cursor.dialect == Dialect::MySql {
@@ -203,87 +212,94 @@ fn equals(cursor: &mut Cursor<'_>, word: &str) -> Option<String> {
     Some(value)
 }
 
+/// Parses a clause of `ALTER TABLE`, which can add several columns.
 fn action(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<ActionKind>> {
-    let single = |kind| Some(vec![kind]);
-    if cursor.word("ADD") {
-        return add(cursor, table);
-    }
+    if cursor.word("ADD") { add(cursor, table) } else { single_action(cursor).map(|kind| vec![kind]) }
+}
+
+fn single_action(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     if cursor.word("DROP") {
-        return single(drop(cursor)?);
+        return drop(cursor);
     }
     if cursor.word("ALTER") {
-        return single(alter_column(cursor)?);
+        return alter_column(cursor);
     }
     if cursor.word("MODIFY") {
         cursor.word("COLUMN");
         cursor.if_exists();
-        return single(ActionKind::ModifyColumn(Box::new(column(cursor)?)));
+        return Some(ActionKind::ModifyColumn(Box::new(column(cursor)?)));
     }
     if cursor.word("CHANGE") {
         cursor.word("COLUMN");
         cursor.if_exists();
         let from = cursor.part()?;
-        return single(ActionKind::ChangeColumn { from, column: Box::new(column(cursor)?) });
+        return Some(ActionKind::ChangeColumn { from, column: Box::new(column(cursor)?) });
     }
     if cursor.word("RENAME") {
-        return single(rename(cursor)?);
+        return rename(cursor);
     }
     if cursor.words(&["VALIDATE", "CONSTRAINT"]) {
-        return single(ActionKind::Validate(cursor.part()?));
+        return Some(ActionKind::Validate(cursor.part()?));
     }
     if cursor.words(&["ATTACH", "PARTITION"]) {
         let partition = cursor.name()?;
         let default = cursor.peek("DEFAULT");
-        return single(ActionKind::Attach { partition, default, bounds: condition::literals(cursor) });
+        return Some(ActionKind::Attach { partition, default, bounds: condition::literals(cursor) });
     }
     if cursor.words(&["DETACH", "PARTITION"]) {
         let partition = cursor.name()?;
         let (concurrently, finalize) = (cursor.word("CONCURRENTLY"), cursor.word("FINALIZE"));
-        return single(ActionKind::Detach { partition, concurrently, finalize });
+        return Some(ActionKind::Detach { partition, concurrently, finalize });
     }
     if cursor.word("INHERIT") || cursor.words(&["NO", "INHERIT"]) {
-        return single(ActionKind::Inherit(cursor.name()?));
+        return Some(ActionKind::Inherit(cursor.name()?));
     }
     if cursor.any(&["ENABLE", "DISABLE"])
         || cursor.dialect == Dialect::Postgres && cursor.word("FORCE")
         || cursor.words(&["NO", "FORCE"])
     {
-        let _ = cursor.any(&["ALWAYS", "REPLICA"]);
-        return single(if cursor.peek("TRIGGER") {
-            ActionKind::Trigger
-        } else if cursor.peek("ROW") {
-            ActionKind::RowSecurity
-        } else if cursor.peek("RULE") {
-            ActionKind::Catalogue
-        } else {
-            // `ENABLE KEYS` in MySQL.
-            ActionKind::Description
-        });
+        return Some(enable(cursor));
     }
     if cursor.words(&["OWNER", "TO"]) {
-        return single(ActionKind::Owner);
+        return Some(ActionKind::Owner);
     }
     if cursor.words(&["REPLICA", "IDENTITY"]) || cursor.words(&["CLUSTER", "ON"]) || cursor.peek("RESET") {
-        return single(ActionKind::Weak);
+        return Some(ActionKind::Weak);
     }
-    if cursor.dialect == Dialect::Postgres {
-        if cursor.word("SET") {
-            return single(if cursor.word("TABLESPACE") {
-                ActionKind::SetTablespace
-            } else if cursor.any(&["LOGGED", "UNLOGGED"]) {
-                ActionKind::SetLogged
-            } else if cursor.words(&["ACCESS", "METHOD"]) {
-                ActionKind::SetAccessMethod
-            } else if cursor.word("SCHEMA") {
-                ActionKind::SetSchema(cursor.part()?)
-            } else {
-                ActionKind::Weak
-            });
-        }
-        let rare = cursor.peek_any(&["OF", "NOT", "OPTIONS"]);
-        return rare.then(|| vec![ActionKind::Catalogue]);
+    if cursor.dialect == Dialect::Postgres { postgres(cursor) } else { mysql(cursor) }
+}
+
+/// Parses the clause after `ENABLE`, `DISABLE` or `FORCE`.
+fn enable(cursor: &mut Cursor<'_>) -> ActionKind {
+    let _ = cursor.any(&["ALWAYS", "REPLICA"]);
+    if cursor.peek("TRIGGER") {
+        ActionKind::Trigger
+    } else if cursor.peek("ROW") {
+        ActionKind::RowSecurity
+    } else if cursor.peek("RULE") {
+        ActionKind::Catalogue
+    } else {
+        // `ENABLE KEYS` in MySQL.
+        ActionKind::Description
     }
-    mysql(cursor).map(|kind| vec![kind])
+}
+
+/// Parses a clause that only PostgreSQL has.
+fn postgres(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
+    if cursor.word("SET") {
+        return Some(if cursor.word("TABLESPACE") {
+            ActionKind::SetTablespace
+        } else if cursor.any(&["LOGGED", "UNLOGGED"]) {
+            ActionKind::SetLogged
+        } else if cursor.words(&["ACCESS", "METHOD"]) {
+            ActionKind::SetAccessMethod
+        } else if cursor.word("SCHEMA") {
+            ActionKind::SetSchema(cursor.part()?)
+        } else {
+            ActionKind::Weak
+        });
+    }
+    cursor.peek_any(&["OF", "NOT", "OPTIONS"]).then_some(ActionKind::Catalogue)
 }
 
 /// The name of a character set or collation, in lower case; `None` for `DEFAULT`.
@@ -294,6 +310,48 @@ fn value_unless_default(cursor: &mut Cursor<'_>) -> Option<String> {
     Some(text).filter(|text| text != "default")
 }
 
+/// Words that begin a clause about partitions in MySQL.
+const PARTITIONING_WORDS: [&str; 13] = [
+    "PARTITION",
+    "COALESCE",
+    "REORGANIZE",
+    "EXCHANGE",
+    "TRUNCATE",
+    "ANALYZE",
+    "CHECK",
+    "OPTIMIZE",
+    "REBUILD",
+    "REPAIR",
+    "REMOVE",
+    "DISCARD",
+    "IMPORT",
+];
+
+/// Words that begin a table option of MySQL that changes only metadata.
+const DESCRIPTION_WORDS: [&str; 20] = [
+    "COMMENT",
+    "AUTO_INCREMENT",
+    "DEFAULT",
+    "CHARACTER",
+    "CHARSET",
+    "COLLATE",
+    "STATS_PERSISTENT",
+    "STATS_AUTO_RECALC",
+    "STATS_SAMPLE_PAGES",
+    "MAX_ROWS",
+    "MIN_ROWS",
+    "AVG_ROW_LENGTH",
+    "CHECKSUM",
+    "PACK_KEYS",
+    "DELAY_KEY_WRITE",
+    "WITH",
+    "WITHOUT",
+    "TABLESPACE",
+    "UNION",
+    "INSERT_METHOD",
+];
+
+/// Parses a clause that only MySQL has.
 fn mysql(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     if cursor.words(&["CONVERT", "TO"]) {
         let _ = cursor.words(&["CHARACTER", "SET"]) || cursor.word("CHARSET");
@@ -312,49 +370,13 @@ fn mysql(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     {
         return Some(ActionKind::Rebuild);
     }
-    if cursor.any(&[
-        "PARTITION",
-        "COALESCE",
-        "REORGANIZE",
-        "EXCHANGE",
-        "TRUNCATE",
-        "ANALYZE",
-        "CHECK",
-        "OPTIMIZE",
-        "REBUILD",
-        "REPAIR",
-        "REMOVE",
-        "DISCARD",
-        "IMPORT",
-    ]) {
+    if cursor.any(&PARTITIONING_WORDS) {
         return Some(ActionKind::Partitioning);
     }
     if cursor.words(&["ORDER", "BY"]) {
         return Some(ActionKind::Rebuild);
     }
-    let metadata = [
-        "COMMENT",
-        "AUTO_INCREMENT",
-        "DEFAULT",
-        "CHARACTER",
-        "CHARSET",
-        "COLLATE",
-        "STATS_PERSISTENT",
-        "STATS_AUTO_RECALC",
-        "STATS_SAMPLE_PAGES",
-        "MAX_ROWS",
-        "MIN_ROWS",
-        "AVG_ROW_LENGTH",
-        "CHECKSUM",
-        "PACK_KEYS",
-        "DELAY_KEY_WRITE",
-        "WITH",
-        "WITHOUT",
-        "TABLESPACE",
-        "UNION",
-        "INSERT_METHOD",
-    ];
-    cursor.any(&metadata).then_some(ActionKind::Description)
+    cursor.any(&DESCRIPTION_WORDS).then_some(ActionKind::Description)
 }
 
 fn add(cursor: &mut Cursor<'_>, table: &Name) -> Option<Vec<ActionKind>> {
