@@ -1,7 +1,7 @@
 //! Parses `CREATE`.
 
 use super::column::{column, constraint, index, index_columns, ty};
-use super::condition;
+use super::{condition, skip_past};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::name::Name;
@@ -39,36 +39,49 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         return Some(Syntax::CreateType { name, labels });
     }
     if cursor.word("DOMAIN") {
-        let name = cursor.name()?;
-        cursor.word("AS");
-        let base = ty(cursor)?;
-        let constrained = cursor.has("CHECK") || cursor.has("NOT");
-        return Some(Syntax::CreateDomain { name, base, constrained });
+        return create_domain(cursor);
     }
+    if cursor.peek_any(&["FUNCTION", "PROCEDURE", "AGGREGATE"]) {
+        return create_routine(cursor, or_replace);
+    }
+    // `POLICY p ON t`, `RULE r AS ON DELETE TO t`.
+    for (object, before_table) in [("POLICY", "ON"), ("RULE", "TO")] {
+        if cursor.word(object) {
+            skip_past(cursor, before_table);
+            return Some(Syntax::Policy { table: cursor.name() });
+        }
+    }
+    if cursor.word("TABLESPACE") {
+        return Some(Syntax::Server { what: "CREATE TABLESPACE" });
+    }
+    if cursor.word("SUBSCRIPTION") {
+        return Some(Syntax::Server { what: "CREATE SUBSCRIPTION" });
+    }
+    create_object(cursor, or_replace, temporary)
+}
+
+fn create_domain(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    let name = cursor.name()?;
+    cursor.word("AS");
+    let base = ty(cursor)?;
+    let constrained = cursor.has("CHECK") || cursor.has("NOT");
+    Some(Syntax::CreateDomain { name, base, constrained })
+}
+
+fn create_routine(cursor: &mut Cursor<'_>, or_replace: bool) -> Option<Syntax> {
     let procedure = cursor.peek("PROCEDURE");
-    if cursor.any(&["FUNCTION", "PROCEDURE", "AGGREGATE"]) {
-        cursor.if_not_exists();
-        let name = cursor.name()?;
-        let definer = cursor.dialect == Dialect::Postgres && has_pair(cursor, "SECURITY", "DEFINER");
-        let sets_path = has_pair(cursor, "SET", "SEARCH_PATH");
-        let is_stable = cursor.has("IMMUTABLE") || cursor.has("STABLE");
-        let commits = procedure && ends_transactions(cursor.sql.get(cursor.offset()..).unwrap_or_default());
-        return Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, is_stable, commits });
-    }
-    let policy = cursor.peek("POLICY");
-    if cursor.any(&["POLICY", "RULE"]) {
-        // `RULE r AS ON DELETE TO t`, `POLICY p ON t`.
-        let table_follows = if policy { "ON" } else { "TO" };
-        while !cursor.is_at_end() && !cursor.word(table_follows) {
-            cursor.skip();
-        }
-        return Some(Syntax::Policy { table: cursor.name() });
-    }
-    for (what, words) in [("CREATE TABLESPACE", ["TABLESPACE"]), ("CREATE SUBSCRIPTION", ["SUBSCRIPTION"])] {
-        if cursor.words(&words) {
-            return Some(Syntax::Server { what });
-        }
-    }
+    cursor.skip();
+    cursor.if_not_exists();
+    let name = cursor.name()?;
+    let definer = cursor.dialect == Dialect::Postgres && has_pair(cursor, "SECURITY", "DEFINER");
+    let sets_path = has_pair(cursor, "SET", "SEARCH_PATH");
+    let is_stable = cursor.has("IMMUTABLE") || cursor.has("STABLE");
+    let commits = procedure && ends_transactions(cursor.sql.get(cursor.offset()..).unwrap_or_default());
+    Some(Syntax::CreateRoutine { name, or_replace, definer, sets_path, is_stable, commits })
+}
+
+/// Parses the definition of an object that has only a name.
+fn create_object(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Option<Syntax> {
     let kind = if cursor.word("SEQUENCE") {
         ObjectKind::Sequence
     } else if cursor.word("EXTENSION") {
