@@ -141,16 +141,7 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
     } else if cursor.word("REFERENCES") {
         column.references = reference(cursor).map(|reference| Reference { name, ..reference });
     } else if cursor.word("GENERATED") {
-        let _ = cursor.word("ALWAYS") || cursor.words(&["BY", "DEFAULT"]);
-        cursor.words(&["ON", "NULL"]);
-        cursor.word("AS");
-        if cursor.word("IDENTITY") {
-            column.identity = true;
-            column.not_null = true;
-            cursor.parenthesis();
-        } else {
-            generated(cursor, column);
-        }
+        identity_or_expression(cursor, column);
     } else if cursor.word("AS") {
         generated(cursor, column);
     } else if cursor.any(&["AUTO_INCREMENT", "AUTOINCREMENT"]) {
@@ -172,6 +163,20 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
         cursor.parenthesis();
     } else {
         cursor.skip();
+    }
+}
+
+/// Parses the clause after `GENERATED`.
+fn identity_or_expression(cursor: &mut Cursor<'_>, column: &mut Column) {
+    let _ = cursor.word("ALWAYS") || cursor.words(&["BY", "DEFAULT"]);
+    cursor.words(&["ON", "NULL"]);
+    cursor.word("AS");
+    if cursor.word("IDENTITY") {
+        column.identity = true;
+        column.not_null = true;
+        cursor.parenthesis();
+    } else {
+        generated(cursor, column);
     }
 }
 
@@ -210,84 +215,93 @@ pub fn ty(cursor: &mut Cursor<'_>) -> Option<Type> {
     let first = cursor.name()?;
     let mut ty = Type { schema: first.schema.filter(|schema| schema != "pg_catalog"), ..Type::default() };
     let mut name = if quoted { first.name } else { first.name.to_ascii_lowercase() };
-    let several: &[&str] = match name.as_str() {
-        "double" => &["precision"],
-        "character" | "char" | "bit" | "nchar" | "national" | "long" => &["varying", "character", "char", "varchar", "varbinary"],
-        _ => &[],
-    };
-    while several.iter().any(|word| cursor.peek(word)) && !cursor.peek_at(1, "SET") {
-        name = format!("{name} {}", cursor.text().to_ascii_lowercase());
-        cursor.skip();
-    }
-    if cursor.dialect == Dialect::Sqlite && !quoted {
-        // A type consists of any words.
-        while cursor.token().is_some_and(|token| token.kind == Kind::Word) && !cursor.peek_any(&AFTER_TYPE) {
-            name = format!("{name} {}", cursor.text().to_ascii_lowercase());
-            cursor.skip();
-        }
-    }
-    if cursor.peek_symbol(b'(') {
-        arguments(cursor, &mut ty);
-    }
+    further_words(cursor, &mut name, quoted);
+    optional_arguments(cursor, &mut ty);
     if matches!(name.as_str(), "timestamp" | "time") && cursor.dialect == Dialect::Postgres {
         if cursor.words(&["WITH", "TIME", "ZONE"]) {
             name.push_str("tz");
         } else {
             cursor.words(&["WITHOUT", "TIME", "ZONE"]);
         }
-        if cursor.peek_symbol(b'(') {
-            arguments(cursor, &mut ty);
-        }
+        optional_arguments(cursor, &mut ty);
     }
     if name == "interval" {
         while cursor.peek_any(&["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "TO"]) {
             ty.members.push(cursor.text().to_ascii_lowercase());
             cursor.skip();
         }
-        if cursor.peek_symbol(b'(') {
-            arguments(cursor, &mut ty);
-        }
+        optional_arguments(cursor, &mut ty);
     }
-    loop {
-        if cursor.word("ARRAY") || cursor.symbol(b'[') {
-            ty.array = true;
-            cursor.number();
-            cursor.symbol(b']');
-        } else if cursor.any(&["UNSIGNED", "ZEROFILL"]) {
-            // `ZEROFILL` implies `UNSIGNED`. (MySQL manual, 11.1.1)
-            ty.unsigned = true;
-        } else if cursor.any(&["SIGNED", "BINARY", "ASCII", "UNICODE", "BYTE"]) {
-        } else if cursor.words(&["CHARACTER", "SET"]) || cursor.word("CHARSET") {
-            cursor.symbol(b'=');
-            ty.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
-            cursor.skip();
-        } else if cursor.word("COLLATE") {
-            ty.collation = cursor.name().map(|name| name.name);
-        } else {
-            break;
-        }
-    }
+    while type_option(cursor, &mut ty) {}
     ty.name = canonical(&name, cursor.dialect).to_owned();
-    if cursor.dialect == Dialect::Postgres && !quoted {
-        match (name.as_str(), &*ty.arguments) {
-            // `float(n)` has at least n bits. (PostgreSQL manual, 8.1.3)
-            ("float", [bits]) => {
-                ty.name = if *bits < 25 { "float4".to_owned() } else { "float8".to_owned() };
-                ty.arguments.clear();
-            }
-            // Without a length, `bpchar` is unlimited, but `char` has length 1.
-            ("bpchar", []) => name.clone_into(&mut ty.name),
-            _ => {}
-        }
-    }
-    // The PostgreSQL type `"char"` of one byte.
-    if quoted && cursor.dialect == Dialect::Postgres && name == "char" {
-        ty.name = "\"char\"".to_owned();
-    }
-    if cursor.dialect == Dialect::MySql {
-        mysql_arguments(&mut ty);
+    match cursor.dialect {
+        Dialect::Postgres => postgres_name(&mut ty, &name, quoted),
+        Dialect::MySql => mysql_arguments(&mut ty),
+        Dialect::Sqlite => {}
     }
     Some(ty)
+}
+
+/// Appends the other words of a type name such as `double precision`.
+fn further_words(cursor: &mut Cursor<'_>, name: &mut String, quoted: bool) {
+    let several: &[&str] = match name.as_str() {
+        "double" => &["precision"],
+        "character" | "char" | "bit" | "nchar" | "national" | "long" => &["varying", "character", "char", "varchar", "varbinary"],
+        _ => &[],
+    };
+    while several.iter().any(|word| cursor.peek(word)) && !cursor.peek_at(1, "SET") {
+        append_word(cursor, name);
+    }
+    if cursor.dialect == Dialect::Sqlite && !quoted {
+        // A type consists of any words.
+        while cursor.token().is_some_and(|token| token.kind == Kind::Word) && !cursor.peek_any(&AFTER_TYPE) {
+            append_word(cursor, name);
+        }
+    }
+}
+
+fn append_word(cursor: &mut Cursor<'_>, name: &mut String) {
+    name.push(' ');
+    name.push_str(&cursor.text().to_ascii_lowercase());
+    cursor.skip();
+}
+
+/// Parses an option after a type; false if there is none at the cursor.
+fn type_option(cursor: &mut Cursor<'_>, ty: &mut Type) -> bool {
+    if cursor.word("ARRAY") || cursor.symbol(b'[') {
+        ty.array = true;
+        cursor.number();
+        cursor.symbol(b']');
+    } else if cursor.any(&["UNSIGNED", "ZEROFILL"]) {
+        // `ZEROFILL` implies `UNSIGNED`. (MySQL manual, 11.1.1)
+        ty.unsigned = true;
+    } else if cursor.words(&["CHARACTER", "SET"]) || cursor.word("CHARSET") {
+        cursor.symbol(b'=');
+        ty.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
+        cursor.skip();
+    } else if cursor.word("COLLATE") {
+        ty.collation = cursor.name().map(|name| name.name);
+    } else {
+        return cursor.any(&["SIGNED", "BINARY", "ASCII", "UNICODE", "BYTE"]);
+    }
+    true
+}
+
+/// Types of PostgreSQL whose name depends on their arguments or on quotes.
+fn postgres_name(ty: &mut Type, name: &str, quoted: bool) {
+    match (name, &*ty.arguments) {
+        // The type `"char"` of one byte.
+        ("char", _) if quoted => "\"char\"".clone_into(&mut ty.name),
+        _ if quoted => {}
+        // `float(n)` has at least n bits. (PostgreSQL manual, 8.1.3)
+        ("float", [bits]) => {
+            ty.name = if *bits < 25 { "float4".to_owned() } else { "float8".to_owned() };
+            ty.arguments.clear();
+        }
+        // Without a length, `bpchar` is unlimited, but `char` has length 1.
+        ("bpchar", []) => name.clone_into(&mut ty.name),
+        _ => {}
+    }
 }
 
 /// Makes default arguments explicit and removes those without effect. (MySQL manual, 11.1)
@@ -307,9 +321,12 @@ fn mysql_arguments(ty: &mut Type) {
     }
 }
 
-fn arguments(cursor: &mut Cursor<'_>, ty: &mut Type) {
+/// Parses the arguments of a type in parentheses, if there are any at the cursor.
+fn optional_arguments(cursor: &mut Cursor<'_>, ty: &mut Type) {
     let before = cursor.position();
-    cursor.symbol(b'(');
+    if !cursor.symbol(b'(') {
+        return;
+    }
     loop {
         if let Some(number) = cursor.number() {
             ty.arguments.push(number);
