@@ -263,8 +263,8 @@ fn unknown_index(context: &StatementContext<'_>, table: &ObjectName, action: &Ac
     };
     let matches_name = |candidate: &str| candidate.eq_ignore_ascii_case(name);
     // MySQL names the index that it creates for a foreign key after the key or its column.
-    let may_be_implicit =
-        kind == "index" && (relation.column(name).is_some() || relation.orphaned_indexes.iter().any(|index| matches_name(index)));
+    let may_be_implicit = !matches!(action, ActionKind::DropForeignKey(_))
+        && (relation.column(name).is_some() || relation.orphaned_indexes.iter().any(|index| matches_name(index)));
     let exists = relation.constraints.iter().any(|constraint| matches_name(&constraint.name))
         || relation.indexes.iter().any(|index| index.name.as_deref().is_none_or(matches_name))
         || context.actions().any(|(_, clause, _)| match clause {
