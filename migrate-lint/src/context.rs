@@ -334,6 +334,16 @@ impl<'a> StatementContext<'a> {
         &self.file.statements[..self.number]
     }
 
+    /// SQLite: does an earlier statement of the file turn this setting on?
+    pub fn is_pragma_on(&self, pragma: &str) -> bool {
+        self.earlier_statements().iter().any(|statement| match &statement.syntax {
+            Syntax::Pragma { name, value: Some(value) } => {
+                name == pragma && matches!(value.as_str(), "on" | "1" | "true" | "yes")
+            }
+            _ => false,
+        })
+    }
+
     /// Does a later statement of the file satisfy a condition?
     pub fn is_followed_by(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
         self.later_statements().iter().any(|statement| condition(&statement.syntax))

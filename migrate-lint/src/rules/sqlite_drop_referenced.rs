@@ -72,7 +72,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
     for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
         if context.relation(&key).is_none_or(|_| context.age(&key) < Age::Pending)
-            || (is_deferred(context) && is_filled_again(context, &key))
+            || (context.is_pragma_on("defer_foreign_keys") && is_filled_again(context, &key))
         {
             continue;
         }
@@ -91,15 +91,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             });
         }
     }
-}
-
-fn is_deferred(context: &StatementContext<'_>) -> bool {
-    context.earlier_statements().iter().any(|statement| match &statement.syntax {
-        Syntax::Pragma { name, value: Some(value) } => {
-            name == "defer_foreign_keys" && matches!(value.as_str(), "on" | "1" | "true" | "yes")
-        }
-        _ => false,
-    })
 }
 
 /// Whether a later statement inserts rows into a table with this name. SQLite then counts the deferred violations as resolved.

@@ -57,7 +57,7 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Syntax::Drop(removal) = context.syntax() else { return };
-    if removal.kind != ObjectKind::Table || is_legacy_alter_table(context) {
+    if removal.kind != ObjectKind::Table || context.is_pragma_on("legacy_alter_table") {
         return;
     }
     for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
@@ -69,13 +69,4 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             findings.add(RuleFinding::new(message));
         }
     }
-}
-
-fn is_legacy_alter_table(context: &StatementContext<'_>) -> bool {
-    context.earlier_statements().iter().any(|statement| match &statement.syntax {
-        Syntax::Pragma { name, value: Some(value) } => {
-            name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")
-        }
-        _ => false,
-    })
 }

@@ -43,21 +43,12 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let children = context.schema.children(&table).map(|(child, ..)| format!("`{child}`"));
         let views = context.schema.views_reading(&table).map(|(view, _)| format!("`{view}`"));
         let dependents: Vec<String> = children.chain(views).collect();
-        if !dependents.is_empty() && !is_legacy_alter_table(context) && is_created_later(context, &table) {
+        if !dependents.is_empty() && !context.is_pragma_on("legacy_alter_table") && is_created_later(context, &table) {
             let message =
                 format!("after the rename, {} will reference the renamed table, not the new `{table}`", dependents.join(", "));
             findings.add(RuleFinding::new(message).at(range));
         }
     }
-}
-
-fn is_legacy_alter_table(context: &StatementContext<'_>) -> bool {
-    context.earlier_statements().iter().any(|statement| match &statement.syntax {
-        Syntax::Pragma { name, value: Some(value) } => {
-            name == "legacy_alter_table" && matches!(value.as_str(), "on" | "1" | "true" | "yes")
-        }
-        _ => false,
-    })
 }
 
 fn is_created_later(context: &StatementContext<'_>, table: &ObjectName) -> bool {
