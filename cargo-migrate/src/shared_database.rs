@@ -6,7 +6,7 @@ use crate::loaded_project;
 use crate::packages;
 use migrate_cli::CommandError;
 use migrate_lint::folder_lint;
-use migrate_lint::owners::Service;
+use migrate_lint::owners::ServiceHistory;
 use migrate_model::dialect::Dialect;
 use migrate_model::files::folder::Folder;
 use migrate_model::files::project::Project;
@@ -41,8 +41,8 @@ impl Member {
 
 impl SharedDatabase {
     /// The members in the form that `owners` compares.
-    pub fn services(&self) -> Vec<Service<'_>> {
-        let services = self.members.iter().map(|member| Service {
+    pub fn services(&self) -> Vec<ServiceHistory<'_>> {
+        let services = self.members.iter().map(|member| ServiceHistory {
             name: &member.project.service,
             history: &member.folder.set.contents().migrations,
             owns: &member.project.settings.safety.owns,

@@ -45,7 +45,7 @@ pub static CODES: &[&Code] = &[&FOREIGN_TABLE, &DISPUTED_TABLE, &CONFLICTING_DEF
 
 /// A service and its migrations.
 #[derive(Debug, Clone, Copy)]
-pub struct Service<'a> {
+pub struct ServiceHistory<'a> {
     /// Name of the service, unique among the services of the database.
     pub name: &'a str,
     /// The migrations, in version order.
@@ -131,7 +131,7 @@ enum TableChangeKind {
 }
 
 /// All tables of services that share a database, by name.
-pub fn matrix(services: &[Service<'_>], dialect: Dialect) -> Vec<TableOwnership> {
+pub fn matrix(services: &[ServiceHistory<'_>], dialect: Dialect) -> Vec<TableOwnership> {
     let changes = table_changes(services, dialect);
     let mut tables: BTreeMap<ObjectName, TableOwnership> = BTreeMap::new();
     for change in &changes {
@@ -171,9 +171,10 @@ fn set_status(tables: &mut BTreeMap<ObjectName, TableOwnership>, name: &ObjectNa
 }
 
 /// Index of the service that owns a table: the first one that lists it in `owns`, or else the only one that creates it.
-fn owner(services: &[Service<'_>], changes: &[TableChange], table: &ObjectName, dialect: Dialect) -> Option<usize> {
+fn owner(services: &[ServiceHistory<'_>], changes: &[TableChange], table: &ObjectName, dialect: Dialect) -> Option<usize> {
     let simulation = Simulation::new(dialect);
-    let claims = |service: &Service<'_>| service.owns.iter().any(|name| simulation.schema.resolve(&parse_name(name)) == *table);
+    let claims =
+        |service: &ServiceHistory<'_>| service.owns.iter().any(|name| simulation.schema.resolve(&parse_name(name)) == *table);
     if let Some(claimant) = services.iter().position(claims) {
         return Some(claimant);
     }
@@ -213,7 +214,11 @@ fn parse_name(text: &str) -> Name {
 
 /// Findings about changes that services make to each other's tables. `is_checked` selects the migrations, by the index of the
 /// service and of the migration.
-pub fn findings(services: &[Service<'_>], dialect: Dialect, is_checked: impl Fn(usize, usize) -> bool) -> Vec<ServiceFinding> {
+pub fn findings(
+    services: &[ServiceHistory<'_>],
+    dialect: Dialect,
+    is_checked: impl Fn(usize, usize) -> bool,
+) -> Vec<ServiceFinding> {
     let changes = table_changes(services, dialect);
     let mut findings = conflicting_claims(services);
     for change in changes.iter().filter(|change| is_checked(change.service, change.migration)) {
@@ -240,7 +245,7 @@ pub fn findings(services: &[Service<'_>], dialect: Dialect, is_checked: impl Fn(
     findings
 }
 
-impl Service<'_> {
+impl ServiceHistory<'_> {
     /// The level of a code of this module; `None` if it is disabled.
     fn level(&self, code: &Code) -> Option<Level> {
         self.levels.get(code.name).copied().unwrap_or(Some(Level::Error))
@@ -248,7 +253,7 @@ impl Service<'_> {
 }
 
 /// Tables that several services list in `owns`.
-fn conflicting_claims(services: &[Service<'_>]) -> Vec<ServiceFinding> {
+fn conflicting_claims(services: &[ServiceHistory<'_>]) -> Vec<ServiceFinding> {
     let mut findings = Vec::new();
     for (index, service) in services.iter().enumerate() {
         for table in service.owns {
@@ -266,7 +271,7 @@ fn conflicting_claims(services: &[Service<'_>]) -> Vec<ServiceFinding> {
 
 /// Findings about the definitions of the same table in other services.
 fn competing_definitions(
-    services: &[Service<'_>],
+    services: &[ServiceHistory<'_>],
     changes: &[TableChange],
     created: &TableChange,
     columns: &[Column],
@@ -294,7 +299,7 @@ fn competing_definitions(
 }
 
 /// A finding if a table belongs to another service. `verb` is what the statement does to it.
-fn foreign_change(services: &[Service<'_>], change: &TableChange, verb: &str, owner: Option<usize>) -> Vec<Finding> {
+fn foreign_change(services: &[ServiceHistory<'_>], change: &TableChange, verb: &str, owner: Option<usize>) -> Vec<Finding> {
     let Some(owner) = owner.filter(|owner| *owner != change.service) else { return Vec::new() };
     let owner = services[owner].name;
     let message = format!("`{}` {verb} `{}`, which belongs to `{owner}`", services[change.service].name, change.table);
@@ -304,7 +309,7 @@ fn foreign_change(services: &[Service<'_>], change: &TableChange, verb: &str, ow
     vec![finding]
 }
 
-fn title<'a>(services: &[Service<'a>], change: &TableChange) -> &'a str {
+fn title<'a>(services: &[ServiceHistory<'a>], change: &TableChange) -> &'a str {
     services[change.service].history[change.migration].title()
 }
 
@@ -331,7 +336,7 @@ fn differing_columns(columns: &[Column], other_columns: &[Column]) -> Vec<String
 }
 
 /// What each service does to tables, in the order of its migrations.
-fn table_changes(services: &[Service<'_>], dialect: Dialect) -> Vec<TableChange> {
+fn table_changes(services: &[ServiceHistory<'_>], dialect: Dialect) -> Vec<TableChange> {
     let mut changes = Vec::new();
     for (index, service) in services.iter().enumerate() {
         let mut simulation = Simulation::new(dialect);
@@ -423,10 +428,10 @@ mod tests {
         let owns: Vec<Vec<String>> =
             services.iter().map(|(.., owns)| owns.iter().map(|name| (*name).to_owned()).collect()).collect();
         let levels = BTreeMap::new();
-        let all: Vec<Service<'_>> = services
+        let all: Vec<ServiceHistory<'_>> = services
             .iter()
             .enumerate()
-            .map(|(index, (name, ..))| Service { name, history: &histories[index], owns: &owns[index], levels: &levels })
+            .map(|(index, (name, ..))| ServiceHistory { name, history: &histories[index], owns: &owns[index], levels: &levels })
             .collect();
         let ownership = |table: TableOwnership| {
             let defined: Vec<String> =
