@@ -8,11 +8,11 @@ use migrate_model::syntax::{Control, Syntax};
 #[derive(Debug, Default)]
 pub struct LockTracker {
     held: Vec<HeldLock>,
-    savepoints: Vec<Savepoint>,
+    savepoints: Vec<LockSavepoint>,
 }
 
 #[derive(Debug)]
-struct Savepoint {
+struct LockSavepoint {
     name: String,
     lock_count: usize,
 }
@@ -37,7 +37,7 @@ impl LockTracker {
     pub fn apply(&mut self, syntax: &Syntax) {
         match syntax {
             Syntax::Transaction(Control::Savepoint(name)) => {
-                self.savepoints.push(Savepoint { name: name.clone(), lock_count: self.held.len() });
+                self.savepoints.push(LockSavepoint { name: name.clone(), lock_count: self.held.len() });
             }
             Syntax::Transaction(Control::RollbackTo(name)) => {
                 if let Some(savepoint) = self.savepoints.iter().rev().find(|savepoint| savepoint.name == *name) {
