@@ -13,7 +13,7 @@ use crate::impact::{ImpactContext, impacts};
 use crate::owners;
 use crate::relation::HistoryPoint;
 use crate::round_trip;
-use crate::rule::{Check, Rule};
+use crate::rule::{Rule, RuleCheck};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::rules;
 use crate::server::Server;
@@ -419,7 +419,7 @@ fn run_statement_checks(context: &StatementContext<'_>, rules: &[EnabledRule]) -
     let mut matches = Vec::new();
     let mut findings = RuleFindings::default();
     for enabled in rules {
-        if let Check::Statement(check) = enabled.rule.check {
+        if let RuleCheck::Statement(check) = enabled.rule.check {
             check(context, &mut findings);
             // Nearly always there is none, and this runs unoptimised in every build.
             if !findings.all.is_empty() {
@@ -433,7 +433,7 @@ fn run_statement_checks(context: &StatementContext<'_>, rules: &[EnabledRule]) -
 fn check_file(context: &FileContext<'_>, rules: &[EnabledRule]) -> Vec<RuleMatch> {
     let mut matches = Vec::new();
     for enabled in rules {
-        if let Check::File(check) = enabled.rule.check {
+        if let RuleCheck::File(check) = enabled.rule.check {
             let mut findings = RuleFindings::default();
             check(context, &mut findings);
             matches.extend(findings.all.into_iter().map(|finding| RuleMatch { enabled: *enabled, finding }));

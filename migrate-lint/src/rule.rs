@@ -22,7 +22,7 @@ pub struct Rule {
     /// Checks down migrations as well.
     pub down: bool,
     /// The function that detects the hazard.
-    pub check: Check,
+    pub check: RuleCheck,
     /// Histories with a finding in the last file. The first one is shown on the page of the rule.
     pub flagged: &'static [Example],
     /// Histories without a finding in the last file. The first one is shown on the page of the rule.
@@ -33,7 +33,7 @@ pub struct Rule {
 
 /// The check of a rule.
 #[derive(Debug, Clone, Copy)]
-pub enum Check {
+pub enum RuleCheck {
     /// Runs before each statement.
     Statement(fn(&StatementContext<'_>, &mut RuleFindings)),
     /// Runs after the last statement of each up migration.

@@ -1,7 +1,7 @@
 //! The rule `add-column-not-null-no-default`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "add the column as nullable, fill it in batches, then set it NOT NULL; or give it a constant default",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c int NOT NULL;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN c int NOT NULL;"]),

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
 use migrate_model::code::Code;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     fix: "remove the statement; or choose another name if the two objects differ",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME a TO b;"]),
         sqlite(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME COLUMN a TO b;"]),

@@ -1,7 +1,7 @@
 //! The rule `alter-type-view-dep`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     fix: "drop the dependent view or generated column, change the type and create it again, in the same transaction",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE g (gid bigint, c text); CREATE TABLE t (id bigint, a int); CREATE VIEW v AS SELECT c, (SELECT sum(a) FROM t WHERE id = gid) FROM g;",

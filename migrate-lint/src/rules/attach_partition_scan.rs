@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
          a CHECK constraint that excludes these rows",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE m (id bigint, ts date NOT NULL) PARTITION BY RANGE (ts); CREATE INDEX ON m (id); CREATE TABLE m2 (id bigint, ts date NOT NULL, CHECK (ts >= '2021-01-01' AND ts < '2022-01-01'));",

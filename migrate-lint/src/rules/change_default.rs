@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::relation::Column;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int DEFAULT 1);", "ALTER TABLE t ALTER a SET DEFAULT 2;"]),
         postgres(&["CREATE TABLE t (a int NOT NULL DEFAULT 1);", "ALTER TABLE t ALTER a DROP DEFAULT;"]),

@@ -1,7 +1,7 @@
 //! The rule `concurrent-if-not-exists`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "write `DROP INDEX CONCURRENTLY IF EXISTS i` in the preceding migration, and omit `IF NOT EXISTS`",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);",

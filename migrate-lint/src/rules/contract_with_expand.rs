@@ -2,7 +2,7 @@
 
 use crate::context::FileContext;
 use crate::object_name::ObjectName;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::Schema;
 use migrate_model::code::Code;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     fix: "deploy the expand step first; add the contract step in a later deployment",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[],
     not_flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",

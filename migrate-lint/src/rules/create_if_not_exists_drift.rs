@@ -1,7 +1,7 @@
 //! The rule `create-if-not-exists-drift`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "write the difference as `ALTER TABLE`, and remove this definition",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int, b int);"]),
         sqlite(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int, b int);"]),

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
          ...`",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&[
         "CREATE TABLE p (id int) PARTITION BY RANGE (id);",
         "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",

@@ -1,7 +1,7 @@
 //! The rule `definer-without-search-path`.
 
 use crate::context::{ParsedStatement, StatementContext};
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "add `SET search_path = pg_catalog, ...` to the function, with `pg_temp` last",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"])],
     not_flagged: &[
         postgres(&[

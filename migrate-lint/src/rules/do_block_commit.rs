@@ -1,7 +1,7 @@
 //! The rule `do-block-commit`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     fix: "remove `BEGIN` and `COMMIT` from the file: `cargo migrate` then runs a `DO` block outside a transaction",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;", "BEGIN; CALL p(); COMMIT;"])],
     not_flagged: &[
         postgres(&["CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;", "-- migrate: no-transaction\nCALL p();"]),

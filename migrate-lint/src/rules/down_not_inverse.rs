@@ -1,7 +1,7 @@
 //! The rule `down-not-inverse`.
 
 use crate::context::FileContext;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     fix: "reverse each change of the up migration in the down migration, in the opposite order",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a);",

@@ -2,7 +2,7 @@
 
 use crate::context::{Age, StatementContext};
 use crate::relation::Relation;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
          contract` in its header",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",

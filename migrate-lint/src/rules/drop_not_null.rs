@@ -1,7 +1,7 @@
 //! The rule `drop-not-null`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "deploy a version that handles null values in the column first",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int NOT NULL);", "ALTER TABLE t ALTER a DROP NOT NULL;"]),
         mysql(&["CREATE TABLE t (a int NOT NULL);", "ALTER TABLE t MODIFY a int NULL;"]),

@@ -1,7 +1,7 @@
 //! The rule `drop-schema`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
          header",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE SCHEMA s;", "DROP SCHEMA s CASCADE;"]), mysql(&["DROP DATABASE d;"])],
     not_flagged: &[
         postgres(&["CREATE SCHEMA s;", "-- migrate: phase contract\nDROP SCHEMA s;"]),

@@ -3,7 +3,7 @@
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
 use crate::rebuild;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
          contract` in its header",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "DO $$ BEGIN EXECUTE 'DROP TABLE t'; END $$;"]),
         postgres(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),

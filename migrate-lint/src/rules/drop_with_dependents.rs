@@ -3,7 +3,7 @@
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Relation};
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
     fix: "drop the dependent objects first, by name",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",

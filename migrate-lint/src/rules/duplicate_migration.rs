@@ -1,7 +1,7 @@
 //! The rule `duplicate-migration`.
 
 use crate::context::{FileContext, ParsedStatement};
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "delete one of them, or give the reason why both are needed: `-- migrate: allow duplicate-migration: reason`",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[
         postgres(&["ALTER TABLE t ADD COLUMN IF NOT EXISTS c int;", "-- again\nALTER TABLE t ADD COLUMN IF NOT EXISTS c int;"]),
         postgres(&["INSERT INTO t VALUES (1); INSERT INTO t VALUES (2);", "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)"]),

@@ -1,7 +1,7 @@
 //! The rule `enum-add-value-down`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "replace the down migration with `-- migrate: irreversible: enum values cannot be removed` in the header",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m ADD VALUE 'b';\n--- down\nSELECT 1;"])],
     not_flagged: &[
         postgres(&[

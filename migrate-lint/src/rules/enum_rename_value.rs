@@ -1,7 +1,7 @@
 //! The rule `enum-rename-value`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
          in the type",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m RENAME VALUE 'a' TO 'b';"])],
     not_flagged: &[postgres(&[
         "CREATE TYPE m AS ENUM ('a');",

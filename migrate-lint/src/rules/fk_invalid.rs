@@ -2,7 +2,7 @@
 
 use crate::context::{NewForeignKey, StatementContext};
 use crate::relation::{ConstraintKind, Relation, RelationKind};
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
          type",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (u bigint REFERENCES u (uid));"]),
         mysql(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES u (uid));"]),

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::impact::{Cause, Impact};
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "add the foreign key with `NOT VALID`, and run `VALIDATE CONSTRAINT` in the next migration",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int PRIMARY KEY);",

@@ -2,7 +2,7 @@
 
 use crate::context::FileContext;
 use crate::relation::{ConstraintKind, Relation};
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "give both columns the same type",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[
         postgres(&["CREATE TABLE u (id bigint PRIMARY KEY);", "CREATE TABLE t (u_id int REFERENCES u (id));"]),
         postgres(&[

@@ -1,7 +1,7 @@
 //! The rule `fk-without-index`.
 
 use crate::context::FileContext;
-use crate::rule::{Check, Rule, Verification, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     fix: "create an index that begins with the columns of the foreign key",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[
         postgres(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id));"]),
         sqlite(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (u_id int REFERENCES u (id));"]),

@@ -1,7 +1,7 @@
 //! The rule `identifier-too-long`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "choose a shorter name",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE t (a int); CREATE INDEX an_index_with_a_name_that_is_much_longer_than_the_sixty_three_bytes_there_are ON t (a);",

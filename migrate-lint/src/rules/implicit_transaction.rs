@@ -1,7 +1,7 @@
 //! The rule `implicit-transaction`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "move the statement to a separate file",
     opt_in: true,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["CREATE TABLE t (a int);", "ANALYZE t; VACUUM t;"]),

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::relation::Relation;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "name the columns on both sides: `INSERT INTO new (a, b) SELECT a, b FROM old`",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         sqlite(&[
             "CREATE TABLE t (id integer PRIMARY KEY, a text, b text);",

@@ -3,7 +3,7 @@
 use crate::context::StatementContext;
 use crate::impact::{Cause, Lock};
 use crate::object_name::ObjectName;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "split the file into one migration for each table",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&[
         "CREATE TABLE a (x int); CREATE TABLE b (x int); CREATE TABLE c (x int); CREATE TABLE d (x int);",
         "ALTER TABLE a ADD y int; ALTER TABLE b ADD y int; ALTER TABLE c ADD y int; ALTER TABLE d ADD y int;",

@@ -1,7 +1,7 @@
 //! The rule `missing-statement-timeout`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
           other tools",
     opt_in: true,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE INDEX i ON t (a);"]),
         postgres(&["CREATE TABLE t (a int);", "SET statement_timeout = 0; CREATE INDEX i ON t (a);"]),

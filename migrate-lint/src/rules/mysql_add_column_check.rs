@@ -1,7 +1,7 @@
 //! The rule `mysql-add-column-check`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_model::code::Code;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "fill the column so that every row satisfies the check, or add the check later as a table constraint",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[mysql(&[
         "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));",
         "ALTER TABLE t ADD q int CHECK (q IS NOT NULL AND q > 0);",

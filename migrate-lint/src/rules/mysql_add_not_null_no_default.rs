@@ -1,7 +1,7 @@
 //! The rule `mysql-add-not-null-no-default`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
           NULL",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int NOT NULL;"])],
     not_flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD z int NOT NULL DEFAULT 0;"]),

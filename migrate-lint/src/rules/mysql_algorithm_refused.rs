@@ -1,7 +1,7 @@
 //! The rule `mysql-algorithm-refused`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     fix: "",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t ADD INDEX i (a), ALGORITHM=INSTANT;"]),
         mysql(&[

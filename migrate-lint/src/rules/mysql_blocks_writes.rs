@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::impact::{Algorithm, Cause, Impact};
-use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "run it at a time of low traffic, or use a tool that copies the table online (gh-ost, pt-online-schema-change)",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, x text);", "ALTER TABLE t ADD FULLTEXT INDEX f (x);"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD n int AUTO_INCREMENT UNIQUE;"]),

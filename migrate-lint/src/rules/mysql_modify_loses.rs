@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::relation;
-use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
           b`; if the column should accept nulls, write `NULL`",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         mysql(&["CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);", "ALTER TABLE t MODIFY id bigint NOT NULL;"]),
         mysql(&["CREATE TABLE t (a varchar(20) NOT NULL DEFAULT 'x');", "ALTER TABLE t MODIFY a varchar(40) NOT NULL;"]),

@@ -1,7 +1,7 @@
 //! The rule `mysql-random-default`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_model::code::Code;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "add the column without the default, `UPDATE` the rows in batches, then set the default",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[mysql(&[
         "CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));",
         "ALTER TABLE t ADD z double DEFAULT (rand());",

@@ -1,7 +1,7 @@
 //! The rule `mysql-references-ignored`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_model::code::Code;
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     fix: "write a table constraint: `FOREIGN KEY (c) REFERENCES u (id)`",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[],
     not_flagged: &[mysql(&["CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (a int REFERENCES u (id));"])],
     verification: Verification::Manual("MySQL 8.4 manual, 15.1.20.5 FOREIGN KEY Constraints"),

@@ -1,7 +1,7 @@
 //! The rule `mysql-several-ddl`.
 
 use crate::context::{FileContext, ParsedStatement};
-use crate::rule::{Check, Rule, Verification, mysql};
+use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "write one DDL statement per migration if other tools run it too",
     opt_in: true,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int; ALTER TABLE t ADD c int;"])],
     not_flagged: &[mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;"])],
     verification: Verification::Manual("MariaDB knowledge base, SQL statements that cause an implicit commit"),

@@ -1,7 +1,7 @@
 //! The rule `narrow-type`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::type_change;
 use migrate_model::code::Code;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "add a column of the new type, switch the application to it, and drop the old column in a contract migration",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a bigint);", "ALTER TABLE t ALTER a TYPE int;"]),
         postgres(&["CREATE TABLE t (a varchar(50));", "ALTER TABLE t ALTER a TYPE varchar(20);"]),

@@ -1,7 +1,7 @@
 //! The rule `not-idempotent`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
           EXISTS i`",
     opt_in: true,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["-- migrate: no-transaction\nCREATE TABLE t (a int); CREATE TABLE u (a int);"]),

@@ -1,7 +1,7 @@
 //! The rule `partitioned-unsupported`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "run it on each partition; for an index see `index-on-partitioned`",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE p (id int) PARTITION BY RANGE (id);", "CREATE INDEX CONCURRENTLY i ON p (id);"]),
         postgres(&[

@@ -1,7 +1,7 @@
 //! The rule `prefer-bigint`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     fix: "write `bigint`",
     opt_in: true,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE TABLE t (id int PRIMARY KEY);"]), postgres(&["CREATE TABLE t (id serial PRIMARY KEY);"])],
     not_flagged: &[postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int);"])],
     verification: Verification::Files,

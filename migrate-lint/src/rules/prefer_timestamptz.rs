@@ -1,7 +1,7 @@
 //! The rule `prefer-timestamptz`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     fix: "write `timestamptz`",
     opt_in: true,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE TABLE t (a timestamp);"])],
     not_flagged: &[postgres(&["CREATE TABLE t (a timestamptz);"])],
     verification: Verification::Files,

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::rule::{Check, PARTITIONED, Rule, Verification, postgres};
+use crate::rule::{PARTITIONED, Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
           `ADD PRIMARY KEY USING INDEX`",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD PRIMARY KEY (a);"])],
     not_flagged: &[
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD PRIMARY KEY (a);"]),

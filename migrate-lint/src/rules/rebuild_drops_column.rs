@@ -1,7 +1,7 @@
 //! The rule `rebuild-drops-column`.
 
 use crate::context::FileContext;
-use crate::rule::{Check, Rule, Verification, mysql, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
           migrate: phase contract` at its top",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, name text, age int);",

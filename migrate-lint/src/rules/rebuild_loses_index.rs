@@ -2,7 +2,7 @@
 
 use crate::context::FileContext;
 use crate::relation;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
 use migrate_model::code::Code;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "create them again after the new table is renamed",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE p (id int PRIMARY KEY, a int UNIQUE);",

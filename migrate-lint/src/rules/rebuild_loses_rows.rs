@@ -3,7 +3,7 @@
 use crate::context::FileContext;
 use crate::object_name::ObjectName;
 use crate::relation::Relation;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "copy the rows with `INSERT INTO new SELECT ... FROM old` before the old table is dropped",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[
         postgres(&["CREATE TABLE t (id int);", "ALTER TABLE t RENAME TO t_old; CREATE TABLE t (id int);"]),
         sqlite(&[

@@ -3,7 +3,7 @@
 use crate::context::{FileContext, ParsedStatement};
 use crate::object_name::ObjectName;
 use crate::relation::Relation;
-use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
           with a trigger; or alter the table itself",
     opt_in: false,
     down: false,
-    check: Check::File(check),
+    check: RuleCheck::File(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",

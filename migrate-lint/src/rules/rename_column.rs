@@ -3,7 +3,7 @@
 use crate::context::{Age, StatementContext};
 use crate::object_name::ObjectName;
 use crate::relation::RelationKind;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
          the old one in a contract migration (a generated column with the old name supports reads only)",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME COLUMN a TO b;"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t CHANGE a b int;"]),

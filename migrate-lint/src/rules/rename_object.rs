@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     fix: "create an object with the new name beside it, and drop the old one in a contract migration",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TYPE m AS ENUM ('a');", "ALTER TYPE m RENAME TO n;"]),
         postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "ALTER VIEW v RENAME TO w;"]),

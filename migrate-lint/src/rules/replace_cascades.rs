@@ -1,7 +1,7 @@
 //! The rule `replace-cascades`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
          the existing row",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         mysql(&[
             "CREATE TABLE u (id int PRIMARY KEY, b int); CREATE TABLE t (u int, FOREIGN KEY (u) REFERENCES u (id) ON DELETE CASCADE);",

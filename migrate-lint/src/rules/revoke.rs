@@ -1,7 +1,7 @@
 //! The rule `revoke`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "revoke the privilege in a contract migration, when no deployed version of the application needs it",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "REVOKE INSERT ON t FROM app;"]),
         mysql(&["CREATE TABLE t (a int);", "REVOKE INSERT ON t FROM app;"]),

@@ -1,7 +1,7 @@
 //! The rule `sqlite-add-column-default`.
 
 use crate::context::{Age, StatementContext};
-use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "add the column without the default and `UPDATE` the rows; or rebuild the table",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c text DEFAULT CURRENT_TIMESTAMP;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int DEFAULT (random());"]),

@@ -1,7 +1,7 @@
 //! The rule `sqlite-add-column-unsupported`.
 
 use crate::context::{Age, StatementContext};
-use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     fix: "add a plain column and a unique index; or rebuild the table",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int UNIQUE;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD c int AS (a) STORED;"]),

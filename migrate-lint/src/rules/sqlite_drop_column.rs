@@ -3,7 +3,7 @@
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
 use crate::relation;
-use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     fix: "drop the index, view or trigger first; or rebuild the table",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         sqlite(&[
             "CREATE TABLE t (a int, b int); CREATE TRIGGER g AFTER UPDATE ON t WHEN OLD.a IS DISTINCT FROM NEW.b BEGIN SELECT 1; END;",

@@ -1,7 +1,7 @@
 //! The rule `sqlite-pragma-in-transaction`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
          at the start and at the end of the file outside the transaction",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[sqlite(&["BEGIN; PRAGMA foreign_keys = OFF; CREATE TABLE t (a int); COMMIT;"])],
     not_flagged: &[
         sqlite(&["CREATE TABLE t (a int); PRAGMA foreign_keys = OFF; CREATE TABLE u (a int);"]),

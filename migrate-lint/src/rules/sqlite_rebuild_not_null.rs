@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::rebuild;
-use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "write `coalesce(column, value)` in the `SELECT`",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[sqlite(&[
         "CREATE TABLE t (a int);",
         "CREATE TABLE n (a int NOT NULL); INSERT INTO n SELECT a FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",

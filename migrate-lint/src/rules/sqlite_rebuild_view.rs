@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::rebuild;
-use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
          first",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY); CREATE VIEW v AS SELECT id FROM p;",

@@ -1,7 +1,7 @@
 //! The rule `sqlite-unsupported`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
          foreign_keys = OFF` first)",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ALTER COLUMN a TYPE text;"]),
         sqlite(&["CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);"]),

@@ -1,7 +1,7 @@
 //! The rule `table-without-primary-key`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     fix: "add a primary key",
     opt_in: true,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["CREATE TABLE t (a int);"]), mysql(&["CREATE TABLE t (a int);"])],
     not_flagged: &[
         postgres(&["CREATE TABLE t (a int PRIMARY KEY);"]),

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::rule::{Check, Rule, Verification, mysql, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "delete unneeded rows in batches; if no deployed version needs the table, use a contract migration",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "TRUNCATE t;"]),
         postgres(&[

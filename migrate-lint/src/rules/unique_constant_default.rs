@@ -2,7 +2,7 @@
 
 use crate::context::{ParsedStatement, StatementContext};
 use crate::object_name::ObjectName;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
          and NOT NULL",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD COLUMN s varchar(50) NOT NULL DEFAULT '' UNIQUE;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD COLUMN s int NOT NULL, ADD UNIQUE KEY k (s);"]),

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::impact::Cause;
-use crate::rule::{Check, PARTITIONED, Rule, Verification, postgres};
+use crate::rule::{PARTITIONED, Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "write `CREATE UNIQUE INDEX CONCURRENTLY` in a separate migration, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
         "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a);",

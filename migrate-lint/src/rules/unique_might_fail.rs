@@ -2,7 +2,7 @@
 
 use crate::context::{Age, StatementContext};
 use crate::object_name::ObjectName;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
          check as a `gate`",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a);"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD UNIQUE KEY k (a);"]),

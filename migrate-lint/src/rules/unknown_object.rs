@@ -3,7 +3,7 @@
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
 use crate::relation::{ConstraintKind, RelationKind};
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_model::code::Code;
@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     fix: "correct the name; or add `IF EXISTS` if the object may be missing",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE c (id int, PRIMARY KEY (idd));"]),
         mysql(&["CREATE TABLE c (id int, UNIQUE KEY k (idd));"]),

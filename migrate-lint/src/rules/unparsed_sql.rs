@@ -1,7 +1,7 @@
 //! The rule `unparsed-sql`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     fix: "write the statements directly, without `EXECUTE`",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[postgres(&["DO $$ BEGIN EXECUTE format('DROP TABLE %I', 'x'); END $$;"])],
     not_flagged: &[
         postgres(&["DO $$ BEGIN EXECUTE 'ANALYZE x'; END $$;"]),

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::impact::Lock;
-use crate::rule::{Check, Rule, Verification, mysql, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
          LIMIT 1000)`; if the table is small, `allow` it",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1;"]),
         mysql(&["CREATE TABLE t (a int);", "DELETE FROM t;"]),

@@ -1,7 +1,7 @@
 //! The rule `update-limit`.
 
 use crate::context::StatementContext;
-use crate::rule::{Check, Rule, Verification, postgres, sqlite};
+use crate::rule::{Rule, RuleCheck, Verification, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
     fix: "write `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT 1000)`",
     opt_in: false,
     down: true,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "DELETE FROM t WHERE a = 1 LIMIT 10;"]),
         sqlite(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a = 2 LIMIT 10;"]),

@@ -3,7 +3,7 @@
 use crate::context::{ParsedStatement, StatementContext};
 use crate::impact::{Cause, Lock};
 use crate::object_name::ObjectName;
-use crate::rule::{Check, Rule, Verification, postgres};
+use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     fix: "split the file: move the slow statement to a separate migration, and the statement that locks to one after it",
     opt_in: false,
     down: false,
-    check: Check::Statement(check),
+    check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE TABLE u (id int); ALTER TABLE u ADD CONSTRAINT k CHECK (id > 0) NOT VALID;",
