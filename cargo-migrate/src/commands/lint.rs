@@ -20,9 +20,11 @@ use migrate_lint::fix::{self, Fix};
 use migrate_lint::folder_lint;
 use migrate_lint::lint::{self, LintScope};
 use migrate_lint::owners::{self, ServiceFinding};
-use migrate_model::files::folder::{self, Folder};
+use migrate_model::files::folder::{self, FileList, Folder};
+use migrate_model::files::lock_file::LockFile;
 use migrate_model::files::project::Project;
 use migrate_model::finding::{Finding, Level};
+use migrate_model::migration::Migration;
 use migrate_runtime::Migrator;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -123,66 +125,97 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
             ))
             .help("create a lock file with `cargo migrate init`, or specify a revision that contains the other files: `--since REV`"));
         }
-        let root = project.root.join(&project.settings.dirs[0]);
         for fix in &linted.rewrites {
-            let migration = &linted.member.folder.set.contents().migrations[fix.migration];
-            let names = folder::list_files(&project.root, &project.settings);
-            let mut guard = if linted.member.folder.lock.is_some() { Some(LockFileGuard::take(&root)?) } else { None };
-            let mut lock = guard.as_mut().map(|guard| guard.read(&names)).transpose()?.unwrap_or_default();
-            let is_locked = |path: &str| {
-                names.files.iter().any(|file| file.display_path == path && lock.locked_checksum(&file.name).is_some())
-            };
-            if is_locked(&migration.up.file) {
-                context.output.message(format!("`{}` is locked and was not changed", migration.title()));
-                continue;
+            if apply_fix(context, &linted.member, fix)? {
+                changed += 1;
             }
-            let mut edits = vec![(&migration.up.file, &migration.up.text, &fix.up)];
-            if let (Some(down), Some(text)) = (&migration.down, &fix.down) {
-                edits.push((&down.file, &down.text, text));
-            }
-            edits.retain(|(_, before, after)| before != after);
-            let mut files = Vec::new();
-            let mut version = migration_files::next_version(Numbering::SameAsLatest, &names)?;
-            for added in &fix.added {
-                let template = Template { up: added.up.clone(), down: added.down.clone() };
-                let new_files = migration_files::file_names(&names, &version, &template::file_name(&added.name), &template);
-                version = version.successor();
-                files.extend(new_files);
-            }
-            for (file, before, after) in &edits {
-                context.output.data(difference(file, before, after));
-            }
-            for (file, text) in &files {
-                context.output.data(difference(file, "", text));
-            }
-            let question = format!("apply this change to `{}` for {}?", migration.title(), fix.rules.join(" and "));
-            let confirmed = context.global.yes
-                || context.output.confirm(&question).ok_or_else(|| {
-                    CommandError::usage("the change needs confirmation, but no terminal is available")
-                        .help("review the change, then run the command again with `--yes`")
-                })?;
-            if !confirmed {
-                continue;
-            }
-            migration_files::write(&root, &files)?;
-            for (file, _, after) in &edits {
-                let path = project.root.join(&***file);
-                std::fs::write(&path, after.as_bytes())
-                    .map_err(|error| CommandError::other(format!("cannot write `{}`: {error}", path.display())))?;
-            }
-            if let Some(guard) = &mut guard {
-                lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
-                guard.write(&lock)?;
-            }
-            context.output.status("Fixed", migration.title());
-            changed += 1;
         }
     }
-    match changed {
-        0 => context.output.message("nothing was changed"),
-        _ => context.output.message("run `cargo migrate lint` again to show the remaining findings"),
-    }
+    context.output.message(if changed == 0 {
+        "nothing was changed"
+    } else {
+        "run `cargo migrate lint` again to show the remaining findings"
+    });
     Ok(Exit::Done)
+}
+
+/// Shows a fix and, once it is confirmed, writes its files. Returns `false` if nothing was written.
+fn apply_fix(context: &Context<'_>, member: &Member, fix: &Fix) -> Result<bool, CommandError> {
+    let project = &member.project;
+    let root = project.root.join(&project.settings.dirs[0]);
+    let migration = &member.folder.set.contents().migrations[fix.migration];
+    let names = folder::list_files(&project.root, &project.settings);
+    let mut guard = if member.folder.lock.is_some() { Some(LockFileGuard::take(&root)?) } else { None };
+    let mut lock = guard.as_mut().map(|guard| guard.read(&names)).transpose()?.unwrap_or_default();
+    if is_locked(&migration.up.file, &names, &lock) {
+        context.output.message(format!("`{}` is locked and was not changed", migration.title()));
+        return Ok(false);
+    }
+    let edits = file_edits(migration, fix);
+    let files = added_files(fix, &names)?;
+    for edit in &edits {
+        context.output.data(difference(edit.file, edit.before, edit.after));
+    }
+    for (file, text) in &files {
+        context.output.data(difference(file, "", text));
+    }
+    if !confirm(context, migration, fix)? {
+        return Ok(false);
+    }
+    migration_files::write(&root, &files)?;
+    for edit in &edits {
+        let path = project.root.join(edit.file);
+        std::fs::write(&path, edit.after.as_bytes())
+            .map_err(|error| CommandError::other(format!("cannot write `{}`: {error}", path.display())))?;
+    }
+    if let Some(guard) = &mut guard {
+        lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
+        guard.write(&lock)?;
+    }
+    context.output.status("Fixed", migration.title());
+    Ok(true)
+}
+
+fn is_locked(path: &str, names: &FileList, lock: &LockFile) -> bool {
+    names.files.iter().any(|file| file.display_path == path && lock.locked_checksum(&file.name).is_some())
+}
+
+/// A new text of an existing file.
+struct FileEdit<'a> {
+    file: &'a str,
+    before: &'a str,
+    after: &'a str,
+}
+
+/// The files of a migration that a fix changes.
+fn file_edits<'a>(migration: &'a Migration, fix: &'a Fix) -> Vec<FileEdit<'a>> {
+    let up = FileEdit { file: &migration.up.file, before: &migration.up.text, after: &fix.up };
+    let down = migration.down.as_ref().zip(fix.down.as_ref());
+    let down = down.map(|(script, after)| FileEdit { file: &script.file, before: &script.text, after });
+    [up].into_iter().chain(down).filter(|edit| edit.before != edit.after).collect()
+}
+
+/// The files of the migrations that a fix adds, each as a path relative to the folder and a text.
+fn added_files(fix: &Fix, names: &FileList) -> Result<Vec<(String, String)>, CommandError> {
+    let mut files = Vec::new();
+    let mut version = migration_files::next_version(Numbering::SameAsLatest, names)?;
+    for added in &fix.added {
+        let template = Template { up: added.up.clone(), down: added.down.clone() };
+        files.extend(migration_files::file_names(names, &version, &template::file_name(&added.name), &template));
+        version = version.successor();
+    }
+    Ok(files)
+}
+
+fn confirm(context: &Context<'_>, migration: &Migration, fix: &Fix) -> Result<bool, CommandError> {
+    if context.global.yes {
+        return Ok(true);
+    }
+    let question = format!("apply this change to `{}` for {}?", migration.title(), fix.rules.join(" and "));
+    context.output.confirm(&question).ok_or_else(|| {
+        CommandError::usage("the change needs confirmation, but no terminal is available")
+            .help("review the change, then run the command again with `--yes`")
+    })
 }
 
 fn difference(file: &str, before: &str, after: &str) -> String {
