@@ -297,13 +297,13 @@ impl<'a> StatementContext<'a> {
     pub fn describe_lock(&self, impact: &Impact) -> String {
         let table = &impact.table;
         if let Some(online) = &impact.online {
-            let effect = match (online.allows_writes, impact.is_long()) {
-                (false, _) => "which blocks writes",
-                (true, true) => "which allows reads and writes",
-                (true, false) => {
-                    "which is brief; its metadata lock waits for all transactions that use the table, and later queries \
-                     queue behind it"
-                }
+            let effect = if !online.allows_writes {
+                "which blocks writes"
+            } else if impact.is_long() {
+                "which allows reads and writes"
+            } else {
+                "which is brief; its metadata lock waits for all transactions that use the table, and later queries queue \
+                 behind it"
             };
             let server = self.server();
             let algorithm = online.algorithm;

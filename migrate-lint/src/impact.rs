@@ -247,11 +247,14 @@ impl Impact {
 
     /// The work under the lock, as an adverbial phrase.
     pub fn work(&self) -> &'static str {
-        match (self.rewrites, self.builds, self.scans) {
-            (true, ..) => "during a rewrite of the table and its indexes",
-            (_, true, _) => "during an index build",
-            (_, _, true) => "during a full table scan",
-            _ => "and holds it briefly",
+        if self.rewrites {
+            "during a rewrite of the table and its indexes"
+        } else if self.builds {
+            "during an index build"
+        } else if self.scans {
+            "during a full table scan"
+        } else {
+            "and holds it briefly"
         }
     }
 }

@@ -50,10 +50,12 @@ pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
         ("cidr", "inet") | ("oid", "int") | ("int", "oid") => true,
         (before, after) => before == after && from.arguments == to.arguments,
     };
-    match (free, changes_collation) {
-        (true, false) => Cost::Free,
-        (true, true) => Cost::Indexes,
-        (false, _) => Cost::Rewrite,
+    if !free {
+        Cost::Rewrite
+    } else if changes_collation {
+        Cost::Indexes
+    } else {
+        Cost::Free
     }
 }
 

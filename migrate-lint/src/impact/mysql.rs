@@ -54,17 +54,18 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
 
 fn impact(table: ObjectName, online: OnlineDdl, reason: AlterReason) -> Impact {
     // At its start and end, every algorithm waits for all transactions that used the table.
-    let lock = match (online.algorithm, online.allows_writes) {
-        (Algorithm::Instant, _) => Lock::AccessExclusive,
-        (_, true) => Lock::ShareUpdateExclusive,
-        (_, false) => Lock::Share,
+    let lock = if online.algorithm == Algorithm::Instant {
+        Lock::AccessExclusive
+    } else if online.allows_writes {
+        Lock::ShareUpdateExclusive
+    } else {
+        Lock::Share
     };
     let impact = Impact::new(table, lock, Cause::Alter(reason));
     let impact = match online.algorithm {
         _ if reason.is_quick() => impact,
         Algorithm::Instant => impact,
-        Algorithm::NoCopy => impact.building(),
-        Algorithm::Inplace => impact.building(),
+        Algorithm::NoCopy | Algorithm::Inplace => impact.building(),
         Algorithm::Copy => impact.rewriting(),
     };
     Impact { online: Some(online), ..impact }

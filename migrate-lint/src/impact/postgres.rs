@@ -419,14 +419,22 @@ fn add_column(schema: &Schema, key: &ObjectName, column: &Column, sql: &str, con
     // A new column of an array type contains no element that could violate the constraint.
     let is_constrained = |ty: &&Type| !ty.array && schema.domains(ty).iter().any(|(_, _, constrained)| *constrained);
     let domain = ty.filter(is_constrained);
-    let mut impacts = vec![match (volatile, serial, domain) {
-        (Some(function), ..) => exclusive(Cause::VolatileDefault(function)).rewriting(),
-        (None, true, _) => exclusive(Cause::Serial).rewriting(),
-        _ if old_default => exclusive(Cause::VolatileDefault("any default before PostgreSQL 11".to_owned())).rewriting(),
-        _ if column.identity => exclusive(Cause::Identity).rewriting(),
-        _ if stored => exclusive(Cause::Stored).rewriting(),
-        (_, _, Some(_)) => exclusive(Cause::ColumnDomain).rewriting(),
-        _ => exclusive(Cause::Catalogue),
+    let rewrite = if let Some(function) = volatile {
+        Some(Cause::VolatileDefault(function))
+    } else if serial {
+        Some(Cause::Serial)
+    } else if old_default {
+        Some(Cause::VolatileDefault("any default before PostgreSQL 11".to_owned()))
+    } else if column.identity {
+        Some(Cause::Identity)
+    } else if stored {
+        Some(Cause::Stored)
+    } else {
+        domain.map(|_| Cause::ColumnDomain)
+    };
+    let mut impacts = vec![match rewrite {
+        Some(cause) => exclusive(cause).rewriting(),
+        None => exclusive(Cause::Catalogue),
     }];
     if !column.checks.is_empty() {
         impacts.push(exclusive(Cause::ColumnCheck).scanning());

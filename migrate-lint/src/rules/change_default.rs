@@ -40,11 +40,10 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let definition = context.relation(&table).and_then(|relation| relation.column(column));
         let is_affected = |definition: &&Column| definition.has_default && context.is_deployed(&table);
         let Some(definition) = definition.filter(is_affected) else { continue };
-        let message = match (action, definition.not_null) {
-            (ActionKind::DropDefault(_), true) => {
-                format!("INSERTs of the deployed version of the application fail if they omit `{table}.{column}`")
-            }
-            _ => format!("the deployed version of the application may depend on the default of `{table}.{column}`"),
+        let message = if definition.not_null && matches!(action, ActionKind::DropDefault(_)) {
+            format!("INSERTs of the deployed version of the application fail if they omit `{table}.{column}`")
+        } else {
+            format!("the deployed version of the application may depend on the default of `{table}.{column}`")
         };
         findings.add(RuleFinding::new(message).at(range));
     }

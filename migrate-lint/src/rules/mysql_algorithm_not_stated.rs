@@ -215,10 +215,12 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
     let deployed = context.is_deployed(&context.schema.resolve(&alter.table));
     let Some(online) = context.costliest().filter(|online| deployed && online.algorithm != Algorithm::Copy) else { return };
-    let lock = match (online.algorithm, online.allows_writes) {
-        (Algorithm::Instant, _) => "",
-        (_, true) => ", LOCK=NONE",
-        (_, false) => ", LOCK=SHARED",
+    let lock = if online.algorithm == Algorithm::Instant {
+        ""
+    } else if online.allows_writes {
+        ", LOCK=NONE"
+    } else {
+        ", LOCK=SHARED"
     };
     let clause = format!(", ALGORITHM={}{lock}", online.algorithm);
     findings.add(
