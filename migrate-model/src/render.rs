@@ -40,7 +40,7 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
 
 /// Renders all findings, separated by blank lines.
 pub fn findings<'a>(all: impl IntoIterator<Item = &'a Finding>, colour: bool) -> String {
-    let texts: Vec<String> = all.into_iter().map(|one| finding(one, colour)).collect();
+    let texts: Vec<String> = all.into_iter().map(|problem| finding(problem, colour)).collect();
     texts.join("\n\n")
 }
 
@@ -54,10 +54,10 @@ mod tests {
     fn shows_line_and_help() {
         static CODE: Code = Code::new("unknown-directive", "");
         let text = "-- migrate: no-transacton\nSELECT 1;\n";
-        let one = Finding::error(&CODE, "there is no directive `no-transacton`")
+        let error = Finding::error(&CODE, "there is no directive `no-transacton`")
             .at(Place::range("migrations/001_a.up.sql", text, 12..25))
             .help("write `no-transaction`");
-        let other = Finding::warning(&CODE, "the whole file is meant").at(Place::file("migrations/002_b.sql"));
-        insta::assert_snapshot!(findings([&one, &other], false));
+        let warning = Finding::warning(&CODE, "the whole file is meant").at(Place::file("migrations/002_b.sql"));
+        insta::assert_snapshot!(findings([&error, &warning], false));
     }
 }

@@ -71,8 +71,9 @@ impl Project {
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         // The name of the history must not depend on how the folder is given, so the package name takes precedence.
         let package = [Some(absolute.as_path()), absolute.parent()].into_iter().flatten().find_map(package_name);
-        let own = name(&absolute).filter(|name| name != "migrations");
-        let service = package.or(own).or_else(|| absolute.parent().and_then(name)).unwrap_or_else(|| "default".to_owned());
+        let folder_name = name(&absolute).filter(|name| name != "migrations");
+        let service =
+            package.or(folder_name).or_else(|| absolute.parent().and_then(name)).unwrap_or_else(|| "default".to_owned());
         if !folder.join(settings::FILE).is_file()
             && let Some(parent) = parent.filter(|parent| parent.join(settings::FILE).is_file())
         {
