@@ -9,6 +9,7 @@
 //! certification rejects one of the commits.
 
 pub mod address;
+mod endpoint;
 pub mod history_dialect;
 
 use crate::backend::{Backend, BuildChange, ConnectionState, Presence, UnitError, UnitRun};
@@ -83,7 +84,7 @@ impl<'c> MySql<'c> {
             original_sql: String::new(),
             reset_sql: String::new(),
             lock_timeout_sql: String::new(),
-            endpoint: Endpoint::SingleServer,
+            endpoint: Endpoint::SINGLE_SERVER,
             lease: None,
         }
     }
@@ -186,12 +187,12 @@ impl<'c> MySql<'c> {
         // The pool of the application may have disabled it.
         let mut own_settings = "SET SESSION autocommit = 1;\n".to_owned();
         if locking.strategy != LockStrategy::Session {
-            let names = Endpoint::VARIABLES.map(|name| history_sql.text(name)).join(", ");
+            let names = endpoint::VARIABLES.iter().map(|name| history_sql.text(name)).collect::<Vec<_>>().join(", ");
             let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
             let pair = |row: &TextRow| Some((row.first()?.clone()?, row.get(1)?.clone()?));
             let variables: Vec<(String, String)> = rows.iter().filter_map(pair).collect();
-            self.endpoint = Endpoint::of_mysql(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            if self.endpoint == Endpoint::Galera
+            self.endpoint = endpoint::detect(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            if self.endpoint == endpoint::GALERA
                 && let Some((_, original)) = variables.iter().find(|(name, _)| name == "wsrep_sync_wait")
             {
                 // Queries on this node must see what another node has committed.

@@ -9,6 +9,7 @@
 
 pub mod address;
 mod connector;
+mod endpoint;
 pub mod history_dialect;
 mod presence;
 
@@ -94,7 +95,7 @@ impl<'c> Postgres<'c> {
             original_sql: String::new(),
             reset_sql: String::new(),
             transaction_session: Vec::new(),
-            endpoint: Endpoint::SingleServer,
+            endpoint: Endpoint::SINGLE_SERVER,
             read_only: false,
             lease: None,
         }
@@ -361,7 +362,7 @@ impl<'c> Postgres<'c> {
         // `lock = "session"` states that the session belongs to this connection alone.
         if locking.strategy != LockStrategy::Session {
             let passes_parameters = self.connector.passes_parameters(parameter).await;
-            self.endpoint = Endpoint::of_postgres(version, passes_parameters);
+            self.endpoint = endpoint::detect(version, passes_parameters);
         }
         if locking.strategy == LockStrategy::Lease || !self.endpoint.supports_session_locks() {
             tracing::info!(endpoint = %self.endpoint, "using a lease as the migration lock");
