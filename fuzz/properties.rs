@@ -145,12 +145,12 @@ pub fn lint(text: &str) {
         let read = |text: &str, file: String| Script::read(text.to_owned(), &file, dialect).0;
         let migration = |(at, text): (usize, &str)| {
             let (up, down) = text.split_once("\n--- down\n").map_or((text, None), |(up, down)| (up, Some(down)));
-            Migration {
-                version: (at + 1).to_string().parse().expect("a number is a version"),
-                name: "x".into(),
-                up: read(up, format!("{at}.up.sql")),
-                down: down.map(|down| read(down, format!("{at}.down.sql"))),
-            }
+            Migration::new(
+                (at + 1).to_string().parse().expect("a number is a version"),
+                "x",
+                read(up, format!("{at}.up.sql")),
+                down.map(|down| read(down, format!("{at}.down.sql"))),
+            )
         };
         let history: Vec<Migration> = text.split("\n--- file\n").take(8).enumerate().map(migration).collect();
         let mut options = LintOptions::new(dialect);

@@ -15,7 +15,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
     move |event| {
         let bar = bar.as_ref().and_then(|bar| bar.lock().ok());
         match event {
-            Event::Waiting { holder } => {
+            Event::Waiting { holder, .. } => {
                 let holder = holder.map_or("another process".to_owned(), |holder| holder.to_string());
                 lines.print(
                     bar.as_deref().and_then(Option::as_ref),
@@ -23,7 +23,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
                     &format!("for the lock of `{service}`, held by {holder}"),
                 );
             }
-            Event::Planned { steps } => {
+            Event::Planned { steps, .. } => {
                 if let Some(mut bar) = bar {
                     let style = ProgressStyle::with_template("{prefix:>12.cyan.bold} [{bar:28}] {pos}/{len} {wide_msg}");
                     let new = ProgressBar::new(*steps as u64).with_prefix("Migrating");
@@ -38,7 +38,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
                     bar.set_message(format!("{prefix}{title}"));
                 }
             }
-            Event::Blocked { title, blockers, tries, pause } => {
+            Event::Blocked { title, blockers, tries, pause, .. } => {
                 let bar = bar.as_deref().and_then(Option::as_ref);
                 let retry = format!(
                     "{prefix}{title} timed out waiting for a lock; retrying in {} (attempt {} of 10)",
@@ -50,7 +50,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
                     lines.print(bar, "by", &blocker.to_string());
                 }
             }
-            Event::Finished { title, direction, took } => {
+            Event::Finished { title, direction, took, .. } => {
                 let verb = match direction {
                     Direction::Up => "Applied",
                     Direction::Down => "Reverted",

@@ -19,8 +19,8 @@ use migrate_model::place::Place;
 use migrate_model::script::EMPTY_FILE;
 use migrate_model::statement;
 use migrate_runtime::{
-    DatabaseUrl, Dialect, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, Plan, RunReport, ScriptSource,
-    StatusReport, Step, StopSignal, Target, Version,
+    DatabaseUrl, Dialect, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, Plan, RunReport, StatusReport,
+    Step, StopSignal, Target, Version,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -274,21 +274,20 @@ fn execution(step: &Step<'_>) -> String {
 
 /// How the script of a step runs, without how much of it is done.
 pub fn execution_mode(step: &Step<'_>) -> String {
-    match step.source {
-        ScriptSource::File(script) => script.transaction_mode().to_string(),
-        ScriptSource::History => "as stored in the history".to_owned(),
+    match step.file_script() {
+        Some(script) => script.transaction_mode().to_string(),
+        None => "as stored in the history".to_owned(),
     }
 }
 
 /// The SQL that a step would run.
 async fn pending_sql(service: &Service, step: &Step<'_>) -> Result<String, CommandError> {
-    let sql = match step.source {
-        ScriptSource::File(script) => script.text.to_string(),
-        ScriptSource::History => {
-            let migrator = Migrator::new(service.set.clone());
-            let stored = migrator.stored_sql(&service.url, &[&step.key], Direction::Down).await?;
-            stored.into_iter().next().flatten().unwrap_or_default()
-        }
+    let sql = if let Some(script) = step.file_script() {
+        script.text.to_string()
+    } else {
+        let migrator = Migrator::new(service.set.clone());
+        let stored = migrator.stored_sql(&service.url, &[&step.key], Direction::Down).await?;
+        stored.into_iter().next().flatten().unwrap_or_default()
     };
     Ok(rest(sql, service.set.dialect(), step.done))
 }

@@ -116,12 +116,12 @@ fn adds_findings(fix: &Fix, history: &[Migration], options: &LintOptions, before
         if let LintScope::Only(indexes) = &mut options.scope {
             indexes.insert(history.len());
         }
-        history.push(Migration {
-            version: version.clone(),
-            name: added.name.clone().into(),
-            up: Script::read(added.up.clone(), &added.name, dialect).0,
-            down: None,
-        });
+        history.push(Migration::new(
+            version.clone(),
+            added.name.clone(),
+            Script::read(added.up.clone(), &added.name, dialect).0,
+            None,
+        ));
     }
     let is_relevant = |finding: &&Finding| finding.level >= Level::Warning;
     let file = |finding: &Finding| finding.place.as_ref().map(|place| place.file.clone());
@@ -412,11 +412,13 @@ mod tests {
     /// Fixes of the last files; the first file is deployed.
     fn fix_in(dialect: Dialect, files: &[(&str, &str)]) -> Vec<Fix> {
         let script = |text: &str, file: &str| Script::read(text.to_owned(), file, dialect).0;
-        let migration = |(index, (up, down)): (usize, &(&str, &str))| Migration {
-            version: index.to_string().parse().unwrap(),
-            name: "x".into(),
-            up: script(up, &format!("{index}_x.up.sql")),
-            down: Some(script(down, &format!("{index}_x.down.sql"))),
+        let migration = |(index, (up, down)): (usize, &(&str, &str))| {
+            Migration::new(
+                index.to_string().parse().unwrap(),
+                "x",
+                script(up, &format!("{index}_x.up.sql")),
+                Some(script(down, &format!("{index}_x.down.sql"))),
+            )
         };
         let history: Vec<Migration> = files.iter().enumerate().map(migration).collect();
         let mut options = LintOptions::new(dialect);

@@ -414,11 +414,13 @@ mod tests {
     use migrate_model::script::Script;
 
     fn history(files: &[&str]) -> Vec<Migration> {
-        let migration = |(index, text): (usize, &&str)| Migration {
-            version: format!("{:03}", index + 1).parse().unwrap(),
-            name: "x".into(),
-            up: Script::read((*text).to_owned(), &format!("{:03}_x.up.sql", index + 1), Dialect::Postgres).0,
-            down: None,
+        let migration = |(index, text): (usize, &&str)| {
+            Migration::new(
+                format!("{:03}", index + 1).parse().unwrap(),
+                "x",
+                Script::read((*text).to_owned(), &format!("{:03}_x.up.sql", index + 1), Dialect::Postgres).0,
+                None,
+            )
         };
         files.iter().enumerate().map(migration).collect()
     }

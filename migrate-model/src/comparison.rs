@@ -59,6 +59,7 @@ enum Sides<'a> {
 
 /// One version that the files or the database contain, with its state.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct MigrationStatus<'a> {
     /// The state.
     pub state: MigrationState,

@@ -6,6 +6,7 @@ use crate::run_settings::RunSettings;
 
 /// The contents of a migration set.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Contents {
     /// The name under which the history is stored.
     pub service: String,
@@ -15,4 +16,11 @@ pub struct Contents {
     pub run: RunSettings,
     /// In version order, without duplicate versions.
     pub migrations: Vec<Migration>,
+}
+
+impl Contents {
+    /// Migrations that run with the default settings. [`MigrationSet::new`](crate::migration_set::MigrationSet::new) sorts them.
+    pub fn new(service: impl Into<String>, dialect: Dialect, migrations: Vec<Migration>) -> Self {
+        Contents { service: service.into(), dialect, run: RunSettings::default(), migrations }
+    }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 /// The phase of an expand-contract change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Phase {
     /// Adds objects without affecting the deployed version.
     Expand,
@@ -48,6 +49,7 @@ impl FromStr for Phase {
 
 /// A migration that must be applied first: `012`, or `billing:003` in the history of another service.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Requirement {
     /// `None` for a migration of the same service.
     pub service: Option<String>,
@@ -65,6 +67,7 @@ impl fmt::Display for Requirement {
 
 /// The directives of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Directives {
     /// Runs the file statement by statement, outside a transaction.
     pub no_transaction: bool,

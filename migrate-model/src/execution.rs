@@ -18,6 +18,7 @@ use std::ops::Range;
 
 /// How a whole script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransactionMode {
     /// The script and its record in one transaction.
     Wrapped,
@@ -39,6 +40,7 @@ impl fmt::Display for TransactionMode {
 
 /// A part of a script that executes completely or not at all, as far as the database guarantees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unit {
     /// Does the unit run in a transaction?
     pub in_transaction: bool,

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 /// The state of a migration in the history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RecordState {
     /// The up migration is complete.
     Applied,
@@ -36,6 +37,15 @@ impl RecordState {
             RecordState::RevertFailed => "revert-failed",
         }
     }
+
+    /// The state that an interruption leaves: `Failed` or `RevertFailed` if a run was in progress. `None` if none was.
+    pub const fn interrupted(self) -> Option<RecordState> {
+        match self {
+            RecordState::Started => Some(RecordState::Failed),
+            RecordState::Reverting => Some(RecordState::RevertFailed),
+            RecordState::Applied | RecordState::Failed | RecordState::RevertFailed => None,
+        }
+    }
 }
 
 impl fmt::Display for RecordState {
@@ -54,6 +64,7 @@ impl FromStr for RecordState {
 
 /// One row of the history table.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record {
     /// As in the file name when the migration was applied.
     pub key: MigrationKey,
@@ -72,6 +83,41 @@ pub struct Record {
     pub has_down: bool,
     /// The SQL that is running or was interrupted; `None` if the migration is complete, or if the SQL was too long to be stored.
     pub pending_sql: Option<String>,
+}
+
+impl Record {
+    /// The record of a migration that is applied and has no stored down migration.
+    pub fn applied(key: MigrationKey, name: String, checksum: Checksum, sql_checksum: Checksum, statements: usize) -> Self {
+        Record {
+            key,
+            name,
+            checksum,
+            sql_checksum,
+            state: RecordState::Applied,
+            statements,
+            statements_done: statements,
+            has_down: false,
+            pending_sql: None,
+        }
+    }
+
+    /// The same record in another state.
+    #[must_use]
+    pub fn with_state(&self, state: RecordState) -> Self {
+        Record { state, ..self.clone() }
+    }
+
+    /// The same record in another state, with so many statements done.
+    #[must_use]
+    pub fn with_progress(&self, state: RecordState, statements_done: usize) -> Self {
+        Record { state, statements_done, ..self.clone() }
+    }
+
+    /// The same record with another checksum of the up migration.
+    #[must_use]
+    pub fn with_checksum(&self, checksum: Checksum) -> Self {
+        Record { checksum, ..self.clone() }
+    }
 }
 
 /// When and by whom a migration was applied, by the clock of the database: only what was read has it.

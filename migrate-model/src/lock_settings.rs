@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// The locking strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum LockStrategy {
     /// A session-level lock if the server supports it and no pooler is in between, else a lease; determined for each connection.
     #[default]
@@ -39,6 +40,7 @@ impl FromStr for LockStrategy {
 
 /// The locking strategy and its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LockSettings {
     pub strategy: LockStrategy,
     /// How long a lease remains valid after its last renewal.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 /// One version: an up migration, and usually a down migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Migration {
     /// The version as in the file name.
     pub version: Version,
@@ -20,6 +21,11 @@ pub struct Migration {
 }
 
 impl Migration {
+    /// A migration of these scripts.
+    pub fn new(version: Version, name: impl Into<Cow<'static, str>>, up: Script, down: Option<Script>) -> Self {
+        Migration { version, name: name.into(), up, down }
+    }
+
     /// The name in messages: the file name of the up migration, or its folder if the file name is `up.sql` or `migration.sql`.
     pub fn title(&self) -> &str {
         layouts::title(&self.up.file)

@@ -18,6 +18,7 @@ use std::fmt;
 
 /// The steps of a run, and the mismatches that may prevent it.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Plan<'a> {
     /// In the order of execution.
     pub steps: Vec<Step<'a>>,
@@ -27,6 +28,7 @@ pub struct Plan<'a> {
 
 /// One migration to apply or revert.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Step<'a> {
     /// Apply or revert.
     pub direction: Direction,
@@ -44,11 +46,34 @@ pub struct Step<'a> {
 
 /// Where the SQL of a step comes from.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum ScriptSource<'a> {
     /// A migration file.
     File(&'a Script),
     /// The history, which stored the SQL when the migration was applied.
     History,
+}
+
+impl<'a> Step<'a> {
+    /// A step from the first statement on. The title is that of the migration or, without a file, the key.
+    pub fn new(
+        direction: Direction,
+        key: impl Into<MigrationKey>,
+        migration: Option<&'a Migration>,
+        source: ScriptSource<'a>,
+    ) -> Self {
+        let key = key.into();
+        let title = migration.map_or_else(|| key.to_string(), |migration| migration.title().to_owned());
+        Step { direction, key, title, migration, source, done: 0 }
+    }
+
+    /// The script to run, if it is a file. `None` if the history stored it.
+    pub fn file_script(&self) -> Option<&'a Script> {
+        match self.source {
+            ScriptSource::File(script) => Some(script),
+            ScriptSource::History => None,
+        }
+    }
 }
 
 impl Plan<'_> {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 /// How an out-of-order migration is treated: one below the newest applied version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OutOfOrder {
     /// Abort before applying anything.
     #[default]
@@ -36,6 +37,7 @@ impl FromStr for OutOfOrder {
 
 /// Which mismatches a plan accepts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Policy {
     /// Migrations below the newest applied version.
     pub out_of_order: OutOfOrder,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// The settings of `migrate.toml` that affect how migrations run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunSettings {
     /// The names of the history tables.
     pub history: HistoryTables,
@@ -23,6 +24,7 @@ pub struct RunSettings {
 
 /// The names of the history tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HistoryTables {
     /// The schema (MySQL: database) of the tables; the default of the connection if `None`.
     pub schema: Option<String>,

@@ -20,6 +20,7 @@ pub static EMPTY_FILE: Code = Code::new(
 
 /// One migration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Script {
     /// The path relative to the package, with `/` as separator.
     pub file: Cow<'static, str>,

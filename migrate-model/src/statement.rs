@@ -12,6 +12,7 @@ use std::ops::Range;
 
 /// One statement: bytes `range` of the text, without the delimiter.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Statement {
     /// From the first token that is not blank to the last.
     pub range: Range<usize>,

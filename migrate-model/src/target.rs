@@ -4,6 +4,7 @@ use crate::version::Version;
 
 /// The state that a run establishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target {
     /// All migrations are applied.
     Latest,

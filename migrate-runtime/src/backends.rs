@@ -95,13 +95,18 @@ pub trait Address: fmt::Debug + Send + Sync {
     /// Drops the database. `None` if the URL names none; false if it does not exist.
     async fn drop(&self) -> Result<Option<bool>, sqlx::Error>;
 
+    /// What to do when the database rejects the connection with this code.
+    fn connection_help(&self, code: &str) -> Option<&'static str> {
+        sqlstate_help(code)
+    }
+
     /// Whether the database is gone with its connection.
     fn is_in_memory(&self) -> bool {
         false
     }
 }
 
-/// A backend, soon.
+/// Opening a backend.
 pub type BackendFuture<'c> = Pin<Box<dyn Future<Output = Result<Box<dyn Backend + 'c>, Error>> + Send + 'c>>;
 
 /// How a database is to be reached.
@@ -177,7 +182,7 @@ fn not_connected(url: &DatabaseUrl, error: sqlx::Error) -> Error {
     let help = if error.is_connection_lost() {
         Some("check host, port and whether the server runs; `cargo migrate wait` waits until it accepts connections")
     } else {
-        error.code.as_deref().and_then(|code| connection_help(code, url.dialect()))
+        error.code.as_deref().and_then(|code| url.address().connection_help(code))
     };
     let error = error.into_connection_error(&format!("cannot connect to `{url}`"));
     match help {
@@ -186,10 +191,9 @@ fn not_connected(url: &DatabaseUrl, error: sqlx::Error) -> Error {
     }
 }
 
-/// What to do when the server answers, but rejects the connection. MySQL's codes are SQLSTATEs here.
-fn connection_help(code: &str, dialect: Dialect) -> Option<&'static str> {
+/// What to do when a server answers, but rejects the connection, by SQLSTATE. MySQL sends SQLSTATEs for these errors, too.
+fn sqlstate_help(code: &str) -> Option<&'static str> {
     match code {
-        "8" | "14" if dialect == Dialect::Sqlite => Some("check that the file and its folder exist and are writable"),
         "3D000" | "42000" => Some("create the database: `cargo migrate db create`; or correct its name in the URL"),
         "28P01" | "28000" => Some("check user and password in the URL, and whether this user may connect from here"),
         "53300" | "08004" => Some("too many connections are open; end some, or try again"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// A database session that holds a lock, as far as the server reveals it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionInfo {
     /// The identifier of the connection on the server; for a lease, the identifier of its holder.
     pub connection: String,
@@ -42,16 +43,19 @@ impl fmt::Display for SessionInfo {
 #[non_exhaustive]
 pub enum Event<'a> {
     /// Another process holds the migration lock. Sent when the wait starts, and again when the holder changes.
+    #[non_exhaustive]
     Waiting {
         /// The holder, if the database reveals it.
         holder: Option<&'a SessionInfo>,
     },
     /// The migration files and the history were compared, and the run starts its steps.
+    #[non_exhaustive]
     Planned {
         /// The number of migrations to apply or revert.
         steps: usize,
     },
     /// A migration starts.
+    #[non_exhaustive]
     Started {
         /// The file name; without a file, version and name.
         title: &'a str,
@@ -64,6 +68,7 @@ pub enum Event<'a> {
     },
     /// A statement timed out waiting for a lock. It was rolled back and is retried after a pause, during which the sessions that
     /// queue behind it continue.
+    #[non_exhaustive]
     Blocked {
         /// The file name; without a file, version and name.
         title: &'a str,
@@ -75,6 +80,7 @@ pub enum Event<'a> {
         pause: Duration,
     },
     /// A migration is complete and recorded.
+    #[non_exhaustive]
     Finished {
         /// The file name; without a file, version and name.
         title: &'a str,

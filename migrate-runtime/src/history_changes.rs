@@ -13,7 +13,7 @@ use migrate_model::history::{History, Record, RecordState};
 use migrate_model::key::MigrationKey;
 use migrate_model::migration::Migration;
 use migrate_model::migration_set::{MigrationSet, extend_digest};
-use migrate_model::plan::{ScriptSource, Step};
+use migrate_model::plan::Step;
 use migrate_model::script::Script;
 use migrate_model::target::Direction;
 
@@ -75,10 +75,7 @@ impl<'s> StepChanges<'s> {
                 version: self.version(),
                 statements: self.record.statements,
                 done,
-                down: match self.step.source {
-                    ScriptSource::File(script) => StoredSql::of(&script.text),
-                    ScriptSource::History => StoredSql::Keep,
-                },
+                down: self.step.file_script().map_or(StoredSql::Keep, |script| StoredSql::of(&script.text)),
                 summary: self.summary.row(),
             },
         }
@@ -122,7 +119,7 @@ impl<'s> StepChanges<'s> {
             Direction::Up => RecordState::Started,
             Direction::Down => RecordState::Reverting,
         };
-        history.upsert(Record { state, statements_done: done, ..self.record.clone() });
+        history.upsert(self.record.with_progress(state, done));
     }
 
     /// Changes a history as the finished step does.
@@ -167,21 +164,15 @@ fn record_after(step: &Step<'_>, script: &Script, history: &History) -> Record {
         (_, _, Some(up)) => (up.checksum, up.sql_checksum),
         _ => (script.checksum, script.sql_checksum),
     };
-    Record {
-        // A row keeps the spelling of the version that it was created with.
-        key: known.map_or(&step.key, |record| &record.key).clone(),
-        name: match (step.migration, known) {
-            (Some(migration), _) => migration.name.to_string(),
-            (None, known) => known.map_or(String::new(), |record| record.name.clone()),
-        },
-        checksum,
-        sql_checksum,
-        state: RecordState::Applied,
-        statements: script.statements.len(),
-        statements_done: script.statements.len(),
-        has_down: step.migration.is_some_and(|migration| migration.down.is_some()),
-        pending_sql: None,
-    }
+    // A row keeps the spelling of the version that it was created with.
+    let key = known.map_or(&step.key, |record| &record.key).clone();
+    let name = match (step.migration, known) {
+        (Some(migration), _) => migration.name.to_string(),
+        (None, known) => known.map_or(String::new(), |record| record.name.clone()),
+    };
+    let mut record = Record::applied(key, name, checksum, sql_checksum, script.statements.len());
+    record.has_down = step.migration.is_some_and(|migration| migration.down.is_some());
+    record
 }
 
 /// The summary once the step is done, without a copy of the history: a run may have 20,000 steps.
@@ -308,7 +299,7 @@ fn declared<'h>(
     let mut after = history.clone();
     match direction {
         Direction::Down => after.remove(&record.key),
-        Direction::Up => after.upsert(Record { state: RecordState::Applied, checksum, ..record.clone() }),
+        Direction::Up => after.upsert(record.with_state(RecordState::Applied).with_checksum(checksum)),
     }
     let is_applied = |record: &&Record| after.get(&record.key).is_some_and(|after| after.state == RecordState::Applied);
     let latest = history.records().iter().rfind(is_applied);
@@ -344,7 +335,7 @@ pub fn repaired<'h>(set: &'h MigrationSet, history: &'h History, key: &Migration
     let migration = set.get(key.version()?)?;
     let record = history.get(key).filter(|record| record.state == RecordState::Applied)?;
     let mut after = history.clone();
-    after.upsert(Record { checksum: migration.up.checksum, ..record.clone() });
+    after.upsert(record.with_checksum(migration.up.checksum));
     let latest = history.latest_applied().map(|record| (record.key.as_str(), record.name.as_str()));
     let statements = migration.up.statements.len();
     Some(HistoryChange::Repaired {

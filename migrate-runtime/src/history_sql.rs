@@ -234,17 +234,17 @@ impl HistorySql {
                 .help("update this tool if a newer version of it wrote the row")
                 .help("or, if the table belongs to something else, choose other names under `[history]` in `migrate.toml`")
         };
-        let record = Record {
-            key: column(0).parse().map_err(|_| invalid("version"))?,
-            name: column(1).to_owned(),
-            checksum: column(2).parse().map_err(|_| invalid("checksum"))?,
-            sql_checksum: column(3).parse().map_err(|_| invalid("checksum"))?,
-            state: column(4).parse().map_err(|()| invalid("state"))?,
-            statements: column(5).parse().map_err(|_| invalid("number of statements"))?,
-            statements_done: column(6).parse().map_err(|_| invalid("number of statements"))?,
-            has_down: column(11) == "1",
-            pending_sql: row.get(12).cloned().flatten(),
-        };
+        let mut record = Record::applied(
+            column(0).parse().map_err(|_| invalid("version"))?,
+            column(1).to_owned(),
+            column(2).parse().map_err(|_| invalid("checksum"))?,
+            column(3).parse().map_err(|_| invalid("checksum"))?,
+            column(5).parse().map_err(|_| invalid("number of statements"))?,
+        );
+        record.state = column(4).parse().map_err(|()| invalid("state"))?;
+        record.statements_done = column(6).parse().map_err(|_| invalid("number of statements"))?;
+        record.has_down = column(11) == "1";
+        record.pending_sql = row.get(12).cloned().flatten();
         let (started_at, applied_at) = (column(7).to_owned(), row.get(8).cloned().flatten());
         // NULL until it is applied.
         let execution_ms = column(9).parse().ok();
@@ -538,14 +538,19 @@ mod tests {
     use migrate_model::history::RecordState;
 
     fn history_sql(dialect: &'static HistoryDialect) -> HistorySql {
-        let tables = HistoryTables { schema: Some("ops\"`x".into()), ..HistoryTables::default() };
+        let mut tables = HistoryTables::default();
+        tables.schema = Some("ops\"`x".into());
         HistorySql { host: "host", ..HistorySql::new(dialect, "it's", &tables).unwrap() }
     }
 
     #[test]
     fn names_that_would_be_truncated_are_rejected() {
         let [postgres, mysql, sqlite] = dialects();
-        let tables = |records: String| HistoryTables { records, ..HistoryTables::default() };
+        let tables = |records: String| {
+            let mut tables = HistoryTables::default();
+            tables.records = records;
+            tables
+        };
         assert!(HistorySql::new(postgres, "s", &tables("ü".repeat(31))).is_ok());
         assert!(HistorySql::new(postgres, "s", &tables("ü".repeat(32))).is_err());
         assert!(HistorySql::new(mysql, "s", &tables("ü".repeat(64))).is_ok());

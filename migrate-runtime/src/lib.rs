@@ -4,14 +4,14 @@
 //! Depend on this crate alone: it re-exports the macro and the types that the macro needs. Start with [`Migrator`].
 //!
 //! ```no_run
-//! # async fn example(pool: sqlx::PgPool) -> Result<(), migrate_runtime::Error> {
-//! use migrate_runtime::{MigrationSet, Migrator};
-//! # fn migrations() -> &'static MigrationSet { unimplemented!() }
-//! // static MIGRATIONS: MigrationSet = migrate_runtime::embed_migrations!();
-//! # let migrations = migrations();
-//! # #[cfg(any())]
-//! let migrations = &MIGRATIONS;
-//! Migrator::new(migrations).run(&pool).await?;
+//! use migrate_runtime::{MigrationSet, Migrator, embed_migrations};
+//!
+//! # // This package has no migrations to embed.
+//! # macro_rules! embed_migrations { () => { MigrationSet::embedded("", &[], 0, [0; 32]) } }
+//! static MIGRATIONS: MigrationSet = embed_migrations!();
+//!
+//! # async fn start(pool: sqlx::SqlitePool) -> Result<(), migrate_runtime::Error> {
+//! Migrator::new(&MIGRATIONS).run(&pool).await?;
 //! # Ok(()) }
 //! ```
 //!
@@ -55,26 +55,31 @@ mod status_report;
 mod step;
 mod step_errors;
 mod steps;
-
 mod stop_signal;
 
 pub use migrate_macros::embed_migrations;
-pub use migrate_model::checksum::Checksum;
+pub use migrate_model::checksum::{Checksum, InvalidChecksum};
 pub use migrate_model::code::Code;
 pub use migrate_model::comparison::{MigrationState, MigrationStatus};
-pub use migrate_model::dialect::Dialect;
+pub use migrate_model::contents::Contents;
+pub use migrate_model::dialect::{Dialect, UnknownDialect};
+pub use migrate_model::directives::{Directives, Phase, Requirement};
 pub use migrate_model::divergence::Divergence;
+pub use migrate_model::execution::{TransactionMode, Unit};
 pub use migrate_model::finding::{Finding, Level};
 pub use migrate_model::history::{History, Record, RecordState, RecordedRun};
 pub use migrate_model::key::MigrationKey;
-pub use migrate_model::lock_settings::LockStrategy;
+pub use migrate_model::lock_settings::{LockSettings, LockStrategy};
 pub use migrate_model::migration::Migration;
 pub use migrate_model::migration_set::MigrationSet;
 pub use migrate_model::place::{Place, Position, SourceSpan};
 pub use migrate_model::plan::{Plan, ScriptSource, Step};
-pub use migrate_model::policy::OutOfOrder;
+pub use migrate_model::policy::{OutOfOrder, Policy};
+pub use migrate_model::run_settings::{HistoryTables, RunSettings};
+pub use migrate_model::script::Script;
+pub use migrate_model::statement::Statement;
 pub use migrate_model::target::{Direction, Target};
-pub use migrate_model::version::Version;
+pub use migrate_model::version::{InvalidVersion, Version};
 
 pub use crate::{
     backends::Database,

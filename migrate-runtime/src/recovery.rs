@@ -34,7 +34,7 @@ impl InterruptedMigration {
     /// The record with what was found out.
     pub fn applied_to(&self, record: &Record) -> Record {
         match self.recovered {
-            Some(RecoveredState { state, done }) => Record { state, statements_done: done, ..record.clone() },
+            Some(RecoveredState { state, done }) => record.with_progress(state, done),
             None => record.clone(),
         }
     }
@@ -51,11 +51,7 @@ pub async fn inspect_interrupted(
 ) -> Result<Vec<InterruptedMigration>, Error> {
     let mut interrupted = Vec::new();
     for record in history.records() {
-        let state = match record.state {
-            RecordState::Started => RecordState::Failed,
-            RecordState::Reverting => RecordState::RevertFailed,
-            RecordState::Applied | RecordState::Failed | RecordState::RevertFailed => continue,
-        };
+        let Some(state) = record.state.interrupted() else { continue };
         interrupted.extend(inspect(backend, history_sql, record, state).await?);
     }
     Ok(interrupted)

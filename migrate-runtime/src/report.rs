@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// A migration that this run applied or reverted.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct CompletedMigration {
     /// The version or, for a repeatable migration, its name.
     pub key: MigrationKey,
@@ -22,6 +23,7 @@ pub struct CompletedMigration {
 
 /// The outcome of a successful run.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct RunReport {
     /// The migrations, in the order in which they ran. Empty if none was pending, or another process has applied them.
     pub done: Vec<CompletedMigration>,

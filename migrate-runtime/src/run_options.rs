@@ -48,7 +48,8 @@ impl RunOptions {
 
     /// The policy of the set, with the overrides of this run.
     pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
-        let policy = set.contents().run.policy;
-        Policy { out_of_order: self.out_of_order.unwrap_or(policy.out_of_order) }
+        let mut policy = set.contents().run.policy;
+        policy.out_of_order = self.out_of_order.unwrap_or(policy.out_of_order);
+        policy
     }
 }

@@ -16,7 +16,7 @@ use crate::step_errors::{self, FailedStep};
 use crate::steps::script;
 use migrate_model::history::{History, RecordState};
 use migrate_model::place::Place;
-use migrate_model::plan::{ScriptSource, Step};
+use migrate_model::plan::Step;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
 use migrate_model::target::Direction;
@@ -111,19 +111,16 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
 
     /// What runs: from the files, or as it was stored when the migration was applied.
     async fn script(&mut self) -> Result<Cow<'r, Script>, Error> {
-        match self.step.source {
-            ScriptSource::File(script) => Ok(Cow::Borrowed(script)),
-            ScriptSource::History => {
-                let version = self.step.key.as_str();
-                let text = history_sql_text(self.backend, self.history_sql, version).await?;
-                let file = format!("{} (stored down migration)", self.step.title);
-                let (script, findings) = Script::read(text, &file, self.backend.dialect());
-                match findings.iter().find(|finding| finding.is_error()) {
-                    Some(finding) => Err(step_errors::stored_script_invalid(&self.step.title, finding)),
-                    None if script.statements.is_empty() => Err(step_errors::stored_script_empty(&self.step.title)),
-                    None => Ok(Cow::Owned(script)),
-                }
-            }
+        if let Some(script) = self.step.file_script() {
+            return Ok(Cow::Borrowed(script));
+        }
+        let text = history_sql_text(self.backend, self.history_sql, self.step.key.as_str()).await?;
+        let file = format!("{} (stored down migration)", self.step.title);
+        let (script, findings) = Script::read(text, &file, self.backend.dialect());
+        match findings.iter().find(|finding| finding.is_error()) {
+            Some(finding) => Err(step_errors::stored_script_invalid(&self.step.title, finding)),
+            None if script.statements.is_empty() => Err(step_errors::stored_script_empty(&self.step.title)),
+            None => Ok(Cow::Owned(script)),
         }
     }
 

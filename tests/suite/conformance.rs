@@ -770,7 +770,7 @@ async fn a_run_emits_events(database: &TestDatabase) {
     let log = seen.clone();
     let migrator = Migrator::new(&set).on_event(move |event| {
         let line = match event {
-            Event::Planned { steps } => format!("planned {steps}"),
+            Event::Planned { steps, .. } => format!("planned {steps}"),
             Event::Started { title, number, of, .. } => format!("{number}/{of} {title}"),
             Event::Finished { title, .. } => format!("done {title}"),
             other => format!("{other:?}"),

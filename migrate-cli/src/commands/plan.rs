@@ -9,7 +9,7 @@ use crate::values;
 use crate::views;
 use crate::words::{count_migrations, verb};
 use clap::Args;
-use migrate_runtime::{Plan, ScriptSource, Step, Target, Version};
+use migrate_runtime::{Plan, Step, Target, Version};
 use serde_json::json;
 
 /// Show what `up` would do
@@ -67,10 +67,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
 }
 
 fn cells(service: &str, step: &Step<'_>) -> Vec<Cell> {
-    let statements = match step.source {
-        ScriptSource::File(script) => script.statements.len().to_string(),
-        ScriptSource::History => String::new(),
-    };
+    let statements = step.file_script().map_or(String::new(), |script| script.statements.len().to_string());
     vec![
         Cell::plain(service),
         Cell::plain(verb(step.direction)),

@@ -141,7 +141,7 @@ fn progress(status: &MigrationStatus<'_>, state: RecordState) -> String {
         RecordState::Failed => "FAILED",
         RecordState::Reverting => "PARTIALLY REVERTED",
         RecordState::RevertFailed => "FAILED revert",
-        RecordState::Started | RecordState::Applied => "PARTIALLY APPLIED",
+        _ => "PARTIALLY APPLIED",
     };
     let (done, total) = status.record().map_or((0, 0), |record| (record.statements_done, record.statements));
     format!("{label}, {done} of {total} statements done")

@@ -5,11 +5,13 @@ use migrate_model::name::Name;
 use migrate_model::script::Script;
 
 fn history(files: &[&str]) -> Vec<Migration> {
-    let migration = |(index, text): (usize, &&str)| Migration {
-        version: (index + 1).to_string().parse().unwrap(),
-        name: "x".into(),
-        up: Script::read((*text).to_owned(), &format!("{}.sql", index + 1), Dialect::Postgres).0,
-        down: None,
+    let migration = |(index, text): (usize, &&str)| {
+        Migration::new(
+            (index + 1).to_string().parse().unwrap(),
+            "x",
+            Script::read((*text).to_owned(), &format!("{}.sql", index + 1), Dialect::Postgres).0,
+            None,
+        )
     };
     files.iter().enumerate().map(migration).collect()
 }

@@ -28,12 +28,7 @@ fn migration(number: usize, text: &str, example: &Example) -> Migration {
         assert!(findings.is_empty(), "{text}: {findings:?}");
         script
     };
-    Migration {
-        version: format!("{number:03}").parse().unwrap(),
-        name: "x".into(),
-        up: script(up, "up"),
-        down: down.map(|down| script(down, "down")),
-    }
+    Migration::new(format!("{number:03}").parse().unwrap(), "x", script(up, "up"), down.map(|down| script(down, "down")))
 }
 
 #[test]

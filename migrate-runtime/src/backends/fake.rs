@@ -145,17 +145,12 @@ impl Inner {
         };
         let down = new_text(record.down, row.and_then(|(_, down)| down.clone()));
         let up = new_text(record.up, row.and_then(|(record, _)| record.pending_sql.clone()));
-        let row = Record {
-            key: record.version.parse().expect("the engine writes versions"),
-            name: record.name.to_owned(),
-            checksum: record.checksum,
-            sql_checksum: record.sql_checksum,
-            state: record.state,
-            statements: record.statements,
-            statements_done: record.done,
-            has_down: down.is_some(),
-            pending_sql: up.filter(|_| record.state != RecordState::Applied),
-        };
+        let key = record.version.parse().expect("the engine writes versions");
+        let (name, checksum, sql_checksum) = (record.name.to_owned(), record.checksum, record.sql_checksum);
+        let mut row =
+            Record::applied(key, name, checksum, sql_checksum, record.statements).with_progress(record.state, record.done);
+        row.has_down = down.is_some();
+        row.pending_sql = up.filter(|_| record.state != RecordState::Applied);
         self.rows.insert(record.version.to_owned(), (row, down));
     }
 

@@ -11,6 +11,7 @@
 pub mod address;
 mod endpoint;
 pub mod history_dialect;
+mod presence;
 
 use crate::backend::{Backend, BuildChange, ConnectionState, Presence, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
@@ -26,6 +27,7 @@ use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
+use presence::presence_query;
 use sqlx::mysql::MySqlConnectOptions;
 use std::time::Duration;
 
@@ -271,32 +273,6 @@ fn line_offset(sql: &str, message: &str) -> Option<usize> {
     let indent = rest.len() - rest.trim_start().len();
     let column = rest.lines().next().and_then(|line| line.find(near)).filter(|_| !near.is_empty());
     Some(start + column.unwrap_or(indent))
-}
-
-/// A query that returns 1 if the object exists, else 0. `None` for kinds that cannot be determined, or do not exist in MySQL.
-fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
-    let schema = |name: &Name| name.schema.as_ref().map_or("DATABASE()".to_owned(), |schema| history_sql.text(schema));
-    let exists = |view: &str, conditions: &[(&str, String)]| {
-        let conditions: Vec<String> = conditions.iter().map(|(column, value)| format!("{column} = {value}")).collect();
-        Some(format!("SELECT CAST(count(*) > 0 AS CHAR) FROM information_schema.{view} WHERE {}", conditions.join(" AND ")))
-    };
-    let named = |view: &str, prefix: &str, name: &Name| {
-        exists(view, &[(&format!("{prefix}_SCHEMA"), schema(name)), (&format!("{prefix}_NAME"), history_sql.text(&name.name))])
-    };
-    let inside = |view: &str, column: &str, table: &Name, name: &str| {
-        let table_name = history_sql.text(&table.name);
-        exists(view, &[("TABLE_SCHEMA", schema(table)), ("TABLE_NAME", table_name), (column, history_sql.text(name))])
-    };
-    match object {
-        Object::Table(name) | Object::View(name) | Object::Sequence(name) => named("TABLES", "TABLE", name),
-        Object::Column(table, name) => inside("COLUMNS", "COLUMN_NAME", table, name),
-        Object::Index(Some(table), name) => inside("STATISTICS", "INDEX_NAME", table, &name.name),
-        Object::Constraint(table, name) => inside("TABLE_CONSTRAINTS", "CONSTRAINT_NAME", table, name),
-        Object::Trigger(_, name) => named("TRIGGERS", "TRIGGER", name),
-        Object::Routine(name) => named("ROUTINES", "ROUTINE", name),
-        Object::Schema(name) => exists("SCHEMATA", &[("SCHEMA_NAME", history_sql.text(name))]),
-        Object::Index(None, _) | Object::Type(_) | Object::EnumValue(..) | Object::Extension(_) => None,
-    }
 }
 
 #[async_trait]

@@ -9,7 +9,6 @@ use migrate_model::dialect::Dialect;
 use migrate_model::history::RecordState;
 use migrate_model::migration::Migration;
 use migrate_model::migration_set::MigrationSet;
-use migrate_model::run_settings::RunSettings;
 use migrate_model::script::Script;
 use migrate_model::target::Target;
 use std::sync::{Arc, Mutex};
@@ -23,14 +22,9 @@ fn set(dialect: Dialect, files: &[(&str, &str, &str)]) -> Arc<MigrationSet> {
             script
         };
         let (up, down) = (script(up, "up"), script(down, "down"));
-        Migration { version: version.parse().unwrap(), name: "x".into(), up, down: Some(down) }
+        Migration::new(version.parse().unwrap(), "x", up, Some(down))
     };
-    Arc::new(MigrationSet::new(Contents {
-        service: "app".into(),
-        dialect,
-        run: RunSettings::default(),
-        migrations: files.iter().map(migration).collect(),
-    }))
+    Arc::new(MigrationSet::new(Contents::new("app", dialect, files.iter().map(migration).collect())))
 }
 
 /// Three migrations: a transaction, a file in which only one statement shares a transaction with its checkpoint, and another

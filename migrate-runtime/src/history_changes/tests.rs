@@ -3,7 +3,8 @@
 use super::*;
 use migrate_model::contents::Contents;
 use migrate_model::dialect::Dialect;
-use migrate_model::run_settings::RunSettings;
+use migrate_model::key::MigrationKey;
+use migrate_model::plan::ScriptSource;
 
 fn script(text: &str) -> Script {
     Script::read(text.to_owned(), "migrations/x.sql", Dialect::Postgres).0
@@ -11,38 +12,29 @@ fn script(text: &str) -> Script {
 
 /// Versions with two statements each; with `-` after the number, without a down migration.
 fn set(versions: &[&str]) -> MigrationSet {
-    let migration = |version: &&str| Migration {
-        version: version.trim_end_matches('-').parse().unwrap(),
-        name: format!("m{version}").into(),
-        up: script("VACUUM a; VACUUM b;"),
-        down: (!version.ends_with('-')).then(|| script("VACUUM c; VACUUM d;")),
+    let migration = |version: &&str| {
+        Migration::new(
+            version.trim_end_matches('-').parse().unwrap(),
+            format!("m{version}"),
+            script("VACUUM a; VACUUM b;"),
+            (!version.ends_with('-')).then(|| script("VACUUM c; VACUUM d;")),
+        )
     };
-    MigrationSet::new(Contents {
-        service: "app".into(),
-        dialect: Dialect::Postgres,
-        run: RunSettings::default(),
-        migrations: versions.iter().map(migration).collect(),
-    })
+    MigrationSet::new(Contents::new("app", Dialect::Postgres, versions.iter().map(migration).collect()))
 }
 
 fn record(version: &str, state: RecordState, done: usize) -> Record {
     let up = script("VACUUM a; VACUUM b;");
     let pending = match state {
-        RecordState::Applied => None,
-        RecordState::Reverting | RecordState::RevertFailed => Some("VACUUM c; VACUUM d;".to_owned()),
         RecordState::Started | RecordState::Failed => Some(up.text.to_string()),
+        RecordState::Reverting | RecordState::RevertFailed => Some("VACUUM c; VACUUM d;".to_owned()),
+        _ => None,
     };
-    Record {
-        key: version.parse().unwrap(),
-        name: format!("m{version}"),
-        checksum: up.checksum,
-        sql_checksum: up.sql_checksum,
-        state,
-        statements: 2,
-        statements_done: done,
-        has_down: true,
-        pending_sql: pending,
-    }
+    let applied = Record::applied(version.parse().unwrap(), format!("m{version}"), up.checksum, up.sql_checksum, 2);
+    let mut record = applied.with_progress(state, done);
+    record.has_down = true;
+    record.pending_sql = pending;
+    record
 }
 
 /// A change in one line: what it is, of which version, and what becomes of the stored scripts and of the summary.
@@ -101,14 +93,7 @@ fn what_an_up_step_writes() {
         ),
     ] {
         let migration = set.get(&version.parse().unwrap()).unwrap();
-        let step = Step {
-            direction: Direction::Up,
-            key: (&migration.version).into(),
-            title: String::new(),
-            migration: Some(migration),
-            source: ScriptSource::File(&migration.up),
-            done: 0,
-        };
+        let step = Step::new(Direction::Up, &migration.version, Some(migration), ScriptSource::File(&migration.up));
         let changes = StepChanges::new(&step, &migration.up, recording, &history);
         let elapsed = Elapsed::Measured(std::time::Duration::ZERO);
         let lines = [changes.started(0), changes.checkpoint(1), changes.finished(elapsed), changes.failed(1, "no")];
@@ -127,8 +112,7 @@ fn what_a_down_step_writes() {
         ("1", Some(migration), ScriptSource::File(down), "revert started 1 0 down=set; 1 applied, latest 2"),
         ("2", None, ScriptSource::History, "revert started 2 0 down=keep; 1 applied, latest 1"),
     ] {
-        let (direction, version) = (Direction::Down, version.parse().unwrap());
-        let step = Step { direction, key: version, title: String::new(), migration, source, done: 0 };
+        let step = Step::new(Direction::Down, version.parse::<MigrationKey>().unwrap(), migration, source);
         let changes = StepChanges::new(&step, down, Recording::FromStart, &history);
         assert_eq!(line(&changes.started(0)), expected);
         let mut after = history.clone();

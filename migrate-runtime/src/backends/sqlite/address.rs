@@ -71,6 +71,14 @@ impl Address for SqliteAddress {
         Ok(Some(existed))
     }
 
+    fn connection_help(&self, code: &str) -> Option<&'static str> {
+        match code {
+            // SQLITE_READONLY, SQLITE_CANTOPEN
+            "8" | "14" => Some("check that the file and its folder exist and are writable"),
+            _ => None,
+        }
+    }
+
     fn is_in_memory(&self) -> bool {
         self.in_memory
     }
