@@ -11,7 +11,7 @@ pub struct Global {
     /// Database URL, such as postgres://user:password@host/name or sqlite:app.db
     #[arg(short = 'D', long, global = true, value_name = "URL", help_heading = "Global options")]
     pub database_url: Option<String>,
-    /// Read this folder, without cargo
+    /// Read the migrations from this folder; no package is needed
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", conflicts_with_all = ["package", "workspace"])]
     pub source: Option<PathBuf>,
     /// Store the history under this name instead of the package name
@@ -35,7 +35,7 @@ pub struct Global {
     /// Suppress all output except errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
-    /// Verbose output
+    /// Show more: `lint` shows notes, `lock` lists files
     #[arg(short, long, global = true, help_heading = "Global options", conflicts_with = "quiet")]
     pub verbose: bool,
 }

@@ -24,7 +24,6 @@ pub enum Command {
     New(new::Arguments),
     /// Check names, pairs, order, directives and the lock file, and lint the drafts
     Check(check::Arguments),
-    /// Show what migrations would do to a live database
     Lint(lint::Arguments),
     /// Lock drafts: record their checksums. Locked files can no longer change
     Lock(lock::Arguments),

@@ -25,12 +25,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
             }
             Event::Planned { steps, .. } => {
                 if let Some(mut bar) = bar {
-                    let style = ProgressStyle::with_template("{prefix:>12.cyan.bold} [{bar:28}] {pos}/{len} {wide_msg}");
-                    let new = ProgressBar::new(*steps as u64).with_prefix("Migrating");
-                    *bar = Some(match style {
-                        Ok(style) => new.with_style(style.progress_chars("=> ")),
-                        Err(_) => new,
-                    });
+                    *bar = Some(progress_bar(*steps));
                 }
             }
             Event::Started { title, .. } => {
@@ -66,6 +61,14 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
             }
             _ => {}
         }
+    }
+}
+
+fn progress_bar(steps: usize) -> ProgressBar {
+    let bar = ProgressBar::new(steps as u64).with_prefix("Migrating");
+    match ProgressStyle::with_template("{prefix:>12.cyan.bold} [{bar:28}] {pos}/{len} {wide_msg}") {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
     }
 }
 

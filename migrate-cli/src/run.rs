@@ -31,16 +31,17 @@ pub struct RunArguments {
     /// Print the SQL that would run, and run nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Wait at most this long for another process that migrates
-    #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "10m")]
+    /// Wait at most this long for another process that migrates [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "10m", hide_default_value = true)]
     pub lock_wait: Duration,
-    /// Locking strategy [default: auto]
+    /// Use this locking strategy; `auto` detects poolers and clusters [default: `lock` in `migrate.toml`, else auto]
     #[arg(long, value_name = "auto|session|lease", value_parser = values::lock_strategy)]
     pub lock: Option<LockStrategy>,
-    /// Limit how long a statement waits for a table lock [default: 2s for statements that block traffic]
+    /// Limit how long a statement waits for a table lock [default: `lock-timeout` in `migrate.toml`, else 2s for statements
+    /// that block traffic]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub lock_timeout: Option<Duration>,
-    /// Limit the time of each migration [default: 10m]
+    /// Limit the time of each migration [default: `timeout` in `migrate.toml`, else 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
 }

@@ -22,6 +22,7 @@ impl<'a> Cursor<'a> {
         Cursor { sql, dialect, tokens, at: 0 }
     }
 
+    /// Whether all tokens were read.
     pub fn is_at_end(&self) -> bool {
         self.at >= self.tokens.len()
     }
@@ -31,18 +32,22 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// Returns to an earlier position.
     pub fn rewind(&mut self, position: usize) {
         self.at = position;
     }
 
+    /// The next token; `None` at the end.
     pub fn token(&self) -> Option<&Token> {
         self.tokens.get(self.at)
     }
 
+    /// The text of the next token; empty at the end.
     pub fn text(&self) -> &'a str {
         self.token().map_or("", |token| token.text(self.sql))
     }
 
+    /// Skips one token.
     pub fn skip(&mut self) {
         self.at += 1;
     }
@@ -58,18 +63,22 @@ impl<'a> Cursor<'a> {
         start..end.max(start)
     }
 
+    /// Whether the next token is this word. Reads nothing.
     pub fn peek(&self, word: &str) -> bool {
         self.peek_at(0, word)
     }
 
+    /// Whether the token after so many others is this word. Reads nothing.
     pub fn peek_at(&self, ahead: usize, word: &str) -> bool {
         self.tokens.get(self.at + ahead).is_some_and(|token| token.is_word(self.sql, word))
     }
 
+    /// Whether the next token is one of these words. Reads nothing.
     pub fn peek_any(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.peek(word))
     }
 
+    /// Whether the next token is this symbol. Reads nothing.
     pub fn peek_symbol(&self, symbol: u8) -> bool {
         self.token().is_some_and(|token| token.is_symbol(self.sql, symbol))
     }

@@ -26,16 +26,6 @@ impl Dialect {
             Dialect::Sqlite => "sqlite",
         }
     }
-
-    /// The dialect of a database URL, from its scheme.
-    pub fn of_url(url: &str) -> Option<Self> {
-        match url.split_once(':')?.0 {
-            "postgres" | "postgresql" => Some(Dialect::Postgres),
-            "mysql" | "mariadb" => Some(Dialect::MySql),
-            "sqlite" => Some(Dialect::Sqlite),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for Dialect {

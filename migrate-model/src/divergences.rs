@@ -42,6 +42,12 @@ fn on(row: &MigrationStatus<'_>) -> String {
     row.run().and_then(|run| run.applied_at.as_deref()).map_or(String::new(), |at| format!(" on {at}"))
 }
 
+/// `, applied on 2026-03-01T...`, where it is known.
+fn applied_on(row: &MigrationStatus<'_>) -> String {
+    let on = on(row);
+    if on.is_empty() { on } else { format!(", applied{on}") }
+}
+
 fn changed(row: &MigrationStatus<'_>, level: Level) -> Divergence {
     let message = format!("`{}` was changed after it was applied{}", row.title(), on(row));
     Divergence::new(&codes::CHANGED_AFTER_APPLY, level, row.key(), message)
@@ -56,13 +62,13 @@ fn cosmetic_change(row: &MigrationStatus<'_>) -> Divergence {
 }
 
 fn file_missing(row: &MigrationStatus<'_>, level: Level) -> Divergence {
-    let message = format!("`{}` is applied{}, but its file is missing", row.title(), on(row));
+    let message = format!("`{}` was applied{}, but its file is missing", row.title(), on(row));
     Divergence::new(&codes::MISSING_FILE, level, row.key(), message)
         .help("restore the file; if it was renamed, restore its version")
 }
 
 fn ahead(row: &MigrationStatus<'_>) -> Divergence {
-    let message = format!("the database contains `{}`, applied{}, which is newer than this build", row.title(), on(row));
+    let message = format!("the database contains `{}`{}, which is newer than this build", row.title(), applied_on(row));
     Divergence::new(&codes::AHEAD, Level::Warning, row.key(), message)
         .help("update this checkout or deploy the newer version; this is normal during a rolling deployment")
 }

@@ -36,6 +36,7 @@ pub mod name;
 mod packed;
 pub mod place;
 pub mod plan;
+pub mod plural;
 pub mod policy;
 pub mod reader;
 #[cfg(feature = "render")]

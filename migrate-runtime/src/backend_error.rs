@@ -13,7 +13,7 @@ pub const LOCK_LOST: &str = "the migration lock is no longer held";
 pub enum BackendErrorKind {
     /// The server rejected a statement; the connection is still good.
     Rejected,
-    /// Nobody answered, or the server ended the session: the outcome of the last statement is unknown.
+    /// No answer came, or the server ended the session: the outcome of the last statement is unknown.
     ConnectionLost,
     /// SQLite: another connection was writing for as long as one would wait.
     Busy,

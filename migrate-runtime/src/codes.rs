@@ -97,7 +97,8 @@ pub static GATE_CLOSED: Code = Code::new(
 /// The requested version is unknown.
 pub static UNKNOWN_VERSION: Code = Code::new(
     "unknown-version",
-    "Neither the migration files nor the history contain the requested version. `cargo migrate status` lists all versions.",
+    "Neither the migration files nor the history contain the requested version, or it is not in the state that the command \
+     requires. `cargo migrate status` lists all versions and their states.",
 );
 
 /// The run was stopped on request.

@@ -20,6 +20,7 @@ use migrate_model::duration;
 use migrate_model::history::{AppliedVersions, History};
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
+use migrate_model::plural::is_are;
 use migrate_model::script_plan::plan_script;
 use migrate_model::target::Target;
 use std::time::{Duration, Instant};
@@ -193,7 +194,7 @@ pub async fn required_histories(
 
 /// An error for a plan that must not be carried out.
 pub fn history_mismatch(service: &str, divergences: Vec<Divergence>) -> Error {
-    let message = format!("aborted before applying anything of `{service}`: migration files do not match the database history");
+    let message = format!("aborted before running anything of `{service}`: migration files do not match the database history");
     Error::new(ErrorKind::HistoryMismatch, &codes::HISTORY_MISMATCH, message).diverged(divergences)
 }
 
@@ -286,7 +287,8 @@ pub fn unknown_version(unknown: migrate_model::plan::UnknownVersion) -> Error {
     if nearest.is_empty() {
         return error.help("see `cargo migrate status` for the known versions");
     }
-    error.help(format!("the nearest are {}; see `cargo migrate status` for all", nearest.join(" and ")))
+    let are = is_are(nearest.len());
+    error.help(format!("the nearest {are} {}; see `cargo migrate status` for all", nearest.join(" and ")))
 }
 
 fn remaining(target: &Target, done: usize) -> Target {

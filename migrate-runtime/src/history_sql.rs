@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::history_change::{Completion, Elapsed, HistoryChange, RecordWrite, ResolvedBy, SchemaVersionRow, StoredSql};
 use migrate_model::checksum::Checksum;
 use migrate_model::history::{History, Record, RecordedRun};
+use migrate_model::plural::{count_of, is_are};
 use migrate_model::run_settings::HistoryTables;
 use migrate_model::target::Direction;
 use std::fmt::Write as _;
@@ -195,7 +196,7 @@ impl HistorySql {
         )
     }
 
-    /// What [`select_fingerprint`](Self::select_fingerprint) returns if nobody else wrote.
+    /// What [`select_fingerprint`](Self::select_fingerprint) returns if no other process wrote.
     pub fn fingerprint(digest: Option<&Checksum>, record: Option<&Record>) -> String {
         let digest = digest.map_or(String::new(), Checksum::to_string);
         let progress = record.map(|record| format!("{}{}", record.state, record.statements_done));
@@ -344,8 +345,8 @@ impl HistorySql {
                 let set = format!("state = '{state}', statements_done = {done}{}", script.unwrap_or_default());
                 self.update(&mut sql, version, &set);
                 let (event, detail) = match by {
-                    ResolvedBy::Operator => ("resolved", format!("{done} statements are done")),
-                    ResolvedBy::Catalogue(evidence) => ("recovered", format!("{done} statements are done: {evidence}")),
+                    ResolvedBy::Operator => ("resolved", done_statements(*done)),
+                    ResolvedBy::Catalogue(evidence) => ("recovered", format!("{}: {evidence}", done_statements(*done))),
                 };
                 self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
             }
@@ -529,6 +530,11 @@ pub fn hex(text: &str) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// The detail of an event: how much of a migration is done.
+fn done_statements(done: usize) -> String {
+    format!("{} {} done", count_of(done, "statement"), is_are(done))
 }
 
 #[cfg(all(test, feature = "postgres", feature = "mysql", feature = "sqlite"))]

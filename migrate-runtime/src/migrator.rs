@@ -21,6 +21,7 @@ use crate::stop_signal::StopSignal;
 use migrate_model::comparison::compare;
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
+use migrate_model::plural::{count_of, is_are};
 use migrate_model::policy::OutOfOrder;
 use migrate_model::target::{Direction, Target};
 use std::fmt;
@@ -311,11 +312,11 @@ fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
             (format!("version {version} is not partially applied"), "see `cargo migrate status`".to_owned())
         }
         CannotResolve::NoSuchStatement { statements } => (
-            format!("version {version} has {statements} statements"),
+            format!("version {version} has {}", count_of(statements, "statement")),
             format!("give a number from 1 to {statements}, or mark the migration as applied"),
         ),
         CannotResolve::AlreadyDone { done } => (
-            format!("the first {done} statements of version {version} are recorded as done"),
+            format!("{} of version {version} {} recorded as done", count_of(done, "statement"), is_are(done)),
             format!("give a number from {} on, so that none of them runs twice", done + 1),
         ),
     };

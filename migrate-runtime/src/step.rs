@@ -248,7 +248,7 @@ async fn history_sql_text(backend: &mut dyn Backend, history_sql: &HistorySql, v
     Ok(text.map_err(|error| error.into_history_error("cannot read the stored down migration"))?.unwrap_or_default())
 }
 
-/// Whether a script may have left a setting behind.
+/// Whether a script may have changed a setting of the session.
 fn may_change_session(text: &str) -> bool {
     ["set", "use ", "pragma"].into_iter().any(|word| contains_word(text, word))
 }

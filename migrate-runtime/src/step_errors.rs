@@ -9,6 +9,7 @@ use migrate_model::duration;
 use migrate_model::execution::Unit;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
+use migrate_model::plural::{count_of, is_are};
 use migrate_model::reader;
 use migrate_model::script::Script;
 use migrate_model::syntax::Syntax;
@@ -179,10 +180,10 @@ fn state(step: &FailedStep<'_>) -> String {
     let count = step.script.statements.len();
     match step.done {
         _ if step.atomic => format!("rolled back: no change of `{}` remains", step.title),
-        0 => format!("none of its {count} statements are done; the next run starts with the first"),
+        0 => format!("none of its {} is done; the next run starts with the first", count_of(count, "statement")),
         done => {
             let next = done + 1;
-            format!("{done} of its {count} statements are done and recorded; the next run resumes at statement {next}")
+            format!("{done} of {count} statements {} done and recorded; the next run resumes at statement {next}", is_are(done))
         }
     }
 }

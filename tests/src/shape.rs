@@ -8,6 +8,7 @@ mod checkout;
 mod dialects;
 mod exports;
 mod functions;
+mod invariants;
 mod lists;
 mod matches;
 mod rust_text;
@@ -70,6 +71,9 @@ pub fn measures(checkout: &Checkout) -> Vec<Measure> {
     measures.extend(words::left_in_texts(checkout));
     measures.extend(exports::not_exported(checkout));
     measures.push(lists::counted_arrays(checkout));
+    measures.push(invariants::history_changes(checkout));
+    measures.push(invariants::decisions_by_text(checkout));
+    measures.push(invariants::undocumented(checkout));
     measures
 }
 

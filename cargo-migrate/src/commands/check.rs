@@ -6,11 +6,12 @@ use crate::packages;
 use crate::relative_paths::relative_to_cwd;
 use clap::Args;
 use migrate_cli::Exit;
-use migrate_cli::words::count_migrations;
+use migrate_cli::words::{count_migrations, count_of};
 use migrate_cli::{CommandError, views};
 use migrate_lint::folder_lint;
 use migrate_model::files::check::{self, CheckOptions};
 use migrate_model::finding::Finding;
+use migrate_model::finding::Level;
 use serde_json::json;
 
 /// Check names, pairs, order, directives and the lock file, and lint the drafts
@@ -50,10 +51,18 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
             context.output.findings(&findings);
         }
         let checked = count_migrations(folder.set.len());
-        match error_count {
-            0 => context.output.status("Checked", &format!("`{}`: {checked}, no problems", project.service)),
-            1 => context.output.message(format!("`{}`: {checked}, 1 problem", project.service)),
-            count => context.output.message(format!("`{}`: {checked}, {count} problems", project.service)),
+        let warnings = findings.iter().filter(|finding| finding.level == Level::Warning).count();
+        let problems = match (error_count, warnings) {
+            (0, 0) => "no problems".to_owned(),
+            (0, warnings) => count_of(warnings, "warning"),
+            (errors, 0) => count_of(errors, "error"),
+            (errors, warnings) => format!("{}, {}", count_of(errors, "error"), count_of(warnings, "warning")),
+        };
+        let summary = format!("`{}`: {checked}, {problems}", project.service);
+        if error_count == 0 {
+            context.output.status("Checked", &summary);
+        } else {
+            context.output.message(summary);
         }
         services.push(json!({
             "service": project.service,

@@ -15,6 +15,7 @@ use crate::shared_database::{self, Member};
 use crate::template::{self, Template};
 use clap::Args;
 use migrate_cli::Exit;
+use migrate_cli::words::count_of;
 use migrate_cli::{CommandError, views, words};
 use migrate_lint::fix::{self, Fix};
 use migrate_lint::folder_lint;
@@ -314,13 +315,17 @@ fn print_findings(linted: &Linted, context: &Context<'_>) {
     let findings: Vec<Finding> = linted.findings.iter().filter(is_visible).cloned().collect();
     context.output.findings(&findings);
     let count = |level: Level| linted.findings.iter().filter(|finding| finding.level == level).count();
-    let plural = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let (errors, warnings, notes) = (count(Level::Error), count(Level::Warning), count(Level::Note));
-    let hidden = if notes > 0 && !context.global.verbose { " (`-v` shows them)" } else { "" };
+    let hidden = match notes {
+        0 => "",
+        _ if context.global.verbose => "",
+        1 => " (`-v` shows it)",
+        _ => " (`-v` shows them)",
+    };
     let counts = if linted.findings.is_empty() {
         "no findings".to_owned()
     } else {
-        format!("{}, {}, {}{hidden}", plural(errors, "error"), plural(warnings, "warning"), plural(notes, "note"))
+        format!("{}, {}, {}{hidden}", count_of(errors, "error"), count_of(warnings, "warning"), count_of(notes, "note"))
     };
     context.output.status("Linted", &format!("`{}`: {}: {counts}", linted.member.project.service, linted.scope_text));
     if errors + warnings > 0 {

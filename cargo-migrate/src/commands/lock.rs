@@ -8,6 +8,7 @@ use crate::packages;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
+use migrate_cli::words::count_of;
 use migrate_model::checksum::Checksum;
 use migrate_model::files::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING, LOCKED_FILE_CHANGED};
 use migrate_model::files::folder::Folder;
@@ -38,16 +39,8 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         let folder = project.read(dialect);
         let (lock, newly_locked) = renewed(&project, &folder, arguments, context)?;
         guard.write(&lock)?;
-        let drafts = match lock.drafts.len() {
-            0 => String::new(),
-            1 => ", 1 draft remains".to_owned(),
-            count => format!(", {count} drafts remain"),
-        };
-        let text = match newly_locked.len() {
-            0 => format!("`{}`: nothing to lock, {} already locked{drafts}", project.service, files(lock.locked.len())),
-            count => format!("`{}`: {}{drafts}", project.service, files(count)),
-        };
-        context.output.status("Locked", &text);
+        let (verb, text) = summary(arguments, &lock, newly_locked.len());
+        context.output.status(verb, &format!("`{}`: {text}", project.service));
         for name in &newly_locked {
             context.output.verbose(format!("             {name}"));
         }
@@ -59,8 +52,14 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     Ok(Exit::Done)
 }
 
-fn files(count: usize) -> String {
-    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+fn summary(arguments: &Arguments, lock: &LockFile, newly_locked: usize) -> (&'static str, String) {
+    let (drafts, locked) = (count_of(lock.drafts.len(), "draft"), count_of(lock.locked.len(), "locked file"));
+    let remaining = if lock.drafts.is_empty() { String::new() } else { format!(", {drafts} left") };
+    match newly_locked {
+        _ if arguments.draft => ("Updated", format!("{drafts}, {locked}")),
+        0 => ("Locked", format!("nothing to lock, {locked}{remaining}")),
+        count => ("Locked", format!("{}{remaining}", count_of(count, "file"))),
+    }
 }
 
 /// The new content of the lock file, and the files that it newly locks.

@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Description, such as `create users table`, `add email to users`, `index orders on user_id`, `drop old_table`
     #[arg(value_name = "DESCRIPTION", required_unless_present = "description", conflicts_with = "description")]
     words: Vec<String>,
-    /// Description as an option
+    /// Give the description as an option instead of arguments
     #[arg(long, value_name = "DESCRIPTION")]
     description: Option<String>,
     /// Use the next sequential number as the version

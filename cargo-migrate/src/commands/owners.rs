@@ -12,7 +12,7 @@ use serde_json::json;
 /// Show which service owns each table
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Print the table as Markdown, for a document
+    /// Print the table as Markdown
     #[arg(long)]
     markdown: bool,
 }

@@ -5,15 +5,16 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::revert::{check_down_scripts, confirm_revert};
 use crate::run::{RunArguments, run_targets};
+use crate::values;
 use clap::Args;
 use migrate_runtime::{Migrator, Target};
 
-/// Revert the newest migration and apply it again
+/// Revert the newest migrations and apply them again
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Revert and apply this many migrations
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    steps: usize,
+    /// Revert and apply this many migrations [default: 1]
+    #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true)]
+    steps: Option<usize>,
     #[command(flatten)]
     run_arguments: RunArguments,
 }
@@ -21,7 +22,7 @@ pub struct Arguments {
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let services = context.source.services()?;
-    let revert = Target::Down(arguments.steps);
+    let revert = Target::Down(arguments.steps.unwrap_or(1));
     check_down_scripts(&services, &revert).await?;
     if !arguments.run_arguments.dry_run && !confirm_revert(&services, &revert, context).await? {
         return Ok(Exit::Failed);

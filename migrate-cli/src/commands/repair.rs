@@ -10,7 +10,7 @@ use clap::Args;
 use migrate_runtime::{MigrationState, Migrator, Version};
 use serde_json::{Value, json};
 
-/// Accept edited files: update stored checksums, run nothing
+/// Accept edited files: update the stored checksums and SQL; run nothing
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Repair only these versions [default: all edited files]

@@ -12,7 +12,7 @@ use migrate_runtime::{RecordState, Resolution, StatusReport, StopSignal, Version
 
 /// Resolve a partially applied migration: mark it applied, retry, or skip statements
 #[derive(Debug, Args)]
-#[command(override_usage = "cargo migrate resolve <--applied|--retry|--skip-to <N>> <VERSION>")]
+#[command(override_usage = "cargo migrate resolve [OPTIONS] <--applied|--retry|--skip-to <N>> <VERSION>")]
 #[command(group = clap::ArgGroup::new("how").required(true))]
 pub struct Arguments {
     /// Version of the partially applied migration
@@ -65,7 +65,7 @@ fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
     let sql = record.pending_sql.as_deref().unwrap_or_default();
     let (at, next) = resumption::next_statement(sql, record.statements_done, status.dialect());
     let next = next.map_or(String::new(), |line| format!(", `{line}`"));
-    output.status("Inspected", &format!("{version}: stopped at statement {at} of {}{next}", record.statements));
+    output.status("Inspected", &format!("{version}: interrupted at statement {at} of {}{next}", record.statements));
     for (_, evidence) in status.evidence().filter(|(interrupted, _)| *interrupted == version) {
         output.message(format!("             {evidence}"));
     }

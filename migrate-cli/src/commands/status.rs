@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with 3 if a migration is pending, and with 5 if an applied file was changed or is missing
+    /// Exit with 5 if an applied file was changed or is missing, else with 3 if a migration is pending or partially applied
     #[arg(long)]
     check: bool,
 }

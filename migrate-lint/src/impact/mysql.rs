@@ -14,6 +14,7 @@ const INPLACE: OnlineDdl = OnlineDdl { algorithm: Algorithm::Inplace, allows_wri
 const INPLACE_SHARED: OnlineDdl = OnlineDdl { algorithm: Algorithm::Inplace, allows_writes: false };
 const COPY: OnlineDdl = OnlineDdl { algorithm: Algorithm::Copy, allows_writes: false };
 
+/// The impacts of a statement on the tables of a MySQL or MariaDB database.
 pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactContext) -> Vec<Impact> {
     let exclusive = |name, cause| vec![Impact::new(schema.resolve(name), Lock::AccessExclusive, cause)];
     match syntax {

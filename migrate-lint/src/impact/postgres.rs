@@ -13,6 +13,7 @@ use migrate_model::syntax::{
     ObjectKind, Syntax, Type,
 };
 
+/// The impacts of a statement on the tables of a PostgreSQL database.
 pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactContext) -> Vec<Impact> {
     let single = |name, lock, cause| vec![Impact::new(schema.resolve(name), lock, cause)];
     match syntax {

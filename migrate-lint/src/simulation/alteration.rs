@@ -11,6 +11,7 @@ use crate::schema::{Schema, SchemaObject};
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, ActionKind, AlterTable, TypeAction};
 
+/// Changes the schema as `ALTER TYPE` does.
 pub fn alter_type(schema: &mut Schema, ty: &ObjectName, action: &TypeAction, at: HistoryPoint) {
     match (schema.ty(ty), action) {
         (Some(SchemaObject::Enum(values)), TypeAction::AddValue { label, .. }) => {
@@ -35,6 +36,7 @@ pub fn alter_type(schema: &mut Schema, ty: &ObjectName, action: &TypeAction, at:
     }
 }
 
+/// Changes the schema as `ALTER TABLE` does, action by action.
 pub fn alter_table(schema: &mut Schema, alter: &AlterTable, at: HistoryPoint) {
     let mut table = schema.resolve(&alter.table);
     for action in &alter.actions {

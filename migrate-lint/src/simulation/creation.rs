@@ -8,6 +8,7 @@ use crate::schema::Schema;
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, CreateTable, CreateView, Generated, Like, Type};
 
+/// Changes the schema as `CREATE TABLE` does.
 pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) {
     let Some(written_name) = &table.name else { return };
     let name = if table.temporary { schema.resolve(written_name) } else { schema.resolve_new(written_name) };
@@ -163,6 +164,7 @@ pub fn add_column(
     add_column_constraints(schema, table, relation, column, at)
 }
 
+/// Changes the schema as `CREATE VIEW` does.
 pub fn create_view(schema: &mut Schema, view: &CreateView, at: HistoryPoint) {
     let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
     let mut relation = Relation::new(kind, view.name.to_string(), at);

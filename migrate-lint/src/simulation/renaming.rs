@@ -35,6 +35,7 @@ pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: 
     schema.put_relation(to, relation);
 }
 
+/// Renames an index of a table.
 pub fn rename_index(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
     schema.unregister_index(table, from);
     schema.register_index(table, to);
@@ -45,6 +46,7 @@ pub fn rename_index(schema: &mut Schema, table: &ObjectName, from: &str, to: &st
     });
 }
 
+/// Renames a trigger of a table.
 pub fn rename_trigger(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
     for (trigger, references) in schema.take_triggers(table) {
         let name = if trigger.name() == from { schema.in_same_schema(&trigger, to) } else { trigger };

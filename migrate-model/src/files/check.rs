@@ -4,15 +4,16 @@
 
 use crate::code::Code;
 use crate::files::folder::{Folder, SourceFile};
+use crate::files::lock_file::LockFile;
 use crate::files::settings::Settings;
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::migration::Migration;
 use crate::place::Place;
 use crate::policy::OutOfOrder;
 use crate::script::EMPTY_FILE;
 use crate::target::Direction;
 use crate::version::Version;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A migration without a down migration.
 pub static MISSING_DOWN: Code = Code::new(
@@ -40,15 +41,14 @@ pub static UNKNOWN_FILE: Code = Code::new(
 /// A line of the lock file whose file does not exist.
 pub static FILE_MISSING: Code = Code::new(
     "file-missing",
-    "`migrate.lock` lists a file that does not exist. Restore a locked file, because databases may have applied it. If a draft \
-     was deleted on purpose, `cargo migrate lock --draft` removes its line.",
+    "`migrate.lock` lists a locked file that does not exist. Restore it, because databases may have applied it.",
 );
 
 /// A draft of the lock file has no file.
 pub static DRAFT_MISSING: Code = Code::new(
     "draft-missing",
-    "`migrate.lock` lists a draft, and its file does not exist. A draft that was deleted intentionally is removed from the lock file by \
-     `cargo migrate lock --draft`; otherwise restore the file.",
+    "`migrate.lock` lists a draft, and its file does not exist. Restore the file, or remove its line: \
+     `cargo migrate lock --draft`.",
 );
 
 /// A locked file that was edited.
@@ -115,78 +115,81 @@ fn pairing(migration: &Migration, file: &SourceFile, required: bool) -> Option<F
     })
 }
 
+/// The files against the lock file.
 fn locked(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec<Finding> {
-    let mut findings = Vec::new();
     let Some(lock) = &folder.lock else {
-        let nothing_to_lock = folder.files.is_empty();
-        let finding = Finding::error(&NO_LOCK_FILE, "there is no lock file")
-            .at(Place::file(folder.lock_display_path.clone()))
-            .help("create it with `cargo migrate init`");
-        return if nothing_to_lock { findings } else { vec![finding] };
+        if folder.files.is_empty() {
+            return Vec::new();
+        }
+        let finding = Finding::error(&NO_LOCK_FILE, "there is no lock file");
+        return vec![finding.at(Place::file(folder.lock_display_path.clone())).help("create it with `cargo migrate init`")];
     };
     let locked: HashMap<&str, _> = lock.locked.iter().map(|(name, sum)| (name.as_str(), sum)).collect();
-    let drafts: HashMap<&str, ()> = lock.drafts.iter().map(|name| (name.as_str(), ())).collect();
-    let present: HashMap<&str, ()> = folder.files.iter().map(|(file, _)| (file.name.as_str(), ())).collect();
+    let drafts: HashSet<&str> = lock.drafts.iter().map(String::as_str).collect();
     let mut ups = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
     let newest = ups.rfind(|file| locked.contains_key(file.name.as_str()));
+    let mut findings = Vec::new();
     for (file, sum) in &folder.files {
-        let place = || Place::file(file.display_path.clone());
         match locked.get(file.name.as_str()) {
-            Some(released) if *released != sum => findings.push(
-                Finding::error(&LOCKED_FILE_CHANGED, format!("`{}` was changed after it was locked", file.name))
-                    .at(place())
-                    .help("restore the original file, and write the change as a new migration: `cargo migrate new`")
-                    .help("or, if it is not applied to any database, lock the edited file: `cargo migrate lock --force`"),
-            ),
-            Some(_) => {}
+            Some(locked) if *locked == sum => {}
+            Some(_) => findings.push(locked_file_changed(file)),
             None => {
-                if !drafts.contains_key(file.name.as_str()) {
-                    findings.push(
-                        Finding::error(&UNKNOWN_FILE, format!("`{}` is not in the lock file", file.name))
-                            .at(place())
-                            .help("add it as a draft: `cargo migrate lock --draft`"),
-                    );
-                } else if options.require_locked {
-                    findings.push(
-                        Finding::error(&UNLOCKED_DRAFT, format!("`{}` is still a draft", file.name))
-                            .at(place())
-                            .help("lock it: `cargo migrate lock`"),
-                    );
-                }
-                if let Some(newest) =
-                    newest.filter(|newest| newest.version > file.version && settings.run.policy.out_of_order != OutOfOrder::Allow)
-                {
-                    let message =
-                        format!("`{}` is new, but has a lower version than `{}`, which is locked", file.name, newest.name);
-                    let mut finding = Finding::error(&BELOW_LOCKED, message)
-                        .at(place())
-                        .help(format!("rename it to a version above {}, then run `cargo migrate lock --draft`", newest.version));
-                    if settings.run.policy.out_of_order == OutOfOrder::Warn {
-                        finding.level = crate::finding::Level::Warning;
-                    }
-                    findings.push(finding);
-                }
+                let is_draft = drafts.contains(file.name.as_str());
+                findings.extend(not_locked(file, is_draft, options));
+                let newest = newest.filter(|newest| newest.version > file.version);
+                findings.extend(newest.and_then(|newest| below_locked(file, newest, settings.run.policy.out_of_order)));
             }
         }
     }
-    let names = lock.locked.iter().map(|(name, _)| (name, true));
-    for (name, released) in names.chain(lock.drafts.iter().map(|name| (name, false))) {
-        if !present.contains_key(name.as_str()) {
-            let (code, what, help) = if released {
-                (
-                    &FILE_MISSING,
-                    "locked",
-                    "restore it: `git log --diff-filter=D -- <file>` finds it; databases may have applied it",
-                )
-            } else {
-                (&DRAFT_MISSING, "a draft", "if it was deleted intentionally, run `cargo migrate lock --draft`")
-            };
-            findings.push(
-                Finding::error(code, format!("`{name}` is {what}, but the file does not exist"))
-                    .at(Place::file(folder.lock_display_path.clone()))
-                    .help(help),
-            );
-        }
-    }
+    findings.extend(missing_files(folder, lock));
     findings
+}
+
+fn locked_file_changed(file: &SourceFile) -> Finding {
+    Finding::error(&LOCKED_FILE_CHANGED, format!("`{}` was changed after it was locked", file.name))
+        .at(Place::file(file.display_path.clone()))
+        .help("restore the original file, and write the change as a new migration: `cargo migrate new`")
+        .help("or, if it is not applied to any database, lock the edited file: `cargo migrate lock --force`")
+}
+
+/// A file that is not locked: it must be a draft, and for a release not even that.
+fn not_locked(file: &SourceFile, is_draft: bool, options: CheckOptions) -> Option<Finding> {
+    let finding = if !is_draft {
+        Finding::error(&UNKNOWN_FILE, format!("`{}` is not in the lock file", file.name))
+            .help("add it as a draft: `cargo migrate lock --draft`")
+    } else if options.require_locked {
+        Finding::error(&UNLOCKED_DRAFT, format!("`{}` is still a draft", file.name)).help("lock it: `cargo migrate lock`")
+    } else {
+        return None;
+    };
+    Some(finding.at(Place::file(file.display_path.clone())))
+}
+
+fn below_locked(file: &SourceFile, newest: &SourceFile, out_of_order: OutOfOrder) -> Option<Finding> {
+    let level = match out_of_order {
+        OutOfOrder::Error => Level::Error,
+        OutOfOrder::Warn => Level::Warning,
+        OutOfOrder::Allow => return None,
+    };
+    let message = format!("`{}` is new, but has a lower version than `{}`, which is locked", file.name, newest.name);
+    let mut finding = Finding::error(&BELOW_LOCKED, message)
+        .at(Place::file(file.display_path.clone()))
+        .help(format!("rename it to a version above {}, then run `cargo migrate lock --draft`", newest.version));
+    finding.level = level;
+    Some(finding)
+}
+
+/// Files that the lock file lists and that do not exist.
+fn missing_files<'l>(folder: &'l Folder, lock: &'l LockFile) -> impl Iterator<Item = Finding> + 'l {
+    let present: HashSet<&str> = folder.files.iter().map(|(file, _)| file.name.as_str()).collect();
+    let locked = lock.locked.iter().map(|(name, _)| {
+        let finding = Finding::error(&FILE_MISSING, format!("`{name}` is locked, but the file does not exist"));
+        (name, finding.help("restore it: `git log --diff-filter=D -- <file>` finds it; databases may have applied it"))
+    });
+    let drafts = lock.drafts.iter().map(|name| {
+        let finding = Finding::error(&DRAFT_MISSING, format!("`{name}` is a draft, but the file does not exist"));
+        (name, finding.help("if it was deleted intentionally, run `cargo migrate lock --draft`"))
+    });
+    let missing = locked.chain(drafts).filter(move |(name, _)| !present.contains(name.as_str()));
+    missing.map(|(_, finding)| finding.at(Place::file(folder.lock_display_path.clone())))
 }

@@ -53,8 +53,8 @@ pub struct Setting {
     pub table: &'static str,
     /// The key.
     pub key: &'static str,
-    /// The valid values, as the help of an invalid one names them.
-    pub values: &'static str,
+    /// The valid values, as the help of an invalid one names them. `{layouts}` stands for the names of all layouts.
+    values: &'static str,
     /// What applies without the key.
     pub default: &'static str,
     /// The meaning.
@@ -97,7 +97,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         table: "",
         key: "layouts",
-        values: "a list of names of layouts: `\"paired\"`, `\"simple\"`, `\"flyway\"`, `\"directory\"`",
+        values: "a list of names of layouts: {layouts}",
         default: "one layout of any kind",
         meaning: "the layouts that may be mixed in one folder",
         read: |parser, settings, value, setting| parser.layouts(settings, value, setting),
@@ -199,7 +199,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "lint",
         values: "`\"off\"`, `\"warn\"` or `\"deny\"`",
         default: "`\"deny\"`",
-        meaning: "how a build treats findings of the [safety rules](#safety-rules)",
+        meaning: "how a build treats findings of the safety rules",
         read: |parser, settings, value, setting| {
             settings.safety.mode = parser.parse(value, setting, |word| word.parse().ok()).unwrap_or_default();
         },
@@ -281,10 +281,19 @@ pub static SETTINGS: &[Setting] = &[
     },
 ];
 
+impl Setting {
+    /// The values, in Markdown.
+    fn values(&self) -> String {
+        let names: Vec<String> = layouts::ALL.iter().map(|layout| format!("`\"{}\"`", layout.name)).collect();
+        self.values.replace("{layouts}", &names.join(", "))
+    }
+}
+
 /// The keys as a Markdown table, for the guide.
 pub fn documentation() -> String {
     let mut text = "| Key | Values | Default | Meaning |\n|---|---|---|---|\n".to_owned();
-    for Setting { table, key, values, default, meaning, .. } in SETTINGS {
+    for setting @ Setting { table, key, default, meaning, .. } in SETTINGS {
+        let values = setting.values();
         let table = if table.is_empty() { String::new() } else { format!("`[{table}]` ") };
         text.push_str(&format!("| {table}`{key}` | {values} | {default} | {meaning} |\n"));
     }
@@ -293,7 +302,8 @@ pub fn documentation() -> String {
 
 /// The keys, a line each, for `cargo migrate explain bad-setting`.
 pub fn overview() -> String {
-    let lines = SETTINGS.iter().map(|Setting { table, key, values, meaning, .. }| {
+    let lines = SETTINGS.iter().map(|setting @ Setting { table, key, meaning, .. }| {
+        let values = setting.values();
         let key = if table.is_empty() { (*key).to_owned() } else { format!("[{table}] {key}") };
         format!("{key}: {meaning}; {values}")
     });
@@ -394,7 +404,7 @@ impl SettingsParser<'_> {
         let text = self.string(value)?;
         let parsed = read(&text);
         if parsed.is_none() {
-            let help = format!("write {}", setting.values);
+            let help = format!("write {}", setting.values());
             self.report(value.span(), format!("`{text}` is not a valid value"), Some(help));
         }
         parsed

@@ -71,12 +71,14 @@ fn dropped_kind(cursor: &mut Cursor<'_>) -> Option<ObjectKind> {
     }
 }
 
+/// Parses `TRUNCATE` after its first word.
 pub fn truncate(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("TABLE");
     let tables = cursor.names()?;
     Some(Syntax::Truncate { tables, cascade: cursor.has("CASCADE") })
 }
 
+/// Parses `INSERT` and `REPLACE` after the first word.
 pub fn insert(cursor: &mut Cursor<'_>, replaces: bool) -> Option<Syntax> {
     let mut replaces = replaces;
     while cursor.any(&["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE"]) {}
@@ -134,6 +136,7 @@ pub fn merge(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Insert(insert))
 }
 
+/// Parses `UPDATE` after its first word.
 pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     while cursor.any(&["LOW_PRIORITY", "IGNORE", "ONLY"]) {}
     if cursor.word("OR") {
@@ -165,6 +168,7 @@ pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Update(change(cursor, table, columns, joined, matched)))
 }
 
+/// Parses `DELETE` after its first word.
 pub fn delete(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     while cursor.any(&["LOW_PRIORITY", "QUICK", "IGNORE"]) {}
     let several = !cursor.word("FROM");
@@ -221,6 +225,7 @@ fn change(cursor: &mut Cursor<'_>, table: Name, columns: Vec<String>, joined: bo
     change
 }
 
+/// Parses `COPY` and `LOAD` after the first word.
 pub fn copy(cursor: &mut Cursor<'_>) -> Syntax {
     // `LOAD DATA ... INTO TABLE t` (MySQL).
     if cursor.any(&["DATA", "XML"]) {
@@ -271,6 +276,7 @@ fn select_into(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::CreateTable(Box::new(CreateTable { name, temporary, as_query: true, ..CreateTable::default() })))
 }
 
+/// Parses `DO` after its first word.
 pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if cursor.dialect != Dialect::Postgres {
         return Some(Syntax::Call { name: None });
@@ -320,6 +326,7 @@ pub fn inner_statements(cursor: &mut Cursor<'_>) -> Vec<(Range<usize>, bool)> {
     statements
 }
 
+/// Parses `LOCK` after its first word.
 pub fn lock(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if !cursor.any(&["TABLE", "TABLES"]) && cursor.dialect != Dialect::Postgres {
         return Some(Syntax::Other);
@@ -340,6 +347,7 @@ pub fn lock(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Lock { tables, mode: (!mode.is_empty()).then(|| mode.join(" ")) })
 }
 
+/// Parses `REFRESH` after its first word.
 pub fn refresh(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if !cursor.words(&["MATERIALIZED", "VIEW"]) {
         return None;
@@ -356,6 +364,7 @@ pub fn options(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
     options
 }
 
+/// Parses `REINDEX` after its first word.
 pub fn reindex(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if cursor.dialect == Dialect::Sqlite {
         return Some(Syntax::Reindex { target: "TABLE".to_owned(), name: cursor.name(), concurrently: false });
@@ -380,6 +389,7 @@ pub fn optimize(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("TABLE").then(|| cursor.names()).flatten().map(|tables| Syntax::Optimize { tables })
 }
 
+/// Parses `VACUUM` after its first word.
 pub fn vacuum(cursor: &mut Cursor<'_>) -> Syntax {
     let options = cursor.parenthesis();
     let mut full = options.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("FULL"));
@@ -392,6 +402,7 @@ pub fn vacuum(cursor: &mut Cursor<'_>) -> Syntax {
     Syntax::Vacuum { full, tables: tables.unwrap_or_default() }
 }
 
+/// Parses `COMMENT` after its first word.
 pub fn comment(cursor: &mut Cursor<'_>) -> Syntax {
     cursor.word("ON");
     if cursor.word("TABLE") {

@@ -3,9 +3,9 @@
 //! It stores what a real database stores: committed effects, history rows, and the lock. If the connection is lost during a call,
 //! the call has happened or not; as with a real network, the caller cannot distinguish the two.
 
-use super::{BackendFuture, OpenOptions, sealed};
 use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::backends::{self, BackendFuture, OpenOptions, sealed};
 use crate::connection::TextRow;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange, RecordWrite, StoredSql};
@@ -275,10 +275,11 @@ impl Backend for Fake {
     }
 
     fn history_dialect(&self) -> &'static HistoryDialect {
+        let [postgres, mysql, sqlite] = backends::dialects();
         match self.dialect() {
-            Dialect::Postgres => &super::postgres::history_dialect::DIALECT,
-            Dialect::MySql => &super::mysql::history_dialect::DIALECT,
-            Dialect::Sqlite => &super::sqlite::history_dialect::DIALECT,
+            Dialect::Postgres => postgres,
+            Dialect::MySql => mysql,
+            Dialect::Sqlite => sqlite,
         }
     }
 

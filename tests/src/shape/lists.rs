@@ -7,7 +7,7 @@ use syn::visit::{self, Visit};
 use syn::{Item, Macro, Type, UseTree};
 
 /// Folders with a member in each file, beside a file of the same name that lists them.
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 13] = [
     "backends",
     "catalogues",
     "checks",
@@ -18,6 +18,7 @@ const LISTS: [&str; 12] = [
     "probes",
     "recipes",
     "rules",
+    "steps",
     "targets",
     "throttles",
 ];

@@ -49,6 +49,8 @@ const WORDS: &[Word] = &[
             "behind `pgbouncer`",
             "behind a proxy",
             "behind a load balancer",
+            "behind a feature",
+            "behind features",
             "queue behind",
             "queued behind",
             "queues behind",

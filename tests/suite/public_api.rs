@@ -1,0 +1,100 @@
+//! Everything that `migrate-runtime` exports, used from outside: each type that a signature names can be named by an application.
+
+use migrate_runtime::{
+    Checksum, Code, CompletedMigration, Contents, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence, Error,
+    ErrorKind, Event, Finding, History, HistoryTables, InvalidChecksum, InvalidVersion, Level, LockSettings, LockStrategy,
+    Migration, MigrationKey, MigrationSet, MigrationState, MigrationStatus, Migrator, OutOfOrder, Phase, Place, Plan, Policy,
+    Position, Record, RecordState, RecordedRun, Requirement, Resolution, RunReport, RunSettings, Script, ScriptSource,
+    SessionInfo, SharedSet, SourceSpan, Statement, StatusReport, Step, StopSignal, Target, TransactionMode, Unit, UnknownDialect,
+    Version,
+};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A set that is built in code, without files.
+fn set() -> MigrationSet {
+    let script = |text: &str, file: &str| -> Script {
+        let (script, findings): (Script, Vec<Finding>) = Script::read(text.to_owned(), file, Dialect::Sqlite);
+        assert_eq!(findings, []);
+        script
+    };
+    let version: Version = "1".parse().unwrap();
+    let up = script("-- migrate: phase expand\nCREATE TABLE a (id integer);\nCREATE TABLE b (id integer);", "1_a.up.sql");
+    let down = script("DROP TABLE b;\nDROP TABLE a;", "1_a.down.sql");
+    let mut contents = Contents::new("shop", Dialect::Sqlite, vec![Migration::new(version, "a", up, Some(down))]);
+    let settings: &mut RunSettings = &mut contents.run;
+    let (history, locking): (&mut HistoryTables, &mut LockSettings) = (&mut settings.history, &mut settings.locking);
+    history.records = "records".to_owned();
+    locking.strategy = LockStrategy::Auto;
+    let policy: &mut Policy = &mut settings.policy;
+    policy.out_of_order = OutOfOrder::Warn;
+    MigrationSet::new(contents)
+}
+
+async fn apply<'c>(migrator: &Migrator, database: impl Database<'c>) -> RunReport {
+    migrator.run(database).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_application_can_name_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let url: DatabaseUrl = format!("sqlite:{}", folder.path().join("a.db").display()).parse().unwrap();
+    Migrator::wait_for_database(&url, Duration::ZERO).await.unwrap_err();
+    assert!(migrate_runtime::database::create(&url).await.unwrap());
+
+    let set: Arc<MigrationSet> = Arc::new(set());
+    let events: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = events.clone();
+    let observer = move |event: &Event<'_>| {
+        let text = match event {
+            Event::Waiting { holder, .. } => format!("waiting {}", holder.map_or(String::new(), SessionInfo::to_string)),
+            Event::Started { title, direction, .. } => format!("started {title} {}", Direction::name(*direction)),
+            _ => return,
+        };
+        seen.lock().unwrap().push(text);
+    };
+    let stop = StopSignal::new();
+    let migrator = Migrator::new(SharedSet::from(set.clone())).stop(&stop).on_event(observer);
+
+    let report: RunReport = apply(&migrator, &url).await;
+    let [done]: &[CompletedMigration] = &*report.done else { panic!("{report:?}") };
+    assert_eq!((&done.key, done.direction), (&MigrationKey::Version("1".parse().unwrap()), Direction::Up));
+    assert_eq!(*events.lock().unwrap(), ["started 1_a.up.sql up"]);
+
+    let status: StatusReport = migrator.status(&url).await.unwrap();
+    let history: &History = status.history();
+    let record: &Record = history.get(&done.key).unwrap();
+    assert_eq!(record.state, RecordState::Applied);
+    let row: &MigrationStatus<'_> = &status.migrations()[0];
+    let run: &RecordedRun = row.run().unwrap();
+    assert!(row.state == MigrationState::Applied && run.applied_at.is_some());
+
+    let plan: Plan<'_> = status.plan(&Target::DownAll).unwrap();
+    let divergences: &[Divergence] = &plan.divergences;
+    let [step]: &[Step<'_>] = &*plan.steps else { panic!("{plan:?}") };
+    assert!(divergences.is_empty() && matches!(step.source, ScriptSource::File(_)));
+    let script: &Script = step.file_script().unwrap();
+    let (statements, units): (&[Statement], &[Unit]) = (&script.statements, &script.units);
+    assert_eq!((statements.len(), units.len(), script.transaction_mode()), (2, 1, TransactionMode::Wrapped));
+    let directives: &Directives = &set.iter().next().unwrap().up.directives;
+    let requirements: &[Requirement] = &directives.requires;
+    assert!(directives.phase == Some(Phase::Expand) && requirements.is_empty());
+
+    let key: MigrationKey = "1".parse().unwrap();
+    let error: Error = migrator.resolve(&url, key, Resolution::Retry).await.unwrap_err();
+    let (code, finding, place): (&'static Code, &Finding, Option<&Place>) = (error.code(), error.finding(), error.place());
+    assert_eq!(
+        (error.kind(), code.name, finding.level, place),
+        (ErrorKind::UnknownVersion, "unknown-version", Level::Error, None)
+    );
+    let (_, findings) = Script::read("-- migrate: phase never\nSELECT 1;".to_owned(), "2_b.sql", Dialect::Sqlite);
+    let span: &SourceSpan = findings[0].place.as_ref().unwrap().span.as_ref().unwrap();
+    let start: Position = span.position;
+    assert_eq!(start.line, 1);
+
+    let checksum: Result<Checksum, InvalidChecksum> = "00".parse();
+    let version: Result<Version, InvalidVersion> = "x".parse();
+    let dialect: Result<Dialect, UnknownDialect> = "oracle".parse();
+    assert!(checksum.is_err() && version.is_err() && dialect.is_err());
+    assert!(migrate_runtime::database::drop(&url).await.unwrap());
+}
