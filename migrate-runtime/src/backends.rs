@@ -90,10 +90,10 @@ pub trait Address: fmt::Debug + Send + Sync {
     async fn open(&self, options: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error>;
 
     /// Creates the database. `None` if the URL names none; false if it exists.
-    async fn create(&self) -> Result<Option<bool>, sqlx::Error>;
+    async fn create_database(&self) -> Result<Option<bool>, sqlx::Error>;
 
     /// Drops the database. `None` if the URL names none; false if it does not exist.
-    async fn drop(&self) -> Result<Option<bool>, sqlx::Error>;
+    async fn drop_database(&self) -> Result<Option<bool>, sqlx::Error>;
 
     /// What to do when the database rejects the connection with this code.
     fn connection_help(&self, code: &str) -> Option<&'static str> {

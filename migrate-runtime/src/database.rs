@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 /// # Errors
 /// When the server cannot be reached, or refuses; when the URL names no database.
 pub async fn create(url: &DatabaseUrl) -> Result<bool, Error> {
-    changed(url, "create", url.address().create().await)
+    changed(url, "create", url.address().create_database().await)
 }
 
 /// Drops the database that a URL names, with everything in it. True if it was dropped, false if it does not exist.
@@ -19,7 +19,7 @@ pub async fn create(url: &DatabaseUrl) -> Result<bool, Error> {
 /// When the server cannot be reached, or refuses: PostgreSQL does while others are connected to it. When the URL names no
 /// database.
 pub async fn drop(url: &DatabaseUrl) -> Result<bool, Error> {
-    changed(url, "drop", url.address().drop().await)
+    changed(url, "drop", url.address().drop_database().await)
 }
 
 fn changed(url: &DatabaseUrl, verb: &str, outcome: Result<Option<bool>, sqlx::Error>) -> Result<bool, Error> {

@@ -206,7 +206,7 @@ async fn a_failure_leaves_a_consistent_history(database: &TestDatabase) {
         // DDL causes an implicit commit on MariaDB, so the first statement is done.
         Kind::MariaDb => {
             assert_eq!(history, ["001|applied|1", "002|applied|2", "003|failed|1"]);
-            assert!(text.contains("1 of its 2 statements are done"), "{text}");
+            assert!(text.contains("1 of 2 statements is done"), "{text}");
         }
         _ => {
             assert_eq!(history, ["001|applied|1", "002|applied|2"]);
@@ -355,7 +355,7 @@ async fn an_unknown_outcome_requires_resolve(database: &TestDatabase) {
     let plan = String::from_utf8_lossy(&up.arg("--dry-run").output().unwrap().stdout).into_owned();
     assert!(plan.contains("resumed at statement 2\nCALL fill();") && !plan.contains("VALUES (1)"), "{plan}");
     let messages = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(messages.contains("Inspected 002: stopped at statement 2 of 3, `CALL fill()`"), "{messages}");
+    assert!(messages.contains("Inspected 002: interrupted at statement 2 of 3, `CALL fill()`"), "{messages}");
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     let error = migrator.resolve(&database.url, &version("001"), Resolution::Retry).await.unwrap_err();
     assert!(error.to_string().contains("version 001 is not partially applied"), "{error}");

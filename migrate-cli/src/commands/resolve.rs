@@ -12,7 +12,7 @@ use migrate_runtime::{RecordState, Resolution, StatusReport, StopSignal, Version
 
 /// Resolve a partially applied migration: mark it applied, retry, or skip statements
 #[derive(Debug, Args)]
-#[command(override_usage = "cargo migrate resolve [OPTIONS] <--applied|--retry|--skip-to <N>> <VERSION>")]
+#[command(override_usage = "cargo migrate resolve <--applied|--retry|--skip-to <N>> <VERSION>")]
 #[command(group = clap::ArgGroup::new("how").required(true))]
 pub struct Arguments {
     /// Version of the partially applied migration

@@ -12,7 +12,6 @@ use crate::place::Place;
 use crate::policy::OutOfOrder;
 use crate::script::EMPTY_FILE;
 use crate::target::Direction;
-use crate::version::Version;
 use std::collections::{HashMap, HashSet};
 
 /// A migration without a down migration.
@@ -86,9 +85,9 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
     let mut findings = folder.findings.clone();
     findings.extend(folder.down_findings.iter().cloned());
     let up_files = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
-    let files: HashMap<&Version, &SourceFile> = up_files.map(|file| (&file.version, file)).collect();
+    let files: HashMap<&str, &SourceFile> = up_files.map(|file| (file.display_path.as_str(), file)).collect();
     for migration in &folder.set {
-        if let Some(file) = files.get(&migration.version) {
+        if let Some(file) = files.get(&*migration.up.file) {
             findings.extend(pairing(migration, file, settings.down_required.unwrap_or(file.layout.wants_down)));
         }
         let scripts = [Some(&migration.up), migration.down.as_ref()];

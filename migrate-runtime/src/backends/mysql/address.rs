@@ -47,12 +47,12 @@ impl Address for MySqlAddress {
         Ok(Box::new(MySql::new(ConnectionGuard::owned(connection), Some(self.options.clone()))))
     }
 
-    async fn create(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn create_database(&self) -> Result<Option<bool>, sqlx::Error> {
         // ER_DB_CREATE_EXISTS
         self.change("CREATE", 1007).await
     }
 
-    async fn drop(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn drop_database(&self) -> Result<Option<bool>, sqlx::Error> {
         // ER_DB_DROP_EXISTS
         self.change("DROP", 1008).await
     }

@@ -31,12 +31,12 @@ impl Address for PgAddress {
         Ok(Box::new(Postgres::new(ConnectionGuard::owned(connection), connector)))
     }
 
-    async fn create(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn create_database(&self) -> Result<Option<bool>, sqlx::Error> {
         // duplicate_database
         self.change("CREATE", "42P04").await
     }
 
-    async fn drop(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn drop_database(&self) -> Result<Option<bool>, sqlx::Error> {
         // invalid_catalog_name
         self.change("DROP", "3D000").await
     }

@@ -45,7 +45,7 @@ impl Address for SqliteAddress {
         Ok(Box::new(Sqlite::new(ConnectionGuard::owned(connection), open.max_wait)))
     }
 
-    async fn create(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn create_database(&self) -> Result<Option<bool>, sqlx::Error> {
         if self.in_memory {
             return Ok(None);
         }
@@ -54,7 +54,7 @@ impl Address for SqliteAddress {
         Ok(Some(!existed))
     }
 
-    async fn drop(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn drop_database(&self) -> Result<Option<bool>, sqlx::Error> {
         if self.in_memory {
             return Ok(None);
         }
