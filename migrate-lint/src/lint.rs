@@ -219,9 +219,9 @@ impl Linter<'_> {
             }
         }
         let is_enabled = |name: &str| self.enabled.iter().any(|enabled| enabled.rule.code.name == name);
-        let mut problems = allowed.problems(&migration.up, is_enabled, &owners::CODES);
+        let mut problems = allowed.problems(&migration.up, is_enabled, owners::CODES);
         if let (Some(script), Some(allowed)) = (&migration.down, down_allowed) {
-            problems.extend(allowed.problems(script, is_enabled, &owners::CODES));
+            problems.extend(allowed.problems(script, is_enabled, owners::CODES));
         }
         self.findings.extend(problems);
     }

@@ -23,6 +23,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+/// Parses the URL of a database.
+pub type ParseUrl = fn(&str) -> Result<Box<dyn Address>, sqlx::Error>;
+
 /// A database that can be reached by URL.
 pub struct BackendEntry {
     /// The schemes of its URLs; the first is the usual one.
@@ -32,7 +35,7 @@ pub struct BackendEntry {
     /// Whether `//` must follow the scheme.
     pub needs_authority: bool,
     /// Parses a URL; `None` when this crate was built without the database.
-    pub parse: Option<fn(&str) -> Result<Box<dyn Address>, sqlx::Error>>,
+    pub parse: Option<ParseUrl>,
 }
 
 /// All databases. Two of them may read the same dialect.

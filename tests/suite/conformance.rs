@@ -270,7 +270,7 @@ async fn resumes_at_the_statement_that_failed(database: &TestDatabase) {
 
 async fn an_edit_above_the_failure_is_refused(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nINSERT INTO u VALUES (3);\n");
-    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
+    Migrator::new(folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
     for (edited, difference) in [
         (
             "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (20);\nSELECT 3;\n",
@@ -305,7 +305,7 @@ async fn an_older_version_resumes_an_interrupted_revert(database: &TestDatabase)
         ("002_b.down.sql", "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO u VALUES (2);\nDROP TABLE b;"),
     ]);
     folder.write("migrate.toml", "down = \"optional\"\n");
-    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(database.kind.dialect())).run(&database.url).await.unwrap();
     folder.remove("migrations/002_b.up.sql");
     folder.remove("migrations/002_b.down.sql");
     let older = folder.set(database.kind.dialect());
@@ -321,11 +321,11 @@ async fn an_older_version_resumes_an_interrupted_revert(database: &TestDatabase)
 
 async fn a_statement_that_shares_a_transaction_with_its_checkpoint_needs_no_resolve(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO u VALUES (2);\nINSERT INTO t VALUES (3);\n");
-    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
+    Migrator::new(folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
     // The state after a process was killed during statement 2.
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     database.execute("CREATE TABLE u (id integer)").await;
-    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(database.kind.dialect())).run(&database.url).await.unwrap();
     assert_eq!(database.rows("SELECT id FROM u").await, ["2"]);
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "3"]);
 }
@@ -338,7 +338,7 @@ async fn an_unknown_outcome_requires_resolve(database: &TestDatabase) {
         Kind::Sqlite => return,
     };
     let folder = outside("INSERT INTO t VALUES (1);\nCALL fill();\nINSERT INTO t VALUES (3);\n");
-    Migrator::new(&folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
+    Migrator::new(folder.set(database.kind.dialect())).run(&database.url).await.unwrap_err();
     // The state after a process was killed during statement 2, which may contain a commit.
     database.execute("UPDATE migration_records SET state = 'started' WHERE version = '002'").await;
     database.execute("CREATE TABLE u (id integer)").await;
@@ -373,7 +373,7 @@ async fn an_unknown_outcome_requires_resolve(database: &TestDatabase) {
 async fn edited_missing_and_out_of_order_files_abort_the_run(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
     folder.write("migrations/011_d.up.sql", "CREATE TABLE d (id integer);");
     let aborts_with = async |code: &str| {
         let set = folder.set(dialect);
@@ -404,7 +404,7 @@ async fn edited_missing_and_out_of_order_files_abort_the_run(database: &TestData
 async fn out_of_order_files_are_applied_when_allowed(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
     folder.write("migrations/003_late.up.sql", "CREATE TABLE late (id integer);");
     let set = folder.set(dialect);
     let report = Migrator::new(&set).out_of_order(OutOfOrder::Warn).run(&database.url).await.unwrap();
@@ -418,7 +418,7 @@ async fn out_of_order_files_are_applied_when_allowed(database: &TestDatabase) {
 async fn an_older_version_accepts_a_newer_history(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
     folder.remove("migrations/010_rows.up.sql");
     folder.remove("migrations/010_rows.down.sql");
     let set = folder.set(dialect);
@@ -431,7 +431,7 @@ async fn an_older_version_accepts_a_newer_history(database: &TestDatabase) {
 async fn an_older_version_reverts_with_the_stored_sql(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
     folder.remove("migrations/010_rows.up.sql");
     folder.remove("migrations/010_rows.down.sql");
     let set = folder.set(dialect);
@@ -643,8 +643,8 @@ async fn long_names(database: &TestDatabase) {
     };
     // Both names have 31 characters, in 60 and 59 bytes.
     folder.write("migrate.toml", &settings(&table_name("ab", 60), &"s".repeat(190)));
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
-    Migrator::new(&folder.set(dialect)).run_to(&database.url, &Target::DownAll).await.unwrap();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(dialect)).run_to(&database.url, &Target::DownAll).await.unwrap();
     folder.write("migrate.toml", &settings(&"x".repeat(64), "it"));
     let set = folder.set(dialect);
     let outcome = Migrator::new(&set).run(&database.url).await;
@@ -818,11 +818,11 @@ async fn a_failed_revert_is_not_up_to_date(database: &TestDatabase) {
 async fn completed_statements_are_skipped_when_a_file_becomes_one_unit(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (2);\n");
     let dialect = database.kind.dialect();
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap_err();
     assert_eq!(database.history().await, ["001|applied|1", "002|failed|1"]);
     // Without the directive, the file would be one transaction.
     folder.write("migrations/002_o.up.sql", "INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n");
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
 }
 
@@ -933,7 +933,7 @@ async fn a_blocked_statement_is_retried(database: &TestDatabase) {
 async fn a_repair_accepts_the_edited_file(database: &TestDatabase) {
     let folder = three();
     let dialect = database.kind.dialect();
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
     let before = database.rows("SELECT version, execution_ms, statements FROM migration_records ORDER BY version").await;
     folder.write("migrations/001_a.up.sql", "CREATE TABLE a (id bigint /* it's; new */);\n");
     let set = folder.set(dialect);
@@ -959,17 +959,17 @@ async fn a_gate_is_evaluated_once(database: &TestDatabase) {
         ),
     ]);
     let dialect = database.kind.dialect();
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap_err();
     let text = folder.text("migrations/002_g.up.sql").replace("nowhere", "t");
     folder.write("migrations/002_g.up.sql", &text);
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
     assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"]);
 }
 
 async fn a_resolution_records_the_current_file(database: &TestDatabase) {
     let folder = outside("INSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (2);\n");
     let dialect = database.kind.dialect();
-    Migrator::new(&folder.set(dialect)).run(&database.url).await.unwrap_err();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap_err();
     folder.write("migrations/002_o.up.sql", "-- migrate: no-transaction\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n");
     let set = folder.set(dialect);
     let migrator = Migrator::new(&set);

@@ -78,7 +78,7 @@ async fn a_pooler_is_detected() {
     pool.close().await;
     // A direct connection needs no lease.
     folder.write("migrations/006_z.up.sql", "INSERT INTO t VALUES (5);");
-    Migrator::new(&folder.set(Kind::Postgres.dialect())).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(Kind::Postgres.dialect())).run(&database.url).await.unwrap();
     assert_eq!(database.rows("SELECT holder, fence FROM migration_locks").await, ["|2"]);
     database.drop_by_force().await;
 }
@@ -275,7 +275,7 @@ async fn a_lock_that_a_script_released_is_detected_before_the_next_statement() {
                 ("003_b.up.sql", "INSERT INTO t VALUES (2);"),
             ],
         );
-        let error = Migrator::new(&folder.set(kind.dialect())).run(&database.url).await.unwrap_err();
+        let error = Migrator::new(folder.set(kind.dialect())).run(&database.url).await.unwrap_err();
         assert_eq!((error.kind(), error.code().name), (ErrorKind::LockNotObtained, "lock-lost"), "{error}");
         // The migration that released the lock is rolled back together with its record.
         assert_eq!(database.rows("SELECT id FROM t").await, Vec::<String>::new(), "{kind:?}");

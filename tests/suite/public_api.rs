@@ -57,7 +57,7 @@ async fn an_application_can_name_everything() {
     let migrator = Migrator::new(SharedSet::from(set.clone())).stop(&stop).on_event(observer);
 
     let report: RunReport = apply(&migrator, &url).await;
-    let [done]: &[CompletedMigration] = &*report.done else { panic!("{report:?}") };
+    let [done]: &[CompletedMigration] = &report.done else { panic!("{report:?}") };
     assert_eq!((&done.key, done.direction), (&MigrationKey::Version("1".parse().unwrap()), Direction::Up));
     assert_eq!(*events.lock().unwrap(), ["started 1_a.up.sql up"]);
 
@@ -71,7 +71,7 @@ async fn an_application_can_name_everything() {
 
     let plan: Plan<'_> = status.plan(&Target::DownAll).unwrap();
     let divergences: &[Divergence] = &plan.divergences;
-    let [step]: &[Step<'_>] = &*plan.steps else { panic!("{plan:?}") };
+    let [step]: &[Step<'_>] = &plan.steps else { panic!("{plan:?}") };
     assert!(divergences.is_empty() && matches!(step.source, ScriptSource::File(_)));
     let script: &Script = step.file_script().unwrap();
     let (statements, units): (&[Statement], &[Unit]) = (&script.statements, &script.units);

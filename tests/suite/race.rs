@@ -280,7 +280,7 @@ async fn a_discarded_lock_is_acquired_again() {
         ("001_d.up.sql", "CREATE TABLE a (id integer);\nDISCARD ALL;\nCREATE TABLE b (id integer);"),
         ("002_c.up.sql", "CREATE TABLE c (id integer);"),
     ]);
-    Migrator::new(&folder.set(Kind::Postgres.dialect())).run(&database.url).await.unwrap();
+    Migrator::new(folder.set(Kind::Postgres.dialect())).run(&database.url).await.unwrap();
     assert_eq!(database.tables().await, ["a", "b", "c"]);
     assert_eq!(database.history().await.len(), 2);
     database.drop().await;
