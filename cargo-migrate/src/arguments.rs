@@ -29,10 +29,10 @@ pub struct Global {
     /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, help_heading = "Global options")]
     pub format: Format,
-    /// Confirm all questions, for example before reverting or dropping
+    /// Answer yes to all prompts, such as those before reverting or dropping
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub yes: bool,
-    /// Suppress all output except errors
+    /// Suppress all messages except errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
     /// Show more: `lint` shows notes, `lock` lists files
@@ -62,7 +62,7 @@ pub enum Format {
     Json,
     /// SARIF 2.1.0, for code scanning (`lint` only).
     Sarif,
-    /// Annotations of GitHub Actions (`lint` only).
+    /// GitHub Actions annotations (`lint` only).
     Github,
 }
 

@@ -29,7 +29,7 @@ pub fn workflow(project: &Project) -> String {
          name: migrations\n\
          on:\n  pull_request:\n    paths: [\"**/*.sql\", \"**/migrate.lock\", \"**/migrate.toml\"]\n\
          jobs:\n  lint:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n        with:\n          fetch-depth: 0\n\
-         \x20     # The version that wrote this file. If you host your own copy, change the source.\n\
+         \x20     # Installs the version that generated this file. If you use a fork or a private registry, change this line.\n\
          \x20     - run: cargo install cargo-migrate --version {version} --locked\n\
          \x20     - run: {command} lint --offline --since \"origin/${{{{ github.base_ref }}}}\" --format github\n\
          \x20     - run: {command} check\n\

@@ -25,7 +25,7 @@ pub enum Command {
     /// Check names, pairs, order, directives and the lock file, and lint the drafts
     Check(check::Arguments),
     Lint(lint::Arguments),
-    /// Lock drafts: record their checksums. Locked files can no longer change
+    /// Lock drafts: record their checksums. Locked files must not change afterwards
     Lock(lock::Arguments),
     #[command(flatten)]
     Database(migrate_cli::Command),

@@ -60,7 +60,7 @@ pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, C
                 Finding::error(&NO_FOLDER, format!("`{dir}` contains neither migrations nor a lock file"))
                     .at(Place::file(dir))
                     .help("set the folder of the migrations with `--source`, or with `dir` in `migrate.toml`")
-                    .help("or create the files of a project there: `cargo migrate init`"),
+                    .help("or initialize the folder: `cargo migrate init`"),
             );
         }
         let relative = folder.findings.iter().cloned().map(|finding| relative_to_cwd(&project, finding));

@@ -29,10 +29,10 @@ use std::process::ExitCode;
     name = "cargo-migrate",
     bin_name = "cargo migrate",
     version,
-    about = "Create, check, apply, revert and explain SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite",
-    after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 pending (status --check),\n\
+    about = "Create, check, apply and revert SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite",
+    after_help = "Exit codes: 0 success, 1 failure, 2 usage error, 3 pending (status --check),\n\
                   4 errors in the files, 5 files do not match the history, 6 lock not acquired,\n\
-                  7 migration failed or its gate is closed, 130 second signal.\n\n\
+                  7 migration failed or its gate query did not return true, 130 aborted by a second signal.\n\n\
                   Database URL: --database-url, DATABASE_URL, or DB_HOST, DB_PORT, DB_USER,\n\
                   DB_PASSWORD, DB_NAME and DB_SSLMODE, from the environment or from `.env`.",
     propagate_version = true,

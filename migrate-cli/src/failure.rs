@@ -75,7 +75,7 @@ impl CommandError {
         match self {
             CommandError::Findings(findings) => findings.clone(),
             CommandError::HistoryMismatch(divergences) => {
-                let message = "aborted before running anything: migration files do not match the database history";
+                let message = "no migration was run: the migration files and the database history do not match";
                 let mismatch = Finding::error(&codes::HISTORY_MISMATCH, message);
                 divergences.iter().map(of_divergence).chain([mismatch]).collect()
             }

@@ -31,7 +31,7 @@ pub struct RunArguments {
     /// Print the SQL that would run, and run nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Wait at most this long for another process that migrates [default: 10m]
+    /// Wait at most this long for another process to finish migrating [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "10m", hide_default_value = true)]
     pub lock_wait: Duration,
     /// Use this locking strategy; `auto` detects poolers and clusters [default: `lock` in `migrate.toml`, else auto]

@@ -12,7 +12,8 @@ pub static UNUSED_ALLOW: Code = Code::new(
     "unused-allow",
     "A comment `-- migrate: allow RULE: reason` suppresses nothing: the SQL has changed, the name of the rule is misspelled, or the comment \
      is above the wrong statement. A comment before the first statement applies to the whole file; a comment above a statement, or after it \
-     on the same line, applies to that statement. Remove the comment, so that it does not suppress a future finding.",
+     on the same line, applies to that statement. Correct the rule name or move the comment; otherwise remove it, so that \
+     it does not suppress a future finding.",
 );
 
 /// The `allow` comments of a script, and which of them have suppressed a finding.
@@ -63,7 +64,7 @@ impl Allowed {
                 let finding = Finding::warning(&UNUSED_ALLOW, format!("unknown rule `{rule}`")).at(place);
                 return Some(match crate::rules::nearest(rule) {
                     Some(nearest) => finding.help(format!("write `{nearest}`")),
-                    None => finding.help("run `cargo migrate explain` for a list of all rules"),
+                    None => finding.help("`cargo migrate explain` lists all codes, and the rules among them"),
                 });
             }
             is_enabled(rule).then(|| {

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 pub static BAD_RULE_SETTING: Code = Code::new(
     "bad-rule-setting",
     "`[rules]` in `migrate.toml` contains a rule that does not exist, or `server` is not a known server. The name of a rule is the \
-     code in the brackets of its messages; `cargo migrate explain` lists all rules. Examples of a server are `postgres 14`, \
+     code in the brackets of its messages; `cargo migrate explain` lists all rules among the codes. Examples of a server are `postgres 14`, \
      `mysql 8.4`, `mariadb 10.11` and `sqlite 3.40`; the version is optional.",
 );
 
@@ -45,7 +45,7 @@ pub fn options(settings: &LintSettings, dialect: Dialect) -> (LintOptions, Vec<F
             let finding = Finding::error(&BAD_RULE_SETTING, format!("unknown rule `{}`", setting.name)).at(setting.place.clone());
             findings.push(match rules::nearest(&setting.name) {
                 Some(nearest) => finding.help(format!("write `{nearest}`")),
-                None => finding.help("run `cargo migrate explain` for a list of all rules"),
+                None => finding.help("`cargo migrate explain` lists all codes, and the rules among them"),
             });
         }
         options.levels.insert(setting.name.clone(), setting.level);

@@ -47,7 +47,7 @@ fn example_text(example: &Example) -> String {
         let heading = if count == 1 {
             ""
         } else if index + 1 == count {
-            "-- checked migration\n"
+            "-- migration being checked\n"
         } else {
             "-- deployed earlier\n"
         };

@@ -92,6 +92,9 @@ pub struct Directives {
 const KEYS: [&str; 10] =
     ["no-transaction", "phase", "requires", "gate", "timeout", "lock-timeout", "allow", "irreversible", "code", "batch"];
 
+/// Keys that are reserved: a file with one of them is rejected.
+const UNSUPPORTED: [&str; 2] = ["code", "batch"];
+
 /// An unknown directive, or one with an invalid value.
 pub static BAD_DIRECTIVE: Code = Code::new(
     "bad-directive",
@@ -258,7 +261,11 @@ impl DirectiveParser<'_> {
         if !KEYS.contains(&key) {
             let help = match nearest(key, KEYS) {
                 Some(known) => format!("write `{known}`"),
-                None => format!("use one of {}", KEYS.map(|key| format!("`{key}`")).join(", ")),
+                None => {
+                    let usable: Vec<String> =
+                        KEYS.iter().filter(|key| !UNSUPPORTED.contains(key)).map(|key| format!("`{key}`")).collect();
+                    format!("use one of {}", usable.join(", "))
+                }
             };
             self.findings
                 .push(Finding::error(&BAD_DIRECTIVE, format!("there is no directive `{key}`")).at(self.place(token)).help(help));

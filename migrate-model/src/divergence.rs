@@ -76,8 +76,8 @@ pub static OUT_OF_ORDER: Code = Code::new(
 /// A migration was started and cannot resume automatically.
 pub static PARTIALLY_APPLIED: Code = Code::new(
     "partially-applied",
-    "A migration that runs outside a transaction is partially applied and cannot resume automatically. Usually the process or \
-     the connection ended while a statement ran, and the outcome of that statement is unknown. Inspect the database, then \
+    "A migration that runs outside a transaction is partially applied and cannot resume automatically. Usually the process \
+     or the connection ended while a statement was running, and the outcome of that statement is unknown. Inspect the database, then \
      resolve the migration: `cargo migrate resolve VERSION --retry` runs the statement again, `--skip-to N` resumes at statement \
      N, and `--applied` marks the whole migration as applied.",
 );

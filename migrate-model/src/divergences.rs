@@ -70,13 +70,13 @@ fn file_missing(row: &MigrationStatus<'_>, level: Level) -> Divergence {
 fn ahead(row: &MigrationStatus<'_>) -> Divergence {
     let message = format!("the database contains `{}`{}, which is newer than this build", row.title(), applied_on(row));
     Divergence::new(&codes::AHEAD, Level::Warning, row.key(), message)
-        .help("update this checkout or deploy the newer version; this is normal during a rolling deployment")
+        .help("normal during a rolling deployment; otherwise update this checkout or deploy the newer version")
 }
 
 fn out_of_order(row: &MigrationStatus<'_>, level: Level) -> Divergence {
     let message = format!("`{}` is not applied, but a higher version is", row.title());
     Divergence::new(&codes::OUT_OF_ORDER, level, row.key(), message)
-        .help("rename it to a version above the newest one")
+        .help("give it a version above the newest one")
         .help("or allow this: `out-of-order = \"allow\"` in `migrate.toml`")
 }
 
@@ -120,7 +120,7 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
         }
         Obstacle::ScriptMissing => blocked(progress).help("restore its file, then run the same command again"),
         Obstacle::Edited { statement, difference } => {
-            let message = format!("{progress}; statement {statement}, which has already run, was edited in its file");
+            let message = format!("{progress}; statement {statement}, which has already run, was since edited in its file");
             Divergence::new(&codes::CHANGED_WHILE_PARTIALLY_APPLIED, Level::Error, &record.key, message)
                 .note(format!("the SQL that ran (-) and the current file (+):\n{difference}"))
                 .help("restore the statements that ran; the rest may be edited")

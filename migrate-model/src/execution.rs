@@ -249,7 +249,8 @@ pub static UNBALANCED_TRANSACTION: Code = Code::new(
 pub static ENUM_VALUE_IN_USE: Code = Code::new(
     "enum-value-in-use",
     "PostgreSQL accepts `ALTER TYPE ... ADD VALUE` in a transaction, but rejects every use of the new value until that \
-     transaction is committed (error 55P04, \"unsafe use of new value\"). Between `BEGIN` and `COMMIT`, such a file would fail. \
+     transaction is committed (error 55P04, \"unsafe use of new value\"). A file that adds and uses a value between `BEGIN` \
+          and `COMMIT` would therefore fail. \
      Without them, a file that adds and uses a value runs statement by statement.",
 );
 
@@ -435,7 +436,7 @@ fn balance(text: &str, statements: &[Statement], classes: &[Class], file: &str) 
     for (at, class) in classes.iter().enumerate() {
         match (class, open) {
             (Class::Begin, Some(first)) => {
-                let message = format!("this begins a transaction inside the one that begins in line {}", statements[first].line);
+                let message = format!("this begins a transaction inside the one that begins on line {}", statements[first].line);
                 report(&UNBALANCED_TRANSACTION, at, message, &["write `COMMIT` between them, or remove this one"]);
             }
             (Class::Begin, None) => open = Some(at),
@@ -450,10 +451,11 @@ fn balance(text: &str, statements: &[Statement], classes: &[Class], file: &str) 
                 open = None;
             }
             (Class::NotInTransaction(what), Some(first)) => {
-                let message = format!("{what} cannot run in the transaction that begins in line {}", statements[first].line);
+                let message = format!("{what} cannot run in the transaction that begins on line {}", statements[first].line);
                 let help = [
                     "remove `BEGIN` and `COMMIT`: the file then runs statement by statement",
-                    "or move this statement into a separate migration, so that the others remain atomic",
+                    "or move this statement into a separate migration, so that the other statements still run in one \
+                     transaction",
                 ];
                 report(&CANNOT_RUN_IN_TRANSACTION, at, message, &help);
             }

@@ -40,7 +40,7 @@ pub static PSQL_COMMAND: Code = Code::new(
 pub static SQL_AFTER_COPY: Code = Code::new(
     "sql-after-copy",
     "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run \
-     SQL there after the rows, and other clients would lose it. Move the SQL after the closing `\\.`.",
+     SQL there after the rows, and other clients would discard it. Move the SQL after the closing `\\.`.",
 );
 
 /// `COPY ... TO stdout`.
@@ -53,8 +53,8 @@ pub static COPY_TO_STDOUT: Code = Code::new(
 /// A string, comment or quoted name without its end.
 pub static UNTERMINATED: Code = Code::new(
     "unterminated",
-    "A string, a quoted name, a comment or a dollar-quoted string is not terminated, so it extends to the end of the file. Add \
-     its end where it is missing.",
+    "A string, a quoted name, a comment or a dollar-quoted string is not terminated, so it extends to the end of the file. \
+     Add the missing closing delimiter.",
 );
 
 /// Splits a text into statements; also returns the problems that prevent its execution.
@@ -171,9 +171,7 @@ impl Splitter<'_> {
         }
         let place = Place::range(self.file, self.text, token.start..token.end);
         self.findings.push(
-            Finding::error(&UNTERMINATED, format!("unterminated {what}"))
-                .at(place)
-                .help("add its end; otherwise it extends to the end of the file"),
+            Finding::error(&UNTERMINATED, format!("unterminated {what}")).at(place).help("add the missing closing delimiter"),
         );
     }
 

@@ -183,7 +183,7 @@ async fn in_time<T>(url: &DatabaseUrl, connecting: impl Future<Output = Result<T
 fn not_connected(url: &DatabaseUrl, error: sqlx::Error) -> Error {
     let error = BackendError::of(error);
     let help = if error.is_connection_lost() {
-        Some("check host, port and whether the server runs; `cargo migrate wait` waits until it accepts connections")
+        Some("check the host and port, and that the server is running; `cargo migrate wait` waits until it accepts connections")
     } else {
         error.code.as_deref().and_then(|code| url.address().connection_help(code))
     };
@@ -198,7 +198,7 @@ fn not_connected(url: &DatabaseUrl, error: sqlx::Error) -> Error {
 fn sqlstate_help(code: &str) -> Option<&'static str> {
     match code {
         "3D000" | "42000" => Some("create the database: `cargo migrate db create`; or correct its name in the URL"),
-        "28P01" | "28000" => Some("check user and password in the URL, and whether this user may connect from here"),
+        "28P01" | "28000" => Some("check the user and password in the URL, and whether this user may connect from here"),
         "53300" | "08004" => Some("too many connections are open; end some, or try again"),
         "57P03" => Some("the server is starting or stopping; `cargo migrate wait` waits until it accepts connections"),
         _ => None,

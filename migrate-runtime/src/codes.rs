@@ -21,7 +21,7 @@ pub static WRONG_DIALECT: Code = Code::new(
 pub static LOCK_NOT_OBTAINED: Code = Code::new(
     "lock-not-obtained",
     "The run timed out waiting for the lock of this history (`--lock-wait`). Another process holds it: that process is \
-     migrating, or it hangs. The lock ends with its connection, so terminating the connection releases it; a lease expires. \
+     running migrations, or it has hung. The lock is released when its connection ends, so terminating the connection releases it; a lease expires. \
      The message shows the connection and how to terminate it, as far as the database reveals them. On SQLite, another process \
      was writing to the database.",
 );
@@ -32,8 +32,8 @@ pub static LOCK_LOST: Code = Code::new(
     "The lock of this history was lost during the run. The run checks the lock before each statement outside a transaction, \
      and in each transaction before its record is committed. A transaction without the lock is rolled back and not recorded. \
      Possible causes: a script released the lock (`pg_advisory_unlock_all()`, `DISCARD ALL`, `RELEASE_ALL_LOCKS()`); a pooler \
-     assigned the session to another client, which `lock = \"lease\"` in `migrate.toml` prevents; a lease expired, because its \
-     holder was suspended for longer than the lease is valid (`lease` in `migrate.toml` [default: 30s]).",
+     assigned the session to another client, which `lock = \"lease\"` in `migrate.toml` prevents; a lease expired, because \
+          its holder was suspended for longer than the duration of the lease (`lease` in `migrate.toml` [default: 30s]).",
 );
 
 /// The database is read-only.
@@ -74,7 +74,7 @@ pub static MIGRATION_FAILED: Code = Code::new(
 pub static CONNECTION_LOST: Code = Code::new(
     "connection-lost",
     "The connection was lost during a run, so the outcome of the last statement is unknown. Run the same command again. A \
-     transaction is either completely applied and recorded, or not at all. Outside a transaction, each statement has a \
+     transaction is either committed and recorded as a whole, or rolled back. Outside a transaction, each statement has a \
      checkpoint: the next run determines the outcome of the last statement, and resumes there or asks for `cargo migrate \
      resolve`.",
 );
@@ -90,8 +90,8 @@ pub static TIMED_OUT: Code = Code::new(
 pub static GATE_CLOSED: Code = Code::new(
     "gate-closed",
     "A gate is a query that must return true before its migration starts: `-- migrate: gate SELECT ...`. The query failed, or \
-     did not return exactly one true value, so the migration did not start. Do what the gate waits for, then run the same \
-     command again.",
+     did not return exactly one true value, so the migration did not start. Make the condition of the query true, or \
+     correct the query, then run the same command again.",
 );
 
 /// The requested version is unknown.
@@ -112,8 +112,8 @@ pub static STOPPED: Code = Code::new(
 /// The history cannot be read or written.
 pub static HISTORY: Code = Code::new(
     "history",
-    "The history tables could not be read or written. Reading requires SELECT on them, and the first run the privilege to \
-     create them. Applying requires INSERT and UPDATE, and reverting also DELETE. A table of the same name that belongs to \
+    "The history tables could not be read or written. Reading requires SELECT on them; the first run also requires the \
+     privilege to create them. Applying requires INSERT and UPDATE, and reverting also DELETE. A table of the same name that belongs to \
      something else is not changed: choose another name under `[history]` in `migrate.toml`.",
 );
 

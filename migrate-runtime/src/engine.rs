@@ -194,7 +194,7 @@ pub async fn required_histories(
 
 /// An error for a plan that must not be carried out.
 pub fn history_mismatch(service: &str, divergences: Vec<Divergence>) -> Error {
-    let message = format!("aborted before running anything of `{service}`: migration files do not match the database history");
+    let message = format!("no migration of `{service}` was run: the migration files and the database history do not match");
     Error::new(ErrorKind::HistoryMismatch, &codes::HISTORY_MISMATCH, message).diverged(divergences)
 }
 
@@ -288,7 +288,7 @@ pub fn unknown_version(unknown: migrate_model::plan::UnknownVersion) -> Error {
         return error.help("see `cargo migrate status` for the known versions");
     }
     let are = is_are(nearest.len());
-    error.help(format!("the nearest {are} {}; see `cargo migrate status` for all", nearest.join(" and ")))
+    error.help(format!("the nearest {are} {}; `cargo migrate status` lists all versions", nearest.join(" and ")))
 }
 
 fn remaining(target: &Target, done: usize) -> Target {
@@ -346,11 +346,11 @@ async fn run_steps(
 
 fn with_done(error: Error, report: &RunReport) -> Error {
     let text = match report.done.as_slice() {
-        [] => "nothing in this run".to_owned(),
+        [] => "none".to_owned(),
         [only] => format!("`{}`", only.title),
         [first, .., last] => format!("{} migrations, `{}` to `{}`", report.done.len(), first.title, last.title),
     };
-    error.note("done before", text)
+    error.note("applied or reverted earlier in this run", text)
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ impl Error {
     }
 
     /// Further facts, each as `label: text`, such as `detail` and `hint` of the server, the `state` of the migration, and what this run
-    /// had `done before`.
+    /// were applied or reverted earlier.
     pub fn notes(&self) -> &[String] {
         &self.inner.finding.notes
     }

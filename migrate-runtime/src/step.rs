@@ -130,12 +130,12 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
                 Error::new(ErrorKind::MigrationFailed, &codes::GATE_CLOSED, message)
                     .at(Some(Place::file(&*script.file)))
                     .note("gate", gate.clone())
-                    .help("do what the gate waits for, then run the same command again")
+                    .help("make the condition of the gate true, or correct its query, then run the same command again")
             };
             let title = &self.step.title;
             match crate::session::is_true(self.backend, gate).await {
                 Ok(true) => {}
-                Ok(false) => return Err(closed(format!("did not start `{title}`: its gate returned false"))),
+                Ok(false) => return Err(closed(format!("did not start `{title}`: its gate query did not return true"))),
                 Err(error) => {
                     let message = format!("did not start `{title}`: its gate failed: {}", error.message);
                     return Err(error.add_to(closed(message)));

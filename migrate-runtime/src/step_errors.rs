@@ -160,7 +160,7 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
     let message = format!("`{title}` could not be {verb}{at_commit}: {}", failure.message);
     let mut error = Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message).at(Some(place));
     if let Some(code) = &failure.code {
-        error = error.note("code", code.clone());
+        error = error.note("error code of the database", code.clone());
     }
     let help = help_for_code(failure.code.as_deref(), &failure.message);
     let error = failure.add_to(error).note("state", state(step));
@@ -179,7 +179,7 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
 fn state(step: &FailedStep<'_>) -> String {
     let count = step.script.statements.len();
     match step.done {
-        _ if step.atomic => format!("rolled back: no change of `{}` remains", step.title),
+        _ if step.atomic => format!("rolled back; no changes made by `{}` remain", step.title),
         0 => format!("none of its {} is done; the next run starts with the first", count_of(count, "statement")),
         done => {
             let next = done + 1;
@@ -194,7 +194,7 @@ pub fn timed_out(script: &Script, unit: &Unit, limit: Duration) -> Error {
     Error::new(ErrorKind::MigrationFailed, &codes::TIMED_OUT, message)
         .at(Some(script.place(unit.statements.start)))
         .note("state", "its connection was closed; the server ends the statement and rolls back an open transaction")
-        .help("find out what the statement waits for; or allow more time: `-- migrate: timeout 1h` at the top of the file")
+        .help("find out what the statement is waiting for; or allow more time: `-- migrate: timeout 1h` at the top of the file")
 }
 
 /// What helps, by SQLSTATE (PostgreSQL) or error number (MySQL, MariaDB, SQLite).

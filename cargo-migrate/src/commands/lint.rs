@@ -33,14 +33,14 @@ use std::time::Duration;
 
 /// Show what migrations would do to a live database
 ///
-/// By default, lints only migrations that are not deployed: those missing in the database history if the database is reachable,
-/// otherwise the drafts of the lock file, otherwise all.
+/// By default, lints only migrations that are not deployed: those missing from the database history if the database is reachable,
+/// otherwise the drafts in the lock file, otherwise all.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Lint every migration, each as if the earlier ones were deployed
     #[arg(long, conflicts_with = "since")]
     all: bool,
-    /// Lint the migrations that are new or different since this Git revision
+    /// Lint the migrations that are new or changed since this Git revision
     #[arg(long, value_name = "REV")]
     since: Option<String>,
     /// Do not query the database for deployed migrations

@@ -19,13 +19,13 @@ use migrate_model::script::EMPTY_FILE;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// Lock drafts: record their checksums. Locked files can no longer change
+/// Lock drafts: record their checksums. Locked files must not change afterwards
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Lock nothing: add new files as drafts, remove drafts whose file is missing, rewrite the lock file after a merge
     #[arg(long)]
     draft: bool,
-    /// Accept locked files that were changed or removed. Databases that applied the original files reject the changed ones
+    /// Accept locked files that were changed or removed. On databases where the original files were applied, runs fail with `changed-after-apply`
     #[arg(long)]
     force: bool,
 }

@@ -81,7 +81,7 @@ fn is_accepted(edit: &Edit, service: &Service, arguments: &Arguments, context: &
     }
     if edit.state == MigrationState::Changed && !arguments.sql {
         context.output.message(format!(
-            "`{}`: its SQL was changed; if the database already matches it, accept it with `--sql`",
+            "`{}`: its SQL was changed; if the database already matches the edited file, run `repair` with `--sql`",
             edit.title
         ));
         return Ok(false);

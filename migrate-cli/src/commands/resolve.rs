@@ -8,7 +8,7 @@ use crate::run::RunArguments;
 use crate::values;
 use clap::Args;
 use migrate_model::resumption;
-use migrate_runtime::{RecordState, Resolution, StatusReport, StopSignal, Version};
+use migrate_runtime::{Direction, RecordState, Resolution, StatusReport, StopSignal, Version};
 
 /// Resolve a partially applied migration: mark it applied, retry, or skip statements
 #[derive(Debug, Args)]
@@ -18,13 +18,13 @@ pub struct Arguments {
     /// Version of the partially applied migration
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migration: Version,
-    /// Mark the migration as applied: all its statements are done
+    /// Mark the migration as applied; use this if all its statements were executed
     #[arg(long, group = "how")]
     applied: bool,
-    /// Retry the statement with the unknown outcome: it was not executed
+    /// Retry the statement whose outcome is unknown; use this if it was not executed
     #[arg(long, group = "how")]
     retry: bool,
-    /// Skip to statement N: all statements before it are done
+    /// Skip to statement N; use this if all statements before it were executed
     #[arg(long, group = "how", value_name = "N")]
     skip_to: Option<usize>,
 }
@@ -41,12 +41,16 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         (false, None) => Resolution::Retry,
     };
     let migrator = RunArguments::default().migrator(service, &StopSignal::new(), context.output);
-    print_evidence(&migrator.status(&service.url).await?, &arguments.migration, context.output);
+    let status = migrator.status(&service.url).await?;
+    print_evidence(&status, &arguments.migration, context.output);
+    let record = status.history().get(&(&arguments.migration).into());
+    let is_revert = record.is_some_and(|record| resumption::direction_of(record) == Direction::Down);
     migrator.resolve(&service.url, &arguments.migration, resolution).await?;
     let text = match resolution {
+        Resolution::MarkApplied if is_revert => format!("{}: marked as reverted", arguments.migration),
         Resolution::MarkApplied => format!("{}: marked as applied", arguments.migration),
         Resolution::Retry => {
-            format!("{}: run the interrupted command again to resume at the statement in question", arguments.migration)
+            format!("{}: run the interrupted command again to repeat the statement in question", arguments.migration)
         }
         Resolution::SkipTo(statement) => {
             format!("{}: run the interrupted command again to resume at statement {statement}", arguments.migration)
@@ -65,7 +69,11 @@ fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
     let sql = record.pending_sql.as_deref().unwrap_or_default();
     let (at, next) = resumption::next_statement(sql, record.statements_done, status.dialect());
     let next = next.map_or(String::new(), |line| format!(", `{line}`"));
-    output.status("Inspected", &format!("{version}: interrupted at statement {at} of {}{next}", record.statements));
+    let stopped = match record.state {
+        RecordState::Failed | RecordState::RevertFailed => "failed",
+        _ => "interrupted",
+    };
+    output.status("Inspected", &format!("{version}: {stopped} at statement {at} of {}{next}", record.statements));
     for (_, evidence) in status.evidence().filter(|(interrupted, _)| *interrupted == version) {
         output.message(format!("             {evidence}"));
     }

@@ -49,7 +49,7 @@ impl Group {
             first.notes.push(format!("also in {noun} {}", lines.join(", ")));
         }
         let listed = different.iter().take(MAX_PLACES_LISTED);
-        first.notes.extend(listed.map(|other| format!("and in line {}: {}", other.line, other.message)));
+        first.notes.extend(listed.map(|other| format!("also on line {}: {}", other.line, other.message)));
         if different.len() > MAX_PLACES_LISTED {
             first.notes.push(format!("and {} more in this file", different.len() - MAX_PLACES_LISTED));
         }

@@ -12,8 +12,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "attach-partition-scan",
-        "`ATTACH PARTITION` scans the new partition under ACCESS EXCLUSIVE, unless a validated CHECK constraint \
-         proves the partition bounds. If a DEFAULT partition exists, it is scanned too, and all queries on it are \
+        "`ATTACH PARTITION` scans the new partition under ACCESS EXCLUSIVE, unless a validated CHECK constraint implies the \
+         partition bounds. If a DEFAULT partition exists, it is scanned too, and all queries on it are \
          blocked. Indexes of the partitioned table that the partition lacks are built under the same lock.",
     ),
     level: Level::Warning,

@@ -13,7 +13,7 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "combine-alters",
-        "Consecutive `ALTER TABLE` statements that each scan the same table scan it once per statement. The clauses \
+        "Each of several consecutive `ALTER TABLE` statements on one table scans it separately. The clauses \
          of one `ALTER TABLE` share a single scan.",
     ),
     level: Level::Note,

@@ -11,9 +11,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "down-not-inverse",
-        "The simulated schema after the up migration and then the down migration differs from the schema before \
-         them. After a revert, the next `up` can fail, or the application runs on a schema that was never tested. \
-         Differences in data are not compared, and enum values, which PostgreSQL cannot remove, are not reported.",
+        "In the simulation, applying the up migration and then the down migration does not restore the original schema. \
+         After a revert, the next `up` can fail, or the application runs on a schema that was never tested. \
+         Data is not compared, and enum values, which PostgreSQL cannot remove, are not reported.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "deploy a version that handles null values in the column first",
+    fix: "first deploy a version that handles null values in the column",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

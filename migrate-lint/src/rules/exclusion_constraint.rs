@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "create a new table with the constraint if the table is large, copy the rows in batches, and swap the names",
+    fix: "if the table is large, create a new table with the constraint, copy the rows in batches, and swap the names",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,7 +13,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "implicit-transaction",
         "Several statements that are sent as one query string run in one transaction, even without `BEGIN`. \
-         PostgreSQL rejects statements there that cannot run in a transaction (error 25001). `cargo migrate` sends \
+         In it, PostgreSQL rejects statements that cannot run in a transaction block (SQLSTATE 25001). `cargo migrate` sends \
          the statements one by one. Enable this rule only for files that other tools run too.",
     ),
     level: Level::Error,

@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-random-default",
         "MariaDB adds a column with `DEFAULT (rand())` instantly: it evaluates the default once, and every existing row \
-         gets the same value. New rows get a value each.",
+         gets the same value. Each new row gets its own value.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],

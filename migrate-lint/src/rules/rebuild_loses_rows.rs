@@ -14,8 +14,8 @@ use migrate_model::syntax::{ActionKind, CreateTable, Insert, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-rows",
-        "An existing table is replaced by a new one that receives none or only some of its rows: the other rows are \
-         permanently deleted. In a contract migration this is not flagged.",
+        "An existing table is replaced by a new one that receives none or only some of its rows: the other rows are lost \
+         when the old table is dropped. In a contract migration this is not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

@@ -19,7 +19,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "add the column with NULL, set a distinct value in each row in batches, and only then add the unique constraint \
+    fix: "add the column as nullable, without a default, set a distinct value in each row in batches, and only then add the \
+         unique constraint \
          and NOT NULL",
     opt_in: false,
     down: false,

@@ -13,8 +13,8 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "update-delete-no-where",
-        "An `UPDATE` or `DELETE` without `WHERE` changes every row of an existing table in one transaction. It locks \
-         every row until the end, writes a volume of log proportional to the table, and causes replication lag. On SQLite \
+        "An `UPDATE` or `DELETE` without `WHERE` changes every row of an existing table in one transaction. It locks every \
+         row until the transaction ends, writes an amount of log data proportional to the size of the table, and causes replication lag. On SQLite \
          it blocks all other writes. It is acceptable for a small table.",
     ),
     level: Level::Warning,

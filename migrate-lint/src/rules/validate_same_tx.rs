@@ -12,8 +12,8 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "validate-same-tx",
-        "`VALIDATE CONSTRAINT` in the transaction or `ALTER TABLE` that adds the constraint defeats the purpose of `NOT \
-         VALID`. `ADD CONSTRAINT` acquires ACCESS EXCLUSIVE for a CHECK (blocks reads and writes), or SHARE ROW EXCLUSIVE \
+        "Validating a constraint in the same transaction, or in the same `ALTER TABLE`, as the one that adds it defeats the \
+         purpose of `NOT VALID`. `ADD CONSTRAINT` acquires ACCESS EXCLUSIVE for a CHECK (blocks reads and writes), or SHARE ROW EXCLUSIVE \
          on both tables for a foreign key (blocks writes). This lock is then held during the table scan. In a later \
          transaction, the scan blocks neither reads nor writes.",
     ),

@@ -20,7 +20,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "split the file: move the slow statement to a separate migration, and the statement that locks to one after it",
+    fix: "split the file: move the slow statement to a separate migration, and the statement that acquires the lock to a \
+         later migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

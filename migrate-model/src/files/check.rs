@@ -18,7 +18,8 @@ use std::collections::{HashMap, HashSet};
 pub static MISSING_DOWN: Code = Code::new(
     "missing-down",
     "The migration has no down migration, so it cannot be reverted. Write `NAME.down.sql`. If the migration is irreversible, \
-     write `-- migrate: irreversible: reason` at the top of the up script. `down = \"optional\"` in `migrate.toml` disables this \
+     write `-- migrate: irreversible: reason` at the top of the up migration. `down = \"optional\"` in `migrate.toml` \
+          disables this \
      check.",
 );
 
@@ -69,7 +70,8 @@ pub static BELOW_LOCKED: Code = Code::new(
 /// A draft, although `check --locked` accepts none.
 pub static UNLOCKED_DRAFT: Code = Code::new(
     "unlocked-draft",
-    "`check --locked` accepts no drafts, and a migration file is still a draft. A draft may be edited even after it was applied. \
+    "`check --locked` accepts no drafts, and a migration file is still a draft. Nothing prevents a draft from being edited \
+     after it has been applied. \
      Lock it with `cargo migrate lock`.",
 );
 
@@ -148,7 +150,7 @@ fn locked_file_changed(file: &SourceFile) -> Finding {
     Finding::error(&LOCKED_FILE_CHANGED, format!("`{}` was changed after it was locked", file.name))
         .at(Place::file(file.display_path.clone()))
         .help("restore the original file, and write the change as a new migration: `cargo migrate new`")
-        .help("or, if it is not applied to any database, lock the edited file: `cargo migrate lock --force`")
+        .help("or, if the file has not been applied to any database, lock the edited version: `cargo migrate lock --force`")
 }
 
 /// A file that is not locked: it must be a draft, and for a release not even that.
@@ -183,7 +185,13 @@ fn missing_files<'l>(folder: &'l Folder, lock: &'l LockFile) -> impl Iterator<It
     let present: HashSet<&str> = folder.files.iter().map(|(file, _)| file.name.as_str()).collect();
     let locked = lock.locked.iter().map(|(name, _)| {
         let finding = Finding::error(&FILE_MISSING, format!("`{name}` is locked, but the file does not exist"));
-        (name, finding.help("restore it: `git log --diff-filter=D -- <file>` finds it; databases may have applied it"))
+        (
+            name,
+            finding.help(
+                "restore the file, because databases may have applied it: `git log --diff-filter=D -- <file>` \
+             shows the commit that deleted it",
+            ),
+        )
     });
     let drafts = lock.drafts.iter().map(|name| {
         let finding = Finding::error(&DRAFT_MISSING, format!("`{name}` is a draft, but the file does not exist"));

@@ -113,8 +113,8 @@ pub static BAD_NAME: Code = Code::new(
 pub static DUPLICATE_VERSION: Code = Code::new(
     "duplicate-version",
     "Two migrations have the same version (`001` and `1` are the same). Their order is undefined, and the history cannot \
-     distinguish them. This happens when two branches both add a migration. Give the one that is not applied anywhere a new \
-     version.",
+     distinguish them. This happens when two branches both add a migration. Change the version of the file that has not \
+     been applied to any database.",
 );
 
 /// A down migration without an up migration.
@@ -398,7 +398,10 @@ fn check_duplicates(names: &mut FileList) {
         findings.push(
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", first.name, second.name))
                 .at(Place::file(second.display_path.clone()))
-                .help("give the one that is not applied anywhere a new version: `cargo migrate new` uses the next free one")
+                .help(
+                    "change the version of the file that has not been applied to any database: `cargo migrate new` uses \
+                     the next free one",
+                )
                 .help("or, if this is intended, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
         );
     }
@@ -504,7 +507,7 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
         let byte = error.as_bytes()[valid];
         let before = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
         let at = Position::of(&before, before.len());
-        let message = format!("byte 0x{byte:02x} in line {}, column {} is not valid UTF-8", at.line, at.column);
+        let message = format!("byte 0x{byte:02x} at line {}, column {} is not valid UTF-8", at.line, at.column);
         let finding =
             Finding::error(&NOT_UTF8, message).at(Place::file(file.display_path.clone())).help("save the file as UTF-8");
         Box::new(finding)

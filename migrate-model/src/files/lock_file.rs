@@ -27,17 +27,17 @@ pub struct LockFile {
 pub static BAD_LOCK_FILE: Code = Code::new(
     "bad-lock-file",
     "`migrate.lock` contains a line that cannot be parsed. It contains one line for each file: `<checksum>  <file>` for a locked file \
-     and `# draft <file>` for a draft. The last line is `# chain <checksum>`, over the lines of the locked files. A line of another \
-     kind usually remains from a merge.\n\nKeep the lines of both branches, then run \
+     and `# draft <file>` for a draft. The last line is `# chain <checksum>`, a checksum of the lines of the locked files. Any other line is usually left over from a merge.\n\nKeep the lines of both branches, then run \
      `cargo migrate lock --draft`: it verifies the checksum of each locked file and rewrites the lock file.",
 );
 
 /// The chain checksum of a lock file does not match its locked lines.
 pub static LOCK_CHAIN_MISMATCH: Code = Code::new(
     "lock-chain-mismatch",
-    "The last line of `migrate.lock`, `# chain <sha256>`, is a checksum over the locked lines, and it does not match them: they were \
-     edited manually or combined by a merge. `cargo migrate lock --draft` compares every locked file with its line and rewrites the chain \
-     checksum.",
+    "The last line of `migrate.lock`, `# chain <sha256>`, is a checksum of the lines of the locked files, and it does not \
+     match them: they were \
+     edited manually or combined by a merge. `cargo migrate lock --draft` compares every locked file with its recorded \
+     checksum and rewrites the last line.",
 );
 
 impl LockFile {
@@ -88,7 +88,10 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
             findings.push(
                 Finding::error(&BAD_LOCK_FILE, "this line is neither a checksum and a file name nor a comment")
                     .at(Place::range(file, text, range))
-                    .help("keep the lines of both branches after a merge, then run `cargo migrate lock --draft`"),
+                    .help(
+                        "after a merge, remove the conflict markers and keep the lines of both branches, then run `cargo \
+                         migrate lock --draft`",
+                    ),
             );
         }
     }

@@ -44,7 +44,8 @@ pub struct Settings {
 /// An invalid entry in `migrate.toml`.
 pub static BAD_SETTING: Code = Code::new(
     "bad-setting",
-    "`migrate.toml` contains an unknown key or an invalid value. This is an error, because an ignored setting would have no effect.",
+    "`migrate.toml` contains an unknown key or an invalid value. This is an error, because a misspelled setting would \
+     otherwise be ignored silently.",
 );
 
 /// A key of `migrate.toml`: how it is documented, and how it is read.
@@ -115,7 +116,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "same-version",
         values: "`\"error\"` or `\"by-name\"`",
         default: "`\"error\"`",
-        meaning: "whether several files may have one version; `\"by-name\"` applies them in the order of their names",
+        meaning: "whether several files may have the same version; `\"by-name\"` applies them in the order of their names",
         read: |parser, settings, value, setting| {
             let by_name = parser.choose(value, setting, &[("error", false), ("by-name", true)]);
             settings.same_version_by_name = by_name.unwrap_or(false);
@@ -146,8 +147,8 @@ pub static SETTINGS: &[Setting] = &[
         key: "session",
         values: "a list of SQL statements",
         default: "none",
-        meaning: "statements that run before the migrations, before the history is read (`status`, `plan`, `verify`), and again after \
-                  settings are restored",
+        meaning: "statements that run before the migrations, before the history is read (`status`, `plan`, `verify`), and \
+             again whenever the session settings are reset",
         read: |parser, settings, value, setting| parser.session(settings, value, setting),
     },
     Setting {
@@ -393,7 +394,13 @@ impl SettingsParser<'_> {
         match value.get_ref() {
             DeValue::String(text) => Some(text.clone().into_owned()),
             _ => {
-                self.report(value.span(), "this value must be a string".into(), Some("put it in quotes".into()));
+                let help = match value.get_ref() {
+                    DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => {
+                        "write it in quotes, such as `\"5s\"` for a duration"
+                    }
+                    _ => "write it in quotes",
+                };
+                self.report(value.span(), "this value must be a string".into(), Some(help.into()));
                 None
             }
         }
