@@ -123,17 +123,55 @@ pub trait Backend: Send {
         self.write(history_sql, change).await.map_err(UnitError::NotStarted)
     }
 
+    /// The SQL that resets this session; `None` if nothing is to be reset.
+    fn session_reset(&self) -> Option<&SessionReset> {
+        None
+    }
+
     /// Resets the session to its state after `prepare`: the saved settings, then the `session` statements. Does nothing before
     /// `prepare`, or where no setting outlives a transaction.
-    async fn restore(&mut self) -> Result<(), BackendError>;
+    async fn restore(&mut self) -> Result<(), BackendError> {
+        match self.session_reset() {
+            Some(reset) if self.preserves_session() && !reset.prepared.is_empty() => {
+                let sql = reset.prepared.clone();
+                self.run_setting(&sql).await
+            }
+            _ => Ok(()),
+        }
+    }
 
     /// Resets the session to its state before `prepare`. Does nothing before `prepare`, or where no setting outlives a
     /// transaction.
-    async fn restore_original(&mut self) -> Result<(), BackendError>;
+    async fn restore_original(&mut self) -> Result<(), BackendError> {
+        match self.session_reset() {
+            Some(reset) if self.preserves_session() && !reset.original.is_empty() => {
+                let sql = reset.original.clone();
+                self.run_setting(&sql).await
+            }
+            _ => Ok(()),
+        }
+    }
 
     /// Ends the use of the connection: returns a clean one to its pool, and closes it otherwise. A borrowed connection stays
     /// open.
     async fn release(self: Box<Self>, state: ConnectionState);
+}
+
+/// The SQL that resets the settings of a session. Empty before `prepare`.
+#[derive(Debug, Default)]
+pub struct SessionReset {
+    /// Restores the values that the settings had before `prepare`.
+    pub original: String,
+    /// Restores the values that they have after `prepare`: the original ones, our own, and the `session` statements.
+    pub prepared: String,
+}
+
+impl SessionReset {
+    /// Adds a statement of `session`, which has run.
+    pub fn add(&mut self, statement: &str) {
+        self.prepared.push_str(statement.trim_end().trim_end_matches(';'));
+        self.prepared.push_str(";\n");
+    }
 }
 
 /// The state of an object in the system catalog.

@@ -13,7 +13,7 @@ mod endpoint;
 pub mod history_dialect;
 mod presence;
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Presence, UnitError, UnitRun};
+use crate::backend::{Backend, BuildChange, ConnectionState, Presence, SessionReset, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
@@ -65,10 +65,7 @@ pub struct MySql<'c> {
     /// How to open a second connection; `None` for a borrowed connection.
     options: Option<MySqlConnectOptions>,
     database: String,
-    /// Resets every setting to its value before `prepare`; empty before `prepare`.
-    original_sql: String,
-    /// Does the same, then runs the settings of our own and the `session` statements of `migrate.toml`.
-    reset_sql: String,
+    reset: SessionReset,
     /// The statement that last set the lock timeouts; empty after a reset.
     lock_timeout_sql: String,
     endpoint: Endpoint,
@@ -83,8 +80,7 @@ impl<'c> MySql<'c> {
             connection,
             options,
             database: String::new(),
-            original_sql: String::new(),
-            reset_sql: String::new(),
+            reset: SessionReset::default(),
             lock_timeout_sql: String::new(),
             endpoint: Endpoint::SINGLE_SERVER,
             lease: None,
@@ -177,7 +173,7 @@ impl<'c> MySql<'c> {
         // The current value of `timestamp` advances. `DEFAULT` undoes a script that has fixed it.
         let timestamp = ["SESSION timestamp = DEFAULT".to_owned()];
         let set = format!("SET {};\n", settings.chain(timestamp).collect::<Vec<_>>().join(", "));
-        self.original_sql = match database {
+        self.reset.original = match database {
             Some(database) => format!("USE {};\n{set}", history_sql.name(database)),
             None => set,
         };
@@ -198,7 +194,7 @@ impl<'c> MySql<'c> {
                 && let Some((_, original)) = variables.iter().find(|(name, _)| name == "wsrep_sync_wait")
             {
                 // Queries on this node must see what another node has committed.
-                self.original_sql.push_str(&format!("SET SESSION wsrep_sync_wait = {original};\n"));
+                self.reset.original.push_str(&format!("SET SESSION wsrep_sync_wait = {original};\n"));
                 own_settings.push_str("SET SESSION wsrep_sync_wait = 7;\n");
             }
         }
@@ -345,11 +341,10 @@ impl Backend for MySql<'_> {
         }
         let own_settings = self.detect_endpoint(history_sql, locking).await?;
         self.execute(&own_settings).await?;
-        self.reset_sql = format!("{}{own_settings}", self.original_sql);
+        self.reset.prepared = format!("{}{own_settings}", self.reset.original);
         for statement in session {
             self.execute(statement).await?;
-            self.reset_sql.push_str(statement.trim_end().trim_end_matches(';'));
-            self.reset_sql.push_str(";\n");
+            self.reset.add(statement);
         }
         Ok(())
     }
@@ -526,19 +521,13 @@ impl Backend for MySql<'_> {
         }
     }
 
-    async fn restore(&mut self) -> Result<(), BackendError> {
-        self.lock_timeout_sql.clear();
-        if self.reset_sql.is_empty() {
-            return Ok(());
-        }
-        self.execute(&self.reset_sql.clone()).await
+    fn session_reset(&self) -> Option<&SessionReset> {
+        Some(&self.reset)
     }
 
-    async fn restore_original(&mut self) -> Result<(), BackendError> {
-        if self.original_sql.is_empty() {
-            return Ok(());
-        }
-        self.execute(&self.original_sql.clone()).await
+    async fn restore(&mut self) -> Result<(), BackendError> {
+        self.lock_timeout_sql.clear();
+        if self.reset.prepared.is_empty() { Ok(()) } else { self.execute(&self.reset.prepared.clone()).await }
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {

@@ -15,7 +15,7 @@ mod presence;
 
 pub use connector::PgConnector;
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Presence, UnitError, UnitRun};
+use crate::backend::{Backend, BuildChange, ConnectionState, Presence, SessionReset, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST};
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
@@ -66,10 +66,7 @@ pub struct Postgres<'c> {
     connection: ConnectionGuard<'c, sqlx::Postgres>,
     connector: PgConnector,
     database: String,
-    /// Resets every setting to its value before `prepare`; empty before `prepare`.
-    original_sql: String,
-    /// Does the same, then runs the `session` statements of `migrate.toml`.
-    reset_sql: String,
+    reset: SessionReset,
     /// Through a pooler: the `session` statements, which every transaction starts with.
     transaction_session: Vec<String>,
     endpoint: Endpoint,
@@ -92,8 +89,7 @@ impl<'c> Postgres<'c> {
             connection,
             connector,
             database: String::new(),
-            original_sql: String::new(),
-            reset_sql: String::new(),
+            reset: SessionReset::default(),
             transaction_session: Vec::new(),
             endpoint: Endpoint::SINGLE_SERVER,
             read_only: false,
@@ -226,7 +222,7 @@ impl<'c> Postgres<'c> {
     /// settings.
     fn reset_after(&self, unit_run: &UnitRun<'_>) -> String {
         if unit_run.last || !self.endpoint.preserves_session() {
-            format!("{}{}", reset_authorization(unit_run.text), self.reset_sql)
+            format!("{}{}", reset_authorization(unit_run.text), self.reset.prepared)
         } else {
             String::new()
         }
@@ -553,16 +549,15 @@ impl Backend for Postgres<'_> {
             let value = history_sql.text(&value.unwrap_or_default());
             format!("pg_catalog.set_config('{name}', {value}, false)")
         });
-        self.original_sql = format!("SELECT {};\n", reset.collect::<Vec<_>>().join(", "));
-        self.reset_sql = self.original_sql.clone();
+        self.reset.original = format!("SELECT {};\n", reset.collect::<Vec<_>>().join(", "));
+        self.reset.prepared = self.reset.original.clone();
         if !self.endpoint.preserves_session() {
             self.transaction_session = session.to_vec();
             return Ok(());
         }
         for statement in session {
             self.execute(statement).await?;
-            self.reset_sql.push_str(statement.trim_end().trim_end_matches(';'));
-            self.reset_sql.push_str(";\n");
+            self.reset.add(statement);
         }
         Ok(())
     }
@@ -717,18 +712,8 @@ impl Backend for Postgres<'_> {
         self.commit(history_sql, &history_sql.write(change)).await
     }
 
-    async fn restore(&mut self) -> Result<(), BackendError> {
-        if self.reset_sql.is_empty() || !self.endpoint.preserves_session() {
-            return Ok(());
-        }
-        self.execute(&self.reset_sql.clone()).await
-    }
-
-    async fn restore_original(&mut self) -> Result<(), BackendError> {
-        if self.original_sql.is_empty() || !self.endpoint.preserves_session() {
-            return Ok(());
-        }
-        self.execute(&self.original_sql.clone()).await
+    fn session_reset(&self) -> Option<&SessionReset> {
+        Some(&self.reset)
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {

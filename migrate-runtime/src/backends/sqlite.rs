@@ -6,7 +6,7 @@
 pub mod address;
 pub mod history_dialect;
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, UnitError, UnitRun};
+use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, SessionReset, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::event::SessionInfo;
@@ -28,10 +28,7 @@ const SETTINGS: [&str; 5] =
 #[derive(Debug)]
 pub struct Sqlite<'c> {
     connection: ConnectionGuard<'c, sqlx::Sqlite>,
-    /// Resets every setting to its value before `prepare`; empty before `prepare`.
-    original_sql: String,
-    /// Does the same, then runs the `session` statements of `migrate.toml`.
-    reset_sql: String,
+    reset: SessionReset,
     /// How long to wait for other writers.
     max_wait: Duration,
 }
@@ -39,7 +36,7 @@ pub struct Sqlite<'c> {
 impl<'c> Sqlite<'c> {
     /// A backend over this connection, before `prepare`; waits up to `max_wait` for other writers.
     pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, max_wait: Duration) -> Self {
-        Sqlite { connection, original_sql: String::new(), reset_sql: String::new(), max_wait }
+        Sqlite { connection, reset: SessionReset::default(), max_wait }
     }
 
     /// Runs a query, and retries it while the database is busy.
@@ -198,12 +195,11 @@ impl Backend for Sqlite<'_> {
                 reset.push_str(&format!("PRAGMA {name} = {value};\n"));
             }
         }
-        self.reset_sql.clone_from(&reset);
-        self.original_sql = reset;
+        self.reset.prepared.clone_from(&reset);
+        self.reset.original = reset;
         for statement in session {
             self.execute(statement).await?;
-            self.reset_sql.push_str(statement.trim_end().trim_end_matches(';'));
-            self.reset_sql.push_str(";\n");
+            self.reset.add(statement);
         }
         Ok(())
     }
@@ -296,18 +292,8 @@ impl Backend for Sqlite<'_> {
         })
     }
 
-    async fn restore(&mut self) -> Result<(), BackendError> {
-        if self.reset_sql.is_empty() {
-            return Ok(());
-        }
-        self.execute(&self.reset_sql.clone()).await
-    }
-
-    async fn restore_original(&mut self) -> Result<(), BackendError> {
-        if self.original_sql.is_empty() {
-            return Ok(());
-        }
-        self.execute(&self.original_sql.clone()).await
+    fn session_reset(&self) -> Option<&SessionReset> {
+        Some(&self.reset)
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {
