@@ -107,7 +107,7 @@ pub fn not_started(step: &FailedStep<'_>, error: BackendError) -> Error {
 pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
     let (title, done, count) = (step.title, step.done, step.script.statements.len());
     let state = if step.atomic {
-        format!("rolled back: no change of `{title}` remains")
+        format!("rolled back; no changes made by `{title}` remain")
     } else {
         format!("statements up to {done} of {count} are recorded as done")
     };

@@ -230,7 +230,7 @@ async fn a_failed_transaction_leaves_nothing(database: &TestDatabase) {
     );
     let set = folder.set(database.kind.dialect());
     let error = Migrator::new(&set).run(&database.url).await.unwrap_err();
-    assert!(error.to_string().contains("rolled back: no change of `011_rows.up.sql` remains"), "{error}");
+    assert!(error.to_string().contains("rolled back; no changes made by `011_rows.up.sql` remain"), "{error}");
     assert!(error.place().unwrap().label().starts_with("migrations/011_rows.up.sql:3:"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM a").await, "2");
     assert_eq!(database.history().await.len(), 3);

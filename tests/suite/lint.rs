@@ -129,7 +129,7 @@ async fn applied_migrations_count_as_deployed() {
     let outcome = connected.run(&["lint"]);
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     let outcome = connected.run(&["lint", "--offline"]);
-    assert!(outcome.stderr.contains("1 of 2 migrations (drafts of the lock file)"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("1 of 2 migrations (drafts in the lock file)"), "{}", outcome.stderr);
     // The command does not wait for a database that does not answer.
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
     assert!(nowhere.run(&["lint"]).stderr.contains("drafts of the lock file"));
