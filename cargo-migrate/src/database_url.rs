@@ -97,11 +97,11 @@ fn from_parts(variable: &dyn Fn(&str) -> Option<String>, dialect: Option<Dialect
         url.set_port(Some(port.parse().ok()?)).ok()?;
     }
     if let Some(user) = variable("DB_USER") {
-        url.set_username(&user).ok()?;
+        url.set_username(&escaped(&user)).ok()?;
     }
-    // The setters of `Url` percent-encode special characters.
-    url.set_password(variable("DB_PASSWORD").as_deref()).ok()?;
-    url.set_path(&name?);
+    // The setters of `Url` percent-encode special characters, except `%`.
+    url.set_password(variable("DB_PASSWORD").map(|password| escaped(&password)).as_deref()).ok()?;
+    url.set_path(&escaped(&name?));
     if let Some(mode) = variable("DB_SSLMODE") {
         let key = if dialect == Dialect::MySql { "ssl-mode" } else { "sslmode" };
         let mode = match (dialect, mode.as_str()) {
@@ -113,6 +113,10 @@ fn from_parts(variable: &dyn Fn(&str) -> Option<String>, dialect: Option<Dialect
         url.query_pairs_mut().append_pair(key, &mode);
     }
     Some(url.to_string())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25")
 }
 
 #[cfg(test)]
@@ -130,14 +134,14 @@ mod tests {
             ("DB_HOST", "postgres"),
             ("DB_PORT", "5432"),
             ("DB_USER", "link/user"),
-            ("DB_PASSWORD", "p@ss:word"),
+            ("DB_PASSWORD", "p@ss:w%41rd"),
             ("DB_NAME", "linkdb"),
             ("DB_SSLMODE", "disable"),
         ];
-        assert_eq!(url(None, &all).unwrap(), "postgres://link%2Fuser:p%40ss%3Aword@postgres:5432/linkdb?sslmode=disable");
+        assert_eq!(url(None, &all).unwrap(), "postgres://link%2Fuser:p%40ss:w%2541rd@postgres:5432/linkdb?sslmode=disable");
         assert_eq!(
             url(Some(Dialect::MySql), &all).unwrap(),
-            "mysql://link%2Fuser:p%40ss%3Aword@postgres:5432/linkdb?ssl-mode=DISABLED"
+            "mysql://link%2Fuser:p%40ss:w%2541rd@postgres:5432/linkdb?ssl-mode=DISABLED"
         );
         assert_eq!(url(None, &[("DB_HOST", "h"), ("DB_PORT", "3306"), ("DB_NAME", "n")]).unwrap(), "mysql://h:3306/n");
         assert_eq!(url(Some(Dialect::Sqlite), &[("DB_NAME", "app.db")]).unwrap(), "sqlite:app.db");

@@ -80,7 +80,9 @@ impl CommandError {
                 divergences.iter().map(of_divergence).chain([mismatch]).collect()
             }
             CommandError::Usage { message, help } | CommandError::Other { message, help } => {
-                vec![Finding { help: help.clone(), ..Finding::error(&NO_CODE, message.clone()) }]
+                let mut finding = Finding::error(&NO_CODE, message.clone());
+                finding.help.clone_from(help);
+                vec![finding]
             }
             CommandError::Run { error, finding } => {
                 error.divergences().iter().map(of_divergence).chain([(**finding).clone()]).collect()

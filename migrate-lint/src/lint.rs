@@ -444,7 +444,8 @@ fn check_file(context: &FileContext<'_>, rules: &[EnabledRule]) -> Vec<RuleMatch
 
 fn to_finding(enabled: EnabledRule, rule_finding: RuleFinding, place: Place) -> Finding {
     let level = rule_finding.level.map_or(enabled.level, |limit| limit.min(enabled.level));
-    let mut finding = Finding { level, ..Finding::error(&enabled.rule.code, rule_finding.message) }.at(place);
+    let mut finding = Finding::error(&enabled.rule.code, rule_finding.message).at(place);
+    finding.level = level;
     finding.notes = rule_finding.notes;
     finding.help = rule_finding.help;
     let fix = rule_finding.fix.unwrap_or_else(|| enabled.rule.fix.to_owned());

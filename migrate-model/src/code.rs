@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A code such as `duplicate-version`: unique, in kebab case, never renamed.
 #[derive(Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Code {
     /// The name in messages and for `explain`.
     pub name: &'static str,

@@ -56,6 +56,13 @@ pub struct Requirement {
     pub version: Version,
 }
 
+impl Requirement {
+    /// A migration of the same service, or of another one.
+    pub fn new(service: Option<String>, version: Version) -> Self {
+        Requirement { service, version }
+    }
+}
+
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.service {

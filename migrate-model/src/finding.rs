@@ -28,6 +28,7 @@ impl Level {
 
 /// One problem of a folder. All problems of a folder are reported together.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// Identifies the kind of problem.
     pub code: &'static Code,

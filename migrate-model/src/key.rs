@@ -8,6 +8,7 @@ use std::str::FromStr;
 ///
 /// Versions are ordered by number, and repeatable migrations by name after all versions: that is the order in which they run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum MigrationKey {
     /// A versioned migration.
     Version(Version),

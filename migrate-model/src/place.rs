@@ -4,6 +4,7 @@ use std::ops::Range;
 
 /// A line and a column, both counted from 1; columns are characters, not bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Position {
     pub line: usize,
     pub column: usize,
@@ -27,6 +28,7 @@ impl Position {
 
 /// A file and, if the problem has one, a part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// The path of the file in messages.
     pub file: String,
@@ -36,6 +38,7 @@ pub struct Place {
 
 /// A line of a file and the relevant part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SourceSpan {
     /// Where the part begins.
     pub position: Position,

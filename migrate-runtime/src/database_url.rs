@@ -76,8 +76,10 @@ impl FromStr for DatabaseUrl {
         if entry.needs_authority && !rest.starts_with("//") {
             return Err(invalid("`://` is missing after the scheme"));
         }
-        let address = parse(text).map_err(|error| invalid(&error.to_string()))?;
-        Ok(DatabaseUrl { text: text.into(), masked, scheme, entry, address: address.into() })
+        // Drivers recognize a scheme in lower case only.
+        let text = format!("{scheme}:{rest}");
+        let address = parse(&text).map_err(|error| invalid(&error.to_string()))?;
+        Ok(DatabaseUrl { masked: mask(&text), text: text.into(), scheme, entry, address: address.into() })
     }
 }
 
@@ -110,18 +112,24 @@ impl Hash for DatabaseUrl {
 /// The text without passwords, whatever it is: what cannot be told apart is left out.
 fn mask(text: &str) -> String {
     let (scheme, rest) = match text.split_once("://") {
-        Some(parts) => parts,
-        None if text.starts_with("sqlite:") => return text.split('?').next().unwrap_or_default().to_owned(),
+        Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+        _ if text.starts_with("sqlite:") => return text.split('?').next().unwrap_or_default().to_owned(),
         // Not a URL; which part of it is a password cannot be known.
-        None => return "...".to_owned(),
+        _ => return "...".to_owned(),
     };
-    let place = rest.split(['?', '#']).next().unwrap_or_default();
+    let place = rest.split(['?', '#', ';']).next().unwrap_or_default();
     match place.rsplit_once('@') {
         Some((user, place)) => format!("{scheme}://{}@{place}", user.split(':').next().unwrap_or_default()),
         // A `?` or a `#` in a password that is not written as `%3F` or `%23`.
         None if rest.contains('@') => format!("{scheme}://..."),
         None => format!("{scheme}://{place}"),
     }
+}
+
+/// Whether a text is a scheme (RFC 3986, 3.1), so that what precedes `://` contains no password.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || ['+', '-', '.'].contains(&letter))
 }
 
 #[cfg(test)]
@@ -133,6 +141,10 @@ mod tests {
         for (url, safe) in [
             ("postgres://me:secret@host:5432/db?sslmode=require&password=x", "postgres://me@host:5432/db"),
             ("postgres://me:p@ss@host/db", "postgres://me@host/db"),
+            ("host=h password=secret sslrootcert=file:///x", "..."),
+            ("u:secret@h/db?ssl=file:///x", "..."),
+            ("postgres:u:secret@h/db?x=http://y", "..."),
+            ("postgres://127.0.0.1:1/db;password=secret", "postgres://127.0.0.1:1/db"),
             ("mysql://host/db", "mysql://host/db"),
             ("sqlite:app.db?mode=rwc", "sqlite:app.db"),
             ("sqlite::memory:", "sqlite::memory:"),
@@ -156,6 +168,8 @@ mod tests {
             ("mysql://db/shop", "mysql", Dialect::MySql),
             ("mariadb://app:secret@db/shop", "mariadb", Dialect::MySql),
             ("sqlite:shop.db", "sqlite", Dialect::Sqlite),
+            ("SQLITE:shop.db", "sqlite", Dialect::Sqlite),
+            ("Postgres://db/shop", "postgres", Dialect::Postgres),
             ("sqlite://shop.db?mode=ro", "sqlite", Dialect::Sqlite),
         ] {
             let url = parse(text).unwrap();

@@ -147,12 +147,19 @@ impl<'s> StepChanges<'s> {
     }
 }
 
-/// The down script to be stored with a migration: none if its files have none; what is stored if they are not here.
+/// The down script to be stored with a migration: that of its file. A checkout without the file does not erase what another one
+/// has stored; only a migration that declares itself irreversible does.
 fn down_of(migration: Option<&Migration>) -> StoredSql<'_> {
-    match migration {
-        Some(migration) => StoredSql::of_option(migration.down.as_ref().map(|down| &*down.text)),
+    let down = migration.and_then(|migration| migration.down.as_ref());
+    match down {
+        Some(down) => StoredSql::of(&down.text),
+        None if migration.is_some_and(is_irreversible) => StoredSql::Clear,
         None => StoredSql::Keep,
     }
+}
+
+fn is_irreversible(migration: &Migration) -> bool {
+    migration.up.directives.irreversible.is_some()
 }
 
 /// The record once the step is done.
@@ -171,7 +178,11 @@ fn record_after(step: &Step<'_>, script: &Script, history: &History) -> Record {
         (None, known) => known.map_or(String::new(), |record| record.name.clone()),
     };
     let mut record = Record::applied(key, name, checksum, sql_checksum, script.statements.len());
-    record.has_down = step.migration.is_some_and(|migration| migration.down.is_some());
+    record.has_down = match down_of(step.migration) {
+        StoredSql::Set(_) => true,
+        StoredSql::Clear => false,
+        StoredSql::Keep => known.is_some_and(|record| record.has_down),
+    };
     record
 }
 

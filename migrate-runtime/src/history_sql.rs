@@ -546,7 +546,7 @@ mod tests {
     fn history_sql(dialect: &'static HistoryDialect) -> HistorySql {
         let mut tables = HistoryTables::default();
         tables.schema = Some("ops\"`x".into());
-        HistorySql { host: "host", ..HistorySql::new(dialect, "it's", &tables).unwrap() }
+        HistorySql { host: "host", ..HistorySql::new(dialect, "it's", &tables).expect("short names") }
     }
 
     #[test]

@@ -80,6 +80,7 @@ promises![
     the_wrong_dialect_is_refused,
     an_unrelated_table_with_the_name_of_a_history_table_is_not_changed,
     sql_is_stored_verbatim,
+    a_checkout_without_the_down_file_keeps_the_stored_sql,
     waits_for_the_database_until_the_timeout,
     a_run_emits_events,
     empty_files_are_recorded,
@@ -746,6 +747,42 @@ async fn sql_is_stored_verbatim(database: &TestDatabase) {
     assert_eq!(stored, [Some(up.to_owned())]);
     let stored = migrator.stored_sql(&database.url, &[&key], Direction::Down).await.unwrap();
     assert_eq!(stored, [Some("DROP TABLE a; -- \\' ü".to_owned())]);
+}
+
+/// `resolve --applied`, `repair` and a run that resumes, each from a checkout that has the up file only.
+async fn a_checkout_without_the_down_file_keeps_the_stored_sql(database: &TestDatabase) {
+    let dialect = database.kind.dialect();
+    let failing = "CREATE TABLE a (id integer);\nSELECT nothing FROM nowhere;\n";
+    let up = match database.kind {
+        Kind::Postgres => format!("-- migrate: no-transaction\n{failing}"),
+        _ => failing.to_owned(),
+    };
+    let complete = TestFolder::new(&[("001_a.up.sql", &up), ("001_a.down.sql", "DROP TABLE a;")]);
+    let key = version("001").into();
+    let stored = async |set: &Arc<migrate_runtime::MigrationSet>| {
+        Migrator::new(set).stored_sql(&database.url, &[&key], Direction::Down).await.unwrap()
+    };
+    let expected = [Some("DROP TABLE a;".to_owned())];
+    Migrator::new(complete.set(dialect)).run(&database.url).await.unwrap_err();
+    let corrected = up.replace("SELECT nothing FROM nowhere", "SELECT 1");
+    let partial = TestFolder::new(&[("001_a.up.sql", &corrected)]).set(dialect);
+    if database.value("SELECT count(*) FROM migration_records").await == "1" {
+        assert_eq!(stored(&partial).await, expected);
+        Migrator::new(&partial).run(&database.url).await.unwrap();
+        assert_eq!(stored(&partial).await, expected, "after a run that resumes");
+        Migrator::new(&partial).run_to(&database.url, &Target::DownAll).await.unwrap();
+        Migrator::new(complete.set(dialect)).run(&database.url).await.unwrap_err();
+        Migrator::new(&partial).resolve(&database.url, version("001"), Resolution::MarkApplied).await.unwrap();
+        assert_eq!(stored(&partial).await, expected, "after `resolve`");
+    } else {
+        // SQLite: the transaction left nothing.
+        complete.write("migrations/001_a.up.sql", &corrected);
+        Migrator::new(complete.set(dialect)).run(&database.url).await.unwrap();
+    }
+    Migrator::new(&partial).repair(&database.url, version("001")).await.unwrap();
+    assert_eq!(stored(&partial).await, expected, "after `repair`");
+    Migrator::new(&partial).run_to(&database.url, &Target::DownAll).await.unwrap();
+    assert!(!database.tables().await.contains(&"a".to_owned()));
 }
 
 async fn waits_for_the_database_until_the_timeout(database: &TestDatabase) {

@@ -85,9 +85,9 @@ fn what_an_up_step_writes() {
             "3",
             Recording::AtEnd,
             [
-                "started 3 started 0/2 up=set down=clear",
+                "started 3 started 0/2 up=set down=keep",
                 "checkpoint 3 1",
-                "applied 3 applied 2/2 up=set down=clear executed; 2 applied, latest 3",
+                "applied 3 applied 2/2 up=set down=keep executed; 2 applied, latest 3",
                 "failed 3 None",
             ],
         ),

@@ -8,6 +8,7 @@ use crate::connection::ConnectionGuard;
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, ErrorKind};
 use async_trait::async_trait;
+use percent_encoding::percent_decode_str;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use std::str::FromStr;
@@ -19,8 +20,19 @@ use std::time::Duration;
 /// When sqlx rejects it.
 pub fn parse(url: &str) -> Result<Box<dyn Address>, sqlx::Error> {
     let options = SqliteConnectOptions::from_str(url)?.disable_statement_logging();
-    let in_memory = options.get_filename().as_os_str().is_empty() || url.contains(":memory:") || url.contains("mode=memory");
+    let in_memory = options.get_filename().as_os_str().is_empty() || is_in_memory(url);
     Ok(Box::new(SqliteAddress { options, in_memory }))
+}
+
+/// Whether a URL names a database in memory, by the rules of sqlx: the file `:memory:`, or the parameter `mode=memory`.
+fn is_in_memory(url: &str) -> bool {
+    let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let (file, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let is_mode = |parameter: &str| {
+        parameter.split_once('=').is_some_and(|(key, value)| decode(key) == "mode" && decode(value) == "memory")
+    };
+    decode(file) == ":memory:" || parameters.split('&').any(is_mode)
 }
 
 #[derive(Debug)]
@@ -81,5 +93,26 @@ impl Address for SqliteAddress {
 
     fn is_in_memory(&self) -> bool {
         self.in_memory
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_in_memory_are_recognized() {
+        for (url, in_memory) in [
+            ("sqlite::memory:", true),
+            ("sqlite://:memory:", true),
+            ("sqlite:%3Amemory%3A", true),
+            ("sqlite:x.db?mode=memory", true),
+            ("sqlite:x.db?cache=shared&mode=%6Demory", true),
+            ("sqlite:x.db?mode=ro", false),
+            ("sqlite:/tmp/mode=memory/x.db", false),
+            ("sqlite:x:memory:y.db", false),
+        ] {
+            assert_eq!(parse(url).unwrap().is_in_memory(), in_memory, "{url}");
+        }
     }
 }
