@@ -130,6 +130,8 @@ fn dependencies_between_crates_are_those_of_the_architecture() {
         ("cargo-migrate", &["migrate-cli", "migrate-lint", "migrate-model", "migrate-runtime"]),
     ] {
         let manifest = text(&format!("{folder}/Cargo.toml"));
+        let other_forms = ["package = ", "[dependencies.", "[target."];
+        assert!(!other_forms.iter().any(|form| manifest.contains(form)), "{folder}: write dependencies under `[dependencies]`");
         let dependencies = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
         let names = || dependencies.lines().filter_map(|line| line.split([' ', '.', '=']).next());
         let mut own: Vec<&str> = names().filter(|name| name.starts_with("migrate-") || *name == "cargo-migrate").collect();

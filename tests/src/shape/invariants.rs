@@ -3,7 +3,10 @@
 use super::checkout::line;
 use super::{Checkout, Measure, Place, Source, visit_macro_arguments};
 use syn::visit::{self, Visit};
-use syn::{Attribute, Expr, ExprBinary, ExprMethodCall, ExprPath, ExprStruct, ImplItem, Item, Lit, Macro, Pat, Path, Visibility};
+use syn::{
+    Attribute, Expr, ExprBinary, ExprMatch, ExprMethodCall, ExprPath, ExprStruct, ImplItem, Item, Lit, Macro, Pat, Path, UsePath,
+    UseRename, Visibility,
+};
 
 /// The type that describes a change of the history, and the modules that may build its values.
 const HISTORY_CHANGE: (&str, [&str; 2]) = ("HistoryChange", ["history_change", "history_changes"]);
@@ -12,7 +15,22 @@ const HISTORY_CHANGE: (&str, [&str; 2]) = ("HistoryChange", ["history_change", "
 const READERS_OF_SERVER_TEXT: [&str; 2] = ["backends", "step_errors"];
 
 /// Methods that look for text in a text.
-const SEARCHES: [&str; 6] = ["contains", "ends_with", "find", "starts_with", "strip_prefix", "strip_suffix"];
+const SEARCHES: [&str; 11] = [
+    "contains",
+    "ends_with",
+    "eq",
+    "find",
+    "matches",
+    "rfind",
+    "rsplit_once",
+    "split_once",
+    "starts_with",
+    "strip_prefix",
+    "strip_suffix",
+];
+
+/// Names of errors and findings, whose text is for people.
+const ERRORS: [&str; 5] = ["e", "err", "error", "failure", "finding"];
 
 /// Names of texts that are written for people.
 const TEXTS: [&str; 4] = ["help", "label", "message", "note"];
@@ -112,7 +130,7 @@ fn is_text(expression: &Expr) -> bool {
     match expression {
         Expr::Field(field) => matches!(&field.member, syn::Member::Named(name) if TEXTS.iter().any(|text| name == text)),
         Expr::MethodCall(call) if call.method == "to_string" => {
-            matches!(&*call.receiver, Expr::Path(path) if path.path.is_ident("error") || path.path.is_ident("finding"))
+            matches!(&*call.receiver, Expr::Path(path) if ERRORS.iter().any(|name| path.path.is_ident(name)))
         }
         Expr::MethodCall(call) if call.args.is_empty() => TEXTS.iter().any(|text| call.method == text) || is_text(&call.receiver),
         Expr::Path(path) => TEXTS.iter().any(|text| path.path.is_ident(text)),
@@ -148,7 +166,13 @@ impl<'ast> Visit<'ast> for Uses<'_> {
     }
 
     fn visit_expr_binary(&mut self, expression: &'ast ExprBinary) {
-        let is_literal = |side: &Expr| matches!(side, Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)));
+        let is_constant =
+            |path: &Path| path.segments.last().is_some_and(|last| !last.ident.to_string().contains(char::is_lowercase));
+        let is_literal = |side: &Expr| match side {
+            Expr::Lit(literal) => matches!(literal.lit, Lit::Str(_)),
+            Expr::Path(path) => is_constant(&path.path),
+            _ => false,
+        };
         if matches!(expression.op, syn::BinOp::Eq(_) | syn::BinOp::Ne(_)) {
             for (text, other) in [(&expression.left, &expression.right), (&expression.right, &expression.left)] {
                 if is_literal(other) {
@@ -157,6 +181,28 @@ impl<'ast> Visit<'ast> for Uses<'_> {
             }
         }
         visit::visit_expr_binary(self, expression);
+    }
+
+    fn visit_expr_match(&mut self, expression: &'ast ExprMatch) {
+        let is_literal = |pattern: &Pat| matches!(pattern, Pat::Lit(literal) if matches!(literal.lit, Lit::Str(_)));
+        if expression.arms.iter().any(|arm| is_literal(&arm.pat)) {
+            self.decided(&expression.expr);
+        }
+        visit::visit_expr_match(self, expression);
+    }
+
+    fn visit_use_rename(&mut self, rename: &'ast UseRename) {
+        // Under another name it would not be found.
+        if rename.ident == HISTORY_CHANGE.0 {
+            self.changes.push(Place::new(self.file, line(rename), format!("`{}`", rename.rename)));
+        }
+    }
+
+    fn visit_use_path(&mut self, path: &'ast UsePath) {
+        if path.ident == HISTORY_CHANGE.0 {
+            self.changes.push(Place::new(self.file, line(path), "imports its variants"));
+        }
+        visit::visit_use_path(self, path);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
@@ -179,6 +225,8 @@ mod tests {
                     fn g(c: &HistoryChange) { match c { HistoryChange::Applied { .. } => {} HistoryChange::Done => {} } }";
         assert_eq!(numbers("r/src/engine.rs", text), [2, 0, 0]);
         assert_eq!(numbers("r/src/history_changes.rs", text), [0, 0, 0]);
+        let text = "use x::HistoryChange as Change; use x::HistoryChange::Done;";
+        assert_eq!(numbers("r/src/engine.rs", text), [2, 0, 0]);
     }
 
     #[test]
@@ -187,6 +235,9 @@ mod tests {
                     || text.contains(\"w\") || matches!(note.find('a'), Some(_)) {} }";
         assert_eq!(numbers("r/src/engine.rs", text), [0, 4, 0]);
         assert_eq!(numbers("r/src/backends/mysql.rs", text), [0, 0, 0]);
+        let text = "fn f() { if e.to_string().contains(\"x\") || message == LATE || message.split_once(':').is_some() {} \
+                    match message { \"deadlock\" => {} _ => {} } }";
+        assert_eq!(numbers("r/src/engine.rs", text), [0, 4, 0]);
     }
 
     #[test]
