@@ -138,10 +138,10 @@ mod tests {
             ("DB_NAME", "linkdb"),
             ("DB_SSLMODE", "disable"),
         ];
-        assert_eq!(url(None, &all).unwrap(), "postgres://link%2Fuser:p%40ss:w%2541rd@postgres:5432/linkdb?sslmode=disable");
+        assert_eq!(url(None, &all).unwrap(), "postgres://link%2Fuser:p%40ss%3Aw%2541rd@postgres:5432/linkdb?sslmode=disable");
         assert_eq!(
             url(Some(Dialect::MySql), &all).unwrap(),
-            "mysql://link%2Fuser:p%40ss:w%2541rd@postgres:5432/linkdb?ssl-mode=DISABLED"
+            "mysql://link%2Fuser:p%40ss%3Aw%2541rd@postgres:5432/linkdb?ssl-mode=DISABLED"
         );
         assert_eq!(url(None, &[("DB_HOST", "h"), ("DB_PORT", "3306"), ("DB_NAME", "n")]).unwrap(), "mysql://h:3306/n");
         assert_eq!(url(Some(Dialect::Sqlite), &[("DB_NAME", "app.db")]).unwrap(), "sqlite:app.db");

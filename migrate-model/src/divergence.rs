@@ -68,8 +68,9 @@ pub static AHEAD: Code = Code::new(
 /// A migration is not applied, but one with a higher version is.
 pub static OUT_OF_ORDER: Code = Code::new(
     "out-of-order",
-    "A migration is not applied, but one with a higher version is: it was merged late, or written on another branch. Other \
-     databases may have applied the two in the opposite order. Give it a version above the newest one, or allow this with \
+    "A migration is not applied, but one with a higher version is. The migration with the lower version was merged late, or \
+     written on another branch. Other \
+     databases may have applied the two in the opposite order. Give the pending migration a version above the newest one, or allow this with \
      `out-of-order = \"allow\"` (or `\"warn\"`) in `migrate.toml`.",
 );
 

@@ -12,13 +12,13 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-pragma-in-transaction",
-        "`PRAGMA foreign_keys` has no effect inside a transaction, and SQLite reports no error. A table rebuild that \
-         relies on it fails, or deletes rows of the tables that reference it. (SQLite, PRAGMA foreign_keys)",
+        "`PRAGMA foreign_keys` has no effect inside a transaction, and SQLite reports no error. A table rebuild that relies \
+         on the pragma fails, or deletes rows of the tables that reference the rebuilt table. (SQLite, PRAGMA foreign_keys)",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "move it before `BEGIN` or after `COMMIT`; or remove `BEGIN` and `COMMIT`: `cargo migrate` then runs the pragmas \
-         at the start and at the end of the file outside the transaction",
+    fix: "move it before `BEGIN` or after `COMMIT`; or remove `BEGIN` and `COMMIT`: for pragmas at the start or at the end \
+         of the file, `cargo migrate` then runs them outside the transaction",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -141,8 +141,8 @@ pub static PAIR_NAMES_DIFFER: Code = Code::new(
 /// A symbolic link to a target outside the folder.
 pub static OUTSIDE_FOLDER: Code = Code::new(
     "outside-folder",
-    "The target of a symbolic link in the migrations folder is outside this folder. The target is not reviewed and locked with \
-     the folder, so the link is not followed. Put the file itself into the folder.",
+    "The target of a symbolic link in the migrations folder is outside this folder. The target is neither reviewed nor \
+     locked with the folder, so the link is not followed. Put the file itself into the folder.",
 );
 
 /// Well-known `.sql` files that are not migrations.
@@ -398,10 +398,7 @@ fn check_duplicates(names: &mut FileList) {
         findings.push(
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", first.name, second.name))
                 .at(Place::file(second.display_path.clone()))
-                .help(
-                    "change the version of the file that has not been applied to any database: `cargo migrate new` uses \
-                     the next free one",
-                )
+                .help("give the file that has not been applied to any database the next free version")
                 .help("or, if this is intended, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
         );
     }
