@@ -11,8 +11,7 @@ use migrate_model::script::Script;
 pub static UNUSED_ALLOW: Code = Code::new(
     "unused-allow",
     "A comment `-- migrate: allow RULE: reason` suppresses nothing: the SQL has changed, the name of the rule is misspelled, or the comment \
-     is above the wrong statement. A comment before the first statement applies to the whole file; a comment above a statement, or after it \
-     on the same line, applies to that statement. Correct the rule name or move the comment; otherwise remove it, so that \
+     is above the wrong statement. A comment before the first statement applies to the whole file; a comment above a later statement, or after any statement on the same line, applies to that statement. Correct the rule name or move the comment; otherwise remove it, so that \
      it does not suppress a future finding.",
 );
 

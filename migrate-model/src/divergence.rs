@@ -79,8 +79,8 @@ pub static PARTIALLY_APPLIED: Code = Code::new(
     "partially-applied",
     "A migration that runs outside a transaction is partially applied and cannot resume automatically. Usually the process \
      or the connection ended while a statement was running, and the outcome of that statement is unknown. Inspect the database, then \
-     resolve the migration: `cargo migrate resolve VERSION --retry` runs the statement again, `--skip-to N` resumes at statement \
-     N, and `--applied` marks the whole migration as applied.",
+     resolve the migration: With `cargo migrate resolve VERSION --retry`, the next run executes the statement again; with \
+     `--skip-to N`, it resumes at statement N. `--applied` marks the whole migration as applied.",
 );
 
 /// A partially applied migration was edited in the part that has run.

@@ -13,8 +13,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rewrite",
         "Most changes of a column type rewrite the table and its indexes under ACCESS EXCLUSIVE, which blocks reads \
-         and writes. Only these changes need no rewrite: a longer or unlimited varchar, varchar to text and back \
-         without a limit, a larger precision of numeric with the same scale, a larger precision of time types, cidr \
+         and writes. Only these changes need no rewrite: a longer or unlimited varchar, varchar to text, text to varchar without a limit, a larger precision of numeric with the same scale, a larger precision of time types, cidr \
          to inet, and a longer bit varying. `int` to `bigint` rewrites the table.",
     ),
     level: Level::Error,
