@@ -285,7 +285,7 @@ async fn lint_scope(
         return Ok((LintScope::Only(unapplied.map(|(at, _)| at).collect()), "not applied in the database".to_owned()));
     }
     Ok(match folder_lint::drafts(folder) {
-        LintScope::Only(drafts) => (LintScope::Only(drafts), "drafts of the lock file".to_owned()),
+        LintScope::Only(drafts) => (LintScope::Only(drafts), "drafts in the lock file".to_owned()),
         LintScope::All => (LintScope::All, "all: no lock file exists, and no database history is available".to_owned()),
     })
 }
