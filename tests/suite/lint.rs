@@ -132,7 +132,7 @@ async fn applied_migrations_count_as_deployed() {
     assert!(outcome.stderr.contains("1 of 2 migrations (drafts in the lock file)"), "{}", outcome.stderr);
     // The command does not wait for a database that does not answer.
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
-    assert!(nowhere.run(&["lint"]).stderr.contains("drafts of the lock file"));
+    assert!(nowhere.run(&["lint"]).stderr.contains("drafts in the lock file"));
     drop(binary);
     database.drop().await;
 }
