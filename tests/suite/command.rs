@@ -296,7 +296,7 @@ fn exit_codes_and_bad_input() {
     shows!("no_url", Binary::inside(folder.path()).run(&["status"]));
     shows!("bad_url", binary.run(&["status", "-D", "oracle://me:secret@host/x", "--dialect", "sqlite"]));
     shows!("no_folder", binary.run(&["--source", "nowhere", "check"]));
-    shows!("no_code", binary.run(&["explain", "lat"]));
+    shows!("no_code", binary.run(&["explain", "out-of-ordr"]));
     assert!(binary.ok(&["explain", "out-of-order"]).stdout.contains("out-of-order = \"allow\""));
     assert!(binary.ok(&["explain"]).stdout.lines().count() > 40);
     assert!(binary.ok(&["completions", "bash"]).stdout.contains("cargo-migrate"));

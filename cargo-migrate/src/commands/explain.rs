@@ -8,6 +8,7 @@ use migrate_cli::Exit;
 use migrate_lint::{other_tools, rule_page};
 use migrate_model::code::Code;
 use migrate_model::files::settings::{self, BAD_SETTING};
+use migrate_model::suggestion::nearest;
 
 /// Explain a code such as `out-of-order`
 #[derive(Debug, Args)]
@@ -60,10 +61,11 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         context.output.data(format!("`{}` of {} corresponds to {}", check.name, check.tool, codes.join(", ")));
         return Ok(Exit::Done);
     }
-    let near = codes.iter().min_by_key(|code| strsim::damerau_levenshtein(&name, code.name));
-    let help = near.map_or(String::new(), |near| {
-        format!("the most similar code is `{}`; `cargo migrate explain` lists all codes", near.name)
-    });
+    let all = "`cargo migrate explain` lists all codes";
+    let help = match nearest(&name, codes.iter().map(|code| code.name)) {
+        Some(near) => format!("the most similar code is `{near}`; {all}"),
+        None => all.to_owned(),
+    };
     Err(CommandError::usage(format!("unknown code `{name}`")).help(help))
 }
 
