@@ -19,6 +19,7 @@ use migrate_model::reader;
 use migrate_model::render;
 use migrate_model::script::Script;
 use migrate_model::script_plan::plan_script;
+use migrate_model::session_effect;
 use migrate_model::token::{Kind, Tokens};
 use migrate_model::version::Version;
 
@@ -106,8 +107,8 @@ fn sql(text: &str, dialect: Dialect) {
         effect::locked_tables(sql, dialect);
         lock_strength::blocks_traffic(sql, dialect);
         execution::is_idempotent(sql, dialect);
-        execution::can_share_transaction(sql, dialect);
-        execution::is_session_setting(sql, dialect);
+        execution::can_share_transaction(sql, dialect, false);
+        session_effect::of_statement(sql, dialect);
     }
     between.push_str(&text[end..]);
     // On MySQL, a delimiter can be any text.

@@ -10,6 +10,7 @@ use crate::history::{Record, RecordState};
 use crate::key::MigrationKey;
 use crate::policy::{OutOfOrder, Policy};
 use crate::resumption::{self, Obstacle, next_statement};
+use crate::statement;
 use crate::target::Direction;
 
 /// What is wrong with a version, for a run in a direction; `None` if nothing is.
@@ -91,8 +92,12 @@ fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize) -> String {
         RecordState::Reverting => {
             format!("the revert of `{title}` was interrupted; the outcome of statement {at} is unknown")
         }
-        RecordState::RevertFailed => format!("the revert of `{title}` stopped at statement {at} of {count}"),
-        RecordState::Failed | RecordState::Applied => format!("`{title}` stopped at statement {at} of {count}"),
+        RecordState::RevertFailed | RecordState::RevertResolved => {
+            format!("the revert of `{title}` stopped at statement {at} of {count}")
+        }
+        RecordState::Failed | RecordState::Resolved | RecordState::Applied => {
+            format!("`{title}` stopped at statement {at} of {count}")
+        }
     }
 }
 
@@ -126,15 +131,23 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 .help("restore the statements that ran; the rest may be edited")
                 .help(format!("or choose the statement to resume at: `{resolve} --skip-to N`"))
         }
-        Obstacle::SessionLost => {
-            blocked(format!("{progress}; the rest needs a temporary table or a variable of the lost session"))
-                .help("complete it manually, from the statement that failed to the last")
-                .help(format!("then record that it is complete: `{resolve} --applied`"))
+        Obstacle::SessionLost { statement: lost } => {
+            let first_line = lost_statement(ran, lost, dialect);
+            blocked(format!("{progress}; the rest may need what statement {lost} left in the lost session{first_line}"))
+                .help(format!("if the rest does not need that, resume at statement {at}: `{resolve} --retry`"))
+                .help(format!("otherwise complete it manually, then record that it is complete: `{resolve} --applied`"))
         }
         Obstacle::OutcomeUnknown => blocked(progress)
             .help(format!("check whether the statement took effect; if not, run `{resolve} --retry`"))
             .help(format!("or, if it did, run `{resolve} --skip-to {}`", at + 1)),
     }
+}
+
+/// `: ` and the first line of a statement that ran.
+fn lost_statement(ran: &str, number: usize, dialect: Dialect) -> String {
+    let (statements, _) = statement::split(ran, dialect, "");
+    let sql = number.checked_sub(1).and_then(|at| statements.get(at)).map(|statement| statement.sql(ran));
+    sql.and_then(|sql| sql.lines().next()).map(|line| format!(": {line}")).unwrap_or_default()
 }
 
 /// The down migration contains nothing to run.

@@ -121,12 +121,17 @@ pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
 }
 
 /// Can a statement that runs alone share a transaction with its checkpoint? Then its outcome is known even after a crash.
-/// False if in doubt: a procedure may commit, and DDL on MySQL causes an implicit commit.
-pub fn can_share_transaction(sql: &str, dialect: Dialect) -> bool {
+/// False if in doubt: a procedure may commit, and DDL on MySQL causes an implicit commit. In a file with
+/// `-- migrate: no-transaction`, also false for statements that may need to run outside a transaction.
+pub fn can_share_transaction(sql: &str, dialect: Dialect, no_transaction: bool) -> bool {
     let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
     let words = Words { sql, tokens: tokens.take(24).collect() };
     let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"];
     match (dialect, class(sql, dialect)) {
+        // A block may commit, and a partitioned table is reindexed in a transaction for each partition.
+        (Dialect::Postgres, Class::Plain) if no_transaction && words.is(0, &["DO", "REINDEX", "CALL", "ANALYZE", "REFRESH"]) => {
+            false
+        }
         (Dialect::Postgres, Class::Plain) => {
             let defines = [
                 "MERGE", "COPY", "TRUNCATE", "CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "ANALYZE", "REFRESH",
@@ -142,89 +147,6 @@ pub fn can_share_transaction(sql: &str, dialect: Dialect) -> bool {
         _ => false,
     }
 }
-
-/// Do the statements after the first `done` ones depend on the session state of those: on a temporary table, or on a variable
-/// whose value the database computed? A new session has neither.
-pub fn depends_on_session_state(text: &str, statements: &[Statement], done: usize, dialect: Dialect) -> bool {
-    let (before, rest) = statements.split_at(done.min(statements.len()));
-    let computed = before.iter().any(|statement| {
-        let sql = statement.sql(text);
-        let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
-        let temporary = tokens.first().is_some_and(|token| token.is_word(sql, "CREATE"))
-            && tokens
-                .get(1..3)
-                .unwrap_or_default()
-                .iter()
-                .any(|token| token.is_word(sql, "TEMPORARY") || token.is_word(sql, "TEMP"));
-        let variable = dialect == Dialect::MySql && uses_variable(sql, &tokens);
-        let computes = tokens.iter().any(|token| token.is_symbol(sql, b'(') || token.is_word(sql, "SELECT"));
-        temporary || (variable && computes)
-    });
-    let uses = |statement: &Statement| {
-        let sql = statement.sql(text);
-        let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
-        dialect != Dialect::MySql
-            || uses_variable(sql, &tokens)
-            || before.iter().any(|statement| statement.sql(text).to_ascii_uppercase().contains("TEMPORARY"))
-    };
-    computed && rest.iter().any(uses)
-}
-
-/// `@name`, but not `@@setting` and not `user@host`.
-fn uses_variable(sql: &str, tokens: &[Token]) -> bool {
-    tokens.windows(2).enumerate().any(|(at, pair)| {
-        let alone = at == 0
-            || !(tokens[at - 1].is_symbol(sql, b'@')
-                || tokens[at - 1].end == pair[0].start && tokens[at - 1].kind != Kind::Symbol);
-        pair[0].is_symbol(sql, b'@') && pair[1].kind == Kind::Word && pair[0].end == pair[1].start && alone
-    })
-}
-
-/// Does a statement only change the session settings? Such a statement runs again when a migration resumes.
-pub fn is_session_setting(sql: &str, dialect: Dialect) -> bool {
-    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
-    let words = Words { sql, tokens: tokens.take(24).collect() };
-    match dialect {
-        Dialect::Postgres => words.is(0, &["SET", "RESET"]),
-        Dialect::MySql if words.is(0, &["SET"]) => {
-            // These affect more than the session. `SET STATEMENT a = 1 FOR ALTER TABLE ...` is the statement after `FOR`.
-            let wider = ["STATEMENT", "GLOBAL", "PERSIST", "PERSIST_ONLY", "PASSWORD", "DEFAULT"];
-            !words.is(1, &wider) && !["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().any(|word| words.has(word))
-        }
-        Dialect::MySql => {
-            let executable = words.tokens.first().is_some_and(|token| token.kind == Kind::Executable);
-            words.is(0, &["USE", "PREPARE", "DEALLOCATE"]) || (executable && class(sql, dialect) == Class::Plain)
-        }
-        // All other PRAGMAs read, change the file, or execute an action once.
-        Dialect::Sqlite => words.is(0, &["PRAGMA"]) && SESSION_PRAGMAS.iter().any(|name| words.has(name)),
-    }
-}
-
-/// PRAGMAs that are settings of the connection. Source: SQLite, "PRAGMA Statements".
-const SESSION_PRAGMAS: [&str; 22] = [
-    "analysis_limit",
-    "automatic_index",
-    "busy_timeout",
-    "cache_size",
-    "cache_spill",
-    "case_sensitive_like",
-    "cell_size_check",
-    "checkpoint_fullfsync",
-    "defer_foreign_keys",
-    "foreign_keys",
-    "fullfsync",
-    "ignore_check_constraints",
-    "legacy_alter_table",
-    "locking_mode",
-    "mmap_size",
-    "query_only",
-    "read_uncommitted",
-    "recursive_triggers",
-    "synchronous",
-    "temp_store",
-    "trusted_schema",
-    "writable_schema",
-];
 
 /// A statement between `BEGIN` and `COMMIT` that cannot run in a transaction.
 pub static CANNOT_RUN_IN_TRANSACTION: Code = Code::new(
@@ -620,7 +542,7 @@ mod tests {
 
     #[test]
     fn what_joins_its_mark() {
-        let joins = |dialect: Dialect, sql: &str| can_share_transaction(sql, dialect);
+        let joins = |dialect: Dialect, sql: &str| can_share_transaction(sql, dialect, false);
         for sql in ["INSERT INTO t VALUES (1)", "UPDATE t SET a = 1", "WITH x AS (SELECT 1) DELETE FROM t"] {
             assert!(Dialect::ALL.into_iter().all(|dialect| joins(dialect, sql)), "{sql}");
         }

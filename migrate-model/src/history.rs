@@ -21,11 +21,22 @@ pub enum RecordState {
     Reverting,
     /// A statement of the down migration failed; the statements before it are done.
     RevertFailed,
+    /// An operator has stated how many statements of the up migration are done, and that the rest can run.
+    Resolved,
+    /// The same for the down migration.
+    RevertResolved,
 }
 
 impl RecordState {
-    const ALL: [RecordState; 5] =
-        [RecordState::Applied, RecordState::Started, RecordState::Failed, RecordState::Reverting, RecordState::RevertFailed];
+    const ALL: [RecordState; 7] = [
+        RecordState::Applied,
+        RecordState::Started,
+        RecordState::Failed,
+        RecordState::Reverting,
+        RecordState::RevertFailed,
+        RecordState::Resolved,
+        RecordState::RevertResolved,
+    ];
 
     /// The value in the history table.
     pub const fn name(self) -> &'static str {
@@ -35,6 +46,8 @@ impl RecordState {
             RecordState::Failed => "failed",
             RecordState::Reverting => "reverting",
             RecordState::RevertFailed => "revert-failed",
+            RecordState::Resolved => "resolved",
+            RecordState::RevertResolved => "revert-resolved",
         }
     }
 
@@ -43,8 +56,22 @@ impl RecordState {
         match self {
             RecordState::Started => Some(RecordState::Failed),
             RecordState::Reverting => Some(RecordState::RevertFailed),
-            RecordState::Applied | RecordState::Failed | RecordState::RevertFailed => None,
+            RecordState::Applied
+            | RecordState::Failed
+            | RecordState::RevertFailed
+            | RecordState::Resolved
+            | RecordState::RevertResolved => None,
         }
+    }
+
+    /// Has an operator stated how far the migration got?
+    pub const fn is_resolved(self) -> bool {
+        matches!(self, RecordState::Resolved | RecordState::RevertResolved)
+    }
+
+    /// Is the down migration partially applied?
+    pub const fn is_revert(self) -> bool {
+        matches!(self, RecordState::Reverting | RecordState::RevertFailed | RecordState::RevertResolved)
     }
 }
 

@@ -45,6 +45,7 @@ pub mod resumption;
 pub mod run_settings;
 pub mod script;
 pub mod script_plan;
+pub mod session_effect;
 pub mod statement;
 pub mod suggestion;
 pub mod syntax;

@@ -157,7 +157,7 @@ fn up<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) {
         let Some(migration) = row.migration() else { continue };
         let done = match row.state {
             MigrationState::Pending | MigrationState::OutOfOrder => 0,
-            MigrationState::PartiallyApplied(RecordState::Started | RecordState::Failed) => {
+            MigrationState::PartiallyApplied(state) if !state.is_revert() => {
                 row.record().map_or(0, |record| record.statements_done)
             }
             _ => continue,
@@ -187,9 +187,9 @@ fn down<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) 
         let Some(version) = record.key.version() else { continue };
         let done = match record.state {
             RecordState::Applied => 0,
-            RecordState::Reverting | RecordState::RevertFailed => record.statements_done,
+            RecordState::Reverting | RecordState::RevertFailed | RecordState::RevertResolved => record.statements_done,
             // Its divergence aborts the run.
-            RecordState::Started | RecordState::Failed => continue,
+            RecordState::Started | RecordState::Failed | RecordState::Resolved => continue,
         };
         let wanted = match target {
             Target::DownTo(target) => version > target,

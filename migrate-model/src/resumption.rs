@@ -4,9 +4,10 @@ use crate::comparison::MigrationStatus;
 use crate::dialect::Dialect;
 use crate::diff::diff_statements;
 use crate::execution;
-use crate::history::{Record, RecordState};
+use crate::history::Record;
 use crate::script::Script;
-use crate::script_plan::{ScriptPart, plan_script};
+use crate::script_plan::plan_script;
+use crate::session_effect;
 use crate::statement;
 use crate::target::Direction;
 
@@ -24,18 +25,18 @@ pub enum Obstacle {
         /// The statement as it ran and as it is now.
         difference: String,
     },
-    /// The rest needs state of a session that is gone.
-    SessionLost,
+    /// The rest may need state of a session that is gone.
+    SessionLost {
+        /// The number of the statement that left it, counted from 1.
+        statement: usize,
+    },
     /// Whether the next statement took effect is unknown, and it must not run twice.
     OutcomeUnknown,
 }
 
 /// The direction in which a migration is partially applied.
 pub fn direction_of(record: &Record) -> Direction {
-    match record.state {
-        RecordState::Reverting | RecordState::RevertFailed => Direction::Down,
-        RecordState::Applied | RecordState::Started | RecordState::Failed => Direction::Up,
-    }
+    if record.state.is_revert() { Direction::Down } else { Direction::Up }
 }
 
 /// The first reason why a migration cannot resume in a direction; `None` if it can.
@@ -56,11 +57,15 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
     if let Some((statement, difference)) = edited_statement(script, record, dialect) {
         return Some(Obstacle::Edited { statement, difference });
     }
-    if execution::depends_on_session_state(&script.text, &script.statements, record.statements_done, dialect) {
-        return Some(Obstacle::SessionLost);
+    if record.state.is_resolved() {
+        return None;
     }
-    let was_rejected = matches!(record.state, RecordState::Failed | RecordState::RevertFailed);
-    (!was_rejected && !can_repeat(script, record.statements_done, dialect)).then_some(Obstacle::OutcomeUnknown)
+    let lost = session_effect::lost_state(&script.text, &script.statements, record.statements_done, dialect);
+    if let Some(statement) = lost.filter(|_| plan_script(script, dialect, record.statements_done).has_segments()) {
+        return Some(Obstacle::SessionLost { statement: statement + 1 });
+    }
+    let is_known = record.state.interrupted().is_none();
+    (!is_known && !can_repeat(script, record.statements_done, dialect)).then_some(Obstacle::OutcomeUnknown)
 }
 
 /// The number and the first line of the statement that runs next after `done` statements of a text. Session settings are
@@ -69,7 +74,7 @@ pub fn next_statement(ran: &str, done: usize, dialect: Dialect) -> (usize, Optio
     let (statements, _) = statement::split(ran, dialect, "");
     let mut rest = statements.iter().enumerate().skip(done).map(|(at, statement)| (at + 1, statement.sql(ran)));
     let line = |sql: &str| sql.lines().next().map(str::to_owned);
-    match rest.find(|(_, sql)| !execution::is_session_setting(sql, dialect)) {
+    match rest.find(|(_, sql)| !session_effect::is_setting(sql, dialect)) {
         Some((at, sql)) => (at, line(sql)),
         None => (done + 1, None),
     }
@@ -93,13 +98,10 @@ fn edited_statement(script: &Script, record: &Record, dialect: Dialect) -> Optio
 /// Whether the statement after `done` may run again. If it shares a transaction with its checkpoint, it did not run.
 fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
     let plan = plan_script(script, dialect, done);
-    let next = plan.parts.iter().find_map(|part| match part {
-        ScriptPart::Segment(segment) => Some(segment),
-        ScriptPart::SessionSettings(_) => None,
-    });
-    let Some(next) = next else { return true };
+    let Some(next) = plan.segments().next() else { return true };
     let mut statements = script.statements[next.unit.statements.clone()].iter();
-    next.in_transaction
+    // Of a script that is one transaction, a record before its end means that something of it was not rolled back.
+    (next.in_transaction && !(plan.atomic && dialect == Dialect::MySql))
         || dialect == Dialect::Sqlite
         || statements.all(|statement| execution::is_idempotent(statement.sql(&script.text), dialect))
 }

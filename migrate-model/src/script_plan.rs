@@ -4,6 +4,7 @@
 use crate::dialect::Dialect;
 use crate::execution::{self, Unit};
 use crate::script::Script;
+use crate::session_effect::{self, SessionEffect};
 use std::ops::Range;
 
 /// The remaining parts of a script.
@@ -13,6 +14,8 @@ pub struct ScriptPlan {
     pub parts: Vec<ScriptPart>,
     /// Is the whole script one transaction? Then no record is written before it ends.
     pub atomic: bool,
+    /// What each statement of the script does to its session.
+    pub effects: Vec<SessionEffect>,
 }
 
 /// A part of a script plan.
@@ -38,38 +41,56 @@ pub struct Segment {
 impl ScriptPlan {
     /// Is there a segment to run?
     pub fn has_segments(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, ScriptPart::Segment(_)))
+        self.segments().next().is_some()
     }
 
-    /// The first statement that requires the whole plan to run in one session: a session setting or, if the session was
-    /// prepared, a statement outside a transaction.
+    /// The segments, in the order of execution.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.parts.iter().filter_map(|part| match part {
+            ScriptPart::Segment(segment) => Some(segment),
+            ScriptPart::SessionSettings(_) => None,
+        })
+    }
+
+    /// The strongest effect that the script has on its session.
+    pub fn session_effect(&self) -> SessionEffect {
+        self.effects.iter().copied().max().unwrap_or(SessionEffect::None)
+    }
+
+    /// The first statement that requires the whole plan to run in one session: one that changes its session and is followed
+    /// by others outside its transaction or, if the session was prepared, a statement outside a transaction.
     pub fn needs_session(&self, prepared: bool) -> Option<usize> {
         self.parts.iter().find_map(|part| match part {
             ScriptPart::SessionSettings(statements) => Some(statements.start),
             ScriptPart::Segment(segment) if prepared && !segment.in_transaction => Some(segment.unit.statements.start),
-            ScriptPart::Segment(_) => None,
+            ScriptPart::Segment(segment) if segment.last && segment.in_transaction => None,
+            ScriptPart::Segment(segment) => segment
+                .unit
+                .statements
+                .clone()
+                .find(|at| self.effects.get(*at).is_some_and(|effect| *effect != SessionEffect::None)),
         })
     }
 }
 
 /// Plans the rest of a script after its first `done` statements.
 pub fn plan_script(script: &Script, dialect: Dialect, done: usize) -> ScriptPlan {
-    let sql = |at: usize| script.statements[at].sql(&script.text);
+    let effects = session_effect::of_script(&script.text, &script.statements, dialect);
     let is_setting =
-        |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| execution::is_session_setting(sql(at), dialect));
+        |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| effects.get(at) == Some(&SessionEffect::Setting));
     let segments: Vec<&Unit> = script.units.iter().filter(|unit| !is_setting(unit)).collect();
     let atomic = matches!(segments.as_slice(), [unit] if unit.in_transaction);
     let end = segments.last().map_or(script.statements.len(), |last| last.done_after);
-    let mut parts = Vec::new();
-    for unit in &script.units {
+    // A new session has none of the settings that the statements before made, also those in a transaction.
+    let again = session_effect::settings_before(&effects, done);
+    let mut parts: Vec<ScriptPart> =
+        if end > done { again.iter().map(|at| ScriptPart::SessionSettings(*at..at + 1)).collect() } else { Vec::new() };
+    for unit in script.units.iter().filter(|unit| unit.done_after > done) {
         if is_setting(unit) {
             // A setting after the last segment has no effect, because the session ends there.
             if unit.done_after <= end {
                 parts.push(ScriptPart::SessionSettings(unit.statements.clone()));
             }
-            continue;
-        }
-        if unit.done_after <= done {
             continue;
         }
         // An edit after the point of failure can merge two units into one. The statements that are done must not run again.
@@ -78,12 +99,41 @@ pub fn plan_script(script: &Script, dialect: Dialect, done: usize) -> ScriptPlan
             unit.statements.start = done.min(unit.statements.end);
             unit.begin_statement = None;
         }
-        let shares = unit.statements.len() == 1 && execution::can_share_transaction(sql(unit.statements.start), dialect);
+        let shares = unit.statements.len() == 1 && can_share(script, unit.statements.start, dialect);
         let in_transaction = unit.in_transaction || shares;
         let last = unit.done_after == end;
-        parts.push(ScriptPart::Segment(Segment { unit, in_transaction, last }));
+        push_segment(&mut parts, Segment { unit, in_transaction, last }, script, dialect);
     }
-    ScriptPlan { parts, atomic }
+    ScriptPlan { parts, atomic, effects }
+}
+
+/// Can a statement share a transaction with its checkpoint?
+fn can_share(script: &Script, statement: usize, dialect: Dialect) -> bool {
+    let sql = script.statements[statement].sql(&script.text);
+    execution::can_share_transaction(sql, dialect, script.directives.no_transaction)
+}
+
+/// Adds a segment. If its first statement reads what an earlier one returned, such as `ROW_COUNT()`, nothing may run between
+/// them and both have one checkpoint.
+fn push_segment(parts: &mut Vec<ScriptPart>, mut segment: Segment, script: &Script, dialect: Dialect) {
+    let start = segment.unit.statements.start;
+    let follows = segment
+        .unit
+        .statements
+        .clone()
+        .filter_map(|at| session_effect::follows_from(&script.text, &script.statements, at, dialect));
+    let from = follows.min().unwrap_or(start);
+    while let Some(ScriptPart::Segment(previous)) = parts.last() {
+        if previous.unit.statements.end <= from {
+            break;
+        }
+        let both = segment.unit.statements.len() == 1 && previous.unit.statements.len() == 1;
+        segment.in_transaction = segment.in_transaction && previous.in_transaction && (both || segment.unit.in_transaction);
+        segment.unit.begin_statement = None;
+        segment.unit.statements.start = previous.unit.statements.start;
+        parts.pop();
+    }
+    parts.push(ScriptPart::Segment(segment));
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use migrate_model::effect::Object;
 use migrate_model::execution::Unit;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
+use migrate_model::session_effect::SessionEffect;
 use migrate_model::statement::Statement;
 use std::ops::Range;
 use std::time::Duration;
@@ -32,6 +33,13 @@ pub trait Backend: Send {
 
     /// Runs a query and returns its rows as text, in the order of the server. Opens no transaction and writes nothing itself.
     async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError>;
+
+    /// Fails if the connection is in a transaction of the application. A run would commit that transaction with its own, or
+    /// abort it with an error. For a connection that the application has lent.
+    ///
+    /// # Errors
+    /// Of kind `InTransaction`, or when the connection is lost.
+    async fn refuse_open_transaction(&mut self) -> Result<(), BackendError>;
 
     /// Whether an error reports that a table, or its schema, does not exist. False for any other error.
     fn is_missing_table(&self, error: &BackendError) -> bool;
@@ -79,7 +87,13 @@ pub trait Backend: Send {
     async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
 
     /// Whether an object exists, from the system catalog. `None` if the backend cannot determine it for this kind of object.
-    async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError>;
+    /// `paths` are statements such as `SET search_path`, which decide what a name means; they have no effect afterwards.
+    async fn presence(
+        &mut self,
+        history_sql: &HistorySql,
+        paths: &[&str],
+        object: &Object,
+    ) -> Result<Option<Presence>, BackendError>;
 
     /// Runs a unit and writes the change in one transaction: after `Ok` both are committed, after an error neither is. Only
     /// [`UnitError::ConnectionLost`] leaves that open.
@@ -123,6 +137,16 @@ pub trait Backend: Send {
         self.write(history_sql, change).await.map_err(UnitError::NotStarted)
     }
 
+    /// Whether the session belongs to this run alone, so that it can be replaced by a new one. Valid after `prepare`.
+    fn owns_session(&self) -> bool;
+
+    /// Gives the run a session as it was after `prepare`, whatever scripts have left in this one: a new session where the
+    /// run owns it; otherwise, what the database reports as different is put back.
+    ///
+    /// # Errors
+    /// When no connection can be opened, or something cannot be put back.
+    async fn renew_session(&mut self, history_sql: &HistorySql) -> Result<RenewedSession, BackendError>;
+
     /// The SQL that resets this session; `None` if nothing is to be reset.
     fn session_reset(&self) -> Option<&SessionReset> {
         None
@@ -140,21 +164,22 @@ pub trait Backend: Send {
         }
     }
 
-    /// Resets the session to its state before `prepare`. Does nothing before `prepare`, or where no setting outlives a
-    /// transaction.
-    async fn restore_original(&mut self) -> Result<(), BackendError> {
-        match self.session_reset() {
-            Some(reset) if self.preserves_session() && !reset.original.is_empty() => {
-                let sql = reset.original.clone();
-                self.run_setting(&sql).await
-            }
-            _ => Ok(()),
-        }
-    }
+    /// Gives a session that the run does not own its state before `prepare`. Does nothing before `prepare`, or for a session
+    /// that ends with the run.
+    async fn restore_original(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
 
     /// Ends the use of the connection: returns a clean one to its pool, and closes it otherwise. A borrowed connection stays
     /// open.
     async fn release(self: Box<Self>, state: ConnectionState);
+}
+
+/// What a run has after its session was renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenewedSession {
+    /// The migration lock is still held.
+    Locked,
+    /// The session-level lock was released with the old session and must be acquired again.
+    Unlocked,
 }
 
 /// The SQL that resets the settings of a session. Empty before `prepare`.
@@ -169,8 +194,9 @@ pub struct SessionReset {
 impl SessionReset {
     /// Adds a statement of `session`, which has run.
     pub fn add(&mut self, statement: &str) {
-        self.prepared.push_str(statement.trim_end().trim_end_matches(';'));
-        self.prepared.push_str(";\n");
+        self.prepared.push_str(statement.trim_end());
+        // The statement may end in a line comment, which would hide a semicolon on the same line.
+        self.prepared.push_str("\n;\n");
     }
 }
 
@@ -244,6 +270,8 @@ pub struct UnitRun<'a> {
     pub last: bool,
     /// Whether an earlier run has started the script, so that a failed statement may have left something.
     pub resuming: bool,
+    /// The strongest effect that the script has on its session.
+    pub session_effect: SessionEffect,
     /// The history as it was planned from.
     pub expected: Expected<'a>,
 }

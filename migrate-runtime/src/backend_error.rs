@@ -24,6 +24,8 @@ pub enum BackendErrorKind {
     LockLost,
     /// The database can only be read.
     ReadOnly,
+    /// A connection that the application has lent is in a transaction, which a run would commit or abort.
+    InTransaction,
 }
 
 /// An error of a database, with what it said besides.
@@ -73,6 +75,14 @@ impl BackendError {
         }
     }
 
+    /// The connection that the application has lent is in a transaction.
+    pub fn in_transaction() -> Self {
+        BackendError {
+            kind: BackendErrorKind::InTransaction,
+            ..BackendError::own("the connection is in a transaction of the application")
+        }
+    }
+
     /// Another process holds the migration lock.
     pub fn lock_lost() -> Self {
         BackendError { kind: BackendErrorKind::LockLost, ..BackendError::own(LOCK_LOST) }
@@ -93,6 +103,12 @@ impl BackendError {
             }
             BackendErrorKind::LockLost => self.into_lock_lost_error(),
             BackendErrorKind::ReadOnly => self.into_read_only_error(),
+            BackendErrorKind::InTransaction => {
+                let error = Error::new(ErrorKind::Setting, &codes::IN_TRANSACTION, self.message);
+                error
+                    .note("state", "nothing was run, and the transaction is as it was")
+                    .help("commit or roll back before you run migrations: they commit their own transactions")
+            }
             BackendErrorKind::ConnectionLost => self.into_lost_connection_error("the connection to the database was lost"),
             BackendErrorKind::Rejected | BackendErrorKind::LockTimeout => {
                 let code = self.code.clone().unwrap_or_default();

@@ -179,6 +179,12 @@ async fn in_time<T>(url: &DatabaseUrl, connecting: impl Future<Output = Result<T
     }
 }
 
+/// Opens another connection of a run, with the same limit.
+async fn connect_in_time<T>(connecting: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let elapsed = |_| Err(sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut)));
+    tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(elapsed)
+}
+
 /// An error about a connection that could not be made, with what usually helps.
 fn not_connected(url: &DatabaseUrl, error: sqlx::Error) -> Error {
     let error = BackendError::of(error);
@@ -229,7 +235,9 @@ macro_rules! impl_database {
                 Box::pin(async move {
                     let $guard = ConnectionGuard::borrowed(self);
                     let $connect: Option<<$connection as sqlx::Connection>::Options> = None;
-                    let backend: Box<dyn Backend + 'c> = Box::new($backend);
+                    let mut backend: Box<dyn Backend + 'c> = Box::new($backend);
+                    let checked = backend.refuse_open_transaction().await;
+                    checked.map_err(|error| error.into_history_error("cannot use the connection"))?;
                     Ok(backend)
                 })
             }
@@ -241,4 +249,6 @@ impl_database!("postgres", sqlx::Postgres, sqlx::PgConnection, |guard, _open, co
     postgres::Postgres::new(guard, connect.map_or(postgres::PgConnector::Lent, postgres::PgConnector::Pooled))
 });
 impl_database!("mysql", sqlx::MySql, sqlx::MySqlConnection, |guard, _open, connect| mysql::MySql::new(guard, connect));
-impl_database!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |guard, open, _connect| sqlite::Sqlite::new(guard, open.max_wait));
+impl_database!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |guard, open, connect| {
+    sqlite::Sqlite::new(guard, connect, open.max_wait)
+});

@@ -47,11 +47,23 @@ pub static READ_ONLY: Code = Code::new(
 /// The connection goes through a pooler.
 pub static NEEDS_SESSION: Code = Code::new(
     "needs-session",
-    "A migration changes a session setting outside a transaction, but the connection goes through a pooler, which may run the \
-     next statement in another server session. The setting would be missing there, and would affect other clients. The run was \
-     aborted before anything ran. Connect to the server directly (most environments have a second URL for migrations), or \
-     change the setting inside a transaction. If the pooler assigns each client a session of its own (`pool_mode = session`), \
-     set `lock = \"session\"` in `migrate.toml`.",
+    "A migration changes its session (a setting, a temporary table, a call of a function that may do so), and a later statement \
+     runs in another transaction. A pooler may run it in another server session, where the change is missing, and the change \
+     would affect other clients. The run was aborted before anything ran. This concerns connections through a pooler, and \
+     connections that the application lends on PostgreSQL, because it cannot be determined whether those go through a pooler. \
+     Connect to the server directly (most environments have a second URL for migrations), or change the session inside a \
+     transaction. If no pooler is involved, or it assigns each client a session of its own (`pool_mode = session`), set \
+     `lock = \"session\"` in `migrate.toml`.\n\nThe code also reports a migration that leaves something in a session that others \
+     use, and that cannot be removed: a setting such as `app.tenant` on PostgreSQL, a named lock on MySQL. Use `SET LOCAL`, or \
+     run it over a pool or a URL, where a run opens a session of its own.",
+);
+
+/// A connection that the application has lent is in a transaction.
+pub static IN_TRANSACTION: Code = Code::new(
+    "in-transaction",
+    "The connection that the application has lent is in a transaction. A run commits each migration with its record, so it would \
+     commit that transaction, and an error would abort it. The run was aborted before it did anything, and the transaction is \
+     unchanged. Commit or roll back first, or pass a pool or a URL.",
 );
 
 /// The migration files do not match the database history.
@@ -132,6 +144,7 @@ pub static ALL: &[&Code] = &[
     &HISTORY_MISMATCH,
     &GATE_CLOSED,
     &HISTORY,
+    &IN_TRANSACTION,
     &LOCK_LOST,
     &LOCK_NOT_OBTAINED,
     &NEEDS_SESSION,

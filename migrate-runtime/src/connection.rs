@@ -35,6 +35,22 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
         ConnectionGuard { handle: Some(Handle::Borrowed(connection)) }
     }
 
+    /// Whether the connection was opened for this run, so that nobody uses its session afterwards.
+    pub fn is_owned(&self) -> bool {
+        matches!(self.handle, Some(Handle::Owned(_)))
+    }
+
+    /// Continues with another connection, opened for this run. One of a pool returns there as it is, so nothing may have
+    /// changed its session; one of this run is closed.
+    pub async fn replace(&mut self, connection: DB::Connection) {
+        let previous = self.handle.replace(Handle::Owned(connection));
+        if let Some(Handle::Owned(previous)) = previous
+            && let Err(error) = previous.close().await
+        {
+            tracing::debug!(%error, "closing the connection");
+        }
+    }
+
     /// Ends the use of the connection: returns a clean one to its pool, and closes any other. A borrowed one stays open.
     pub async fn release(mut self, state: ConnectionState) {
         let clean = state == ConnectionState::Clean;

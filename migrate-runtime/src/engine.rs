@@ -2,7 +2,7 @@
 //!
 //! Whether something is done is decided in `migrate_model::plan`; here it is only done, and nothing else changes a database.
 
-use crate::backend::{Backend, ConnectionState};
+use crate::backend::{Backend, ConnectionState, RenewedSession};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
@@ -13,15 +13,16 @@ use crate::recovery::{InterruptedMigration, inspect_interrupted};
 use crate::report::{CompletedMigration, RunReport};
 use crate::run_options::RunOptions;
 use crate::session;
-use crate::step::{StepError, StepRunner};
-use migrate_model::dialect::Dialect;
+use crate::step::{StepError, StepRunner, StepSession};
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
 use migrate_model::history::{AppliedVersions, History};
 use migrate_model::migration_set::MigrationSet;
+use migrate_model::place::Place;
 use migrate_model::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
 use migrate_model::plural::is_are;
 use migrate_model::script_plan::plan_script;
+use migrate_model::session_effect;
 use migrate_model::target::Target;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -37,7 +38,8 @@ pub async fn run(
     options: &RunOptions,
 ) -> Result<RunReport, Error> {
     let mut history_sql = history_sql(&*backend, set)?;
-    if *target == Target::Latest {
+    // The statements of `session` may decide where the history is, and who may read it. Then the check comes after them.
+    if *target == Target::Latest && set.contents().run.session.is_empty() {
         let digest = session::digest(&mut *backend, &history_sql).await;
         let digest = digest.map_err(|error| error.into_history_error("cannot read the history"))?;
         if digest.is_some_and(|digest| digest == set.digest().to_string()) {
@@ -81,7 +83,7 @@ async fn with_lock(
     }
     if let Err(error) = acquire_lock(backend, history_sql, options).await {
         let state = match state_after(&error) {
-            ConnectionState::Clean => ConnectionState::of(&backend.restore_original().await),
+            ConnectionState::Clean => ConnectionState::of(&backend.restore_original(history_sql).await),
             ConnectionState::Unknown => ConnectionState::Unknown,
         };
         return (Err(error), state);
@@ -102,7 +104,7 @@ async fn with_lock(
 
 /// Resets the session and releases the lock.
 pub async fn release_lock(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<(), BackendError> {
-    let restored = backend.restore_original().await;
+    let restored = backend.restore_original(history_sql).await;
     restored.and(backend.unlock(history_sql).await)
 }
 
@@ -170,8 +172,8 @@ fn not_acquired(holder: Option<SessionInfo>, waited: Duration) -> Error {
 }
 
 /// Ends the use of a connection that only read.
-pub async fn release_clean(mut backend: Box<dyn Backend + '_>) {
-    let state = ConnectionState::of(&backend.restore_original().await);
+pub async fn release_clean(mut backend: Box<dyn Backend + '_>, history_sql: &HistorySql) {
+    let state = ConnectionState::of(&backend.restore_original(history_sql).await);
     backend.release(state).await;
 }
 
@@ -223,9 +225,7 @@ async fn plan_and_run(
         if !plan.is_clear() {
             return Err(cannot_run(set, &plan, &interrupted));
         }
-        if !backend.preserves_session()
-            && let Some(error) = plan.steps.iter().find_map(|step| needs_session(step, backend.dialect(), set))
-        {
+        if let Some(error) = plan.steps.iter().find_map(|step| session_obstacle(backend, step, set)) {
             return Err(error);
         }
         report.warnings.clone_from(&plan.divergences);
@@ -252,17 +252,30 @@ fn cannot_run(set: &MigrationSet, plan: &Plan<'_>, interrupted: &[InterruptedMig
     })
 }
 
-/// Through a pooler, what is set outside a transaction does not reach the next statement.
-fn needs_session(step: &Step<'_>, dialect: Dialect, set: &MigrationSet) -> Option<Error> {
+/// Why the session of this backend is not good enough for a step; `None` if it is.
+fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet) -> Option<Error> {
     let ScriptSource::File(script) = step.source else { return None };
-    let setting = plan_script(script, dialect, step.done).needs_session(!set.contents().run.session.is_empty())?;
-    let message = format!("`{}` needs a session of its own, but the connection goes through a pooler", step.title);
-    let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(script.place(setting)));
-    Some(
-        error
-            .note("state", "aborted before running anything")
-            .help("connect to the server directly; see `cargo migrate explain needs-session`"),
-    )
+    let dialect = backend.dialect();
+    if !backend.preserves_session()
+        && let Some(at) = plan_script(script, dialect, step.done).needs_session(!set.contents().run.session.is_empty())
+    {
+        let message = format!("`{}` needs a session of its own, but the connection may go through a pooler", step.title);
+        let help = "connect to the server directly; see `cargo migrate explain needs-session`";
+        return Some(needs_session(message, script.place(at), help));
+    }
+    if !backend.owns_session()
+        && let Some(at) = session_effect::cannot_put_back(&script.text, &script.statements, dialect)
+    {
+        let message = format!("`{}` leaves something in the session that cannot be removed for its other users", step.title);
+        let help = "run it over a pool or a URL, so that it has a session of its own; or use `SET LOCAL`";
+        return Some(needs_session(message, script.place(at), help));
+    }
+    None
+}
+
+fn needs_session(message: String, place: Place, help: &str) -> Error {
+    let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(place));
+    error.note("state", "aborted before running anything").help(help)
 }
 
 /// Records what was found out, so that it remains known whatever this run does next.
@@ -315,21 +328,29 @@ async fn run_steps(
     options: &RunOptions,
     report: &mut RunReport,
 ) -> Result<Outcome, Error> {
-    options.emit(&Event::Planned { steps: plan.steps.len() });
+    let earlier = report.done.len();
+    if earlier == 0 {
+        options.emit(&Event::Planned { steps: plan.steps.len() });
+    }
     for (at, step) in plan.steps.iter().enumerate() {
         if options.stop.is_requested() {
             let left = plan.steps.len() - at;
             return Err(with_done(stopped(&format!("with {left} of {} migrations left", plan.steps.len())), report));
         }
-        options.emit(&Event::Started { title: &step.title, direction: step.direction, number: at + 1, of: plan.steps.len() });
+        options.emit(&Event::Started {
+            title: &step.title,
+            direction: step.direction,
+            number: earlier + at + 1,
+            of: earlier + plan.steps.len(),
+        });
         let since = Instant::now();
         let runner = StepRunner { backend: &mut *backend, history_sql, step, history: &mut *history, options, since };
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
-        match runner.run().instrument(span).await {
-            Ok(()) => {}
+        let session = match runner.run().instrument(span).await {
+            Ok(session) => session,
             Err(StepError::HistoryChanged) => return Ok(Outcome::PlanAgain),
             Err(StepError::Failed(error)) => return Err(with_done(error, report)),
-        }
+        };
         let took = since.elapsed();
         options.emit(&Event::Finished { title: &step.title, direction: step.direction, took });
         tracing::info!(version = %step.key, title = step.title, direction = ?step.direction, took_ms = took.as_millis() as u64, "migration done");
@@ -340,8 +361,33 @@ async fn run_steps(
             took,
             from_history: matches!(step.source, ScriptSource::History),
         });
+        let is_last = at + 1 == plan.steps.len();
+        if session == StepSession::Changed && !is_last && renew(backend, history_sql, options, report).await? {
+            return Ok(Outcome::PlanAgain);
+        }
     }
     Ok(Outcome::Finished)
+}
+
+/// Gives the next step a session in which no script has run. True if the lock was released with the old session: another
+/// process may have migrated since.
+async fn renew(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    options: &RunOptions,
+    report: &RunReport,
+) -> Result<bool, Error> {
+    let renewed = backend
+        .renew_session(history_sql)
+        .await
+        .map_err(|error| with_done(error.into_lost_connection_error("cannot open a session for the next migration"), report))?;
+    match renewed {
+        RenewedSession::Locked => Ok(false),
+        RenewedSession::Unlocked => {
+            acquire_lock(backend, history_sql, options).await.map_err(|error| with_done(error, report))?;
+            Ok(true)
+        }
+    }
 }
 
 fn with_done(error: Error, report: &RunReport) -> Error {

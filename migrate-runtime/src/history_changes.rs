@@ -266,8 +266,8 @@ pub fn resolved<'h>(
     let record = history.get(key).filter(|record| record.state != RecordState::Applied);
     let record = record.ok_or(CannotResolve::NotPartiallyApplied)?;
     let (direction, state) = match record.state {
-        RecordState::Reverting | RecordState::RevertFailed => (Direction::Down, RecordState::RevertFailed),
-        _ => (Direction::Up, RecordState::Failed),
+        state if state.is_revert() => (Direction::Down, RecordState::RevertResolved),
+        _ => (Direction::Up, RecordState::Resolved),
     };
     let migration = record.key.version().and_then(|version| set.get(version));
     let script = match direction {

@@ -173,12 +173,12 @@ impl Migrator {
         let digest = digest.map_err(|error| error.into_history_error("cannot read the history"))?;
         let is_same = digest.is_some_and(|digest| digest == self.set.digest().to_string());
         if is_same || self.set.is_empty() {
-            engine::release_clean(backend).await;
+            engine::release_clean(backend, &history_sql).await;
             return Ok(true);
         }
         // The database may be ahead, or only comments of a file may have been changed.
         let history = session::history(&mut *backend, &history_sql, None).await?.unwrap_or_default();
-        engine::release_clean(backend).await;
+        engine::release_clean(backend, &history_sql).await;
         Ok(!compare(&self.set, &history).iter().any(|migration| migration.state.is_unapplied()))
     }
 
@@ -193,7 +193,7 @@ impl Migrator {
         let has_tables = history.is_some();
         let history = history.unwrap_or_default();
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history).await?;
-        engine::release_clean(backend).await;
+        engine::release_clean(backend, &history_sql).await;
         let policy = self.options.policy(&self.set);
         Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others))
     }
@@ -226,7 +226,7 @@ impl Migrator {
             let text = session::stored_script(&mut *backend, &history_sql, migration.as_str(), direction).await;
             texts.push(text.map_err(|error| error.into_history_error("cannot read the history"))?);
         }
-        engine::release_clean(backend).await;
+        engine::release_clean(backend, &history_sql).await;
         Ok(texts)
     }
 

@@ -9,6 +9,7 @@ use migrate_model::history::{History, Record, RecordState};
 use migrate_model::key::MigrationKey;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, plan_script};
+use migrate_model::session_effect;
 
 /// A migration that was started and did not end, and what was found out about it.
 #[derive(Debug, Clone)]
@@ -81,22 +82,18 @@ async fn inspect(
     let Some(next) = next.filter(|next| !next.in_transaction && next.unit.statements.len() == 1) else { return Ok(None) };
     let sql = script.statements[next.unit.statements.start].sql(&script.text);
     let Effects::Known(effects) = effect::read(sql, dialect) else { return Ok(None) };
-    // Names mean what they meant to the script.
-    for at in settings {
-        let set = backend.run_setting(script.statements[at].sql(&script.text)).await;
-        set.map_err(|error| error.into_history_error("cannot set the session as the interrupted migration did"))?;
-    }
+    // Names mean what they meant to the script. No other statement of the record runs.
+    let sql = |at: &usize| script.statements[*at].sql(&script.text);
+    let paths: Vec<&str> = settings.iter().map(sql).filter(|sql| session_effect::decides_names(sql, dialect)).collect();
     let mut took_effect = Vec::new();
     let mut evidence = Vec::new();
     for effect in &effects {
-        let presence = backend.presence(history_sql, &effect.object).await;
+        let presence = backend.presence(history_sql, &paths, &effect.object).await;
         let presence = presence.map_err(|error| error.into_history_error("cannot read the system catalog"))?;
         let Some(presence) = presence else { return Ok(None) };
         evidence.push(format!("{} {}", effect.object, describe(presence, &effect.object)));
         took_effect.push(is_achieved(effect, presence));
     }
-    let restored = backend.restore().await;
-    restored.map_err(|error| error.into_lost_connection_error("cannot reset the session's settings"))?;
     let done = match (took_effect.contains(&true), took_effect.contains(&false)) {
         (true, true) => None,
         (true, false) => Some(next.unit.done_after),

@@ -5,7 +5,9 @@ use crate::backend_error::BackendError;
 use crate::connection::TextRow;
 use crate::error::Error;
 use crate::history_sql::HistorySql;
+use migrate_model::dialect::Dialect;
 use migrate_model::history::History;
+use migrate_model::statement;
 use migrate_model::target::Direction;
 
 /// The rows of a query; `None` when its table does not exist.
@@ -23,6 +25,15 @@ pub async fn rows_if_exists(backend: &mut (impl Backend + ?Sized), sql: &str) ->
 /// The first column of the first row.
 pub fn first(rows: Vec<TextRow>) -> Option<String> {
     rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())
+}
+
+/// The statements of the setting `session`, each without its semicolon.
+pub fn session_statements(session: &[String], dialect: Dialect) -> Vec<String> {
+    let statements = session.iter().flat_map(|text| {
+        let (statements, _) = statement::split(text, dialect, "migrate.toml");
+        statements.into_iter().map(|statement| statement.sql(text).to_owned())
+    });
+    statements.collect()
 }
 
 /// The digest of what is applied, in one query; `None` when there is no history.

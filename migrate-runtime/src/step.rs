@@ -11,7 +11,6 @@ use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_changes::{self, Recording, StepChanges};
 use crate::history_sql::HistorySql;
 use crate::run_options::RunOptions;
-use crate::sql_message::contains_word;
 use crate::step_errors::{self, FailedStep};
 use crate::steps::script;
 use migrate_model::history::{History, RecordState};
@@ -19,6 +18,7 @@ use migrate_model::place::Place;
 use migrate_model::plan::Step;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
+use migrate_model::session_effect::SessionEffect;
 use migrate_model::target::Direction;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -37,6 +37,15 @@ pub struct StepRunner<'r, 'p> {
     pub options: &'r RunOptions,
     /// When the step started.
     pub since: Instant,
+}
+
+/// What a step has left of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepSession {
+    /// It is as it was before the step.
+    Clean,
+    /// The script may have changed it, so the next step needs another one.
+    Changed,
 }
 
 /// Why a step was not finished.
@@ -78,7 +87,7 @@ impl PreparedStep<'_> {
 
 impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     /// Carries the step out and records it.
-    pub async fn run(mut self) -> Result<(), StepError> {
+    pub async fn run(mut self) -> Result<StepSession, StepError> {
         let prepared = self.prepare().await?;
         if prepared.plan.has_segments() {
             if !prepared.plan.atomic {
@@ -162,14 +171,17 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     }
 
     /// The step is done and recorded: the history that is known here follows, and the session is reset.
-    async fn finish(&mut self, prepared: PreparedStep<'_>) -> Result<(), StepError> {
-        let may_have_set = may_change_session(&prepared.script.text);
+    async fn finish(&mut self, prepared: PreparedStep<'_>) -> Result<StepSession, StepError> {
+        let effect = prepared.plan.session_effect();
         prepared.changes.apply_finished(self.history);
-        if may_have_set || self.backend.limits_outlive_transaction() {
+        if effect != SessionEffect::None {
+            return Ok(StepSession::Changed);
+        }
+        if self.backend.limits_outlive_transaction() {
             let restored = self.backend.restore().await;
             restored.map_err(|error| error.into_lost_connection_error("cannot reset the session's settings"))?;
         }
-        Ok(())
+        Ok(StepSession::Clean)
     }
 
     /// Ends between two statements, because the run was asked to stop: all before are done, and the next did not start.
@@ -246,9 +258,4 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
 async fn history_sql_text(backend: &mut dyn Backend, history_sql: &HistorySql, version: &str) -> Result<String, Error> {
     let text = crate::session::stored_script(backend, history_sql, version, Direction::Down).await;
     Ok(text.map_err(|error| error.into_history_error("cannot read the stored down migration"))?.unwrap_or_default())
-}
-
-/// Whether a script may have changed a setting of the session.
-fn may_change_session(text: &str) -> bool {
-    ["set", "use ", "pragma"].into_iter().any(|word| contains_word(text, word))
 }

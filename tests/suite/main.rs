@@ -18,4 +18,5 @@ mod round_trips;
 mod rule_pages;
 mod seeds;
 mod server_faults;
+mod session;
 mod tidy;

@@ -34,9 +34,9 @@ const FILES: [(&str, &str); 3] = [
 async fn postgres_sends_one_query_for_each_migration() {
     let (all, nothing, single) = count_queries(Kind::Postgres, &FILES).await;
     assert_eq!(nothing, 1, "one query without pending migrations");
-    // Digest, settings, lock, leases, history, schema and tables; one query for each migration; settings and lock.
-    assert_eq!(all, 7 + 3 + 2);
-    assert_eq!(single, 5 + 1 + 2);
+    // Digest, settings, lock, leases, history, schema and tables; one query for each migration; lock.
+    assert_eq!(all, 7 + 3 + 1);
+    assert_eq!(single, 5 + 1 + 1);
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
     let next = next.map_or(String::new(), |line| format!(", `{line}`"));
     let stopped = match record.state {
         RecordState::Failed | RecordState::RevertFailed => "failed",
+        RecordState::Resolved | RecordState::RevertResolved => "resolved",
         _ => "interrupted",
     };
     output.status("Inspected", &format!("{version}: {stopped} at statement {at} of {}{next}", record.statements));

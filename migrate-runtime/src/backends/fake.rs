@@ -3,7 +3,7 @@
 //! It stores what a real database stores: committed effects, history rows, and the lock. If the connection is lost during a call,
 //! the call has happened or not; as with a real network, the caller cannot distinguish the two.
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, UnitError, UnitRun};
+use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, RenewedSession, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::{self, BackendFuture, OpenOptions, sealed};
 use crate::connection::TextRow;
@@ -289,6 +289,10 @@ impl Backend for Fake {
         answer
     }
 
+    async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
+        Ok(())
+    }
+
     fn is_missing_table(&self, error: &BackendError) -> bool {
         error.code.as_deref() == Some(MISSING_TABLE)
     }
@@ -336,7 +340,7 @@ impl Backend for Fake {
         Ok(())
     }
 
-    async fn presence(&mut self, _: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
+    async fn presence(&mut self, _: &HistorySql, _: &[&str], object: &Object) -> Result<Option<Presence>, BackendError> {
         self.call("read the catalog", |inner| {
             let mut presence = Presence::Absent;
             for sql in &inner.effects {
@@ -415,8 +419,21 @@ impl Backend for Fake {
         self.call("restore", |_| ())
     }
 
-    async fn restore_original(&mut self) -> Result<(), BackendError> {
+    async fn restore_original(&mut self, _: &HistorySql) -> Result<(), BackendError> {
         self.call("restore original", |_| ())
+    }
+
+    fn owns_session(&self) -> bool {
+        true
+    }
+
+    async fn renew_session(&mut self, _: &HistorySql) -> Result<RenewedSession, BackendError> {
+        // The lock ends with the old session, whatever becomes of the new one.
+        if std::mem::take(&mut self.locked) {
+            self.world.inner().locked = false;
+        }
+        self.call("renew the session", |_| ())?;
+        Ok(RenewedSession::Unlocked)
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {

@@ -11,24 +11,31 @@
 pub mod address;
 mod endpoint;
 pub mod history_dialect;
+mod lent_session;
 mod presence;
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Presence, SessionReset, UnitError, UnitRun};
+use crate::backend::{Backend, BuildChange, ConnectionState, Presence, RenewedSession, SessionReset, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::backends::connect_in_time;
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
+use crate::session::session_statements;
 use crate::sql_message::{SqlMessage, contains_word, strip_own_sql};
+use address::with_settings_of_server;
 use async_trait::async_trait;
+use lent_session::{Variables, read_variables};
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
 use presence::presence_query;
+use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The size of a message, in bytes of the script. A server rejects messages above `max_allowed_packet`, 16 MiB by default.
@@ -58,6 +65,11 @@ const SETTINGS: [&str; 14] = [
     "collation_connection",
 ];
 
+/// The driver asks for IGNORE_SPACE, which changes how SQL is parsed and is stored in routines and triggers. The character
+/// set of the messages is that of the driver, with the default collation of the server.
+const SETTINGS_OF_SERVER: &str = "SET NAMES utf8mb4, SESSION sql_mode = IF(FIND_IN_SET('IGNORE_SPACE', @@GLOBAL.sql_mode), \
+    @@SESSION.sql_mode, TRIM(BOTH ',' FROM REPLACE(CONCAT(',', @@SESSION.sql_mode, ','), ',IGNORE_SPACE,', ',')))";
+
 /// A connection to MySQL or MariaDB.
 #[derive(Debug)]
 pub struct MySql<'c> {
@@ -66,6 +78,12 @@ pub struct MySql<'c> {
     options: Option<MySqlConnectOptions>,
     database: String,
     reset: SessionReset,
+    /// What a new session of this run starts with: our own settings, then the `session` statements.
+    session: Vec<String>,
+    /// The variables of a lent session before `prepare`.
+    original: Variables,
+    /// The names in scripts that a lent session may keep: user variables with the SQL of their value, and temporary tables.
+    left: BTreeMap<String, String>,
     /// The statement that last set the lock timeouts; empty after a reset.
     lock_timeout_sql: String,
     endpoint: Endpoint,
@@ -81,6 +99,9 @@ impl<'c> MySql<'c> {
             options,
             database: String::new(),
             reset: SessionReset::default(),
+            session: Vec::new(),
+            original: Variables::new(),
+            left: BTreeMap::new(),
             lock_timeout_sql: String::new(),
             endpoint: Endpoint::SINGLE_SERVER,
             lease: None,
@@ -162,6 +183,77 @@ impl<'c> MySql<'c> {
         Ok(())
     }
 
+    /// Opens a connection of our own in place of one from a pool, whose session the application uses and the driver has changed.
+    async fn open_own(&mut self) -> Result<(), BackendError> {
+        match self.options.clone().filter(|_| !self.connection.is_owned()) {
+            Some(options) => self.reconnect(with_settings_of_server(options)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn reconnect(&mut self, options: MySqlConnectOptions) -> Result<(), BackendError> {
+        let connection = connect_in_time(options.connect()).await.map_err(read_error)?;
+        self.connection.replace(connection).await;
+        self.options = Some(options);
+        self.lock_timeout_sql.clear();
+        Ok(())
+    }
+
+    /// Saves the variables of a lent session. Returns statements that give it those of a new session.
+    async fn take_over(&mut self) -> Result<Vec<String>, BackendError> {
+        self.original = read_variables(self.rows("SHOW SESSION VARIABLES").await?);
+        let global = read_variables(self.rows("SHOW GLOBAL VARIABLES").await?);
+        let mut statements = vec![SETTINGS_OF_SERVER.to_owned()];
+        for (name, value) in lent_session::differences(&self.original, &global) {
+            let sql = lent_session::set_sql(&name, &value);
+            // What this session cannot set, the application cannot have set, except with other privileges: it then stays as
+            // the application has set it.
+            match self.execute(&sql).await {
+                Ok(()) => statements.push(sql),
+                Err(error) if error.is_connection_lost() => return Err(error),
+                Err(error) => tracing::debug!(name, message = error.message, "a variable keeps its value"),
+            }
+        }
+        Ok(statements)
+    }
+
+    /// Notes the names that a script leaves in a lent session, with the values that the application has given them.
+    async fn note_names(&mut self, sql: &str) -> Result<(), BackendError> {
+        if self.options.is_some() {
+            return Ok(());
+        }
+        for name in lent_session::user_variables(sql) {
+            if !self.left.contains_key(&name) {
+                let value = self.first_value(&format!("SELECT QUOTE({name})")).await?.unwrap_or_else(|| "NULL".to_owned());
+                self.left.insert(name.clone(), format!("SET {name} = {value}"));
+            }
+        }
+        for name in lent_session::temporary_tables(sql) {
+            let sql = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
+            self.left.insert(name, sql);
+        }
+        Ok(())
+    }
+
+    /// Puts a lent session back as it was before `prepare`.
+    async fn put_back(&mut self) -> Result<(), BackendError> {
+        for sql in std::mem::take(&mut self.left).into_values() {
+            self.execute(&sql).await?;
+        }
+        self.execute(&self.reset.original.clone()).await?;
+        let current = read_variables(self.rows("SHOW SESSION VARIABLES").await?);
+        for (name, value) in lent_session::differences(&current, &self.original) {
+            self.execute(&lent_session::set_sql(&name, &value)).await?;
+        }
+        let names = ["client", "connection", "results"].map(|name| format!("character_set_{name}"));
+        for name in names.iter().map(String::as_str).chain(["collation_connection"]) {
+            if let Some(value) = self.original.get(name).filter(|value| !value.is_empty()) {
+                self.execute(&lent_session::set_sql(name, value)).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Builds the SQL that resets the session, from the current value of each setting.
     fn save_settings(&mut self, history_sql: &HistorySql, database: Option<&str>, values: impl Iterator<Item = Option<String>>) {
         let settings = SETTINGS.iter().zip(values).map(|(name, value)| {
@@ -172,7 +264,9 @@ impl<'c> MySql<'c> {
         });
         // The current value of `timestamp` advances. `DEFAULT` undoes a script that has fixed it.
         let timestamp = ["SESSION timestamp = DEFAULT".to_owned()];
-        let set = format!("SET {};\n", settings.chain(timestamp).collect::<Vec<_>>().join(", "));
+        // The value of an earlier migration is not to be read by the next one.
+        let last_id = "DO LAST_INSERT_ID(0);\n";
+        let set = format!("SET {};\n{last_id}", settings.chain(timestamp).collect::<Vec<_>>().join(", "));
         self.reset.original = match database {
             Some(database) => format!("USE {};\n{set}", history_sql.name(database)),
             None => set,
@@ -315,6 +409,16 @@ impl Backend for MySql<'_> {
         self.rows(sql).await
     }
 
+    async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
+        // Outside a transaction, a savepoint ends with its statement.
+        match self.execute("SAVEPOINT migrate_probe;\nRELEASE SAVEPOINT migrate_probe").await {
+            Ok(()) => Err(BackendError::in_transaction()),
+            // ER_SP_DOES_NOT_EXIST
+            Err(error) if error.code.as_deref() == Some("1305") => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn is_missing_table(&self, error: &BackendError) -> bool {
         is_missing(error)
     }
@@ -325,6 +429,12 @@ impl Backend for MySql<'_> {
         session: &[String],
         locking: LockSettings,
     ) -> Result<(), BackendError> {
+        self.open_own().await?;
+        let is_lent = self.options.is_none();
+        let first = if is_lent { self.take_over().await? } else { vec![SETTINGS_OF_SERVER.to_owned()] };
+        for statement in &first {
+            self.execute(statement).await?;
+        }
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
         let row = self.rows(&format!("SELECT DATABASE(), {}", settings.join(", "))).await?;
         let mut columns = row.into_iter().next().unwrap_or_default().into_iter();
@@ -340,11 +450,15 @@ impl Backend for MySql<'_> {
             history_sql.set_schema(self.database.clone());
         }
         let own_settings = self.detect_endpoint(history_sql, locking).await?;
-        self.execute(&own_settings).await?;
         self.reset.prepared = format!("{}{own_settings}", self.reset.original);
-        for statement in session {
-            self.execute(statement).await?;
-            self.reset.add(statement);
+        let statements = session_statements(session, Dialect::MySql);
+        statements.iter().for_each(|statement| self.reset.add(statement));
+        self.session = first.into_iter().chain([own_settings.clone()]).chain(statements.iter().cloned()).collect();
+        for statement in [own_settings].iter().chain(&statements) {
+            if let Err(error) = self.execute(statement).await {
+                self.restore_original(history_sql).await?;
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -405,9 +519,21 @@ impl Backend for MySql<'_> {
         }
     }
 
-    async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
+    async fn presence(
+        &mut self,
+        history_sql: &HistorySql,
+        paths: &[&str],
+        object: &Object,
+    ) -> Result<Option<Presence>, BackendError> {
         let Some(query) = presence_query(history_sql, object) else { return Ok(None) };
-        Ok(Some(Presence::of(self.first_value(&query).await?.as_deref())))
+        let Some(path) = paths.last() else { return Ok(Some(Presence::of(self.first_value(&query).await?.as_deref()))) };
+        let database = self.first_value("SELECT DATABASE()").await?;
+        self.execute(path).await?;
+        let answer = self.first_value(&query).await;
+        if let Some(database) = database {
+            self.execute(&format!("USE {}", history_sql.name(&database))).await?;
+        }
+        Ok(Some(Presence::of(answer?.as_deref())))
     }
 
     async fn run_in_transaction(
@@ -416,6 +542,7 @@ impl Backend for MySql<'_> {
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
+        self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         self.set_lock_timeouts(unit_run, true).await.map_err(UnitError::NotStarted)?;
         let guard = self.guard(history_sql);
         let begin = unit_run.unit.begin_statement.map_or("START TRANSACTION", |at| unit_run.statements[at].sql(unit_run.text));
@@ -462,6 +589,7 @@ impl Backend for MySql<'_> {
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
+        self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         self.set_lock_timeouts(unit_run, false).await.map_err(UnitError::NotStarted)?;
         if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
             // There is no heartbeat without a second connection.
@@ -493,6 +621,7 @@ impl Backend for MySql<'_> {
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
+        self.note_names(sql).await?;
         self.execute(sql).await
     }
 
@@ -523,6 +652,29 @@ impl Backend for MySql<'_> {
 
     fn session_reset(&self) -> Option<&SessionReset> {
         Some(&self.reset)
+    }
+
+    fn owns_session(&self) -> bool {
+        self.connection.is_owned()
+    }
+
+    async fn renew_session(&mut self, _: &HistorySql) -> Result<RenewedSession, BackendError> {
+        let Some(options) = self.options.clone() else {
+            self.put_back().await?;
+            for statement in self.session.clone() {
+                self.execute(&statement).await?;
+            }
+            return Ok(RenewedSession::Locked);
+        };
+        self.reconnect(options).await?;
+        for statement in self.session.clone() {
+            self.execute(&statement).await?;
+        }
+        Ok(if self.lease.is_some() { RenewedSession::Locked } else { RenewedSession::Unlocked })
+    }
+
+    async fn restore_original(&mut self, _: &HistorySql) -> Result<(), BackendError> {
+        if self.options.is_none() && !self.reset.original.is_empty() { self.put_back().await } else { Ok(()) }
     }
 
     async fn restore(&mut self) -> Result<(), BackendError> {

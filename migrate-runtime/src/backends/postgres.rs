@@ -11,28 +11,34 @@ pub mod address;
 mod connector;
 mod endpoint;
 pub mod history_dialect;
+mod lent_session;
 mod presence;
 
 pub use connector::PgConnector;
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Presence, SessionReset, UnitError, UnitRun};
+use crate::backend::{Backend, BuildChange, ConnectionState, Presence, RenewedSession, SessionReset, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST};
+use crate::backends::connect_in_time;
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
+use crate::session::{first, session_statements};
 use crate::sql_message::{SqlMessage, contains_word, strip_own_sql};
 use async_trait::async_trait;
 use connector::PARAMETER;
+use lent_session::LentSession;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
+use migrate_model::session_effect::SessionEffect;
 use migrate_model::token::Tokens;
 use presence::{built_index, presence_query};
-use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition};
 use std::time::{Duration, Instant};
 
 /// Settings that scripts are known to change without a reset. `session_replication_role` is not among them: setting it needs a
@@ -67,14 +73,32 @@ pub struct Postgres<'c> {
     connector: PgConnector,
     database: String,
     reset: SessionReset,
-    /// Through a pooler: the `session` statements, which every transaction starts with.
-    transaction_session: Vec<String>,
+    /// The `session` statements, which a new session, or each transaction through a pooler, starts with.
+    session: Vec<String>,
+    /// What a lent session contained before `prepare`.
+    original: LentSession,
+    /// The role of this run, as SQL.
+    role: String,
     endpoint: Endpoint,
     /// Whether transactions are read-only by default: on a replica, or with `default_transaction_read_only`.
     read_only: bool,
     /// The migration lock, unless it is a session-level lock.
     lease: Option<Lease>,
 }
+
+/// Resets a session that belongs to this run alone. A new session of the same user has the same settings.
+const RESET_SESSION: &str = "SET SESSION AUTHORIZATION DEFAULT;\nRESET ROLE;\nRESET ALL;\n";
+
+/// Keeps the role for the rest of the transaction, in custom settings.
+const SAVE_ROLE: &str = "SELECT pg_catalog.set_config('migrate.user', pg_catalog.current_setting('session_authorization'), true), \
+    pg_catalog.set_config('migrate.role', pg_catalog.current_setting('role'), true)";
+
+/// Undoes what follows [`SAVE_ROLE`].
+const RESTORE_ROLE: &str = "SELECT pg_catalog.set_config('session_authorization', pg_catalog.current_setting('migrate.user'), true), \
+    pg_catalog.set_config('role', pg_catalog.current_setting('migrate.role'), true)";
+
+/// Removes what a script may have left besides settings in a server session that others use.
+const RESET_OBJECTS: &str = "CLOSE ALL;\nUNLISTEN *;\nDISCARD TEMP;\n";
 
 /// The size of a message, in bytes of the script.
 const MAX_CHUNK: usize = 1 << 20;
@@ -90,7 +114,9 @@ impl<'c> Postgres<'c> {
             connector,
             database: String::new(),
             reset: SessionReset::default(),
-            transaction_session: Vec::new(),
+            session: Vec::new(),
+            original: LentSession::default(),
+            role: String::new(),
             endpoint: Endpoint::SINGLE_SERVER,
             read_only: false,
             lease: None,
@@ -128,8 +154,9 @@ impl<'c> Postgres<'c> {
 
     /// Runs SQL in a transaction, if the lock is still held.
     async fn commit(&mut self, history_sql: &HistorySql, sql: &str) -> Result<(), BackendError> {
+        let own_role = self.own_role_sql();
         let guard = self.guard(history_sql).join(";\n");
-        let outcome = self.execute(&format!("BEGIN;\n{guard};\n{sql}COMMIT;")).await;
+        let outcome = self.execute(&format!("BEGIN;\n{own_role}{guard};\n{sql}COMMIT;")).await;
         if outcome.is_err() {
             self.roll_back().await;
         }
@@ -142,6 +169,19 @@ impl<'c> Postgres<'c> {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&checksum.as_bytes()[..8]);
         i64::from_be_bytes(bytes)
+    }
+
+    /// Statements that give the rest of a transaction the role of this run, whatever role a script has set. Afterwards the
+    /// role of the script is in effect again.
+    fn own_role(&self) -> Vec<String> {
+        if !self.endpoint.preserves_session() || self.role.is_empty() {
+            return Vec::new();
+        }
+        vec!["SET LOCAL SESSION AUTHORIZATION DEFAULT".to_owned(), format!("SET LOCAL ROLE {}", self.role)]
+    }
+
+    fn own_role_sql(&self) -> String {
+        self.own_role().iter().map(|statement| format!("{statement};\n")).collect()
     }
 
     /// Statements that fail if another process holds the lock by now. They also renew a lease.
@@ -157,7 +197,14 @@ impl<'c> Postgres<'c> {
             }
         };
         let check = format!("SELECT CAST(CASE WHEN {held} THEN '1' ELSE '{LOCK_LOST}' END AS integer)");
-        self.lease.iter().map(|lease| lease.renew_sql(history_sql)).chain([check]).collect()
+        let Some(lease) = &self.lease else { return vec![check] };
+        let own_role = self.own_role();
+        if own_role.is_empty() {
+            return vec![lease.renew_sql(history_sql), check];
+        }
+        // The row belongs to this run, and the statements that follow to the role of the script.
+        let [save, restore] = [SAVE_ROLE, RESTORE_ROLE].map(str::to_owned);
+        [save].into_iter().chain(own_role).chain([lease.renew_sql(history_sql), check, restore]).collect()
     }
 
     /// The key as the columns `classid` and `objid` of `pg_locks` contain it.
@@ -221,11 +268,12 @@ impl<'c> Postgres<'c> {
     /// SQL that resets the session before the record is written. Empty in the middle of a script, whose later units rely on its
     /// settings.
     fn reset_after(&self, unit_run: &UnitRun<'_>) -> String {
-        if unit_run.last || !self.endpoint.preserves_session() {
-            format!("{}{}", reset_authorization(unit_run.text), self.reset.prepared)
-        } else {
-            String::new()
+        if self.endpoint.preserves_session() {
+            return if unit_run.last { self.reset.prepared.clone() } else { self.own_role_sql() };
         }
+        // The server session belongs to others, too.
+        let objects = if unit_run.session_effect >= SessionEffect::Unrepeatable { RESET_OBJECTS } else { "" };
+        format!("{objects}{}{}", reset_authorization(unit_run.text), self.reset.prepared)
     }
 
     /// Drops the invalid index that a failed concurrent build of this statement leaves. `IF NOT EXISTS` would accept it.
@@ -254,8 +302,8 @@ impl<'c> Postgres<'c> {
             // If this process is suspended in the middle, the server ends the transaction and so unlocks the row of the lease.
             message.prepend(&format!("SET LOCAL idle_in_transaction_session_timeout = '{}s'", MAX_IDLE.as_secs()));
         }
-        for statement in &self.transaction_session {
-            message.prepend(statement.trim_end().trim_end_matches(';'));
+        for statement in self.session.iter().filter(|_| !self.endpoint.preserves_session()) {
+            message.prepend(&format!("{statement}\n"));
         }
         for limit in limits(unit_run, "LOCAL") {
             message.prepend(&limit);
@@ -353,11 +401,102 @@ impl<'c> Postgres<'c> {
         UnitError::StatementFailed { statement, offset, error }
     }
 
+    /// Opens a connection of our own in place of one from a pool, whose session the application uses.
+    async fn open_own(&mut self) -> Result<(), BackendError> {
+        match &self.connector {
+            PgConnector::Pooled(options) => self.reconnect(options.clone()).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn reconnect(&mut self, options: PgConnectOptions) -> Result<(), BackendError> {
+        let options = options.disable_statement_logging();
+        let (connection, connector) = connect_in_time(connector::open(options)).await.map_err(read_error)?;
+        self.connection.replace(connection).await;
+        self.connector = connector;
+        Ok(())
+    }
+
+    fn set_role(&mut self, history_sql: &HistorySql, role: Option<String>) {
+        self.role = role.filter(|role| role != "none").map_or_else(|| "NONE".to_owned(), |role| history_sql.name(&role));
+    }
+
+    /// Builds the SQL that resets the session. `values` are those of [`SETTINGS`].
+    async fn prepare_reset(
+        &mut self,
+        history_sql: &HistorySql,
+        values: impl Iterator<Item = Option<String>> + Send,
+    ) -> Result<(), BackendError> {
+        let values: Vec<Option<String>> = values.collect();
+        // The first setting is the role.
+        self.set_role(history_sql, values.first().cloned().flatten());
+        if self.owns_session() {
+            self.reset.prepared = RESET_SESSION.to_owned();
+            self.session.iter().for_each(|statement| self.reset.add(statement));
+            return Ok(());
+        }
+        let set_config = |name: &str, value: &str| format!("pg_catalog.set_config('{name}', {}, false)", history_sql.text(value));
+        // `values` are missing only if the server did not return them; an empty value then fails and is reported.
+        let settings = SETTINGS.iter().zip(values).map(|(name, value)| set_config(name, &value.unwrap_or_default()));
+        self.reset.original = format!("SELECT {};\n", settings.collect::<Vec<_>>().join(", "));
+        self.reset.prepared = self.reset.original.clone();
+        if matches!(self.connector, PgConnector::Lent) {
+            self.original = self.snapshot(history_sql).await?;
+        }
+        if self.endpoint.preserves_session() {
+            // The script is to find the session of any other run, whatever the application has set.
+            let names: Vec<&str> = self.original.settings().map(|(name, _)| name).collect();
+            self.reset.prepared = names.iter().map(|name| format!("RESET \"{name}\";\n")).collect::<String>();
+            self.execute(&self.reset.prepared.clone()).await?;
+            self.session.iter().for_each(|statement| self.reset.add(statement));
+        }
+        Ok(())
+    }
+
+    /// Runs the `session` statements, unless each transaction does.
+    async fn run_session(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        if !self.endpoint.preserves_session() {
+            return Ok(());
+        }
+        for statement in self.session.clone() {
+            if let Err(error) = self.execute(&statement).await {
+                self.restore_original(history_sql).await?;
+                return Err(error);
+            }
+        }
+        if !self.session.is_empty() {
+            let role = first(self.rows("SELECT pg_catalog.current_setting('role')").await?);
+            self.set_role(history_sql, role);
+        }
+        Ok(())
+    }
+
+    /// What the session contains, apart from our own lock.
+    async fn snapshot(&mut self, history_sql: &HistorySql) -> Result<LentSession, BackendError> {
+        let (high, low) = self.lock_key_halves(history_sql);
+        let own_lock = format!("classid = {high} AND objid = {low} AND objsubid = 1");
+        Ok(LentSession::read(self.rows(&lent_session::snapshot_sql(&own_lock)).await?))
+    }
+
+    /// Puts a lent session back. An advisory lock may have been acquired several times.
+    async fn put_back(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        for _ in 0..16 {
+            let statements = self.snapshot(history_sql).await?.back_to(&self.original);
+            if statements.is_empty() {
+                return Ok(());
+            }
+            for statement in statements {
+                self.execute(&statement).await?;
+            }
+        }
+        Err(BackendError::own("the session could not be put back as it was"))
+    }
+
     /// Determines the endpoint from `version()` and the start-up parameter of this session, and with it the kind of lock.
-    async fn detect_endpoint(&mut self, history_sql: &HistorySql, locking: LockSettings, version: &str, parameter: Option<&str>) {
+    fn detect_endpoint(&mut self, history_sql: &HistorySql, locking: LockSettings, version: &str, parameter: Option<&str>) {
         // `lock = "session"` states that the session belongs to this connection alone.
         if locking.strategy != LockStrategy::Session {
-            let passes_parameters = self.connector.passes_parameters(parameter).await;
+            let passes_parameters = self.connector.passes_parameters(parameter);
             self.endpoint = endpoint::detect(version, passes_parameters);
         }
         if locking.strategy == LockStrategy::Lease || !self.endpoint.supports_session_locks() {
@@ -500,6 +639,16 @@ impl Backend for Postgres<'_> {
         self.rows(sql).await
     }
 
+    async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
+        match self.is_true(lent_session::IN_TRANSACTION).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(BackendError::in_transaction()),
+            // in_failed_sql_transaction
+            Err(error) if error.code.as_deref() == Some("25P02") => Err(BackendError::in_transaction()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn is_missing_table(&self, error: &BackendError) -> bool {
         is_missing(error)
     }
@@ -514,6 +663,7 @@ impl Backend for Postgres<'_> {
         session: &[String],
         locking: LockSettings,
     ) -> Result<(), BackendError> {
+        self.open_own().await?;
         // Without a configured schema, the history is in the schema in which its table exists on the search path, otherwise in
         // the schema in which a new table would be created.
         let schema = match history_sql.schema() {
@@ -535,7 +685,7 @@ impl Backend for Postgres<'_> {
         let mut columns = row.into_iter();
         let (version, parameter) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
         self.read_only = columns.next().flatten().as_deref() == Some("on");
-        self.detect_endpoint(history_sql, locking, &version, parameter.as_deref()).await;
+        self.detect_endpoint(history_sql, locking, &version, parameter.as_deref());
         self.database = columns.next().flatten().unwrap_or_default();
         match columns.next().flatten() {
             Some(schema) => history_sql.set_schema(schema),
@@ -545,21 +695,9 @@ impl Backend for Postgres<'_> {
                 return Err(error);
             }
         }
-        let reset = SETTINGS.iter().zip(columns).map(|(name, value)| {
-            let value = history_sql.text(&value.unwrap_or_default());
-            format!("pg_catalog.set_config('{name}', {value}, false)")
-        });
-        self.reset.original = format!("SELECT {};\n", reset.collect::<Vec<_>>().join(", "));
-        self.reset.prepared = self.reset.original.clone();
-        if !self.endpoint.preserves_session() {
-            self.transaction_session = session.to_vec();
-            return Ok(());
-        }
-        for statement in session {
-            self.execute(statement).await?;
-            self.reset.add(statement);
-        }
-        Ok(())
+        self.session = session_statements(session, Dialect::Postgres);
+        self.prepare_reset(history_sql, columns).await?;
+        self.run_session(history_sql).await
     }
 
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
@@ -629,10 +767,25 @@ impl Backend for Postgres<'_> {
         if self.is_true(&sql).await? { Ok(()) } else { Err(BackendError::own("the lock was no longer held")) }
     }
 
-    async fn presence(&mut self, history_sql: &HistorySql, object: &Object) -> Result<Option<Presence>, BackendError> {
+    async fn presence(
+        &mut self,
+        history_sql: &HistorySql,
+        paths: &[&str],
+        object: &Object,
+    ) -> Result<Option<Presence>, BackendError> {
         let Some(query) = presence_query(history_sql, object) else { return Ok(None) };
-        let rows = self.rows(&query).await?;
-        Ok(Some(Presence::of(rows.first().and_then(|row| row.first()?.as_deref()))))
+        let paths: String = paths.iter().map(|path| format!("{path}\n;\n")).collect();
+        // The rollback undoes the settings.
+        let rows = self.rows(&format!("BEGIN READ ONLY;\n{paths}{query};\nROLLBACK")).await;
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.roll_back().await;
+                return Err(error);
+            }
+        };
+        // `set_config` returns a row, too: the answer is the last one.
+        Ok(Some(Presence::of(rows.last().and_then(|row| row.first()?.as_deref()))))
     }
 
     async fn run_in_transaction(
@@ -714,6 +867,37 @@ impl Backend for Postgres<'_> {
 
     fn session_reset(&self) -> Option<&SessionReset> {
         Some(&self.reset)
+    }
+
+    fn owns_session(&self) -> bool {
+        self.connection.is_owned() && self.endpoint.preserves_session()
+    }
+
+    async fn renew_session(&mut self, history_sql: &HistorySql) -> Result<RenewedSession, BackendError> {
+        match self.connector.options().cloned().filter(|_| self.owns_session()) {
+            Some(options) => {
+                self.reconnect(options).await?;
+                self.run_session(history_sql).await?;
+                Ok(if self.lease.is_some() { RenewedSession::Locked } else { RenewedSession::Unlocked })
+            }
+            None if matches!(self.connector, PgConnector::Lent) => {
+                self.put_back(history_sql).await?;
+                self.restore().await?;
+                Ok(RenewedSession::Locked)
+            }
+            // Through a pooler, each transaction resets what it has changed.
+            None => Ok(RenewedSession::Locked),
+        }
+    }
+
+    async fn restore_original(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        if self.reset.original.is_empty() || self.owns_session() {
+            return Ok(());
+        }
+        if self.endpoint.preserves_session() {
+            self.execute(&self.reset.original.clone()).await?;
+        }
+        if matches!(self.connector, PgConnector::Lent) { self.put_back(history_sql).await } else { Ok(()) }
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {

@@ -6,18 +6,25 @@
 pub mod address;
 pub mod history_dialect;
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, SessionReset, UnitError, UnitRun};
+use crate::backend::{
+    Backend, BuildChange, ConnectionState, Expected, Presence, RenewedSession, SessionReset, UnitError, UnitRun,
+};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
+use crate::session::{first, session_statements};
 use crate::sql_message::SqlMessage;
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
+use migrate_model::session_effect;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Settings that scripts are known to change without a reset.
@@ -28,15 +35,69 @@ const SETTINGS: [&str; 5] =
 #[derive(Debug)]
 pub struct Sqlite<'c> {
     connection: ConnectionGuard<'c, sqlx::Sqlite>,
+    /// How to open another connection; `None` for a borrowed connection.
+    options: Option<SqliteConnectOptions>,
     reset: SessionReset,
+    /// The `session` statements.
+    session: Vec<String>,
+    /// The attached databases and temporary objects before `prepare`.
+    original: BTreeSet<(String, String)>,
     /// How long to wait for other writers.
     max_wait: Duration,
 }
 
 impl<'c> Sqlite<'c> {
     /// A backend over this connection, before `prepare`; waits up to `max_wait` for other writers.
-    pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, max_wait: Duration) -> Self {
-        Sqlite { connection, reset: SessionReset::default(), max_wait }
+    pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, options: Option<SqliteConnectOptions>, max_wait: Duration) -> Self {
+        let (reset, session, original) = (SessionReset::default(), Vec::new(), BTreeSet::new());
+        Sqlite { connection, options, reset, session, original, max_wait }
+    }
+
+    /// Opens a connection of our own in place of one from a pool, whose session the application uses. A database in memory
+    /// would be another one.
+    async fn open_own(&mut self) -> Result<(), BackendError> {
+        let is_in_memory = first(self.rows("SELECT file FROM pragma_database_list WHERE name = 'main'").await?);
+        let is_in_memory = is_in_memory.is_none_or(|file| file.is_empty());
+        if is_in_memory {
+            self.options = None;
+        }
+        match self.options.clone().filter(|_| !self.connection.is_owned()) {
+            Some(options) => self.reconnect(options).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn reconnect(&mut self, options: SqliteConnectOptions) -> Result<(), BackendError> {
+        let options = options.busy_timeout(self.max_wait.min(Duration::from_millis(100))).create_if_missing(false);
+        let connection = options.disable_statement_logging().connect().await.map_err(read_error)?;
+        self.connection.replace(connection).await;
+        Ok(())
+    }
+
+    /// The attached databases and the temporary objects: kind and name.
+    async fn objects(&mut self) -> Result<BTreeSet<(String, String)>, BackendError> {
+        let sql = "SELECT 'database', name FROM pragma_database_list WHERE name NOT IN ('main', 'temp') \
+                   UNION ALL SELECT type, name FROM temp.sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+        let rows = self.rows(sql).await?;
+        let pair = |row: TextRow| {
+            let mut columns = row.into_iter().map(Option::unwrap_or_default);
+            Some((columns.next()?, columns.next()?))
+        };
+        Ok(rows.into_iter().filter_map(pair).collect())
+    }
+
+    /// Removes what scripts have attached and what temporary objects they have created.
+    async fn put_back(&mut self) -> Result<(), BackendError> {
+        let added: Vec<(String, String)> = self.objects().await?.difference(&self.original).cloned().collect();
+        for (kind, name) in added {
+            let name = format!("\"{}\"", name.replace('"', "\"\""));
+            let sql = match kind.as_str() {
+                "database" => format!("DETACH {name}"),
+                kind => format!("DROP {kind} IF EXISTS temp.{name}"),
+            };
+            self.execute(&sql).await?;
+        }
+        Ok(())
     }
 
     /// Runs a query, and retries it while the database is busy.
@@ -164,6 +225,11 @@ fn read_error(error: sqlx::Error) -> BackendError {
     error
 }
 
+/// Whether a statement of `session` can run again in the same session. An attached database stays attached.
+fn is_setting(sql: &str) -> bool {
+    session_effect::is_setting(sql, Dialect::Sqlite) && sql.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("pragma"))
+}
+
 fn is_missing(error: &BackendError) -> bool {
     // The result code is the generic SQLITE_ERROR, so only the message shows that a table is missing.
     error.message.starts_with("no such table")
@@ -183,23 +249,40 @@ impl Backend for Sqlite<'_> {
         self.rows(sql).await
     }
 
+    async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
+        // `BEGIN` without `IMMEDIATE` acquires no lock. It fails with the generic SQLITE_ERROR in a transaction.
+        match self.execute("BEGIN").await {
+            Ok(()) => self.execute("ROLLBACK").await,
+            Err(error) if error.code.as_deref() == Some("1") => Err(BackendError::in_transaction()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn is_missing_table(&self, error: &BackendError) -> bool {
         is_missing(error)
     }
 
-    async fn prepare(&mut self, _: &mut HistorySql, session: &[String], _: LockSettings) -> Result<(), BackendError> {
+    async fn prepare(&mut self, history_sql: &mut HistorySql, session: &[String], _: LockSettings) -> Result<(), BackendError> {
+        self.open_own().await?;
         let mut reset = String::new();
         for name in SETTINGS {
             let rows = self.rows(&format!("PRAGMA {name}")).await?;
-            if let Some(value) = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()) {
+            if let Some(value) = first(rows) {
                 reset.push_str(&format!("PRAGMA {name} = {value};\n"));
             }
         }
+        self.original = self.objects().await?;
         self.reset.prepared.clone_from(&reset);
         self.reset.original = reset;
-        for statement in session {
-            self.execute(statement).await?;
-            self.reset.add(statement);
+        self.session = session_statements(session, Dialect::Sqlite);
+        for statement in self.session.clone() {
+            if let Err(error) = self.execute(&statement).await {
+                self.restore_original(history_sql).await?;
+                return Err(error);
+            }
+            if is_setting(&statement) {
+                self.reset.add(&statement);
+            }
         }
         Ok(())
     }
@@ -224,7 +307,7 @@ impl Backend for Sqlite<'_> {
         Ok(())
     }
 
-    async fn presence(&mut self, _: &HistorySql, _: &Object) -> Result<Option<Presence>, BackendError> {
+    async fn presence(&mut self, _: &HistorySql, _: &[&str], _: &Object) -> Result<Option<Presence>, BackendError> {
         // Every statement that creates an object shares a transaction with its checkpoint, so its outcome is always known.
         Ok(None)
     }
@@ -294,6 +377,34 @@ impl Backend for Sqlite<'_> {
 
     fn session_reset(&self) -> Option<&SessionReset> {
         Some(&self.reset)
+    }
+
+    fn owns_session(&self) -> bool {
+        self.options.is_some() && self.connection.is_owned()
+    }
+
+    async fn renew_session(&mut self, _: &HistorySql) -> Result<RenewedSession, BackendError> {
+        match self.options.clone().filter(|_| self.owns_session()) {
+            Some(options) => self.reconnect(options).await?,
+            None => {
+                self.put_back().await?;
+                let reset = self.reset.original.clone();
+                self.execute(&reset).await?;
+            }
+        }
+        for statement in self.session.clone() {
+            self.execute(&statement).await?;
+        }
+        Ok(RenewedSession::Locked)
+    }
+
+    async fn restore_original(&mut self, _: &HistorySql) -> Result<(), BackendError> {
+        if self.reset.original.is_empty() || self.owns_session() {
+            return Ok(());
+        }
+        self.put_back().await?;
+        let reset = self.reset.original.clone();
+        self.execute(&reset).await
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {

@@ -27,7 +27,9 @@ fn record(version: &str, state: RecordState, done: usize) -> Record {
     let up = script("VACUUM a; VACUUM b;");
     let pending = match state {
         RecordState::Started | RecordState::Failed => Some(up.text.to_string()),
-        RecordState::Reverting | RecordState::RevertFailed => Some("VACUUM c; VACUUM d;".to_owned()),
+        RecordState::Reverting | RecordState::RevertFailed | RecordState::RevertResolved => {
+            Some("VACUUM c; VACUUM d;".to_owned())
+        }
         _ => None,
     };
     let applied = Record::applied(version.parse().unwrap(), format!("m{version}"), up.checksum, up.sql_checksum, 2);

@@ -78,6 +78,7 @@ async fn run_segment(
         since: runner.since,
         last: segment.last,
         resuming: prepared.resuming,
+        session_effect: prepared.plan.session_effect(),
         expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
     };
     let mut tries = 0;

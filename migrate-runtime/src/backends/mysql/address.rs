@@ -27,10 +27,13 @@ pub fn parse(url: &str) -> Result<Box<dyn Address>, sqlx::Error> {
     }))
 }
 
-/// sqlx changes some settings of a new session for its own queries; scripts are to find the server's.
 fn options(url: &str) -> Result<MySqlConnectOptions, sqlx::Error> {
-    let options = MySqlConnectOptions::from_str(url)?;
-    Ok(options.pipes_as_concat(false).no_engine_substitution(false).timezone(None).disable_statement_logging())
+    MySqlConnectOptions::from_str(url).map(with_settings_of_server)
+}
+
+/// sqlx changes some settings of a new session for its own queries; scripts are to find the server's.
+pub fn with_settings_of_server(options: MySqlConnectOptions) -> MySqlConnectOptions {
+    options.pipes_as_concat(false).no_engine_substitution(false).timezone(None).disable_statement_logging()
 }
 
 #[derive(Debug)]

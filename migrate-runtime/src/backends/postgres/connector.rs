@@ -3,9 +3,8 @@
 //! A pooler does not identify itself. But it opens its server sessions before a client connects, so a start-up parameter of the
 //! client is rejected or does not reach them.
 
-use crate::connection::rows;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, PgConnection};
 
 /// How a connection was opened, and with it how to open a second one.
 #[derive(Debug)]
@@ -14,7 +13,7 @@ pub enum PgConnector {
     Opened(PgConnectOptions),
     /// Opened here without the parameter, which the endpoint rejected; so the endpoint is not a server.
     Refused(PgConnectOptions),
-    /// Taken from a pool of the application with these options.
+    /// Taken from a pool of the application with these options: only until the run opens a connection of its own.
     Pooled(PgConnectOptions),
     /// Borrowed from the application; a second connection cannot be opened.
     Lent,
@@ -23,24 +22,15 @@ pub enum PgConnector {
 impl PgConnector {
     /// Whether start-up parameters reach the server session, which has this value of [`PARAMETER`]. `None` if that cannot be
     /// determined.
-    pub async fn passes_parameters(&self, value: Option<&str>) -> Option<bool> {
+    pub fn passes_parameters(&self, value: Option<&str>) -> Option<bool> {
         match self {
             PgConnector::Opened(_) => Some(value == Some("1")),
             PgConnector::Refused(_) => Some(false),
-            PgConnector::Pooled(options) => {
-                // The connection of the pool was opened without the parameter, so a second one has to show whether it arrives.
-                let (mut probe, connector) = open(options.clone()).await.ok()?;
-                let result = rows(&mut probe, &format!("SELECT pg_catalog.current_setting('{PARAMETER}', true)")).await;
-                // The probe has its result; an error while closing it changes nothing.
-                let _ = probe.close().await;
-                let value = result.ok()?.into_iter().next()?.into_iter().next()?;
-                Some(matches!(connector, PgConnector::Opened(_)) && value.as_deref() == Some("1"))
-            }
-            PgConnector::Lent => None,
+            PgConnector::Pooled(_) | PgConnector::Lent => None,
         }
     }
 
-    /// The options for a second connection.
+    /// The options for another connection.
     pub fn options(&self) -> Option<&PgConnectOptions> {
         match self {
             PgConnector::Opened(options) | PgConnector::Refused(options) | PgConnector::Pooled(options) => Some(options),

@@ -4,6 +4,8 @@ use crate::endpoint::{Endpoint, EndpointKind};
 
 /// A pooler that may run each transaction in another server session.
 const POOLER: Endpoint = Endpoint { name: "a connection pooler", kind: EndpointKind::Pooler };
+/// Whether there is a pooler cannot be determined, so there may be one.
+const UNKNOWN: Endpoint = Endpoint { name: "a connection that may go through a pooler", kind: EndpointKind::Pooler };
 /// Its advisory locks have no effect (its manual, "PostgreSQL compatibility").
 const COCKROACH: Endpoint = Endpoint::cluster("CockroachDB");
 /// Its advisory locks are enabled by default only since 2025.1 (its manual, "Advisory locks").
@@ -16,11 +18,13 @@ pub fn detect(version: &str, passes_parameters: Option<bool>) -> Endpoint {
         COCKROACH
     } else if version.contains("-YB-") {
         YUGABYTE
-    } else if passes_parameters == Some(false) {
-        // A pooler opens its server sessions before the client connects.
-        POOLER
     } else {
-        Endpoint::SINGLE_SERVER
+        match passes_parameters {
+            Some(true) => Endpoint::SINGLE_SERVER,
+            // A pooler opens its server sessions before the client connects.
+            Some(false) => POOLER,
+            None => UNKNOWN,
+        }
     }
 }
 
@@ -33,7 +37,7 @@ mod tests {
         let direct = Some(true);
         for (version, passes_parameters, endpoint) in [
             ("PostgreSQL 15.14 (Debian 15.14-0+deb12u1) on x86_64-pc-linux-gnu", direct, Endpoint::SINGLE_SERVER),
-            ("PostgreSQL 15.14 on x86_64-pc-linux-gnu", None, Endpoint::SINGLE_SERVER),
+            ("PostgreSQL 15.14 on x86_64-pc-linux-gnu", None, UNKNOWN),
             ("PostgreSQL 15.14 on x86_64-pc-linux-gnu", Some(false), POOLER),
             ("CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu, built 2023/09/27)", direct, COCKROACH),
             ("PostgreSQL 11.2-YB-2.20.1.3-b0 on x86_64-pc-linux-gnu", direct, YUGABYTE),

@@ -52,9 +52,9 @@ impl Address for SqliteAddress {
         }
         // Waiting is done here, where it can be reported and ended.
         let options = self.options.clone().busy_timeout(open.max_wait.min(Duration::from_millis(100)));
-        let connection = options.create_if_missing(open.create).connect().await;
+        let connection = options.clone().create_if_missing(open.create).connect().await;
         let connection = connection.map_err(|error| not_connected(url, error))?;
-        Ok(Box::new(Sqlite::new(ConnectionGuard::owned(connection), open.max_wait)))
+        Ok(Box::new(Sqlite::new(ConnectionGuard::owned(connection), Some(options), open.max_wait)))
     }
 
     async fn create_database(&self) -> Result<Option<bool>, sqlx::Error> {

@@ -1,0 +1,640 @@
+//! What a statement does to the session that runs it. Resumption, poolers, retries and the session of the next migration all
+//! depend on it, and all ask here.
+//!
+//! A session is settings, roles, temporary objects, user variables, prepared statements, locks, attached databases, and the
+//! values that functions such as `LAST_INSERT_ID()` return. An effect that the text does not show is unknown, and unknown is
+//! never treated as none.
+//!
+//! Sources: PostgreSQL 15 manual, `SET`, `DISCARD`, 9.27; MySQL 8.4 manual, 13.7.6 and 12.15; MariaDB knowledge base, "SET";
+//! SQLite, "PRAGMA Statements", "ATTACH DATABASE".
+
+mod functions;
+
+use crate::dialect::Dialect;
+use crate::statement::Statement;
+use crate::token::{Kind, Token, Tokens};
+use functions::is_harmless;
+use std::collections::HashMap;
+
+/// What a statement leaves in its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SessionEffect {
+    /// Nothing: later statements run as they would without it.
+    None,
+    /// A state that its text alone determines. In a new session, the statement sets it again and does nothing else.
+    Setting,
+    /// The session is reset: no earlier effect is left.
+    Reset,
+    /// A state that the statement cannot make again: a temporary table with its rows, a computed variable, a lock.
+    Unrepeatable,
+    /// The text does not show it: a function or a procedure that is defined elsewhere, or SQL that is computed.
+    Unknown,
+}
+
+/// The effect of each statement of a script.
+pub fn of_script(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<SessionEffect> {
+    let routines = routines(text, statements, dialect);
+    let reader = Reader { dialect, routines: &routines, depth: 0 };
+    statements.iter().map(|statement| reader.effect(statement.sql(text))).collect()
+}
+
+/// The effect of a single statement. Routines that other statements create are not known to it.
+pub fn of_statement(sql: &str, dialect: Dialect) -> SessionEffect {
+    Reader { dialect, routines: &HashMap::new(), depth: 0 }.effect(sql)
+}
+
+/// Does a statement only change settings of its session? Such a statement has no checkpoint: a new session runs it again.
+pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
+    of_statement(sql, dialect) == SessionEffect::Setting
+}
+
+/// Does a setting decide which object an unqualified name refers to, and do nothing else?
+pub fn decides_names(sql: &str, dialect: Dialect) -> bool {
+    let tokens = meaningful(sql, dialect);
+    let plain = is_setting(sql, dialect);
+    match dialect {
+        Dialect::Postgres => {
+            let reset = is(&tokens, sql, 0, "RESET") && (is(&tokens, sql, 1, "search_path") || is(&tokens, sql, 1, "ALL"));
+            let set = is(&tokens, sql, 0, "SET")
+                && ["search_path", "SCHEMA"].iter().any(|word| has(&tokens[..3.min(tokens.len())], sql, word));
+            let call = tokens.iter().any(|token| token.kind == Kind::Text && token.text(sql) == "'search_path'");
+            plain && (reset || set || (call && is(&tokens, sql, 0, "SELECT")))
+        }
+        Dialect::MySql => plain && is(&tokens, sql, 0, "USE"),
+        Dialect::Sqlite => false,
+    }
+}
+
+/// The statements among the first `done` ones that a new session must run again, so that it has the settings that were in
+/// effect after them.
+pub fn settings_before(effects: &[SessionEffect], done: usize) -> Vec<usize> {
+    let before = &effects[..done.min(effects.len())];
+    let start = before.iter().rposition(|effect| *effect == SessionEffect::Reset).map_or(0, |at| at + 1);
+    (start..before.len()).filter(|at| before[*at] == SessionEffect::Setting).collect()
+}
+
+/// The last of the first `done` statements whose effect a new session cannot have; `None` if there is none, or if the rest of
+/// the script does not need it.
+pub fn lost_state(text: &str, statements: &[Statement], done: usize, dialect: Dialect) -> Option<usize> {
+    let effects = of_script(text, statements, dialect);
+    let (before, rest) = statements.split_at(done.min(statements.len()));
+    let start = effects[..before.len()].iter().rposition(|effect| *effect == SessionEffect::Reset).map_or(0, |at| at + 1);
+    let lost = |at: &usize| effects[*at] >= SessionEffect::Unrepeatable;
+    let at = (start..before.len()).rev().find(lost)?;
+    if rest.iter().enumerate().all(|(after, _)| effects[before.len() + after] == SessionEffect::Setting) {
+        return None;
+    }
+    let is_unknown = (start..before.len()).any(|at| effects[at] == SessionEffect::Unknown);
+    if is_unknown || dialect != Dialect::MySql {
+        return Some(at);
+    }
+    // On MySQL, variables, prepared statements and locks matter only to statements that name them.
+    let has_temporary = before.iter().any(|statement| contains_word(statement.sql(text), "TEMPORARY", dialect));
+    (has_temporary || rest.iter().any(|statement| reads_session(statement.sql(text)))).then_some(at)
+}
+
+/// Does a MySQL statement read a value that earlier statements left in the session: a user variable, a prepared statement, or
+/// what a function such as `LAST_INSERT_ID()` returns?
+fn reads_session(sql: &str) -> bool {
+    let tokens = meaningful(sql, Dialect::MySql);
+    user_variables(sql, &tokens).next().is_some()
+        || ["EXECUTE", "HANDLER", "LAST_INSERT_ID", "RELEASE_LOCK"].iter().any(|word| has(&tokens, sql, word))
+}
+
+/// The first statement that a statement must directly follow, in the same session and with nothing between them: it reads
+/// what the previous one returned, such as `ROW_COUNT()` or `LAST_INSERT_ID()`. `None` if it reads nothing of that kind.
+pub fn follows_from(text: &str, statements: &[Statement], at: usize, dialect: Dialect) -> Option<usize> {
+    if dialect != Dialect::MySql || at == 0 {
+        return None;
+    }
+    let sql = statements[at].sql(text);
+    let tokens = meaningful(sql, dialect);
+    let directly = ["ROW_COUNT", "FOUND_ROWS", "DIAGNOSTICS", "WARNINGS", "ERRORS", "warning_count", "error_count"];
+    if directly.iter().any(|word| has(&tokens, sql, word)) {
+        return Some(at - 1);
+    }
+    if !["LAST_INSERT_ID", "identity", "insert_id"].iter().any(|word| has(&tokens, sql, word)) {
+        return None;
+    }
+    let inserts = |at: &usize| {
+        let sql = statements[*at].sql(text);
+        let tokens = meaningful(sql, dialect);
+        ["INSERT", "REPLACE", "UPDATE", "CALL", "LOAD"].iter().any(|word| is(&tokens, sql, 0, word))
+    };
+    (0..at).rev().find(inserts)
+}
+
+/// The first statement that leaves something in its session that no later statement can remove; `None` if there is none.
+pub fn cannot_put_back(text: &str, statements: &[Statement], dialect: Dialect) -> Option<usize> {
+    statements.iter().position(|statement| {
+        let sql = statement.sql(text);
+        match dialect {
+            Dialect::Postgres => {
+                !custom_settings(sql).is_empty()
+                    || of_statement(sql, dialect) == SessionEffect::Setting && contains_word(sql, "LOAD", dialect)
+            }
+            Dialect::MySql => ["GET_LOCK", "HANDLER"].iter().any(|word| contains_word(sql, word, dialect)),
+            Dialect::Sqlite => contains_word(sql, "load_extension", dialect),
+        }
+    })
+}
+
+/// The custom settings, such as `app.tenant`, that a PostgreSQL script sets for its session. They cannot be unset.
+fn custom_settings(text: &str) -> Vec<String> {
+    let tokens = meaningful(text, Dialect::Postgres);
+    let mut names = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let named = token.is_word(text, "SET") && !is(&tokens, text, at + 1, "LOCAL");
+        let start = at + 1 + usize::from(is(&tokens, text, at + 1, "SESSION"));
+        if named && tokens.get(start + 1).is_some_and(|dot| dot.is_symbol(text, b'.')) && tokens.len() > start + 2 {
+            names.push(text[tokens[start].start..tokens[start + 2].end].to_owned());
+        }
+        if token.is_word(text, "set_config") && tokens.get(at + 2).is_some_and(|name| name.kind == Kind::Text) {
+            names.push(tokens[at + 2].text(text).trim_matches('\'').to_owned());
+        }
+    }
+    names.retain(|name| name.contains('.'));
+    names
+}
+
+/// The bodies of the routines that a script creates, by lower-case name.
+fn routines<'t>(text: &'t str, statements: &[Statement], dialect: Dialect) -> HashMap<String, &'t str> {
+    let mut routines = HashMap::new();
+    if dialect == Dialect::Sqlite {
+        return routines;
+    }
+    for statement in statements {
+        let sql = statement.sql(text);
+        let head: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).take(12).collect();
+        let kind = head.iter().position(|token| token.is_word(sql, "FUNCTION") || token.is_word(sql, "PROCEDURE"));
+        let Some(kind) = kind.filter(|_| is(&head, sql, 0, "CREATE")) else { continue };
+        let open = head.iter().position(|token| token.is_symbol(sql, b'('));
+        let Some(name) = open.filter(|open| *open > kind).and_then(|open| head.get(open - 1)) else { continue };
+        let body = match dialect {
+            Dialect::Postgres => dollar_body(sql),
+            _ => tokens_after_parentheses(sql, dialect),
+        };
+        if let Some(body) = body {
+            routines.insert(bare(name.text(sql)), body);
+        }
+    }
+    routines
+}
+
+/// The content of the first dollar-quoted string.
+fn dollar_body(sql: &str) -> Option<&str> {
+    let body = Tokens::new(sql, Dialect::Postgres).find(|token| token.kind == Kind::DollarText)?.text(sql);
+    let fence = body[1..].find('$')? + 2;
+    body.get(fence..body.len().saturating_sub(fence))
+}
+
+/// What follows the parameter list of a routine.
+fn tokens_after_parentheses(sql: &str, dialect: Dialect) -> Option<&str> {
+    let mut depth = 0_u32;
+    for token in Tokens::new(sql, dialect) {
+        if token.is_symbol(sql, b'(') {
+            depth += 1;
+        } else if token.is_symbol(sql, b')') {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return sql.get(token.end..);
+            }
+        }
+    }
+    None
+}
+
+fn meaningful(sql: &str, dialect: Dialect) -> Vec<Token> {
+    Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint).collect()
+}
+
+fn is(tokens: &[Token], sql: &str, at: usize, word: &str) -> bool {
+    tokens.get(at).is_some_and(|token| token.is_word(sql, word))
+}
+
+fn has(tokens: &[Token], sql: &str, word: &str) -> bool {
+    tokens.iter().any(|token| token.is_word(sql, word))
+}
+
+fn contains_word(sql: &str, word: &str, dialect: Dialect) -> bool {
+    has(&meaningful(sql, dialect), sql, word)
+}
+
+/// A name without quotes, in lower case.
+fn bare(name: &str) -> String {
+    name.trim_matches(['"', '`', '[', ']']).to_lowercase()
+}
+
+/// The positions of `@name`, but not of `@@setting` and `user@host`.
+fn user_variables<'t>(sql: &'t str, tokens: &'t [Token]) -> impl Iterator<Item = usize> + 't {
+    (0..tokens.len()).filter(move |at| {
+        let (at, token) = (*at, &tokens[*at]);
+        let named = tokens.get(at + 1).is_some_and(|next| next.start == token.end && next.kind != Kind::Symbol);
+        let before = at.checked_sub(1).map(|at| &tokens[at]);
+        let attached = before
+            .is_some_and(|before| before.is_symbol(sql, b'@') || (before.end == token.start && before.kind != Kind::Symbol));
+        token.is_symbol(sql, b'@') && named && !attached
+    })
+}
+
+/// Reads the effect of statements.
+#[derive(Clone, Copy)]
+struct Reader<'r> {
+    dialect: Dialect,
+    /// The bodies of the routines of the same script.
+    routines: &'r HashMap<String, &'r str>,
+    /// How many bodies enclose this one.
+    depth: u32,
+}
+
+impl<'r> Reader<'r> {
+    fn effect(&self, sql: &str) -> SessionEffect {
+        let tokens = meaningful(sql, self.dialect);
+        let start = tokens.iter().position(|token| !token.is_symbol(sql, b'(')).unwrap_or(0);
+        let tokens = &tokens[start..];
+        match self.dialect {
+            _ if tokens.is_empty() => SessionEffect::None,
+            Dialect::Postgres => self.postgres(sql, tokens),
+            Dialect::MySql => self.mysql(sql, tokens),
+            Dialect::Sqlite => sqlite(sql, tokens),
+        }
+    }
+
+    fn postgres(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        let first = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 0, word));
+        let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
+        if first(&["SET"]) {
+            let local = second(&["LOCAL", "TRANSACTION", "CONSTRAINTS"]);
+            if local { SessionEffect::None } else { SessionEffect::Setting }
+        } else if first(&["RESET", "DEALLOCATE", "LISTEN", "UNLISTEN", "LOAD"]) {
+            SessionEffect::Setting
+        } else if first(&["PREPARE"]) {
+            if second(&["TRANSACTION"]) { SessionEffect::Unknown } else { SessionEffect::Setting }
+        } else if first(&["DISCARD"]) {
+            if second(&["ALL"]) { SessionEffect::Reset } else { SessionEffect::Unrepeatable }
+        } else if first(&["DECLARE"]) {
+            SessionEffect::Unrepeatable
+        } else if has(tokens, sql, "pg_temp") || creates_temporary(sql, tokens) {
+            if is_dropped_at_commit(sql, tokens) { SessionEffect::None } else { SessionEffect::Unrepeatable }
+        } else if first(&["CREATE"]) && ["FUNCTION", "PROCEDURE", "TRIGGER", "RULE"].iter().any(|word| has(tokens, sql, word)) {
+            SessionEffect::None
+        } else if first(&["SELECT", "VALUES", "TABLE", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN"]) {
+            self.postgres_query(sql, tokens)
+        } else if first(&["DO"]) {
+            self.body(dollar_body(sql).unwrap_or(""), dollar_body(sql).is_none())
+        } else if first(&["CALL"]) {
+            self.calls(sql, tokens)
+        } else if first(&["CREATE"]) && has(tokens, sql, "AS") {
+            self.calls(sql, tokens)
+        } else if first(&POSTGRES_DDL) {
+            SessionEffect::None
+        } else {
+            SessionEffect::Unknown
+        }
+    }
+
+    /// `SELECT set_config('name', 'value', false)` is a setting, as pg_dump writes it.
+    fn postgres_query(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        if has(tokens, sql, "INTO") && is(tokens, sql, 0, "SELECT") && has(tokens, sql, "TEMP") {
+            return SessionEffect::Unrepeatable;
+        }
+        if !has(tokens, sql, "set_config") {
+            return self.calls(sql, tokens);
+        }
+        let qualified = usize::from(is(tokens, sql, 1, "pg_catalog")) * 2;
+        let call = &tokens[(1 + qualified).min(tokens.len())..];
+        let literal = |at: usize| call.get(at).is_some_and(|token| token.kind == Kind::Text);
+        let symbol = |at: usize, symbol: u8| call.get(at).is_some_and(|token| token.is_symbol(sql, symbol));
+        let plain = is(tokens, sql, 0, "SELECT")
+            && is(call, sql, 0, "set_config")
+            && (symbol(1, b'(') && literal(2) && symbol(3, b',') && literal(4) && symbol(5, b',') && symbol(7, b')'))
+            && call.len() == 8;
+        match plain {
+            true if is(call, sql, 6, "true") => SessionEffect::None,
+            true if is(call, sql, 6, "false") => SessionEffect::Setting,
+            _ => SessionEffect::Unknown,
+        }
+    }
+
+    fn mysql(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        if tokens[0].kind == Kind::Executable {
+            // The effects of what other servers skip, and of the rest of the statement.
+            let inner = executable_content(tokens[0].text(sql));
+            let rest = sql.get(tokens[0].end..).unwrap_or_default();
+            return self.effect(inner).max(if rest.trim().is_empty() { SessionEffect::None } else { self.effect(rest) });
+        }
+        let first = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 0, word));
+        let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
+        if first(&["SET"]) && second(&["STATEMENT"]) {
+            SessionEffect::None
+        } else if first(&["SET"]) {
+            mysql_set(sql, tokens)
+        } else if first(&["USE", "PREPARE", "DEALLOCATE"]) || (first(&["DROP"]) && second(&["PREPARE"])) {
+            SessionEffect::Setting
+        } else if first(&["EXECUTE"]) {
+            SessionEffect::Unknown
+        } else if creates_temporary(sql, tokens) || first(&["HANDLER", "XA"]) {
+            SessionEffect::Unrepeatable
+        } else if first(&["SELECT", "VALUES", "TABLE", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE", "DO", "LOAD", "EXPLAIN"])
+        {
+            self.mysql_query(sql, tokens)
+        } else if first(&["CALL"]) {
+            self.calls(sql, tokens)
+        } else if first(&["BEGIN"]) && second(&["NOT"]) || first(&["IF", "FOR", "WHILE", "REPEAT", "LOOP", "CASE"]) {
+            self.body(sql, false)
+        } else if first(&["CREATE"]) && ["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"].iter().any(|word| has(tokens, sql, word)) {
+            SessionEffect::None
+        } else if first(&["CREATE"]) && has(tokens, sql, "SELECT") {
+            self.mysql_query(sql, tokens)
+        } else if first(&MYSQL_DDL) {
+            SessionEffect::None
+        } else {
+            SessionEffect::Unknown
+        }
+    }
+
+    fn mysql_query(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        let assigns = user_variables(sql, tokens).any(|at| {
+            let into = at.checked_sub(1).is_some_and(|at| tokens[at].is_word(sql, "INTO"));
+            into || tokens.get(at + 2).is_some_and(|next| next.is_symbol(sql, b':'))
+        });
+        if assigns { SessionEffect::Unrepeatable } else { self.calls(sql, tokens) }
+    }
+
+    /// The effect of the functions and procedures that a statement calls.
+    fn calls(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        let mut effect = SessionEffect::None;
+        for at in (0..tokens.len()).filter(|at| tokens[*at].is_symbol(sql, b'(')) {
+            let Some(name) = at.checked_sub(1).map(|at| &tokens[at]) else { continue };
+            if !matches!(name.kind, Kind::Word | Kind::QuotedName) || is_declared(sql, tokens, at - 1) {
+                continue;
+            }
+            let name = bare(name.text(sql));
+            if functions::takes_lock(&name) {
+                effect = effect.max(SessionEffect::Unrepeatable);
+            } else if !is_harmless(&name) {
+                effect = effect.max(self.routine(&name));
+            }
+        }
+        if is(tokens, sql, 0, "CALL") && !tokens.iter().any(|token| token.is_symbol(sql, b'(')) {
+            let name = tokens.last().map(|name| bare(name.text(sql))).unwrap_or_default();
+            effect = effect.max(self.routine(&name));
+        }
+        effect
+    }
+
+    fn routine(&self, name: &str) -> SessionEffect {
+        self.routines.get(name).map_or(SessionEffect::Unknown, |body| self.body(body, false))
+    }
+
+    /// The effect of a block: the strongest of its statements. What a block sets depends on its conditions, so it is not a
+    /// setting that can be made again.
+    fn body(&self, body: &str, is_hidden: bool) -> SessionEffect {
+        // Routines that call each other have no end.
+        if is_hidden || self.depth > 4 {
+            return SessionEffect::Unknown;
+        }
+        let reader = Reader { depth: self.depth + 1, ..*self };
+        let tokens = meaningful(body, self.dialect);
+        let starts = |at: usize| {
+            let begins = ["BEGIN", "ATOMIC", "THEN", "ELSE", "LOOP", "DO", "REPEAT"];
+            at == 0 || tokens[at - 1].is_symbol(body, b';') || begins.iter().any(|word| tokens[at - 1].is_word(body, word))
+        };
+        let mut effect = SessionEffect::None;
+        for at in (0..tokens.len()).filter(|at| starts(*at)) {
+            let end = (at + 1..tokens.len()).find(|end| starts(*end)).unwrap_or(tokens.len());
+            let piece = &body[tokens[at].start..tokens[end - 1].end];
+            effect = effect.max(reader.body_statement(piece.trim_end_matches(';'), &tokens[at], body));
+        }
+        match effect {
+            SessionEffect::Setting | SessionEffect::Reset => SessionEffect::Unrepeatable,
+            effect => effect,
+        }
+    }
+
+    fn body_statement(&self, piece: &str, first: &Token, body: &str) -> SessionEffect {
+        let word = first.text(body).to_ascii_uppercase();
+        match word.as_str() {
+            "EXECUTE" => self.dynamic(piece),
+            "PERFORM" => self.effect(&format!("SELECT{}", &piece[word.len()..])),
+            "SET" if self.dialect == Dialect::MySql && sets_variable_of(body, piece) => {
+                self.effect(&format!("DO ({})", &piece[3..]))
+            }
+            "SELECT" | "WITH" | "INSERT" | "UPDATE" | "DELETE" | "CALL" | "SET" => self.effect(piece),
+            "DISCARD" | "RESET" | "PREPARE" | "LISTEN" | "UNLISTEN" | "LOAD" | "USE" => self.effect(piece),
+            "END" | "BEGIN" => SessionEffect::None,
+            word if POSTGRES_DDL.contains(&word) || MYSQL_DDL.contains(&word) => self.effect(piece),
+            // A declaration, an assignment, a condition, a loop, `RETURN`, `RAISE`, `END`.
+            _ => {
+                let tokens = meaningful(piece, self.dialect);
+                self.calls(piece, &tokens)
+            }
+        }
+    }
+
+    /// `EXECUTE 'text' || ...` or `EXECUTE format('text', ...)`: the text shows what kind of statement it is.
+    fn dynamic(&self, piece: &str) -> SessionEffect {
+        let tokens = meaningful(piece, self.dialect);
+        let text = tokens.iter().find(|token| matches!(token.kind, Kind::Text | Kind::DollarText));
+        let Some(text) = text.filter(|text| text.start < 40) else { return SessionEffect::Unknown };
+        let text = text.text(piece).trim_matches(['\'', '$']);
+        let inner = meaningful(text, self.dialect);
+        let known = |words: &[&str]| words.iter().any(|word| is(&inner, text, 0, word));
+        match self.dialect {
+            Dialect::Postgres if known(&POSTGRES_DDL) && !creates_temporary(text, &inner) => self.calls(piece, &tokens),
+            _ => SessionEffect::Unknown,
+        }
+    }
+}
+
+/// Statements that change only the schema or the data, and nothing of the session.
+const POSTGRES_DDL: [&str; 31] = [
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "COMMENT",
+    "GRANT",
+    "REVOKE",
+    "TRUNCATE",
+    "ANALYZE",
+    "ANALYSE",
+    "VACUUM",
+    "REINDEX",
+    "CLUSTER",
+    "REFRESH",
+    "COPY",
+    "LOCK",
+    "NOTIFY",
+    "CHECKPOINT",
+    "SECURITY",
+    "IMPORT",
+    "REASSIGN",
+    "SHOW",
+    "BEGIN",
+    "START",
+    "COMMIT",
+    "END",
+    "SAVEPOINT",
+    "RELEASE",
+    "ROLLBACK",
+    "ABORT",
+    "CLOSE",
+    "FETCH",
+];
+
+/// As [`POSTGRES_DDL`], for MySQL and MariaDB. `LOCK TABLES` ends with its unit.
+const MYSQL_DDL: [&str; 31] = [
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "RENAME",
+    "TRUNCATE",
+    "GRANT",
+    "REVOKE",
+    "ANALYZE",
+    "CHECK",
+    "CHECKSUM",
+    "OPTIMIZE",
+    "REPAIR",
+    "FLUSH",
+    "LOCK",
+    "UNLOCK",
+    "SHOW",
+    "DESCRIBE",
+    "DESC",
+    "INSTALL",
+    "UNINSTALL",
+    "START",
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "RELEASE",
+    "KILL",
+    "PURGE",
+    "BINLOG",
+    "CACHE",
+    "SIGNAL",
+];
+
+/// `CREATE TEMPORARY ...` with any words between them.
+fn creates_temporary(sql: &str, tokens: &[Token]) -> bool {
+    let is_any = |at: usize, words: &[&str]| words.iter().any(|word| is(tokens, sql, at, word));
+    let before = ["OR", "REPLACE", "GLOBAL", "LOCAL", "RECURSIVE"];
+    let at = (1..tokens.len()).find(|at| !is_any(*at, &before)).unwrap_or(tokens.len());
+    is(tokens, sql, 0, "CREATE") && is_any(at, &["TEMP", "TEMPORARY"])
+}
+
+/// `CREATE TABLE temp.t`, on SQLite.
+fn names_temporary(sql: &str, tokens: &[Token]) -> bool {
+    let schema = |at: usize| is(tokens, sql, at, "temp") && tokens.get(at + 1).is_some_and(|dot| dot.is_symbol(sql, b'.'));
+    is(tokens, sql, 0, "CREATE") && (1..tokens.len()).any(schema)
+}
+
+/// `ON COMMIT DROP`.
+fn is_dropped_at_commit(sql: &str, tokens: &[Token]) -> bool {
+    (0..tokens.len()).any(|at| is(tokens, sql, at, "ON") && is(tokens, sql, at + 1, "COMMIT") && is(tokens, sql, at + 2, "DROP"))
+}
+
+/// Is the name before a parenthesis the name of a table with its columns, and not of a function?
+fn is_declared(sql: &str, tokens: &[Token], at: usize) -> bool {
+    let mut first = at;
+    while first >= 2 && tokens[first - 1].is_symbol(sql, b'.') {
+        first -= 2;
+    }
+    // A function of the system, whatever its name is.
+    let before = first.checked_sub(1).map(|at| &tokens[at]);
+    before.is_some_and(|before| {
+        ["INTO", "TABLE", "AS", "REFERENCES", "EXISTS", "VIEW", "ON", "INDEX", "RECURSIVE", "WITH"]
+            .iter()
+            .any(|word| before.is_word(sql, word))
+    })
+}
+
+/// Does `SET x = 1` in the body of a routine set a variable that the body declares, or a column of the new row?
+fn sets_variable_of(body: &str, piece: &str) -> bool {
+    let target = meaningful(piece, Dialect::MySql);
+    let Some(name) = target.get(1).map(|name| name.text(piece)) else { return false };
+    let tokens = meaningful(body, Dialect::MySql);
+    let declared = (0..tokens.len()).any(|at| {
+        // `DECLARE a, b INT`
+        is(&tokens, body, at, "DECLARE")
+            && tokens[at + 1..].iter().take_while(|token| !token.is_symbol(body, b';')).any(|token| token.is_word(body, name))
+    });
+    declared || name.eq_ignore_ascii_case("NEW")
+}
+
+/// The SQL in `/*!40101 ... */`.
+fn executable_content(text: &str) -> &str {
+    let text = text.trim_start_matches("/*").trim_start_matches('M').trim_start_matches('!');
+    text.trim_start_matches(|c: char| c.is_ascii_digit()).trim_end_matches("*/")
+}
+
+/// `SET a = 1, @b = 2`: a setting if nothing but the session changes, and only values are computed that a new session computes
+/// in the same way.
+fn mysql_set(sql: &str, tokens: &[Token]) -> SessionEffect {
+    let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
+    let wider = ["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().any(|word| has(tokens, sql, word));
+    if second(&["PASSWORD", "DEFAULT"]) {
+        return SessionEffect::None;
+    }
+    if wider {
+        // `SET GLOBAL a = 1, @b = 2` does both.
+        let also = user_variables(sql, tokens).next().is_some() || has(tokens, sql, "SESSION");
+        return if also { SessionEffect::Unrepeatable } else { SessionEffect::None };
+    }
+    let computes = tokens.iter().enumerate().any(|(at, token)| {
+        let called = tokens.get(at + 1).is_some_and(|next| next.is_symbol(sql, b'('));
+        token.is_word(sql, "SELECT")
+            || (called && token.kind != Kind::Symbol && !functions::is_repeatable(&bare(token.text(sql))))
+            || ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LAST_INSERT_ID", "IDENTITY"]
+                .iter()
+                .any(|word| token.is_word(sql, word))
+    });
+    if computes { SessionEffect::Unrepeatable } else { SessionEffect::Setting }
+}
+
+fn sqlite(sql: &str, tokens: &[Token]) -> SessionEffect {
+    if is(tokens, sql, 0, "ATTACH") || is(tokens, sql, 0, "DETACH") {
+        SessionEffect::Setting
+    } else if is(tokens, sql, 0, "PRAGMA") {
+        // All other PRAGMAs read, change the file, or execute an action once.
+        let of_session = SESSION_PRAGMAS.iter().any(|name| has(tokens, sql, name));
+        if of_session { SessionEffect::Setting } else { SessionEffect::None }
+    } else if creates_temporary(sql, tokens) || names_temporary(sql, tokens) {
+        SessionEffect::Unrepeatable
+    } else if ["load_extension", "fts3_tokenizer"].iter().any(|word| has(tokens, sql, word)) {
+        SessionEffect::Unknown
+    } else {
+        SessionEffect::None
+    }
+}
+
+/// PRAGMAs that are settings of the connection. Source: SQLite, "PRAGMA Statements".
+const SESSION_PRAGMAS: [&str; 22] = [
+    "analysis_limit",
+    "automatic_index",
+    "busy_timeout",
+    "cache_size",
+    "cache_spill",
+    "case_sensitive_like",
+    "cell_size_check",
+    "checkpoint_fullfsync",
+    "defer_foreign_keys",
+    "foreign_keys",
+    "fullfsync",
+    "ignore_check_constraints",
+    "legacy_alter_table",
+    "locking_mode",
+    "mmap_size",
+    "query_only",
+    "read_uncommitted",
+    "recursive_triggers",
+    "synchronous",
+    "temp_store",
+    "trusted_schema",
+    "writable_schema",
+];
+
+#[cfg(test)]
+mod tests;

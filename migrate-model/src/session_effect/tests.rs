@@ -1,0 +1,189 @@
+use super::*;
+use crate::statement::split;
+use SessionEffect::{None, Reset, Setting, Unknown, Unrepeatable};
+
+fn check(dialect: Dialect, cases: &[(&str, SessionEffect)]) {
+    for (sql, expected) in cases {
+        assert_eq!(of_statement(sql, dialect), *expected, "{sql}");
+    }
+}
+
+#[test]
+fn postgres() {
+    check(
+        Dialect::Postgres,
+        &[
+            ("CREATE TABLE t (id int PRIMARY KEY, a varchar(20) DEFAULT now(), CHECK (a > f(1)))", None),
+            ("CREATE TABLE temp (id int)", None),
+            ("INSERT INTO t (a, b) VALUES (1, lower('x')), (2, NULL) ON CONFLICT (a) DO NOTHING", None),
+            ("INSERT INTO public.t (a) SELECT count(*) FROM u WHERE (a, b) IN (SELECT 1, 2)", None),
+            ("WITH x (a) AS (SELECT 1) UPDATE t SET a = x.a FROM x", None),
+            ("SELECT setval('t_id_seq', (SELECT max(id) FROM t))", None),
+            ("CREATE INDEX CONCURRENTLY i ON t (a)", None),
+            ("SET LOCAL search_path = app", None),
+            ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", None),
+            ("SET search_path TO app", Setting),
+            ("SET SESSION AUTHORIZATION bob", Setting),
+            ("SET ROLE owner", Setting),
+            ("RESET ALL", Setting),
+            ("DISCARD ALL", Reset),
+            ("DISCARD TEMP", Unrepeatable),
+            ("SELECT pg_catalog.set_config('search_path', '', false)", Setting),
+            ("SELECT set_config('search_path', 'app', true)", None),
+            ("SELECT set_config('search_path', x, false) FROM c", Unknown),
+            ("SELECT set_config('a.b', '1', false), f()", Unknown),
+            ("SELECT (set_config('search_path', 'app', false))", Unknown),
+            ("CREATE TEMP TABLE p AS SELECT 1", Unrepeatable),
+            ("CREATE LOCAL TEMPORARY VIEW p AS SELECT 1", Unrepeatable),
+            ("CREATE TEMP TABLE p (id int) ON COMMIT DROP", None),
+            ("CREATE TABLE pg_temp.p (id int)", Unrepeatable),
+            ("SELECT 1 AS id INTO TEMP p", Unrepeatable),
+            ("PREPARE q AS SELECT 1", Setting),
+            ("PREPARE TRANSACTION 'x'", Unknown),
+            ("LISTEN c", Setting),
+            ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", Unrepeatable),
+            ("SELECT pg_advisory_lock(1)", Unrepeatable),
+            ("SELECT pg_advisory_xact_lock(1)", None),
+            ("SELECT app_setup()", Unknown),
+            ("INSERT INTO t SELECT f(a) FROM u", Unknown),
+            ("UPDATE t SET a = \"F\"(b)", Unknown),
+            ("CALL p()", Unknown),
+            ("CALL p", Unknown),
+            ("EXECUTE q(1)", Unknown),
+            ("DO $$ BEGIN CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$", None),
+            ("DO $$ BEGIN IF EXISTS (SELECT 1 FROM t) THEN ALTER TABLE t ADD COLUMN a int; END IF; END $$", None),
+            ("DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM t LOOP UPDATE t SET a = r.a; END LOOP; END $$", None),
+            ("DO $$ BEGIN EXECUTE format('ALTER TABLE %I ADD COLUMN a int', 't'); END $$", None),
+            ("DO $$ BEGIN EXECUTE 'SET search_path = app'; END $$", Unknown),
+            ("DO $$ BEGIN EXECUTE command; END $$", Unknown),
+            ("DO $$ BEGIN SET search_path = app; END $$", Unrepeatable),
+            ("DO $$ BEGIN PERFORM set_config('search_path', 'app', false); END $$", Unrepeatable),
+            ("DO $$ BEGIN PERFORM f(); END $$", Unknown),
+            ("DO $$ BEGIN IF a THEN CREATE TEMP TABLE x (a int); END IF; END $$", Unrepeatable),
+            ("DO 'BEGIN NULL; END'", Unknown),
+        ],
+    );
+}
+
+#[test]
+fn mysql() {
+    check(
+        Dialect::MySql,
+        &[
+            ("CREATE TABLE t (id INT, a DECIMAL(10,2))", None),
+            ("INSERT INTO t (a) VALUES (CONCAT('a', 'b'))", None),
+            ("SET sql_mode = ''", Setting),
+            ("SET NAMES utf8mb4", Setting),
+            ("SET @a = 1, @b := 'x', SESSION time_zone = '+00:00'", Setting),
+            ("SET @old = @@sql_mode, sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')", Setting),
+            ("/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */", Setting),
+            ("/*!40000 ALTER TABLE t DISABLE KEYS */", None),
+            ("SET @x = f()", Unrepeatable),
+            ("SET @x = NOW()", Unrepeatable),
+            ("SET @x = LAST_INSERT_ID()", Unrepeatable),
+            ("SET @x = (SELECT MAX(id) FROM t)", Unrepeatable),
+            ("SET GLOBAL max_connections = 5", None),
+            ("SET GLOBAL max_connections = 5, @a = 1", Unrepeatable),
+            ("SET PASSWORD = 'x'", None),
+            ("SET STATEMENT max_statement_time = 1 FOR ALTER TABLE t ADD a INT", None),
+            ("USE app", Setting),
+            ("CREATE TEMPORARY TABLE p AS SELECT 1", Unrepeatable),
+            ("SELECT MAX(id) INTO @x FROM t", Unrepeatable),
+            ("SELECT @x := 1", Unrepeatable),
+            ("INSERT INTO t SELECT a, @x FROM u", None),
+            ("SELECT GET_LOCK('x', 1)", Unrepeatable),
+            ("SELECT f(1)", Unknown),
+            ("CALL p()", Unknown),
+            ("EXECUTE s", Unknown),
+            ("PREPARE s FROM 'SELECT 1'", Setting),
+            ("BEGIN NOT ATOMIC DECLARE x INT; SET x = 1; INSERT INTO t VALUES (x); END", None),
+            ("BEGIN NOT ATOMIC SET @x = 1; END", Unrepeatable),
+        ],
+    );
+}
+
+#[test]
+fn sqlite_statements() {
+    check(
+        Dialect::Sqlite,
+        &[
+            ("CREATE TABLE temp (a)", None),
+            ("CREATE TABLE temp.x (a)", Unrepeatable),
+            ("CREATE TEMP TABLE x (a)", Unrepeatable),
+            ("ATTACH 'x.db' AS x", Setting),
+            ("PRAGMA foreign_keys = OFF", Setting),
+            ("PRAGMA user_version = 5", None),
+            ("SELECT load_extension('x')", Unknown),
+            ("INSERT INTO t SELECT f(a) FROM u", None),
+        ],
+    );
+}
+
+#[test]
+fn routines_of_the_same_script_are_known() {
+    for (dialect, text, expected) in [
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); END $$; SELECT f();",
+            None,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN SET a.b = 1; END $$; SELECT f();",
+            Unrepeatable,
+        ),
+        (Dialect::MySql, "CREATE PROCEDURE p() INSERT INTO t VALUES (1); CALL p();", None),
+        (Dialect::MySql, "CREATE PROCEDURE p() SET @x = 1; CALL p();", Unrepeatable),
+        (Dialect::MySql, "CREATE PROCEDURE p() CALL p(); CALL p();", Unknown),
+    ] {
+        let (statements, _) = split(text, dialect, "f.sql");
+        assert_eq!(of_script(text, &statements, dialect).last(), Some(&expected), "{text}");
+    }
+}
+
+#[test]
+fn what_a_new_session_sets_again() {
+    let settings = |text: &str, done| {
+        let (statements, _) = split(text, Dialect::Postgres, "f.sql");
+        settings_before(&of_script(text, &statements, Dialect::Postgres), done)
+    };
+    assert_eq!(settings("SET a = 1; VACUUM t; SET b = 1; VACUUM u;", 2), [0]);
+    assert_eq!(settings("SET a = 1; DISCARD ALL; SET b = 1; VACUUM u;", 3), [2]);
+    assert_eq!(settings("SET a = 1;", 9), [0]);
+}
+
+#[test]
+fn what_a_new_session_lacks() {
+    for (dialect, text, done, expected) in [
+        (Dialect::Postgres, "CREATE TEMP TABLE a (x int); VACUUM t;", 1, Some(0)),
+        (Dialect::Postgres, "SELECT f(); VACUUM t;", 1, Some(0)),
+        (Dialect::Postgres, "SELECT f(); DISCARD ALL; VACUUM t;", 2, Option::None),
+        (Dialect::Postgres, "SET a = 1; VACUUM t;", 1, Option::None),
+        (Dialect::Postgres, "SELECT f(); SET a = 1;", 1, Option::None),
+        (Dialect::MySql, "SET @a = (SELECT 1); CREATE TABLE t (a INT); INSERT INTO t VALUES (@a);", 2, Some(0)),
+        (Dialect::MySql, "SET @a = (SELECT 1); INSERT INTO t VALUES (@a); CREATE TABLE t (a INT);", 2, Option::None),
+        (Dialect::MySql, "CREATE TEMPORARY TABLE t (a INT); CREATE TABLE u (a INT);", 1, Some(0)),
+        (Dialect::MySql, "CALL p(); CREATE TABLE u (a INT);", 1, Some(0)),
+    ] {
+        let (statements, _) = split(text, dialect, "f.sql");
+        assert_eq!(lost_state(text, &statements, done, dialect), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_must_follow_directly() {
+    for (text, expected) in [
+        ("INSERT INTO a VALUES (1); CREATE TABLE x (a INT); INSERT INTO b VALUES (LAST_INSERT_ID());", Some(0)),
+        ("UPDATE a SET x = 1; INSERT INTO b VALUES (ROW_COUNT());", Some(0)),
+        ("INSERT INTO a VALUES (1); INSERT INTO b VALUES (2);", Option::None),
+    ] {
+        let (statements, _) = split(text, Dialect::MySql, "f.sql");
+        assert_eq!(follows_from(text, &statements, statements.len() - 1, Dialect::MySql), expected, "{text}");
+    }
+}
+
+#[test]
+fn custom_settings_of_a_script() {
+    let text = "SET app.tenant = 'x'; SET LOCAL app.b = 1; SELECT set_config('app.c', '1', false); SET SESSION d.e = 1; SET work_mem = 1;";
+    assert_eq!(custom_settings(text), ["app.tenant", "app.c", "d.e"]);
+}
