@@ -29,11 +29,6 @@ pub enum MigrationState {
 }
 
 impl MigrationState {
-    /// Whether a run to the latest version would work on it.
-    pub const fn is_unapplied(self) -> bool {
-        matches!(self, MigrationState::Pending | MigrationState::OutOfOrder | MigrationState::PartiallyApplied(_))
-    }
-
     /// The text in tables and in JSON.
     pub const fn name(self) -> &'static str {
         match self {
@@ -68,6 +63,13 @@ pub struct MigrationStatus<'a> {
 }
 
 impl<'a> MigrationStatus<'a> {
+    /// Whether a run to the latest version would work on it. What only the database knows is the work of another release.
+    pub fn is_unapplied(&self) -> bool {
+        let open =
+            matches!(self.state, MigrationState::Pending | MigrationState::OutOfOrder | MigrationState::PartiallyApplied(_));
+        open && self.migration().is_some()
+    }
+
     /// The migration in the files, where there is one.
     pub fn migration(&self) -> Option<&'a Migration> {
         match self.sides {

@@ -31,6 +31,7 @@ pub fn of_version(row: &MigrationStatus<'_>, direction: Direction, policy: Polic
             OutOfOrder::Warn => Some(out_of_order(row, Level::Warning)),
             OutOfOrder::Allow => None,
         },
+        MigrationState::PartiallyApplied(_) if direction == Direction::Up && row.migration().is_none() => Some(elsewhere(row)),
         MigrationState::PartiallyApplied(_) => row.record().and_then(|record| {
             let obstacle = resumption::obstacle(row, record, direction, dialect)?;
             Some(cannot_resume(row, record, obstacle, dialect))
@@ -74,6 +75,14 @@ fn ahead(row: &MigrationStatus<'_>) -> Divergence {
         .help("normal during a rolling deployment; otherwise update this checkout or deploy the newer version")
 }
 
+/// A version without a file here is partially applied: another release applies it, or has stopped in it.
+fn elsewhere(row: &MigrationStatus<'_>) -> Divergence {
+    let message = format!("the database contains `{}`, which is partially applied and has no file in this build", row.title());
+    Divergence::new(&codes::AHEAD, Level::Warning, row.key(), message)
+        .help("normal while a newer version migrates; if that failed, complete it there")
+        .help(format!("or, if its file was removed, give it up: `cargo migrate resolve {} --not-applied`", row.key()))
+}
+
 fn out_of_order(row: &MigrationStatus<'_>, level: Level) -> Divergence {
     let message = format!("`{}` is not applied, but a higher version is", row.title());
     Divergence::new(&codes::OUT_OF_ORDER, level, row.key(), message)
@@ -91,6 +100,9 @@ fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize) -> String {
         }
         RecordState::Reverting => {
             format!("the revert of `{title}` was interrupted; the outcome of statement {at} is unknown")
+        }
+        RecordState::Unclear | RecordState::RevertUnclear => {
+            format!("`{title}` stopped at statement {at} of {count}, and a part of that statement may remain")
         }
         RecordState::RevertFailed | RecordState::RevertResolved => {
             format!("the revert of `{title}` stopped at statement {at} of {count}")
@@ -122,6 +134,7 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
             blocked(progress)
                 .help(format!("complete it first: correct the file if necessary, then run `{command}`"))
                 .help(format!("or, if it is already completely {done}, record that: `{resolve} --applied`"))
+                .help(format!("or undo its statements manually, then record that: `{resolve} --not-applied`"))
         }
         Obstacle::ScriptMissing => blocked(progress).help("restore its file, then run the same command again"),
         Obstacle::Edited { statement, difference } => {

@@ -25,10 +25,15 @@ pub enum RecordState {
     Resolved,
     /// The same for the down migration.
     RevertResolved,
+    /// A statement of the up migration failed, or the run was interrupted in it, on a table that is not transactional: a part
+    /// of it may remain.
+    Unclear,
+    /// The same for the down migration.
+    RevertUnclear,
 }
 
 impl RecordState {
-    const ALL: [RecordState; 7] = [
+    const ALL: [RecordState; 9] = [
         RecordState::Applied,
         RecordState::Started,
         RecordState::Failed,
@@ -36,6 +41,8 @@ impl RecordState {
         RecordState::RevertFailed,
         RecordState::Resolved,
         RecordState::RevertResolved,
+        RecordState::Unclear,
+        RecordState::RevertUnclear,
     ];
 
     /// The value in the history table.
@@ -48,6 +55,8 @@ impl RecordState {
             RecordState::RevertFailed => "revert-failed",
             RecordState::Resolved => "resolved",
             RecordState::RevertResolved => "revert-resolved",
+            RecordState::Unclear => "unclear",
+            RecordState::RevertUnclear => "revert-unclear",
         }
     }
 
@@ -60,7 +69,9 @@ impl RecordState {
             | RecordState::Failed
             | RecordState::RevertFailed
             | RecordState::Resolved
-            | RecordState::RevertResolved => None,
+            | RecordState::RevertResolved
+            | RecordState::Unclear
+            | RecordState::RevertUnclear => None,
         }
     }
 
@@ -71,7 +82,15 @@ impl RecordState {
 
     /// Is the down migration partially applied?
     pub const fn is_revert(self) -> bool {
-        matches!(self, RecordState::Reverting | RecordState::RevertFailed | RecordState::RevertResolved)
+        matches!(
+            self,
+            RecordState::Reverting | RecordState::RevertFailed | RecordState::RevertResolved | RecordState::RevertUnclear
+        )
+    }
+
+    /// May a part of the next statement remain, although the database has rejected it?
+    pub const fn is_unclear(self) -> bool {
+        matches!(self, RecordState::Unclear | RecordState::RevertUnclear)
     }
 }
 

@@ -7,6 +7,7 @@
 
 #![allow(missing_docs, reason = "a field or variant whose name says all has no comment; `tidy` wants one for every item")]
 
+pub mod atomicity;
 pub mod checksum;
 pub mod code;
 pub mod codes;

@@ -187,9 +187,9 @@ fn down<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) 
         let Some(version) = record.key.version() else { continue };
         let done = match record.state {
             RecordState::Applied => 0,
-            RecordState::Reverting | RecordState::RevertFailed | RecordState::RevertResolved => record.statements_done,
+            state if state.is_revert() => record.statements_done,
             // Its divergence aborts the run.
-            RecordState::Started | RecordState::Failed | RecordState::Resolved => continue,
+            _ => continue,
         };
         let wanted = match target {
             Target::DownTo(target) => version > target,
@@ -220,11 +220,17 @@ fn down<'a>(plan: &mut Plan<'a>, rows: &[MigrationStatus<'a>], target: &Target) 
 
 fn down_source<'a>(row: &MigrationStatus<'a>, record: &Record) -> Result<ScriptSource<'a>, Box<Divergence>> {
     match (row.migration().and_then(|migration| migration.down.as_ref()), record.has_down) {
-        (Some(down), _) if down.statements.is_empty() => Err(Box::new(divergences::down_is_empty(row, record))),
+        // What does nothing is reverted by nothing.
+        (Some(down), _) if down.statements.is_empty() && !is_empty(row) => Err(Box::new(divergences::down_is_empty(row, record))),
         (Some(down), _) => Ok(ScriptSource::File(down)),
         (None, true) => Ok(ScriptSource::History),
         (None, false) => Err(Box::new(divergences::no_down(row, record))),
     }
+}
+
+/// Does the up migration contain no statement?
+fn is_empty(row: &MigrationStatus<'_>) -> bool {
+    row.migration().is_some_and(|migration| migration.up.statements.is_empty())
 }
 
 fn unmet_requirements(steps: &[Step<'_>], service: &str, history: &History, others: &OtherHistories) -> Vec<Divergence> {

@@ -64,6 +64,9 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
     if let Some(statement) = lost.filter(|_| plan_script(script, dialect, record.statements_done).has_segments()) {
         return Some(Obstacle::SessionLost { statement: statement + 1 });
     }
+    if record.state.is_unclear() {
+        return Some(Obstacle::OutcomeUnknown);
+    }
     let is_known = record.state.interrupted().is_none();
     (!is_known && !can_repeat(script, record.statements_done, dialect)).then_some(Obstacle::OutcomeUnknown)
 }
@@ -100,8 +103,7 @@ fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
     let plan = plan_script(script, dialect, done);
     let Some(next) = plan.segments().next() else { return true };
     let mut statements = script.statements[next.unit.statements.clone()].iter();
-    // Of a script that is one transaction, a record before its end means that something of it was not rolled back.
-    (next.in_transaction && !(plan.atomic && dialect == Dialect::MySql))
+    next.in_transaction
         || dialect == Dialect::Sqlite
         || statements.all(|statement| execution::is_idempotent(statement.sql(&script.text), dialect))
 }

@@ -7,6 +7,7 @@ use crate::connection::TextRow;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
+use crate::mentions::Mentions;
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
@@ -43,6 +44,11 @@ pub trait Backend: Send {
 
     /// Whether an error reports that a table, or its schema, does not exist. False for any other error.
     fn is_missing_table(&self, error: &BackendError) -> bool;
+
+    /// Whether a writer compares the history with the expected one, because no lock excludes other writers.
+    fn compares_history(&self) -> bool {
+        false
+    }
 
     /// Prepares the session for a run: determines the endpoint and the locking strategy, saves the settings of the session,
     /// and runs the `session` statements of `migrate.toml`.
@@ -272,6 +278,8 @@ pub struct UnitRun<'a> {
     pub resuming: bool,
     /// The strongest effect that the script has on its session.
     pub session_effect: SessionEffect,
+    /// What the script names that matters here.
+    pub mentions: Mentions,
     /// The history as it was planned from.
     pub expected: Expected<'a>,
 }
@@ -302,6 +310,15 @@ impl<'a> UnitRun<'a> {
     }
 }
 
+/// What a failed statement or transaction has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remains {
+    /// Nothing.
+    Nothing,
+    /// Perhaps a part of its changes.
+    Unclear,
+}
+
 /// Why a unit failed.
 #[derive(Debug)]
 pub enum UnitError {
@@ -313,6 +330,8 @@ pub enum UnitError {
         offset: Option<usize>,
         /// The answer of the database.
         error: BackendError,
+        /// What it left: of a unit in a transaction, after the rollback.
+        remains: Remains,
     },
     /// The unit could not start, or its transaction lost the lock: nothing of it remains.
     NotStarted(BackendError),

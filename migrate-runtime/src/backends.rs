@@ -15,6 +15,7 @@ use crate::codes;
 use crate::connection::ConnectionGuard;
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, ErrorKind};
+use crate::stop_signal::StopSignal;
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use sqlx::Pool;
@@ -113,12 +114,14 @@ pub trait Address: fmt::Debug + Send + Sync {
 pub type BackendFuture<'c> = Pin<Box<dyn Future<Output = Result<Box<dyn Backend + 'c>, Error>> + Send + 'c>>;
 
 /// How a database is to be reached.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Whether a SQLite file that does not exist is created.
     pub create: bool,
     /// How long SQLite waits for other writers.
     pub max_wait: Duration,
+    /// Ends the waiting.
+    pub stop: StopSignal,
 }
 
 /// What migrations can run on: a URL (`&DatabaseUrl` or `&str`), a pool (`&PgPool`, `&MySqlPool`, `&SqlitePool`), or a
@@ -250,5 +253,5 @@ impl_database!("postgres", sqlx::Postgres, sqlx::PgConnection, |guard, _open, co
 });
 impl_database!("mysql", sqlx::MySql, sqlx::MySqlConnection, |guard, _open, connect| mysql::MySql::new(guard, connect));
 impl_database!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |guard, open, connect| {
-    sqlite::Sqlite::new(guard, connect, open.max_wait)
+    sqlite::Sqlite::new(guard, connect, open)
 });

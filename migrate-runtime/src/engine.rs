@@ -42,15 +42,38 @@ pub async fn run(
     if *target == Target::Latest && set.contents().run.session.is_empty() {
         let digest = session::digest(&mut *backend, &history_sql).await;
         let digest = digest.map_err(|error| error.into_history_error("cannot read the history"))?;
-        if digest.is_some_and(|digest| digest == set.digest().to_string()) {
+        let done = match digest {
+            Some(digest) if digest == set.digest().to_string() => Some(RunReport::default()),
+            // Another release may have applied more. Then this run needs no lock, which that release may hold.
+            Some(_) => nothing_to_do(&mut *backend, &history_sql, set, target, options).await?,
+            None => None,
+        };
+        if let Some(report) = done {
             backend.release(ConnectionState::Clean).await;
-            return Ok(RunReport::default());
+            return Ok(report);
         }
     }
     let span = tracing::info_span!("migrate", service = set.service(), target = ?target);
     let (outcome, state) = with_lock(&mut *backend, &mut history_sql, set, target, options).instrument(span).await;
     backend.release(state).await;
     outcome
+}
+
+/// The report of a run that has nothing to do; `None` if there is something to do, or the plan is not clear.
+async fn nothing_to_do(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+    target: &Target,
+    options: &RunOptions,
+) -> Result<Option<RunReport>, Error> {
+    let Some(history) = session::history(backend, history_sql, None).await? else { return Ok(None) };
+    let others = required_histories(backend, history_sql, set).await?;
+    let plan = plan(set, &history, &others, target, options.policy(set)).map_err(unknown_version)?;
+    if !plan.steps.is_empty() || !plan.is_clear() {
+        return Ok(None);
+    }
+    Ok(Some(RunReport { warnings: plan.divergences, ..RunReport::default() }))
 }
 
 /// The SQL for the history of a set, if the database reads its dialect.

@@ -5,6 +5,7 @@
 use migrate_model::checksum::Checksum;
 use migrate_model::history::RecordState;
 use migrate_model::target::Direction;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// A change of the history.
@@ -85,6 +86,13 @@ pub enum HistoryChange<'a> {
         /// The direction, and the text of the script that the next run resumes.
         script: Option<(Direction, &'a str)>,
     },
+    /// An operator has undone a partially applied migration, or the part of its revert that ran.
+    GivenUp {
+        /// The version as its record spells it.
+        version: &'a str,
+        /// What its record becomes.
+        restored: Restored<'a>,
+    },
     /// A migration failed.
     Failed {
         /// The version.
@@ -93,10 +101,43 @@ pub enum HistoryChange<'a> {
         name: &'a str,
         /// Up or down.
         direction: Direction,
-        /// How many statements are done, where a record exists to say so: not after a transaction that was rolled back.
-        done: Option<usize>,
+        /// What it has left.
+        outcome: FailedOutcome<'a>,
         /// What the database said.
         message: &'a str,
+    },
+}
+
+/// What a failed migration has left.
+#[derive(Debug, Clone)]
+pub enum FailedOutcome<'a> {
+    /// Its transaction was rolled back, and no record exists.
+    RolledBack,
+    /// Nothing remains, so its record goes.
+    NothingRemains(Restored<'a>),
+    /// So many statements are done, and nothing of the failed one remains.
+    Stopped {
+        /// How many.
+        done: usize,
+    },
+    /// So many statements are done, and a part of the failed one may remain.
+    Unclear {
+        /// How many.
+        done: usize,
+    },
+}
+
+/// The history as if a partially applied migration had not started.
+#[derive(Debug, Clone)]
+pub enum Restored<'a> {
+    /// It is not applied: its record is deleted.
+    NotApplied,
+    /// It is applied: it had started to be reverted.
+    Applied {
+        /// How many statements the up script has.
+        statements: usize,
+        /// The summary with it.
+        summary: SchemaVersionRow<'a>,
     },
 }
 
@@ -116,7 +157,28 @@ pub enum StoredSql<'a> {
 /// a text may have to be sent as twice as many hexadecimal digits.
 pub const MAX_STORED_SCRIPT: usize = 4 << 20;
 
+impl<'a> HistoryChange<'a> {
+    /// The same change without the texts of the scripts, which the database cannot store.
+    #[must_use]
+    pub fn without_texts(mut self) -> Self {
+        match &mut self {
+            HistoryChange::Started(record) | HistoryChange::Applied { record, .. } | HistoryChange::Repaired { record, .. } => {
+                (record.up, record.down) = (record.up.without_text(), record.down.without_text());
+            }
+            HistoryChange::RevertStarted { down, .. } => *down = down.without_text(),
+            HistoryChange::Resolved { script, .. } => *script = None,
+            _ => {}
+        }
+        self
+    }
+}
+
 impl<'a> StoredSql<'a> {
+    /// Nothing in place of a text.
+    fn without_text(self) -> Self {
+        if matches!(self, StoredSql::Set(_)) { StoredSql::Clear } else { self }
+    }
+
     /// A script that exists, unless it is too long.
     pub fn of(text: &'a str) -> Self {
         if text.len() <= MAX_STORED_SCRIPT { StoredSql::Set(text) } else { StoredSql::Clear }
@@ -157,7 +219,7 @@ pub struct RecordWrite<'a> {
 #[derive(Debug, Clone)]
 pub struct SchemaVersionRow<'a> {
     /// The latest applied version and its name.
-    pub latest: Option<(&'a str, &'a str)>,
+    pub latest: Option<(Cow<'a, str>, Cow<'a, str>)>,
     /// How many versions are applied.
     pub count: usize,
     /// Over all that is applied; see `MigrationSet::digest`.

@@ -3,7 +3,10 @@
 //! Every function here is pure: the history as it is known and the facts of the event go in, the change comes out. The engine
 //! writes it, together with the SQL where the database can.
 
-use crate::history_change::{Completion, Elapsed, HistoryChange, RecordWrite, ResolvedBy, SchemaVersionRow, StoredSql};
+use crate::backend::Remains;
+use crate::history_change::{
+    Completion, Elapsed, FailedOutcome, HistoryChange, RecordWrite, ResolvedBy, Restored, SchemaVersionRow, StoredSql,
+};
 use crate::history_sql::HistorySql;
 use crate::migrator::Resolution;
 use crate::recovery::InterruptedMigration;
@@ -38,7 +41,7 @@ struct Summary {
 impl Summary {
     fn row(&self) -> SchemaVersionRow<'_> {
         SchemaVersionRow {
-            latest: self.latest.as_ref().map(|(version, name)| (version.as_str(), name.as_str())),
+            latest: self.latest.as_ref().map(|(version, name)| (version.into(), name.into())),
             count: self.count,
             digest: self.digest,
         }
@@ -102,13 +105,23 @@ impl<'s> StepChanges<'s> {
         }
     }
 
-    /// It failed after so many statements.
-    pub fn failed<'a>(&'a self, done: usize, message: &'a str) -> HistoryChange<'a> {
+    /// It failed after so many statements, or stopped before the next one (`None`); `history` is the one in which it has
+    /// started.
+    pub fn failed<'a>(&'a self, history: &History, done: usize, remains: Option<Remains>, message: &'a str) -> HistoryChange<'a> {
+        let outcome = match (self.recording, remains) {
+            (_, Some(Remains::Unclear)) => FailedOutcome::Unclear { done },
+            (Recording::AtEnd, _) => FailedOutcome::RolledBack,
+            (Recording::FromStart, Some(Remains::Nothing)) if done == 0 => {
+                let statements = self.step.migration.map(|migration| migration.up.statements.len());
+                FailedOutcome::NothingRemains(restored(history, &self.record, self.step.direction, statements))
+            }
+            (Recording::FromStart, Some(Remains::Nothing) | None) => FailedOutcome::Stopped { done },
+        };
         HistoryChange::Failed {
             version: self.version(),
             name: &self.record.name,
             direction: self.step.direction,
-            done: (self.recording == Recording::FromStart).then_some(done),
+            outcome,
             message,
         }
     }
@@ -216,6 +229,20 @@ fn digest_after(direction: Direction, record: &Record, history: &History) -> Che
     }
 }
 
+/// The history as if a migration had not started, or had not started to be reverted.
+fn restored(history: &History, record: &Record, direction: Direction, statements: Option<usize>) -> Restored<'static> {
+    if direction == Direction::Up {
+        return Restored::NotApplied;
+    }
+    let mut after = history.clone();
+    after.upsert(record.with_state(RecordState::Applied));
+    let latest = after.latest_applied().map(|latest| (latest.key.to_string().into(), latest.name.clone().into()));
+    Restored::Applied {
+        statements: statements.unwrap_or(record.statements),
+        summary: SchemaVersionRow { latest, count: after.applied().count(), digest: after.digest() },
+    }
+}
+
 /// The fingerprint of the history as this process knows it: what a writer without a lock compares with that in the database.
 pub fn fingerprint(history: &History, key: &MigrationKey) -> String {
     let digest = history.latest_applied().map(|_| history.digest());
@@ -294,6 +321,11 @@ pub fn resolved<'h>(
         // In a file that was edited since, this says which statements of its present text are done.
         Resolution::SkipTo(statement) => Ok(progress(statement - 1, edited)),
         Resolution::MarkApplied => Ok(declared(history, record, migration, direction)),
+        Resolution::MarkNotApplied => {
+            let statements = migration.map(|migration| migration.up.statements.len());
+            let restored = restored(history, record, direction, statements);
+            Ok(HistoryChange::GivenUp { version: record.key.as_str(), restored })
+        }
     }
 }
 
@@ -315,7 +347,7 @@ fn declared<'h>(
     let is_applied = |record: &&Record| after.get(&record.key).is_some_and(|after| after.state == RecordState::Applied);
     let latest = history.records().iter().rfind(is_applied);
     let summary = SchemaVersionRow {
-        latest: latest.map(|record| (record.key.as_str(), record.name.as_str())),
+        latest: latest.map(|record| (record.key.as_str().into(), record.name.as_str().into())),
         count: after.applied().count(),
         digest: after.digest(),
     };
@@ -347,7 +379,7 @@ pub fn repaired<'h>(set: &'h MigrationSet, history: &'h History, key: &Migration
     let record = history.get(key).filter(|record| record.state == RecordState::Applied)?;
     let mut after = history.clone();
     after.upsert(record.with_checksum(migration.up.checksum));
-    let latest = history.latest_applied().map(|record| (record.key.as_str(), record.name.as_str()));
+    let latest = history.latest_applied().map(|record| (record.key.as_str().into(), record.name.as_str().into()));
     let statements = migration.up.statements.len();
     Some(HistoryChange::Repaired {
         record: RecordWrite {

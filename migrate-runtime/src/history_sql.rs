@@ -6,9 +6,11 @@
 
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use crate::history_change::{Completion, Elapsed, HistoryChange, RecordWrite, ResolvedBy, SchemaVersionRow, StoredSql};
+use crate::history_change::{
+    Completion, Elapsed, FailedOutcome, HistoryChange, RecordWrite, ResolvedBy, Restored, SchemaVersionRow, StoredSql,
+};
 use migrate_model::checksum::Checksum;
-use migrate_model::history::{History, Record, RecordedRun};
+use migrate_model::history::{History, Record, RecordState, RecordedRun};
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::run_settings::HistoryTables;
 use migrate_model::target::Direction;
@@ -350,18 +352,41 @@ impl HistorySql {
                 };
                 self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
             }
-            HistoryChange::Failed { version, name, direction, done, message } => {
-                let state = match direction {
-                    Direction::Up => "failed",
-                    Direction::Down => "revert-failed",
+            HistoryChange::GivenUp { version, restored } => {
+                self.restore(&mut sql, version, restored);
+                self.insert_event(&mut sql, Event::new(version, "resolved").detail(restored_detail(restored)));
+            }
+            HistoryChange::Failed { version, name, direction, outcome, message } => {
+                let (state, unclear) = match direction {
+                    Direction::Up => (RecordState::Failed, RecordState::Unclear),
+                    Direction::Down => (RecordState::RevertFailed, RecordState::RevertUnclear),
                 };
-                if let Some(done) = done {
-                    self.update(&mut sql, version, &format!("state = '{state}', statements_done = {done}"));
+                let progress = |state, done: &usize| format!("state = '{state}', statements_done = {done}");
+                match outcome {
+                    FailedOutcome::RolledBack => {}
+                    FailedOutcome::NothingRemains(restored) => self.restore(&mut sql, version, restored),
+                    FailedOutcome::Stopped { done } => self.update(&mut sql, version, &progress(state, done)),
+                    FailedOutcome::Unclear { done } => self.update(&mut sql, version, &progress(unclear, done)),
                 }
-                self.insert_event(&mut sql, Event::new(version, state).named(name).detail(message));
+                self.insert_event(&mut sql, Event::new(version, state.name()).named(name).detail(message));
             }
         }
         sql
+    }
+
+    /// Makes the record what it was before the migration, or its revert, started.
+    fn restore(&self, sql: &mut String, version: &str, restored: &Restored<'_>) {
+        match restored {
+            Restored::NotApplied => {
+                let (service, key) = (self.text(&self.service), self.text(version));
+                let _ = writeln!(sql, "DELETE FROM {} WHERE service = {service} AND version = {key};", self.records());
+            }
+            Restored::Applied { statements, summary } => {
+                let set = format!("state = 'applied', statements = {statements}, statements_done = {statements}");
+                self.update(sql, version, &set);
+                self.upsert_summary(sql, summary);
+            }
+        }
     }
 
     fn update(&self, sql: &mut String, version: &str, set: &str) {
@@ -456,9 +481,9 @@ impl HistorySql {
             "INSERT INTO {} (service, version, applied_at, description, applied_count, digest) VALUES ({}, {}, {}, {}, {}, {digest}) {};",
             self.versions(),
             self.text(&self.service),
-            self.option(summary.latest.map(|(version, _)| version)),
+            self.option(summary.latest.as_ref().map(|(version, _)| &**version)),
             self.dialect.now,
-            self.option(summary.latest.map(|(_, name)| name)),
+            self.option(summary.latest.as_ref().map(|(_, name)| &**name)),
             summary.count,
             (self.dialect.upsert)("service", &["version", "applied_at", "description", "applied_count", "digest"])
         );
@@ -532,6 +557,14 @@ pub fn hex(text: &str) -> String {
     })
 }
 
+/// The detail of the event for an operator's `--not-applied`.
+fn restored_detail(restored: &Restored<'_>) -> &'static str {
+    match restored {
+        Restored::NotApplied => "marked as not applied",
+        Restored::Applied { .. } => "marked as not reverted",
+    }
+}
+
 /// The detail of an event: how much of a migration is done.
 fn done_statements(done: usize) -> String {
     format!("{} {} done", count_of(done, "statement"), is_are(done))
@@ -541,7 +574,6 @@ fn done_statements(done: usize) -> String {
 mod tests {
     use super::*;
     use crate::backends::dialects;
-    use migrate_model::history::RecordState;
 
     fn history_sql(dialect: &'static HistoryDialect) -> HistorySql {
         let mut tables = HistoryTables::default();
@@ -579,7 +611,8 @@ mod tests {
             up: StoredSql::Set("SELECT 'a\\b'"),
             down: StoredSql::Clear,
         };
-        let summary = SchemaVersionRow { latest: Some(("001", "create")), count: 1, digest: Checksum::from_bytes([3; 32]) };
+        let summary =
+            SchemaVersionRow { latest: Some(("001".into(), "create".into())), count: 1, digest: Checksum::from_bytes([3; 32]) };
         let mut text = String::new();
         for (dialect, title) in dialects().into_iter().zip(["PostgreSQL", "MySQL", "SQLite"]) {
             let history_sql = history_sql(dialect);

@@ -44,6 +44,7 @@ mod history_change;
 mod history_changes;
 mod history_sql;
 mod lease;
+mod mentions;
 mod migrator;
 mod recovery;
 mod report;

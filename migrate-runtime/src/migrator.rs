@@ -18,7 +18,7 @@ use crate::session;
 use crate::shared_set::SharedSet;
 use crate::status_report::StatusReport;
 use crate::stop_signal::StopSignal;
-use migrate_model::comparison::compare;
+use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::plural::{count_of, is_are};
@@ -61,6 +61,9 @@ pub enum Resolution {
     Retry,
     /// All statements before this one (counted from 1) are done: resume with it.
     SkipTo(usize),
+    /// Nothing of it is left: the statements that ran were undone. It is pending again; of an interrupted revert, applied
+    /// again.
+    MarkNotApplied,
 }
 
 impl Migrator {
@@ -140,7 +143,13 @@ impl Migrator {
     }
 
     fn open_options(&self, create: bool) -> OpenOptions {
-        OpenOptions { create, max_wait: self.options.lock_wait }
+        OpenOptions { create, max_wait: self.options.lock_wait, stop: self.options.stop.clone() }
+    }
+
+    /// The options for a connection that only reads: a health check must not wait for a writer.
+    fn reader_options(&self) -> OpenOptions {
+        let max_wait = self.options.lock_wait.min(MAX_READER_WAIT);
+        OpenOptions { max_wait, ..self.open_options(false) }
     }
 
     /// Applies all pending migrations. With nothing to do, that is one query. Of several processes that start at once, one
@@ -179,7 +188,7 @@ impl Migrator {
         // The database may be ahead, or only comments of a file may have been changed.
         let history = session::history(&mut *backend, &history_sql, None).await?.unwrap_or_default();
         engine::release_clean(backend, &history_sql).await;
-        Ok(!compare(&self.set, &history).iter().any(|migration| migration.state.is_unapplied()))
+        Ok(!compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied))
     }
 
     /// The state of every migration. Reads only, and creates nothing.
@@ -200,7 +209,7 @@ impl Migrator {
 
     /// A connection to read with. The place of the history may depend on `session`: SQLite attaches files there.
     async fn open_reader<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, HistorySql), Error> {
-        let mut backend = database.open(self.open_options(false)).await?;
+        let mut backend = database.open(self.reader_options()).await?;
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
         let session = &self.set.contents().run.session;
         if !session.is_empty() {
@@ -282,11 +291,12 @@ impl Migrator {
     /// # Errors
     /// When the time is over, with the last refusal; and at once when waiting cannot help, such as after a wrong password.
     pub async fn wait_for_database(url: &DatabaseUrl, max_wait: Duration) -> Result<(), Error> {
-        let until = Instant::now() + max_wait;
+        let since = Instant::now();
         let mut pause = Duration::from_millis(50);
         loop {
-            let Err(error) = try_to_connect(url, until).await else { return Ok(()) };
-            if !is_worth_waiting(&error) || Instant::now() + pause >= until {
+            let left = max_wait.saturating_sub(since.elapsed());
+            let Err(error) = try_to_connect(url, left).await else { return Ok(()) };
+            if !is_worth_waiting(&error) || since.elapsed().saturating_add(pause) >= max_wait {
                 return Err(error);
             }
             tokio::time::sleep(pause).await;
@@ -323,11 +333,13 @@ fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
     Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message).help(help)
 }
 
+/// How long a connection that only reads waits for a writer of SQLite.
+const MAX_READER_WAIT: Duration = Duration::from_secs(5);
+
 /// One try to connect: a connection that hangs must not outlast the wait.
-async fn try_to_connect(url: &DatabaseUrl, until: Instant) -> Result<(), Error> {
-    let options = OpenOptions { create: false, max_wait: Duration::from_secs(5) };
-    let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
-    match tokio::time::timeout(left, url.open(options)).await {
+async fn try_to_connect(url: &DatabaseUrl, left: Duration) -> Result<(), Error> {
+    let options = OpenOptions { create: false, max_wait: Duration::from_secs(5), stop: StopSignal::new() };
+    match tokio::time::timeout(left.max(Duration::from_millis(100)), url.open(options)).await {
         Ok(Ok(backend)) => {
             backend.release(ConnectionState::Clean).await;
             Ok(())

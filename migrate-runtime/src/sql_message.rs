@@ -15,18 +15,6 @@ pub fn strip_own_sql(text: &str) -> &str {
     script.split_once(RECORD).map_or(script, |(script, _)| script)
 }
 
-/// Whether a script contains a word, ignoring case, also inside longer words and comments.
-///
-/// This searches the text instead of the parsed statements, because a call such as `set_config('search_path', ...)` has the same
-/// effect as a statement. Callers must treat a match as a possibility only.
-pub fn contains_word(script: &str, word: &str) -> bool {
-    let Some(first) = word.bytes().next() else { return true };
-    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
-    let (script, word) = (script.as_bytes(), word.as_bytes());
-    let mut starts = script.iter().enumerate().filter(|(_, byte)| **byte == lower || **byte == upper).map(|(start, _)| start);
-    starts.any(|start| script.get(start..start + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
-}
-
 /// A statement of the script in a message.
 #[derive(Debug)]
 struct MessagePart {

@@ -65,7 +65,7 @@ impl StatusReport {
 
     /// The migrations that the next run would work on.
     pub fn pending(&self) -> Vec<MigrationStatus<'_>> {
-        self.migrations().into_iter().filter(|migration| migration.state.is_unapplied()).collect()
+        self.migrations().into_iter().filter(MigrationStatus::is_unapplied).collect()
     }
 
     /// Whether everything is applied.

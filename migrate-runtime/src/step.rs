@@ -3,13 +3,14 @@
 //! What runs, and in which order, is decided elsewhere (`plan`, `script_plan`); what is written into the history, in
 //! `history_changes`; how a body runs, in `steps`; how a failure is described, in `step_errors`.
 
-use crate::backend::{Backend, Expected, UnitError};
+use crate::backend::{Backend, Expected, Remains, UnitError};
 use crate::backend_error::BackendError;
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_changes::{self, Recording, StepChanges};
 use crate::history_sql::HistorySql;
+use crate::mentions::Mentions;
 use crate::run_options::RunOptions;
 use crate::step_errors::{self, FailedStep};
 use crate::steps::script;
@@ -76,6 +77,8 @@ pub struct PreparedStep<'p> {
     pub timeout: Duration,
     /// Whether an earlier run has started it, so that something of it may be left over.
     pub resuming: bool,
+    /// What the script names that matters to the engine.
+    pub mentions: Mentions,
 }
 
 impl PreparedStep<'_> {
@@ -115,7 +118,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let directives = &script.directives;
         let lock_timeout = directives.lock_timeout.or(self.options.lock_timeout);
         let timeout = directives.timeout.unwrap_or(self.options.timeout);
-        Ok(PreparedStep { plan, changes, lock_timeout, timeout, resuming, script })
+        let mentions = Mentions::of(&script.text, self.backend.dialect());
+        Ok(PreparedStep { plan, changes, lock_timeout, timeout, resuming, mentions, script })
     }
 
     /// What runs: from the files, or as it was stored when the migration was applied.
@@ -192,7 +196,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             return error.into();
         }
         let message = error.message().to_owned();
-        match self.record_failure(prepared, done, &message).await {
+        match self.record_failure(prepared, done, None, &message).await {
             Ok(()) => error.into(),
             Err(failure) => error.note("also", format!("that could not be recorded: {}", failure.message)).into(),
         }
@@ -209,9 +213,10 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             UnitError::StatementFailed { error, .. } if step_errors::is_read_only(&failed, &error) => {
                 step_errors::read_only(&failed, error)
             }
-            UnitError::StatementFailed { statement, offset, error } => {
+            UnitError::StatementFailed { statement, offset, error, remains } => {
                 failed.done = failed.done_before(statement);
-                let recorded = self.record_failure(prepared, failed.done, &error.message).await;
+                failed.remains = remains;
+                let recorded = self.record_failure(prepared, failed.done, Some(remains), &error.message).await;
                 let described = step_errors::statement_failed(&failed, statement, offset, error);
                 match recorded {
                     Ok(()) => described,
@@ -230,15 +235,25 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             title: &self.step.title,
             direction: self.step.direction,
             script: &prepared.script,
-            dialect: self.backend.dialect(),
             atomic: prepared.plan.atomic,
             done,
+            remains: Remains::Nothing,
         }
     }
 
-    async fn record_failure(&mut self, prepared: &PreparedStep<'_>, done: usize, message: &str) -> Result<(), BackendError> {
+    async fn record_failure(
+        &mut self,
+        prepared: &PreparedStep<'_>,
+        done: usize,
+        remains: Option<Remains>,
+        message: &str,
+    ) -> Result<(), BackendError> {
         self.backend.restore().await?;
-        let change = prepared.changes.failed(done, message);
+        if prepared.plan.atomic && remains == Some(Remains::Unclear) {
+            // A transaction has no record yet.
+            self.backend.write(self.history_sql, &prepared.changes.started(done)).await?;
+        }
+        let change = prepared.changes.failed(self.history, done, remains, message);
         if prepared.plan.atomic {
             return self.backend.write(self.history_sql, &change).await;
         }

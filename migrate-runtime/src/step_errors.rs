@@ -1,18 +1,15 @@
 //! How a step that was not finished is described: what happened, where, what is already done, what to do next. Pure.
 
+use crate::backend::Remains;
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use crate::sql_message::contains_word;
-use migrate_model::dialect::Dialect;
 use migrate_model::duration;
 use migrate_model::execution::Unit;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_model::plural::{count_of, is_are};
-use migrate_model::reader;
 use migrate_model::script::Script;
-use migrate_model::syntax::Syntax;
 use migrate_model::target::Direction;
 use std::time::Duration;
 
@@ -24,12 +21,12 @@ pub struct FailedStep<'s> {
     pub direction: Direction,
     /// What ran.
     pub script: &'s Script,
-    /// In which dialect.
-    pub dialect: Dialect,
     /// Whether all of it is one transaction.
     pub atomic: bool,
     /// How many statements are recorded as done.
     pub done: usize,
+    /// What a failed statement has left.
+    pub remains: Remains,
 }
 
 impl FailedStep<'_> {
@@ -44,17 +41,6 @@ impl FailedStep<'_> {
     /// Whether a statement runs in a transaction that is rolled back as a whole.
     fn runs_in_transaction(&self, statement: usize) -> bool {
         self.script.units.iter().any(|unit| unit.in_transaction && unit.statements.contains(&statement))
-    }
-
-    /// Whether a statement is a block or a procedure that may contain transactions of its own.
-    fn may_commit_inside(&self, statement: usize) -> bool {
-        let Some(statement) = self.script.statements.get(statement) else { return false };
-        let sql = statement.sql(&self.script.text);
-        match reader::read(sql, self.dialect) {
-            Syntax::Do { body } => contains_word(&sql[body], "commit"),
-            Syntax::Call { .. } => true,
-            _ => false,
-        }
     }
 
     /// What was being done to the migration, and the command that does it.
@@ -164,23 +150,31 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
     }
     let help = help_for_code(failure.code.as_deref(), &failure.message);
     let error = failure.add_to(error).note("state", state(step));
-    let failed = statement.unwrap_or(step.done);
-    let error = if !step.atomic && !step.runs_in_transaction(failed) && step.may_commit_inside(failed) {
-        let number = failed + 1;
-        let also = format!("what statement {number} has committed itself remains; the statement runs again as a whole");
-        error.note("also", also)
-    } else {
-        error
-    };
+    if step.remains == Remains::Unclear {
+        return error.help(format!(
+            "find out what remains, then correct the file or undo the rest, and run `cargo migrate {command}`: it asks"
+        ));
+    }
     error.help(format!("{help}, then run `cargo migrate {command}` again"))
 }
 
 /// What is done of a step in which a statement failed.
 fn state(step: &FailedStep<'_>) -> String {
     let count = step.script.statements.len();
+    let unclear = step.remains == Remains::Unclear;
     match step.done {
+        _ if step.atomic && unclear => {
+            "rolled back, but for changes to tables that are not transactional (such as MyISAM): those remain".to_owned()
+        }
+        done if unclear => {
+            format!(
+                "{done} of {} are done and recorded; a part of statement {} may remain",
+                count_of(count, "statement"),
+                done + 1
+            )
+        }
         _ if step.atomic => format!("rolled back; no changes made by `{}` remain", step.title),
-        0 => format!("none of its {} is done; the next run starts with the first", count_of(count, "statement")),
+        0 => format!("none of its {} is done, and nothing remains; it is not recorded", count_of(count, "statement")),
         done => {
             let next = done + 1;
             format!("{done} of {count} statements {} done and recorded; the next run resumes at statement {next}", is_are(done))

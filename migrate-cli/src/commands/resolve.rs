@@ -8,11 +8,12 @@ use crate::run::RunArguments;
 use crate::values;
 use clap::Args;
 use migrate_model::resumption;
+use migrate_model::statement;
 use migrate_runtime::{Direction, RecordState, Resolution, StatusReport, StopSignal, Version};
 
-/// Resolve a partially applied migration: mark it applied, retry, or skip statements
+/// Resolve a partially applied migration: mark it applied or not applied, retry, or skip statements
 #[derive(Debug, Args)]
-#[command(override_usage = "cargo migrate resolve <--applied|--retry|--skip-to <N>> <VERSION>")]
+#[command(override_usage = "cargo migrate resolve <--applied|--not-applied|--retry|--skip-to <N>> <VERSION>")]
 #[command(group = clap::ArgGroup::new("how").required(true))]
 pub struct Arguments {
     /// Version of the partially applied migration
@@ -21,6 +22,9 @@ pub struct Arguments {
     /// Mark the migration as applied; use this if all its statements were executed
     #[arg(long, group = "how")]
     applied: bool,
+    /// Mark the migration as not applied; use this after you have undone the statements that ran. They are printed
+    #[arg(long, group = "how")]
+    not_applied: bool,
     /// Retry the statement whose outcome is unknown; use this if it was not executed
     #[arg(long, group = "how")]
     retry: bool,
@@ -29,26 +33,39 @@ pub struct Arguments {
     skip_to: Option<usize>,
 }
 
+impl Arguments {
+    fn resolution(&self) -> Resolution {
+        if self.applied {
+            Resolution::MarkApplied
+        } else if self.not_applied {
+            Resolution::MarkNotApplied
+        } else {
+            self.skip_to.map_or(Resolution::Retry, Resolution::SkipTo)
+        }
+    }
+}
+
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let services = context.source.services()?;
     let [service] = services.as_slice() else {
         return Err(CommandError::usage("this command works on one package at a time").help("select a package: `-p NAME`"));
     };
-    let resolution = match (arguments.applied, arguments.skip_to) {
-        (true, _) => Resolution::MarkApplied,
-        (false, Some(statement)) => Resolution::SkipTo(statement),
-        (false, None) => Resolution::Retry,
-    };
+    let resolution = arguments.resolution();
     let migrator = RunArguments::default().migrator(service, &StopSignal::new(), context.output);
     let status = migrator.status(&service.url).await?;
     print_evidence(&status, &arguments.migration, context.output);
+    if resolution == Resolution::MarkNotApplied {
+        print_statements(&status, &arguments.migration, context.output);
+    }
     let record = status.history().get(&(&arguments.migration).into());
     let is_revert = record.is_some_and(|record| resumption::direction_of(record) == Direction::Down);
     migrator.resolve(&service.url, &arguments.migration, resolution).await?;
     let text = match resolution {
         Resolution::MarkApplied if is_revert => format!("{}: marked as reverted", arguments.migration),
         Resolution::MarkApplied => format!("{}: marked as applied", arguments.migration),
+        Resolution::MarkNotApplied if is_revert => format!("{}: marked as not reverted", arguments.migration),
+        Resolution::MarkNotApplied => format!("{}: marked as not applied", arguments.migration),
         Resolution::Retry => {
             format!("{}: run the interrupted command again to repeat the statement in question", arguments.migration)
         }
@@ -61,6 +78,19 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     Ok(Exit::Done)
 }
 
+/// Prints the statements that ran, which the operator must have undone.
+fn print_statements(status: &StatusReport, version: &Version, output: &Output) {
+    let Some(record) = status.history().get(&version.into()) else { return };
+    let sql = record.pending_sql.as_deref().unwrap_or_default();
+    let (statements, _) = statement::split(sql, status.dialect(), "");
+    for (at, statement) in statements.iter().enumerate().take(record.statements_done) {
+        let text = statement.sql(sql);
+        let first = text.lines().next().unwrap_or_default();
+        let more = if text.lines().count() > 1 { " ..." } else { "" };
+        output.message(format!("             statement {} ran: {first}{more}", at + 1));
+    }
+}
+
 /// Prints the statement at which the migration was interrupted, and what the system catalog shows about its outcome.
 fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
     let Some(record) = status.history().get(&version.into()).filter(|record| record.state != RecordState::Applied) else {
@@ -70,7 +100,7 @@ fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
     let (at, next) = resumption::next_statement(sql, record.statements_done, status.dialect());
     let next = next.map_or(String::new(), |line| format!(", `{line}`"));
     let stopped = match record.state {
-        RecordState::Failed | RecordState::RevertFailed => "failed",
+        RecordState::Failed | RecordState::RevertFailed | RecordState::Unclear | RecordState::RevertUnclear => "failed",
         RecordState::Resolved | RecordState::RevertResolved => "resolved",
         _ => "interrupted",
     };

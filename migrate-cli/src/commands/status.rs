@@ -86,13 +86,15 @@ struct Counts {
 impl Counts {
     fn of(status: &StatusReport) -> Self {
         let migrations = status.migrations();
-        let count = |test: fn(&MigrationState) -> bool| migrations.iter().filter(|migration| test(&migration.state)).count();
+        let count = |test: fn(&MigrationStatus<'_>) -> bool| migrations.iter().filter(|migration| test(migration)).count();
         Counts {
             known: migrations.len(),
             applied: status.history().applied().count(),
-            pending: count(|state| state.is_unapplied()),
-            partially_applied: count(|state| matches!(state, MigrationState::PartiallyApplied(_))),
-            mismatched: count(|state| matches!(state, MigrationState::Changed | MigrationState::FileMissing)),
+            pending: count(|status| status.is_unapplied()),
+            partially_applied: count(|status| {
+                status.is_unapplied() && matches!(status.state, MigrationState::PartiallyApplied(_))
+            }),
+            mismatched: count(|status| matches!(status.state, MigrationState::Changed | MigrationState::FileMissing)),
         }
     }
 
@@ -141,8 +143,10 @@ fn progress(status: &MigrationStatus<'_>, state: RecordState) -> String {
         RecordState::Failed => "FAILED",
         RecordState::Reverting => "PARTIALLY REVERTED",
         RecordState::RevertFailed => "FAILED revert",
+        RecordState::Unclear | RecordState::RevertUnclear => "UNCLEAR",
         _ => "PARTIALLY APPLIED",
     };
     let (done, total) = status.record().map_or((0, 0), |record| (record.statements_done, record.statements));
-    format!("{label}, {done} of {total} statements done")
+    let foreign = if status.migration().is_none() { ", no local file" } else { "" };
+    format!("{label}, {done} of {total} statements done{foreign}")
 }

@@ -3,12 +3,12 @@
 //! It stores what a real database stores: committed effects, history rows, and the lock. If the connection is lost during a call,
 //! the call has happened or not; as with a real network, the caller cannot distinguish the two.
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, RenewedSession, UnitError, UnitRun};
+use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, Remains, RenewedSession, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::{self, BackendFuture, OpenOptions, sealed};
 use crate::connection::TextRow;
 use crate::event::SessionInfo;
-use crate::history_change::{Elapsed, HistoryChange, RecordWrite, StoredSql};
+use crate::history_change::{Elapsed, FailedOutcome, HistoryChange, RecordWrite, Restored, StoredSql};
 use crate::history_changes;
 use crate::history_sql::{HistoryDialect, HistorySql};
 use async_trait::async_trait;
@@ -124,15 +124,35 @@ impl Inner {
                     row.pending_sql = Some((*text).to_owned());
                 }
             }
-            HistoryChange::Failed { version, direction, done: Some(done), .. } => {
-                let row = self.row(version);
-                row.statements_done = *done;
-                row.state = match direction {
-                    Direction::Up => RecordState::Failed,
-                    Direction::Down => RecordState::RevertFailed,
+            HistoryChange::GivenUp { version, restored } => self.restore(version, restored),
+            HistoryChange::Failed { version, direction, outcome, .. } => {
+                let (state, unclear) = match direction {
+                    Direction::Up => (RecordState::Failed, RecordState::Unclear),
+                    Direction::Down => (RecordState::RevertFailed, RecordState::RevertUnclear),
                 };
+                match outcome {
+                    FailedOutcome::RolledBack => {}
+                    FailedOutcome::NothingRemains(restored) => self.restore(version, restored),
+                    FailedOutcome::Stopped { done } => self.stop(version, state, *done),
+                    FailedOutcome::Unclear { done } => self.stop(version, unclear, *done),
+                }
             }
-            HistoryChange::Failed { done: None, .. } => {}
+        }
+    }
+
+    fn stop(&mut self, version: &str, state: RecordState, done: usize) {
+        let row = self.row(version);
+        (row.state, row.statements_done) = (state, done);
+    }
+
+    fn restore(&mut self, version: &str, restored: &Restored<'_>) {
+        match restored {
+            Restored::NotApplied => drop(self.rows.remove(version)),
+            Restored::Applied { statements, .. } => {
+                let row = self.row(version);
+                (row.state, row.statements, row.statements_done) = (RecordState::Applied, *statements, *statements);
+                row.pending_sql = None;
+            }
         }
     }
 
@@ -260,7 +280,7 @@ fn statement_failed(statement: usize, error: BackendError) -> UnitError {
     if error.is_connection_lost() {
         UnitError::ConnectionLost(error)
     } else {
-        UnitError::StatementFailed { statement: Some(statement), offset: None, error }
+        UnitError::StatementFailed { statement: Some(statement), offset: None, error, remains: Remains::Nothing }
     }
 }
 
@@ -287,6 +307,10 @@ impl Backend for Fake {
         let (name, answer) = self.world.inner().answer(sql);
         self.call(name, |_| ())?;
         answer
+    }
+
+    fn compares_history(&self) -> bool {
+        true
     }
 
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
@@ -397,6 +421,7 @@ impl Backend for Fake {
             HistoryChange::Repaired { .. } => "write the repair".to_owned(),
             HistoryChange::Resolved { .. } => "write the resolution".to_owned(),
             HistoryChange::Failed { .. } => "write the error".to_owned(),
+            HistoryChange::GivenUp { .. } => "write that it is given up".to_owned(),
         };
         self.call(&name, |inner| inner.apply(change))
     }

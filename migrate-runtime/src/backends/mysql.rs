@@ -14,7 +14,9 @@ pub mod history_dialect;
 mod lent_session;
 mod presence;
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Presence, RenewedSession, SessionReset, UnitError, UnitRun};
+use crate::backend::{
+    Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
+};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::connect_in_time;
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
@@ -23,8 +25,9 @@ use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
+use crate::mentions::{Mention, Mentions};
 use crate::session::session_statements;
-use crate::sql_message::{SqlMessage, contains_word, strip_own_sql};
+use crate::sql_message::{SqlMessage, strip_own_sql};
 use address::with_settings_of_server;
 use async_trait::async_trait;
 use lent_session::{Variables, read_variables};
@@ -77,6 +80,8 @@ pub struct MySql<'c> {
     /// How to open a second connection; `None` for a borrowed connection.
     options: Option<MySqlConnectOptions>,
     database: String,
+    /// The longest message that the server accepts, in bytes.
+    max_packet: usize,
     reset: SessionReset,
     /// What a new session of this run starts with: our own settings, then the `session` statements.
     session: Vec<String>,
@@ -98,6 +103,7 @@ impl<'c> MySql<'c> {
             connection,
             options,
             database: String::new(),
+            max_packet: usize::MAX,
             reset: SessionReset::default(),
             session: Vec::new(),
             original: Variables::new(),
@@ -156,6 +162,28 @@ impl<'c> MySql<'c> {
         }
     }
 
+    /// Rolls back, and asks the server what remains: it warns of changes to tables that are not transactional.
+    async fn roll_back_and_ask(&mut self) -> Remains {
+        // ER_WARNING_NOT_COMPLETE_ROLLBACK
+        let incomplete = |row: &TextRow| row.iter().flatten().any(|column| column == "1196");
+        match self.rows("ROLLBACK;\nSHOW WARNINGS").await {
+            Ok(warnings) if warnings.iter().any(incomplete) => Remains::Unclear,
+            Ok(_) => Remains::Nothing,
+            Err(error) => {
+                tracing::debug!(message = error.message, "rolling back");
+                Remains::Unclear
+            }
+        }
+    }
+
+    /// The SQL of a change, without the texts of scripts if the message would be longer than the server accepts.
+    fn record_sql(&self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> String {
+        let sql = history_sql.write(change);
+        // The guard and the rest of the transaction are in the same message.
+        let fits = sql.len() + (16 << 10) < self.max_packet;
+        if fits { sql } else { history_sql.write(&change.clone().without_texts()) }
+    }
+
     /// The name of the lock as a literal. `GET_LOCK` accepts at most 64 characters.
     fn lock_name(&self, history_sql: &HistorySql) -> String {
         let checksum = history_sql.lock_name(&self.database).to_string();
@@ -169,8 +197,9 @@ impl<'c> MySql<'c> {
     /// Sets the timeout for metadata locks, and in a transaction also for row locks. `restore` resets them.
     async fn set_lock_timeouts(&mut self, unit_run: &UnitRun<'_>, in_transaction: bool) -> Result<(), BackendError> {
         let Some(lock_timeout) = unit_run.lock_timeout else { return Ok(()) };
-        // The script's own limit takes precedence; this also matches `innodb_lock_wait_timeout`.
-        if contains_word(unit_run.text, "lock_wait_timeout") {
+        // The limit of the script, or of `session`, takes precedence.
+        let session = self.session.iter().map(|statement| Mentions::of(statement, Dialect::MySql));
+        if session.fold(unit_run.mentions, Mentions::and).has(Mention::LockTimeout) {
             return Ok(());
         }
         let seconds = lock_timeout.as_millis().div_ceil(1000).max(1);
@@ -436,9 +465,11 @@ impl Backend for MySql<'_> {
             self.execute(statement).await?;
         }
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
-        let row = self.rows(&format!("SELECT DATABASE(), {}", settings.join(", "))).await?;
+        let row = self.rows(&format!("SELECT DATABASE(), CAST(@@max_allowed_packet AS CHAR), {}", settings.join(", "))).await?;
         let mut columns = row.into_iter().next().unwrap_or_default().into_iter();
         let database = columns.next().flatten();
+        // MySQL 5.5 to 5.7 and MariaDB 5.5 accept no more than 1 MiB to 4 MiB by default.
+        self.max_packet = columns.next().flatten().and_then(|bytes| bytes.parse().ok()).unwrap_or(1 << 20);
         self.save_settings(history_sql, database.as_deref(), columns);
         self.database = database.unwrap_or_default();
         if history_sql.schema().is_none() {
@@ -556,17 +587,17 @@ impl Backend for MySql<'_> {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
                 }
-                self.roll_back().await;
+                let remains = self.roll_back_and_ask().await;
                 let error = guarded_error(completed, start_len, error);
                 return Err(if error.kind == BackendErrorKind::LockLost {
                     UnitError::NotStarted(error)
                 } else {
-                    UnitError::StatementFailed { statement: message.failed(completed), offset: None, error }
+                    UnitError::StatementFailed { statement: message.failed(completed), offset: None, error, remains }
                 });
             }
             (message, start_len) = (SqlMessage::default(), 0);
         }
-        let record = history_sql.write(&build_change(Elapsed::Measured(unit_run.since.elapsed())));
+        let record = self.record_sql(history_sql, &build_change(Elapsed::Measured(unit_run.since.elapsed())));
         // The second check detects a lock that the script has released, and renews a lease for its full duration.
         let (completed, error) = self.run(&format!("{}{record}COMMIT;", guard_sql(&guard))).await;
         let Some(error) = error else { return Ok(()) };
@@ -577,7 +608,7 @@ impl Backend for MySql<'_> {
         let error = guarded_error(completed, guard.len(), error);
         if error.kind == BackendErrorKind::LockTimeout {
             // Another node has won the certification, so all of the transaction was rolled back and can run again.
-            Err(UnitError::StatementFailed { statement: None, offset: None, error })
+            Err(UnitError::StatementFailed { statement: None, offset: None, error, remains: Remains::Nothing })
         } else {
             Err(UnitError::RecordFailed(error))
         }
@@ -613,7 +644,7 @@ impl Backend for MySql<'_> {
                     return Err(UnitError::NotStarted(guarded_error(completed, guard.len(), error)));
                 }
                 let offset = line_offset(sql, &error.message).map(|at| statement.range.start + at);
-                return Err(UnitError::StatementFailed { statement: Some(number), offset, error });
+                return Err(UnitError::StatementFailed { statement: Some(number), offset, error, remains: Remains::Nothing });
             }
         }
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
@@ -628,7 +659,7 @@ impl Backend for MySql<'_> {
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         let guard = self.guard(history_sql);
         let check = guard_sql(&guard);
-        let record = history_sql.write(change);
+        let record = self.record_sql(history_sql, change);
         // With autocommit, a single statement needs no transaction, which saves a round trip. A lease needs one, so that its row
         // stays locked until the commit.
         let is_single = record.matches(";\n").count() == 1;

@@ -16,7 +16,9 @@ mod presence;
 
 pub use connector::PgConnector;
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Presence, RenewedSession, SessionReset, UnitError, UnitRun};
+use crate::backend::{
+    Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
+};
 use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST};
 use crate::backends::connect_in_time;
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
@@ -25,8 +27,9 @@ use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
+use crate::mentions::{Mention, Mentions};
 use crate::session::{first, session_statements};
-use crate::sql_message::{SqlMessage, contains_word, strip_own_sql};
+use crate::sql_message::{SqlMessage, strip_own_sql};
 use async_trait::async_trait;
 use connector::PARAMETER;
 use lent_session::LentSession;
@@ -36,7 +39,7 @@ use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
 use migrate_model::session_effect::SessionEffect;
 use migrate_model::token::Tokens;
-use presence::{built_index, presence_query};
+use presence::{IndexBuild, presence_query};
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition};
 use std::time::{Duration, Instant};
@@ -80,6 +83,8 @@ pub struct Postgres<'c> {
     /// The role of this run, as SQL.
     role: String,
     endpoint: Endpoint,
+    /// Whether the encoding of the database has all characters.
+    stores_unicode: bool,
     /// Whether transactions are read-only by default: on a replica, or with `default_transaction_read_only`.
     read_only: bool,
     /// The migration lock, unless it is a session-level lock.
@@ -118,6 +123,7 @@ impl<'c> Postgres<'c> {
             original: LentSession::default(),
             role: String::new(),
             endpoint: Endpoint::SINGLE_SERVER,
+            stores_unicode: true,
             read_only: false,
             lease: None,
         }
@@ -169,6 +175,13 @@ impl<'c> Postgres<'c> {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&checksum.as_bytes()[..8]);
         i64::from_be_bytes(bytes)
+    }
+
+    /// The SQL of a change, without the texts of scripts if the encoding of the database lacks some of their characters.
+    fn record_sql(&self, history_sql: &HistorySql, change: HistoryChange<'_>) -> String {
+        let sql = history_sql.write(&change);
+        let fits = self.stores_unicode || sql.is_ascii();
+        if fits { sql } else { history_sql.write(&change.without_texts()) }
     }
 
     /// Statements that give the rest of a transaction the role of this run, whatever role a script has set. Afterwards the
@@ -236,12 +249,17 @@ impl<'c> Postgres<'c> {
             return Ok(false);
         }
         // The lock comes first: see `lease::is_held`. Querying a table that does not exist would log an error on the server.
-        let has_leases = format!("SELECT (pg_catalog.to_regclass({}) IS NOT NULL)::text", history_sql.text(&history_sql.locks()));
-        if self.is_true(&has_leases).await? && lease::is_held(self, history_sql).await? {
+        if self.has_leases(history_sql).await? && lease::is_held(self, history_sql).await? {
             self.execute(&format!("SELECT pg_catalog.pg_advisory_unlock({key})")).await?;
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// Whether the table of leases exists.
+    async fn has_leases(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        let table = history_sql.text(&history_sql.locks());
+        self.is_true(&format!("SELECT (pg_catalog.to_regclass({table}) IS NOT NULL)::text")).await
     }
 
     async fn is_true(&mut self, query: &str) -> Result<bool, BackendError> {
@@ -273,21 +291,68 @@ impl<'c> Postgres<'c> {
         }
         // The server session belongs to others, too.
         let objects = if unit_run.session_effect >= SessionEffect::Unrepeatable { RESET_OBJECTS } else { "" };
-        format!("{objects}{}{}", reset_authorization(unit_run.text), self.reset.prepared)
+        format!("{objects}{}{}", reset_authorization(unit_run.mentions), self.reset.prepared)
     }
 
-    /// Drops the invalid index that a failed concurrent build of this statement leaves. `IF NOT EXISTS` would accept it.
-    async fn drop_invalid_index(&mut self, sql: &str) -> Result<(), BackendError> {
-        let Some((name, table)) = built_index(sql) else { return Ok(()) };
-        let find = format!(
-            "SELECT i.indexrelid::regclass::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-             WHERE NOT i.indisvalid AND c.relname = {name} AND i.indrelid = pg_catalog.to_regclass({table})"
-        );
-        for index in self.rows(&find).await?.into_iter().flatten().flatten() {
-            tracing::warn!(index, "dropping the invalid index of a failed build");
-            self.execute(&format!("DROP INDEX CONCURRENTLY {index}")).await?;
+    /// Before a concurrent build: drops the invalid index of that name, which an earlier build has left and `IF NOT EXISTS` would
+    /// accept. Returns the invalid indexes of the table, of which none is then of the build.
+    async fn before_build(&mut self, unit_run: &UnitRun<'_>) -> Result<Vec<String>, UnitError> {
+        let Some((number, build)) = concurrent_build(unit_run) else { return Ok(Vec::new()) };
+        let prepared = async {
+            for index in self.invalid_indexes(&build).await? {
+                if build.is_named(&index) {
+                    self.drop_index(&index).await?;
+                }
+            }
+            self.invalid_indexes(&build).await
+        };
+        match prepared.await {
+            Ok(invalid) => Ok(invalid),
+            Err(error) => Err(self.unit_error(Some(number), None, error).await),
         }
-        Ok(())
+    }
+
+    /// After a concurrent build: drops the invalid index that a failed one has left, and checks that a finished one is valid.
+    async fn after_build(
+        &mut self,
+        unit_run: &UnitRun<'_>,
+        invalid_before: &[String],
+        outcome: Result<(), UnitError>,
+    ) -> Result<(), UnitError> {
+        let Some((number, build)) = concurrent_build(unit_run) else { return outcome };
+        if matches!(outcome, Err(UnitError::ConnectionLost(_))) {
+            return outcome;
+        }
+        let invalid = match self.invalid_indexes(&build).await {
+            Ok(invalid) => invalid,
+            Err(error) => return outcome.and(Err(self.unit_error(Some(number), None, error).await)),
+        };
+        let new = invalid.into_iter().find(|index| build.is_named(index) || !invalid_before.contains(index));
+        match (outcome, new) {
+            (Ok(()), Some(index)) => {
+                let mut error = BackendError::own(format!("index {index} exists, but it is invalid"));
+                error.hint = Some("another session may be building it; otherwise drop it".into());
+                Err(UnitError::StatementFailed { statement: Some(number), offset: None, error, remains: Remains::Nothing })
+            }
+            (outcome, Some(index)) => {
+                // If the index cannot be dropped, the next attempt drops it.
+                if let Err(error) = self.drop_index(&index).await {
+                    tracing::warn!(index, message = error.message, "the invalid index of a failed build could not be dropped");
+                }
+                outcome
+            }
+            (outcome, None) => outcome,
+        }
+    }
+
+    /// The invalid indexes of the table of a build, as names for SQL, without those that a session is building.
+    async fn invalid_indexes(&mut self, build: &IndexBuild) -> Result<Vec<String>, BackendError> {
+        Ok(self.rows(&build.invalid_sql()).await?.into_iter().flatten().flatten().collect())
+    }
+
+    async fn drop_index(&mut self, index: &str) -> Result<(), BackendError> {
+        tracing::warn!(index, "dropping the invalid index of a failed build");
+        self.execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await
     }
 
     /// A message with the statements that start a transaction. `sets_isolation`: the script begins with `SET TRANSACTION`.
@@ -305,7 +370,7 @@ impl<'c> Postgres<'c> {
         for statement in self.session.iter().filter(|_| !self.endpoint.preserves_session()) {
             message.prepend(&format!("{statement}\n"));
         }
-        for limit in limits(unit_run, "LOCAL") {
+        for limit in limits(unit_run, self.session_mentions(), "LOCAL") {
             message.prepend(&limit);
         }
         message
@@ -316,7 +381,7 @@ impl<'c> Postgres<'c> {
     async fn run_chunks(&mut self, mut message: SqlMessage, unit_run: &UnitRun<'_>) -> Result<SqlMessage, UnitError> {
         // The server parses a message completely before it runs any of it, so a setting that changes how strings are parsed has
         // no effect on later statements of the same message.
-        let changes_parsing = contains_word(unit_run.text, "standard_conforming_strings");
+        let changes_parsing = unit_run.mentions.has(Mention::StringSyntax);
         if changes_parsing || unit_run.numbered_statements().any(|(_, statement)| statement.copy_data.is_some()) {
             self.run_each(&message, unit_run).await?;
             return Ok(SqlMessage::default());
@@ -398,7 +463,7 @@ impl<'c> Postgres<'c> {
             return UnitError::ConnectionLost(error);
         }
         self.roll_back().await;
-        UnitError::StatementFailed { statement, offset, error }
+        UnitError::StatementFailed { statement, offset, error, remains: Remains::Nothing }
     }
 
     /// Opens a connection of our own in place of one from a pool, whose session the application uses.
@@ -415,6 +480,12 @@ impl<'c> Postgres<'c> {
         self.connection.replace(connection).await;
         self.connector = connector;
         Ok(())
+    }
+
+    /// What the `session` statements name: they take precedence over our limits.
+    fn session_mentions(&self) -> Mentions {
+        let all = self.session.iter().map(|statement| Mentions::of(statement, Dialect::Postgres));
+        all.fold(Mentions::default(), Mentions::and)
     }
 
     fn set_role(&mut self, history_sql: &HistorySql, role: Option<String>) {
@@ -506,6 +577,12 @@ impl<'c> Postgres<'c> {
     }
 }
 
+/// The concurrent build of an index that a unit consists of, with the number of its statement.
+fn concurrent_build(unit_run: &UnitRun<'_>) -> Option<(usize, IndexBuild)> {
+    let (number, statement) = unit_run.numbered_statements().next()?;
+    Some((number, IndexBuild::of(statement.sql(unit_run.text))?))
+}
+
 /// The byte of the script at which an error of this message points.
 fn script_offset(message: &SqlMessage, error: &BackendError) -> Option<usize> {
     error.position.and_then(|position| message.script_offset(position))
@@ -557,8 +634,8 @@ fn is_missing(error: &BackendError) -> bool {
 
 /// SQL that resets the session user and `session_replication_role`, if the script may have changed them: other users may lack
 /// the privilege for it.
-fn reset_authorization(text: &str) -> &'static str {
-    match (contains_word(text, "session authorization"), contains_word(text, "session_replication_role")) {
+fn reset_authorization(mentions: Mentions) -> &'static str {
+    match (mentions.has(Mention::SessionAuthorization), mentions.has(Mention::ReplicationRole)) {
         (false, false) => "",
         (true, false) => "RESET SESSION AUTHORIZATION;\n",
         (false, true) => "RESET session_replication_role;\n",
@@ -578,9 +655,10 @@ fn milliseconds(duration: Duration) -> u128 {
 
 /// Statements that set the time limits of a unit, in the scope `LOCAL` or `SESSION`. A limit that the script sets itself is not
 /// overridden.
-fn limits(unit_run: &UnitRun<'_>, scope: &str) -> Vec<String> {
+fn limits(unit_run: &UnitRun<'_>, session: Mentions, scope: &str) -> Vec<String> {
+    let mentions = unit_run.mentions.and(session);
     let mut limits = Vec::new();
-    if !contains_word(unit_run.text, "statement_timeout") {
+    if !mentions.has(Mention::StatementTimeout) {
         limits.push(format!("SET {scope} statement_timeout = {}", milliseconds(unit_run.timeout)));
     }
     // Outside a transaction, 0 overrides the limit of the previous statement and the default of the role: a concurrent build
@@ -591,7 +669,7 @@ fn limits(unit_run: &UnitRun<'_>, scope: &str) -> Vec<String> {
         Some(lock_timeout) => Some(milliseconds(lock_timeout)),
         None => without_limit,
     };
-    if let Some(lock_timeout) = lock_timeout.filter(|_| !contains_word(unit_run.text, "lock_timeout")) {
+    if let Some(lock_timeout) = lock_timeout.filter(|_| !mentions.has(Mention::LockTimeout)) {
         limits.push(format!("SET {scope} lock_timeout = {lock_timeout}"));
     }
     limits
@@ -677,7 +755,8 @@ impl Backend for Postgres<'_> {
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
         let sql = format!(
             "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), \
-             pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_database()::text, \
+             pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_setting('server_encoding'), \
+             pg_catalog.current_database()::text, \
              {schema}, {}",
             settings.join(", ")
         );
@@ -685,6 +764,7 @@ impl Backend for Postgres<'_> {
         let mut columns = row.into_iter();
         let (version, parameter) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
         self.read_only = columns.next().flatten().as_deref() == Some("on");
+        self.stores_unicode = columns.next().flatten().as_deref() == Some("UTF8");
         self.detect_endpoint(history_sql, locking, &version, parameter.as_deref());
         self.database = columns.next().flatten().unwrap_or_default();
         match columns.next().flatten() {
@@ -719,7 +799,10 @@ impl Backend for Postgres<'_> {
     }
 
     async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo> {
-        if let Some(holder) = lease::holder(self, history_sql).await {
+        // A query of a table that does not exist would log an error on the server, each time that a process waits.
+        if self.has_leases(history_sql).await.unwrap_or(false)
+            && let Some(holder) = lease::holder(self, history_sql).await
+        {
             return Some(holder);
         }
         let (high, low) = self.lock_key_halves(history_sql);
@@ -800,13 +883,13 @@ impl Backend for Postgres<'_> {
         let start = self.transaction_start(unit_run, &guard, sets_isolation);
         // The check before the commit is the first one after `SET TRANSACTION`, detects a lock that the script has released, and
         // renews a lease for its full duration.
-        let may_release_lock = ["unlock", "discard"].iter().any(|word| contains_word(unit_run.text, word));
+        let may_release_lock = unit_run.mentions.has(Mention::Unlock);
         let check = if sets_isolation || may_release_lock || self.lease.is_some() {
             format!("{};\n", guard.join(";\n"))
         } else {
             String::new()
         };
-        let record = history_sql.write(&build_change(Elapsed::Transaction(unit_run.since.elapsed())));
+        let record = self.record_sql(history_sql, build_change(Elapsed::Transaction(unit_run.since.elapsed())));
         let end = format!("{}{check}{record}COMMIT;", self.reset_after(unit_run));
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);
@@ -822,11 +905,7 @@ impl Backend for Postgres<'_> {
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
-        for (number, statement) in unit_run.numbered_statements().filter(|_| unit_run.resuming) {
-            if let Err(error) = self.drop_invalid_index(statement.sql(unit_run.text)).await {
-                return Err(self.unit_error(Some(number), None, error).await);
-            }
-        }
+        let invalid_before = self.before_build(unit_run).await?;
         if let Some(lease) = self.lease.as_mut().filter(|_| self.connector.options().is_none()) {
             // There is no heartbeat without a second connection.
             lease.set_duration(lease.duration().max(unit_run.timeout));
@@ -834,7 +913,7 @@ impl Backend for Postgres<'_> {
         let mut start = SqlMessage::default();
         self.guard(history_sql).iter().for_each(|statement| start.prepend(statement));
         if self.endpoint.preserves_session() {
-            limits(unit_run, "SESSION").iter().for_each(|limit| start.prepend(limit));
+            limits(unit_run, self.session_mentions(), "SESSION").iter().for_each(|limit| start.prepend(limit));
         }
         let checked_at = Instant::now();
         if let (_, Some(error)) = self.run(&start.sql).await {
@@ -846,13 +925,12 @@ impl Backend for Postgres<'_> {
             return Err(UnitError::NotStarted(BackendError::lock_lost()));
         }
         // A message of several statements is an implicit transaction, so each statement has a message of its own.
-        self.run_each(&SqlMessage::default(), unit_run).await?;
-        let may_release_lock = |sql: &str| contains_word(sql, "discard") || contains_word(sql, "advisory_unlock");
-        let mut statements = unit_run.numbered_statements();
-        if self.lease.is_none() && statements.any(|(_, statement)| may_release_lock(statement.sql(unit_run.text))) {
+        let outcome = self.run_each(&SqlMessage::default(), unit_run).await;
+        self.after_build(unit_run, &invalid_before, outcome).await?;
+        if self.lease.is_none() && unit_run.mentions.has(Mention::Unlock) {
             self.reacquire_lock(history_sql).await.map_err(UnitError::RecordFailed)?;
         }
-        let record = history_sql.write(&build_change(Elapsed::Measured(unit_run.since.elapsed())));
+        let record = self.record_sql(history_sql, build_change(Elapsed::Measured(unit_run.since.elapsed())));
         let record = format!("{}{record}", self.reset_after(unit_run));
         self.commit(history_sql, &record).await.map_err(UnitError::from_write)
     }
@@ -862,7 +940,7 @@ impl Backend for Postgres<'_> {
     }
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
-        self.commit(history_sql, &history_sql.write(change)).await
+        self.commit(history_sql, &self.record_sql(history_sql, change.clone())).await
     }
 
     fn session_reset(&self) -> Option<&SessionReset> {

@@ -7,15 +7,17 @@ pub mod address;
 pub mod history_dialect;
 
 use crate::backend::{
-    Backend, BuildChange, ConnectionState, Expected, Presence, RenewedSession, SessionReset, UnitError, UnitRun,
+    Backend, BuildChange, ConnectionState, Expected, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
 };
 use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::backends::OpenOptions;
 use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::session::{first, session_statements};
 use crate::sql_message::SqlMessage;
+use crate::stop_signal::StopSignal;
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
@@ -44,13 +46,15 @@ pub struct Sqlite<'c> {
     original: BTreeSet<(String, String)>,
     /// How long to wait for other writers.
     max_wait: Duration,
+    /// Ends the waiting.
+    stop: StopSignal,
 }
 
 impl<'c> Sqlite<'c> {
-    /// A backend over this connection, before `prepare`; waits up to `max_wait` for other writers.
-    pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, options: Option<SqliteConnectOptions>, max_wait: Duration) -> Self {
+    /// A backend over this connection, before `prepare`; waits for other writers as the options specify.
+    pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, options: Option<SqliteConnectOptions>, open: OpenOptions) -> Self {
         let (reset, session, original) = (SessionReset::default(), Vec::new(), BTreeSet::new());
-        Sqlite { connection, options, reset, session, original, max_wait }
+        Sqlite { connection, options, reset, session, original, max_wait: open.max_wait, stop: open.stop }
     }
 
     /// Opens a connection of our own in place of one from a pool, whose session the application uses. A database in memory
@@ -102,15 +106,20 @@ impl<'c> Sqlite<'c> {
 
     /// Runs a query, and retries it while the database is busy.
     async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
-        let deadline = Instant::now() + self.max_wait;
+        let since = Instant::now();
         loop {
             match rows(&mut *self.connection, sql).await.map_err(read_error) {
-                Err(error) if error.kind == BackendErrorKind::Busy && Instant::now() < deadline => {
+                Err(error) if error.kind == BackendErrorKind::Busy && self.may_wait(since) => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Whether to wait longer for another writer.
+    fn may_wait(&self, since: Instant) -> bool {
+        since.elapsed() < self.max_wait && !self.stop.is_requested()
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
@@ -127,10 +136,10 @@ impl<'c> Sqlite<'c> {
 
     /// Runs a statement, and retries it while the database is busy.
     async fn execute_when_free(&mut self, sql: &str) -> Result<(), BackendError> {
-        let deadline = Instant::now() + self.max_wait;
+        let since = Instant::now();
         loop {
             match self.execute(sql).await {
-                Err(error) if error.kind == BackendErrorKind::Busy && Instant::now() < deadline => {
+                Err(error) if error.kind == BackendErrorKind::Busy && self.may_wait(since) => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 outcome => return outcome,
@@ -160,10 +169,10 @@ impl<'c> Sqlite<'c> {
     /// Runs a message of a transaction; the last one ends with `COMMIT`. The `first` one starts with `BEGIN IMMEDIATE` and the
     /// check of the history.
     async fn transact(&mut self, message: &SqlMessage, first: bool) -> Result<(), UnitError> {
-        let deadline = Instant::now() + self.max_wait;
+        let since = Instant::now();
         loop {
             let (completed, Some(error)) = self.run(&message.sql).await else { return Ok(()) };
-            if first && completed == 0 && error.kind == BackendErrorKind::Busy && Instant::now() < deadline {
+            if first && completed == 0 && error.kind == BackendErrorKind::Busy && self.may_wait(since) {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -181,7 +190,12 @@ impl<'c> Sqlite<'c> {
                 1 if first => UnitError::NotStarted(error),
                 // SQLITE_CONSTRAINT_FOREIGNKEY: `COMMIT` checks deferred foreign keys, which are the script's.
                 _ if at_commit && error.code.as_deref() != Some("787") => UnitError::RecordFailed(error),
-                _ => UnitError::StatementFailed { statement: message.failed(completed), offset: None, error },
+                _ => UnitError::StatementFailed {
+                    statement: message.failed(completed),
+                    offset: None,
+                    error,
+                    remains: Remains::Nothing,
+                },
             });
         }
     }
@@ -247,6 +261,10 @@ impl Backend for Sqlite<'_> {
 
     async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         self.rows(sql).await
+    }
+
+    fn compares_history(&self) -> bool {
+        true
     }
 
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
@@ -342,7 +360,12 @@ impl Backend for Sqlite<'_> {
         let mut message = SqlMessage::default();
         message.add_statements(unit_run, unit_run.unit.statements.clone());
         if let (completed, Some(error)) = self.run(&message.sql).await {
-            return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, error });
+            return Err(UnitError::StatementFailed {
+                statement: message.failed(completed),
+                offset: None,
+                error,
+                remains: Remains::Nothing,
+            });
         }
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
         self.write_if_unchanged(history_sql, &change, unit_run.expected).await.map_err(|error| match error {

@@ -51,7 +51,7 @@ fn line(change: &HistoryChange<'_>) -> String {
         format!("{} {} {}/{} up={up} down={down}", record.version, record.state, record.done, record.statements)
     };
     let summary = |summary: &SchemaVersionRow<'_>| {
-        format!("{} applied, latest {}", summary.count, summary.latest.map_or("none", |(version, _)| version))
+        format!("{} applied, latest {}", summary.count, summary.latest.as_ref().map_or("none", |(version, _)| &**version))
     };
     match change {
         HistoryChange::Started(record) => format!("started {}", of(record)),
@@ -69,7 +69,19 @@ fn line(change: &HistoryChange<'_>) -> String {
         HistoryChange::Resolved { version, state, done, script, .. } => {
             format!("resolved {version} {state} {done} script={}", script.is_some())
         }
-        HistoryChange::Failed { version, done, .. } => format!("failed {version} {done:?}"),
+        HistoryChange::GivenUp { version, restored: Restored::NotApplied } => format!("given up {version}"),
+        HistoryChange::GivenUp { version, restored: Restored::Applied { statements, summary: row } } => {
+            format!("revert given up {version} {statements}; {}", summary(row))
+        }
+        HistoryChange::Failed { version, outcome, .. } => {
+            let outcome = match outcome {
+                FailedOutcome::RolledBack => "rolled back".to_owned(),
+                FailedOutcome::NothingRemains(_) => "nothing remains".to_owned(),
+                FailedOutcome::Stopped { done } => format!("stopped {done}"),
+                FailedOutcome::Unclear { done } => format!("unclear {done}"),
+            };
+            format!("failed {version} {outcome}")
+        }
     }
 }
 
@@ -81,7 +93,7 @@ fn what_an_up_step_writes() {
         (
             "2",
             Recording::FromStart,
-            ["started 2 started 0/2 up=set down=set", "checkpoint 2 1", "finished 2; 2 applied, latest 2", "failed 2 Some(1)"],
+            ["started 2 started 0/2 up=set down=set", "checkpoint 2 1", "finished 2; 2 applied, latest 2", "failed 2 stopped 1"],
         ),
         (
             "3",
@@ -90,7 +102,7 @@ fn what_an_up_step_writes() {
                 "started 3 started 0/2 up=set down=keep",
                 "checkpoint 3 1",
                 "applied 3 applied 2/2 up=set down=keep executed; 2 applied, latest 3",
-                "failed 3 None",
+                "failed 3 rolled back",
             ],
         ),
     ] {
@@ -98,8 +110,20 @@ fn what_an_up_step_writes() {
         let step = Step::new(Direction::Up, &migration.version, Some(migration), ScriptSource::File(&migration.up));
         let changes = StepChanges::new(&step, &migration.up, recording, &history);
         let elapsed = Elapsed::Measured(std::time::Duration::ZERO);
-        let lines = [changes.started(0), changes.checkpoint(1), changes.finished(elapsed), changes.failed(1, "no")];
+        let lines = [
+            changes.started(0),
+            changes.checkpoint(1),
+            changes.finished(elapsed),
+            changes.failed(&history, 1, Some(Remains::Nothing), "no"),
+        ];
         assert_eq!(lines.map(|change| line(&change)), expected);
+        for (done, remains, from_start) in
+            [(0, Some(Remains::Nothing), "nothing remains"), (0, None, "stopped 0"), (1, Some(Remains::Unclear), "unclear 1")]
+        {
+            let expected = if recording == Recording::FromStart || done == 1 { from_start } else { "rolled back" };
+            let change = line(&changes.failed(&history, done, remains, "no"));
+            assert_eq!(change, format!("failed {version} {expected}"));
+        }
     }
 }
 
@@ -129,8 +153,11 @@ fn what_an_operator_declares() {
     use RecordState::{Applied, Failed, RevertFailed, Started};
     let all = &["1", "2"][..];
     for (files, state, done, resolution, expected) in [
-        (all, Failed, 1, Resolution::Retry, Ok("resolved 2 failed 1 script=false")),
-        (all, Started, 1, Resolution::SkipTo(2), Ok("resolved 2 failed 1 script=false")),
+        (all, Failed, 1, Resolution::Retry, Ok("resolved 2 resolved 1 script=false")),
+        (all, RevertFailed, 1, Resolution::Retry, Ok("resolved 2 revert-resolved 1 script=false")),
+        (all, Failed, 1, Resolution::MarkNotApplied, Ok("given up 2")),
+        (all, RevertFailed, 1, Resolution::MarkNotApplied, Ok("revert given up 2 2; 2 applied, latest 2")),
+        (all, Started, 1, Resolution::SkipTo(2), Ok("resolved 2 resolved 1 script=false")),
         (all, Failed, 1, Resolution::SkipTo(1), Err(CannotResolve::AlreadyDone { done: 1 })),
         (all, Failed, 1, Resolution::SkipTo(3), Err(CannotResolve::NoSuchStatement { statements: 2 })),
         (all, Applied, 2, Resolution::Retry, Err(CannotResolve::NotPartiallyApplied)),

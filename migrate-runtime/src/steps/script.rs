@@ -1,6 +1,6 @@
 //! Runs a SQL script part by part, with a checkpoint after each segment, and again where a lock was not acquired in time.
 
-use crate::backend::{Expected, UnitError, UnitRun};
+use crate::backend::{Expected, Remains, UnitError, UnitRun};
 use crate::backend_error::BackendErrorKind;
 use crate::backoff;
 use crate::event::Event;
@@ -8,6 +8,8 @@ use crate::history_change::Elapsed;
 use crate::history_changes;
 use crate::step::{PreparedStep, StepError, StepRunner};
 use crate::step_errors;
+use migrate_model::atomicity;
+use migrate_model::dialect::Dialect;
 use migrate_model::effect;
 use migrate_model::lock_strength;
 use migrate_model::name::Name;
@@ -51,7 +53,7 @@ async fn run_settings(
             let error = if error.is_connection_lost() {
                 UnitError::ConnectionLost(error)
             } else {
-                UnitError::StatementFailed { statement: Some(statement), offset: None, error }
+                UnitError::StatementFailed { statement: Some(statement), offset: None, error, remains: Remains::Nothing }
             };
             return Err(runner.fail(error, prepared, done).await);
         }
@@ -68,7 +70,8 @@ async fn run_segment(
     let change = |elapsed: Elapsed| {
         if segment.last { prepared.changes.finished(elapsed) } else { prepared.changes.checkpoint(segment.unit.done_after) }
     };
-    let fingerprint = history_changes::fingerprint(runner.history, &runner.step.key);
+    let is_compared = runner.backend.compares_history();
+    let fingerprint = is_compared.then(|| history_changes::fingerprint(runner.history, &runner.step.key)).unwrap_or_default();
     let unit = UnitRun {
         text: &prepared.script.text,
         statements: &prepared.script.statements,
@@ -79,6 +82,7 @@ async fn run_segment(
         last: segment.last,
         resuming: prepared.resuming,
         session_effect: prepared.plan.session_effect(),
+        mentions: prepared.mentions,
         expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
     };
     let mut tries = 0;
@@ -91,10 +95,10 @@ async fn run_segment(
             }
         };
         // The server ends a statement by itself where it can; this is for where it cannot, or does not answer.
-        let left = (prepared.timeout + GRACE).saturating_sub(runner.since.elapsed());
+        let left = prepared.timeout.saturating_add(GRACE).saturating_sub(runner.since.elapsed());
         let error = match tokio::time::timeout(left, running).await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error,
+            Ok(Err(error)) => with_remains(error, prepared, segment, runner.backend.dialect()),
             Err(_) => return Err(step_errors::timed_out(&prepared.script, &segment.unit, prepared.timeout).into()),
         };
         tries += 1;
@@ -108,6 +112,18 @@ async fn run_segment(
     }
 }
 
+/// The error of a segment, with what remains of it. Outside a transaction, that depends on the statement.
+fn with_remains(error: UnitError, prepared: &PreparedStep<'_>, segment: &Segment, dialect: Dialect) -> UnitError {
+    match error {
+        UnitError::StatementFailed { statement: Some(at), offset, error, .. }
+            if !segment.in_transaction && !atomicity::leaves_nothing(prepared.sql(at), dialect) =>
+        {
+            UnitError::StatementFailed { statement: Some(at), offset, error, remains: Remains::Unclear }
+        }
+        error => error,
+    }
+}
+
 /// How long to wait before the segment is tried again, if it is a lock that was not acquired in time and everything was
 /// rolled back: meanwhile no other session queues behind it.
 async fn retry_delay(
@@ -117,10 +133,11 @@ async fn retry_delay(
     segment: &Segment,
     tries: u32,
 ) -> Option<Duration> {
-    let UnitError::StatementFailed { error, .. } = error else { return None };
+    let UnitError::StatementFailed { statement, error, remains, .. } = error else { return None };
     // Of several statements that run without a transaction, the first may be done.
-    let rolled_back = segment.in_transaction || segment.unit.statements.len() == 1;
-    if error.kind != BackendErrorKind::LockTimeout || !rolled_back {
+    let is_first = *statement == Some(segment.unit.statements.start);
+    let leaves_nothing = *remains == Remains::Nothing && (segment.in_transaction || is_first);
+    if error.kind != BackendErrorKind::LockTimeout || !leaves_nothing {
         return None;
     }
     let waited = runner.since.elapsed();
@@ -142,6 +159,7 @@ fn lock_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segmen
     if statements.len() == 1 && is_exempt(statements.start) {
         return None;
     }
-    let blocks_traffic = |at: usize| lock_strength::blocks_traffic(prepared.sql(at), dialect);
+    let can_retry = |at: usize| segment.in_transaction || atomicity::leaves_nothing(prepared.sql(at), dialect);
+    let blocks_traffic = |at: usize| lock_strength::blocks_traffic(prepared.sql(at), dialect) && can_retry(at);
     prepared.lock_timeout.or_else(|| statements.clone().any(blocks_traffic).then_some(backoff::LOCK_TIMEOUT))
 }

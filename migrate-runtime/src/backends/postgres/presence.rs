@@ -6,34 +6,66 @@ use migrate_model::effect::Object;
 use migrate_model::name::Name;
 use migrate_model::token::Tokens;
 
-/// The name and the table of `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table`, as string literals.
-/// `None` for any other statement.
-pub fn built_index(sql: &str) -> Option<(String, String)> {
-    let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).peekable();
-    let mut word = |words: &[&str]| tokens.next_if(|token| words.iter().any(|word| token.is_word(sql, word)));
-    word(&["CREATE"])?;
-    word(&["UNIQUE"]);
-    word(&["INDEX"])?;
-    word(&["CONCURRENTLY"])?;
-    if word(&["IF"]).is_some() {
-        word(&["NOT"])?;
-        word(&["EXISTS"])?;
+/// `CREATE [UNIQUE] INDEX CONCURRENTLY [[IF NOT EXISTS] name] ON [ONLY] table`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexBuild {
+    /// The name in quotes; `None` if the server chooses it.
+    name: Option<String>,
+    /// The table, as a string literal.
+    table: String,
+}
+
+impl IndexBuild {
+    /// Reads a statement; `None` for any other one.
+    pub fn of(sql: &str) -> Option<Self> {
+        let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).peekable();
+        let mut word = |words: &[&str]| tokens.next_if(|token| words.iter().any(|word| token.is_word(sql, word)));
+        word(&["CREATE"])?;
+        word(&["UNIQUE"]);
+        word(&["INDEX"])?;
+        word(&["CONCURRENTLY"])?;
+        if word(&["IF"]).is_some() {
+            word(&["NOT"])?;
+            word(&["EXISTS"])?;
+        }
+        let name = match word(&["ON"]) {
+            Some(_) => None,
+            None => {
+                let name = tokens.next()?.text(sql);
+                tokens.next_if(|token| token.is_word(sql, "ON"))?;
+                let is_quoted = name.starts_with('"');
+                Some(if is_quoted { name.to_owned() } else { format!("\"{}\"", name.to_lowercase()) })
+            }
+        };
+        tokens.next_if(|token| token.is_word(sql, "ONLY"));
+        let first = tokens.next()?;
+        let mut end = first.end;
+        while tokens.peek().is_some_and(|token| token.is_symbol(sql, b'.')) {
+            tokens.next();
+            end = tokens.next()?.end;
+        }
+        let table = sql[first.start..end].replace('\\', "\\\\").replace('\'', "''");
+        Some(IndexBuild { name, table: format!("E'{table}'") })
     }
-    let name = tokens.next()?.text(sql);
-    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => name.to_lowercase(),
-    };
-    tokens.next_if(|token| token.is_word(sql, "ON"))?;
-    tokens.next_if(|token| token.is_word(sql, "ONLY"));
-    let first = tokens.next()?;
-    let mut end = first.end;
-    while tokens.peek().is_some_and(|token| token.is_symbol(sql, b'.')) {
-        tokens.next();
-        end = tokens.next()?.end;
+
+    /// Whether an index of [`invalid_sql`](Self::invalid_sql) has the name of this one.
+    pub fn is_named(&self, index: &str) -> bool {
+        self.name.as_ref().is_some_and(|name| index.ends_with(&format!(".{name}")))
     }
-    let quote = |text: &str| format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
-    Some((quote(&name), quote(&sql[first.start..end])))
+
+    /// A query for the invalid indexes of the table, as `"schema"."index"`, without those that other sessions are building.
+    pub fn invalid_sql(&self) -> String {
+        let quoted = |column: &str| format!("'\"' || pg_catalog.replace({column}::text, '\"', '\"\"') || '\"'");
+        format!(
+            "SELECT {} || '.' || {} FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid \
+             AND i.indrelid = pg_catalog.to_regclass({}) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p \
+             WHERE p.index_relid = i.indexrelid AND p.pid <> pg_catalog.pg_backend_pid())",
+            quoted("n.nspname"),
+            quoted("c.relname"),
+            self.table
+        )
+    }
 }
 
 /// A query that returns 1 if the object exists, 2 if it exists but is not valid or not validated, and 0 or no row otherwise.
@@ -94,14 +126,17 @@ mod tests {
 
     #[test]
     fn indexes_that_are_built_concurrently() {
-        let literals = |sql: &str| built_index(sql).map(|(name, table)| format!("{name} {table}"));
-        assert_eq!(literals("CREATE INDEX CONCURRENTLY I ON t (a)").unwrap(), "E'i' E't'");
+        let literals = |sql: &str| {
+            let build = IndexBuild::of(sql)?;
+            Some(format!("{} {}", build.name.as_deref().unwrap_or("-"), build.table))
+        };
+        assert_eq!(literals("CREATE INDEX CONCURRENTLY I ON t (a)").unwrap(), "\"i\" E't'");
+        assert_eq!(literals("CREATE INDEX CONCURRENTLY ON t (a)").unwrap(), "- E't'");
         assert_eq!(
             literals("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I'x\" ON ONLY s.\"T\" USING gin (a)").unwrap(),
-            "E'I''x' E's.\"T\"'"
+            "\"I'x\" E's.\"T\"'"
         );
-        for sql in ["CREATE INDEX i ON t (a)", "CREATE INDEX CONCURRENTLY ON t (a)", "DROP INDEX CONCURRENTLY i", "SELECT 1", ""]
-        {
+        for sql in ["CREATE INDEX i ON t (a)", "DROP INDEX CONCURRENTLY i", "SELECT 1", ""] {
             assert_eq!(literals(sql), None, "{sql}");
         }
     }

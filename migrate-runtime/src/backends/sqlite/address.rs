@@ -54,7 +54,7 @@ impl Address for SqliteAddress {
         let options = self.options.clone().busy_timeout(open.max_wait.min(Duration::from_millis(100)));
         let connection = options.clone().create_if_missing(open.create).connect().await;
         let connection = connection.map_err(|error| not_connected(url, error))?;
-        Ok(Box::new(Sqlite::new(ConnectionGuard::owned(connection), Some(options), open.max_wait)))
+        Ok(Box::new(Sqlite::new(ConnectionGuard::owned(connection), Some(options), open)))
     }
 
     async fn create_database(&self) -> Result<Option<bool>, sqlx::Error> {

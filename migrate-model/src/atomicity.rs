@@ -1,0 +1,64 @@
+//! Whether a statement that failed outside a transaction has left nothing behind, so that it may run again.
+
+use crate::dialect::Dialect;
+use crate::token::{Kind, Token, Tokens};
+
+/// Does nothing of a statement remain when it fails outside a transaction? False if in doubt: a block or a procedure may commit,
+/// and a statement that works in several transactions may have committed some of them.
+///
+/// An index that a failed `CREATE INDEX CONCURRENTLY` leaves is invalid, and the backend drops it.
+pub fn leaves_nothing(sql: &str, dialect: Dialect) -> bool {
+    let tokens: Vec<Token> =
+        Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint).take(24).collect();
+    let first = |words: &[&str]| tokens.first().is_some_and(|token| words.iter().any(|word| token.is_word(sql, word)));
+    let has = |word: &str| tokens.iter().any(|token| token.is_word(sql, word));
+    match dialect {
+        Dialect::Sqlite => true,
+        Dialect::Postgres => {
+            let concurrently = has("CONCURRENTLY");
+            // Several tables are processed in several transactions.
+            let several = first(&["CLUSTER", "REINDEX", "VACUUM", "ANALYZE"]) || (first(&["ALTER"]) && concurrently);
+            let single = [
+                "CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "GRANT", "REVOKE", "INSERT", "UPDATE", "DELETE", "MERGE",
+                "COPY", "REFRESH", "LOCK", "SET", "RESET", "SELECT", "WITH", "VALUES", "SECURITY", "IMPORT",
+            ];
+            // A vacuum that runs twice does the same.
+            first(&single) && !several || first(&["VACUUM", "ANALYZE", "REINDEX"]) && !concurrently
+        }
+        // DML outside a transaction may be of a table that is not transactional.
+        Dialect::MySql => {
+            first(&["CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE", "GRANT", "REVOKE", "LOCK", "ANALYZE", "OPTIMIZE", "FLUSH"])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Dialect::{MySql, Postgres, Sqlite};
+
+    #[test]
+    fn what_may_run_again() {
+        for (dialect, sql, expected) in [
+            (Postgres, "ALTER TABLE t ADD COLUMN a int", true),
+            (Postgres, "CREATE INDEX CONCURRENTLY i ON t (a)", true),
+            (Postgres, "/* x */ INSERT INTO t VALUES (1)", true),
+            (Postgres, "VACUUM t", true),
+            (Postgres, "REINDEX TABLE t", true),
+            (Postgres, "REINDEX TABLE CONCURRENTLY t", false),
+            (Postgres, "ALTER TABLE t DETACH PARTITION p CONCURRENTLY", false),
+            (Postgres, "DO $$ BEGIN COMMIT; END $$", false),
+            (Postgres, "CALL p()", false),
+            (Postgres, "EXECUTE q", false),
+            (MySql, "ALTER TABLE t ADD a INT", true),
+            (MySql, "LOCK TABLES t WRITE", true),
+            (MySql, "CALL p()", false),
+            (MySql, "EXECUTE s", false),
+            (MySql, "INSERT INTO t VALUES (1)", false),
+            (MySql, "BEGIN NOT ATOMIC COMMIT; END", false),
+            (Sqlite, "INSERT INTO t VALUES (1)", true),
+        ] {
+            assert_eq!(leaves_nothing(sql, dialect), expected, "{sql}");
+        }
+    }
+}

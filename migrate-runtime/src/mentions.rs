@@ -1,0 +1,106 @@
+//! Which of the settings and functions that matter to the engine a script names: found once for each script.
+
+use migrate_model::dialect::Dialect;
+use migrate_model::token::{Kind, Tokens};
+
+/// A setting or a function that matters to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mention {
+    /// PostgreSQL: the time limit of a statement.
+    StatementTimeout,
+    /// The time limit for locks.
+    LockTimeout,
+    /// PostgreSQL: how strings are parsed.
+    StringSyntax,
+    /// PostgreSQL: the session user.
+    SessionAuthorization,
+    /// PostgreSQL: which triggers fire.
+    ReplicationRole,
+    /// A function or statement that may release the migration lock.
+    Unlock,
+}
+
+/// The words of each mention. A name matches whole words only.
+const WORDS: [(&str, Mention); 14] = [
+    ("statement_timeout", Mention::StatementTimeout),
+    ("lock_timeout", Mention::LockTimeout),
+    ("lock_wait_timeout", Mention::LockTimeout),
+    ("innodb_lock_wait_timeout", Mention::LockTimeout),
+    ("standard_conforming_strings", Mention::StringSyntax),
+    ("authorization", Mention::SessionAuthorization),
+    ("session_authorization", Mention::SessionAuthorization),
+    ("session_replication_role", Mention::ReplicationRole),
+    ("pg_advisory_unlock", Mention::Unlock),
+    ("pg_advisory_unlock_all", Mention::Unlock),
+    ("release_lock", Mention::Unlock),
+    ("release_all_locks", Mention::Unlock),
+    ("discard", Mention::Unlock),
+    ("pg_advisory_unlock_shared", Mention::Unlock),
+];
+
+/// The mentions of a script. Comments do not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mentions {
+    found: u8,
+}
+
+impl Mentions {
+    /// Those of a text. What a string or a body contains counts, because it may be executed.
+    pub fn of(text: &str, dialect: Dialect) -> Self {
+        let mut mentions = Mentions::default();
+        for token in Tokens::new(text, dialect).filter(|token| !token.is_blank()) {
+            match token.kind {
+                Kind::Word => mentions.add(token.text(text)),
+                Kind::Text | Kind::DollarText | Kind::Executable => {
+                    let words = token.text(text).split(|c: char| !c.is_alphanumeric() && c != '_');
+                    words.for_each(|word| mentions.add(word));
+                }
+                _ => {}
+            }
+        }
+        mentions
+    }
+
+    fn add(&mut self, word: &str) {
+        // The shortest and the longest of the words.
+        if !(7..=27).contains(&word.len()) {
+            return;
+        }
+        for (_, mention) in WORDS.iter().filter(|(name, _)| name.eq_ignore_ascii_case(word)) {
+            self.found |= 1 << *mention as u8;
+        }
+    }
+
+    /// Whether the script names this.
+    pub fn has(self, mention: Mention) -> bool {
+        self.found & (1 << mention as u8) != 0
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Mentions) -> Self {
+        Mentions { found: self.found | other.found }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_statements_strings_and_bodies_count() {
+        for (text, mention, expected) in [
+            ("SET lock_timeout = 1", Mention::LockTimeout, true),
+            ("-- no lock_timeout here\nSELECT 1", Mention::LockTimeout, false),
+            ("SELECT set_config('lock_timeout', '1', false)", Mention::LockTimeout, true),
+            ("SELECT my_lock_timeout", Mention::LockTimeout, false),
+            ("DO $$ BEGIN SET LOCAL STATEMENT_TIMEOUT = 1; END $$", Mention::StatementTimeout, true),
+            ("SET SESSION AUTHORIZATION bob", Mention::SessionAuthorization, true),
+            ("SELECT pg_advisory_unlock(1)", Mention::Unlock, true),
+            ("SELECT 1", Mention::Unlock, false),
+        ] {
+            assert_eq!(Mentions::of(text, Dialect::Postgres).has(mention), expected, "{text}");
+        }
+        assert!(Mentions::of("/*!50000 SET innodb_lock_wait_timeout = 1 */", Dialect::MySql).has(Mention::LockTimeout));
+    }
+}
