@@ -30,9 +30,16 @@ use std::process::ExitCode;
     bin_name = "cargo migrate",
     version,
     about = "Create, check, apply and revert SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite",
-    after_help = "Exit codes: 0 success, 1 failure, 2 usage error, 3 pending (status --check),\n\
-                  4 errors in the files, 5 files do not match the history, 6 lock not acquired,\n\
-                  7 migration failed or its gate query did not return true, 130 aborted by a second signal.\n\n\
+    after_help = "Exit codes:\n\
+                  \x20   0: success\n\
+                  \x20   1: failure, or stopped by a signal after the current statement\n\
+                  \x20   2: usage error\n\
+                  \x20   3: a migration is pending (`status --check`)\n\
+                  \x20   4: errors in the files\n\
+                  \x20   5: the files do not match the history\n\
+                  \x20   6: the lock was not acquired in time, or was lost\n\
+                  \x20   7: a migration failed, or its gate query did not return true\n\
+                  \x20 130: aborted by a second signal\n\n\
                   Database URL: --database-url, DATABASE_URL, or DB_HOST, DB_PORT, DB_USER,\n\
                   DB_PASSWORD, DB_NAME and DB_SSLMODE, from the environment or from `.env`.",
     propagate_version = true,

@@ -15,7 +15,7 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Asks before something that may lose data; without a terminal, `--yes` must confirm it.
+    /// Asks before something that may cause data loss; without a terminal, `--yes` must confirm it.
     ///
     /// # Errors
     /// If no terminal is available and the command line does not confirm.

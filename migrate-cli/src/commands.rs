@@ -29,7 +29,7 @@ pub enum Command {
     Status(status::Arguments),
     /// Compare the SQL that was applied with the current files
     Verify(verify::Arguments),
-    /// Show what `up` would do
+    /// Show what `up` or a revert would do
     Plan(plan::Arguments),
     /// Wait until the database accepts connections
     Wait(wait::Arguments),

@@ -49,8 +49,8 @@ pub async fn confirm_revert(services: &[Service], target: &Target, context: &Con
     };
     let database = services.first().map(|service| service.url.to_string()).unwrap_or_default();
     let question = format!("revert {migrations} on {database}? Data may be lost.");
-    let confirmed =
-        context.confirm(&question, || format!("reverting {migrations} on {database} may lose data and needs confirmation"))?;
+    let confirmed = context
+        .confirm(&question, || format!("reverting {migrations} on {database} may cause data loss and needs confirmation"))?;
     if !confirmed {
         context.output.message("nothing was reverted");
     }

@@ -38,7 +38,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "auto|session|lease", value_parser = values::lock_strategy)]
     pub lock: Option<LockStrategy>,
     /// Limit how long a statement waits for a table lock [default: `lock-timeout` in `migrate.toml`, else 2s for statements
-    /// that block traffic]
+    /// that block reads or writes]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub lock_timeout: Option<Duration>,
     /// Limit the time of each migration [default: `timeout` in `migrate.toml`, else 10m]

@@ -239,7 +239,8 @@ impl Fixer<'_> {
                 quoted_name(&alter.table),
                 quoted(&name)
             ),
-            down: "-- Nothing to revert: the migration that adds the constraint also drops it.\nSELECT 1;\n".to_owned(),
+            down: "-- Nothing to revert: the down migration of the migration that adds the constraint drops it.\nSELECT 1;\n"
+                .to_owned(),
         });
         self.constraint_names.push(name);
         Some(())

@@ -34,9 +34,9 @@ pub fn options(settings: &LintSettings, dialect: Dialect) -> (LintOptions, Vec<F
                 .help("change `server` or `database` so that they match"),
             ),
             Err(()) => findings.push(
-                Finding::error(&BAD_RULE_SETTING, format!("`{text}` is not a known server"))
-                    .at(place.clone())
-                    .help("write `postgres 14`, `mysql 8.4`, `mariadb 10.11` or `sqlite 3.40`"),
+                Finding::error(&BAD_RULE_SETTING, format!("`{text}` is not a known server")).at(place.clone()).help(
+                    "write a database and its version, such as `postgres 14`, `mysql 8.4`, `mariadb 10.11` or `sqlite 3.40`",
+                ),
             ),
         }
     }

@@ -19,25 +19,26 @@ use std::collections::BTreeMap;
 /// A migration that changes another service's table.
 pub static FOREIGN_TABLE: Code = Code::new(
     "foreign-table",
-    "The migration alters, drops, truncates or indexes a table that another service of the workspace owns. That service expects the table \
-     as its own migrations define it. Move the change to the migrations of the owner. If the table belongs to this service, add \
-     `owns = [\"table\"]` to its `migrate.toml`. To suppress this finding, add above the statement: \
-     `-- migrate: allow foreign-table: reason`.",
+    "The migration alters, drops, truncates or indexes a table that another service of the workspace owns. The owner \
+     expects the table as its own migrations define it. Move the change to the migrations of the owner. If the table \
+     belongs to this service, add `owns = [\"table\"]` to its `migrate.toml`. To suppress this finding, add above the \
+     statement: `-- migrate: allow foreign-table: reason`.",
 );
 
 /// A table that several services create or claim.
 pub static DISPUTED_TABLE: Code = Code::new(
     "disputed-table",
-    "Two services that share a database create a table of the same name. The second `CREATE TABLE` fails; with `IF NOT EXISTS` it has no \
-     effect, and both services use the same table. Rename one of the tables, or add `owns = [\"table\"]` to the `migrate.toml` of the \
-     owner and remove the other definition.",
+    "Two services that share a database create a table of the same name. The second `CREATE TABLE` fails. With `IF NOT \
+     EXISTS`, it has no effect, and both services use the same table. Rename one of the tables, or add `owns = \
+     [\"table\"]` to the `migrate.toml` of the owner and remove the other definition.",
 );
 
 /// A table with different definitions.
 pub static CONFLICTING_DEFINITION: Code = Code::new(
     "conflicting-definition",
-    "Two services that share a database create the same table with different columns. The service that starts first creates the table, \
-     and queries of the other one fail. Remove one of the definitions, or rename one of the tables.",
+    "Two services that share a database create the same table with different columns. The service that starts first \
+     creates the table, and queries of the other service fail. Remove one of the definitions, or rename one of the \
+     tables.",
 );
 
 /// The codes of this module.
@@ -258,10 +259,10 @@ fn conflicting_claims(services: &[ServiceHistory<'_>]) -> Vec<ServiceFinding> {
     for (index, service) in services.iter().enumerate() {
         for table in service.owns {
             if let Some(other) = services[..index].iter().find(|other| other.owns.contains(table)) {
-                let message = format!("`{}` and `{}` both list `{table}` in `owns`", other.name, service.name);
+                let message = format!("services `{}` and `{}` both list table `{table}` in `owns`", other.name, service.name);
                 let finding = Finding::error(&DISPUTED_TABLE, message)
                     .at(Place::file("migrate.toml"))
-                    .help("remove it from one of the two lists");
+                    .help("remove the table from one of the two lists");
                 findings.push(ServiceFinding { service: index, finding });
             }
         }
@@ -281,15 +282,18 @@ fn competing_definitions(
     let table = &created.table;
     for other in changes.iter().filter(|other| other.service != created.service && other.table == *table) {
         let TableChangeKind::Creates(other_columns) = &other.kind else { continue };
-        let other_file = format!("`{}` of `{}`", title(services, other), services[other.service].name);
+        let other_file = format!("`{}` of service `{}`", title(services, other), services[other.service].name);
         let differing = differing_columns(columns, other_columns);
         if !differing.is_empty() {
-            let message =
-                format!("`{table}` is also created in {other_file}, with a different definition of {}", differing.join(", "));
+            let columns = if differing.len() == 1 { "column" } else { "columns" };
+            let message = format!(
+                "table `{table}` is also created in {other_file}, with a different definition of {columns} {}",
+                differing.join(", ")
+            );
             findings.push(Finding::error(&CONFLICTING_DEFINITION, message).help("remove one of the two definitions"));
         } else if !has_owner {
             findings.push(
-                Finding::error(&DISPUTED_TABLE, format!("`{table}` is also created in {other_file}")).help(format!(
+                Finding::error(&DISPUTED_TABLE, format!("table `{table}` is also created in {other_file}")).help(format!(
                     "add `owns = [\"{table}\"]` to the `migrate.toml` of the owner, and remove the other definition"
                 )),
             );
@@ -302,10 +306,14 @@ fn competing_definitions(
 fn foreign_change(services: &[ServiceHistory<'_>], change: &TableChange, verb: &str, owner: Option<usize>) -> Vec<Finding> {
     let Some(owner) = owner.filter(|owner| *owner != change.service) else { return Vec::new() };
     let owner = services[owner].name;
-    let message = format!("`{}` {verb} `{}`, which belongs to `{owner}`", services[change.service].name, change.table);
-    let finding = Finding::error(&FOREIGN_TABLE, message).help(format!("move the change to the migrations of `{owner}`")).help(
-        "suppress this finding if the change is intended: add `-- migrate: allow foreign-table: reason` above the statement",
+    let message = format!(
+        "service `{}` {verb} table `{}`, which belongs to service `{owner}`",
+        services[change.service].name, change.table
     );
+    let finding =
+        Finding::error(&FOREIGN_TABLE, message).help(format!("move the change to the migrations of service `{owner}`")).help(
+            "suppress this finding if the change is intended: add `-- migrate: allow foreign-table: reason` above the statement",
+        );
     vec![finding]
 }
 
@@ -483,7 +491,7 @@ mod tests {
                 &[],
             ),
         ]);
-        assert_eq!(findings, ["chat: foreign-table: `chat` alters `users`, which belongs to `users`"]);
+        assert_eq!(findings, ["chat: foreign-table: service `chat` alters table `users`, which belongs to service `users`"]);
         let (matrix, findings) =
             ownership_and_findings(&[("a", &["CREATE TABLE t (id int);"], &[]), ("b", &["ALTER TABLE t ADD x int;"], &["t"])]);
         assert_eq!(matrix, ["t b a:001_x.up.sql active"]);

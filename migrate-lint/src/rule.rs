@@ -80,5 +80,6 @@ pub enum Verification {
 }
 
 /// The fix for a unique constraint or a primary key of a partitioned table, which cannot use an existing index.
-pub const PARTITIONED: &str = "write `ALTER TABLE ONLY ... ADD CONSTRAINT`, build a unique index CONCURRENTLY on each partition, and \
-                               attach those to the index of the constraint: `ALTER INDEX ... ATTACH PARTITION`";
+pub const PARTITIONED: &str = "write `ALTER TABLE ONLY ... ADD CONSTRAINT`, build a unique index CONCURRENTLY on each \
+                               partition, and attach these indexes to the index of the constraint: `ALTER INDEX ... \
+                               ATTACH PARTITION`";

@@ -2,6 +2,7 @@
 
 use crate::other_tools;
 use crate::rule::{Example, Rule, Verification};
+use crate::server::{Product, Server};
 use migrate_model::dialect::Dialect;
 use std::fmt::Write as _;
 
@@ -15,12 +16,12 @@ pub fn page(rule: &Rule) -> String {
         let _ = writeln!(text, "**Fix**: {}.\n", rule.fix);
     }
     if let Some(example) = rule.flagged.first() {
-        let _ = writeln!(text, "## Flagged\n\n{}", example_text(example));
+        let _ = writeln!(text, "## Flagged\n\n{}{}", example_product(rule, example), example_text(example));
     }
     if let Some(example) = rule.not_flagged.first() {
-        let _ = writeln!(text, "## Not flagged\n\n{}", example_text(example));
+        let _ = writeln!(text, "## Not flagged\n\n{}{}", example_product(rule, example), example_text(example));
     }
-    let _ = writeln!(text, "## Verification\n\n{}", verification_text(rule.verification));
+    let _ = writeln!(text, "## Verification\n\n{}", verification_text(rule));
     let checks: Vec<String> = other_tools::of(rule.code.name).map(|check| format!("`{}` ({})", check.name, check.tool)).collect();
     if !checks.is_empty() {
         let _ = writeln!(text, "\n## Equivalent checks in other tools\n\n{}", checks.join(", "));
@@ -41,6 +42,12 @@ fn product_names(dialect: Dialect) -> &'static str {
     }
 }
 
+/// The database of an example, where the rule applies to more than one.
+fn example_product(rule: &Rule, example: &Example) -> String {
+    let product = Server::of(example.dialect).product.name();
+    if databases(rule) == product { String::new() } else { format!("On {product}:\n\n") }
+}
+
 fn example_text(example: &Example) -> String {
     let count = example.files.len();
     let file = |(index, sql): (usize, &&str)| {
@@ -59,15 +66,19 @@ fn example_text(example: &Example) -> String {
     format!("```sql\n{}```\n", files.join("\n"))
 }
 
-fn verification_text(verification: Verification) -> String {
-    match verification {
+fn verification_text(rule: &Rule) -> String {
+    let products: Vec<Product> = rule.on.iter().map(|dialect| Server::of(*dialect).product).collect();
+    let database = match products.as_slice() {
+        [Product::Sqlite] => "a real SQLite database",
+        products if products.contains(&Product::Sqlite) => "a real database",
+        _ => "a real server",
+    };
+    match rule.verification {
         Verification::Measured => {
-            "A test runs the statements on a real server and verifies the predicted locks, table scans and \
-                                   rewrites."
-                .to_owned()
+            format!("A test runs the statements on {database} and verifies the predicted locks, table scans and rewrites.")
         }
-        Verification::Refused => "A test runs the statements on a real server, which rejects them.".to_owned(),
-        Verification::Seen(test) => format!("The test `{test}` runs the statements on a real server and verifies the effect."),
+        Verification::Refused => format!("A test runs the statements on {database}, which rejects them."),
+        Verification::Seen(test) => format!("The test `{test}` runs the statements on {database} and verifies the effect."),
         Verification::Files => "The finding follows from the migration files alone; no server is involved.".to_owned(),
         Verification::Manual(source) => format!("Not verified by a test. Source: {source}."),
     }

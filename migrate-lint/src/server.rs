@@ -20,6 +20,18 @@ pub enum Product {
     Sqlite,
 }
 
+impl Product {
+    /// The name, such as `PostgreSQL`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Product::Postgres => "PostgreSQL",
+            Product::MySql => "MySQL",
+            Product::MariaDb => "MariaDB",
+            Product::Sqlite => "SQLite",
+        }
+    }
+}
+
 /// A database product and its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Server {
@@ -56,12 +68,7 @@ impl Server {
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.product {
-            Product::Postgres => "PostgreSQL",
-            Product::MySql => "MySQL",
-            Product::MariaDb => "MariaDB",
-            Product::Sqlite => "SQLite",
-        };
+        let name = self.product.name();
         match self.version {
             (major, NEWEST) => write!(f, "{name} {major}"),
             (major, minor) => write!(f, "{name} {major}.{minor}"),

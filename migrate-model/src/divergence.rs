@@ -68,10 +68,10 @@ pub static AHEAD: Code = Code::new(
 /// A migration is not applied, but one with a higher version is.
 pub static OUT_OF_ORDER: Code = Code::new(
     "out-of-order",
-    "A migration is not applied, but one with a higher version is. The migration with the lower version was merged late, or \
-     written on another branch. Other \
-     databases may have applied the two in the opposite order. Give the pending migration a version above the newest one, or allow this with \
-     `out-of-order = \"allow\"` (or `\"warn\"`) in `migrate.toml`.",
+    "A migration is not applied, but one with a higher version is. The migration with the lower version was merged \
+     late, or written on another branch. On other databases, the two may have been applied in the opposite order. Give \
+     the pending migration a version above the newest one, or set `out-of-order = \"allow\"` (or `\"warn\"`) in \
+     `migrate.toml`.",
 );
 
 /// A migration was started and cannot resume automatically.

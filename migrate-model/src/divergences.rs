@@ -57,6 +57,16 @@ fn changed(row: &MigrationStatus<'_>, level: Level) -> Divergence {
         .help("show the difference: `cargo migrate verify`")
 }
 
+impl Divergence {
+    /// For `cargo migrate verify`, which itself shows the difference: without the last help of [`changed`].
+    pub fn for_verify(mut self) -> Self {
+        if self.finding.code == &codes::CHANGED_AFTER_APPLY {
+            self.finding.help.pop();
+        }
+        self
+    }
+}
+
 fn cosmetic_change(row: &MigrationStatus<'_>) -> Divergence {
     let (title, on) = (row.title(), on(row));
     let message = format!("`{title}` was changed after it was applied{on}, but only in comments or white space");

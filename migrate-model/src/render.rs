@@ -52,12 +52,14 @@ mod tests {
 
     #[test]
     fn shows_line_and_help() {
-        static CODE: Code = Code::new("unknown-directive", "");
+        static BAD_DIRECTIVE: Code = Code::new("bad-directive", "");
+        static PAIR_NAMES_DIFFER: Code = Code::new("pair-names-differ", "");
         let text = "-- migrate: no-transacton\nSELECT 1;\n";
-        let error = Finding::error(&CODE, "there is no directive `no-transacton`")
+        let error = Finding::error(&BAD_DIRECTIVE, "there is no directive `no-transacton`")
             .at(Place::range("migrations/001_a.up.sql", text, 12..25))
             .help("write `no-transaction`");
-        let warning = Finding::warning(&CODE, "the whole file is meant").at(Place::file("migrations/002_b.sql"));
+        let message = "`002_b.down.sql` is the down migration of `002_a.up.sql`, but has a different name";
+        let warning = Finding::warning(&PAIR_NAMES_DIFFER, message).at(Place::file("migrations/002_b.down.sql"));
         insta::assert_snapshot!(findings([&error, &warning], false));
     }
 }

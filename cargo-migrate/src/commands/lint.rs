@@ -33,8 +33,8 @@ use std::time::Duration;
 
 /// Show what migrations would do to a live database
 ///
-/// By default, lints only migrations that are not deployed: those missing from the database history if the database is reachable,
-/// otherwise the drafts in the lock file, otherwise all.
+/// By default, lints only migrations that are not deployed: those missing from the database history if the database is reachable;
+/// otherwise the drafts in the lock file; without a lock file, all.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Lint every migration, each as if the earlier ones were deployed
@@ -49,7 +49,7 @@ pub struct Arguments {
     /// Fail on warnings too
     #[arg(long)]
     strict: bool,
-    /// Rewrite drafts where the change is mechanical; show each change and ask for confirmation first
+    /// Rewrite drafts if the fix is mechanical; show each change and ask for confirmation first
     #[arg(long, conflicts_with = "all")]
     fix: bool,
 }

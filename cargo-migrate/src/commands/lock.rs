@@ -22,10 +22,10 @@ use std::collections::HashMap;
 /// Lock drafts: record their checksums. Locked files must not change afterwards
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Lock nothing: add new files as drafts, remove drafts whose file is missing, rewrite the lock file after a merge
+    /// Do not lock: list new files as drafts, remove the entries of drafts whose file is missing, and rewrite the lock file
     #[arg(long)]
     draft: bool,
-    /// Accept locked files that were changed or removed. On databases where the original files were applied, runs fail with `changed-after-apply`
+    /// Accept locked files that were changed or removed. On databases to which the original files were applied, runs fail with `changed-after-apply`
     #[arg(long)]
     force: bool,
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 /// Show which service owns each table
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Print the table as Markdown
+    /// Print the output as a Markdown table
     #[arg(long)]
     markdown: bool,
 }

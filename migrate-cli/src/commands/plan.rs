@@ -12,7 +12,7 @@ use clap::Args;
 use migrate_runtime::{Plan, Step, Target, Version};
 use serde_json::json;
 
-/// Show what `up`, or a revert, would do
+/// Show what `up` or a revert would do
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Plan up to and including this version

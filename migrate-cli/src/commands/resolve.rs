@@ -19,7 +19,8 @@ pub struct Arguments {
     /// Version of the partially applied migration
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migration: Version,
-    /// Mark the migration as applied; use this if all its statements were executed
+    /// State that all statements of the interrupted script are done: mark the migration as applied or, if the script is the down
+    /// migration, as reverted
     #[arg(long, group = "how")]
     applied: bool,
     /// Mark the migration as not applied; use this after you have undone the statements that ran. They are printed

@@ -16,7 +16,8 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with 5 if an applied file was changed or is missing, else with 3 if a migration is pending or partially applied
+    /// Exit with 5 if an applied file was changed or is missing, else with 3 if a migration is pending, out of order or
+    /// partially applied
     #[arg(long)]
     check: bool,
 }

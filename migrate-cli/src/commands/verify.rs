@@ -20,10 +20,11 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
     for service in &context.source.services()? {
         let migrator = Migrator::new(service.set.clone());
         let status = migrator.status(&service.url).await?;
-        let plan = status.plan(&Target::Latest)?;
-        let errors: Vec<Divergence> = plan.errors().cloned().collect();
-        clean &= errors.is_empty();
-        context.output.divergences(&plan.divergences);
+        let divergences = status.plan(&Target::Latest)?.divergences.into_iter();
+        let divergences: Vec<Divergence> = divergences.map(Divergence::for_verify).collect();
+        let has_errors = divergences.iter().any(Divergence::is_error);
+        clean &= !has_errors;
+        context.output.divergences(&divergences);
         let mut diffs = Vec::new();
         for edit in edits(&migrator, &status, &service.url).await? {
             if !context.output.is_json() {
@@ -36,7 +37,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
         let count = |test: fn(&MigrationState) -> bool| rows.iter().filter(|row| test(&row.state)).count();
         let partially_applied = count(|state| matches!(state, MigrationState::PartiallyApplied(_)));
         clean &= partially_applied == 0;
-        match (errors.is_empty(), partially_applied, count(|state| *state == MigrationState::CosmeticChange)) {
+        match (!has_errors, partially_applied, count(|state| *state == MigrationState::CosmeticChange)) {
             (false, ..) => {}
             (true, 0, 0) => {
                 context.output.status("Verified", &format!("`{}`: {applied} applied, all match the files", service.name))
@@ -54,8 +55,8 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
         verified.push(json!({
             "service": service.name,
             "database": service.url.to_string(),
-            "verified": errors.is_empty() && partially_applied == 0,
-            "divergences": views::divergences(&plan.divergences),
+            "verified": !has_errors && partially_applied == 0,
+            "divergences": views::divergences(&divergences),
             "diffs": diffs,
         }));
     }

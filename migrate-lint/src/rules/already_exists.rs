@@ -15,8 +15,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "already-exists",
         "The statement creates an object that already exists in the migration history: a schema, sequence, table, \
-         view, column, index, constraint, trigger, type or enum value. It fails on every database to which the history \
-         was applied. `IF NOT EXISTS` and `OR REPLACE` are not flagged.",
+         view, column, index, constraint, trigger, type or enum value. The statement fails on every database to which \
+         the earlier migration was applied. `IF NOT EXISTS` and `OR REPLACE` are not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

@@ -18,8 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "add a CHECK constraint with the bounds first (`NOT VALID`, then `VALIDATE`); on the DEFAULT partition, add \
-         a CHECK constraint that excludes these rows",
+    fix: "add a CHECK constraint with the bounds first (`NOT VALID`, then `VALIDATE`); on the DEFAULT partition, add a \
+         CHECK constraint that excludes the values within these bounds",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

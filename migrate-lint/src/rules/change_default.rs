@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "change-default",
         "The deployed version of the application may omit the column in INSERTs and depend on the current default. \
-         After the change, its rows get the new default. Without a default, its INSERTs into a NOT NULL column fail. \
-         INSERTs that list the column are not affected.",
+         After the change, the rows that it inserts get the new default. If the default is dropped, INSERTs that omit \
+         a NOT NULL column fail. INSERTs that list the column are not affected.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    fix: "write one `ALTER TABLE` with both clauses, separated by a comma",
+    fix: "write one `ALTER TABLE` with all clauses, separated by commas",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `DROP INDEX CONCURRENTLY IF EXISTS i` in the preceding migration, and omit `IF NOT EXISTS`",
+    fix: "write `DROP INDEX CONCURRENTLY IF EXISTS i` in a migration before this one, and omit `IF NOT EXISTS`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "remove the setting, or write `SET lock_timeout = 0` before the build",
+    fix: "remove the setting `lock_timeout`, or write `SET lock_timeout = 0` before the build",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

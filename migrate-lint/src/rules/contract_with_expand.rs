@@ -15,9 +15,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "contract-with-expand",
         "A contract migration removes what the previous version of the application still uses, so it must run after \
-         that version is stopped. This rule flags a contract migration that would be deployed together with the expand or \
-         migrate step that it belongs to. Then no version of the application that uses the new schema can be deployed \
-         between the two steps.",
+         that version is stopped. This rule flags a contract migration that would be deployed together with the expand \
+         or migrate step that it belongs to. If both steps are deployed together, there is no point between them at \
+         which a version of the application that uses the new schema can be deployed.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

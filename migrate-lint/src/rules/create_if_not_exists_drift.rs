@@ -13,9 +13,9 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "create-if-not-exists-drift",
-        "An earlier migration creates the table with different columns, so `IF NOT EXISTS` does nothing and reports \
-         no error. Databases to which the history was applied keep the old columns, although this file declares other \
-         ones.",
+        "An earlier migration creates the table with different columns, so `IF NOT EXISTS` does nothing and reports no \
+         error. Every database on which the earlier migration has run keeps the old columns, although this file \
+         declares other ones.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

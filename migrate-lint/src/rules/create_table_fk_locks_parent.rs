@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
         "create-table-fk-locks-parent",
         "`CREATE TABLE ... REFERENCES` takes SHARE ROW EXCLUSIVE on the referenced table until the end of the \
          transaction, which blocks writes to it. If a long-running transaction has written to that table, the \
-         statement waits, and later writes queue behind it. The lock is brief if the transaction does nothing else. \
-         `cargo migrate` waits with a short lock timeout and retries.",
+         statement waits, and later writes queue behind it. The lock is brief if the transaction contains no other \
+         statement. `cargo migrate` waits with a short lock timeout and retries.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],

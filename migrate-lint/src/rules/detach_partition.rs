@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "detach-partition",
         "`DETACH PARTITION` takes ACCESS EXCLUSIVE on the partitioned table and on the partition, which blocks reads \
-         and writes. PostgreSQL 14 and later support `DETACH PARTITION ... CONCURRENTLY`. It must run outside a \
-         transaction, and the table must not have a DEFAULT partition.",
+         and writes. PostgreSQL 14 and later support `DETACH PARTITION ... CONCURRENTLY`. This form must run outside a \
+         transaction, and the partitioned table must not have a DEFAULT partition.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

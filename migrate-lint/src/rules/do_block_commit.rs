@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "remove `BEGIN` and `COMMIT` from the file: `cargo migrate` then runs a `DO` block outside a transaction",
+    fix: "remove `BEGIN` and `COMMIT` from the file: `cargo migrate` then runs the `DO` block outside a transaction",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

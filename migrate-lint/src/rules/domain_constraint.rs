@@ -13,7 +13,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "domain-constraint",
         "`ALTER DOMAIN ... ADD CONSTRAINT`, `SET NOT NULL` and `VALIDATE CONSTRAINT` acquire a SHARE lock on every \
-         table that uses the domain and scan it. The lock blocks writes to the table until the end of the \
+         table that uses the domain, and scan these tables. The lock blocks writes to the table until the end of the \
          transaction. `ADD CONSTRAINT ... NOT VALID` scans no table.",
     ),
     level: Level::Error,

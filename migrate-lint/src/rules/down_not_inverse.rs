@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "reverse each change of the up migration in the down migration, in the opposite order",
+    fix: "in the down migration, revert each change of the up migration, in reverse order",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

@@ -55,8 +55,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         }
         if context.column_age(&table, name) == Age::Deployed && context.is_deployed(&table) {
             let message = format!(
-                "the deployed version of the application may still use `{table}.{name}`, and the data in it is permanently \
-                 deleted"
+                "the deployed version of the application may still use `{table}.{name}`, and dropping it deletes its \
+                 data permanently"
             );
             findings.add(RuleFinding::new(message).at(range));
         }

@@ -15,10 +15,10 @@ use std::ops::Range;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-constraint",
-        "The deployed version of the application may rely on a constraint. Without the unique index, `ON CONFLICT \
-         (email)` fails. Without the constraint, rows can appear that the application considers impossible, and `ON \
-         DELETE CASCADE` no longer deletes rows. Rows that violate the constraint must be corrected before it can be \
-         added again.",
+        "The deployed version of the application may rely on a constraint. Without a unique constraint on `email`, `ON \
+         CONFLICT (email)` fails. Without a foreign key, `ON DELETE CASCADE` no longer deletes rows. Without a CHECK, \
+         rows can appear that the application considers impossible. Rows that violate a dropped constraint must be \
+         corrected before the constraint can be added again.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

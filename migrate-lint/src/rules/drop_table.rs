@@ -75,8 +75,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         if may_not_exist && rebuild::is_recreated(context, &key) {
             continue;
         }
-        let message =
-            format!("the deployed version of the application may still use `{key}`, and its rows are permanently deleted");
+        let message = format!(
+            "the deployed version of the application may still use `{key}`, and dropping it deletes its rows permanently"
+        );
         let finding = RuleFinding::new(message);
         findings.add(if may_not_exist {
             finding.at_most(Level::Warning).note("no migration creates this table")

@@ -12,9 +12,9 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "duplicate-column-in-statement",
-        "The statement contains a column twice, and the database rejects it. Two cases are accepted by the server \
-         and not checked here: an `UPDATE` on MySQL and SQLite, and an `INSERT` on SQLite, use one of the two values \
-         and discard the other without a warning.",
+        "The statement contains a column twice, and the database rejects it. The rule does not check two cases that \
+         the database accepts: an `UPDATE` on MySQL and SQLite, and an `INSERT` on SQLite. In these cases, the \
+         database uses one of the two values and discards the other without a warning.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

@@ -18,7 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "delete one of them, or give the reason why both are needed: `-- migrate: allow duplicate-migration: reason`",
+    fix: "delete one of the two files, or give the reason why both are needed: `-- migrate: allow duplicate-migration: \
+          reason`",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

@@ -14,10 +14,10 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-invalid",
         "A foreign key references columns that are not a key of their table, or columns of an incompatible type. \
-         PostgreSQL rejects it (errors 42830 and 42804). So do MySQL and MariaDB (error 150): there the referenced \
-         columns must be the first columns of an index, and integers must have the same size and sign. SQLite \
-         accepts the foreign key, and then rejects statements that change rows of either table (`foreign key \
-         mismatch`).",
+         PostgreSQL rejects the foreign key (errors 42830 and 42804). MySQL and MariaDB reject it too (error 150): \
+         they require that the referenced columns are the first columns of an index, and that integers have the same \
+         size and sign. SQLite accepts the foreign key, and then rejects statements that change rows of either table \
+         (`foreign key mismatch`).",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

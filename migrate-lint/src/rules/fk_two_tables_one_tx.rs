@@ -12,10 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-two-tables-one-tx",
-        "A transaction that adds foreign keys referencing several existing tables holds a SHARE ROW EXCLUSIVE lock \
-         on each of them until it ends, which blocks writes to all of them. It acquires the locks in file order. A \
-         deadlock is possible with another migration, or with an application that writes to these tables in a \
-         different order.",
+        "A transaction that adds foreign keys referencing several existing tables holds a SHARE ROW EXCLUSIVE lock on \
+         each of these tables until the transaction ends, which blocks writes to all of them. It acquires the locks in \
+         file order. A deadlock is possible with another migration, or with an application that writes to these tables \
+         in a different order.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

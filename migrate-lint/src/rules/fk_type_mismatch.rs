@@ -12,9 +12,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-type-mismatch",
-        "A foreign key column has a different type than the column that it references. An `int` column that \
-         references a `bigint` column fails on the first value above the range of `int`. Comparisons of different \
-         types may not use an index.",
+        "A foreign key column has a different type than the column that it references. An `int` column that references \
+         a `bigint` column fails on the first value above the range of `int`. A comparison of different types might be \
+         unable to use an index.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

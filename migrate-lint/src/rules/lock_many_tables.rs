@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "lock-many-tables",
         "A transaction that acquires strong locks on many existing tables holds all of them until it ends. The more \
-         tables it locks, the more traffic it blocks, and the likelier is a deadlock with another transaction. Up to \
-         three tables are not flagged.",
+         tables it locks, the more traffic it blocks, and the more likely a deadlock with another transaction is. Up \
+         to three tables are not flagged.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

@@ -13,7 +13,8 @@ pub static RULE: Rule = Rule {
         "missing-lock-timeout",
         "While a statement waits for a strong lock, later queries on the table queue behind it. Without a \
          `lock_timeout`, this lasts as long as the longest transaction that uses the table. `cargo migrate` sets a \
-         lock timeout for every such statement. Enable this rule only for files that other tools run too.",
+         lock timeout for every statement that acquires a strong lock. Enable this rule only for files that other \
+         tools run too.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

@@ -11,9 +11,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "missing-statement-timeout",
-        "A statement that scans or rewrites a table has no time limit by default. If its lock blocks writes, it blocks \
-         them until it completes. `statement_timeout` aborts it instead (in this tool: `timeout` in `migrate.toml`, or \
-         `-- migrate: timeout 30s`). Statements that only change the catalog, and new tables, need no limit.",
+        "A statement that scans or rewrites a table has no time limit by default. If the lock of the statement blocks \
+         writes, they are blocked until the statement completes. `statement_timeout` limits this time; `cargo migrate` \
+         sets it from `timeout` in `migrate.toml` or from `-- migrate: timeout 30s`. Statements that only change the \
+         catalog, and new tables, need no limit.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

@@ -42,7 +42,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let ActionKind::AddColumn { column, .. } = action else { continue };
         if !column.checks.is_empty() && context.is_deployed(&table) {
             findings.add(
-                RuleFinding::new(format!("existing rows of `{table}` are not checked, so later changes of them may fail"))
+                RuleFinding::new(format!("existing rows of `{table}` are not checked, so later changes of these rows may fail"))
                     .at(range),
             );
         }

@@ -14,8 +14,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-algorithm-not-stated",
         "Without `ALGORITHM` and `LOCK`, the server may fall back to copying the table, which blocks writes until the \
-         copy is complete. With them, the server rejects a change that it cannot make this way, and the migration fails \
-         at once. Which algorithms are supported depends on the version of the server and on the table.",
+         copy is complete. With these clauses, the server rejects a change that it cannot make as specified, and the \
+         migration fails immediately. Which algorithms are supported depends on the version of the server and on the \
+         table.",
     ),
     level: Level::Note,
     on: &[Dialect::MySql],

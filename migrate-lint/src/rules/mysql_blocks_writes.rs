@@ -19,7 +19,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
-    fix: "run it at a time of low traffic, or use a tool that copies the table online (gh-ost, pt-online-schema-change)",
+    fix: "run the migration at a time of low traffic, or use a tool that copies the table online (gh-ost, \
+          pt-online-schema-change)",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -15,9 +15,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-drop-with-dependents",
         "A foreign key depends on its columns, on an index that starts with them, and on the table that it references. \
-         While it exists, MySQL and MariaDB reject a `DROP` of any of the three (errors 1553, 1828 and 1451). They also \
-         reject a `TRUNCATE` of the referenced table (1701) and a type change of the columns on either side (1832 and \
-         1833).",
+         While the foreign key exists, MySQL and MariaDB reject a `DROP` of any of the three (errors 1553, 1828 and \
+         1451). They also reject a `TRUNCATE` of the referenced table (1701) and a type change of the columns on \
+         either side (1832 and 1833).",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],

@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-foreign-key-unchecked",
         "With `foreign_key_checks = 0` the server adds a foreign key without checking the existing rows. It does not \
-         check them later, so the table may contain rows that reference a missing row. This avoids a table copy, and is \
-         safe if a query has confirmed that there are no such rows.",
+         check them later, so the table may contain rows that reference a missing row. The setting avoids a table \
+         copy, and is safe if a query has confirmed that no row references a missing row.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],

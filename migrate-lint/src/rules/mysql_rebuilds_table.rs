@@ -12,13 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-rebuilds-table",
-        "The server rebuilds the table in place, or builds an index over it. Reads and writes continue, but the duration \
-         depends on the size of the table. A rebuild needs as much additional disk space as the table, and replicas run \
-         it after the primary, so they lag by the same time. On a small table this is harmless.",
+        "The server rebuilds the table in place, or builds an index on it. Reads and writes continue, but the duration \
+         of the statement depends on the size of the table. A rebuild needs as much additional disk space as the \
+         table, and replicas run it after the primary, so they lag by the same time. On a small table this is \
+         harmless.",
     ),
     level: Level::Note,
     on: &[Dialect::MySql],
-    fix: "run it at a time of low traffic",
+    fix: "run the migration at a time of low traffic",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-references-ignored",
         "MySQL parses the `REFERENCES` clause of a column and ignores it: it creates no foreign key. The table then \
-         accepts rows that reference a missing row. MariaDB 10.5 and later create the foreign key, so the rule flags \
-         nothing there.",
+         accepts rows that reference a missing row. MariaDB 10.5 and later create the foreign key, so the rule does \
+         not apply to MariaDB.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],

@@ -13,12 +13,12 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-several-ddl",
         "Each DDL statement causes an implicit commit, which also commits the statements before it in the file. If a \
-         later statement fails, the earlier ones remain applied. This tool records a checkpoint after each statement and \
-         resumes with the one that failed; other tools leave the file partially applied.",
+         later statement fails, the earlier ones remain applied. `cargo migrate` records a checkpoint after each \
+         statement and resumes at the failed statement; other tools leave the file partially applied.",
     ),
     level: Level::Note,
     on: &[Dialect::MySql],
-    fix: "write one DDL statement per migration if other tools run it too",
+    fix: "write one DDL statement per migration if other tools also run the migrations",
     opt_in: true,
     down: false,
     check: RuleCheck::File(check),

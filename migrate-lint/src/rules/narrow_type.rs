@@ -13,9 +13,9 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "narrow-type",
-        "The new type cannot hold every value of the old type: the migration fails on the first value that does not fit. \
-         MySQL without strict mode truncates the value instead. The deployed version of the application may also still \
-         write such values. In a contract migration the change is not flagged.",
+        "The new type cannot hold every value of the old type: the migration fails on the first value that does not \
+         fit. MySQL without strict mode truncates the value instead. The deployed version of the application may still \
+         write values that do not fit. In a contract migration the change is not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

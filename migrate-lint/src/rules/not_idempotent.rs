@@ -13,10 +13,10 @@ use migrate_model::syntax::{ActionKind, IndexAction, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "not-idempotent",
-        "A file that runs outside a transaction can fail after some of its statements. A tool that restarts such a file \
-         from the beginning fails on objects that already exist, unless every statement is idempotent. This tool resumes \
-         with the statement that failed, so the rule is only for files that other tools run too. `IF NOT EXISTS` also \
-         skips an index that a failed `CONCURRENTLY` left INVALID.",
+        "A file that runs outside a transaction can fail after some of its statements. A tool that restarts such a \
+         file from the beginning fails on objects that already exist, unless every statement is idempotent. `cargo \
+         migrate` resumes at the failed statement, so the rule is only for files that other tools run too. `IF NOT \
+         EXISTS` also skips an index that a failed `CONCURRENTLY` left INVALID.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "not-null-might-fail",
         "A nullable column becomes NOT NULL, and no earlier migration replaces its nulls: the migration fails on the \
-         first row that contains one. On MySQL without strict mode the statement succeeds and stores 0 or '' in such rows \
-         instead.",
+         first row that contains one. On MySQL without strict mode the statement succeeds and stores 0 or '' in these \
+         rows instead.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],

@@ -12,8 +12,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "pk-using-index-nullable",
-        "`ADD PRIMARY KEY USING INDEX` is brief only if its columns are already NOT NULL. If one is nullable, PostgreSQL \
-         scans the whole table for nulls under ACCESS EXCLUSIVE, which blocks reads and writes.",
+        "`ADD PRIMARY KEY USING INDEX` is fast only if the columns of the index are already NOT NULL. If a column is \
+         nullable, PostgreSQL scans the whole table for nulls under ACCESS EXCLUSIVE, which blocks reads and writes.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],

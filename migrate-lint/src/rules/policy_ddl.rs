@@ -12,9 +12,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "policy-ddl",
-        "Changes of policies and of row-level security acquire ACCESS EXCLUSIVE on the table. They are brief once the \
-         lock is acquired, but while they wait for it, later queries on the table queue behind them. This tool waits with \
-         a short lock timeout and retries.",
+        "Changes of policies and of row-level security acquire ACCESS EXCLUSIVE on the table. The statement is brief \
+         once the lock is acquired, but while it waits for the lock, later queries on the table queue behind it. \
+         `cargo migrate` waits with a short lock timeout and retries.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],

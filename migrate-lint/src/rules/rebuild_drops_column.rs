@@ -11,14 +11,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-drops-column",
-        "The migration rebuilds an existing table without one of its columns. It fills a new table from the old one and \
-         gives it the old name. The data of the column is permanently deleted, and queries of the deployed version of the \
-         application that use the column fail. In a contract migration this is not flagged.",
+        "The migration rebuilds an existing table without one of its columns. It fills a new table from the old one \
+         and gives the new table the old name. The data of the column is permanently deleted, and queries of the \
+         deployed version of the application that use the column fail. In a contract migration this is not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
     fix: "remove the column from the application first; rebuild the table without it in a later migration with `-- \
-          migrate: phase contract` at its top",
+          migrate: phase contract` in its header",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

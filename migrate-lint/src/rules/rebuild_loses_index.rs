@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "create them again after the new table is renamed",
+    fix: "create the indexes, keys and triggers again after the new table is renamed",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),
@@ -82,7 +82,7 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
         let indexes = indexes.filter_map(|index| index.name.as_ref()).map(|name| format!("index `{name}`"));
         let keys = before.constraints.iter().filter_map(|constraint| match &constraint.kind {
             relation::ConstraintKind::Unique(columns) if possible(columns) && !has(columns) => {
-                Some(format!("unique key over {}", columns.join(", ")))
+                Some(format!("unique key on {}", columns.join(", ")))
             }
             relation::ConstraintKind::Primary(columns) if possible(columns) && after.primary().is_none() => {
                 Some("primary key".to_owned())

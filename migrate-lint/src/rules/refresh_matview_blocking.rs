@@ -41,7 +41,7 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let refresh_findings = context.findings_for(
         |cause| matches!(cause, Cause::Refresh),
-        |impact| format!("refreshing `{}` blocks reads until it completes", impact.table),
+        |impact| format!("refreshing `{}` blocks reads until the refresh completes", impact.table),
     );
     findings.all.extend(refresh_findings);
 }

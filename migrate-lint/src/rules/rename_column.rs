@@ -14,9 +14,9 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-column",
-        "Renaming a column breaks the deployed version of the application, which uses the old name. Its queries on the \
-         column fail until the last process of that version has stopped. The rename is safe in a contract migration, when \
-         no deployed version uses the old name.",
+        "Renaming a column breaks the deployed version of the application, which uses the old name. Queries of this \
+         version on the column fail until the last process of that version has stopped. The rename is safe in a \
+         contract migration, when no deployed version uses the old name.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

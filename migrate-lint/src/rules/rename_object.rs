@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "create an object with the new name beside it, and drop the old one in a contract migration",
+    fix: "create an object with the new name in addition, and drop the old one in a contract migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -14,11 +14,11 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-table",
-        "Renaming a table, or moving it to another schema, breaks the deployed version of the application, which uses the \
-         old name. Its queries on the table fail until the last process of that version has stopped. A view with the old \
-         name prevents this if it is a plain `SELECT` of all columns and rows. It must be created in the same transaction \
-         (on MySQL: in the same migration). Rows can be read and written through such a view; on SQLite they can only be \
-         read.",
+        "Renaming a table, or moving it to another schema, breaks the deployed version of the application, which uses \
+         the old name. Queries of this version on the table fail until the last process of that version has stopped. A \
+         view with the old name prevents this if it is a plain `SELECT` of all columns and rows. The view must be \
+         created in the same transaction (on MySQL: in the same migration). Rows can be read and written through such \
+         a view; on SQLite they can only be read.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-add-column-default",
         "SQLite can add a column to a table with rows only if its default is a constant. It rejects CURRENT_TIME, \
-         CURRENT_DATE, CURRENT_TIMESTAMP and every expression other than a literal; older versions reject them for an \
-         empty table too.",
+         CURRENT_DATE, CURRENT_TIMESTAMP and every expression other than a literal; older versions of SQLite reject \
+         these defaults for an empty table too.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],

@@ -14,15 +14,15 @@ use migrate_model::syntax::{ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-drop-referenced",
-        "`DROP TABLE` performs an implicit `DELETE FROM` while `foreign_keys` is on, and fails if a row of another table \
-         references one of the deleted rows. Without `defer_foreign_keys`, it fails immediately. With it, the commit \
-         fails, even if a renamed table with the same name and rows has replaced the old one by then. An empty test \
-         database does not show the error.",
+        "`DROP TABLE` performs an implicit `DELETE FROM` while `foreign_keys` is on, and fails if a row of another \
+         table references one of the deleted rows. Without `defer_foreign_keys`, the statement fails immediately. With \
+         `defer_foreign_keys`, the commit fails, even if a renamed table with the same name and rows has replaced the \
+         old table before the commit. An empty test database does not show the error.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
     fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: `cargo \
-         migrate` runs both outside the transaction; or drop the tables that reference it first",
+         migrate` runs both outside the transaction; or first drop the tables that reference the table",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -12,20 +12,21 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-pragma-in-transaction",
-        "`PRAGMA foreign_keys` has no effect inside a transaction, and SQLite reports no error. A table rebuild that relies \
-         on the pragma fails, or deletes rows of the tables that reference the rebuilt table. (SQLite, PRAGMA foreign_keys)",
+        "`PRAGMA foreign_keys` has no effect inside a transaction, and SQLite reports no error. A table rebuild that \
+         relies on the pragma fails, or deletes rows of the tables that reference the rebuilt table. See `PRAGMA \
+         foreign_keys` in the SQLite documentation.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],
-    fix: "move it before `BEGIN` or after `COMMIT`; or remove `BEGIN` and `COMMIT`: for pragmas at the start or at the end \
-         of the file, `cargo migrate` then runs them outside the transaction",
+    fix: "move the pragma before `BEGIN` or after `COMMIT`; or remove `BEGIN` and `COMMIT`, and put the pragma at the \
+         start or at the end of the file: `cargo migrate` then runs it outside the transaction",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),
     flagged: &[sqlite(&["BEGIN; PRAGMA foreign_keys = OFF; CREATE TABLE t (a int); COMMIT;"])],
     not_flagged: &[
-        sqlite(&["CREATE TABLE t (a int); PRAGMA foreign_keys = OFF; CREATE TABLE u (a int);"]),
         sqlite(&["PRAGMA foreign_keys = OFF; CREATE TABLE t (a int); PRAGMA foreign_keys = ON;"]),
+        sqlite(&["CREATE TABLE t (a int); PRAGMA foreign_keys = OFF; CREATE TABLE u (a int);"]),
         sqlite(&["CREATE TABLE t (a int);"]),
     ],
     verification: Verification::Seen("foreign_keys_stay_on_inside_a_transaction"),

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "write `SET LOCAL timezone = 'UTC';` before it, if the values are in UTC",
+    fix: "if the values are in UTC, write `SET LOCAL timezone = 'UTC';` before the statement",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

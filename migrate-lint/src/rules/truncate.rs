@@ -13,9 +13,10 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "truncate",
-        "`TRUNCATE` permanently deletes all rows of an existing table. With `CASCADE` it also truncates every table with \
-         a foreign key that references it. On PostgreSQL it acquires ACCESS EXCLUSIVE on these tables, which blocks reads \
-         and writes. It is safe in a contract migration, when no deployed version of the application needs the rows.",
+        "`TRUNCATE` permanently deletes all rows of an existing table. With `CASCADE`, it also truncates every table \
+         with a foreign key that references the truncated table. On PostgreSQL it acquires ACCESS EXCLUSIVE on these \
+         tables, which blocks reads and writes. `TRUNCATE` is safe in a contract migration, when no deployed version \
+         of the application needs the rows.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql],

@@ -13,15 +13,16 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "update-delete-no-where",
-        "An `UPDATE` or `DELETE` without `WHERE` changes every row of an existing table in one transaction. It locks every \
-         row until the transaction ends, writes an amount of log data proportional to the size of the table, and causes replication lag. On SQLite \
-         it blocks all other writes. It is acceptable for a small table.",
+        "An `UPDATE` or `DELETE` without `WHERE` changes every row of an existing table in one transaction. The \
+         statement locks every row until the transaction ends, writes an amount of log data proportional to the size \
+         of the table, and causes replication lag. On SQLite, it blocks all other writes. The statement is acceptable \
+         for a small table.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "split it into batches with one transaction each: on PostgreSQL `... WHERE id IN (SELECT id FROM t WHERE ... \
-         LIMIT 1000)`, on MySQL `... WHERE ... LIMIT 1000`, on SQLite `... WHERE rowid IN (SELECT rowid FROM t WHERE ... \
-         LIMIT 1000)`; if the table is small, `allow` it",
+    fix: "split the statement into batches with one transaction each: on PostgreSQL `... WHERE id IN (SELECT id FROM t \
+         WHERE ... LIMIT 1000)`, on MySQL `... WHERE ... LIMIT 1000`, on SQLite `... WHERE rowid IN (SELECT rowid FROM \
+         t WHERE ... LIMIT 1000)`; if the table is small, suppress the finding",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

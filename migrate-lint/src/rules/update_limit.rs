@@ -13,9 +13,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "update-limit",
         "`UPDATE ... LIMIT` and `DELETE ... LIMIT` are MySQL extensions, which PostgreSQL rejects with a syntax error. \
-         SQLite accepts them only if it was compiled with SQLITE_ENABLE_UPDATE_DELETE_LIMIT. The command-line client of \
-         many systems was, but the library that sqlx bundles was not, so the statement works in the shell and fails in \
-         the application.",
+         SQLite accepts them only if it was compiled with SQLITE_ENABLE_UPDATE_DELETE_LIMIT. On many systems, the \
+         command-line client `sqlite3` was compiled with this option, but the library that sqlx bundles was not. The \
+         statement then works in the client and fails in the application.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::Sqlite],

@@ -12,6 +12,7 @@ use crate::place::Place;
 use crate::policy::OutOfOrder;
 use crate::script::EMPTY_FILE;
 use crate::target::Direction;
+use crate::version::Version;
 use std::collections::{HashMap, HashSet};
 
 /// A migration without a down migration.
@@ -41,7 +42,8 @@ pub static UNKNOWN_FILE: Code = Code::new(
 /// A line of the lock file whose file does not exist.
 pub static FILE_MISSING: Code = Code::new(
     "file-missing",
-    "`migrate.lock` lists a locked file that does not exist. Restore it, because databases may have applied it.",
+    "`migrate.lock` lists a locked file that does not exist. Restore the file, because it may have been applied to \
+     databases.",
 );
 
 /// A draft of the lock file has no file.
@@ -54,17 +56,19 @@ pub static DRAFT_MISSING: Code = Code::new(
 /// A locked file that was edited.
 pub static LOCKED_FILE_CHANGED: Code = Code::new(
     "locked-file-changed",
-    "A locked file was edited. Databases that applied the original file never run the new SQL, and new databases never run the \
-     original SQL, so their schemas differ. Restore the original file and write the change as a new migration. If no database \
-     has applied the file, `cargo migrate lock --force` locks the edited file.",
+    "A locked file was edited. Databases to which the original file was applied never run the new SQL, and new \
+     databases never run the original SQL, so their schemas differ. Restore the original file and write the change as \
+     a new migration. If the file has not been applied to any database, `cargo migrate lock --force` locks the edited \
+     file.",
 );
 
 /// A new file with a lower version than a locked file.
 pub static BELOW_LOCKED: Code = Code::new(
     "below-locked",
-    "A new file has a lower version than a locked file. Databases that already applied the locked file would apply the new one \
-     out of order, and other databases in order. Give the new file a version above the newest locked one. If the order does not \
-     matter in this project, set `out-of-order = \"allow\"` in `migrate.toml`.",
+    "A new file has a lower version than a locked file. On databases to which the locked file was already applied, the \
+     new file would run out of order; on other databases, it would run in order. Give the new file a version above the \
+     newest locked one. If the order does not matter in this project, set `out-of-order = \"allow\"` in \
+     `migrate.toml`.",
 );
 
 /// A draft, although `check --locked` accepts none.
@@ -87,9 +91,13 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
     let mut findings = folder.findings.clone();
     findings.extend(folder.down_findings.iter().cloned());
     let up_files = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
-    let files: HashMap<&str, &SourceFile> = up_files.map(|file| (file.display_path.as_str(), file)).collect();
+    let up_files: Vec<&SourceFile> = up_files.collect();
+    let files: HashMap<&str, &SourceFile> = up_files.iter().map(|file| (file.display_path.as_str(), *file)).collect();
+    // Reported already; to which of the two files a down migration belongs is unknown.
+    let same_version = up_files.windows(2).filter(|pair| pair[0].version == pair[1].version);
+    let duplicates: HashSet<&Version> = same_version.map(|pair| &pair[0].version).collect();
     for migration in &folder.set {
-        if let Some(file) = files.get(&*migration.up.file) {
+        if let Some(file) = files.get(&*migration.up.file).filter(|file| !duplicates.contains(&file.version)) {
             findings.extend(pairing(migration, file, settings.down_required.unwrap_or(file.layout.wants_down)));
         }
         let scripts = [Some(&migration.up), migration.down.as_ref()];
@@ -188,7 +196,7 @@ fn missing_files<'l>(folder: &'l Folder, lock: &'l LockFile) -> impl Iterator<It
         (
             name,
             finding.help(
-                "restore the file, because databases may have applied it: `git log --diff-filter=D -- <file>` \
+                "restore the file, because it may have been applied to databases: `git log --diff-filter=D -- <file>` \
              shows the commit that deleted it",
             ),
         )

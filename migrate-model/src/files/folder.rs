@@ -168,11 +168,9 @@ pub fn list_files(root: &Path, settings: &Settings) -> FileList {
                 "" => root.display().to_string(),
                 name => name.to_owned(),
             };
-            names.findings.push(
-                Finding::error(&NO_FOLDER, format!("there is no folder `{name}`")).at(Place::file(name)).help(
-                    "create it with `cargo migrate init`, or set another folder with `dir` in `migrate.toml` or `--source`",
-                ),
-            );
+            names.findings.push(Finding::error(&NO_FOLDER, format!("there is no folder `{name}`")).at(Place::file(name)).help(
+                "create it with `cargo migrate init`, or choose another folder with `--source` or with `dir` in `migrate.toml`",
+            ));
         }
         names.dirs.push(path);
     }
@@ -398,7 +396,7 @@ fn check_duplicates(names: &mut FileList) {
         findings.push(
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", first.name, second.name))
                 .at(Place::file(second.display_path.clone()))
-                .help("give the file that has not been applied to any database the next free version")
+                .help("rename the file that has not been applied to any database to the next free version")
                 .help("or, if this is intended, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
         );
     }

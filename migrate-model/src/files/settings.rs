@@ -73,7 +73,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "service",
         values: "a name that is not empty",
         default: "the package name",
-        meaning: "the name of the history",
+        meaning: "the name of the service and of its history",
         read: |parser, settings, value, setting| {
             let name = |name: &str| (!name.trim().is_empty()).then(|| name.to_owned());
             settings.service = parser.parse(value, setting, name);
@@ -137,7 +137,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "out-of-order",
         values: "`\"error\"`, `\"warn\"` or `\"allow\"`",
         default: "`\"error\"`",
-        meaning: "how to treat a migration below the newest applied version",
+        meaning: "how to treat a migration that is not applied although a higher version is",
         read: |parser, settings, value, setting| {
             settings.run.policy.out_of_order = parser.parse(value, setting, |word| word.parse().ok()).unwrap_or_default();
         },
@@ -147,8 +147,8 @@ pub static SETTINGS: &[Setting] = &[
         key: "session",
         values: "a list of SQL statements",
         default: "none",
-        meaning: "statements that run before the migrations, before the history is read (`status`, `plan`, `verify`), and \
-             again whenever the session settings are reset",
+        meaning: "SQL statements that a command runs after connecting, before it acquires the lock and reads the history; \
+             they run again whenever the session is reset",
         read: |parser, settings, value, setting| parser.session(settings, value, setting),
     },
     Setting {
@@ -177,8 +177,9 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "lock-timeout",
         values: DURATION,
-        default: "`\"2s\"` for statements that block traffic, otherwise no limit",
-        meaning: "how long a statement waits for a table lock; `CONCURRENTLY` has no limit, because a timeout leaves an invalid index",
+        default: "`\"2s\"` for statements that block reads or writes, no limit for others",
+        meaning: "how long a statement waits for a table lock; statements with `CONCURRENTLY` have no lock timeout, \
+                  because a timeout would leave an invalid index",
         read: |parser, settings, value, setting| {
             settings.run.lock_timeout = parser.parse(value, setting, duration::parse);
             settings.safety.lock_timeout = settings.run.lock_timeout.map(duration::show);
@@ -208,12 +209,13 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         table: "",
         key: "server",
-        values: "a server and its version, such as `\"postgres 16\"` or `\"mysql 8.4\"`",
-        default: "from `database`",
+        values: "a database and, optionally, its version, such as `\"postgres 16\"` or `\"mysql 8.4\"`",
+        default: "from `--dialect`, `database` or the URL",
         meaning: "the database server that the safety rules assume",
-        read: |parser, settings, value, _| {
+        read: |parser, settings, value, setting| {
             let place = parser.place(value.span());
-            settings.safety.server = parser.string(value).map(|server| (server, place)).or(settings.safety.server.take());
+            settings.safety.server =
+                parser.string(value, || setting.quoted_help()).map(|server| (server, place)).or(settings.safety.server.take());
         },
     },
     Setting {
@@ -221,14 +223,14 @@ pub static SETTINGS: &[Setting] = &[
         key: "small-tables",
         values: "a list of tables",
         default: "none",
-        meaning: "tables that stay small",
+        meaning: "tables that stay small: a full scan or rewrite of them is at most a warning",
         read: |parser, settings, value, _| settings.safety.small_tables = parser.strings(value),
     },
     Setting {
         table: "",
         key: "owns",
         values: "a list of tables",
-        default: "the tables that its migrations create",
+        default: "the tables that only this service creates",
         meaning: "tables that belong to this service, whichever service creates them",
         read: |parser, settings, value, _| settings.safety.owns = parser.strings(value),
     },
@@ -269,7 +271,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "locks",
         values: TABLE_NAME,
         default: "`\"migration_locks\"`",
-        meaning: "the table with a row for each lease",
+        meaning: "the table with a row for each service that uses a lease",
         read: |parser, settings, value, setting| parser.table_name(&mut settings.run.history.locks, value, setting),
     },
     Setting {
@@ -287,6 +289,13 @@ impl Setting {
     fn values(&self) -> String {
         let names: Vec<String> = layouts::ALL.iter().map(|layout| format!("`\"{}\"`", layout.name)).collect();
         self.values.replace("{layouts}", &names.join(", "))
+    }
+
+    /// The help for a value that is not a string.
+    fn quoted_help(&self) -> String {
+        let values = self.values();
+        let quotes = if values.contains('"') { "" } else { ", in quotes" };
+        format!("write {values}{quotes}")
     }
 }
 
@@ -390,17 +399,11 @@ impl SettingsParser<'_> {
         }
     }
 
-    fn string(&mut self, value: &Value<'_>) -> Option<String> {
+    fn string(&mut self, value: &Value<'_>, help: impl FnOnce() -> String) -> Option<String> {
         match value.get_ref() {
             DeValue::String(text) => Some(text.clone().into_owned()),
             _ => {
-                let help = match value.get_ref() {
-                    DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => {
-                        "write it in quotes, such as `\"5s\"` for a duration"
-                    }
-                    _ => "write it in quotes",
-                };
-                self.report(value.span(), "this value must be a string".into(), Some(help.into()));
+                self.report(value.span(), "this value must be a string".into(), Some(help()));
                 None
             }
         }
@@ -408,7 +411,7 @@ impl SettingsParser<'_> {
 
     /// A string, converted by `read`.
     fn parse<T>(&mut self, value: &Value<'_>, setting: &Setting, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let text = self.string(value)?;
+        let text = self.string(value, || setting.quoted_help())?;
         let parsed = read(&text);
         if parsed.is_none() {
             let help = format!("write {}", setting.values());
@@ -424,9 +427,12 @@ impl SettingsParser<'_> {
 
     /// A string or a list of strings, each with its range.
     fn spanned_strings(&mut self, value: &Value<'_>) -> Vec<(String, Range<usize>)> {
+        let help = || "write it in quotes".to_owned();
         match value.get_ref() {
-            DeValue::Array(list) => list.iter().filter_map(|item| self.string(item).map(|text| (text, item.span()))).collect(),
-            _ => self.string(value).map(|text| (text, value.span())).into_iter().collect(),
+            DeValue::Array(list) => {
+                list.iter().filter_map(|item| self.string(item, help).map(|text| (text, item.span()))).collect()
+            }
+            _ => self.string(value, help).map(|text| (text, value.span())).into_iter().collect(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! The shape of the code in numbers: `cargo run -p migrate-tests --bin shape -- [FOLDER] [--list]`. FOLDER is a checkout of this
-//! project, by default this one; `--list` prints the places of each number as well.
+//! project, by default this one; `--list` also prints the source locations that each number counts.
 
 use migrate_tests::shape::{Checkout, list, measures, table};
 use std::path::PathBuf;
