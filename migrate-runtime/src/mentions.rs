@@ -48,9 +48,14 @@ impl Mentions {
     /// Those of a text. What a string or a body contains counts, because it may be executed.
     pub fn of(text: &str, dialect: Dialect) -> Self {
         let mut mentions = Mentions::default();
+        // The token before the previous one: `current_setting('lock_timeout')` reads, and changes nothing.
+        let (mut called, mut previous) = ("", "");
         for token in Tokens::new(text, dialect).filter(|token| !token.is_blank()) {
+            let reads = previous == "(" && called.eq_ignore_ascii_case("current_setting");
+            (called, previous) = (previous, token.text(text));
             match token.kind {
                 Kind::Word => mentions.add(token.text(text)),
+                Kind::Text if reads => {}
                 Kind::Text | Kind::DollarText | Kind::Executable => {
                     let words = token.text(text).split(|c: char| !c.is_alphanumeric() && c != '_');
                     words.for_each(|word| mentions.add(word));
@@ -94,6 +99,7 @@ mod tests {
             ("-- no lock_timeout here\nSELECT 1", Mention::LockTimeout, false),
             ("SELECT set_config('lock_timeout', '1', false)", Mention::LockTimeout, true),
             ("SELECT my_lock_timeout", Mention::LockTimeout, false),
+            ("SELECT current_setting('lock_timeout')", Mention::LockTimeout, false),
             ("DO $$ BEGIN SET LOCAL STATEMENT_TIMEOUT = 1; END $$", Mention::StatementTimeout, true),
             ("SET SESSION AUTHORIZATION bob", Mention::SessionAuthorization, true),
             ("SELECT pg_advisory_unlock(1)", Mention::Unlock, true),

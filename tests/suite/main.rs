@@ -1,6 +1,7 @@
 //! The tests of the whole workspace. They need servers: run them with `tests/run.sh`, which starts these.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod atomicity;
 mod command;
 mod conformance;
 mod corpus;
@@ -14,6 +15,7 @@ mod public_api;
 mod race;
 mod rebuild;
 mod requirements;
+mod rollout;
 mod round_trips;
 mod rule_pages;
 mod seeds;

@@ -153,6 +153,12 @@ async fn an_invalid_index_is_rebuilt() {
     let set = folder.set(Kind::Postgres.dialect());
     Migrator::new(&set).run(&database.url).await.unwrap_err();
     let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass";
+    assert_eq!(database.value("SELECT count(*) FROM pg_class WHERE relname = 'i'").await, "0", "nothing remains of the build");
+    assert_eq!(database.history().await, ["001|applied|2"]);
+    // What an earlier release, or a process that was killed, has left.
+    let mut connection = database.connect().await;
+    sqlx::raw_sql("CREATE UNIQUE INDEX CONCURRENTLY i ON t (id)").execute(&mut connection).await.unwrap_err();
+    drop(connection);
     assert_eq!(database.value(valid).await, "false");
     database.execute("DELETE FROM t").await;
     Migrator::new(&set).run(&database.url).await.unwrap();
