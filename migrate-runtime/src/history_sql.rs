@@ -62,6 +62,8 @@ pub struct HistoryDialect {
     pub seconds_between: fn(from: &str, to: &str) -> String,
     /// A moment that is later by so much.
     pub later: fn(moment: &str, by: Duration) -> String,
+    /// Statements before a query of the history: a row that the server hides is an error, and not a row that does not exist.
+    pub before_reading: &'static str,
     /// Whether `FOR UPDATE SKIP LOCKED` can be used in a sub-query of an update of the same table.
     pub skips_locked: bool,
 }
@@ -184,6 +186,11 @@ impl HistorySql {
     /// The fast check: one row, one column.
     pub fn select_digest(&self) -> String {
         format!("SELECT digest FROM {} WHERE service = {}", self.versions(), self.text(&self.service))
+    }
+
+    /// A query of the history, with what must precede it.
+    pub fn reading(&self, query: &str) -> String {
+        format!("{}{query}", self.dialect.before_reading)
     }
 
     /// One text that changes whenever this service's history does; what a transaction compares before it writes.

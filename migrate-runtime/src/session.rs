@@ -22,6 +22,14 @@ pub async fn rows_if_exists(backend: &mut (impl Backend + ?Sized), sql: &str) ->
     }
 }
 
+/// The row of a query that always returns one.
+///
+/// # Errors
+/// When it has returned none.
+pub fn only_row(rows: Vec<TextRow>) -> Result<TextRow, BackendError> {
+    rows.into_iter().next().ok_or_else(|| BackendError::own("the server did not answer a question about the session"))
+}
+
 /// The first column of the first row.
 pub fn first(rows: Vec<TextRow>) -> Option<String> {
     rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())
@@ -41,7 +49,7 @@ pub fn session_statements(session: &[String], dialect: Dialect) -> Vec<String> {
 /// # Errors
 /// As [`rows_if_exists`].
 pub async fn digest(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
-    Ok(rows_if_exists(backend, &history_sql.select_digest()).await?.and_then(first))
+    Ok(rows_if_exists(backend, &history_sql.reading(&history_sql.select_digest())).await?.and_then(first))
 }
 
 /// The history of a service (of the one that `history_sql` is for, if none is given); `None` when the tables do not exist.
@@ -53,7 +61,7 @@ pub async fn history(
     history_sql: &HistorySql,
     service: Option<&str>,
 ) -> Result<Option<History>, Error> {
-    let rows = rows_if_exists(backend, &history_sql.select_records(service)).await;
+    let rows = rows_if_exists(backend, &history_sql.reading(&history_sql.select_records(service))).await;
     let rows = rows.map_err(|error| error.into_history_error("cannot read the history"))?;
     rows.map(|rows| history_sql.read_records(&rows)).transpose()
 }
@@ -68,7 +76,7 @@ pub async fn stored_script(
     version: &str,
     direction: Direction,
 ) -> Result<Option<String>, BackendError> {
-    Ok(first(backend.query(&history_sql.select_script(version, direction)).await?))
+    Ok(first(backend.query(&history_sql.reading(&history_sql.select_script(version, direction))).await?))
 }
 
 /// Whether a query returns exactly one true value: `true` on PostgreSQL, `1` elsewhere.

@@ -22,3 +22,4 @@ mod seeds;
 mod server_faults;
 mod session;
 mod tidy;
+mod uncertainty;

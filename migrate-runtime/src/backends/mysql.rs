@@ -26,7 +26,7 @@ use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
 use crate::mentions::{Mention, Mentions};
-use crate::session::session_statements;
+use crate::session::{only_row, session_statements};
 use crate::sql_message::{SqlMessage, strip_own_sql};
 use address::with_settings_of_server;
 use async_trait::async_trait;
@@ -286,6 +286,7 @@ impl<'c> MySql<'c> {
     /// Builds the SQL that resets the session, from the current value of each setting.
     fn save_settings(&mut self, history_sql: &HistorySql, database: Option<&str>, values: impl Iterator<Item = Option<String>>) {
         let settings = SETTINGS.iter().zip(values).map(|(name, value)| {
+            // A variable without a value is set to an empty one; a server that refuses that says so.
             let value = value.unwrap_or_default();
             let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
             // The server rejects a string for a numeric setting.
@@ -466,7 +467,7 @@ impl Backend for MySql<'_> {
         }
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
         let row = self.rows(&format!("SELECT DATABASE(), CAST(@@max_allowed_packet AS CHAR), {}", settings.join(", "))).await?;
-        let mut columns = row.into_iter().next().unwrap_or_default().into_iter();
+        let mut columns = only_row(row)?.into_iter();
         let database = columns.next().flatten();
         // MySQL 5.5 to 5.7 and MariaDB 5.5 accept no more than 1 MiB to 4 MiB by default.
         self.max_packet = columns.next().flatten().and_then(|bytes| bytes.parse().ok()).unwrap_or(1 << 20);

@@ -28,7 +28,7 @@ use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
 use crate::mentions::{Mention, Mentions};
-use crate::session::{first, session_statements};
+use crate::session::{first, only_row, session_statements};
 use crate::sql_message::{SqlMessage, strip_own_sql};
 use async_trait::async_trait;
 use connector::PARAMETER;
@@ -102,6 +102,9 @@ const SAVE_ROLE: &str = "SELECT pg_catalog.set_config('migrate.user', pg_catalog
 const RESTORE_ROLE: &str = "SELECT pg_catalog.set_config('session_authorization', pg_catalog.current_setting('migrate.user'), true), \
     pg_catalog.set_config('role', pg_catalog.current_setting('migrate.role'), true)";
 
+/// A change of a row that a policy hides is an error, and not a change of nothing.
+const ALL_ROWS: &str = "SET LOCAL row_security = off;\n";
+
 /// Removes what a script may have left besides settings in a server session that others use.
 const RESET_OBJECTS: &str = "CLOSE ALL;\nUNLISTEN *;\nDISCARD TEMP;\n";
 
@@ -162,7 +165,7 @@ impl<'c> Postgres<'c> {
     async fn commit(&mut self, history_sql: &HistorySql, sql: &str) -> Result<(), BackendError> {
         let own_role = self.own_role_sql();
         let guard = self.guard(history_sql).join(";\n");
-        let outcome = self.execute(&format!("BEGIN;\n{own_role}{guard};\n{sql}COMMIT;")).await;
+        let outcome = self.execute(&format!("BEGIN;\n{own_role}{guard};\n{ALL_ROWS}{sql}COMMIT;")).await;
         if outcome.is_err() {
             self.roll_back().await;
         }
@@ -696,9 +699,14 @@ impl LeaseConnection for Postgres<'_> {
     }
 
     fn running_query(&self, pattern: &str) -> String {
+        // The statements of other users are hidden, but their locks are not. A statement that outlives its process, such as a
+        // concurrent build, holds one of these, so a session with one of them counts as the holder.
+        let hidden = "a.query = '<insufficient privilege>' AND a.usesysid IS NOT NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_locks l \
+                      WHERE l.pid = a.pid AND l.locktype = 'relation' AND l.database = a.datid AND l.mode IN ('ShareUpdateExclusiveLock', \
+                      'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))";
         format!(
-            "SELECT count(*)::text FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() \
-             AND query LIKE '{pattern}'"
+            "SELECT count(*)::text FROM pg_catalog.pg_stat_activity a WHERE a.pid <> pg_catalog.pg_backend_pid() \
+             AND ((a.state = 'active' AND a.query LIKE '{pattern}') OR ({hidden}))"
         )
     }
 }
@@ -760,8 +768,7 @@ impl Backend for Postgres<'_> {
              {schema}, {}",
             settings.join(", ")
         );
-        let row = self.rows(&sql).await?.into_iter().next().unwrap_or_default();
-        let mut columns = row.into_iter();
+        let mut columns = only_row(self.rows(&sql).await?)?.into_iter();
         let (version, parameter) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
         self.read_only = columns.next().flatten().as_deref() == Some("on");
         self.stores_unicode = columns.next().flatten().as_deref() == Some("UTF8");
@@ -800,6 +807,7 @@ impl Backend for Postgres<'_> {
 
     async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo> {
         // A query of a table that does not exist would log an error on the server, each time that a process waits.
+        // For messages only: without an answer, the holder is looked for among the sessions.
         if self.has_leases(history_sql).await.unwrap_or(false)
             && let Some(holder) = lease::holder(self, history_sql).await
         {
@@ -890,7 +898,7 @@ impl Backend for Postgres<'_> {
             String::new()
         };
         let record = self.record_sql(history_sql, build_change(Elapsed::Transaction(unit_run.since.elapsed())));
-        let end = format!("{}{check}{record}COMMIT;", self.reset_after(unit_run));
+        let end = format!("{}{check}{ALL_ROWS}{record}COMMIT;", self.reset_after(unit_run));
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);
         match self.run(&message.sql).await {

@@ -24,6 +24,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     as_text: |expression| format!("CAST({expression} AS CHAR)"),
     seconds_between: |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)"),
     later: |moment, by| format!("{moment} + INTERVAL {} MICROSECOND", by.as_micros()),
+    before_reading: "",
     skips_locked: false,
 };
 
