@@ -1,4 +1,4 @@
-//! Whether a statement that failed outside a transaction has left nothing behind, so that it may run again.
+//! Whether a statement that failed outside a transaction has left nothing, so that it may run again.
 
 use crate::dialect::Dialect;
 use crate::token::{Kind, Token, Tokens};

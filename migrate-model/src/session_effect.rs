@@ -309,10 +309,12 @@ impl<'r> Reader<'r> {
             && is(call, sql, 0, "set_config")
             && (symbol(1, b'(') && literal(2) && symbol(3, b',') && literal(4) && symbol(5, b',') && symbol(7, b')'))
             && call.len() == 8;
-        match plain {
-            true if is(call, sql, 6, "true") => SessionEffect::None,
-            true if is(call, sql, 6, "false") => SessionEffect::Setting,
-            _ => SessionEffect::Unknown,
+        if plain && is(call, sql, 6, "true") {
+            SessionEffect::None
+        } else if plain && is(call, sql, 6, "false") {
+            SessionEffect::Setting
+        } else {
+            SessionEffect::Unknown
         }
     }
 

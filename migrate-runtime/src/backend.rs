@@ -147,10 +147,10 @@ pub trait Backend: Send {
     fn owns_session(&self) -> bool;
 
     /// Gives the run a session as it was after `prepare`, whatever scripts have left in this one: a new session where the
-    /// run owns it; otherwise, what the database reports as different is put back.
+    /// run owns it; otherwise, what the database reports as different is restored.
     ///
     /// # Errors
-    /// When no connection can be opened, or something cannot be put back.
+    /// When no connection can be opened, or something cannot be restored.
     async fn renew_session(&mut self, history_sql: &HistorySql) -> Result<RenewedSession, BackendError>;
 
     /// The SQL that resets this session; `None` if nothing is to be reset.

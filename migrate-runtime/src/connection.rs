@@ -35,7 +35,7 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
         ConnectionGuard { handle: Some(Handle::Borrowed(connection)) }
     }
 
-    /// Whether the connection was opened for this run, so that nobody uses its session afterwards.
+    /// Whether the connection was opened for this run, so that no other code uses its session afterwards.
     pub fn is_owned(&self) -> bool {
         matches!(self.handle, Some(Handle::Owned(_)))
     }

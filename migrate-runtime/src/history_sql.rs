@@ -364,21 +364,27 @@ impl HistorySql {
                 self.insert_event(&mut sql, Event::new(version, "resolved").detail(restored_detail(restored)));
             }
             HistoryChange::Failed { version, name, direction, outcome, message } => {
-                let (state, unclear) = match direction {
-                    Direction::Up => (RecordState::Failed, RecordState::Unclear),
-                    Direction::Down => (RecordState::RevertFailed, RecordState::RevertUnclear),
-                };
-                let progress = |state, done: &usize| format!("state = '{state}', statements_done = {done}");
-                match outcome {
-                    FailedOutcome::RolledBack => {}
-                    FailedOutcome::NothingRemains(restored) => self.restore(&mut sql, version, restored),
-                    FailedOutcome::Stopped { done } => self.update(&mut sql, version, &progress(state, done)),
-                    FailedOutcome::Unclear { done } => self.update(&mut sql, version, &progress(unclear, done)),
-                }
+                let state = self.fail(&mut sql, version, *direction, outcome);
                 self.insert_event(&mut sql, Event::new(version, state.name()).named(name).detail(message));
             }
         }
         sql
+    }
+
+    /// Updates the record of a migration that failed. Returns the state for the event.
+    fn fail(&self, sql: &mut String, version: &str, direction: Direction, outcome: &FailedOutcome<'_>) -> RecordState {
+        let (state, unclear) = match direction {
+            Direction::Up => (RecordState::Failed, RecordState::Unclear),
+            Direction::Down => (RecordState::RevertFailed, RecordState::RevertUnclear),
+        };
+        let progress = |state, done: &usize| format!("state = '{state}', statements_done = {done}");
+        match outcome {
+            FailedOutcome::RolledBack => {}
+            FailedOutcome::NothingRemains(restored) => self.restore(sql, version, restored),
+            FailedOutcome::Stopped { done } => self.update(sql, version, &progress(state, done)),
+            FailedOutcome::Unclear { done } => self.update(sql, version, &progress(unclear, done)),
+        }
+        state
     }
 
     /// Makes the record what it was before the migration, or its revert, started.

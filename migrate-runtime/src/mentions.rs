@@ -41,7 +41,7 @@ const WORDS: [(&str, Mention); 14] = [
 /// The mentions of a script. Comments do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mentions {
-    found: u8,
+    bits: u8,
 }
 
 impl Mentions {
@@ -72,19 +72,19 @@ impl Mentions {
             return;
         }
         for (_, mention) in WORDS.iter().filter(|(name, _)| name.eq_ignore_ascii_case(word)) {
-            self.found |= 1 << *mention as u8;
+            self.bits |= 1 << *mention as u8;
         }
     }
 
     /// Whether the script names this.
     pub fn has(self, mention: Mention) -> bool {
-        self.found & (1 << mention as u8) != 0
+        self.bits & (1 << mention as u8) != 0
     }
 
     /// Those of both.
     #[must_use]
     pub fn and(self, other: Mentions) -> Self {
-        Mentions { found: self.found | other.found }
+        Mentions { bits: self.bits | other.bits }
     }
 }
 

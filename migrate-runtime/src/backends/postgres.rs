@@ -563,7 +563,7 @@ impl<'c> Postgres<'c> {
                 self.execute(&statement).await?;
             }
         }
-        Err(BackendError::own("the session could not be put back as it was"))
+        Err(BackendError::own("the session could not be restored to its earlier state"))
     }
 
     /// Determines the endpoint from `version()` and the start-up parameter of this session, and with it the kind of lock.

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 const VARIANTS: [&str; 3] = ["MySql", "Postgres", "Sqlite"];
 
 /// Modules that read SQL, whose subject is what differs between databases.
-const SQL_READERS: [&str; 7] = ["effect", "execution", "lock_class", "lock_strength", "reader", "statement", "token"];
+const SQL_READERS: [&str; 9] =
+    ["atomicity", "effect", "execution", "lock_class", "lock_strength", "reader", "session_effect", "statement", "token"];
 
 /// Uses of `Dialect::Postgres`, `Dialect::MySql` and `Dialect::Sqlite`, and the files that have some. Safety rules are about a
 /// database each and are not counted.

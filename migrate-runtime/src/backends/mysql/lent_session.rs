@@ -1,5 +1,5 @@
-//! The session of a connection that the application has lent: its variables, as the server reports them, and how they are put
-//! back.
+//! The session of a connection that the application has lent: its variables, as the server reports them, and how they are
+//! restored.
 //!
 //! A session of our own is replaced by a new one. A lent one cannot be, so the server is asked what a script has changed. User
 //! variables and temporary tables are not reported by all servers; their names are in the text of the script.

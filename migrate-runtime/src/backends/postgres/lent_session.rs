@@ -1,4 +1,4 @@
-//! The session of a connection that the application has lent: what is in it, as the server reports it, and how it is put back.
+//! The session of a connection that the application has lent: what is in it, as the server reports it, and how it is restored.
 //!
 //! A session of our own is replaced by a new one. A lent one cannot be, so the server is asked what a script has left.
 
