@@ -147,7 +147,8 @@ impl HistorySql {
         &self.tables.records
     }
 
-    /// What the lock of this history is called: the tables and the service. The database is added by the backend.
+    /// What the lock of this history is called: the place that it protects, which is the table of records and the service. The
+    /// backend adds the database, where a schema alone does not identify the table.
     pub fn lock_name(&self, database: &str) -> Checksum {
         let schema = self.tables.schema.as_deref().unwrap_or_default();
         Checksum::of_pieces(["migrate", database, schema, &self.tables.records, &self.service])

@@ -11,6 +11,7 @@
 pub mod address;
 mod endpoint;
 pub mod history_dialect;
+mod lock_name;
 mod presence;
 
 use crate::backend::{Backend, BuildChange, ConnectionState, Presence, SessionReset, UnitError, UnitRun};
@@ -135,10 +136,10 @@ impl<'c> MySql<'c> {
         }
     }
 
-    /// The name of the lock as a literal. `GET_LOCK` accepts at most 64 characters.
+    /// The name of the lock, as an expression.
     fn lock_name(&self, history_sql: &HistorySql) -> String {
-        let checksum = history_sql.lock_name(&self.database).to_string();
-        format!("'migrate.{}'", &checksum[..40])
+        let schema = history_sql.schema().unwrap_or(&self.database);
+        lock_name::expression(schema, history_sql.records_name(), history_sql.service())
     }
 
     async fn first_value(&mut self, sql: &str) -> Result<Option<String>, BackendError> {
