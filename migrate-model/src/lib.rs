@@ -7,6 +7,7 @@
 
 #![allow(missing_docs, reason = "a field or variant whose name says all has no comment; `tidy` wants one for every item")]
 
+pub mod catalog_table;
 pub mod checksum;
 pub mod code;
 pub mod codes;
@@ -33,6 +34,9 @@ pub mod lock_strength;
 pub mod migration;
 pub mod migration_set;
 pub mod name;
+pub mod neighbors;
+pub mod origin;
+pub mod origins;
 mod packed;
 pub mod place;
 pub mod plan;
