@@ -36,6 +36,9 @@ pub trait Backend: Send {
     /// Whether an error reports that a table, or its schema, does not exist. False for any other error.
     fn is_missing_table(&self, error: &BackendError) -> bool;
 
+    /// Whether an error reports that a table has no such column: it has one of our names, and belongs to something else.
+    fn is_missing_column(&self, error: &BackendError) -> bool;
+
     /// Prepares the session for a run: determines the endpoint and the locking strategy, saves the settings of the session,
     /// and runs the `session` statements of `migrate.toml`.
     ///

@@ -7,6 +7,7 @@ use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
+use crate::first_run;
 use crate::history_changes;
 use crate::history_sql::HistorySql;
 use crate::recovery::{InterruptedMigration, inspect_interrupted};
@@ -209,7 +210,7 @@ async fn plan_and_run(
 ) -> Result<RunReport, Error> {
     let mut report = RunReport::default();
     loop {
-        let recorded = session::history(backend, history_sql, None).await?;
+        let recorded = first_run::history_of_run(backend, history_sql, set).await?;
         let has_tables = recorded.is_some();
         let mut history = recorded.unwrap_or_default();
         let interrupted = inspect_interrupted(backend, history_sql, &history).await?;

@@ -62,6 +62,12 @@ pub struct HistoryDialect {
     pub later: fn(moment: &str, by: Duration) -> String,
     /// Whether `FOR UPDATE SKIP LOCKED` can be used in a sub-query of an update of the same table.
     pub skips_locked: bool,
+    /// A column with binary data as hexadecimal digits.
+    pub as_hex: fn(&str) -> String,
+    /// A query for the tables of the database: schema, table, columns (`name:type`, one on each line), the schema of the history,
+    /// and `1` if this user can read the table. It may leave out tables with more columns, unless they have a name or a column of
+    /// this tool.
+    pub table_list: fn(&HistorySql, most_columns: usize) -> String,
 }
 
 /// The history of one service in one database.
@@ -140,6 +146,11 @@ impl HistorySql {
     /// The lease table, qualified and quoted.
     pub fn locks(&self) -> String {
         self.table(&self.tables.locks)
+    }
+
+    /// The unquoted names of the tables that the first run creates.
+    pub fn table_names(&self) -> [&str; 3] {
+        [&self.tables.records, &self.tables.versions, &self.tables.events]
     }
 
     /// The unquoted name of the table of records.
@@ -234,7 +245,7 @@ impl HistorySql {
             let message = format!("`{}` contains a row with an invalid {what}: version `{}`", self.tables.records, column(0));
             Error::new(ErrorKind::History, &codes::HISTORY, message)
                 .help("update this tool if a newer version of it wrote the row")
-                .help("or, if the table belongs to something else, choose other names under `[history]` in `migrate.toml`")
+                .help("or restore the row, if something else has changed it")
         };
         let mut record = Record::applied(
             column(0).parse().map_err(|_| invalid("version"))?,

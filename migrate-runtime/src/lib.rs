@@ -40,6 +40,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod first_run;
 mod history_change;
 mod history_changes;
 mod history_sql;

@@ -9,6 +9,7 @@ use crate::database_url::DatabaseUrl;
 use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::first_run;
 use crate::history_changes::{self, CannotResolve};
 use crate::history_sql::HistorySql;
 use crate::recovery::inspect_interrupted;
@@ -188,14 +189,15 @@ impl Migrator {
     /// When the database cannot be reached or the history cannot be read.
     pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<StatusReport, Error> {
         let (mut backend, history_sql) = self.open_reader(database).await?;
-        let history = session::history(&mut *backend, &history_sql, None).await?;
+        let recorded = first_run::read_history(&mut *backend, &history_sql, &self.set).await?;
+        let (history, neighbors) = (recorded.history, recorded.neighbors);
         let others = engine::required_histories(&mut *backend, &history_sql, &self.set).await?;
         let has_tables = history.is_some();
         let history = history.unwrap_or_default();
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history).await?;
         engine::release_clean(backend).await;
         let policy = self.options.policy(&self.set);
-        Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others))
+        Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others).with_neighbors(neighbors))
     }
 
     /// A connection to read with. The place of the history may depend on `session`: SQLite attaches files there.

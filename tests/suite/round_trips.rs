@@ -34,8 +34,9 @@ const FILES: [(&str, &str); 3] = [
 async fn postgres_sends_one_query_for_each_migration() {
     let (all, nothing, single) = count_queries(Kind::Postgres, &FILES).await;
     assert_eq!(nothing, 1, "one query without pending migrations");
-    // Digest, settings, lock, leases, history, schema and tables; one query for each migration; settings and lock.
-    assert_eq!(all, 7 + 3 + 2);
+    // Digest, settings, lock, leases, history, other histories (only before a first run), schema and tables; one query for each
+    // migration; settings and lock.
+    assert_eq!(all, 8 + 3 + 2);
     assert_eq!(single, 5 + 1 + 2);
 }
 

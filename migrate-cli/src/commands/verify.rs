@@ -23,6 +23,8 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
         let plan = status.plan(&Target::Latest)?;
         let errors: Vec<Divergence> = plan.errors().cloned().collect();
         clean &= errors.is_empty();
+        let neighbors = status.neighbors();
+        context.output.findings(&neighbors);
         context.output.divergences(&plan.divergences);
         let mut diffs = Vec::new();
         for edit in edits(&migrator, &status, &service.url).await? {
@@ -56,6 +58,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
             "database": service.url.to_string(),
             "verified": errors.is_empty() && partially_applied == 0,
             "divergences": views::divergences(&plan.divergences),
+            "notes": views::neighbors(&neighbors),
             "diffs": diffs,
         }));
     }

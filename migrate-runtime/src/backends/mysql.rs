@@ -13,6 +13,7 @@ mod endpoint;
 pub mod history_dialect;
 mod lock_name;
 mod presence;
+mod table_list;
 
 use crate::backend::{Backend, BuildChange, ConnectionState, Presence, SessionReset, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
@@ -318,6 +319,11 @@ impl Backend for MySql<'_> {
 
     fn is_missing_table(&self, error: &BackendError) -> bool {
         is_missing(error)
+    }
+
+    fn is_missing_column(&self, error: &BackendError) -> bool {
+        // ER_BAD_FIELD_ERROR
+        error.code.as_deref() == Some("1054")
     }
 
     async fn prepare(

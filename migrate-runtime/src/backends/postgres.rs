@@ -12,6 +12,7 @@ mod connector;
 mod endpoint;
 pub mod history_dialect;
 mod presence;
+mod table_list;
 
 pub use connector::PgConnector;
 
@@ -504,6 +505,11 @@ impl Backend for Postgres<'_> {
         is_missing(error)
     }
 
+    fn is_missing_column(&self, error: &BackendError) -> bool {
+        // undefined_column
+        error.code.as_deref() == Some("42703")
+    }
+
     fn preserves_session(&self) -> bool {
         self.endpoint.preserves_session()
     }
@@ -514,16 +520,7 @@ impl Backend for Postgres<'_> {
         session: &[String],
         locking: LockSettings,
     ) -> Result<(), BackendError> {
-        // Without a configured schema, the history is in the schema in which its table exists on the search path, otherwise in
-        // the schema in which a new table would be created.
-        let schema = match history_sql.schema() {
-            Some(schema) => history_sql.text(schema),
-            None => format!(
-                "coalesce((SELECT nspname::text FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace \
-                 WHERE pg_class.oid = pg_catalog.to_regclass({})), pg_catalog.current_schema()::text)",
-                history_sql.text(&history_sql.name(history_sql.records_name()))
-            ),
-        };
+        let schema = table_list::place(history_sql);
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
         let sql = format!(
             "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), \

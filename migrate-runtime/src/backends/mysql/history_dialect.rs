@@ -1,5 +1,6 @@
 //! The SQL of the history in MySQL and MariaDB.
 
+use super::table_list;
 use crate::history_sql::{HistoryDialect, hex};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     seconds_between: |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)"),
     later: |moment, by| format!("{moment} + INTERVAL {} MICROSECOND", by.as_micros()),
     skips_locked: false,
+    as_hex: |column| format!("lower(hex({column}))"),
+    table_list: table_list::query,
 };
 
 /// Whether a backslash escapes depends on `sql_mode`, so a text with one is written as hexadecimal digits.

@@ -1,5 +1,6 @@
 //! The SQL of the history in PostgreSQL.
 
+use super::table_list;
 use crate::history_sql::HistoryDialect;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     seconds_between: |from, to| format!("CAST(CAST(round(extract(epoch from {to} - {from})) AS bigint) AS text)"),
     later: |moment, by| format!("{moment} + interval '{} milliseconds'", by.as_millis()),
     skips_locked: true,
+    as_hex: |column| format!("encode({column}, 'hex')"),
+    table_list: table_list::query,
 };
 
 /// An `E` string does not depend on `standard_conforming_strings`.

@@ -1,5 +1,6 @@
 //! The SQL of the history in SQLite.
 
+use super::table_list;
 use crate::history_sql::{HistoryDialect, hex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,6 +27,8 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     seconds_between: |from, to| format!("CAST(CAST(round((julianday({to}) - julianday({from})) * 86400) AS integer) AS text)"),
     later: |moment, by| format!("strftime('%Y-%m-%dT%H:%M:%fZ', {moment}, '+{} seconds')", by.as_secs_f64()),
     skips_locked: false,
+    as_hex: |column| format!("lower(hex({column}))"),
+    table_list: table_list::query,
 };
 
 /// A text with a NUL character is written as hexadecimal digits: a literal would end there.
