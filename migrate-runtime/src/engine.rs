@@ -15,6 +15,7 @@ use crate::report::{CompletedMigration, RunReport};
 use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner};
+use crate::summary::{self, Repetitions};
 use migrate_model::dialect::Dialect;
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
@@ -39,9 +40,8 @@ pub async fn run(
 ) -> Result<RunReport, Error> {
     let mut history_sql = history_sql(&*backend, set)?;
     if *target == Target::Latest {
-        let digest = session::digest(&mut *backend, &history_sql).await;
-        let digest = digest.map_err(|error| error.into_history_error("cannot read the history"))?;
-        if digest.is_some_and(|digest| digest == set.digest().to_string()) {
+        let is_current = summary::is_current(&mut *backend, &history_sql, set).await;
+        if is_current.map_err(|error| error.into_history_error("cannot read the history"))? {
             backend.release(ConnectionState::Clean).await;
             return Ok(RunReport::default());
         }
@@ -209,6 +209,7 @@ async fn plan_and_run(
     options: &RunOptions,
 ) -> Result<RunReport, Error> {
     let mut report = RunReport::default();
+    let mut repetitions = Repetitions::default();
     loop {
         let recorded = first_run::history_of_run(backend, history_sql, set).await?;
         let has_tables = recorded.is_some();
@@ -231,6 +232,7 @@ async fn plan_and_run(
         }
         report.warnings.clone_from(&plan.divergences);
         if plan.steps.is_empty() {
+            summary::correct(backend, history_sql, &snapshot).await?;
             return Ok(report);
         }
         if !has_tables {
@@ -239,7 +241,7 @@ async fn plan_and_run(
         }
         match run_steps(backend, history_sql, &plan, &mut history, options, &mut report).await? {
             Outcome::Finished => return Ok(report),
-            Outcome::PlanAgain => {}
+            Outcome::PlanAgain => repetitions.plan_again(backend, history_sql, snapshot).await?,
         }
     }
 }

@@ -85,6 +85,11 @@ pub enum HistoryChange<'a> {
         /// The direction, and the text of the script that the next run resumes.
         script: Option<(Direction, &'a str)>,
     },
+    /// The summary is written again, because it was not that of the records.
+    Summarized {
+        /// The row of the service.
+        summary: SchemaVersionRow<'a>,
+    },
     /// A migration failed.
     Failed {
         /// The version.

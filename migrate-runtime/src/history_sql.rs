@@ -64,6 +64,8 @@ pub struct HistoryDialect {
     pub skips_locked: bool,
     /// A column with binary data as hexadecimal digits.
     pub as_hex: fn(&str) -> String,
+    /// The first 8 hexadecimal digits of a column as an integer.
+    pub leading_digits: fn(&str) -> String,
     /// A query for the tables of the database: schema, table, columns (`name:type`, one on each line), the schema of the history,
     /// and `1` if this user can read the table. It may leave out tables with more columns, unless they have a name or a column of
     /// this tool.
@@ -191,7 +193,22 @@ impl HistorySql {
         self.table(&self.tables.versions)
     }
 
-    /// The fast check: one row, one column.
+    /// The fast check: one row with the digest, and the number and the sum of the checksums of the records that it is about. A
+    /// digest without its records, or with other ones, must not count.
+    pub fn select_tally(&self) -> String {
+        let (service, text) = (self.text(&self.service), self.dialect.as_text);
+        format!(
+            "SELECT v.digest, {}, {} FROM {} v CROSS JOIN (SELECT count(*) AS applied, coalesce(sum({}), 0) AS checksums \
+             FROM {} WHERE service = {service} AND state = 'applied') r WHERE v.service = {service}",
+            text("r.applied"),
+            text("r.checksums"),
+            self.versions(),
+            (self.dialect.leading_digits)("checksum"),
+            self.records()
+        )
+    }
+
+    /// The digest that is stored.
     pub fn select_digest(&self) -> String {
         format!("SELECT digest FROM {} WHERE service = {}", self.versions(), self.text(&self.service))
     }
@@ -362,6 +379,7 @@ impl HistorySql {
                 };
                 self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
             }
+            HistoryChange::Summarized { summary } => self.upsert_summary(&mut sql, summary),
             HistoryChange::Failed { version, name, direction, done, message } => {
                 let state = match direction {
                     Direction::Up => "failed",
@@ -596,7 +614,7 @@ mod tests {
         for (dialect, title) in dialects().into_iter().zip(["PostgreSQL", "MySQL", "SQLite"]) {
             let history_sql = history_sql(dialect);
             let _ = writeln!(text, "-- {title}\n{};", history_sql.create().join(";\n"));
-            let _ = writeln!(text, "{};\n{};", history_sql.select_digest(), history_sql.select_records(None));
+            let _ = writeln!(text, "{};\n{};", history_sql.select_tally(), history_sql.select_records(None));
             let elapsed = match title {
                 "PostgreSQL" => Elapsed::Transaction(Duration::from_millis(3)),
                 _ => Elapsed::Measured(Duration::from_millis(7)),
@@ -604,6 +622,8 @@ mod tests {
             let (record, summary, completion) = (record.clone(), summary.clone(), Completion::Executed(elapsed));
             text.push_str(&history_sql.write(&HistoryChange::Applied { record, summary, completion }));
             text.push_str(&history_sql.write(&HistoryChange::Checkpoint { version: "001", done: 1 }));
+            let summary = SchemaVersionRow { latest: None, count: 0, digest: Checksum::from_bytes([0; 32]) };
+            text.push_str(&history_sql.write(&HistoryChange::Summarized { summary }));
         }
         insta::assert_snapshot!(text);
     }

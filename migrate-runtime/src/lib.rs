@@ -57,6 +57,7 @@ mod step;
 mod step_errors;
 mod steps;
 mod stop_signal;
+mod summary;
 
 pub use migrate_macros::embed_migrations;
 pub use migrate_model::checksum::{Checksum, InvalidChecksum};

@@ -19,6 +19,7 @@ use crate::session;
 use crate::shared_set::SharedSet;
 use crate::status_report::StatusReport;
 use crate::stop_signal::StopSignal;
+use crate::summary;
 use migrate_model::comparison::compare;
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
@@ -170,10 +171,9 @@ impl Migrator {
     /// When the database cannot be reached or the history cannot be read.
     pub async fn is_up_to_date<'c>(&self, database: impl Database<'c>) -> Result<bool, Error> {
         let (mut backend, history_sql) = self.open_reader(database).await?;
-        let digest = session::digest(&mut *backend, &history_sql).await;
-        let digest = digest.map_err(|error| error.into_history_error("cannot read the history"))?;
-        let is_same = digest.is_some_and(|digest| digest == self.set.digest().to_string());
-        if is_same || self.set.is_empty() {
+        let is_current = summary::is_current(&mut *backend, &history_sql, &self.set).await;
+        let is_current = is_current.map_err(|error| error.into_history_error("cannot read the history"))?;
+        if is_current || self.set.is_empty() {
             engine::release_clean(backend).await;
             return Ok(true);
         }

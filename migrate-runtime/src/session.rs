@@ -25,18 +25,6 @@ pub fn first(rows: Vec<TextRow>) -> Option<String> {
     rows.into_iter().next().and_then(|row| row.into_iter().next().flatten())
 }
 
-/// The digest of what is applied, in one query; `None` when there is no history.
-///
-/// # Errors
-/// As [`rows_if_exists`].
-pub async fn digest(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
-    match rows_if_exists(backend, &history_sql.select_digest()).await {
-        // The table belongs to something else.
-        Err(error) if backend.is_missing_column(&error) => Ok(None),
-        rows => Ok(rows?.and_then(first)),
-    }
-}
-
 /// The history of a service (of the one that `history_sql` is for, if none is given); `None` when the tables do not exist.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! The place of the history: found once, protected by its lock, and searched for before a first run.
 
-use migrate_runtime::{Error, ErrorKind, Migrator};
+use migrate_runtime::{Error, ErrorKind, Migrator, Target};
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::time::Duration;
 
@@ -241,4 +241,59 @@ fn what_the_commands_say_about_a_foreign_history() {
     assert!(error.contains("\"other-service\""), "{error}");
     binary.ok(&["up", "--service", "store"]);
     assert!(binary.run(&["explain", "other-service"]).stdout.contains("ignore"));
+}
+
+/// `up` and `status` read the same thing: a summary without its records is none.
+#[tokio::test]
+async fn a_truncated_history_is_pending_for_everyone() {
+    let databases = databases().await;
+    for database in &databases {
+        let set = harmful(database.kind, "").set(database.kind.dialect());
+        let migrator = Migrator::new(&set);
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 2);
+        for delete in ["DELETE FROM migration_records WHERE version = '002'", "DELETE FROM migration_records"] {
+            database.execute(delete).await;
+            let pending = migrator.status(&database.url).await.unwrap().pending().len();
+            assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
+            assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), pending, "{delete}");
+        }
+        assert!(migrator.is_up_to_date(&database.url).await.unwrap());
+        // A record of something else in place of the right one: the number is the same.
+        database
+            .execute(
+                "UPDATE migration_records SET checksum = replace(checksum, '1', '2'), sql_checksum = replace(sql_checksum, '1', '2') \
+                 WHERE version = '002'",
+            )
+            .await;
+        let error = migrator.run(&database.url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::HistoryMismatch, "{error}");
+        assert!(!migrator.status(&database.url).await.unwrap().plan(&Target::Latest).unwrap().is_clear());
+    }
+    drop_all(databases).await;
+}
+
+/// A summary that is wrong or missing: the records decide, and it is written again. On SQLite, a run once planned for ever.
+#[tokio::test]
+async fn a_wrong_summary_is_written_again() {
+    let databases = databases().await;
+    for database in &databases {
+        let folder = harmful(database.kind, "");
+        let set = folder.set(database.kind.dialect());
+        up(&folder, database, &database.url).await.unwrap();
+        let summary = "SELECT digest, applied_count, version FROM schema_versions";
+        let right = database.rows(summary).await;
+        for change in ["UPDATE schema_versions SET digest = 'x', applied_count = 9, version = '9'", "DELETE FROM schema_versions"]
+        {
+            database.execute(change).await;
+            assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
+            assert_eq!(up(&folder, database, &database.url).await.unwrap(), 0);
+            assert_eq!(database.rows(summary).await, right, "{change}");
+        }
+        database.execute("UPDATE schema_versions SET digest = 'x'").await;
+        folder.write("migrations/003_c.sql", "INSERT INTO log VALUES (3);\n");
+        let run = tokio::time::timeout(Duration::from_secs(60), up(&folder, database, &database.url));
+        assert_eq!(run.await.expect("the run ends").unwrap(), 1);
+        assert_eq!(up(&folder, database, &database.url).await.unwrap(), 0);
+    }
+    drop_all(databases).await;
 }

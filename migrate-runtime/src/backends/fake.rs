@@ -132,7 +132,7 @@ impl Inner {
                     Direction::Down => RecordState::RevertFailed,
                 };
             }
-            HistoryChange::Failed { done: None, .. } => {}
+            HistoryChange::Failed { done: None, .. } | HistoryChange::Summarized { .. } => {}
         }
     }
 
@@ -160,10 +160,11 @@ impl Inner {
 
     /// The name of a query and its result. A query that the engine does not send itself is a gate, and returns true.
     fn answer(&self, sql: &str) -> (&'static str, Result<Vec<TextRow>, BackendError>) {
-        if sql.starts_with("SELECT digest FROM") {
+        if sql.starts_with("SELECT v.digest") || sql.starts_with("SELECT digest FROM") {
             let history = self.history();
-            let digest = history.latest_applied().map(|_| vec![Some(history.digest().to_string())]);
-            return ("digest", Ok(digest.into_iter().collect()));
+            let checksums: u64 = history.applied().map(|record| u64::from(record.checksum.leading())).sum();
+            let row = [history.digest().to_string(), history.applied().count().to_string(), checksums.to_string()];
+            return ("digest", Ok(history.latest_applied().map(|_| row.map(Some).into()).into_iter().collect()));
         }
         if sql.starts_with("SELECT found.") {
             return ("tables", Ok(Vec::new()));
@@ -400,6 +401,7 @@ impl Backend for Fake {
             HistoryChange::Repaired { .. } => "write the repair".to_owned(),
             HistoryChange::Resolved { .. } => "write the resolution".to_owned(),
             HistoryChange::Failed { .. } => "write the error".to_owned(),
+            HistoryChange::Summarized { .. } => "write the summary".to_owned(),
         };
         self.call(&name, |inner| inner.apply(change))
     }

@@ -27,6 +27,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     later: |moment, by| format!("{moment} + INTERVAL {} MICROSECOND", by.as_micros()),
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
+    leading_digits: |column| format!("CAST(conv(left({column}, 8), 16, 10) AS unsigned)"),
     table_list: table_list::query,
 };
 

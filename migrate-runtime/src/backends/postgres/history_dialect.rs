@@ -27,6 +27,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     later: |moment, by| format!("{moment} + interval '{} milliseconds'", by.as_millis()),
     skips_locked: true,
     as_hex: |column| format!("encode({column}, 'hex')"),
+    leading_digits: |column| format!("('x' || substr({column}, 1, 8))::bit(32)::bigint"),
     table_list: table_list::query,
 };
 
