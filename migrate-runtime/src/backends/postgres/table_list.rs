@@ -25,13 +25,14 @@ pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
 }
 
 /// The schema of the history, as an expression: the one that is known, or else the first of `search_path` that contains the
-/// table of records, or else the one in which it would be created.
+/// table of records, or else the first one. A temporary schema would be lost with the session, also where `search_path` names it.
 pub fn place(history_sql: &HistorySql) -> String {
     match history_sql.schema() {
         Some(schema) => format!("{}::text", history_sql.text(schema)),
         None => format!(
-            "coalesce((SELECT nspname::text FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace \
-             WHERE pg_class.oid = pg_catalog.to_regclass({})), pg_catalog.current_schema()::text)",
+            "(SELECT s.name::text FROM unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, number) \
+             WHERE s.name::text !~ '^pg_temp_' \
+             ORDER BY pg_catalog.to_regclass(pg_catalog.quote_ident(s.name::text) || '.' || {}) IS NULL, s.number LIMIT 1)",
             history_sql.text(&history_sql.name(history_sql.records_name()))
         ),
     }
