@@ -6,7 +6,7 @@ use crate::database_url;
 use cargo_metadata::{Metadata, MetadataCommand};
 use migrate_cli::CommandError;
 use migrate_lint::server::Server;
-use migrate_model::files::project::Project;
+use migrate_model::files::project::{Project, default_service};
 use migrate_model::files::settings;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
@@ -82,8 +82,7 @@ fn discover(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
             }
             // Outside a cargo package, the current folder may still contain migrations.
             None => {
-                let name = current_dir.file_name().map_or("default".into(), |name| name.to_string_lossy().into_owned());
-                vec![collect(Project::of_package(&current_dir, None, &name))]
+                vec![collect(Project::of_package(&current_dir, None, &default_service(&current_dir)))]
             }
         }
     };

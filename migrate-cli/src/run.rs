@@ -234,6 +234,9 @@ async fn dry_run(
     context: &Context<'_>,
 ) -> Result<Value, CommandError> {
     let mut status = status_of(service, context.output).await?;
+    if let Some(refusal) = status.refusal() {
+        return Err(refusal.into());
+    }
     planned.assume(&mut status);
     let mut steps = Vec::new();
     let mut warnings = Vec::new();

@@ -25,6 +25,11 @@ pub fn divergences(divergences: &[Divergence]) -> Value {
     divergences.iter().map(|divergence| finding(&divergence.finding)).collect()
 }
 
+/// What else the database contains, as [`StatusReport::neighbors`](migrate_runtime::StatusReport::neighbors) returns it.
+pub fn neighbors(findings: &[Finding]) -> Value {
+    findings.iter().map(finding).collect()
+}
+
 /// The status of a migration.
 pub fn migration(status: &MigrationStatus<'_>) -> Value {
     let (migration, record, run) = (status.migration(), status.record(), status.run());

@@ -62,6 +62,11 @@ impl Checksum {
         Checksum(bytes)
     }
 
+    /// The first 8 hexadecimal digits, as a number.
+    pub const fn leading(&self) -> u32 {
+        u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]])
+    }
+
     /// The 32 bytes of the checksum.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -1,7 +1,7 @@
 //! The list of all codes of this crate, for `cargo migrate explain`.
 
 use crate::code::Code;
-use crate::{directives, divergence, execution, script, statement};
+use crate::{directives, divergence, execution, neighbors, script, statement};
 
 /// All of them, by name.
 pub static ALL: &[&Code] = &[
@@ -14,10 +14,13 @@ pub static ALL: &[&Code] = &[
     &divergence::COSMETIC_CHANGE,
     &script::EMPTY_FILE,
     &execution::ENUM_VALUE_IN_USE,
+    &neighbors::FOREIGN_HISTORY,
     &directives::MARKED_FILE,
     &directives::MISPLACED_DIRECTIVE,
     &divergence::MISSING_FILE,
     &divergence::NO_DOWN_MIGRATION,
+    &neighbors::OTHER_SCHEMA,
+    &neighbors::OTHER_SERVICE,
     &divergence::OUT_OF_ORDER,
     &divergence::PARTIALLY_APPLIED,
     &statement::PSQL_COMMAND,

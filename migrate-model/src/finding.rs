@@ -55,6 +55,13 @@ impl Finding {
         Finding { level: Level::Warning, ..Finding::error(code, message) }
     }
 
+    /// The same finding as information only.
+    #[must_use]
+    pub fn as_note(mut self) -> Self {
+        self.level = Level::Note;
+        self
+    }
+
     /// Sets the place.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {

@@ -8,6 +8,7 @@
 #![allow(missing_docs, reason = "a field or variant whose name says all has no comment; `tidy` wants one for every item")]
 
 pub mod atomicity;
+pub mod catalog_table;
 pub mod checksum;
 pub mod code;
 pub mod codes;
@@ -34,6 +35,9 @@ pub mod lock_strength;
 pub mod migration;
 pub mod migration_set;
 pub mod name;
+pub mod neighbors;
+pub mod origin;
+pub mod origins;
 mod packed;
 pub mod place;
 pub mod plan;

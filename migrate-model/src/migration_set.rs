@@ -77,6 +77,11 @@ impl MigrationSet {
         self.digest
     }
 
+    /// The number of migrations, and the sum of the leading digits of their checksums: what a database can compute over records.
+    pub fn tally(&self) -> (usize, u64) {
+        (self.length, self.iter().map(|migration| u64::from(migration.up.checksum.leading())).sum())
+    }
+
     /// The migrations in version order.
     pub fn iter(&self) -> std::slice::Iter<'_, Migration> {
         self.contents().migrations.iter()

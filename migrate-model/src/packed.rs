@@ -78,6 +78,7 @@ impl Writer {
         self.string(&contents.run.history.versions);
         self.string(&contents.run.history.events);
         self.string(&contents.run.history.locks);
+        self.list(&contents.run.ignored_histories, |writer, name| writer.string(name));
         self.string(contents.run.policy.out_of_order.name());
         self.string(contents.run.locking.strategy.name());
         self.duration(Some(contents.run.locking.lease));
@@ -193,6 +194,7 @@ impl Reader {
                     events: self.string().to_owned(),
                     locks: self.string().to_owned(),
                 },
+                ignored_histories: self.list(|reader| reader.string().to_owned()),
                 policy: Policy { out_of_order: self.string().parse().expect("`pack` wrote a policy") },
                 locking: LockSettings {
                     strategy: self.string().parse().expect("`pack` wrote a strategy"),
@@ -291,6 +293,7 @@ mod tests {
             dialect: Dialect::Postgres,
             run: RunSettings {
                 history: HistoryTables { schema: Some("ops".into()), ..HistoryTables::default() },
+                ignored_histories: vec!["sqlx".into(), "other-schema".into()],
                 policy: Policy { out_of_order: OutOfOrder::Warn },
                 locking: LockSettings { strategy: LockStrategy::Lease, lease: Duration::from_secs(7) },
                 session: vec!["SET x = 1".into()],

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct RunSettings {
     /// The names of the history tables.
     pub history: HistoryTables,
+    /// Which histories beside it do not prevent a first run: names of other tools, `other-schema`, `other-service`.
+    pub ignored_histories: Vec<String>,
     /// How out-of-order migrations are treated.
     pub policy: Policy,
     /// How concurrent runs exclude each other.

@@ -49,6 +49,8 @@ pub trait Backend: Send {
     fn compares_history(&self) -> bool {
         false
     }
+    /// Whether an error reports that a table has no such column: it has one of our names, and belongs to something else.
+    fn is_missing_column(&self, error: &BackendError) -> bool;
 
     /// Prepares the session for a run: determines the endpoint and the locking strategy, saves the settings of the session,
     /// and runs the `session` statements of `migrate.toml`.

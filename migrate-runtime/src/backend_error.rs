@@ -170,7 +170,9 @@ impl BackendError {
 fn history_help(code: &str) -> &'static str {
     match code {
         // The table exists and has other columns.
-        "42703" | "1054" => "the table belongs to something else: choose other names under `[history]` in `migrate.toml`",
+        "42703" | "1054" => {
+            "find out what has created the table: if that has applied these migrations, do not apply them again; otherwise rename it"
+        }
         // Galera: WSREP has not yet prepared node for application use.
         "1047" => "this node is not part of its cluster at the moment; wait until it is, or connect to another node",
         "1046" => "add the database name to the URL: `mysql://user@host/DATABASE`",

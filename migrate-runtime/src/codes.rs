@@ -126,7 +126,8 @@ pub static HISTORY: Code = Code::new(
     "history",
     "The history tables could not be read or written. Reading requires SELECT on them; the first run also requires the \
      privilege to create them. Applying requires INSERT and UPDATE, and reverting also DELETE. A table of the same name that belongs to \
-     something else is not changed: choose another name under `[history]` in `migrate.toml`.",
+     something else is not changed. Find out what has created it: if that has applied these migrations, a run under another name \
+     would apply them again. Otherwise rename the table, or set `schema` under `[history]` in `migrate.toml`.",
 );
 
 /// A name is not valid.

@@ -7,6 +7,7 @@ use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
+use crate::first_run;
 use crate::history_changes;
 use crate::history_sql::HistorySql;
 use crate::recovery::{InterruptedMigration, inspect_interrupted};
@@ -14,6 +15,7 @@ use crate::report::{CompletedMigration, RunReport};
 use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
+use crate::summary::{self, Repetitions};
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
 use migrate_model::history::{AppliedVersions, History};
@@ -40,12 +42,11 @@ pub async fn run(
     let mut history_sql = history_sql(&*backend, set)?;
     // The statements of `session` may decide where the history is, and who may read it. Then the check comes after them.
     if *target == Target::Latest && set.contents().run.session.is_empty() {
-        let digest = session::digest(&mut *backend, &history_sql).await;
-        let digest = digest.map_err(|error| error.into_history_error("cannot read the history"))?;
-        let done = match digest {
-            Some(digest) if digest == set.digest().to_string() => Some(RunReport::default()),
+        let is_current = summary::is_current(&mut *backend, &history_sql, set).await;
+        let done = match is_current.map_err(|error| error.into_history_error("cannot read the history"))? {
+            Some(true) => Some(RunReport::default()),
             // Another release may have applied more. Then this run needs no lock, which that release may hold.
-            Some(_) => nothing_to_do(&mut *backend, &history_sql, set, target, options).await?,
+            Some(false) => nothing_to_do(&mut *backend, &history_sql, set, target, options).await?,
             None => None,
         };
         if let Some(report) = done {
@@ -70,7 +71,8 @@ async fn nothing_to_do(
     let Some(history) = session::history(backend, history_sql, None).await? else { return Ok(None) };
     let others = required_histories(backend, history_sql, set).await?;
     let plan = plan(set, &history, &others, target, options.policy(set)).map_err(unknown_version)?;
-    if !plan.steps.is_empty() || !plan.is_clear() {
+    // If exactly these migrations are applied, the summary is wrong, and the lock is needed to write it again.
+    if !plan.steps.is_empty() || !plan.is_clear() || history.digest() == set.digest() {
         return Ok(None);
     }
     Ok(Some(RunReport { warnings: plan.divergences, ..RunReport::default() }))
@@ -233,8 +235,9 @@ async fn plan_and_run(
     options: &RunOptions,
 ) -> Result<RunReport, Error> {
     let mut report = RunReport::default();
+    let mut repetitions = Repetitions::default();
     loop {
-        let recorded = session::history(backend, history_sql, None).await?;
+        let recorded = first_run::history_of_run(backend, history_sql, set).await?;
         let has_tables = recorded.is_some();
         let mut history = recorded.unwrap_or_default();
         let interrupted = inspect_interrupted(backend, history_sql, &history).await?;
@@ -253,6 +256,7 @@ async fn plan_and_run(
         }
         report.warnings.clone_from(&plan.divergences);
         if plan.steps.is_empty() {
+            summary::correct(backend, history_sql, &snapshot).await?;
             return Ok(report);
         }
         if !has_tables {
@@ -261,7 +265,7 @@ async fn plan_and_run(
         }
         match run_steps(backend, history_sql, &plan, &mut history, options, &mut report).await? {
             Outcome::Finished => return Ok(report),
-            Outcome::PlanAgain => {}
+            Outcome::PlanAgain => repetitions.plan_again(backend, history_sql, snapshot).await?,
         }
     }
 }

@@ -54,6 +54,11 @@ impl Error {
         Error { inner: Box::new(Inner { kind, finding, divergences: Vec::new(), source: None }) }
     }
 
+    /// An error that a finding describes.
+    pub(crate) fn of_finding(kind: ErrorKind, finding: Finding) -> Self {
+        Error { inner: Box::new(Inner { kind, finding, divergences: Vec::new(), source: None }) }
+    }
+
     pub(crate) fn at(mut self, place: Option<Place>) -> Self {
         self.inner.finding.place = place;
         self

@@ -93,6 +93,11 @@ pub enum HistoryChange<'a> {
         /// What its record becomes.
         restored: Restored<'a>,
     },
+    /// The summary is written again, because it was not that of the records.
+    Summarized {
+        /// The row of the service.
+        summary: SchemaVersionRow<'a>,
+    },
     /// A migration failed.
     Failed {
         /// The version.

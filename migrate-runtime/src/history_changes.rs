@@ -249,6 +249,12 @@ pub fn fingerprint(history: &History, key: &MigrationKey) -> String {
     HistorySql::fingerprint(digest.as_ref(), history.get(key))
 }
 
+/// The summary of the records, where the stored one is not.
+pub fn summarized(history: &History) -> HistoryChange<'_> {
+    let latest = history.latest_applied().map(|record| (record.key.as_str().into(), record.name.as_str().into()));
+    HistoryChange::Summarized { summary: SchemaVersionRow { latest, count: history.applied().count(), digest: history.digest() } }
+}
+
 /// What was found out about an interrupted migration, if it could be; and the record with it.
 pub fn recovered<'a>(history: &'a History, interrupted: &'a InterruptedMigration) -> Option<(HistoryChange<'a>, Record)> {
     let record = history.get(&interrupted.key)?;

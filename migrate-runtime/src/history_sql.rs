@@ -66,6 +66,14 @@ pub struct HistoryDialect {
     pub before_reading: &'static str,
     /// Whether `FOR UPDATE SKIP LOCKED` can be used in a sub-query of an update of the same table.
     pub skips_locked: bool,
+    /// A column with binary data as hexadecimal digits.
+    pub as_hex: fn(&str) -> String,
+    /// The first 8 hexadecimal digits of a column as an integer.
+    pub leading_digits: fn(&str) -> String,
+    /// A query for the tables of the database: schema, table, columns (`name:type`, one on each line), the schema of the history,
+    /// and `1` if this user can read the table. It may leave out tables with more columns, unless they have a name or a column of
+    /// this tool.
+    pub table_list: fn(&HistorySql, most_columns: usize) -> String,
 }
 
 /// The history of one service in one database.
@@ -146,12 +154,18 @@ impl HistorySql {
         self.table(&self.tables.locks)
     }
 
+    /// The unquoted names of the tables that the first run creates.
+    pub fn table_names(&self) -> [&str; 3] {
+        [&self.tables.records, &self.tables.versions, &self.tables.events]
+    }
+
     /// The unquoted name of the table of records.
     pub fn records_name(&self) -> &str {
         &self.tables.records
     }
 
-    /// What the lock of this history is called: the tables and the service. The database is added by the backend.
+    /// What the lock of this history is called: the place that it protects, which is the table of records and the service. The
+    /// backend adds the database, where a schema alone does not identify the table.
     pub fn lock_name(&self, database: &str) -> Checksum {
         let schema = self.tables.schema.as_deref().unwrap_or_default();
         Checksum::of_pieces(["migrate", database, schema, &self.tables.records, &self.service])
@@ -183,7 +197,22 @@ impl HistorySql {
         self.table(&self.tables.versions)
     }
 
-    /// The fast check: one row, one column.
+    /// The fast check: one row with the digest, and the number and the sum of the checksums of the records that it is about. A
+    /// digest without its records, or with other ones, must not count.
+    pub fn select_tally(&self) -> String {
+        let (service, text) = (self.text(&self.service), self.dialect.as_text);
+        format!(
+            "SELECT v.digest, {}, {} FROM {} v CROSS JOIN (SELECT count(*) AS applied, coalesce(sum({}), 0) AS checksums \
+             FROM {} WHERE service = {service} AND state = 'applied') r WHERE v.service = {service}",
+            text("r.applied"),
+            text("r.checksums"),
+            self.versions(),
+            (self.dialect.leading_digits)("checksum"),
+            self.records()
+        )
+    }
+
+    /// The digest that is stored.
     pub fn select_digest(&self) -> String {
         format!("SELECT digest FROM {} WHERE service = {}", self.versions(), self.text(&self.service))
     }
@@ -242,7 +271,7 @@ impl HistorySql {
             let message = format!("`{}` contains a row with an invalid {what}: version `{}`", self.tables.records, column(0));
             Error::new(ErrorKind::History, &codes::HISTORY, message)
                 .help("update this tool if a newer version of it wrote the row")
-                .help("or, if the table belongs to something else, choose other names under `[history]` in `migrate.toml`")
+                .help("or restore the row, if something else has changed it")
         };
         let mut record = Record::applied(
             column(0).parse().map_err(|_| invalid("version"))?,
@@ -359,6 +388,7 @@ impl HistorySql {
                 };
                 self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
             }
+            HistoryChange::Summarized { summary } => self.upsert_summary(&mut sql, summary),
             HistoryChange::GivenUp { version, restored } => {
                 self.restore(&mut sql, version, restored);
                 self.insert_event(&mut sql, Event::new(version, "resolved").detail(restored_detail(restored)));
@@ -630,7 +660,7 @@ mod tests {
         for (dialect, title) in dialects().into_iter().zip(["PostgreSQL", "MySQL", "SQLite"]) {
             let history_sql = history_sql(dialect);
             let _ = writeln!(text, "-- {title}\n{};", history_sql.create().join(";\n"));
-            let _ = writeln!(text, "{};\n{};", history_sql.select_digest(), history_sql.select_records(None));
+            let _ = writeln!(text, "{};\n{};", history_sql.select_tally(), history_sql.select_records(None));
             let elapsed = match title {
                 "PostgreSQL" => Elapsed::Transaction(Duration::from_millis(3)),
                 _ => Elapsed::Measured(Duration::from_millis(7)),
@@ -638,6 +668,8 @@ mod tests {
             let (record, summary, completion) = (record.clone(), summary.clone(), Completion::Executed(elapsed));
             text.push_str(&history_sql.write(&HistoryChange::Applied { record, summary, completion }));
             text.push_str(&history_sql.write(&HistoryChange::Checkpoint { version: "001", done: 1 }));
+            let summary = SchemaVersionRow { latest: None, count: 0, digest: Checksum::from_bytes([0; 32]) };
+            text.push_str(&history_sql.write(&HistoryChange::Summarized { summary }));
         }
         insta::assert_snapshot!(text);
     }

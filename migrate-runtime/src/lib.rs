@@ -40,6 +40,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod event;
+mod first_run;
 mod history_change;
 mod history_changes;
 mod history_sql;
@@ -57,6 +58,7 @@ mod step;
 mod step_errors;
 mod steps;
 mod stop_signal;
+mod summary;
 
 pub use migrate_macros::embed_migrations;
 pub use migrate_model::checksum::{Checksum, InvalidChecksum};

@@ -9,6 +9,7 @@ use crate::database_url::DatabaseUrl;
 use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::first_run;
 use crate::history_changes::{self, CannotResolve};
 use crate::history_sql::HistorySql;
 use crate::recovery::inspect_interrupted;
@@ -18,6 +19,7 @@ use crate::session;
 use crate::shared_set::SharedSet;
 use crate::status_report::StatusReport;
 use crate::stop_signal::StopSignal;
+use crate::summary;
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
@@ -178,10 +180,9 @@ impl Migrator {
     /// When the database cannot be reached or the history cannot be read.
     pub async fn is_up_to_date<'c>(&self, database: impl Database<'c>) -> Result<bool, Error> {
         let (mut backend, history_sql) = self.open_reader(database).await?;
-        let digest = session::digest(&mut *backend, &history_sql).await;
-        let digest = digest.map_err(|error| error.into_history_error("cannot read the history"))?;
-        let is_same = digest.is_some_and(|digest| digest == self.set.digest().to_string());
-        if is_same || self.set.is_empty() {
+        let is_current = summary::is_current(&mut *backend, &history_sql, &self.set).await;
+        let is_current = is_current.map_err(|error| error.into_history_error("cannot read the history"))?;
+        if is_current == Some(true) || self.set.is_empty() {
             engine::release_clean(backend, &history_sql).await;
             return Ok(true);
         }
@@ -197,14 +198,15 @@ impl Migrator {
     /// When the database cannot be reached or the history cannot be read.
     pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<StatusReport, Error> {
         let (mut backend, history_sql) = self.open_reader(database).await?;
-        let history = session::history(&mut *backend, &history_sql, None).await?;
+        let recorded = first_run::read_history(&mut *backend, &history_sql, &self.set).await?;
+        let (history, neighbors) = (recorded.history, recorded.neighbors);
         let others = engine::required_histories(&mut *backend, &history_sql, &self.set).await?;
         let has_tables = history.is_some();
         let history = history.unwrap_or_default();
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history).await?;
         engine::release_clean(backend, &history_sql).await;
         let policy = self.options.policy(&self.set);
-        Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others))
+        Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others).with_neighbors(neighbors))
     }
 
     /// A connection to read with. The place of the history may depend on `session`: SQLite attaches files there.

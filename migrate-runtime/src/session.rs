@@ -44,14 +44,6 @@ pub fn session_statements(session: &[String], dialect: Dialect) -> Vec<String> {
     statements.collect()
 }
 
-/// The digest of what is applied, in one query; `None` when there is no history.
-///
-/// # Errors
-/// As [`rows_if_exists`].
-pub async fn digest(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Option<String>, BackendError> {
-    Ok(rows_if_exists(backend, &history_sql.reading(&history_sql.select_digest())).await?.and_then(first))
-}
-
 /// The history of a service (of the one that `history_sql` is for, if none is given); `None` when the tables do not exist.
 ///
 /// # Errors

@@ -2,10 +2,12 @@
 
 use crate::engine;
 use crate::error::Error;
+use crate::first_run;
 use crate::recovery::InterruptedMigration;
 use crate::shared_set::SharedSet;
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::dialect::Dialect;
+use migrate_model::finding::Finding;
 use migrate_model::history::History;
 use migrate_model::key::MigrationKey;
 use migrate_model::plan::{OtherHistories, Plan, plan};
@@ -23,6 +25,7 @@ pub struct StatusReport {
     recovered: History,
     interrupted: Vec<InterruptedMigration>,
     others: OtherHistories,
+    neighbors: Vec<Finding>,
 }
 
 impl StatusReport {
@@ -40,7 +43,24 @@ impl StatusReport {
                 recovered.upsert(migration.applied_to(record));
             }
         }
-        StatusReport { set, policy, has_tables, history, recovered, interrupted, others }
+        StatusReport { set, policy, has_tables, history, recovered, interrupted, others, neighbors: Vec::new() }
+    }
+
+    /// Adds what the first run of the service would find.
+    pub(crate) fn with_neighbors(self, neighbors: Vec<Finding>) -> Self {
+        StatusReport { neighbors, ..self }
+    }
+
+    /// What else the database contains, while this service has no row in its history: a history of this service in another
+    /// schema, the same migrations under another service, or the history of another tool. As notes; see
+    /// [`refusal`](Self::refusal).
+    pub fn neighbors(&self) -> Vec<Finding> {
+        self.neighbors.iter().map(|finding| finding.clone().as_note()).collect()
+    }
+
+    /// The error with which a run would end before it applies anything, because of [`neighbors`](Self::neighbors).
+    pub fn refusal(&self) -> Option<Error> {
+        first_run::refusal(&self.neighbors)
     }
 
     /// What the database contains.

@@ -6,6 +6,8 @@ mod command;
 mod conformance;
 mod corpus;
 mod differential;
+mod foreign_histories;
+mod history_place;
 mod huge;
 mod interruptions;
 mod lease;

@@ -41,17 +41,22 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         let mut status = status_of(service, context.output).await?;
         planned.assume(&mut status);
         let plan = status.plan(&target)?;
+        let neighbors = status.neighbors();
+        context.output.findings(&neighbors);
         context.output.divergences(&plan.divergences);
-        is_clear &= plan.is_clear();
+        let may_run = plan.is_clear() && status.refusal().is_none();
+        is_clear &= may_run;
         planned.add(&service.name, &plan);
         table.extend(plan.steps.iter().map(|step| cells(&service.name, step)));
-        summaries.push(format!("`{}`: {}", service.name, summary(&plan)));
+        let summary = if status.refusal().is_some() { "nothing would run; see the note".to_owned() } else { summary(&plan) };
+        summaries.push(format!("`{}`: {summary}", service.name));
         views.push(json!({
             "service": service.name,
             "database": service.url.to_string(),
-            "clear": plan.is_clear(),
+            "clear": may_run,
             "steps": plan.steps.iter().map(|step| views::step(step, &execution_mode(step))).collect::<Vec<_>>(),
             "divergences": views::divergences(&plan.divergences),
+            "notes": views::neighbors(&neighbors),
         }));
     }
     if context.output.is_json() {

@@ -32,7 +32,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let mut totals = Counts::default();
     for service in &services {
         let status = status_of(service, context.output).await?;
-        let counts = Counts::of(&status);
+        let (counts, neighbors) = (Counts::of(&status), status.neighbors());
+        context.output.findings(&neighbors);
         totals.pending += counts.pending;
         totals.mismatched += counts.mismatched;
         for migration in &status.migrations() {
@@ -50,6 +51,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             "applied": counts.applied,
             "pending": counts.pending,
             "up_to_date": counts.pending == 0,
+            "notes": views::neighbors(&neighbors),
             "migrations": status.migrations().iter().map(views::migration).collect::<Vec<_>>(),
         }));
     }

@@ -24,6 +24,8 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
         let divergences: Vec<Divergence> = divergences.map(Divergence::for_verify).collect();
         let has_errors = divergences.iter().any(Divergence::is_error);
         clean &= !has_errors;
+        let neighbors = status.neighbors();
+        context.output.findings(&neighbors);
         context.output.divergences(&divergences);
         let mut diffs = Vec::new();
         for edit in edits(&migrator, &status, &service.url).await? {
@@ -57,6 +59,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
             "database": service.url.to_string(),
             "verified": !has_errors && partially_applied == 0,
             "divergences": views::divergences(&divergences),
+            "notes": views::neighbors(&neighbors),
             "diffs": diffs,
         }));
     }

@@ -10,7 +10,7 @@ use crate::finding::Finding;
 use crate::place::Place;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{self, Component, Path, PathBuf};
 
 /// The database type of the migrations is not set.
 pub static NO_DIALECT: Code = Code::new(
@@ -63,25 +63,18 @@ impl Project {
         (project, findings)
     }
 
-    /// The project of a folder that is given without a package. Its `migrate.toml` is in the folder, or in the parent folder if
-    /// its `dir` refers to the folder.
+    /// The project of a folder that is given without a package. Its `migrate.toml` is in the folder, or in the nearest folder
+    /// above whose `dir` refers to the folder.
+    ///
+    /// Every spelling of a folder (`migrations`, `./migrations`, `.`, an absolute path) yields the same settings and the same
+    /// service: the path is resolved once, and only messages show it as it was given.
     pub fn of_folder(folder: &Path) -> (Project, Vec<Finding>) {
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        // The name of the history must not depend on how the folder is given, so the package name takes precedence.
-        let package = [Some(absolute.as_path()), absolute.parent()].into_iter().flatten().find_map(package_name);
-        let folder_name = name(&absolute).filter(|name| name != "migrations");
-        let service =
-            package.or(folder_name).or_else(|| absolute.parent().and_then(name)).unwrap_or_else(|| "default".to_owned());
-        if !folder.join(settings::FILE).is_file()
-            && let Some(parent) = parent.filter(|parent| parent.join(settings::FILE).is_file())
+        // A folder that does not exist is reported when its files are listed.
+        let absolute = folder.canonicalize().or_else(|_| path::absolute(folder)).unwrap_or_else(|_| folder.to_owned());
+        if !absolute.join(settings::FILE).is_file()
+            && let Some((project, findings)) = Project::above(folder, &absolute)
         {
-            let (project, findings) = Project::of_package(parent, None, &service);
-            let meant = |dir: &String| parent.join(dir).canonicalize().is_ok_and(|path| path == absolute);
-            if project.settings.dirs.iter().any(meant) {
-                return (project, findings);
-            }
+            return (project, findings);
         }
         let (mut settings, file, findings) = read(folder, settings::FILE);
         if settings.dirs.is_empty() {
@@ -91,11 +84,27 @@ impl Project {
         }
         let project = Project {
             root: folder.to_owned(),
-            service: settings.service.clone().unwrap_or(service),
+            service: settings.service.clone().unwrap_or_else(|| default_service(&absolute)),
             settings,
             settings_file: file,
         };
         (project, findings)
+    }
+
+    /// The project of the nearest folder above whose `migrate.toml` refers to a folder. A link to the folder counts as being
+    /// where the link is.
+    fn above(folder: &Path, absolute: &Path) -> Option<(Project, Vec<Finding>)> {
+        let given = path::absolute(folder).ok().filter(|given| !given.components().any(|part| part == Component::ParentDir));
+        let given = given.as_deref().unwrap_or(absolute);
+        let above = given.ancestors().skip(1).chain(absolute.ancestors().skip(1));
+        for root in above.filter(|root| root.join(settings::FILE).is_file()) {
+            let (project, findings) = Project::of_package(&as_given(folder, root), None, &default_service(root));
+            let refers = |dir: &String| root.join(dir).canonicalize().is_ok_and(|path| path == absolute);
+            if project.settings.dirs.iter().any(refers) {
+                return Some((project, findings));
+            }
+        }
+        None
     }
 
     /// Reads the migration folders.
@@ -110,6 +119,24 @@ impl Project {
             .at(Place::file(file.unwrap_or_else(|| settings::FILE.to_owned())))
             .help("set `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
     }
+}
+
+/// The name of a history for which no setting gives one: the package whose `Cargo.toml` is in the folder or in its parent, or
+/// else the folder, or its parent if the folder is named `migrations`. The path must be absolute.
+pub fn default_service(folder: &Path) -> String {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let package = [Some(folder), folder.parent()].into_iter().flatten().find_map(package_name);
+    let folder_name = name(folder).filter(|name| name != "migrations");
+    package.or(folder_name).or_else(|| folder.parent().and_then(name)).unwrap_or_else(|| "default".to_owned())
+}
+
+/// A folder above a given one, spelled as the user has spelled the given one where that is possible.
+fn as_given(folder: &Path, above: &Path) -> PathBuf {
+    let is_plain = folder.components().next_back().is_some_and(|part| matches!(part, Component::Normal(_)));
+    let parent = folder.parent().filter(|_| is_plain);
+    let parent = parent.map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    let is_same = |parent: &&Path| path::absolute(parent).is_ok_and(|parent| parent == above);
+    parent.filter(is_same).unwrap_or(above).to_owned()
 }
 
 fn holds_sql(folder: &Path) -> bool {
@@ -138,5 +165,64 @@ fn read(root: &Path, file: &str) -> (Settings, Option<PathBuf>, Vec<Finding>) {
                 .help("grant this user read permission, and save the file as UTF-8");
             (Settings::default(), Some(path), vec![finding])
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of projects; each file with its text.
+    fn projects(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    /// The service, and the table of its records.
+    fn place(folder: &Path) -> (String, String) {
+        let (project, findings) = Project::of_folder(folder);
+        assert_eq!(findings, []);
+        (project.service, project.settings.run.history.records)
+    }
+
+    #[test]
+    fn the_settings_of_a_folder_do_not_depend_on_its_spelling() {
+        let settings = "service = 'shop'\n[history]\nrecords = 'shop_records'\n";
+        let nested = "dir = 'db/sql'\n[history]\nrecords = 'nested_records'\n";
+        let folder = projects(&[
+            ("a/migrate.toml", settings),
+            ("a/migrations/1_a.sql", "SELECT 1;"),
+            ("b/migrate.toml", nested),
+            ("b/db/sql/1_a.sql", "SELECT 1;"),
+        ]);
+        let root = folder.path().canonicalize().unwrap();
+        let shop = ("shop".to_owned(), "shop_records".to_owned());
+        for spelling in ["a", "a/", "a/migrations", "a/migrations/", "a/./migrations", "a/migrations/.", "b/../a/migrations"] {
+            assert_eq!(place(&root.join(spelling)), shop, "{spelling}");
+        }
+        // Without `service`, the name is that of the folder of `migrate.toml`, as without `--source`.
+        for spelling in ["b", "b/db/sql", "b/db/../db/sql/."] {
+            assert_eq!(place(&root.join(spelling)), ("b".to_owned(), "nested_records".to_owned()), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_no_settings_refer_to_has_none() {
+        let folder = projects(&[("a/migrate.toml", "service = 'shop'\n"), ("a/other/1_a.sql", "SELECT 1;")]);
+        assert_eq!(place(&folder.path().join("a/other")), ("other".to_owned(), "migration_records".to_owned()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_linked_folder_has_the_settings_beside_the_link() {
+        let folder = projects(&[("a/migrate.toml", "service = 'shop'\n"), ("releases/7/migrations/1_a.sql", "SELECT 1;")]);
+        let root = folder.path();
+        std::os::unix::fs::symlink(root.join("releases/7/migrations"), root.join("a/migrations")).unwrap();
+        assert_eq!(place(&root.join("a/migrations")).0, "shop");
     }
 }

@@ -8,6 +8,8 @@ use crate::finding::{Finding, Level};
 use crate::layout::Layout;
 use crate::layouts;
 use crate::lock_settings::LockSettings;
+use crate::neighbors;
+use crate::origins;
 use crate::place::Place;
 use crate::run_settings::RunSettings;
 use crate::suggestion::nearest;
@@ -54,7 +56,8 @@ pub struct Setting {
     pub table: &'static str,
     /// The key.
     pub key: &'static str,
-    /// The valid values, as the help of an invalid one names them. `{layouts}` stands for the names of all layouts.
+    /// The valid values, as the help of an invalid one names them. `{layouts}` stands for the names of all layouts, `{origins}`
+    /// for those of all other tools.
     values: &'static str,
     /// What applies without the key.
     pub default: &'static str,
@@ -275,6 +278,14 @@ pub static SETTINGS: &[Setting] = &[
         read: |parser, settings, value, setting| parser.table_name(&mut settings.run.history.locks, value, setting),
     },
     Setting {
+        table: "history",
+        key: "ignore",
+        values: "a list of `\"other-schema\"`, `\"other-service\"` and names of tools: {origins}",
+        default: "none",
+        meaning: "other histories in the database that do not prevent the first run",
+        read: |parser, settings, value, setting| parser.ignored_histories(settings, value, setting),
+    },
+    Setting {
         table: "rules",
         key: "NAME",
         values: "`\"off\"`, `\"note\"`, `\"warning\"` or `\"error\"`",
@@ -287,8 +298,12 @@ pub static SETTINGS: &[Setting] = &[
 impl Setting {
     /// The values, in Markdown.
     fn values(&self) -> String {
-        let names: Vec<String> = layouts::ALL.iter().map(|layout| format!("`\"{}\"`", layout.name)).collect();
-        self.values.replace("{layouts}", &names.join(", "))
+        let list =
+            |names: &mut dyn Iterator<Item = &str>| names.map(|name| format!("`\"{name}\"`")).collect::<Vec<_>>().join(", ");
+        let layouts = list(&mut layouts::ALL.iter().map(|layout| layout.name));
+        let mut origins: Vec<&str> = origins::ALL.iter().map(|origin| origin.name).collect();
+        origins.sort_unstable();
+        self.values.replace("{layouts}", &layouts).replace("{origins}", &list(&mut origins.into_iter()))
     }
 
     /// The help for a value that is not a string.
@@ -467,6 +482,22 @@ impl SettingsParser<'_> {
         }
     }
 
+    fn ignored_histories(&mut self, settings: &mut Settings, value: &Value<'_>, setting: &Setting) {
+        let codes = neighbors::IGNORABLE.iter().map(|code| code.name);
+        let known: Vec<&str> = codes.chain(origins::ALL.iter().map(|origin| origin.name)).collect();
+        for (name, span) in self.spanned_strings(value) {
+            if known.contains(&name.as_str()) {
+                settings.run.ignored_histories.push(name);
+                continue;
+            }
+            let help = match nearest(&name, known.iter().copied()) {
+                Some(near) => format!("write `{near}`"),
+                None => format!("write {}", setting.values()),
+            };
+            self.report(span, format!("`{name}` is not a known history"), Some(help));
+        }
+    }
+
     /// The rules that ask for a time limit accept one in `session`.
     fn session(&mut self, settings: &mut Settings, value: &Value<'_>, _: &Setting) {
         settings.run.session = self.strings(value);
@@ -512,7 +543,7 @@ mod tests {
             "service = 'chat'\ndatabase = 'mariadb'\ndir = ['a', 'b']\nlayouts = ['paired', 'flyway']\nignore = ['seed.sql']\n\
              down = 'optional'\nout-of-order = 'warn'\nsession = ['SET FOREIGN_KEY_CHECKS=0']\nlock = 'lease'\nlease = '5s'\nlock-timeout = '3s'\ntimeout = '10m'\n\
              lint = 'warn'\nserver = 'mysql 8.4'\nsmall-tables = ['countries']\nowns = 'users'\n[rules]\ndrop-table = 'off'\n\
-             [history]\nschema = 'ops'\nrecords = 'r'\nversions = 'v'\nevents = 'e'\nlocks = 'l'\n",
+             [history]\nschema = 'ops'\nrecords = 'r'\nversions = 'v'\nevents = 'e'\nlocks = 'l'\nignore = ['sqlx', 'other-service']\n",
             "migrate.toml",
         );
         assert_eq!(findings, []);
@@ -523,6 +554,7 @@ mod tests {
         assert_eq!(settings.run.policy.out_of_order, OutOfOrder::Warn);
         assert_eq!(settings.run.locking, LockSettings { strategy: LockStrategy::Lease, lease: Duration::from_secs(5) });
         assert_eq!(settings.run.history.schema.as_deref(), Some("ops"));
+        assert_eq!(settings.run.ignored_histories, ["sqlx", "other-service"]);
         assert_eq!(settings.run.timeout, Some(Duration::from_secs(600)));
         assert_eq!(settings.safety.mode, crate::files::lint_settings::LintMode::Warn);
         assert_eq!(settings.safety.server.as_ref().map(|(server, _)| server.as_str()), Some("mysql 8.4"));

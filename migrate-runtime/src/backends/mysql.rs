@@ -12,7 +12,9 @@ pub mod address;
 mod endpoint;
 pub mod history_dialect;
 mod lent_session;
+mod lock_name;
 mod presence;
+mod table_list;
 
 use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
@@ -184,10 +186,10 @@ impl<'c> MySql<'c> {
         if fits { sql } else { history_sql.write(&change.clone().without_texts()) }
     }
 
-    /// The name of the lock as a literal. `GET_LOCK` accepts at most 64 characters.
+    /// The name of the lock, as an expression.
     fn lock_name(&self, history_sql: &HistorySql) -> String {
-        let checksum = history_sql.lock_name(&self.database).to_string();
-        format!("'migrate.{}'", &checksum[..40])
+        let schema = history_sql.schema().unwrap_or(&self.database);
+        lock_name::expression(schema, history_sql.records_name(), history_sql.service())
     }
 
     async fn first_value(&mut self, sql: &str) -> Result<Option<String>, BackendError> {
@@ -451,6 +453,11 @@ impl Backend for MySql<'_> {
 
     fn is_missing_table(&self, error: &BackendError) -> bool {
         is_missing(error)
+    }
+
+    fn is_missing_column(&self, error: &BackendError) -> bool {
+        // ER_BAD_FIELD_ERROR
+        error.code.as_deref() == Some("1054")
     }
 
     async fn prepare(

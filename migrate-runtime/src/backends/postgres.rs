@@ -13,6 +13,7 @@ mod endpoint;
 pub mod history_dialect;
 mod lent_session;
 mod presence;
+mod table_list;
 
 pub use connector::PgConnector;
 
@@ -739,6 +740,11 @@ impl Backend for Postgres<'_> {
         is_missing(error)
     }
 
+    fn is_missing_column(&self, error: &BackendError) -> bool {
+        // undefined_column
+        error.code.as_deref() == Some("42703")
+    }
+
     fn preserves_session(&self) -> bool {
         self.endpoint.preserves_session()
     }
@@ -750,16 +756,7 @@ impl Backend for Postgres<'_> {
         locking: LockSettings,
     ) -> Result<(), BackendError> {
         self.open_own().await?;
-        // Without a configured schema, the history is in the schema in which its table exists on the search path, otherwise in
-        // the schema in which a new table would be created.
-        let schema = match history_sql.schema() {
-            Some(schema) => history_sql.text(schema),
-            None => format!(
-                "coalesce((SELECT nspname::text FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace \
-                 WHERE pg_class.oid = pg_catalog.to_regclass({})), pg_catalog.current_schema()::text)",
-                history_sql.text(&history_sql.name(history_sql.records_name()))
-            ),
-        };
+        let schema = table_list::place(history_sql);
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
         let sql = format!(
             "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), \

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod history_dialect;
+mod table_list;
 
 use crate::backend::{
     Backend, BuildChange, ConnectionState, Expected, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
@@ -278,6 +279,11 @@ impl Backend for Sqlite<'_> {
 
     fn is_missing_table(&self, error: &BackendError) -> bool {
         is_missing(error)
+    }
+
+    fn is_missing_column(&self, error: &BackendError) -> bool {
+        // As for a missing table, only the message shows it.
+        error.message.starts_with("no such column")
     }
 
     async fn prepare(&mut self, history_sql: &mut HistorySql, session: &[String], _: LockSettings) -> Result<(), BackendError> {

@@ -69,6 +69,7 @@ fn line(change: &HistoryChange<'_>) -> String {
         HistoryChange::Resolved { version, state, done, script, .. } => {
             format!("resolved {version} {state} {done} script={}", script.is_some())
         }
+        HistoryChange::Summarized { summary: row } => format!("summarized; {}", summary(row)),
         HistoryChange::GivenUp { version, restored: Restored::NotApplied } => format!("given up {version}"),
         HistoryChange::GivenUp { version, restored: Restored::Applied { statements, summary: row } } => {
             format!("revert given up {version} {statements}; {}", summary(row))
@@ -177,6 +178,13 @@ fn what_an_operator_declares() {
         let change = resolved(&set, &history, &version, resolution).map(|change| line(&change));
         assert_eq!(change, expected.map(str::to_owned), "{state} {resolution:?}");
     }
+}
+
+#[test]
+fn the_summary_is_that_of_the_records() {
+    let history = History::new(vec![record("1", RecordState::Applied, 2), record("2", RecordState::Failed, 1)]);
+    assert_eq!(line(&summarized(&history)), "summarized; 1 applied, latest 1");
+    assert_eq!(line(&summarized(&History::default())), "summarized; 0 applied, latest none");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The SQL of the history in MySQL and MariaDB.
 
+use super::table_list;
 use crate::history_sql::{HistoryDialect, hex};
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     later: |moment, by| format!("{moment} + INTERVAL {} MICROSECOND", by.as_micros()),
     before_reading: "",
     skips_locked: false,
+    as_hex: |column| format!("lower(hex({column}))"),
+    leading_digits: |column| format!("CAST(conv(left({column}, 8), 16, 10) AS unsigned)"),
+    table_list: table_list::query,
 };
 
 /// Whether a backslash escapes depends on `sql_mode`, so a text with one is written as hexadecimal digits.

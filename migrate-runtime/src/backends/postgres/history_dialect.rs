@@ -1,5 +1,6 @@
 //! The SQL of the history in PostgreSQL.
 
+use super::table_list;
 use crate::history_sql::HistoryDialect;
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     // With a policy that applies to this user, the query fails instead of returning fewer rows.
     before_reading: "SET LOCAL row_security = off;\n",
     skips_locked: true,
+    as_hex: |column| format!("encode({column}, 'hex')"),
+    leading_digits: |column| format!("('x' || substr({column}, 1, 8))::bit(32)::bigint"),
+    table_list: table_list::query,
 };
 
 /// An `E` string does not depend on `standard_conforming_strings`.

@@ -1,5 +1,6 @@
 //! The SQL of the history in SQLite.
 
+use super::table_list;
 use crate::history_sql::{HistoryDialect, hex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +28,9 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     later: |moment, by| format!("strftime('%Y-%m-%dT%H:%M:%fZ', {moment}, '+{} seconds')", by.as_secs_f64()),
     before_reading: "",
     skips_locked: false,
+    as_hex: |column| format!("lower(hex({column}))"),
+    leading_digits,
+    table_list: table_list::query,
 };
 
 /// A text with a NUL character is written as hexadecimal digits: a literal would end there.
@@ -42,6 +46,12 @@ fn since_transaction(before: Duration) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let started = now.saturating_sub(before).as_millis();
     format!("max(0, CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS integer) - {started})")
+}
+
+/// SQLite does not read hexadecimal digits, so the value of each digit is its place in a list of all.
+fn leading_digits(column: &str) -> String {
+    let digit = |at: u32| format!("(instr('123456789abcdef', substr({column}, {}, 1)) << {})", at + 1, 28 - 4 * at);
+    (0..8).map(digit).collect::<Vec<_>>().join(" + ")
 }
 
 fn upsert(key: &str, columns: &[&str]) -> String {

@@ -1,0 +1,291 @@
+//! What the first run of a service finds in its database beside its own place: a history of the same service elsewhere, the same
+//! migrations under another service, or the history of another tool.
+//!
+//! The decision is pure: the runtime reads the tables, this module says what they mean. A finding of level error means that the
+//! migrations would run a second time, so the run must not start; a note only informs.
+
+use crate::code::Code;
+use crate::finding::Finding;
+use crate::migration_set::MigrationSet;
+use crate::origin::{ForeignRecord, Origin};
+use crate::plural::count_of;
+use crate::version::Version;
+use foreign_matches::{ForeignMatches, match_foreign};
+use std::collections::BTreeMap;
+
+mod foreign_matches;
+
+/// The history of this service is in another place.
+pub static OTHER_SCHEMA: Code = Code::new(
+    "other-schema",
+    "This service has no row in the history tables that the connection leads to, but another schema of the same database, or \
+     another table, contains its history. On PostgreSQL, `search_path` decides which schema is found, and a role, `ALTER DATABASE` or \
+     the URL can change it. A run would apply every migration a second time, so it was aborted. Set `schema` under `[history]` in \
+     `migrate.toml` to the schema that contains the history. A schema that is set is used without a search for others: with it, each \
+     schema can have a history of its own. If `search_path` is to select one of several histories, such as one for each tenant, set \
+     `ignore = [\"other-schema\"]` under `[history]`.",
+);
+
+/// Another service has applied these migrations.
+pub static OTHER_SERVICE: Code = Code::new(
+    "other-service",
+    "This service has no row in the history, but another service has applied migrations with the same versions and checksums. \
+     Usually the folder or the package was renamed or copied, and with it the name of the service. A run would apply every migration \
+     a second time, so it was aborted. Set `service` in `migrate.toml` to the name in the history. If both services are to apply \
+     these files, set `ignore = [\"other-service\"]` under `[history]`.",
+);
+
+/// Another tool has applied these migrations.
+pub static FOREIGN_HISTORY: Code = Code::new(
+    "foreign-history",
+    "This service has no row in the history, but the database contains the history of another migration tool, in which migrations \
+     of this folder are applied. A run would apply them a second time, so it was aborted. The tables of other tools are recognized by \
+     their columns, under any name and in any schema. Their histories cannot be imported yet: continue with the other tool, or \
+     start with a new database. If the history has nothing to do with this service, set `ignore = [\"TOOL\"]` under `[history]` in \
+     `migrate.toml`.",
+);
+
+/// What `ignore` under `[history]` can contain beside the names of tools.
+pub static IGNORABLE: &[&Code] = &[&OTHER_SCHEMA, &OTHER_SERVICE];
+
+/// The histories of a database, as far as they were read.
+#[derive(Debug, Clone, Default)]
+pub struct Neighborhood {
+    /// The place of the history of this service.
+    pub place: HistoryPlace,
+    /// Histories of this tool; that of the place as well.
+    pub histories: Vec<NeighborHistory>,
+    /// Histories of other tools.
+    pub foreign: Vec<ForeignHistory>,
+}
+
+/// The table of records of a history.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HistoryPlace {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub records: String,
+}
+
+impl HistoryPlace {
+    /// Schema and name, for messages.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.schema, self.records)
+    }
+}
+
+/// A history of this tool.
+#[derive(Debug, Clone)]
+pub struct NeighborHistory {
+    /// Where it is.
+    pub place: HistoryPlace,
+    /// Its rows; `None` if this user cannot read them.
+    pub rows: Option<Vec<NeighborRow>>,
+}
+
+/// A row of a history of this tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeighborRow {
+    /// The service.
+    pub service: String,
+    /// The version.
+    pub version: String,
+    /// The checksum of the up migration.
+    pub checksum: String,
+    /// The checksum of its SQL.
+    pub sql_checksum: String,
+    /// Its state.
+    pub state: String,
+}
+
+/// A history of another tool.
+#[derive(Debug, Clone)]
+pub struct ForeignHistory {
+    /// The tool.
+    pub origin: &'static Origin,
+    /// Its table.
+    pub place: HistoryPlace,
+    /// What its rows mean; `None` if this user cannot read them.
+    pub records: Option<Vec<ForeignRecord>>,
+}
+
+/// What the neighborhood means for the first run of a set; findings of level error come first.
+pub fn findings(set: &MigrationSet, neighborhood: &Neighborhood) -> Vec<Finding> {
+    let judge = Judge { set, place: &neighborhood.place };
+    let mut findings: Vec<Finding> = Vec::new();
+    findings.extend(neighborhood.histories.iter().filter_map(|history| judge.other_schema(history)));
+    findings.extend(neighborhood.histories.iter().filter_map(|history| judge.other_service(history)));
+    findings.extend(judge.foreign_histories(&neighborhood.foreign));
+    findings.sort_by_key(|finding| !finding.is_error());
+    findings
+}
+
+/// Judges the histories of a database for a set.
+struct Judge<'a> {
+    set: &'a MigrationSet,
+    place: &'a HistoryPlace,
+}
+
+impl Judge<'_> {
+    fn ignores(&self, name: &str) -> bool {
+        self.set.contents().run.ignored_histories.iter().any(|ignored| ignored == name)
+    }
+
+    /// Whether `migrate.toml` states the schema, and the history is in another one.
+    fn is_outside(&self, history: &NeighborHistory) -> bool {
+        self.set.contents().run.history.schema.is_some() && history.place.schema != self.place.schema
+    }
+
+    fn other_schema(&self, history: &NeighborHistory) -> Option<Finding> {
+        if history.place == *self.place || self.ignores(OTHER_SCHEMA.name) {
+            return None;
+        }
+        let (service, other, place) = (self.set.service(), history.place.label(), self.place.label());
+        let Some(rows) = &history.rows else {
+            let message =
+                format!("this user cannot read `{other}`, so it is unknown whether the history of `{service}` is there");
+            let finding = Finding::error(&OTHER_SCHEMA, message).help(format!("grant this user SELECT on `{other}`"));
+            return (!self.is_outside(history)).then(|| finding.help(self.state_place()));
+        };
+        let count = rows.iter().filter(|row| row.service == service).count();
+        if count == 0 {
+            return None;
+        }
+        let rows = count_of(count, "migration");
+        if self.is_outside(history) {
+            let message = format!("`{other}` also contains a history of `{service}`, with {rows}");
+            return Some(Finding::error(&OTHER_SCHEMA, message).as_note());
+        }
+        let message = format!("the history of `{service}` is in `{other}`, with {rows}; in `{place}`, it has none");
+        let finding = Finding::error(&OTHER_SCHEMA, message);
+        Some(if history.place.schema == self.place.schema {
+            let names = format!("`records = \"{}\"` under `[history]`", history.place.records);
+            finding
+                .help(format!("use that history: set {names} in `migrate.toml`, and the names of its other tables"))
+                .help("or, if a second history is to begin here, set `ignore = [\"other-schema\"]` under `[history]`")
+        } else {
+            let schema = &history.place.schema;
+            finding
+                .help(format!(
+                    "use that history: set `schema = \"{schema}\"` under `[history]` in `migrate.toml`, or correct `search_path`"
+                ))
+                .help(self.state_place())
+        })
+    }
+
+    /// How to say that this history is where it is on purpose.
+    fn state_place(&self) -> String {
+        let schema = &self.place.schema;
+        format!("or, if `{schema}` is to have a history of its own, set `schema = \"{schema}\"` under `[history]`")
+    }
+
+    fn other_service(&self, history: &NeighborHistory) -> Option<Finding> {
+        if self.ignores(OTHER_SERVICE.name) || self.is_outside(history) {
+            return None;
+        }
+        let rows = history.rows.as_ref()?;
+        let mut matches: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.service != self.set.service()) {
+            let (same, different) = matches.entry(&row.service).or_default();
+            match self.has_same_migration(row) {
+                Some(true) => *same += 1,
+                Some(false) => *different += 1,
+                None => {}
+            }
+        }
+        // Two services may begin with the same file: what differs then outweighs it.
+        let others = matches.into_iter().filter(|(_, (same, different))| same > different);
+        let (other, (same, _)) = others.max_by_key(|(_, (same, _))| *same)?;
+        let (service, total) = (self.set.service(), count_of(self.migrations(), "migration"));
+        let table = history.place.label();
+        let message = format!(
+            "in `{table}`, {same} of {total} of `{service}` are applied under the service name `{other}`, with the same checksums"
+        );
+        Some(
+            Finding::error(&OTHER_SERVICE, message)
+                .help(format!("use that history: set `service = \"{other}\"` in `migrate.toml`, or use `--service {other}`"))
+                .help("or, if both services are to apply these files, set `ignore = [\"other-service\"]` under `[history]`"),
+        )
+    }
+
+    /// Whether the migration of the row's version has its SQL; `None` if there is no such migration.
+    fn has_same_migration(&self, row: &NeighborRow) -> Option<bool> {
+        let version: Version = row.version.parse().ok()?;
+        let up = &self.set.get(&version)?.up;
+        if up.statements.is_empty() {
+            return None;
+        }
+        Some(up.checksum.to_string() == row.checksum || up.sql_checksum.to_string() == row.sql_checksum)
+    }
+
+    /// How many migrations do something.
+    fn migrations(&self) -> usize {
+        self.set.iter().filter(|migration| !migration.up.statements.is_empty()).count()
+    }
+
+    /// The findings about other tools; of several tables of one tool in one schema, the first says all.
+    fn foreign_histories(&self, histories: &[ForeignHistory]) -> Vec<Finding> {
+        let mut findings: Vec<(&'static str, &str, Finding)> = Vec::new();
+        for history in histories.iter().filter(|history| !self.ignores(history.origin.name)) {
+            let (name, schema) = (history.origin.name, history.place.schema.as_str());
+            let Some(finding) = self.foreign_history(history) else { continue };
+            match findings.iter_mut().find(|(known, place, _)| (*known, *place) == (name, schema)) {
+                Some((_, _, known)) if known.is_error() || !finding.is_error() => {}
+                Some((_, _, known)) => *known = finding,
+                None => findings.push((name, schema, finding)),
+            }
+        }
+        findings.into_iter().map(|(_, _, finding)| finding).collect()
+    }
+
+    fn foreign_history(&self, history: &ForeignHistory) -> Option<Finding> {
+        let (tool, table) = (history.origin.name, history.place.label());
+        let ignore = format!(
+            "or, if that history has nothing to do with `{}`, set `ignore = [\"{tool}\"]` under `[history]`",
+            self.set.service()
+        );
+        let Some(records) = &history.records else {
+            let message =
+                format!("this user cannot read `{table}`, the history of {tool}, so it is unknown what is applied there");
+            return Some(
+                Finding::error(&FOREIGN_HISTORY, message).help(format!("grant this user SELECT on `{table}`")).help(ignore),
+            );
+        };
+        if records.is_empty() {
+            return None;
+        }
+        let matches = match_foreign(self.set, self.place, history, records);
+        let message = format!("`{table}` is the history of {tool}, {}", self.counts(&matches));
+        if !matches.is_same_folder() {
+            return Some(Finding::error(&FOREIGN_HISTORY, message).as_note());
+        }
+        let mut finding = Finding::error(&FOREIGN_HISTORY, message)
+            .help(format!("do not apply them again: continue with {tool} on this database, or start with a new database"))
+            .help(ignore);
+        if matches.failed > 0 {
+            finding = finding.note(format!("{} of that history did not complete", count_of(matches.failed, "migration")));
+        }
+        Some(finding)
+    }
+
+    /// What a foreign history contains, and how much of it is in the files.
+    fn counts(&self, matches: &ForeignMatches) -> String {
+        let (service, total) = (self.set.service(), count_of(self.migrations(), "migration"));
+        if let Some(version) = &matches.up_to {
+            let covered = matches.same;
+            return format!("at version {version}; {covered} of {total} of `{service}` are at or below it");
+        }
+        let applied = count_of(matches.applied, "applied migration");
+        match (matches.same, matches.proved) {
+            (0, _) => format!("with {applied}; none of them is a migration of `{service}`"),
+            (same, 0) => format!("with {applied}; {same} of {total} of `{service}` are among them"),
+            (same, proved) => {
+                format!("with {applied}; {same} of {total} of `{service}` are among them, {proved} with the same checksum")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

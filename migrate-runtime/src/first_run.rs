@@ -1,0 +1,190 @@
+//! The first run of a service in a database: before anything is created, it looks around once.
+//!
+//! While the service has no row in the place of its history, one query of the system catalog lists the tables, and each history
+//! among them is read. What they mean is decided in `migrate_model::neighbors`; here they are only read.
+
+use crate::backend::Backend;
+use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::codes;
+use crate::connection::TextRow;
+use crate::error::{Error, ErrorKind};
+use crate::history_sql::HistorySql;
+use crate::session;
+use migrate_model::catalog_table::{CatalogTable, TableAccess};
+use migrate_model::finding::Finding;
+use migrate_model::history::History;
+use migrate_model::migration_set::MigrationSet;
+use migrate_model::neighbors::{self, ForeignHistory, HistoryPlace, NeighborHistory, NeighborRow, Neighborhood};
+use migrate_model::origin::{Content, ForeignRow, OriginTable};
+use migrate_model::origins;
+
+/// The columns by which the tables of this tool are recognized, in the order records, versions and events.
+const OWN_COLUMNS: [&[&str]; 3] = [
+    &["service", "version", "checksum", "sql_checksum", "state", "statements_done"],
+    &["service", "version", "applied_count", "digest"],
+    &["service", "version", "event", "happened_at"],
+];
+
+/// The history as it was read, and what else the database contains, if this service has no row yet.
+#[derive(Debug)]
+pub struct RecordedHistory {
+    /// The history; `None` if its tables do not exist.
+    pub history: Option<History>,
+    /// What the first run finds; those of level error prevent it.
+    pub neighbors: Vec<Finding>,
+}
+
+/// Reads the history for a run.
+///
+/// # Errors
+/// When the history cannot be read, or when the run would apply what is applied already.
+pub async fn history_of_run(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+) -> Result<Option<History>, Error> {
+    let recorded = read_history(backend, history_sql, set).await?;
+    match refusal(&recorded.neighbors) {
+        Some(refusal) => Err(refusal),
+        None => Ok(recorded.history),
+    }
+}
+
+/// Reads the history, and looks around if it has no row. Reads only.
+///
+/// # Errors
+/// When the history or the system catalog cannot be read.
+pub async fn read_history(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+) -> Result<RecordedHistory, Error> {
+    let rows = session::rows_if_exists(backend, &history_sql.select_records(None)).await;
+    let (history, failure) = match rows {
+        // The table has other columns, so it belongs to something else, and the catalog says more about it.
+        Err(error) if backend.is_missing_column(&error) => (None, Some(error)),
+        Err(error) => return Err(error.into_history_error("cannot read the history")),
+        Ok(rows) => (rows.map(|rows| history_sql.read_records(&rows)).transpose()?, None),
+    };
+    if set.is_empty() || history.as_ref().is_some_and(|history| !history.records().is_empty()) {
+        return Ok(RecordedHistory { history, neighbors: Vec::new() });
+    }
+    let neighbors = look_around(backend, history_sql, set).await?;
+    match failure {
+        Some(error) if neighbors.iter().all(|finding| !finding.is_error()) => {
+            Err(error.into_history_error("cannot read the history"))
+        }
+        _ => Ok(RecordedHistory { history, neighbors }),
+    }
+}
+
+/// The error of a run that the findings prevent.
+pub fn refusal(neighbors: &[Finding]) -> Option<Error> {
+    let (first, others) = neighbors.split_first().filter(|(first, _)| first.is_error())?;
+    let kind = if first.code == &codes::HISTORY { ErrorKind::History } else { ErrorKind::HistoryMismatch };
+    let error = Error::of_finding(kind, first.clone()).note("state", "aborted before applying anything; nothing was created");
+    let others = others.iter().filter(|finding| finding.is_error());
+    Some(others.fold(error, |error, finding| error.note("also", format!("[{}] {}", finding.code, finding.message))))
+}
+
+async fn look_around(backend: &mut dyn Backend, history_sql: &HistorySql, set: &MigrationSet) -> Result<Vec<Finding>, Error> {
+    let query = (history_sql.dialect().table_list)(history_sql, origins::most_columns());
+    let rows = backend.query(&query).await;
+    let rows = rows.map_err(|error| error.into_history_error("cannot read the list of tables"))?;
+    let Some(place) = rows.first().and_then(|row| row.get(3)?.clone()) else { return Ok(Vec::new()) };
+    let tables: Vec<CatalogTable> = rows.iter().filter_map(read_table).collect();
+    let place = HistoryPlace { schema: place, records: history_sql.records_name().to_owned() };
+    let mut reader = HistoryReader { backend, history_sql };
+    let mut neighborhood = Neighborhood { place, ..Neighborhood::default() };
+    for table in &tables {
+        let place = HistoryPlace { schema: table.schema.clone(), records: table.name.clone() };
+        if table.has_columns(OWN_COLUMNS[0]) {
+            let rows = reader.own_rows(table).await?;
+            neighborhood.histories.push(NeighborHistory { place, rows });
+        } else if let Some((origin, known)) = origins::recognize(table, &tables) {
+            let records = reader.foreign_rows(table, known).await?.map(|rows| (known.read)(&rows));
+            neighborhood.foreign.push(ForeignHistory { origin, place, records });
+        }
+    }
+    let mut findings = neighbors::findings(set, &neighborhood);
+    if findings.iter().all(|finding| !finding.is_error()) {
+        findings.splice(0..0, occupied(history_sql, &neighborhood.place.schema, &tables));
+    }
+    Ok(findings)
+}
+
+/// Reads a row of the list of tables.
+fn read_table(row: &TextRow) -> Option<CatalogTable> {
+    let [schema, name, columns, _, readable] = row.as_slice() else { return None };
+    let access = if readable.as_deref() == Some("1") { TableAccess::Readable } else { TableAccess::Denied };
+    let columns = CatalogTable::columns_of(columns.as_deref()?);
+    Some(CatalogTable { schema: schema.clone()?, name: name.clone()?, columns, access })
+}
+
+/// Tables in the place of the history that have our names and other columns: there, nothing could be recorded.
+fn occupied(history_sql: &HistorySql, schema: &str, tables: &[CatalogTable]) -> Vec<Finding> {
+    let names = history_sql.table_names();
+    let is_foreign = |table: &&CatalogTable| {
+        let mut expected = names.iter().zip(OWN_COLUMNS).filter(|(name, _)| **name == table.name);
+        table.schema == schema && expected.any(|(_, columns)| !table.has_columns(columns))
+    };
+    let finding = |table: &CatalogTable| {
+        Finding::error(&codes::HISTORY, format!("`{}` exists, but it is not a table of this tool", table.label()))
+            .help("find out what has created it: if that has applied these migrations, do not apply them again")
+            .help("otherwise rename it, or set `schema` under `[history]` in `migrate.toml` to a schema for this history")
+    };
+    tables.iter().filter(is_foreign).map(finding).collect()
+}
+
+/// Reads the histories that were found.
+struct HistoryReader<'r> {
+    backend: &'r mut dyn Backend,
+    history_sql: &'r HistorySql,
+}
+
+impl HistoryReader<'_> {
+    fn name(&self, table: &CatalogTable) -> String {
+        format!("{}.{}", self.history_sql.name(&table.schema), self.history_sql.name(&table.name))
+    }
+
+    /// The rows of a history of this tool; `None` if they cannot be read.
+    async fn own_rows(&mut self, table: &CatalogTable) -> Result<Option<Vec<NeighborRow>>, Error> {
+        let sql = format!("SELECT service, version, checksum, sql_checksum, state FROM {}", self.name(table));
+        let rows = self.rows(table, &sql).await?;
+        let read = |row: TextRow| {
+            let mut columns = row.into_iter().map(Option::unwrap_or_default);
+            let mut next = || columns.next().unwrap_or_default();
+            let (service, version) = (next(), next());
+            NeighborRow { service, version, checksum: next(), sql_checksum: next(), state: next() }
+        };
+        Ok(rows.map(|rows| rows.into_iter().map(read).collect()))
+    }
+
+    /// The rows of another tool; `None` if they cannot be read.
+    async fn foreign_rows(&mut self, table: &CatalogTable, known: &OriginTable) -> Result<Option<Vec<ForeignRow>>, Error> {
+        let dialect = self.history_sql.dialect();
+        let columns = known.columns_to_read().map(|column| {
+            let name = self.history_sql.name(column.name);
+            if column.content == Content::Bytes { (dialect.as_hex)(&name) } else { (dialect.as_text)(&name) }
+        });
+        let columns: Vec<String> = columns.collect();
+        let sql = format!("SELECT {} FROM {}", columns.join(", "), self.name(table));
+        let rows = self.rows(table, &sql).await?;
+        Ok(rows.map(|rows| rows.into_iter().map(ForeignRow).collect()))
+    }
+
+    /// The rows of a query; none if the table was dropped meanwhile, and `None` if this user cannot read it.
+    async fn rows(&mut self, table: &CatalogTable, sql: &str) -> Result<Option<Vec<TextRow>>, Error> {
+        if table.access == TableAccess::Denied {
+            return Ok(None);
+        }
+        match session::rows_if_exists(self.backend, sql).await {
+            Ok(rows) => Ok(Some(rows.unwrap_or_default())),
+            Err(BackendError { kind: BackendErrorKind::Rejected, message, .. }) => {
+                tracing::debug!(table = table.label(), message, "a history cannot be read");
+                Ok(None)
+            }
+            Err(error) => Err(error.into_history_error("cannot read the histories of this database")),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The row of `schema_versions`, compared with the records that it is about.
+//!
+//! The records are the history; the row only summarizes it, so that a run without pending migrations is one query. After one of
+//! the tables was truncated or restored, the two disagree. Then the records decide, and the row is written again.
+
+use crate::backend::{Backend, Expected, UnitError};
+use crate::backend_error::BackendError;
+use crate::codes;
+use crate::error::{Error, ErrorKind};
+use crate::history_changes;
+use crate::history_sql::HistorySql;
+use crate::session;
+use migrate_model::history::History;
+use migrate_model::migration_set::MigrationSet;
+
+/// Whether exactly the migrations of the set are applied, in one query. False also if the records are not those that the summary
+/// is about; `None` if there is no summary: the tables do not exist, or they belong to something else.
+///
+/// # Errors
+/// When the server rejects the query for another reason, or the connection is lost.
+pub async fn is_current(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+) -> Result<Option<bool>, BackendError> {
+    let rows = match session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_tally())).await {
+        Err(error) if backend.is_missing_column(&error) => return Ok(None),
+        rows => rows?,
+    };
+    let (count, checksums) = set.tally();
+    let expected = [set.digest().to_string(), count.to_string(), checksums.to_string()];
+    let Some(row) = rows.and_then(|rows| rows.into_iter().next()) else { return Ok(None) };
+    Ok(Some(row.iter().map(Option::as_deref).eq(expected.iter().map(|text| Some(text.as_str())))))
+}
+
+/// Writes the summary again if it is not that of the records. Only a run without pending migrations needs this: every step of
+/// another one writes it.
+///
+/// # Errors
+/// When the history cannot be read, or the connection is lost.
+pub async fn correct(backend: &mut dyn Backend, history_sql: &HistorySql, known: &History) -> Result<(), Error> {
+    let error = |error: BackendError| error.into_history_error("cannot read the history");
+    let stored = session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_digest())).await.map_err(error)?;
+    let stored = stored.and_then(session::first);
+    if stored.as_deref().unwrap_or_default() == digest_text(known) {
+        return Ok(());
+    }
+    // The row was read before the records, so that a change of another process in between is not overwritten.
+    let Some(history) = session::history(backend, history_sql, None).await? else { return Ok(()) };
+    let stored = stored.unwrap_or_default();
+    if stored == digest_text(&history) {
+        return Ok(());
+    }
+    tracing::warn!(service = history_sql.service(), "the summary of the history does not match its records; writing it again");
+    let fingerprint = format!("{stored}/");
+    let expected = Expected { version: "", fingerprint: &fingerprint };
+    match backend.write_if_unchanged(history_sql, &history_changes::summarized(&history), expected).await {
+        Ok(()) | Err(UnitError::HistoryChanged) => Ok(()),
+        Err(UnitError::ConnectionLost(error)) => Err(error.into_history_error("cannot write the history")),
+        // Nothing depends on the summary: as long as it is wrong, each run reads the records.
+        Err(UnitError::NotStarted(error) | UnitError::RecordFailed(error) | UnitError::StatementFailed { error, .. }) => {
+            tracing::warn!(message = error.message, "the summary of the history could not be written");
+            Ok(())
+        }
+    }
+}
+
+/// The digest of a history as its summary contains it.
+fn digest_text(history: &History) -> String {
+    history.latest_applied().map_or(String::new(), |_| history.digest().to_string())
+}
+
+/// How often a run plans the same history again before it gives up.
+const MAX_REPETITIONS: usize = 5;
+
+/// Detects a run that plans again and again without progress.
+#[derive(Debug, Default)]
+pub struct Repetitions {
+    last: Option<History>,
+    count: usize,
+}
+
+impl Repetitions {
+    /// A run found that the history had changed since it was planned from `planned`, and is about to plan again.
+    ///
+    /// # Errors
+    /// When that has happened several times with the same history.
+    pub async fn plan_again(
+        &mut self,
+        backend: &mut dyn Backend,
+        history_sql: &HistorySql,
+        planned: History,
+    ) -> Result<(), Error> {
+        if self.last.as_ref() != Some(&planned) {
+            (self.last, self.count) = (Some(planned), 0);
+            return Ok(());
+        }
+        self.count += 1;
+        if self.count > MAX_REPETITIONS {
+            let message =
+                format!("the history of `{}` seems to change at each attempt, but its rows stay the same", history_sql.service());
+            return Err(Error::new(ErrorKind::History, &codes::HISTORY, message)
+                .help("wait until no other process migrates this database, then run the same command again"));
+        }
+        // A summary that is not that of the records looks like a change by another process.
+        correct(backend, history_sql, &planned).await
+    }
+}
+
+#[cfg(all(test, feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod tests {
+    use super::*;
+    use crate::backends::OpenOptions;
+    use crate::backends::fake::World;
+    use crate::backends::sealed::Open;
+    use migrate_model::checksum::Checksum;
+    use migrate_model::dialect::Dialect;
+    use migrate_model::history::Record;
+    use migrate_model::run_settings::HistoryTables;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_run_without_progress_ends_with_words() {
+        let world = World::new(Dialect::Sqlite);
+        let mut backend = (&world)
+            .open(OpenOptions { create: true, max_wait: Duration::ZERO, stop: crate::stop_signal::StopSignal::new() })
+            .await
+            .unwrap();
+        let history_sql = HistorySql::new(backend.history_dialect(), "shop", &HistoryTables::default()).unwrap();
+        let checksum = Checksum::of_file(b"");
+        let history =
+            |version: &str| History::new(vec![Record::applied(version.parse().unwrap(), String::new(), checksum, checksum, 1)]);
+        let mut repetitions = Repetitions::default();
+        for attempt in 0..20 {
+            // Another process makes progress.
+            let planned = history(&attempt.to_string());
+            repetitions.plan_again(&mut *backend, &history_sql, planned).await.unwrap();
+        }
+        let mut attempts = 0;
+        let error = loop {
+            match repetitions.plan_again(&mut *backend, &history_sql, history("7")).await {
+                Ok(()) => attempts += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(attempts, 1 + MAX_REPETITIONS);
+        assert!(error.to_string().contains("the history of `shop` seems to change"), "{error}");
+    }
+}

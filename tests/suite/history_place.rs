@@ -1,0 +1,299 @@
+//! The place of the history: found once, protected by its lock, and searched for before a first run.
+
+use migrate_runtime::{Error, ErrorKind, Migrator, Target};
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+use std::time::Duration;
+
+/// Two migrations that do harm if they run twice, with these settings.
+fn harmful(kind: Kind, settings: &str) -> TestFolder {
+    let folder = TestFolder::new(&[
+        ("001_a.sql", "CREATE TABLE IF NOT EXISTS log (n integer);\n"),
+        ("002_b.sql", "INSERT INTO log VALUES (1);\n"),
+    ]);
+    folder.write("migrate.toml", &format!("service = \"shop\"\ndatabase = \"{}\"\n{settings}", kind.dialect().name()));
+    folder
+}
+
+async fn up(folder: &TestFolder, database: &TestDatabase, url: &str) -> Result<usize, Error> {
+    let set = folder.set(database.kind.dialect());
+    Migrator::new(set).run(url).await.map(|report| report.done.len())
+}
+
+/// The error of a run that must not start: the code, and all of it as text.
+async fn refusal(folder: &TestFolder, database: &TestDatabase, url: &str) -> (&'static str, String) {
+    let error = up(folder, database, url).await.expect_err("the run must be refused");
+    // `status` says the same, and would not run it either.
+    let set = folder.set(database.kind.dialect());
+    let status = Migrator::new(set).status(url).await.unwrap();
+    let refusal = status.refusal().unwrap_or_else(|| panic!("status does not know of {error}"));
+    assert_eq!((refusal.code(), refusal.message()), (error.code(), error.message()));
+    assert_eq!(status.neighbors()[0].message, error.message());
+    (error.code().name, error.to_string())
+}
+
+async fn databases() -> Vec<TestDatabase> {
+    let mut databases = Vec::new();
+    for kind in Kind::ALL {
+        databases.push(TestDatabase::new(kind).await);
+    }
+    databases
+}
+
+async fn drop_all(databases: Vec<TestDatabase>) {
+    for database in databases {
+        database.drop().await;
+    }
+}
+
+#[test]
+fn every_spelling_of_the_folder_is_one_history() {
+    let folder = harmful(Kind::Sqlite, "[history]\nrecords = \"shop_records\"\n");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    let inside = Binary::inside(&folder.path().join("migrations")).variable("DATABASE_URL", "sqlite:../app.db");
+    let absolute = folder.path().join("migrations").display().to_string();
+    let outcome = binary.ok(&["up", "--source", "migrations"]);
+    assert!(outcome.stderr.contains("Done `shop`: 2 migrations applied"), "{}", outcome.stderr);
+    for source in ["./migrations", "migrations/", ".", "./migrations/.", "migrations/../migrations", &absolute] {
+        let outcome = binary.ok(&["up", "--source", source]);
+        assert!(outcome.stderr.contains("`shop`: nothing to do"), "{source}: {}", outcome.stderr);
+    }
+    for source in [".", "../migrations", ".."] {
+        let outcome = inside.ok(&["up", "--source", source]);
+        assert!(outcome.stderr.contains("`shop`: nothing to do"), "{source}: {}", outcome.stderr);
+    }
+    folder.write("migrate.toml", "nonsense = 1\n");
+    assert_eq!(binary.run(&["up", "--source", "migrations"]).code, 4, "the settings beside a bare name are read");
+}
+
+/// The lock is named after the place of the history, whatever database a URL names.
+#[tokio::test]
+async fn runs_over_two_databases_of_a_url_exclude_each_other() {
+    let (first, second) = (TestDatabase::new(Kind::MariaDb).await, TestDatabase::new(Kind::MariaDb).await);
+    let place = TestDatabase::new(Kind::MariaDb).await;
+    let schema = place.url.rsplit_once('/').unwrap().1;
+    let folder = TestFolder::new(&[("001_wait.sql", &format!("SELECT GET_LOCK('{schema}', 60);"))]);
+    folder.write("migrate.toml", &format!("service = \"shop\"\n[history]\nschema = \"{schema}\"\n"));
+    let mut connection = place.connect().await;
+    sqlx::query(sqlx::AssertSqlSafe(format!("SELECT GET_LOCK('{schema}', 0)"))).fetch_one(&mut connection).await.unwrap();
+    let set = folder.set(Kind::MariaDb.dialect());
+    let url = first.url.clone();
+    let running = tokio::spawn({
+        let set = set.clone();
+        async move { Migrator::new(&set).run(&url).await }
+    });
+    first.until_runs(&format!("GET_LOCK(\\'{schema}\\', 60)")).await;
+    let error = Migrator::new(&set).lock_wait(Duration::ZERO).run(&second.url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LockNotObtained, "{error}");
+    sqlx::Connection::close(connection).await.unwrap();
+    assert_eq!(running.await.unwrap().unwrap().done.len(), 1);
+    assert!(Migrator::new(&set).run(&second.url).await.unwrap().done.is_empty());
+    drop_all(vec![first, second, place]).await;
+}
+
+#[tokio::test]
+async fn a_search_path_that_moved_does_not_begin_a_second_history() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let name = database.url.rsplit_once('/').unwrap().1.to_owned();
+    let folder = TestFolder::new(&[
+        ("001_a.sql", "CREATE TABLE IF NOT EXISTS public.log (n int);\nINSERT INTO public.log VALUES (1);\n"),
+        ("002_b.sql", &format!("CREATE SCHEMA IF NOT EXISTS app;\nALTER DATABASE {name} SET search_path TO app;\n")),
+    ]);
+    assert_eq!(up(&folder, &database, &database.url).await.unwrap(), 2);
+    let (code, text) = refusal(&folder, &database, &database.url).await;
+    assert_eq!(code, "other-schema");
+    for part in [
+        "`public.migration_records`, with 2 migrations",
+        "`app.migration_records`",
+        "set `schema = \"public\"`",
+        "set `schema = \"app\"`",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(database.value("SELECT count(*) FROM public.log").await, "1");
+    assert_eq!(database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'app'").await, "0", "nothing was created");
+    // The same by the URL, and by a role.
+    let by_url = format!("{}?options=-c%20search_path%3Dpg_temp,app", database.url);
+    assert_eq!(refusal(&folder, &database, &by_url).await.0, "other-schema");
+    database.execute(&format!("CREATE ROLE {name}_r LOGIN; GRANT {name}_r TO CURRENT_USER; GRANT ALL ON SCHEMA app TO {name}_r; ALTER ROLE {name}_r SET search_path TO app")).await;
+    let by_role = database.url.replace("postgres@", &format!("{name}_r@"));
+    let (code, text) = refusal(&folder, &database, &by_role).await;
+    assert_eq!(code, "other-schema");
+    assert!(text.contains("cannot read `public.migration_records`"), "what it may not read, it does not know: {text}");
+    // What the help says.
+    folder.write("migrate.toml", "[history]\nschema = \"public\"\n");
+    assert_eq!(up(&folder, &database, &database.url).await.unwrap(), 0);
+    database.execute(&format!("DROP OWNED BY {name}_r; DROP ROLE {name}_r")).await;
+    database.drop().await;
+}
+
+/// One history for each tenant: the schema is stated, or `search_path` is to decide.
+#[tokio::test]
+async fn a_schema_for_each_tenant() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    database.execute("CREATE SCHEMA t1; CREATE SCHEMA t2; CREATE SCHEMA t3; CREATE SCHEMA t4").await;
+    let through = |schema: &str| format!("{}?options=-csearch_path%3D{schema}", database.url);
+    let stated = |schema: &str| harmful(Kind::Postgres, &format!("[history]\nschema = \"{schema}\"\n"));
+    assert_eq!(up(&stated("t1"), &database, &through("t1")).await.unwrap(), 2);
+    let status = Migrator::new(stated("t2").set(Kind::Postgres.dialect())).status(&through("t2")).await.unwrap();
+    assert!(status.refusal().is_none());
+    assert!(status.neighbors()[0].message.contains("`t1.migration_records` also contains a history of `shop`"));
+    assert_eq!(up(&stated("t2"), &database, &through("t2")).await.unwrap(), 2);
+    assert_eq!(refusal(&harmful(Kind::Postgres, ""), &database, &through("t3")).await.0, "other-schema");
+    let by_path = harmful(Kind::Postgres, "[history]\nignore = [\"other-schema\"]\n");
+    for schema in ["t3", "t4"] {
+        assert_eq!(up(&by_path, &database, &through(schema)).await.unwrap(), 2);
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {schema}.log")).await, "1");
+    }
+    assert_eq!(up(&by_path, &database, &through("t3")).await.unwrap(), 0);
+    database.drop().await;
+}
+
+/// Other names of tables are another place: the advice to choose other names led to a second history.
+#[tokio::test]
+async fn other_names_of_the_tables_do_not_begin_a_second_history() {
+    let databases = databases().await;
+    for database in &databases {
+        let folder = harmful(database.kind, "");
+        assert_eq!(up(&folder, database, &database.url).await.unwrap(), 2);
+        let renamed = harmful(database.kind, "[history]\nrecords = \"r\"\nversions = \"v\"\nevents = \"e\"\n");
+        let (code, text) = refusal(&renamed, database, &database.url).await;
+        assert_eq!(code, "other-schema");
+        assert!(text.contains("records = \"migration_records\""), "{text}");
+        assert_eq!(database.value("SELECT count(*) FROM log").await, "1");
+        assert_eq!(database.tables().await, ["log"], "nothing was created");
+    }
+    drop_all(databases).await;
+}
+
+#[tokio::test]
+async fn another_service_name_does_not_begin_a_second_history() {
+    let databases = databases().await;
+    for database in &databases {
+        let folder = harmful(database.kind, "");
+        assert_eq!(up(&folder, database, &database.url).await.unwrap(), 2);
+        let settings = format!("service = \"store\"\ndatabase = \"{}\"\n", database.kind.dialect().name());
+        folder.write("migrate.toml", &settings);
+        let (code, text) = refusal(&folder, database, &database.url).await;
+        assert_eq!(code, "other-service");
+        assert!(text.contains("2 of 2 migrations of `store` are applied under the service name `shop`"), "{text}");
+        assert_eq!(database.value("SELECT count(*) FROM log").await, "1");
+        // A folder that has grown since, and one whose comments were edited.
+        folder.write("migrations/003_c.sql", "INSERT INTO log VALUES (3);\n");
+        folder.write("migrations/002_b.sql", "-- edited\nINSERT INTO log VALUES (1);\n");
+        assert_eq!(refusal(&folder, database, &database.url).await.0, "other-service");
+        // Another folder that begins with the same file is another service.
+        let other = TestFolder::new(&[
+            ("001_a.sql", "CREATE TABLE IF NOT EXISTS log (n integer);\n"),
+            ("002_own.sql", "INSERT INTO log VALUES (7);\n"),
+        ]);
+        assert_eq!(up(&other, database, &database.url).await.unwrap(), 2);
+        folder.write("migrate.toml", &format!("{settings}[history]\nignore = [\"other-service\"]\n"));
+        assert_eq!(up(&folder, database, &database.url).await.unwrap(), 3);
+    }
+    drop_all(databases).await;
+}
+
+/// A history in an attached file, and one in the file itself.
+#[tokio::test]
+async fn a_history_in_an_attached_file_is_found() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let attached = TestDatabase::new(Kind::Sqlite).await;
+    let folder = harmful(Kind::Sqlite, "");
+    assert_eq!(up(&folder, &attached, &attached.url).await.unwrap(), 2);
+    let attach = format!("session = [\"ATTACH '{}' AS old\"]\n", attached.url.trim_start_matches("sqlite:"));
+    let (code, text) = refusal(&harmful(Kind::Sqlite, &attach), &database, &database.url).await;
+    assert_eq!(code, "other-schema");
+    assert!(text.contains("`old.migration_records`") && text.contains("`main.migration_records`"), "{text}");
+    let stated = harmful(Kind::Sqlite, &format!("{attach}[history]\nschema = \"old\"\n"));
+    assert_eq!(up(&stated, &database, &database.url).await.unwrap(), 0);
+    drop_all(vec![database, attached]).await;
+}
+
+/// A run that is refused through the command: exit code, JSON, and what the other commands say.
+#[test]
+fn what_the_commands_say_about_a_foreign_history() {
+    let folder = harmful(Kind::Sqlite, "");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    let old = harmful(Kind::Sqlite, "");
+    old.write("migrate.toml", "service = \"store\"\ndatabase = \"sqlite\"\n");
+    let path = folder.path().join("app.db").display().to_string();
+    Binary::inside(old.path()).ok(&["up", "-D", &format!("sqlite:{path}")]);
+    for (arguments, code, part) in [
+        (&["up"][..], 5, "error[other-service]"),
+        (&["up", "--dry-run"], 5, "error[other-service]"),
+        (&["plan"], 5, "note[other-service]"),
+        (&["status"], 0, "note[other-service]"),
+        (&["status", "--check"], 3, "note[other-service]"),
+        (&["verify"], 0, "note[other-service]"),
+        (&["down", "--all", "--yes"], 5, "error[other-service]"),
+    ] {
+        let outcome = binary.run(arguments);
+        assert_eq!(outcome.code, code, "{arguments:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(part), "{arguments:?}: {}", outcome.stderr);
+    }
+    for command in ["status", "plan", "verify"] {
+        let json = binary.run(&[command, "--format", "json"]).stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let note = &json["services"][0]["notes"][0];
+        assert_eq!((note["code"].as_str(), note["level"].as_str()), (Some("other-service"), Some("note")), "{command}");
+    }
+    let error = binary.run(&["up", "--format", "json"]).stdout;
+    assert!(error.contains("\"other-service\""), "{error}");
+    binary.ok(&["up", "--service", "store"]);
+    assert!(binary.run(&["explain", "other-service"]).stdout.contains("ignore"));
+}
+
+/// `up` and `status` read the same thing: a summary without its records is none.
+#[tokio::test]
+async fn a_truncated_history_is_pending_for_everyone() {
+    let databases = databases().await;
+    for database in &databases {
+        let set = harmful(database.kind, "").set(database.kind.dialect());
+        let migrator = Migrator::new(&set);
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 2);
+        for delete in ["DELETE FROM migration_records WHERE version = '002'", "DELETE FROM migration_records"] {
+            database.execute(delete).await;
+            let pending = migrator.status(&database.url).await.unwrap().pending().len();
+            assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
+            assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), pending, "{delete}");
+        }
+        assert!(migrator.is_up_to_date(&database.url).await.unwrap());
+        // A record of something else in place of the right one: the number is the same.
+        database
+            .execute(
+                "UPDATE migration_records SET checksum = replace(checksum, '1', '2'), sql_checksum = replace(sql_checksum, '1', '2') \
+                 WHERE version = '002'",
+            )
+            .await;
+        let error = migrator.run(&database.url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::HistoryMismatch, "{error}");
+        assert!(!migrator.status(&database.url).await.unwrap().plan(&Target::Latest).unwrap().is_clear());
+    }
+    drop_all(databases).await;
+}
+
+/// A summary that is wrong or missing: the records decide, and it is written again. On SQLite, a run once planned for ever.
+#[tokio::test]
+async fn a_wrong_summary_is_written_again() {
+    let databases = databases().await;
+    for database in &databases {
+        let folder = harmful(database.kind, "");
+        let set = folder.set(database.kind.dialect());
+        up(&folder, database, &database.url).await.unwrap();
+        let summary = "SELECT digest, applied_count, version FROM schema_versions";
+        let right = database.rows(summary).await;
+        for change in ["UPDATE schema_versions SET digest = 'x', applied_count = 9, version = '9'", "DELETE FROM schema_versions"]
+        {
+            database.execute(change).await;
+            assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
+            assert_eq!(up(&folder, database, &database.url).await.unwrap(), 0);
+            assert_eq!(database.rows(summary).await, right, "{change}");
+        }
+        database.execute("UPDATE schema_versions SET digest = 'x'").await;
+        folder.write("migrations/003_c.sql", "INSERT INTO log VALUES (3);\n");
+        let run = tokio::time::timeout(Duration::from_secs(60), up(&folder, database, &database.url));
+        assert_eq!(run.await.expect("the run ends").unwrap(), 1);
+        assert_eq!(up(&folder, database, &database.url).await.unwrap(), 0);
+    }
+    drop_all(databases).await;
+}
