@@ -34,13 +34,13 @@ pub enum SessionEffect {
 /// The effect of each statement of a script.
 pub fn of_script(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<SessionEffect> {
     let routines = routines(text, statements, dialect);
-    let reader = Reader { dialect, routines: &routines, depth: 0 };
+    let reader = EffectReader { dialect, routines: &routines, depth: 0 };
     statements.iter().map(|statement| reader.effect(statement.sql(text))).collect()
 }
 
 /// The effect of a single statement. Routines that other statements create are not known to it.
 pub fn of_statement(sql: &str, dialect: Dialect) -> SessionEffect {
-    Reader { dialect, routines: &HashMap::new(), depth: 0 }.effect(sql)
+    EffectReader { dialect, routines: &HashMap::new(), depth: 0 }.effect(sql)
 }
 
 /// Does a statement only change settings of its session? Such a statement has no checkpoint: a new session runs it again.
@@ -239,7 +239,7 @@ fn user_variables<'t>(sql: &'t str, tokens: &'t [Token]) -> impl Iterator<Item =
 
 /// Reads the effect of statements.
 #[derive(Clone, Copy)]
-struct Reader<'r> {
+struct EffectReader<'r> {
     dialect: Dialect,
     /// The bodies of the routines of the same script.
     routines: &'r HashMap<String, &'r str>,
@@ -247,7 +247,7 @@ struct Reader<'r> {
     depth: u32,
 }
 
-impl<'r> Reader<'r> {
+impl<'r> EffectReader<'r> {
     fn effect(&self, sql: &str) -> SessionEffect {
         let tokens = meaningful(sql, self.dialect);
         let start = tokens.iter().position(|token| !token.is_symbol(sql, b'(')).unwrap_or(0);
@@ -396,7 +396,7 @@ impl<'r> Reader<'r> {
         if is_hidden || self.depth > 4 {
             return SessionEffect::Unknown;
         }
-        let reader = Reader { depth: self.depth + 1, ..*self };
+        let reader = EffectReader { depth: self.depth + 1, ..*self };
         let tokens = meaningful(body, self.dialect);
         let starts = |at: usize| {
             let begins = ["BEGIN", "ATOMIC", "THEN", "ELSE", "LOOP", "DO", "REPEAT"];

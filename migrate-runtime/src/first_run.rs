@@ -59,7 +59,7 @@ pub async fn read_history(
     history_sql: &HistorySql,
     set: &MigrationSet,
 ) -> Result<RecordedHistory, Error> {
-    let rows = session::rows_if_exists(backend, &history_sql.select_records(None)).await;
+    let rows = session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_records(None))).await;
     let (history, failure) = match rows {
         // The table has other columns, so it belongs to something else, and the catalog says more about it.
         Err(error) if backend.is_missing_column(&error) => (None, Some(error)),
@@ -178,7 +178,7 @@ impl HistoryReader<'_> {
         if table.access == TableAccess::Denied {
             return Ok(None);
         }
-        match session::rows_if_exists(self.backend, sql).await {
+        match session::rows_if_exists(self.backend, &self.history_sql.reading(sql)).await {
             Ok(rows) => Ok(Some(rows.unwrap_or_default())),
             Err(BackendError { kind: BackendErrorKind::Rejected, message, .. }) => {
                 tracing::debug!(table = table.label(), message, "a history cannot be read");

@@ -265,6 +265,10 @@ fn every_guarantee_has_its_test() {
         "command",
         "history_place",
         "foreign_histories",
+        "session",
+        "atomicity",
+        "rollout",
+        "uncertainty",
     ]
     .map(|module| text(&format!("tests/suite/{module}.rs")))
     .concat();

@@ -1,3 +1,5 @@
+//! Statements of all dialects and their effects, by table.
+
 use super::*;
 use crate::statement::split;
 use SessionEffect::{None, Reset, Setting, Unknown, Unrepeatable};

@@ -181,6 +181,8 @@ impl Inner {
 
     /// The name of a query and its result. A query that the engine does not send itself is a gate, and returns true.
     fn answer(&self, sql: &str) -> (&'static str, Result<Vec<TextRow>, BackendError>) {
+        // What precedes a query of the history.
+        let sql = sql.strip_prefix("SET LOCAL row_security = off;\n").unwrap_or(sql);
         if sql.starts_with("SELECT v.digest") || sql.starts_with("SELECT digest FROM") {
             let history = self.history();
             let checksums: u64 = history.applied().map(|record| u64::from(record.checksum.leading())).sum();

@@ -70,6 +70,15 @@ const SETTINGS: [&str; 20] = [
     "synchronous_commit",
 ];
 
+/// Which characters the encoding of a database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Charset {
+    /// All of Unicode.
+    All,
+    /// Those of another encoding: ASCII, and perhaps more.
+    Some,
+}
+
 /// A connection to PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres<'c> {
@@ -84,8 +93,8 @@ pub struct Postgres<'c> {
     /// The role of this run, as SQL.
     role: String,
     endpoint: Endpoint,
-    /// Whether the encoding of the database has all characters.
-    stores_unicode: bool,
+    /// Which characters the encoding of the database has.
+    charset: Charset,
     /// Whether transactions are read-only by default: on a replica, or with `default_transaction_read_only`.
     read_only: bool,
     /// The migration lock, unless it is a session-level lock.
@@ -127,7 +136,7 @@ impl<'c> Postgres<'c> {
             original: LentSession::default(),
             role: String::new(),
             endpoint: Endpoint::SINGLE_SERVER,
-            stores_unicode: true,
+            charset: Charset::All,
             read_only: false,
             lease: None,
         }
@@ -184,7 +193,7 @@ impl<'c> Postgres<'c> {
     /// The SQL of a change, without the texts of scripts if the encoding of the database lacks some of their characters.
     fn record_sql(&self, history_sql: &HistorySql, change: HistoryChange<'_>) -> String {
         let sql = history_sql.write(&change);
-        let fits = self.stores_unicode || sql.is_ascii();
+        let fits = self.charset == Charset::All || sql.is_ascii();
         if fits { sql } else { history_sql.write(&change.without_texts()) }
     }
 
@@ -768,7 +777,8 @@ impl Backend for Postgres<'_> {
         let mut columns = only_row(self.rows(&sql).await?)?.into_iter();
         let (version, parameter) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
         self.read_only = columns.next().flatten().as_deref() == Some("on");
-        self.stores_unicode = columns.next().flatten().as_deref() == Some("UTF8");
+        let is_unicode = columns.next().flatten().as_deref() == Some("UTF8");
+        self.charset = if is_unicode { Charset::All } else { Charset::Some };
         self.detect_endpoint(history_sql, locking, &version, parameter.as_deref());
         self.database = columns.next().flatten().unwrap_or_default();
         match columns.next().flatten() {
