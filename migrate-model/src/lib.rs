@@ -10,9 +10,11 @@
 pub mod atomicity;
 pub mod catalog_table;
 pub mod checksum;
+pub mod client_command;
 pub mod code;
 pub mod codes;
 pub mod comparison;
+mod compound;
 pub mod contents;
 mod cursor;
 pub mod dialect;
@@ -43,6 +45,7 @@ pub mod place;
 pub mod plan;
 pub mod plural;
 pub mod policy;
+mod quoting;
 pub mod reader;
 #[cfg(feature = "render")]
 pub mod render;
