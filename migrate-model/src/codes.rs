@@ -1,7 +1,7 @@
 //! The list of all codes of this crate, for `cargo migrate explain`.
 
 use crate::code::Code;
-use crate::{client_command, directives, divergence, execution, neighbors, script, statement};
+use crate::{client_command, directives, divergence, enum_value, execution, neighbors, script, statement};
 
 /// All of them, by name.
 pub static ALL: &[&Code] = &[
@@ -14,7 +14,7 @@ pub static ALL: &[&Code] = &[
     &client_command::COPY_TO_STDOUT,
     &divergence::COSMETIC_CHANGE,
     &script::EMPTY_FILE,
-    &execution::ENUM_VALUE_IN_USE,
+    &enum_value::ENUM_VALUE_IN_USE,
     &neighbors::FOREIGN_HISTORY,
     &client_command::LOAD_DATA_LOCAL,
     &directives::MARKED_FILE,

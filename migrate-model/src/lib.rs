@@ -7,6 +7,7 @@
 
 #![allow(missing_docs, reason = "a field or variant whose name says all has no comment; `tidy` wants one for every item")]
 
+mod assignment;
 pub mod atomicity;
 pub mod catalog_table;
 pub mod checksum;
@@ -24,6 +25,7 @@ pub mod divergence;
 mod divergences;
 pub mod duration;
 pub mod effect;
+pub mod enum_value;
 pub mod execution;
 #[cfg(feature = "files")]
 pub mod files;
@@ -59,4 +61,5 @@ pub mod suggestion;
 pub mod syntax;
 pub mod target;
 pub mod token;
+mod transaction_class;
 pub mod version;

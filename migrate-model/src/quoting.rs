@@ -4,6 +4,7 @@
 //! The value is followed from statement to statement, through user variables and the expressions that scripts use for it. A value
 //! that the text does not determine is unknown, never a guess: see `statement::split`.
 
+use crate::assignment::{self, Assignment, Scope, split_at, split_at_commas, system_variable, unquoted, user_variable};
 use crate::dialect::Dialect;
 use crate::token::{ExecutedBy, Kind, Quoting, Token, executed_by, executed_tokens};
 use std::collections::BTreeMap;
@@ -219,14 +220,8 @@ impl SessionQuoting {
             return self.follow_mysql(sql, &tokens);
         }
         self.note_hidden(sql, &tokens);
-        let kinds = ["STATEMENT", "NAMES", "CHARACTER", "CHARSET", "PASSWORD", "ROLE", "DEFAULT", "TRANSACTION"];
-        if kinds.iter().any(|kind| tokens.get(1).is_some_and(|token| token.is_word(sql, kind))) {
-            return;
-        }
         let before = self.clone();
-        let mut scope = Scope::Session;
-        for assignment in split_at_commas(sql, &tokens[1..]) {
-            let Some(assignment) = Assignment::read(sql, assignment, &mut scope) else { continue };
+        for assignment in assignment::read(sql, &tokens) {
             self.assign(sql, &before, &assignment);
         }
         if !by_all {
@@ -406,75 +401,6 @@ fn set_config(sql: &str, tokens: &[Token], name: &str) -> Option<(String, bool)>
     (literals && is_name && others == 1).then(|| (unquoted(value.text(sql)).to_owned(), local))
 }
 
-/// Where a setting is changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    Session,
-    Global,
-}
-
-impl Scope {
-    fn read(sql: &str, token: Token) -> Option<Scope> {
-        let is = |words: &[&str]| words.iter().any(|word| token.is_word(sql, word));
-        if is(&["SESSION", "LOCAL"]) {
-            Some(Scope::Session)
-        } else {
-            is(&["GLOBAL", "PERSIST", "PERSIST_ONLY"]).then_some(Scope::Global)
-        }
-    }
-}
-
-/// `[scope] name = value` of a `SET`.
-struct Assignment<'t> {
-    is_variable: bool,
-    scope: Scope,
-    /// In lower case.
-    name: String,
-    value: &'t [Token],
-}
-
-impl<'t> Assignment<'t> {
-    /// A scope word holds for the assignments after it, too.
-    fn read(sql: &str, tokens: &'t [Token], scope: &mut Scope) -> Option<Assignment<'t>> {
-        let equals = tokens.iter().position(|token| token.is_symbol(sql, b'='))?;
-        let colon = equals.checked_sub(1).is_some_and(|before| tokens[before].is_symbol(sql, b':'));
-        let (target, value) = (&tokens[..equals - usize::from(colon)], &tokens[equals + 1..]);
-        if let Some((global, name, _)) = system_variable(sql, target) {
-            let scope = if global { Scope::Global } else { Scope::Session };
-            return Some(Assignment { is_variable: false, scope, name, value });
-        }
-        if let Some(name) = user_variable(sql, target) {
-            return Some(Assignment { is_variable: true, scope: Scope::Session, name, value });
-        }
-        if let Some(word) = target.first().and_then(|first| Scope::read(sql, *first)) {
-            *scope = word;
-        }
-        let name = unquoted(target.last()?.text(sql)).to_ascii_lowercase();
-        Some(Assignment { is_variable: false, scope: *scope, name, value })
-    }
-}
-
-/// `@@[scope.]name` at the start of these tokens: whether it is global, its name in lower case, and the tokens after it.
-fn system_variable<'t>(sql: &str, tokens: &'t [Token]) -> Option<(bool, String, &'t [Token])> {
-    let [first, second, name, rest @ ..] = tokens else { return None };
-    if !first.is_symbol(sql, b'@') || !second.is_symbol(sql, b'@') {
-        return None;
-    }
-    match (Scope::read(sql, *name), rest) {
-        (Some(scope), [dot, name, rest @ ..]) if dot.is_symbol(sql, b'.') => {
-            Some((scope == Scope::Global, unquoted(name.text(sql)).to_ascii_lowercase(), rest))
-        }
-        _ => Some((false, unquoted(name.text(sql)).to_ascii_lowercase(), rest)),
-    }
-}
-
-/// `@name` at the start of these tokens, in lower case.
-fn user_variable(sql: &str, tokens: &[Token]) -> Option<String> {
-    let [first, name, ..] = tokens else { return None };
-    let is_name = matches!(name.kind, Kind::Word | Kind::QuotedName | Kind::Text);
-    (first.is_symbol(sql, b'@') && is_name).then(|| unquoted(name.text(sql)).to_ascii_lowercase())
-}
-
 /// The tokens without parentheses around them, and without `SELECT` of a query that reads no table.
 fn unwrapped<'t>(sql: &str, mut tokens: &'t [Token]) -> &'t [Token] {
     loop {
@@ -522,22 +448,6 @@ fn call<'t>(sql: &str, tokens: &'t [Token]) -> Option<(String, &'t [Token])> {
     (qualified && closes(sql, &tokens[open..])).then(|| (name.text(sql).to_ascii_lowercase(), inside))
 }
 
-fn split_at_commas<'t>(sql: &str, tokens: &'t [Token]) -> Vec<&'t [Token]> {
-    split_at(sql, tokens, b',')
-}
-
-/// The parts between a symbol outside parentheses.
-fn split_at<'t>(sql: &str, tokens: &'t [Token], symbol: u8) -> Vec<&'t [Token]> {
-    let mut depth = 0_usize;
-    tokens
-        .split(|token| {
-            depth += usize::from(token.is_symbol(sql, b'('));
-            depth = depth.saturating_sub(usize::from(token.is_symbol(sql, b')')));
-            depth == 0 && token.is_symbol(sql, symbol)
-        })
-        .collect()
-}
-
 /// Does a text contain a word in lower case, also in upper case? Byte by byte, because the macro runs without optimization.
 fn contains(text: &str, word: &str) -> bool {
     let (bytes, word) = (text.as_bytes(), word.as_bytes());
@@ -549,11 +459,6 @@ fn contains(text: &str, word: &str) -> bool {
         at += 1;
     }
     false
-}
-
-/// The text between quotes.
-fn unquoted(text: &str) -> &str {
-    text.trim_matches(['\'', '"', '`'])
 }
 
 #[cfg(test)]

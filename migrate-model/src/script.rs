@@ -66,7 +66,7 @@ impl Script {
 
     /// The transaction mode of the whole script.
     pub fn transaction_mode(&self) -> TransactionMode {
-        execution::transaction_mode(&self.units)
+        execution::transaction_mode(&self.text, &self.statements, &self.units)
     }
 
     /// The file name without folders.

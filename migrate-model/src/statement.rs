@@ -66,13 +66,20 @@ impl<'a> Reading<'a> {
         Reading { dialect, session, server: Quoting::of(dialect) }
     }
 
+    /// The same, on a server whose sessions read quotes in another way.
+    #[must_use]
+    pub fn on_server(mut self, server: Quoting) -> Self {
+        self.server = server;
+        self
+    }
+
     /// The quoting of the session before the first statement.
     fn session_quoting(&self) -> SessionQuoting {
         let mut quoting = SessionQuoting::new(self.dialect, self.server);
         for sql in self.session {
             let tokens = Tokens::new(sql, self.dialect).quoting(quoting.quoting());
             let tokens: Vec<Token> = tokens.filter(|token| !token.is_blank()).collect();
-            quoting.follow(sql, &tokens);
+            tokens.split(|token| token.is_symbol(sql, b';')).for_each(|statement| quoting.follow(sql, statement));
         }
         quoting
     }
@@ -131,11 +138,16 @@ fn alternatives(dialect: Dialect) -> impl Iterator<Item = Quoting> {
     all.filter(move |quoting| *quoting != Quoting::of(dialect) && (dialect == Dialect::MySql || !quoting.ansi_quotes))
 }
 
-fn unknown_quoting(text: &str, file: &str, dialect: Dialect, unknown: Range<usize>) -> Finding {
-    let (setting, value) = match dialect {
+/// The setting that decides how quotes are read, and how its value is written.
+pub fn quoting_setting(dialect: Dialect) -> (&'static str, &'static str) {
+    match dialect {
         Dialect::Postgres => ("standard_conforming_strings", "on"),
         _ => ("sql_mode", "'...'"),
-    };
+    }
+}
+
+fn unknown_quoting(text: &str, file: &str, dialect: Dialect, unknown: Range<usize>) -> Finding {
+    let (setting, value) = quoting_setting(dialect);
     let message = format!("`{setting}` gets a value that the file does not determine, and the statements after it depend on it");
     let place = if unknown.is_empty() { Place::file(file) } else { Place::range(file, text, unknown) };
     Finding::error(&UNKNOWN_QUOTING, message).at(place).help(format!("set a literal value: `SET {setting} = {value}`"))
