@@ -17,10 +17,10 @@ use migrate_model::duration;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_model::script::EMPTY_FILE;
-use migrate_model::statement;
+use migrate_model::statement::{self, Reading};
 use migrate_runtime::{
-    DatabaseUrl, Dialect, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, Plan, RunReport, StatusReport,
-    Step, StopSignal, Target, Version,
+    DatabaseUrl, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, Plan, RunReport, StatusReport, Step,
+    StopSignal, Target, Version,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -293,14 +293,14 @@ async fn pending_sql(service: &Service, step: &Step<'_>) -> Result<String, Comma
         let stored = migrator.stored_sql(&service.url, &[&step.key], Direction::Down).await?;
         stored.into_iter().next().flatten().unwrap_or_default()
     };
-    Ok(rest(sql, service.set.dialect(), step.done))
+    Ok(rest(sql, service.set.contents().reading(), step.done))
 }
 
 /// The part of a script after this number of completed statements.
-fn rest(sql: String, dialect: Dialect, done: usize) -> String {
+fn rest(sql: String, reading: Reading<'_>, done: usize) -> String {
     if done == 0 {
         return sql;
     }
-    let (statements, _) = statement::split(&sql, dialect, "");
+    let (statements, _) = statement::split(&sql, reading, "");
     statements.get(done).map_or(String::new(), |next| sql[next.range.start..].to_owned())
 }

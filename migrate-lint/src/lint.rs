@@ -25,7 +25,7 @@ use migrate_model::finding::{Finding, Level};
 use migrate_model::migration::Migration;
 use migrate_model::place::Place;
 use migrate_model::reader;
-use migrate_model::script::{self, Script};
+use migrate_model::script::Script;
 use migrate_model::syntax::{Control, Syntax};
 use migrate_model::target::Direction;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -412,7 +412,7 @@ fn effective_checksum(script: &Script, dialect: Dialect) -> Checksum {
     if lacks_semicolon {
         text.push_str("\n;");
     }
-    script::sql_checksum(&text, dialect, &script.statements)
+    Script::read(text, &script.file, dialect).0.sql_checksum
 }
 
 fn run_statement_checks(context: &StatementContext<'_>, rules: &[EnabledRule]) -> Vec<RuleMatch> {

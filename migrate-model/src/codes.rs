@@ -1,7 +1,7 @@
 //! The list of all codes of this crate, for `cargo migrate explain`.
 
 use crate::code::Code;
-use crate::{directives, divergence, execution, neighbors, script, statement};
+use crate::{client_command, directives, divergence, enum_value, execution, neighbors, script, statement};
 
 /// All of them, by name.
 pub static ALL: &[&Code] = &[
@@ -10,11 +10,13 @@ pub static ALL: &[&Code] = &[
     &execution::CANNOT_RUN_IN_TRANSACTION,
     &divergence::CHANGED_AFTER_APPLY,
     &divergence::CHANGED_WHILE_PARTIALLY_APPLIED,
-    &statement::COPY_TO_STDOUT,
+    &client_command::CLIENT_COMMAND,
+    &client_command::COPY_TO_STDOUT,
     &divergence::COSMETIC_CHANGE,
     &script::EMPTY_FILE,
-    &execution::ENUM_VALUE_IN_USE,
+    &enum_value::ENUM_VALUE_IN_USE,
     &neighbors::FOREIGN_HISTORY,
+    &client_command::LOAD_DATA_LOCAL,
     &directives::MARKED_FILE,
     &directives::MISPLACED_DIRECTIVE,
     &divergence::MISSING_FILE,
@@ -23,10 +25,12 @@ pub static ALL: &[&Code] = &[
     &neighbors::OTHER_SERVICE,
     &divergence::OUT_OF_ORDER,
     &divergence::PARTIALLY_APPLIED,
-    &statement::PSQL_COMMAND,
+    &client_command::PSQL_COMMAND,
     &divergence::REQUIRES,
-    &statement::SQL_AFTER_COPY,
+    &client_command::SQL_AFTER_COPY,
+    &client_command::STATEMENT_BREAKPOINT,
     &execution::UNBALANCED_TRANSACTION,
+    &statement::UNKNOWN_QUOTING,
     &directives::UNSUPPORTED_DIRECTIVE,
     &statement::UNTERMINATED,
 ];

@@ -135,9 +135,14 @@ pub static MARKED_FILE: Code = Code::new(
 
 /// Parses the directives in the comments of a text; also returns the problems in them.
 pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, Vec<Finding>) {
+    read_tokens(text, Tokens::new(text, dialect), file)
+}
+
+/// Parses the directives in the comments among the tokens of a text.
+pub fn read_tokens(text: &str, tokens: Tokens<'_>, file: &str) -> (Directives, Vec<Finding>) {
     let mut parser = DirectiveParser { text, file, directives: Directives::default(), findings: Vec::new() };
     let mut in_header = true;
-    for token in Tokens::new(text, dialect) {
+    for token in tokens {
         match token.kind {
             Kind::Space => {}
             Kind::Comment => parser.comment(token, in_header),

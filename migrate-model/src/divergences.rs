@@ -2,7 +2,6 @@
 //! `resumption`.
 
 use crate::comparison::{MigrationState, MigrationStatus};
-use crate::dialect::Dialect;
 use crate::directives::Requirement;
 use crate::divergence::{self as codes, Divergence};
 use crate::finding::Level;
@@ -10,11 +9,11 @@ use crate::history::{Record, RecordState};
 use crate::key::MigrationKey;
 use crate::policy::{OutOfOrder, Policy};
 use crate::resumption::{self, Obstacle, next_statement};
-use crate::statement;
+use crate::statement::{self, Reading};
 use crate::target::Direction;
 
 /// What is wrong with a version, for a run in a direction; `None` if nothing is.
-pub fn of_version(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, dialect: Dialect) -> Option<Divergence> {
+pub fn of_version(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, reading: Reading<'_>) -> Option<Divergence> {
     // What is reverted, the history knows: for `down`, changed and missing files are only warnings.
     let level = match direction {
         Direction::Up => Level::Error,
@@ -33,8 +32,8 @@ pub fn of_version(row: &MigrationStatus<'_>, direction: Direction, policy: Polic
         },
         MigrationState::PartiallyApplied(_) if direction == Direction::Up && row.migration().is_none() => Some(elsewhere(row)),
         MigrationState::PartiallyApplied(_) => row.record().and_then(|record| {
-            let obstacle = resumption::obstacle(row, record, direction, dialect)?;
-            Some(cannot_resume(row, record, obstacle, dialect))
+            let obstacle = resumption::obstacle(row, record, direction, reading)?;
+            Some(cannot_resume(row, record, obstacle, reading))
         }),
     }
 }
@@ -123,9 +122,9 @@ fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize) -> String {
     }
 }
 
-fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle, dialect: Dialect) -> Divergence {
+fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle, reading: Reading<'_>) -> Divergence {
     let ran = record.pending_sql.as_deref().unwrap_or_default();
-    let (at, statement) = next_statement(ran, record.statements_done, dialect);
+    let (at, statement) = next_statement(ran, record.statements_done, reading);
     let progress = progress(row, record, at);
     let resolve = format!("cargo migrate resolve {}", record.key);
     let blocked = |message: String| {
@@ -155,7 +154,7 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 .help(format!("or choose the statement to resume at: `{resolve} --skip-to N`"))
         }
         Obstacle::SessionLost { statement: lost } => {
-            let first_line = lost_statement(ran, lost, dialect);
+            let first_line = lost_statement(ran, lost, reading);
             blocked(format!("{progress}; the rest may need what statement {lost} left in the lost session{first_line}"))
                 .help(format!("if the rest does not need that, resume at statement {at}: `{resolve} --retry`"))
                 .help(format!("otherwise complete it manually, then record that it is complete: `{resolve} --applied`"))
@@ -167,8 +166,8 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
 }
 
 /// `: ` and the first line of a statement that ran.
-fn lost_statement(ran: &str, number: usize, dialect: Dialect) -> String {
-    let (statements, _) = statement::split(ran, dialect, "");
+fn lost_statement(ran: &str, number: usize, reading: Reading<'_>) -> String {
+    let (statements, _) = statement::split(ran, reading, "");
     let sql = number.checked_sub(1).and_then(|at| statements.get(at)).map(|statement| statement.sql(ran));
     sql.and_then(|sql| sql.lines().next()).map(|line| format!(": {line}")).unwrap_or_default()
 }

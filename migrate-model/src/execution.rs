@@ -3,16 +3,14 @@
 //! A unit is either a transaction, which also commits its checkpoint, or a statement that runs alone. A plain file is one
 //! transaction. If a statement cannot run in a transaction, each statement of the file is a unit. `BEGIN ... COMMIT` in the
 //! file is a transaction unit.
-//!
-//! Sources: PostgreSQL 15 manual, the notes on each command; MariaDB knowledge base, "SQL statements that cause an implicit
-//! commit"; SQLite, "PRAGMA Statements".
 
 use crate::code::Code;
 use crate::dialect::Dialect;
+use crate::enum_value::{self, ENUM_VALUE_IN_USE, EnumValueUse, Use};
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::statement::Statement;
-use crate::token::{Kind, Token, Tokens};
+use crate::transaction_class::{Class, Words, class};
 use std::fmt;
 use std::ops::Range;
 
@@ -61,26 +59,25 @@ pub fn units(
     file: &str,
 ) -> (Vec<Unit>, Vec<Finding>) {
     let classes: Vec<Class> = statements.iter().map(|statement| class(statement.sql(text), dialect)).collect();
-    let mut findings = Vec::new();
-    let has_transactions = classes.iter().any(|class| matches!(class, Class::Begin | Class::Commit | Class::Rollback));
-    if has_transactions {
-        findings.extend(balance(text, statements, &classes, file));
-        if !findings.is_empty() {
-            return (Vec::new(), findings);
-        }
-    }
-    let enum_value = enum_value_in_use(text, statements, &classes, dialect);
-    let commits = classes.iter().any(|class| matches!(class, Class::ImplicitCommit | Class::LockTables));
-    let not_in_transaction = classes.iter().any(|class| matches!(class, Class::NotInTransaction(_)));
-    let single = no_transaction || commits || enum_value.is_some() || not_in_transaction;
-    let units = if has_transactions {
-        transaction_units(&classes, dialect)
-    } else if single {
-        single_units(&classes, 0..classes.len())
-    } else {
-        between_settings(&classes)
+    let enum_value = if dialect == Dialect::Postgres { enum_value::first_use(text, statements) } else { None };
+    let commits = |class: &Class| matches!(class, Class::ImplicitCommit | Class::LockTables | Class::NotInTransaction(_));
+    let single = no_transaction || enum_value.is_some() || classes.iter().any(commits);
+    let controls = |class: &Class| {
+        matches!(
+            class,
+            Class::Begin | Class::Commit | Class::CommitAndChain | Class::Rollback | Class::AutocommitOff | Class::Refused(_)
+        )
     };
-    if has_transactions && let Some((adds, uses)) = enum_value {
+    if !classes.iter().any(controls) {
+        let units = if single { single_units(&classes, 0..classes.len()) } else { between_settings(&classes) };
+        return (units, Vec::new());
+    }
+    let mut findings = balance(text, statements, &classes, single, file);
+    if !findings.is_empty() {
+        return (Vec::new(), findings);
+    }
+    let units = transaction_units(&classes, dialect);
+    if let Some(EnumValueUse { adds, uses, how: Use::Value }) = enum_value {
         let together = |unit: &Unit| unit.in_transaction && unit.statements.contains(&adds) && unit.statements.contains(&uses);
         if units.iter().any(together) {
             findings.push(
@@ -95,11 +92,18 @@ pub fn units(
 }
 
 /// The transaction mode of a script with these units.
-pub fn transaction_mode(units: &[Unit]) -> TransactionMode {
+pub fn transaction_mode(text: &str, statements: &[Statement], units: &[Unit]) -> TransactionMode {
     let transactions = units.iter().filter(|unit| unit.in_transaction).count();
+    // Settings around the only transaction leave the script atomic.
+    let sets = |at: usize| {
+        let sql = statements.get(at).map_or("", |statement| statement.sql(text));
+        let sql = sql.trim_start_matches(|first: char| "/*!M ".contains(first) || first.is_ascii_digit());
+        ["SET", "PRAGMA"].iter().any(|start| sql.get(..start.len()).is_some_and(|first| first.eq_ignore_ascii_case(start)))
+    };
+    let only_sets = |unit: &Unit| unit.in_transaction || unit.statements.clone().all(sets);
     if units.iter().any(|unit| unit.begin_statement.is_some()) {
         TransactionMode::Explicit
-    } else if units.is_empty() || (transactions == 1 && units.len() <= 3) {
+    } else if units.is_empty() || (transactions == 1 && units.iter().all(only_sets)) {
         TransactionMode::Wrapped
     } else {
         TransactionMode::None
@@ -108,8 +112,7 @@ pub fn transaction_mode(units: &[Unit]) -> TransactionMode {
 
 /// May a statement whose outcome is unknown run again without harm? False if in doubt.
 pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
-    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
-    let words = Words { sql, tokens: tokens.take(24).collect() };
+    let words = Words::first(sql, dialect);
     let repeatable = ["SET", "VACUUM", "ANALYZE", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
     let defines = words.is(0, &["CREATE", "DROP"]) && !words.has("CONCURRENTLY");
     let guarded = words.tokens.windows(2).any(|pair| {
@@ -124,8 +127,7 @@ pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
 /// False if in doubt: a procedure may commit, and DDL on MySQL causes an implicit commit. In a file with
 /// `-- migrate: no-transaction`, also false for statements that may need to run outside a transaction.
 pub fn can_share_transaction(sql: &str, dialect: Dialect, no_transaction: bool) -> bool {
-    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
-    let words = Words { sql, tokens: tokens.take(24).collect() };
+    let words = Words::first(sql, dialect);
     let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"];
     match (dialect, class(sql, dialect)) {
         // A block may commit, and a partitioned table is reindexed in a transaction for each partition.
@@ -167,256 +169,159 @@ pub static UNBALANCED_TRANSACTION: Code = Code::new(
      or omit `BEGIN` and `COMMIT`: a file runs in one transaction by default.",
 );
 
-/// A new enum value that is used before it is committed.
-pub static ENUM_VALUE_IN_USE: Code = Code::new(
-    "enum-value-in-use",
-    "PostgreSQL accepts `ALTER TYPE ... ADD VALUE` in a transaction, but rejects every use of the new value until that \
-     transaction is committed (error 55P04, \"unsafe use of new value\"). A file that adds and uses a value between `BEGIN` \
-          and `COMMIT` would therefore fail. \
-     Without them, a file that adds and uses a value runs statement by statement.",
-);
-
-/// The effect of a statement on the surrounding transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Begin,
-    Commit,
-    Rollback,
-    /// Can run in a transaction.
-    Plain,
-    /// SQLite: a setting that has no effect in a transaction, or fails there.
-    Setting,
-    /// Cannot run in a transaction; with the name of the statement for messages.
-    NotInTransaction(&'static str),
-    /// MySQL: causes an implicit commit before and after it.
-    ImplicitCommit,
-    /// MySQL: until `UNLOCK TABLES`, the session cannot write any other table, including the history tables.
-    LockTables,
-    UnlockTables,
+/// Where a script is with its transactions while `balance` reads it.
+#[derive(Default)]
+struct OpenTransaction {
+    /// The `BEGIN`, as an index into the statements.
+    begin: Option<usize>,
+    /// MySQL: is autocommit off?
+    implicit: bool,
+    /// MySQL: a statement that no `COMMIT` has followed yet, while autocommit is off.
+    uncommitted: Option<usize>,
 }
 
-struct Words<'a> {
-    sql: &'a str,
-    tokens: Vec<Token>,
-}
-
-impl Words<'_> {
-    fn is(&self, at: usize, words: &[&str]) -> bool {
-        let Some(token) = self.tokens.get(at) else { return false };
-        words.iter().any(|word| token.is_word(self.sql, word))
-    }
-
-    fn start(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(at, word)| self.is(at, &[word]))
-    }
-
-    fn has(&self, word: &str) -> bool {
-        self.tokens.iter().any(|token| token.is_word(self.sql, word))
-    }
-}
-
-fn class(sql: &str, dialect: Dialect) -> Class {
-    let tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
-    let words = Words {
-        sql,
-        // The first words determine the class, except for `DO`, whose whole body is checked below.
-        tokens: tokens.take(24).collect(),
-    };
-    if words.is(0, &["ROLLBACK", "ABORT"]) && !words.has("TO") {
-        return Class::Rollback;
-    }
-    if words.is(0, &["COMMIT"]) || (words.is(0, &["END"]) && dialect != Dialect::MySql) {
-        return Class::Commit;
-    }
-    if words.start(&["START", "TRANSACTION"]) || (words.is(0, &["BEGIN"]) && !words.is(1, &["NOT"])) {
-        return Class::Begin;
-    }
-    match dialect {
-        Dialect::Postgres => postgres(sql, &words),
-        Dialect::MySql => mysql(&words),
-        Dialect::Sqlite => sqlite(&words),
-    }
-}
-
-fn postgres(sql: &str, words: &Words<'_>) -> Class {
-    let database = ["DATABASE", "TABLESPACE"];
-    let concurrently = words.has("CONCURRENTLY");
-    if words.is(0, &["VACUUM"]) {
-        Class::NotInTransaction("VACUUM")
-    } else if words.is(0, &["CREATE"]) && concurrently && words.has("INDEX") {
-        Class::NotInTransaction("CREATE INDEX CONCURRENTLY")
-    } else if words.start(&["DROP", "INDEX", "CONCURRENTLY"]) {
-        Class::NotInTransaction("DROP INDEX CONCURRENTLY")
-    } else if words.is(0, &["REINDEX"]) && concurrently {
-        Class::NotInTransaction("REINDEX CONCURRENTLY")
-    } else if words.is(0, &["REINDEX"]) && ["DATABASE", "SCHEMA", "SYSTEM"].iter().any(|word| words.has(word)) {
-        Class::NotInTransaction("REINDEX of more than one table")
-    } else if words.start(&["ALTER", "TABLE"]) && words.has("DETACH") && concurrently {
-        Class::NotInTransaction("DETACH PARTITION CONCURRENTLY")
-    } else if words.is(0, &["CREATE"]) && words.is(1, &database) {
-        Class::NotInTransaction("CREATE DATABASE or TABLESPACE")
-    } else if words.is(0, &["DROP"]) && words.is(1, &database) {
-        Class::NotInTransaction("DROP DATABASE or TABLESPACE")
-    } else if words.start(&["ALTER", "DATABASE"]) && words.has("TABLESPACE") {
-        Class::NotInTransaction("ALTER DATABASE ... SET TABLESPACE")
-    } else if words.start(&["ALTER", "SYSTEM"]) {
-        Class::NotInTransaction("ALTER SYSTEM")
-    } else if words.start(&["DISCARD", "ALL"]) {
-        Class::NotInTransaction("DISCARD ALL")
-    } else if words.is(0, &["CREATE", "DROP"]) && words.is(1, &["SUBSCRIPTION"]) {
-        Class::NotInTransaction("CREATE or DROP SUBSCRIPTION")
-    } else if words.is(0, &["CLUSTER"]) && words.tokens.len() == 1 {
-        Class::NotInTransaction("CLUSTER without a table")
-    } else if words.is(0, &["DO"]) && commits_inside(sql) {
-        Class::NotInTransaction("a DO block that commits")
-    } else {
-        Class::Plain
-    }
-}
-
-/// Does the body of a `DO` block contain `COMMIT` or `ROLLBACK` as a statement?
-fn commits_inside(sql: &str) -> bool {
-    let body = Tokens::new(sql, Dialect::Postgres).find(|token| token.kind == Kind::DollarText);
-    let Some(body) = body else { return false };
-    let body = body.text(sql);
-    let fence = body[1..].find('$').map_or(body.len(), |at| at + 2);
-    let body = body.get(fence..body.len().saturating_sub(fence)).unwrap_or_default();
-    let tokens: Vec<Token> = Tokens::new(body, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
-    tokens.iter().enumerate().any(|(at, token)| {
-        let ends = token.is_word(body, "COMMIT") || token.is_word(body, "ROLLBACK");
-        let closed = tokens.get(at + 1).is_some_and(|next| next.is_symbol(body, b';') || next.is_word(body, "AND"));
-        let begins = at == 0
-            || tokens[at - 1].is_symbol(body, b';')
-            || ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| tokens[at - 1].is_word(body, word));
-        ends && closed && begins
-    })
-}
-
-fn mysql(words: &Words<'_>) -> Class {
-    let plain = [
-        "INSERT",
-        "UPDATE",
-        "DELETE",
-        "REPLACE",
-        "SELECT",
-        "WITH",
-        "DO",
-        "SET",
-        "VALUES",
-        "SHOW",
-        "EXPLAIN",
-        "PREPARE",
-        "DEALLOCATE",
-        "USE",
-        "SAVEPOINT",
-        "RELEASE",
-        "ROLLBACK",
-        "HANDLER",
-    ];
-    let temporary = words.is(0, &["CREATE", "DROP"]) && words.is(1, &["TEMPORARY"]);
-    let executable_set = words.tokens.first().is_some_and(|token| {
-        let text = token.text(words.sql).trim_start_matches("/*").trim_start_matches(['M', '!']);
-        let text = text.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
-        token.kind == Kind::Executable && text.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("SET"))
-    });
-    if words.start(&["SET", "STATEMENT"]) {
-        Class::ImplicitCommit
-    } else if words.start(&["LOCK", "TABLES"]) || words.start(&["LOCK", "TABLE"]) {
-        Class::LockTables
-    } else if words.start(&["UNLOCK", "TABLES"]) || words.start(&["UNLOCK", "TABLE"]) {
-        Class::UnlockTables
-    } else if words.is(0, &plain) || temporary || executable_set {
-        Class::Plain
-    } else {
-        Class::ImplicitCommit
-    }
-}
-
-fn sqlite(words: &Words<'_>) -> Class {
-    // In a transaction, these have no effect (`foreign_keys`) or fail.
-    let settings = ["foreign_keys", "journal_mode", "synchronous", "page_size", "auto_vacuum", "wal_checkpoint", "locking_mode"];
-    if words.is(0, &["VACUUM"]) {
-        Class::NotInTransaction("VACUUM")
-    } else if words.is(0, &["ATTACH", "DETACH"]) {
-        Class::NotInTransaction("ATTACH or DETACH")
-    } else if words.is(0, &["PRAGMA"]) && settings.iter().any(|setting| words.has(setting)) {
-        Class::Setting
-    } else {
-        Class::Plain
-    }
-}
-
-/// Checks that `BEGIN` and `COMMIT` form pairs, with only statements between them that can run in a transaction.
-fn balance(text: &str, statements: &[Statement], classes: &[Class], file: &str) -> Vec<Finding> {
+/// Checks that `BEGIN` and `COMMIT` form pairs, with only statements between them that can run in a transaction. `single`: does
+/// each statement outside them run alone?
+fn balance(text: &str, statements: &[Statement], classes: &[Class], single: bool, file: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut open: Option<usize> = None;
+    let mut open = OpenTransaction::default();
     let mut report = |code, at: usize, message: String, help: &[&str]| {
         let place = Place::range(file, text, statements[at].range.clone());
         let finding = Finding::error(code, message).at(place);
         findings.push(help.iter().fold(finding, |finding, help| finding.help(*help)));
     };
     for (at, class) in classes.iter().enumerate() {
-        match (class, open) {
-            (Class::Begin, Some(first)) => {
-                let message = format!("this begins a transaction inside the one that begins on line {}", statements[first].line);
-                report(&UNBALANCED_TRANSACTION, at, message, &["write `COMMIT` between them, or remove this one"]);
-            }
-            (Class::Begin, None) => open = Some(at),
-            (Class::Commit, Some(_)) => open = None,
-            (Class::Commit, None) => {
-                let help = "remove it: a file runs in one transaction by default";
-                report(&UNBALANCED_TRANSACTION, at, "this commits a transaction that the file does not begin".into(), &[help]);
-            }
-            (Class::Rollback, _) => {
-                let help = "remove it: a migration that fails is rolled back automatically";
-                report(&UNBALANCED_TRANSACTION, at, "this would roll back the migration".into(), &[help]);
-                open = None;
-            }
-            (Class::NotInTransaction(what), Some(first)) => {
-                let message = format!("{what} cannot run in the transaction that begins on line {}", statements[first].line);
-                let help = [
-                    "remove `BEGIN` and `COMMIT`: the file then runs statement by statement",
-                    "or move this statement into a separate migration, so that the other statements still run in one \
-                     transaction",
-                ];
-                report(&CANNOT_RUN_IN_TRANSACTION, at, message, &help);
-            }
-            _ => {}
+        if let Some((code, message, help)) = imbalance(*class, &open, statements, single) {
+            report(code, at, message, help);
         }
+        follow(&mut open, at, *class, statements[at].sql(text));
     }
-    if let Some(first) = open {
+    if let Some(first) = open.begin {
         let help = "write `COMMIT` at the end, or remove this `BEGIN`";
         report(&UNBALANCED_TRANSACTION, first, "this begins a transaction that the file does not commit".into(), &[help]);
+    }
+    if let Some(last) = open.uncommitted {
+        let message = "autocommit is off, and the file does not commit this statement";
+        report(&UNBALANCED_TRANSACTION, last, message.into(), &["write `COMMIT` after it"]);
     }
     findings
 }
 
-/// One unit for each transaction in the file; the statements between them run alone.
+/// What is wrong with a statement of this class here.
+fn imbalance(
+    class: Class,
+    open: &OpenTransaction,
+    statements: &[Statement],
+    single: bool,
+) -> Option<(&'static Code, String, &'static [&'static str])> {
+    match (class, open.begin) {
+        (Class::Begin, Some(first)) => {
+            let message = format!("this begins a transaction inside the one that begins on line {}", statements[first].line);
+            Some((&UNBALANCED_TRANSACTION, message, &["write `COMMIT` between them, or remove this one"]))
+        }
+        (Class::Commit | Class::CommitAndChain, None) if !open.implicit => {
+            let help: &[&str] = if single {
+                &["remove it: this file runs statement by statement, and each statement commits by itself"]
+            } else {
+                &["remove it: a file runs in one transaction by default"]
+            };
+            Some((&UNBALANCED_TRANSACTION, "this commits a transaction that the file does not begin".into(), help))
+        }
+        (Class::Rollback, _) => {
+            let help = &["remove it: a migration that fails is rolled back automatically"];
+            Some((&UNBALANCED_TRANSACTION, "this would roll back the migration".into(), help))
+        }
+        (Class::Refused(refusal), _) => Some((&UNBALANCED_TRANSACTION, refusal.message.into(), refusal.help)),
+        (Class::NotInTransaction(what), Some(first)) => {
+            let message = format!("{what} cannot run in the transaction that begins on line {}", statements[first].line);
+            let help = &[
+                "remove `BEGIN` and `COMMIT`: the file then runs statement by statement",
+                "or move this statement into a separate migration, so that the other statements still run in one transaction",
+            ];
+            Some((&CANNOT_RUN_IN_TRANSACTION, message, help))
+        }
+        _ => None,
+    }
+}
+
+/// Follows the transaction over a statement.
+fn follow(open: &mut OpenTransaction, at: usize, class: Class, sql: &str) {
+    // `CALL` and the like run alone, but do not commit what they have done.
+    let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "CALL", "EXECUTE", "LOAD", "DO"];
+    let is_write = || writes.iter().any(|word| sql.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)));
+    match class {
+        Class::Begin => (open.begin, open.uncommitted) = (Some(at), None),
+        Class::Commit | Class::Rollback => (open.begin, open.uncommitted) = (None, None),
+        Class::CommitAndChain => open.uncommitted = None,
+        Class::AutocommitOff => open.implicit = true,
+        Class::AutocommitOn => (open.implicit, open.uncommitted) = (false, None),
+        _ if open.implicit && open.begin.is_none() && is_write() => open.uncommitted = Some(at),
+        Class::ImplicitCommit | Class::LockTables | Class::UnlockTables => open.uncommitted = None,
+        _ => {}
+    }
+}
+
+/// One unit for each transaction in the file; the statements between them run alone. While autocommit of MySQL is off, each
+/// group of statements up to a `COMMIT` or an implicit commit is a transaction.
 fn transaction_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
-    let mut units = Vec::new();
+    let mut units: Vec<Unit> = Vec::new();
+    let mut implicit = false;
     let mut at = 0;
     while at < classes.len() {
-        if classes[at] != Class::Begin {
-            let until = classes[at..].iter().position(|class| *class == Class::Begin).map_or(classes.len(), |n| at + n);
-            units.extend(single_units(classes, at..until));
-            at = until;
-            continue;
-        }
-        let length = classes[at..].iter().position(|class| *class == Class::Commit).unwrap_or(classes.len() - at - 1);
-        let inner = at + 1..at + length;
-        let commits = |class: &Class| matches!(class, Class::ImplicitCommit | Class::LockTables | Class::UnlockTables);
-        if dialect == Dialect::MySql && classes[inner.clone()].iter().any(commits) {
+        let start = at;
+        at = match classes[at] {
+            Class::Begin => explicit_transaction(&mut units, classes, at, dialect),
+            // What it commits is in the unit before it.
+            Class::Commit | Class::CommitAndChain => {
+                if let Some(last) = units.last_mut() {
+                    last.done_after = at + 1;
+                }
+                at + 1
+            }
+            Class::Plain if implicit => {
+                let end = at + classes[at..].iter().take_while(|class| **class == Class::Plain).count();
+                units.push(Unit { in_transaction: true, begin_statement: None, statements: at..end, done_after: end });
+                end
+            }
+            _ => {
+                let unit = single_unit(classes, at..classes.len());
+                let end = unit.done_after;
+                units.push(unit);
+                end
+            }
+        };
+        let switch = classes[start..at].iter().rfind(|class| matches!(class, Class::AutocommitOff | Class::AutocommitOn));
+        implicit = switch.map_or(implicit, |switch| *switch == Class::AutocommitOff);
+    }
+    units
+}
+
+/// Adds the units of the transaction that begins at `begin`, and of those that `COMMIT AND CHAIN` begins after it. Returns the
+/// index of the statement after it.
+fn explicit_transaction(units: &mut Vec<Unit>, classes: &[Class], begin: usize, dialect: Dialect) -> usize {
+    let ends = |class: &Class| matches!(class, Class::Commit | Class::CommitAndChain);
+    let commits = |class: &Class| {
+        let implicit = [Class::ImplicitCommit, Class::LockTables, Class::UnlockTables, Class::AutocommitOff, Class::AutocommitOn];
+        dialect == Dialect::MySql && implicit.contains(class)
+    };
+    let mut start = begin + 1;
+    loop {
+        let end = classes[start..].iter().position(ends).map_or(classes.len() - 1, |length| start + length);
+        let inner = start..end;
+        if classes[inner.clone()].iter().any(commits) {
             // The first such statement commits the transaction implicitly, so the statements run alone.
             units.extend(single_units(classes, inner));
             if let Some(last) = units.last_mut() {
-                last.done_after = at + length + 1;
+                last.done_after = end + 1;
             }
         } else {
-            units.push(Unit { in_transaction: true, begin_statement: Some(at), statements: inner, done_after: at + length + 1 });
+            units.push(Unit { in_transaction: true, begin_statement: Some(begin), statements: inner, done_after: end + 1 });
         }
-        at += length + 1;
+        if classes[end] != Class::CommitAndChain {
+            return end + 1;
+        }
+        start = end + 1;
     }
-    units
 }
 
 /// One unit for each statement; `LOCK TABLES` to `UNLOCK TABLES` is also one unit.
@@ -424,23 +329,30 @@ fn single_units(classes: &[Class], range: Range<usize>) -> Vec<Unit> {
     let mut units = Vec::new();
     let mut at = range.start;
     while at < range.end {
-        let unlock = classes[at..range.end].iter().position(|class| *class == Class::UnlockTables);
-        let length = match (classes[at], unlock) {
-            (Class::LockTables, Some(length)) => length + 1,
-            (Class::LockTables, None) => range.end - at,
-            _ => 1,
-        };
-        units.push(Unit { in_transaction: false, begin_statement: None, statements: at..at + length, done_after: at + length });
-        at += length;
+        let unit = single_unit(classes, at..range.end);
+        at = unit.done_after;
+        units.push(unit);
     }
     units
 }
 
-/// One transaction for all statements, split at the SQLite settings, which must run outside a transaction.
+/// The first unit of a range whose statements run alone.
+fn single_unit(classes: &[Class], range: Range<usize>) -> Unit {
+    let mut end = range.start + 1;
+    if classes[range.start] == Class::LockTables {
+        // `BEGIN` unlocks, too.
+        let unlock = classes[range.clone()].iter().position(|class| matches!(class, Class::UnlockTables | Class::Begin));
+        end = unlock.map_or(range.end, |length| range.start + length);
+        end += usize::from(classes.get(end) == Some(&Class::UnlockTables) && end < range.end);
+    }
+    Unit { in_transaction: false, begin_statement: None, statements: range.start..end, done_after: end }
+}
+
+/// One transaction for all statements, split at the settings that must run outside a transaction.
 fn between_settings(classes: &[Class]) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     for (at, class) in classes.iter().enumerate() {
-        let in_transaction = *class != Class::Setting;
+        let in_transaction = !matches!(class, Class::Setting | Class::AutocommitOn);
         match units.last_mut() {
             Some(last) if last.in_transaction && in_transaction => {
                 last.statements.end = at + 1;
@@ -450,33 +362,6 @@ fn between_settings(classes: &[Class]) -> Vec<Unit> {
         }
     }
     units
-}
-
-/// The statement that adds an enum value, and a later one that contains the same text in a string.
-fn enum_value_in_use(text: &str, statements: &[Statement], classes: &[Class], dialect: Dialect) -> Option<(usize, usize)> {
-    if dialect != Dialect::Postgres {
-        return None;
-    }
-    let added_value = |statement: &Statement| {
-        let sql = statement.sql(text);
-        let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
-        let alters = tokens.next()?.is_word(sql, "ALTER") && tokens.next()?.is_word(sql, "TYPE");
-        let adds = alters && tokens.any(|token| token.is_word(sql, "VALUE"));
-        let value = tokens.find(|token| token.kind == Kind::Text);
-        value.filter(|_| adds && !sql.to_ascii_uppercase().contains("RENAME VALUE")).map(|token| token.text(sql))
-    };
-    let uses = |statement: &Statement, value: &str| {
-        let sql = statement.sql(text);
-        let plain = Tokens::new(sql, dialect).any(|token| token.kind == Kind::Text && token.text(sql) == value);
-        let body = Tokens::new(sql, dialect).any(|token| token.kind == Kind::DollarText && token.text(sql).contains(value));
-        plain || body
-    };
-    statements.iter().enumerate().filter(|(at, _)| classes[*at] == Class::Plain).find_map(|(at, statement)| {
-        let value = added_value(statement)?;
-        let later = statements.iter().enumerate().skip(at + 1);
-        let mut later = later.filter(|(_, statement)| added_value(statement).is_none() && uses(statement, value));
-        later.next().map(|(user, _)| (at, user))
-    })
 }
 
 #[cfg(test)]
@@ -499,7 +384,7 @@ mod tests {
             }
         };
         let parts: Vec<String> = units.iter().map(show).collect();
-        format!("{}; {}", parts.join(", "), transaction_mode(&units))
+        format!("{}; {}", parts.join(", "), transaction_mode(text, &statements, &units))
     }
 
     fn refused(dialect: Dialect, text: &str) -> Vec<(&'static str, String)> {
@@ -571,6 +456,71 @@ mod tests {
     }
 
     #[test]
+    fn chained_transactions() {
+        for dialect in [Dialect::Postgres, Dialect::MySql] {
+            assert_eq!(
+                outline(dialect, "BEGIN; SELECT 1; COMMIT AND CHAIN; SELECT 2; COMMIT AND NO CHAIN; SELECT 3;"),
+                "own[2], own[4], 6; in its own transaction"
+            );
+            assert_eq!(refused(dialect, "BEGIN; SELECT 1; COMMIT AND CHAIN; SELECT 2;")[0].0, "unbalanced-transaction");
+        }
+    }
+
+    #[test]
+    fn transactions_without_autocommit() {
+        let outline = |text: &str| outline(Dialect::MySql, text);
+        assert_eq!(
+            outline("CREATE TABLE t (id int); set autocommit=0; INSERT INTO t VALUES (1); commit;"),
+            "1, 2, [3]; outside a transaction"
+        );
+        assert_eq!(outline("SET autocommit=0; INSERT INTO t VALUES (1); COMMIT;"), "1, [2]; in a transaction");
+        assert_eq!(
+            outline(
+                "SET autocommit=0; DELETE FROM t; DROP TABLE u; DELETE FROM v; DELETE FROM w; COMMIT; SET autocommit=1; DELETE FROM x;"
+            ),
+            "1, [2], 3, [4 5], 7, 8; outside a transaction"
+        );
+        assert_eq!(
+            outline("SET autocommit=0; START TRANSACTION; DELETE FROM t; COMMIT; DELETE FROM u; SET autocommit=@old;"),
+            "1, own[3], [5], 6; in its own transaction"
+        );
+        assert_eq!(
+            outline(
+                "LOCK TABLES t WRITE; set autocommit=0; INSERT INTO t VALUES (1); UNLOCK TABLES; commit; DELETE FROM t; COMMIT;"
+            ),
+            "1 2 3 4, [6]; outside a transaction"
+        );
+        assert_eq!(outline("SET autocommit=1; INSERT INTO t VALUES (1); DELETE FROM t;"), "1, [2 3]; in a transaction");
+        for text in ["SET autocommit=0; INSERT INTO t VALUES (1);", "SET autocommit=0; CALL p();"] {
+            assert_eq!(refused(Dialect::MySql, text), [("unbalanced-transaction", "f.sql:1:19".into())], "{text}");
+        }
+        let last = "SET autocommit=0; INSERT INTO t VALUES (1); COMMIT; SET foreign_key_checks=1; SELECT 1;";
+        assert_eq!(refused(Dialect::MySql, last), []);
+    }
+
+    #[test]
+    fn settings_of_the_next_transaction() {
+        let outline = |text: &str| outline(Dialect::MySql, text);
+        assert_eq!(
+            outline("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; INSERT INTO t VALUES (1); DELETE FROM t;"),
+            "1, [2 3]; in a transaction"
+        );
+        assert_eq!(outline("SET SESSION sql_log_bin = 0; INSERT INTO t VALUES (1);"), "1, [2]; in a transaction");
+    }
+
+    #[test]
+    fn what_ends_the_transaction_of_the_migration_is_refused() {
+        for (dialect, text) in [
+            (Dialect::Postgres, "INSERT INTO t VALUES (1); PREPARE TRANSACTION 'x';"),
+            (Dialect::MySql, "XA START 'x'; INSERT INTO t VALUES (1); XA END 'x'; XA COMMIT 'x' ONE PHASE;"),
+            (Dialect::MySql, "BEGIN; INSERT INTO t VALUES (1); COMMIT RELEASE;"),
+        ] {
+            assert_eq!(refused(dialect, text)[0].0, "unbalanced-transaction", "{text}");
+        }
+        assert_eq!(outline(Dialect::Postgres, "COMMIT PREPARED 'x'; SELECT 1;"), "1, 2; outside a transaction");
+    }
+
+    #[test]
     fn own_transactions() {
         assert_eq!(outline(Dialect::Postgres, "BEGIN; SELECT 1; SELECT 2; COMMIT;"), "own[2 3]; in its own transaction");
         assert_eq!(
@@ -613,6 +563,14 @@ mod tests {
         assert_eq!(
             outline("LOCK TABLES t WRITE; INSERT INTO t VALUES (1); UNLOCK TABLES; SELECT 1;"),
             "1 2 3, 4; outside a transaction"
+        );
+        assert_eq!(
+            outline("FLUSH TABLES t WITH READ LOCK; SELECT COUNT(*) FROM t; UNLOCK TABLES; INSERT INTO t VALUES (2);"),
+            "1 2 3, 4; outside a transaction"
+        );
+        assert_eq!(
+            outline("DELIMITER $$\nINSERT INTO a VALUES (1);\nCREATE TABLE b (id INT);\nINSERT INTO nope VALUES (3);\n$$"),
+            "1, 2, 3; outside a transaction"
         );
     }
 

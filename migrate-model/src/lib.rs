@@ -7,12 +7,15 @@
 
 #![allow(missing_docs, reason = "a field or variant whose name says all has no comment; `tidy` wants one for every item")]
 
+mod assignment;
 pub mod atomicity;
 pub mod catalog_table;
 pub mod checksum;
+pub mod client_command;
 pub mod code;
 pub mod codes;
 pub mod comparison;
+mod compound;
 pub mod contents;
 mod cursor;
 pub mod dialect;
@@ -22,6 +25,7 @@ pub mod divergence;
 mod divergences;
 pub mod duration;
 pub mod effect;
+pub mod enum_value;
 pub mod execution;
 #[cfg(feature = "files")]
 pub mod files;
@@ -43,6 +47,7 @@ pub mod place;
 pub mod plan;
 pub mod plural;
 pub mod policy;
+mod quoting;
 pub mod reader;
 #[cfg(feature = "render")]
 pub mod render;
@@ -56,4 +61,5 @@ pub mod suggestion;
 pub mod syntax;
 pub mod target;
 pub mod token;
+mod transaction_class;
 pub mod version;

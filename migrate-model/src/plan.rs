@@ -125,7 +125,7 @@ pub fn plan<'a>(
     }
     let mut plan = Plan::default();
     for row in &rows {
-        plan.divergences.extend(divergences::of_version(row, target.direction(), policy, set.dialect()));
+        plan.divergences.extend(divergences::of_version(row, target.direction(), policy, set.contents().reading()));
     }
     match target.direction() {
         Direction::Up => up(&mut plan, &rows, target),

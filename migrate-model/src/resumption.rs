@@ -8,7 +8,7 @@ use crate::history::Record;
 use crate::script::Script;
 use crate::script_plan::plan_script;
 use crate::session_effect;
-use crate::statement;
+use crate::statement::{self, Reading};
 use crate::target::Direction;
 
 /// Why a partially applied migration cannot resume.
@@ -40,7 +40,8 @@ pub fn direction_of(record: &Record) -> Direction {
 }
 
 /// The first reason why a migration cannot resume in a direction; `None` if it can.
-pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction, dialect: Dialect) -> Option<Obstacle> {
+pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction, reading: Reading<'_>) -> Option<Obstacle> {
+    let dialect = reading.dialect;
     let started = direction_of(record);
     if started != direction {
         return Some(Obstacle::OtherDirection);
@@ -52,9 +53,9 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
     // An older version of the application has no file for it, and resumes the revert with the stored SQL.
     let can_use_stored = started == Direction::Down && row.migration().is_none() && record.has_down;
     let stored = record.pending_sql.as_ref().filter(|_| can_use_stored);
-    let stored = stored.map(|text| Script::read(text.clone(), &row.title(), dialect).0);
+    let stored = stored.map(|text| Script::read(text.clone(), &row.title(), reading).0);
     let Some(script) = script.or(stored.as_ref()) else { return Some(Obstacle::ScriptMissing) };
-    if let Some((statement, difference)) = edited_statement(script, record, dialect) {
+    if let Some((statement, difference)) = edited_statement(script, record, reading) {
         return Some(Obstacle::Edited { statement, difference });
     }
     if record.state.is_resolved() {
@@ -73,23 +74,24 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
 
 /// The number and the first line of the statement that runs next after `done` statements of a text. Session settings are
 /// skipped.
-pub fn next_statement(ran: &str, done: usize, dialect: Dialect) -> (usize, Option<String>) {
-    let (statements, _) = statement::split(ran, dialect, "");
+pub fn next_statement<'r>(ran: &str, done: usize, reading: impl Into<Reading<'r>>) -> (usize, Option<String>) {
+    let reading = reading.into();
+    let (statements, _) = statement::split(ran, reading, "");
     let mut rest = statements.iter().enumerate().skip(done).map(|(at, statement)| (at + 1, statement.sql(ran)));
     let line = |sql: &str| sql.lines().next().map(str::to_owned);
-    match rest.find(|(_, sql)| !session_effect::is_setting(sql, dialect)) {
+    match rest.find(|(_, sql)| !session_effect::is_setting(sql, reading.dialect)) {
         Some((at, sql)) => (at, line(sql)),
         None => (done + 1, None),
     }
 }
 
 /// The number of the first statement that has run and differs in the file, and the difference.
-fn edited_statement(script: &Script, record: &Record, dialect: Dialect) -> Option<(usize, String)> {
+fn edited_statement(script: &Script, record: &Record, reading: Reading<'_>) -> Option<(usize, String)> {
     let Some(ran) = record.pending_sql.as_deref() else {
         // The SQL was too long to be stored, but its checksum is stored.
         return (record.statements_done > 0 && record.checksum != script.checksum).then(|| (1, "? the whole file".to_owned()));
     };
-    let (statements, _) = statement::split(ran, dialect, "");
+    let (statements, _) = statement::split(ran, reading, "");
     (0..record.statements_done).find_map(|at| {
         let before = statements.get(at).map(|statement| statement.sql(ran));
         let now = script.statements.get(at).map(|statement| statement.sql(&script.text));

@@ -7,8 +7,8 @@ use crate::directives::{self, Directives};
 use crate::execution::{self, TransactionMode, Unit};
 use crate::finding::Finding;
 use crate::place::Place;
-use crate::statement::{self, Statement};
-use crate::token::{Kind, Token, Tokens};
+use crate::statement::{self, Reading, SplitText, Statement};
+use crate::token::{Deviation, Kind, Tokens};
 use std::borrow::Cow;
 
 /// A file without a statement.
@@ -40,20 +40,22 @@ pub struct Script {
 
 impl Script {
     /// Parses a text; also returns the problems in it.
-    pub fn read(text: String, file: &str, dialect: Dialect) -> (Script, Vec<Finding>) {
+    pub fn read<'r>(text: String, file: &str, reading: impl Into<Reading<'r>>) -> (Script, Vec<Finding>) {
+        let reading = reading.into();
+        let dialect = reading.dialect;
         let text = match text.strip_prefix('\u{feff}') {
             Some(rest) => rest.to_owned(),
             None => text,
         };
-        let (directives, mut findings) = directives::read(&text, dialect, file);
-        let (statements, problems) = statement::split(&text, dialect, file);
+        let SplitText { statements, deviations, findings: problems } = statement::split_text(&text, reading, file);
+        let (directives, mut findings) = directives::read_tokens(&text, Tokens::new(&text, dialect).following(&deviations), file);
         findings.extend(problems);
         let (units, problems) = execution::units(&text, &statements, dialect, directives.no_transaction, file);
         findings.extend(problems);
         let script = Script {
             file: Cow::Owned(file.to_owned()),
             checksum: Checksum::of_file(text.as_bytes()),
-            sql_checksum: sql_checksum(&text, dialect, &statements),
+            sql_checksum: sql_checksum(&text, dialect, &deviations),
             text: Cow::Owned(text),
             directives,
             statements,
@@ -64,7 +66,7 @@ impl Script {
 
     /// The transaction mode of the whole script.
     pub fn transaction_mode(&self) -> TransactionMode {
-        execution::transaction_mode(&self.units)
+        execution::transaction_mode(&self.text, &self.statements, &self.units)
     }
 
     /// The file name without folders.
@@ -83,18 +85,10 @@ impl Script {
 
 /// The checksum that a cosmetic edit does not change: over the tokens, without comments and white space, but with directives
 /// and with `/*! */` and `/*+ */`, which the database interprets.
-pub fn sql_checksum(text: &str, dialect: Dialect, statements: &[Statement]) -> Checksum {
-    let mut copied = statements.iter().filter_map(|statement| statement.copy_data.clone()).peekable();
-    let mut tokens = Tokens::new(text, dialect);
-    // The rows of `COPY` are not SQL: they count byte by byte.
-    let pieces = std::iter::from_fn(|| match copied.next_if(|data| tokens.offset() >= data.start) {
-        Some(data) => {
-            tokens.jump(data.end.max(tokens.offset()));
-            Some(Token { kind: Kind::Text, start: data.start, end: data.end, closed: true })
-        }
-        None => tokens.next(),
-    });
-    let counted = pieces.filter(|token| match token.kind {
+fn sql_checksum(text: &str, dialect: Dialect, deviations: &[Deviation]) -> Checksum {
+    // The rows of `COPY` are not SQL: they are one token, and count byte by byte.
+    let tokens = Tokens::new(text, dialect).following(deviations);
+    let counted = tokens.filter(|token| match token.kind {
         Kind::Space => false,
         Kind::Comment => {
             let body = token.text(text).trim_start_matches('-').trim();

@@ -1,13 +1,17 @@
 //! Splits SQL text into statements, each with its place.
 //!
 //! The result equals that of the client of the database: the statements that `psql`, `mariadb` and `sqlite3` would send one by
-//! one. The text is not changed; a statement is a range of its bytes.
+//! one. What `mariadb` sends as one message of several statements (between two delimiters of `DELIMITER`) is split as its server
+//! does it. The text is not changed; a statement is a range of its bytes.
 
+use crate::client_command::{self, ClientLine};
 use crate::code::Code;
+use crate::compound::{self, Compound};
 use crate::dialect::Dialect;
 use crate::finding::Finding;
 use crate::place::Place;
-use crate::token::{Kind, Token, Tokens};
+use crate::quoting::SessionQuoting;
+use crate::token::{Deviation, Kind, Quoting, Token, Tokens};
 use std::ops::Range;
 
 /// One statement: bytes `range` of the text, without the delimiter.
@@ -29,27 +33,6 @@ impl Statement {
     }
 }
 
-/// A command of the psql client, such as `\connect`.
-pub static PSQL_COMMAND: Code = Code::new(
-    "psql-command",
-    "A line that begins with a backslash (`\\i`, `\\connect`, `\\restrict`) is a command of the psql client. It is not SQL, and \
-     the server would reject it. Remove the line, or write the equivalent SQL.",
-);
-
-/// SQL after `COPY ... FROM stdin;` on the same line.
-pub static SQL_AFTER_COPY: Code = Code::new(
-    "sql-after-copy",
-    "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run \
-     SQL there after the rows, and other clients would discard it. Move the SQL after the closing `\\.`.",
-);
-
-/// `COPY ... TO stdout`.
-pub static COPY_TO_STDOUT: Code = Code::new(
-    "copy-to-stdout",
-    "`COPY ... TO stdout` sends rows to the client, and a migration does not process them. Write the rows into a table, or \
-     remove the statement.",
-);
-
 /// A string, comment or quoted name without its end.
 pub static UNTERMINATED: Code = Code::new(
     "unterminated",
@@ -57,21 +40,117 @@ pub static UNTERMINATED: Code = Code::new(
      Add the missing closing delimiter.",
 );
 
+/// A setting that decides how strings are read has a value that the text does not determine.
+pub static UNKNOWN_QUOTING: Code = Code::new(
+    "unknown-quoting",
+    "`sql_mode` of MySQL (`NO_BACKSLASH_ESCAPES`, `ANSI_QUOTES`) and `standard_conforming_strings` of PostgreSQL decide whether a \
+     backslash in a string is an escape character, and so where the string ends. Here the setting gets a value that depends on the \
+     database, and the statements after it are different ones for different values. Set a literal value (`SET sql_mode = '...'`), \
+     or write the strings without backslashes at their end and without `\\'`.",
+);
+
+/// How a text is read: in which dialect, and in which session.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Reading<'a> {
+    pub dialect: Dialect,
+    /// The `session` statements of `migrate.toml`, which run before the text.
+    pub session: &'a [String],
+    /// How a new session of the server reads quotes.
+    pub server: Quoting,
+}
+
+impl<'a> Reading<'a> {
+    /// A text that runs after these `session` statements, on a server with its default settings.
+    pub fn after(session: &'a [String], dialect: Dialect) -> Self {
+        Reading { dialect, session, server: Quoting::of(dialect) }
+    }
+
+    /// The same, on a server whose sessions read quotes in another way.
+    #[must_use]
+    pub fn on_server(mut self, server: Quoting) -> Self {
+        self.server = server;
+        self
+    }
+
+    /// The quoting of the session before the first statement.
+    fn session_quoting(&self) -> SessionQuoting {
+        let mut quoting = SessionQuoting::new(self.dialect, self.server);
+        for sql in self.session {
+            let tokens = Tokens::new(sql, self.dialect).quoting(quoting.quoting());
+            let tokens: Vec<Token> = tokens.filter(|token| !token.is_blank()).collect();
+            tokens.split(|token| token.is_symbol(sql, b';')).for_each(|statement| quoting.follow(sql, statement));
+        }
+        quoting
+    }
+}
+
+impl From<Dialect> for Reading<'static> {
+    fn from(dialect: Dialect) -> Self {
+        Reading::after(&[], dialect)
+    }
+}
+
+/// A text as statements.
+#[derive(Debug, Clone)]
+pub struct SplitText {
+    pub statements: Vec<Statement>,
+    /// Where the text differs from the plain tokens of its dialect, in order.
+    pub deviations: Vec<Deviation>,
+    /// The problems that prevent its execution.
+    pub findings: Vec<Finding>,
+}
+
 /// Splits a text into statements; also returns the problems that prevent its execution.
-pub fn split(text: &str, dialect: Dialect, file: &str) -> (Vec<Statement>, Vec<Finding>) {
-    let mut splitter = Splitter {
-        text,
-        file,
-        dialect,
-        tokens: Tokens::new(text, dialect),
-        statements: Vec::new(),
-        findings: Vec::new(),
-        delimiter: ";".to_owned(),
-        counted: (0, 1),
-        open: Vec::new(),
-    };
-    splitter.run();
-    (splitter.statements, splitter.findings)
+pub fn split<'r>(text: &str, reading: impl Into<Reading<'r>>, file: &str) -> (Vec<Statement>, Vec<Finding>) {
+    let split = split_text(text, reading.into(), file);
+    (split.statements, split.findings)
+}
+
+/// Splits a text into statements, with everything that is known about its tokens.
+pub fn split_text(text: &str, reading: Reading<'_>, file: &str) -> SplitText {
+    let session = reading.session_quoting();
+    let (mut split, unknown) = Splitter::new(text, reading.dialect, file, session.clone()).run();
+    let Some(unknown) = unknown.filter(|unknown| text[unknown.end..].contains('\\')) else { return split };
+    // The value is unknown. That matters only if the rest of the text is split differently.
+    let matters = alternatives(reading.dialect).any(|assumed| {
+        let mut session = session.clone();
+        session.assume(assumed);
+        let (other, _) = Splitter::new(text, reading.dialect, file, session).run();
+        other.statements != split.statements || other.findings.len() != split.findings.len()
+    });
+    if matters {
+        split.findings = vec![unknown_quoting(text, file, reading.dialect, unknown)];
+    }
+    split
+}
+
+/// Do the statements of a text differ between two ways to read it?
+pub fn splits_differently(text: &str, reading: Reading<'_>, other: Reading<'_>) -> bool {
+    text.contains('\\') && split_text(text, reading, "").statements != split_text(text, other, "").statements
+}
+
+/// The ways in which a session of the server can read quotes, other than the default.
+fn alternatives(dialect: Dialect) -> impl Iterator<Item = Quoting> {
+    let all = [false, true]
+        .into_iter()
+        .flat_map(|backslashes| [false, true].into_iter().map(move |ansi_quotes| Quoting { backslashes, ansi_quotes }));
+    all.filter(move |quoting| *quoting != Quoting::of(dialect) && (dialect == Dialect::MySql || !quoting.ansi_quotes))
+}
+
+/// The setting that decides how quotes are read, and how its value is written.
+pub fn quoting_setting(dialect: Dialect) -> (&'static str, &'static str) {
+    match dialect {
+        Dialect::Postgres => ("standard_conforming_strings", "on"),
+        _ => ("sql_mode", "'...'"),
+    }
+}
+
+fn unknown_quoting(text: &str, file: &str, dialect: Dialect, unknown: Range<usize>) -> Finding {
+    let (setting, value) = quoting_setting(dialect);
+    let message = format!("`{setting}` gets a value that the file does not determine, and the statements after it depend on it");
+    let place = if unknown.is_empty() { Place::file(file) } else { Place::range(file, text, unknown) };
+    Finding::error(&UNKNOWN_QUOTING, message).at(place).help(format!("set a literal value: `SET {setting} = {value}`"))
 }
 
 struct Splitter<'a> {
@@ -79,19 +158,54 @@ struct Splitter<'a> {
     file: &'a str,
     dialect: Dialect,
     tokens: Tokens<'a>,
-    statements: Vec<Statement>,
-    findings: Vec<Finding>,
+    split: SplitText,
     delimiter: String,
+    /// The number of statements before the current message of the client.
+    message_start: usize,
     /// The byte up to which line ends were counted, and the line of this byte.
     counted: (usize, usize),
     /// The tokens of the current statement, without white space and comments.
     open: Vec<Token>,
+    body: Body,
+    session: SessionQuoting,
+    /// Can a statement of the text change how quotes are read?
+    follows_session: bool,
+    /// The first statement after which it is unknown how quotes are read.
+    unknown: Option<Range<usize>>,
 }
 
-impl Splitter<'_> {
-    fn run(&mut self) {
-        let mut body = Body::default();
+impl<'a> Splitter<'a> {
+    fn new(text: &'a str, dialect: Dialect, file: &'a str, session: SessionQuoting) -> Self {
+        let quoting = session.quoting();
+        let mut deviations = Vec::new();
+        if quoting != Quoting::of(dialect) {
+            deviations.push(Deviation::Quoting(0, quoting));
+        }
+        Splitter {
+            text,
+            file,
+            dialect,
+            tokens: Tokens::new(text, dialect).quoting(quoting),
+            split: SplitText { statements: Vec::new(), deviations, findings: Vec::new() },
+            delimiter: ";".to_owned(),
+            message_start: 0,
+            counted: (0, 1),
+            open: Vec::new(),
+            body: Body::new(dialect),
+            follows_session: session.concerns(text),
+            unknown: (!session.is_known()).then_some(0..0),
+            session,
+        }
+    }
+
+    fn run(mut self) -> (SplitText, Option<Range<usize>>) {
         while let Some(token) = self.tokens.next() {
+            if self.delimiter != ";"
+                && let Some(at) = self.delimiter_in(token)
+            {
+                self.end_message(token, at);
+                continue;
+            }
             if !token.closed {
                 self.unterminated(token);
             }
@@ -99,63 +213,98 @@ impl Splitter<'_> {
             if token.is_blank() || (token.kind == Kind::Hint && self.open.is_empty()) {
                 continue;
             }
-            if self.open.is_empty() {
-                body = Body::default();
-                if self.client_command(token) {
-                    continue;
+            if self.client_line(token) {
+                continue;
+            }
+            if token.is_symbol(self.text, b';') && !self.body.is_open() {
+                self.close();
+                if self.delimiter == ";" {
+                    self.message_start = self.split.statements.len();
                 }
+                continue;
             }
-            let delimiter = self.delimiter_in(token, &body);
-            let before = Token { end: delimiter.unwrap_or(token.end), ..token };
-            if before.start < before.end {
-                body.read(self.text, self.dialect, &self.open, before);
-                self.open.push(before);
+            self.body.read(self.text, &self.open, token);
+            self.open.push(token);
+        }
+        self.close();
+        (self.split, self.unknown)
+    }
+
+    /// The offset of the delimiter of `DELIMITER`, if it begins in this token, where the client looks for it: everywhere outside
+    /// strings and comments. `END$$` is one word for the MySQL server, and `#` begins a comment, but not for its client.
+    fn delimiter_in(&self, token: Token) -> Option<usize> {
+        match token.kind {
+            Kind::Word | Kind::Number => token.text(self.text).find(&self.delimiter).map(|at| token.start + at),
+            _ => self.text[token.start..].starts_with(&self.delimiter).then_some(token.start),
+        }
+    }
+
+    /// Ends the statement and the message at the delimiter, which begins at `at` in this token.
+    fn end_message(&mut self, token: Token, at: usize) {
+        let before = Token { end: at, ..token };
+        if before.start < before.end {
+            self.body.read(self.text, &self.open, before);
+            self.open.push(before);
+        }
+        let end = at + self.delimiter.len();
+        if !matches!(token.kind, Kind::Word | Kind::Number | Kind::Symbol) {
+            self.deviate(Kind::Symbol, at..end);
+        }
+        self.tokens.jump(end);
+        self.close();
+        self.message_start = self.split.statements.len();
+    }
+
+    /// Records that these bytes are one token.
+    fn deviate(&mut self, kind: Kind, range: Range<usize>) {
+        let token = Token { kind, start: range.start, end: range.end, closed: true };
+        self.split.deviations.push(Deviation::Token(token));
+    }
+
+    /// Processes a line or a command of the client that begins with this token; false if the token is SQL.
+    fn client_line(&mut self, token: Token) -> bool {
+        let is_open = !self.open.is_empty();
+        let in_message = is_open || self.split.statements.len() > self.message_start;
+        let line = client_command::read(self.text, self.dialect, token, is_open, in_message, self.body.is_open());
+        let line_end = self.text[token.start..].find('\n').map_or(self.text.len(), |at| token.start + at);
+        match line {
+            ClientLine::Sql => return false,
+            ClientLine::Delimiter(delimiter) => {
+                if let Some(delimiter) = delimiter {
+                    delimiter.clone_into(&mut self.delimiter);
+                }
+                self.tokens.jump(line_end);
+                self.message_start = self.split.statements.len();
             }
-            if let Some(at) = delimiter {
-                self.tokens.jump(at + self.delimiter.len());
+            ClientLine::Comment => {
+                self.deviate(Kind::Comment, token.start..line_end);
+                self.tokens.jump(line_end);
+            }
+            ClientLine::Terminator => self.close(),
+            ClientLine::Statement if self.text[token.end..line_end].contains(&self.delimiter) => return false,
+            ClientLine::Statement => self.line_statement(token, line_end),
+            ClientLine::Refused(code) => {
+                let command = self.text[token.start..line_end].trim_end();
+                let place = Place::range(self.file, self.text, token.start..token.start + command.len());
+                self.split.findings.push(client_command::refused(code, command, self.dialect).at(place));
+                self.tokens.jump(line_end);
                 self.close();
             }
         }
+        true
+    }
+
+    /// A statement that the end of the line ends: `USE name`.
+    fn line_statement(&mut self, first: Token, line_end: usize) {
+        self.open.push(first);
+        while self.tokens.offset() < line_end
+            && let Some(token) = self.tokens.next()
+        {
+            if !token.is_blank() {
+                self.open.push(token);
+            }
+        }
         self.close();
-    }
-
-    /// The offset of the delimiter, if it begins in this token. `END$$` is one word for the MySQL server, but not for its client.
-    fn delimiter_in(&self, token: Token, body: &Body) -> Option<usize> {
-        if self.delimiter == ";" {
-            return (token.is_symbol(self.text, b';') && body.depth == 0).then_some(token.start);
-        }
-        match token.kind {
-            Kind::Symbol => self.text[token.start..].starts_with(&self.delimiter).then_some(token.start),
-            Kind::Word | Kind::Number => token.text(self.text).find(&self.delimiter).map(|at| token.start + at),
-            _ => None,
-        }
-    }
-
-    /// Processes a line for the client: `DELIMITER`, or a command of psql.
-    fn client_command(&mut self, token: Token) -> bool {
-        let line_end = self.text[token.start..].find('\n').map_or(self.text.len(), |at| token.start + at);
-        match self.dialect {
-            Dialect::MySql if token.is_word(self.text, "DELIMITER") => {
-                let delimiter = self.text[token.end..line_end].split_whitespace().next();
-                if let Some(delimiter) = delimiter {
-                    self.delimiter = delimiter.to_owned();
-                }
-                self.tokens.jump(line_end);
-                true
-            }
-            Dialect::Postgres if token.is_symbol(self.text, b'\\') => {
-                let line = self.text[token.start..line_end].trim_end();
-                let place = Place::range(self.file, self.text, token.start..token.start + line.len());
-                self.findings.push(
-                    Finding::error(&PSQL_COMMAND, format!("`{line}` is a command of the psql client, not SQL"))
-                        .at(place)
-                        .help("remove the line, or write the equivalent SQL"),
-                );
-                self.tokens.jump(line_end);
-                true
-            }
-            _ => false,
-        }
     }
 
     fn unterminated(&mut self, token: Token) {
@@ -170,57 +319,58 @@ impl Splitter<'_> {
             return;
         }
         let place = Place::range(self.file, self.text, token.start..token.end);
-        self.findings.push(
+        self.split.findings.push(
             Finding::error(&UNTERMINATED, format!("unterminated {what}")).at(place).help("add the missing closing delimiter"),
         );
     }
 
     /// Ends the current statement, if there is one.
     fn close(&mut self) {
+        self.body = Body::new(self.dialect);
         let (Some(first), Some(last)) = (self.open.first().copied(), self.open.last().copied()) else {
             return;
         };
+        let range = first.start..last.end;
         let newlines = self.text.as_bytes()[self.counted.0..first.start].iter().filter(|byte| **byte == b'\n').count();
         self.counted = (first.start, self.counted.1 + newlines);
-        self.follow_settings();
-        if self.copies("TO", "STDOUT") {
-            self.findings.push(
-                Finding::error(&COPY_TO_STDOUT, "`COPY ... TO stdout` sends rows that a migration does not process")
-                    .at(Place::range(self.file, self.text, first.start..last.end))
-                    .help("write the rows into a table, or remove the statement"),
-            );
+        self.follow_settings(range.clone());
+        let finding = client_command::refused_statement(self.text, self.dialect, &self.open);
+        let place = || Place::range(self.file, self.text, range.clone());
+        self.split.findings.extend(finding.map(|finding| finding.at(place())));
+        let copies = client_command::copies(self.text, self.dialect, &self.open, "FROM", "STDIN");
+        let copy_data = copies.then(|| self.copy_data());
+        match self.statement_of_rest(first) {
+            Some(statement) => statement.range.end = last.end,
+            None => self.split.statements.push(Statement { range, line: self.counted.1, copy_data }),
         }
-        let copy_data = self.copies("FROM", "STDIN").then(|| self.copy_data());
-        self.statements.push(Statement { range: first.start..last.end, line: self.counted.1, copy_data });
         self.open.clear();
     }
 
-    /// `SET standard_conforming_strings = off` and `NO_BACKSLASH_ESCAPES` of MySQL change the syntax of the strings in later
-    /// statements.
-    fn follow_settings(&mut self) {
-        if !self.open[0].is_word(self.text, "SET") {
-            return;
-        }
-        let named = |name: &str| self.open.iter().take(5).any(|token| token.is_word(self.text, name));
-        let value = self.open.last().map_or("", |token| token.text(self.text));
-        match self.dialect {
-            Dialect::Postgres if named("standard_conforming_strings") => {
-                let off = ["off", "'off'", "false", "0"].iter().any(|word| value.eq_ignore_ascii_case(word));
-                self.tokens.set_backslashes(off);
-            }
-            Dialect::MySql if named("sql_mode") => {
-                let on = !value.to_ascii_uppercase().contains("NO_BACKSLASH_ESCAPES");
-                self.tokens.set_backslashes(on);
-            }
-            _ => {}
-        }
+    /// The statement before the current one, if that is the rest of its body: a body of MySQL that was not understood.
+    fn statement_of_rest(&mut self, first: Token) -> Option<&mut Statement> {
+        let is_rest = self.dialect == Dialect::MySql && compound::continues_body(self.text, first);
+        let statement = self.split.statements.last_mut().filter(|_| is_rest)?;
+        let begins = &self.text[statement.range.clone()];
+        let bodies = ["CREATE", "ALTER", "BEGIN", "DECLARE"];
+        let has_body = bodies.iter().any(|word| begins.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)));
+        has_body.then_some(statement)
     }
 
-    /// Is the current statement `COPY ... FROM stdin` or `COPY ... TO stdout`?
-    fn copies(&self, direction: &str, stream: &str) -> bool {
-        self.dialect == Dialect::Postgres
-            && self.open[0].is_word(self.text, "COPY")
-            && self.open.windows(2).any(|pair| pair[0].is_word(self.text, direction) && pair[1].is_word(self.text, stream))
+    /// Follows the settings that change how quotes are read.
+    fn follow_settings(&mut self, statement: Range<usize>) {
+        if !self.follows_session {
+            return;
+        }
+        let before = self.session.quoting();
+        self.session.follow(self.text, &self.open);
+        if !self.session.is_known() && self.unknown.is_none() {
+            self.unknown = Some(statement);
+        }
+        let quoting = self.session.quoting();
+        if quoting != before {
+            self.tokens.set_quoting(quoting);
+            self.split.deviations.push(Deviation::Quoting(self.tokens.offset(), quoting));
+        }
     }
 
     /// The lines after the current one, up to a line that contains only `\.`; continues after this line.
@@ -229,47 +379,68 @@ impl Splitter<'_> {
         let start = self.text[from..].find('\n').map_or(self.text.len(), |at| from + at + 1);
         let rest = &self.text[from..start];
         if let Some(token) = Tokens::new(rest, self.dialect).find(|token| !token.is_blank() || !token.closed) {
-            let message = "SQL is not allowed between `COPY ... FROM stdin;` and its rows";
-            self.findings.push(
-                Finding::error(&SQL_AFTER_COPY, message)
-                    .at(Place::range(self.file, self.text, from + token.start..from + rest.trim_end().len()))
-                    .help("move it after the closing `\\.`"),
-            );
+            let place = Place::range(self.file, self.text, from + token.start..from + rest.trim_end().len());
+            self.split.findings.push(client_command::sql_after_copy().at(place));
         }
         let mut line = start;
+        let mut next = self.text.len();
         while line < self.text.len() {
             let end = self.text[line..].find('\n').map_or(self.text.len(), |at| line + at + 1);
             if self.text[line..end].trim_end() == "\\." {
-                self.tokens.jump(end);
-                return start..line;
+                next = end;
+                break;
             }
             line = end;
         }
-        self.tokens.jump(self.text.len());
-        start..self.text.len()
+        self.tokens.jump(next);
+        self.deviate(Kind::Text, start..line);
+        start..line
     }
 }
 
 /// The nesting of the current token in a body whose semicolons do not end the statement.
+enum Body {
+    Postgres(AtomicBody),
+    MySql(Compound),
+    Sqlite(TriggerBody),
+}
+
+impl Body {
+    fn new(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Postgres => Body::Postgres(AtomicBody::default()),
+            Dialect::MySql => Body::MySql(Compound::default()),
+            Dialect::Sqlite => Body::Sqlite(TriggerBody::default()),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        match self {
+            Body::Postgres(body) => body.depth > 0,
+            Body::MySql(body) => body.is_open(),
+            Body::Sqlite(body) => *body == TriggerBody::Inside,
+        }
+    }
+
+    fn read(&mut self, sql: &str, before: &[Token], token: Token) {
+        match self {
+            Body::Postgres(body) => body.read(sql, before, token),
+            Body::MySql(body) => body.read(sql, token),
+            Body::Sqlite(body) => body.read(sql, before, token),
+        }
+    }
+}
+
+/// PostgreSQL: `CREATE FUNCTION ... BEGIN ATOMIC ...; END`, and `CREATE RULE ... DO (a; b)`: psql also counts parentheses.
 #[derive(Default)]
-struct Body {
+struct AtomicBody {
     depth: usize,
-    /// Does the statement create a routine, a trigger or an event, or is it a compound statement?
     routine: bool,
     parentheses: usize,
 }
 
-impl Body {
-    fn read(&mut self, sql: &str, dialect: Dialect, before: &[Token], token: Token) {
-        match dialect {
-            Dialect::Postgres => self.postgres(sql, before, token),
-            Dialect::MySql => self.mysql(sql, before, token),
-            Dialect::Sqlite => self.sqlite(sql, before, token),
-        }
-    }
-
-    /// `CREATE FUNCTION ... BEGIN ATOMIC ...; END`, and `CREATE RULE ... DO (a; b)`: psql also counts parentheses.
-    fn postgres(&mut self, sql: &str, before: &[Token], token: Token) {
+impl AtomicBody {
+    fn read(&mut self, sql: &str, before: &[Token], token: Token) {
         match token.kind {
             Kind::Symbol if token.is_symbol(sql, b'(') => self.parentheses += 1,
             Kind::Symbol if token.is_symbol(sql, b')') => self.parentheses = self.parentheses.saturating_sub(1),
@@ -292,98 +463,35 @@ impl Body {
             self.depth = self.parentheses;
         }
     }
-
-    /// Compound statements nest: `BEGIN`, `CASE`, `IF`, `LOOP`, `WHILE` and `REPEAT`, each closed by an `END`.
-    fn mysql(&mut self, sql: &str, before: &[Token], token: Token) {
-        if token.kind != Kind::Word {
-            return;
-        }
-        if !self.routine {
-            let block = token.is_word(sql, "NOT") && before.len() == 1 && before[0].is_word(sql, "BEGIN");
-            let kinds = ["TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE"];
-            let defines = kinds.iter().any(|word| token.is_word(sql, word)) && starts_definition(sql, before);
-            self.routine = block || defines;
-            self.depth = usize::from(block);
-            return;
-        }
-        let last = before.last().copied();
-        // `NEW.end` is a column.
-        if last.is_some_and(|last| last.is_symbol(sql, b'.')) {
-            return;
-        }
-        let after = |words: &[&str]| last.is_some_and(|last| words.iter().any(|word| last.is_word(sql, word)));
-        if after(&["END"]) && ["IF", "LOOP", "WHILE", "REPEAT", "CASE"].iter().any(|word| token.is_word(sql, word)) {
-            return;
-        }
-        if token.is_word(sql, "END") {
-            self.depth = self.depth.saturating_sub(1);
-        } else if token.is_word(sql, "BEGIN") || token.is_word(sql, "CASE") {
-            self.depth += 1;
-        } else if ["IF", "LOOP", "WHILE", "REPEAT"].iter().any(|word| token.is_word(sql, word)) {
-            // `IF(a, b, c)`, `REPEAT('x', 3)` and `CREATE EVENT IF NOT EXISTS` are not compound statements. A compound
-            // statement can only appear where a statement can begin.
-            let symbol = last.is_some_and(|last| [b';', b':', b')'].iter().any(|symbol| last.is_symbol(sql, *symbol)));
-            let begins = after(&[
-                "BEGIN",
-                "THEN",
-                "ELSE",
-                "DO",
-                "LOOP",
-                "REPEAT",
-                "ROW",
-                "DETERMINISTIC",
-                "SQL",
-                "DATA",
-                "INVOKER",
-                "DEFINER",
-            ]);
-            if (symbol || begins) && !is_function(sql, token) {
-                self.depth += 1;
-            }
-        }
-    }
-
-    /// A trigger ends at `; END ;`, as in `sqlite3_complete()`.
-    fn sqlite(&mut self, sql: &str, before: &[Token], token: Token) {
-        if token.is_word(sql, "TRIGGER") && creates(sql, before, &[]) && before.len() <= 2 {
-            self.routine = true;
-        } else if self.routine && token.is_word(sql, "BEGIN") && self.depth == 0 {
-            self.depth = 1;
-        } else if self.depth == 1 && token.is_word(sql, "END") && before.last().is_some_and(|last| last.is_symbol(sql, b';')) {
-            self.depth = 0;
-        }
-    }
 }
 
-/// MySQL: `IF(a, b, c)` and `REPEAT('x', 3)`, as opposed to `IF (a) THEN`: the text after the parenthesis decides.
-fn is_function(sql: &str, word: Token) -> bool {
-    let mut tokens = Tokens::new(sql, Dialect::MySql);
-    tokens.jump(word.end);
-    let mut tokens = tokens.filter(|token| !token.is_blank());
-    if !tokens.next().is_some_and(|token| token.is_symbol(sql, b'(')) || word.is_word(sql, "WHILE") {
-        return false;
-    }
-    let mut depth = 1;
-    for token in tokens.by_ref() {
-        depth += usize::from(token.is_symbol(sql, b'('));
-        depth -= usize::from(token.is_symbol(sql, b')'));
-        if depth == 0 {
-            break;
+/// SQLite: a trigger ends at `; END ;`, as in `sqlite3_complete()`.
+#[derive(Default, PartialEq, Eq)]
+enum TriggerBody {
+    #[default]
+    None,
+    /// After `CREATE TRIGGER`.
+    Header,
+    /// After `BEGIN`.
+    Inside,
+}
+
+impl TriggerBody {
+    fn read(&mut self, sql: &str, before: &[Token], token: Token) {
+        let explained = usize::from(before.first().is_some_and(|first| first.is_word(sql, "EXPLAIN")));
+        let explained = if before.get(1).is_some_and(|word| word.is_word(sql, "QUERY")) { explained * 3 } else { explained };
+        let before = before.get(explained..).unwrap_or_default();
+        match self {
+            TriggerBody::None if token.is_word(sql, "TRIGGER") && creates(sql, before, &[]) && before.len() <= 2 => {
+                *self = TriggerBody::Header;
+            }
+            TriggerBody::Header if token.is_word(sql, "BEGIN") => *self = TriggerBody::Inside,
+            TriggerBody::Inside if token.is_word(sql, "END") && before.last().is_some_and(|last| last.is_symbol(sql, b';')) => {
+                *self = TriggerBody::Header;
+            }
+            _ => {}
         }
     }
-    // `IF (a) AND (b) THEN`: a statement continues to THEN; a function call ends before one.
-    if word.is_word(sql, "IF") {
-        for token in tokens {
-            if token.is_word(sql, "THEN") {
-                return false;
-            }
-            let part_of_case = ["WHEN", "ELSE", "END"].iter().any(|word| token.is_word(sql, word));
-            if part_of_case || [b';', b','].iter().any(|symbol| token.is_symbol(sql, *symbol)) {
-                return true;
-            }
-        }
-    }
-    true
 }
 
 /// Does the statement begin with `CREATE`, followed soon by one of `words`, if there are any?
@@ -392,19 +500,10 @@ fn creates(sql: &str, before: &[Token], words: &[&str]) -> bool {
         && (words.is_empty() || before.iter().take(4).any(|token| words.iter().any(|word| token.is_word(sql, word))))
 }
 
-/// MySQL: are the tokens so far `CREATE [OR REPLACE] [DEFINER = user] [AGGREGATE]`?
-fn starts_definition(sql: &str, before: &[Token]) -> bool {
-    creates(sql, before, &[])
-        && !before.iter().skip(1).any(|token| {
-            let other_kinds = ["TABLE", "INDEX", "VIEW", "DATABASE", "SCHEMA", "USER", "ROLE", "SEQUENCE", "SERVER"];
-            other_kinds.iter().any(|word| token.is_word(sql, word))
-                || token.is_symbol(sql, b'(') && before[1].is_word(sql, "TEMPORARY")
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client_command::{CLIENT_COMMAND, LOAD_DATA_LOCAL, PSQL_COMMAND, SQL_AFTER_COPY, STATEMENT_BREAKPOINT};
     use proptest::prelude::*;
 
     fn statements(dialect: Dialect, text: &str) -> Vec<&str> {
@@ -459,6 +558,37 @@ mod tests {
     }
 
     #[test]
+    fn strings_follow_sql_mode_in_every_spelling() {
+        for set in [
+            "SET @old = @@sql_mode, sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')",
+            "SET @@SESSION.sql_mode := 'NO_BACKSLASH_ESCAPES'",
+            "/*!40101 SET SQL_MODE='NO_BACKSLASH_ESCAPES' */",
+            "SET sql_mode=(SELECT CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES'))",
+        ] {
+            let text = format!("{set};\nINSERT INTO t VALUES ('C:\\');\nINSERT INTO t VALUES ('D;');");
+            assert_eq!(statements(Dialect::MySql, &text).len(), 3, "{set}");
+        }
+        let text = "SET sql_mode = ANSI_QUOTES; SELECT 1 AS \"a\\\"; SELECT 2;";
+        assert_eq!(statements(Dialect::MySql, text).len(), 3);
+        let session = ["SET sql_mode = 'NO_BACKSLASH_ESCAPES'".to_owned()];
+        let text = "INSERT INTO t VALUES ('C:\\');\nINSERT INTO t VALUES ('D;');";
+        assert_eq!(split(text, Reading::after(&session, Dialect::MySql), "f.sql").0.len(), 2);
+    }
+
+    #[test]
+    fn an_unknown_mode_is_refused_where_it_matters() {
+        let set = "SET sql_mode = (SELECT mode FROM settings)";
+        let text = format!("{set}; INSERT INTO t VALUES ('C:\\'); INSERT INTO t VALUES ('D;');");
+        assert_eq!(codes(Dialect::MySql, &text), [&UNKNOWN_QUOTING]);
+        let text = format!("{set}; INSERT INTO t VALUES ('C:\\\\'), ('a\\b'); SELECT 1;");
+        assert_eq!(statements(Dialect::MySql, &text).len(), 3);
+        let text = "SELECT 'a\\'';' AS b; SET standard_conforming_strings = x; SELECT 1;";
+        assert_eq!(codes(Dialect::Postgres, text), Vec::<&Code>::new());
+        let text = "SET standard_conforming_strings = x; SELECT 'a\\'; SELECT ';';";
+        assert_eq!(codes(Dialect::Postgres, text), [&UNKNOWN_QUOTING]);
+    }
+
+    #[test]
     fn copy_data_is_no_sql() {
         let text = "COPY t (a, b) FROM stdin;\n1\tit's; fine\n2\t\\N\n\\.\n\nSELECT 1;\n";
         let (all, findings) = split(text, Dialect::Postgres, "f.sql");
@@ -486,6 +616,84 @@ mod tests {
         assert_eq!(codes("COPY t TO stdout;"), ["copy-to-stdout"]);
         assert_eq!(codes("COPY (SELECT 1) TO STDOUT WITH (FORMAT csv);"), ["copy-to-stdout"]);
         assert_eq!(codes("COPY t TO '/tmp/f'; SELECT 'COPY t TO stdout';"), Vec::<&str>::new());
+    }
+
+    fn codes(dialect: Dialect, text: &str) -> Vec<&'static Code> {
+        split(text, dialect, "f.sql").1.iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn commands_of_psql_in_a_statement_are_refused() {
+        for text in [
+            "SELECT 'CREATE TABLE g (a int)' \\gexec\n",
+            "SELECT 5 AS v \\gset\nSELECT 1;",
+            "SELECT 1\\; SELECT 2;",
+            "SELECT 1 \\g\n",
+        ] {
+            assert_eq!(codes(Dialect::Postgres, text), [&PSQL_COMMAND], "{text}");
+        }
+        assert_eq!(codes(Dialect::Postgres, "SELECT E'\\\\', '\\gexec', $$\\g$$, \"\\g\"; -- \\g\n"), Vec::<&Code>::new());
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_comment_of_postgres() {
+        assert_eq!(statements(Dialect::Postgres, "-- head\rCREATE TABLE t (id int);\r"), ["CREATE TABLE t (id int)"]);
+        let text = "CREATE TABLE v (id int); -- made\rINSERT INTO v VALUES (1);\rINSERT INTO v VALUES (2);\r";
+        assert_eq!(statements(Dialect::Postgres, text).len(), 3);
+    }
+
+    #[test]
+    fn strings_continue_after_a_line_end() {
+        let text = "INSERT INTO t VALUES (E'a'\n  'it\\'s; b');\nINSERT INTO t VALUES ('x');";
+        assert_eq!(statements(Dialect::Postgres, text).len(), 2);
+    }
+
+    #[test]
+    fn commands_of_the_mariadb_client_are_refused() {
+        for text in
+            ["SELECT 1 \\g\n", "SELECT 1\\G\nSELECT 2;", "SELECT 1 \\c\n", "SELECT 1;\nsource x.sql\n", "\\. x.sql\n", "exit\n"]
+        {
+            assert_eq!(codes(Dialect::MySql, text), [&CLIENT_COMMAND], "{text}");
+        }
+        for text in
+            ["SELECT \\N;", "SELECT 'a\\g', `\\g`; -- \\g\n", "SELECT status, source FROM t;", "SELECT a.\nstatus FROM a;"]
+        {
+            assert_eq!(codes(Dialect::MySql, text), Vec::<&Code>::new(), "{text}");
+        }
+        assert_eq!(codes(Dialect::MySql, "CREATE TABLE a (i INT)\n--> statement-breakpoint\nSELECT 1;"), [&STATEMENT_BREAKPOINT]);
+        assert_eq!(codes(Dialect::Sqlite, "SELECT 1;\n.read x.sql\n"), [&CLIENT_COMMAND]);
+    }
+
+    #[test]
+    fn lines_of_the_mariadb_client_are_followed() {
+        let text = "--create the table\nCREATE TABLE t (id int);\n---------------------\n--it's filled here; really\nINSERT INTO t VALUES (1); --x'\n";
+        assert_eq!(statements(Dialect::MySql, text), ["CREATE TABLE t (id int)", "INSERT INTO t VALUES (1)"]);
+        assert_eq!(statements(Dialect::MySql, "SELECT 1;\n--> statement-breakpoint\nSELECT 2;"), ["SELECT 1", "SELECT 2"]);
+        assert_eq!(statements(Dialect::MySql, "SELECT 1\n--1;\nSELECT 2;"), ["SELECT 1\n--1", "SELECT 2"]);
+        assert_eq!(statements(Dialect::MySql, "use a\nSELECT 1;\nUSE b; SELECT 2;"), ["use a", "SELECT 1", "USE b", "SELECT 2"]);
+    }
+
+    #[test]
+    fn lines_of_sqlite3_are_followed() {
+        let text = "# it's\nSELECT 1\nGO\nSELECT 2\n /\nSELECT 3;";
+        assert_eq!(statements(Dialect::Sqlite, text), ["SELECT 1", "SELECT 2", "SELECT 3"]);
+        let trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 4\n/\n2; END";
+        assert_eq!(statements(Dialect::Sqlite, &format!("{trigger};")), [trigger]);
+        let explained = format!("EXPLAIN QUERY PLAN {trigger}");
+        assert_eq!(statements(Dialect::Sqlite, &explained), [explained.as_str()]);
+    }
+
+    #[test]
+    fn files_of_the_client_are_refused() {
+        for text in [
+            "LOAD DATA LOCAL INFILE 'in.csv' INTO TABLE t;",
+            "load data low_priority local infile 'x' into table t;",
+            "LOAD XML LOCAL INFILE 'x' INTO TABLE t;",
+            "/*!40000 LOAD DATA LOCAL INFILE 'x' INTO TABLE t */;",
+        ] {
+            assert_eq!(codes(Dialect::MySql, text), [&LOAD_DATA_LOCAL], "{text}");
+        }
+        assert_eq!(codes(Dialect::MySql, "LOAD DATA INFILE '/x' INTO TABLE local;"), Vec::<&Code>::new());
     }
 
     #[test]
@@ -543,11 +751,59 @@ mod tests {
             [
                 "CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END",
                 "SELECT 3",
-                "SELECT '$$'; SELECT 4",
+                "SELECT '$$'",
+                "SELECT 4",
                 "BEGIN NOT ATOMIC SELECT 5; END",
                 "CALL `p`"
             ]
         );
+    }
+
+    #[test]
+    fn several_statements_of_one_message() {
+        let text = "DELIMITER $$\nINSERT INTO a VALUES (1);\nCREATE PROCEDURE p() BEGIN SELECT 1; END; CALL p();\n$$\nDELIMITER ;\nSELECT 2;";
+        let expected = ["INSERT INTO a VALUES (1)", "CREATE PROCEDURE p() BEGIN SELECT 1; END", "CALL p()", "SELECT 2"];
+        assert_eq!(statements(Dialect::MySql, text), expected);
+    }
+
+    #[test]
+    fn unusual_delimiters() {
+        for (text, expected) in [
+            (
+                "delimiter #\ncreate procedure sp() BEGIN\nEND #\ndelimiter ;\ncall sp();",
+                &["create procedure sp() BEGIN\nEND", "call sp()"][..],
+            ),
+            (
+                "DELIMITER /*!*/;\nSELECT 1/*!*/;\nSELECT '/*!*/;'/*!*/;\nDELIMITER ;\nSELECT 2;",
+                &["SELECT 1", "SELECT '/*!*/;'", "SELECT 2"],
+            ),
+            ("DELIMITER '//'\nSELECT 1//\nSELECT 2//", &["SELECT 1", "SELECT 2"]),
+            (
+                "DELIMITER ;;\n/*!50003 CREATE*/ /*!50003 TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET @a = 1; -- it's\nEND */;;\nSELECT 2;;",
+                &[
+                    "/*!50003 CREATE*/ /*!50003 TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET @a = 1; -- it's\nEND */",
+                    "SELECT 2",
+                ],
+            ),
+            ("DELIMITER --\nSELECT 1--\nSELECT 2 --\n", &["SELECT 1", "SELECT 2"]),
+        ] {
+            assert_eq!(statements(Dialect::MySql, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn bodies_of_mariadb_without_delimiter() {
+        for sql in [
+            "CREATE PROCEDURE p() BEGIN FOR i IN 1..4 DO SELECT i; END FOR; FOR r IN (SELECT 1) DO SELECT r.x; END FOR; END",
+            "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW BEGIN FOR i IN 1..2 DO SET NEW.n = i; END FOR; END",
+            "BEGIN NOT ATOMIC FOR i IN 7..8 DO INSERT INTO t VALUES (i, 0); END FOR; END",
+            "IF 1 THEN SELECT 1; END IF",
+            "CREATE PROCEDURE p AS x INT := 1; BEGIN SELECT x; EXCEPTION WHEN OTHERS THEN SELECT 2; END",
+            // A body that is not understood continues with its `END`.
+            "CREATE SOMETHING p BEGIN SELECT 1; END",
+        ] {
+            assert_eq!(statements(Dialect::MySql, &format!("{sql};\nSELECT 1;")), [sql, "SELECT 1"]);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! in "SQL As Understood By SQLite".
 
 use crate::dialect::Dialect;
+use std::ops::Range;
 
 /// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,20 +64,68 @@ impl Token {
     }
 }
 
+/// How quotes are read, where a setting of the session can change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quoting {
+    /// Is a backslash an escape character in plain strings? `standard_conforming_strings = off` on PostgreSQL, and the absence
+    /// of `NO_BACKSLASH_ESCAPES` on MySQL.
+    pub backslashes: bool,
+    /// MySQL: does `"` enclose a name instead of a string (`ANSI_QUOTES`)?
+    pub ansi_quotes: bool,
+}
+
+impl Quoting {
+    /// The quoting of a server with its default settings.
+    pub fn of(dialect: Dialect) -> Quoting {
+        Quoting { backslashes: dialect == Dialect::MySql, ansi_quotes: false }
+    }
+}
+
+/// A place of a text that differs from the plain tokens of its dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deviation {
+    /// These bytes are one token: a line that only the client interprets, the rows of `COPY`, or a delimiter.
+    Token(Token),
+    /// Quotes from this byte on are read in this way.
+    Quoting(usize, Quoting),
+}
+
+/// The last string literal, and what follows it: PostgreSQL continues a string after a line end.
+#[derive(Debug, Clone, Copy)]
+struct LastText {
+    backslashes: bool,
+    line_end: bool,
+}
+
 /// Iterates over the tokens of a text.
 #[derive(Debug, Clone)]
 pub struct Tokens<'a> {
     sql: &'a str,
     dialect: Dialect,
     at: usize,
-    /// Is a backslash an escape character in plain strings, as with `standard_conforming_strings = off` on PostgreSQL?
-    backslashes: bool,
+    quoting: Quoting,
+    deviations: &'a [Deviation],
+    last_text: Option<LastText>,
 }
 
 impl<'a> Tokens<'a> {
     /// Starts at the first byte of the text.
     pub fn new(sql: &'a str, dialect: Dialect) -> Self {
-        Tokens { sql, dialect, at: 0, backslashes: dialect == Dialect::MySql }
+        Tokens { sql, dialect, at: 0, quoting: Quoting::of(dialect), deviations: &[], last_text: None }
+    }
+
+    /// Reads quotes in another way than a server with its default settings.
+    #[must_use]
+    pub fn quoting(mut self, quoting: Quoting) -> Self {
+        self.quoting = quoting;
+        self
+    }
+
+    /// Follows the deviations that splitting the text has found, in their order.
+    #[must_use]
+    pub fn following(mut self, deviations: &'a [Deviation]) -> Self {
+        self.deviations = deviations;
+        self
     }
 
     /// The byte where the next token begins.
@@ -87,11 +136,12 @@ impl<'a> Tokens<'a> {
     /// Continues at another byte, which must be at a character boundary.
     pub fn jump(&mut self, offset: usize) {
         self.at = offset;
+        self.last_text = None;
     }
 
-    /// Sets whether a backslash is an escape character in the plain strings that follow.
-    pub fn set_backslashes(&mut self, on: bool) {
-        self.backslashes = on;
+    /// Sets how the quotes that follow are read.
+    pub fn set_quoting(&mut self, quoting: Quoting) {
+        self.quoting = quoting;
     }
 
     fn byte(&self, offset: usize) -> u8 {
@@ -117,18 +167,42 @@ impl<'a> Tokens<'a> {
         (bytes.len(), false)
     }
 
+    /// The end of a line comment. For PostgreSQL, a carriage return ends it, too.
     fn line_comment(&self) -> usize {
-        self.sql[self.at..].find('\n').map_or(self.sql.len(), |length| self.at + length)
+        let rest = self.sql[self.at..].bytes();
+        let carriage_return = self.dialect == Dialect::Postgres;
+        let ends = |byte: u8| byte == b'\n' || (carriage_return && byte == b'\r');
+        rest.enumerate().find(|(_, byte)| ends(*byte)).map_or(self.sql.len(), |(length, _)| self.at + length)
+    }
+
+    /// The end of `/*! ... */`, and whether it is closed. It contains SQL, whose strings and comments may contain `*/`.
+    fn executable_comment(&self) -> (usize, bool) {
+        let bytes = self.sql.as_bytes();
+        let start = executable_start(self.sql, self.at);
+        let mut inner = Tokens { at: start, deviations: &[], ..self.clone() };
+        while inner.at < bytes.len() {
+            if bytes[inner.at..].starts_with(b"*/") {
+                return (inner.at + 2, true);
+            }
+            if bytes[inner.at..].starts_with(b"/*") {
+                // Such comments do not nest further.
+                inner.at = self.sql[inner.at..].find("*/").map_or(bytes.len(), |length| inner.at + length + 2);
+            } else if inner.next().is_none() {
+                break;
+            }
+        }
+        (bytes.len(), false)
     }
 
     fn block_comment(&self) -> (Kind, usize, bool) {
         let bytes = self.sql.as_bytes();
         let nested = self.dialect == Dialect::Postgres;
-        let kind = match (self.dialect, self.byte(self.at + 2), self.byte(self.at + 3)) {
-            (Dialect::MySql, b'!', _) | (Dialect::MySql, b'M', b'!') => Kind::Executable,
-            (_, b'+', _) => Kind::Hint,
-            _ => Kind::Comment,
-        };
+        if is_executable(self.sql, self.at, self.dialect) {
+            let (end, closed) = self.executable_comment();
+            let kind = if is_for_no_server(self.sql, self.at) { Kind::Comment } else { Kind::Executable };
+            return (kind, end, closed);
+        }
+        let kind = if self.byte(self.at + 2) == b'+' { Kind::Hint } else { Kind::Comment };
         let mut depth = 1;
         let mut at = self.at + 2;
         while at < bytes.len() {
@@ -143,10 +217,6 @@ impl<'a> Tokens<'a> {
                 (b'/', b'*') if nested => {
                     depth += 1;
                     at += 2;
-                }
-                // `/*! ... */` contains SQL, whose strings may contain `*/`.
-                (quote @ (b'\'' | b'"' | b'`'), _) if kind == Kind::Executable => {
-                    at = self.quoted(at + 1, quote, quote != b'`').0;
                 }
                 _ => at += 1,
             }
@@ -205,7 +275,7 @@ impl<'a> Tokens<'a> {
 
     /// A string prefix such as `E'`, `U&'`, `X'`: its length, and whether a backslash escapes in the string.
     fn text_prefix(&self) -> Option<(usize, bool)> {
-        let plain = self.backslashes;
+        let plain = self.quoting.backslashes;
         let [first, second, third] = [self.byte(self.at), self.byte(self.at + 1), self.byte(self.at + 2)];
         match (self.dialect, first, second, third) {
             (Dialect::Postgres, b'e' | b'E', b'\'', _) => Some((1, true)),
@@ -216,6 +286,53 @@ impl<'a> Tokens<'a> {
             (Dialect::MySql, b'b' | b'B', b'\'', _) => Some((1, false)),
             _ => None,
         }
+    }
+
+    /// Is a backslash an escape character in the string without prefix that begins here? On PostgreSQL, a string after a line
+    /// end continues the string before it, and so does its prefix `E`.
+    fn plain_text_backslashes(&self) -> bool {
+        match self.last_text {
+            Some(last) if last.line_end => last.backslashes,
+            _ => self.quoting.backslashes,
+        }
+    }
+
+    /// Records whether a string can continue after this token.
+    fn follow_text(&mut self, token: Token) {
+        let text = token.text(self.sql);
+        self.last_text = match (token.kind, self.last_text) {
+            (Kind::Text, last) => {
+                let continues = last.filter(|last| last.line_end && text.starts_with('\''));
+                let prefixed = text.starts_with(['e', 'E']);
+                let backslashes = continues.map_or(prefixed || self.quoting.backslashes, |last| last.backslashes);
+                Some(LastText { backslashes, line_end: false })
+            }
+            (Kind::Space, Some(last)) => Some(LastText { line_end: last.line_end || text.contains(['\n', '\r']), ..last }),
+            (Kind::Comment, last) if text.starts_with("--") => last,
+            _ => None,
+        };
+    }
+
+    /// The next token that a deviation prescribes, if one begins here.
+    fn deviation(&mut self) -> Option<Token> {
+        while let Some((first, rest)) = self.deviations.split_first() {
+            match *first {
+                Deviation::Token(token) if token.start <= self.at => {
+                    self.deviations = rest;
+                    if token.end >= self.at {
+                        self.at = token.end;
+                        self.last_text = None;
+                        return Some(token);
+                    }
+                }
+                Deviation::Quoting(start, quoting) if start <= self.at => {
+                    self.deviations = rest;
+                    self.quoting = quoting;
+                }
+                _ => break,
+            }
+        }
+        None
     }
 
     fn space_end(&self) -> usize {
@@ -246,8 +363,10 @@ impl<'a> Tokens<'a> {
             (_, b'-') if second == b'-' => (Kind::Comment, self.line_comment(), true),
             (Dialect::MySql, b'#') => (Kind::Comment, self.line_comment(), true),
             (_, b'/') if second == b'*' => self.block_comment(),
-            (_, b'\'') => self.quoted_token(Kind::Text, after_first, b'\'', self.backslashes),
-            (Dialect::MySql, b'"') => self.quoted_token(Kind::Text, after_first, b'"', self.backslashes),
+            (_, b'\'') => self.quoted_token(Kind::Text, after_first, b'\'', self.plain_text_backslashes()),
+            (Dialect::MySql, b'"') if !self.quoting.ansi_quotes => {
+                self.quoted_token(Kind::Text, after_first, b'"', self.quoting.backslashes)
+            }
             (_, b'"') => self.quoted_token(Kind::QuotedName, after_first, b'"', false),
             (Dialect::MySql | Dialect::Sqlite, b'`') => self.quoted_token(Kind::QuotedName, after_first, b'`', false),
             (Dialect::Sqlite, b'[') => match self.sql[self.at..].find(']') {
@@ -268,6 +387,70 @@ impl<'a> Tokens<'a> {
     }
 }
 
+/// Does `/*! ... */` or `/*M! ... */` begin at this byte?
+fn is_executable(sql: &str, at: usize, dialect: Dialect) -> bool {
+    let marker = sql.as_bytes().get(at + 2..).unwrap_or_default();
+    dialect == Dialect::MySql && (marker.starts_with(b"!") || marker.starts_with(b"M!"))
+}
+
+/// The first byte after the marker and the version of an executable comment that begins at this byte.
+fn executable_start(sql: &str, at: usize) -> usize {
+    let marker = if sql.as_bytes().get(at + 2) == Some(&b'M') { at + 4 } else { at + 3 };
+    marker + executable_version(sql, at).len()
+}
+
+/// The version after the marker of an executable comment: 5 or 6 digits, or none.
+fn executable_version(sql: &str, at: usize) -> &str {
+    let marker = if sql.as_bytes().get(at + 2) == Some(&b'M') { at + 4 } else { at + 3 };
+    let rest = sql.get(marker..).unwrap_or_default();
+    let digits = rest.bytes().take(6).take_while(u8::is_ascii_digit).count();
+    if digits >= 5 { &rest[..digits] } else { "" }
+}
+
+/// Is an executable comment for a version that no server has? mariadb-dump writes a command of its client in this way.
+fn is_for_no_server(sql: &str, at: usize) -> bool {
+    executable_version(sql, at) == "999999"
+}
+
+/// The SQL inside an executable comment.
+pub fn executable_sql(sql: &str, token: Token) -> Range<usize> {
+    let start = executable_start(sql, token.start).min(token.end);
+    let end = if token.closed { token.end.saturating_sub(2) } else { token.end };
+    start..end.max(start)
+}
+
+/// Which servers execute an executable comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutedBy {
+    /// All that are in use: its version is below 5.7.
+    All,
+    /// Some: those of a later version, or only MariaDB.
+    Some,
+}
+
+/// Which servers execute an executable comment.
+pub fn executed_by(sql: &str, token: Token) -> ExecutedBy {
+    let version = executable_version(sql, token.start).parse().unwrap_or(0_u32);
+    let only_mariadb = sql.as_bytes().get(token.start + 2) == Some(&b'M');
+    if only_mariadb || version >= 50_700 { ExecutedBy::Some } else { ExecutedBy::All }
+}
+
+/// The tokens of a statement of MySQL, with those inside executable comments in place of the comments.
+pub fn executed_tokens(sql: &str, tokens: &[Token], quoting: Quoting) -> Vec<Token> {
+    let mut all = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        if token.kind != Kind::Executable {
+            all.push(*token);
+            continue;
+        }
+        let range = executable_sql(sql, *token);
+        let mut inner = Tokens::new(&sql[..range.end], Dialect::MySql).quoting(quoting);
+        inner.jump(range.start);
+        all.extend(inner.filter(|token| !token.is_blank()));
+    }
+    all
+}
+
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
@@ -281,6 +464,9 @@ impl Iterator for Tokens<'_> {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
+        if let Some(token) = self.deviation() {
+            return Some(token);
+        }
         let first = *self.sql.as_bytes().get(self.at)?;
         let (kind, end, closed) = self.kind_and_end(first);
         // After a backslash at the end of the text, `end` is beyond the text.
@@ -290,6 +476,9 @@ impl Iterator for Tokens<'_> {
         }
         let token = Token { kind, start: self.at, end, closed };
         self.at = end;
+        if self.dialect == Dialect::Postgres {
+            self.follow_text(token);
+        }
         Some(token)
     }
 }
@@ -348,6 +537,72 @@ mod tests {
         assert_eq!(tokens(Dialect::MySql, "/*!40101 SET x='*/' */;")[0], (Kind::Executable, "/*!40101 SET x='*/' */"));
         assert_eq!(tokens(Dialect::MySql, "/*M!100 x*/")[0].0, Kind::Executable);
         assert_eq!(tokens(Dialect::Postgres, "/*+ hint */")[0].0, Kind::Hint);
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_comment_of_postgres() {
+        for (dialect, expected) in [(Dialect::Postgres, 2), (Dialect::MySql, 1), (Dialect::Sqlite, 1)] {
+            assert_eq!(tokens(dialect, "-- head\rx").len(), expected, "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn strings_of_postgres_continue_after_a_line_end() {
+        for (text, strings) in [
+            ("E'a'\n  'it\\'s'", 2),
+            ("E'a' -- b\n'\\''", 2),
+            ("E'a'\r'\\''", 2),
+            ("E'a'\n-- b\n  -- c\n'\\''", 2),
+            ("E'a'\n'b'\n'\\''", 3),
+            ("e'a'\n'\\''\n'\\''", 3),
+        ] {
+            let all: Vec<Token> = Tokens::new(text, Dialect::Postgres).filter(|token| token.kind == Kind::Text).collect();
+            assert_eq!(all.len(), strings, "{text}");
+            assert!(all.iter().all(|token| token.closed), "{text}");
+        }
+        for text in ["E'a' '\\'", "E'a' /* b */\n'\\'", "'a'\n'\\'", "E'a',\n'\\'", "U&'a'\n'\\'"] {
+            assert!(Tokens::new(text, Dialect::Postgres).all(|token| token.closed), "{text}");
+        }
+    }
+
+    #[test]
+    fn executable_comments_contain_sql() {
+        for text in
+            ["/*!50003 BEGIN -- it's */\n SELECT 1; END */", "/*! 'a*/' */", "/*!50003 /* it's */ 1 */", "/*M!100100 # it's\n*/"]
+        {
+            assert_eq!(tokens(Dialect::MySql, &format!("{text};")), [(Kind::Executable, text), (Kind::Symbol, ";")]);
+        }
+        let sandbox = "/*M!999999\\- enable the sandbox mode */";
+        assert_eq!(tokens(Dialect::MySql, sandbox), [(Kind::Comment, sandbox)]);
+        let sql = |text: &str| text[executable_sql(text, Tokens::new(text, Dialect::MySql).next().unwrap())].to_owned();
+        assert_eq!(sql("/*!40101 SET x */"), " SET x ");
+        assert_eq!(sql("/*M! x"), " x");
+        assert_eq!(sql("/*!*/"), "");
+        assert_eq!(sql("/*!1234*/"), "1234");
+    }
+
+    #[test]
+    fn quotes_follow_the_settings() {
+        let with = |quoting: Quoting, text: &str| {
+            let all: Vec<Kind> = Tokens::new(text, Dialect::MySql).quoting(quoting).map(|token| token.kind).collect();
+            all
+        };
+        let plain = Quoting { backslashes: false, ansi_quotes: false };
+        let ansi = Quoting { backslashes: true, ansi_quotes: true };
+        assert_eq!(with(plain, r#"'\'"\";"#), [Kind::Text, Kind::Text, Kind::Symbol]);
+        assert_eq!(with(ansi, r#"'\''"\";"#), [Kind::Text, Kind::QuotedName, Kind::Symbol]);
+    }
+
+    #[test]
+    fn deviations_are_followed() {
+        let text = "--x it's\nSELECT 'a\\';";
+        let comment = Token { kind: Kind::Comment, start: 0, end: 8, closed: true };
+        let quoting = Quoting { backslashes: false, ansi_quotes: false };
+        let deviations = [Deviation::Token(comment), Deviation::Quoting(9, quoting)];
+        let all: Vec<(Kind, &str)> =
+            Tokens::new(text, Dialect::MySql).following(&deviations).map(|token| (token.kind, token.text(text))).collect();
+        assert_eq!(all[0], (Kind::Comment, "--x it's"));
+        assert_eq!(all[4..], [(Kind::Text, "'a\\'"), (Kind::Symbol, ";")]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
 use migrate_model::session_effect::SessionEffect;
 use migrate_model::statement::Statement;
+use migrate_model::token::Quoting;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -72,6 +73,11 @@ pub trait Backend: Send {
     /// Whether the time limits of a transaction stay in effect after it, so that `restore` must reset them.
     fn limits_outlive_transaction(&self) -> bool {
         false
+    }
+
+    /// How a new session of this server reads quotes. Valid after `prepare`.
+    fn server_quoting(&self) -> Quoting {
+        Quoting::of(self.dialect())
     }
 
     /// Creates the history tables that do not exist yet. Other sessions may create them at the same time.

@@ -23,8 +23,10 @@ use migrate_model::migration_set::MigrationSet;
 use migrate_model::place::Place;
 use migrate_model::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
 use migrate_model::plural::is_are;
+use migrate_model::script::Script;
 use migrate_model::script_plan::plan_script;
 use migrate_model::session_effect;
+use migrate_model::statement::{UNKNOWN_QUOTING, quoting_setting, splits_differently};
 use migrate_model::target::Target;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -240,7 +242,7 @@ async fn plan_and_run(
         let recorded = first_run::history_of_run(backend, history_sql, set).await?;
         let has_tables = recorded.is_some();
         let mut history = recorded.unwrap_or_default();
-        let interrupted = inspect_interrupted(backend, history_sql, &history).await?;
+        let interrupted = inspect_interrupted(backend, history_sql, &history, set.contents().reading()).await?;
         for migration in &interrupted {
             record_recovery(backend, history_sql, &mut history, migration).await?;
         }
@@ -263,7 +265,7 @@ async fn plan_and_run(
             let created = backend.create_tables(history_sql).await;
             created.map_err(|error| error.into_history_error("cannot create the history tables"))?;
         }
-        match run_steps(backend, history_sql, &plan, &mut history, options, &mut report).await? {
+        match run_steps(backend, history_sql, set, &plan, &mut history, options, &mut report).await? {
             Outcome::Finished => return Ok(report),
             Outcome::PlanAgain => repetitions.plan_again(backend, history_sql, snapshot).await?,
         }
@@ -290,6 +292,9 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet) 
         let help = "connect to the server directly; see `cargo migrate explain needs-session`";
         return Some(needs_session(message, script.place(at), help));
     }
+    if let Some(error) = quoting_obstacle(backend, step, script, set) {
+        return Some(error);
+    }
     if !backend.owns_session()
         && let Some(at) = session_effect::cannot_put_back(&script.text, &script.statements, dialect)
     {
@@ -298,6 +303,19 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet) 
         return Some(needs_session(message, script.place(at), help));
     }
     None
+}
+
+/// The server reads strings in another way than the script was split; `None` if both have the same statements.
+fn quoting_obstacle(backend: &dyn Backend, step: &Step<'_>, script: &Script, set: &MigrationSet) -> Option<Error> {
+    let (reading, server) = (set.contents().reading(), backend.server_quoting());
+    if server == reading.server || !splits_differently(&script.text, reading, reading.on_server(server)) {
+        return None;
+    }
+    let (setting, value) = quoting_setting(reading.dialect);
+    let message = format!("`{setting}` of the server changes where the strings in `{}` end", step.title);
+    let help = format!("set the value that the file is written for in `migrate.toml`: `session = [\"SET {setting} = {value}\"]`");
+    let error = Error::new(ErrorKind::Setting, &UNKNOWN_QUOTING, message).at(Some(Place::file(&*script.file)));
+    Some(error.note("state", "aborted before running anything").help(help))
 }
 
 fn needs_session(message: String, place: Place, help: &str) -> Error {
@@ -350,6 +368,7 @@ enum Outcome {
 async fn run_steps(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
+    set: &MigrationSet,
     plan: &Plan<'_>,
     history: &mut History,
     options: &RunOptions,
@@ -371,7 +390,8 @@ async fn run_steps(
             of: earlier + plan.steps.len(),
         });
         let since = Instant::now();
-        let runner = StepRunner { backend: &mut *backend, history_sql, step, history: &mut *history, options, since };
+        let reading = set.contents().reading();
+        let runner = StepRunner { backend: &mut *backend, history_sql, step, reading, history: &mut *history, options, since };
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
         let session = match runner.run().instrument(span).await {
             Ok(session) => session,

@@ -18,10 +18,12 @@ pub enum Mention {
     ReplicationRole,
     /// A function or statement that may release the migration lock.
     Unlock,
+    /// MySQL: whether each statement commits.
+    Autocommit,
 }
 
 /// The words of each mention. A name matches whole words only.
-const WORDS: [(&str, Mention); 14] = [
+const WORDS: [(&str, Mention); 15] = [
     ("statement_timeout", Mention::StatementTimeout),
     ("lock_timeout", Mention::LockTimeout),
     ("lock_wait_timeout", Mention::LockTimeout),
@@ -35,6 +37,7 @@ const WORDS: [(&str, Mention); 14] = [
     ("release_lock", Mention::Unlock),
     ("release_all_locks", Mention::Unlock),
     ("discard", Mention::Unlock),
+    ("autocommit", Mention::Autocommit),
     ("pg_advisory_unlock_shared", Mention::Unlock),
 ];
 

@@ -203,7 +203,7 @@ impl Migrator {
         let others = engine::required_histories(&mut *backend, &history_sql, &self.set).await?;
         let has_tables = history.is_some();
         let history = history.unwrap_or_default();
-        let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history).await?;
+        let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, self.set.contents().reading()).await?;
         engine::release_clean(backend, &history_sql).await;
         let policy = self.options.policy(&self.set);
         Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others).with_neighbors(neighbors))

@@ -10,6 +10,7 @@ use migrate_model::key::MigrationKey;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, plan_script};
 use migrate_model::session_effect;
+use migrate_model::statement::Reading;
 
 /// A migration that was started and did not end, and what was found out about it.
 #[derive(Debug, Clone)]
@@ -49,11 +50,12 @@ pub async fn inspect_interrupted(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     history: &History,
+    reading: Reading<'_>,
 ) -> Result<Vec<InterruptedMigration>, Error> {
     let mut interrupted = Vec::new();
     for record in history.records() {
         let Some(state) = record.state.interrupted() else { continue };
-        interrupted.extend(inspect(backend, history_sql, record, state).await?);
+        interrupted.extend(inspect(backend, history_sql, record, state, reading).await?);
     }
     Ok(interrupted)
 }
@@ -63,9 +65,10 @@ async fn inspect(
     history_sql: &HistorySql,
     record: &Record,
     state: RecordState,
+    reading: Reading<'_>,
 ) -> Result<Option<InterruptedMigration>, Error> {
-    let dialect = backend.dialect();
-    let (script, _) = Script::read(record.pending_sql.clone().unwrap_or_default(), "", dialect);
+    let dialect = reading.dialect;
+    let (script, _) = Script::read(record.pending_sql.clone().unwrap_or_default(), "", reading);
     let plan = plan_script(&script, dialect, record.statements_done);
     let mut settings = Vec::new();
     let mut next = None;

@@ -58,8 +58,8 @@ impl SqlMessage {
                 len: statement.range.len(),
             });
             self.sql.push_str(statement.sql(unit_run.text));
-            // A statement may end in a line comment, which would hide a semicolon on the same line.
-            self.sql.push_str("\n;\n");
+            // SQLite stores the text of an index up to the semicolon. A statement does not end in a comment, which would hide it.
+            self.sql.push_str(";\n");
         }
     }
 

@@ -20,6 +20,7 @@ use migrate_model::plan::Step;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
 use migrate_model::session_effect::SessionEffect;
+use migrate_model::statement::Reading;
 use migrate_model::target::Direction;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub struct StepRunner<'r, 'p> {
     pub history_sql: &'r HistorySql,
     /// The step.
     pub step: &'r Step<'p>,
+    /// How its text is read, if it is the stored one.
+    pub reading: Reading<'r>,
     /// The history as it is known here; follows what is written.
     pub history: &'r mut History,
     /// How the run behaves.
@@ -129,7 +132,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         }
         let text = history_sql_text(self.backend, self.history_sql, self.step.key.as_str()).await?;
         let file = format!("{} (stored down migration)", self.step.title);
-        let (script, findings) = Script::read(text, &file, self.backend.dialect());
+        let (script, findings) = Script::read(text, &file, self.reading);
         match findings.iter().find(|finding| finding.is_error()) {
             Some(finding) => Err(step_errors::stored_script_invalid(&self.step.title, finding)),
             None if script.statements.is_empty() => Err(step_errors::stored_script_empty(&self.step.title)),

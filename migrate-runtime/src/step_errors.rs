@@ -201,7 +201,7 @@ fn help_for_code(code: Option<&str>, message: &str) -> &'static str {
         Some("42501" | "1044" | "1142" | "1227") => "grant this database user the missing privilege, or correct the file",
         // PostgreSQL, MySQL and MariaDB, SQLite.
         Some("53100" | "1114" | "1021" | "13") => "free space on the disk of the database, or split the migration",
-        Some("2D000" | "25001") => "write `-- migrate: no-transaction` at the top of the file, or correct it",
+        Some("2D000" | "25001" | "55P04") => "write `-- migrate: no-transaction` at the top of the file, or correct it",
         _ => "correct the file",
     }
 }

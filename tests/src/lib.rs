@@ -2,6 +2,7 @@
 //! messages and closes connections, interrupted runs, and measures of the source code.
 
 mod binary;
+pub mod client;
 mod database;
 mod folder;
 pub mod interruptions;

@@ -6,6 +6,7 @@ mod command;
 mod conformance;
 mod corpus;
 mod differential;
+mod differential_clients;
 mod foreign_histories;
 mod history_place;
 mod huge;

@@ -17,6 +17,7 @@ use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
 use crate::place::{Place, Position};
 use crate::script::Script;
+use crate::statement::Reading;
 use crate::target::Direction;
 use crate::version::Version;
 use std::borrow::Cow;
@@ -434,7 +435,8 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
     let mut down_findings = Vec::new();
     let mut read_files = Vec::with_capacity(files.len());
     let mut migrations: Vec<Migration> = Vec::with_capacity(files.len());
-    let scripts = parallel::map(&files, |file| read_text(file).map(|text| Script::read(text, &file.display_path, dialect)));
+    let reading = Reading::after(&settings.run.session, dialect);
+    let scripts = parallel::map(&files, |file| read_text(file).map(|text| Script::read(text, &file.display_path, reading)));
     for (file, script) in files.into_iter().zip(scripts) {
         let findings = match file.direction {
             Direction::Up => &mut findings,

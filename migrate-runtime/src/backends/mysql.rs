@@ -37,9 +37,11 @@ use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
+use migrate_model::token::{Quoting, Tokens};
 use presence::presence_query;
 use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -81,6 +83,8 @@ pub struct MySql<'c> {
     connection: ConnectionGuard<'c, sqlx::MySql>,
     /// How to open a second connection; `None` for a borrowed connection.
     options: Option<MySqlConnectOptions>,
+    /// How a new session of the server reads quotes.
+    server_quoting: Quoting,
     database: String,
     /// The longest message that the server accepts, in bytes.
     max_packet: usize,
@@ -104,6 +108,7 @@ impl<'c> MySql<'c> {
         MySql {
             connection,
             options,
+            server_quoting: Quoting::of(Dialect::MySql),
             database: String::new(),
             max_packet: usize::MAX,
             reset: SessionReset::default(),
@@ -360,6 +365,28 @@ fn guarded_error(completed: usize, start_len: usize, error: BackendError) -> Bac
     if completed < start_len && error.code.as_deref() == Some("1242") { BackendError::lock_lost() } else { error }
 }
 
+/// A statement that changes `autocommit`, followed by one that enables it again: the units of a script are its transactions, and
+/// the record is written with autocommit.
+fn with_autocommit(sql: &str) -> Cow<'_, str> {
+    let changes = Mentions::of(sql, Dialect::MySql).has(Mention::Autocommit);
+    if changes { format!("{sql}\n;\nSET SESSION autocommit = 1").into() } else { sql.into() }
+}
+
+/// Whether a statement is `LOCK TABLES` or `FLUSH TABLES ... WITH READ LOCK`.
+fn locks_tables(sql: &str) -> bool {
+    let mut tokens = Tokens::new(sql, Dialect::MySql).filter(|token| !token.is_blank());
+    let Some(first) = tokens.next() else { return false };
+    let locks = ["LOCK", "EXPORT"];
+    first.is_word(sql, "LOCK")
+        || (first.is_word(sql, "FLUSH") && tokens.any(|token| locks.iter().any(|word| token.is_word(sql, word))))
+}
+
+/// How strings are read with this `sql_mode`. The server lists the parts of a combined mode, such as `ANSI`.
+fn sql_mode_quoting(mode: &str) -> Quoting {
+    let has = |name: &str| mode.split(',').any(|part| part.eq_ignore_ascii_case(name));
+    Quoting { backslashes: !has("NO_BACKSLASH_ESCAPES"), ansi_quotes: has("ANSI_QUOTES") }
+}
+
 /// The guard as text, each statement terminated by `;` and a line end.
 fn guard_sql(guard: &[String]) -> String {
     guard.iter().map(|statement| format!("{statement};\n")).collect()
@@ -478,7 +505,11 @@ impl Backend for MySql<'_> {
         let database = columns.next().flatten();
         // MySQL 5.5 to 5.7 and MariaDB 5.5 accept no more than 1 MiB to 4 MiB by default.
         self.max_packet = columns.next().flatten().and_then(|bytes| bytes.parse().ok()).unwrap_or(1 << 20);
-        self.save_settings(history_sql, database.as_deref(), columns);
+        let columns: Vec<Option<String>> = columns.collect();
+        // The mode is the first setting. If the server does not return it, the mode is that of a server with its defaults.
+        let mode = columns.first().cloned().flatten().unwrap_or_default();
+        self.server_quoting = sql_mode_quoting(&mode);
+        self.save_settings(history_sql, database.as_deref(), columns.into_iter());
         self.database = database.unwrap_or_default();
         if history_sql.schema().is_none() {
             if self.database.is_empty() {
@@ -500,6 +531,10 @@ impl Backend for MySql<'_> {
             }
         }
         Ok(())
+    }
+
+    fn server_quoting(&self) -> Quoting {
+        self.server_quoting
     }
 
     fn limits_outlive_transaction(&self) -> bool {
@@ -639,7 +674,8 @@ impl Backend for MySql<'_> {
             let sql = statement.sql(unit_run.text);
             // After `LOCK TABLES`, only the tables that it lists can be queried.
             let guard = if at == 0 { self.guard(history_sql) } else { Vec::new() };
-            let message = format!("{comment}{}{comment}{sql}", guard_sql(&guard));
+            let sent = if unit_run.mentions.has(Mention::Autocommit) { with_autocommit(sql) } else { sql.into() };
+            let message = format!("{comment}{}{comment}{sent}", guard_sql(&guard));
             if let (completed, Some(error)) = self.run(&message).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
@@ -655,13 +691,17 @@ impl Backend for MySql<'_> {
                 return Err(UnitError::StatementFailed { statement: Some(number), offset, error, remains: Remains::Nothing });
             }
         }
+        // Without `UNLOCK TABLES`, the end of the session would unlock them.
+        if unit_run.numbered_statements().next().is_some_and(|(_, first)| locks_tables(first.sql(unit_run.text))) {
+            self.execute("UNLOCK TABLES").await.map_err(UnitError::RecordFailed)?;
+        }
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
         self.write(history_sql, &change).await.map_err(UnitError::from_write)
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
         self.note_names(sql).await?;
-        self.execute(sql).await
+        self.execute(&with_autocommit(sql)).await
     }
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
@@ -672,7 +712,8 @@ impl Backend for MySql<'_> {
         // stays locked until the commit.
         let is_single = record.matches(";\n").count() == 1;
         let sql = if is_single && self.lease.is_none() {
-            format!("{check}{record}")
+            // A routine of the script may have disabled it.
+            format!("{check}{record}COMMIT;")
         } else {
             format!("START TRANSACTION;\n{check}{record}COMMIT;")
         };

@@ -39,7 +39,7 @@ use migrate_model::effect::Object;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
 use migrate_model::session_effect::SessionEffect;
-use migrate_model::token::Tokens;
+use migrate_model::token::{Quoting, Tokens};
 use presence::{IndexBuild, presence_query};
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition};
@@ -84,6 +84,8 @@ enum Charset {
 pub struct Postgres<'c> {
     connection: ConnectionGuard<'c, sqlx::Postgres>,
     connector: PgConnector,
+    /// How a new session of the server reads quotes.
+    server_quoting: Quoting,
     database: String,
     reset: SessionReset,
     /// The `session` statements, which a new session, or each transaction through a pooler, starts with.
@@ -130,6 +132,7 @@ impl<'c> Postgres<'c> {
         Postgres {
             connection,
             connector,
+            server_quoting: Quoting::of(Dialect::Postgres),
             database: String::new(),
             reset: SessionReset::default(),
             session: Vec::new(),
@@ -368,7 +371,7 @@ impl<'c> Postgres<'c> {
         self.execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await
     }
 
-    /// A message with the statements that start a transaction. `sets_isolation`: the script begins with `SET TRANSACTION`.
+    /// A message with the statements that start a transaction. `sets_isolation`: see [`sets_transaction`].
     fn transaction_start(&self, unit_run: &UnitRun<'_>, guard: &[String], sets_isolation: bool) -> SqlMessage {
         let mut message = SqlMessage::default();
         message.prepend(unit_run.unit.begin_statement.map_or("BEGIN", |at| unit_run.statements[at].sql(unit_run.text)));
@@ -656,10 +659,27 @@ fn reset_authorization(mentions: Mentions) -> &'static str {
     }
 }
 
-/// Whether a statement is `SET TRANSACTION ...`.
-fn sets_transaction(sql: &str) -> bool {
-    let mut tokens = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank());
-    ["SET", "TRANSACTION"].iter().all(|word| tokens.next().is_some_and(|token| token.is_word(sql, word)))
+/// Whether a unit sets the isolation level of its transaction, as the server allows it before the first query: `SET TRANSACTION`
+/// or `SET [LOCAL] transaction_isolation`, after statements that take no snapshot.
+fn sets_transaction(unit_run: &UnitRun<'_>) -> bool {
+    const WITHOUT_SNAPSHOT: [&str; 9] = ["SET", "RESET", "SHOW", "LOCK", "LISTEN", "UNLISTEN", "NOTIFY", "SAVEPOINT", "RELEASE"];
+    const OF_TRANSACTION: [&str; 4] = ["TRANSACTION", "transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+    for (_, statement) in unit_run.numbered_statements() {
+        let sql = statement.sql(unit_run.text);
+        let words: Vec<&str> =
+            Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).take(3).map(|token| token.text(sql)).collect();
+        let is = |at: usize, names: &[&str]| {
+            words.get(at).is_some_and(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name)))
+        };
+        let scoped = usize::from(is(1, &["LOCAL", "SESSION"]));
+        if is(0, &["SET"]) && is(1 + scoped, &OF_TRANSACTION) {
+            return true;
+        }
+        if !is(0, &WITHOUT_SNAPSHOT) {
+            return false;
+        }
+    }
+    false
 }
 
 fn milliseconds(duration: Duration) -> u128 {
@@ -790,8 +810,17 @@ impl Backend for Postgres<'_> {
             }
         }
         self.session = session_statements(session, Dialect::Postgres);
+        let columns: Vec<Option<String>> = columns.collect();
+        let conforming = SETTINGS.iter().zip(&columns).find(|(name, _)| **name == "standard_conforming_strings");
+        let backslashes = conforming.is_some_and(|(_, value)| value.as_deref() == Some("off"));
+        self.server_quoting = Quoting { backslashes, ansi_quotes: false };
+        let columns = columns.into_iter();
         self.prepare_reset(history_sql, columns).await?;
         self.run_session(history_sql).await
+    }
+
+    fn server_quoting(&self) -> Quoting {
+        self.server_quoting
     }
 
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
@@ -893,8 +922,7 @@ impl Backend for Postgres<'_> {
         build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
         let guard = self.guard(history_sql);
-        let mut statements = unit_run.numbered_statements();
-        let sets_isolation = statements.next().is_some_and(|(_, first)| sets_transaction(first.sql(unit_run.text)));
+        let sets_isolation = sets_transaction(unit_run);
         let start = self.transaction_start(unit_run, &guard, sets_isolation);
         // The check before the commit is the first one after `SET TRANSACTION`, detects a lock that the script has released, and
         // renews a lease for its full duration.

@@ -1,0 +1,224 @@
+//! What only the client of a database understands, or does: commands such as `\connect`, `DELIMITER` and `.read`, and statements
+//! in which the server asks the client for data.
+//!
+//! What changes how the text is split is followed. Everything else is refused before anything runs.
+
+use crate::code::Code;
+use crate::dialect::Dialect;
+use crate::finding::Finding;
+use crate::token::{Quoting, Token, executed_tokens};
+
+/// A command of the psql client, such as `\connect`.
+pub static PSQL_COMMAND: Code = Code::new(
+    "psql-command",
+    "A backslash outside strings (`\\i`, `\\connect`, `\\restrict`, `\\gexec`) begins a command of the psql client. It is not SQL, \
+     and the server would reject it. Remove it, or write the equivalent SQL.",
+);
+
+/// A command of the mysql, mariadb or sqlite3 client.
+pub static CLIENT_COMMAND: Code = Code::new(
+    "client-command",
+    "The mysql and mariadb clients execute commands such as `\\g`, `\\G`, `source FILE` and `exit`, and sqlite3 executes lines that \
+     begin with a dot. These are not SQL, and the server would reject them. Remove the command, or write the equivalent SQL: \
+     `;` for `\\g` and `\\G`, the contents of the file for `source` and `.read`.",
+);
+
+/// `--> statement-breakpoint` inside a statement of MySQL.
+pub static STATEMENT_BREAKPOINT: Code = Code::new(
+    "statement-breakpoint",
+    "Drizzle divides a file with lines `--> statement-breakpoint`. For MySQL, `--` begins a comment only before white space, so \
+     this line is a part of the statement before it, which the server would reject. Write `;` at the end of each statement.",
+);
+
+/// SQL after `COPY ... FROM stdin;` on the same line.
+pub static SQL_AFTER_COPY: Code = Code::new(
+    "sql-after-copy",
+    "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run \
+     SQL there after the rows, and other clients would discard it. Move the SQL after the closing `\\.`.",
+);
+
+/// `COPY ... TO stdout`.
+pub static COPY_TO_STDOUT: Code = Code::new(
+    "copy-to-stdout",
+    "`COPY ... TO stdout` sends rows to the client, and a migration does not process them. Write the rows into a table, or \
+     remove the statement.",
+);
+
+/// `LOAD DATA LOCAL`.
+pub static LOAD_DATA_LOCAL: Code = Code::new(
+    "load-data-local",
+    "`LOAD DATA LOCAL` and `LOAD XML LOCAL` read a file of the client. The file is not part of the migration, and the driver \
+     does not send it, so the server would reject the statement (error 4166 or 3948). Write the rows as `INSERT`, or load a file \
+     of the server without `LOCAL`.",
+);
+
+/// What a line is for the client of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientLine<'a> {
+    /// A part of a statement.
+    Sql,
+    /// `DELIMITER`, with the new delimiter, if it is one.
+    Delimiter(Option<&'a str>),
+    /// The rest of the line is a comment.
+    Comment,
+    /// It ends the statement before it, as `;` does.
+    Terminator,
+    /// The rest of the line is a statement, without a delimiter.
+    Statement,
+    /// A command that is not supported.
+    Refused(&'static Code),
+}
+
+/// The commands of the mysql and mariadb clients that fill a line, and are not the first word of a statement.
+const MYSQL_COMMANDS: [&str; 23] = [
+    "charset",
+    "clear",
+    "connect",
+    "costs",
+    "edit",
+    "ego",
+    "exit",
+    "go",
+    "nopager",
+    "notee",
+    "nowarning",
+    "pager",
+    "print",
+    "prompt",
+    "query_attributes",
+    "quit",
+    "rehash",
+    "resetconnection",
+    "sandbox",
+    "source",
+    "status",
+    "system",
+    "tee",
+];
+
+/// What the line of this token is for the client. `is_open`: a statement has begun. `in_message`: something of the message that
+/// the delimiter ends has been read. `in_body`: `;` would not end the statement.
+pub fn read<'a>(text: &'a str, dialect: Dialect, token: Token, is_open: bool, in_message: bool, in_body: bool) -> ClientLine<'a> {
+    match dialect {
+        Dialect::Postgres if token.is_symbol(text, b'\\') => ClientLine::Refused(&PSQL_COMMAND),
+        Dialect::Postgres => ClientLine::Sql,
+        Dialect::MySql => mysql(text, token, is_open, in_message),
+        Dialect::Sqlite => sqlite(text, token, is_open, in_body),
+    }
+}
+
+fn mysql(text: &str, token: Token, is_open: bool, in_message: bool) -> ClientLine<'_> {
+    let rest = &text[token.start..];
+    if token.is_symbol(text, b'-') {
+        return match (in_message, rest.starts_with("--")) {
+            (false, true) => ClientLine::Comment,
+            (true, true) if rest.starts_with("--> statement-breakpoint") => ClientLine::Refused(&STATEMENT_BREAKPOINT),
+            _ => ClientLine::Sql,
+        };
+    }
+    if token.is_symbol(text, b'\\') {
+        // `\N` is NULL.
+        return if rest.starts_with("\\N") { ClientLine::Sql } else { ClientLine::Refused(&CLIENT_COMMAND) };
+    }
+    if is_open {
+        return ClientLine::Sql;
+    }
+    let line = rest.lines().next().unwrap_or_default();
+    if token.is_word(text, "DELIMITER") {
+        return ClientLine::Delimiter(delimiter(&line[token.end - token.start..]));
+    }
+    if in_message || !begins_line(text, token) {
+        return ClientLine::Sql;
+    }
+    if token.is_word(text, "USE") && line.split_whitespace().count() > 1 {
+        return ClientLine::Statement;
+    }
+    if MYSQL_COMMANDS.iter().any(|command| token.is_word(text, command)) {
+        ClientLine::Refused(&CLIENT_COMMAND)
+    } else {
+        ClientLine::Sql
+    }
+}
+
+/// The delimiter after `DELIMITER`. The client rejects one with a backslash, and goes on with the one before.
+fn delimiter(rest: &str) -> Option<&str> {
+    let rest = rest.trim();
+    let word = match rest.chars().next().filter(|first| ['\'', '"', '`'].contains(first)) {
+        Some(quote) => rest[1..].split(quote).next(),
+        None => rest.split_whitespace().next(),
+    };
+    word.filter(|word| !word.is_empty() && !word.contains('\\'))
+}
+
+fn sqlite(text: &str, token: Token, is_open: bool, in_body: bool) -> ClientLine<'_> {
+    let line_start = text[..token.start].rfind('\n').map_or(0, |at| at + 1);
+    if !is_open && token.is_symbol(text, b'.') {
+        return ClientLine::Refused(&CLIENT_COMMAND);
+    }
+    if !is_open && token.is_symbol(text, b'#') && token.start == line_start {
+        return ClientLine::Comment;
+    }
+    let is_separator = token.is_word(text, "go") || token.is_symbol(text, b'/');
+    let rest = text[token.end..].lines().next().unwrap_or_default();
+    if is_separator && !in_body && rest.trim().is_empty() && begins_line(text, token) {
+        return ClientLine::Terminator;
+    }
+    ClientLine::Sql
+}
+
+/// Does only white space precede the token on its line?
+fn begins_line(text: &str, token: Token) -> bool {
+    text[..token.start].rsplit('\n').next().unwrap_or_default().trim().is_empty()
+}
+
+/// The finding for a command that is not supported.
+pub fn refused(code: &'static Code, command: &str, dialect: Dialect) -> Finding {
+    if *code == STATEMENT_BREAKPOINT {
+        let message = "`--> statement-breakpoint` is not a comment inside a statement of MySQL";
+        return Finding::error(code, message).help("write `;` at the end of the statement before it");
+    }
+    let client = match dialect {
+        Dialect::Postgres => "psql",
+        Dialect::MySql => "mariadb",
+        Dialect::Sqlite => "sqlite3",
+    };
+    Finding::error(code, format!("`{command}` is a command of the {client} client, not SQL"))
+        .help("remove it, or write the equivalent SQL")
+}
+
+/// The finding for a statement in which the server exchanges data with the client.
+pub fn refused_statement(text: &str, dialect: Dialect, tokens: &[Token]) -> Option<Finding> {
+    if copies(text, dialect, tokens, "TO", "STDOUT") {
+        let message = "`COPY ... TO stdout` sends rows that a migration does not process";
+        return Some(Finding::error(&COPY_TO_STDOUT, message).help("write the rows into a table, or remove the statement"));
+    }
+    if loads_local(text, dialect, tokens) {
+        let message = "`LOAD DATA LOCAL` reads a file of the client, which the driver does not send";
+        let help = "write the rows as `INSERT`, or load a file of the server without `LOCAL`";
+        return Some(Finding::error(&LOAD_DATA_LOCAL, message).help(help));
+    }
+    None
+}
+
+/// Is a statement `COPY ... FROM stdin` or `COPY ... TO stdout`?
+pub fn copies(text: &str, dialect: Dialect, tokens: &[Token], direction: &str, stream: &str) -> bool {
+    dialect == Dialect::Postgres
+        && tokens[0].is_word(text, "COPY")
+        && tokens.windows(2).any(|pair| pair[0].is_word(text, direction) && pair[1].is_word(text, stream))
+}
+
+fn loads_local(text: &str, dialect: Dialect, tokens: &[Token]) -> bool {
+    if dialect != Dialect::MySql {
+        return false;
+    }
+    let tokens = executed_tokens(text, &tokens[..tokens.len().min(6)], Quoting::of(dialect));
+    let word = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| words.iter().any(|word| token.is_word(text, word)));
+    let priority = usize::from(word(2, &["LOW_PRIORITY", "CONCURRENT"]));
+    word(0, &["LOAD"]) && word(1, &["DATA", "XML"]) && word(2 + priority, &["LOCAL"])
+}
+
+/// The finding for SQL between `COPY ... FROM stdin` and its rows.
+pub fn sql_after_copy() -> Finding {
+    let message = "SQL is not allowed between `COPY ... FROM stdin;` and its rows";
+    Finding::error(&SQL_AFTER_COPY, message).help("move it after the closing `\\.`")
+}
