@@ -28,4 +28,5 @@ pub mod schema;
 pub mod server;
 pub mod simulation;
 mod type_change;
+mod uncertainty;
 mod volatility;

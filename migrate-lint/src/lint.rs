@@ -2,6 +2,7 @@
 
 mod grouping;
 mod lock_tracker;
+mod script_parser;
 mod session_state;
 
 use self::grouping::group_by_rule;
@@ -47,6 +48,8 @@ pub struct LintOptions {
     pub lock_timeout: Option<String>,
     /// The configured `statement_timeout` of the session, for files that set none.
     pub statement_timeout: Option<String>,
+    /// The configured statements that each session executes before a file.
+    pub session: Vec<String>,
 }
 
 /// Which migrations are not deployed and are therefore checked.
@@ -68,6 +71,7 @@ impl LintOptions {
             scope: LintScope::All,
             lock_timeout: None,
             statement_timeout: None,
+            session: Vec::new(),
         }
     }
 
@@ -226,45 +230,18 @@ impl Linter<'_> {
         self.findings.extend(problems);
     }
 
-    /// Parses the statements of a script; those inside the body of a block follow the statement that contains it.
     fn parse(&mut self, script: &Script, migration: usize) -> Vec<ParsedStatement> {
-        let dialect = self.dialect();
-        let mut parsed = Vec::with_capacity(script.statements.len());
-        let mut unit = 0;
-        for (statement, text) in script.statements.iter().enumerate() {
-            while script.units.get(unit).is_some_and(|unit| unit.statements.end <= statement) {
-                unit += 1;
-            }
-            let unit = script.units.get(unit).filter(|unit| unit.statements.contains(&statement));
-            let in_transaction = unit.is_some_and(|unit| unit.in_transaction);
-            // Each unit is a transaction, and so is each statement outside one.
-            if !in_transaction || unit.is_some_and(|unit| unit.statements.start == statement) {
-                self.transaction += 1;
-            }
-            let sql = text.sql(&script.text);
-            let syntax = reader::read(sql, dialect);
-            let point = HistoryPoint { migration, transaction: self.transaction };
-            let inner = reader::inner_statements(sql, &syntax, dialect);
-            parsed.push(ParsedStatement { statement, syntax, point, in_transaction, in_block: false, conditional: false });
-            parsed.extend(inner.into_iter().map(|(range, conditional)| ParsedStatement {
-                statement,
-                syntax: reader::read_part(sql, range, dialect),
-                point,
-                in_transaction,
-                in_block: true,
-                conditional,
-            }));
-        }
-        parsed
+        script_parser::parse(script, migration, self.options.server.dialect(), &mut self.transaction)
     }
 
     /// Runs a script on the simulated schema and checks each statement, unless `allowed` is `None`.
     fn run_script(&mut self, file: &File<'_>, mut allowed: Option<&mut Allowed>) {
-        let mut session = SessionState::new(self.initial_settings(file.script));
+        self.simulation.begin_file();
+        let mut session = self.begin_session(file.script);
         let mut locks = LockTracker::default();
         let mut transaction = None;
-        self.simulation.begin_file();
         for (number, statement) in file.statements.iter().enumerate() {
+            self.simulation.enter_branch(statement.branch.map(|branch| (statement.statement, branch)));
             if transaction != Some(statement.point.transaction) {
                 self.end_transaction(&mut session, &mut locks);
                 transaction = Some(statement.point.transaction);
@@ -280,17 +257,28 @@ impl Linter<'_> {
                 self.simulate(file, statement);
             }
         }
+        self.simulation.enter_branch(None);
     }
 
-    /// The timeouts that a script starts with: those of its directives, or else the configured ones.
-    fn initial_settings(&self, script: &Script) -> SessionSettings {
+    /// The settings that a script starts with: those of the configured statements, with the timeouts of its directives, or else
+    /// the configured ones.
+    fn begin_session(&mut self, script: &Script) -> SessionState {
         let milliseconds = |limit: Duration| format!("{}ms", limit.as_millis());
         let directives = &script.directives;
-        SessionSettings {
-            lock_timeout: directives.lock_timeout.map(milliseconds).or_else(|| self.options.lock_timeout.clone()),
-            statement_timeout: directives.timeout.map(milliseconds).or_else(|| self.options.statement_timeout.clone()),
-            ..SessionSettings::default()
+        let options = self.options;
+        let mut settings = SessionSettings::default();
+        for sql in &options.session {
+            let syntax = reader::read(sql, self.dialect());
+            settings.apply_outside_transaction(&syntax);
+            if let Syntax::Set(_) = syntax {
+                self.simulation.apply(&syntax, HistoryPoint { migration: 0, transaction: 0 });
+            }
         }
+        SessionState::new(SessionSettings {
+            lock_timeout: directives.lock_timeout.map(milliseconds).or_else(|| options.lock_timeout.clone()),
+            statement_timeout: directives.timeout.map(milliseconds).or_else(|| options.statement_timeout.clone()),
+            ..settings
+        })
     }
 
     fn end_transaction(&mut self, session: &mut SessionState, locks: &mut LockTracker) {
@@ -364,18 +352,20 @@ impl Linter<'_> {
     fn simulate(&mut self, file: &File<'_>, statement: &ParsedStatement) {
         // The effect of dynamic SQL, and of a user-defined function, is unknown.
         let has_unknown_effect = match &statement.syntax {
-            Syntax::Do { body } => reader::executes_text(file.sql(statement), body.clone(), file.server.dialect()),
+            Syntax::Do { body } => {
+                let sql = file.sql(statement);
+                let builds_text = file.server.dialect() == Dialect::Postgres
+                    && !statement.in_block
+                    && reader::executes_text(sql, body.clone(), Dialect::Postgres);
+                builds_text || self.simulation.schema.calls_user_function(sql.get(body.clone()).unwrap_or_default())
+            }
             Syntax::Query => self.simulation.schema.calls_user_function(file.sql(statement)),
             _ => false,
         };
         if has_unknown_effect {
             self.simulation.schema.set_opaque();
         }
-        if statement.conditional {
-            self.simulation.apply_conditionally(&statement.syntax, statement.point);
-        } else {
-            self.simulation.apply(&statement.syntax, statement.point);
-        }
+        self.simulation.apply(&statement.syntax, statement.point);
     }
 
     /// Runs a down migration after its up migration, compares the schema with the one before both, and restores the schema
@@ -455,5 +445,7 @@ fn to_finding(enabled: EnabledRule, rule_finding: RuleFinding, place: Place) -> 
     finding
 }
 
+#[cfg(test)]
+mod condition_tests;
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,8 @@ pub struct Relation {
     pub created: HistoryPoint,
     /// When it got its current name, if it was created under another one.
     pub renamed: Option<HistoryPoint>,
+    /// A condition decided whether it was created or dropped.
+    pub is_uncertain: bool,
     /// Created with `IF NOT EXISTS`: it may have existed before the first migration.
     pub may_predate_history: bool,
     /// `columns` is complete.
@@ -68,6 +70,8 @@ pub struct Relation {
     pub compressed: bool,
     /// Rows were inserted since it was created.
     pub has_rows: bool,
+    /// When `TRUNCATE` emptied it, if no rows were inserted since.
+    pub emptied: Option<HistoryPoint>,
     /// Created with `CREATE TABLE AS`: its columns are unknown, and it had no constraints and indexes at first.
     pub from_query: bool,
     /// The tables that a view reads.
@@ -101,6 +105,8 @@ pub struct Column {
     pub created: Option<HistoryPoint>,
     /// When an `UPDATE` last assigned it.
     pub backfilled: Option<HistoryPoint>,
+    /// A condition decided whether it was added, changed or dropped.
+    pub is_uncertain: bool,
 }
 
 /// A constraint.
@@ -116,6 +122,8 @@ pub struct Constraint {
     pub added: HistoryPoint,
     /// A column constraint, as opposed to a table constraint.
     pub at_column: bool,
+    /// A condition decided whether it was added, changed or dropped.
+    pub is_uncertain: bool,
 }
 
 /// What a constraint requires.
@@ -168,6 +176,8 @@ pub struct Index {
     pub mentions: Vec<String>,
     /// When it was created.
     pub created: HistoryPoint,
+    /// A condition decided whether it was created, changed or dropped.
+    pub is_uncertain: bool,
 }
 
 /// Are two names the same, if the database is case-sensitive or not?
@@ -184,6 +194,7 @@ impl Relation {
             original_name,
             created,
             renamed: None,
+            is_uncertain: false,
             may_predate_history: false,
             columns_known: true,
             columns: Vec::new(),
@@ -200,6 +211,7 @@ impl Relation {
             engine: None,
             compressed: false,
             has_rows: false,
+            emptied: None,
             from_query: false,
             reads_from: Vec::new(),
             possible_columns: Vec::new(),
@@ -220,6 +232,22 @@ impl Relation {
     pub fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
         let index = self.columns.iter().position(|column| self.same(&column.name, name))?;
         self.columns.get_mut(index)
+    }
+
+    /// Does the table certainly have a column of this name?
+    pub fn has_column(&self, name: &str) -> bool {
+        !self.is_uncertain && self.column(name).is_some_and(|column| !column.is_uncertain)
+    }
+
+    /// Does the table certainly have a constraint of this name?
+    pub fn has_constraint(&self, name: &str) -> bool {
+        !self.is_uncertain && self.constraint(name).is_some_and(|constraint| !constraint.is_uncertain)
+    }
+
+    /// Does the table certainly have an index of this name?
+    pub fn has_index(&self, name: &str) -> bool {
+        let is_index = |index: &Index| !index.is_uncertain && index.name.as_deref().is_some_and(|other| self.same(other, name));
+        !self.is_uncertain && self.indexes.iter().any(is_index)
     }
 
     /// The constraint with a name.

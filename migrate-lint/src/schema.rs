@@ -5,6 +5,7 @@
 
 use crate::object_name::ObjectName;
 use crate::relation::{HistoryPoint, Relation};
+use crate::uncertainty::join;
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
 use migrate_model::syntax::{ObjectKind, Type};
@@ -420,7 +421,7 @@ impl Schema {
             let selects_all = view.reads_from.len() == 1 && mentions("*") && created.is_none_or(|created| created < view.created);
             selects_all || mentions(column) && view.reads_from.iter().filter(|other| *other != table).all(lacks_column)
         };
-        self.views_reading(table).find(|(_, view)| uses_column(view)).map(|(view, _)| view)
+        self.views_reading(table).find(|(_, view)| !view.is_uncertain && uses_column(view)).map(|(view, _)| view)
     }
 
     /// A trigger that calls a function, and the table of the trigger.
@@ -519,6 +520,15 @@ impl Schema {
         })
     }
 
+    /// The tables that certainly have a foreign key that references this one.
+    pub fn certain_children<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        let is_certain = move |relation: &Relation| {
+            let mut keys = relation.foreign_keys().filter(|(key, _, table, _)| !key.is_uncertain && *table == parent);
+            !relation.is_uncertain && keys.next().is_some()
+        };
+        self.children(parent).filter(move |(_, child, _)| is_certain(child)).map(|(child, ..)| child)
+    }
+
     /// The views that read a table.
     pub fn views_reading<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation)> {
         let relations = self.referenced.contains(table).then(|| self.relations()).into_iter().flatten();
@@ -538,6 +548,25 @@ impl Schema {
                 Some(object) => self.objects.insert(id, object),
                 None => self.objects.remove(&id),
             };
+        }
+    }
+
+    /// Makes uncertain what has changed since a savepoint, because the statement since then may not have been executed.
+    pub fn make_uncertain(&mut self, savepoint: usize) {
+        let mut originals: BTreeMap<ObjectId, Option<Arc<SchemaObject>>> = BTreeMap::new();
+        for entry in &self.journal[savepoint..] {
+            originals.entry(entry.id.clone()).or_insert_with(|| entry.before.clone());
+        }
+        for (id, before) in originals {
+            let ObjectId { namespace, table, name } = id.clone();
+            // Without the temporary table, its name means another table, which is read the dangerous way.
+            if name.schema.as_deref() == Some(SESSION) && before.is_none() {
+                self.temporary.remove(&name.name);
+            }
+            match join(before.as_deref(), self.objects.get(&id).map(|object| &**object)) {
+                Some(joined) => self.put(namespace, name, table, joined),
+                None => drop(self.take(namespace, &name, table.as_ref())),
+            }
         }
     }
 

@@ -10,17 +10,14 @@ mod renaming;
 use self::alteration::{alter_table, alter_type};
 use self::creation::{create_table, create_view};
 use self::index::create_index;
+pub use self::index::has_index;
 use self::removal::drop_objects;
 use self::renaming::{rename_index, rename_table, rename_trigger};
 use crate::object_name::ObjectName;
 use crate::relation::HistoryPoint;
 use crate::schema::{Schema, SchemaObject, TriggerReferences};
 use migrate_model::dialect::Dialect;
-use migrate_model::effect;
-use migrate_model::name::Name;
-use migrate_model::syntax::{
-    Action, ActionKind, AlterTable, Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax,
-};
+use migrate_model::syntax::{Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax};
 
 /// A schema, with the state of the transaction that changes it.
 #[derive(Debug, Clone)]
@@ -29,8 +26,19 @@ pub struct Simulation {
     pub schema: Schema,
     /// The start of the transaction and its savepoints.
     savepoints: Vec<Savepoint>,
+    /// The branch that is simulated, as if it were executed.
+    branch: Option<Branch>,
     /// The search path to be restored at the end of the transaction, after `SET LOCAL search_path`.
     outer_path: Option<Vec<Option<String>>>,
+}
+
+/// Statements that are executed together or not at all.
+#[derive(Debug, Clone)]
+struct Branch {
+    /// The statement that contains it, and its number in that statement.
+    id: (usize, usize),
+    /// The savepoint of the schema.
+    savepoint: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -44,12 +52,14 @@ struct Savepoint {
 impl Simulation {
     /// A simulation of an empty database.
     pub fn new(dialect: Dialect) -> Self {
-        Simulation { schema: Schema::new(dialect), savepoints: Vec::new(), outer_path: None }
+        Simulation { schema: Schema::new(dialect), savepoints: Vec::new(), branch: None, outer_path: None }
     }
 
     /// Applies a statement.
     pub fn apply(&mut self, syntax: &Syntax, at: HistoryPoint) {
         match syntax {
+            // Where a transaction ends, and where names are looked up, remains as it was before the branch.
+            Syntax::Transaction(_) | Syntax::Set(_) if self.branch.is_some() => {}
             Syntax::Transaction(control) => self.control(control),
             Syntax::Set(settings) if settings.iter().any(|setting| setting.local && setting.name == "search_path") => {
                 self.outer_path.get_or_insert_with(|| self.schema.path());
@@ -72,29 +82,16 @@ impl Simulation {
         }
     }
 
-    /// Applies a statement that may not be executed: the schema gets what it adds, and columns that it may remove or change
-    /// become unknown.
-    pub fn apply_conditionally(&mut self, syntax: &Syntax, at: HistoryPoint) {
-        let exists = |schema: &Schema, name: &Name| schema.relation(&schema.resolve(name)).is_some();
-        match syntax {
-            Syntax::CreateTable(table) if table.name.as_ref().is_some_and(|name| exists(&self.schema, name)) => {}
-            Syntax::AlterTable(alter) => {
-                let adds_column = |action: &&Action| matches!(action.kind, ActionKind::AddColumn { .. });
-                let actions: Vec<_> = alter.actions.iter().filter(adds_column).cloned().collect();
-                if actions.len() < alter.actions.len() {
-                    let table = self.schema.resolve(&alter.table);
-                    self.schema.change(&table, |relation| relation.columns_known = false);
-                }
-                self.apply(&Syntax::AlterTable(AlterTable { actions, ..alter.clone() }), at);
-            }
-            Syntax::Drop(_) | Syntax::RenameTables(_) => {
-                for table in effect::locked_tables_of(syntax) {
-                    let table = self.schema.resolve(&table);
-                    self.schema.change(&table, |relation| relation.columns_known = false);
-                }
-            }
-            other => self.apply(other, at),
+    /// Announces the branch of the following statements; `None` for statements that are certainly executed. At the end of a branch,
+    /// what its statements have changed becomes uncertain.
+    pub fn enter_branch(&mut self, branch: Option<(usize, usize)>) {
+        if self.branch.as_ref().map(|current| current.id) == branch {
+            return;
         }
+        if let Some(current) = self.branch.take() {
+            self.schema.make_uncertain(current.savepoint);
+        }
+        self.branch = branch.map(|id| Branch { id, savepoint: self.schema.savepoint() });
     }
 
     fn control(&mut self, control: &Control) {

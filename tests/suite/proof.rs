@@ -181,7 +181,7 @@ async fn compare_with_server(database: &TestDatabase, rule: &Rule, example: &Exa
             let context =
                 ImpactContext { server: Server::of(dialect), utc, foreign_keys_unchecked: false, table_is_empty: empty };
             let inner = reader::inner_statements(&sql, &syntax, dialect);
-            let parts: Vec<Syntax> = inner.into_iter().map(|(range, _)| reader::read_part(&sql, range, dialect)).collect();
+            let parts: Vec<Syntax> = inner.into_iter().map(|inner| inner.syntax).collect();
             let all = [syntax].into_iter().chain(parts);
             let mut predicted_impacts = Vec::new();
             let mut applied = simulation.clone();

@@ -6,6 +6,7 @@ use crate::object_name::ObjectName;
 use crate::relation::{self, Relation};
 use crate::schema::Schema;
 use crate::server::Product;
+use crate::simulation::has_index;
 use migrate_model::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
 
 const INSTANT: OnlineDdl = OnlineDdl { algorithm: Algorithm::Instant, allows_writes: true };
@@ -19,6 +20,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
     let exclusive = |name, cause| vec![Impact::new(schema.resolve(name), Lock::AccessExclusive, cause)];
     match syntax {
         Syntax::AlterTable(alter) => alter_table(schema, alter, sql, context),
+        Syntax::CreateIndex(index) if index.if_not_exists && !schema.is_opaque() && has_index(schema, index) => Vec::new(),
         Syntax::CreateIndex(index) => {
             let (online, reason) = add_index(context, index);
             vec![impact(schema.resolve(&index.table), online, reason)]
@@ -97,6 +99,9 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
     });
     let mut impacts = Vec::new();
     for action in &alter.actions {
+        if relation.is_some_and(|relation| !schema.is_opaque() && does_nothing(relation, &action.kind)) {
+            continue;
+        }
         let (online, reason) = match &action.kind {
             ActionKind::DropPrimaryKey if adds_key => (INPLACE, AlterReason::PrimaryKeyReplaced),
             ActionKind::DropPrimaryKey => (COPY, AlterReason::PrimaryKeyDropped),
@@ -121,6 +126,17 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
         }
     }
     impacts
+}
+
+/// Does `IF NOT EXISTS` skip the clause?
+fn does_nothing(relation: &Relation, action: &ActionKind) -> bool {
+    match action {
+        ActionKind::AddColumn { column, if_not_exists: true } => relation.has_column(&column.name),
+        ActionKind::AddIndex(index) if index.if_not_exists => {
+            index.name.as_ref().is_some_and(|name| relation.has_index(&name.name))
+        }
+        _ => false,
+    }
 }
 
 /// The cost of a clause in this table, together with the other clauses of the statement.

@@ -4,6 +4,7 @@ use super::{Cause, Impact, ImpactContext, Lock};
 use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Index, Relation};
 use crate::schema::Schema;
+use crate::simulation::has_index;
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
 use migrate_model::name::Name;
@@ -165,6 +166,10 @@ fn default_scan(schema: &Schema, parent: &ObjectName, cause: Cause) -> Option<Im
 
 fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
     let table = schema.resolve(&index.table);
+    if index.if_not_exists && !schema.is_opaque() && has_index(schema, index) {
+        let lock = if index.concurrently { Lock::ShareUpdateExclusive } else { Lock::Share };
+        return vec![Impact::new(table, lock, Cause::Catalogue)];
+    }
     if index.concurrently {
         return vec![Impact::new(table, Lock::ShareUpdateExclusive, Cause::IndexBuildConcurrent).building()];
     }
@@ -261,7 +266,8 @@ fn impacts_on_table(
     match &action.kind {
         ActionKind::AddColumn { column, if_not_exists } => {
             // `IF NOT EXISTS` skips an existing column.
-            let exists = *if_not_exists && relation.is_some_and(|relation| relation.column(&column.name).is_some());
+            let exists =
+                *if_not_exists && !schema.is_opaque() && relation.is_some_and(|relation| relation.has_column(&column.name));
             if exists { vec![exclusive(Cause::Catalogue)] } else { add_column(schema, key, column, sql, context) }
         }
         ActionKind::AddConstraint(constraint) => add_constraint(schema, key, constraint, context.table_is_empty),
@@ -349,7 +355,10 @@ fn attach(schema: &Schema, key: &ObjectName, child: ObjectName, bounds: &[String
     let key_columns = relation.map(|relation| &*relation.partition_key).unwrap_or_default();
     let proved = partition.is_some_and(|partition| proves_bounds(partition, key_columns, bounds));
     let lacks_indexes = match (relation, partition) {
-        (Some(parent), Some(partition)) => partition.columns_known && lacks_indexes(parent, partition),
+        (Some(parent), Some(partition)) => {
+            let is_known = partition.columns_known || partition.indexes.iter().any(|index| index.is_uncertain);
+            is_known && lacks_indexes(parent, partition)
+        }
         _ => false,
     };
     let exclusive = |cause| Impact::new(child.clone(), Lock::AccessExclusive, cause);
@@ -370,8 +379,12 @@ fn lacks_indexes(parent: &Relation, child: &Relation) -> bool {
     let key = |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_));
     let has_key = |required: &Constraint| child.constraints.iter().any(|constraint| constraint.kind == required.kind);
     let has_index = |required: &Index| {
-        let matches =
-            |index: &Index| !index.partial_or_expression && index.columns == required.columns && index.unique == required.unique;
+        let matches = |index: &Index| {
+            !index.is_uncertain
+                && !index.partial_or_expression
+                && index.columns == required.columns
+                && index.unique == required.unique
+        };
         required.partial_or_expression || child.indexes.iter().any(matches)
     };
     !parent.constraints.iter().filter(key).all(has_key) || !parent.indexes.iter().all(has_index)

@@ -6,7 +6,7 @@ use super::index::{add_index, drop_index, remove_column_from_indexes, unregister
 use super::removal::{detach, drop_foreign_keys_to};
 use super::renaming::{rename_column, rename_in_foreign_keys, rename_in_triggers, rename_index, rename_table};
 use crate::object_name::ObjectName;
-use crate::relation::{ConstraintKind, HistoryPoint, Relation, is_same};
+use crate::relation::{Column, ConstraintKind, HistoryPoint, Relation, is_same};
 use crate::schema::{Schema, SchemaObject};
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, ActionKind, AlterTable, TypeAction};
@@ -77,8 +77,9 @@ fn apply_action(schema: &mut Schema, table: &ObjectName, action: &ActionKind, at
             schema.change(table, |parent| detach(parent, &partition));
         }
         ActionKind::AddConstraint(constraint) => add_table_constraint(schema, table, constraint, at),
-        ActionKind::AddColumn { column, .. } => {
+        ActionKind::AddColumn { column, if_not_exists } => {
             let Some(mut relation) = schema.relation(table).cloned() else { return };
+            replace_uncertain_column(&mut relation, &column.name, *if_not_exists);
             let foreign_key = add_column(schema, table, &mut relation, column, Some(at), at);
             relation.constraints.extend(foreign_key);
             schema.put_relation(table.clone(), relation);
@@ -94,6 +95,17 @@ fn apply_action(schema: &mut Schema, table: &ObjectName, action: &ActionKind, at
             change_dependents(schema, table, kind);
             schema.change(table, |relation| alter_relation(relation, kind, at));
         }
+    }
+}
+
+/// A column that may exist does not exist if the statement adds it. With `IF NOT EXISTS`, it has one of two types.
+fn replace_uncertain_column(relation: &mut Relation, name: &str, if_not_exists: bool) {
+    let case_sensitive = relation.case_sensitive;
+    let is_uncertain = |column: &Column| column.is_uncertain && is_same(case_sensitive, &column.name, name);
+    if if_not_exists {
+        relation.columns.iter_mut().filter(|column| is_uncertain(column)).for_each(|column| column.ty = None);
+    } else {
+        relation.columns.retain(|column| !is_uncertain(column));
     }
 }
 

@@ -5,6 +5,7 @@ use super::index::add_index;
 use crate::object_name::ObjectName;
 use crate::relation::{Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, RelationKind};
 use crate::schema::Schema;
+use crate::uncertainty::join_relations;
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, CreateTable, CreateView, Generated, Like, Type};
 
@@ -13,7 +14,8 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
     let Some(written_name) = &table.name else { return };
     let name = if table.temporary { schema.resolve(written_name) } else { schema.resolve_new(written_name) };
     // With `IF NOT EXISTS` the statement has no effect on an existing table, and without it fails.
-    if !table.or_replace && !table.temporary && schema.relation(&name).is_some() {
+    let existing = schema.relation(&name).filter(|_| !table.or_replace && !table.temporary).cloned();
+    if existing.as_ref().is_some_and(|existing| !existing.is_uncertain) {
         return;
     }
     let mut relation = new_table(schema, table, written_name.to_string(), at);
@@ -45,6 +47,11 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
         return;
     }
     let index_names: Vec<String> = relation.indexes.iter().filter_map(|index| index.name.clone()).collect();
+    // With `IF NOT EXISTS`, a table that may exist keeps its definition if it does.
+    let relation = match existing.filter(|_| table.if_not_exists) {
+        Some(existing) => join_relations(&existing, &relation),
+        None => relation,
+    };
     schema.put_relation(name.clone(), relation);
     index_names.iter().for_each(|index| schema.register_index(&name, index));
     move_unique_keys_to_indexes(schema, &name);
@@ -101,7 +108,14 @@ fn copy_definition(
             _ => continue,
         };
         let kind = constraint.kind.clone();
-        relation.constraints.push(Constraint { name, kind, validated: Some(at), added: at, at_column: false });
+        relation.constraints.push(Constraint {
+            name,
+            kind,
+            validated: Some(at),
+            added: at,
+            at_column: false,
+            is_uncertain: false,
+        });
     }
     for index in source.indexes.iter().filter(|_| like.indexes) {
         let name = index.name.clone().filter(|_| dialect == Dialect::MySql);
@@ -145,6 +159,7 @@ pub fn column_of(column: &syntax::Column, dialect: Dialect, created: Option<Hist
         computed_from: column.computed_from.clone(),
         created,
         backfilled: None,
+        is_uncertain: false,
     }
 }
 

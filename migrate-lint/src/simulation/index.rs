@@ -8,13 +8,22 @@ use migrate_model::syntax::CreateIndex;
 /// `CREATE INDEX`.
 pub fn create_index(schema: &mut Schema, index: &CreateIndex, at: HistoryPoint) {
     let table = schema.resolve(&index.table);
-    let exists = index.name.as_ref().is_some_and(|name| {
-        let name = schema.in_same_schema(&table, &name.name);
-        schema.table_of_index(Some(&table), &name).is_some()
-    });
-    if !(exists && index.if_not_exists) {
+    if let Some(name) = index.name.as_ref().filter(|_| index.or_replace) {
+        drop_index(schema, &table, &name.name);
+    }
+    if !(index.if_not_exists && has_index(schema, index)) {
         add_index(schema, &table, index, at);
     }
+}
+
+/// Does an index of this name certainly exist?
+pub fn has_index(schema: &Schema, index: &CreateIndex) -> bool {
+    let table = schema.resolve(&index.table);
+    index.name.as_ref().is_some_and(|name| {
+        let name = schema.in_same_schema(&table, &name.name);
+        let owner = schema.table_of_index(Some(&table), &name).and_then(|owner| schema.relation(owner));
+        owner.is_some_and(|owner| owner.has_index(name.name()))
+    })
 }
 
 /// Adds an index to a table, if the table exists.
@@ -34,8 +43,12 @@ pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, a
         partial_or_expression: index.expressions || index.partial || index.special,
         mentions: index.mentions.clone(),
         created: at,
+        is_uncertain: false,
     };
-    schema.change(table, |relation| relation.indexes.push(new));
+    schema.change(table, |relation| {
+        relation.indexes.retain(|index| !(index.is_uncertain && index.name.is_some() && index.name == new.name));
+        relation.indexes.push(new);
+    });
 }
 
 /// Removes an index; on MySQL also a unique key, which is an index.
