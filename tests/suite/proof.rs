@@ -262,6 +262,48 @@ async fn postgres_locks_scans_and_rewrites_are_as_predicted() {
     drop_database(database).await;
 }
 
+/// Types whose values are stored in the same way, according to the catalog, and pairs that are similar.
+const TYPE_PAIRS: &str = "SELECT format_type(castsource, NULL), format_type(casttarget, NULL) FROM pg_cast
+    WHERE castmethod = 'b' AND castsource::regtype::text !~ '^pg_' AND castsource <> 'xml'::regtype
+    UNION VALUES ('timestamp', 'timestamptz'), ('timestamptz', 'timestamp'), ('varchar(10)', 'bpchar'), ('bit(4)', 'varbit'),
+        ('bpchar', 'text'), ('inet', 'cidr'), ('int', 'bigint'), ('time', 'timetz'), ('name', 'text'), ('numeric(5)', 'numeric'),
+        ('varchar(5)', 'varchar(9)'), ('timestamp(3)', 'timestamp'), ('timestamptz', 'timestamptz(3)')";
+
+/// A type change rewrites the table or rebuilds its index exactly if that is predicted: the files of both are compared.
+#[tokio::test]
+async fn type_changes_keep_the_files_that_are_predicted() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let mut connection = recreate_schemas(&database).await;
+    let pairs = text_rows(&mut connection, TYPE_PAIRS).await;
+    assert!(pairs.len() > 50, "{} pairs", pairs.len());
+    let files = "SELECT pg_relation_filenode('t')::text, pg_relation_filenode('i')::text";
+    for pair in pairs {
+        let (from, to) = (&pair[0], &pair[1]);
+        let mut simulation = Simulation::new(Dialect::Postgres);
+        run(&mut connection, "DROP TABLE IF EXISTS t").await.unwrap();
+        for sql in [format!("CREATE TABLE t (a {from})"), "CREATE INDEX i ON t (a)".to_owned()] {
+            run(&mut connection, &sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            simulation.apply(&reader::read(&sql, Dialect::Postgres), HistoryPoint { migration: 0, transaction: 0 });
+        }
+        let sql = format!("ALTER TABLE t ALTER a TYPE {to}");
+        let context = ImpactContext {
+            server: Server::of(Dialect::Postgres),
+            utc: true,
+            foreign_keys_unchecked: false,
+            table_is_empty: false,
+        };
+        let impacts = impacts(&simulation.schema, &reader::read(&sql, Dialect::Postgres), &sql, context);
+        let before = text_rows(&mut connection, files).await;
+        run(&mut connection, &sql).await.unwrap_or_else(|error| panic!("{from}: {sql}: {error}"));
+        let after = text_rows(&mut connection, files).await;
+        let predicted = [impacts.iter().any(|impact| impact.rewrites), impacts.iter().any(|impact| impact.builds)];
+        let measured = [before[0][0] != after[0][0], before[0][1] != after[0][1]];
+        assert_eq!(predicted, measured, "{from} to {to}: rewrites the table, rebuilds the index");
+    }
+    drop(connection);
+    drop_database(database).await;
+}
+
 /// The costliest predicted algorithm of a statement, and whether it blocks writes; `None` if the statement is not online DDL.
 fn costliest(schema: &Schema, sql: &str, foreign_keys_unchecked: bool) -> Option<(Algorithm, bool)> {
     let syntax = reader::read(sql, Dialect::MySql);

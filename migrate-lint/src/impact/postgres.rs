@@ -527,8 +527,11 @@ fn set_type(
     let relation = schema.relation(key);
     let definition = relation.and_then(|relation| relation.column(column));
     let indexed = relation.is_some_and(|relation| {
-        relation.indexed().any(|columns| columns.iter().any(|name| name == column))
-            || relation.indexes.iter().any(|index| index.partial_or_expression)
+        let contains = |columns: &[String]| columns.iter().any(|name| name == column);
+        relation.indexed().any(contains)
+            || relation.indexes.iter().any(|index| contains(&index.columns))
+            // Its columns are unknown.
+            || relation.constraints.iter().any(|constraint| constraint.kind == ConstraintKind::Exclude)
     });
     let is_checked_by = |constraint: &Constraint| match &constraint.kind {
         ConstraintKind::Check { mentions, .. } => mentions.iter().any(|word| word == column),
@@ -553,10 +556,10 @@ fn set_type(
     let (from, to) = (current.map(|ty| stored(ty, false)), stored(ty, true));
     let cost = type_change::cost(from.as_ref(), &to, using.is_none_or(|using| is_plain(using, column, ty)));
     let main = match cost {
-        Cost::FreeInUtc if !context.utc => exclusive(Cause::TypeTimeZone).rewriting(),
-        Cost::Indexes if indexed => exclusive(Cause::TypeIndexes).building(),
-        Cost::Free | Cost::FreeInUtc if in_expression && !same => exclusive(Cause::TypeIndexes).building(),
-        Cost::Free | Cost::FreeInUtc | Cost::Indexes => exclusive(Cause::Catalogue),
+        Cost::IndexesInUtc if !context.utc => exclusive(Cause::TypeTimeZone).rewriting(),
+        Cost::Indexes | Cost::IndexesInUtc if indexed => exclusive(Cause::TypeIndexes).building(),
+        Cost::Free | Cost::Indexes | Cost::IndexesInUtc if in_expression && !same => exclusive(Cause::TypeIndexes).building(),
+        Cost::Free | Cost::Indexes | Cost::IndexesInUtc => exclusive(Cause::Catalogue),
         Cost::Rewrite => exclusive(Cause::TypeRewrite).rewriting(),
         Cost::Unknown => exclusive(Cause::TypeUnknown).rewriting(),
     };
