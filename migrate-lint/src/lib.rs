@@ -10,6 +10,7 @@
 mod allow;
 pub mod codes;
 mod context;
+pub mod dependents;
 pub mod fix;
 pub mod folder_lint;
 pub mod impact;

@@ -56,6 +56,8 @@ pub struct Relation {
     pub partition_key: Vec<String>,
     /// The partitioned table that it is a partition of.
     pub partition_of: Option<ObjectName>,
+    /// The tables that it inherits from.
+    pub inherits: Vec<ObjectName>,
     /// The known partitions.
     pub partitions: Vec<ObjectName>,
     /// The default partition, if it is known.
@@ -180,6 +182,15 @@ pub struct Index {
     pub is_uncertain: bool,
 }
 
+impl Index {
+    /// Does the index contain a column, and is it dropped with the column? On PostgreSQL, this includes the columns in
+    /// expressions, in `WHERE` and in `INCLUDE`.
+    pub fn uses(&self, column: &str, is_postgres: bool) -> bool {
+        let is_column = |name: &String| is_same(is_postgres, name, column);
+        self.columns.iter().any(is_column) || is_postgres && self.mentions.iter().any(is_column)
+    }
+}
+
 /// Are two names the same, if the database is case-sensitive or not?
 pub fn is_same(case_sensitive: bool, name: &str, other: &str) -> bool {
     if case_sensitive { name == other } else { name.eq_ignore_ascii_case(other) }
@@ -204,6 +215,7 @@ impl Relation {
             partitioned: false,
             partition_key: Vec::new(),
             partition_of: None,
+            inherits: Vec::new(),
             partitions: Vec::new(),
             default_partition: None,
             charset: None,

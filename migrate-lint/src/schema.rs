@@ -3,6 +3,7 @@
 //! Nothing is guessed: an object that no migration creates is not in the schema, and an object is incomplete if a statement
 //! about it could not be parsed. A journal records all changes, so that they can be rolled back and compared.
 
+use crate::dependents::Part;
 use crate::object_name::ObjectName;
 use crate::relation::{HistoryPoint, Relation};
 use crate::uncertainty::join;
@@ -44,6 +45,11 @@ pub enum SchemaObject {
         table: ObjectName,
         /// The objects that its definition names.
         references: TriggerReferences,
+    },
+    /// A sequence.
+    Sequence {
+        /// The table and the column of `OWNED BY`.
+        owner: Option<(ObjectName, String)>,
     },
     /// Any other object with a name.
     Other,
@@ -391,6 +397,70 @@ impl Schema {
         self.put(Namespace::Other(kind), name, table, SchemaObject::Other);
     }
 
+    /// Adds a sequence, or changes the column that owns it.
+    pub fn put_sequence(&mut self, name: ObjectName, owner: Option<(ObjectName, String)>) {
+        self.put(Namespace::Other(ObjectKind::Sequence), name, None, SchemaObject::Sequence { owner });
+    }
+
+    fn sequences(&self) -> impl Iterator<Item = (&ObjectName, &ObjectName, &str)> {
+        let namespace = Namespace::Other(ObjectKind::Sequence);
+        let first = ObjectId { namespace, table: None, name: ObjectName { schema: None, name: String::new() } };
+        let sequences = self.objects.range(first..).take_while(move |(id, _)| id.namespace == namespace);
+        sequences.filter_map(|(id, object)| match &**object {
+            SchemaObject::Sequence { owner: Some((table, column)) } => Some((&id.name, table, column.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The sequences whose owner, a table and a column, satisfies a condition.
+    pub fn sequences_owned(&self, is_owner: impl Fn(&ObjectName, &str) -> bool) -> impl Iterator<Item = &ObjectName> {
+        self.sequences().filter(move |(_, table, column)| is_owner(table, column)).map(|(name, ..)| name)
+    }
+
+    /// Changes the owners of sequences after a table was renamed.
+    pub fn rename_owning_table(&mut self, from: &ObjectName, to: &ObjectName) {
+        let owned = self.sequences().filter(|(_, table, _)| *table == from);
+        let owned: Vec<_> = owned.map(|(name, _, column)| (name.clone(), column.to_owned())).collect();
+        for (name, column) in owned {
+            self.put_sequence(name, Some((to.clone(), column)));
+        }
+    }
+
+    /// Changes the owners of sequences after a column was renamed.
+    pub fn rename_owning_column(&mut self, table: &ObjectName, from: &str, to: &str) {
+        let owned: Vec<_> = self.sequences_owned(|owner, column| owner == table && column == from).cloned().collect();
+        for name in owned {
+            self.put_sequence(name, Some((table.clone(), to.to_owned())));
+        }
+    }
+
+    /// The tables that inherit from a table.
+    pub fn inheriting<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        self.relations().filter(move |(_, relation)| relation.inherits.contains(parent)).map(|(name, _)| name)
+    }
+
+    /// The domains that are directly based on a type.
+    pub fn domains_over<'a>(&'a self, ty: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        self.objects.iter().filter_map(move |(id, object)| match &**object {
+            SchemaObject::Domain { base, .. } if self.resolve_type(base) == *ty => Some(&id.name),
+            _ => None,
+        })
+    }
+
+    /// The tables, types, sequences and functions in a schema.
+    pub fn parts_in(&self, schema: &str) -> Vec<Part> {
+        let schema = self.without_default_schema(Some(schema.to_owned()));
+        let inside = self.objects.iter().filter(|(id, _)| id.name.schema == schema);
+        let parts = inside.filter_map(|(id, object)| match (id.namespace, &**object) {
+            (Namespace::Relation, SchemaObject::Relation(_)) => Some(Part::Relation(id.name.clone())),
+            (Namespace::Type, _) => Some(Part::Type(id.name.clone())),
+            (Namespace::Other(ObjectKind::Routine), _) => Some(Part::Routine(id.name.clone())),
+            (Namespace::Other(ObjectKind::Sequence), _) => Some(Part::Sequence(id.name.clone())),
+            _ => None,
+        });
+        parts.collect()
+    }
+
     /// Adds a trigger of a table.
     pub fn put_trigger(&mut self, name: ObjectName, table: ObjectName, references: TriggerReferences) {
         let within = self.namespace_of_trigger(&table).cloned();
@@ -425,10 +495,14 @@ impl Schema {
     }
 
     /// A trigger that calls a function, and the table of the trigger.
-    pub fn caller<'a>(&'a self, function: &ObjectName) -> Option<(&'a ObjectName, &'a ObjectName)> {
-        let mut triggers = self.all_triggers();
-        let caller = triggers.find(|trigger| trigger.references.function.as_ref() == Some(function))?;
-        Some((caller.name, caller.table))
+    pub fn caller<'a>(&'a self, function: &'a ObjectName) -> Option<(&'a ObjectName, &'a ObjectName)> {
+        self.callers(function).next()
+    }
+
+    /// The triggers that call a function, each with its table.
+    pub fn callers<'a>(&'a self, function: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a ObjectName)> {
+        let callers = self.all_triggers().filter(move |trigger| trigger.references.function.as_ref() == Some(function));
+        callers.map(|caller| (caller.name, caller.table))
     }
 
     fn all_triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
@@ -498,10 +572,11 @@ impl Schema {
 
     /// Removes a schema and the objects in it.
     pub fn remove_schema(&mut self, name: &str) {
-        let is_inside = |id: &ObjectId| id.name.schema.as_deref() == Some(name);
-        let is_schema = |id: &ObjectId| {
-            matches!(id.namespace, Namespace::Other(ObjectKind::Schema | ObjectKind::Database)) && id.name.name == name
-        };
+        let inside = self.without_default_schema(Some(name.to_owned()));
+        let is_schema_object =
+            |id: &ObjectId| matches!(id.namespace, Namespace::Other(ObjectKind::Schema | ObjectKind::Database));
+        let is_inside = |id: &ObjectId| id.name.schema == inside && !is_schema_object(id);
+        let is_schema = |id: &ObjectId| is_schema_object(id) && id.name.name == name;
         let removed: Vec<ObjectId> = self.objects.keys().filter(|id| is_inside(id) || is_schema(id)).cloned().collect();
         for id in removed {
             let before = self.objects.remove(&id);

@@ -179,6 +179,10 @@ fn create(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
         Syntax::CreateRoutine { name, is_stable, commits, .. } => {
             schema.put_routine(schema.resolve_new(name), *is_stable, *commits);
         }
+        Syntax::Create { kind: ObjectKind::Sequence, name, owner, .. } => {
+            let owner = owner.as_ref().map(|(table, column)| (schema.resolve(table), column.clone()));
+            schema.put_sequence(schema.resolve_new(name), owner);
+        }
         Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.resolve(name), None),
         _ => {}
     }
@@ -205,6 +209,10 @@ fn alter(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
         Syntax::Alter { kind: ObjectKind::Schema, .. } => schema.set_opaque(),
         Syntax::Alter { kind: ObjectKind::Routine, name, action: ObjectAction::Steady(stable) } => {
             schema.set_stable(&schema.resolve(name), *stable);
+        }
+        Syntax::Alter { kind: ObjectKind::Sequence, name, action: ObjectAction::OwnedBy(owner) } => {
+            let owner = owner.as_ref().map(|(table, column)| (schema.resolve(table), column.clone()));
+            schema.put_sequence(schema.resolve(name), owner);
         }
         Syntax::Alter { kind, name, action: ObjectAction::Rename(to) } => {
             let from = schema.resolve(name);

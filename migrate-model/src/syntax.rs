@@ -252,6 +252,8 @@ pub struct CreateTable {
     pub compressed: bool,
     /// Tables whose definition is copied or inherited: `LIKE`, `INHERITS`.
     pub like: Vec<Like>,
+    /// `INHERITS`; these tables are also in `like`.
+    pub inherits: Vec<Name>,
     /// `CREATE TABLE ... AS SELECT`, or `SELECT ... INTO`.
     pub as_query: bool,
     /// May the query omit rows?

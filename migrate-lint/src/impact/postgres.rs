@@ -1,6 +1,7 @@
 //! The impacts on PostgreSQL: locks, scans and rewrites of each statement, measured on 15.20.
 
 use super::{Cause, Impact, ImpactContext, Lock};
+use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Index, Relation};
 use crate::schema::Schema;
@@ -22,7 +23,8 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         Syntax::AlterTable(alter) if alter.foreign => single(&alter.table, Lock::AccessExclusive, Cause::Catalogue),
         Syntax::AlterTable(alter) => {
             let key = schema.resolve(&alter.table);
-            alter.actions.iter().flat_map(|action| action_impacts(schema, &key, alter, action, sql, context)).collect()
+            let of_actions = alter.actions.iter().flat_map(|action| action_impacts(schema, &key, alter, action, sql, context));
+            of_actions.chain(dropped_with(schema, &dependents::dropped_by(schema, syntax))).collect()
         }
         Syntax::CreateIndex(index) => create_index(schema, index),
         Syntax::CreateTrigger { table: Some(table), temporary: false, .. } => {
@@ -31,7 +33,8 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         Syntax::RenameTrigger { table, .. } => single(table, Lock::AccessExclusive, Cause::Trigger),
         Syntax::Policy { table: Some(table) } => single(table, Lock::AccessExclusive, Cause::Policy),
         Syntax::Drop(removal) => {
-            removal.names.iter().flat_map(|name| drop_object(schema, removal, schema.resolve(name))).collect()
+            let named = removal.names.iter().flat_map(|name| drop_object(schema, removal, schema.resolve(name)));
+            named.chain(dropped_with(schema, &dependents::dropped_by(schema, syntax))).collect()
         }
         Syntax::AlterDomain { name, checks: true } => check_domain(schema, &schema.resolve(name)),
         Syntax::AlterIndex { name, action } => alter_index(schema, &schema.resolve(name), action),
@@ -191,7 +194,7 @@ fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
 
 fn drop_object(schema: &Schema, removal: &DropStatement, key: ObjectName) -> Vec<Impact> {
     match removal.kind {
-        ObjectKind::Table => drop_table(schema, &key, removal.cascade),
+        ObjectKind::Table => drop_table(schema, &key),
         ObjectKind::View | ObjectKind::MaterializedView => vec![Impact::new(key, Lock::AccessExclusive, Cause::Catalogue)],
         ObjectKind::Index => {
             let table = schema.table_of_index(None, &key).cloned();
@@ -211,9 +214,21 @@ fn drop_object(schema: &Schema, removal: &DropStatement, key: ObjectName) -> Vec
     }
 }
 
-/// The impacts on a dropped table, the table that it is a partition of, the tables that it references, and with `CASCADE` its
-/// dependents.
-fn drop_table(schema: &Schema, key: &ObjectName, cascade: bool) -> Vec<Impact> {
+/// The impacts on the tables whose parts are dropped with an object, and on the tables that those reference.
+fn dropped_with(schema: &Schema, parts: &[Part]) -> Vec<Impact> {
+    let exclusive = |table, cause| Impact::new(table, Lock::AccessExclusive, cause);
+    let tables = distinct(parts.iter().filter_map(Part::locked_table).cloned());
+    let parents = parts.iter().flat_map(|part| match part {
+        Part::Relation(table) => schema.relation(table).into_iter().flat_map(Relation::foreign_keys).collect(),
+        _ => Vec::new(),
+    });
+    let parents = distinct(parents.map(|(_, _, table, _)| table.clone()).filter(|parent| !tables.contains(parent)));
+    let on_parents = parents.into_iter().map(|parent| exclusive(parent, Cause::ParentOfDropped));
+    tables.iter().map(|table| exclusive(table.clone(), Cause::Catalogue)).chain(on_parents).collect()
+}
+
+/// The impacts on a dropped table, the table that it is a partition of, and the tables that it references.
+fn drop_table(schema: &Schema, key: &ObjectName) -> Vec<Impact> {
     let exclusive = |table, cause| Impact::new(table, Lock::AccessExclusive, cause);
     let relation = schema.relation(key);
     let partitioned = relation.and_then(|relation| relation.partition_of.clone());
@@ -224,11 +239,6 @@ fn drop_table(schema: &Schema, key: &ObjectName, cascade: bool) -> Vec<Impact> {
     let parents = relation.into_iter().flat_map(Relation::foreign_keys).map(|(_, _, table, _)| table.clone());
     let parents = distinct(parents.filter(|parent| parent != key));
     impacts.extend(parents.into_iter().map(|parent| exclusive(parent, Cause::ParentOfDropped)));
-    if cascade {
-        let readers = schema.views_reading(key).map(|(reader, _)| reader.clone());
-        let children = schema.children(key).map(|(child, ..)| child.clone());
-        impacts.extend(distinct(readers.chain(children)).into_iter().map(|table| exclusive(table, Cause::Catalogue)));
-    }
     impacts
 }
 

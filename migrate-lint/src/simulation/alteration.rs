@@ -3,8 +3,9 @@
 use super::constraint::{add_column_constraints, add_constraint, move_unique_keys_to_indexes, used_index};
 use super::creation::{add_column, attach, column_of};
 use super::index::{add_index, drop_index, remove_column_from_indexes, unregister_indexes_of_column};
-use super::removal::{detach, drop_foreign_keys_to};
+use super::removal::{detach, drop_column, drop_parts};
 use super::renaming::{rename_column, rename_in_foreign_keys, rename_in_triggers, rename_index, rename_table};
+use crate::dependents::{dropped_with, named_in_clause};
 use crate::object_name::ObjectName;
 use crate::relation::{Column, ConstraintKind, HistoryPoint, Relation, is_same};
 use crate::schema::{Schema, SchemaObject};
@@ -70,7 +71,13 @@ fn apply_action(schema: &mut Schema, table: &ObjectName, action: &ActionKind, at
             });
             schema.change(table, |parent| attach(parent, partition, *default));
         }
-        ActionKind::Inherit(_) => schema.change(table, |child| child.columns_known = false),
+        ActionKind::Inherit(parent) => {
+            let parent = schema.resolve(parent);
+            schema.change(table, |child| {
+                child.columns_known = false;
+                child.inherits.push(parent);
+            });
+        }
         ActionKind::Detach { partition, .. } => {
             let partition = schema.resolve(partition);
             schema.change(&partition, |partition| partition.partition_of = None);
@@ -138,36 +145,23 @@ fn redefine_column(schema: &mut Schema, table: &ObjectName, column: &syntax::Col
 
 /// Changes the objects that depend on a column or a constraint of a table.
 fn change_dependents(schema: &mut Schema, table: &ObjectName, action: &ActionKind) {
+    if let Some((part, cascade)) = named_in_clause(table, action) {
+        drop_parts(schema, &dropped_with(schema, vec![part], cascade && schema.dialect() == Dialect::Postgres));
+    }
     match action {
-        ActionKind::DropColumn { name, cascade, .. } => {
+        ActionKind::DropColumn { name, .. } => {
             if schema.dialect() == Dialect::MySql {
                 schema.change(table, |relation| remove_column_from_indexes(relation, name));
             }
             unregister_indexes_of_column(schema, table, name);
-            if *cascade {
-                drop_views_of_column(schema, table, name);
-            }
-        }
-        ActionKind::DropConstraint { name, cascade: true, .. } => {
-            let constraint = schema.relation(table).and_then(|relation| relation.constraint(name));
-            let is_key = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_));
-            if constraint.is_some_and(|constraint| is_key(&constraint.kind)) {
-                drop_foreign_keys_to(schema, table);
-            }
         }
         ActionKind::RenameColumn { from, to } => {
+            schema.rename_owning_column(table, from, to);
             rename_in_triggers(schema, table, from, to);
             rename_in_foreign_keys(schema, table, from, to);
         }
         _ => {}
     }
-}
-
-fn drop_views_of_column(schema: &mut Schema, table: &ObjectName, column: &str) {
-    let uses_column = |view: &Relation| view.possible_columns.iter().any(|word| word == column || word == "*");
-    let views = schema.views_reading(table).filter(|(_, view)| uses_column(view));
-    let views: Vec<ObjectName> = views.map(|(view, _)| view.clone()).collect();
-    views.iter().for_each(|view| drop(schema.remove_relation(view)));
 }
 
 fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint) {
@@ -206,22 +200,6 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint
         ActionKind::Opaque | ActionKind::Partitioning => relation.columns_known = false,
         _ => {}
     }
-}
-
-/// Drops a column with the constraints and indexes that contain it.
-fn drop_column(relation: &mut Relation, name: &str) {
-    let case_sensitive = relation.case_sensitive;
-    let is_column = |other: &String| is_same(case_sensitive, other, name);
-    relation.columns.retain(|column| !is_column(&column.name));
-    relation.constraints.retain(|constraint| match &constraint.kind {
-        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
-            !columns.iter().any(is_column)
-        }
-        ConstraintKind::Check { mentions, .. } => !mentions.iter().any(is_column),
-        ConstraintKind::NotNull(column) => !is_column(column),
-        ConstraintKind::Exclude => true,
-    });
-    relation.indexes.retain(|index| !index.columns.iter().any(is_column));
 }
 
 fn alter_column(relation: &mut Relation, name: &str, action: &ActionKind) {

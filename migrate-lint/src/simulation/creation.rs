@@ -27,6 +27,7 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
         add_constraint(schema, &name, &mut relation, constraint, at);
     }
     relation.constraints.append(&mut foreign_keys);
+    relation.inherits = table.inherits.iter().map(|parent| schema.resolve(parent)).collect();
     for like in &table.like {
         if let Some(source) = schema.relation(&schema.resolve(&like.table)) {
             copy_definition(schema.dialect(), &name, &mut relation, source, like, at);

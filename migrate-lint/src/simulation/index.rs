@@ -3,6 +3,7 @@
 use crate::object_name::ObjectName;
 use crate::relation::{ConstraintKind, HistoryPoint, Index, Relation};
 use crate::schema::Schema;
+use migrate_model::dialect::Dialect;
 use migrate_model::syntax::CreateIndex;
 
 /// `CREATE INDEX`.
@@ -64,7 +65,8 @@ pub fn drop_index(schema: &mut Schema, table: &ObjectName, name: &str) {
 
 /// Removes the names of the indexes that contain a column; they are dropped with it.
 pub fn unregister_indexes_of_column(schema: &mut Schema, table: &ObjectName, column: &str) {
-    let contains_column = |index: &&Index| index.columns.iter().any(|name| name.eq_ignore_ascii_case(column));
+    let is_postgres = schema.dialect() == Dialect::Postgres;
+    let contains_column = |index: &&Index| index.uses(column, is_postgres);
     let indexes = schema.relation(table).into_iter().flat_map(|relation| relation.indexes.iter().filter(contains_column));
     let names: Vec<String> = indexes.filter_map(|index| index.name.clone()).collect();
     names.iter().for_each(|name| schema.unregister_index(table, name));

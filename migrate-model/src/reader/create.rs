@@ -282,7 +282,8 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
     while !cursor.is_at_end() {
         if cursor.word("INHERITS") {
             cursor.symbol(b'(');
-            let parents = cursor.names().unwrap_or_default().into_iter();
+            table.inherits = cursor.names().unwrap_or_default();
+            let parents = table.inherits.iter().cloned();
             table.like.extend(parents.map(|table| Like { table, indexes: false, checks: true, defaults: true }));
             table.opaque = true;
         } else if cursor.words(&["PARTITION", "BY"]) {
