@@ -7,6 +7,7 @@ use crate::rule_finding::RuleFinding;
 use crate::schema::{Schema, SchemaObject};
 use crate::server::{Product, Server};
 use crate::simulation::Simulation;
+use migrate_model::dialect::Dialect;
 use migrate_model::directives::Phase;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
@@ -247,6 +248,9 @@ impl<'a> StatementContext<'a> {
     /// A finding about an impact, at the level that the age and the size of the table justify; `None` if the impact cannot
     /// affect other sessions.
     pub fn finding(&self, impact: &Impact, message: String) -> Option<RuleFinding> {
+        if self.is_emptied(&impact.table) {
+            return None;
+        }
         let mut finding = RuleFinding::new(message);
         match self.age(&impact.table) {
             Age::Deployed => {}
@@ -321,6 +325,11 @@ impl<'a> StatementContext<'a> {
         format!("takes {lock} on `{table}` {}: {}", impact.work(), impact.lock.blocks())
     }
 
+    /// Did an earlier `TRUNCATE` empty the table, so that nothing on its rows takes time or fails?
+    pub fn is_emptied(&self, table: &ObjectName) -> bool {
+        is_emptied(self.schema, table, self.parsed)
+    }
+
     fn has_rows(&self, table: &ObjectName) -> bool {
         self.relation(table).is_some_and(|relation| relation.has_rows)
     }
@@ -365,10 +374,24 @@ impl<'a> StatementContext<'a> {
     }
 }
 
-/// Does a statement alter a table that is new and has no rows?
+/// Did an earlier `TRUNCATE` empty a table? On PostgreSQL, its lock excludes other sessions until the end of the transaction. On the
+/// other databases, few rows can have been inserted since.
+pub fn is_emptied(schema: &Schema, table: &ObjectName, parsed: &ParsedStatement) -> bool {
+    let emptied = schema.known(table).filter(|relation| !relation.is_uncertain).and_then(|relation| relation.emptied);
+    emptied.is_some_and(|emptied| match schema.dialect() {
+        Dialect::Postgres => parsed.in_transaction && emptied.transaction == parsed.point.transaction,
+        Dialect::MySql | Dialect::Sqlite => emptied.migration == parsed.point.migration,
+    })
+}
+
+/// Does a statement alter a table that has no rows: a new one, or one that was truncated before?
 pub fn is_empty(schema: &Schema, parsed: &ParsedStatement, pending: &BTreeSet<usize>) -> bool {
     let Syntax::AlterTable(alter) = &parsed.syntax else { return false };
-    let relation = schema.relation(&schema.resolve(&alter.table)).filter(|relation| !relation.has_rows);
+    let table = schema.resolve(&alter.table);
+    if is_emptied(schema, &table, parsed) {
+        return true;
+    }
+    let relation = schema.relation(&table).filter(|relation| !relation.has_rows);
     relation.is_some_and(|relation| age_of_relation(Some(relation), parsed.point, pending) != Age::Deployed)
 }
 

@@ -42,8 +42,12 @@ pub struct LintOptions {
     pub levels: BTreeMap<String, Option<Level>>,
     /// Tables that are expected to stay small, with or without their schema.
     pub small_tables: Vec<String>,
-    /// Which migrations are not deployed.
+    /// Which migrations are checked.
     pub scope: LintScope,
+    /// The migrations that are deployed nowhere, if these are not all that are checked.
+    pub undeployed: Option<BTreeSet<usize>>,
+    /// How many further places a finding lists; `None` for all.
+    pub places_listed: Option<usize>,
     /// The configured `lock_timeout` of the session, for files that set none.
     pub lock_timeout: Option<String>,
     /// The configured `statement_timeout` of the session, for files that set none.
@@ -52,12 +56,12 @@ pub struct LintOptions {
     pub session: Vec<String>,
 }
 
-/// Which migrations are not deployed and are therefore checked.
+/// Which migrations are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LintScope {
-    /// Unknown: all are checked, each as if the earlier ones were deployed.
+    /// All, each as if the earlier ones were deployed.
     All,
-    /// Those at these indexes of the history.
+    /// Those at these indexes of the history, which are not deployed.
     Only(BTreeSet<usize>),
 }
 
@@ -69,6 +73,8 @@ impl LintOptions {
             levels: BTreeMap::new(),
             small_tables: Vec::new(),
             scope: LintScope::All,
+            undeployed: None,
+            places_listed: Some(8),
             lock_timeout: None,
             statement_timeout: None,
             session: Vec::new(),
@@ -136,7 +142,7 @@ pub fn lint_with_targets(history: &[Migration], options: &LintOptions) -> LintRe
     let mut findings = Vec::new();
     for index in 0..history.len() {
         linter.check_migration(index);
-        findings.extend(group_by_rule(std::mem::take(&mut linter.findings)));
+        findings.extend(group_by_rule(std::mem::take(&mut linter.findings), options.places_listed));
     }
     LintResult { findings, fix_targets: linter.fix_targets }
 }
@@ -178,7 +184,7 @@ impl Linter<'_> {
         let no_migrations = BTreeSet::new();
         let (is_checked, pending) = match &self.options.scope {
             LintScope::All => (true, &no_migrations),
-            LintScope::Only(indexes) => (indexes.contains(&index), indexes),
+            LintScope::Only(indexes) => (indexes.contains(&index), self.options.undeployed.as_ref().unwrap_or(indexes)),
         };
         let first = *self.first_with_checksum.entry(effective_checksum(&migration.up, self.dialect())).or_insert(index);
         let statements = self.parse(&migration.up, index);
@@ -304,7 +310,12 @@ impl Linter<'_> {
             foreign_keys_unchecked: session.foreign_keys_unchecked,
             table_is_empty: context::is_empty(&self.simulation.schema, parsed, file.pending),
         };
-        let impacts = impacts(&self.simulation.schema, &parsed.syntax, sql, impact_context);
+        let mut impacts = impacts(&self.simulation.schema, &parsed.syntax, sql, impact_context);
+        for impact in &mut impacts {
+            if context::is_emptied(&self.simulation.schema, &impact.table, parsed) {
+                (impact.scans, impact.rewrites, impact.builds) = (false, false, false);
+            }
+        }
         let context = StatementContext {
             file: *file,
             schema: &self.simulation.schema,

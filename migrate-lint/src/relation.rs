@@ -56,6 +56,8 @@ pub struct Relation {
     pub partition_key: Vec<String>,
     /// The partitioned table that it is a partition of.
     pub partition_of: Option<ObjectName>,
+    /// The table whose definition it copied with `LIKE`.
+    pub copied_from: Option<ObjectName>,
     /// The tables that it inherits from.
     pub inherits: Vec<ObjectName>,
     /// The known partitions.
@@ -215,6 +217,7 @@ impl Relation {
             partitioned: false,
             partition_key: Vec::new(),
             partition_of: None,
+            copied_from: None,
             inherits: Vec::new(),
             partitions: Vec::new(),
             default_partition: None,

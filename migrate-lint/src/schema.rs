@@ -5,7 +5,7 @@
 
 use crate::dependents::Part;
 use crate::object_name::ObjectName;
-use crate::relation::{HistoryPoint, Relation};
+use crate::relation::{HistoryPoint, Relation, RelationKind};
 use crate::uncertainty::join;
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub enum SchemaObject {
     /// A table or a view.
     Relation(Box<Relation>),
+    /// What the migrations changed in a table that they did not create.
+    External(Box<Relation>),
     /// An enumerated type: its values, each with the time at which `ALTER TYPE` added it.
     Enum(Vec<(String, Option<HistoryPoint>)>),
     /// A domain.
@@ -72,6 +74,7 @@ pub struct TriggerReferences {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Namespace {
     Relation,
+    External,
     Type,
     Index,
     Other(ObjectKind),
@@ -245,6 +248,32 @@ impl Schema {
         }
     }
 
+    /// A table or a view that the migrations created, or the known parts of another table.
+    pub fn known(&self, name: &ObjectName) -> Option<&Relation> {
+        match self.get(Namespace::External, name, None) {
+            Some(SchemaObject::External(relation)) if self.relation(name).is_none() => Some(relation),
+            _ => self.relation(name),
+        }
+    }
+
+    /// A table to be changed; one that no migration created has no known columns.
+    pub fn known_or_external(&self, name: &ObjectName) -> Relation {
+        self.known(name).cloned().unwrap_or_else(|| Relation {
+            case_sensitive: self.dialect == Dialect::Postgres,
+            columns_known: false,
+            ..Relation::new(RelationKind::Table, name.to_string(), HistoryPoint { migration: 0, transaction: 0 })
+        })
+    }
+
+    /// Stores the changed definition of a table.
+    pub fn put_known(&mut self, name: ObjectName, relation: Relation) {
+        if self.relation(&name).is_some() {
+            self.put_relation(name, relation);
+        } else {
+            self.put(Namespace::External, name, None, SchemaObject::External(Box::new(relation)));
+        }
+    }
+
     /// Was a table or a view of this name dropped, and not created again?
     pub fn is_dropped(&self, name: &ObjectName) -> bool {
         matches!(self.get(Namespace::Relation, name, None), Some(SchemaObject::Dropped))
@@ -261,22 +290,36 @@ impl Schema {
     /// Adds or replaces a table or a view.
     pub fn put_relation(&mut self, name: ObjectName, relation: Relation) {
         collect_referenced(&mut self.referenced, &relation);
+        self.take(Namespace::External, &name, None);
         self.put(Namespace::Relation, name, None, SchemaObject::Relation(Box::new(relation)));
     }
 
-    /// Changes a table or a view, if it exists.
+    /// Changes a table or a view, if it exists or has known parts.
     pub fn change(&mut self, name: &ObjectName, change: impl FnOnce(&mut Relation)) {
-        let id = ObjectId { namespace: Namespace::Relation, table: None, name: name.clone() };
+        let namespace = if self.relation(name).is_some() { Namespace::Relation } else { Namespace::External };
+        let id = ObjectId { namespace, table: None, name: name.clone() };
         let Some(object) = self.objects.get_mut(&id) else { return };
         self.journal.push(JournalEntry { id, before: Some(object.clone()) });
-        if let SchemaObject::Relation(relation) = Arc::make_mut(object) {
-            change(relation);
-            collect_referenced(&mut self.referenced, relation);
+        match Arc::make_mut(object) {
+            SchemaObject::Relation(relation) => {
+                change(relation);
+                collect_referenced(&mut self.referenced, relation);
+            }
+            SchemaObject::External(relation) => change(relation),
+            _ => {}
+        }
+    }
+
+    /// Renames a table that no migration created.
+    pub fn move_external(&mut self, from: &ObjectName, to: ObjectName) {
+        if let Some(object) = self.take(Namespace::External, from, None) {
+            self.put(Namespace::External, to, None, (*object).clone());
         }
     }
 
     /// Removes a table or a view with its indexes.
     pub fn remove_relation(&mut self, name: &ObjectName) -> Option<Relation> {
+        self.take(Namespace::External, name, None);
         self.relation(name)?;
         let object = self.take(Namespace::Relation, name, None)?;
         let SchemaObject::Relation(relation) = &*object else { return None };
@@ -652,10 +695,11 @@ impl Schema {
         for entry in &self.journal[savepoint.min(self.journal.len())..] {
             originals.entry(&entry.id).or_insert(entry.before.as_deref());
         }
+        originals.retain(|id, _| id.namespace != Namespace::External);
         let differences = originals.into_iter().map(|(id, before)| SchemaDifference {
             name: &id.name,
             kind: match id.namespace {
-                Namespace::Relation => "table",
+                Namespace::Relation | Namespace::External => "table",
                 Namespace::Type => "type",
                 Namespace::Index => "index",
                 Namespace::Other(kind) => kind.name(),

@@ -17,6 +17,7 @@ use crate::object_name::ObjectName;
 use crate::relation::HistoryPoint;
 use crate::schema::{Schema, SchemaObject, TriggerReferences};
 use migrate_model::dialect::Dialect;
+use migrate_model::name::Name;
 use migrate_model::syntax::{Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax};
 
 /// A schema, with the state of the transaction that changes it.
@@ -142,6 +143,7 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
         Syntax::Insert(insert) => fill(schema, &schema.resolve(&insert.table)),
         Syntax::Copy { table: Some(table), from: true } => fill(schema, &schema.resolve(table)),
         Syntax::Update(change) => backfill(schema, change, at),
+        Syntax::Truncate { tables, cascade } => truncate(schema, tables, *cascade, at),
         Syntax::Set(settings) => set_search_path(schema, settings),
         Syntax::Opaque | Syntax::Call { .. } => schema.set_opaque(),
         _ => {}
@@ -242,9 +244,37 @@ fn move_object(schema: &mut Schema, kind: ObjectKind, from: &ObjectName, to: Obj
 
 /// Records that a table has rows.
 fn fill(schema: &mut Schema, table: &ObjectName) {
-    if schema.relation(table).is_some_and(|relation| !relation.has_rows) {
-        schema.change(table, |relation| relation.has_rows = true);
+    if schema.known(table).is_some_and(|relation| !relation.has_rows || relation.emptied.is_some()) {
+        schema.change(table, |relation| {
+            relation.has_rows = true;
+            relation.emptied = None;
+        });
     }
+}
+
+/// Records that tables have no rows.
+fn truncate(schema: &mut Schema, tables: &[Name], cascade: bool, at: HistoryPoint) {
+    for table in truncated_tables(schema, tables, cascade) {
+        let mut relation = schema.known_or_external(&table);
+        relation.has_rows = false;
+        relation.emptied = Some(at);
+        schema.put_known(table, relation);
+    }
+}
+
+/// The tables that `TRUNCATE` empties. `CASCADE` also truncates the tables that reference a truncated one, directly or indirectly.
+pub fn truncated_tables(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<ObjectName> {
+    let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
+    let mut next = 0;
+    while let Some(parent) = truncated.get(next).cloned().filter(|_| cascade) {
+        for (child, ..) in schema.children(&parent) {
+            if !truncated.contains(child) {
+                truncated.push(child.clone());
+            }
+        }
+        next += 1;
+    }
+    truncated
 }
 
 /// Records which columns an `UPDATE` assigns.

@@ -10,6 +10,10 @@ use crate::schema::SchemaObject;
 /// The object that exists if the statement was executed, or `before` if it was not.
 pub fn join(before: Option<&SchemaObject>, after: Option<&SchemaObject>) -> Option<SchemaObject> {
     let (before, after) = match (before, after) {
+        (None, Some(SchemaObject::External(created))) => {
+            let unknown = Relation { columns: Vec::new(), constraints: Vec::new(), indexes: Vec::new(), ..(**created).clone() };
+            return Some(SchemaObject::External(Box::new(join_relations(&unknown, created))));
+        }
         (None | Some(SchemaObject::Dropped), Some(created)) => return Some(created_perhaps(created)),
         (Some(removed), None | Some(SchemaObject::Dropped)) => return removed_perhaps(removed),
         (None, None) => return None,
@@ -18,6 +22,9 @@ pub fn join(before: Option<&SchemaObject>, after: Option<&SchemaObject>) -> Opti
     Some(match (before, after) {
         (SchemaObject::Relation(before), SchemaObject::Relation(after)) => {
             SchemaObject::Relation(Box::new(join_relations(before, after)))
+        }
+        (SchemaObject::External(before), SchemaObject::External(after)) => {
+            SchemaObject::External(Box::new(join_relations(before, after)))
         }
         (SchemaObject::Enum(before), SchemaObject::Enum(after)) => {
             let added = after.iter().filter(|(value, _)| before.iter().all(|(old, _)| old != value));

@@ -122,11 +122,17 @@ async fn applied_migrations_count_as_deployed() {
     let (folder, binary) = project();
     let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     let outcome = connected.run(&["lint"]);
-    assert!(outcome.stderr.contains("2 of 2 migrations (not applied in the database)"), "{}", outcome.stderr);
-    // Both migrations are pending, so the table does not exist yet and has no traffic.
-    assert!(!outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
+    let reason = "drafts, and migrations that are not applied in the database";
+    assert!(outcome.stderr.contains(&format!("2 of 2 migrations ({reason})")), "{}", outcome.stderr);
+    // The first migration is locked, so that another database may have it.
+    assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     connected.ok(&["up", "--to", "1"]);
     let outcome = connected.run(&["lint"]);
+    assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
+    // A draft that was applied to a development database is still a draft.
+    connected.ok(&["up"]);
+    let outcome = connected.run(&["lint"]);
+    assert!(outcome.stderr.contains(&format!("1 of 2 migrations ({reason})")), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     let outcome = connected.run(&["lint", "--offline"]);
     assert!(outcome.stderr.contains("1 of 2 migrations (drafts in the lock file)"), "{}", outcome.stderr);

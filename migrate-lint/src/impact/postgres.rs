@@ -5,7 +5,7 @@ use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Index, Relation};
 use crate::schema::Schema;
-use crate::simulation::has_index;
+use crate::simulation::{has_index, truncated_tables};
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
 use migrate_model::name::Name;
@@ -107,18 +107,9 @@ fn alter_index(schema: &Schema, index: &ObjectName, action: &IndexAction) -> Vec
     table.into_iter().map(|table| Impact::new(table, lock, Cause::Catalogue)).collect()
 }
 
-/// `CASCADE` also truncates the tables that reference a truncated one, directly or indirectly.
 fn truncate(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<Impact> {
-    let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
-    if cascade {
-        let mut next = 0;
-        while let Some(parent) = truncated.get(next).cloned() {
-            truncated.extend(distinct(schema.children(&parent).map(|(child, ..)| child.clone())));
-            next += 1;
-            truncated = distinct(truncated.into_iter());
-        }
-    }
-    truncated.into_iter().map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
+    let truncated = truncated_tables(schema, tables, cascade).into_iter();
+    truncated.map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
 }
 
 fn lock_tables(schema: &Schema, tables: &[Name], mode: Option<&str>) -> Vec<Impact> {
@@ -271,7 +262,7 @@ fn impacts_on_table(
     sql: &str,
     context: ImpactContext,
 ) -> Vec<Impact> {
-    let relation = schema.relation(key);
+    let relation = schema.known(key);
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     match &action.kind {
         ActionKind::AddColumn { column, if_not_exists } => {

@@ -50,7 +50,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         );
         let nullable =
             relation.column(column).filter(|column| !column.not_null && column.backfilled.is_none() && !column.has_default);
-        if nullable.is_some() && !excludes_null && context.is_deployed(&table) {
+        if nullable.is_some() && !excludes_null && context.is_deployed(&table) && !context.is_emptied(&table) {
             let message = format!("this fails if `{table}.{column}` contains a null, and no earlier migration replaces nulls");
             findings.add(RuleFinding::new(message).at(range));
         }

@@ -117,9 +117,9 @@ fn replace_uncertain_column(relation: &mut Relation, name: &str, if_not_exists: 
 }
 
 fn add_table_constraint(schema: &mut Schema, table: &ObjectName, constraint: &syntax::Constraint, at: HistoryPoint) {
-    let Some(mut relation) = schema.relation(table).cloned() else { return };
+    let mut relation = schema.known_or_external(table);
     add_constraint(schema, table, &mut relation, constraint, at);
-    schema.put_relation(table.clone(), relation);
+    schema.put_known(table.clone(), relation);
     // The index gets the name of the constraint, and is dropped with it.
     if let Some(index) = used_index(&constraint.kind) {
         schema.unregister_index(table, index);

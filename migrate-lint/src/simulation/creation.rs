@@ -27,6 +27,7 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
         add_constraint(schema, &name, &mut relation, constraint, at);
     }
     relation.constraints.append(&mut foreign_keys);
+    relation.copied_from = table.like.first().filter(|_| table.inherits.is_empty()).map(|like| schema.resolve(&like.table));
     relation.inherits = table.inherits.iter().map(|parent| schema.resolve(parent)).collect();
     for like in &table.like {
         if let Some(source) = schema.relation(&schema.resolve(&like.table)) {

@@ -22,16 +22,13 @@ pub fn has_index(schema: &Schema, index: &CreateIndex) -> bool {
     let table = schema.resolve(&index.table);
     index.name.as_ref().is_some_and(|name| {
         let name = schema.in_same_schema(&table, &name.name);
-        let owner = schema.table_of_index(Some(&table), &name).and_then(|owner| schema.relation(owner));
+        let owner = schema.table_of_index(Some(&table), &name).and_then(|owner| schema.known(owner));
         owner.is_some_and(|owner| owner.has_index(name.name()))
     })
 }
 
-/// Adds an index to a table, if the table exists.
+/// Adds an index to a table.
 pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, at: HistoryPoint) {
-    if schema.relation(table).is_none() {
-        return;
-    }
     let name = index.name.as_ref().map(|name| name.name.clone());
     if let Some(name) = &name {
         schema.register_index(table, name);
@@ -46,10 +43,10 @@ pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, a
         created: at,
         is_uncertain: false,
     };
-    schema.change(table, |relation| {
-        relation.indexes.retain(|index| !(index.is_uncertain && index.name.is_some() && index.name == new.name));
-        relation.indexes.push(new);
-    });
+    let mut relation = schema.known_or_external(table);
+    relation.indexes.retain(|index| !(index.is_uncertain && index.name.is_some() && index.name == new.name));
+    relation.indexes.push(new);
+    schema.put_known(table.clone(), relation);
 }
 
 /// Removes an index; on MySQL also a unique key, which is an index.

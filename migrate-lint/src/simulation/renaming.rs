@@ -7,6 +7,9 @@ use crate::schema::Schema;
 
 /// Renames a table or a view, and moves it to the schema of the new name.
 pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: HistoryPoint) {
+    if schema.relation(from).is_none() {
+        schema.move_external(from, to.clone());
+    }
     let Some(mut relation) = schema.remove_relation(from) else { return };
     relation.renamed = Some(at);
     let refers_to_it = |other: &Relation| {
