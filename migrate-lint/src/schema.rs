@@ -212,6 +212,11 @@ impl Schema {
         schema.filter(|schema| schema != default)
     }
 
+    /// Is an object in a schema?
+    pub fn is_in_schema(&self, object: &ObjectName, schema: &str) -> bool {
+        object.schema == self.without_default_schema(Some(schema.to_owned()))
+    }
+
     /// The name of an object in the schema of another object.
     pub fn in_same_schema(&self, object: &ObjectName, name: &str) -> ObjectName {
         ObjectName { schema: object.schema.clone(), name: self.fold(name) }

@@ -19,6 +19,7 @@ pub use self::dynamic::{DynamicSql, DynamicTexts, Literal};
 
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
+use crate::name::Name;
 use crate::syntax::{Control, Setting, Syntax};
 use crate::token::Kind;
 use std::ops::Range;
@@ -96,6 +97,15 @@ fn add_inner(sql: &str, range: Range<usize>, branch: Option<usize>, dialect: Dia
     let syntax = read_part(&decoded, range.clone(), dialect);
     statements.push(InnerStatement { range: range.clone(), syntax: syntax.clone(), branch });
     collect_inner(&decoded, range, &syntax, dialect, branch, statements);
+}
+
+/// The tables that a query reads, unless it certainly reads few of their rows.
+pub fn tables_scanned(sql: &str, dialect: Dialect) -> Vec<Name> {
+    let cursor = Cursor::new(sql, 0..sql.len(), dialect);
+    if cursor.has_anywhere("LIMIT") || cursor.has_anywhere("FETCH") || condition::is_narrow(cursor.clone()) {
+        return Vec::new();
+    }
+    create::reads(&cursor)
 }
 
 /// Does a body build SQL at run time? `EXECUTE` of a single string literal does not; it is parsed like any other statement.

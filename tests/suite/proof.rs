@@ -213,7 +213,8 @@ async fn compare_with_server(database: &TestDatabase, rule: &Rule, example: &Exa
                     node != old_node && !matches!(reader::read(&sql, dialect), Syntax::Truncate { .. } | Syntax::Refresh { .. });
             }
             // DML is not compared, and neither are dropped or renamed tables, which no longer exist under their names.
-            let rows = matches!(reader::read(&sql, dialect), Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_));
+            let rows =
+                matches!(reader::read(&sql, dialect), Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_) | Syntax::Query);
             // The table of an index that no file of the example creates is unknown.
             let known = |table: &&String| {
                 predicted.contains_key(*table) || simulation.schema.relations().any(|(key, _)| key.to_string() == **table)

@@ -3,7 +3,7 @@
 use super::{Cause, Impact, ImpactContext, Lock};
 use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
-use crate::relation::{Constraint, ConstraintKind, Index, Relation};
+use crate::relation::{Constraint, ConstraintKind, Index, Relation, RelationKind};
 use crate::schema::Schema;
 use crate::simulation::{has_index, truncated_tables};
 use crate::type_change::{self, Cost};
@@ -50,11 +50,14 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
             let impact = Impact::new(schema.resolve(view), lock, cause);
             vec![if *no_data { impact } else { impact.scanning() }]
         }
-        Syntax::Reindex { target, name: Some(name), concurrently } => {
-            reindex(schema, target, schema.resolve(name), *concurrently).into_iter().collect()
+        Syntax::Reindex { target, name, concurrently } => reindex(schema, target, name.as_ref(), *concurrently),
+        Syntax::Cluster { table: Some(table) } => rewrite(vec![schema.resolve(table)]),
+        Syntax::Vacuum { full: true, tables } if !tables.is_empty() => {
+            rewrite(tables.iter().map(|table| schema.resolve(table)).collect())
         }
-        Syntax::Cluster { table: Some(table) } => rewrite(schema, std::slice::from_ref(table)),
-        Syntax::Vacuum { full: true, tables } => rewrite(schema, tables),
+        Syntax::Vacuum { full: true, .. } => rewrite(stored_relations(schema, None)),
+        // It is unknown which tables were clustered before.
+        Syntax::Cluster { table: None } => rewrite(stored_relations(schema, None)),
         Syntax::Comment { table: Some(table) } => single(table, Lock::ShareUpdateExclusive, Cause::Catalogue),
         Syntax::Update(change) | Syntax::Delete(change) => {
             let impact = Impact::new(schema.resolve(&change.table), Lock::RowExclusive, Cause::Rows);
@@ -126,19 +129,33 @@ fn lock_tables(schema: &Schema, tables: &[Name], mode: Option<&str>) -> Vec<Impa
     tables.iter().map(|table| Impact::new(schema.resolve(table), lock, Cause::LockTable)).collect()
 }
 
-fn reindex(schema: &Schema, target: &str, name: ObjectName, concurrently: bool) -> Option<Impact> {
-    let table = match target {
-        "TABLE" => name,
-        // The table of an index that no migration creates is unknown.
-        "INDEX" => schema.table_of_index(None, &name).cloned().unwrap_or(name),
-        _ => return None,
+fn reindex(schema: &Schema, target: &str, name: Option<&Name>, concurrently: bool) -> Vec<Impact> {
+    let tables = match (target, name) {
+        ("TABLE", Some(name)) => vec![schema.resolve(name)],
+        ("INDEX", Some(name)) => {
+            let index = schema.resolve(name);
+            // The table of an index that no migration creates is unknown.
+            vec![schema.table_of_index(None, &index).cloned().unwrap_or(index)]
+        }
+        ("SCHEMA", Some(name)) => stored_relations(schema, Some(&name.name)),
+        ("DATABASE", _) => stored_relations(schema, None),
+        // `SYSTEM` is about the system catalogs.
+        _ => return Vec::new(),
     };
     let lock = if concurrently { Lock::ShareUpdateExclusive } else { Lock::Share };
-    Some(Impact::new(table, lock, Cause::Reindex).building())
+    tables.into_iter().map(|table| Impact::new(table, lock, Cause::Reindex).building()).collect()
 }
 
-fn rewrite(schema: &Schema, tables: &[Name]) -> Vec<Impact> {
-    let rewritten = tables.iter().map(|table| Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Rewrite));
+/// The tables and materialized views that store rows, in one schema or in all.
+fn stored_relations(schema: &Schema, only: Option<&str>) -> Vec<ObjectName> {
+    let is_inside = |name: &ObjectName| only.is_none_or(|only| schema.is_in_schema(name, only));
+    let stores = |relation: &Relation| relation.kind != RelationKind::View && !relation.partitioned;
+    let stored = schema.relations().filter(|(name, relation)| is_inside(name) && stores(relation));
+    stored.map(|(name, _)| name.clone()).collect()
+}
+
+fn rewrite(tables: Vec<ObjectName>) -> Vec<Impact> {
+    let rewritten = tables.into_iter().map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Rewrite));
     rewritten.map(Impact::rewriting).collect()
 }
 
@@ -423,7 +440,9 @@ fn proves_bounds(child: &Relation, key: &[String], bounds: &[String]) -> bool {
 fn add_column(schema: &Schema, key: &ObjectName, column: &Column, sql: &str, context: ImpactContext) -> Vec<Impact> {
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     let ty = column.ty.as_ref();
-    let volatile = column.default.clone().and_then(|default| volatile_function(sql, default, |name| schema.is_stable(name)));
+    let volatile = column.default.clone().and_then(|default| {
+        volatile_function(sql, default, |name| schema.is_stable(name) || schema.ty(&schema.resolve(name)).is_some())
+    });
     let old_default = column.default.is_some() && !context.server.is_at_least(11, 0);
     let serial = ty.is_some_and(|ty| matches!(ty.name.as_str(), "serial" | "bigserial" | "smallserial"));
     let stored = match column.generated {
