@@ -113,6 +113,8 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
                 None => continue,
             },
         };
+        let allows_writes = online.allows_writes || online == COPY && copies_online(relation, alter, reason, context);
+        let online = OnlineDdl { allows_writes, ..online };
         impacts.push(impact(key.clone(), online, reason).at(&action.range));
         let parent = match &action.kind {
             ActionKind::AddConstraint(constraint) => match &constraint.kind {
@@ -126,6 +128,26 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
         }
     }
     impacts
+}
+
+/// Since 11.2, MariaDB can copy a table while other sessions write. (Measured on 11.8)
+fn copies_online(relation: Option<&Relation>, alter: &AlterTable, reason: AlterReason, context: ImpactContext) -> bool {
+    let is_supported = context.server.product == Product::MariaDb && context.server.is_at_least(11, 2);
+    let is_prevented = matches!(
+        reason,
+        AlterReason::RowsReordered
+            | AlterReason::RowsRedistributed
+            | AlterReason::AutoIncrementAdded
+            | AlterReason::DuplicatesDeleted
+    );
+    // Cascading foreign keys write rows of their own. Those of an unknown table are unknown.
+    let cascades = |relation: &Relation| relation.foreign_keys().any(|(.., cascades)| cascades);
+    let adds_counter = |column: &Column| column.identity;
+    let counts = alter.actions.iter().any(|action| match &action.kind {
+        ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => adds_counter(column),
+        _ => false,
+    });
+    is_supported && !is_prevented && !counts && relation.is_some_and(|relation| !cascades(relation))
 }
 
 /// Does `IF NOT EXISTS` skip the clause?

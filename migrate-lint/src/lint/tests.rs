@@ -182,3 +182,45 @@ fn every_place_is_listed_if_that_is_wanted() {
     };
     assert_eq!((notes(Some(8)), notes(None)), (9, 19));
 }
+
+/// The messages about the last file on a server.
+fn messages_on(server: &str, files: &[&str]) -> Vec<String> {
+    let server: Server = server.parse().unwrap();
+    let migration = |(number, text): (usize, &&str)| {
+        let script = Script::read((*text).to_owned(), &format!("{number}.sql"), server.dialect()).0;
+        Migration::new(number.to_string().parse().unwrap(), "x", script, None)
+    };
+    let history: Vec<Migration> = (1..).zip(files).map(migration).collect();
+    let mut options = LintOptions::new(server.dialect());
+    options.server = server;
+    options.scope = LintScope::Only([files.len() - 1].into());
+    let findings = lint(&history, &options).into_iter().filter(|finding| finding.level == Level::Error);
+    findings.map(|finding| format!("{}: {}", finding.code.name, finding.message)).collect()
+}
+
+#[test]
+fn claims_depend_on_the_version() {
+    let partitioned = [
+        "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE p (id int) PARTITION BY RANGE (id);",
+        "ALTER TABLE p ADD FOREIGN KEY (id) REFERENCES u (id) NOT VALID;",
+    ];
+    let message = "partitioned-unsupported: `p` is partitioned: PostgreSQL before version 18 rejects a `NOT VALID` foreign key";
+    assert_eq!(messages_on("postgres", &partitioned), [message]);
+    assert_eq!(messages_on("postgres 17", &partitioned), [message]);
+    assert_eq!(messages_on("postgres 18", &partitioned), [] as [&str; 0]);
+    let copied = ["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t MODIFY a bigint, LOCK=NONE;"];
+    let message = "mysql-algorithm-refused: MariaDB before version 11.2 rejects `LOCK=NONE` for this change";
+    assert_eq!(messages_on("mariadb", &copied), [message]);
+    assert_eq!(messages_on("mariadb 11.8", &copied), [] as [&str; 0]);
+    assert_eq!(messages_on("mysql", &copied), ["mysql-algorithm-refused: the server rejects `LOCK=NONE` for this change"]);
+    let inplace = ["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t MODIFY a bigint, ALGORITHM=INPLACE;"];
+    assert_eq!(
+        messages_on("mariadb 11.8", &inplace),
+        ["mysql-algorithm-refused: the server rejects `ALGORITHM=INPLACE` for this change"]
+    );
+    let cascade = [
+        "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, u int, CONSTRAINT f FOREIGN KEY (u) REFERENCES u (id) ON DELETE CASCADE);",
+        "ALTER TABLE t MODIFY a bigint, LOCK=NONE;",
+    ];
+    assert_eq!(messages_on("mariadb 11.8", &cascade).len(), 1);
+}
