@@ -7,7 +7,6 @@ use crate::rule_finding::RuleFinding;
 use crate::schema::{Schema, SchemaObject};
 use crate::server::{Product, Server};
 use crate::simulation::Simulation;
-use migrate_model::dialect::Dialect;
 use migrate_model::directives::Phase;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
@@ -227,7 +226,7 @@ impl<'a> StatementContext<'a> {
         let Some(relation) = self.relation(table) else { return Age::Deployed };
         let definition = relation.column(column);
         // The condition may have found a column that existed before.
-        if relation.is_uncertain || definition.is_some_and(|definition| definition.is_uncertain) {
+        if relation.certainty.is_uncertain() || definition.is_some_and(|definition| definition.certainty.is_uncertain()) {
             return Age::Deployed;
         }
         let added = definition.and_then(|column| column.created);
@@ -374,14 +373,9 @@ impl<'a> StatementContext<'a> {
     }
 }
 
-/// Did an earlier `TRUNCATE` empty a table? On PostgreSQL, its lock excludes other sessions until the end of the transaction. On the
-/// other databases, few rows can have been inserted since.
+/// Did an earlier `TRUNCATE` empty a table?
 pub fn is_emptied(schema: &Schema, table: &ObjectName, parsed: &ParsedStatement) -> bool {
-    let emptied = schema.known(table).filter(|relation| !relation.is_uncertain).and_then(|relation| relation.emptied);
-    emptied.is_some_and(|emptied| match schema.dialect() {
-        Dialect::Postgres => parsed.in_transaction && emptied.transaction == parsed.point.transaction,
-        Dialect::MySql | Dialect::Sqlite => emptied.migration == parsed.point.migration,
-    })
+    schema.is_emptied(table, parsed.point, parsed.in_transaction)
 }
 
 /// Does a statement alter a table that has no rows: a new one, or one that was truncated before?
@@ -397,7 +391,7 @@ pub fn is_empty(schema: &Schema, parsed: &ParsedStatement, pending: &BTreeSet<us
 
 /// The age of a table; one that may be older than its definition in the migrations counts as deployed.
 fn age_of_relation(relation: Option<&Relation>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
-    age(relation.filter(|relation| !relation.is_uncertain).map(|relation| relation.created), now, pending)
+    age(relation.filter(|relation| !relation.certainty.is_uncertain()).map(|relation| relation.created), now, pending)
 }
 
 fn age(created: Option<HistoryPoint>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {

@@ -365,9 +365,7 @@ impl Linter<'_> {
         let has_unknown_effect = match &statement.syntax {
             Syntax::Do { body } => {
                 let sql = file.sql(statement);
-                let builds_text = file.server.dialect() == Dialect::Postgres
-                    && !statement.in_block
-                    && reader::executes_text(sql, body.clone(), Dialect::Postgres);
+                let builds_text = !statement.in_block && reader::executes_text(sql, body.clone(), file.server.dialect());
                 builds_text || self.simulation.schema.calls_user_function(sql.get(body.clone()).unwrap_or_default())
             }
             Syntax::Query => self.simulation.schema.calls_user_function(file.sql(statement)),

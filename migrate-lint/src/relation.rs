@@ -12,6 +12,22 @@ pub struct HistoryPoint {
     pub transaction: usize,
 }
 
+/// Whether a condition decided about a table or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// It exists, as it is described.
+    Certain,
+    /// A branch that may not have been executed created, changed or dropped it.
+    Uncertain,
+}
+
+impl Certainty {
+    /// May it not exist, or have another definition?
+    pub fn is_uncertain(self) -> bool {
+        self == Certainty::Uncertain
+    }
+}
+
 /// The kind of a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelationKind {
@@ -36,8 +52,8 @@ pub struct Relation {
     pub created: HistoryPoint,
     /// When it got its current name, if it was created under another one.
     pub renamed: Option<HistoryPoint>,
-    /// A condition decided whether it was created or dropped.
-    pub is_uncertain: bool,
+    /// Does it certainly exist, with this definition?
+    pub certainty: Certainty,
     /// Created with `IF NOT EXISTS`: it may have existed before the first migration.
     pub may_predate_history: bool,
     /// `columns` is complete.
@@ -109,8 +125,8 @@ pub struct Column {
     pub created: Option<HistoryPoint>,
     /// When an `UPDATE` last assigned it.
     pub backfilled: Option<HistoryPoint>,
-    /// A condition decided whether it was added, changed or dropped.
-    pub is_uncertain: bool,
+    /// Does it certainly exist, with this definition?
+    pub certainty: Certainty,
 }
 
 /// A constraint.
@@ -126,8 +142,8 @@ pub struct Constraint {
     pub added: HistoryPoint,
     /// A column constraint, as opposed to a table constraint.
     pub at_column: bool,
-    /// A condition decided whether it was added, changed or dropped.
-    pub is_uncertain: bool,
+    /// Does it certainly exist, with this definition?
+    pub certainty: Certainty,
 }
 
 /// What a constraint requires.
@@ -180,8 +196,8 @@ pub struct Index {
     pub mentions: Vec<String>,
     /// When it was created.
     pub created: HistoryPoint,
-    /// A condition decided whether it was created, changed or dropped.
-    pub is_uncertain: bool,
+    /// Does it certainly exist, with this definition?
+    pub certainty: Certainty,
 }
 
 impl Index {
@@ -207,7 +223,7 @@ impl Relation {
             original_name,
             created,
             renamed: None,
-            is_uncertain: false,
+            certainty: Certainty::Certain,
             may_predate_history: false,
             columns_known: true,
             columns: Vec::new(),
@@ -251,18 +267,19 @@ impl Relation {
 
     /// Does the table certainly have a column of this name?
     pub fn has_column(&self, name: &str) -> bool {
-        !self.is_uncertain && self.column(name).is_some_and(|column| !column.is_uncertain)
+        !self.certainty.is_uncertain() && self.column(name).is_some_and(|column| !column.certainty.is_uncertain())
     }
 
     /// Does the table certainly have a constraint of this name?
     pub fn has_constraint(&self, name: &str) -> bool {
-        !self.is_uncertain && self.constraint(name).is_some_and(|constraint| !constraint.is_uncertain)
+        !self.certainty.is_uncertain() && self.constraint(name).is_some_and(|constraint| !constraint.certainty.is_uncertain())
     }
 
     /// Does the table certainly have an index of this name?
     pub fn has_index(&self, name: &str) -> bool {
-        let is_index = |index: &Index| !index.is_uncertain && index.name.as_deref().is_some_and(|other| self.same(other, name));
-        !self.is_uncertain && self.indexes.iter().any(is_index)
+        let is_index =
+            |index: &Index| !index.certainty.is_uncertain() && index.name.as_deref().is_some_and(|other| self.same(other, name));
+        !self.certainty.is_uncertain() && self.indexes.iter().any(is_index)
     }
 
     /// The constraint with a name.

@@ -261,10 +261,30 @@ impl Schema {
         }
     }
 
+    /// Did an earlier `TRUNCATE` empty a table? On PostgreSQL, its lock excludes other sessions until the end of the transaction. On
+    /// the other databases, few rows can have been inserted since.
+    pub fn is_emptied(&self, table: &ObjectName, now: HistoryPoint, in_transaction: bool) -> bool {
+        let emptied = self.known(table).filter(|relation| !relation.certainty.is_uncertain()).and_then(|table| table.emptied);
+        emptied.is_some_and(|emptied| match self.dialect {
+            Dialect::Postgres => in_transaction && emptied.transaction == now.transaction,
+            Dialect::MySql | Dialect::Sqlite => emptied.migration == now.migration,
+        })
+    }
+
+    /// Are names that differ only in case different names?
+    pub fn is_case_sensitive(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
+    /// Does `CASCADE` drop dependent objects? MySQL accepts the word and ignores it.
+    pub fn can_cascade(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
     /// A table to be changed; one that no migration created has no known columns.
     pub fn known_or_external(&self, name: &ObjectName) -> Relation {
         self.known(name).cloned().unwrap_or_else(|| Relation {
-            case_sensitive: self.dialect == Dialect::Postgres,
+            case_sensitive: self.is_case_sensitive(),
             columns_known: false,
             ..Relation::new(RelationKind::Table, name.to_string(), HistoryPoint { migration: 0, transaction: 0 })
         })
@@ -539,7 +559,7 @@ impl Schema {
             let selects_all = view.reads_from.len() == 1 && mentions("*") && created.is_none_or(|created| created < view.created);
             selects_all || mentions(column) && view.reads_from.iter().filter(|other| *other != table).all(lacks_column)
         };
-        self.views_reading(table).find(|(_, view)| !view.is_uncertain && uses_column(view)).map(|(view, _)| view)
+        self.views_reading(table).find(|(_, view)| !view.certainty.is_uncertain() && uses_column(view)).map(|(view, _)| view)
     }
 
     /// A trigger that calls a function, and the table of the trigger.
@@ -571,6 +591,15 @@ impl Schema {
             self.remove_other(ObjectKind::Trigger, name, within);
         }
         triggers
+    }
+
+    /// `DROP TRIGGER`. A trigger of PostgreSQL is in the schema of its table, and only there a table is named.
+    pub fn drop_trigger(&mut self, name: &ObjectName, table: Option<&Name>) {
+        let table = table.map(|table| self.resolve(table));
+        match table.filter(|table| self.namespace_of_trigger(table).is_some()) {
+            Some(table) => self.remove_other(ObjectKind::Trigger, &self.in_same_schema(&table, &name.name), Some(&table)),
+            None => self.remove_other(ObjectKind::Trigger, name, None),
+        };
     }
 
     /// Adds a function or a procedure.
@@ -646,8 +675,8 @@ impl Schema {
     /// The tables that certainly have a foreign key that references this one.
     pub fn certain_children<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
         let is_certain = move |relation: &Relation| {
-            let mut keys = relation.foreign_keys().filter(|(key, _, table, _)| !key.is_uncertain && *table == parent);
-            !relation.is_uncertain && keys.next().is_some()
+            let mut keys = relation.foreign_keys().filter(|(key, _, table, _)| !key.certainty.is_uncertain() && *table == parent);
+            !relation.certainty.is_uncertain() && keys.next().is_some()
         };
         self.children(parent).filter(move |(_, child, _)| is_certain(child)).map(|(child, ..)| child)
     }

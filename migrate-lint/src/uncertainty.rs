@@ -4,7 +4,7 @@
 //! An uncertain fact must never suppress a finding about a hazard, and never justify the claim that a statement fails. So an
 //! uncertain constraint counts as not validated, the type of an uncertain column as unknown, and an uncertain table as deployed.
 
-use crate::relation::{Column, Constraint, Index, Relation, is_same};
+use crate::relation::{Certainty, Column, Constraint, Index, Relation, is_same};
 use crate::schema::SchemaObject;
 
 /// The object that exists if the statement was executed, or `before` if it was not.
@@ -45,7 +45,7 @@ fn created_perhaps(object: &SchemaObject) -> SchemaObject {
         SchemaObject::Relation(relation) => {
             // If the statement was not executed, an older object may have the name.
             let unknown = Relation { columns: Vec::new(), constraints: Vec::new(), indexes: Vec::new(), ..(**relation).clone() };
-            SchemaObject::Relation(Box::new(Relation { is_uncertain: true, ..join_relations(&unknown, relation) }))
+            SchemaObject::Relation(Box::new(Relation { certainty: Certainty::Uncertain, ..join_relations(&unknown, relation) }))
         }
         SchemaObject::Routine { commits, .. } => SchemaObject::Routine { stable: false, commits: *commits },
         other => other.clone(),
@@ -56,7 +56,7 @@ fn created_perhaps(object: &SchemaObject) -> SchemaObject {
 fn removed_perhaps(object: &SchemaObject) -> Option<SchemaObject> {
     match object {
         SchemaObject::Relation(relation) => {
-            let uncertain = Relation { is_uncertain: true, columns_known: false, ..(**relation).clone() };
+            let uncertain = Relation { certainty: Certainty::Uncertain, columns_known: false, ..(**relation).clone() };
             Some(SchemaObject::Relation(Box::new(uncertain)))
         }
         SchemaObject::Index(_) => Some(object.clone()),
@@ -82,7 +82,7 @@ pub fn join_relations(before: &Relation, after: &Relation) -> Relation {
     let mut possible_columns = before.possible_columns.clone();
     possible_columns.extend(after.possible_columns.iter().filter(|word| !before.possible_columns.contains(word)).cloned());
     Relation {
-        is_uncertain: before.is_uncertain || after.is_uncertain,
+        certainty: before.certainty.max(after.certainty),
         columns_known: before.columns_known && after.columns_known && same_columns,
         may_predate_history: before.may_predate_history || after.may_predate_history,
         columns,
@@ -136,11 +136,12 @@ fn join_column(old: &Column, new: &Column) -> Column {
 }
 
 fn uncertain_column(column: Column) -> Column {
-    Column { not_null: false, is_uncertain: true, ..column }
+    Column { not_null: false, certainty: Certainty::Uncertain, ..column }
 }
 
 fn join_constraints(before: &Relation, after: &Relation) -> Vec<Constraint> {
-    let uncertain = |constraint: &Constraint| Constraint { validated: None, is_uncertain: true, ..constraint.clone() };
+    let uncertain =
+        |constraint: &Constraint| Constraint { validated: None, certainty: Certainty::Uncertain, ..constraint.clone() };
     let kept = before.constraints.iter().map(|old| if after.constraints.contains(old) { old.clone() } else { uncertain(old) });
     let is_same = |old: &Constraint, new: &Constraint| old.name == new.name && old.kind == new.kind;
     let added = after.constraints.iter().filter(|new| !before.constraints.iter().any(|old| is_same(old, new)));
@@ -148,7 +149,7 @@ fn join_constraints(before: &Relation, after: &Relation) -> Vec<Constraint> {
 }
 
 fn join_indexes(before: &Relation, after: &Relation) -> Vec<Index> {
-    let uncertain = |index: &Index| Index { is_uncertain: true, ..index.clone() };
+    let uncertain = |index: &Index| Index { certainty: Certainty::Uncertain, ..index.clone() };
     let kept = before.indexes.iter().map(|old| if after.indexes.contains(old) { old.clone() } else { uncertain(old) });
     let added = after.indexes.iter().filter(|new| !before.indexes.contains(new));
     kept.chain(added.map(uncertain)).collect()

@@ -108,10 +108,11 @@ pub fn tables_scanned(sql: &str, dialect: Dialect) -> Vec<Name> {
     create::reads(&cursor)
 }
 
-/// Does a body build SQL at run time? `EXECUTE` of a single string literal does not; it is parsed like any other statement.
+/// Does a body of PostgreSQL build SQL at run time? `EXECUTE` of a single string literal does not; it is parsed like any other
+/// statement. [`DynamicTexts`] follows the statements of MySQL.
 pub fn executes_text(sql: &str, body: Range<usize>, dialect: Dialect) -> bool {
     let mut cursor = Cursor::new(sql, body, dialect);
-    while !cursor.is_at_end() {
+    while dialect == Dialect::Postgres && !cursor.is_at_end() {
         let trigger = cursor.peek_at(1, "FUNCTION") || cursor.peek_at(1, "PROCEDURE");
         if cursor.peek("EXECUTE") && !trigger && literal::executed(&cursor).is_none() {
             return true;

@@ -133,6 +133,8 @@ fn predicted_work(impacts: &[Impact], schema: &Schema, before: &BTreeMap<String,
 /// Whether a statement cannot run in a transaction, or ends one.
 fn runs_outside_transaction(syntax: &Syntax, sql: &str) -> bool {
     matches!(syntax, Syntax::Transaction(_) | Syntax::Vacuum { .. } | Syntax::Opaque | Syntax::Call { .. })
+        || matches!(syntax, Syntax::Cluster { table: None })
+        || matches!(syntax, Syntax::Reindex { target, .. } if target == "SCHEMA" || target == "DATABASE")
         || sql.to_ascii_uppercase().contains("CONCURRENTLY")
         || matches!(syntax, Syntax::Do { body } if sql[body.clone()].contains("COMMIT"))
 }

@@ -374,7 +374,7 @@ fn attach(schema: &Schema, key: &ObjectName, child: ObjectName, bounds: &[String
     let proved = partition.is_some_and(|partition| proves_bounds(partition, key_columns, bounds));
     let lacks_indexes = match (relation, partition) {
         (Some(parent), Some(partition)) => {
-            let is_known = partition.columns_known || partition.indexes.iter().any(|index| index.is_uncertain);
+            let is_known = partition.columns_known || partition.indexes.iter().any(|index| index.certainty.is_uncertain());
             is_known && lacks_indexes(parent, partition)
         }
         _ => false,
@@ -398,7 +398,7 @@ fn lacks_indexes(parent: &Relation, child: &Relation) -> bool {
     let has_key = |required: &Constraint| child.constraints.iter().any(|constraint| constraint.kind == required.kind);
     let has_index = |required: &Index| {
         let matches = |index: &Index| {
-            !index.is_uncertain
+            !index.certainty.is_uncertain()
                 && !index.partial_or_expression
                 && index.columns == required.columns
                 && index.unique == required.unique

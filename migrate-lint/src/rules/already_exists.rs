@@ -116,12 +116,14 @@ fn existing_object(context: &StatementContext<'_>) -> Option<String> {
     match context.syntax() {
         Syntax::CreateTable(table) if !table.if_not_exists && !table.or_replace && !table.temporary => {
             let key = context.schema.resolve(table.name.as_ref()?);
-            let exists = context.relation(&key).is_some_and(|relation| !relation.may_predate_history && !relation.is_uncertain);
+            let exists = context
+                .relation(&key)
+                .is_some_and(|relation| !relation.may_predate_history && !relation.certainty.is_uncertain());
             exists.then(|| created_earlier(&format!("`{key}` already exists")))
         }
         Syntax::CreateView(view) if !view.if_not_exists && !view.or_replace && !view.temporary => {
             let key = context.schema.resolve(&view.name);
-            let exists = context.relation(&key).is_some_and(|relation| !relation.is_uncertain);
+            let exists = context.relation(&key).is_some_and(|relation| !relation.certainty.is_uncertain());
             exists.then(|| created_earlier(&format!("`{key}` already exists")))
         }
         Syntax::CreateTrigger { name, table: Some(table), or_replace: false, if_not_exists: false, temporary: false, .. } => {

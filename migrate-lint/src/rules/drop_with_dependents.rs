@@ -171,7 +171,8 @@ fn dependent(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName,
         ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
             let mut children = context.schema.certain_children(key);
             let child = children.find(|child| !dropped.contains(child)).filter(|_| kind == ObjectKind::Table);
-            let mut views = context.schema.views_reading(key).filter(|(_, view)| !view.is_uncertain).map(|(view, _)| view);
+            let mut views =
+                context.schema.views_reading(key).filter(|(_, view)| !view.certainty.is_uncertain()).map(|(view, _)| view);
             let view = views.find(|view| !dropped.contains(view));
             child.map(|child| format!("a foreign key of `{child}`")).or(view.map(|view| format!("view `{view}`")))
         }

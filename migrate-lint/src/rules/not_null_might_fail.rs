@@ -44,7 +44,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         };
         let Some(relation) = context.relation(&table) else { continue };
         // A `CHECK (c IS NOT NULL)` excludes nulls.
-        let mut certain = relation.constraints.iter().filter(|constraint| !constraint.is_uncertain);
+        let mut certain = relation.constraints.iter().filter(|constraint| !constraint.certainty.is_uncertain());
         let excludes_null = certain.any(
             |constraint| matches!(&constraint.kind, relation::ConstraintKind::Check { not_null, .. } if not_null.contains(column)),
         );

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
     not_flagged: &[
         postgres(&["CREATE TABLE t (a int);"]),
         postgres(&["(SELECT 1) UNION SELECT 2;"]),
-        mysql(&["DELIMITER //\nb: BEGIN NOT ATOMIC SELECT 1; END//\n"]),
+        mysql(&["DELIMITER //\nBEGIN NOT ATOMIC SELECT 1; END//\n"]),
         sqlite(&["PRAGMA user_version = 1;"]),
     ],
     verification: Verification::Refused,

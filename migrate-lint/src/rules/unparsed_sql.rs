@@ -39,10 +39,8 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     match context.syntax() {
-        Syntax::Do { body } if context.schema.dialect() == Dialect::Postgres => {
-            if executes_text(context.sql, body.clone(), Dialect::Postgres) {
-                findings.add(RuleFinding::new("this block builds SQL at run time, which was not checked"));
-            }
+        Syntax::Do { body } if executes_text(context.sql, body.clone(), context.schema.dialect()) => {
+            findings.add(RuleFinding::new("this block builds SQL at run time, which was not checked"));
         }
         // The parser replaces `EXECUTE` of a known text by the statement in that text.
         Syntax::Call { name: None } => {

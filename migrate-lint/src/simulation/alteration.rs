@@ -108,7 +108,7 @@ fn apply_action(schema: &mut Schema, table: &ObjectName, action: &ActionKind, at
 /// A column that may exist does not exist if the statement adds it. With `IF NOT EXISTS`, it has one of two types.
 fn replace_uncertain_column(relation: &mut Relation, name: &str, if_not_exists: bool) {
     let case_sensitive = relation.case_sensitive;
-    let is_uncertain = |column: &Column| column.is_uncertain && is_same(case_sensitive, &column.name, name);
+    let is_uncertain = |column: &Column| column.certainty.is_uncertain() && is_same(case_sensitive, &column.name, name);
     if if_not_exists {
         relation.columns.iter_mut().filter(|column| is_uncertain(column)).for_each(|column| column.ty = None);
     } else {
@@ -146,7 +146,7 @@ fn redefine_column(schema: &mut Schema, table: &ObjectName, column: &syntax::Col
 /// Changes the objects that depend on a column or a constraint of a table.
 fn change_dependents(schema: &mut Schema, table: &ObjectName, action: &ActionKind) {
     if let Some((part, cascade)) = named_in_clause(table, action) {
-        drop_parts(schema, &dropped_with(schema, vec![part], cascade && schema.dialect() == Dialect::Postgres));
+        drop_parts(schema, &dropped_with(schema, vec![part], cascade && schema.can_cascade()));
     }
     match action {
         ActionKind::DropColumn { name, .. } => {

@@ -3,7 +3,7 @@
 use super::constraint::{add_column_constraints, add_constraint, free_name, move_unique_keys_to_indexes};
 use super::index::add_index;
 use crate::object_name::ObjectName;
-use crate::relation::{Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, RelationKind};
+use crate::relation::{Certainty, Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, RelationKind};
 use crate::schema::Schema;
 use crate::uncertainty::join_relations;
 use migrate_model::dialect::Dialect;
@@ -15,7 +15,7 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
     let name = if table.temporary { schema.resolve(written_name) } else { schema.resolve_new(written_name) };
     // With `IF NOT EXISTS` the statement has no effect on an existing table, and without it fails.
     let existing = schema.relation(&name).filter(|_| !table.or_replace && !table.temporary).cloned();
-    if existing.as_ref().is_some_and(|existing| !existing.is_uncertain) {
+    if existing.as_ref().is_some_and(|existing| !existing.certainty.is_uncertain()) {
         return;
     }
     let mut relation = new_table(schema, table, written_name.to_string(), at);
@@ -66,7 +66,7 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
 fn new_table(schema: &Schema, table: &CreateTable, written_name: String, at: HistoryPoint) -> Relation {
     let has_all_columns = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
     Relation {
-        case_sensitive: schema.dialect() == Dialect::Postgres,
+        case_sensitive: schema.is_case_sensitive(),
         may_predate_history: table.if_not_exists,
         columns_known: has_all_columns,
         has_rows: table.as_query,
@@ -116,7 +116,7 @@ fn copy_definition(
             validated: Some(at),
             added: at,
             at_column: false,
-            is_uncertain: false,
+            certainty: Certainty::Certain,
         });
     }
     for index in source.indexes.iter().filter(|_| like.indexes) {
@@ -161,7 +161,7 @@ pub fn column_of(column: &syntax::Column, dialect: Dialect, created: Option<Hist
         computed_from: column.computed_from.clone(),
         created,
         backfilled: None,
-        is_uncertain: false,
+        certainty: Certainty::Certain,
     }
 }
 
@@ -185,7 +185,7 @@ pub fn add_column(
 pub fn create_view(schema: &mut Schema, view: &CreateView, at: HistoryPoint) {
     let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
     let mut relation = Relation::new(kind, view.name.to_string(), at);
-    relation.case_sensitive = schema.dialect() == Dialect::Postgres;
+    relation.case_sensitive = schema.is_case_sensitive();
     relation.columns_known = false;
     relation.reads_from = view.reads.iter().map(|name| schema.resolve(name)).collect();
     relation.possible_columns.clone_from(&view.uses);

@@ -1,9 +1,8 @@
 //! Indexes that statements create and drop.
 
 use crate::object_name::ObjectName;
-use crate::relation::{ConstraintKind, HistoryPoint, Index, Relation};
+use crate::relation::{Certainty, ConstraintKind, HistoryPoint, Index, Relation};
 use crate::schema::Schema;
-use migrate_model::dialect::Dialect;
 use migrate_model::syntax::CreateIndex;
 
 /// `CREATE INDEX`.
@@ -41,10 +40,10 @@ pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, a
         partial_or_expression: index.expressions || index.partial || index.special,
         mentions: index.mentions.clone(),
         created: at,
-        is_uncertain: false,
+        certainty: Certainty::Certain,
     };
     let mut relation = schema.known_or_external(table);
-    relation.indexes.retain(|index| !(index.is_uncertain && index.name.is_some() && index.name == new.name));
+    relation.indexes.retain(|index| !(index.certainty.is_uncertain() && index.name.is_some() && index.name == new.name));
     relation.indexes.push(new);
     schema.put_known(table.clone(), relation);
 }
@@ -62,9 +61,10 @@ pub fn drop_index(schema: &mut Schema, table: &ObjectName, name: &str) {
 
 /// Removes the names of the indexes that contain a column; they are dropped with it.
 pub fn unregister_indexes_of_column(schema: &mut Schema, table: &ObjectName, column: &str) {
-    let is_postgres = schema.dialect() == Dialect::Postgres;
-    let contains_column = |index: &&Index| index.uses(column, is_postgres);
-    let indexes = schema.relation(table).into_iter().flat_map(|relation| relation.indexes.iter().filter(contains_column));
+    let indexes = schema
+        .relation(table)
+        .into_iter()
+        .flat_map(|relation| relation.indexes.iter().filter(|index| index.uses(column, relation.case_sensitive)));
     let names: Vec<String> = indexes.filter_map(|index| index.name.clone()).collect();
     names.iter().for_each(|name| schema.unregister_index(table, name));
 }

@@ -5,7 +5,6 @@ use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
 use crate::relation::{ConstraintKind, Relation, is_same};
 use crate::schema::Schema;
-use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{DropStatement, ObjectKind};
 
 /// `DROP` of objects of one kind.
@@ -17,8 +16,7 @@ pub fn drop_objects(schema: &mut Schema, statement: &DropStatement) {
         schema.set_opaque();
     }
     let named = dependents::named(schema, statement);
-    // Only PostgreSQL has `CASCADE`; MySQL accepts the word and ignores it.
-    let cascade = statement.cascade && schema.dialect() == Dialect::Postgres;
+    let cascade = statement.cascade && schema.can_cascade();
     drop_parts(schema, &dependents::dropped_with(schema, named, cascade));
     for name in &statement.names {
         drop_object(schema, statement, &schema.resolve(name));
@@ -36,16 +34,7 @@ fn drop_object(schema: &mut Schema, statement: &DropStatement, name: &ObjectName
         }
         ObjectKind::Type | ObjectKind::Domain => drop(schema.remove_type(name)),
         ObjectKind::Schema | ObjectKind::Database => schema.remove_schema(name.name()),
-        ObjectKind::Trigger => {
-            let table = statement.table.as_ref().filter(|_| schema.dialect() == Dialect::Postgres);
-            match table.map(|table| schema.resolve(table)) {
-                // A trigger of PostgreSQL is in the schema of its table.
-                Some(table) => {
-                    schema.remove_other(ObjectKind::Trigger, &schema.in_same_schema(&table, name.name()), Some(&table))
-                }
-                None => schema.remove_other(ObjectKind::Trigger, name, None),
-            };
-        }
+        ObjectKind::Trigger => schema.drop_trigger(name, statement.table.as_ref()),
         kind => drop(schema.remove_other(kind, name, None)),
     }
 }

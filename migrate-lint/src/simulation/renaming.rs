@@ -69,7 +69,9 @@ pub fn rename_column(relation: &mut Relation, from: &str, to: &str) {
         names.iter_mut().filter(|name| is_column(name)).for_each(|name| to.clone_into(name));
     };
     // A column that may have the new name does not have it.
-    relation.columns.retain(|column| !(column.is_uncertain && is_same(case_sensitive, &column.name, to)) || is_column(to));
+    relation
+        .columns
+        .retain(|column| !(column.certainty.is_uncertain() && is_same(case_sensitive, &column.name, to)) || is_column(to));
     if let Some(column) = relation.column_mut(from) {
         to.clone_into(&mut column.name);
     }

@@ -30,15 +30,24 @@ const BRANCHES: [&str; 7] = ["IF", "CASE", "FOR", "WHILE", "LOOP", "FOREACH", "R
 /// Words after which the block may not continue with the next statement.
 const EXITS: [&str; 5] = ["RETURN", "EXIT", "LEAVE", "ITERATE", "CONTINUE"];
 
+/// What encloses statements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FrameKind {
+    /// `BEGIN`.
+    Block,
+    /// `BEGIN` with a handler, which catches errors.
+    CaughtBlock,
+    /// A branch or a loop.
+    Branch,
+}
+
 /// A `BEGIN`, a branch or a loop that has not ended yet.
 struct Frame {
-    is_branch: bool,
+    kind: FrameKind,
     /// The number of the branch that its statements belong to.
     branch: usize,
     /// The number of statements before it.
     first: usize,
-    /// Errors in it are caught.
-    is_caught: bool,
 }
 
 struct BlockParser<'c, 's> {
@@ -97,9 +106,9 @@ impl BlockParser<'_, '_> {
     /// Reads what begins at the cursor, up to its last token.
     fn statement(&mut self) {
         if self.cursor.peek("BEGIN") {
-            self.open(false);
+            self.open(FrameKind::Block);
         } else if self.cursor.peek_any(&BRANCHES) && !self.is_assigned() {
-            self.open(true);
+            self.open(FrameKind::Branch);
         } else if self.cursor.peek("END") {
             self.close();
         } else if self.cursor.peek("EXCEPTION") {
@@ -117,9 +126,9 @@ impl BlockParser<'_, '_> {
         }
     }
 
-    fn open(&mut self, is_branch: bool) {
+    fn open(&mut self, kind: FrameKind) {
         self.branches += 1;
-        self.frames.push(Frame { is_branch, branch: self.branches, first: self.statements.len(), is_caught: false });
+        self.frames.push(Frame { kind, branch: self.branches, first: self.statements.len() });
     }
 
     fn next_branch(&mut self) {
@@ -138,8 +147,8 @@ impl BlockParser<'_, '_> {
 
     /// `EXCEPTION`: an error undoes the statements of the block, and the following ones are handlers.
     fn catch(&mut self) {
-        if let Some(frame) = self.frames.iter_mut().rfind(|frame| !frame.is_branch) {
-            frame.is_caught = true;
+        if let Some(frame) = self.frames.iter_mut().rfind(|frame| frame.kind != FrameKind::Branch) {
+            frame.kind = FrameKind::CaughtBlock;
             let branch = frame.branch;
             for statement in &mut self.statements[frame.first..] {
                 statement.branch.get_or_insert(branch);
@@ -151,7 +160,7 @@ impl BlockParser<'_, '_> {
     fn declaration(&mut self) {
         let is_handler = self.cursor.dialect == Dialect::MySql && self.cursor.peek_at(2, "HANDLER");
         if let Some(frame) = self.frames.last_mut().filter(|_| is_handler) {
-            frame.is_caught = true;
+            frame.kind = FrameKind::CaughtBlock;
             while !self.cursor.is_at_end() && !self.cursor.peek_symbol(b';') {
                 if self.cursor.peek("BEGIN") || self.cursor.peek_any(&STARTS) && !self.cursor.peek("SET") {
                     return self.statement();
@@ -165,7 +174,7 @@ impl BlockParser<'_, '_> {
     fn exit(&mut self) {
         let leaves_loop = self.cursor.peek_any(&["EXIT", "CONTINUE"])
             && (self.cursor.peek_at(1, "WHEN") || self.cursor.peek_symbol_at(1, b';'))
-            && self.frames.iter().any(|frame| frame.is_branch);
+            && self.frames.iter().any(|frame| frame.kind == FrameKind::Branch);
         if !leaves_loop {
             self.branches += 1;
             self.after_exit = Some(self.branches);
@@ -198,12 +207,12 @@ impl BlockParser<'_, '_> {
     }
 
     fn add(&mut self, range: Range<usize>) {
-        let inner = self.frames.iter().rfind(|frame| frame.is_branch || frame.is_caught);
+        let inner = self.frames.iter().rfind(|frame| frame.kind != FrameKind::Block);
         // A handler of MySQL undoes nothing, so that each statement may succeed alone.
-        if inner.is_some_and(|frame| frame.is_caught) && self.cursor.dialect == Dialect::MySql {
+        if inner.is_some_and(|frame| frame.kind == FrameKind::CaughtBlock) && self.cursor.dialect == Dialect::MySql {
             self.next_branch();
         }
-        let inner = self.frames.iter().rfind(|frame| frame.is_branch || frame.is_caught).map(|frame| frame.branch);
+        let inner = self.frames.iter().rfind(|frame| frame.kind != FrameKind::Block).map(|frame| frame.branch);
         self.statements.push(BlockStatement { range, branch: inner.or(self.after_exit) });
     }
 }

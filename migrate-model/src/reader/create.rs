@@ -292,21 +292,7 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
             if let Some(key) = cursor.parenthesis() {
                 table.partition_key = condition::words(&Cursor::new(cursor.sql, key, cursor.dialect));
             }
-        } else if cursor.word("CHARSET") || cursor.words(&["CHARACTER", "SET"]) {
-            cursor.symbol(b'=');
-            table.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
-            cursor.skip();
-        } else if cursor.dialect == Dialect::MySql && cursor.word("ENGINE") {
-            cursor.symbol(b'=');
-            table.engine = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
-            cursor.skip();
-        } else if cursor.dialect == Dialect::MySql && cursor.word("ROW_FORMAT") {
-            cursor.symbol(b'=');
-            table.compressed = cursor.word("COMPRESSED");
-        } else if cursor.word("COLLATE") {
-            cursor.symbol(b'=');
-            table.collation = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
-            cursor.skip();
+        } else if table_option(cursor, &mut table) {
         } else if cursor.peek("SELECT") || cursor.word("AS") {
             table.as_query = true;
             table.filtered = !is_whole(cursor);
@@ -317,6 +303,29 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
         }
     }
     Some(table)
+}
+
+/// Parses an option after the definition of a table; false if there is none at the cursor.
+fn table_option(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> bool {
+    let value = |cursor: &mut Cursor<'_>| {
+        cursor.symbol(b'=');
+        let text = cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase();
+        cursor.skip();
+        Some(text)
+    };
+    if cursor.word("CHARSET") || cursor.words(&["CHARACTER", "SET"]) {
+        table.charset = value(cursor);
+    } else if cursor.dialect == Dialect::MySql && cursor.word("ENGINE") {
+        table.engine = value(cursor);
+    } else if cursor.dialect == Dialect::MySql && cursor.word("ROW_FORMAT") {
+        cursor.symbol(b'=');
+        table.compressed = cursor.word("COMPRESSED");
+    } else if cursor.word("COLLATE") {
+        table.collation = value(cursor);
+    } else {
+        return false;
+    }
+    true
 }
 
 fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {

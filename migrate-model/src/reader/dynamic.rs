@@ -185,9 +185,9 @@ fn arguments(cursor: &Cursor<'_>) -> impl Iterator<Item = Range<usize>> {
         let is_statement = token.kind == Kind::Text && token.closed && STATEMENTS.contains(&&*first);
         is_statement && begins && is_one_of(tokens.get(at + 1), b"),") && !is_concatenated(cursor, *at)
     };
-    let found: Vec<Range<usize>> =
+    let arguments: Vec<Range<usize>> =
         (0..tokens.len()).filter(is_argument).map(|at| tokens[at].start + 1..tokens[at].end - 1).collect();
-    found.into_iter()
+    arguments.into_iter()
 }
 
 /// Is the token number `at` an argument of `CONCAT`?
