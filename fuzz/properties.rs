@@ -101,8 +101,8 @@ fn sql(text: &str, dialect: Dialect) {
         assert_eq!(text[..statement.range.start].matches('\n').count() + 1, statement.line, "{text:?}");
         let sql = statement.sql(text);
         effect::read(sql, dialect);
-        for (range, _) in reader::inner_statements(sql, &reader::read(sql, dialect), dialect) {
-            reader::read_part(sql, range, dialect);
+        for inner in reader::inner_statements(sql, &reader::read(sql, dialect), dialect) {
+            assert!(sql.get(inner.range).is_some());
         }
         effect::locked_tables(sql, dialect);
         lock_strength::blocks_traffic(sql, dialect);

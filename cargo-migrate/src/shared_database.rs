@@ -34,7 +34,7 @@ pub struct Member {
 impl Member {
     /// A member with the rule levels that its settings specify.
     pub fn new(project: Project, folder: Folder) -> Self {
-        let levels = folder_lint::options(&project.settings.safety, folder.set.dialect()).0.levels;
+        let levels = folder_lint::options(&project.settings, folder.set.dialect()).0.levels;
         Member { project, folder, levels }
     }
 }

@@ -30,8 +30,8 @@ pub struct ParsedStatement {
     pub in_transaction: bool,
     /// Inside the body of a `DO` block.
     pub in_block: bool,
-    /// Inside a branch of a block: it may not be executed.
-    pub conditional: bool,
+    /// The branch of the block that it is inside: it may not be executed.
+    pub branch: Option<usize>,
 }
 
 /// The up or the down migration of a version.
@@ -218,13 +218,18 @@ impl<'a> StatementContext<'a> {
 
     /// The age of a table. One that no migration created existed before the first migration.
     pub fn age(&self, table: &ObjectName) -> Age {
-        age(self.relation(table).map(|relation| relation.created), self.parsed.point, self.file.pending)
+        age_of_relation(self.relation(table), self.parsed.point, self.file.pending)
     }
 
     /// The age of a column.
     pub fn column_age(&self, table: &ObjectName, column: &str) -> Age {
         let Some(relation) = self.relation(table) else { return Age::Deployed };
-        let added = relation.column(column).and_then(|column| column.created);
+        let definition = relation.column(column);
+        // The condition may have found a column that existed before.
+        if relation.certainty.is_uncertain() || definition.is_some_and(|definition| definition.certainty.is_uncertain()) {
+            return Age::Deployed;
+        }
+        let added = definition.and_then(|column| column.created);
         age(Some(added.unwrap_or(relation.created)), self.parsed.point, self.file.pending)
     }
 
@@ -242,6 +247,9 @@ impl<'a> StatementContext<'a> {
     /// A finding about an impact, at the level that the age and the size of the table justify; `None` if the impact cannot
     /// affect other sessions.
     pub fn finding(&self, impact: &Impact, message: String) -> Option<RuleFinding> {
+        if self.is_emptied(&impact.table) {
+            return None;
+        }
         let mut finding = RuleFinding::new(message);
         match self.age(&impact.table) {
             Age::Deployed => {}
@@ -316,6 +324,11 @@ impl<'a> StatementContext<'a> {
         format!("takes {lock} on `{table}` {}: {}", impact.work(), impact.lock.blocks())
     }
 
+    /// Did an earlier `TRUNCATE` empty the table, so that nothing on its rows takes time or fails?
+    pub fn is_emptied(&self, table: &ObjectName) -> bool {
+        is_emptied(self.schema, table, self.parsed)
+    }
+
     fn has_rows(&self, table: &ObjectName) -> bool {
         self.relation(table).is_some_and(|relation| relation.has_rows)
     }
@@ -344,17 +357,41 @@ impl<'a> StatementContext<'a> {
         })
     }
 
-    /// Does a later statement of the file satisfy a condition?
+    /// Is the statement certainly followed, in its file, by one that satisfies a condition?
     pub fn is_followed_by(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
-        self.later_statements().iter().any(|statement| condition(&statement.syntax))
+        self.later_statements().iter().any(|statement| self.is_as_certain(statement) && condition(&statement.syntax))
+    }
+
+    /// The statements of the file that were certainly executed before this one.
+    pub fn executed_statements(&self) -> impl Iterator<Item = &'a ParsedStatement> + '_ {
+        self.earlier_statements().iter().filter(|statement| self.is_as_certain(statement))
+    }
+
+    /// Is another statement of the file executed whenever this one is?
+    pub fn is_as_certain(&self, other: &ParsedStatement) -> bool {
+        other.branch.is_none() || other.branch == self.parsed.branch && other.statement == self.parsed.statement
     }
 }
 
-/// Does a statement alter a table that is new and has no rows?
+/// Did an earlier `TRUNCATE` empty a table?
+pub fn is_emptied(schema: &Schema, table: &ObjectName, parsed: &ParsedStatement) -> bool {
+    schema.is_emptied(table, parsed.point, parsed.in_transaction)
+}
+
+/// Does a statement alter a table that has no rows: a new one, or one that was truncated before?
 pub fn is_empty(schema: &Schema, parsed: &ParsedStatement, pending: &BTreeSet<usize>) -> bool {
     let Syntax::AlterTable(alter) = &parsed.syntax else { return false };
-    let relation = schema.relation(&schema.resolve(&alter.table)).filter(|relation| !relation.has_rows);
-    relation.is_some_and(|relation| age(Some(relation.created), parsed.point, pending) != Age::Deployed)
+    let table = schema.resolve(&alter.table);
+    if is_emptied(schema, &table, parsed) {
+        return true;
+    }
+    let relation = schema.relation(&table).filter(|relation| !relation.has_rows);
+    relation.is_some_and(|relation| age_of_relation(Some(relation), parsed.point, pending) != Age::Deployed)
+}
+
+/// The age of a table; one that may be older than its definition in the migrations counts as deployed.
+fn age_of_relation(relation: Option<&Relation>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
+    age(relation.filter(|relation| !relation.certainty.is_uncertain()).map(|relation| relation.created), now, pending)
 }
 
 fn age(created: Option<HistoryPoint>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {

@@ -6,7 +6,8 @@ use crate::server::Server;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::files::folder::Folder;
-use migrate_model::files::lint_settings::{LintMode, LintSettings};
+use migrate_model::files::lint_settings::LintMode;
+use migrate_model::files::settings::Settings;
 use migrate_model::finding::{Finding, Level};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -19,9 +20,11 @@ pub static BAD_RULE_SETTING: Code = Code::new(
 );
 
 /// The lint options that the settings of a folder specify, and findings about the settings.
-pub fn options(settings: &LintSettings, dialect: Dialect) -> (LintOptions, Vec<Finding>) {
+pub fn options(folder_settings: &Settings, dialect: Dialect) -> (LintOptions, Vec<Finding>) {
+    let settings = &folder_settings.safety;
     let mut findings = Vec::new();
     let mut options = LintOptions::new(dialect);
+    options.session.clone_from(&folder_settings.run.session);
     if let Some((text, place)) = &settings.server {
         match text.parse::<Server>() {
             Ok(server) if server.dialect() == dialect => options.server = server,
@@ -75,8 +78,9 @@ pub fn drafts(folder: &Folder) -> LintScope {
 }
 
 /// The findings about the drafts of a folder that a build reports: warnings and errors, at the level that `mode` allows.
-pub fn for_build(folder: &Folder, settings: &LintSettings) -> Vec<Finding> {
-    if settings.mode == LintMode::Off {
+pub fn for_build(folder: &Folder, settings: &Settings) -> Vec<Finding> {
+    let mode = settings.safety.mode;
+    if mode == LintMode::Off {
         return Vec::new();
     }
     let (mut options, mut findings) = options(settings, folder.set.dialect());
@@ -85,7 +89,7 @@ pub fn for_build(folder: &Folder, settings: &LintSettings) -> Vec<Finding> {
         findings.extend(lint(&folder.set.contents().migrations, &options));
     }
     findings.retain(|finding| finding.level >= Level::Warning);
-    if settings.mode == LintMode::Warn {
+    if mode == LintMode::Warn {
         findings.iter_mut().for_each(|finding| finding.level = Level::Warning);
     }
     findings

@@ -10,6 +10,7 @@
 mod allow;
 pub mod codes;
 mod context;
+pub mod dependents;
 pub mod fix;
 pub mod folder_lint;
 pub mod impact;
@@ -28,4 +29,5 @@ pub mod schema;
 pub mod server;
 pub mod simulation;
 mod type_change;
+mod uncertainty;
 mod volatility;

@@ -2,6 +2,7 @@
 
 mod grouping;
 mod lock_tracker;
+mod script_parser;
 mod session_state;
 
 use self::grouping::group_by_rule;
@@ -41,20 +42,26 @@ pub struct LintOptions {
     pub levels: BTreeMap<String, Option<Level>>,
     /// Tables that are expected to stay small, with or without their schema.
     pub small_tables: Vec<String>,
-    /// Which migrations are not deployed.
+    /// Which migrations are checked.
     pub scope: LintScope,
+    /// The migrations that are deployed nowhere, if these are not all that are checked.
+    pub undeployed: Option<BTreeSet<usize>>,
+    /// How many further places a finding lists; `None` for all.
+    pub places_listed: Option<usize>,
     /// The configured `lock_timeout` of the session, for files that set none.
     pub lock_timeout: Option<String>,
     /// The configured `statement_timeout` of the session, for files that set none.
     pub statement_timeout: Option<String>,
+    /// The configured statements that each session executes before a file.
+    pub session: Vec<String>,
 }
 
-/// Which migrations are not deployed and are therefore checked.
+/// Which migrations are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LintScope {
-    /// Unknown: all are checked, each as if the earlier ones were deployed.
+    /// All, each as if the earlier ones were deployed.
     All,
-    /// Those at these indexes of the history.
+    /// Those at these indexes of the history, which are not deployed.
     Only(BTreeSet<usize>),
 }
 
@@ -66,8 +73,11 @@ impl LintOptions {
             levels: BTreeMap::new(),
             small_tables: Vec::new(),
             scope: LintScope::All,
+            undeployed: None,
+            places_listed: Some(8),
             lock_timeout: None,
             statement_timeout: None,
+            session: Vec::new(),
         }
     }
 
@@ -132,7 +142,7 @@ pub fn lint_with_targets(history: &[Migration], options: &LintOptions) -> LintRe
     let mut findings = Vec::new();
     for index in 0..history.len() {
         linter.check_migration(index);
-        findings.extend(group_by_rule(std::mem::take(&mut linter.findings)));
+        findings.extend(group_by_rule(std::mem::take(&mut linter.findings), options.places_listed));
     }
     LintResult { findings, fix_targets: linter.fix_targets }
 }
@@ -174,7 +184,7 @@ impl Linter<'_> {
         let no_migrations = BTreeSet::new();
         let (is_checked, pending) = match &self.options.scope {
             LintScope::All => (true, &no_migrations),
-            LintScope::Only(indexes) => (indexes.contains(&index), indexes),
+            LintScope::Only(indexes) => (indexes.contains(&index), self.options.undeployed.as_ref().unwrap_or(indexes)),
         };
         let first = *self.first_with_checksum.entry(effective_checksum(&migration.up, self.dialect())).or_insert(index);
         let statements = self.parse(&migration.up, index);
@@ -226,45 +236,18 @@ impl Linter<'_> {
         self.findings.extend(problems);
     }
 
-    /// Parses the statements of a script; those inside the body of a block follow the statement that contains it.
     fn parse(&mut self, script: &Script, migration: usize) -> Vec<ParsedStatement> {
-        let dialect = self.dialect();
-        let mut parsed = Vec::with_capacity(script.statements.len());
-        let mut unit = 0;
-        for (statement, text) in script.statements.iter().enumerate() {
-            while script.units.get(unit).is_some_and(|unit| unit.statements.end <= statement) {
-                unit += 1;
-            }
-            let unit = script.units.get(unit).filter(|unit| unit.statements.contains(&statement));
-            let in_transaction = unit.is_some_and(|unit| unit.in_transaction);
-            // Each unit is a transaction, and so is each statement outside one.
-            if !in_transaction || unit.is_some_and(|unit| unit.statements.start == statement) {
-                self.transaction += 1;
-            }
-            let sql = text.sql(&script.text);
-            let syntax = reader::read(sql, dialect);
-            let point = HistoryPoint { migration, transaction: self.transaction };
-            let inner = reader::inner_statements(sql, &syntax, dialect);
-            parsed.push(ParsedStatement { statement, syntax, point, in_transaction, in_block: false, conditional: false });
-            parsed.extend(inner.into_iter().map(|(range, conditional)| ParsedStatement {
-                statement,
-                syntax: reader::read_part(sql, range, dialect),
-                point,
-                in_transaction,
-                in_block: true,
-                conditional,
-            }));
-        }
-        parsed
+        script_parser::parse(script, migration, self.options.server.dialect(), &mut self.transaction)
     }
 
     /// Runs a script on the simulated schema and checks each statement, unless `allowed` is `None`.
     fn run_script(&mut self, file: &File<'_>, mut allowed: Option<&mut Allowed>) {
-        let mut session = SessionState::new(self.initial_settings(file.script));
+        self.simulation.begin_file();
+        let mut session = self.begin_session(file.script);
         let mut locks = LockTracker::default();
         let mut transaction = None;
-        self.simulation.begin_file();
         for (number, statement) in file.statements.iter().enumerate() {
+            self.simulation.enter_branch(statement.branch.map(|branch| (statement.statement, branch)));
             if transaction != Some(statement.point.transaction) {
                 self.end_transaction(&mut session, &mut locks);
                 transaction = Some(statement.point.transaction);
@@ -280,17 +263,28 @@ impl Linter<'_> {
                 self.simulate(file, statement);
             }
         }
+        self.simulation.enter_branch(None);
     }
 
-    /// The timeouts that a script starts with: those of its directives, or else the configured ones.
-    fn initial_settings(&self, script: &Script) -> SessionSettings {
+    /// The settings that a script starts with: those of the configured statements, with the timeouts of its directives, or else
+    /// the configured ones.
+    fn begin_session(&mut self, script: &Script) -> SessionState {
         let milliseconds = |limit: Duration| format!("{}ms", limit.as_millis());
         let directives = &script.directives;
-        SessionSettings {
-            lock_timeout: directives.lock_timeout.map(milliseconds).or_else(|| self.options.lock_timeout.clone()),
-            statement_timeout: directives.timeout.map(milliseconds).or_else(|| self.options.statement_timeout.clone()),
-            ..SessionSettings::default()
+        let options = self.options;
+        let mut settings = SessionSettings::default();
+        for sql in &options.session {
+            let syntax = reader::read(sql, self.dialect());
+            settings.apply_outside_transaction(&syntax);
+            if let Syntax::Set(_) = syntax {
+                self.simulation.apply(&syntax, HistoryPoint { migration: 0, transaction: 0 });
+            }
         }
+        SessionState::new(SessionSettings {
+            lock_timeout: directives.lock_timeout.map(milliseconds).or_else(|| options.lock_timeout.clone()),
+            statement_timeout: directives.timeout.map(milliseconds).or_else(|| options.statement_timeout.clone()),
+            ..settings
+        })
     }
 
     fn end_transaction(&mut self, session: &mut SessionState, locks: &mut LockTracker) {
@@ -316,7 +310,12 @@ impl Linter<'_> {
             foreign_keys_unchecked: session.foreign_keys_unchecked,
             table_is_empty: context::is_empty(&self.simulation.schema, parsed, file.pending),
         };
-        let impacts = impacts(&self.simulation.schema, &parsed.syntax, sql, impact_context);
+        let mut impacts = impacts(&self.simulation.schema, &parsed.syntax, sql, impact_context);
+        for impact in &mut impacts {
+            if context::is_emptied(&self.simulation.schema, &impact.table, parsed) {
+                (impact.scans, impact.rewrites, impact.builds) = (false, false, false);
+            }
+        }
         let context = StatementContext {
             file: *file,
             schema: &self.simulation.schema,
@@ -364,18 +363,18 @@ impl Linter<'_> {
     fn simulate(&mut self, file: &File<'_>, statement: &ParsedStatement) {
         // The effect of dynamic SQL, and of a user-defined function, is unknown.
         let has_unknown_effect = match &statement.syntax {
-            Syntax::Do { body } => reader::executes_text(file.sql(statement), body.clone(), file.server.dialect()),
+            Syntax::Do { body } => {
+                let sql = file.sql(statement);
+                let builds_text = !statement.in_block && reader::executes_text(sql, body.clone(), file.server.dialect());
+                builds_text || self.simulation.schema.calls_user_function(sql.get(body.clone()).unwrap_or_default())
+            }
             Syntax::Query => self.simulation.schema.calls_user_function(file.sql(statement)),
             _ => false,
         };
         if has_unknown_effect {
             self.simulation.schema.set_opaque();
         }
-        if statement.conditional {
-            self.simulation.apply_conditionally(&statement.syntax, statement.point);
-        } else {
-            self.simulation.apply(&statement.syntax, statement.point);
-        }
+        self.simulation.apply(&statement.syntax, statement.point);
     }
 
     /// Runs a down migration after its up migration, compares the schema with the one before both, and restores the schema
@@ -455,5 +454,7 @@ fn to_finding(enabled: EnabledRule, rule_finding: RuleFinding, place: Place) -> 
     finding
 }
 
+#[cfg(test)]
+mod condition_tests;
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,8 @@ pub fn has_replacement(context: &StatementContext<'_>, name: &ObjectName) -> boo
     let mentions = |view: &CreateView, word: &str| view.mentions.iter().any(|other| other.eq_ignore_ascii_case(word));
     let shows_all =
         |view: &CreateView| view.whole && (mentions(view, "*") || columns.iter().all(|column| mentions(view, &column.name)));
-    context.later_statements().iter().any(|statement| match &statement.syntax {
+    let mut later = context.later_statements().iter().filter(|statement| context.is_as_certain(statement));
+    later.any(|statement| match &statement.syntax {
         Syntax::CreateView(view) => context.schema.resolve(&view.name) == *name && shows_all(view) && is_atomic(statement),
         other => creates_table(context, other, name) || renames_to(context, other, name),
     })

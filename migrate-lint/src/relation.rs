@@ -12,6 +12,22 @@ pub struct HistoryPoint {
     pub transaction: usize,
 }
 
+/// Whether a condition decided about a table or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// It exists, as it is described.
+    Certain,
+    /// A branch that may not have been executed created, changed or dropped it.
+    Uncertain,
+}
+
+impl Certainty {
+    /// May it not exist, or have another definition?
+    pub fn is_uncertain(self) -> bool {
+        self == Certainty::Uncertain
+    }
+}
+
 /// The kind of a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelationKind {
@@ -36,6 +52,8 @@ pub struct Relation {
     pub created: HistoryPoint,
     /// When it got its current name, if it was created under another one.
     pub renamed: Option<HistoryPoint>,
+    /// Does it certainly exist, with this definition?
+    pub certainty: Certainty,
     /// Created with `IF NOT EXISTS`: it may have existed before the first migration.
     pub may_predate_history: bool,
     /// `columns` is complete.
@@ -54,6 +72,10 @@ pub struct Relation {
     pub partition_key: Vec<String>,
     /// The partitioned table that it is a partition of.
     pub partition_of: Option<ObjectName>,
+    /// The table whose definition it copied with `LIKE`.
+    pub copied_from: Option<ObjectName>,
+    /// The tables that it inherits from.
+    pub inherits: Vec<ObjectName>,
     /// The known partitions.
     pub partitions: Vec<ObjectName>,
     /// The default partition, if it is known.
@@ -68,6 +90,8 @@ pub struct Relation {
     pub compressed: bool,
     /// Rows were inserted since it was created.
     pub has_rows: bool,
+    /// When `TRUNCATE` emptied it, if no rows were inserted since.
+    pub emptied: Option<HistoryPoint>,
     /// Created with `CREATE TABLE AS`: its columns are unknown, and it had no constraints and indexes at first.
     pub from_query: bool,
     /// The tables that a view reads.
@@ -101,6 +125,8 @@ pub struct Column {
     pub created: Option<HistoryPoint>,
     /// When an `UPDATE` last assigned it.
     pub backfilled: Option<HistoryPoint>,
+    /// Does it certainly exist, with this definition?
+    pub certainty: Certainty,
 }
 
 /// A constraint.
@@ -116,6 +142,8 @@ pub struct Constraint {
     pub added: HistoryPoint,
     /// A column constraint, as opposed to a table constraint.
     pub at_column: bool,
+    /// Does it certainly exist, with this definition?
+    pub certainty: Certainty,
 }
 
 /// What a constraint requires.
@@ -168,6 +196,17 @@ pub struct Index {
     pub mentions: Vec<String>,
     /// When it was created.
     pub created: HistoryPoint,
+    /// Does it certainly exist, with this definition?
+    pub certainty: Certainty,
+}
+
+impl Index {
+    /// Does the index contain a column, and is it dropped with the column? On PostgreSQL, this includes the columns in
+    /// expressions, in `WHERE` and in `INCLUDE`.
+    pub fn uses(&self, column: &str, is_postgres: bool) -> bool {
+        let is_column = |name: &String| is_same(is_postgres, name, column);
+        self.columns.iter().any(is_column) || is_postgres && self.mentions.iter().any(is_column)
+    }
 }
 
 /// Are two names the same, if the database is case-sensitive or not?
@@ -184,6 +223,7 @@ impl Relation {
             original_name,
             created,
             renamed: None,
+            certainty: Certainty::Certain,
             may_predate_history: false,
             columns_known: true,
             columns: Vec::new(),
@@ -193,6 +233,8 @@ impl Relation {
             partitioned: false,
             partition_key: Vec::new(),
             partition_of: None,
+            copied_from: None,
+            inherits: Vec::new(),
             partitions: Vec::new(),
             default_partition: None,
             charset: None,
@@ -200,6 +242,7 @@ impl Relation {
             engine: None,
             compressed: false,
             has_rows: false,
+            emptied: None,
             from_query: false,
             reads_from: Vec::new(),
             possible_columns: Vec::new(),
@@ -220,6 +263,23 @@ impl Relation {
     pub fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
         let index = self.columns.iter().position(|column| self.same(&column.name, name))?;
         self.columns.get_mut(index)
+    }
+
+    /// Does the table certainly have a column of this name?
+    pub fn has_column(&self, name: &str) -> bool {
+        !self.certainty.is_uncertain() && self.column(name).is_some_and(|column| !column.certainty.is_uncertain())
+    }
+
+    /// Does the table certainly have a constraint of this name?
+    pub fn has_constraint(&self, name: &str) -> bool {
+        !self.certainty.is_uncertain() && self.constraint(name).is_some_and(|constraint| !constraint.certainty.is_uncertain())
+    }
+
+    /// Does the table certainly have an index of this name?
+    pub fn has_index(&self, name: &str) -> bool {
+        let is_index =
+            |index: &Index| !index.certainty.is_uncertain() && index.name.as_deref().is_some_and(|other| self.same(other, name));
+        !self.certainty.is_uncertain() && self.indexes.iter().any(is_index)
     }
 
     /// The constraint with a name.

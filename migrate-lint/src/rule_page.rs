@@ -104,7 +104,8 @@ pub fn index() -> String {
         let _ = write!(text, "\n| {} | cargo-migrate |\n|---|---|\n", checks[0].tool);
         for check in checks {
             let codes: Vec<String> = check.codes.iter().map(|code| link(code)).collect();
-            let _ = writeln!(text, "| `{}` | {} |", check.name, codes.join(", "));
+            let codes = if codes.is_empty() { "-".to_owned() } else { codes.join(", ") };
+            let _ = writeln!(text, "| `{}` | {codes} |", check.name);
         }
     }
     text

@@ -121,6 +121,7 @@ mod unique_constant_default;
 mod unique_constraint_builds_index;
 mod unique_might_fail;
 mod unknown_object;
+mod unknown_statement;
 mod unparsed_sql;
 mod update_delete_no_where;
 mod update_limit;
@@ -252,6 +253,7 @@ pub static ALL: &[&Rule] = &[
     &unique_constraint_builds_index::RULE,
     &unique_might_fail::RULE,
     &unknown_object::RULE,
+    &unknown_statement::RULE,
     &unparsed_sql::RULE,
     &update_delete_no_where::RULE,
     &update_limit::RULE,

@@ -3,8 +3,10 @@
 //! Nothing is guessed: an object that no migration creates is not in the schema, and an object is incomplete if a statement
 //! about it could not be parsed. A journal records all changes, so that they can be rolled back and compared.
 
+use crate::dependents::Part;
 use crate::object_name::ObjectName;
-use crate::relation::{HistoryPoint, Relation};
+use crate::relation::{HistoryPoint, Relation, RelationKind};
+use crate::uncertainty::join;
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
 use migrate_model::syntax::{ObjectKind, Type};
@@ -17,6 +19,8 @@ use std::sync::Arc;
 pub enum SchemaObject {
     /// A table or a view.
     Relation(Box<Relation>),
+    /// What the migrations changed in a table that they did not create.
+    External(Box<Relation>),
     /// An enumerated type: its values, each with the time at which `ALTER TYPE` added it.
     Enum(Vec<(String, Option<HistoryPoint>)>),
     /// A domain.
@@ -44,6 +48,11 @@ pub enum SchemaObject {
         /// The objects that its definition names.
         references: TriggerReferences,
     },
+    /// A sequence.
+    Sequence {
+        /// The table and the column of `OWNED BY`.
+        owner: Option<(ObjectName, String)>,
+    },
     /// Any other object with a name.
     Other,
     /// A table or a view that was dropped or renamed.
@@ -65,6 +74,7 @@ pub struct TriggerReferences {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Namespace {
     Relation,
+    External,
     Type,
     Index,
     Other(ObjectKind),
@@ -202,6 +212,11 @@ impl Schema {
         schema.filter(|schema| schema != default)
     }
 
+    /// Is an object in a schema?
+    pub fn is_in_schema(&self, object: &ObjectName, schema: &str) -> bool {
+        object.schema == self.without_default_schema(Some(schema.to_owned()))
+    }
+
     /// The name of an object in the schema of another object.
     pub fn in_same_schema(&self, object: &ObjectName, name: &str) -> ObjectName {
         ObjectName { schema: object.schema.clone(), name: self.fold(name) }
@@ -238,6 +253,52 @@ impl Schema {
         }
     }
 
+    /// A table or a view that the migrations created, or the known parts of another table.
+    pub fn known(&self, name: &ObjectName) -> Option<&Relation> {
+        match self.get(Namespace::External, name, None) {
+            Some(SchemaObject::External(relation)) if self.relation(name).is_none() => Some(relation),
+            _ => self.relation(name),
+        }
+    }
+
+    /// Did an earlier `TRUNCATE` empty a table? On PostgreSQL, its lock excludes other sessions until the end of the transaction. On
+    /// the other databases, few rows can have been inserted since.
+    pub fn is_emptied(&self, table: &ObjectName, now: HistoryPoint, in_transaction: bool) -> bool {
+        let emptied = self.known(table).filter(|relation| !relation.certainty.is_uncertain()).and_then(|table| table.emptied);
+        emptied.is_some_and(|emptied| match self.dialect {
+            Dialect::Postgres => in_transaction && emptied.transaction == now.transaction,
+            Dialect::MySql | Dialect::Sqlite => emptied.migration == now.migration,
+        })
+    }
+
+    /// Are names that differ only in case different names?
+    pub fn is_case_sensitive(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
+    /// Does `CASCADE` drop dependent objects? MySQL accepts the word and ignores it.
+    pub fn can_cascade(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
+    /// A table to be changed; one that no migration created has no known columns.
+    pub fn known_or_external(&self, name: &ObjectName) -> Relation {
+        self.known(name).cloned().unwrap_or_else(|| Relation {
+            case_sensitive: self.is_case_sensitive(),
+            columns_known: false,
+            ..Relation::new(RelationKind::Table, name.to_string(), HistoryPoint { migration: 0, transaction: 0 })
+        })
+    }
+
+    /// Stores the changed definition of a table.
+    pub fn put_known(&mut self, name: ObjectName, relation: Relation) {
+        if self.relation(&name).is_some() {
+            self.put_relation(name, relation);
+        } else {
+            self.put(Namespace::External, name, None, SchemaObject::External(Box::new(relation)));
+        }
+    }
+
     /// Was a table or a view of this name dropped, and not created again?
     pub fn is_dropped(&self, name: &ObjectName) -> bool {
         matches!(self.get(Namespace::Relation, name, None), Some(SchemaObject::Dropped))
@@ -254,22 +315,36 @@ impl Schema {
     /// Adds or replaces a table or a view.
     pub fn put_relation(&mut self, name: ObjectName, relation: Relation) {
         collect_referenced(&mut self.referenced, &relation);
+        self.take(Namespace::External, &name, None);
         self.put(Namespace::Relation, name, None, SchemaObject::Relation(Box::new(relation)));
     }
 
-    /// Changes a table or a view, if it exists.
+    /// Changes a table or a view, if it exists or has known parts.
     pub fn change(&mut self, name: &ObjectName, change: impl FnOnce(&mut Relation)) {
-        let id = ObjectId { namespace: Namespace::Relation, table: None, name: name.clone() };
+        let namespace = if self.relation(name).is_some() { Namespace::Relation } else { Namespace::External };
+        let id = ObjectId { namespace, table: None, name: name.clone() };
         let Some(object) = self.objects.get_mut(&id) else { return };
         self.journal.push(JournalEntry { id, before: Some(object.clone()) });
-        if let SchemaObject::Relation(relation) = Arc::make_mut(object) {
-            change(relation);
-            collect_referenced(&mut self.referenced, relation);
+        match Arc::make_mut(object) {
+            SchemaObject::Relation(relation) => {
+                change(relation);
+                collect_referenced(&mut self.referenced, relation);
+            }
+            SchemaObject::External(relation) => change(relation),
+            _ => {}
+        }
+    }
+
+    /// Renames a table that no migration created.
+    pub fn move_external(&mut self, from: &ObjectName, to: ObjectName) {
+        if let Some(object) = self.take(Namespace::External, from, None) {
+            self.put(Namespace::External, to, None, (*object).clone());
         }
     }
 
     /// Removes a table or a view with its indexes.
     pub fn remove_relation(&mut self, name: &ObjectName) -> Option<Relation> {
+        self.take(Namespace::External, name, None);
         self.relation(name)?;
         let object = self.take(Namespace::Relation, name, None)?;
         let SchemaObject::Relation(relation) = &*object else { return None };
@@ -390,6 +465,70 @@ impl Schema {
         self.put(Namespace::Other(kind), name, table, SchemaObject::Other);
     }
 
+    /// Adds a sequence, or changes the column that owns it.
+    pub fn put_sequence(&mut self, name: ObjectName, owner: Option<(ObjectName, String)>) {
+        self.put(Namespace::Other(ObjectKind::Sequence), name, None, SchemaObject::Sequence { owner });
+    }
+
+    fn sequences(&self) -> impl Iterator<Item = (&ObjectName, &ObjectName, &str)> {
+        let namespace = Namespace::Other(ObjectKind::Sequence);
+        let first = ObjectId { namespace, table: None, name: ObjectName { schema: None, name: String::new() } };
+        let sequences = self.objects.range(first..).take_while(move |(id, _)| id.namespace == namespace);
+        sequences.filter_map(|(id, object)| match &**object {
+            SchemaObject::Sequence { owner: Some((table, column)) } => Some((&id.name, table, column.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The sequences whose owner, a table and a column, satisfies a condition.
+    pub fn sequences_owned(&self, is_owner: impl Fn(&ObjectName, &str) -> bool) -> impl Iterator<Item = &ObjectName> {
+        self.sequences().filter(move |(_, table, column)| is_owner(table, column)).map(|(name, ..)| name)
+    }
+
+    /// Changes the owners of sequences after a table was renamed.
+    pub fn rename_owning_table(&mut self, from: &ObjectName, to: &ObjectName) {
+        let owned = self.sequences().filter(|(_, table, _)| *table == from);
+        let owned: Vec<_> = owned.map(|(name, _, column)| (name.clone(), column.to_owned())).collect();
+        for (name, column) in owned {
+            self.put_sequence(name, Some((to.clone(), column)));
+        }
+    }
+
+    /// Changes the owners of sequences after a column was renamed.
+    pub fn rename_owning_column(&mut self, table: &ObjectName, from: &str, to: &str) {
+        let owned: Vec<_> = self.sequences_owned(|owner, column| owner == table && column == from).cloned().collect();
+        for name in owned {
+            self.put_sequence(name, Some((table.clone(), to.to_owned())));
+        }
+    }
+
+    /// The tables that inherit from a table.
+    pub fn inheriting<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        self.relations().filter(move |(_, relation)| relation.inherits.contains(parent)).map(|(name, _)| name)
+    }
+
+    /// The domains that are directly based on a type.
+    pub fn domains_over<'a>(&'a self, ty: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        self.objects.iter().filter_map(move |(id, object)| match &**object {
+            SchemaObject::Domain { base, .. } if self.resolve_type(base) == *ty => Some(&id.name),
+            _ => None,
+        })
+    }
+
+    /// The tables, types, sequences and functions in a schema.
+    pub fn parts_in(&self, schema: &str) -> Vec<Part> {
+        let schema = self.without_default_schema(Some(schema.to_owned()));
+        let inside = self.objects.iter().filter(|(id, _)| id.name.schema == schema);
+        let parts = inside.filter_map(|(id, object)| match (id.namespace, &**object) {
+            (Namespace::Relation, SchemaObject::Relation(_)) => Some(Part::Relation(id.name.clone())),
+            (Namespace::Type, _) => Some(Part::Type(id.name.clone())),
+            (Namespace::Other(ObjectKind::Routine), _) => Some(Part::Routine(id.name.clone())),
+            (Namespace::Other(ObjectKind::Sequence), _) => Some(Part::Sequence(id.name.clone())),
+            _ => None,
+        });
+        parts.collect()
+    }
+
     /// Adds a trigger of a table.
     pub fn put_trigger(&mut self, name: ObjectName, table: ObjectName, references: TriggerReferences) {
         let within = self.namespace_of_trigger(&table).cloned();
@@ -420,14 +559,18 @@ impl Schema {
             let selects_all = view.reads_from.len() == 1 && mentions("*") && created.is_none_or(|created| created < view.created);
             selects_all || mentions(column) && view.reads_from.iter().filter(|other| *other != table).all(lacks_column)
         };
-        self.views_reading(table).find(|(_, view)| uses_column(view)).map(|(view, _)| view)
+        self.views_reading(table).find(|(_, view)| !view.certainty.is_uncertain() && uses_column(view)).map(|(view, _)| view)
     }
 
     /// A trigger that calls a function, and the table of the trigger.
-    pub fn caller<'a>(&'a self, function: &ObjectName) -> Option<(&'a ObjectName, &'a ObjectName)> {
-        let mut triggers = self.all_triggers();
-        let caller = triggers.find(|trigger| trigger.references.function.as_ref() == Some(function))?;
-        Some((caller.name, caller.table))
+    pub fn caller<'a>(&'a self, function: &'a ObjectName) -> Option<(&'a ObjectName, &'a ObjectName)> {
+        self.callers(function).next()
+    }
+
+    /// The triggers that call a function, each with its table.
+    pub fn callers<'a>(&'a self, function: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a ObjectName)> {
+        let callers = self.all_triggers().filter(move |trigger| trigger.references.function.as_ref() == Some(function));
+        callers.map(|caller| (caller.name, caller.table))
     }
 
     fn all_triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
@@ -448,6 +591,15 @@ impl Schema {
             self.remove_other(ObjectKind::Trigger, name, within);
         }
         triggers
+    }
+
+    /// `DROP TRIGGER`. A trigger of PostgreSQL is in the schema of its table, and only there a table is named.
+    pub fn drop_trigger(&mut self, name: &ObjectName, table: Option<&Name>) {
+        let table = table.map(|table| self.resolve(table));
+        match table.filter(|table| self.namespace_of_trigger(table).is_some()) {
+            Some(table) => self.remove_other(ObjectKind::Trigger, &self.in_same_schema(&table, &name.name), Some(&table)),
+            None => self.remove_other(ObjectKind::Trigger, name, None),
+        };
     }
 
     /// Adds a function or a procedure.
@@ -497,10 +649,11 @@ impl Schema {
 
     /// Removes a schema and the objects in it.
     pub fn remove_schema(&mut self, name: &str) {
-        let is_inside = |id: &ObjectId| id.name.schema.as_deref() == Some(name);
-        let is_schema = |id: &ObjectId| {
-            matches!(id.namespace, Namespace::Other(ObjectKind::Schema | ObjectKind::Database)) && id.name.name == name
-        };
+        let inside = self.without_default_schema(Some(name.to_owned()));
+        let is_schema_object =
+            |id: &ObjectId| matches!(id.namespace, Namespace::Other(ObjectKind::Schema | ObjectKind::Database));
+        let is_inside = |id: &ObjectId| id.name.schema == inside && !is_schema_object(id);
+        let is_schema = |id: &ObjectId| is_schema_object(id) && id.name.name == name;
         let removed: Vec<ObjectId> = self.objects.keys().filter(|id| is_inside(id) || is_schema(id)).cloned().collect();
         for id in removed {
             let before = self.objects.remove(&id);
@@ -517,6 +670,15 @@ impl Schema {
             let cascades = to_parent.any(|(_, _, _, cascades)| cascades);
             (child != parent).then_some((child, relation, cascades))
         })
+    }
+
+    /// The tables that certainly have a foreign key that references this one.
+    pub fn certain_children<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        let is_certain = move |relation: &Relation| {
+            let mut keys = relation.foreign_keys().filter(|(key, _, table, _)| !key.certainty.is_uncertain() && *table == parent);
+            !relation.certainty.is_uncertain() && keys.next().is_some()
+        };
+        self.children(parent).filter(move |(_, child, _)| is_certain(child)).map(|(child, ..)| child)
     }
 
     /// The views that read a table.
@@ -541,6 +703,25 @@ impl Schema {
         }
     }
 
+    /// Makes uncertain what has changed since a savepoint, because the statement since then may not have been executed.
+    pub fn make_uncertain(&mut self, savepoint: usize) {
+        let mut originals: BTreeMap<ObjectId, Option<Arc<SchemaObject>>> = BTreeMap::new();
+        for entry in &self.journal[savepoint..] {
+            originals.entry(entry.id.clone()).or_insert_with(|| entry.before.clone());
+        }
+        for (id, before) in originals {
+            let ObjectId { namespace, table, name } = id.clone();
+            // Without the temporary table, its name means another table, which is read the dangerous way.
+            if name.schema.as_deref() == Some(SESSION) && before.is_none() {
+                self.temporary.remove(&name.name);
+            }
+            match join(before.as_deref(), self.objects.get(&id).map(|object| &**object)) {
+                Some(joined) => self.put(namespace, name, table, joined),
+                None => drop(self.take(namespace, &name, table.as_ref())),
+            }
+        }
+    }
+
     /// The objects that differ from those at a savepoint.
     pub fn changes_since(&self, savepoint: usize) -> Vec<SchemaDifference<'_>> {
         let exists = |object: &&SchemaObject| **object != SchemaObject::Dropped;
@@ -548,10 +729,11 @@ impl Schema {
         for entry in &self.journal[savepoint.min(self.journal.len())..] {
             originals.entry(&entry.id).or_insert(entry.before.as_deref());
         }
+        originals.retain(|id, _| id.namespace != Namespace::External);
         let differences = originals.into_iter().map(|(id, before)| SchemaDifference {
             name: &id.name,
             kind: match id.namespace {
-                Namespace::Relation => "table",
+                Namespace::Relation | Namespace::External => "table",
                 Namespace::Type => "type",
                 Namespace::Index => "index",
                 Namespace::Other(kind) => kind.name(),

@@ -10,17 +10,15 @@ mod renaming;
 use self::alteration::{alter_table, alter_type};
 use self::creation::{create_table, create_view};
 use self::index::create_index;
+pub use self::index::has_index;
 use self::removal::drop_objects;
 use self::renaming::{rename_index, rename_table, rename_trigger};
 use crate::object_name::ObjectName;
 use crate::relation::HistoryPoint;
 use crate::schema::{Schema, SchemaObject, TriggerReferences};
 use migrate_model::dialect::Dialect;
-use migrate_model::effect;
 use migrate_model::name::Name;
-use migrate_model::syntax::{
-    Action, ActionKind, AlterTable, Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax,
-};
+use migrate_model::syntax::{Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax};
 
 /// A schema, with the state of the transaction that changes it.
 #[derive(Debug, Clone)]
@@ -29,8 +27,19 @@ pub struct Simulation {
     pub schema: Schema,
     /// The start of the transaction and its savepoints.
     savepoints: Vec<Savepoint>,
+    /// The branch that is simulated, as if it were executed.
+    branch: Option<Branch>,
     /// The search path to be restored at the end of the transaction, after `SET LOCAL search_path`.
     outer_path: Option<Vec<Option<String>>>,
+}
+
+/// Statements that are executed together or not at all.
+#[derive(Debug, Clone)]
+struct Branch {
+    /// The statement that contains it, and its number in that statement.
+    id: (usize, usize),
+    /// The savepoint of the schema.
+    savepoint: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -44,12 +53,14 @@ struct Savepoint {
 impl Simulation {
     /// A simulation of an empty database.
     pub fn new(dialect: Dialect) -> Self {
-        Simulation { schema: Schema::new(dialect), savepoints: Vec::new(), outer_path: None }
+        Simulation { schema: Schema::new(dialect), savepoints: Vec::new(), branch: None, outer_path: None }
     }
 
     /// Applies a statement.
     pub fn apply(&mut self, syntax: &Syntax, at: HistoryPoint) {
         match syntax {
+            // Where a transaction ends, and where names are looked up, remains as it was before the branch.
+            Syntax::Transaction(_) | Syntax::Set(_) if self.branch.is_some() => {}
             Syntax::Transaction(control) => self.control(control),
             Syntax::Set(settings) if settings.iter().any(|setting| setting.local && setting.name == "search_path") => {
                 self.outer_path.get_or_insert_with(|| self.schema.path());
@@ -72,29 +83,16 @@ impl Simulation {
         }
     }
 
-    /// Applies a statement that may not be executed: the schema gets what it adds, and columns that it may remove or change
-    /// become unknown.
-    pub fn apply_conditionally(&mut self, syntax: &Syntax, at: HistoryPoint) {
-        let exists = |schema: &Schema, name: &Name| schema.relation(&schema.resolve(name)).is_some();
-        match syntax {
-            Syntax::CreateTable(table) if table.name.as_ref().is_some_and(|name| exists(&self.schema, name)) => {}
-            Syntax::AlterTable(alter) => {
-                let adds_column = |action: &&Action| matches!(action.kind, ActionKind::AddColumn { .. });
-                let actions: Vec<_> = alter.actions.iter().filter(adds_column).cloned().collect();
-                if actions.len() < alter.actions.len() {
-                    let table = self.schema.resolve(&alter.table);
-                    self.schema.change(&table, |relation| relation.columns_known = false);
-                }
-                self.apply(&Syntax::AlterTable(AlterTable { actions, ..alter.clone() }), at);
-            }
-            Syntax::Drop(_) | Syntax::RenameTables(_) => {
-                for table in effect::locked_tables_of(syntax) {
-                    let table = self.schema.resolve(&table);
-                    self.schema.change(&table, |relation| relation.columns_known = false);
-                }
-            }
-            other => self.apply(other, at),
+    /// Announces the branch of the following statements; `None` for statements that are certainly executed. At the end of a branch,
+    /// what its statements have changed becomes uncertain.
+    pub fn enter_branch(&mut self, branch: Option<(usize, usize)>) {
+        if self.branch.as_ref().map(|current| current.id) == branch {
+            return;
         }
+        if let Some(current) = self.branch.take() {
+            self.schema.make_uncertain(current.savepoint);
+        }
+        self.branch = branch.map(|id| Branch { id, savepoint: self.schema.savepoint() });
     }
 
     fn control(&mut self, control: &Control) {
@@ -145,6 +143,7 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
         Syntax::Insert(insert) => fill(schema, &schema.resolve(&insert.table)),
         Syntax::Copy { table: Some(table), from: true } => fill(schema, &schema.resolve(table)),
         Syntax::Update(change) => backfill(schema, change, at),
+        Syntax::Truncate { tables, cascade } => truncate(schema, tables, *cascade, at),
         Syntax::Set(settings) => set_search_path(schema, settings),
         Syntax::Opaque | Syntax::Call { .. } => schema.set_opaque(),
         _ => {}
@@ -182,6 +181,10 @@ fn create(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
         Syntax::CreateRoutine { name, is_stable, commits, .. } => {
             schema.put_routine(schema.resolve_new(name), *is_stable, *commits);
         }
+        Syntax::Create { kind: ObjectKind::Sequence, name, owner, .. } => {
+            let owner = owner.as_ref().map(|(table, column)| (schema.resolve(table), column.clone()));
+            schema.put_sequence(schema.resolve_new(name), owner);
+        }
         Syntax::Create { kind, name, .. } => schema.put_other(*kind, schema.resolve(name), None),
         _ => {}
     }
@@ -208,6 +211,10 @@ fn alter(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
         Syntax::Alter { kind: ObjectKind::Schema, .. } => schema.set_opaque(),
         Syntax::Alter { kind: ObjectKind::Routine, name, action: ObjectAction::Steady(stable) } => {
             schema.set_stable(&schema.resolve(name), *stable);
+        }
+        Syntax::Alter { kind: ObjectKind::Sequence, name, action: ObjectAction::OwnedBy(owner) } => {
+            let owner = owner.as_ref().map(|(table, column)| (schema.resolve(table), column.clone()));
+            schema.put_sequence(schema.resolve(name), owner);
         }
         Syntax::Alter { kind, name, action: ObjectAction::Rename(to) } => {
             let from = schema.resolve(name);
@@ -237,9 +244,37 @@ fn move_object(schema: &mut Schema, kind: ObjectKind, from: &ObjectName, to: Obj
 
 /// Records that a table has rows.
 fn fill(schema: &mut Schema, table: &ObjectName) {
-    if schema.relation(table).is_some_and(|relation| !relation.has_rows) {
-        schema.change(table, |relation| relation.has_rows = true);
+    if schema.known(table).is_some_and(|relation| !relation.has_rows || relation.emptied.is_some()) {
+        schema.change(table, |relation| {
+            relation.has_rows = true;
+            relation.emptied = None;
+        });
     }
+}
+
+/// Records that tables have no rows.
+fn truncate(schema: &mut Schema, tables: &[Name], cascade: bool, at: HistoryPoint) {
+    for table in truncated_tables(schema, tables, cascade) {
+        let mut relation = schema.known_or_external(&table);
+        relation.has_rows = false;
+        relation.emptied = Some(at);
+        schema.put_known(table, relation);
+    }
+}
+
+/// The tables that `TRUNCATE` empties. `CASCADE` also truncates the tables that reference a truncated one, directly or indirectly.
+pub fn truncated_tables(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<ObjectName> {
+    let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
+    let mut next = 0;
+    while let Some(parent) = truncated.get(next).cloned().filter(|_| cascade) {
+        for (child, ..) in schema.children(&parent) {
+            if !truncated.contains(child) {
+                truncated.push(child.clone());
+            }
+        }
+        next += 1;
+    }
+    truncated
 }
 
 /// Records which columns an `UPDATE` assigns.

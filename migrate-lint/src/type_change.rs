@@ -9,8 +9,8 @@ use migrate_model::syntax::Type;
 pub enum Cost {
     /// Changes only the system catalogs.
     Free,
-    /// Changes only the system catalogs if the time zone of the session is UTC; otherwise rewrites the table.
-    FreeInUtc,
+    /// Like `Indexes` if the time zone of the session is UTC; otherwise rewrites the table.
+    IndexesInUtc,
     /// Rebuilds the indexes that contain the column, without a rewrite of the table.
     Indexes,
     /// Rewrites the table.
@@ -36,27 +36,59 @@ pub fn cost(from: Option<&Type>, to: &Type, plain: bool) -> Cost {
     let free = match (from.name.as_str(), to.name.as_str()) {
         ("varchar" | "text", "varchar") => to.arguments.is_empty() || (from.name == "varchar" && wider),
         ("varchar", "text") | ("xml", "text" | "varchar") => to.arguments.is_empty(),
-        ("varchar" | "text", "bpchar") => true,
+        ("varchar" | "text", "bpchar") => to.arguments.is_empty(),
         ("bit", "varbit") => to.arguments.is_empty(),
         ("interval", "interval") => finest(to) <= finest(from) && wider,
-        ("citext", "text" | "varchar") | ("text" | "varchar", "citext") if to.arguments.is_empty() => {
-            return if from.name == to.name { Cost::Free } else { Cost::Indexes };
-        }
+        ("citext", "text" | "varchar" | "bpchar") | ("text" | "varchar", "citext") => to.arguments.is_empty(),
         ("numeric" | "varbit", other) if other == from.name => wider,
         ("timestamp" | "timestamptz" | "time" | "timetz", other) if other == from.name => wider,
         ("timestamp", "timestamptz") | ("timestamptz", "timestamp") => {
-            return if wider { Cost::FreeInUtc } else { Cost::Rewrite };
+            return if wider { Cost::IndexesInUtc } else { Cost::Rewrite };
         }
-        ("cidr", "inet") | ("oid", "int") | ("int", "oid") => true,
+        ("cidr", "inet") => true,
+        ("oid" | "int", after) if is_object_identifier(after) => true,
+        (before, "oid" | "int") if is_object_identifier(before) => true,
+        ("regproc", "regprocedure") | ("regprocedure", "regproc") | ("regoper", "regoperator") | ("regoperator", "regoper") => {
+            true
+        }
         (before, after) => before == after && from.arguments == to.arguments,
     };
     if !free {
         Cost::Rewrite
-    } else if changes_collation {
+    } else if changes_collation || operator_class(from) != operator_class(to) {
         Cost::Indexes
     } else {
         Cost::Free
     }
+}
+
+/// The default operator class of a type. An index is kept only if the new type has the same one.
+fn operator_class(ty: &Type) -> &str {
+    match ty.name.as_str() {
+        "varchar" => "text",
+        "char" => "bpchar",
+        "cidr" => "inet",
+        name if is_object_identifier(name) => "oid",
+        name => name,
+    }
+}
+
+/// `oid`, or one of the types that are stored like it. (PostgreSQL manual, 8.19)
+fn is_object_identifier(name: &str) -> bool {
+    const REGISTERED: [&str; 11] = [
+        "regclass",
+        "regcollation",
+        "regconfig",
+        "regdictionary",
+        "regnamespace",
+        "regoper",
+        "regoperator",
+        "regproc",
+        "regprocedure",
+        "regrole",
+        "regtype",
+    ];
+    name == "oid" || REGISTERED.contains(&name)
 }
 
 /// Do the new arguments of a type allow every value that the old ones allow?
@@ -150,7 +182,12 @@ mod tests {
             ("numeric(10,2)", "numeric(12,2)", Cost::Free),
             ("numeric(10,2)", "numeric", Cost::Free),
             ("numeric(10,2)", "numeric(12,3)", Cost::Rewrite),
-            ("timestamp", "timestamptz", Cost::FreeInUtc),
+            ("timestamp", "timestamptz", Cost::IndexesInUtc),
+            ("int", "oid", Cost::Indexes),
+            ("regclass", "int", Cost::Indexes),
+            ("oid", "regclass", Cost::Free),
+            ("citext", "text", Cost::Indexes),
+            ("text", "bpchar(5)", Cost::Rewrite),
             ("timestamp(3)", "timestamp(6)", Cost::Free),
             ("timestamp(6)", "timestamp(3)", Cost::Rewrite),
             ("timestamptz(3)", "timestamptz", Cost::Free),
@@ -165,9 +202,9 @@ mod tests {
             ("real", "float(10)", Cost::Free),
             ("float(30)", "double precision", Cost::Free),
             ("numeric(10,2)", "dec(10,2)", Cost::Free),
-            ("bit(4)", "bit varying", Cost::Free),
-            ("xml", "text", Cost::Free),
-            ("text", "bpchar", Cost::Free),
+            ("bit(4)", "bit varying", Cost::Indexes),
+            ("xml", "text", Cost::Indexes),
+            ("text", "bpchar", Cost::Indexes),
             ("bpchar", "char", Cost::Rewrite),
             ("char", "\"char\"", Cost::Rewrite),
             ("char(5)", "char(10)", Cost::Rewrite),

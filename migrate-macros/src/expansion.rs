@@ -22,7 +22,7 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
         Some(dialect) if findings.is_empty() => {
             let folder = project.read(dialect);
             findings = check::check(&folder, &project.settings, CheckOptions::default());
-            findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
+            findings.extend(folder_lint::for_build(&folder, &project.settings));
             checked = Some(folder);
         }
         Some(_) => {}

@@ -83,6 +83,11 @@ impl<'a> Cursor<'a> {
         self.token().is_some_and(|token| token.is_symbol(self.sql, symbol))
     }
 
+    /// Whether the token after so many others is this symbol. Reads nothing.
+    pub fn peek_symbol_at(&self, ahead: usize, symbol: u8) -> bool {
+        self.tokens.get(self.at + ahead).is_some_and(|token| token.is_symbol(self.sql, symbol))
+    }
+
     /// Skips this symbol; false if the next token is another one.
     pub fn symbol(&mut self, symbol: u8) -> bool {
         let matches = self.peek_symbol(symbol);

@@ -158,6 +158,7 @@ fn effects(syntax: &Syntax, dialect: Dialect) -> Option<Vec<Effect>> {
         // MySQL fills a table from a query in a separate step.
         Syntax::CreateTable(table) if table.as_query && dialect == Dialect::MySql => None,
         Syntax::CreateTable(table) => created(Object::Table(table.name.clone()?)),
+        Syntax::CreateIndex(index) if index.or_replace => None,
         // Without a name, the database generates one.
         Syntax::CreateIndex(index) => created(Object::Index(Some(index.table.clone()), index.name.clone()?)),
         Syntax::CreateView(view) if view.or_replace || view.temporary => None,
@@ -319,6 +320,7 @@ mod tests {
         for (sql, effects) in [
             ("CREATE TABLE `My``Table` (a int)", "+table `My`Table`"),
             ("CREATE TABLE t AS SELECT 1", "opaque"),
+            ("CREATE OR REPLACE INDEX i ON t (a)", "opaque"),
             ("CREATE DEFINER=`root`@`%` TRIGGER g AFTER INSERT ON t FOR EACH ROW SET @a = 1", "+trigger `g`"),
             ("CREATE PROCEDURE p() SELECT 1", "+routine `p`"),
             ("CREATE ALGORITHM = MERGE SQL SECURITY INVOKER VIEW v AS SELECT 1", "+view `v`"),

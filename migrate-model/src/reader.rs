@@ -7,15 +7,21 @@
 //! SQLite, "SQL As Understood By SQLite".
 
 mod alter;
+mod block;
 mod column;
 mod condition;
 mod create;
+mod dynamic;
+mod literal;
 mod other;
+
+pub use self::dynamic::{DynamicSql, DynamicTexts, Literal};
 
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
+use crate::name::Name;
 use crate::syntax::{Control, Setting, Syntax};
-use crate::token::{Kind, Tokens};
+use crate::token::Kind;
 use std::ops::Range;
 
 /// Parses a statement.
@@ -29,27 +35,86 @@ pub fn read_part(sql: &str, range: Range<usize>, dialect: Dialect) -> Syntax {
     statement(&mut cursor).unwrap_or(Syntax::Opaque)
 }
 
-/// The statements inside a statement, and whether each runs only under a condition: DDL and DML in the body of a `DO`, as far
-/// as they can be recognized, and the data-modifying queries of a `WITH`.
-pub fn inner_statements(sql: &str, syntax: &Syntax, dialect: Dialect) -> Vec<(Range<usize>, bool)> {
+/// A statement inside a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InnerStatement {
+    /// Its bytes in the text of the statement that contains it.
+    pub range: Range<usize>,
+    pub syntax: Syntax,
+    /// The number of its branch, if it may not be executed although the statement that contains it succeeds. The statements of a
+    /// branch are executed together.
+    pub branch: Option<usize>,
+}
+
+/// The statements inside a statement: those in the body of a block, as far as they can be recognized, and the data-modifying
+/// queries of a `WITH`.
+pub fn inner_statements(sql: &str, syntax: &Syntax, dialect: Dialect) -> Vec<InnerStatement> {
+    let mut statements = Vec::new();
+    collect_inner(sql, 0..sql.len(), syntax, dialect, None, &mut statements);
+    statements
+}
+
+/// The statement in a string literal, followed by the statements inside it.
+pub fn statements_in_literal(sql: &str, literal: Range<usize>, branch: Option<usize>, dialect: Dialect) -> Vec<InnerStatement> {
+    let mut statements = Vec::new();
+    add_inner(sql, literal, branch, dialect, &mut statements);
+    statements
+}
+
+fn collect_inner(
+    sql: &str,
+    range: Range<usize>,
+    syntax: &Syntax,
+    dialect: Dialect,
+    branch: Option<usize>,
+    statements: &mut Vec<InnerStatement>,
+) {
     match syntax {
-        Syntax::Do { body } => other::inner_statements(&mut Cursor::new(sql, body.clone(), dialect)),
-        Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_) | Syntax::Opaque if begins_with(sql, "WITH", dialect) => {
-            let mut cursor = Cursor::new(sql, 0..sql.len(), dialect);
-            cursor.skip();
-            let queries = queries(&mut cursor).unwrap_or_default();
-            queries.into_iter().filter(|query| changes(&cursor, query)).map(|query| (query, false)).collect()
+        Syntax::Do { body } => {
+            let used = statements.iter().filter_map(|inner| inner.branch).chain(branch).max().unwrap_or_default();
+            let sql = literal::decoded(sql, body, dialect);
+            for inner in block::statements(&mut Cursor::new(&sql, body.clone(), dialect)) {
+                let inner_branch = inner.branch.map(|number| used + number).or(branch);
+                add_inner(&sql, inner.range, inner_branch, dialect, statements);
+            }
         }
-        _ => Vec::new(),
+        Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_) | Syntax::Opaque => {
+            let mut cursor = Cursor::new(sql, range, dialect);
+            if cursor.word("WITH") {
+                let queries = queries(&mut cursor).unwrap_or_default();
+                for query in queries.into_iter().filter(|query| changes(&cursor, query)) {
+                    add_inner(sql, query, branch, dialect, statements);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
-/// Does a body build SQL at run time? `EXECUTE` of a single string literal does not; it is parsed like any other statement.
+/// Adds a statement, and those inside it.
+fn add_inner(sql: &str, range: Range<usize>, branch: Option<usize>, dialect: Dialect, statements: &mut Vec<InnerStatement>) {
+    let decoded = literal::decoded(sql, &range, dialect);
+    let syntax = read_part(&decoded, range.clone(), dialect);
+    statements.push(InnerStatement { range: range.clone(), syntax: syntax.clone(), branch });
+    collect_inner(&decoded, range, &syntax, dialect, branch, statements);
+}
+
+/// The tables that a query reads, unless it certainly reads few of their rows.
+pub fn tables_scanned(sql: &str, dialect: Dialect) -> Vec<Name> {
+    let cursor = Cursor::new(sql, 0..sql.len(), dialect);
+    if cursor.has_anywhere("LIMIT") || cursor.has_anywhere("FETCH") || condition::is_narrow(cursor.clone()) {
+        return Vec::new();
+    }
+    create::reads(&cursor)
+}
+
+/// Does a body of PostgreSQL build SQL at run time? `EXECUTE` of a single string literal does not; it is parsed like any other
+/// statement. [`DynamicTexts`] follows the statements of MySQL.
 pub fn executes_text(sql: &str, body: Range<usize>, dialect: Dialect) -> bool {
     let mut cursor = Cursor::new(sql, body, dialect);
-    while !cursor.is_at_end() {
+    while dialect == Dialect::Postgres && !cursor.is_at_end() {
         let trigger = cursor.peek_at(1, "FUNCTION") || cursor.peek_at(1, "PROCEDURE");
-        if cursor.peek("EXECUTE") && !trigger && other::executed(&cursor).is_none() {
+        if cursor.peek("EXECUTE") && !trigger && literal::executed(&cursor).is_none() {
             return true;
         }
         cursor.skip();
@@ -85,6 +150,9 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         "SET" | "RESET" => Some(settings(cursor, first == "RESET")),
         "PRAGMA" => pragma(cursor),
         "DO" => other::block(cursor),
+        "BEGIN" if cursor.dialect == Dialect::MySql && cursor.peek("NOT") => Some(compound(cursor, before)),
+        "IF" | "CASE" | "FOR" | "WHILE" | "LOOP" | "REPEAT" if cursor.dialect == Dialect::MySql => Some(compound(cursor, before)),
+        _ if cursor.dialect == Dialect::MySql && cursor.peek_symbol(b':') => Some(compound(cursor, before)),
         "CALL" => Some(Syntax::Call { name: cursor.name() }),
         "EXECUTE" | "EXEC" | "PREPARE" => Some(Syntax::Call { name: None }),
         "LOCK" => other::lock(cursor),
@@ -108,15 +176,19 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     }
 }
 
+/// A compound statement outside a routine (MariaDB).
+fn compound(cursor: &mut Cursor<'_>, first: usize) -> Syntax {
+    cursor.rewind(first);
+    let start = cursor.offset();
+    cursor.skip_all();
+    Syntax::Do { body: cursor.since(start) }
+}
+
 /// Skips to the token after this keyword.
 fn skip_past(cursor: &mut Cursor<'_>, word: &str) {
     while !cursor.is_at_end() && !cursor.word(word) {
         cursor.skip();
     }
-}
-
-fn begins_with(sql: &str, word: &str, dialect: Dialect) -> bool {
-    Tokens::new(sql, dialect).find(|token| !token.is_blank()).is_some_and(|token| token.is_word(sql, word))
 }
 
 /// `WITH ... SELECT` and similar: the statement after the queries determines the result.
@@ -177,10 +249,12 @@ fn settings(cursor: &mut Cursor<'_>, reset: bool) -> Syntax {
     while !cursor.is_at_end() {
         let local = cursor.word("LOCAL");
         let _ = cursor.any(&["SESSION", "GLOBAL", "PERSIST"]);
+        let is_user_variable = cursor.peek_symbol(b'@') && !cursor.peek_symbol_at(1, b'@');
         while cursor.symbol(b'@') || cursor.symbol(b'.') {
             cursor.any(&["SESSION", "GLOBAL", "LOCAL"]);
         }
-        let mut name = cursor.text().to_ascii_lowercase();
+        let sign = if is_user_variable { "@" } else { "" };
+        let mut name = format!("{sign}{}", cursor.text().to_ascii_lowercase());
         cursor.skip();
         if cursor.symbol(b'.') {
             name = format!("{name}.{}", cursor.text().to_ascii_lowercase());

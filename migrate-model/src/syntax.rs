@@ -61,7 +61,14 @@ pub enum Syntax {
     /// `CREATE`, `ALTER` and `DROP` of a policy or a rule; `ALTER TRIGGER`.
     Policy { table: Option<Name> },
     /// `CREATE` of another named object.
-    Create { kind: ObjectKind, name: Name, or_replace: bool, if_not_exists: bool },
+    Create {
+        kind: ObjectKind,
+        name: Name,
+        or_replace: bool,
+        if_not_exists: bool,
+        /// `OWNED BY table.column` of a sequence.
+        owner: Option<(Name, String)>,
+    },
     /// `DROP`.
     Drop(DropStatement),
     /// `ALTER TYPE`.
@@ -245,10 +252,14 @@ pub struct CreateTable {
     pub compressed: bool,
     /// Tables whose definition is copied or inherited: `LIKE`, `INHERITS`.
     pub like: Vec<Like>,
+    /// `INHERITS`; these tables are also in `like`.
+    pub inherits: Vec<Name>,
     /// `CREATE TABLE ... AS SELECT`, or `SELECT ... INTO`.
     pub as_query: bool,
     /// May the query omit rows?
     pub filtered: bool,
+    /// The names of the columns of the query, as far as the query states them.
+    pub output: Vec<String>,
     /// Is a part of the definition unknown?
     pub opaque: bool,
 }
@@ -555,6 +566,8 @@ pub struct CreateIndex {
     pub fulltext: bool,
     pub concurrently: bool,
     pub if_not_exists: bool,
+    /// `OR REPLACE` (MariaDB).
+    pub or_replace: bool,
     /// `ON ONLY`: without the partitions.
     pub only: bool,
     /// The plain columns, without expressions.
@@ -586,6 +599,8 @@ pub struct CreateView {
     pub mentions: Vec<String>,
     /// The words of `mentions` that may be columns of the tables in the query.
     pub uses: Vec<String>,
+    /// The names of the columns of the view, as far as the statement states them.
+    pub output: Vec<String>,
 }
 
 /// `DROP`.
@@ -647,6 +662,8 @@ pub enum ObjectAction {
     SetSchema(String),
     /// True for `IMMUTABLE` and `STABLE`, false for `VOLATILE`.
     Steady(bool),
+    /// `OWNED BY` of a sequence; `None` for `OWNED BY NONE`.
+    OwnedBy(Option<(Name, String)>),
     /// `OWNER TO` and similar.
     Other,
 }
@@ -669,6 +686,8 @@ pub struct Insert {
     pub all_of: Option<Name>,
     /// `REPLACE`: deletes conflicting rows.
     pub replaces: bool,
+    /// The columns that each further clause assigns: `ON CONFLICT DO UPDATE SET`, and the clauses of `MERGE`.
+    pub assigned: Vec<Vec<String>>,
 }
 
 /// `UPDATE` or `DELETE`.
@@ -711,7 +730,7 @@ pub enum Control {
 /// `SET name = value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// In lower case.
+    /// In lower case; that of a user variable of MySQL begins with `@`.
     pub name: String,
     /// In lower case and without quotes; `None` for `RESET` and `DEFAULT`.
     pub value: Option<String>,

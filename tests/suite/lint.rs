@@ -122,11 +122,17 @@ async fn applied_migrations_count_as_deployed() {
     let (folder, binary) = project();
     let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     let outcome = connected.run(&["lint"]);
-    assert!(outcome.stderr.contains("2 of 2 migrations (not applied in the database)"), "{}", outcome.stderr);
-    // Both migrations are pending, so the table does not exist yet and has no traffic.
-    assert!(!outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
+    let reason = "drafts, and migrations that are not applied in the database";
+    assert!(outcome.stderr.contains(&format!("2 of 2 migrations ({reason})")), "{}", outcome.stderr);
+    // The first migration is locked, so that another database may have it.
+    assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     connected.ok(&["up", "--to", "1"]);
     let outcome = connected.run(&["lint"]);
+    assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
+    // A draft that was applied to a development database is still a draft.
+    connected.ok(&["up"]);
+    let outcome = connected.run(&["lint"]);
+    assert!(outcome.stderr.contains(&format!("1 of 2 migrations ({reason})")), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     let outcome = connected.run(&["lint", "--offline"]);
     assert!(outcome.stderr.contains("1 of 2 migrations (drafts in the lock file)"), "{}", outcome.stderr);
@@ -241,4 +247,43 @@ fn init_writes_a_workflow_and_a_hook() {
 fn explain_shows_a_rule() {
     let folder = TestFolder::default();
     shows!("explain_rule", Binary::inside(folder.path()).run(&["explain", "validate-same-tx"]));
+}
+
+/// A draft that a server would not understand, and statements of `session`.
+#[test]
+fn check_reports_unknown_statements_and_short_dates() {
+    let folder = TestFolder::new(&[
+        ("20260115120000_orders.sql", "CREATE TABLE orders (id bigint PRIMARY KEY);\n"),
+        ("20260301_users.sql", "CREAT TABLE users (id bigint PRIMARY KEY);\n"),
+    ]);
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\ndown = \"optional\"\n");
+    let binary = Binary::inside(folder.path());
+    binary.ok(&["lock", "--draft"]);
+    let outcome = binary.run(&["check"]);
+    assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+    for expected in [
+        "error[unknown-statement]: no database has a statement that begins with `CREAT`",
+        "write `CREATE`",
+        "warning[short-timestamp]: `20260301_users.sql` comes before `20260115120000_orders.sql`, although its date is later",
+        "`20260301000000`",
+    ] {
+        assert!(outcome.stderr.contains(expected), "{expected}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_session_of_the_settings_holds_for_lint() {
+    let folder = TestFolder::new(&[
+        (
+            "001_family.sql",
+            "CREATE TABLE p (id int PRIMARY KEY);\nCREATE TABLE c (p int, CONSTRAINT f FOREIGN KEY (p) REFERENCES p (id));\n",
+        ),
+        ("002_drop.sql", "-- migrate: phase contract\nDROP TABLE p;\n"),
+    ]);
+    let lint = |session: &str| {
+        folder.write("migrate.toml", &format!("service = \"shop\"\ndatabase = \"mariadb\"\ndown = \"optional\"\n{session}\n"));
+        Binary::inside(folder.path()).run(&["lint", "--offline"]).stderr
+    };
+    assert!(lint("").contains("mysql-drop-with-dependents"));
+    assert!(!lint("session = [\"SET FOREIGN_KEY_CHECKS=0\"]").contains("mysql-drop-with-dependents"));
 }

@@ -14,6 +14,7 @@ mod interruptions;
 mod lease;
 mod lint;
 mod proof;
+mod proof_drops;
 mod public_api;
 mod race;
 mod rebuild;

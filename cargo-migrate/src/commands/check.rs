@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         };
         let folder = project.read(dialect);
         let mut findings = check::check(&folder, &project.settings, options);
-        findings.extend(folder_lint::for_build(&folder, &project.settings.safety));
+        findings.extend(folder_lint::for_build(&folder, &project.settings));
         let findings: Vec<Finding> = findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect();
         let error_count = findings.iter().filter(|finding| finding.is_error()).count();
         errors += error_count;

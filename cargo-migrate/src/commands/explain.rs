@@ -58,7 +58,11 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     }
     if let Some(check) = other_tools::find(&name) {
         let codes: Vec<String> = check.codes.iter().map(|code| format!("`{code}`")).collect();
-        context.output.data(format!("`{}` of {} corresponds to {}", check.name, check.tool, codes.join(", ")));
+        context.output.data(if codes.is_empty() {
+            format!("`{}` of {} has no equivalent rule", check.name, check.tool)
+        } else {
+            format!("`{}` of {} corresponds to {}", check.name, check.tool, codes.join(", "))
+        });
         return Ok(Exit::Done);
     }
     let all = "`cargo migrate explain` lists all codes";
@@ -113,6 +117,18 @@ mod tests {
             for name in check.codes {
                 assert!(codes.iter().any(|code| code.name == *name), "`{name}` for `{}` of {}", check.name, check.tool);
             }
+        }
+    }
+
+    /// The names in squawk-linter 2.68.0, `impl TryFrom<&str> for Rule`.
+    #[test]
+    fn every_rule_of_squawk_is_known() {
+        let squawk = other_tools::ALL.iter().filter(|check| check.tool == "squawk");
+        assert_eq!(squawk.count(), 79);
+        for name in
+            ["ban-drop-view", "ban-add-column", "renaming-object", "require-lock-timeout", "unused-ignore", "prefer-timestamp-tz"]
+        {
+            assert!(other_tools::find(name).is_some(), "{name}");
         }
     }
 

@@ -33,8 +33,8 @@ use std::time::Duration;
 
 /// Show what migrations would do to a live database
 ///
-/// By default, lints only migrations that are not deployed: those missing from the database history if the database is reachable;
-/// otherwise the drafts in the lock file; without a lock file, all.
+/// By default, lints only migrations that may not be deployed: the drafts in the lock file, and those missing from the database
+/// history if the database is reachable. Without a lock file, lints all.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Lint every migration, each as if the earlier ones were deployed
@@ -93,8 +93,12 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
 async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Project) -> Result<Linted, CommandError> {
     let dialect = loaded_project::dialect_without_database(context, &project)?;
     let folder = project.read(dialect);
-    let (mut options, mut findings) = folder_lint::options(&project.settings.safety, dialect);
-    let (scope, reason) = lint_scope(arguments, context, &project, &folder).await?;
+    let (mut options, mut findings) = folder_lint::options(&project.settings, dialect);
+    // A program, and a reader who asks for everything, gets every place.
+    if context.global.verbose || context.global.format != Format::Human {
+        options.places_listed = None;
+    }
+    let (scope, reason) = lint_scope(arguments, context, &project, &folder, &mut options.undeployed).await?;
     let count = match &scope {
         LintScope::All => folder.set.len(),
         LintScope::Only(positions) => positions.len(),
@@ -261,12 +265,13 @@ fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
     combined
 }
 
-/// The migrations to lint, and the reason as text.
+/// The migrations to lint, and the reason as text. Those that are deployed nowhere are put into `undeployed` if they are fewer.
 async fn lint_scope(
     arguments: &Arguments,
     context: &Context<'_>,
     project: &Project,
     folder: &Folder,
+    undeployed: &mut Option<BTreeSet<usize>>,
 ) -> Result<(LintScope, String), CommandError> {
     if arguments.all {
         return Ok((LintScope::All, "all".to_owned()));
@@ -278,16 +283,19 @@ async fn lint_scope(
             folder.set.iter().enumerate().filter(|(_, migration)| !is_unchanged(&migration.up.file)).map(|(at, _)| at);
         return Ok((LintScope::Only(positions.collect()), format!("new since {revision}")));
     }
-    if !arguments.offline
-        && let Some(applied) = applied(context, project, folder).await
-    {
-        let unapplied = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
-        return Ok((LintScope::Only(unapplied.map(|(at, _)| at).collect()), "not applied in the database".to_owned()));
-    }
-    Ok(match folder_lint::drafts(folder) {
-        LintScope::Only(drafts) => (LintScope::Only(drafts), "drafts in the lock file".to_owned()),
-        LintScope::All => (LintScope::All, "all: no lock file exists, and no database history is available".to_owned()),
-    })
+    let LintScope::Only(drafts) = folder_lint::drafts(folder) else {
+        return Ok((LintScope::All, "all: no lock file exists".to_owned()));
+    };
+    let applied = if arguments.offline { None } else { applied(context, project, folder).await };
+    let Some(applied) = applied else {
+        return Ok((LintScope::Only(drafts), "drafts in the lock file".to_owned()));
+    };
+    // The database may be one of several: a draft that it has is still a draft, and a locked migration that it lacks may be
+    // deployed elsewhere.
+    let unapplied = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
+    let checked = unapplied.map(|(at, _)| at).chain(drafts.iter().copied()).collect();
+    *undeployed = Some(drafts);
+    Ok((LintScope::Only(checked), "drafts, and migrations that are not applied in the database".to_owned()))
 }
 
 /// The versions in the database history; `None` without a URL, or if the database does not answer within 3 seconds.

@@ -6,6 +6,7 @@ use crate::object_name::ObjectName;
 use crate::relation::{self, Relation};
 use crate::schema::Schema;
 use crate::server::Product;
+use crate::simulation::has_index;
 use migrate_model::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
 
 const INSTANT: OnlineDdl = OnlineDdl { algorithm: Algorithm::Instant, allows_writes: true };
@@ -19,6 +20,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
     let exclusive = |name, cause| vec![Impact::new(schema.resolve(name), Lock::AccessExclusive, cause)];
     match syntax {
         Syntax::AlterTable(alter) => alter_table(schema, alter, sql, context),
+        Syntax::CreateIndex(index) if index.if_not_exists && !schema.is_opaque() && has_index(schema, index) => Vec::new(),
         Syntax::CreateIndex(index) => {
             let (online, reason) = add_index(context, index);
             vec![impact(schema.resolve(&index.table), online, reason)]
@@ -97,6 +99,9 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
     });
     let mut impacts = Vec::new();
     for action in &alter.actions {
+        if relation.is_some_and(|relation| !schema.is_opaque() && does_nothing(relation, &action.kind)) {
+            continue;
+        }
         let (online, reason) = match &action.kind {
             ActionKind::DropPrimaryKey if adds_key => (INPLACE, AlterReason::PrimaryKeyReplaced),
             ActionKind::DropPrimaryKey => (COPY, AlterReason::PrimaryKeyDropped),
@@ -108,6 +113,8 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
                 None => continue,
             },
         };
+        let allows_writes = online.allows_writes || online == COPY && copies_online(relation, alter, reason, context);
+        let online = OnlineDdl { allows_writes, ..online };
         impacts.push(impact(key.clone(), online, reason).at(&action.range));
         let parent = match &action.kind {
             ActionKind::AddConstraint(constraint) => match &constraint.kind {
@@ -121,6 +128,37 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
         }
     }
     impacts
+}
+
+/// Since 11.2, MariaDB can copy a table while other sessions write. (Measured on 11.8)
+fn copies_online(relation: Option<&Relation>, alter: &AlterTable, reason: AlterReason, context: ImpactContext) -> bool {
+    let is_supported = context.server.product == Product::MariaDb && context.server.is_at_least(11, 2);
+    let is_prevented = matches!(
+        reason,
+        AlterReason::RowsReordered
+            | AlterReason::RowsRedistributed
+            | AlterReason::AutoIncrementAdded
+            | AlterReason::DuplicatesDeleted
+    );
+    // Cascading foreign keys write rows of their own. Those of an unknown table are unknown.
+    let cascades = |relation: &Relation| relation.foreign_keys().any(|(.., cascades)| cascades);
+    let adds_counter = |column: &Column| column.identity;
+    let counts = alter.actions.iter().any(|action| match &action.kind {
+        ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => adds_counter(column),
+        _ => false,
+    });
+    is_supported && !is_prevented && !counts && relation.is_some_and(|relation| !cascades(relation))
+}
+
+/// Does `IF NOT EXISTS` skip the clause?
+fn does_nothing(relation: &Relation, action: &ActionKind) -> bool {
+    match action {
+        ActionKind::AddColumn { column, if_not_exists: true } => relation.has_column(&column.name),
+        ActionKind::AddIndex(index) if index.if_not_exists => {
+            index.name.as_ref().is_some_and(|name| relation.has_index(&name.name))
+        }
+        _ => false,
+    }
 }
 
 /// The cost of a clause in this table, together with the other clauses of the statement.

@@ -1,9 +1,11 @@
 //! The impacts on PostgreSQL: locks, scans and rewrites of each statement, measured on 15.20.
 
 use super::{Cause, Impact, ImpactContext, Lock};
+use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
-use crate::relation::{Constraint, ConstraintKind, Index, Relation};
+use crate::relation::{Constraint, ConstraintKind, Index, Relation, RelationKind};
 use crate::schema::Schema;
+use crate::simulation::{has_index, truncated_tables};
 use crate::type_change::{self, Cost};
 use crate::volatility::volatile_function;
 use migrate_model::name::Name;
@@ -21,7 +23,8 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         Syntax::AlterTable(alter) if alter.foreign => single(&alter.table, Lock::AccessExclusive, Cause::Catalogue),
         Syntax::AlterTable(alter) => {
             let key = schema.resolve(&alter.table);
-            alter.actions.iter().flat_map(|action| action_impacts(schema, &key, alter, action, sql, context)).collect()
+            let of_actions = alter.actions.iter().flat_map(|action| action_impacts(schema, &key, alter, action, sql, context));
+            of_actions.chain(dropped_with(schema, &dependents::dropped_by(schema, syntax))).collect()
         }
         Syntax::CreateIndex(index) => create_index(schema, index),
         Syntax::CreateTrigger { table: Some(table), temporary: false, .. } => {
@@ -30,7 +33,8 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         Syntax::RenameTrigger { table, .. } => single(table, Lock::AccessExclusive, Cause::Trigger),
         Syntax::Policy { table: Some(table) } => single(table, Lock::AccessExclusive, Cause::Policy),
         Syntax::Drop(removal) => {
-            removal.names.iter().flat_map(|name| drop_object(schema, removal, schema.resolve(name))).collect()
+            let named = removal.names.iter().flat_map(|name| drop_object(schema, removal, schema.resolve(name)));
+            named.chain(dropped_with(schema, &dependents::dropped_by(schema, syntax))).collect()
         }
         Syntax::AlterDomain { name, checks: true } => check_domain(schema, &schema.resolve(name)),
         Syntax::AlterIndex { name, action } => alter_index(schema, &schema.resolve(name), action),
@@ -46,11 +50,14 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
             let impact = Impact::new(schema.resolve(view), lock, cause);
             vec![if *no_data { impact } else { impact.scanning() }]
         }
-        Syntax::Reindex { target, name: Some(name), concurrently } => {
-            reindex(schema, target, schema.resolve(name), *concurrently).into_iter().collect()
+        Syntax::Reindex { target, name, concurrently } => reindex(schema, target, name.as_ref(), *concurrently),
+        Syntax::Cluster { table: Some(table) } => rewrite(vec![schema.resolve(table)]),
+        Syntax::Vacuum { full: true, tables } if !tables.is_empty() => {
+            rewrite(tables.iter().map(|table| schema.resolve(table)).collect())
         }
-        Syntax::Cluster { table: Some(table) } => rewrite(schema, std::slice::from_ref(table)),
-        Syntax::Vacuum { full: true, tables } => rewrite(schema, tables),
+        Syntax::Vacuum { full: true, .. } => rewrite(stored_relations(schema, None)),
+        // It is unknown which tables were clustered before.
+        Syntax::Cluster { table: None } => rewrite(stored_relations(schema, None)),
         Syntax::Comment { table: Some(table) } => single(table, Lock::ShareUpdateExclusive, Cause::Catalogue),
         Syntax::Update(change) | Syntax::Delete(change) => {
             let impact = Impact::new(schema.resolve(&change.table), Lock::RowExclusive, Cause::Rows);
@@ -103,18 +110,9 @@ fn alter_index(schema: &Schema, index: &ObjectName, action: &IndexAction) -> Vec
     table.into_iter().map(|table| Impact::new(table, lock, Cause::Catalogue)).collect()
 }
 
-/// `CASCADE` also truncates the tables that reference a truncated one, directly or indirectly.
 fn truncate(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<Impact> {
-    let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
-    if cascade {
-        let mut next = 0;
-        while let Some(parent) = truncated.get(next).cloned() {
-            truncated.extend(distinct(schema.children(&parent).map(|(child, ..)| child.clone())));
-            next += 1;
-            truncated = distinct(truncated.into_iter());
-        }
-    }
-    truncated.into_iter().map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
+    let truncated = truncated_tables(schema, tables, cascade).into_iter();
+    truncated.map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
 }
 
 fn lock_tables(schema: &Schema, tables: &[Name], mode: Option<&str>) -> Vec<Impact> {
@@ -131,19 +129,33 @@ fn lock_tables(schema: &Schema, tables: &[Name], mode: Option<&str>) -> Vec<Impa
     tables.iter().map(|table| Impact::new(schema.resolve(table), lock, Cause::LockTable)).collect()
 }
 
-fn reindex(schema: &Schema, target: &str, name: ObjectName, concurrently: bool) -> Option<Impact> {
-    let table = match target {
-        "TABLE" => name,
-        // The table of an index that no migration creates is unknown.
-        "INDEX" => schema.table_of_index(None, &name).cloned().unwrap_or(name),
-        _ => return None,
+fn reindex(schema: &Schema, target: &str, name: Option<&Name>, concurrently: bool) -> Vec<Impact> {
+    let tables = match (target, name) {
+        ("TABLE", Some(name)) => vec![schema.resolve(name)],
+        ("INDEX", Some(name)) => {
+            let index = schema.resolve(name);
+            // The table of an index that no migration creates is unknown.
+            vec![schema.table_of_index(None, &index).cloned().unwrap_or(index)]
+        }
+        ("SCHEMA", Some(name)) => stored_relations(schema, Some(&name.name)),
+        ("DATABASE", _) => stored_relations(schema, None),
+        // `SYSTEM` is about the system catalogs.
+        _ => return Vec::new(),
     };
     let lock = if concurrently { Lock::ShareUpdateExclusive } else { Lock::Share };
-    Some(Impact::new(table, lock, Cause::Reindex).building())
+    tables.into_iter().map(|table| Impact::new(table, lock, Cause::Reindex).building()).collect()
 }
 
-fn rewrite(schema: &Schema, tables: &[Name]) -> Vec<Impact> {
-    let rewritten = tables.iter().map(|table| Impact::new(schema.resolve(table), Lock::AccessExclusive, Cause::Rewrite));
+/// The tables and materialized views that store rows, in one schema or in all.
+fn stored_relations(schema: &Schema, only: Option<&str>) -> Vec<ObjectName> {
+    let is_inside = |name: &ObjectName| only.is_none_or(|only| schema.is_in_schema(name, only));
+    let stores = |relation: &Relation| relation.kind != RelationKind::View && !relation.partitioned;
+    let stored = schema.relations().filter(|(name, relation)| is_inside(name) && stores(relation));
+    stored.map(|(name, _)| name.clone()).collect()
+}
+
+fn rewrite(tables: Vec<ObjectName>) -> Vec<Impact> {
+    let rewritten = tables.into_iter().map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Rewrite));
     rewritten.map(Impact::rewriting).collect()
 }
 
@@ -165,6 +177,10 @@ fn default_scan(schema: &Schema, parent: &ObjectName, cause: Cause) -> Option<Im
 
 fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
     let table = schema.resolve(&index.table);
+    if index.if_not_exists && !schema.is_opaque() && has_index(schema, index) {
+        let lock = if index.concurrently { Lock::ShareUpdateExclusive } else { Lock::Share };
+        return vec![Impact::new(table, lock, Cause::Catalogue)];
+    }
     if index.concurrently {
         return vec![Impact::new(table, Lock::ShareUpdateExclusive, Cause::IndexBuildConcurrent).building()];
     }
@@ -186,7 +202,7 @@ fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
 
 fn drop_object(schema: &Schema, removal: &DropStatement, key: ObjectName) -> Vec<Impact> {
     match removal.kind {
-        ObjectKind::Table => drop_table(schema, &key, removal.cascade),
+        ObjectKind::Table => drop_table(schema, &key),
         ObjectKind::View | ObjectKind::MaterializedView => vec![Impact::new(key, Lock::AccessExclusive, Cause::Catalogue)],
         ObjectKind::Index => {
             let table = schema.table_of_index(None, &key).cloned();
@@ -206,9 +222,21 @@ fn drop_object(schema: &Schema, removal: &DropStatement, key: ObjectName) -> Vec
     }
 }
 
-/// The impacts on a dropped table, the table that it is a partition of, the tables that it references, and with `CASCADE` its
-/// dependents.
-fn drop_table(schema: &Schema, key: &ObjectName, cascade: bool) -> Vec<Impact> {
+/// The impacts on the tables whose parts are dropped with an object, and on the tables that those reference.
+fn dropped_with(schema: &Schema, parts: &[Part]) -> Vec<Impact> {
+    let exclusive = |table, cause| Impact::new(table, Lock::AccessExclusive, cause);
+    let tables = distinct(parts.iter().filter_map(Part::locked_table).cloned());
+    let parents = parts.iter().flat_map(|part| match part {
+        Part::Relation(table) => schema.relation(table).into_iter().flat_map(Relation::foreign_keys).collect(),
+        _ => Vec::new(),
+    });
+    let parents = distinct(parents.map(|(_, _, table, _)| table.clone()).filter(|parent| !tables.contains(parent)));
+    let on_parents = parents.into_iter().map(|parent| exclusive(parent, Cause::ParentOfDropped));
+    tables.iter().map(|table| exclusive(table.clone(), Cause::Catalogue)).chain(on_parents).collect()
+}
+
+/// The impacts on a dropped table, the table that it is a partition of, and the tables that it references.
+fn drop_table(schema: &Schema, key: &ObjectName) -> Vec<Impact> {
     let exclusive = |table, cause| Impact::new(table, Lock::AccessExclusive, cause);
     let relation = schema.relation(key);
     let partitioned = relation.and_then(|relation| relation.partition_of.clone());
@@ -219,11 +247,6 @@ fn drop_table(schema: &Schema, key: &ObjectName, cascade: bool) -> Vec<Impact> {
     let parents = relation.into_iter().flat_map(Relation::foreign_keys).map(|(_, _, table, _)| table.clone());
     let parents = distinct(parents.filter(|parent| parent != key));
     impacts.extend(parents.into_iter().map(|parent| exclusive(parent, Cause::ParentOfDropped)));
-    if cascade {
-        let readers = schema.views_reading(key).map(|(reader, _)| reader.clone());
-        let children = schema.children(key).map(|(child, ..)| child.clone());
-        impacts.extend(distinct(readers.chain(children)).into_iter().map(|table| exclusive(table, Cause::Catalogue)));
-    }
     impacts
 }
 
@@ -256,12 +279,13 @@ fn impacts_on_table(
     sql: &str,
     context: ImpactContext,
 ) -> Vec<Impact> {
-    let relation = schema.relation(key);
+    let relation = schema.known(key);
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     match &action.kind {
         ActionKind::AddColumn { column, if_not_exists } => {
             // `IF NOT EXISTS` skips an existing column.
-            let exists = *if_not_exists && relation.is_some_and(|relation| relation.column(&column.name).is_some());
+            let exists =
+                *if_not_exists && !schema.is_opaque() && relation.is_some_and(|relation| relation.has_column(&column.name));
             if exists { vec![exclusive(Cause::Catalogue)] } else { add_column(schema, key, column, sql, context) }
         }
         ActionKind::AddConstraint(constraint) => add_constraint(schema, key, constraint, context.table_is_empty),
@@ -349,7 +373,10 @@ fn attach(schema: &Schema, key: &ObjectName, child: ObjectName, bounds: &[String
     let key_columns = relation.map(|relation| &*relation.partition_key).unwrap_or_default();
     let proved = partition.is_some_and(|partition| proves_bounds(partition, key_columns, bounds));
     let lacks_indexes = match (relation, partition) {
-        (Some(parent), Some(partition)) => partition.columns_known && lacks_indexes(parent, partition),
+        (Some(parent), Some(partition)) => {
+            let is_known = partition.columns_known || partition.indexes.iter().any(|index| index.certainty.is_uncertain());
+            is_known && lacks_indexes(parent, partition)
+        }
         _ => false,
     };
     let exclusive = |cause| Impact::new(child.clone(), Lock::AccessExclusive, cause);
@@ -370,8 +397,12 @@ fn lacks_indexes(parent: &Relation, child: &Relation) -> bool {
     let key = |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_));
     let has_key = |required: &Constraint| child.constraints.iter().any(|constraint| constraint.kind == required.kind);
     let has_index = |required: &Index| {
-        let matches =
-            |index: &Index| !index.partial_or_expression && index.columns == required.columns && index.unique == required.unique;
+        let matches = |index: &Index| {
+            !index.certainty.is_uncertain()
+                && !index.partial_or_expression
+                && index.columns == required.columns
+                && index.unique == required.unique
+        };
         required.partial_or_expression || child.indexes.iter().any(matches)
     };
     !parent.constraints.iter().filter(key).all(has_key) || !parent.indexes.iter().all(has_index)
@@ -409,7 +440,9 @@ fn proves_bounds(child: &Relation, key: &[String], bounds: &[String]) -> bool {
 fn add_column(schema: &Schema, key: &ObjectName, column: &Column, sql: &str, context: ImpactContext) -> Vec<Impact> {
     let exclusive = |cause| Impact::new(key.clone(), Lock::AccessExclusive, cause);
     let ty = column.ty.as_ref();
-    let volatile = column.default.clone().and_then(|default| volatile_function(sql, default, |name| schema.is_stable(name)));
+    let volatile = column.default.clone().and_then(|default| {
+        volatile_function(sql, default, |name| schema.is_stable(name) || schema.ty(&schema.resolve(name)).is_some())
+    });
     let old_default = column.default.is_some() && !context.server.is_at_least(11, 0);
     let serial = ty.is_some_and(|ty| matches!(ty.name.as_str(), "serial" | "bigserial" | "smallserial"));
     let stored = match column.generated {
@@ -514,8 +547,11 @@ fn set_type(
     let relation = schema.relation(key);
     let definition = relation.and_then(|relation| relation.column(column));
     let indexed = relation.is_some_and(|relation| {
-        relation.indexed().any(|columns| columns.iter().any(|name| name == column))
-            || relation.indexes.iter().any(|index| index.partial_or_expression)
+        let contains = |columns: &[String]| columns.iter().any(|name| name == column);
+        relation.indexed().any(contains)
+            || relation.indexes.iter().any(|index| contains(&index.columns))
+            // Its columns are unknown.
+            || relation.constraints.iter().any(|constraint| constraint.kind == ConstraintKind::Exclude)
     });
     let is_checked_by = |constraint: &Constraint| match &constraint.kind {
         ConstraintKind::Check { mentions, .. } => mentions.iter().any(|word| word == column),
@@ -540,10 +576,10 @@ fn set_type(
     let (from, to) = (current.map(|ty| stored(ty, false)), stored(ty, true));
     let cost = type_change::cost(from.as_ref(), &to, using.is_none_or(|using| is_plain(using, column, ty)));
     let main = match cost {
-        Cost::FreeInUtc if !context.utc => exclusive(Cause::TypeTimeZone).rewriting(),
-        Cost::Indexes if indexed => exclusive(Cause::TypeIndexes).building(),
-        Cost::Free | Cost::FreeInUtc if in_expression && !same => exclusive(Cause::TypeIndexes).building(),
-        Cost::Free | Cost::FreeInUtc | Cost::Indexes => exclusive(Cause::Catalogue),
+        Cost::IndexesInUtc if !context.utc => exclusive(Cause::TypeTimeZone).rewriting(),
+        Cost::Indexes | Cost::IndexesInUtc if indexed => exclusive(Cause::TypeIndexes).building(),
+        Cost::Free | Cost::Indexes | Cost::IndexesInUtc if in_expression && !same => exclusive(Cause::TypeIndexes).building(),
+        Cost::Free | Cost::Indexes | Cost::IndexesInUtc => exclusive(Cause::Catalogue),
         Cost::Rewrite => exclusive(Cause::TypeRewrite).rewriting(),
         Cost::Unknown => exclusive(Cause::TypeUnknown).rewriting(),
     };

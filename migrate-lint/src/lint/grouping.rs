@@ -3,9 +3,6 @@
 use crate::rules;
 use migrate_model::finding::Finding;
 
-/// Maximum number of further places listed in a finding.
-const MAX_PLACES_LISTED: usize = 8;
-
 /// The first finding of a rule in a file, and the others.
 struct Group {
     first: Finding,
@@ -18,8 +15,8 @@ struct OtherPlace {
 }
 
 /// Merges the findings that one rule reports in one file at one level: the first one remains and lists the others in notes,
-/// because the decision about them is usually the same.
-pub fn group_by_rule(findings: Vec<Finding>) -> Vec<Finding> {
+/// because the decision about them is usually the same. `limit` is the maximum number of messages in the notes.
+pub fn group_by_rule(findings: Vec<Finding>, limit: Option<usize>) -> Vec<Finding> {
     let mut groups: Vec<Group> = Vec::new();
     for finding in findings {
         let line = finding.place.as_ref().and_then(|place| place.span.as_ref()).map(|span| span.position.line);
@@ -31,7 +28,7 @@ pub fn group_by_rule(findings: Vec<Finding>) -> Vec<Finding> {
             _ => groups.push(Group { first: finding, others: Vec::new() }),
         }
     }
-    groups.into_iter().map(Group::into_finding).collect()
+    groups.into_iter().map(|group| group.into_finding(limit)).collect()
 }
 
 impl Group {
@@ -40,7 +37,7 @@ impl Group {
         self.first.code == finding.code && self.first.level == finding.level && file(&self.first) == file(finding)
     }
 
-    fn into_finding(self) -> Finding {
+    fn into_finding(self, limit: Option<usize>) -> Finding {
         let Group { mut first, others } = self;
         let (same, different): (Vec<_>, Vec<_>) = others.iter().partition(|other| other.message == first.message);
         if !same.is_empty() {
@@ -48,10 +45,10 @@ impl Group {
             let noun = if lines.len() == 1 { "line" } else { "lines" };
             first.notes.push(format!("also in {noun} {}", lines.join(", ")));
         }
-        let listed = different.iter().take(MAX_PLACES_LISTED);
-        first.notes.extend(listed.map(|other| format!("also on line {}: {}", other.line, other.message)));
-        if different.len() > MAX_PLACES_LISTED {
-            first.notes.push(format!("and {} more in this file", different.len() - MAX_PLACES_LISTED));
+        let (listed, omitted) = different.split_at(limit.unwrap_or(usize::MAX).min(different.len()));
+        first.notes.extend(listed.iter().map(|other| format!("also on line {}: {}", other.line, other.message)));
+        if !omitted.is_empty() {
+            first.notes.push(format!("and {} more in this file", omitted.len()));
         }
         first
     }

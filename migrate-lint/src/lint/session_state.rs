@@ -56,19 +56,42 @@ impl SessionState {
                 if settings.iter().any(|setting| setting.local) {
                     self.outer.get_or_insert_with(|| self.settings.clone());
                 }
+                let before = self.settings.clone();
                 settings.iter().for_each(|setting| self.settings.apply(setting));
+                if statement.branch.is_some() {
+                    self.settings.join(&before);
+                }
             }
             // The pragma has no effect inside a transaction.
-            Syntax::Pragma { name, value: Some(value) } if name == "foreign_keys" && !statement.in_transaction => {
-                self.settings.foreign_keys = Some(!matches!(value.as_str(), "off" | "0" | "false" | "no"));
-            }
-            _ => {}
+            Syntax::Pragma { .. } if statement.in_transaction => {}
+            syntax => self.settings.apply_outside_transaction(syntax),
         }
         true
     }
 }
 
 impl SessionSettings {
+    /// Applies the settings that a statement changes if it runs outside a transaction.
+    pub fn apply_outside_transaction(&mut self, syntax: &Syntax) {
+        match syntax {
+            Syntax::Set(settings) => settings.iter().filter(|setting| !setting.local).for_each(|setting| self.apply(setting)),
+            Syntax::Pragma { name, value: Some(value) } if name == "foreign_keys" => {
+                self.foreign_keys = Some(!matches!(value.as_str(), "off" | "0" | "false" | "no"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps what is the same as in other settings. What differs gets the value that suppresses no finding.
+    fn join(&mut self, other: &SessionSettings) {
+        self.utc &= other.utc;
+        self.foreign_keys_unchecked &= other.foreign_keys_unchecked;
+        self.foreign_keys = self.foreign_keys.filter(|_| self.foreign_keys == other.foreign_keys);
+        self.lock_timeout = self.lock_timeout.take().filter(|timeout| other.lock_timeout.as_ref() == Some(timeout));
+        self.statement_timeout =
+            self.statement_timeout.take().filter(|timeout| other.statement_timeout.as_ref() == Some(timeout));
+    }
+
     fn apply(&mut self, setting: &Setting) {
         let value = setting.value.as_deref();
         let is_utc = |value: &str| matches!(value.to_ascii_lowercase().as_str(), "utc" | "0" | "etc/utc" | "gmt");

@@ -88,3 +88,139 @@ fn a_rollback_undoes_statements() {
     simulation.apply(&reader::read("ROLLBACK", Dialect::Postgres), at);
     assert!(simulation.schema.relation(&table).is_none());
 }
+
+/// The rules that flag the last file under these options, if the others are deployed.
+fn rules_of(files: &[&str], dialect: Dialect, session: &[&str]) -> Vec<&'static str> {
+    let migration = |(number, text): (usize, &&str)| {
+        let script = Script::read((*text).to_owned(), &format!("{number}.sql"), dialect).0;
+        Migration::new(number.to_string().parse().unwrap(), "x", script, None)
+    };
+    let history: Vec<Migration> = (1..).zip(files).map(migration).collect();
+    let mut options = LintOptions::new(dialect);
+    options.scope = LintScope::Only([files.len() - 1].into());
+    options.session = session.iter().map(|sql| (*sql).to_owned()).collect();
+    lint(&history, &options).into_iter().map(|finding| finding.code.name).collect()
+}
+
+#[test]
+fn the_configured_session_holds_for_every_file() {
+    use Dialect::{MySql, Postgres, Sqlite};
+    let family = "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int, CONSTRAINT f FOREIGN KEY (p) REFERENCES p (id));";
+    let truncate = "-- migrate: phase contract\nTRUNCATE TABLE p;";
+    assert_eq!(rules_of(&[family, truncate], MySql, &[]), ["mysql-drop-with-dependents"]);
+    for session in ["SET FOREIGN_KEY_CHECKS=0", "SET SESSION foreign_key_checks = OFF", "SET @old = 1, @@foreign_key_checks = 0"]
+    {
+        assert_eq!(rules_of(&[family, truncate], MySql, &[session]), [] as [&str; 0], "{session}");
+    }
+    // A user variable is no setting.
+    assert_eq!(rules_of(&[family, truncate], MySql, &["SET @foreign_key_checks = 0"]), ["mysql-drop-with-dependents"]);
+    let family = "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p int REFERENCES p (id) ON DELETE CASCADE); \
+                  INSERT INTO c VALUES (1);";
+    let rebuild = "CREATE TABLE n (id integer PRIMARY KEY, x text); INSERT INTO n (id) SELECT id FROM p; DROP TABLE p; \
+                   ALTER TABLE n RENAME TO p;";
+    assert_eq!(rules_of(&[family, rebuild], Sqlite, &[]), ["sqlite-rebuild-cascade"]);
+    assert_eq!(rules_of(&[family, rebuild], Sqlite, &["PRAGMA foreign_keys = OFF"]), [] as [&str; 0]);
+    let t = "CREATE TABLE app.t (a timestamp); CREATE TABLE app.n (a timestamp);";
+    let change = "ALTER TABLE t ALTER a TYPE timestamptz;";
+    assert_eq!(rules_of(&[t, change], Postgres, &["SET search_path = app"]), ["timestamp-to-timestamptz"]);
+    assert_eq!(rules_of(&[t, change], Postgres, &["SET search_path = app", "SET timezone = 'UTC'"]), [] as [&str; 0]);
+}
+
+#[test]
+fn nothing_takes_time_after_truncate() {
+    let t = "CREATE TABLE t (id bigint PRIMARY KEY, a int, b int);";
+    let work = "CREATE INDEX i ON t (a); ALTER TABLE t ALTER a SET NOT NULL; ALTER TABLE t ALTER b TYPE bigint; \
+                ALTER TABLE t ADD COLUMN c int NOT NULL; ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0);";
+    let truncate = "-- migrate: phase contract\nTRUNCATE t;";
+    let of = |file: &str| rules_of(&[t, file], Dialect::Postgres, &[]);
+    assert_eq!(of(&format!("{truncate} {work}")), [] as [&str; 0]);
+    assert_eq!(
+        of(&format!("-- migrate: phase contract\nTRUNCATE elsewhere; {}", work.replace(" t ", " elsewhere "))),
+        [] as [&str; 0]
+    );
+    // After the transaction, or after rows were inserted, the table may be large again.
+    assert!(
+        of(&format!("-- migrate: no-transaction\n-- migrate: phase contract\nTRUNCATE t; {work}"))
+            .contains(&"index-not-concurrent")
+    );
+    assert!(of(&format!("{truncate} INSERT INTO t SELECT 1 FROM u; {work}")).contains(&"index-not-concurrent"));
+    let perhaps = "-- migrate: phase contract\nDO $$ BEGIN IF true THEN TRUNCATE t; END IF; END $$;";
+    assert!(of(&format!("{perhaps} {work}")).contains(&"index-not-concurrent"));
+}
+
+#[test]
+fn constraints_of_tables_that_no_file_creates() {
+    let of = |files: &[&str]| rules_of(files, Dialect::Postgres, &[]);
+    let add = "ALTER TABLE e ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID;";
+    let (validate, set) = ("ALTER TABLE e VALIDATE CONSTRAINT k;", "ALTER TABLE e ALTER a SET NOT NULL;");
+    assert_eq!(of(&[add, validate, set]), [] as [&str; 0]);
+    assert_eq!(of(&[add, set]), ["set-not-null-scan"]);
+    assert_eq!(of(&[add, validate, "ALTER TABLE e DROP CONSTRAINT k;", set]), ["set-not-null-scan"]);
+    assert_eq!(
+        of(&[add, "ALTER TABLE e RENAME TO f;", "ALTER TABLE f VALIDATE CONSTRAINT k;", "ALTER TABLE f ALTER a SET NOT NULL;"]),
+        [] as [&str; 0]
+    );
+    assert_eq!(of(&[&format!("{add} {validate}")]), ["validate-same-tx"]);
+    // The foreign key locks its parent when it is dropped.
+    let key = "ALTER TABLE e ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES p (id) NOT VALID;";
+    assert!(of(&[key, "-- migrate: phase contract\nALTER TABLE e DROP CONSTRAINT f;"]).contains(&"drop-fk-locks-parent"));
+    let index = "CREATE INDEX CONCURRENTLY i ON e (a);";
+    assert_eq!(of(&[index, "CREATE INDEX IF NOT EXISTS i ON e (a);"]), [] as [&str; 0]);
+    assert_eq!(of(&[index, "DROP INDEX i;", "CREATE INDEX IF NOT EXISTS i ON e (a);"]), ["index-not-concurrent"]);
+}
+
+#[test]
+fn every_place_is_listed_if_that_is_wanted() {
+    let drops: String = (0..20).map(|number| format!("ALTER TABLE t DROP COLUMN c{number};\n")).collect();
+    let history = history(&[T, &drops]);
+    let notes = |limit| {
+        let mut options = LintOptions::new(Dialect::Postgres);
+        options.scope = LintScope::Only([1].into());
+        options.places_listed = limit;
+        let findings = lint(&history, &options);
+        findings.into_iter().find(|finding| finding.code.name == "drop-column").unwrap().notes.len()
+    };
+    assert_eq!((notes(Some(8)), notes(None)), (9, 19));
+}
+
+/// The messages about the last file on a server.
+fn messages_on(server: &str, files: &[&str]) -> Vec<String> {
+    let server: Server = server.parse().unwrap();
+    let migration = |(number, text): (usize, &&str)| {
+        let script = Script::read((*text).to_owned(), &format!("{number}.sql"), server.dialect()).0;
+        Migration::new(number.to_string().parse().unwrap(), "x", script, None)
+    };
+    let history: Vec<Migration> = (1..).zip(files).map(migration).collect();
+    let mut options = LintOptions::new(server.dialect());
+    options.server = server;
+    options.scope = LintScope::Only([files.len() - 1].into());
+    let findings = lint(&history, &options).into_iter().filter(|finding| finding.level == Level::Error);
+    findings.map(|finding| format!("{}: {}", finding.code.name, finding.message)).collect()
+}
+
+#[test]
+fn claims_depend_on_the_version() {
+    let partitioned = [
+        "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE p (id int) PARTITION BY RANGE (id);",
+        "ALTER TABLE p ADD FOREIGN KEY (id) REFERENCES u (id) NOT VALID;",
+    ];
+    let message = "partitioned-unsupported: `p` is partitioned: PostgreSQL before version 18 rejects a `NOT VALID` foreign key";
+    assert_eq!(messages_on("postgres", &partitioned), [message]);
+    assert_eq!(messages_on("postgres 17", &partitioned), [message]);
+    assert_eq!(messages_on("postgres 18", &partitioned), [] as [&str; 0]);
+    let copied = ["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t MODIFY a bigint, LOCK=NONE;"];
+    let message = "mysql-algorithm-refused: MariaDB before version 11.2 rejects `LOCK=NONE` for this change";
+    assert_eq!(messages_on("mariadb", &copied), [message]);
+    assert_eq!(messages_on("mariadb 11.8", &copied), [] as [&str; 0]);
+    assert_eq!(messages_on("mysql", &copied), ["mysql-algorithm-refused: the server rejects `LOCK=NONE` for this change"]);
+    let inplace = ["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t MODIFY a bigint, ALGORITHM=INPLACE;"];
+    assert_eq!(
+        messages_on("mariadb 11.8", &inplace),
+        ["mysql-algorithm-refused: the server rejects `ALGORITHM=INPLACE` for this change"]
+    );
+    let cascade = [
+        "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a int, u int, CONSTRAINT f FOREIGN KEY (u) REFERENCES u (id) ON DELETE CASCADE);",
+        "ALTER TABLE t MODIFY a bigint, LOCK=NONE;",
+    ];
+    assert_eq!(messages_on("mariadb 11.8", &cascade).len(), 1);
+}

@@ -52,7 +52,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             && !is_serial
             && !column.identity
             && column.generated.is_none()
-            && (is_sqlite || context.is_deployed(&table))
+            && (is_sqlite || context.is_deployed(&table) && !context.is_emptied(&table))
         {
             let message = format!("existing rows of `{table}` have no value for the NOT NULL column `{}`", column.name);
             let finding = RuleFinding::new(message).at(range);

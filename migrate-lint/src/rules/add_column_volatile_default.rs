@@ -41,6 +41,10 @@ pub static RULE: Rule = Rule {
     ],
     not_flagged: &[
         postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY); CREATE TYPE mood AS ENUM ('a');",
+            "ALTER TABLE t ADD c mood DEFAULT mood('a'), ADD d mood DEFAULT 'a'::mood, ADD e bit varying(3) DEFAULT '1'::bit varying(3);",
+        ]),
+        postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
             "ALTER FUNCTION f() STABLE; ALTER TABLE t ADD c int DEFAULT f();",
         ]),

@@ -116,12 +116,15 @@ fn existing_object(context: &StatementContext<'_>) -> Option<String> {
     match context.syntax() {
         Syntax::CreateTable(table) if !table.if_not_exists && !table.or_replace && !table.temporary => {
             let key = context.schema.resolve(table.name.as_ref()?);
-            let exists = context.relation(&key).is_some_and(|relation| !relation.may_predate_history);
+            let exists = context
+                .relation(&key)
+                .is_some_and(|relation| !relation.may_predate_history && !relation.certainty.is_uncertain());
             exists.then(|| created_earlier(&format!("`{key}` already exists")))
         }
         Syntax::CreateView(view) if !view.if_not_exists && !view.or_replace && !view.temporary => {
             let key = context.schema.resolve(&view.name);
-            context.relation(&key).map(|_| created_earlier(&format!("`{key}` already exists")))
+            let exists = context.relation(&key).is_some_and(|relation| !relation.certainty.is_uncertain());
+            exists.then(|| created_earlier(&format!("`{key}` already exists")))
         }
         Syntax::CreateTrigger { name, table: Some(table), or_replace: false, if_not_exists: false, temporary: false, .. } => {
             let table = context.schema.resolve(table);
@@ -134,15 +137,17 @@ fn existing_object(context: &StatementContext<'_>) -> Option<String> {
             name,
             or_replace: false,
             if_not_exists: false,
+            ..
         } => {
             let key = context.schema.resolve(name);
             let exists = context.schema.has(*kind, &key, None);
             exists.then(|| created_earlier(&format!("{} `{key}` already exists", kind.name())))
         }
-        Syntax::CreateIndex(index) if !index.if_not_exists => {
+        Syntax::CreateIndex(index) if !index.if_not_exists && !index.or_replace => {
             let table = context.schema.resolve(&index.table);
             let key = context.schema.in_same_schema(&table, &index.name.as_ref()?.name);
             let owner = context.schema.table_of_index(Some(&table), &key)?;
+            context.relation(owner).filter(|owner| owner.has_index(key.name()))?;
             Some(created_earlier(&format!("index `{key}` already exists on `{owner}`")))
         }
         Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
@@ -170,24 +175,24 @@ fn existing_part(context: &StatementContext<'_>, table: &ObjectName, action: &Ac
     let relation = context.relation(table)?;
     match action {
         ActionKind::AddColumn { column, if_not_exists: false } => {
-            let exists = relation.column(&column.name).is_some();
+            let exists = relation.has_column(&column.name);
             let is_kept = || !removes_column(context, |name| name.eq_ignore_ascii_case(&column.name));
             (exists && is_kept()).then(|| format!("`{table}` already has a column `{}`", column.name))
         }
         ActionKind::RenameColumn { from, to } => {
-            let exists = !relation.same(from, to) && relation.column(to).is_some();
+            let exists = !relation.same(from, to) && relation.has_column(to);
             let is_kept = || !removes_column(context, |name| relation.same(name, to));
             (exists && is_kept()).then(|| format!("`{table}` already has a column `{to}`"))
         }
         ActionKind::AddIndex(index) if !index.if_not_exists => {
             let name = &index.name.as_ref()?.name;
             let key = context.schema.in_same_schema(table, name);
-            let exists = context.schema.table_of_index(Some(table), &key).is_some() && !removes_index(context, name);
+            let exists = relation.has_index(key.name()) && !removes_index(context, name);
             exists.then(|| format!("`{table}` already has an index `{key}`"))
         }
         ActionKind::AddConstraint(constraint) => {
             let name = constraint.name.as_deref()?;
-            let exists = relation.constraint(name).is_some() && !removes_constraint(context, name);
+            let exists = relation.has_constraint(name) && !removes_constraint(context, name);
             exists.then(|| format!("`{table}` already has a constraint `{name}`"))
         }
         _ => None,

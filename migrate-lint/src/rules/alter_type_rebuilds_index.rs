@@ -12,22 +12,37 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rebuilds-index",
-        "A change of collation does not rewrite the table, but it rebuilds every index on the column under ACCESS \
-         EXCLUSIVE. So does a change of type if a partial or expression index uses the column. Reads and writes are \
-         blocked until the indexes are rebuilt. A column without an index is not affected.",
+        "Some changes keep the rows and rebuild every index on the column under ACCESS EXCLUSIVE: a change of collation, \
+         and a change to a type with the same storage and another operator class, such as `timestamp` to `timestamptz` in \
+         UTC, `int` to `oid` or `text` to `citext`. So does any change of type if a partial or expression index uses the \
+         column. Reads and writes are blocked until the indexes are rebuilt. A column without an index is not affected.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "build a new index with the new collation concurrently, and name the collation in queries; change the column \
-         once no index depends on it",
+    fix: "for a collation, build a new index with it concurrently, name the collation in queries, and change the column once \
+          no index depends on it; for a type, add a new column, copy the values in batches, and build its index concurrently",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a text); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"]),
         postgres(&["CREATE TABLE t (a varchar(5)); CREATE INDEX i ON t (a) WHERE a <> 'x';", "ALTER TABLE t ALTER a TYPE text;"]),
+        postgres(&[
+            "CREATE TABLE t (a timestamp UNIQUE);",
+            "SET LOCAL timezone = 'UTC'; ALTER TABLE t ALTER a TYPE timestamptz;",
+        ]),
+        postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE oid;"]),
+        postgres(&["CREATE TABLE t (a bit(4)); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE bit varying;"]),
     ],
-    not_flagged: &[postgres(&["CREATE TABLE t (a text);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"])],
+    not_flagged: &[
+        postgres(&["CREATE TABLE t (a text);", "ALTER TABLE t ALTER a TYPE text COLLATE \"C\";"]),
+        postgres(&[
+            "CREATE TABLE t (a int, b timestamp); CREATE INDEX i ON t (a) INCLUDE (b);",
+            "SET LOCAL timezone = 'UTC'; ALTER TABLE t ALTER b TYPE timestamptz;",
+        ]),
+        postgres(&["CREATE TABLE t (a varchar(9)); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE text;"]),
+        postgres(&["CREATE TABLE t (a cidr); CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE inet;"]),
+    ],
     verification: Verification::Measured,
 };
 

@@ -38,7 +38,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let (ActionKind::SetDefault { column, .. } | ActionKind::DropDefault(column)) = action else { continue };
         let definition = context.relation(&table).and_then(|relation| relation.column(column));
-        let is_affected = |definition: &&Column| definition.has_default && context.is_deployed(&table);
+        let is_affected =
+            |definition: &&Column| (definition.has_default || definition.certainty.is_uncertain()) && context.is_deployed(&table);
         let Some(definition) = definition.filter(is_affected) else { continue };
         let message = if definition.not_null && matches!(action, ActionKind::DropDefault(_)) {
             format!("INSERTs of the deployed version of the application fail if they omit `{table}.{column}`")

@@ -1,13 +1,14 @@
 //! The rule `drop-cascade`.
 
 use crate::context::StatementContext;
+use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
-use migrate_model::syntax::{ActionKind, Syntax};
+use migrate_model::syntax::Syntax;
 
 /// Flags `CASCADE` in `DROP` statements and clauses for existing objects.
 pub static RULE: Rule = Rule {
@@ -49,28 +50,22 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             let existing: Vec<ObjectName> =
                 keys.filter(|key| context.relation(key).is_none() || context.is_deployed(key)).collect();
             if !existing.is_empty() {
-                let dependents: Vec<String> = existing.iter().flat_map(|key| dependents(context, key)).collect();
-                let finding = RuleFinding::new(MESSAGE);
-                findings.add(if dependents.is_empty() {
-                    finding
-                } else {
-                    finding.note(format!("known dependent objects: {}", dependents.join(", ")))
-                });
+                let named = dependents::named(context.schema, removal);
+                findings.add(with_dependents(context, RuleFinding::new(MESSAGE), named));
             }
         }
         _ => {
-            for (_, action, range) in context.actions().filter(|(table, ..)| context.is_deployed(table)) {
-                if let ActionKind::DropColumn { cascade: true, .. } | ActionKind::DropConstraint { cascade: true, .. } = action {
-                    findings.add(RuleFinding::new(MESSAGE).at(range));
+            for (table, action, range) in context.actions().filter(|(table, ..)| context.is_deployed(table)) {
+                if let Some((part, true)) = dependents::named_in_clause(&table, action) {
+                    findings.add(with_dependents(context, RuleFinding::new(MESSAGE).at(range), vec![part]));
                 }
             }
         }
     }
 }
 
-/// Views and foreign keys that depend on a table or view, as far as the migrations show.
-fn dependents(context: &StatementContext<'_>, key: &ObjectName) -> Vec<String> {
-    let views = context.schema.views_reading(key).map(|(view, _)| format!("`{view}`"));
-    let children = context.schema.children(key).map(|(child, ..)| format!("a foreign key of `{child}`"));
-    views.chain(children).collect()
+/// Adds what is dropped with these parts, as far as the migrations show.
+fn with_dependents(context: &StatementContext<'_>, finding: RuleFinding, named: Vec<Part>) -> RuleFinding {
+    let dependents: Vec<String> = dependents::dropped_with(context.schema, named, true).iter().map(ToString::to_string).collect();
+    if dependents.is_empty() { finding } else { finding.note(format!("known dependent objects: {}", dependents.join(", "))) }
 }

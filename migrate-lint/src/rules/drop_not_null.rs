@@ -42,7 +42,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             _ => continue,
         };
         let known = context.relation(&table).and_then(|relation| relation.column(column));
-        if known.is_some_and(|known| known.not_null) && context.is_deployed(&table) {
+        if known.is_some_and(|known| known.not_null || known.certainty.is_uncertain()) && context.is_deployed(&table) {
             let message = format!("the deployed version of the application might not handle null values in `{table}.{column}`");
             findings.add(RuleFinding::new(message).at(range));
         }

@@ -60,7 +60,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // Each kind of object is reported once per file.
     let drops_same_kind =
         |statement: &&ParsedStatement| matches!(&statement.syntax, Syntax::Drop(drop) if drop.kind == removal.kind);
-    if context.earlier_statements().iter().any(|statement| drops_same_kind(&statement)) {
+    if context.executed_statements().any(|statement| drops_same_kind(&statement)) {
         return;
     }
     let mut names = removal.names.iter();
@@ -80,7 +80,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 fn is_existing(context: &StatementContext<'_>, name: &Name) -> bool {
     let key = context.schema.resolve(name);
     let is_new = context.relation(&key).is_some() && !context.is_deployed(&key);
-    let was_created_here = context.earlier_statements().iter().any(|statement| match &statement.syntax {
+    let was_created_here = context.executed_statements().any(|statement| match &statement.syntax {
         Syntax::Create { name: created, .. }
         | Syntax::CreateRoutine { name: created, .. }
         | Syntax::CreateType { name: created, .. }
@@ -106,6 +106,6 @@ fn is_recreated(context: &StatementContext<'_>, name: &Name) -> bool {
     // To replace a type, a file renames the old one, creates the new one, and drops the old one under its temporary name.
     let renames =
         |syntax: &Syntax| matches!(syntax, Syntax::AlterType { action: TypeAction::Rename(to), .. } if *to == name.name);
-    let was_renamed = context.earlier_statements().iter().any(|statement| renames(&statement.syntax));
+    let was_renamed = context.executed_statements().any(|statement| renames(&statement.syntax));
     follows || was_renamed
 }

@@ -137,7 +137,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::Truncate { tables, cascade: false } = context.syntax() {
         let keys: Vec<ObjectName> = tables.iter().map(|table| context.schema.resolve(table)).collect();
         for key in &keys {
-            if let Some((child, ..)) = context.schema.children(key).find(|(child, ..)| !keys.contains(child)) {
+            if let Some(child) = context.schema.certain_children(key).find(|child| !keys.contains(child)) {
                 let message = format!("cannot truncate `{key}`: a foreign key of `{child}` references it");
                 findings.add(RuleFinding::new(message).fix("truncate both tables in one statement, or delete the rows"));
             }
@@ -169,9 +169,10 @@ fn check_drop(context: &StatementContext<'_>, removal: &DropStatement, findings:
 fn dependent(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName, dropped: &[ObjectName]) -> Option<String> {
     match kind {
         ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
-            let mut children = context.schema.children(key).map(|(child, ..)| child);
+            let mut children = context.schema.certain_children(key);
             let child = children.find(|child| !dropped.contains(child)).filter(|_| kind == ObjectKind::Table);
-            let mut views = context.schema.views_reading(key).map(|(view, _)| view);
+            let mut views =
+                context.schema.views_reading(key).filter(|(_, view)| !view.certainty.is_uncertain()).map(|(view, _)| view);
             let view = views.find(|view| !dropped.contains(view));
             child.map(|child| format!("a foreign key of `{child}`")).or(view.map(|view| format!("view `{view}`")))
         }
@@ -211,6 +212,6 @@ fn referencing_table(context: &StatementContext<'_>, table: &ObjectName, relatio
             _ => false,
         })
     };
-    let mut children = context.schema.children(table).map(|(child, ..)| child);
+    let mut children = context.schema.certain_children(table);
     children.find(|child| relation.columns_known && !is_otherwise_unique && references_key(child)).cloned()
 }

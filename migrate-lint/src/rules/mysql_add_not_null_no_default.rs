@@ -40,6 +40,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             && !column.identity
             && column.generated.is_none()
             && context.is_deployed(&table)
+            && !context.is_emptied(&table)
         {
             findings.add(
                 RuleFinding::new(format!("every existing row of `{table}` gets an implicit default for `{}`", column.name))

@@ -1,8 +1,10 @@
 //! The rule `mysql-algorithm-refused`.
 
 use crate::context::StatementContext;
+use crate::impact::{ImpactContext, impacts};
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::{Product, Server};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -55,8 +57,22 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Some((rejected, needed)) = context.refused_algorithm() else { return };
-    let finding = RuleFinding::new(format!("the server rejects `{rejected}` for this change"));
+    let server = if accepts_since_11_2(context) { "MariaDB before version 11.2" } else { "the server" };
+    let finding = RuleFinding::new(format!("{server} rejects `{rejected}` for this change"));
     findings.add(finding.help(format!(
         "write `{needed}`, which this change requires, if its cost is acceptable; otherwise change the table in another way"
     )));
+}
+
+/// Does MariaDB 11.2, which copies tables online, accept the statement?
+fn accepts_since_11_2(context: &StatementContext<'_>) -> bool {
+    let server = Server { product: Product::MariaDb, version: (11, 2) };
+    let foreign_keys_unchecked = context.foreign_keys_unchecked;
+    let newer = ImpactContext { server, utc: false, foreign_keys_unchecked, table_is_empty: false };
+    let impacts = impacts(context.schema, context.syntax(), context.sql, newer);
+    let requests_copy =
+        context.alter().is_some_and(|alter| matches!(alter.algorithm.as_deref(), None | Some("COPY" | "DEFAULT")));
+    context.server().product == Product::MariaDb
+        && requests_copy
+        && impacts.iter().filter_map(|impact| impact.online).all(|online| online.allows_writes)
 }

@@ -109,7 +109,7 @@ fn check_dropped_tables(context: &StatementContext<'_>, findings: &mut RuleFindi
     let tables: Vec<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
     for table in &tables {
         // A referencing table may be dropped in the same statement.
-        if let Some((child, ..)) = context.schema.children(table).find(|(child, ..)| !tables.contains(child)) {
+        if let Some(child) = context.schema.certain_children(table).find(|child| !tables.contains(child)) {
             findings.add(RuleFinding::new(format!("`{table}` cannot be dropped: `{child}` references it")));
         }
     }
@@ -119,7 +119,7 @@ fn check_dropped_tables(context: &StatementContext<'_>, findings: &mut RuleFindi
 fn check_truncated_tables(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Syntax::Truncate { tables, .. } = context.syntax() else { return };
     for table in tables.iter().map(|name| context.schema.resolve(name)) {
-        if let Some((child, ..)) = context.schema.children(&table).find(|(child, ..)| **child != table) {
+        if let Some(child) = context.schema.certain_children(&table).find(|child| **child != table) {
             let finding = RuleFinding::new(format!("`{table}` cannot be truncated: `{child}` references it"));
             findings.add(finding.fix("delete the rows with `DELETE`"));
         }

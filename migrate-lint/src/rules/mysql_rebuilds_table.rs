@@ -45,5 +45,5 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 }
 
 fn rebuilds_online(impact: &Impact) -> bool {
-    impact.is_long() && impact.online.is_some_and(|online| online.allows_writes && online.algorithm == Algorithm::Inplace)
+    impact.is_long() && impact.online.is_some_and(|online| online.allows_writes && online.algorithm >= Algorithm::Inplace)
 }

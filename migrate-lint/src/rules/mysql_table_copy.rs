@@ -13,11 +13,11 @@ use migrate_model::syntax::{ActionKind, Column};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-table-copy",
-        "The server can make this change only by copying the whole table row by row, which blocks writes until the \
-         copy is complete (`ALGORITHM=COPY, LOCK=SHARED`). This applies to a change of the type or character set of a \
-         column, to a VARCHAR length that changes from at most 255 bytes to more, and to a new value in the middle of \
-         an ENUM. It also applies to a new stored generated column, foreign key (with checks on) or CHECK, and to a \
-         change of the partitions, the row order or the storage engine. On a small table the copy is brief.",
+        "The server can make this change only by copying the whole table row by row, which blocks writes until the copy \
+         is complete (`ALGORITHM=COPY, LOCK=SHARED`). This applies to a change of a column's type or character set, of a \
+         VARCHAR length across 255 bytes, or in the middle of an ENUM. It also applies to a new stored generated column, \
+         foreign key (with checks on) or CHECK, and to other partitions, another row order or another storage engine. On \
+         a small table the copy is brief. MariaDB 11.2 and newer allow writes during most copies.",
     ),
     level: Level::Error,
     on: &[Dialect::MySql],
@@ -129,7 +129,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if context.refused_algorithm().is_some() {
         return;
     }
-    let copies = |impact: &&Impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy);
+    // `mysql-rebuilds-table` reports a copy that allows writes.
+    let copies =
+        |impact: &&Impact| impact.online.is_some_and(|online| online.algorithm == Algorithm::Copy && !online.allows_writes);
     for impact in context.impacts.iter().filter(copies) {
         let Cause::Alter(reason) = impact.cause else { continue };
         let Some(finding) =

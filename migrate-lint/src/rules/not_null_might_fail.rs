@@ -44,12 +44,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         };
         let Some(relation) = context.relation(&table) else { continue };
         // A `CHECK (c IS NOT NULL)` excludes nulls.
-        let excludes_null = relation.constraints.iter().any(
+        let mut certain = relation.constraints.iter().filter(|constraint| !constraint.certainty.is_uncertain());
+        let excludes_null = certain.any(
             |constraint| matches!(&constraint.kind, relation::ConstraintKind::Check { not_null, .. } if not_null.contains(column)),
         );
         let nullable =
             relation.column(column).filter(|column| !column.not_null && column.backfilled.is_none() && !column.has_default);
-        if nullable.is_some() && !excludes_null && context.is_deployed(&table) {
+        if nullable.is_some() && !excludes_null && context.is_deployed(&table) && !context.is_emptied(&table) {
             let message = format!("this fails if `{table}.{column}` contains a null, and no earlier migration replaces nulls");
             findings.add(RuleFinding::new(message).at(range));
         }

@@ -61,7 +61,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             }
             ActionKind::AddConstraint(constraint) => match &constraint.kind {
                 ConstraintKind::Foreign { .. } if constraint.not_valid && !context.server().is_at_least(18, 0) => {
-                    "is partitioned: PostgreSQL rejects a `NOT VALID` foreign key"
+                    "is partitioned: PostgreSQL before version 18 rejects a `NOT VALID` foreign key"
                 }
                 ConstraintKind::Unique { using_index: Some(_), .. } | ConstraintKind::Primary { using_index: Some(_), .. } => {
                     "is partitioned: PostgreSQL rejects a constraint `USING INDEX`"

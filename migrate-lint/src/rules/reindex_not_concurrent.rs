@@ -26,10 +26,16 @@ pub static RULE: Rule = Rule {
     flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "REINDEX TABLE t;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE INDEX i ON t (a);", "REINDEX INDEX i;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY);", "-- migrate: no-transaction\nREINDEX SCHEMA public;"]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY);",
+            "-- migrate: no-transaction\nREINDEX (CONCURRENTLY false) SCHEMA public;",
+        ]),
     ],
     not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "REINDEX TABLE CONCURRENTLY t;"]),
         postgres(&["CREATE TABLE t (a int PRIMARY KEY); REINDEX TABLE t;"]),
+        postgres(&["CREATE TABLE a.t (a int PRIMARY KEY);", "-- migrate: no-transaction\nREINDEX SCHEMA b;"]),
     ],
     verification: Verification::Measured,
 };

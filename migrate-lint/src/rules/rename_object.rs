@@ -74,7 +74,7 @@ fn old_name_stays(context: &StatementContext<'_>, old: &Name, key: &ObjectName) 
 
 /// Whether an earlier statement of the migration creates the object.
 fn is_created_here(context: &StatementContext<'_>, key: &ObjectName) -> bool {
-    context.earlier_statements().iter().any(|statement| match &statement.syntax {
+    context.executed_statements().any(|statement| match &statement.syntax {
         Syntax::CreateType { name, .. } | Syntax::CreateRoutine { name, .. } | Syntax::Create { name, .. } => {
             context.schema.resolve(name) == *key
         }

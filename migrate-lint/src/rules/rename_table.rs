@@ -30,6 +30,7 @@ pub static RULE: Rule = Rule {
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u;"]),
         mysql(&["CREATE TABLE t (a int);", "RENAME TABLE t TO u;"]),
+        mysql(&["CREATE TABLE users (a int); CREATE TABLE orders (a int);", "RENAME TABLE users TO users_old, orders TO users;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u;"]),
         postgres(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT a FROM u;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT a FROM u WHERE a > 3;"]),
@@ -76,8 +77,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         Syntax::RenameTables(renames) => {
             for (from, to) in renames {
                 let (old_name, new_name) = (context.schema.resolve(from), context.schema.resolve(to));
-                // A table that replaces another in the same statement was created for this purpose.
-                let replaces = renames.iter().any(|(source, _)| context.schema.resolve(source) == new_name);
+                // A copy that replaces its original was created for this purpose.
+                let replaces = renames.iter().any(|(source, _)| context.schema.resolve(source) == new_name)
+                    && is_copy(context, &old_name, &new_name);
                 let is_replaced = renames.iter().any(|(_, target)| context.schema.resolve(target) == old_name);
                 if !replaces && !is_replaced {
                     report_rename(old_name, None);
@@ -92,4 +94,10 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             }
         }
     }
+}
+
+/// Was a table created as a copy of another one: with `LIKE`, or with a name that contains the name of the other?
+fn is_copy(context: &StatementContext<'_>, table: &ObjectName, original: &ObjectName) -> bool {
+    let copied = context.relation(table).is_some_and(|relation| relation.copied_from.as_ref() == Some(original));
+    copied || table.name().contains(original.name())
 }

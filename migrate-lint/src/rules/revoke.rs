@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // Objects that this migration creates are not in use yet.
-    let creates_object = context.earlier_statements().iter().any(|statement| {
+    let creates_object = context.executed_statements().any(|statement| {
         matches!(
             statement.syntax,
             Syntax::CreateTable(_) | Syntax::CreateView(_) | Syntax::CreateRoutine { .. } | Syntax::Create { .. }

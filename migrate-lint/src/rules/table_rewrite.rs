@@ -26,10 +26,13 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET UNLOGGED;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CLUSTER t USING t_pkey;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "VACUUM FULL t;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY);", "-- migrate: no-transaction\nCLUSTER;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY);", "VACUUM FULL;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET TABLESPACE fast;"]),
     ],
     not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "VACUUM t;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY);", "VACUUM (FULL false) t;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t SET (fillfactor = 70);"]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t SET UNLOGGED;"]),
     ],

@@ -14,11 +14,13 @@ pub static RULE: Rule = Rule {
         "timestamp-to-timestamptz",
         "Changing a column between `timestamp` and `timestamptz` rewrites the table under ACCESS EXCLUSIVE unless the \
          session's time zone is UTC. The rewrite blocks reads and writes, and the new values depend on the time zone of \
-         the session that runs the migration.",
+         the session that runs the migration. In UTC, the rows are kept, and the indexes on the column are rebuilt, \
+         which `alter-type-rebuilds-index` reports.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "if the values are in UTC, write `SET LOCAL timezone = 'UTC';` before the statement",
+    fix: "if the values are in UTC and no index contains the column, write `SET LOCAL timezone = 'UTC';` before the statement; otherwise \
+          add a new column, and copy the values in batches",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -41,7 +41,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         // A column that this migration adds contains only nulls, which do not conflict.
         let has_new_column =
             columns.iter().any(|column| matches!(context.column_age(&table, column), Age::Transaction | Age::File));
-        if context.is_deployed(&table) && !has_new_column {
+        if context.is_deployed(&table) && !context.is_emptied(&table) && !has_new_column {
             let finding = RuleFinding::new(format!("this fails if 2 rows of `{table}` have the same `{}`", columns.join("`, `")));
             findings.add(match range {
                 Some(range) => finding.at(range),

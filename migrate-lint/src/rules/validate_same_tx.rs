@@ -61,7 +61,8 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::Validate(name) = action else { continue };
-        let added = context.relation(&table).and_then(|relation| relation.constraint(name)).map(|constraint| constraint.added);
+        let added =
+            context.schema.known(&table).and_then(|relation| relation.constraint(name)).map(|constraint| constraint.added);
         let added_here = context.actions().any(
             |(_, clause, _)| matches!(clause, ActionKind::AddConstraint(constraint) if constraint.name.as_ref() == Some(name)),
         );

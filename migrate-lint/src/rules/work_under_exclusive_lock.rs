@@ -8,6 +8,8 @@ use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
+use migrate_model::name::Name;
+use migrate_model::reader::tables_scanned;
 use migrate_model::syntax::{ActionKind, Syntax};
 
 /// Flags slow statements in a transaction that already holds ACCESS EXCLUSIVE on an existing table.
@@ -42,8 +44,16 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id bigint PRIMARY KEY, a int);",
             "ALTER TABLE t ADD COLUMN c int;\nCREATE TABLE n (id bigint);\nINSERT INTO n SELECT id FROM t;",
         ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nSELECT count(*) FROM u WHERE id > 5;",
+        ]),
     ],
     not_flagged: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nSELECT id FROM u WHERE id = 5;\nSELECT 1 FROM pg_class;",
+        ]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "ALTER TABLE t ADD COLUMN c int; ALTER TABLE t ADD COLUMN d int;",
@@ -99,9 +109,21 @@ fn slow_work(context: &StatementContext<'_>) -> Option<(String, Option<ObjectNam
             "while another table is read"
         }
         Syntax::Query if context.sql.to_ascii_lowercase().contains("pg_sleep") => "while the session sleeps",
+        Syntax::Query if reads_existing_table(context) => "while a query reads a whole table",
         _ => return None,
     };
     Some((description.to_owned(), None, None))
+}
+
+/// Whether a query reads all rows of an existing table. `setval` usually reads only the end of an index.
+fn reads_existing_table(context: &StatementContext<'_>) -> bool {
+    if context.parsed.in_block || context.sql.to_ascii_lowercase().contains("setval") {
+        return false;
+    }
+    let is_system =
+        |name: &Name| matches!(name.schema.as_deref(), Some("pg_catalog" | "information_schema")) || name.name.starts_with("pg_");
+    let scanned = tables_scanned(context.sql, Dialect::Postgres).into_iter().filter(|name| !is_system(name));
+    scanned.map(|name| context.schema.resolve(&name)).any(|table| context.is_deployed(&table) && !context.is_emptied(&table))
 }
 
 /// Whether an earlier statement of this transaction adds a constraint to the table.

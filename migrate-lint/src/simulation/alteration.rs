@@ -3,10 +3,11 @@
 use super::constraint::{add_column_constraints, add_constraint, move_unique_keys_to_indexes, used_index};
 use super::creation::{add_column, attach, column_of};
 use super::index::{add_index, drop_index, remove_column_from_indexes, unregister_indexes_of_column};
-use super::removal::{detach, drop_foreign_keys_to};
+use super::removal::{detach, drop_column, drop_parts};
 use super::renaming::{rename_column, rename_in_foreign_keys, rename_in_triggers, rename_index, rename_table};
+use crate::dependents::{dropped_with, named_in_clause};
 use crate::object_name::ObjectName;
-use crate::relation::{ConstraintKind, HistoryPoint, Relation, is_same};
+use crate::relation::{Column, ConstraintKind, HistoryPoint, Relation, is_same};
 use crate::schema::{Schema, SchemaObject};
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, ActionKind, AlterTable, TypeAction};
@@ -70,15 +71,22 @@ fn apply_action(schema: &mut Schema, table: &ObjectName, action: &ActionKind, at
             });
             schema.change(table, |parent| attach(parent, partition, *default));
         }
-        ActionKind::Inherit(_) => schema.change(table, |child| child.columns_known = false),
+        ActionKind::Inherit(parent) => {
+            let parent = schema.resolve(parent);
+            schema.change(table, |child| {
+                child.columns_known = false;
+                child.inherits.push(parent);
+            });
+        }
         ActionKind::Detach { partition, .. } => {
             let partition = schema.resolve(partition);
             schema.change(&partition, |partition| partition.partition_of = None);
             schema.change(table, |parent| detach(parent, &partition));
         }
         ActionKind::AddConstraint(constraint) => add_table_constraint(schema, table, constraint, at),
-        ActionKind::AddColumn { column, .. } => {
+        ActionKind::AddColumn { column, if_not_exists } => {
             let Some(mut relation) = schema.relation(table).cloned() else { return };
+            replace_uncertain_column(&mut relation, &column.name, *if_not_exists);
             let foreign_key = add_column(schema, table, &mut relation, column, Some(at), at);
             relation.constraints.extend(foreign_key);
             schema.put_relation(table.clone(), relation);
@@ -97,10 +105,21 @@ fn apply_action(schema: &mut Schema, table: &ObjectName, action: &ActionKind, at
     }
 }
 
+/// A column that may exist does not exist if the statement adds it. With `IF NOT EXISTS`, it has one of two types.
+fn replace_uncertain_column(relation: &mut Relation, name: &str, if_not_exists: bool) {
+    let case_sensitive = relation.case_sensitive;
+    let is_uncertain = |column: &Column| column.certainty.is_uncertain() && is_same(case_sensitive, &column.name, name);
+    if if_not_exists {
+        relation.columns.iter_mut().filter(|column| is_uncertain(column)).for_each(|column| column.ty = None);
+    } else {
+        relation.columns.retain(|column| !is_uncertain(column));
+    }
+}
+
 fn add_table_constraint(schema: &mut Schema, table: &ObjectName, constraint: &syntax::Constraint, at: HistoryPoint) {
-    let Some(mut relation) = schema.relation(table).cloned() else { return };
+    let mut relation = schema.known_or_external(table);
     add_constraint(schema, table, &mut relation, constraint, at);
-    schema.put_relation(table.clone(), relation);
+    schema.put_known(table.clone(), relation);
     // The index gets the name of the constraint, and is dropped with it.
     if let Some(index) = used_index(&constraint.kind) {
         schema.unregister_index(table, index);
@@ -126,36 +145,23 @@ fn redefine_column(schema: &mut Schema, table: &ObjectName, column: &syntax::Col
 
 /// Changes the objects that depend on a column or a constraint of a table.
 fn change_dependents(schema: &mut Schema, table: &ObjectName, action: &ActionKind) {
+    if let Some((part, cascade)) = named_in_clause(table, action) {
+        drop_parts(schema, &dropped_with(schema, vec![part], cascade && schema.can_cascade()));
+    }
     match action {
-        ActionKind::DropColumn { name, cascade, .. } => {
+        ActionKind::DropColumn { name, .. } => {
             if schema.dialect() == Dialect::MySql {
                 schema.change(table, |relation| remove_column_from_indexes(relation, name));
             }
             unregister_indexes_of_column(schema, table, name);
-            if *cascade {
-                drop_views_of_column(schema, table, name);
-            }
-        }
-        ActionKind::DropConstraint { name, cascade: true, .. } => {
-            let constraint = schema.relation(table).and_then(|relation| relation.constraint(name));
-            let is_key = |kind: &ConstraintKind| matches!(kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_));
-            if constraint.is_some_and(|constraint| is_key(&constraint.kind)) {
-                drop_foreign_keys_to(schema, table);
-            }
         }
         ActionKind::RenameColumn { from, to } => {
+            schema.rename_owning_column(table, from, to);
             rename_in_triggers(schema, table, from, to);
             rename_in_foreign_keys(schema, table, from, to);
         }
         _ => {}
     }
-}
-
-fn drop_views_of_column(schema: &mut Schema, table: &ObjectName, column: &str) {
-    let uses_column = |view: &Relation| view.possible_columns.iter().any(|word| word == column || word == "*");
-    let views = schema.views_reading(table).filter(|(_, view)| uses_column(view));
-    let views: Vec<ObjectName> = views.map(|(view, _)| view.clone()).collect();
-    views.iter().for_each(|view| drop(schema.remove_relation(view)));
 }
 
 fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint) {
@@ -194,22 +200,6 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint
         ActionKind::Opaque | ActionKind::Partitioning => relation.columns_known = false,
         _ => {}
     }
-}
-
-/// Drops a column with the constraints and indexes that contain it.
-fn drop_column(relation: &mut Relation, name: &str) {
-    let case_sensitive = relation.case_sensitive;
-    let is_column = |other: &String| is_same(case_sensitive, other, name);
-    relation.columns.retain(|column| !is_column(&column.name));
-    relation.constraints.retain(|constraint| match &constraint.kind {
-        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
-            !columns.iter().any(is_column)
-        }
-        ConstraintKind::Check { mentions, .. } => !mentions.iter().any(is_column),
-        ConstraintKind::NotNull(column) => !is_column(column),
-        ConstraintKind::Exclude => true,
-    });
-    relation.indexes.retain(|index| !index.columns.iter().any(is_column));
 }
 
 fn alter_column(relation: &mut Relation, name: &str, action: &ActionKind) {

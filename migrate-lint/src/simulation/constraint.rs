@@ -1,7 +1,7 @@
 //! Constraints that statements add, with the names that the database generates for them.
 
 use crate::object_name::ObjectName;
-use crate::relation::{Constraint, ConstraintKind, HistoryPoint, Index, Relation};
+use crate::relation::{Certainty, Constraint, ConstraintKind, HistoryPoint, Index, Relation};
 use crate::schema::Schema;
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax;
@@ -15,7 +15,14 @@ pub fn add_column_constraints(
     at: HistoryPoint,
 ) -> Option<Constraint> {
     let columns = vec![column.name.clone()];
-    let new = |name: String, kind| Constraint { name, kind, validated: Some(at), added: at, at_column: true };
+    let new = |name: String, kind| Constraint {
+        name,
+        kind,
+        validated: Some(at),
+        added: at,
+        at_column: true,
+        certainty: Certainty::Certain,
+    };
     if column.primary {
         let name = column.key_name.clone().unwrap_or_else(|| format!("{}_pkey", table.name()));
         relation.constraints.push(new(name, ConstraintKind::Primary(columns.clone())));
@@ -59,7 +66,8 @@ pub fn add_constraint(
         _ => free_name(relation, format!("{}_{}", table.name(), name_suffix(relation, &kind))),
     });
     let validated = (!constraint.not_valid).then_some(at);
-    relation.constraints.push(Constraint { name, kind, validated, added: at, at_column: false });
+    relation.constraints.retain(|other| !(other.certainty.is_uncertain() && other.name == name));
+    relation.constraints.push(Constraint { name, kind, validated, added: at, at_column: false, certainty: Certainty::Certain });
 }
 
 fn kind_of(schema: &Schema, relation: &Relation, kind: &syntax::ConstraintKind) -> ConstraintKind {
@@ -189,5 +197,6 @@ fn index_of_unique_key(constraint: &Constraint) -> Option<Index> {
         fulltext: false,
         partial_or_expression: false,
         created: constraint.added,
+        certainty: constraint.certainty,
     })
 }

@@ -3,8 +3,9 @@
 use super::constraint::{add_column_constraints, add_constraint, free_name, move_unique_keys_to_indexes};
 use super::index::add_index;
 use crate::object_name::ObjectName;
-use crate::relation::{Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, RelationKind};
+use crate::relation::{Certainty, Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, RelationKind};
 use crate::schema::Schema;
+use crate::uncertainty::join_relations;
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, CreateTable, CreateView, Generated, Like, Type};
 
@@ -13,7 +14,8 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
     let Some(written_name) = &table.name else { return };
     let name = if table.temporary { schema.resolve(written_name) } else { schema.resolve_new(written_name) };
     // With `IF NOT EXISTS` the statement has no effect on an existing table, and without it fails.
-    if !table.or_replace && !table.temporary && schema.relation(&name).is_some() {
+    let existing = schema.relation(&name).filter(|_| !table.or_replace && !table.temporary).cloned();
+    if existing.as_ref().is_some_and(|existing| !existing.certainty.is_uncertain()) {
         return;
     }
     let mut relation = new_table(schema, table, written_name.to_string(), at);
@@ -25,6 +27,8 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
         add_constraint(schema, &name, &mut relation, constraint, at);
     }
     relation.constraints.append(&mut foreign_keys);
+    relation.copied_from = table.like.first().filter(|_| table.inherits.is_empty()).map(|like| schema.resolve(&like.table));
+    relation.inherits = table.inherits.iter().map(|parent| schema.resolve(parent)).collect();
     for like in &table.like {
         if let Some(source) = schema.relation(&schema.resolve(&like.table)) {
             copy_definition(schema.dialect(), &name, &mut relation, source, like, at);
@@ -45,6 +49,11 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
         return;
     }
     let index_names: Vec<String> = relation.indexes.iter().filter_map(|index| index.name.clone()).collect();
+    // With `IF NOT EXISTS`, a table that may exist keeps its definition if it does.
+    let relation = match existing.filter(|_| table.if_not_exists) {
+        Some(existing) => join_relations(&existing, &relation),
+        None => relation,
+    };
     schema.put_relation(name.clone(), relation);
     index_names.iter().for_each(|index| schema.register_index(&name, index));
     move_unique_keys_to_indexes(schema, &name);
@@ -57,7 +66,7 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
 fn new_table(schema: &Schema, table: &CreateTable, written_name: String, at: HistoryPoint) -> Relation {
     let has_all_columns = !table.opaque && !table.as_query && table.like.is_empty() && table.partition_of.is_none();
     Relation {
-        case_sensitive: schema.dialect() == Dialect::Postgres,
+        case_sensitive: schema.is_case_sensitive(),
         may_predate_history: table.if_not_exists,
         columns_known: has_all_columns,
         has_rows: table.as_query,
@@ -101,7 +110,14 @@ fn copy_definition(
             _ => continue,
         };
         let kind = constraint.kind.clone();
-        relation.constraints.push(Constraint { name, kind, validated: Some(at), added: at, at_column: false });
+        relation.constraints.push(Constraint {
+            name,
+            kind,
+            validated: Some(at),
+            added: at,
+            at_column: false,
+            certainty: Certainty::Certain,
+        });
     }
     for index in source.indexes.iter().filter(|_| like.indexes) {
         let name = index.name.clone().filter(|_| dialect == Dialect::MySql);
@@ -145,6 +161,7 @@ pub fn column_of(column: &syntax::Column, dialect: Dialect, created: Option<Hist
         computed_from: column.computed_from.clone(),
         created,
         backfilled: None,
+        certainty: Certainty::Certain,
     }
 }
 
@@ -168,7 +185,7 @@ pub fn add_column(
 pub fn create_view(schema: &mut Schema, view: &CreateView, at: HistoryPoint) {
     let kind = if view.materialized { RelationKind::MaterializedView } else { RelationKind::View };
     let mut relation = Relation::new(kind, view.name.to_string(), at);
-    relation.case_sensitive = schema.dialect() == Dialect::Postgres;
+    relation.case_sensitive = schema.is_case_sensitive();
     relation.columns_known = false;
     relation.reads_from = view.reads.iter().map(|name| schema.resolve(name)).collect();
     relation.possible_columns.clone_from(&view.uses);

@@ -1,27 +1,33 @@
 //! Indexes that statements create and drop.
 
 use crate::object_name::ObjectName;
-use crate::relation::{ConstraintKind, HistoryPoint, Index, Relation};
+use crate::relation::{Certainty, ConstraintKind, HistoryPoint, Index, Relation};
 use crate::schema::Schema;
 use migrate_model::syntax::CreateIndex;
 
 /// `CREATE INDEX`.
 pub fn create_index(schema: &mut Schema, index: &CreateIndex, at: HistoryPoint) {
     let table = schema.resolve(&index.table);
-    let exists = index.name.as_ref().is_some_and(|name| {
-        let name = schema.in_same_schema(&table, &name.name);
-        schema.table_of_index(Some(&table), &name).is_some()
-    });
-    if !(exists && index.if_not_exists) {
+    if let Some(name) = index.name.as_ref().filter(|_| index.or_replace) {
+        drop_index(schema, &table, &name.name);
+    }
+    if !(index.if_not_exists && has_index(schema, index)) {
         add_index(schema, &table, index, at);
     }
 }
 
-/// Adds an index to a table, if the table exists.
+/// Does an index of this name certainly exist?
+pub fn has_index(schema: &Schema, index: &CreateIndex) -> bool {
+    let table = schema.resolve(&index.table);
+    index.name.as_ref().is_some_and(|name| {
+        let name = schema.in_same_schema(&table, &name.name);
+        let owner = schema.table_of_index(Some(&table), &name).and_then(|owner| schema.known(owner));
+        owner.is_some_and(|owner| owner.has_index(name.name()))
+    })
+}
+
+/// Adds an index to a table.
 pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, at: HistoryPoint) {
-    if schema.relation(table).is_none() {
-        return;
-    }
     let name = index.name.as_ref().map(|name| name.name.clone());
     if let Some(name) = &name {
         schema.register_index(table, name);
@@ -34,8 +40,12 @@ pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, a
         partial_or_expression: index.expressions || index.partial || index.special,
         mentions: index.mentions.clone(),
         created: at,
+        certainty: Certainty::Certain,
     };
-    schema.change(table, |relation| relation.indexes.push(new));
+    let mut relation = schema.known_or_external(table);
+    relation.indexes.retain(|index| !(index.certainty.is_uncertain() && index.name.is_some() && index.name == new.name));
+    relation.indexes.push(new);
+    schema.put_known(table.clone(), relation);
 }
 
 /// Removes an index; on MySQL also a unique key, which is an index.
@@ -51,8 +61,10 @@ pub fn drop_index(schema: &mut Schema, table: &ObjectName, name: &str) {
 
 /// Removes the names of the indexes that contain a column; they are dropped with it.
 pub fn unregister_indexes_of_column(schema: &mut Schema, table: &ObjectName, column: &str) {
-    let contains_column = |index: &&Index| index.columns.iter().any(|name| name.eq_ignore_ascii_case(column));
-    let indexes = schema.relation(table).into_iter().flat_map(|relation| relation.indexes.iter().filter(contains_column));
+    let indexes = schema
+        .relation(table)
+        .into_iter()
+        .flat_map(|relation| relation.indexes.iter().filter(|index| index.uses(column, relation.case_sensitive)));
     let names: Vec<String> = indexes.filter_map(|index| index.name.clone()).collect();
     names.iter().for_each(|name| schema.unregister_index(table, name));
 }

@@ -7,15 +7,21 @@ use crate::schema::Schema;
 
 /// Renames a table or a view, and moves it to the schema of the new name.
 pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: HistoryPoint) {
+    if schema.relation(from).is_none() {
+        schema.move_external(from, to.clone());
+    }
     let Some(mut relation) = schema.remove_relation(from) else { return };
     relation.renamed = Some(at);
     let refers_to_it = |other: &Relation| {
-        other.reads_from.contains(from) || other.foreign_keys().any(|(_, _, referenced, _)| referenced == from)
+        other.reads_from.contains(from)
+            || other.inherits.contains(from)
+            || other.foreign_keys().any(|(_, _, referenced, _)| referenced == from)
     };
     let referring: Vec<ObjectName> =
         schema.relations().filter(|(_, other)| refers_to_it(other)).map(|(name, _)| name.clone()).collect();
     for name in referring {
         schema.change(&name, |other| {
+            other.inherits.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(&to));
             other.reads_from.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(&to));
             for constraint in &mut other.constraints {
                 if let ConstraintKind::Foreign { table, .. } = &mut constraint.kind
@@ -29,6 +35,7 @@ pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: 
     for index in relation.indexes.iter().filter_map(|index| index.name.as_deref()) {
         schema.register_index(&to, index);
     }
+    schema.rename_owning_table(from, &to);
     for (trigger, references) in schema.take_triggers(from) {
         schema.put_trigger(schema.in_same_schema(&to, trigger.name()), to.clone(), references);
     }
@@ -61,6 +68,10 @@ pub fn rename_column(relation: &mut Relation, from: &str, to: &str) {
     let rename_in = |names: &mut Vec<String>| {
         names.iter_mut().filter(|name| is_column(name)).for_each(|name| to.clone_into(name));
     };
+    // A column that may have the new name does not have it.
+    relation
+        .columns
+        .retain(|column| !(column.certainty.is_uncertain() && is_same(case_sensitive, &column.name, to)) || is_column(to));
     if let Some(column) = relation.column_mut(from) {
         to.clone_into(&mut column.name);
     }
@@ -77,7 +88,10 @@ pub fn rename_column(relation: &mut Relation, from: &str, to: &str) {
             ConstraintKind::NotNull(_) | ConstraintKind::Exclude => {}
         }
     }
-    relation.indexes.iter_mut().for_each(|index| rename_in(&mut index.columns));
+    relation.indexes.iter_mut().for_each(|index| {
+        rename_in(&mut index.columns);
+        rename_in(&mut index.mentions);
+    });
     relation.columns.iter_mut().for_each(|column| rename_in(&mut column.computed_from));
 }
 

@@ -79,6 +79,13 @@ pub static UNLOCKED_DRAFT: Code = Code::new(
      Lock it with `cargo migrate lock`.",
 );
 
+/// A version that is a date, in a folder whose other versions are timestamps.
+pub static SHORT_TIMESTAMP: Code = Code::new(
+    "short-timestamp",
+    "A version is a date of 8 digits, and other versions are timestamps of 14 digits. Versions are compared as numbers, so the date \
+     comes before every timestamp, also before earlier ones. Append the time: `20260301` becomes `20260301000000`.",
+);
+
 /// Optional checks of a folder.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CheckOptions {
@@ -109,8 +116,36 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
             );
         }
     }
+    findings.extend(short_timestamps(folder));
     findings.extend(locked(folder, settings, options));
     findings
+}
+
+/// New files whose version is a date that comes before an earlier timestamp.
+fn short_timestamps(folder: &Folder) -> Vec<Finding> {
+    let is_date = |text: &str| {
+        let number = |range: std::ops::Range<usize>| text.get(range).and_then(|digits| digits.parse::<u32>().ok());
+        let (year, month, day) = (number(0..4), number(4..6), number(6..8));
+        year.is_some_and(|year| (1990..2100).contains(&year))
+            && month.is_some_and(|month| (1..=12).contains(&month))
+            && day.is_some_and(|day| (1..=31).contains(&day))
+    };
+    let ups = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
+    let versions: Vec<(&SourceFile, String)> = ups.map(|file| (file, file.version.canonical())).collect();
+    let stamps = || versions.iter().filter(|(_, version)| version.len() == 14 && is_date(version));
+    let is_locked =
+        |file: &SourceFile| folder.lock.as_ref().is_some_and(|lock| lock.locked.iter().any(|(name, _)| *name == file.name));
+    let dates = versions.iter().filter(|(file, version)| version.len() == 8 && is_date(version) && !is_locked(file));
+    let findings = dates.filter_map(|(file, date)| {
+        let (earlier, _) = stamps().find(|(_, stamp)| stamp[..8] < **date)?;
+        let message = format!("`{}` comes before `{}`, although its date is later", file.name, earlier.name);
+        let mut finding = Finding::error(&SHORT_TIMESTAMP, message)
+            .at(Place::file(file.display_path.clone()))
+            .help(format!("append a time to the version: `{date}000000`"));
+        finding.level = Level::Warning;
+        Some(finding)
+    });
+    findings.collect()
 }
 
 fn pairing(migration: &Migration, file: &SourceFile, required: bool) -> Option<Finding> {

@@ -24,6 +24,7 @@ pub static ALL: &[&Code] = &[
     &folder::NUL_CHARACTER,
     &folder::OUTSIDE_FOLDER,
     &folder::PAIR_NAMES_DIFFER,
+    &check::SHORT_TIMESTAMP,
     &check::UNKNOWN_FILE,
     &check::UNLOCKED_DRAFT,
     &folder::UNREADABLE,

@@ -1,6 +1,7 @@
 //! Parses `ALTER`.
 
 use super::column::{column, constraint, index, ty, value};
+use super::create::owner;
 use super::{condition, skip_past};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
@@ -106,6 +107,10 @@ fn object_action(cursor: &mut Cursor<'_>) -> Option<ObjectAction> {
         ObjectAction::RenameColumn
     } else if cursor.words(&["SET", "SCHEMA"]) {
         ObjectAction::SetSchema(cursor.part()?)
+    } else if has_owner(cursor) {
+        skip_past(cursor, "OWNED");
+        cursor.word("BY");
+        ObjectAction::OwnedBy(owner(cursor))
     } else if cursor.has("VOLATILE") {
         ObjectAction::Steady(false)
     } else if cursor.has("STABLE") || cursor.has("IMMUTABLE") {
@@ -113,6 +118,11 @@ fn object_action(cursor: &mut Cursor<'_>) -> Option<ObjectAction> {
     } else {
         ObjectAction::Other
     })
+}
+
+/// `ALTER SEQUENCE ... OWNED BY ...`, also after other options.
+fn has_owner(cursor: &Cursor<'_>) -> bool {
+    cursor.rest().windows(2).any(|pair| pair[0].is_word(cursor.sql, "OWNED") && pair[1].is_word(cursor.sql, "BY"))
 }
 
 fn index_action(cursor: &mut Cursor<'_>) -> Option<IndexAction> {

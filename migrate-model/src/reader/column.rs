@@ -508,6 +508,7 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
         fulltext,
         concurrently: false,
         if_not_exists,
+        or_replace: false,
         only: false,
         columns: Vec::new(),
         expressions: false,

@@ -79,6 +79,71 @@ pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
     words(cursor).into_iter().filter(|word| word == "*" || !is_alias(word)).collect()
 }
 
+/// The names of the columns that the query at the cursor returns, as far as it states them.
+pub fn output(cursor: &Cursor<'_>) -> Vec<String> {
+    let mut cursor = cursor.clone();
+    while cursor.symbol(b'(') {}
+    if !cursor.word("SELECT") || cursor.any(&["STRAIGHT_JOIN", "SQL_CALC_FOUND_ROWS"]) {
+        return Vec::new();
+    }
+    let _ = cursor.word("ALL");
+    if cursor.word("DISTINCT") && cursor.word("ON") {
+        cursor.parenthesis();
+    }
+    let mut names = Vec::new();
+    loop {
+        let start = cursor.position();
+        while !cursor.is_at_end() && !cursor.peek_symbol(b',') && !cursor.peek_symbol(b')') && !ends_list(&cursor) {
+            if cursor.parenthesis().is_none() {
+                cursor.skip();
+            }
+        }
+        let end = cursor.position();
+        names.extend(output_name(&cursor, start, end));
+        if !cursor.symbol(b',') {
+            return names;
+        }
+    }
+}
+
+/// Does a clause begin that follows the list of result columns?
+fn ends_list(cursor: &Cursor<'_>) -> bool {
+    cursor.peek_any(&[
+        "FROM",
+        "INTO",
+        "WHERE",
+        "GROUP",
+        "HAVING",
+        "WINDOW",
+        "UNION",
+        "INTERSECT",
+        "EXCEPT",
+        "ORDER",
+        "LIMIT",
+        "OFFSET",
+        "FETCH",
+        "FOR",
+        "WITH",
+    ])
+}
+
+/// The name of the result column in the tokens `start..end`: its alias, or a plain column.
+fn output_name(cursor: &Cursor<'_>, start: usize, end: usize) -> Option<String> {
+    let mut item = cursor.clone();
+    item.rewind(end.checked_sub(2).filter(|before| *before >= start).unwrap_or(start));
+    if end > start + 2 && item.word("AS") {
+        return item.part();
+    }
+    item.rewind(start);
+    let name = item.name()?;
+    if item.position() == end {
+        return Some(name.name);
+    }
+    // `t.a b`
+    let alias = item.part()?;
+    (item.position() == end && name.schema.is_some()).then_some(alias)
+}
+
 /// The numbers and strings after the cursor.
 pub fn literals(cursor: &Cursor<'_>) -> Vec<String> {
     let values = cursor.rest().iter().filter(|token| matches!(token.kind, Kind::Number | Kind::Text));

@@ -21,7 +21,7 @@ pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.any(&["UNLOGGED", "VIRTUAL", "RECURSIVE"]);
     if cursor.peek_any(&["UNIQUE", "FULLTEXT", "SPATIAL", "INDEX"]) {
         let index = create_index(cursor)?;
-        return Some(Syntax::CreateIndex(CreateIndex { if_not_exists: index.if_not_exists || or_replace, ..index }));
+        return Some(Syntax::CreateIndex(CreateIndex { or_replace, ..index }));
     }
     if cursor.words(&["CONSTRAINT", "TRIGGER"]) || cursor.word("TRIGGER") {
         return create_trigger(cursor, or_replace, temporary);
@@ -98,7 +98,26 @@ fn create_object(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> 
         return Some(Syntax::Other);
     }
     cursor.word("AUTHORIZATION");
-    Some(Syntax::Create { kind, name: cursor.name()?, or_replace, if_not_exists })
+    let name = cursor.name()?;
+    while kind == ObjectKind::Sequence && !cursor.is_at_end() && !cursor.words(&["OWNED", "BY"]) {
+        cursor.skip();
+    }
+    let owner = owner(cursor);
+    Some(Syntax::Create { kind, name, or_replace, if_not_exists, owner })
+}
+
+/// The table and the column after `OWNED BY`; `None` for `NONE`.
+pub fn owner(cursor: &mut Cursor<'_>) -> Option<(Name, String)> {
+    let mut parts: Vec<String> = Vec::new();
+    while let Some(part) = cursor.part() {
+        parts.push(part);
+        if !cursor.symbol(b'.') {
+            break;
+        }
+    }
+    let column = parts.pop()?;
+    let name = parts.pop()?;
+    Some((Name { schema: parts.pop(), name }, column))
 }
 
 fn has_pair(cursor: &Cursor<'_>, first: &str, second: &str) -> bool {
@@ -220,6 +239,7 @@ fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
         fulltext,
         concurrently,
         if_not_exists,
+        or_replace: false,
         only,
         columns: Vec::new(),
         expressions: false,
@@ -262,7 +282,8 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
     while !cursor.is_at_end() {
         if cursor.word("INHERITS") {
             cursor.symbol(b'(');
-            let parents = cursor.names().unwrap_or_default().into_iter();
+            table.inherits = cursor.names().unwrap_or_default();
+            let parents = table.inherits.iter().cloned();
             table.like.extend(parents.map(|table| Like { table, indexes: false, checks: true, defaults: true }));
             table.opaque = true;
         } else if cursor.words(&["PARTITION", "BY"]) {
@@ -271,30 +292,40 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
             if let Some(key) = cursor.parenthesis() {
                 table.partition_key = condition::words(&Cursor::new(cursor.sql, key, cursor.dialect));
             }
-        } else if cursor.word("CHARSET") || cursor.words(&["CHARACTER", "SET"]) {
-            cursor.symbol(b'=');
-            table.charset = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
-            cursor.skip();
-        } else if cursor.dialect == Dialect::MySql && cursor.word("ENGINE") {
-            cursor.symbol(b'=');
-            table.engine = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
-            cursor.skip();
-        } else if cursor.dialect == Dialect::MySql && cursor.word("ROW_FORMAT") {
-            cursor.symbol(b'=');
-            table.compressed = cursor.word("COMPRESSED");
-        } else if cursor.word("COLLATE") {
-            cursor.symbol(b'=');
-            table.collation = Some(cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase());
-            cursor.skip();
-        } else if cursor.any(&["SELECT", "AS"]) {
+        } else if table_option(cursor, &mut table) {
+        } else if cursor.peek("SELECT") || cursor.word("AS") {
             table.as_query = true;
             table.filtered = !is_whole(cursor);
+            table.output = condition::output(cursor);
             cursor.skip_all();
         } else {
             cursor.skip();
         }
     }
     Some(table)
+}
+
+/// Parses an option after the definition of a table; false if there is none at the cursor.
+fn table_option(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> bool {
+    let value = |cursor: &mut Cursor<'_>| {
+        cursor.symbol(b'=');
+        let text = cursor.text().trim_matches(['\'', '"']).to_ascii_lowercase();
+        cursor.skip();
+        Some(text)
+    };
+    if cursor.word("CHARSET") || cursor.words(&["CHARACTER", "SET"]) {
+        table.charset = value(cursor);
+    } else if cursor.dialect == Dialect::MySql && cursor.word("ENGINE") {
+        table.engine = value(cursor);
+    } else if cursor.dialect == Dialect::MySql && cursor.word("ROW_FORMAT") {
+        cursor.symbol(b'=');
+        table.compressed = cursor.word("COMPRESSED");
+    } else if cursor.word("COLLATE") {
+        table.collation = value(cursor);
+    } else {
+        return false;
+    }
+    true
 }
 
 fn elements(cursor: &mut Cursor<'_>, name: &Name, table: &mut CreateTable) {
@@ -370,7 +401,18 @@ fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Op
         uses.retain(|word| word != "*");
     }
     let whole = reads.len() == 1 && is_whole(cursor);
-    Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, whole, reads, mentions, uses })
+    let output = view_columns(cursor);
+    Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, whole, reads, mentions, uses, output })
+}
+
+/// The columns of a view: those in parentheses after its name, or else those of the query.
+fn view_columns(cursor: &Cursor<'_>) -> Vec<String> {
+    let mut cursor = cursor.clone();
+    if let Some((columns, _)) = cursor.columns() {
+        return columns;
+    }
+    skip_past(&mut cursor, "AS");
+    condition::output(&cursor)
 }
 
 /// Does the body of a procedure contain `COMMIT` or `ROLLBACK`? The body is a string, so its words are compared directly.

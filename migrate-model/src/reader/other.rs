@@ -7,7 +7,6 @@ use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::syntax::{CreateTable, DropStatement, Insert, ObjectKind, RowChange, Setting, Syntax};
 use crate::token::Kind;
-use std::ops::Range;
 
 /// Parses the statement after `DROP`.
 pub fn drop(cursor: &mut Cursor<'_>) -> Option<Syntax> {
@@ -91,28 +90,90 @@ pub fn insert(cursor: &mut Cursor<'_>, replaces: bool) -> Option<Syntax> {
     if cursor.word("AS") {
         cursor.part();
     }
-    let before = cursor.position();
-    let columns = match cursor.columns() {
-        Some((columns, false)) => columns,
-        Some(_) => {
-            cursor.rewind(before);
-            Vec::new()
-        }
-        None => Vec::new(),
-    };
+    let columns = if begins_query_in_parentheses(cursor) { Vec::new() } else { assigned_columns(cursor) };
     let from_query =
         !cursor.peek_any(&["VALUES", "VALUE", "DEFAULT", "SET"]) && (cursor.has_anywhere("SELECT") || cursor.peek("TABLE"));
     let reads_table = from_query && !reads(cursor).is_empty();
     let limited = from_query && cursor.has_anywhere("LIMIT");
     let filtered = from_query && cursor.has_anywhere("WHERE");
     let all_of = if from_query && columns.is_empty() { all_of(cursor) } else { None };
-    Some(Syntax::Insert(Insert { table, columns, from_query, reads_table, limited, filtered, all_of, replaces }))
+    let assigned = conflict_columns(cursor).into_iter().collect();
+    Some(Syntax::Insert(Insert { table, columns, from_query, reads_table, limited, filtered, all_of, replaces, assigned }))
+}
+
+/// Does a query in parentheses follow, as in `INSERT INTO t (SELECT ...)`, and not a list of columns?
+fn begins_query_in_parentheses(cursor: &Cursor<'_>) -> bool {
+    let mut cursor = cursor.clone();
+    let mut depth = 0;
+    while cursor.symbol(b'(') {
+        depth += 1;
+    }
+    depth > 1 || depth == 1 && cursor.peek_any(&["SELECT", "WITH", "VALUES", "TABLE"])
+}
+
+/// The columns of a list in parentheses; none if there is no list.
+fn assigned_columns(cursor: &mut Cursor<'_>) -> Vec<String> {
+    let mut columns = Vec::new();
+    if !cursor.symbol(b'(') {
+        return columns;
+    }
+    loop {
+        assigned_column(cursor, &mut columns);
+        cursor.skip_clause();
+        if !cursor.symbol(b',') {
+            cursor.symbol(b')');
+            return columns;
+        }
+    }
+}
+
+/// Adds the column that is assigned at the cursor. On PostgreSQL, several fields or elements of one column can be assigned.
+fn assigned_column(cursor: &mut Cursor<'_>, columns: &mut Vec<String>) {
+    let Some(name) = cursor.name() else { return };
+    // `a.b` is a column of a table in MySQL, and a field of a column in PostgreSQL.
+    let is_postgres = cursor.dialect == Dialect::Postgres;
+    let is_part = is_postgres && (name.schema.is_some() || cursor.peek_symbol(b'['));
+    let column = if is_postgres { name.schema.unwrap_or(name.name) } else { name.name };
+    if !is_part || !columns.contains(&column) {
+        columns.push(column);
+    }
+}
+
+/// The columns after `SET`, up to a word that begins another clause.
+fn set_columns(cursor: &mut Cursor<'_>, ends: &[&str]) -> Vec<String> {
+    let mut columns = Vec::new();
+    loop {
+        if cursor.peek_symbol(b'(') {
+            columns.extend(assigned_columns(cursor));
+        } else {
+            assigned_column(cursor, &mut columns);
+        }
+        to_comma_or(cursor, ends);
+        if !cursor.symbol(b',') {
+            return columns;
+        }
+    }
+}
+
+/// The columns of `ON CONFLICT ... DO UPDATE SET`.
+fn conflict_columns(cursor: &Cursor<'_>) -> Option<Vec<String>> {
+    let mut cursor = cursor.clone();
+    while !cursor.is_at_end() {
+        if cursor.words(&["DO", "UPDATE", "SET"]) {
+            return Some(set_columns(&mut cursor, &["WHERE", "RETURNING"]));
+        }
+        if cursor.parenthesis().is_none() {
+            cursor.skip();
+        }
+    }
+    None
 }
 
 /// The table of `SELECT * FROM t` without other tables.
 fn all_of(cursor: &Cursor<'_>) -> Option<Name> {
     let [table] = <[Name; 1]>::try_from(reads(cursor)).ok()?;
     let mut cursor = cursor.clone();
+    while cursor.symbol(b'(') {}
     let all = cursor.word("SELECT") && cursor.symbol(b'*') && cursor.word("FROM") && cursor.name().as_ref() == Some(&table);
     let joined = ["JOIN", "UNION", "EXCEPT", "INTERSECT"].iter().any(|word| cursor.has_anywhere(word));
     (all && !joined).then_some(table)
@@ -132,8 +193,24 @@ pub fn merge(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         filtered: true,
         all_of: None,
         replaces: false,
+        assigned: merge_columns(cursor),
     };
     Some(Syntax::Insert(insert))
+}
+
+/// The columns that each `WHEN` clause of a `MERGE` assigns.
+fn merge_columns(cursor: &mut Cursor<'_>) -> Vec<Vec<String>> {
+    let mut clauses = Vec::new();
+    while !cursor.is_at_end() {
+        if cursor.words(&["THEN", "UPDATE", "SET"]) {
+            clauses.push(set_columns(cursor, &["WHEN", "RETURNING"]));
+        } else if cursor.words(&["THEN", "INSERT"]) {
+            clauses.push(assigned_columns(cursor));
+        } else if cursor.parenthesis().is_none() {
+            cursor.skip();
+        }
+    }
+    clauses
 }
 
 /// Parses `UPDATE` after its first word.
@@ -150,20 +227,7 @@ pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         cursor.skip();
     }
     cursor.word("SET");
-    let mut columns = Vec::new();
-    loop {
-        if cursor.peek_symbol(b'(') {
-            columns.extend(cursor.columns().unwrap_or_default().0);
-        } else {
-            // `a.b` is a column of a table in MySQL, and a field of a column in PostgreSQL.
-            let mysql = cursor.dialect == Dialect::MySql;
-            columns.extend(cursor.name().map(|name| if mysql { name.name } else { name.schema.unwrap_or(name.name) }));
-        }
-        to_comma_or(cursor, &["WHERE", "FROM", "LIMIT", "ORDER", "RETURNING"]);
-        if !cursor.symbol(b',') {
-            break;
-        }
-    }
+    let columns = set_columns(cursor, &["WHERE", "FROM", "LIMIT", "ORDER", "RETURNING"]);
     joined |= cursor.peek("FROM");
     Some(Syntax::Update(change(cursor, table, columns, joined, matched)))
 }
@@ -296,36 +360,6 @@ pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Do { body: start..token.end.saturating_sub(tail).max(start) })
 }
 
-/// The statements of a PL/pgSQL body, and whether each runs only under a condition. A statement begins after a semicolon or
-/// after a word such as `BEGIN` or `THEN`.
-pub fn inner_statements(cursor: &mut Cursor<'_>) -> Vec<(Range<usize>, bool)> {
-    const STARTS: [&str; 12] =
-        ["CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "LOCK", "REFRESH", "COMMENT", "GRANT", "REVOKE"];
-    let mut statements = Vec::new();
-    let mut begins = true;
-    let mut depth = 0_usize;
-    while !cursor.is_at_end() {
-        if begins && cursor.peek_any(&["IF", "CASE", "FOR", "WHILE", "LOOP", "FOREACH"]) {
-            depth += 1;
-        } else if begins && cursor.peek("END") && ["IF", "CASE", "LOOP"].iter().any(|word| cursor.peek_at(1, word)) {
-            depth = depth.saturating_sub(1);
-        }
-        if begins && cursor.peek_any(&STARTS) {
-            let start = cursor.offset();
-            while !cursor.is_at_end() && !cursor.peek_symbol(b';') {
-                cursor.skip();
-            }
-            statements.push((cursor.since(start), depth > 0));
-        }
-        if begins && let Some(statement) = executed(cursor) {
-            statements.push((statement, depth > 0));
-        }
-        begins = cursor.peek_symbol(b';') || cursor.peek_any(&["BEGIN", "THEN", "ELSE", "LOOP"]);
-        cursor.skip();
-    }
-    statements
-}
-
 /// Parses `LOCK` after its first word.
 pub fn lock(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if !cursor.any(&["TABLE", "TABLES"]) && cursor.dialect != Dialect::Postgres {
@@ -357,11 +391,22 @@ pub fn refresh(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     Some(Syntax::Refresh { view, concurrently, no_data: cursor.words(&["WITH", "NO", "DATA"]) })
 }
 
-/// Skips `(VERBOSE, ...)` or `VERBOSE`; returns the range inside the parentheses.
-pub fn options(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
-    let options = cursor.parenthesis();
-    cursor.word("VERBOSE");
-    options
+/// Skips `(VERBOSE, ...)`; returns whether this option is on. An option without a value is on. (PostgreSQL manual, VACUUM)
+fn is_option_on(cursor: &mut Cursor<'_>, option: &str) -> bool {
+    let Some(options) = cursor.parenthesis() else { return false };
+    let mut inner = Cursor::new(cursor.sql, options, cursor.dialect);
+    let mut is_on = false;
+    while !inner.is_at_end() {
+        if inner.word(option) {
+            let value = inner.text().trim_matches(['\'', '"']).to_ascii_lowercase();
+            is_on = !matches!(value.as_str(), "false" | "off" | "0");
+        }
+        inner.skip_clause();
+        if !inner.symbol(b',') {
+            break;
+        }
+    }
+    is_on
 }
 
 /// Parses `REINDEX` after its first word.
@@ -369,8 +414,8 @@ pub fn reindex(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if cursor.dialect == Dialect::Sqlite {
         return Some(Syntax::Reindex { target: "TABLE".to_owned(), name: cursor.name(), concurrently: false });
     }
-    let options = options(cursor);
-    let option = options.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("CONCURRENTLY"));
+    let option = is_option_on(cursor, "CONCURRENTLY");
+    cursor.word("VERBOSE");
     let target = cursor.text().to_ascii_uppercase();
     cursor.skip();
     let concurrently = cursor.word("CONCURRENTLY") || option;
@@ -379,7 +424,8 @@ pub fn reindex(cursor: &mut Cursor<'_>) -> Option<Syntax> {
 
 /// Parses the statement after `CLUSTER`.
 pub fn cluster(cursor: &mut Cursor<'_>) -> Syntax {
-    options(cursor);
+    cursor.parenthesis();
+    cursor.word("VERBOSE");
     Syntax::Cluster { table: cursor.name() }
 }
 
@@ -391,8 +437,7 @@ pub fn optimize(cursor: &mut Cursor<'_>) -> Option<Syntax> {
 
 /// Parses `VACUUM` after its first word.
 pub fn vacuum(cursor: &mut Cursor<'_>) -> Syntax {
-    let options = cursor.parenthesis();
-    let mut full = options.is_some_and(|range| Cursor::new(cursor.sql, range, cursor.dialect).has_anywhere("FULL"));
+    let mut full = is_option_on(cursor, "FULL");
     full |= cursor.dialect == Dialect::Sqlite;
     while cursor.peek_any(&["FULL", "FREEZE", "VERBOSE", "ANALYZE"]) {
         full |= cursor.peek("FULL");
@@ -423,18 +468,4 @@ pub fn comment(cursor: &mut Cursor<'_>) -> Syntax {
         return Syntax::Comment { table: name.map(|name| Name { schema, name }) };
     }
     Syntax::Comment { table: None }
-}
-
-/// The statement in the string of `EXECUTE 'DROP TABLE t';`.
-pub fn executed(cursor: &Cursor<'_>) -> Option<Range<usize>> {
-    let mut cursor = cursor.clone();
-    if !cursor.word("EXECUTE") {
-        return None;
-    }
-    let text = cursor.token().filter(|token| token.kind == Kind::Text).map(|token| token.start + 1..token.end.max(1) - 1)?;
-    cursor.skip();
-    let alone = cursor.is_at_end() || cursor.peek_symbol(b';');
-    let sql = cursor.sql.get(text.clone())?;
-    // If the string contains escaped quotes, its bytes differ from those of the statement.
-    (alone && cursor.sql.as_bytes().get(text.start - 1) == Some(&b'\'') && !sql.contains('\'')).then_some(text)
 }

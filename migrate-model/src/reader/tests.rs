@@ -192,7 +192,150 @@ fn rows_that_change() {
 #[test]
 fn what_a_block_holds() {
     let sql = "DO $x$ BEGIN IF a THEN ALTER TABLE t ADD b int; END IF; CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN null; END $x$";
-    assert_eq!(inner(sql), [("ALTER TABLE t ADD b int", true), ("CREATE TYPE m AS ENUM ('a')", false)]);
+    // The handler undoes the whole block.
+    assert_eq!(inner(sql), [("ALTER TABLE t ADD b int", true), ("CREATE TYPE m AS ENUM ('a')", true)]);
+    for (body, statements) in [
+        ("BEGIN ALTER TABLE t ADD b int; END", &[("ALTER TABLE t ADD b int", false)][..]),
+        ("BEGIN IF a THEN RETURN; END IF; DROP TABLE t; END", &[("DROP TABLE t", true)]),
+        ("BEGIN DROP TABLE t; IF a THEN RETURN; END IF; END", &[("DROP TABLE t", false)]),
+        ("BEGIN LOOP EXIT WHEN a; DROP TABLE t; END LOOP; DROP TABLE u; END", &[("DROP TABLE t", true), ("DROP TABLE u", false)]),
+        ("<<l>> BEGIN EXIT l; DROP TABLE u; END", &[("DROP TABLE u", true)]),
+        (
+            "BEGIN BEGIN DROP TABLE t; EXCEPTION WHEN OTHERS THEN DROP TABLE v; END; DROP TABLE u; END",
+            &[("DROP TABLE t", true), ("DROP TABLE v", true), ("DROP TABLE u", false)],
+        ),
+        ("DECLARE lock int; BEGIN lock := 1; lock = 2; DROP TABLE t; END", &[("DROP TABLE t", false)]),
+        (
+            "BEGIN IF CASE WHEN a THEN b ELSE c END THEN DROP TABLE t; END IF; DROP TABLE u; END",
+            &[("DROP TABLE t", true), ("DROP TABLE u", false)],
+        ),
+        ("BEGIN EXECUTE $q$DROP TABLE t$q$; END", &[("DROP TABLE t", false)]),
+    ] {
+        assert_eq!(inner(&format!("DO $x$ {body} $x$")), statements, "{body}");
+    }
+}
+
+#[test]
+fn what_a_compound_statement_holds() {
+    for (sql, statements) in [
+        ("BEGIN NOT ATOMIC DROP TABLE t; END", &[("DROP TABLE t", false)][..]),
+        ("IF a THEN DROP TABLE t; ELSE DROP TABLE u; END IF", &[("DROP TABLE t", true), ("DROP TABLE u", true)]),
+        ("l: BEGIN NOT ATOMIC IF a THEN LEAVE l; END IF; DROP TABLE t; END", &[("DROP TABLE t", true)]),
+        ("WHILE a DO DROP TABLE t; END WHILE", &[("DROP TABLE t", true)]),
+        ("FOR r IN (SELECT 1) DO DROP TABLE t; END FOR", &[("DROP TABLE t", true)]),
+        (
+            "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1060 BEGIN DROP TABLE v; END; DROP TABLE t; END",
+            &[("DROP TABLE v", true), ("DROP TABLE t", true)],
+        ),
+        ("BEGIN NOT ATOMIC EXECUTE IMMEDIATE 'DROP TABLE t'; END", &[("DROP TABLE t", false)]),
+    ] {
+        let inner = inner_statements(sql, &read(sql, Dialect::MySql), Dialect::MySql);
+        let inner: Vec<_> = inner.into_iter().map(|inner| (&sql[inner.range], inner.branch.is_some())).collect();
+        assert_eq!(inner, statements, "{sql}");
+    }
+    assert!(matches!(read("BEGIN", Dialect::MySql), Syntax::Transaction(_)));
+}
+
+/// The texts that the last statement executes, with a question mark if there may be others.
+fn executed(statements: &[&str], dialect: Dialect) -> Option<Vec<String>> {
+    let mut texts = DynamicTexts::default();
+    let mut last = DynamicSql::None;
+    for (at, sql) in statements.iter().enumerate() {
+        last = texts.follow(sql, 0..sql.len(), dialect, at, false);
+    }
+    let DynamicSql::Executes(found) = last else { return None };
+    let text = |literal: &Literal| statements[literal.statement][literal.range.clone()].to_owned();
+    let unknown = found.has_unknown.then(|| "?".to_owned());
+    Some(found.literals.iter().map(text).chain(unknown).collect())
+}
+
+#[test]
+fn what_dynamic_sql_executes() {
+    use Dialect::{MySql, Postgres};
+    for (dialect, statements, texts) in [
+        (MySql, &["PREPARE x FROM 'DROP TABLE t'", "EXECUTE X"][..], &["DROP TABLE t"][..]),
+        (MySql, &["EXECUTE IMMEDIATE \"DROP TABLE t\""], &["DROP TABLE t"]),
+        (MySql, &["EXECUTE IMMEDIATE 'DROP TABLE ' 't'"], &["?"]),
+        (MySql, &["EXECUTE IMMEDIATE CONCAT('DROP TABLE ', 't')"], &["?"]),
+        (MySql, &["SET @a = 1, @s := 'DROP TABLE t'", "PREPARE x FROM @s", "EXECUTE x"], &["DROP TABLE t"]),
+        (
+            MySql,
+            &["SET @s = IF(@a, 'ALTER TABLE t ADD a int', 'SELECT 1')", "PREPARE x FROM @s", "EXECUTE x"],
+            &["ALTER TABLE t ADD a int", "?"],
+        ),
+        (MySql, &["SET @s = 'DROP TABLE t'", "SELECT 'x' INTO @s", "PREPARE x FROM @s", "EXECUTE x"], &["DROP TABLE t", "?"]),
+        (MySql, &["EXECUTE y"], &["?"]),
+        (Postgres, &["PREPARE p (int) AS DELETE FROM t WHERE a = $1", "EXECUTE p (1)"], &["DELETE FROM t WHERE a = $1"]),
+    ] {
+        assert_eq!(executed(statements, dialect).unwrap(), texts, "{statements:?}");
+    }
+    assert_eq!(executed(&["PREPARE TRANSACTION 'x'"], Postgres), None);
+}
+
+#[test]
+fn quotes_in_a_literal() {
+    let sql = "EXECUTE IMMEDIATE 'ALTER TABLE t ADD a varchar(5) DEFAULT ''x'''";
+    let inner = statements_in_literal(sql, 19..sql.len() - 1, None, Dialect::MySql);
+    let Syntax::AlterTable(alter) = &inner[0].syntax else { panic!("{inner:?}") };
+    assert!(matches!(&alter.actions[0].kind, ActionKind::AddColumn { column, .. } if column.default.is_some()));
+}
+
+#[test]
+fn columns_that_are_assigned() {
+    use Dialect::{MySql, Postgres};
+    for (dialect, sql, columns) in [
+        (Postgres, "INSERT INTO t (SELECT a, b FROM u ORDER BY a, b)", &[][..]),
+        (Postgres, "INSERT INTO t ((SELECT a FROM u))", &[]),
+        (Postgres, "INSERT INTO t (WITH x AS (SELECT 1) SELECT * FROM x)", &[]),
+        (Postgres, "INSERT INTO t (VALUES (1, 2))", &[]),
+        (Postgres, "INSERT INTO t (a.x, a.y, b[1], b[2], c) VALUES (1, 2, 3, 4, 5)", &["a", "b", "c"]),
+        (Postgres, "INSERT INTO t (a, a) VALUES (1, 2)", &["a", "a"]),
+        (Postgres, "UPDATE t SET a.x = 1, a.y = 2, (b, c) = (1, 2), d[1] = 1, d[2] = 3", &["a", "b", "c", "d"]),
+        (MySql, "INSERT INTO t (t.a, t.b) VALUES (1, 2)", &["a", "b"]),
+        (MySql, "UPDATE t SET t.a = 1, t.b = 2", &["a", "b"]),
+    ] {
+        let found = match read(sql, dialect) {
+            Syntax::Insert(insert) => insert.columns,
+            Syntax::Update(change) => change.columns,
+            other => panic!("{sql}: {other:?}"),
+        };
+        assert_eq!(found, columns, "{sql}");
+    }
+    let whole = "INSERT INTO t (SELECT * FROM u)";
+    assert!(matches!(read(whole, Postgres), Syntax::Insert(insert) if insert.all_of.is_some() && insert.reads_table));
+}
+
+#[test]
+fn options_can_have_a_value() {
+    for (sql, expected) in [
+        ("VACUUM (FULL false) t", false),
+        ("VACUUM (ANALYZE, FULL off) t", false),
+        ("VACUUM (FULL 0, ANALYZE) t", false),
+        ("VACUUM (FULL) t", true),
+        ("VACUUM (FULL true, VERBOSE) t", true),
+        ("REINDEX (CONCURRENTLY false) TABLE t", false),
+        ("REINDEX (VERBOSE, CONCURRENTLY 'on') TABLE t", true),
+        ("REINDEX (CONCURRENTLY false) TABLE CONCURRENTLY t", true),
+    ] {
+        match read(sql, Dialect::Postgres) {
+            Syntax::Vacuum { full, .. } => assert_eq!(full, expected, "{sql}"),
+            Syntax::Reindex { concurrently, .. } => assert_eq!(concurrently, expected, "{sql}"),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn columns_that_a_query_returns() {
+    let output = |sql: &str| match read(sql, Dialect::Postgres) {
+        Syntax::CreateView(view) => view.output,
+        Syntax::CreateTable(table) => table.output,
+        other => panic!("{sql}: {other:?}"),
+    };
+    assert_eq!(output("CREATE VIEW v AS SELECT a, t.b, t.c AS d, count(*) AS n, f(a, b) FROM t"), ["a", "b", "d", "n"]);
+    assert_eq!(output("CREATE VIEW v (x, y) AS SELECT a, a FROM t"), ["x", "y"]);
+    assert_eq!(output("CREATE TABLE n AS (SELECT DISTINCT ON (a) t.*, t.a b, a + 1, (SELECT 1) AS \"C\" FROM t)"), ["b", "C"]);
+    assert_eq!(output("CREATE TABLE n AS SELECT 1 AS a UNION SELECT 2 AS a"), ["a"]);
 }
 
 #[test]
@@ -217,7 +360,7 @@ fn what_queries_change() {
 
 fn inner(sql: &str) -> Vec<(&str, bool)> {
     let statements = inner_statements(sql, &read(sql, Dialect::Postgres), Dialect::Postgres);
-    statements.into_iter().map(|(range, conditional)| (&sql[range], conditional)).collect()
+    statements.into_iter().map(|inner| (&sql[inner.range], inner.branch.is_some())).collect()
 }
 
 proptest! {

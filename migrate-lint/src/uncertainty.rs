@@ -1,0 +1,156 @@
+//! The state of an object after a statement that may not have been executed: what both possibilities have in common is certain,
+//! and everything else is uncertain.
+//!
+//! An uncertain fact must never suppress a finding about a hazard, and never justify the claim that a statement fails. So an
+//! uncertain constraint counts as not validated, the type of an uncertain column as unknown, and an uncertain table as deployed.
+
+use crate::relation::{Certainty, Column, Constraint, Index, Relation, is_same};
+use crate::schema::SchemaObject;
+
+/// The object that exists if the statement was executed, or `before` if it was not.
+pub fn join(before: Option<&SchemaObject>, after: Option<&SchemaObject>) -> Option<SchemaObject> {
+    let (before, after) = match (before, after) {
+        (None, Some(SchemaObject::External(created))) => {
+            let unknown = Relation { columns: Vec::new(), constraints: Vec::new(), indexes: Vec::new(), ..(**created).clone() };
+            return Some(SchemaObject::External(Box::new(join_relations(&unknown, created))));
+        }
+        (None | Some(SchemaObject::Dropped), Some(created)) => return Some(created_perhaps(created)),
+        (Some(removed), None | Some(SchemaObject::Dropped)) => return removed_perhaps(removed),
+        (None, None) => return None,
+        (Some(before), Some(after)) => (before, after),
+    };
+    Some(match (before, after) {
+        (SchemaObject::Relation(before), SchemaObject::Relation(after)) => {
+            SchemaObject::Relation(Box::new(join_relations(before, after)))
+        }
+        (SchemaObject::External(before), SchemaObject::External(after)) => {
+            SchemaObject::External(Box::new(join_relations(before, after)))
+        }
+        (SchemaObject::Enum(before), SchemaObject::Enum(after)) => {
+            let added = after.iter().filter(|(value, _)| before.iter().all(|(old, _)| old != value));
+            SchemaObject::Enum(before.iter().chain(added).cloned().collect())
+        }
+        (SchemaObject::Domain { constrained: before, .. }, SchemaObject::Domain { base, constrained }) => {
+            SchemaObject::Domain { base: base.clone(), constrained: *before || *constrained }
+        }
+        (SchemaObject::Routine { stable, commits }, SchemaObject::Routine { stable: stable_after, commits: commits_after }) => {
+            SchemaObject::Routine { stable: *stable && *stable_after, commits: *commits || *commits_after }
+        }
+        (_, after) => after.clone(),
+    })
+}
+
+fn created_perhaps(object: &SchemaObject) -> SchemaObject {
+    match object {
+        SchemaObject::Relation(relation) => {
+            // If the statement was not executed, an older object may have the name.
+            let unknown = Relation { columns: Vec::new(), constraints: Vec::new(), indexes: Vec::new(), ..(**relation).clone() };
+            SchemaObject::Relation(Box::new(Relation { certainty: Certainty::Uncertain, ..join_relations(&unknown, relation) }))
+        }
+        SchemaObject::Routine { commits, .. } => SchemaObject::Routine { stable: false, commits: *commits },
+        other => other.clone(),
+    }
+}
+
+/// Tables and indexes may still exist. Nothing dangerous follows from the existence of other objects.
+fn removed_perhaps(object: &SchemaObject) -> Option<SchemaObject> {
+    match object {
+        SchemaObject::Relation(relation) => {
+            let uncertain = Relation { certainty: Certainty::Uncertain, columns_known: false, ..(**relation).clone() };
+            Some(SchemaObject::Relation(Box::new(uncertain)))
+        }
+        SchemaObject::Index(_) => Some(object.clone()),
+        _ => None,
+    }
+}
+
+/// A table that has one of two definitions.
+pub fn join_relations(before: &Relation, after: &Relation) -> Relation {
+    let same_columns = before.columns == after.columns;
+    let same_text = before.charset == after.charset && before.collation == after.collation;
+    let mut columns = join_columns(before, after);
+    if !same_text {
+        columns.iter_mut().for_each(|column| column.ty = None);
+    }
+    // What costs more with another engine than InnoDB may do so.
+    let engine = [&before.engine, &after.engine].into_iter().flatten().find(|engine| *engine != "innodb");
+    let default_partition = after.default_partition.clone().or_else(|| before.default_partition.clone());
+    let mut partitions = before.partitions.clone();
+    partitions.extend(after.partitions.iter().filter(|partition| !before.partitions.contains(partition)).cloned());
+    let mut reads_from = before.reads_from.clone();
+    reads_from.extend(after.reads_from.iter().filter(|table| !before.reads_from.contains(table)).cloned());
+    let mut possible_columns = before.possible_columns.clone();
+    possible_columns.extend(after.possible_columns.iter().filter(|word| !before.possible_columns.contains(word)).cloned());
+    Relation {
+        certainty: before.certainty.max(after.certainty),
+        columns_known: before.columns_known && after.columns_known && same_columns,
+        may_predate_history: before.may_predate_history || after.may_predate_history,
+        columns,
+        constraints: join_constraints(before, after),
+        indexes: join_indexes(before, after),
+        partitioned: before.partitioned || after.partitioned,
+        partition_of: after.partition_of.clone().or_else(|| before.partition_of.clone()),
+        partitions,
+        default_partition,
+        engine: engine.or(after.engine.as_ref()).cloned(),
+        compressed: before.compressed || after.compressed,
+        has_rows: before.has_rows || after.has_rows,
+        emptied: before.emptied.filter(|_| before.emptied == after.emptied),
+        reads_from,
+        possible_columns,
+        ..after.clone()
+    }
+}
+
+fn join_columns(before: &Relation, after: &Relation) -> Vec<Column> {
+    // Only PostgreSQL distinguishes names by case.
+    let case_sensitive = after.case_sensitive;
+    let find =
+        |columns: &[Column], name: &str| columns.iter().find(|column| is_same(case_sensitive, &column.name, name)).cloned();
+    let kept = before.columns.iter().map(|old| match find(&after.columns, &old.name) {
+        Some(new) if new == *old => new,
+        Some(new) => uncertain_column(Column {
+            ty: new.ty.clone().filter(|_| costs_the_same(old, &new, case_sensitive)),
+            ..join_column(old, &new)
+        }),
+        None => uncertain_column(old.clone()),
+    });
+    let added = after.columns.iter().filter(|new| find(&before.columns, &new.name).is_none());
+    // If the statement was not executed, the table may have a column of this name and another type.
+    kept.chain(added.map(|new| uncertain_column(Column { ty: None, ..new.clone() }))).collect()
+}
+
+/// Does a change of the type cost the same for both? On MySQL, that depends on the nullability, too.
+fn costs_the_same(old: &Column, new: &Column, is_postgres: bool) -> bool {
+    old.ty == new.ty && old.generated == new.generated && (is_postgres || old.not_null == new.not_null)
+}
+
+fn join_column(old: &Column, new: &Column) -> Column {
+    Column {
+        has_default: old.has_default && new.has_default,
+        is_virtual: old.is_virtual || new.is_virtual,
+        generated: old.generated || new.generated,
+        backfilled: old.backfilled.and(new.backfilled),
+        ..new.clone()
+    }
+}
+
+fn uncertain_column(column: Column) -> Column {
+    Column { not_null: false, certainty: Certainty::Uncertain, ..column }
+}
+
+fn join_constraints(before: &Relation, after: &Relation) -> Vec<Constraint> {
+    let uncertain =
+        |constraint: &Constraint| Constraint { validated: None, certainty: Certainty::Uncertain, ..constraint.clone() };
+    let kept = before.constraints.iter().map(|old| if after.constraints.contains(old) { old.clone() } else { uncertain(old) });
+    let is_same = |old: &Constraint, new: &Constraint| old.name == new.name && old.kind == new.kind;
+    let added = after.constraints.iter().filter(|new| !before.constraints.iter().any(|old| is_same(old, new)));
+    kept.chain(added.map(uncertain)).collect()
+}
+
+fn join_indexes(before: &Relation, after: &Relation) -> Vec<Index> {
+    let uncertain = |index: &Index| Index { certainty: Certainty::Uncertain, ..index.clone() };
+    let kept = before.indexes.iter().map(|old| if after.indexes.contains(old) { old.clone() } else { uncertain(old) });
+    let added = after.indexes.iter().filter(|new| !before.indexes.contains(new));
+    kept.chain(added.map(uncertain)).collect()
+}
