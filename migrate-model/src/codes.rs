@@ -1,7 +1,7 @@
 //! The list of all codes of this crate, for `cargo migrate explain`.
 
 use crate::code::Code;
-use crate::{client_command, directives, divergence, enum_value, execution, neighbors, script, statement};
+use crate::{client_command, client_encoding, directives, divergence, enum_value, execution, neighbors, script, statement};
 
 /// All of them, by name.
 pub static ALL: &[&Code] = &[
@@ -11,6 +11,7 @@ pub static ALL: &[&Code] = &[
     &divergence::CHANGED_AFTER_APPLY,
     &divergence::CHANGED_WHILE_PARTIALLY_APPLIED,
     &client_command::CLIENT_COMMAND,
+    &client_encoding::CLIENT_ENCODING,
     &client_command::COPY_TO_STDOUT,
     &divergence::COSMETIC_CHANGE,
     &script::EMPTY_FILE,

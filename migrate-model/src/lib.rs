@@ -12,6 +12,7 @@ pub mod atomicity;
 pub mod catalog_table;
 pub mod checksum;
 pub mod client_command;
+pub mod client_encoding;
 pub mod code;
 pub mod codes;
 pub mod comparison;

@@ -1,6 +1,7 @@
 //! The SQL of one direction of a migration: its text, its checksums, its statements and how they run.
 
 use crate::checksum::Checksum;
+use crate::client_encoding;
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::directives::{self, Directives};
@@ -52,6 +53,7 @@ impl Script {
         findings.extend(problems);
         let (units, problems) = execution::units(&text, &statements, dialect, directives.no_transaction, file);
         findings.extend(problems);
+        findings.extend(client_encoding::problems(&text, &statements, dialect, file));
         let script = Script {
             file: Cow::Owned(file.to_owned()),
             checksum: Checksum::of_file(text.as_bytes()),
