@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rebuilds-index",
         "A change of collation does not rewrite the table, but it rebuilds every index on the column under ACCESS \
-         EXCLUSIVE. So does a change of type if a partial or expression index uses the column. Reads and writes are \
-         blocked until the indexes are rebuilt. A column without an index is not affected.",
+         EXCLUSIVE. A change of type rebuilds every partial or expression index that uses the column, under the same \
+         lock. Reads and writes are blocked until the indexes are rebuilt. A column without an index is not affected.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],

@@ -13,7 +13,7 @@ use migrate_model::syntax::{ActionKind, Column};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-table-copy",
-        "The server can make this change only by copying the whole table row by row, which blocks writes until the \
+        "The server can make some changes only by copying the whole table row by row, which blocks writes until the \
          copy is complete (`ALGORITHM=COPY, LOCK=SHARED`). This applies to a change of the type or character set of a \
          column, to a VARCHAR length that changes from at most 255 bytes to more, and to a new value in the middle of \
          an ENUM. It also applies to a new stored generated column, foreign key (with checks on) or CHECK, and to a \
