@@ -98,7 +98,7 @@ fn lint_since_a_revision() {
     git(&["commit", "-q", "-m", "all"]);
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("0 of 2 migrations (new since HEAD): no findings"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("0 of 2 migrations, new or changed since HEAD: no findings"), "{}", outcome.stderr);
     folder.write("migrations/003_more.up.sql", "DROP TABLE orders;\n");
     folder.write("migrations/003_more.down.sql", "SELECT 1;\n");
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
@@ -122,17 +122,17 @@ async fn applied_migrations_count_as_deployed() {
     let (folder, binary) = project();
     let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     let outcome = connected.run(&["lint"]);
-    assert!(outcome.stderr.contains("2 of 2 migrations (not applied in the database)"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("2 of 2 migrations, not applied in the database"), "{}", outcome.stderr);
     // Both migrations are pending, so the table does not exist yet and has no traffic.
     assert!(!outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     connected.ok(&["up", "--to", "1"]);
     let outcome = connected.run(&["lint"]);
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     let outcome = connected.run(&["lint", "--offline"]);
-    assert!(outcome.stderr.contains("1 of 2 migrations (drafts in the lock file)"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("1 of 2 migrations, the draft in the lock file"), "{}", outcome.stderr);
     // The command does not wait for a database that does not answer.
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
-    assert!(nowhere.run(&["lint"]).stderr.contains("drafts in the lock file"));
+    assert!(nowhere.run(&["lint"]).stderr.contains("the draft in the lock file"));
     drop(binary);
     database.drop().await;
 }
