@@ -38,7 +38,7 @@ pub enum Command {
     Db(db::DbAction),
     /// Accept edited files: update stored checksums, run nothing
     Repair(repair::Arguments),
-    /// Resolve a partially applied migration: mark it applied, retry, or skip statements
+    /// Resolve a partially applied migration: mark it applied or not applied, retry, or skip statements
     Resolve(resolve::Arguments),
 }
 

@@ -185,6 +185,9 @@ async fn apply(
         report.done.extend(part.done);
         report.warnings = part.warnings;
     }
+    // What this run has reverted is no longer ahead.
+    let is_reverted = |key: &MigrationKey| report.done.iter().any(|done| done.direction == Direction::Down && done.key == *key);
+    report.warnings.retain(|warning| warning.finding.code != &AHEAD || !is_reverted(&warning.key));
     print_warnings(&report.warnings, context.output);
     print_completed(&service.name, &report, started.elapsed(), context.output);
     Ok(json!({

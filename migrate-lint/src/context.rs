@@ -263,7 +263,7 @@ impl<'a> StatementContext<'a> {
             Age::File | Age::Transaction => return None,
         }
         if impact.is_long() && self.is_small(&impact.table) {
-            finding = finding.at_most(Level::Warning).note(format!("`{}` is listed in `small_tables`", impact.table));
+            finding = finding.at_most(Level::Warning).note(format!("`{}` is listed in `small-tables`", impact.table));
         }
         finding = finding.note(self.describe_lock(impact));
         Some(match &impact.range {

@@ -239,8 +239,10 @@ impl Fixer<'_> {
                 quoted_name(&alter.table),
                 quoted(&name)
             ),
-            down: "-- Nothing to revert: the down migration of the migration that adds the constraint drops it.\nSELECT 1;\n"
-                .to_owned(),
+            down: format!(
+                "-- A validation cannot be reverted. The down migration of `{}` must drop the constraint.\nSELECT 1;\n",
+                self.migration.title()
+            ),
         });
         self.constraint_names.push(name);
         Some(())

@@ -79,8 +79,9 @@ pub static PARTIALLY_APPLIED: Code = Code::new(
     "partially-applied",
     "A migration that runs outside a transaction is partially applied and cannot resume automatically. Usually the process \
      or the connection ended while a statement was running, and the outcome of that statement is unknown. Inspect the database, then \
-     resolve the migration: With `cargo migrate resolve VERSION --retry`, the next run executes the statement again; with \
-     `--skip-to N`, it resumes at statement N. `--applied` marks the whole migration as applied.",
+     resolve the migration. With `cargo migrate resolve VERSION --retry`, the next run executes the statement again; with \
+     `--skip-to N`, it resumes at statement N. `--applied` marks the whole migration as applied. `--not-applied` marks it as not \
+     applied, after you have undone the statements that ran.",
 );
 
 /// A partially applied migration was edited in the part that has run.

@@ -427,3 +427,14 @@ async fn the_database_url_in_separate_variables() {
     assert_eq!(database.history().await.len(), 2);
     database.drop().await;
 }
+
+#[test]
+fn what_a_run_has_reverted_is_not_reported_as_newer() {
+    let (folder, binary) = project();
+    binary.ok(&["up"]);
+    std::fs::remove_file(folder.path().join("migrations/002_add_email.up.sql")).unwrap();
+    std::fs::remove_file(folder.path().join("migrations/002_add_email.down.sql")).unwrap();
+    let reverted = binary.run(&["down", "--yes"]);
+    assert!(reverted.stderr.contains("`002_add_email` was reverted with the SQL that was stored"), "{}", reverted.stderr);
+    assert!(!reverted.stderr.contains("ahead"), "{}", reverted.stderr);
+}

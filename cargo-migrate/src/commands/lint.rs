@@ -37,7 +37,7 @@ use std::time::Duration;
 /// history if the database is reachable. Without a lock file, lints all.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Lint every migration, each as if the earlier ones were deployed
+    /// Lint every migration, each as if all earlier ones were deployed
     #[arg(long, conflicts_with = "since")]
     all: bool,
     /// Lint the migrations that are new or changed since this Git revision
@@ -58,7 +58,7 @@ pub struct Arguments {
 struct Linted {
     member: Member,
     scope: LintScope,
-    /// The scope as text: how many migrations were linted, and why these.
+    /// The scope as text: how many migrations were linted, and which.
     scope_text: String,
     findings: Vec<Finding>,
     statements: usize,
@@ -78,7 +78,11 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let failing = if arguments.strict { Level::Warning } else { Level::Error };
     let failed = linted.iter().flat_map(|linted| &linted.findings).any(|finding| finding.level >= failing);
     match context.global.format {
-        Format::Human => linted.iter().for_each(|linted| print_findings(linted, context)),
+        Format::Human => {
+            for (at, linted) in linted.iter().enumerate() {
+                print_findings(linted, at > 0, context);
+            }
+        }
         Format::Json => context.output.json(&json!({ "services": linted.iter().map(linted_json).collect::<Vec<_>>() })),
         Format::Sarif => context.output.json(&ci_reports::sarif(linted.iter().flat_map(|linted| &linted.findings))),
         Format::Github => {
@@ -98,12 +102,13 @@ async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Pro
     if context.global.verbose || context.global.format != Format::Human {
         options.places_listed = None;
     }
-    let (scope, reason) = lint_scope(arguments, context, &project, &folder, &mut options.undeployed).await?;
+    let (scope, selection) = lint_scope(arguments, context, &project, &folder, &mut options.undeployed).await?;
+    let total = words::count_migrations(folder.set.len());
     let count = match &scope {
         LintScope::All => folder.set.len(),
         LintScope::Only(positions) => positions.len(),
     };
-    let scope_text = format!("{} of {} ({reason})", count, words::count_migrations(folder.set.len()));
+    let scope_text = format!("{count} of {total}, {selection}");
     let is_linted = |at: &usize| match &scope {
         LintScope::All => true,
         LintScope::Only(positions) => positions.contains(at),
@@ -265,7 +270,7 @@ fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
     combined
 }
 
-/// The migrations to lint, and the reason as text. Those that are deployed nowhere are put into `undeployed` if they are fewer.
+/// The migrations to lint, and which these are, as text. Those that are deployed nowhere are put into `undeployed` if they are fewer.
 async fn lint_scope(
     arguments: &Arguments,
     context: &Context<'_>,
@@ -274,28 +279,29 @@ async fn lint_scope(
     undeployed: &mut Option<BTreeSet<usize>>,
 ) -> Result<(LintScope, String), CommandError> {
     if arguments.all {
-        return Ok((LintScope::All, "all".to_owned()));
+        return Ok((LintScope::All, "as requested by `--all`".to_owned()));
     }
     if let Some(revision) = &arguments.since {
         let unchanged = git::files_at(revision, &project.root)?;
         let is_unchanged = |file: &str| unchanged.contains(file);
         let positions =
             folder.set.iter().enumerate().filter(|(_, migration)| !is_unchanged(&migration.up.file)).map(|(at, _)| at);
-        return Ok((LintScope::Only(positions.collect()), format!("new since {revision}")));
+        return Ok((LintScope::Only(positions.collect()), format!("new or changed since {revision}")));
     }
     let LintScope::Only(drafts) = folder_lint::drafts(folder) else {
-        return Ok((LintScope::All, "all: no lock file exists".to_owned()));
+        return Ok((LintScope::All, "as neither a lock file nor a database history shows which are deployed".to_owned()));
     };
     let applied = if arguments.offline { None } else { applied(context, project, folder).await };
     let Some(applied) = applied else {
-        return Ok((LintScope::Only(drafts), "drafts in the lock file".to_owned()));
+        let selection = if drafts.len() == 1 { "the draft in the lock file" } else { "the drafts in the lock file" };
+        return Ok((LintScope::Only(drafts), selection.to_owned()));
     };
     // The database may be one of several: a draft that it has is still a draft, and a locked migration that it lacks may be
     // deployed elsewhere.
     let unapplied = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
     let checked = unapplied.map(|(at, _)| at).chain(drafts.iter().copied()).collect();
     *undeployed = Some(drafts);
-    Ok((LintScope::Only(checked), "drafts, and migrations that are not applied in the database".to_owned()))
+    Ok((LintScope::Only(checked), "the drafts and those that are not applied in the database".to_owned()))
 }
 
 /// The versions in the database history; `None` without a URL, or if the database does not answer within 3 seconds.
@@ -318,9 +324,14 @@ async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> O
     }
 }
 
-fn print_findings(linted: &Linted, context: &Context<'_>) {
+/// Prints the findings of a service and a summary; after another service, an empty line first, so that the findings are not
+/// read as those of the summary above them.
+fn print_findings(linted: &Linted, follows_another: bool, context: &Context<'_>) {
     let is_visible = |finding: &&Finding| finding.level > Level::Note || context.global.verbose;
     let findings: Vec<Finding> = linted.findings.iter().filter(is_visible).cloned().collect();
+    if follows_another && !findings.is_empty() {
+        context.output.message("");
+    }
     context.output.findings(&findings);
     let count = |level: Level| linted.findings.iter().filter(|finding| finding.level == level).count();
     let (errors, warnings, notes) = (count(Level::Error), count(Level::Warning), count(Level::Note));

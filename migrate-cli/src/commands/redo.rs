@@ -9,7 +9,7 @@ use crate::values;
 use clap::Args;
 use migrate_runtime::{Migrator, Target};
 
-/// Revert the newest migrations and apply them again
+/// Revert the newest migration and apply it again
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Revert and apply this many migrations [default: 1]

@@ -13,17 +13,19 @@ use migrate_runtime::{Direction, RecordState, Resolution, StatusReport, StopSign
 
 /// Resolve a partially applied migration: mark it applied or not applied, retry, or skip statements
 #[derive(Debug, Args)]
-#[command(override_usage = "cargo migrate resolve <--applied|--not-applied|--retry|--skip-to <N>> <VERSION>")]
+#[command(override_usage = "cargo migrate resolve <--applied|--not-applied|--retry> <VERSION>\n       \
+                            cargo migrate resolve --skip-to <N> <VERSION>")]
 #[command(group = clap::ArgGroup::new("how").required(true))]
 pub struct Arguments {
     /// Version of the partially applied migration
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migration: Version,
-    /// State that all statements of the interrupted script are done: mark the migration as applied or, if the script is the down
-    /// migration, as reverted
+    /// Mark the migration as applied or, if its down migration was interrupted, as reverted; use this if all statements of the
+    /// interrupted file are done
     #[arg(long, group = "how")]
     applied: bool,
-    /// Mark the migration as not applied; use this after you have undone the statements that ran. They are printed
+    /// Mark the migration as not applied or, if its down migration was interrupted, as not reverted; use this after you have
+    /// undone the statements that ran. The command prints these statements first
     #[arg(long, group = "how")]
     not_applied: bool,
     /// Retry the statement whose outcome is unknown; use this if it was not executed

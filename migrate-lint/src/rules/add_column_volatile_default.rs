@@ -13,9 +13,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-volatile-default",
         "Adding a column with a volatile default rewrites the table and all its indexes under ACCESS EXCLUSIVE, \
-         because each row needs its own value. Volatile functions are `gen_random_uuid()`, `random()`, \
-         `clock_timestamp()` and functions of your own that are not declared STABLE or IMMUTABLE. A constant, `now()` \
-         or another non-volatile function needs no rewrite since PostgreSQL 11.",
+         because each row needs its own value. Examples of volatile functions are `gen_random_uuid()`, `random()` and \
+         `clock_timestamp()`; functions of your own are volatile unless they are declared STABLE or IMMUTABLE. A \
+         constant, `now()` or another non-volatile function needs no rewrite since PostgreSQL 11.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],

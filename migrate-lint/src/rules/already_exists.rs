@@ -14,7 +14,7 @@ use migrate_model::syntax::{ActionKind, ObjectKind, Syntax, TypeAction};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "already-exists",
-        "The statement creates an object that already exists in the migration history: a schema, sequence, table, \
+        "The statement creates an object that an earlier migration has already created: a schema, sequence, table, \
          view, column, index, constraint, trigger, type or enum value. The statement fails on every database to which \
          the earlier migration was applied. `IF NOT EXISTS` and `OR REPLACE` are not flagged.",
     ),

@@ -13,7 +13,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "concurrent-index-corruption",
         "PostgreSQL 14.0 to 14.3 can omit rows from an index that is built concurrently, without an error. Queries \
-         that use the index then return incomplete results. PostgreSQL 14.4 fixes the bug (see its release notes).",
+         that use the index then return incomplete results. PostgreSQL 14.4 fixes the bug (see its release notes). \
+         This rule flags a concurrent build only if `server` in `migrate.toml` specifies one of these versions, such \
+         as `postgres 14.3`.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
@@ -25,7 +27,7 @@ pub static RULE: Rule = Rule {
     flagged: &[],
     not_flagged: &[postgres(&[
         "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
-        "CREATE INDEX CONCURRENTLY i ON t (a);",
+        "-- in migrate.toml: server = \"postgres 14.4\"\nCREATE INDEX CONCURRENTLY i ON t (a);",
     ])],
     verification: Verification::Manual("PostgreSQL 14.4 release notes"),
 };

@@ -15,13 +15,15 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "contract-with-expand",
         "A contract migration removes what the previous version of the application still uses, so it must run after \
-         that version is stopped. This rule flags a contract migration that would be deployed together with the expand \
-         or migrate step that it belongs to. If both steps are deployed together, there is no point between them at \
-         which a version of the application that uses the new schema can be deployed.",
+         that version is stopped. This rule flags a contract migration if an earlier migration that prepares for it is \
+         not deployed yet either. Such a migration is one that the contract migration lists in `requires`, one of \
+         phase `expand` or `migrate` that changes the same table, or one without a phase that adds or fills columns of \
+         the same table. If both are deployed together, there is no point between them at which a version of the \
+         application that uses the new schema can be deployed.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "deploy the expand step first; add the contract step in a later deployment",
+    fix: "deploy the earlier migration first; add the contract migration in a later deployment",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

@@ -17,8 +17,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "replace the down migration with `-- migrate: irreversible: reason` in the header, or keep a copy of the \
-         data until the new version of the application is known to work",
+    fix: "delete the down migration, and add `-- migrate: irreversible: reason` to the header of the up migration; or \
+          keep a copy of the data until the new version of the application is known to work",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

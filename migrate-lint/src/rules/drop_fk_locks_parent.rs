@@ -18,7 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    fix: "drop foreign keys that reference tables with heavy traffic first, one per migration",
+    fix: "drop each foreign key that references a table with heavy traffic in a separate migration; drop the table \
+          with the foreign keys in a later one",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

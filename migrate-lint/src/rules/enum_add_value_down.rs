@@ -18,7 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres],
-    fix: "replace the down migration with `-- migrate: irreversible: enum values cannot be removed` in the header",
+    fix: "delete the down migration, and add `-- migrate: irreversible: enum values cannot be removed` to the header \
+          of the up migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

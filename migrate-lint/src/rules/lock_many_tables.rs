@@ -13,9 +13,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "lock-many-tables",
-        "A transaction that acquires strong locks on many existing tables holds all of them until it ends. The more \
-         tables it locks, the more traffic it blocks, and the more likely a deadlock with another transaction is. Up \
-         to three tables are not flagged.",
+        "A transaction that locks many existing tables against writes holds all of these locks until it ends. The more \
+         tables it locks, the more statements of other sessions it blocks, and the more likely a deadlock with another \
+         transaction is. Up to three tables are not flagged.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

@@ -11,10 +11,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "missing-lock-timeout",
-        "While a statement waits for a strong lock, later queries on the table queue behind it. Without a \
-         `lock_timeout`, this lasts as long as the longest transaction that uses the table. `cargo migrate` sets a \
-         lock timeout for every statement that acquires a strong lock. Enable this rule only for files that other \
-         tools run too.",
+        "While a statement waits for a lock that blocks writes, later statements that conflict with this lock queue \
+         behind it. Without a `lock_timeout`, they wait until the longest transaction that uses the table ends. `cargo \
+         migrate` sets a lock timeout for every statement that acquires such a lock. Enable this rule only for files \
+         that other tools run too.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

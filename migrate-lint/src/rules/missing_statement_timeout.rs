@@ -11,15 +11,15 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "missing-statement-timeout",
-        "A statement that scans or rewrites a table has no time limit by default. If the lock of the statement blocks \
-         writes, they are blocked until the statement completes. `statement_timeout` limits this time; `cargo migrate` \
-         sets it from `timeout` in `migrate.toml` or from `-- migrate: timeout 30s`. Statements that only change the \
-         catalog, and new tables, need no limit.",
+        "A statement that scans or rewrites a table may block writes for a long time. By default, PostgreSQL sets no \
+         limit (`statement_timeout`), and `cargo migrate` limits each migration to 10 minutes. This rule requires a \
+         limit that is set explicitly: `-- migrate: timeout 30s` in the file, `timeout` in `migrate.toml`, or `SET \
+         statement_timeout`. Statements that only change the catalog, and statements on new tables, are not flagged.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "add `-- migrate: timeout 30s` above the first statement of the file, or `SET statement_timeout = '30s';` for \
-          other tools",
+    fix: "add `-- migrate: timeout 30s` above the first statement of the file; if another tool also runs the file, \
+          write `SET statement_timeout = '30s';` instead",
     opt_in: true,
     down: false,
     check: RuleCheck::Statement(check),

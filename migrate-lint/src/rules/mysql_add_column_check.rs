@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-add-column-check",
         "MariaDB adds a column with a `CHECK` instantly and does not check the existing rows. If a row violates the \
-         check, a later `UPDATE` of that row, or an `ALTER TABLE` that copies the table, fails (error 4025). The check is \
-         safe in a new table.",
+         check, a later `UPDATE` of that row, or an `ALTER TABLE` that copies the table, fails (error 4025). The check \
+         is safe in a new table. The rule does not apply to MySQL.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],

@@ -13,8 +13,9 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-random-default",
-        "MariaDB adds a column with `DEFAULT (rand())` instantly: it evaluates the default once, and every existing row \
-         gets the same value. Each new row gets its own value.",
+        "MariaDB adds a column with `DEFAULT (rand())` instantly: it evaluates the default once, and every existing \
+         row gets the same value. Each new row gets its own value. The rule does not apply to MySQL, which does not \
+         add a column with such a default instantly.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],

@@ -13,7 +13,7 @@ use migrate_model::syntax::{ActionKind, Column};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-table-copy",
-        "The server can make this change only by copying the whole table row by row, which blocks writes until the copy \
+        "The server can make some changes only by copying the whole table row by row, which blocks writes until the copy \
          is complete (`ALGORITHM=COPY, LOCK=SHARED`). This applies to a change of a column's type or character set, of a \
          VARCHAR length across 255 bytes, or in the middle of an ENUM. It also applies to a new stored generated column, \
          foreign key (with checks on) or CHECK, and to other partitions, another row order or another storage engine. On \

@@ -20,9 +20,9 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "block writes before the copy: on PostgreSQL with `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;`, on MySQL with \
-          `LOCK TABLES` for both tables, renaming them with `ALTER TABLE` while they are locked; or copy later writes \
-          with a trigger; or alter the table itself",
+    fix: "block writes before the copy: on PostgreSQL, use `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;`; on MySQL, lock \
+          both tables with `LOCK TABLES`, and rename them with `ALTER TABLE` before `UNLOCK TABLES`; or copy later \
+          writes with a trigger; or alter the table instead of rebuilding it",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

@@ -13,11 +13,11 @@ use migrate_model::syntax::{ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rebuild-cascade",
-        "Dropping a table deletes the rows that reference it with `ON DELETE CASCADE`, and sets their columns to NULL \
-         with `ON DELETE SET NULL`, even if a rebuild replaces the table. A rebuild creates a new table, copies the rows, \
-         drops the old table and renames the new one. While `foreign_keys` is on, `DROP TABLE` performs an implicit \
-         `DELETE FROM`. Inside a transaction, `PRAGMA foreign_keys = OFF` has no effect, and `defer_foreign_keys` does \
-         not prevent the deletion.",
+        "Dropping a table deletes the rows that reference it with `ON DELETE CASCADE`. In rows that reference it with \
+         `ON DELETE SET NULL`, it sets the referencing columns to NULL. Both also happen when a rebuild replaces the \
+         table. A rebuild creates a new table, copies the rows, drops the old table and renames the new one. The cause \
+         is that `DROP TABLE` performs an implicit `DELETE FROM` while `foreign_keys` is on. Inside a transaction, \
+         `PRAGMA foreign_keys = OFF` has no effect, and `defer_foreign_keys` does not prevent the deletion.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],

@@ -17,9 +17,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "unknown-object",
         "The statement names a column, a constraint, an index or a table that no earlier migration creates, or that an \
-         earlier migration has dropped. This is a typo, or a migration is missing in the folder. The statement fails on \
-         every database with this history. A table that no migration creates is reported only if a known table has a \
-         similar name.",
+         earlier migration has dropped. This is a typo, or a migration is missing in the folder. The statement fails \
+         on every database to which only these migrations were applied. A table that no migration creates is reported \
+         only if a known table has a similar name.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

@@ -12,10 +12,10 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "validate-same-tx",
-        "Validating a constraint in the same transaction, or in the same `ALTER TABLE`, as the one that adds it defeats the \
-         purpose of `NOT VALID`. `ADD CONSTRAINT` acquires ACCESS EXCLUSIVE for a CHECK (blocks reads and writes), or SHARE ROW EXCLUSIVE \
-         on both tables for a foreign key (blocks writes). This lock is then held during the table scan. In a later \
-         transaction, the scan blocks neither reads nor writes.",
+        "Validating a constraint in the transaction that adds it, or in the same `ALTER TABLE`, defeats the purpose of \
+         `NOT VALID`. `ADD CONSTRAINT` acquires ACCESS EXCLUSIVE for a CHECK (blocks reads and writes), or SHARE ROW \
+         EXCLUSIVE on both tables for a foreign key (blocks writes). This lock is then held during the table scan. In \
+         a later transaction, the scan blocks neither reads nor writes.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],

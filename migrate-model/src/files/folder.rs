@@ -397,7 +397,7 @@ fn check_duplicates(names: &mut FileList) {
         findings.push(
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", first.name, second.name))
                 .at(Place::file(second.display_path.clone()))
-                .help("rename the file that has not been applied to any database to the next free version")
+                .help("give the next free version to the file that has not been applied to any database")
                 .help("or, if this is intended, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
         );
     }

@@ -180,7 +180,7 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "lock-timeout",
         values: DURATION,
-        default: "`\"2s\"` for statements that block reads or writes, no limit for others",
+        default: "`\"2s\"` for statements that block reads or writes; for others, the limit that the server sets",
         meaning: "how long a statement waits for a table lock; statements with `CONCURRENTLY` have no lock timeout, \
                   because a timeout would leave an invalid index",
         read: |parser, settings, value, setting| {
@@ -204,7 +204,8 @@ pub static SETTINGS: &[Setting] = &[
         key: "lint",
         values: "`\"off\"`, `\"warn\"` or `\"deny\"`",
         default: "`\"deny\"`",
-        meaning: "how a build treats findings of the safety rules",
+        meaning: "how a build treats findings of the safety rules: `\"deny\"` fails on errors, `\"warn\"` turns errors into \
+                  warnings, `\"off\"` disables linting",
         read: |parser, settings, value, setting| {
             settings.safety.mode = parser.parse(value, setting, |word| word.parse().ok()).unwrap_or_default();
         },
