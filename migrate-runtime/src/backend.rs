@@ -90,6 +90,14 @@ pub trait Backend: Send {
     /// of kind `LockTimeout`, the caller may try again.
     async fn try_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError>;
 
+    /// Whether a process holds the lock, in either form. `None` if the database has no lock. Also valid before `prepare`.
+    ///
+    /// # Errors
+    /// When the server rejects a query, or the connection is lost.
+    async fn is_locked(&mut self, _history_sql: &HistorySql) -> Result<Option<bool>, BackendError> {
+        Ok(None)
+    }
+
     /// The session that holds the lock. `None` if the database does not reveal it, or the query fails: for messages only.
     async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo>;
 

@@ -92,6 +92,6 @@ pub use crate::{
     migrator::{Migrator, Resolution},
     report::{CompletedMigration, RunReport},
     shared_set::SharedSet,
-    status_report::StatusReport,
+    status_report::{Activity, StatusReport},
     stop_signal::StopSignal,
 };

@@ -17,10 +17,11 @@ use crate::report::RunReport;
 use crate::run_options::RunOptions;
 use crate::session;
 use crate::shared_set::SharedSet;
-use crate::status_report::StatusReport;
+use crate::status_report::{Activity, StatusReport};
 use crate::stop_signal::StopSignal;
 use crate::summary;
 use migrate_model::comparison::{MigrationStatus, compare};
+use migrate_model::history::History;
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::plural::{count_of, is_are};
@@ -204,9 +205,11 @@ impl Migrator {
         let has_tables = history.is_some();
         let history = history.unwrap_or_default();
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, self.set.contents().reading()).await?;
+        let activity = activity(&mut *backend, &history_sql, &history).await?;
         engine::release_clean(backend, &history_sql).await;
         let policy = self.options.policy(&self.set);
-        Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others).with_neighbors(neighbors))
+        Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others)
+            .with_surroundings(neighbors, activity))
     }
 
     /// A connection to read with. The place of the history may depend on `session`: SQLite attaches files there.
@@ -305,6 +308,19 @@ impl Migrator {
             pause = (pause * 3 / 2).min(Duration::from_secs(1));
         }
     }
+}
+
+/// Whether a process runs the migrations that are started.
+async fn activity(backend: &mut dyn Backend, history_sql: &HistorySql, history: &History) -> Result<Activity, Error> {
+    if !history.records().iter().any(|record| record.state.interrupted().is_some()) {
+        return Ok(Activity::Unknown);
+    }
+    let is_locked = backend.is_locked(history_sql).await;
+    Ok(match is_locked.map_err(|error| error.into_history_error("cannot read the migration lock"))? {
+        Some(true) => Activity::Running,
+        Some(false) => Activity::Idle,
+        None => Activity::Unknown,
+    })
 }
 
 /// A change of the history that an operator asks for.

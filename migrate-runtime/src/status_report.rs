@@ -14,6 +14,18 @@ use migrate_model::plan::{OtherHistories, Plan, plan};
 use migrate_model::policy::Policy;
 use migrate_model::target::Target;
 
+/// Whether a process runs migrations of a service at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// No process holds the migration lock.
+    Idle,
+    /// A process holds the migration lock.
+    Running,
+    /// There is no lock, or it was not asked for: no migration is started.
+    Unknown,
+}
+
 /// The state of every migration at one moment, and what a run would do.
 #[derive(Debug, Clone)]
 pub struct StatusReport {
@@ -26,6 +38,7 @@ pub struct StatusReport {
     interrupted: Vec<InterruptedMigration>,
     others: OtherHistories,
     neighbors: Vec<Finding>,
+    activity: Activity,
 }
 
 impl StatusReport {
@@ -43,12 +56,22 @@ impl StatusReport {
                 recovered.upsert(migration.applied_to(record));
             }
         }
-        StatusReport { set, policy, has_tables, history, recovered, interrupted, others, neighbors: Vec::new() }
+        StatusReport {
+            set,
+            policy,
+            has_tables,
+            history,
+            recovered,
+            interrupted,
+            others,
+            neighbors: Vec::new(),
+            activity: Activity::Unknown,
+        }
     }
 
-    /// Adds what the first run of the service would find.
-    pub(crate) fn with_neighbors(self, neighbors: Vec<Finding>) -> Self {
-        StatusReport { neighbors, ..self }
+    /// Adds what the first run of the service would find, and whether a process runs migrations.
+    pub(crate) fn with_surroundings(self, neighbors: Vec<Finding>, activity: Activity) -> Self {
+        StatusReport { neighbors, activity, ..self }
     }
 
     /// What else the database contains, while this service has no row in its history: a history of this service in another
@@ -61,6 +84,12 @@ impl StatusReport {
     /// The error with which a run would end before it applies anything, because of [`neighbors`](Self::neighbors).
     pub fn refusal(&self) -> Option<Error> {
         first_run::refusal(&self.neighbors)
+    }
+
+    /// Whether a process runs migrations of this service. Asked only if the history contains a migration that was started and is
+    /// not complete.
+    pub fn activity(&self) -> Activity {
+        self.activity
     }
 
     /// What the database contains.

@@ -2,7 +2,7 @@
 //! old one unready, and never stops it.
 
 use migrate_runtime::{Event, MigrationSet, Migrator};
-use migrate_tests::{Kind, TestDatabase, TestFolder};
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -125,6 +125,30 @@ async fn nothing_to_do_needs_no_lock() {
         let report = Migrator::new(&old).lock_wait(Duration::ZERO).run(&database.url).await.unwrap();
         assert!(report.done.is_empty());
         newer.await.unwrap().unwrap();
+        database.drop().await;
+    }
+}
+
+/// `status` says whether a migration that is started is being applied or was interrupted.
+#[tokio::test]
+async fn status_says_what_is_being_applied() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        let slow = if kind == Kind::Postgres { "VACUUM a;\nSELECT pg_sleep(2);" } else { "CALL p();" };
+        if kind == Kind::MariaDb {
+            database.execute("CREATE PROCEDURE p() DO SLEEP(2)").await;
+        }
+        let text = format!("-- migrate: no-transaction\nCREATE TABLE a (id int);\n{slow}");
+        let folder = TestFolder::new(&[("001_a.up.sql", &text)]);
+        let settings = format!("service = \"app\"\ndatabase = \"{}\"\nlint = \"off\"\n", kind.dialect().name());
+        folder.write("migrate.toml", &settings);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let mut up = binary.command(&["up"]).spawn().unwrap();
+        until(async || binary.run(&["status"]).stdout.contains("being applied")).await.expect("it is shown while it runs");
+        assert!(up.wait().unwrap().success());
+        database.execute("UPDATE migration_records SET state = 'started'").await;
+        let status = binary.run(&["status"]);
+        assert!(status.stdout.contains("PARTIALLY APPLIED"), "{kind:?}: {}", status.stdout);
         database.drop().await;
     }
 }

@@ -9,7 +9,7 @@ use crate::views;
 use crate::words::count_migrations;
 use clap::Args;
 use migrate_model::duration;
-use migrate_runtime::{MigrationState, MigrationStatus, RecordState, StatusReport};
+use migrate_runtime::{Activity, MigrationState, MigrationStatus, RecordState, StatusReport};
 use serde_json::json;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         totals.pending += counts.pending;
         totals.mismatched += counts.mismatched;
         for migration in &status.migrations() {
-            let mut cells = cells(migration);
+            let mut cells = cells(migration, status.activity());
             if several {
                 cells.insert(0, Cell::plain(&service.name));
             }
@@ -51,6 +51,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             "applied": counts.applied,
             "pending": counts.pending,
             "up_to_date": counts.pending == 0,
+            "running": running(status.activity()),
             "notes": views::neighbors(&neighbors),
             "migrations": status.migrations().iter().map(views::migration).collect::<Vec<_>>(),
         }));
@@ -117,7 +118,16 @@ impl Counts {
     }
 }
 
-fn cells(status: &MigrationStatus<'_>) -> Vec<Cell> {
+/// Whether a process runs migrations; null if that is unknown.
+fn running(activity: Activity) -> Option<bool> {
+    match activity {
+        Activity::Running => Some(true),
+        Activity::Idle => Some(false),
+        _ => None,
+    }
+}
+
+fn cells(status: &MigrationStatus<'_>, activity: Activity) -> Vec<Cell> {
     let state = match status.state {
         MigrationState::Applied => Cell::good("applied"),
         MigrationState::CosmeticChange => Cell::good("applied (comments changed)"),
@@ -126,7 +136,10 @@ fn cells(status: &MigrationStatus<'_>) -> Vec<Cell> {
         MigrationState::Changed => Cell::bad("applied, file CHANGED"),
         MigrationState::FileMissing => Cell::bad("applied, file MISSING"),
         MigrationState::Ahead => Cell::pending("applied, no local file"),
-        MigrationState::PartiallyApplied(state) => Cell::bad(progress(status, state)),
+        MigrationState::PartiallyApplied(state) if activity == Activity::Running && state.interrupted().is_some() => {
+            Cell::pending(progress(status, state, activity))
+        }
+        MigrationState::PartiallyApplied(state) => Cell::bad(progress(status, state, activity)),
         _ => Cell::plain(status.state.name()),
     };
     let at = status.run().and_then(|run| run.applied_at.as_deref()).map(|at| at.replace('T', " ").replace('Z', ""));
@@ -141,9 +154,11 @@ fn cells(status: &MigrationStatus<'_>) -> Vec<Cell> {
 }
 
 /// How far a partially applied migration got.
-fn progress(status: &MigrationStatus<'_>, state: RecordState) -> String {
+fn progress(status: &MigrationStatus<'_>, state: RecordState, activity: Activity) -> String {
     let label = match state {
         RecordState::Failed => "FAILED",
+        RecordState::Started if activity == Activity::Running => "being applied",
+        RecordState::Reverting if activity == Activity::Running => "being reverted",
         RecordState::Reverting => "PARTIALLY REVERTED",
         RecordState::RevertFailed => "FAILED revert",
         RecordState::Unclear | RecordState::RevertUnclear => "UNCLEAR",

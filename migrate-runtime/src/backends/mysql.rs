@@ -559,6 +559,16 @@ impl Backend for MySql<'_> {
         }
     }
 
+    async fn is_locked(&mut self, history_sql: &HistorySql) -> Result<Option<bool>, BackendError> {
+        let mut history_sql = history_sql.clone();
+        if history_sql.schema().is_none()
+            && let Some(database) = self.first_value("SELECT DATABASE()").await?
+        {
+            history_sql.set_schema(database);
+        }
+        Ok(Some(lease::is_held(self, &history_sql).await? || self.session_lock_is_held(&history_sql).await?))
+    }
+
     async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo> {
         if let Some(holder) = lease::holder(self, history_sql).await {
             return Some(holder);

@@ -841,6 +841,18 @@ impl Backend for Postgres<'_> {
         }
     }
 
+    async fn is_locked(&mut self, history_sql: &HistorySql) -> Result<Option<bool>, BackendError> {
+        let mut history_sql = history_sql.clone();
+        let place = format!("SELECT pg_catalog.current_database()::text, {}", table_list::place(&history_sql));
+        let mut columns = only_row(self.rows(&place).await?)?.into_iter();
+        self.database = columns.next().flatten().unwrap_or_default();
+        if let Some(schema) = columns.next().flatten() {
+            history_sql.set_schema(schema);
+        }
+        let is_leased = self.has_leases(&history_sql).await? && lease::is_held(self, &history_sql).await?;
+        Ok(Some(is_leased || self.session_lock_is_held(&history_sql).await?))
+    }
+
     async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo> {
         // A query of a table that does not exist would log an error on the server, each time that a process waits.
         // For messages only: without an answer, the holder is looked for among the sessions.
