@@ -66,7 +66,8 @@ fn removed_perhaps(object: &SchemaObject) -> Option<SchemaObject> {
 
 /// A table that has one of two definitions.
 pub fn join_relations(before: &Relation, after: &Relation) -> Relation {
-    let same_columns = before.columns == after.columns;
+    let pairs = || before.columns.iter().zip(&after.columns);
+    let same_columns = before.columns.len() == after.columns.len() && pairs().all(|(old, new)| is_same_definition(old, new));
     let same_text = before.charset == after.charset && before.collation == after.collation;
     let mut columns = join_columns(before, after);
     if !same_text {
@@ -108,7 +109,7 @@ fn join_columns(before: &Relation, after: &Relation) -> Vec<Column> {
     let find =
         |columns: &[Column], name: &str| columns.iter().find(|column| is_same(case_sensitive, &column.name, name)).cloned();
     let kept = before.columns.iter().map(|old| match find(&after.columns, &old.name) {
-        Some(new) if new == *old => new,
+        Some(new) if is_same_definition(old, &new) => Column { backfilled: old.backfilled.and(new.backfilled), ..new },
         Some(new) => uncertain_column(Column {
             ty: new.ty.clone().filter(|_| costs_the_same(old, &new, case_sensitive)),
             ..join_column(old, &new)
@@ -118,6 +119,11 @@ fn join_columns(before: &Relation, after: &Relation) -> Vec<Column> {
     let added = after.columns.iter().filter(|new| find(&before.columns, &new.name).is_none());
     // If the statement was not executed, the table may have a column of this name and another type.
     kept.chain(added.map(|new| uncertain_column(Column { ty: None, ..new.clone() }))).collect()
+}
+
+/// An `UPDATE` changes the values, and not the definition.
+fn is_same_definition(old: &Column, new: &Column) -> bool {
+    *old == Column { backfilled: old.backfilled, ..new.clone() }
 }
 
 /// Does a change of the type cost the same for both? On MySQL, that depends on the nullability, too.

@@ -63,6 +63,10 @@ fn what_a_condition_may_have_proved_is_not_proved() {
     postgres(&[T, &uncertain("ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a text;"), wider], &["alter-type-rewrite"]);
     // Another column of the table stays certain.
     postgres(&[T, &uncertain("ALTER TABLE t ALTER b TYPE bigint;"), wider], &[]);
+    // An UPDATE changes no definition, and does not certainly replace nulls.
+    postgres(&[T, &uncertain("UPDATE t SET a = 'x', b = 1;"), wider], &[]);
+    let update = uncertain("UPDATE t SET b = 1 WHERE b IS NULL;");
+    postgres(&[without, &update, not_null], &["not-null-might-fail", "set-not-null-scan"]);
     // A column that is added for certain is known again.
     let again = format!("{} ALTER TABLE t ADD COLUMN c varchar(5);", uncertain("ALTER TABLE t DROP COLUMN c;"));
     postgres(&[T, "ALTER TABLE t ADD COLUMN c text;", &again, "ALTER TABLE t ALTER c TYPE varchar(9);"], &[]);
