@@ -41,7 +41,7 @@ pub enum Command {
 pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, CommandError> {
     match command {
         Command::Init(arguments) => init::run(&arguments, context),
-        Command::New(arguments) => new::run(&arguments, context),
+        Command::New(arguments) => new::run(&arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context),
         Command::Lint(arguments) => lint::run(&arguments, context).await,
         Command::Lock(arguments) => lock::run(&arguments, context),

@@ -60,8 +60,8 @@ pub fn file_names(list: &FileList, version: &Version, name: &str, template: &Tem
 ///
 /// # Errors
 /// If the current time is not a valid version.
-pub fn next_version(numbering: Numbering, names: &FileList) -> Result<Version, CommandError> {
-    let newest = names.files.last().map(|file| &file.version);
+pub fn next_version(numbering: Numbering, names: &FileList, recorded: Option<&Version>) -> Result<Version, CommandError> {
+    let newest = names.files.last().map(|file| &file.version).max(recorded);
     let timestamp = match newest {
         _ if numbering == Numbering::Time => true,
         _ if numbering == Numbering::Number => false,

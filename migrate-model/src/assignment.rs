@@ -83,6 +83,7 @@ pub fn user_variable(sql: &str, tokens: &[Token]) -> Option<String> {
     (first.is_symbol(sql, b'@') && is_name).then(|| unquoted(name.text(sql)).to_ascii_lowercase())
 }
 
+/// The parts between commas outside parentheses.
 pub fn split_at_commas<'t>(sql: &str, tokens: &'t [Token]) -> Vec<&'t [Token]> {
     split_at(sql, tokens, b',')
 }

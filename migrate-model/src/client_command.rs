@@ -96,7 +96,7 @@ const MYSQL_COMMANDS: [&str; 23] = [
     "tee",
 ];
 
-/// What the line of this token is for the client. `is_open`: a statement has begun. `in_message`: something of the message that
+/// What the line of this token is for the client. `is_open`: a statement has started. `in_message`: something of the message that
 /// the delimiter ends has been read. `in_body`: `;` would not end the statement.
 pub fn read<'a>(text: &'a str, dialect: Dialect, token: Token, is_open: bool, in_message: bool, in_body: bool) -> ClientLine<'a> {
     match dialect {
@@ -140,7 +140,7 @@ fn mysql(text: &str, token: Token, is_open: bool, in_message: bool) -> ClientLin
     }
 }
 
-/// The delimiter after `DELIMITER`. The client rejects one with a backslash, and goes on with the one before.
+/// The delimiter after `DELIMITER`. The client rejects one with a backslash, and keeps the one before.
 fn delimiter(rest: &str) -> Option<&str> {
     let rest = rest.trim();
     let word = match rest.chars().next().filter(|first| ['\'', '"', '`'].contains(first)) {

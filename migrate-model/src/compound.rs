@@ -29,7 +29,7 @@ enum Definition {
 
 /// What the next token is a part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Position {
+enum BlockPosition {
     /// A statement can begin.
     #[default]
     Start,
@@ -66,7 +66,7 @@ enum Position {
 /// The blocks that are open in a statement.
 #[derive(Debug, Default)]
 pub struct Compound {
-    position: Position,
+    position: BlockPosition,
     blocks: Vec<Block>,
     /// The number of open `CASE` expressions.
     case_expressions: usize,
@@ -178,26 +178,26 @@ impl Compound {
         if is(b';') {
             self.parentheses = 0;
             self.case_expressions = 0;
-            self.position = Position::Start;
+            self.position = BlockPosition::Start;
         } else if is(b'(') {
             self.parentheses += 1;
             self.operand();
         } else if is(b')') {
             self.parentheses = self.parentheses.saturating_sub(1);
-            if self.position == Position::Header(Definition::Routine) && self.parentheses == 0 {
-                self.position = Position::Characteristics;
+            if self.position == BlockPosition::Header(Definition::Routine) && self.parentheses == 0 {
+                self.position = BlockPosition::Characteristics;
             }
-        } else if is(b':') && self.position == Position::FirstWord {
-            self.position = Position::Start;
-        } else if is(b'<') && self.position == Position::Begin {
-            self.open(Block::Body, Position::AngleLabel);
-        } else if is(b'<') && self.position == Position::Start {
-            self.position = Position::AngleLabel;
-        } else if is(b'>') && self.position == Position::AngleLabel {
+        } else if is(b':') && self.position == BlockPosition::FirstWord {
+            self.position = BlockPosition::Start;
+        } else if is(b'<') && self.position == BlockPosition::Begin {
+            self.open(Block::Body, BlockPosition::AngleLabel);
+        } else if is(b'<') && self.position == BlockPosition::Start {
+            self.position = BlockPosition::AngleLabel;
+        } else if is(b'>') && self.position == BlockPosition::AngleLabel {
             let second = self.previous.is_some_and(|last| last.is_symbol(sql, b'>'));
-            self.position = if second { Position::Start } else { Position::AngleLabel };
-        } else if is(b',') && self.position == Position::HandlerNext {
-            self.position = Position::HandlerCondition;
+            self.position = if second { BlockPosition::Start } else { BlockPosition::AngleLabel };
+        } else if is(b',') && self.position == BlockPosition::HandlerNext {
+            self.position = BlockPosition::HandlerCondition;
         } else {
             self.operand();
         }
@@ -206,11 +206,11 @@ impl Compound {
     /// A name, a literal or an operator.
     fn operand(&mut self) {
         self.position = match self.position {
-            Position::FirstWord | Position::Begin | Position::HandlerNext => Position::Simple,
-            Position::Start => Position::FirstWord,
-            Position::RoutineAs => Position::Simple,
-            Position::HandlerCondition => Position::HandlerNext,
-            Position::TriggerName => Position::Start,
+            BlockPosition::FirstWord | BlockPosition::Begin | BlockPosition::HandlerNext => BlockPosition::Simple,
+            BlockPosition::Start => BlockPosition::FirstWord,
+            BlockPosition::RoutineAs => BlockPosition::Simple,
+            BlockPosition::HandlerCondition => BlockPosition::HandlerNext,
+            BlockPosition::TriggerName => BlockPosition::Start,
             position => position,
         };
     }
@@ -219,39 +219,45 @@ impl Compound {
         let is = |words: &[&str]| words.iter().any(|word| token.is_word(sql, word));
         let after = |words: &[&str]| self.previous.is_some_and(|last| words.iter().any(|word| last.is_word(sql, word)));
         match self.position {
-            Position::Start => self.begin_statement(sql, token),
-            Position::FirstWord | Position::Simple => {
-                self.position = Position::Simple;
+            BlockPosition::Start => self.begin_statement(sql, token),
+            BlockPosition::FirstWord | BlockPosition::Simple => {
+                self.position = BlockPosition::Simple;
                 self.expression(sql, token);
             }
-            Position::Begin if is(&["NOT"]) => self.open(Block::Body, Position::Start),
-            Position::Begin if is(&["WORK"]) => self.position = Position::Simple,
-            Position::Begin => {
-                self.open(Block::Body, Position::Start);
+            BlockPosition::Begin if is(&["NOT"]) => self.open(Block::Body, BlockPosition::Start),
+            BlockPosition::Begin if is(&["WORK"]) => self.position = BlockPosition::Simple,
+            BlockPosition::Begin => {
+                self.open(Block::Body, BlockPosition::Start);
                 self.begin_statement(sql, token);
             }
-            Position::Create if after(&["DEFINER"]) || self.follows_symbol(sql) => {}
-            Position::Create | Position::Alter => self.definition(sql, token),
-            Position::Header(Definition::Trigger) if is(&["ROW"]) && after(&["EACH"]) => self.position = Position::TriggerOrder,
-            Position::Header(Definition::Event) if is(&["DO"]) && self.parentheses == 0 => self.position = Position::Start,
-            Position::Header(Definition::Routine) | Position::Characteristics if is(&["AS", "IS"]) && self.parentheses == 0 => {
-                self.position = Position::RoutineAs;
+            BlockPosition::Create if after(&["DEFINER"]) || self.follows_symbol(sql) => {}
+            BlockPosition::Create | BlockPosition::Alter => self.definition(sql, token),
+            BlockPosition::Header(Definition::Trigger) if is(&["ROW"]) && after(&["EACH"]) => {
+                self.position = BlockPosition::TriggerOrder
             }
-            Position::Header(_) | Position::AngleLabel => {}
-            Position::Characteristics => self.characteristic(sql, token),
-            Position::RoutineAs => {
-                self.open(Block::Declarations, Position::Start);
+            BlockPosition::Header(Definition::Event) if is(&["DO"]) && self.parentheses == 0 => {
+                self.position = BlockPosition::Start
+            }
+            BlockPosition::Header(Definition::Routine) | BlockPosition::Characteristics
+                if is(&["AS", "IS"]) && self.parentheses == 0 =>
+            {
+                self.position = BlockPosition::RoutineAs;
+            }
+            BlockPosition::Header(_) | BlockPosition::AngleLabel => {}
+            BlockPosition::Characteristics => self.characteristic(sql, token),
+            BlockPosition::RoutineAs => {
+                self.open(Block::Declarations, BlockPosition::Start);
                 self.begin_statement(sql, token);
             }
-            Position::TriggerOrder if is(&["FOLLOWS", "PRECEDES"]) => self.position = Position::TriggerName,
-            Position::TriggerOrder => self.begin_statement(sql, token),
-            Position::TriggerName => self.position = Position::Start,
-            Position::Condition => self.condition(sql, token),
-            Position::Declare if is(&["HANDLER"]) => self.position = Position::HandlerCondition,
-            Position::Declare => self.expression(sql, token),
-            Position::HandlerCondition if is(&["FOR", "SQLSTATE", "VALUE", "NOT"]) => {}
-            Position::HandlerCondition => self.position = Position::HandlerNext,
-            Position::HandlerNext => self.begin_statement(sql, token),
+            BlockPosition::TriggerOrder if is(&["FOLLOWS", "PRECEDES"]) => self.position = BlockPosition::TriggerName,
+            BlockPosition::TriggerOrder => self.begin_statement(sql, token),
+            BlockPosition::TriggerName => self.position = BlockPosition::Start,
+            BlockPosition::Condition => self.condition(sql, token),
+            BlockPosition::Declare if is(&["HANDLER"]) => self.position = BlockPosition::HandlerCondition,
+            BlockPosition::Declare => self.expression(sql, token),
+            BlockPosition::HandlerCondition if is(&["FOR", "SQLSTATE", "VALUE", "NOT"]) => {}
+            BlockPosition::HandlerCondition => self.position = BlockPosition::HandlerNext,
+            BlockPosition::HandlerNext => self.begin_statement(sql, token),
         }
     }
 
@@ -259,7 +265,7 @@ impl Compound {
         self.previous.is_some_and(|last| last.is_symbol(sql, b'=') || last.is_symbol(sql, b'@'))
     }
 
-    fn open(&mut self, block: Block, position: Position) {
+    fn open(&mut self, block: Block, position: BlockPosition) {
         self.blocks.push(block);
         self.position = position;
     }
@@ -269,41 +275,41 @@ impl Compound {
         let is = |words: &[&str]| words.iter().any(|word| token.is_word(sql, word));
         let after = |word: &str| self.previous.is_some_and(|last| last.is_word(sql, word));
         let top = self.blocks.last().copied();
-        self.position = Position::FirstWord;
+        self.position = BlockPosition::FirstWord;
         if is(&["BEGIN"]) {
             match top {
-                None if self.previous.is_none() => self.position = Position::Begin,
+                None if self.previous.is_none() => self.position = BlockPosition::Begin,
                 Some(Block::Declarations) => {
                     self.blocks.pop();
-                    self.open(Block::Body, Position::Start);
+                    self.open(Block::Body, BlockPosition::Start);
                 }
-                _ => self.open(Block::Body, Position::Start),
+                _ => self.open(Block::Body, BlockPosition::Start),
             }
         } else if is(&["END"]) {
             self.blocks.pop();
-            self.position = Position::Simple;
+            self.position = BlockPosition::Simple;
         } else if is(&["IF", "CASE", "WHILE", "FOR"]) {
-            self.open(Block::Control, Position::Condition);
+            self.open(Block::Control, BlockPosition::Condition);
         } else if is(&["LOOP", "REPEAT"]) {
-            self.open(Block::Control, Position::Start);
+            self.open(Block::Control, BlockPosition::Start);
         } else if is(&["ELSEIF", "ELSIF", "WHEN", "UNTIL"]) && top.is_some() {
-            self.position = Position::Condition;
+            self.position = BlockPosition::Condition;
         } else if (is(&["ELSE", "EXCEPTION"]) && top.is_some())
             || (is(&["NOT"]) && after("BEGIN"))
             || (is(&["ATOMIC"]) && (after("NOT") || after("BEGIN")))
         {
-            self.position = Position::Start;
+            self.position = BlockPosition::Start;
         } else if is(&["DECLARE"]) {
             match top {
-                None => self.open(Block::Declarations, Position::Declare),
-                Some(_) => self.position = Position::Declare,
+                None => self.open(Block::Declarations, BlockPosition::Declare),
+                Some(_) => self.position = BlockPosition::Declare,
             }
         } else if is(&["CREATE"]) && top.is_none() {
-            self.position = Position::Create;
+            self.position = BlockPosition::Create;
         } else if is(&["ALTER"]) && top.is_none() {
-            self.position = Position::Alter;
+            self.position = BlockPosition::Alter;
         } else if is(&["PROCEDURE", "FUNCTION"]) && top == Some(Block::Declarations) {
-            self.position = Position::Header(Definition::Routine);
+            self.position = BlockPosition::Header(Definition::Routine);
         }
     }
 
@@ -311,15 +317,16 @@ impl Compound {
     fn definition(&mut self, sql: &str, token: Token) {
         let is = |words: &[&str]| words.iter().any(|word| token.is_word(sql, word));
         if is(&["EVENT"]) {
-            self.position = Position::Header(Definition::Event);
-        } else if self.position == Position::Alter {
-            self.position = if is(&["DEFINER"]) || self.follows_symbol(sql) { Position::Alter } else { Position::Simple };
+            self.position = BlockPosition::Header(Definition::Event);
+        } else if self.position == BlockPosition::Alter {
+            self.position =
+                if is(&["DEFINER"]) || self.follows_symbol(sql) { BlockPosition::Alter } else { BlockPosition::Simple };
         } else if is(&["TRIGGER"]) {
-            self.position = Position::Header(Definition::Trigger);
+            self.position = BlockPosition::Header(Definition::Trigger);
         } else if is(&["PROCEDURE", "FUNCTION", "PACKAGE"]) {
-            self.position = Position::Header(Definition::Routine);
+            self.position = BlockPosition::Header(Definition::Routine);
         } else if is(&WITHOUT_BODY) {
-            self.position = Position::Simple;
+            self.position = BlockPosition::Simple;
         }
     }
 
@@ -335,7 +342,7 @@ impl Compound {
         if is(&["BEGIN", "IF", "CASE", "LOOP", "WHILE", "REPEAT", "FOR"]) {
             self.begin_statement(sql, token);
         } else if is(&SIMPLE) {
-            self.position = Position::Simple;
+            self.position = BlockPosition::Simple;
         }
     }
 
@@ -344,13 +351,13 @@ impl Compound {
         let is = |words: &[&str]| words.iter().any(|word| token.is_word(sql, word));
         if self.case_expressions == 0 && self.parentheses == 0 {
             if is(&["THEN", "DO", "LOOP"]) {
-                self.position = Position::Start;
+                self.position = BlockPosition::Start;
                 return;
             }
             // `UNTIL a > 3 END REPEAT`
             if is(&["END"]) {
                 self.blocks.pop();
-                self.position = Position::Simple;
+                self.position = BlockPosition::Simple;
                 return;
             }
         }

@@ -221,7 +221,7 @@ fn imbalance(
         }
         (Class::Commit | Class::CommitAndChain, None) if !open.implicit => {
             let help: &[&str] = if single {
-                &["remove it: this file runs statement by statement, and each statement commits by itself"]
+                &["remove it: this file runs statement by statement, and each statement is its own transaction"]
             } else {
                 &["remove it: a file runs in one transaction by default"]
             };

@@ -28,7 +28,7 @@ pub enum Class {
     UnlockTables,
     /// MySQL: each following statement is a part of a transaction until a `COMMIT`.
     AutocommitOff,
-    /// MySQL: commits, and each following statement commits by itself.
+    /// MySQL: commits, and each following statement is its own transaction.
     AutocommitOn,
     /// Ends the transaction so that the record of the migration cannot be a part of it.
     Refused(Refusal),
@@ -53,15 +53,18 @@ impl<'a> Words<'a> {
         Words { sql, tokens: meaningful(sql, dialect).take(24).collect() }
     }
 
+    /// Is the token at this position one of these words?
     pub fn is(&self, at: usize, words: &[&str]) -> bool {
         let Some(token) = self.tokens.get(at) else { return false };
         words.iter().any(|word| token.is_word(self.sql, word))
     }
 
+    /// Are these the first words?
     pub fn start(&self, words: &[&str]) -> bool {
         words.iter().enumerate().all(|(at, word)| self.is(at, &[word]))
     }
 
+    /// Is this word among the tokens?
     pub fn has(&self, word: &str) -> bool {
         self.tokens.iter().any(|token| token.is_word(self.sql, word))
     }
@@ -113,10 +116,12 @@ fn transaction_control(words: &Words<'_>, dialect: Dialect) -> Option<Class> {
     }
     if commits {
         let releases = dialect == Dialect::MySql && words.has("RELEASE") && !words.has_pair("NO", "RELEASE");
-        return Some(match words.has_pair("AND", "CHAIN") {
-            _ if releases => Class::Refused(RELEASES_CONNECTION),
-            true => Class::CommitAndChain,
-            false => Class::Commit,
+        return Some(if releases {
+            Class::Refused(RELEASES_CONNECTION)
+        } else if words.has_pair("AND", "CHAIN") {
+            Class::CommitAndChain
+        } else {
+            Class::Commit
         });
     }
     if dialect == Dialect::MySql && words.is(0, &["XA"]) && words.is(1, &["START", "BEGIN"]) {

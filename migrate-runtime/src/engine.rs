@@ -15,7 +15,7 @@ use crate::report::{CompletedMigration, RunReport};
 use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
-use crate::summary::{self, Repetitions};
+use crate::summary::{self, Currency, Repetitions};
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
 use migrate_model::history::{AppliedVersions, History};
@@ -44,12 +44,15 @@ pub async fn run(
     let mut history_sql = history_sql(&*backend, set)?;
     // The statements of `session` may decide where the history is, and who may read it. Then the check comes after them.
     if *target == Target::Latest && set.contents().run.session.is_empty() {
-        let is_current = summary::is_current(&mut *backend, &history_sql, set).await;
-        let done = match is_current.map_err(|error| error.into_history_error("cannot read the history"))? {
-            Some(true) => Some(RunReport::default()),
+        let currency = summary::currency(&mut *backend, &history_sql, set).await;
+        let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
+        let done = match currency {
+            Currency::Current => Some(RunReport::default()),
             // Another release may have applied more. Then this run needs no lock, which that release may hold.
-            Some(false) => nothing_to_do(&mut *backend, &history_sql, set, target, options).await?,
-            None => None,
+            Currency::Different | Currency::BesidePartial => {
+                nothing_to_do(&mut *backend, &history_sql, set, options, currency).await?
+            }
+            Currency::Unknown => None,
         };
         if let Some(report) = done {
             backend.release(ConnectionState::Clean).await;
@@ -67,14 +70,15 @@ async fn nothing_to_do(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     set: &MigrationSet,
-    target: &Target,
     options: &RunOptions,
+    currency: Currency,
 ) -> Result<Option<RunReport>, Error> {
     let Some(history) = session::history(backend, history_sql, None).await? else { return Ok(None) };
     let others = required_histories(backend, history_sql, set).await?;
-    let plan = plan(set, &history, &others, target, options.policy(set)).map_err(unknown_version)?;
-    // If exactly these migrations are applied, the summary is wrong, and the lock is needed to write it again.
-    if !plan.steps.is_empty() || !plan.is_clear() || history.digest() == set.digest() {
+    let plan = plan(set, &history, &others, &Target::Latest, options.policy(set)).map_err(unknown_version)?;
+    // If exactly these migrations are applied, a summary that differs is wrong, and the lock is needed to write it again.
+    let is_wrong = currency == Currency::Different && history.digest() == set.digest();
+    if !plan.steps.is_empty() || !plan.is_clear() || is_wrong {
         return Ok(None);
     }
     Ok(Some(RunReport { warnings: plan.divergences, ..RunReport::default() }))

@@ -202,10 +202,13 @@ impl HistorySql {
     pub fn select_tally(&self) -> String {
         let (service, text) = (self.text(&self.service), self.dialect.as_text);
         format!(
-            "SELECT v.digest, {}, {} FROM {} v CROSS JOIN (SELECT count(*) AS applied, coalesce(sum({}), 0) AS checksums \
-             FROM {} WHERE service = {service} AND state = 'applied') r WHERE v.service = {service}",
+            "SELECT v.digest, {}, {}, {} FROM {} v CROSS JOIN (SELECT count(CASE WHEN state = 'applied' THEN 1 END) AS applied, \
+             coalesce(sum(CASE WHEN state = 'applied' THEN {} END), 0) AS checksums, \
+             count(CASE WHEN state <> 'applied' THEN 1 END) AS others FROM {} WHERE service = {service}) r \
+             WHERE v.service = {service}",
             text("r.applied"),
             text("r.checksums"),
+            text("r.others"),
             self.versions(),
             (self.dialect.leading_digits)("checksum"),
             self.records()

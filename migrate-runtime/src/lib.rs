@@ -80,8 +80,9 @@ pub use migrate_model::plan::{Plan, ScriptSource, Step};
 pub use migrate_model::policy::{OutOfOrder, Policy};
 pub use migrate_model::run_settings::{HistoryTables, RunSettings};
 pub use migrate_model::script::Script;
-pub use migrate_model::statement::Statement;
+pub use migrate_model::statement::{Reading, Statement};
 pub use migrate_model::target::{Direction, Target};
+pub use migrate_model::token::Quoting;
 pub use migrate_model::version::{InvalidVersion, Version};
 
 pub use crate::{

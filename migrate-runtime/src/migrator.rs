@@ -19,7 +19,7 @@ use crate::session;
 use crate::shared_set::SharedSet;
 use crate::status_report::{Activity, StatusReport};
 use crate::stop_signal::StopSignal;
-use crate::summary;
+use crate::summary::{self, Currency};
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::history::History;
 use migrate_model::key::MigrationKey;
@@ -181,9 +181,9 @@ impl Migrator {
     /// When the database cannot be reached or the history cannot be read.
     pub async fn is_up_to_date<'c>(&self, database: impl Database<'c>) -> Result<bool, Error> {
         let (mut backend, history_sql) = self.open_reader(database).await?;
-        let is_current = summary::is_current(&mut *backend, &history_sql, &self.set).await;
-        let is_current = is_current.map_err(|error| error.into_history_error("cannot read the history"))?;
-        if is_current == Some(true) || self.set.is_empty() {
+        let currency = summary::currency(&mut *backend, &history_sql, &self.set).await;
+        let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
+        if matches!(currency, Currency::Current | Currency::BesidePartial) || self.set.is_empty() {
             engine::release_clean(backend, &history_sql).await;
             return Ok(true);
         }

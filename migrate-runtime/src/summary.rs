@@ -13,24 +13,38 @@ use crate::session;
 use migrate_model::history::History;
 use migrate_model::migration_set::MigrationSet;
 
-/// Whether exactly the migrations of the set are applied, in one query. False also if the records are not those that the summary
-/// is about; `None` if there is no summary: the tables do not exist, or they belong to something else.
+/// What one query shows about the migrations of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Currency {
+    /// There is no summary: the tables do not exist, or they belong to something else.
+    Unknown,
+    /// Others are applied than those of the set; or the records are not those that the summary is about.
+    Different,
+    /// Exactly those of the set are applied.
+    Current,
+    /// Exactly those of the set are applied, and others are partially applied.
+    BesidePartial,
+}
+
+/// Compares the migrations that are applied with those of the set, in one query.
 ///
 /// # Errors
 /// When the server rejects the query for another reason, or the connection is lost.
-pub async fn is_current(
-    backend: &mut dyn Backend,
-    history_sql: &HistorySql,
-    set: &MigrationSet,
-) -> Result<Option<bool>, BackendError> {
+pub async fn currency(backend: &mut dyn Backend, history_sql: &HistorySql, set: &MigrationSet) -> Result<Currency, BackendError> {
     let rows = match session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_tally())).await {
-        Err(error) if backend.is_missing_column(&error) => return Ok(None),
+        Err(error) if backend.is_missing_column(&error) => return Ok(Currency::Unknown),
         rows => rows?,
     };
     let (count, checksums) = set.tally();
     let expected = [set.digest().to_string(), count.to_string(), checksums.to_string()];
-    let Some(row) = rows.and_then(|rows| rows.into_iter().next()) else { return Ok(None) };
-    Ok(Some(row.iter().map(Option::as_deref).eq(expected.iter().map(|text| Some(text.as_str())))))
+    let Some(row) = rows.and_then(|rows| rows.into_iter().next()) else { return Ok(Currency::Unknown) };
+    let is_same = row.iter().take(3).map(Option::as_deref).eq(expected.iter().map(|text| Some(text.as_str())));
+    let has_others = row.get(3).is_none_or(|others| others.as_deref() != Some("0"));
+    Ok(match (is_same, has_others) {
+        (false, _) => Currency::Different,
+        (true, false) => Currency::Current,
+        (true, true) => Currency::BesidePartial,
+    })
 }
 
 /// Writes the summary again if it is not that of the records. Only a run without pending migrations needs this: every step of

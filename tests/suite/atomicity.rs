@@ -275,3 +275,22 @@ async fn texts_that_cannot_be_stored_are_left_out() {
     postgres.execute(&format!("DROP DATABASE {name}")).await;
     postgres.drop().await;
 }
+
+/// A file that is removed after its migration failed half-way: `up` says so, and `new` does not give its version out again.
+#[tokio::test]
+async fn a_half_done_migration_without_a_file_is_not_forgotten() {
+    for kind in Kind::ALL {
+        let database = TestDatabase::new(kind).await;
+        let second = "-- migrate: no-transaction\nCREATE TABLE b (id int);\nALTER TABLE nope ADD COLUMN x int;";
+        let folder = folder(kind, &[("001_a.up.sql", "CREATE TABLE a (id int);"), ("002_b.up.sql", second)]);
+        assert_eq!(run(&database, &folder, &["up"]).code, 7);
+        folder.remove("migrations/002_b.up.sql");
+        let outcome = run(&database, &folder, &["up"]);
+        assert_eq!(outcome.code, 0, "{kind:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("partially applied"), "{kind:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("resolve 002 --not-applied"), "{kind:?}: {}", outcome.stderr);
+        let outcome = run(&database, &folder, &["new", "create", "c", "table"]);
+        assert!(outcome.stderr.contains("003_create_c_table"), "{kind:?}: {}", outcome.stderr);
+        database.drop().await;
+    }
+}

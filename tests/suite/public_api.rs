@@ -1,12 +1,12 @@
 //! Everything that `migrate-runtime` exports, used from outside: each type that a signature names can be named by an application.
 
 use migrate_runtime::{
-    Checksum, Code, CompletedMigration, Contents, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence, Error,
-    ErrorKind, Event, Finding, History, HistoryTables, InvalidChecksum, InvalidVersion, Level, LockSettings, LockStrategy,
+    Activity, Checksum, Code, CompletedMigration, Contents, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence,
+    Error, ErrorKind, Event, Finding, History, HistoryTables, InvalidChecksum, InvalidVersion, Level, LockSettings, LockStrategy,
     Migration, MigrationKey, MigrationSet, MigrationState, MigrationStatus, Migrator, OutOfOrder, Phase, Place, Plan, Policy,
-    Position, Record, RecordState, RecordedRun, Requirement, Resolution, RunReport, RunSettings, Script, ScriptSource,
-    SessionInfo, SharedSet, SourceSpan, Statement, StatusReport, Step, StopSignal, Target, TransactionMode, Unit, UnknownDialect,
-    Version,
+    Position, Quoting, Reading, Record, RecordState, RecordedRun, Requirement, Resolution, RunReport, RunSettings, Script,
+    ScriptSource, SessionInfo, SharedSet, SourceSpan, Statement, StatusReport, Step, StopSignal, Target, TransactionMode, Unit,
+    UnknownDialect, Version,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -62,6 +62,9 @@ async fn an_application_can_name_everything() {
     assert_eq!(*events.lock().unwrap(), ["started 1_a.up.sql up"]);
 
     let status: StatusReport = migrator.status(&url).await.unwrap();
+    assert_eq!(status.activity(), Activity::Unknown);
+    let reading: Reading<'_> = set.contents().reading();
+    assert_eq!(reading.server, Quoting::of(Dialect::Sqlite));
     let history: &History = status.history();
     let record: &Record = history.get(&done.key).unwrap();
     assert_eq!(record.state, RecordState::Applied);

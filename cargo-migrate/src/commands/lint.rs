@@ -208,7 +208,7 @@ fn file_edits<'a>(migration: &'a Migration, fix: &'a Fix) -> Vec<FileEdit<'a>> {
 /// The files of the migrations that a fix adds, each as a path relative to the folder and a text.
 fn added_files(fix: &Fix, names: &FileList) -> Result<Vec<(String, String)>, CommandError> {
     let mut files = Vec::new();
-    let mut version = migration_files::next_version(Numbering::SameAsLatest, names)?;
+    let mut version = migration_files::next_version(Numbering::SameAsLatest, names, None)?;
     for added in &fix.added {
         let template = Template { up: added.up.clone(), down: added.down.clone() };
         files.extend(migration_files::file_names(names, &version, &template::file_name(&added.name), &template));

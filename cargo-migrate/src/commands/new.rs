@@ -3,6 +3,7 @@
 //! Meanwhile it holds a file lock on the lock file, so two commands that run at the same time take two versions.
 
 use crate::command::Context;
+use crate::database_url;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::migration_files::{self, Numbering};
@@ -12,9 +13,12 @@ use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
 use migrate_model::files::folder;
+use migrate_model::files::project::Project;
+use migrate_runtime::{Migrator, Version};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Create the files of a new migration
 #[derive(Debug, Args)]
@@ -34,7 +38,7 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let description = arguments.description.clone().unwrap_or_else(|| arguments.words.join(" "));
     let name = template::file_name(&description);
     if name.is_empty() {
@@ -44,6 +48,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     let project = packages::project(context)?;
     let dialect = loaded_project::dialect_without_database(context, &project).ok();
     let folder = project.root.join(&project.settings.dirs[0]);
+    let recorded = recorded_version(context, &project).await;
     fs::create_dir_all(&folder).map_err(|error| CommandError::other(format!("cannot create `{}`: {error}", folder.display())))?;
     let mut guard = LockFileGuard::take(&folder)?;
     let names = folder::list_files(&project.root, &project.settings);
@@ -53,7 +58,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         (_, true) => Numbering::Number,
         _ => Numbering::SameAsLatest,
     };
-    let version = migration_files::next_version(numbering, &names)?;
+    let version = migration_files::next_version(numbering, &names, recorded.as_ref())?;
     let template = template::from_description(&description, dialect, &name);
     let files = migration_files::file_names(&names, &version, &name, &template);
     migration_files::write(&folder, &files)?;
@@ -74,3 +79,22 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     }
     Ok(Exit::Done)
 }
+
+/// The highest version in the database history, if the database can be asked quickly. A file that was removed after its
+/// migration failed half-way, or that another checkout has, must not give its version to another migration.
+async fn recorded_version(context: &Context<'_>, project: &Project) -> Option<Version> {
+    let dialect = loaded_project::dialect_without_database(context, project).ok()?;
+    let url = database_url::of(context, project).ok()?;
+    let migrator = Migrator::new(project.read(dialect).set);
+    let status = tokio::time::timeout(MAX_WAIT, migrator.status(&url)).await.ok()?;
+    match status {
+        Ok(status) => status.history().records().iter().filter_map(|record| record.key.version().cloned()).max(),
+        Err(error) => {
+            context.output.verbose(format!("cannot ask the database for its versions: {}", error.message()));
+            None
+        }
+    }
+}
+
+/// How long to wait for the database. Without an answer, the files alone decide.
+const MAX_WAIT: Duration = Duration::from_secs(3);

@@ -186,7 +186,9 @@ impl Inner {
         if sql.starts_with("SELECT v.digest") || sql.starts_with("SELECT digest FROM") {
             let history = self.history();
             let checksums: u64 = history.applied().map(|record| u64::from(record.checksum.leading())).sum();
-            let row = [history.digest().to_string(), history.applied().count().to_string(), checksums.to_string()];
+            let others = history.records().len() - history.applied().count();
+            let applied = history.applied().count();
+            let row = [history.digest().to_string(), applied.to_string(), checksums.to_string(), others.to_string()];
             return ("digest", Ok(history.latest_applied().map(|_| row.map(Some).into()).into_iter().collect()));
         }
         if sql.starts_with("SELECT found.") {
