@@ -27,7 +27,11 @@ pub fn leaves_nothing(sql: &str, dialect: Dialect) -> bool {
         }
         // DML outside a transaction may be of a table that is not transactional.
         Dialect::MySql => {
-            first(&["CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE", "GRANT", "REVOKE", "LOCK", "ANALYZE", "OPTIMIZE", "FLUSH"])
+            // Of several tables or users, some may be dropped or changed.
+            let has_several = tokens.iter().any(|token| token.is_symbol(sql, b','));
+            let is_account = has("USER") || has("ROLE");
+            first(&["CREATE", "ALTER", "TRUNCATE", "LOCK"]) && !is_account
+                || first(&["DROP", "RENAME"]) && !has_several && !is_account
         }
     }
 }
@@ -52,6 +56,10 @@ mod tests {
             (Postgres, "EXECUTE q", false),
             (MySql, "ALTER TABLE t ADD a INT", true),
             (MySql, "LOCK TABLES t WRITE", true),
+            (MySql, "DROP TABLE a", true),
+            (MySql, "DROP TABLE a, b", false),
+            (MySql, "CREATE USER a, b", false),
+            (MySql, "GRANT ALL ON t TO u", false),
             (MySql, "CALL p()", false),
             (MySql, "EXECUTE s", false),
             (MySql, "INSERT INTO t VALUES (1)", false),

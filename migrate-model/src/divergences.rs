@@ -23,6 +23,8 @@ pub fn of_version(row: &MigrationStatus<'_>, direction: Direction, policy: Polic
         MigrationState::Applied | MigrationState::Pending => None,
         MigrationState::Changed => Some(changed(row, level)),
         MigrationState::CosmeticChange => Some(cosmetic_change(row)),
+        // Where versions may be added below others, a newer release may have added this one.
+        MigrationState::FileMissing if policy.out_of_order != OutOfOrder::Error => Some(file_missing(row, Level::Warning)),
         MigrationState::FileMissing => Some(file_missing(row, level)),
         MigrationState::Ahead => Some(ahead(row)),
         MigrationState::OutOfOrder => match policy.out_of_order {
@@ -50,6 +52,15 @@ fn applied_on(row: &MigrationStatus<'_>) -> String {
 }
 
 fn changed(row: &MigrationStatus<'_>, level: Level) -> Divergence {
+    if let (Some(migration), Some(record)) = (row.migration(), row.record())
+        && migration.name != record.name
+    {
+        let (key, name) = (&record.key, &record.name);
+        let message = format!("`{}` is not applied: version {key} was applied as `{name}`{}", row.title(), on(row));
+        return Divergence::new(&codes::CHANGED_AFTER_APPLY, level, row.key(), message)
+            .help("if this is another migration, give it a version above the newest one")
+            .help("if the file was renamed and edited, restore the original file");
+    }
     let message = format!("`{}` was changed after it was applied{}", row.title(), on(row));
     Divergence::new(&codes::CHANGED_AFTER_APPLY, level, row.key(), message)
         .help("restore the original file, and write the change as a new migration: `cargo migrate new`")
@@ -134,16 +145,20 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
             None => blocked,
         }
     };
+    let undo = format!("or undo the statements that ran, and record that: `{resolve} --not-applied`");
     match obstacle {
         Obstacle::OtherDirection => {
             let (command, done) = match resumption::direction_of(record) {
                 Direction::Up => ("cargo migrate up", "applied"),
                 Direction::Down => ("cargo migrate down", "reverted"),
             };
-            blocked(progress)
-                .help(format!("complete it first: correct the file if necessary, then run `{command}`"))
-                .help(format!("or, if it is already completely {done}, record that: `{resolve} --applied`"))
-                .help(format!("or undo its statements manually, then record that: `{resolve} --not-applied`"))
+            let blocked = match row.migration() {
+                Some(_) => {
+                    blocked(progress).help(format!("complete it first: correct the file if necessary, then run `{command}`"))
+                }
+                None => blocked(progress).help("it has no file in this build: complete it first with the build that has it"),
+            };
+            blocked.help(format!("or, if it is already completely {done}, record that: `{resolve} --applied`")).help(undo)
         }
         Obstacle::ScriptMissing => blocked(progress).help("restore its file, then run the same command again"),
         Obstacle::Edited { statement, difference } => {
@@ -152,16 +167,29 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 .note(format!("the SQL that ran (-) and the current file (+):\n{difference}"))
                 .help("restore the statements that ran; the rest may be edited")
                 .help(format!("or choose the statement to resume at: `{resolve} --skip-to N`"))
+                .help(undo)
+        }
+        Obstacle::EditedUnstored => {
+            let message = format!("{progress}; its SQL was too long to be stored, and its file was edited since");
+            Divergence::new(&codes::CHANGED_WHILE_PARTIALLY_APPLIED, Level::Error, &record.key, message)
+                .help(format!("if only statements from {at} on were edited, resume there: `{resolve} --skip-to {at}`"))
+                .help(undo)
         }
         Obstacle::SessionLost { statement: lost } => {
             let first_line = lost_statement(ran, lost, reading);
             blocked(format!("{progress}; the rest may need what statement {lost} left in the lost session{first_line}"))
                 .help(format!("if the rest does not need that, resume at statement {at}: `{resolve} --retry`"))
                 .help(format!("otherwise complete it manually, then record that it is complete: `{resolve} --applied`"))
+                .help(undo)
         }
         Obstacle::OutcomeUnknown => blocked(progress)
-            .help(format!("check whether the statement took effect; if not, run `{resolve} --retry`"))
-            .help(format!("or, if it did, run `{resolve} --skip-to {}`", at + 1)),
+            .help(format!("check whether the statement took effect; if not, or if you undo it, run `{resolve} --retry`"))
+            .help(if at < record.statements {
+                format!("or, if it did, run `{resolve} --skip-to {}`", at + 1)
+            } else {
+                format!("or, if it did, run `{resolve} --applied`")
+            })
+            .help(undo),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::dialect::Dialect;
 use crate::enum_value::{self, ENUM_VALUE_IN_USE, EnumValueUse, Use};
 use crate::finding::Finding;
 use crate::place::Place;
+use crate::session_effect;
 use crate::statement::Statement;
 use crate::transaction_class::{Class, Words, class};
 use std::fmt;
@@ -113,14 +114,17 @@ pub fn transaction_mode(text: &str, statements: &[Statement], units: &[Unit]) ->
 /// May a statement whose outcome is unknown run again without harm? False if in doubt.
 pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
     let words = Words::first(sql, dialect);
-    let repeatable = ["SET", "VACUUM", "ANALYZE", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
+    // `SET @x = f()` and `SET STATEMENT ... FOR UPDATE ...` may write, and so may `ANALYZE UPDATE ...` of MariaDB.
+    let is_setting = words.is(0, &["SET"]) && session_effect::is_setting(sql, dialect);
+    let analyzes = words.is(0, &["ANALYZE"]) && (dialect != Dialect::MySql || words.is(1, &["TABLE"]) || words.is(2, &["TABLE"]));
+    let repeatable = ["VACUUM", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
     let defines = words.is(0, &["CREATE", "DROP"]) && !words.has("CONCURRENTLY");
     let guarded = words.tokens.windows(2).any(|pair| {
         let replaces = pair[0].is_word(sql, "OR") && pair[1].is_word(sql, "REPLACE");
         let checks = pair[0].is_word(sql, "IF") && (pair[1].is_word(sql, "NOT") || pair[1].is_word(sql, "EXISTS"));
         replaces || checks
     });
-    words.is(0, &repeatable) || (defines && guarded)
+    is_setting || analyzes || words.is(0, &repeatable) || (defines && guarded)
 }
 
 /// Can a statement that runs alone share a transaction with its checkpoint? Then its outcome is known even after a crash.

@@ -9,6 +9,7 @@ use crate::finding::Finding;
 use crate::migration_set::MigrationSet;
 use crate::origin::{ForeignRecord, Origin};
 use crate::plural::count_of;
+use crate::script::Script;
 use crate::version::Version;
 use foreign_matches::{ForeignMatches, match_foreign};
 use std::collections::BTreeMap;
@@ -211,6 +212,11 @@ impl Judge<'_> {
 
     /// Whether the migration of the row's version has its SQL; `None` if there is no such migration.
     fn has_same_migration(&self, row: &NeighborRow) -> Option<bool> {
+        // The files may have been renumbered.
+        let is_same = |up: &Script| up.checksum.to_string() == row.checksum || up.sql_checksum.to_string() == row.sql_checksum;
+        if self.set.iter().any(|migration| !migration.up.statements.is_empty() && is_same(&migration.up)) {
+            return Some(true);
+        }
         let version: Version = row.version.parse().ok()?;
         let up = &self.set.get(&version)?.up;
         if up.statements.is_empty() {

@@ -282,14 +282,16 @@ impl SessionQuoting {
         if let [token] = tokens {
             return match token.kind {
                 Kind::Word if token.is_word(sql, "DEFAULT") => self.server,
+                // A literal of hexadecimal digits is a string.
+                Kind::Number if token.text(sql).starts_with("0x") => Modes::UNKNOWN,
                 Kind::Word | Kind::Number | Kind::QuotedName => Modes::of_text(unquoted(token.text(sql))),
                 _ => Modes::UNKNOWN,
             };
         }
-        if tokens[0].is_symbol(sql, b'@') {
-            if let Some(modes) = self.variable(sql, tokens) {
-                return modes;
-            }
+        if tokens[0].is_symbol(sql, b'@')
+            && let Some(modes) = self.variable(sql, tokens)
+        {
+            return modes;
         }
         if let Some((name, arguments)) = call(sql, tokens) {
             return self.function(sql, &name, &split_at_commas(sql, arguments));
@@ -323,7 +325,9 @@ impl SessionQuoting {
 
     fn function(&self, sql: &str, name: &str, arguments: &[&[Token]]) -> Modes {
         match (name, arguments) {
-            ("concat" | "concat_ws" | "list_add", _) => self.any(sql, arguments),
+            ("concat", _) if joins_whole_names(sql, arguments) => self.any(sql, arguments),
+            ("concat_ws", [separator, rest @ ..]) if is_text(sql, separator, "','") => self.any(sql, rest),
+            ("list_add", _) => self.any(sql, arguments),
             ("replace" | "list_drop", [list, removed, rest @ ..]) => {
                 let added = rest.first().map_or(Modes::OFF, |added| self.value(sql, added));
                 let (list, removed) = (self.value(sql, list), self.value(sql, removed));
@@ -459,6 +463,23 @@ fn contains(text: &str, word: &str) -> bool {
         at += 1;
     }
     false
+}
+
+/// Is an argument this literal?
+fn is_text(sql: &str, argument: &[Token], literal: &str) -> bool {
+    matches!(argument, [token] if token.text(sql) == literal)
+}
+
+/// Does a comma stand between all arguments of `CONCAT`? Otherwise, a mode may be put together from pieces of its name.
+fn joins_whole_names(sql: &str, arguments: &[&[Token]]) -> bool {
+    let literal = |argument: &[Token]| match argument {
+        [token] if token.kind == Kind::Text => Some(token.text(sql).trim_matches(['\'', '"'])),
+        _ => None,
+    };
+    arguments.windows(2).all(|pair| {
+        let ends = literal(pair[0]).is_some_and(|text| text.ends_with(','));
+        ends || literal(pair[1]).is_some_and(|text| text.starts_with(','))
+    })
 }
 
 #[cfg(test)]

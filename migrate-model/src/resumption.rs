@@ -25,6 +25,8 @@ pub enum Obstacle {
         /// The statement as it ran and as it is now.
         difference: String,
     },
+    /// The file was edited, and the SQL that ran was too long to be stored, so that it cannot be compared.
+    EditedUnstored,
     /// The rest may need state of a session that is gone.
     SessionLost {
         /// The number of the statement that left it, counted from 1.
@@ -55,6 +57,11 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
     let stored = record.pending_sql.as_ref().filter(|_| can_use_stored);
     let stored = stored.map(|text| Script::read(text.clone(), &row.title(), reading).0);
     let Some(script) = script.or(stored.as_ref()) else { return Some(Obstacle::ScriptMissing) };
+    // Without the SQL that ran, only its checksum is known.
+    let is_unstored = record.pending_sql.is_none() && record.statements_done > 0 && !record.state.is_resolved();
+    if is_unstored && record.checksum != script.checksum {
+        return Some(Obstacle::EditedUnstored);
+    }
     if let Some((statement, difference)) = edited_statement(script, record, reading) {
         return Some(Obstacle::Edited { statement, difference });
     }
@@ -68,8 +75,11 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
     if record.state.is_unclear() {
         return Some(Obstacle::OutcomeUnknown);
     }
+    // The statement in question is the one that ran, whatever the file contains now.
+    let ran = record.pending_sql.as_ref().map(|text| Script::read(text.clone(), &row.title(), reading).0);
     let is_known = record.state.interrupted().is_none();
-    (!is_known && !can_repeat(script, record.statements_done, dialect)).then_some(Obstacle::OutcomeUnknown)
+    let can_repeat = can_repeat(ran.as_ref().unwrap_or(script), record.statements_done, dialect);
+    (!is_known && !can_repeat).then_some(Obstacle::OutcomeUnknown)
 }
 
 /// The number and the first line of the statement that runs next after `done` statements of a text. Session settings are
@@ -87,10 +97,7 @@ pub fn next_statement<'r>(ran: &str, done: usize, reading: impl Into<Reading<'r>
 
 /// The number of the first statement that has run and differs in the file, and the difference.
 fn edited_statement(script: &Script, record: &Record, reading: Reading<'_>) -> Option<(usize, String)> {
-    let Some(ran) = record.pending_sql.as_deref() else {
-        // The SQL was too long to be stored, but its checksum is stored.
-        return (record.statements_done > 0 && record.checksum != script.checksum).then(|| (1, "? the whole file".to_owned()));
-    };
+    let ran = record.pending_sql.as_deref()?;
     let (statements, _) = statement::split(ran, reading, "");
     (0..record.statements_done).find_map(|at| {
         let before = statements.get(at).map(|statement| statement.sql(ran));

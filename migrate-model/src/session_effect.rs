@@ -90,7 +90,14 @@ pub fn lost_state(text: &str, statements: &[Statement], done: usize, dialect: Di
     }
     // On MySQL, variables, prepared statements and locks matter only to statements that name them.
     let has_temporary = before.iter().any(|statement| contains_word(statement.sql(text), "TEMPORARY", dialect));
-    (has_temporary || rest.iter().any(|statement| reads_session(statement.sql(text)))).then_some(at)
+    // A trigger may read a variable, too.
+    let reads = |statement: &Statement| {
+        let sql = statement.sql(text);
+        let tokens = meaningful(sql, dialect);
+        let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE", "CALL", "LOAD"].iter().any(|word| is(&tokens, sql, 0, word));
+        writes || reads_session(sql)
+    };
+    (has_temporary || rest.iter().any(reads)).then_some(at)
 }
 
 /// Does a MySQL statement read a value that earlier statements left in the session: a user variable, a prepared statement, or
@@ -104,16 +111,20 @@ fn reads_session(sql: &str) -> bool {
 /// The first statement that a statement must directly follow, in the same session and with nothing between them: it reads
 /// what the previous one returned, such as `ROW_COUNT()` or `LAST_INSERT_ID()`. `None` if it reads nothing of that kind.
 pub fn follows_from(text: &str, statements: &[Statement], at: usize, dialect: Dialect) -> Option<usize> {
-    if dialect != Dialect::MySql || at == 0 {
-        return None;
-    }
+    let (directly, inserted): (&[&str], &[&str]) = match dialect {
+        Dialect::Postgres => return None,
+        Dialect::MySql => (
+            &["ROW_COUNT", "FOUND_ROWS", "DIAGNOSTICS", "WARNINGS", "ERRORS", "warning_count", "error_count"],
+            &["LAST_INSERT_ID", "identity", "insert_id"],
+        ),
+        Dialect::Sqlite => (&["changes", "total_changes"], &["last_insert_rowid"]),
+    };
     let sql = statements[at].sql(text);
     let tokens = meaningful(sql, dialect);
-    let directly = ["ROW_COUNT", "FOUND_ROWS", "DIAGNOSTICS", "WARNINGS", "ERRORS", "warning_count", "error_count"];
     if directly.iter().any(|word| has(&tokens, sql, word)) {
-        return Some(at - 1);
+        return at.checked_sub(1);
     }
-    if !["LAST_INSERT_ID", "identity", "insert_id"].iter().any(|word| has(&tokens, sql, word)) {
+    if !inserted.iter().any(|word| has(&tokens, sql, word)) {
         return None;
     }
     let inserts = |at: &usize| {
@@ -134,8 +145,18 @@ pub fn cannot_put_back(text: &str, statements: &[Statement], dialect: Dialect) -
                     || of_statement(sql, dialect) == SessionEffect::Setting && contains_word(sql, "LOAD", dialect)
             }
             Dialect::MySql => ["GET_LOCK", "HANDLER"].iter().any(|word| contains_word(sql, word, dialect)),
-            Dialect::Sqlite => contains_word(sql, "load_extension", dialect),
+            // It cannot be read, so it cannot be restored.
+            Dialect::Sqlite => ["load_extension", "case_sensitive_like"].iter().any(|word| contains_word(sql, word, dialect)),
         }
+    })
+}
+
+/// Does a text contain this name, as a word or in a string?
+pub fn uses_name(text: &str, name: &str, dialect: Dialect) -> bool {
+    Tokens::new(text, dialect).any(|token| match token.kind {
+        Kind::Word | Kind::QuotedName => bare(token.text(text)) == name.to_lowercase(),
+        Kind::Text | Kind::DollarText | Kind::Executable => token.text(text).contains(name),
+        _ => false,
     })
 }
 
@@ -263,7 +284,12 @@ impl<'r> EffectReader<'r> {
     fn postgres(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
         let first = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 0, word));
         let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
-        if first(&["SET"]) {
+        if first(&["ALTER"]) && changes_new_sessions(sql, tokens) {
+            // What a new session starts with is another than what this one has.
+            SessionEffect::Unrepeatable
+        } else if first(&["SET"]) && mentions_temporary_schema(sql, tokens) {
+            SessionEffect::Unrepeatable
+        } else if first(&["SET"]) {
             let local = second(&["LOCAL", "TRANSACTION", "CONSTRAINTS"]);
             if local { SessionEffect::None } else { SessionEffect::Setting }
         } else if first(&["RESET", "DEALLOCATE", "LISTEN", "UNLISTEN", "LOAD"]) {
@@ -282,9 +308,7 @@ impl<'r> EffectReader<'r> {
             self.postgres_query(sql, tokens)
         } else if first(&["DO"]) {
             self.body(dollar_body(sql).unwrap_or(""), dollar_body(sql).is_none())
-        } else if first(&["CALL"]) {
-            self.calls(sql, tokens)
-        } else if first(&["CREATE"]) && has(tokens, sql, "AS") {
+        } else if first(&["CALL"]) || (first(&["CREATE"]) && has(tokens, sql, "AS")) {
             self.calls(sql, tokens)
         } else if first(&POSTGRES_DDL) {
             SessionEffect::None
@@ -295,7 +319,11 @@ impl<'r> EffectReader<'r> {
 
     /// `SELECT set_config('name', 'value', false)` is a setting, as pg_dump writes it.
     fn postgres_query(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
-        if has(tokens, sql, "INTO") && is(tokens, sql, 0, "SELECT") && has(tokens, sql, "TEMP") {
+        let into_temporary = (0..tokens.len()).any(|at| {
+            let kind = at + 1 + usize::from(is(tokens, sql, at + 1, "LOCAL") || is(tokens, sql, at + 1, "GLOBAL"));
+            is(tokens, sql, at, "INTO") && (is(tokens, sql, kind, "TEMP") || is(tokens, sql, kind, "TEMPORARY"))
+        });
+        if into_temporary {
             return SessionEffect::Unrepeatable;
         }
         if !has(tokens, sql, "set_config") {
@@ -306,6 +334,7 @@ impl<'r> EffectReader<'r> {
         let literal = |at: usize| call.get(at).is_some_and(|token| token.kind == Kind::Text);
         let symbol = |at: usize, symbol: u8| call.get(at).is_some_and(|token| token.is_symbol(sql, symbol));
         let plain = is(tokens, sql, 0, "SELECT")
+            && !mentions_temporary_schema(sql, tokens)
             && is(call, sql, 0, "set_config")
             && (symbol(1, b'(') && literal(2) && symbol(3, b',') && literal(4) && symbol(5, b',') && symbol(7, b')'))
             && call.len() == 8;
@@ -340,6 +369,9 @@ impl<'r> EffectReader<'r> {
         } else if first(&["SELECT", "VALUES", "TABLE", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE", "DO", "LOAD", "EXPLAIN"])
         {
             self.mysql_query(sql, tokens)
+        } else if first(&["CALL"]) && user_variables(sql, tokens).next().is_some() {
+            // An OUT parameter.
+            SessionEffect::Unrepeatable
         } else if first(&["CALL"]) {
             self.calls(sql, tokens)
         } else if first(&["BEGIN"]) && second(&["NOT"]) || first(&["IF", "FOR", "WHILE", "REPEAT", "LOOP", "CASE"]) {
@@ -371,10 +403,11 @@ impl<'r> EffectReader<'r> {
             if !matches!(name.kind, Kind::Word | Kind::QuotedName) || is_declared(sql, tokens, at - 1) {
                 continue;
             }
+            let is_foreign = is_qualified_elsewhere(sql, tokens, at - 1);
             let name = bare(name.text(sql));
             if functions::takes_lock(&name) {
                 effect = effect.max(SessionEffect::Unrepeatable);
-            } else if !is_harmless(&name) {
+            } else if is_foreign || !is_harmless(&name) {
                 effect = effect.max(self.routine(&name));
             }
         }
@@ -443,7 +476,7 @@ impl<'r> EffectReader<'r> {
         let inner = meaningful(text, self.dialect);
         let known = |words: &[&str]| words.iter().any(|word| is(&inner, text, 0, word));
         match self.dialect {
-            Dialect::Postgres if known(&POSTGRES_DDL) && !creates_temporary(text, &inner) => self.calls(piece, &tokens),
+            Dialect::Postgres if known(&POSTGRES_DDL) && self.effect(text) == SessionEffect::None => self.calls(piece, &tokens),
             _ => SessionEffect::Unknown,
         }
     }
@@ -572,6 +605,44 @@ fn executable_content(text: &str) -> &str {
     text.trim_start_matches(|c: char| c.is_ascii_digit()).trim_end_matches("*/")
 }
 
+/// `ALTER DATABASE ... SET`, `ALTER ROLE ... SET`, `ALTER SYSTEM`: later sessions start with other settings.
+fn changes_new_sessions(sql: &str, tokens: &[Token]) -> bool {
+    let kinds = ["DATABASE", "ROLE", "USER", "SYSTEM"];
+    kinds.iter().any(|word| is(tokens, sql, 1, word)) && (has(tokens, sql, "SET") || has(tokens, sql, "RESET"))
+}
+
+/// `SET search_path = pg_temp, public`: later statements create temporary objects.
+fn mentions_temporary_schema(sql: &str, tokens: &[Token]) -> bool {
+    tokens.iter().any(|token| token.text(sql).contains("pg_temp"))
+}
+
+/// Is a name qualified with a schema other than that of the system?
+fn is_qualified_elsewhere(sql: &str, tokens: &[Token], at: usize) -> bool {
+    let schema = at.checked_sub(2).filter(|_| at >= 1 && tokens[at - 1].is_symbol(sql, b'.')).map(|at| tokens[at].text(sql));
+    schema.is_some_and(|schema| !["pg_catalog", "information_schema"].contains(&bare(schema).as_str()))
+}
+
+/// Words whose value a new session would compute anew, and settings that apply to one statement only.
+const COMPUTED: [&str; 17] = [
+    "CURRENT_TIMESTAMP",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "UTC_TIMESTAMP",
+    "UTC_DATE",
+    "UTC_TIME",
+    "SYSDATE",
+    "NEXT",
+    "PREVIOUS",
+    "LAST_INSERT_ID",
+    "IDENTITY",
+    "INSERT_ID",
+    "RAND_SEED1",
+    "RAND_SEED2",
+    "NEXTVAL",
+];
+
 /// `SET a = 1, @b = 2`: a setting if nothing but the session changes, and only values are computed that a new session computes
 /// in the same way.
 fn mysql_set(sql: &str, tokens: &[Token]) -> SessionEffect {
@@ -581,23 +652,23 @@ fn mysql_set(sql: &str, tokens: &[Token]) -> SessionEffect {
         return SessionEffect::None;
     }
     if wider {
-        // `SET GLOBAL a = 1, @b = 2` does both.
-        let also = user_variables(sql, tokens).next().is_some() || has(tokens, sql, "SESSION");
-        return if also { SessionEffect::Unrepeatable } else { SessionEffect::None };
+        // A new session starts with other values than this one has.
+        return SessionEffect::Unrepeatable;
     }
     let computes = tokens.iter().enumerate().any(|(at, token)| {
         let called = tokens.get(at + 1).is_some_and(|next| next.is_symbol(sql, b'('));
         token.is_word(sql, "SELECT")
             || (called && token.kind != Kind::Symbol && !functions::is_repeatable(&bare(token.text(sql))))
-            || ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LAST_INSERT_ID", "IDENTITY"]
-                .iter()
-                .any(|word| token.is_word(sql, word))
+            || COMPUTED.iter().any(|word| token.is_word(sql, word))
     });
     if computes { SessionEffect::Unrepeatable } else { SessionEffect::Setting }
 }
 
 fn sqlite(sql: &str, tokens: &[Token]) -> SessionEffect {
-    if is(tokens, sql, 0, "ATTACH") || is(tokens, sql, 0, "DETACH") {
+    let in_memory = |token: &Token| matches!(token.text(sql), "':memory:'" | "''") || token.text(sql).contains("mode=memory");
+    if is(tokens, sql, 0, "ATTACH") && tokens.iter().any(in_memory) {
+        SessionEffect::Unrepeatable
+    } else if is(tokens, sql, 0, "ATTACH") || is(tokens, sql, 0, "DETACH") {
         SessionEffect::Setting
     } else if is(tokens, sql, 0, "PRAGMA") {
         // All other PRAGMAs read, change the file, or execute an action once.

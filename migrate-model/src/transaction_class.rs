@@ -184,11 +184,16 @@ fn postgres(sql: &str, words: &Words<'_>) -> Class {
 
 /// Does the body of a `DO` block contain `COMMIT` or `ROLLBACK` as a statement?
 fn commits_inside(sql: &str) -> bool {
-    let body = Tokens::new(sql, Dialect::Postgres).find(|token| token.kind == Kind::DollarText);
-    let Some(body) = body else { return false };
+    let is_body = |token: &Token| matches!(token.kind, Kind::DollarText | Kind::Text);
+    let Some(body) = Tokens::new(sql, Dialect::Postgres).find(is_body) else { return false };
     let body = body.text(sql);
-    let fence = body[1..].find('$').map_or(body.len(), |at| at + 2);
-    let body = body.get(fence..body.len().saturating_sub(fence)).unwrap_or_default();
+    let body = match body.strip_prefix('$') {
+        Some(rest) => {
+            let fence = rest.find('$').map_or(body.len(), |at| at + 2);
+            body.get(fence..body.len().saturating_sub(fence)).unwrap_or_default()
+        }
+        None => body.trim_start_matches(['E', 'e']).trim_matches('\''),
+    };
     let tokens: Vec<Token> = Tokens::new(body, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
     tokens.iter().enumerate().any(|(at, token)| {
         let ends = token.is_word(body, "COMMIT") || token.is_word(body, "ROLLBACK");

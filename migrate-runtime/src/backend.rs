@@ -159,6 +159,12 @@ pub trait Backend: Send {
         self.write(history_sql, change).await.map_err(UnitError::NotStarted)
     }
 
+    /// The names of temporary objects that the application has created in a session of its own: a script that uses such a name
+    /// would not reach the table that it means. Valid after `prepare`.
+    fn hidden_names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// Whether the session belongs to this run alone, so that it can be replaced by a new one. Valid after `prepare`.
     fn owns_session(&self) -> bool;
 

@@ -26,6 +26,8 @@ pub enum BackendErrorKind {
     ReadOnly,
     /// A connection that the application has lent is in a transaction, which a run would commit or abort.
     InTransaction,
+    /// The server rejected a statement of the setting `session`.
+    Session,
 }
 
 /// An error of a database, with what it said besides.
@@ -75,6 +77,16 @@ impl BackendError {
         }
     }
 
+    /// The error of a statement of the setting `session`.
+    #[must_use]
+    pub fn of_session(mut self, statement: &str) -> Self {
+        if self.kind == BackendErrorKind::Rejected {
+            self.kind = BackendErrorKind::Session;
+            self.hint = Some(format!("the statement is: {statement}"));
+        }
+        self
+    }
+
     /// The connection that the application has lent is in a transaction.
     pub fn in_transaction() -> Self {
         BackendError {
@@ -109,6 +121,13 @@ impl BackendError {
                     .note("state", "nothing was run, and the transaction is as it was")
                     .help("commit or roll back before you run migrations: they commit their own transactions")
             }
+            BackendErrorKind::Session => self
+                .into_error(
+                    ErrorKind::Setting,
+                    &codes::SESSION_REJECTED,
+                    "a statement of `session` in `migrate.toml` was rejected",
+                )
+                .help("correct `session` in `migrate.toml`, or grant this user what the statement needs"),
             BackendErrorKind::ConnectionLost => self.into_lost_connection_error("the connection to the database was lost"),
             BackendErrorKind::Rejected | BackendErrorKind::LockTimeout => {
                 let code = self.code.clone().unwrap_or_default();
@@ -177,6 +196,11 @@ fn history_help(code: &str) -> &'static str {
         "1047" => "this node is not part of its cluster at the moment; wait until it is, or connect to another node",
         "1046" => "add the database name to the URL: `mysql://user@host/DATABASE`",
         "26" => "the file is not a SQLite database: correct its name in the URL",
-        _ => "grant this user the right to read and write the history tables, and to create them on the first run",
+        // insufficient_privilege, ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
+        "42501" | "1044" | "1142" | "1227" => {
+            "give this user the rights on the history tables; the guide lists them under \"Database privileges\". A policy for row-level \
+             security must not hide rows from it"
+        }
+        _ => "correct what the message of the database names, then run the same command again",
     }
 }

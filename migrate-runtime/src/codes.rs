@@ -66,6 +66,22 @@ pub static IN_TRANSACTION: Code = Code::new(
      unchanged. Commit or roll back first, or pass a pool or a URL.",
 );
 
+/// Records of the history are missing.
+pub static RECORDS_LOST: Code = Code::new(
+    "records-lost",
+    "The table `schema_versions` counts more applied migrations than `migration_records` contains: rows were deleted, or the table \
+     was truncated or restored alone. `up` would apply those migrations again, so nothing was run. Restore the missing rows. If the \
+     database itself was restored to the state of the records, `cargo migrate repair` accepts the records, after a question.",
+);
+
+/// A statement of the setting `session` was rejected.
+pub static SESSION_REJECTED: Code = Code::new(
+    "session-rejected",
+    "The database rejected a statement of the setting `session` in `migrate.toml`, which runs before the history is read and before \
+     migrations run. Nothing else ran. Correct the statement, or grant the database user what it needs, such as membership in the \
+     role of `SET ROLE`.",
+);
+
 /// The migration files do not match the database history.
 pub static HISTORY_MISMATCH: Code = Code::new(
     "history-mismatch",
@@ -151,6 +167,8 @@ pub static ALL: &[&Code] = &[
     &NEEDS_SESSION,
     &READ_ONLY,
     &MIGRATION_FAILED,
+    &RECORDS_LOST,
+    &SESSION_REJECTED,
     &STOPPED,
     &TIMED_OUT,
     &UNKNOWN_VERSION,

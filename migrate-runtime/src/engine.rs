@@ -27,7 +27,7 @@ use migrate_model::script::Script;
 use migrate_model::script_plan::plan_script;
 use migrate_model::session_effect;
 use migrate_model::statement::{UNKNOWN_QUOTING, quoting_setting, splits_differently};
-use migrate_model::target::Target;
+use migrate_model::target::{Direction, Target};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 
@@ -50,7 +50,7 @@ pub async fn run(
             Currency::Current => Some(RunReport::default()),
             // Another release may have applied more. Then this run needs no lock, which that release may hold.
             Currency::Different | Currency::BesidePartial => {
-                nothing_to_do(&mut *backend, &history_sql, set, options, currency).await?
+                nothing_to_do(&mut *backend, &history_sql, set, target, options, currency).await?
             }
             Currency::Unknown => None,
         };
@@ -70,12 +70,13 @@ async fn nothing_to_do(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     set: &MigrationSet,
+    target: &Target,
     options: &RunOptions,
     currency: Currency,
 ) -> Result<Option<RunReport>, Error> {
     let Some(history) = session::history(backend, history_sql, None).await? else { return Ok(None) };
     let others = required_histories(backend, history_sql, set).await?;
-    let plan = plan(set, &history, &others, &Target::Latest, options.policy(set)).map_err(unknown_version)?;
+    let plan = plan(set, &history, &others, target, options.policy(set)).map_err(unknown_version)?;
     // If exactly these migrations are applied, a summary that differs is wrong, and the lock is needed to write it again.
     let is_wrong = currency == Currency::Different && history.digest() == set.digest();
     if !plan.steps.is_empty() || !plan.is_clear() || is_wrong {
@@ -111,6 +112,16 @@ async fn with_lock(
     let prepared = backend.prepare(history_sql, &set.contents().run.session, options.locking).await;
     if let Err(error) = prepared {
         return (Err(error.into_history_error("cannot prepare the session")), ConnectionState::Unknown);
+    }
+    // With `session`, or up to a version, whether there is something to do is known only now.
+    if target.direction() == Direction::Up && (*target != Target::Latest || !set.contents().run.session.is_empty()) {
+        match nothing_to_do(backend, history_sql, set, target, options, Currency::Different).await {
+            Ok(None) => {}
+            Ok(Some(report)) => {
+                return (Ok(report), ConnectionState::of(&backend.restore_original(history_sql).await));
+            }
+            Err(error) => return (Err(error), ConnectionState::Unknown),
+        }
     }
     if let Err(error) = acquire_lock(backend, history_sql, options).await {
         let state = match state_after(&error) {
@@ -265,6 +276,13 @@ async fn plan_and_run(
             summary::correct(backend, history_sql, &snapshot).await?;
             return Ok(report);
         }
+        if has_tables && report.done.is_empty() && plan.steps.iter().any(|step| step.direction == Direction::Up && step.done == 0)
+        {
+            let lost = summary::lost_records(backend, history_sql).await;
+            if let Some(lost) = lost.map_err(|error| error.into_history_error("cannot read the history"))? {
+                return Err(Error::of_finding(ErrorKind::HistoryMismatch, lost).note("state", "aborted before applying anything"));
+            }
+        }
         if !has_tables {
             let created = backend.create_tables(history_sql).await;
             created.map_err(|error| error.into_history_error("cannot create the history tables"))?;
@@ -289,15 +307,31 @@ fn cannot_run(set: &MigrationSet, plan: &Plan<'_>, interrupted: &[InterruptedMig
 fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet) -> Option<Error> {
     let ScriptSource::File(script) = step.source else { return None };
     let dialect = backend.dialect();
+    let script_plan = plan_script(script, dialect, step.done);
+    let help = "connect to the server directly; see `cargo migrate explain needs-session`";
     if !backend.preserves_session()
-        && let Some(at) = plan_script(script, dialect, step.done).needs_session(!set.contents().run.session.is_empty())
+        && let Some(at) = script_plan.needs_session(false)
     {
         let message = format!("`{}` needs a session of its own, but the connection may go through a pooler", step.title);
-        let help = "connect to the server directly; see `cargo migrate explain needs-session`";
+        return Some(needs_session(message, script.place(at), help));
+    }
+    if !backend.preserves_session()
+        && let Some(at) = script_plan.needs_session(!set.contents().run.session.is_empty())
+    {
+        let message = format!(
+            "`session` in `migrate.toml` cannot apply to this statement of `{}`: it runs outside a transaction, and the connection may go \
+             through a pooler",
+            step.title
+        );
         return Some(needs_session(message, script.place(at), help));
     }
     if let Some(error) = quoting_obstacle(backend, step, script, set) {
         return Some(error);
+    }
+    if let Some(name) = backend.hidden_names().into_iter().find(|name| session_effect::uses_name(&script.text, name, dialect)) {
+        let message = format!("`{}` uses the name `{name}`, which is that of a temporary table of this connection", step.title);
+        let help = "run it over a pool or a URL, so that it has a session of its own; or drop the temporary table first";
+        return Some(needs_session(message, Place::file(&*script.file), help));
     }
     if !backend.owns_session()
         && let Some(at) = session_effect::cannot_put_back(&script.text, &script.statements, dialect)

@@ -160,6 +160,11 @@ impl HistorySql {
     }
 
     /// The unquoted name of the table of records.
+    pub fn versions_name(&self) -> &str {
+        &self.tables.versions
+    }
+
+    /// The name of the table of records.
     pub fn records_name(&self) -> &str {
         &self.tables.records
     }
@@ -213,6 +218,13 @@ impl HistorySql {
             (self.dialect.leading_digits)("checksum"),
             self.records()
         )
+    }
+
+    /// How many migrations are applied by the summary, and by the records: of one moment.
+    pub fn select_counts(&self) -> String {
+        let (service, text) = (self.text(&self.service), self.dialect.as_text);
+        let records = format!("(SELECT count(*) FROM {} WHERE service = {service} AND state = 'applied')", self.records());
+        format!("SELECT {}, {} FROM {} WHERE service = {service}", text("applied_count"), text(&records), self.versions())
     }
 
     /// The digest that is stored.

@@ -52,6 +52,9 @@ pub trait LeaseConnection: Backend {
     /// Whether any session holds the session-level lock, which is used where there is no lease.
     async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError>;
 
+    /// Whether a transaction has locked the row: its holder has renewed it there and is alive, even if the row looks expired.
+    async fn row_is_locked(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError>;
+
     /// A query that counts the server sessions that execute a statement of this `LIKE` pattern.
     fn running_query(&self, pattern: &str) -> String;
 }
@@ -72,6 +75,23 @@ pub async fn is_held(connection: &mut impl LeaseConnection, history_sql: &Histor
     is_valid(connection, &row).await
 }
 
+/// The same for a process that has acquired the session-level lock. If the lease has expired, it is taken from its holder, which
+/// then writes nothing after it continues.
+pub async fn is_held_or_break(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<bool, BackendError> {
+    let Some(row) = read_row(connection, history_sql).await? else { return Ok(false) };
+    if row.holder.is_empty() {
+        return Ok(false);
+    }
+    if is_valid(connection, &row).await? || connection.row_is_locked(history_sql).await? {
+        return Ok(true);
+    }
+    if !connection.try_update(&Lease::break_sql(history_sql, &row)).await? {
+        return Ok(true);
+    }
+    let row = read_row(connection, history_sql).await?;
+    Ok(row.is_some_and(|row| !row.holder.is_empty()))
+}
+
 /// Whether the row has a holder whose lease has not expired, or whose last statement the server still executes.
 async fn is_valid(connection: &mut impl LeaseConnection, row: &LeaseRow) -> Result<bool, BackendError> {
     if row.holder.is_empty() || !row.expired {
@@ -83,7 +103,7 @@ async fn is_valid(connection: &mut impl LeaseConnection, row: &LeaseRow) -> Resu
 
 /// The row of the service; `None` if it or its table does not exist.
 async fn read_row(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<Option<LeaseRow>, BackendError> {
-    let rows = session::rows_if_exists(connection, &Lease::select_sql(history_sql)).await?;
+    let rows = session::rows_if_exists(connection, &history_sql.reading(&Lease::select_sql(history_sql))).await?;
     Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::read_columns))
 }
 
@@ -128,7 +148,8 @@ impl Lease {
                 row.ok_or_else(|| BackendError::own("the row of the lease does not exist after it was created"))?
             }
         };
-        let held = is_valid(connection, &row).await? || connection.session_lock_is_held(history_sql).await?;
+        let is_alive = !row.holder.is_empty() && row.expired && connection.row_is_locked(history_sql).await?;
+        let held = is_alive || is_valid(connection, &row).await? || connection.session_lock_is_held(history_sql).await?;
         if held || !connection.try_update(&self.acquire_sql(history_sql)).await? {
             return Ok(false);
         }
@@ -212,6 +233,22 @@ impl Lease {
             std::process::id(),
             self.expiry(history_sql)
         )
+    }
+
+    /// An update that takes an expired lease from its holder.
+    fn break_sql(history_sql: &HistorySql, row: &LeaseRow) -> String {
+        let (now, service) = (history_sql.dialect().now, history_sql.text(history_sql.service()));
+        let expired = format!(
+            "service = {service} AND holder = {} AND fence = {} AND expires_at < {now}",
+            history_sql.text(&row.holder),
+            row.fence
+        );
+        let expired = if history_sql.dialect().skips_locked {
+            format!("service IN (SELECT service FROM {} WHERE {expired} FOR UPDATE SKIP LOCKED)", history_sql.locks())
+        } else {
+            expired
+        };
+        format!("UPDATE {} SET holder = '', fence = fence + 1 WHERE {expired}", history_sql.locks())
     }
 
     /// An update that renews the lease if this run still holds it.

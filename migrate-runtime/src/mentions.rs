@@ -1,6 +1,7 @@
 //! Which of the settings and functions that matter to the engine a script names: found once for each script.
 
 use migrate_model::dialect::Dialect;
+use migrate_model::statement::Statement;
 use migrate_model::token::{Kind, Tokens};
 
 /// A setting or a function that matters to the engine.
@@ -41,6 +42,12 @@ const WORDS: [(&str, Mention); 15] = [
     ("pg_advisory_unlock_shared", Mention::Unlock),
 ];
 
+/// The first words of statements that set, call or execute something.
+const ACTING: [&str; 15] = [
+    "SET", "RESET", "SELECT", "WITH", "DO", "CALL", "EXECUTE", "PREPARE", "DISCARD", "BEGIN", "IF", "FOR", "WHILE", "LOOP",
+    "VALUES",
+];
+
 /// The mentions of a script. Comments do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mentions {
@@ -48,7 +55,18 @@ pub struct Mentions {
 }
 
 impl Mentions {
-    /// Those of a text. What a string or a body contains counts, because it may be executed.
+    /// Those of a script. Only statements count that set something, call something or execute something: an `INSERT` into a column
+    /// of that name does not.
+    pub fn of_script(text: &str, statements: &[Statement], dialect: Dialect) -> Self {
+        let acts = |sql: &str| {
+            let first = Tokens::new(sql, dialect).find(|token| !token.is_blank());
+            first.is_some_and(|first| first.kind == Kind::Executable || ACTING.iter().any(|word| first.is_word(sql, word)))
+        };
+        let statements = statements.iter().map(|statement| statement.sql(text)).filter(|sql| acts(sql));
+        statements.map(|sql| Mentions::of(sql, dialect)).fold(Mentions::default(), Mentions::and)
+    }
+
+    /// Those of a statement. What a string or a body contains counts, because it may be executed.
     pub fn of(text: &str, dialect: Dialect) -> Self {
         let mut mentions = Mentions::default();
         // The token before the previous one: `current_setting('lock_timeout')` reads, and changes nothing.

@@ -205,6 +205,11 @@ impl Migrator {
         let has_tables = history.is_some();
         let history = history.unwrap_or_default();
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, self.set.contents().reading()).await?;
+        let mut neighbors = neighbors;
+        if has_tables && compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied) {
+            let lost = summary::lost_records(&mut *backend, &history_sql).await;
+            neighbors.extend(lost.map_err(|error| error.into_history_error("cannot read the history"))?);
+        }
         let activity = activity(&mut *backend, &history_sql, &history).await?;
         engine::release_clean(backend, &history_sql).await;
         let policy = self.options.policy(&self.set);
@@ -266,6 +271,15 @@ impl Migrator {
         self.change_history(database, Correction::Repair(migration.into())).await
     }
 
+    /// Accepts the records of the history as they are, although the summary counts more applied migrations (`records-lost`):
+    /// after the database itself was restored to their state. Runs nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or the history cannot be read or written.
+    pub async fn accept_records<'c>(&self, database: impl Database<'c>) -> Result<(), Error> {
+        self.change_history(database, Correction::AcceptRecords).await
+    }
+
     /// Writes one change of the history under the lock, and runs nothing.
     async fn change_history<'c>(&self, database: impl Database<'c>, correction: Correction) -> Result<(), Error> {
         let mut backend = database.open(self.open_options(false)).await?;
@@ -286,6 +300,7 @@ impl Migrator {
                 let change = history_changes::resolved(&self.set, &history, key, *resolution);
                 change.map_err(|reason| cannot_resolve(key, reason))?
             }
+            Correction::AcceptRecords => history_changes::summarized(&history),
             Correction::Repair(key) => history_changes::repaired(&self.set, &history, key).ok_or_else(|| cannot_repair(key))?,
         };
         backend.write(history_sql, &change).await.map_err(|error| error.into_history_error("cannot write the history"))
@@ -327,6 +342,7 @@ async fn activity(backend: &mut dyn Backend, history_sql: &HistorySql, history: 
 enum Correction {
     Resolve(MigrationKey, Resolution),
     Repair(MigrationKey),
+    AcceptRecords,
 }
 
 fn cannot_repair(version: &MigrationKey) -> Error {
@@ -341,7 +357,7 @@ fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
         }
         CannotResolve::NoSuchStatement { statements } => (
             format!("version {version} has {}", count_of(statements, "statement")),
-            format!("give a number from 1 to {statements}, or mark the migration as applied"),
+            format!("give the number of a statement that is left, at most {statements}; or mark the migration as applied"),
         ),
         CannotResolve::AlreadyDone { done } => (
             format!("{} of version {version} {} recorded as done", count_of(done, "statement"), is_are(done)),

@@ -1,5 +1,6 @@
 //! The state of every migration at one moment.
 
+use crate::codes;
 use crate::engine;
 use crate::error::Error;
 use crate::first_run;
@@ -72,6 +73,11 @@ impl StatusReport {
     /// Adds what the first run of the service would find, and whether a process runs migrations.
     pub(crate) fn with_surroundings(self, neighbors: Vec<Finding>, activity: Activity) -> Self {
         StatusReport { neighbors, activity, ..self }
+    }
+
+    /// Whether the summary counts more applied migrations than there are records, so that a run would apply some again.
+    pub fn has_lost_records(&self) -> bool {
+        self.neighbors.iter().any(|finding| finding.code == &codes::RECORDS_LOST)
     }
 
     /// What else the database contains, while this service has no row in its history: a history of this service in another

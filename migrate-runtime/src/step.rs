@@ -121,7 +121,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let directives = &script.directives;
         let lock_timeout = directives.lock_timeout.or(self.options.lock_timeout);
         let timeout = directives.timeout.unwrap_or(self.options.timeout);
-        let mentions = Mentions::of(&script.text, self.backend.dialect());
+        let mentions = Mentions::of_script(&script.text, &script.statements, self.backend.dialect());
         Ok(PreparedStep { plan, changes, lock_timeout, timeout, resuming, mentions, script })
     }
 
@@ -238,6 +238,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             title: &self.step.title,
             direction: self.step.direction,
             script: &prepared.script,
+            dialect: self.backend.dialect(),
             atomic: prepared.plan.atomic,
             done,
             remains: Remains::Nothing,

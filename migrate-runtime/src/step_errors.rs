@@ -4,12 +4,14 @@ use crate::backend::Remains;
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
+use migrate_model::dialect::Dialect;
 use migrate_model::duration;
 use migrate_model::execution::Unit;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::script::Script;
+use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::target::Direction;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ pub struct FailedStep<'s> {
     pub direction: Direction,
     /// What ran.
     pub script: &'s Script,
+    /// The SQL of the script.
+    pub dialect: Dialect,
     /// Whether all of it is one transaction.
     pub atomic: bool,
     /// How many statements are recorded as done.
@@ -33,9 +37,26 @@ impl FailedStep<'_> {
     /// How many statements are done when one failed: without a transaction, those before it.
     pub fn done_before(&self, failed: Option<usize>) -> usize {
         match failed {
-            Some(statement) if !self.atomic && statement > self.done && !self.runs_in_transaction(statement) => statement,
+            Some(statement) if !self.atomic && statement > self.done && !self.runs_in_transaction(statement) => {
+                self.done_up_to(statement)
+            }
             _ => self.done,
         }
+    }
+
+    /// How many statements are done before this one. Settings alone are not work: a new session makes them again.
+    fn done_up_to(&self, statement: usize) -> usize {
+        let script = self.script;
+        let effects = session_effect::of_script(&script.text, &script.statements, self.dialect);
+        let is_work = |effect: &SessionEffect| *effect != SessionEffect::Setting;
+        if self.done == 0 && !effects.iter().take(statement).any(is_work) { 0 } else { statement }
+    }
+
+    /// The number of a statement that ran and has left something in its session that the rest may need.
+    fn lost_state(&self) -> Option<usize> {
+        let script = self.script;
+        let lost = session_effect::lost_state(&script.text, &script.statements, self.done, self.dialect);
+        lost.map(|statement| statement + 1)
     }
 
     /// Whether a statement runs in a transaction that is rolled back as a whole.
@@ -152,7 +173,14 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
     let error = failure.add_to(error).note("state", state(step));
     if step.remains == Remains::Unclear {
         return error.help(format!(
-            "find out what remains, then correct the file or undo the rest, and run `cargo migrate {command}`: it asks"
+            "find out what remains; `cargo migrate {command}` then names the ways to go on, such as `cargo migrate resolve --retry`"
+        ));
+    }
+    if let Some(lost) = step.lost_state() {
+        let resolve = "cargo migrate resolve";
+        return error.help(format!(
+            "{help}, then: if the rest does not need what statement {lost} has left in this session, run `{resolve} --retry`; otherwise \
+             undo the statements that ran, and run `{resolve} --not-applied`"
         ));
     }
     error.help(format!("{help}, then run `cargo migrate {command}` again"))
@@ -167,17 +195,24 @@ fn state(step: &FailedStep<'_>) -> String {
             "rolled back, but for changes to tables that are not transactional (such as MyISAM): those remain".to_owned()
         }
         done if unclear => {
-            format!(
-                "{done} of {} are done and recorded; a part of statement {} may remain",
-                count_of(count, "statement"),
-                done + 1
-            )
+            let next = done + 1;
+            format!("{done} of {count} statements {} done and recorded; a part of statement {next} may remain", is_are(done))
+        }
+        _ if step.atomic && step.direction == Direction::Down => {
+            format!("the revert was rolled back; `{}` is still applied", step.title)
         }
         _ if step.atomic => format!("rolled back; no changes made by `{}` remain", step.title),
+        0 if step.direction == Direction::Down => {
+            format!("none of its {} is done, and nothing remains; it is still applied", count_of(count, "statement"))
+        }
         0 => format!("none of its {} is done, and nothing remains; it is not recorded", count_of(count, "statement")),
         done => {
             let next = done + 1;
-            format!("{done} of {count} statements {} done and recorded; the next run resumes at statement {next}", is_are(done))
+            let then = match step.lost_state() {
+                Some(_) => "the next run cannot resume by itself",
+                None => "the next run resumes",
+            };
+            format!("{done} of {count} statements {} done and recorded; {then} at statement {next}", is_are(done))
         }
     }
 }

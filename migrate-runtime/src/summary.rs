@@ -10,8 +10,10 @@ use crate::error::{Error, ErrorKind};
 use crate::history_changes;
 use crate::history_sql::HistorySql;
 use crate::session;
+use migrate_model::finding::Finding;
 use migrate_model::history::History;
 use migrate_model::migration_set::MigrationSet;
+use migrate_model::plural::count_of;
 
 /// What one query shows about the migrations of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,33 @@ pub async fn currency(backend: &mut dyn Backend, history_sql: &HistorySql, set: 
         (true, false) => Currency::Current,
         (true, true) => Currency::BesidePartial,
     })
+}
+
+/// What a run would apply a second time: the summary counts more applied migrations than there are records. `None` if it does not.
+///
+/// # Errors
+/// When the server rejects the query for another reason than a missing table, or the connection is lost.
+pub async fn lost_records(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Option<Finding>, BackendError> {
+    let rows = session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_counts())).await?;
+    let Some(row) = rows.and_then(|rows| rows.into_iter().next()) else { return Ok(None) };
+    let number = |at: usize| row.get(at).and_then(|text| text.as_deref()?.parse::<u64>().ok());
+    let (Some(counted), Some(recorded)) = (number(0), number(1)) else { return Ok(None) };
+    if counted <= recorded {
+        return Ok(None);
+    }
+    let message = format!(
+        "the history of `{}` is incomplete: `{}` counts {} as applied, and `{}` has {recorded}",
+        history_sql.service(),
+        history_sql.versions_name(),
+        count_of(counted as usize, "migration"),
+        history_sql.records_name()
+    );
+    let finding = Finding::error(&codes::RECORDS_LOST, message);
+    Ok(Some(
+        finding.help("restore the missing rows, so that no migration is applied twice").help(
+            "or, if the database itself was restored to that state, accept the rows that are there: `cargo migrate repair`",
+        ),
+    ))
 }
 
 /// Writes the summary again if it is not that of the records. Only a run without pending migrations needs this: every step of

@@ -49,7 +49,7 @@ async fn a_block_that_commits_is_not_retried() {
         assert_eq!(database.rows("SELECT n FROM t ORDER BY id").await, ["110", "100"]);
         let again = run(&database, &folder, &["up"]);
         assert!(again.code == 5 && again.stderr.contains("resolve 001"), "{}", again.stderr);
-        run(&database, &folder, &["resolve", "--not-applied", "001"]);
+        run(&database, &folder, &["resolve", "--not-applied", "--yes", "001"]);
         database.execute("UPDATE t SET n = 100; DELETE FROM migration_records").await;
     }
     database.drop().await;
@@ -170,7 +170,7 @@ async fn a_half_done_migration_can_be_given_up() {
         let outcome = run(&database, &folder, &["down", "--yes"]);
         assert!(outcome.stderr.contains("resolve 001 --not-applied"), "{kind:?}: {}", outcome.stderr);
         database.execute("DROP TABLE a").await;
-        let outcome = run(&database, &folder, &["resolve", "--not-applied", "001"]);
+        let outcome = run(&database, &folder, &["resolve", "--not-applied", "--yes", "001"]);
         assert!(outcome.stderr.contains("statement 1 ran: CREATE TABLE a (id int)"), "{kind:?}: {}", outcome.stderr);
         assert!(database.history().await.is_empty(), "{kind:?}");
         // A revert, likewise.
@@ -178,7 +178,7 @@ async fn a_half_done_migration_can_be_given_up() {
         assert_eq!(run(&database, &folder, &["up"]).code, 0, "{kind:?}");
         assert_eq!(run(&database, &folder, &["down", "--yes"]).code, 7, "{kind:?}");
         database.execute("CREATE TABLE a (id int)").await;
-        assert_eq!(run(&database, &folder, &["resolve", "--not-applied", "001"]).code, 0, "{kind:?}");
+        assert_eq!(run(&database, &folder, &["resolve", "--not-applied", "--yes", "001"]).code, 0, "{kind:?}");
         assert_eq!(database.history().await, ["001|applied|1"], "{kind:?}");
         assert_eq!(run(&database, &folder, &["status", "--check"]).code, 0, "{kind:?}");
         assert_eq!(run(&database, &folder, &["up"]).code, 0, "{kind:?}");

@@ -253,9 +253,14 @@ async fn a_truncated_history_is_pending_for_everyone() {
         assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 2);
         for delete in ["DELETE FROM migration_records WHERE version = '002'", "DELETE FROM migration_records"] {
             database.execute(delete).await;
-            let pending = migrator.status(&database.url).await.unwrap().pending().len();
+            let status = migrator.status(&database.url).await.unwrap();
             assert!(!migrator.is_up_to_date(&database.url).await.unwrap());
-            assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), pending, "{delete}");
+            // Nothing is applied a second time unless somebody says that the database is as its records.
+            assert!(status.has_lost_records() && status.refusal().is_some(), "{delete}");
+            let error = migrator.run(&database.url).await.unwrap_err();
+            assert_eq!(error.code().name, "records-lost", "{error}");
+            migrator.accept_records(&database.url).await.unwrap();
+            assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), status.pending().len(), "{delete}");
         }
         assert!(migrator.is_up_to_date(&database.url).await.unwrap());
         // A record of something else in place of the right one: the number is the same.

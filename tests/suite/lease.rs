@@ -304,3 +304,27 @@ async fn a_lease_and_a_session_level_lock_exclude_each_other() {
         database.drop().await;
     }
 }
+
+/// A transaction that is longer than the lease keeps it: the row is renewed, but not committed yet. A process that connects
+/// directly must not take the expired row for a free one.
+#[tokio::test]
+async fn a_long_transaction_behind_a_pooler_excludes_a_direct_run() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = folder(Kind::Postgres, &[("001_t.up.sql", "CREATE TABLE t (n integer);\nINSERT INTO t VALUES (100);")]);
+    let pooled = database.through(&pgbouncer());
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &pooled);
+    binary.ok(&["up"]);
+    folder.write("migrations/002_u.up.sql", "UPDATE t SET n = n + 10;\nSELECT pg_sleep(6);");
+    let mut first = spawn(&binary, &["up"]);
+    database
+        .until("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(6)%' AND pid <> pg_backend_pid()", "1")
+        .await;
+    // The lease of 3 s has expired by now, as far as others see.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let direct = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let second = direct.run(&["up"]);
+    assert!(first.wait().unwrap().success());
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    assert_eq!(database.rows("SELECT n FROM t").await, ["110"], "{}", second.stderr);
+    database.drop_by_force().await;
+}

@@ -453,3 +453,73 @@ async fn an_error_in_a_lent_session_leaves_no_lock() {
     connection.close().await.unwrap();
     database.drop().await;
 }
+
+/// A temporary table of the application must not take the rows that are meant for the table of that name.
+#[tokio::test]
+async fn a_temporary_table_of_a_lent_connection_hides_no_table() {
+    let files = [("001_a.up.sql", "CREATE TABLE users (id int);"), ("002_b.up.sql", "INSERT INTO users VALUES (1);")];
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let set = folder(Kind::Postgres, &files, "").set(Kind::Postgres.dialect());
+    let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("CREATE TEMP TABLE users (id int)").execute(&mut connection).await.unwrap();
+    let error = Migrator::new(&set).run(&mut connection).await.unwrap_err();
+    assert_eq!(error.code().name, "needs-session", "{error}");
+    sqlx::raw_sql("DROP TABLE users").execute(&mut connection).await.unwrap();
+    Migrator::new(&set).run(&mut connection).await.unwrap();
+    assert_eq!(database.value("SELECT count(*) FROM users").await, "1");
+    connection.close().await.unwrap();
+    database.drop().await;
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let set = folder(Kind::Sqlite, &files, "").set(Kind::Sqlite.dialect());
+    let mut connection = sqlx::SqliteConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("CREATE TEMP TABLE users (id int)").execute(&mut connection).await.unwrap();
+    assert_eq!(Migrator::new(&set).run(&mut connection).await.unwrap_err().code().name, "needs-session");
+    connection.close().await.unwrap();
+    database.drop().await;
+}
+
+/// One history for each tenant, chosen by `session`.
+#[tokio::test]
+async fn the_place_of_the_history_follows_session() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    database.execute("CREATE SCHEMA t1; CREATE SCHEMA t2").await;
+    for schema in ["t1", "t2", "t2"] {
+        let settings = format!("session = \"SET search_path = {schema}\"\n[history]\nignore = [\"other-schema\"]\n");
+        let (done, messages) = up(&database, &folder(Kind::Postgres, &[("001_a.up.sql", "CREATE TABLE t (id int);")], &settings));
+        assert!(done, "{schema}: {messages}");
+    }
+    let tables = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE tablename IN ('t', 'migration_records') ORDER BY 1";
+    assert_eq!(database.rows(tables).await, ["t1.migration_records", "t1.t", "t2.migration_records", "t2.t"]);
+    database.drop().await;
+}
+
+/// What leaves something that a rest may need, in forms that are easily overlooked.
+#[tokio::test]
+async fn a_rest_is_not_resumed_after_hidden_session_state() {
+    for (kind, before) in [
+        (Kind::Postgres, "SELECT * INTO TEMPORARY users FROM public.users;"),
+        (Kind::Postgres, "WITH w AS (SELECT * FROM public.users) SELECT * INTO TEMP users FROM w;"),
+        (Kind::Postgres, "SET search_path = pg_temp, public;\nCREATE TABLE users AS SELECT * FROM public.users;"),
+        (
+            Kind::Postgres,
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = app, public', current_database()); END $$;",
+        ),
+        (Kind::MariaDb, "CREATE PROCEDURE c(OUT n INT) SELECT COUNT(*) INTO n FROM users;\nCALL c(@n);"),
+        (Kind::MariaDb, "SET @b = UTC_TIMESTAMP;"),
+        (Kind::Sqlite, "ATTACH ':memory:' AS w;\nCREATE TABLE IF NOT EXISTS w.ids AS SELECT id FROM users;"),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        database.execute("CREATE TABLE users (id int); INSERT INTO users VALUES (1), (2)").await;
+        let vacuum = if kind == Kind::Postgres { "VACUUM public.users;" } else { "CREATE TABLE x (a int);" };
+        let audit = if kind == Kind::Postgres { "public.audit" } else { "audit" };
+        let text = format!("-- migrate: no-transaction\n{before}\n{vacuum}\nINSERT INTO {audit} VALUES (1);\nDELETE FROM users;");
+        let folder = folder(kind, &[("001_a.up.sql", &text)], "");
+        assert!(!up(&database, &folder).0, "{before}");
+        database.execute(&format!("CREATE TABLE {audit} (a int)")).await;
+        let (done, messages) = up(&database, &folder);
+        assert!(!done && messages.contains("--not-applied"), "{before}: {messages}");
+        let users = if kind == Kind::Postgres { "public.users" } else { "users" };
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {users}")).await, "2", "{before}");
+        database.drop().await;
+    }
+}

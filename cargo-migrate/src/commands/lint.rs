@@ -289,7 +289,7 @@ async fn lint_scope(
         return Ok((LintScope::Only(positions.collect()), format!("new or changed since {revision}")));
     }
     let LintScope::Only(drafts) = folder_lint::drafts(folder) else {
-        return Ok((LintScope::All, "as neither a lock file nor a database history shows which are deployed".to_owned()));
+        return Ok((LintScope::All, "as no lock file shows which are deployed".to_owned()));
     };
     let applied = if arguments.offline { None } else { applied(context, project, folder).await };
     let Some(applied) = applied else {

@@ -59,6 +59,17 @@ async fn repair(service: &Service, arguments: &Arguments, context: &Context<'_>)
             .help("see `cargo migrate status`"));
     }
     let mut repair = Repair::default();
+    if arguments.migrations.is_empty() && status.has_lost_records() {
+        context.output.findings(&status.neighbors());
+        let question = format!("accept the records of `{}` on {} as they are?", service.name, service.url);
+        if context.confirm(&question, || "accepting incomplete records needs confirmation".to_owned())? {
+            migrator.accept_records(&service.url).await?;
+            context.output.status("Repaired", &format!("the summary of `{}`", service.name));
+            repair.accepted.push(json!({ "version": null, "name": null, "diff": null }));
+        } else {
+            repair.rejected += 1;
+        }
+    }
     for edit in edits(&migrator, &status, &service.url).await? {
         if !arguments.migrations.is_empty() && !arguments.migrations.iter().any(|version| edit.key == *version) {
             continue;

@@ -9,7 +9,7 @@ use crate::values;
 use clap::Args;
 use migrate_model::resumption;
 use migrate_model::statement;
-use migrate_runtime::{Direction, RecordState, Resolution, StatusReport, StopSignal, Version};
+use migrate_runtime::{Activity, Direction, RecordState, Resolution, StatusReport, StopSignal, Version};
 
 /// Resolve a partially applied migration: mark it applied or not applied, retry, or skip statements
 #[derive(Debug, Args)]
@@ -58,8 +58,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let migrator = RunArguments::default().migrator(service, &StopSignal::new(), context.output);
     let status = migrator.status(&service.url).await?;
     print_evidence(&status, &arguments.migration, context.output);
-    if resolution == Resolution::MarkNotApplied {
-        print_statements(&status, &arguments.migration, context.output);
+    if resolution == Resolution::MarkNotApplied && !confirm_undone(&status, &arguments.migration, context)? {
+        return Ok(Exit::Failed);
     }
     let record = status.history().get(&(&arguments.migration).into());
     let is_revert = record.is_some_and(|record| resumption::direction_of(record) == Direction::Down);
@@ -81,16 +81,30 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     Ok(Exit::Done)
 }
 
+/// Prints the statements that ran, and asks whether they are undone.
+fn confirm_undone(status: &StatusReport, version: &Version, context: &Context<'_>) -> Result<bool, CommandError> {
+    print_statements(status, version, context.output);
+    let question = format!("are the changes of these statements of {version} undone?");
+    let confirmed = context
+        .confirm(&question, || format!("marking {version} as not applied needs confirmation that its statements are undone"))?;
+    if !confirmed {
+        context.output.message("nothing was changed: undo the statements, then run the same command again");
+    }
+    Ok(confirmed)
+}
+
 /// Prints the statements that ran, which the operator must have undone.
 fn print_statements(status: &StatusReport, version: &Version, output: &Output) {
     let Some(record) = status.history().get(&version.into()) else { return };
     let sql = record.pending_sql.as_deref().unwrap_or_default();
     let (statements, _) = statement::split(sql, status.dialect(), "");
-    for (at, statement) in statements.iter().enumerate().take(record.statements_done) {
+    let partly = usize::from(record.state.is_unclear());
+    for (at, statement) in statements.iter().enumerate().take(record.statements_done + partly) {
         let text = statement.sql(sql);
+        let ran = if at < record.statements_done { "ran" } else { "may have run in part" };
         let first = text.lines().next().unwrap_or_default();
         let more = if text.lines().count() > 1 { " ..." } else { "" };
-        output.message(format!("             statement {} ran: {first}{more}", at + 1));
+        output.message(format!("             statement {} {ran}: {first}{more}", at + 1));
     }
 }
 
@@ -105,6 +119,7 @@ fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
     let stopped = match record.state {
         RecordState::Failed | RecordState::RevertFailed | RecordState::Unclear | RecordState::RevertUnclear => "failed",
         RecordState::Resolved | RecordState::RevertResolved => "resolved",
+        _ if status.activity() == Activity::Running => "being executed",
         _ => "interrupted",
     };
     output.status("Inspected", &format!("{version}: {stopped} at statement {at} of {}{next}", record.statements));

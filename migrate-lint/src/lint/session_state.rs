@@ -97,7 +97,10 @@ impl SessionSettings {
         let is_utc = |value: &str| matches!(value.to_ascii_lowercase().as_str(), "utc" | "0" | "etc/utc" | "gmt");
         match setting.name.as_str() {
             "timezone" => self.utc = value.is_some_and(is_utc),
-            "foreign_key_checks" => self.foreign_keys_unchecked = value.is_some_and(|value| matches!(value, "0" | "off")),
+            "foreign_key_checks" => {
+                let value = value.map(|value| value.trim_matches(['\'', '"']).to_ascii_lowercase());
+                self.foreign_keys_unchecked = value.is_some_and(|value| matches!(value.as_str(), "0" | "off" | "false"));
+            }
             "lock_timeout" => self.lock_timeout = Some(value.unwrap_or("0").to_owned()),
             "statement_timeout" => self.statement_timeout = Some(value.unwrap_or("0").to_owned()),
             "all" if value.is_none() => *self = SessionSettings::default(),

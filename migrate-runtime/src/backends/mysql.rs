@@ -140,7 +140,7 @@ impl<'c> MySql<'c> {
             None => return Err(BackendError::own("`GET_LOCK` returned NULL: the server could not create the lock")),
         }
         // The lock comes first: see `lease::is_held`.
-        if lease::is_held(self, history_sql).await? {
+        if lease::is_held_or_break(self, history_sql).await? {
             self.execute(&format!("DO RELEASE_LOCK({name})")).await?;
             return Ok(false);
         }
@@ -265,8 +265,13 @@ impl<'c> MySql<'c> {
             }
         }
         for name in lent_session::temporary_tables(sql) {
-            let sql = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
-            self.left.insert(name, sql);
+            // One that the application has created stays.
+            let definition = self.rows(&format!("SHOW CREATE TABLE {name}")).await.unwrap_or_default();
+            let is_own = |column: &String| column.starts_with("CREATE TEMPORARY");
+            if !definition.iter().flatten().flatten().any(is_own) {
+                let sql = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
+                self.left.entry(name).or_insert(sql);
+            }
         }
         Ok(())
     }
@@ -444,6 +449,18 @@ impl LeaseConnection for MySql<'_> {
         }
     }
 
+    async fn row_is_locked(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        let service = history_sql.text(history_sql.service());
+        let sql = format!("SELECT '1' FROM {} WHERE service = {service} FOR UPDATE NOWAIT", history_sql.locks());
+        match self.rows(&sql).await {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind == BackendErrorKind::LockTimeout => Ok(true),
+            // ER_LOCK_NOWAIT of MySQL
+            Err(error) if error.code.as_deref() == Some("3572") => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         let holder = self.first_value(&format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", self.lock_name(history_sql))).await?;
         Ok(holder.is_some())
@@ -469,6 +486,14 @@ impl Backend for MySql<'_> {
     }
 
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
+        // MariaDB says it. Without autocommit, a savepoint would start a transaction.
+        match self.first_value("SELECT CAST(@@in_transaction AS CHAR)").await {
+            Ok(answer) if answer.as_deref() == Some("0") => return Ok(()),
+            Ok(_) => return Err(BackendError::in_transaction()),
+            // ER_UNKNOWN_SYSTEM_VARIABLE
+            Err(error) if error.code.as_deref() == Some("1193") => {}
+            Err(error) => return Err(error),
+        }
         // Outside a transaction, a savepoint ends with its statement.
         match self.execute("SAVEPOINT migrate_probe;\nRELEASE SAVEPOINT migrate_probe").await {
             Ok(()) => Err(BackendError::in_transaction()),
@@ -527,7 +552,7 @@ impl Backend for MySql<'_> {
         for statement in [own_settings].iter().chain(&statements) {
             if let Err(error) = self.execute(statement).await {
                 self.restore_original(history_sql).await?;
-                return Err(error);
+                return Err(error.of_session(&statement));
             }
         }
         Ok(())

@@ -38,7 +38,7 @@ use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
-use migrate_model::session_effect::SessionEffect;
+use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::token::{Quoting, Tokens};
 use presence::{IndexBuild, presence_query};
 use sqlx::ConnectOptions;
@@ -178,7 +178,7 @@ impl<'c> Postgres<'c> {
     async fn commit(&mut self, history_sql: &HistorySql, sql: &str) -> Result<(), BackendError> {
         let own_role = self.own_role_sql();
         let guard = self.guard(history_sql).join(";\n");
-        let outcome = self.execute(&format!("BEGIN;\n{own_role}{guard};\n{ALL_ROWS}{sql}COMMIT;")).await;
+        let outcome = self.execute(&format!("BEGIN READ WRITE;\n{own_role}{guard};\n{ALL_ROWS}{sql}COMMIT;")).await;
         if outcome.is_err() {
             self.roll_back().await;
         }
@@ -265,7 +265,7 @@ impl<'c> Postgres<'c> {
             return Ok(false);
         }
         // The lock comes first: see `lease::is_held`. Querying a table that does not exist would log an error on the server.
-        if self.has_leases(history_sql).await? && lease::is_held(self, history_sql).await? {
+        if self.has_leases(history_sql).await? && lease::is_held_or_break(self, history_sql).await? {
             self.execute(&format!("SELECT pg_catalog.pg_advisory_unlock({key})")).await?;
             return Ok(false);
         }
@@ -303,10 +303,19 @@ impl<'c> Postgres<'c> {
     /// settings.
     fn reset_after(&self, unit_run: &UnitRun<'_>) -> String {
         if self.endpoint.preserves_session() {
-            return if unit_run.last { self.reset.prepared.clone() } else { self.own_role_sql() };
+            // A trigger may have created a temporary table.
+            let temporary = if unit_run.session_effect == SessionEffect::None { "DISCARD TEMP;\n" } else { "" };
+            return if unit_run.last && self.owns_session() {
+                format!("{}{temporary}", self.reset.prepared)
+            } else if unit_run.last {
+                self.reset.prepared.clone()
+            } else {
+                self.own_role_sql()
+            };
         }
         // The server session belongs to others, too.
-        let objects = if unit_run.session_effect >= SessionEffect::Unrepeatable { RESET_OBJECTS } else { "" };
+        let is_lent = matches!(self.connector, PgConnector::Lent);
+        let objects = if unit_run.session_effect >= SessionEffect::Unrepeatable && !is_lent { RESET_OBJECTS } else { "" };
         format!("{objects}{}{}", reset_authorization(unit_run.mentions), self.reset.prepared)
     }
 
@@ -504,6 +513,35 @@ impl<'c> Postgres<'c> {
         all.fold(Mentions::default(), Mentions::and)
     }
 
+    /// Finds the schema of the history, as the `session` statements leave the search path.
+    async fn find_place(&mut self, history_sql: &mut HistorySql) -> Result<(), BackendError> {
+        if history_sql.schema().is_some() {
+            return Ok(());
+        }
+        let place = format!("SELECT {}", table_list::place(history_sql));
+        let rows = if self.session.is_empty() || self.endpoint.preserves_session() {
+            self.rows(&place).await
+        } else {
+            let session: String = self.session.iter().map(|statement| format!("{statement}\n;\n")).collect();
+            let rows = self.rows(&format!("BEGIN;\n{session}{place};\nROLLBACK")).await;
+            if rows.is_err() {
+                self.roll_back().await;
+            }
+            rows.map(|rows| rows.into_iter().next_back().into_iter().collect())
+        };
+        match first(rows?) {
+            Some(schema) => {
+                history_sql.set_schema(schema);
+                Ok(())
+            }
+            None => {
+                let mut error = BackendError::own("no schema of `search_path` exists, so the history tables cannot be located");
+                error.hint = Some("set `schema` under `[history]` in `migrate.toml`".into());
+                Err(error)
+            }
+        }
+    }
+
     fn set_role(&mut self, history_sql: &HistorySql, role: Option<String>) {
         self.role = role.filter(|role| role != "none").map_or_else(|| "NONE".to_owned(), |role| history_sql.name(&role));
     }
@@ -548,7 +586,7 @@ impl<'c> Postgres<'c> {
         for statement in self.session.clone() {
             if let Err(error) = self.execute(&statement).await {
                 self.restore_original(history_sql).await?;
-                return Err(error);
+                return Err(error.of_session(&statement));
             }
         }
         if !self.session.is_empty() {
@@ -616,8 +654,8 @@ fn read_error(error: sqlx::Error) -> BackendError {
             _ => None,
         };
         error.kind = match source.code() {
-            // admin_shutdown, crash_shutdown, cannot_connect_now: the server answers, but the session has ended.
-            "57P01" | "57P02" | "57P03" => BackendErrorKind::ConnectionLost,
+            // admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout, idle_in_transaction_session_timeout: the server answers, but the session has ended.
+            "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => BackendErrorKind::ConnectionLost,
             // lock_not_available, deadlock_detected, serialization_failure: the server rolls back in each case.
             "55P03" | "40P01" | "40001" => BackendErrorKind::LockTimeout,
             // invalid_text_representation: the guard casts this text of ours to an integer. A script can cause the same code, so
@@ -718,6 +756,16 @@ impl LeaseConnection for Postgres<'_> {
         self.execute(sql).await.map(|()| true)
     }
 
+    async fn row_is_locked(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        let service = history_sql.text(history_sql.service());
+        let sql = format!(
+            "SELECT (EXISTS (SELECT 1 FROM {0} WHERE service = {service}) AND NOT EXISTS (SELECT 1 FROM (SELECT 1 FROM {0} \
+             WHERE service = {service} FOR UPDATE SKIP LOCKED) free))::text",
+            history_sql.locks()
+        );
+        self.is_true(&sql).await
+    }
+
     async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         let (high, low) = self.lock_key_halves(history_sql);
         let sql = format!(
@@ -731,7 +779,7 @@ impl LeaseConnection for Postgres<'_> {
     fn running_query(&self, pattern: &str) -> String {
         // The statements of other users are hidden, but their locks are not. A statement that outlives its process, such as a
         // concurrent build, holds one of these, so a session with one of them counts as the holder.
-        let hidden = "a.query = '<insufficient privilege>' AND a.usesysid IS NOT NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_locks l \
+        let hidden = "(a.query = '<insufficient privilege>' OR a.state = 'disabled') AND a.usesysid IS NOT NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_locks l \
                       WHERE l.pid = a.pid AND l.locktype = 'relation' AND l.database = a.datid AND l.mode IN ('ShareUpdateExclusiveLock', \
                       'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))";
         format!(
@@ -785,13 +833,14 @@ impl Backend for Postgres<'_> {
         locking: LockSettings,
     ) -> Result<(), BackendError> {
         self.open_own().await?;
-        let schema = table_list::place(history_sql);
+        // The statements of `session` may decide where the history is.
+        let is_known = session.is_empty() || history_sql.schema().is_some();
+        let place = if is_known { table_list::place(history_sql) } else { "NULL::text".to_owned() };
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
         let sql = format!(
             "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), \
              pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_setting('server_encoding'), \
-             pg_catalog.current_database()::text, \
-             {schema}, {}",
+             pg_catalog.current_database()::text, {place}, {}",
             settings.join(", ")
         );
         let mut columns = only_row(self.rows(&sql).await?)?.into_iter();
@@ -801,13 +850,8 @@ impl Backend for Postgres<'_> {
         self.charset = if is_unicode { Charset::All } else { Charset::Some };
         self.detect_endpoint(history_sql, locking, &version, parameter.as_deref());
         self.database = columns.next().flatten().unwrap_or_default();
-        match columns.next().flatten() {
-            Some(schema) => history_sql.set_schema(schema),
-            None => {
-                let mut error = BackendError::own("no schema of `search_path` exists, so the history tables cannot be located");
-                error.hint = Some("set `schema` under `[history]` in `migrate.toml`".into());
-                return Err(error);
-            }
+        if let Some(schema) = columns.next().flatten() {
+            history_sql.set_schema(schema);
         }
         self.session = session_statements(session, Dialect::Postgres);
         let columns: Vec<Option<String>> = columns.collect();
@@ -816,7 +860,8 @@ impl Backend for Postgres<'_> {
         self.server_quoting = Quoting { backslashes, ansi_quotes: false };
         let columns = columns.into_iter();
         self.prepare_reset(history_sql, columns).await?;
-        self.run_session(history_sql).await
+        self.run_session(history_sql).await?;
+        self.find_place(history_sql).await
     }
 
     fn server_quoting(&self) -> Quoting {
@@ -982,6 +1027,13 @@ impl Backend for Postgres<'_> {
         // A message of several statements is an implicit transaction, so each statement has a message of its own.
         let outcome = self.run_each(&SqlMessage::default(), unit_run).await;
         self.after_build(unit_run, &invalid_before, outcome).await?;
+        if unit_run.session_effect == SessionEffect::Reset || unit_run.mentions.has(Mention::Unlock) {
+            // `DISCARD ALL` has reset what the `session` statements set.
+            let resets = |sql: &str| session_effect::of_statement(sql, Dialect::Postgres) == SessionEffect::Reset;
+            if unit_run.numbered_statements().any(|(_, statement)| resets(statement.sql(unit_run.text))) {
+                self.run_session(history_sql).await.map_err(UnitError::RecordFailed)?;
+            }
+        }
         if self.lease.is_none() && unit_run.mentions.has(Mention::Unlock) {
             self.reacquire_lock(history_sql).await.map_err(UnitError::RecordFailed)?;
         }
@@ -1000,6 +1052,10 @@ impl Backend for Postgres<'_> {
 
     fn session_reset(&self) -> Option<&SessionReset> {
         Some(&self.reset)
+    }
+
+    fn hidden_names(&self) -> Vec<&str> {
+        self.original.relations().collect()
     }
 
     fn owns_session(&self) -> bool {

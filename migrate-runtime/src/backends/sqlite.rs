@@ -302,7 +302,7 @@ impl Backend for Sqlite<'_> {
         for statement in self.session.clone() {
             if let Err(error) = self.execute(&statement).await {
                 self.restore_original(history_sql).await?;
-                return Err(error);
+                return Err(error.of_session(&statement));
             }
             if is_setting(&statement) {
                 self.reset.add(&statement);
@@ -406,6 +406,10 @@ impl Backend for Sqlite<'_> {
 
     fn session_reset(&self) -> Option<&SessionReset> {
         Some(&self.reset)
+    }
+
+    fn hidden_names(&self) -> Vec<&str> {
+        self.original.iter().filter(|(kind, _)| kind != "database").map(|(_, name)| name.as_str()).collect()
     }
 
     fn owns_session(&self) -> bool {

@@ -48,7 +48,7 @@ impl PgAddress {
         let Some(name) = self.options.get_database().map(str::to_owned) else { return Ok(None) };
         // The maintenance database; one cannot be dropped from within.
         let maintenance = if name == "postgres" { "template1" } else { "postgres" };
-        let mut connection = self.options.clone().database(maintenance).connect().await?;
+        let (mut connection, _) = connector::open(self.options.clone().database(maintenance)).await?;
         let sql = format!("{verb} DATABASE \"{}\"", name.replace('"', "\"\""));
         let outcome = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
         connection.close().await?;

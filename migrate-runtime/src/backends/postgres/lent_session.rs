@@ -47,6 +47,11 @@ impl LentSession {
         settings.map(|((_, name), value)| (name.as_str(), value.as_str()))
     }
 
+    /// The names of the temporary tables, views and sequences.
+    pub fn relations(&self) -> impl Iterator<Item = &str> {
+        self.items.keys().filter(|(kind, _)| kind == "relation").map(|(_, name)| name.as_str())
+    }
+
     /// Statements that turn `self` back into `original`.
     pub fn back_to(&self, original: &LentSession) -> Vec<String> {
         let mut statements = Vec::new();
