@@ -12,7 +12,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # The suites that depend on how PostgreSQL and MariaDB behave. Tests that need a pooler have the word in their names.
-suites=(atomicity:: conformance:: corpus:: proof:: proof_drops:: requirements:: rollout:: round_trips:: session::)
+suites=(
+  atomicity:: command:: conformance:: corpus:: foreign_histories:: history_place:: interruptions:: proof:: proof_drops::
+  race:: requirements:: rollout:: round_trips:: session::
+)
 
 # Runs a command with the servers that a script starts: `on SCRIPT "SERVERS" COMMAND...`.
 on() (
