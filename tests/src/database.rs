@@ -1,5 +1,6 @@
 //! A database for one test, with a unique name. The test drops it at its end.
 
+use migrate_lint::server::{Product, Server};
 use migrate_model::dialect::Dialect;
 use migrate_runtime::database;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
@@ -106,6 +107,22 @@ impl TestDatabase {
         };
         database::create(&url.parse().expect("a valid URL")).await.expect("a new database");
         TestDatabase { kind, url, _folder: folder }
+    }
+
+    /// The product and the version of the server, as it reports them.
+    ///
+    /// # Panics
+    /// If the version is not two numbers, followed by anything.
+    pub async fn server_version(&self) -> Server {
+        let (product, sql) = match self.kind {
+            Kind::Postgres => (Product::Postgres, "SHOW server_version"),
+            Kind::MariaDb => (Product::MariaDb, "SELECT version()"),
+            Kind::Sqlite => (Product::Sqlite, "SELECT sqlite_version()"),
+        };
+        let version = self.value(sql).await;
+        let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().expect("a number"));
+        let mut next = || numbers.next().expect("two numbers");
+        Server { product, version: (next(), next()) }
     }
 
     /// The URL of this database with the address of another server, such as a pooler or a node.

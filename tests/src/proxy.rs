@@ -1,10 +1,11 @@
 //! A proxy on loopback that counts the messages of a client which request something of the server, and that can close the
-//! connection at any of them.
+//! connection at any of them. It reads the messages, so its connections are not encrypted, even if the server offers TLS.
 
 use crate::Kind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -86,7 +87,12 @@ impl Passage {
     async fn pass(self, client: TcpStream, server: TcpStream) {
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
-        let answers = tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
+        let answers = tokio::spawn(async move {
+            if self.kind == Kind::MariaDb {
+                to_client.write_all(&greeting_without_tls(&mut from_server).await?).await?;
+            }
+            copy(&mut from_server, &mut to_client).await
+        });
         let mut seen = Vec::new();
         let mut buffer = vec![0; 65536];
         while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
@@ -115,6 +121,35 @@ impl Passage {
     }
 }
 
+/// The first message of a MariaDB server, without the capability to encrypt the connection.
+async fn greeting_without_tls(server: &mut OwnedReadHalf) -> std::io::Result<Vec<u8>> {
+    // Three bytes of length and a sequence number.
+    let mut greeting = vec![0; 4];
+    server.read_exact(&mut greeting).await?;
+    let length = u32::from_le_bytes([greeting[0], greeting[1], greeting[2], 0]) as usize;
+    greeting.resize(4 + length, 0);
+    server.read_exact(&mut greeting[4..]).await?;
+    withdraw_tls(&mut greeting);
+    Ok(greeting)
+}
+
+/// Clears the flag `CLIENT_SSL` in the greeting of a MariaDB server. An error instead of a greeting is not changed.
+fn withdraw_tls(greeting: &mut [u8]) {
+    const PROTOCOL: u8 = 10;
+    const CLIENT_SSL: u16 = 0x0800;
+    if greeting.get(4) != Some(&PROTOCOL) {
+        return;
+    }
+    // The version of the server ends with a zero. Between it and the flags are the id of the connection, eight bytes of the
+    // scramble and a filler.
+    let Some(version_end) = greeting.iter().skip(5).position(|byte| *byte == 0) else { return };
+    let flags = 5 + version_end + 1 + 4 + 8 + 1;
+    if let Some(bytes) = greeting.get_mut(flags..flags + 2) {
+        let without = u16::from_le_bytes([bytes[0], bytes[1]]) & !CLIENT_SSL;
+        bytes.copy_from_slice(&without.to_le_bytes());
+    }
+}
+
 /// The length of the first complete message, and whether it requests something.
 fn frame(kind: Kind, seen: &[u8]) -> Option<(usize, bool)> {
     let frame = match kind {
@@ -134,4 +169,29 @@ fn frame(kind: Kind, seen: &[u8]) -> Option<(usize, bool)> {
         _ => seen[3] == 0 && matches!(seen.get(4), Some(3 | 23)),
     };
     Some((frame, requests))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The beginning of a greeting, with the lower half of the flags.
+    fn greeting(flags: [u8; 2]) -> Vec<u8> {
+        [b"\x1c\0\0\0\x0a11.8.2\0", b"\x01\0\0\0".as_slice(), b"scramble\0", &flags, b"rest"].concat()
+    }
+
+    #[test]
+    fn only_the_offer_of_tls_is_withdrawn() {
+        for (flags, expected) in [([0xfe, 0xff], [0xfe, 0xf7]), ([0xfe, 0xf7], [0xfe, 0xf7])] {
+            let mut message = greeting(flags);
+            withdraw_tls(&mut message);
+            assert_eq!(message, greeting(expected));
+        }
+        let error = b"\x17\0\0\0\xff\x10\x04Too many connections\0\0\0\0\0\0\0\0\0\0\xff\xff".to_vec();
+        for mut message in [error, b"\x02\0\0\0\x0a\0".to_vec(), Vec::new()] {
+            let before = message.clone();
+            withdraw_tls(&mut message);
+            assert_eq!(message, before);
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use migrate_lint::impact::{ImpactContext, Lock, impacts};
 use migrate_lint::relation::HistoryPoint;
 use migrate_lint::schema::Schema;
-use migrate_lint::server::Server;
 use migrate_lint::simulation::Simulation;
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
@@ -85,7 +84,8 @@ const DROPS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The names of all objects: `kind:table:name`, where `table` is empty for objects that belong to no table.
+/// The names of all objects: `kind:table:name`, where `table` is empty for objects that belong to no table. `NOT NULL`, which
+/// is a constraint since PostgreSQL 18, is an attribute of its column.
 const CATALOG: &str = "WITH r AS (
         SELECT c.oid, c.relkind, CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END AS name
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('public', 'a', 'b')
@@ -95,6 +95,7 @@ const CATALOG: &str = "WITH r AS (
     UNION ALL SELECT 'column:' || r.name || ':' || a.attname FROM r JOIN pg_attribute a ON a.attrelid = r.oid
         WHERE r.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL SELECT 'constraint:' || r.name || ':' || k.conname FROM r JOIN pg_constraint k ON k.conrelid = r.oid
+        WHERE k.contype <> 'n'
     UNION ALL SELECT 'index:' || t.name || ':' || r.name FROM r JOIN pg_index i ON i.indexrelid = r.oid JOIN r t ON t.oid = i.indrelid
         WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = r.oid)
     UNION ALL SELECT 'trigger:' || r.name || ':' || g.tgname FROM r JOIN pg_trigger g ON g.tgrelid = r.oid WHERE NOT g.tgisinternal";
@@ -147,6 +148,7 @@ async fn locked(database: &TestDatabase, sql: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn drops_have_the_effects_that_are_predicted() {
     let database = TestDatabase::new(Kind::Postgres).await;
+    let server = database.server_version().await;
     for (setup, drop) in DROPS {
         database
             .execute("DROP SCHEMA IF EXISTS public, a, b CASCADE; CREATE SCHEMA public; CREATE SCHEMA a; CREATE SCHEMA b")
@@ -164,12 +166,7 @@ async fn drops_have_the_effects_that_are_predicted() {
             assert!(is_simulated(&simulation.schema, object), "{setup}: `{object}` is not simulated");
         }
         let syntax = reader::read(drop, Dialect::Postgres);
-        let context = ImpactContext {
-            server: Server::of(Dialect::Postgres),
-            utc: false,
-            foreign_keys_unchecked: false,
-            table_is_empty: false,
-        };
+        let context = ImpactContext { server, utc: false, foreign_keys_unchecked: false, table_is_empty: false };
         let exclusive = impacts(&simulation.schema, &syntax, drop, context).into_iter();
         let exclusive = exclusive.filter(|impact| impact.lock == Lock::AccessExclusive);
         let predicted: BTreeSet<String> = exclusive.map(|impact| impact.table.to_string()).collect();
