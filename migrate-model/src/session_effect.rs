@@ -622,7 +622,7 @@ fn is_qualified_elsewhere(sql: &str, tokens: &[Token], at: usize) -> bool {
     schema.is_some_and(|schema| !["pg_catalog", "information_schema"].contains(&bare(schema).as_str()))
 }
 
-/// Words whose value a new session would compute anew, and settings that apply to one statement only.
+/// Words whose value a new session would compute again, and settings that apply to one statement only.
 const COMPUTED: [&str; 17] = [
     "CURRENT_TIMESTAMP",
     "CURRENT_DATE",
