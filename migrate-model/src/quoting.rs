@@ -287,10 +287,10 @@ impl SessionQuoting {
                 _ => Modes::UNKNOWN,
             };
         }
-        if tokens[0].is_symbol(sql, b'@') {
-            if let Some(modes) = self.variable(sql, tokens) {
-                return modes;
-            }
+        if tokens[0].is_symbol(sql, b'@')
+            && let Some(modes) = self.variable(sql, tokens)
+        {
+            return modes;
         }
         if let Some((name, arguments)) = call(sql, tokens) {
             return self.function(sql, &name, &split_at_commas(sql, arguments));
