@@ -20,6 +20,7 @@ use migrate_model::render;
 use migrate_model::script::Script;
 use migrate_model::script_plan::plan_script;
 use migrate_model::session_effect;
+use migrate_model::statement;
 use migrate_model::token::{Kind, Tokens};
 use migrate_model::version::Version;
 
@@ -74,12 +75,15 @@ pub fn sqlite(text: &str) {
 /// A script: the tokens cover the text without gaps; the statements follow each other, with only blanks, comments and
 /// delimiters between them; the units are in order and within the statements; a script can be planned from every statement.
 fn sql(text: &str, dialect: Dialect) {
-    let mut end = 0;
-    for token in Tokens::new(text, dialect) {
-        assert!(token.start == end && token.end > end, "{token:?} after byte {end} of {text:?}");
-        end = token.end;
+    let split = statement::split_text(text, dialect.into(), "001_x.up.sql");
+    for tokens in [Tokens::new(text, dialect), Tokens::new(text, dialect).following(&split.deviations)] {
+        let mut end = 0;
+        for token in tokens.filter(|token| token.end > token.start) {
+            assert!(token.start == end, "{token:?} after byte {end} of {text:?}");
+            end = token.end;
+        }
+        assert_eq!(end, text.len(), "{text:?}");
     }
-    assert_eq!(end, text.len(), "{text:?}");
 
     let (script, findings) = Script::read(text.to_owned(), "001_x.up.sql", dialect);
     render_all(&findings);
@@ -113,6 +117,7 @@ fn sql(text: &str, dialect: Dialect) {
     between.push_str(&text[end..]);
     // On MySQL, a delimiter can be any text.
     if findings.is_empty() && dialect != Dialect::MySql {
+        let between = if dialect == Dialect::Sqlite { without_lines_of_sqlite3(&between) } else { between };
         for token in Tokens::new(&between, dialect) {
             assert!(
                 token.is_blank() || token.is_symbol(&between, b';') || token.kind == Kind::Hint,
@@ -137,6 +142,15 @@ fn sql(text: &str, dialect: Dialect) {
             assert_eq!(edited.sql_checksum, script.sql_checksum, "{text:?}");
         }
     }
+}
+
+/// A text without the lines that only the sqlite3 client knows: separators and comments.
+fn without_lines_of_sqlite3(text: &str) -> String {
+    let is_sql = |line: &&str| {
+        let word = line.trim();
+        !(word.eq_ignore_ascii_case("go") || word == "/" || line.starts_with('#'))
+    };
+    text.split('\n').filter(is_sql).collect::<Vec<_>>().join("\n")
 }
 
 /// A history: lines `--- file` separate the migrations, and a line `--- down` separates the up and the down script. Linting

@@ -2,10 +2,14 @@
 
 use crate::token::{Kind, Token};
 
-/// Where a setting is changed.
+/// What is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
+    /// A user variable.
+    Variable,
+    /// A setting of the session.
     Session,
+    /// A setting of the server.
     Global,
 }
 
@@ -22,8 +26,6 @@ impl Scope {
 
 /// `[scope] name = value` of a `SET`.
 pub struct Assignment<'t> {
-    /// Is it a user variable?
-    pub is_variable: bool,
     pub scope: Scope,
     /// In lower case.
     pub name: String,
@@ -38,16 +40,16 @@ impl<'t> Assignment<'t> {
         let (target, value) = (&tokens[..equals - usize::from(colon)], &tokens[equals + 1..]);
         if let Some((global, name, _)) = system_variable(sql, target) {
             let scope = if global { Scope::Global } else { Scope::Session };
-            return Some(Assignment { is_variable: false, scope, name, value });
+            return Some(Assignment { scope, name, value });
         }
         if let Some(name) = user_variable(sql, target) {
-            return Some(Assignment { is_variable: true, scope: Scope::Session, name, value });
+            return Some(Assignment { scope: Scope::Variable, name, value });
         }
         if let Some(word) = target.first().and_then(|first| Scope::read(sql, *first)) {
             *scope = word;
         }
         let name = unquoted(target.last()?.text(sql)).to_ascii_lowercase();
-        Some(Assignment { is_variable: false, scope: *scope, name, value })
+        Some(Assignment { scope: *scope, name, value })
     }
 }
 
@@ -116,7 +118,7 @@ mod tests {
         let outline = |sql: &str| {
             let tokens: Vec<Token> = Tokens::new(sql, Dialect::MySql).filter(|token| !token.is_blank()).collect();
             let show = |assignment: &Assignment<'_>| {
-                let scope = if assignment.is_variable { "@".to_owned() } else { format!("{:?} ", assignment.scope) };
+                let scope = if assignment.scope == Scope::Variable { "@".to_owned() } else { format!("{:?} ", assignment.scope) };
                 let value: Vec<&str> = assignment.value.iter().map(|token| token.text(sql)).collect();
                 format!("{scope}{}={}", assignment.name, value.concat())
             };

@@ -123,14 +123,15 @@ fn mysql(text: &str, token: Token, is_open: bool, in_message: bool) -> ClientLin
     if is_open {
         return ClientLine::Sql;
     }
-    let line = rest.lines().next().unwrap_or_default();
+    // A line may be long, so it is looked at only for these words.
+    let arguments = || text[token.end..].lines().next().unwrap_or_default();
     if token.is_word(text, "DELIMITER") {
-        return ClientLine::Delimiter(delimiter(&line[token.end - token.start..]));
+        return ClientLine::Delimiter(delimiter(arguments()));
     }
     if in_message || !begins_line(text, token) {
         return ClientLine::Sql;
     }
-    if token.is_word(text, "USE") && line.split_whitespace().count() > 1 {
+    if token.is_word(text, "USE") && !arguments().trim().is_empty() {
         return ClientLine::Statement;
     }
     if MYSQL_COMMANDS.iter().any(|command| token.is_word(text, command)) {
@@ -151,16 +152,15 @@ fn delimiter(rest: &str) -> Option<&str> {
 }
 
 fn sqlite(text: &str, token: Token, is_open: bool, in_body: bool) -> ClientLine<'_> {
-    let line_start = text[..token.start].rfind('\n').map_or(0, |at| at + 1);
     if !is_open && token.is_symbol(text, b'.') {
         return ClientLine::Refused(&CLIENT_COMMAND);
     }
-    if !is_open && token.is_symbol(text, b'#') && token.start == line_start {
+    if !is_open && token.is_symbol(text, b'#') && (token.start == 0 || text.as_bytes()[token.start - 1] == b'\n') {
         return ClientLine::Comment;
     }
     let is_separator = token.is_word(text, "go") || token.is_symbol(text, b'/');
-    let rest = text[token.end..].lines().next().unwrap_or_default();
-    if is_separator && !in_body && rest.trim().is_empty() && begins_line(text, token) {
+    let rest = || text[token.end..].trim_start_matches([' ', '\t', '\r']);
+    if is_separator && !in_body && (rest().is_empty() || rest().starts_with('\n')) && begins_line(text, token) {
         return ClientLine::Terminator;
     }
     ClientLine::Sql
@@ -168,7 +168,8 @@ fn sqlite(text: &str, token: Token, is_open: bool, in_body: bool) -> ClientLine<
 
 /// Does only white space precede the token on its line?
 fn begins_line(text: &str, token: Token) -> bool {
-    text[..token.start].rsplit('\n').next().unwrap_or_default().trim().is_empty()
+    let before = text[..token.start].trim_end_matches([' ', '\t', '\r']);
+    before.is_empty() || before.ends_with('\n')
 }
 
 /// The finding for a command that is not supported.

@@ -156,6 +156,8 @@ impl<'a> Cursor<'a> {
                 Some(name) => name,
                 // SQLite accepts a string where it expects a name.
                 None if token.kind == Kind::Text && self.dialect == Dialect::Sqlite => unquoted('\'', '\'')?,
+                // Where MySQL expects a name, only a name in `ANSI_QUOTES` can stand in double quotes.
+                None if token.kind == Kind::Text && self.dialect == Dialect::MySql => unquoted('"', '"')?,
                 None if token.kind != Kind::Word => return None,
                 None if self.dialect == Dialect::Postgres => text.to_lowercase(),
                 None => text.to_owned(),

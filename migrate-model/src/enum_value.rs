@@ -112,8 +112,8 @@ fn unquoted_name(name: &str) -> String {
 
 /// The value of a literal: `'it''s'`, `E'it\'s'` and `$q$it's$q$` are one value.
 fn decoded(literal: &str) -> String {
-    if let Some(rest) = literal.strip_prefix('$') {
-        let fence = rest.find('$').map_or(literal.len(), |at| at + 2);
+    if let Some(tag) = literal.strip_prefix('$') {
+        let fence = tag.find('$').map_or(literal.len(), |at| at + 2);
         return literal.get(fence..literal.len().saturating_sub(fence)).unwrap_or_default().to_owned();
     }
     let Some(open) = literal.find('\'') else { return literal.to_owned() };

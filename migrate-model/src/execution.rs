@@ -178,8 +178,8 @@ pub static UNBALANCED_TRANSACTION: Code = Code::new(
 struct OpenTransaction {
     /// The `BEGIN`, as an index into the statements.
     begin: Option<usize>,
-    /// MySQL: is autocommit off?
-    implicit: bool,
+    /// MySQL: the statement that has disabled autocommit.
+    without_autocommit: Option<usize>,
     /// MySQL: a statement that no `COMMIT` has followed yet, while autocommit is off.
     uncommitted: Option<usize>,
 }
@@ -223,7 +223,7 @@ fn imbalance(
             let message = format!("this begins a transaction inside the one that begins on line {}", statements[first].line);
             Some((&UNBALANCED_TRANSACTION, message, &["write `COMMIT` between them, or remove this one"]))
         }
-        (Class::Commit | Class::CommitAndChain, None) if !open.implicit => {
+        (Class::Commit | Class::CommitAndChain, None) if open.without_autocommit.is_none() => {
             let help: &[&str] = if single {
                 &["remove it: this file runs statement by statement, and each statement is its own transaction"]
             } else {
@@ -257,9 +257,9 @@ fn follow(open: &mut OpenTransaction, at: usize, class: Class, sql: &str) {
         Class::Begin => (open.begin, open.uncommitted) = (Some(at), None),
         Class::Commit | Class::Rollback => (open.begin, open.uncommitted) = (None, None),
         Class::CommitAndChain => open.uncommitted = None,
-        Class::AutocommitOff => open.implicit = true,
-        Class::AutocommitOn => (open.implicit, open.uncommitted) = (false, None),
-        _ if open.implicit && open.begin.is_none() && is_write() => open.uncommitted = Some(at),
+        Class::AutocommitOff => open.without_autocommit = Some(at),
+        Class::AutocommitOn => (open.without_autocommit, open.uncommitted) = (None, None),
+        _ if open.without_autocommit.is_some() && open.begin.is_none() && is_write() => open.uncommitted = Some(at),
         Class::ImplicitCommit | Class::LockTables | Class::UnlockTables => open.uncommitted = None,
         _ => {}
     }

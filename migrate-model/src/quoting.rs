@@ -66,7 +66,7 @@ impl Modes {
     const UNKNOWN: Modes = Modes { plain_backslashes: Fact::Unknown, ansi_quotes: Fact::Unknown };
 
     fn of(quoting: Quoting) -> Modes {
-        Modes { plain_backslashes: Fact::of(!quoting.backslashes), ansi_quotes: Fact::of(quoting.ansi_quotes) }
+        Modes { plain_backslashes: Fact::of(!quoting.backslashes()), ansi_quotes: Fact::of(quoting.ansi_quotes()) }
     }
 
     /// The modes of a list of names, such as `ANSI,NO_BACKSLASH_ESCAPES`, or of a number.
@@ -108,7 +108,7 @@ pub struct SessionQuoting {
     /// MySQL: user variables, in lower case.
     variables: BTreeMap<String, Modes>,
     /// MySQL: did a string contain `sql_mode`, which `EXECUTE` may run?
-    hidden: bool,
+    hidden: Fact,
     /// What is assumed where the value is unknown.
     assumed: Quoting,
 }
@@ -123,7 +123,7 @@ impl SessionQuoting {
             now: server,
             outer: None,
             variables: BTreeMap::new(),
-            hidden: false,
+            hidden: Fact::Off,
             assumed: Quoting::of(dialect),
         }
     }
@@ -135,8 +135,8 @@ impl SessionQuoting {
 
     /// How quotes are read now.
     pub fn quoting(&self) -> Quoting {
-        let backslashes = !self.now.plain_backslashes.or_assumed(!self.assumed.backslashes);
-        Quoting { backslashes, ansi_quotes: self.now.ansi_quotes.or_assumed(self.assumed.ansi_quotes) }
+        let backslashes = !self.now.plain_backslashes.or_assumed(!self.assumed.backslashes());
+        Quoting::new(backslashes, self.now.ansi_quotes.or_assumed(self.assumed.ansi_quotes()))
     }
 
     /// Does the text determine the value?
@@ -230,17 +230,16 @@ impl SessionQuoting {
     }
 
     fn assign(&mut self, sql: &str, before: &SessionQuoting, assignment: &Assignment<'_>) {
-        if assignment.is_variable {
+        match assignment.scope {
             // User variables are assigned one after another.
-            let modes = self.value(sql, assignment.value);
-            self.variables.insert(assignment.name.clone(), modes);
-        } else if assignment.name == SQL_MODE {
-            // The values of all settings are computed before the first assignment.
-            let modes = before.value(sql, assignment.value);
-            match assignment.scope {
-                Scope::Session => self.now = modes,
-                Scope::Global => self.server = modes,
+            Scope::Variable => {
+                let modes = self.value(sql, assignment.value);
+                self.variables.insert(assignment.name.clone(), modes);
             }
+            // The values of all settings are computed before the first assignment.
+            Scope::Session if assignment.name == SQL_MODE => self.now = before.value(sql, assignment.value),
+            Scope::Global if assignment.name == SQL_MODE => self.server = before.value(sql, assignment.value),
+            _ => {}
         }
     }
 
@@ -257,7 +256,7 @@ impl SessionQuoting {
             }
         } else if first.is_word(sql, "EXECUTE") {
             self.note_hidden(sql, tokens);
-            if self.hidden {
+            if self.hidden == Fact::On {
                 self.now = Modes::UNKNOWN;
             }
         } else if first.is_word(sql, "PREPARE") {
@@ -267,7 +266,9 @@ impl SessionQuoting {
 
     fn note_hidden(&mut self, sql: &str, tokens: &[Token]) {
         let mut strings = tokens.iter().filter(|token| token.kind == Kind::Text);
-        self.hidden |= strings.any(|token| contains(token.text(sql), SQL_MODE));
+        if strings.any(|token| contains(token.text(sql), SQL_MODE)) {
+            self.hidden = Fact::On;
+        }
     }
 
     /// What an expression would set.

@@ -374,7 +374,9 @@ impl<'r> EffectReader<'r> {
             SessionEffect::Unrepeatable
         } else if first(&["CALL"]) {
             self.calls(sql, tokens)
-        } else if first(&["BEGIN"]) && second(&["NOT"]) || first(&["IF", "FOR", "WHILE", "REPEAT", "LOOP", "CASE"]) {
+        } else if (first(&["BEGIN"]) && tokens.len() > 1 && !second(&["WORK"]))
+            || first(&["DECLARE", "IF", "FOR", "WHILE", "REPEAT", "LOOP", "CASE"])
+        {
             self.body(sql, false)
         } else if first(&["CREATE"]) && ["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"].iter().any(|word| has(tokens, sql, word)) {
             SessionEffect::None

@@ -132,10 +132,9 @@ pub fn splits_differently(text: &str, reading: Reading<'_>, other: Reading<'_>) 
 
 /// The ways in which a session of the server can read quotes, other than the default.
 fn alternatives(dialect: Dialect) -> impl Iterator<Item = Quoting> {
-    let all = [false, true]
-        .into_iter()
-        .flat_map(|backslashes| [false, true].into_iter().map(move |ansi_quotes| Quoting { backslashes, ansi_quotes }));
-    all.filter(move |quoting| *quoting != Quoting::of(dialect) && (dialect == Dialect::MySql || !quoting.ansi_quotes))
+    let all = [Quoting::Standard, Quoting::Backslashes, Quoting::AnsiQuotes, Quoting::AnsiQuotesAndBackslashes];
+    let known = if dialect == Dialect::MySql { 4 } else { 2 };
+    all.into_iter().take(known).filter(move |quoting| *quoting != Quoting::of(dialect))
 }
 
 /// The setting that decides how quotes are read, and how its value is written.
@@ -167,9 +166,8 @@ struct Splitter<'a> {
     /// The tokens of the current statement, without white space and comments.
     open: Vec<Token>,
     body: Body,
-    session: SessionQuoting,
-    /// Can a statement of the text change how quotes are read?
-    follows_session: bool,
+    /// `None` if no statement of the text can change how quotes are read.
+    session: Option<SessionQuoting>,
     /// The first statement after which it is unknown how quotes are read.
     unknown: Option<Range<usize>>,
 }
@@ -192,9 +190,8 @@ impl<'a> Splitter<'a> {
             counted: (0, 1),
             open: Vec::new(),
             body: Body::new(dialect),
-            follows_session: session.concerns(text),
             unknown: (!session.is_known()).then_some(0..0),
-            session,
+            session: Some(session).filter(|session| session.concerns(text)),
         }
     }
 
@@ -266,6 +263,10 @@ impl<'a> Splitter<'a> {
         let is_open = !self.open.is_empty();
         let in_message = is_open || self.split.statements.len() > self.message_start;
         let line = client_command::read(self.text, self.dialect, token, is_open, in_message, self.body.is_open());
+        // Most tokens are SQL, and a line may be long.
+        if line == ClientLine::Sql {
+            return false;
+        }
         let line_end = self.text[token.start..].find('\n').map_or(self.text.len(), |at| token.start + at);
         match line {
             ClientLine::Sql => return false,
@@ -287,6 +288,7 @@ impl<'a> Splitter<'a> {
                 let command = self.text[token.start..line_end].trim_end();
                 let place = Place::range(self.file, self.text, token.start..token.start + command.len());
                 self.split.findings.push(client_command::refused(code, command, self.dialect).at(place));
+                self.deviate(Kind::Comment, token.start..line_end);
                 self.tokens.jump(line_end);
                 self.close();
             }
@@ -358,15 +360,13 @@ impl<'a> Splitter<'a> {
 
     /// Follows the settings that change how quotes are read.
     fn follow_settings(&mut self, statement: Range<usize>) {
-        if !self.follows_session {
-            return;
-        }
-        let before = self.session.quoting();
-        self.session.follow(self.text, &self.open);
-        if !self.session.is_known() && self.unknown.is_none() {
+        let Some(session) = &mut self.session else { return };
+        let before = session.quoting();
+        session.follow(self.text, &self.open);
+        if !session.is_known() && self.unknown.is_none() {
             self.unknown = Some(statement);
         }
-        let quoting = self.session.quoting();
+        let quoting = session.quoting();
         if quoting != before {
             self.tokens.set_quoting(quoting);
             self.split.deviations.push(Deviation::Quoting(self.tokens.offset(), quoting));

@@ -66,18 +66,41 @@ impl Token {
 
 /// How quotes are read, where a setting of the session can change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quoting {
-    /// Is a backslash an escape character in plain strings? `standard_conforming_strings = off` on PostgreSQL, and the absence
-    /// of `NO_BACKSLASH_ESCAPES` on MySQL.
-    pub backslashes: bool,
-    /// MySQL: does `"` enclose a name instead of a string (`ANSI_QUOTES`)?
-    pub ansi_quotes: bool,
+pub enum Quoting {
+    /// A backslash in a plain string is a character as any other.
+    Standard,
+    /// It is an escape character: `standard_conforming_strings = off` on PostgreSQL, and MySQL without `NO_BACKSLASH_ESCAPES`.
+    Backslashes,
+    /// MySQL: `"` encloses a name instead of a string (`ANSI_QUOTES`).
+    AnsiQuotes,
+    /// MySQL: `ANSI_QUOTES` without `NO_BACKSLASH_ESCAPES`.
+    AnsiQuotesAndBackslashes,
 }
 
 impl Quoting {
     /// The quoting of a server with its default settings.
     pub fn of(dialect: Dialect) -> Quoting {
-        Quoting { backslashes: dialect == Dialect::MySql, ansi_quotes: false }
+        Quoting::new(dialect == Dialect::MySql, false)
+    }
+
+    /// The quoting with these properties.
+    pub fn new(backslashes: bool, ansi_quotes: bool) -> Quoting {
+        match (backslashes, ansi_quotes) {
+            (false, false) => Quoting::Standard,
+            (true, false) => Quoting::Backslashes,
+            (false, true) => Quoting::AnsiQuotes,
+            (true, true) => Quoting::AnsiQuotesAndBackslashes,
+        }
+    }
+
+    /// Is a backslash an escape character in plain strings?
+    pub fn backslashes(self) -> bool {
+        matches!(self, Quoting::Backslashes | Quoting::AnsiQuotesAndBackslashes)
+    }
+
+    /// Does `"` enclose a name in MySQL?
+    pub fn ansi_quotes(self) -> bool {
+        matches!(self, Quoting::AnsiQuotes | Quoting::AnsiQuotesAndBackslashes)
     }
 }
 
@@ -90,11 +113,14 @@ pub enum Deviation {
     Quoting(usize, Quoting),
 }
 
-/// The last string literal, and what follows it: PostgreSQL continues a string after a line end.
-#[derive(Debug, Clone, Copy)]
-struct LastText {
-    backslashes: bool,
-    line_end: bool,
+/// What precedes the next token: PostgreSQL continues a string after a line end, with the escapes that it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Other,
+    /// A string with escapes.
+    EscapedText,
+    /// A string with escapes, and a line end.
+    EscapedTextAndLine,
 }
 
 /// Iterates over the tokens of a text.
@@ -105,13 +131,13 @@ pub struct Tokens<'a> {
     at: usize,
     quoting: Quoting,
     deviations: &'a [Deviation],
-    last_text: Option<LastText>,
+    before: Before,
 }
 
 impl<'a> Tokens<'a> {
     /// Starts at the first byte of the text.
     pub fn new(sql: &'a str, dialect: Dialect) -> Self {
-        Tokens { sql, dialect, at: 0, quoting: Quoting::of(dialect), deviations: &[], last_text: None }
+        Tokens { sql, dialect, at: 0, quoting: Quoting::of(dialect), deviations: &[], before: Before::Other }
     }
 
     /// Reads quotes in another way than a server with its default settings.
@@ -136,7 +162,7 @@ impl<'a> Tokens<'a> {
     /// Continues at another byte, which must be at a character boundary.
     pub fn jump(&mut self, offset: usize) {
         self.at = offset;
-        self.last_text = None;
+        self.before = Before::Other;
     }
 
     /// Sets how the quotes that follow are read.
@@ -275,7 +301,7 @@ impl<'a> Tokens<'a> {
 
     /// A string prefix such as `E'`, `U&'`, `X'`: its length, and whether a backslash escapes in the string.
     fn text_prefix(&self) -> Option<(usize, bool)> {
-        let plain = self.quoting.backslashes;
+        let plain = self.quoting.backslashes();
         let [first, second, third] = [self.byte(self.at), self.byte(self.at + 1), self.byte(self.at + 2)];
         match (self.dialect, first, second, third) {
             (Dialect::Postgres, b'e' | b'E', b'\'', _) => Some((1, true)),
@@ -291,25 +317,19 @@ impl<'a> Tokens<'a> {
     /// Is a backslash an escape character in the string without prefix that begins here? On PostgreSQL, a string after a line
     /// end continues the string before it, and so does its prefix `E`.
     fn plain_text_backslashes(&self) -> bool {
-        match self.last_text {
-            Some(last) if last.line_end => last.backslashes,
-            _ => self.quoting.backslashes,
-        }
+        self.before == Before::EscapedTextAndLine || self.quoting.backslashes()
     }
 
     /// Records whether a string can continue after this token.
     fn follow_text(&mut self, token: Token) {
         let text = token.text(self.sql);
-        self.last_text = match (token.kind, self.last_text) {
-            (Kind::Text, last) => {
-                let continues = last.filter(|last| last.line_end && text.starts_with('\''));
-                let prefixed = text.starts_with(['e', 'E']);
-                let backslashes = continues.map_or(prefixed || self.quoting.backslashes, |last| last.backslashes);
-                Some(LastText { backslashes, line_end: false })
-            }
-            (Kind::Space, Some(last)) => Some(LastText { line_end: last.line_end || text.contains(['\n', '\r']), ..last }),
-            (Kind::Comment, last) if text.starts_with("--") => last,
-            _ => None,
+        self.before = match (token.kind, self.before) {
+            (Kind::Text, _) if text.starts_with(['e', 'E']) => Before::EscapedText,
+            (Kind::Text, Before::EscapedTextAndLine) if text.starts_with('\'') => Before::EscapedText,
+            (Kind::Space, Before::EscapedText) if text.contains(['\n', '\r']) => Before::EscapedTextAndLine,
+            (Kind::Space, before) => before,
+            (Kind::Comment, before) if text.starts_with("--") => before,
+            _ => Before::Other,
         };
     }
 
@@ -319,9 +339,11 @@ impl<'a> Tokens<'a> {
             match *first {
                 Deviation::Token(token) if token.start <= self.at => {
                     self.deviations = rest;
-                    if token.end >= self.at {
+                    // After an error, an earlier token may reach into this one.
+                    if token.end > self.at || token.start == self.at {
+                        let token = Token { start: self.at, ..token };
                         self.at = token.end;
-                        self.last_text = None;
+                        self.before = Before::Other;
                         return Some(token);
                     }
                 }
@@ -364,8 +386,8 @@ impl<'a> Tokens<'a> {
             (Dialect::MySql, b'#') => (Kind::Comment, self.line_comment(), true),
             (_, b'/') if second == b'*' => self.block_comment(),
             (_, b'\'') => self.quoted_token(Kind::Text, after_first, b'\'', self.plain_text_backslashes()),
-            (Dialect::MySql, b'"') if !self.quoting.ansi_quotes => {
-                self.quoted_token(Kind::Text, after_first, b'"', self.quoting.backslashes)
+            (Dialect::MySql, b'"') if !self.quoting.ansi_quotes() => {
+                self.quoted_token(Kind::Text, after_first, b'"', self.quoting.backslashes())
             }
             (_, b'"') => self.quoted_token(Kind::QuotedName, after_first, b'"', false),
             (Dialect::MySql | Dialect::Sqlite, b'`') => self.quoted_token(Kind::QuotedName, after_first, b'`', false),
@@ -587,8 +609,8 @@ mod tests {
             let all: Vec<Kind> = Tokens::new(text, Dialect::MySql).quoting(quoting).map(|token| token.kind).collect();
             all
         };
-        let plain = Quoting { backslashes: false, ansi_quotes: false };
-        let ansi = Quoting { backslashes: true, ansi_quotes: true };
+        let plain = Quoting::Standard;
+        let ansi = Quoting::AnsiQuotesAndBackslashes;
         assert_eq!(with(plain, r#"'\'"\";"#), [Kind::Text, Kind::Text, Kind::Symbol]);
         assert_eq!(with(ansi, r#"'\''"\";"#), [Kind::Text, Kind::QuotedName, Kind::Symbol]);
     }
@@ -597,7 +619,7 @@ mod tests {
     fn deviations_are_followed() {
         let text = "--x it's\nSELECT 'a\\';";
         let comment = Token { kind: Kind::Comment, start: 0, end: 8, closed: true };
-        let quoting = Quoting { backslashes: false, ansi_quotes: false };
+        let quoting = Quoting::Standard;
         let deviations = [Deviation::Token(comment), Deviation::Quoting(9, quoting)];
         let all: Vec<(Kind, &str)> =
             Tokens::new(text, Dialect::MySql).following(&deviations).map(|token| (token.kind, token.text(text))).collect();

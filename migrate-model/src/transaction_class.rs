@@ -257,7 +257,7 @@ fn mysql_set(words: &Words<'_>) -> Class {
     }
     let mut class = Class::Plain;
     for assignment in assignment::read(words.sql, &words.tokens) {
-        if assignment.is_variable || assignment.scope != Scope::Session {
+        if assignment.scope != Scope::Session {
             continue;
         }
         if assignment.name == "autocommit" {

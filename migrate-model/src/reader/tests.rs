@@ -1,6 +1,7 @@
 //! Statements of all three dialects, and random input.
 
 use super::*;
+use crate::name::Name;
 use crate::syntax::{ActionKind, Column, ConstraintKind, Generated};
 use proptest::prelude::*;
 
@@ -361,6 +362,13 @@ fn what_queries_change() {
 fn inner(sql: &str) -> Vec<(&str, bool)> {
     let statements = inner_statements(sql, &read(sql, Dialect::Postgres), Dialect::Postgres);
     statements.into_iter().map(|inner| (&sql[inner.range], inner.branch.is_some())).collect()
+}
+
+#[test]
+fn names_in_ansi_quotes_are_read() {
+    let Syntax::Drop(drop) = read("DROP TABLE \"a\".\"b\"\"c\"", Dialect::MySql) else { panic!("not a DROP") };
+    assert_eq!(drop.names, [Name { schema: Some("a".into()), name: "b\"c".into() }]);
+    assert_eq!(read("DROP TABLE 'a'", Dialect::MySql), Syntax::Opaque);
 }
 
 proptest! {

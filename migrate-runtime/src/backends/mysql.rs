@@ -389,7 +389,7 @@ fn locks_tables(sql: &str) -> bool {
 /// How strings are read with this `sql_mode`. The server lists the parts of a combined mode, such as `ANSI`.
 fn sql_mode_quoting(mode: &str) -> Quoting {
     let has = |name: &str| mode.split(',').any(|part| part.eq_ignore_ascii_case(name));
-    Quoting { backslashes: !has("NO_BACKSLASH_ESCAPES"), ansi_quotes: has("ANSI_QUOTES") }
+    Quoting::new(!has("NO_BACKSLASH_ESCAPES"), has("ANSI_QUOTES"))
 }
 
 /// The guard as text, each statement terminated by `;` and a line end.

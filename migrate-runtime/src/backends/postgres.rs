@@ -857,7 +857,7 @@ impl Backend for Postgres<'_> {
         let columns: Vec<Option<String>> = columns.collect();
         let conforming = SETTINGS.iter().zip(&columns).find(|(name, _)| **name == "standard_conforming_strings");
         let backslashes = conforming.is_some_and(|(_, value)| value.as_deref() == Some("off"));
-        self.server_quoting = Quoting { backslashes, ansi_quotes: false };
+        self.server_quoting = Quoting::new(backslashes, false);
         let columns = columns.into_iter();
         self.prepare_reset(history_sql, columns).await?;
         self.run_session(history_sql).await?;
