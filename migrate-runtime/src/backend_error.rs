@@ -77,6 +77,11 @@ impl BackendError {
         }
     }
 
+    /// A query that always returns a row has returned none.
+    pub fn unanswered() -> Self {
+        BackendError::own("the server did not answer a question about the session")
+    }
+
     /// The error of a statement of the setting `session`.
     #[must_use]
     pub fn of_session(mut self, statement: &str) -> Self {

@@ -526,7 +526,7 @@ impl Backend for MySql<'_> {
         }
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
         let row = self.rows(&format!("SELECT DATABASE(), CAST(@@max_allowed_packet AS CHAR), {}", settings.join(", "))).await?;
-        let mut columns = only_row(row)?.into_iter();
+        let mut columns = only_row(row).ok_or_else(BackendError::unanswered)?.into_iter();
         let database = columns.next().flatten();
         // MySQL 5.5 to 5.7 and MariaDB 5.5 accept no more than 1 MiB to 4 MiB by default.
         self.max_packet = columns.next().flatten().and_then(|bytes| bytes.parse().ok()).unwrap_or(1 << 20);
@@ -552,7 +552,7 @@ impl Backend for MySql<'_> {
         for statement in [own_settings].iter().chain(&statements) {
             if let Err(error) = self.execute(statement).await {
                 self.restore_original(history_sql).await?;
-                return Err(error.of_session(&statement));
+                return Err(error.of_session(statement));
             }
         }
         Ok(())

@@ -843,7 +843,7 @@ impl Backend for Postgres<'_> {
              pg_catalog.current_database()::text, {place}, {}",
             settings.join(", ")
         );
-        let mut columns = only_row(self.rows(&sql).await?)?.into_iter();
+        let mut columns = only_row(self.rows(&sql).await?).ok_or_else(BackendError::unanswered)?.into_iter();
         let (version, parameter) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
         self.read_only = columns.next().flatten().as_deref() == Some("on");
         let is_unicode = columns.next().flatten().as_deref() == Some("UTF8");
@@ -889,7 +889,7 @@ impl Backend for Postgres<'_> {
     async fn is_locked(&mut self, history_sql: &HistorySql) -> Result<Option<bool>, BackendError> {
         let mut history_sql = history_sql.clone();
         let place = format!("SELECT pg_catalog.current_database()::text, {}", table_list::place(&history_sql));
-        let mut columns = only_row(self.rows(&place).await?)?.into_iter();
+        let mut columns = only_row(self.rows(&place).await?).ok_or_else(BackendError::unanswered)?.into_iter();
         self.database = columns.next().flatten().unwrap_or_default();
         if let Some(schema) = columns.next().flatten() {
             history_sql.set_schema(schema);

@@ -71,7 +71,7 @@ async fn run_segment(
         if segment.last { prepared.changes.finished(elapsed) } else { prepared.changes.checkpoint(segment.unit.done_after) }
     };
     let is_compared = runner.backend.compares_history();
-    let fingerprint = is_compared.then(|| history_changes::fingerprint(runner.history, &runner.step.key)).unwrap_or_default();
+    let fingerprint = if is_compared { history_changes::fingerprint(runner.history, &runner.step.key) } else { String::new() };
     let unit = UnitRun {
         text: &prepared.script.text,
         statements: &prepared.script.statements,
