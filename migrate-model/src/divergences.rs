@@ -68,7 +68,7 @@ fn changed(row: &MigrationStatus<'_>, level: Level) -> Divergence {
 }
 
 impl Divergence {
-    /// For `cargo migrate verify`, which itself shows the difference: without the last help of [`changed`].
+    /// For `cargo migrate verify`, which itself shows the difference: without the help to run it.
     pub fn for_verify(mut self) -> Self {
         if self.finding.code == &codes::CHANGED_AFTER_APPLY {
             self.finding.help.pop();

@@ -29,7 +29,7 @@ pub struct Script {
     pub text: Cow<'static, str>,
     /// The checksum of the bytes; see [`Checksum::of_file`].
     pub checksum: Checksum,
-    /// The checksum of the SQL and the directives; see [`sql_checksum`].
+    /// The checksum of the SQL and the directives.
     pub sql_checksum: Checksum,
     /// The directives in its comments.
     pub directives: Directives,
