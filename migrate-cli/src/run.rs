@@ -181,7 +181,7 @@ async fn apply(
     let started = Instant::now();
     let mut report = RunReport::default();
     for target in targets {
-        let part = migrator.run_to(&service.url, target).await?;
+        let part = migrator.run_to(&service.url, target).await.map_err(|error| report.add_to(error))?;
         report.done.extend(part.done);
         report.warnings = part.warnings;
     }

@@ -1,7 +1,9 @@
 //! The list of all codes of this crate, for `cargo migrate explain`.
 
 use crate::code::Code;
-use crate::{client_command, client_encoding, directives, divergence, enum_value, execution, neighbors, script, statement};
+use crate::{
+    client_command, client_encoding, directives, divergence, enum_value, execution, neighbors, read_only, script, statement,
+};
 
 /// All of them, by name.
 pub static ALL: &[&Code] = &[
@@ -27,6 +29,7 @@ pub static ALL: &[&Code] = &[
     &divergence::OUT_OF_ORDER,
     &divergence::PARTIALLY_APPLIED,
     &client_command::PSQL_COMMAND,
+    &read_only::READ_ONLY_SESSION,
     &divergence::REQUIRES,
     &client_command::SQL_AFTER_COPY,
     &client_command::STATEMENT_BREAKPOINT,

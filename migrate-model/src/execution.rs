@@ -9,6 +9,7 @@ use crate::dialect::Dialect;
 use crate::enum_value::{self, ENUM_VALUE_IN_USE, EnumValueUse, Use};
 use crate::finding::Finding;
 use crate::place::Place;
+use crate::savepoint::{self, SavepointCommand};
 use crate::session_effect;
 use crate::statement::Statement;
 use crate::transaction_class::{Class, Words, class};
@@ -69,15 +70,17 @@ pub fn units(
             Class::Begin | Class::Commit | Class::CommitAndChain | Class::Rollback | Class::AutocommitOff | Class::Refused(_)
         )
     };
-    if !classes.iter().any(controls) {
-        let units = if single { single_units(&classes, 0..classes.len()) } else { between_settings(&classes) };
-        return (units, Vec::new());
+    let wrapped = !single && !classes.iter().any(controls);
+    if wrapped {
+        return (between_settings(&classes), Vec::new());
     }
     let mut findings = balance(text, statements, &classes, single, file);
+    findings.extend(savepoints_outside(text, statements, &classes, dialect, file));
     if !findings.is_empty() {
         return (Vec::new(), findings);
     }
     let units = transaction_units(&classes, dialect);
+    let units = if dialect == Dialect::Sqlite { join_savepoints(units, text, statements) } else { units };
     if let Some(EnumValueUse { adds, uses, how: Use::Value }) = enum_value {
         let together = |unit: &Unit| unit.in_transaction && unit.statements.contains(&adds) && unit.statements.contains(&uses);
         if units.iter().any(together) {
@@ -298,6 +301,59 @@ fn transaction_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
         implicit = switch.map_or(implicit, |switch| *switch == Class::AutocommitOff);
     }
     units
+}
+
+/// Savepoints outside a transaction: PostgreSQL rejects them, and on SQLite the outermost one begins a transaction, which the
+/// file must release.
+fn savepoints_outside(text: &str, statements: &[Statement], classes: &[Class], dialect: Dialect, file: &str) -> Option<Finding> {
+    let mut open = OpenTransaction::default();
+    let mut at = 0;
+    while at < classes.len() {
+        let sql = statements[at].sql(text);
+        let finding = |message: &str, help: &str| {
+            let place = Place::range(file, text, statements[at].range.clone());
+            Some(Finding::error(&UNBALANCED_TRANSACTION, message).at(place).help(help))
+        };
+        let outside = open.begin.is_none() && SavepointCommand::of_statement(sql, dialect).is_some();
+        match dialect {
+            Dialect::Postgres if outside => {
+                return finding(
+                    "a savepoint needs a transaction, and this statement runs outside one",
+                    "write `BEGIN` before it and `COMMIT` after its `RELEASE`",
+                );
+            }
+            Dialect::Sqlite if outside => match savepoint::transaction_of(text, statements, at) {
+                Some(Ok(range)) => at = range.end - 1,
+                Some(Err(_)) => {
+                    return finding(
+                        "this begins a transaction that the file does not release",
+                        "write `RELEASE` with the name of this savepoint at the end",
+                    );
+                }
+                None => {}
+            },
+            _ => {}
+        }
+        follow(&mut open, at, classes[at], sql);
+        at += 1;
+    }
+    None
+}
+
+/// SQLite: joins the units from an outermost `SAVEPOINT` to its `RELEASE`, which are one transaction.
+fn join_savepoints(units: Vec<Unit>, text: &str, statements: &[Statement]) -> Vec<Unit> {
+    let mut joined: Vec<Unit> = Vec::new();
+    for unit in units {
+        if joined.last().is_some_and(|last| unit.statements.start < last.statements.end) {
+            continue;
+        }
+        let begins = if unit.in_transaction { None } else { savepoint::transaction_of(text, statements, unit.statements.start) };
+        joined.push(match begins {
+            Some(Ok(range)) => Unit { in_transaction: true, begin_statement: None, done_after: range.end, statements: range },
+            _ => unit,
+        });
+    }
+    joined
 }
 
 /// Adds the units of the transaction that begins at `begin`, and of those that `COMMIT AND CHAIN` begins after it. Returns the
@@ -540,6 +596,23 @@ mod tests {
             outline(Dialect::MySql, "BEGIN; INSERT INTO t VALUES (1); DROP TABLE u; COMMIT;"),
             "2, 3; outside a transaction"
         );
+    }
+
+    #[test]
+    fn savepoints_outside_transactions() {
+        let outline = |text: &str| outline(Dialect::Sqlite, text);
+        assert_eq!(
+            outline("VACUUM; SAVEPOINT a; SELECT 1; SAVEPOINT b; SELECT 2; RELEASE b; ROLLBACK TO a; RELEASE a; SELECT 3;"),
+            "1, [2 3 4 5 6 7 8], 9; outside a transaction"
+        );
+        assert_eq!(outline("SAVEPOINT a; SELECT 1; RELEASE a;"), "[1 2 3]; in a transaction");
+        assert_eq!(outline("BEGIN; SAVEPOINT a; RELEASE a; COMMIT;"), "own[2 3]; in its own transaction");
+        let left = "VACUUM; SAVEPOINT a; SAVEPOINT b; RELEASE b;";
+        assert_eq!(refused(Dialect::Sqlite, left), [("unbalanced-transaction", "f.sql:1:9".into())]);
+        let outside = "CREATE INDEX CONCURRENTLY i ON t (a); SAVEPOINT a; RELEASE a;";
+        assert_eq!(refused(Dialect::Postgres, outside), [("unbalanced-transaction", "f.sql:1:39".into())]);
+        let inside = "VACUUM; BEGIN; SAVEPOINT a; RELEASE a; COMMIT;";
+        assert_eq!(refused(Dialect::Postgres, inside), []);
     }
 
     #[test]

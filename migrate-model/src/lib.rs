@@ -49,11 +49,13 @@ pub mod plan;
 pub mod plural;
 pub mod policy;
 mod quoting;
+pub mod read_only;
 pub mod reader;
 #[cfg(feature = "render")]
 pub mod render;
 pub mod resumption;
 pub mod run_settings;
+pub mod savepoint;
 pub mod script;
 pub mod script_plan;
 pub mod session_effect;

@@ -21,6 +21,9 @@ pub struct Origin {
     pub checksum: Option<fn(text: &str) -> String>,
 }
 
+/// How many columns a team may have added to a table of a tool.
+pub const MOST_ADDED: usize = 4;
+
 /// A table of an origin.
 #[derive(Debug)]
 pub struct OriginTable {
@@ -77,12 +80,23 @@ pub const fn unread(name: &'static str) -> OriginColumn {
 impl OriginTable {
     /// Whether a table of a database has exactly these columns.
     pub fn matches(&self, table: &CatalogTable) -> bool {
+        table.columns.len() == self.columns.len() && self.is_within(table)
+    }
+
+    /// Whether a table has these columns and a few others, which a team has added. Fewer than four columns are too few to
+    /// recognize a tool by.
+    pub fn resembles(&self, table: &CatalogTable) -> bool {
+        const FEWEST: usize = 4;
+        self.columns.len() >= FEWEST && table.columns.len() <= self.columns.len() + MOST_ADDED && self.is_within(table)
+    }
+
+    fn is_within(&self, table: &CatalogTable) -> bool {
         let has = |column: &OriginColumn| match (table.column(column.name), column.content) {
             (None, _) => false,
             (Some(kind), Content::Value(expected)) => kind.is_read_as(expected),
             (Some(_), Content::Bytes | Content::Any | Content::Unread) => true,
         };
-        table.columns.len() == self.columns.len() && self.columns.iter().all(has)
+        self.columns.iter().all(has)
     }
 
     /// The columns that are read.

@@ -18,7 +18,7 @@ mod takumi;
 mod trossapp;
 
 use crate::catalog_table::CatalogTable;
-use crate::origin::{Origin, OriginTable};
+use crate::origin::{MOST_ADDED, Origin, OriginTable};
 
 /// All origins. Of two that have the same columns, the one that needs a second table comes first.
 pub static ALL: &[&Origin] = &[
@@ -53,13 +53,16 @@ pub fn recognize(table: &CatalogTable, tables: &[CatalogTable]) -> Option<(&'sta
         };
         columns.is_empty() || tables.iter().any(is_companion)
     };
-    ALL.iter().find_map(|origin| {
-        let known = origin.tables.iter().find(|known| known.matches(table) && has_companion(known.companion))?;
-        Some((*origin, known))
-    })
+    let find = |is_like: fn(&OriginTable, &CatalogTable) -> bool| {
+        ALL.iter().find_map(|origin| {
+            let known = origin.tables.iter().find(|known| is_like(known, table) && has_companion(known.companion))?;
+            Some((*origin, known))
+        })
+    };
+    find(OriginTable::matches).or_else(|| find(OriginTable::resembles))
 }
 
 /// The largest number of columns of a table of any origin: larger tables need not be looked at.
 pub fn most_columns() -> usize {
-    ALL.iter().flat_map(|origin| origin.tables).map(|table| table.columns.len()).max().unwrap_or_default()
+    ALL.iter().flat_map(|origin| origin.tables).map(|table| table.columns.len()).max().unwrap_or_default() + MOST_ADDED
 }

@@ -6,6 +6,7 @@
 
 use crate::assignment::{self, Assignment, Scope, split_at, split_at_commas, system_variable, unquoted, user_variable};
 use crate::dialect::Dialect;
+use crate::savepoint::SavepointCommand;
 use crate::token::{ExecutedBy, Kind, Quoting, Token, executed_by, executed_tokens};
 use std::collections::BTreeMap;
 
@@ -96,6 +97,14 @@ impl Modes {
     }
 }
 
+/// The values when a savepoint was set; `ROLLBACK TO` restores them.
+#[derive(Debug, Clone)]
+struct QuotingSavepoint {
+    name: String,
+    now: Modes,
+    outer: Option<Modes>,
+}
+
 /// The quoting of a session while its statements run.
 #[derive(Debug, Clone)]
 pub struct SessionQuoting {
@@ -105,6 +114,8 @@ pub struct SessionQuoting {
     now: Modes,
     /// The value before a `SET LOCAL`, which the end of the transaction restores.
     outer: Option<Modes>,
+    /// PostgreSQL: the savepoints of the transaction.
+    savepoints: Vec<QuotingSavepoint>,
     /// MySQL: user variables, in lower case.
     variables: BTreeMap<String, Modes>,
     /// MySQL: did a string contain `sql_mode`, which `EXECUTE` may run?
@@ -122,6 +133,7 @@ impl SessionQuoting {
             server,
             now: server,
             outer: None,
+            savepoints: Vec::new(),
             variables: BTreeMap::new(),
             hidden: Fact::Off,
             assumed: Quoting::of(dialect),
@@ -168,8 +180,12 @@ impl SessionQuoting {
         const NAME: &str = STANDARD_CONFORMING_STRINGS;
         let word =
             |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| words.iter().any(|word| token.is_word(sql, word)));
-        if word(0, &["COMMIT", "END", "ROLLBACK", "ABORT"]) {
+        if let Some(command) = SavepointCommand::read(sql, tokens, Dialect::Postgres) {
+            return self.follow_savepoint(command);
+        }
+        if word(0, &["COMMIT", "END", "ROLLBACK", "ABORT"]) && !word(1, &["PREPARED"]) {
             self.now = self.outer.take().unwrap_or(self.now);
+            self.savepoints.clear();
             return;
         }
         if word(0, &["RESET"]) && (word(1, &["ALL"]) || word(1, &[NAME])) || (word(0, &["DISCARD"]) && word(1, &["ALL"])) {
@@ -190,6 +206,25 @@ impl SessionQuoting {
                 Some((value, local)) => self.set_postgres(&value.to_ascii_lowercase(), local),
                 None => self.now = Modes::UNKNOWN,
             }
+        }
+    }
+
+    fn follow_savepoint(&mut self, command: SavepointCommand) {
+        let position =
+            |savepoints: &[QuotingSavepoint], name: &str| savepoints.iter().rposition(|savepoint| savepoint.name == name);
+        match command {
+            SavepointCommand::Set(name) => self.savepoints.push(QuotingSavepoint { name, now: self.now, outer: self.outer }),
+            SavepointCommand::Release(name) => {
+                let position = position(&self.savepoints, &name).unwrap_or(self.savepoints.len());
+                self.savepoints.truncate(position);
+            }
+            SavepointCommand::RollBackTo(name) => match position(&self.savepoints, &name) {
+                Some(position) => {
+                    (self.now, self.outer) = (self.savepoints[position].now, self.savepoints[position].outer);
+                    self.savepoints.truncate(position + 1);
+                }
+                None => self.now = Modes::UNKNOWN,
+            },
         }
     }
 
@@ -585,6 +620,11 @@ mod tests {
             (&["SET standard_conforming_strings = off", "SET standard_conforming_strings TO DEFAULT"], Fact::On),
             (&["SELECT pg_catalog.set_config('standard_conforming_strings', 'off', false)"], Fact::Off),
             (&["BEGIN", "SET LOCAL standard_conforming_strings = off", "COMMIT"], Fact::On),
+            (&["SAVEPOINT a", "SET standard_conforming_strings = off", "ROLLBACK TO A"], Fact::On),
+            (&["SAVEPOINT a", "SET standard_conforming_strings = off", "RELEASE a"], Fact::Off),
+            (&["SET standard_conforming_strings = off", "SAVEPOINT a", "RESET ALL", "ROLLBACK TO SAVEPOINT a"], Fact::Off),
+            (&["SET LOCAL standard_conforming_strings = off", "SAVEPOINT a", "ROLLBACK TO a"], Fact::Off),
+            (&["SET LOCAL standard_conforming_strings = off", "SAVEPOINT a", "ROLLBACK TO a", "COMMIT"], Fact::On),
             (&["SELECT set_config('standard_conforming_strings', x, false) FROM t"], Fact::Unknown),
             (&["DO $$ BEGIN SET standard_conforming_strings = off; END $$"], Fact::Unknown),
             (&["CREATE FUNCTION f() RETURNS int LANGUAGE sql SET standard_conforming_strings = off AS 'SELECT 1'"], Fact::On),

@@ -8,6 +8,7 @@ use crate::directives::{self, Directives};
 use crate::execution::{self, TransactionMode, Unit};
 use crate::finding::Finding;
 use crate::place::Place;
+use crate::read_only;
 use crate::statement::{self, Reading, SplitText, Statement};
 use crate::token::{Deviation, Kind, Tokens};
 use std::borrow::Cow;
@@ -54,6 +55,7 @@ impl Script {
         let (units, problems) = execution::units(&text, &statements, dialect, directives.no_transaction, file);
         findings.extend(problems);
         findings.extend(client_encoding::problems(&text, &statements, dialect, file));
+        findings.extend(read_only::problems(&text, &statements, dialect, file));
         let script = Script {
             file: Cow::Owned(file.to_owned()),
             checksum: Checksum::of_file(text.as_bytes()),

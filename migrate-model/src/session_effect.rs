@@ -11,6 +11,7 @@
 mod functions;
 
 use crate::dialect::Dialect;
+use crate::savepoint;
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
 use functions::is_harmless;
@@ -35,7 +36,21 @@ pub enum SessionEffect {
 pub fn of_script(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<SessionEffect> {
     let routines = routines(text, statements, dialect);
     let reader = EffectReader { dialect, routines: &routines, depth: 0 };
-    statements.iter().map(|statement| reader.effect(statement.sql(text))).collect()
+    let mut effects: Vec<SessionEffect> = statements.iter().map(|statement| reader.effect(statement.sql(text))).collect();
+    if dialect == Dialect::Postgres {
+        for at in savepoint::rolled_back(text, statements, dialect).into_iter().flatten() {
+            if is_transactional(statements[at].sql(text)) && effects[at] == SessionEffect::Setting {
+                effects[at] = SessionEffect::None;
+            }
+        }
+    }
+    effects
+}
+
+/// Does PostgreSQL undo the effect of this statement with its transaction? Prepared statements, for example, stay.
+fn is_transactional(sql: &str) -> bool {
+    let tokens = meaningful(sql, Dialect::Postgres);
+    ["SET", "RESET", "SELECT", "LISTEN", "UNLISTEN"].iter().any(|word| is(&tokens, sql, 0, word))
 }
 
 /// The effect of a single statement. Routines that other statements create are not known to it.

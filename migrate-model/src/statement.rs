@@ -111,6 +111,7 @@ pub fn split<'r>(text: &str, reading: impl Into<Reading<'r>>, file: &str) -> (Ve
 pub fn split_text(text: &str, reading: Reading<'_>, file: &str) -> SplitText {
     let session = reading.session_quoting();
     let (mut split, unknown) = Splitter::new(text, reading.dialect, file, session.clone()).run();
+    hint_at_quoting(&mut split, text, reading.dialect);
     let Some(unknown) = unknown.filter(|unknown| text[unknown.end..].contains('\\')) else { return split };
     // The value is unknown. That matters only if the rest of the text is split differently.
     let matters = alternatives(reading.dialect).any(|assumed| {
@@ -135,6 +136,32 @@ fn alternatives(dialect: Dialect) -> impl Iterator<Item = Quoting> {
     let all = [Quoting::Standard, Quoting::Backslashes, Quoting::AnsiQuotes, Quoting::AnsiQuotesAndBackslashes];
     let known = if dialect == Dialect::MySql { 4 } else { 2 };
     all.into_iter().take(known).filter(move |quoting| *quoting != Quoting::of(dialect))
+}
+
+/// Adds to an unterminated string that the file ends correctly if backslashes in strings mean something else.
+fn hint_at_quoting(split: &mut SplitText, text: &str, dialect: Dialect) {
+    let is_unterminated = |finding: &Finding| finding.code == &UNTERMINATED;
+    let Some(at) = split.findings.iter().position(is_unterminated).filter(|_| text.contains('\\')) else { return };
+    let ends = |quoting: Quoting| {
+        let (other, _) = Splitter::new(text, dialect, "", SessionQuoting::new(dialect, quoting)).run();
+        !other.findings.iter().any(is_unterminated)
+    };
+    let (quoting, help) = match dialect {
+        Dialect::Postgres => (
+            Quoting::Backslashes,
+            "or, if the server runs with `standard_conforming_strings = off`, write in `migrate.toml`: `session = [\"SET \
+             standard_conforming_strings = off\"]`",
+        ),
+        Dialect::MySql => (
+            Quoting::Standard,
+            "or, if the `sql_mode` of the server contains NO_BACKSLASH_ESCAPES, write in `migrate.toml`: `session = [\"SET \
+             sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')\"]`",
+        ),
+        Dialect::Sqlite => return,
+    };
+    if ends(quoting) {
+        split.findings[at] = split.findings[at].clone().help(help);
+    }
 }
 
 /// The setting that decides how quotes are read, and how its value is written.
@@ -518,6 +545,20 @@ mod tests {
         let (all, _) = split(text, Dialect::Postgres, "f.sql");
         let lines: Vec<_> = all.iter().map(|statement| (statement.line, statement.sql(text))).collect();
         assert_eq!(lines, [(3, "SELECT 1"), (5, "SELECT\n2"), (7, "SELECT 3")]);
+    }
+
+    #[test]
+    fn an_unterminated_string_may_be_a_matter_of_quoting() {
+        for (dialect, text, is_hinted) in [
+            (Dialect::MySql, "INSERT INTO t VALUES ('C:\\');", true),
+            (Dialect::MySql, "INSERT INTO t VALUES ('C:\\", false),
+            (Dialect::MySql, "INSERT INTO t VALUES ('C:;", false),
+            (Dialect::Postgres, "INSERT INTO t VALUES ('it\\'s');", true),
+        ] {
+            let (_, findings) = split(text, dialect, "f.sql");
+            assert_eq!(findings[0].code, &UNTERMINATED, "{text}");
+            assert_eq!(findings[0].help.iter().any(|help| help.contains("migrate.toml")), is_hinted, "{text}");
+        }
     }
 
     #[test]

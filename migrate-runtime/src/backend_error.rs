@@ -203,8 +203,8 @@ fn history_help(code: &str) -> &'static str {
         "26" => "the file is not a SQLite database: correct its name in the URL",
         // insufficient_privilege, ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
         "42501" | "1044" | "1142" | "1227" => {
-            "give this user the rights on the history tables; the guide lists them under \"Database privileges\". A policy for row-level \
-             security must not hide rows from it"
+            "give this user the rights on the history tables; the guide lists them under \"Database privileges\". On PostgreSQL, no \
+             policy for row-level security may hide rows of them from this user"
         }
         _ => "correct what the message of the database names, then run the same command again",
     }

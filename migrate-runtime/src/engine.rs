@@ -419,7 +419,7 @@ async fn run_steps(
     for (at, step) in plan.steps.iter().enumerate() {
         if options.stop.is_requested() {
             let left = plan.steps.len() - at;
-            return Err(with_done(stopped(&format!("with {left} of {} migrations left", plan.steps.len())), report));
+            return Err(report.add_to(stopped(&format!("with {left} of {} migrations left", plan.steps.len()))));
         }
         options.emit(&Event::Started {
             title: &step.title,
@@ -434,7 +434,7 @@ async fn run_steps(
         let session = match runner.run().instrument(span).await {
             Ok(session) => session,
             Err(StepError::HistoryChanged) => return Ok(Outcome::PlanAgain),
-            Err(StepError::Failed(error)) => return Err(with_done(error, report)),
+            Err(StepError::Failed(error)) => return Err(report.add_to(error)),
         };
         let took = since.elapsed();
         options.emit(&Event::Finished { title: &step.title, direction: step.direction, took });
@@ -465,23 +465,14 @@ async fn renew(
     let renewed = backend
         .renew_session(history_sql)
         .await
-        .map_err(|error| with_done(error.into_lost_connection_error("cannot open a session for the next migration"), report))?;
+        .map_err(|error| report.add_to(error.into_lost_connection_error("cannot open a session for the next migration")))?;
     match renewed {
         RenewedSession::Locked => Ok(false),
         RenewedSession::Unlocked => {
-            acquire_lock(backend, history_sql, options).await.map_err(|error| with_done(error, report))?;
+            acquire_lock(backend, history_sql, options).await.map_err(|error| report.add_to(error))?;
             Ok(true)
         }
     }
-}
-
-fn with_done(error: Error, report: &RunReport) -> Error {
-    let text = match report.done.as_slice() {
-        [] => "none".to_owned(),
-        [only] => format!("`{}`", only.title),
-        [first, .., last] => format!("{} migrations, `{}` to `{}`", report.done.len(), first.title, last.title),
-    };
-    error.note("applied or reverted earlier in this run", text)
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Error {
     }
 
     /// Further facts, each as `label: text`, such as `detail` and `hint` of the server, the `state` of the migration, and what this run
-    /// were applied or reverted earlier.
+    /// has applied or reverted before.
     pub fn notes(&self) -> &[String] {
         &self.inner.finding.notes
     }

@@ -24,7 +24,7 @@ pub enum Mention {
 }
 
 /// The words of each mention. A name matches whole words only.
-const WORDS: [(&str, Mention); 15] = [
+const WORDS: &[(&str, Mention)] = &[
     ("statement_timeout", Mention::StatementTimeout),
     ("lock_timeout", Mention::LockTimeout),
     ("lock_wait_timeout", Mention::LockTimeout),
@@ -39,6 +39,7 @@ const WORDS: [(&str, Mention); 15] = [
     ("release_all_locks", Mention::Unlock),
     ("discard", Mention::Unlock),
     ("autocommit", Mention::Autocommit),
+    ("completion_type", Mention::Autocommit),
     ("pg_advisory_unlock_shared", Mention::Unlock),
 ];
 

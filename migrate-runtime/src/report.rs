@@ -1,5 +1,6 @@
 //! The result of a successful run.
 
+use crate::error::Error;
 use migrate_model::divergence::Divergence;
 use migrate_model::key::MigrationKey;
 use migrate_model::target::Direction;
@@ -29,4 +30,33 @@ pub struct RunReport {
     pub done: Vec<CompletedMigration>,
     /// Mismatches between files and history that do not prevent a run.
     pub warnings: Vec<Divergence>,
+}
+
+impl RunReport {
+    /// Adds to an error what this run has done before, for a command that consists of several runs, such as `redo`.
+    #[must_use]
+    pub fn add_to(&self, error: Error) -> Error {
+        if self.done.is_empty() { error } else { error.note(self.done_label(), self.done_text()) }
+    }
+
+    /// For the note of an error: what was done.
+    fn done_label(&self) -> &'static str {
+        let of = |direction| !self.done.is_empty() && self.done.iter().all(|done| done.direction == direction);
+        if of(Direction::Up) {
+            "applied earlier in this run"
+        } else if of(Direction::Down) {
+            "reverted earlier in this run"
+        } else {
+            "applied and reverted earlier in this run"
+        }
+    }
+
+    /// For the note of an error: how many migrations, and which.
+    fn done_text(&self) -> String {
+        match self.done.as_slice() {
+            [] => "none".to_owned(),
+            [only] => format!("`{}`", only.title),
+            [first, .., last] => format!("{} migrations, `{}` to `{}`", self.done.len(), first.title, last.title),
+        }
+    }
 }

@@ -337,6 +337,10 @@ const PAIRS: &[Pair] = &[
         Kind::Postgres,
         "SHOW lock_timeout;\nSET transaction_isolation TO 'repeatable read';\nCREATE TABLE t AS SELECT current_setting('transaction_isolation') AS level;",
     ),
+    same(
+        Kind::Postgres,
+        "CREATE TABLE t (a text);\nBEGIN;\nSAVEPOINT s;\nSET standard_conforming_strings = off;\nINSERT INTO t VALUES ('a\\';b');\nROLLBACK TO S;\nINSERT INTO t VALUES ('c\\');\nCOMMIT;\nINSERT INTO t VALUES ('d\\');",
+    ),
     // Enum values of PostgreSQL.
     same(
         Kind::Postgres,
@@ -440,6 +444,11 @@ const PAIRS: &[Pair] = &[
     same(
         Kind::MariaDb,
         "CREATE TABLE t (id int);\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\nINSERT INTO t VALUES (1);\nSET sql_log_bin = 0;\nINSERT INTO t VALUES (2);",
+    ),
+    // Savepoints of SQLite that begin a transaction.
+    same(
+        Kind::Sqlite,
+        "VACUUM;\nSAVEPOINT a;\nCREATE TABLE t (id int);\nSAVEPOINT b;\nINSERT INTO t VALUES (1);\nROLLBACK TO b;\nRELEASE a;\nINSERT INTO t VALUES (2);",
     ),
     // Lines that only sqlite3 knows.
     same(Kind::Sqlite, "# it's\nCREATE TABLE t (id int)\nGO\nINSERT INTO t VALUES (1)\n/\nINSERT INTO t VALUES (2);"),

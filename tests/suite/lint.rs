@@ -98,7 +98,7 @@ fn lint_since_a_revision() {
     git(&["commit", "-q", "-m", "all"]);
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("0 of 2 migrations, new or changed since HEAD: no findings"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("0 of 2 migrations (new or changed since HEAD): no findings"), "{}", outcome.stderr);
     folder.write("migrations/003_more.up.sql", "DROP TABLE orders;\n");
     folder.write("migrations/003_more.down.sql", "SELECT 1;\n");
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
@@ -123,7 +123,7 @@ async fn applied_migrations_count_as_deployed() {
     let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     let outcome = connected.run(&["lint"]);
     let selection = "the drafts and those that are not applied in the database";
-    assert!(outcome.stderr.contains(&format!("2 of 2 migrations, {selection}")), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(&format!("2 of 2 migrations ({selection})")), "{}", outcome.stderr);
     // The first migration is locked, so that another database may have it.
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     connected.ok(&["up", "--to", "1"]);
@@ -132,10 +132,10 @@ async fn applied_migrations_count_as_deployed() {
     // A draft that was applied to a development database is still a draft.
     connected.ok(&["up"]);
     let outcome = connected.run(&["lint"]);
-    assert!(outcome.stderr.contains(&format!("1 of 2 migrations, {selection}")), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(&format!("1 of 2 migrations ({selection})")), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     let outcome = connected.run(&["lint", "--offline"]);
-    assert!(outcome.stderr.contains("1 of 2 migrations, the draft in the lock file"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("1 of 2 migrations (the draft in the lock file)"), "{}", outcome.stderr);
     // The command does not wait for a database that does not answer.
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
     assert!(nowhere.run(&["lint"]).stderr.contains("the draft in the lock file"));

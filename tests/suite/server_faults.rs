@@ -98,7 +98,7 @@ async fn a_user_without_ddl_privileges() {
     let role = format!("weak_{}", std::process::id());
     database.execute(&format!("REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE {role} LOGIN")).await;
     let weak = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url.replace("postgres@", &format!("{role}@")));
-    fails(&weak, &["up"], 1, &["error[history]", "permission denied", "create them"]);
+    fails(&weak, &["up"], 1, &["error[history]", "permission denied", "Database privileges"]);
     assert_eq!(database.tables().await, Vec::<String>::new());
     admin.ok(&["up", "--steps", "1"]);
     database
@@ -128,7 +128,7 @@ async fn a_user_without_ddl_privileges() {
             .await;
     }
     let weak = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url.replace("migrate:", &format!("{role}:")));
-    fails(&weak, &["up"], 1, &["error[history]", "denied", "create them"]);
+    fails(&weak, &["up"], 1, &["error[history]", "denied", "Database privileges"]);
     Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).ok(&["up", "--steps", "1"]);
     for host in ["localhost", "%"] {
         for table in ["migration_records", "migration_events", "schema_versions"] {
@@ -229,14 +229,15 @@ async fn sqlite_on_a_read_only_disk() {
     let at = |place: &Path, name: &str| {
         Binary::inside(folder.path()).variable("DATABASE_URL", &format!("sqlite:{}", place.join(name).display()))
     };
-    at(&writable, "test.db").ok(&["up", "--to", "1"]);
-    let protected = at(&read_only, "test.db");
+    let name = format!("test_{}.db", std::process::id());
+    at(&writable, &name).ok(&["up", "--to", "1"]);
+    let protected = at(&read_only, &name);
     assert!(protected.ok(&["status"]).stdout.contains("applied"));
     protected.ok(&["verify"]);
     fails(&protected, &["up"], 1, &["readonly", "writable"]);
     fails(&protected, &["down", "--yes"], 1, &["readonly", "writable"]);
     fails(&at(&read_only, "new.db"), &["up"], 1, &["cannot connect", "writable"]);
-    at(&writable, "test.db").ok(&["up"]);
+    at(&writable, &name).ok(&["up"]);
 }
 
 /// In WAL mode, a reader does not block the run, and does not see its changes.

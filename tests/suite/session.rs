@@ -398,6 +398,20 @@ async fn session_statements_may_contain_comments_and_must_all_succeed() {
 }
 
 /// Another role in `session`, and in a file that runs outside a transaction.
+/// The transactions of a run are its own, whatever `session` says.
+#[tokio::test]
+async fn session_does_not_change_what_commits() {
+    let files = [("001_a.up.sql", "CREATE TABLE t (id int);\nINSERT INTO t VALUES (1);"), ("002_b.up.sql", "CALL p();")];
+    for setting in ["SET autocommit = 0", "SET SESSION completion_type = 1", "SET completion_type = 'RELEASE'"] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        database.execute("CREATE PROCEDURE p() INSERT INTO t VALUES (2)").await;
+        let (done, messages) = up(&database, &folder(Kind::MariaDb, &files, &format!("session = \"{setting}\"\n")));
+        assert!(done, "{setting}: {messages}");
+        assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "2"], "{setting}");
+        database.drop().await;
+    }
+}
+
 #[tokio::test]
 async fn another_role_may_own_the_history_or_run_a_file() {
     let database = TestDatabase::new(Kind::Postgres).await;

@@ -33,8 +33,8 @@ use std::time::Duration;
 
 /// Show what migrations would do to a live database
 ///
-/// By default, lints only migrations that may not be deployed: the drafts in the lock file, and those missing from the database
-/// history if the database is reachable. Without a lock file, lints all.
+/// By default, lints only migrations that are possibly not deployed yet: the drafts in the lock file and, if the database is
+/// reachable, the migrations that are not applied there. Without a lock file, lints all.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Lint every migration, each as if all earlier ones were deployed
@@ -108,7 +108,7 @@ async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Pro
         LintScope::All => folder.set.len(),
         LintScope::Only(positions) => positions.len(),
     };
-    let scope_text = format!("{count} of {total}, {selection}");
+    let scope_text = format!("{count} of {total} ({selection})");
     let is_linted = |at: &usize| match &scope {
         LintScope::All => true,
         LintScope::Only(positions) => positions.contains(at),
@@ -289,7 +289,7 @@ async fn lint_scope(
         return Ok((LintScope::Only(positions.collect()), format!("new or changed since {revision}")));
     }
     let LintScope::Only(drafts) = folder_lint::drafts(folder) else {
-        return Ok((LintScope::All, "as no lock file shows which are deployed".to_owned()));
+        return Ok((LintScope::All, "there is no lock file".to_owned()));
     };
     let applied = if arguments.offline { None } else { applied(context, project, folder).await };
     let Some(applied) = applied else {

@@ -24,8 +24,8 @@ pub struct Arguments {
     /// interrupted file are done
     #[arg(long, group = "how")]
     applied: bool,
-    /// Mark the migration as not applied or, if its down migration was interrupted, as not reverted; use this after you have
-    /// undone the statements that ran. The command prints these statements first
+    /// Mark the migration as not applied or, if its down migration was interrupted, as not reverted; for a
+    /// migration whose completed statements you have undone. The command lists them and asks for confirmation
     #[arg(long, group = "how")]
     not_applied: bool,
     /// Retry the statement whose outcome is unknown; use this if it was not executed

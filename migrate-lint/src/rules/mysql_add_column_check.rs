@@ -15,7 +15,8 @@ pub static RULE: Rule = Rule {
         "mysql-add-column-check",
         "MariaDB adds a column with a `CHECK` instantly and does not check the existing rows. If a row violates the \
          check, a later `UPDATE` of that row, or an `ALTER TABLE` that copies the table, fails (error 4025). The check \
-         is safe in a new table. The rule does not apply to MySQL.",
+         is safe in a new table. On MySQL, the rule reports nothing, because MySQL checks \
+         the existing rows.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],

@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-random-default",
         "MariaDB adds a column with `DEFAULT (rand())` instantly: it evaluates the default once, and every existing \
-         row gets the same value. Each new row gets its own value. The rule does not apply to MySQL, which does not \
-         add a column with such a default instantly.",
+         row gets the same value. Each new row gets its own value. On MySQL, the rule reports \
+         nothing, because MySQL does not add a column with such a default instantly.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],

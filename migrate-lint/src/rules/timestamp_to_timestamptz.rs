@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
         "timestamp-to-timestamptz",
         "Changing a column between `timestamp` and `timestamptz` rewrites the table under ACCESS EXCLUSIVE unless the \
          session's time zone is UTC. The rewrite blocks reads and writes, and the new values depend on the time zone of \
-         the session that runs the migration. In UTC, the rows are kept, and the indexes on the column are rebuilt, \
+         the session that runs the migration. In UTC, the table is not rewritten, but the indexes on the column are rebuilt, \
          which `alter-type-rebuilds-index` reports.",
     ),
     level: Level::Warning,

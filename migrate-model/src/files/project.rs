@@ -84,7 +84,7 @@ impl Project {
         }
         let project = Project {
             root: folder.to_owned(),
-            service: settings.service.clone().unwrap_or_else(|| default_service(&absolute)),
+            service: settings.service.clone().unwrap_or_else(|| default_service(&as_linked(folder, &absolute))),
             settings,
             settings_file: file,
         };
@@ -94,8 +94,7 @@ impl Project {
     /// The project of the nearest folder above whose `migrate.toml` refers to a folder. A link to the folder counts as being
     /// where the link is.
     fn above(folder: &Path, absolute: &Path) -> Option<(Project, Vec<Finding>)> {
-        let given = path::absolute(folder).ok().filter(|given| !given.components().any(|part| part == Component::ParentDir));
-        let given = given.as_deref().unwrap_or(absolute);
+        let given = as_linked(folder, absolute);
         let above = given.ancestors().skip(1).chain(absolute.ancestors().skip(1));
         for root in above.filter(|root| root.join(settings::FILE).is_file()) {
             let (project, findings) = Project::of_package(&as_given(folder, root), None, &default_service(root));
@@ -128,6 +127,14 @@ pub fn default_service(folder: &Path) -> String {
     let package = [Some(folder), folder.parent()].into_iter().flatten().find_map(package_name);
     let folder_name = name(folder).filter(|name| name != "migrations");
     package.or(folder_name).or_else(|| folder.parent().and_then(name)).unwrap_or_else(|| "default".to_owned())
+}
+
+/// The absolute path of a folder as it was given, so that a link such as `current` is where it is; the resolved path if the
+/// given one contains `..`.
+fn as_linked(folder: &Path, resolved: &Path) -> PathBuf {
+    let given = path::absolute(folder).ok().filter(|given| !given.components().any(|part| part == Component::ParentDir));
+    let given = given.map(|given| given.components().filter(|part| *part != Component::CurDir).collect());
+    given.unwrap_or_else(|| resolved.to_owned())
 }
 
 /// A folder above a given one, spelled as the user has spelled the given one where that is possible.
@@ -224,5 +231,10 @@ mod tests {
         let root = folder.path();
         std::os::unix::fs::symlink(root.join("releases/7/migrations"), root.join("a/migrations")).unwrap();
         assert_eq!(place(&root.join("a/migrations")).0, "shop");
+        // Each release has a folder of its own, and a link to the latest one.
+        let app = projects(&[("releases/7/migrations/1_a.sql", "SELECT 1;")]);
+        std::os::unix::fs::symlink(app.path().join("releases/7"), app.path().join("current")).unwrap();
+        assert_eq!(place(&app.path().join("current/migrations")).0, "current");
+        assert_eq!(place(&app.path().join("current/./migrations/")).0, "current");
     }
 }

@@ -140,7 +140,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "out-of-order",
         values: "`\"error\"`, `\"warn\"` or `\"allow\"`",
         default: "`\"error\"`",
-        meaning: "how to treat a migration that is not applied although a higher version is",
+        meaning: "how to treat a pending migration if a higher version is already applied",
         read: |parser, settings, value, setting| {
             settings.run.policy.out_of_order = parser.parse(value, setting, |word| word.parse().ok()).unwrap_or_default();
         },
@@ -281,7 +281,8 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         table: "history",
         key: "ignore",
-        values: "a list of `\"other-schema\"`, `\"other-service\"` and names of tools: {origins}",
+        values: "a list of `\"other-schema\"`, `\"other-service\"` and names of tools: {origins} (`link`, `takumi` and `trossapp` are \
+                 applications that wrote their own history tables)",
         default: "none",
         meaning: "other histories in the database that do not prevent the first run",
         read: |parser, settings, value, setting| parser.ignored_histories(settings, value, setting),

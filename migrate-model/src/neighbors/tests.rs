@@ -201,6 +201,10 @@ fn rails_is_told_from_dbmate_by_its_second_table() {
     assert_eq!(origins::recognize(&tables[0], &tables[..1]).unwrap().0.name, "dbmate");
     assert!(origins::recognize(&table("app", "version:timestamp"), &[]).is_none());
     assert!(origins::recognize(&table("app", "version:varchar, more:int"), &[]).is_none());
+    // A team has added a column.
+    let extended = "version:bigint, description:text, installed_on:timestamptz, success:boolean, checksum:bytea, \
+                    execution_time:bigint, deployed_by:text";
+    assert_eq!(origins::recognize(&table("app", extended), &[]).unwrap().0.name, "sqlx");
 }
 
 #[test]

@@ -77,6 +77,9 @@ const SETTINGS: [&str; 14] = [
 const SETTINGS_OF_SERVER: &str = "SET NAMES utf8mb4, SESSION sql_mode = IF(FIND_IN_SET('IGNORE_SPACE', @@GLOBAL.sql_mode), \
     @@SESSION.sql_mode, TRIM(BOTH ',' FROM REPLACE(CONCAT(',', @@SESSION.sql_mode, ','), ',IGNORE_SPACE,', ',')))";
 
+/// A statement commits itself, and a `COMMIT` ends a transaction, without beginning another or ending the session.
+const OWN_TRANSACTIONS: &str = "SET SESSION autocommit = 1, SESSION completion_type = 'NO_CHAIN'";
+
 /// A connection to MySQL or MariaDB.
 #[derive(Debug)]
 pub struct MySql<'c> {
@@ -319,7 +322,7 @@ impl<'c> MySql<'c> {
     /// our own statements rely on.
     async fn detect_endpoint(&mut self, history_sql: &HistorySql, locking: LockSettings) -> Result<String, BackendError> {
         // The pool of the application may have disabled it.
-        let mut own_settings = "SET SESSION autocommit = 1;\n".to_owned();
+        let mut own_settings = format!("{OWN_TRANSACTIONS};\n");
         if locking.strategy != LockStrategy::Session {
             let names = endpoint::VARIABLES.iter().map(|name| history_sql.text(name)).collect::<Vec<_>>().join(", ");
             let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
@@ -370,11 +373,11 @@ fn guarded_error(completed: usize, start_len: usize, error: BackendError) -> Bac
     if completed < start_len && error.code.as_deref() == Some("1242") { BackendError::lock_lost() } else { error }
 }
 
-/// A statement that changes `autocommit`, followed by one that enables it again: the units of a script are its transactions, and
+/// A statement that changes `autocommit` or what a `COMMIT` does, followed by one that resets both: the units of a script are its transactions, and
 /// the record is written with autocommit.
 fn with_autocommit(sql: &str) -> Cow<'_, str> {
     let changes = Mentions::of(sql, Dialect::MySql).has(Mention::Autocommit);
-    if changes { format!("{sql}\n;\nSET SESSION autocommit = 1").into() } else { sql.into() }
+    if changes { format!("{sql}\n;\n{OWN_TRANSACTIONS}").into() } else { sql.into() }
 }
 
 /// Whether a statement is `LOCK TABLES` or `FLUSH TABLES ... WITH READ LOCK`.
@@ -547,6 +550,7 @@ impl Backend for MySql<'_> {
         let own_settings = self.detect_endpoint(history_sql, locking).await?;
         self.reset.prepared = format!("{}{own_settings}", self.reset.original);
         let statements = session_statements(session, Dialect::MySql);
+        let statements: Vec<String> = statements.iter().map(|statement| with_autocommit(statement).into_owned()).collect();
         statements.iter().for_each(|statement| self.reset.add(statement));
         self.session = first.into_iter().chain([own_settings.clone()]).chain(statements.iter().cloned()).collect();
         for statement in [own_settings].iter().chain(&statements) {

@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 const VARIANTS: [&str; 3] = ["MySql", "Postgres", "Sqlite"];
 
 /// Modules that read SQL, whose subject is what differs between databases.
-const SQL_READERS: [&str; 16] = [
+const SQL_READERS: &[&str] = &[
     "assignment",
     "atomicity",
     "client_command",
     "client_encoding",
+    "read_only",
+    "savepoint",
     "compound",
     "effect",
     "enum_value",
