@@ -31,7 +31,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Show what migrations would do to a live database
+/// Report statements that are unsafe on a live database
 ///
 /// By default, lints only migrations that are possibly not deployed yet: the drafts in the lock file and, if the database is
 /// reachable, the migrations that are not applied there. Without a lock file, lints all.
