@@ -13,6 +13,7 @@ mod huge;
 mod interruptions;
 mod lease;
 mod lint;
+mod planted;
 mod proof;
 mod proof_drops;
 mod public_api;

@@ -469,8 +469,8 @@ impl LeaseConnection for MySql<'_> {
         Ok(holder.is_some())
     }
 
-    fn running_query(&self, pattern: &str) -> String {
-        format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{pattern}'")
+    fn running_query(&self, start: &str) -> String {
+        format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INSTR(INFO, {start}) = 1")
     }
 }
 

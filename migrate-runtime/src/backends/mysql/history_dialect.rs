@@ -1,7 +1,7 @@
 //! The SQL of the history in MySQL and MariaDB.
 
 use super::table_list;
-use crate::history_sql::{HistoryDialect, hex};
+use crate::history_sql::{HistoryDialect, SystemNames, hex};
 use std::time::Duration;
 
 /// The SQL of the history in MySQL and MariaDB.
@@ -18,6 +18,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     fits_name: |name| name.chars().count() <= 64,
     literal,
     quote: |name| format!("`{}`", name.replace('`', "``")),
+    names: SystemNames::PLAIN,
     as_rfc3339: |column| format!("date_format({column}, '%Y-%m-%dT%H:%i:%sZ')"),
     since_transaction,
     upsert,

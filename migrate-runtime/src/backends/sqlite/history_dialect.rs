@@ -1,7 +1,7 @@
 //! The SQL of the history in SQLite.
 
 use super::table_list;
-use crate::history_sql::{HistoryDialect, hex};
+use crate::history_sql::{HistoryDialect, SystemNames, hex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The SQL of the history in SQLite.
@@ -19,6 +19,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     fits_name: |name| name.chars().count() <= 64,
     literal,
     quote: |name| format!("\"{}\"", name.replace('"', "\"\"")),
+    names: SystemNames::PLAIN,
     as_rfc3339: |column| format!("strftime('%Y-%m-%dT%H:%M:%SZ', {column})"),
     since_transaction,
     upsert,
