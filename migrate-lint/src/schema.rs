@@ -507,6 +507,12 @@ impl Schema {
         self.relations().filter(move |(_, relation)| relation.inherits.contains(parent)).map(|(name, _)| name)
     }
 
+    /// The partitions of a table and the tables that inherit from it.
+    pub fn descendants<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        let partitions = self.known(table).into_iter().flat_map(|relation| &relation.partitions);
+        partitions.chain(self.inheriting(table))
+    }
+
     /// The domains that are directly based on a type.
     pub fn domains_over<'a>(&'a self, ty: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
         self.objects.iter().filter_map(move |(id, object)| match &**object {

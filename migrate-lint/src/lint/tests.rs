@@ -149,6 +149,25 @@ fn nothing_takes_time_after_truncate() {
 }
 
 #[test]
+fn truncate_empties_the_descendants_without_only() {
+    let tables = "CREATE TABLE p (a int); CREATE TABLE c () INHERITS (p); CREATE TABLE n (a int);";
+    let of = |truncate: &str, table: &str| {
+        let file = format!("-- migrate: phase contract\n{truncate}; ALTER TABLE {table} ALTER a SET NOT NULL;");
+        rules_of(&[tables, &file], Dialect::Postgres, &[])
+    };
+    for truncate in ["TRUNCATE p", "TRUNCATE TABLE p *"] {
+        assert_eq!(of(truncate, "p"), [] as [&str; 0], "{truncate}");
+        assert_eq!(of(truncate, "c"), [] as [&str; 0], "{truncate}");
+    }
+    for truncate in ["TRUNCATE ONLY p", "TRUNCATE TABLE ONLY (p)"] {
+        assert!(of(truncate, "p").contains(&"set-not-null-scan"), "{truncate}");
+        assert!(of(truncate, "c").contains(&"set-not-null-scan"), "{truncate}");
+    }
+    assert_eq!(of("TRUNCATE ONLY n", "n"), [] as [&str; 0]);
+    assert_eq!(of("TRUNCATE ONLY (n)", "n"), [] as [&str; 0]);
+}
+
+#[test]
 fn constraints_of_tables_that_no_file_creates() {
     let of = |files: &[&str]| rules_of(files, Dialect::Postgres, &[]);
     let add = "ALTER TABLE e ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID;";

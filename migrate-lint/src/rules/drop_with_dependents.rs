@@ -5,6 +5,7 @@ use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::simulation::truncated_tables;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -29,6 +30,10 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nTRUNCATE a;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nTRUNCATE ONLY (a);",
         ]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
@@ -134,8 +139,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::Drop(removal) = context.syntax() {
         check_drop(context, removal, findings);
     }
-    if let Syntax::Truncate { tables, cascade: false } = context.syntax() {
-        let keys: Vec<ObjectName> = tables.iter().map(|table| context.schema.resolve(table)).collect();
+    if let Syntax::Truncate { cascade: false, .. } = context.syntax() {
+        let keys = truncated_tables(context.schema, context.syntax());
         for key in &keys {
             if let Some(child) = context.schema.certain_children(key).find(|child| !keys.contains(child)) {
                 let message = format!("cannot truncate `{key}`: a foreign key of `{child}` references it");

@@ -229,8 +229,8 @@ fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
     if !cursor.word("ON") {
         return None;
     }
-    let only = cursor.word("ONLY");
-    let table = cursor.name()?;
+    let only = cursor.dialect == Dialect::Postgres && cursor.peek("ONLY");
+    let table = cursor.table()?;
     let mut index = CreateIndex {
         name,
         table,
@@ -282,7 +282,7 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
     while !cursor.is_at_end() {
         if cursor.word("INHERITS") {
             cursor.symbol(b'(');
-            table.inherits = cursor.names().unwrap_or_default();
+            table.inherits = cursor.tables().unwrap_or_default();
             let parents = table.inherits.iter().cloned();
             table.like.extend(parents.map(|table| Like { table, indexes: false, checks: true, defaults: true }));
             table.opaque = true;
@@ -440,9 +440,9 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
             cursor.word("FROM");
         } else if cursor.any(&["FROM", "JOIN", "USING"]) {
             loop {
-                cursor.any(&["ONLY", "LATERAL"]);
+                cursor.word("LATERAL");
                 let word = cursor.token().is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
-                let Some(name) = word.then(|| cursor.name()).flatten() else { break };
+                let Some(name) = word.then(|| cursor.table()).flatten() else { break };
                 // A name before a parenthesis is a function.
                 if !cursor.peek_symbol(b'(') && !names.contains(&name) {
                     names.push(name);

@@ -73,8 +73,9 @@ fn dropped_kind(cursor: &mut Cursor<'_>) -> Option<ObjectKind> {
 /// Parses `TRUNCATE` after its first word.
 pub fn truncate(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("TABLE");
-    let tables = cursor.names()?;
-    Some(Syntax::Truncate { tables, cascade: cursor.has("CASCADE") })
+    let only = cursor.dialect == Dialect::Postgres && cursor.has_anywhere("ONLY");
+    let tables = cursor.tables()?;
+    Some(Syntax::Truncate { tables, only, cascade: cursor.has("CASCADE") })
 }
 
 /// Parses `INSERT` and `REPLACE` after the first word.
@@ -182,8 +183,7 @@ fn all_of(cursor: &Cursor<'_>) -> Option<Name> {
 /// `MERGE`, as an `INSERT` from a query that reads a table.
 pub fn merge(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("INTO");
-    cursor.word("ONLY");
-    let table = cursor.name()?;
+    let table = cursor.table()?;
     let insert = Insert {
         table,
         columns: Vec::new(),
@@ -215,11 +215,11 @@ fn merge_columns(cursor: &mut Cursor<'_>) -> Vec<Vec<String>> {
 
 /// Parses `UPDATE` after its first word.
 pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
-    while cursor.any(&["LOW_PRIORITY", "IGNORE", "ONLY"]) {}
+    while cursor.any(&["LOW_PRIORITY", "IGNORE"]) {}
     if cursor.word("OR") {
         cursor.skip();
     }
-    let table = cursor.name()?;
+    let table = cursor.table()?;
     let (mut joined, mut matched) = (false, false);
     while !cursor.is_at_end() && !cursor.peek("SET") {
         joined |= cursor.peek("JOIN") || cursor.peek_symbol(b',');
@@ -236,8 +236,7 @@ pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
 pub fn delete(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     while cursor.any(&["LOW_PRIORITY", "QUICK", "IGNORE"]) {}
     let several = !cursor.word("FROM");
-    cursor.word("ONLY");
-    let table = cursor.name()?;
+    let table = cursor.table()?;
     let joined = several || cursor.has("USING") || cursor.has("JOIN");
     // In PostgreSQL, the table itself is not part of the join.
     let matched = cursor.dialect == Dialect::MySql && (cursor.has("ON") || cursor.has("NATURAL"));
@@ -370,7 +369,7 @@ pub fn lock(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let mode = if cursor.has("WRITE") { "WRITE" } else { "READ" };
         return Some(Syntax::Lock { tables, mode: Some(mode.to_owned()) });
     }
-    let tables = cursor.names()?;
+    let tables = cursor.tables()?;
     let mut mode = Vec::new();
     if cursor.word("IN") {
         while !cursor.is_at_end() && !cursor.peek("MODE") {
@@ -432,7 +431,7 @@ pub fn cluster(cursor: &mut Cursor<'_>) -> Syntax {
 /// Parses the statement after `OPTIMIZE` or `REPAIR`.
 pub fn optimize(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.any(&["LOCAL", "NO_WRITE_TO_BINLOG"]);
-    cursor.word("TABLE").then(|| cursor.names()).flatten().map(|tables| Syntax::Optimize { tables })
+    cursor.word("TABLE").then(|| cursor.tables()).flatten().map(|tables| Syntax::Optimize { tables })
 }
 
 /// Parses `VACUUM` after its first word.
@@ -443,7 +442,7 @@ pub fn vacuum(cursor: &mut Cursor<'_>) -> Syntax {
         full |= cursor.peek("FULL");
         cursor.skip();
     }
-    let tables = if cursor.dialect == Dialect::Sqlite { None } else { cursor.names() };
+    let tables = if cursor.dialect == Dialect::Sqlite { None } else { cursor.tables() };
     Syntax::Vacuum { full, tables: tables.unwrap_or_default() }
 }
 
