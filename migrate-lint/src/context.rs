@@ -7,13 +7,14 @@ use crate::rule_finding::RuleFinding;
 use crate::schema::{Schema, SchemaObject};
 use crate::server::{Product, Server};
 use crate::simulation::Simulation;
+use migrate_model::dialect::Dialect;
 use migrate_model::directives::Phase;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
 use migrate_model::name::Name;
 use migrate_model::reader;
 use migrate_model::script::Script;
-use migrate_model::syntax::{ActionKind, AlterTable, Column, Constraint, ConstraintKind, Reference, Syntax};
+use migrate_model::syntax::{ActionKind, AlterTable, Column, Constraint, ConstraintKind, CreateIndex, Reference, Syntax};
 use migrate_model::target::Direction;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -189,6 +190,53 @@ impl<'a> StatementContext<'a> {
         let actions = self.alter().into_iter().flat_map(|alter| &alter.actions);
         let added = actions.filter_map(|action| match &action.kind {
             ActionKind::AddConstraint(constraint) => Some(constraint),
+            _ => None,
+        });
+        created.iter().chain(added)
+    }
+
+    /// The columns of each key and, on MySQL, of each index that the statement adds to a table.
+    pub fn new_keys(&self) -> impl Iterator<Item = &'a [String]> {
+        let keys = self.new_constraints().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::Primary { columns, .. } | ConstraintKind::Unique { columns, .. } => Some(columns.as_slice()),
+            _ => None,
+        });
+        keys.chain(self.new_indexes().map(|index| index.columns.as_slice()))
+    }
+
+    /// The constraints and indexes that the statement adds with a name to a table, each with its kind; on SQLite none.
+    pub fn new_names(&self) -> Vec<(&'static str, &'a str)> {
+        let is_mysql = self.schema.dialect() == Dialect::MySql;
+        if self.schema.dialect() == Dialect::Sqlite {
+            return Vec::new();
+        }
+        let mut names: Vec<(&'static str, Option<&String>)> = Vec::new();
+        for constraint in self.new_constraints() {
+            let kind = match constraint.kind {
+                ConstraintKind::Foreign { .. } => "foreign key",
+                ConstraintKind::Unique { .. } => "index",
+                ConstraintKind::Primary { .. } if is_mysql => continue,
+                _ => "constraint",
+            };
+            names.push((kind, constraint.name.as_ref()));
+        }
+        for column in self.new_columns() {
+            names.extend(column.checks.iter().map(|check| ("constraint", check.name.as_ref())));
+            names.push(("foreign key", column.references.as_ref().and_then(|reference| reference.name.as_ref())));
+            names.push(("index", column.key_name.as_ref().filter(|_| !is_mysql)));
+        }
+        names.extend(self.new_indexes().map(|index| ("index", index.name.as_ref().map(|name| &name.name))));
+        names.into_iter().filter_map(|(kind, name)| Some((kind, name?.as_str()))).collect()
+    }
+
+    /// The indexes in the definition of a new table, and those that `ALTER TABLE` adds and does not skip (MySQL).
+    fn new_indexes(&self) -> impl Iterator<Item = &'a CreateIndex> {
+        let created = match &self.parsed.syntax {
+            Syntax::CreateTable(table) => table.indexes.as_slice(),
+            _ => &[],
+        };
+        let added = self.alter().into_iter().flat_map(|alter| &alter.actions).filter_map(|action| match &action.kind {
+            ActionKind::AddIndex(index) if !index.if_not_exists => Some(index),
             _ => None,
         });
         created.iter().chain(added)

@@ -14,6 +14,7 @@ mod create;
 mod dynamic;
 mod literal;
 mod other;
+mod output;
 
 pub use self::dynamic::{DynamicSql, DynamicTexts, Literal};
 

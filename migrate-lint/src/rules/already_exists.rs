@@ -49,8 +49,14 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;",
             "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 1) NOT VALID;",
         ]),
+        postgres(&["CREATE TABLE t (a int, CONSTRAINT k CHECK (a > 0), CONSTRAINT k UNIQUE (a));"]),
+        postgres(&["CREATE TABLE t (a int CONSTRAINT k UNIQUE, b int CONSTRAINT k CHECK (b > 0));"]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0), ADD CONSTRAINT k CHECK (a > 1);"]),
+        mysql(&["CREATE TABLE t (a int, KEY k (a), UNIQUE KEY K (a));"]),
+        mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t ADD KEY k (a), ADD KEY k (b);"]),
     ],
     not_flagged: &[
+        mysql(&["CREATE TABLE t (a int, KEY k (a), CONSTRAINT k CHECK (a > 0)); ALTER TABLE t DROP KEY k, ADD KEY k (a);"]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
             "ALTER TRIGGER g ON t RENAME TO h; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
@@ -100,6 +106,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
+    if let Some((kind, name)) = repeated_name(context) {
+        findings.add(RuleFinding::new(format!("{kind} `{name}` already exists: the same statement adds it twice")));
+    }
     if context.alter().is_some() {
         for (table, action, range) in context.actions() {
             if let Some(message) = existing_part(context, &table, action) {
@@ -109,6 +118,21 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     } else if let Some(message) = existing_object(context) {
         findings.add(RuleFinding::new(message));
     }
+}
+
+/// A constraint or an index that the statement adds twice: its kind and its name. SQLite accepts two constraints of one name.
+fn repeated_name(context: &StatementContext<'_>) -> Option<(&'static str, String)> {
+    let is_mysql = context.schema.dialect() == Dialect::MySql;
+    let mut names: Vec<(&'static str, String)> = Vec::new();
+    for (kind, name) in context.new_names() {
+        // A name is unique among the constraints of a table on PostgreSQL, and among those of one kind on MySQL.
+        let name = if is_mysql { (kind, name.to_lowercase()) } else { ("constraint", name.to_owned()) };
+        if names.contains(&name) {
+            return Some(name);
+        }
+        names.push(name);
+    }
+    None
 }
 
 /// The message about an object that the statement creates and that exists.

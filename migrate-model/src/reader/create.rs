@@ -1,6 +1,7 @@
 //! Parses `CREATE`.
 
 use super::column::{column, constraint, index, index_columns, ty};
+use super::output::{Unnamed, output};
 use super::{condition, skip_past};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
@@ -296,7 +297,7 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
         } else if cursor.peek("SELECT") || cursor.word("AS") {
             table.as_query = true;
             table.filtered = !is_whole(cursor);
-            table.output = condition::output(cursor);
+            table.output = output(cursor, Unnamed::Derived);
             cursor.skip_all();
         } else {
             cursor.skip();
@@ -412,7 +413,8 @@ fn view_columns(cursor: &Cursor<'_>) -> Vec<String> {
         return columns;
     }
     skip_past(&mut cursor, "AS");
-    condition::output(&cursor)
+    let is_mysql = cursor.dialect == Dialect::MySql;
+    output(&cursor, if is_mysql { Unnamed::Distinct } else { Unnamed::Derived })
 }
 
 /// Does the body of a procedure contain `COMMIT` or `ROLLBACK`? The body is a string, so its words are compared directly.

@@ -2,6 +2,7 @@
 
 use super::condition;
 use super::create::reads;
+use super::output::{Unnamed, output};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::name::Name;
@@ -320,14 +321,16 @@ pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
         cursor.rewind(before);
         // `SELECT ... INTO t` creates a table.
         if cursor.dialect == Dialect::Postgres && cursor.has("INTO") {
-            return select_into(cursor).unwrap_or(Syntax::Opaque);
+            let mut query = cursor.clone();
+            query.rewind(before.saturating_sub(1));
+            return select_into(cursor, output(&query, Unnamed::Derived)).unwrap_or(Syntax::Opaque);
         }
     }
     Syntax::Query
 }
 
 /// Parses `SELECT ... INTO TEMP t FROM ...`.
-fn select_into(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+fn select_into(cursor: &mut Cursor<'_>, output: Vec<String>) -> Option<Syntax> {
     while !cursor.is_at_end() && !cursor.word("INTO") {
         if cursor.parenthesis().is_none() {
             cursor.skip();
@@ -336,7 +339,7 @@ fn select_into(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let temporary = cursor.any(&["TEMP", "TEMPORARY"]);
     cursor.any(&["UNLOGGED", "TABLE"]);
     let name = Some(cursor.name()?);
-    Some(Syntax::CreateTable(Box::new(CreateTable { name, temporary, as_query: true, ..CreateTable::default() })))
+    Some(Syntax::CreateTable(Box::new(CreateTable { name, temporary, as_query: true, output, ..CreateTable::default() })))
 }
 
 /// Parses `DO` after its first word.
