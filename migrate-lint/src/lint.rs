@@ -353,9 +353,11 @@ impl Linter<'_> {
                 append: finding.append.clone(),
             });
         }
-        let start = file.script.statements[parsed.statement].range.start;
+        let statement = &file.script.statements[parsed.statement];
+        let start = statement.range.start;
         let range = finding.range.clone().unwrap_or(0..file.sql(parsed).len());
-        let place = Place::range(&*file.script.file, &file.script.text, start + range.start..start + range.end);
+        let range = start + range.start..start + range.end;
+        let place = Place::range_after(&*file.script.file, &file.script.text, range, (start, statement.line));
         self.findings.push(to_finding(enabled, finding, place));
     }
 

@@ -77,6 +77,24 @@ fn allow_suppresses_findings() {
 }
 
 #[test]
+fn allow_applies_to_the_same_statement_whatever_ends_the_lines() {
+    let before = "SELECT 1;~DROP TABLE u;~-- migrate: allow drop-table: unused~DROP TABLE v;~DROP TABLE w;~";
+    let after = "DROP TABLE u; -- migrate: allow drop-table: unused~DROP TABLE v;~";
+    let in_block = "SELECT 1;~DO $$ BEGIN~-- migrate: allow drop-table: unused~DROP TABLE u; END $$;~DROP TABLE w;~";
+    for line_end in ["\n", "\r\n", "\r"] {
+        let lines = |text: &str| {
+            let findings = lint(&history(&[T, &text.replace('~', line_end)]), &LintOptions::new(Dialect::Postgres));
+            let place = |finding: &Finding| finding.place.clone().and_then(|place| place.span).unwrap().position.line;
+            let of_drop = findings.iter().filter(|finding| finding.code.name != "drop-column");
+            of_drop.map(|finding| (finding.code.name, place(finding), finding.notes.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(before), [("drop-table", 2, 1)], "{line_end:?}");
+        assert_eq!(lines(after), [("drop-table", 2, 0)], "{line_end:?}");
+        assert_eq!(lines(in_block), [("drop-table", 5, 0)], "{line_end:?}");
+    }
+}
+
+#[test]
 fn a_rollback_undoes_statements() {
     let mut simulation = Simulation::new(Dialect::Postgres);
     let at = HistoryPoint { migration: 0, transaction: 1 };
