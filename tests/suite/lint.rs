@@ -257,6 +257,8 @@ fn check_reports_unknown_statements_and_short_dates() {
     let folder = TestFolder::new(&[
         ("20260115120000_orders.sql", "CREATE TABLE orders (id bigint PRIMARY KEY);\n"),
         ("20260301_users.sql", "CREAT TABLE users (id bigint PRIMARY KEY);\n"),
+        ("202601151300_items.sql", "CREATE TABLE items (id bigint PRIMARY KEY);\n"),
+        ("202512311300_old.sql", "CREATE TABLE old (id bigint PRIMARY KEY);\n"),
     ]);
     folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\ndown = \"optional\"\n");
     let binary = Binary::inside(folder.path());
@@ -267,7 +269,9 @@ fn check_reports_unknown_statements_and_short_dates() {
         "error[unknown-statement]: no database has a statement that begins with `CREAT`",
         "write `CREATE`",
         "warning[short-timestamp]: `20260301_users.sql` comes before `20260115120000_orders.sql`, although its date is later",
-        "`20260301000000`",
+        "`20260301",
+        "warning[short-timestamp]: `202601151300_items.sql` comes before `20260115120000_orders.sql`, although its time is later",
+        "append the rest of the time to the version: `20260115130000`",
     ] {
         assert!(outcome.stderr.contains(expected), "{expected}: {}", outcome.stderr);
     }
