@@ -10,7 +10,7 @@ mod renaming;
 use self::alteration::{alter_table, alter_type};
 use self::creation::{create_table, create_view};
 use self::index::create_index;
-pub use self::index::has_index;
+pub use self::index::{has_index, name_holder};
 use self::removal::drop_objects;
 use self::renaming::{rename_index, rename_table, rename_trigger};
 use crate::object_name::ObjectName;

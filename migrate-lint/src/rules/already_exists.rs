@@ -5,6 +5,7 @@ use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
+use crate::simulation::name_holder;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -52,6 +53,8 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int, CONSTRAINT k CHECK (a > 0), CONSTRAINT k UNIQUE (a));"]),
         postgres(&["CREATE TABLE t (a int CONSTRAINT k UNIQUE, b int CONSTRAINT k CHECK (b > 0));"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0), ADD CONSTRAINT k CHECK (a > 1);"]),
+        postgres(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "CREATE INDEX t_pkey ON t (a);"]),
+        postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "CREATE INDEX v ON t (a);"]),
         mysql(&["CREATE TABLE t (a int, KEY k (a), UNIQUE KEY K (a));"]),
         mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t ADD KEY k (a), ADD KEY k (b);"]),
     ],
@@ -168,11 +171,8 @@ fn existing_object(context: &StatementContext<'_>) -> Option<String> {
             exists.then(|| created_earlier(&format!("{} `{key}` already exists", kind.name())))
         }
         Syntax::CreateIndex(index) if !index.if_not_exists && !index.or_replace => {
-            let table = context.schema.resolve(&index.table);
-            let key = context.schema.in_same_schema(&table, &index.name.as_ref()?.name);
-            let owner = context.schema.table_of_index(Some(&table), &key)?;
-            context.relation(owner).filter(|owner| owner.has_index(key.name()))?;
-            Some(created_earlier(&format!("index `{key}` already exists on `{owner}`")))
+            let table = context.relation(&context.schema.resolve(&index.table))?;
+            name_holder(context.schema, index).filter(|_| !table.may_predate_history).map(|holder| created_earlier(&holder))
         }
         Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
             let exists = match context.schema.ty(&context.schema.resolve(name)) {
