@@ -589,6 +589,17 @@ impl Schema {
         })
     }
 
+    /// Changes the triggers that read or change a table after it was renamed.
+    pub fn rename_in_all_triggers(&mut self, from: &ObjectName, to: &ObjectName) {
+        let using = self.all_triggers().filter(|trigger| trigger.references.tables.contains(from));
+        let using: Vec<_> =
+            using.map(|trigger| (trigger.name.clone(), trigger.table.clone(), trigger.references.clone())).collect();
+        for (name, table, mut references) in using {
+            references.tables.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(to));
+            self.put_trigger(name, table, references);
+        }
+    }
+
     /// Removes the triggers of a table and returns them.
     pub fn take_triggers(&mut self, table: &ObjectName) -> Vec<(ObjectName, TriggerReferences)> {
         let triggers: Vec<_> = self.triggers(table).map(|(name, references)| (name.clone(), references.clone())).collect();

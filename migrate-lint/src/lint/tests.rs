@@ -94,6 +94,42 @@ fn allow_applies_to_the_same_statement_whatever_ends_the_lines() {
     }
 }
 
+/// The tables `a` (column `x`) and `b` (column `y`) exchange their names; everything follows its table.
+#[test]
+fn tables_that_exchange_their_names() {
+    let of = |files: [&str; 2], after: &str, dialect| {
+        let rules = rules_of(&[files[0], files[1], &format!("-- migrate: phase contract\n{after}")], dialect, &[]);
+        rules.into_iter().filter(|rule| !rule.starts_with("mysql-a") && *rule != "drop-fk-locks-parent").collect::<Vec<_>>()
+    };
+    let tables = "CREATE TABLE a (id int PRIMARY KEY, x int); CREATE TABLE b (id int PRIMARY KEY, y int);";
+    let three = "ALTER TABLE a RENAME TO tmp; ALTER TABLE b RENAME TO a; ALTER TABLE tmp RENAME TO b;";
+    let list = "RENAME TABLE a TO tmp, b TO a, tmp TO b;";
+    let with_clauses = "ALTER TABLE a RENAME TO tmp, ADD COLUMN z int; RENAME TABLE b TO a, tmp TO b;";
+    for (renames, dialect) in
+        [(three, Dialect::Postgres), (three, Dialect::Sqlite), (three, Dialect::MySql), (list, Dialect::MySql)]
+    {
+        assert_eq!(of([tables, renames], "ALTER TABLE a ADD COLUMN y int;", dialect), ["already-exists"], "{renames}");
+        assert_eq!(of([tables, renames], "ALTER TABLE b ADD COLUMN x int;", dialect), ["already-exists"], "{renames}");
+        assert_eq!(of([tables, renames], "ALTER TABLE a ADD COLUMN x int;", dialect), [] as [&str; 0], "{renames}");
+    }
+    assert_eq!(of([tables, with_clauses], "ALTER TABLE b ADD COLUMN z int;", Dialect::MySql), ["already-exists"]);
+    let dependents = format!(
+        "{tables} CREATE TABLE c (id int PRIMARY KEY REFERENCES a (id)); CREATE VIEW v AS SELECT x FROM a; CREATE INDEX i ON a (x);"
+    );
+    let of = |after: &str| of([&dependents, three], after, Dialect::Postgres);
+    assert_eq!(of("DROP VIEW v; DROP TABLE b;"), ["drop-with-dependents"]);
+    assert_eq!(of("DROP TABLE c; DROP TABLE b;"), ["drop-with-dependents"]);
+    assert_eq!(of("DROP TABLE a;"), [] as [&str; 0]);
+    assert_eq!(of("ALTER TABLE b DROP COLUMN x;"), ["drop-column-view-dep"]);
+    let parts = "CREATE TABLE p (a int) PARTITION BY RANGE (a); CREATE TABLE q (a int); \
+                 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);";
+    let renames = "ALTER TABLE p RENAME TO tmp; ALTER TABLE q RENAME TO p; ALTER TABLE tmp RENAME TO q;";
+    let drop = "-- migrate: phase contract\nDROP TABLE q; CREATE TABLE p1 (a int);";
+    assert!(!rules_of(&[parts, renames, drop], Dialect::Postgres, &[]).contains(&"already-exists"));
+    let drop = "-- migrate: phase contract\nDROP TABLE p; CREATE TABLE p1 (a int);";
+    assert!(rules_of(&[parts, renames, drop], Dialect::Postgres, &[]).contains(&"already-exists"));
+}
+
 #[test]
 fn a_rollback_undoes_statements() {
     let mut simulation = Simulation::new(Dialect::Postgres);
