@@ -46,6 +46,8 @@ pub struct File<'a> {
     pub script: &'a Script,
     /// The statements in execution order, with those inside of blocks.
     pub statements: &'a [ParsedStatement],
+    /// Indexes in `statements` of those that are `ALTER TABLE`.
+    pub alters: &'a [usize],
     /// The migrations with earlier versions.
     pub before: &'a [Migration],
     /// Indexes of the migrations that are not deployed; empty if that is unknown.
@@ -75,6 +77,12 @@ impl File<'_> {
     }
 }
 
+/// The indexes of the `ALTER TABLE` statements among these.
+pub fn alters(statements: &[ParsedStatement]) -> Vec<usize> {
+    let numbered = statements.iter().enumerate();
+    numbered.filter(|(_, statement)| matches!(statement.syntax, Syntax::AlterTable(_))).map(|(number, _)| number).collect()
+}
+
 /// A lock that the current transaction holds.
 #[derive(Debug, Clone)]
 pub struct HeldLock {
@@ -82,6 +90,8 @@ pub struct HeldLock {
     pub lock: Lock,
     /// Index of the statement that acquired it.
     pub since: usize,
+    /// Index of the last statement that acquired it again.
+    pub until: usize,
     /// The change that required it.
     pub cause: Cause,
 }
@@ -390,6 +400,12 @@ impl<'a> StatementContext<'a> {
         &self.file.statements[(self.number + 1).min(self.file.statements.len())..]
     }
 
+    /// The `ALTER TABLE` statements of the file after this one. A file may contain thousands of other statements.
+    pub fn later_alters(&self) -> impl Iterator<Item = &'a ParsedStatement> {
+        let first = self.file.alters.partition_point(|number| *number <= self.number);
+        self.file.alters[first..].iter().map(|number| &self.file.statements[*number])
+    }
+
     /// The statements of the file before this one.
     pub fn earlier_statements(&self) -> &'a [ParsedStatement] {
         &self.file.statements[..self.number]
@@ -438,7 +454,7 @@ pub fn is_empty(schema: &Schema, parsed: &ParsedStatement, pending: &BTreeSet<us
 }
 
 /// The age of a table; one that may be older than its definition in the migrations counts as deployed.
-fn age_of_relation(relation: Option<&Relation>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
+pub fn age_of_relation(relation: Option<&Relation>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
     age(relation.filter(|relation| !relation.certainty.is_uncertain()).map(|relation| relation.created), now, pending)
 }
 
