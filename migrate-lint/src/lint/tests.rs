@@ -41,11 +41,22 @@ fn a_table_of_a_pending_migration_is_not_deployed() {
 
 #[test]
 fn long_work_under_an_exclusive_lock() {
-    for work in ["CREATE TABLE n AS SELECT * FROM t;", "CREATE MATERIALIZED VIEW n AS SELECT * FROM t;", "SELECT pg_sleep(5);"] {
+    let copied = format!("COPY t FROM stdin;\n{}\\.\n", "1\t2\n".repeat(20_000));
+    for work in [
+        "CREATE TABLE n AS SELECT * FROM t;",
+        "CREATE MATERIALIZED VIEW n AS SELECT * FROM t;",
+        "SELECT pg_sleep(5);",
+        "COPY t TO '/tmp/t';",
+        "COPY (SELECT * FROM t) TO '/tmp/t';",
+        "COPY t FROM '/tmp/t';",
+        &copied,
+    ] {
         let file = format!("ALTER TABLE t ADD COLUMN b int;\n{work}");
         assert_eq!(findings(&[T, &file], &[2]), ["2:warning:work-under-exclusive-lock"], "{work}");
         assert_eq!(findings(&[T, work], &[2]), [] as [&str; 0]);
     }
+    let few = "ALTER TABLE t ADD COLUMN b int;\nCOPY t FROM stdin;\n1\t2\n\\.\n";
+    assert_eq!(findings(&[T, few], &[2]), [] as [&str; 0]);
 }
 
 #[test]

@@ -394,7 +394,7 @@ pub fn refresh(cursor: &mut Cursor<'_>) -> Option<Syntax> {
 }
 
 /// Skips `(VERBOSE, ...)`; returns whether this option is on. An option without a value is on. (PostgreSQL manual, VACUUM)
-fn is_option_on(cursor: &mut Cursor<'_>, option: &str) -> bool {
+pub fn is_option_on(cursor: &mut Cursor<'_>, option: &str) -> bool {
     let Some(options) = cursor.parenthesis() else { return false };
     let mut inner = Cursor::new(cursor.sql, options, cursor.dialect);
     let mut is_on = false;
