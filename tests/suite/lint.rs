@@ -269,7 +269,7 @@ fn check_reports_unknown_statements_and_short_dates() {
         "error[unknown-statement]: no database has a statement that begins with `CREAT`",
         "write `CREATE`",
         "warning[short-timestamp]: `20260301_users.sql` comes before `20260115120000_orders.sql`, although its date is later",
-        "`20260301",
+        "`20260301000000`",
         "warning[short-timestamp]: `202601151300_items.sql` comes before `20260115120000_orders.sql`, although its time is later",
         "append the rest of the time to the version: `20260115130000`",
     ] {

@@ -171,8 +171,8 @@ fn existing_object(context: &StatementContext<'_>) -> Option<String> {
             exists.then(|| created_earlier(&format!("{} `{key}` already exists", kind.name())))
         }
         Syntax::CreateIndex(index) if !index.if_not_exists && !index.or_replace => {
-            let table = context.relation(&context.schema.resolve(&index.table))?;
-            name_holder(context.schema, index).filter(|_| !table.may_predate_history).map(|holder| created_earlier(&holder))
+            context.relation(&context.schema.resolve(&index.table))?;
+            name_holder(context.schema, index).map(|holder| created_earlier(&holder))
         }
         Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
             let exists = match context.schema.ty(&context.schema.resolve(name)) {

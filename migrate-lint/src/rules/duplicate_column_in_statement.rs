@@ -63,7 +63,7 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN b int, ADD COLUMN IF NOT EXISTS b int;"]),
         postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a, a);"]),
         mysql(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT count(*), count(*) FROM t;"]),
-        postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT count(*), count(*) + 1, -a AS b, a FROM t;"]),
+        postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a + 1, a, -a AS b, abs(a) FROM t;"]),
         postgres(&["CREATE TABLE t (a int, b int); INSERT INTO t (a, b) VALUES (1, 2);"]),
         postgres(&["CREATE TABLE t (a int, \"A\" int);"]),
         postgres(&[

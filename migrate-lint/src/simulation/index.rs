@@ -38,7 +38,9 @@ pub fn name_holder(schema: &Schema, index: &CreateIndex) -> Option<String> {
         matches!(constraint.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_) | ConstraintKind::Exclude)
             && !constraint.certainty.is_uncertain()
     };
-    let relation = schema.known(&table).filter(|relation| !relation.certainty.is_uncertain());
+    // A table that existed before may have other keys.
+    let is_certain = |relation: &&Relation| !relation.certainty.is_uncertain() && !relation.may_predate_history;
+    let relation = schema.known(&table).filter(is_certain);
     if relation.and_then(|relation| relation.constraint(name.name())).is_some_and(is_key) {
         return Some(format!("index `{name}` already exists on `{table}`, as that of the constraint"));
     }

@@ -155,7 +155,7 @@ fn short_timestamps(folder: &Folder) -> Vec<Finding> {
         }
     }
     let findings = stamps().filter(|(file, _)| !is_locked(file)).filter_map(|(file, stamp)| {
-        let mut longer = earliest.range(stamp.len() + 1..);
+        let mut longer = earliest.range(stamp.len() + 1..).rev();
         let (length, (earlier, _)) = longer.find(|(_, (_, other))| other[..stamp.len()] < **stamp)?;
         let (noun, part) = if stamp.len() == 8 { ("date", "a time") } else { ("time", "the rest of the time") };
         let message = format!("`{}` comes before `{}`, although its {noun} is later", file.name, earlier.name);
