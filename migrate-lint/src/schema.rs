@@ -553,8 +553,8 @@ impl Schema {
         of_table.map(|trigger| (trigger.name, trigger.references))
     }
 
-    /// A view that certainly uses a column of a table: no other table that the view reads can have a column of that name.
-    pub fn view_of_column<'a>(&'a self, table: &'a ObjectName, column: &str) -> Option<&'a ObjectName> {
+    /// The views that certainly use a column of a table: no other table that such a view reads can have a column of that name.
+    pub fn views_of_column<'a>(&'a self, table: &'a ObjectName, column: &str) -> Vec<&'a ObjectName> {
         let created = self.relation(table).and_then(|relation| relation.column(column)).and_then(|column| column.created);
         let lacks_column = |other: &ObjectName| {
             self.relation(other).is_some_and(|relation| relation.columns_known && relation.column(column).is_none())
@@ -565,7 +565,8 @@ impl Schema {
             let selects_all = view.reads_from.len() == 1 && mentions("*") && created.is_none_or(|created| created < view.created);
             selects_all || mentions(column) && view.reads_from.iter().filter(|other| *other != table).all(lacks_column)
         };
-        self.views_reading(table).find(|(_, view)| !view.certainty.is_uncertain() && uses_column(view)).map(|(view, _)| view)
+        let certain = self.views_reading(table).filter(|(_, view)| !view.certainty.is_uncertain() && uses_column(view));
+        certain.map(|(view, _)| view).collect()
     }
 
     /// A trigger that calls a function, and the table of the trigger.

@@ -267,6 +267,29 @@ fn every_place_is_listed_if_that_is_wanted() {
     assert_eq!((notes(Some(8)), notes(None)), (9, 19));
 }
 
+#[test]
+fn every_dependent_is_listed_if_that_is_wanted() {
+    let views: String =
+        (0..12).map(|number| format!("CREATE VIEW v{number} AS SELECT a FROM t; CREATE TABLE t{number} (a int);\n")).collect();
+    let setup = format!("{T} {views}");
+    let alters: String = (0..12).map(|number| format!("ALTER TABLE t{number} ADD COLUMN b int;\n")).collect();
+    for (change, rule, others) in [
+        ("DROP TABLE t;", "drop-with-dependents", 11),
+        ("ALTER TABLE t DROP COLUMN a;", "drop-column-view-dep", 11),
+        ("ALTER TABLE t ALTER a TYPE bigint;", "alter-type-view-dep", 11),
+        (&alters, "lock-many-tables", 8),
+    ] {
+        let notes = |limit| {
+            let mut options = LintOptions::new(Dialect::Postgres);
+            options.scope = LintScope::Only([1].into());
+            options.places_listed = limit;
+            let findings = lint(&history(&[&setup, change]), &options);
+            findings.into_iter().find(|finding| finding.code.name == rule).map(|finding| finding.notes.len())
+        };
+        assert_eq!((notes(Some(4)), notes(None)), (Some(5), Some(others)), "{change}");
+    }
+}
+
 /// The messages about the last file on a server.
 fn messages_on(server: &str, files: &[&str]) -> Vec<String> {
     let server: Server = server.parse().unwrap();
