@@ -138,7 +138,7 @@ fn is_end(item: &Cursor<'_>, token: &Token) -> bool {
     matches!(token.kind, Kind::Number) || token.is_symbol(item.sql, b')') || token.is_word(item.sql, "END")
 }
 
-/// Words that are no alias without `AS`.
+/// Words that cannot be an alias without `AS`.
 fn is_reserved(cursor: &Cursor<'_>) -> bool {
     cursor.peek_any(&["NULL", "TRUE", "FALSE", "UNKNOWN", "ISNULL", "NOTNULL", "END", "ELSE", "AND", "OR", "IS", "NOT", "OVER"])
 }
