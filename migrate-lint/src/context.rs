@@ -7,7 +7,6 @@ use crate::rule_finding::RuleFinding;
 use crate::schema::{Schema, SchemaObject};
 use crate::server::{Product, Server};
 use crate::simulation::Simulation;
-use migrate_model::dialect::Dialect;
 use migrate_model::directives::Phase;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
@@ -216,8 +215,8 @@ impl<'a> StatementContext<'a> {
 
     /// The constraints and indexes that the statement adds with a name to a table, each with its kind; on SQLite none.
     pub fn new_names(&self) -> Vec<(&'static str, &'a str)> {
-        let is_mysql = self.schema.dialect() == Dialect::MySql;
-        if self.schema.dialect() == Dialect::Sqlite {
+        let is_mysql = matches!(self.server().product, Product::MySql | Product::MariaDb);
+        if self.server().product == Product::Sqlite {
             return Vec::new();
         }
         let mut names: Vec<(&'static str, Option<&String>)> = Vec::new();

@@ -276,6 +276,11 @@ impl Schema {
         self.dialect == Dialect::Postgres
     }
 
+    /// Do indexes, keys, tables, views and sequences share one set of names? On MySQL and SQLite, keys have none.
+    pub fn shares_names_with_indexes(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
     /// Does `CASCADE` drop dependent objects? MySQL accepts the word and ignores it.
     pub fn can_cascade(&self) -> bool {
         self.dialect == Dialect::Postgres

@@ -3,7 +3,6 @@
 use crate::object_name::ObjectName;
 use crate::relation::{Certainty, Constraint, ConstraintKind, HistoryPoint, Index, Relation};
 use crate::schema::Schema;
-use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{CreateIndex, ObjectKind};
 
 /// `CREATE INDEX`.
@@ -31,7 +30,7 @@ pub fn name_holder(schema: &Schema, index: &CreateIndex) -> Option<String> {
     if let Some(owner) = owner.filter(|owner| schema.known(owner).is_some_and(|relation| relation.has_index(name.name()))) {
         return Some(format!("index `{name}` already exists on `{owner}`"));
     }
-    if schema.dialect() != Dialect::Postgres {
+    if !schema.shares_names_with_indexes() {
         return None;
     }
     let is_key = |constraint: &Constraint| {
