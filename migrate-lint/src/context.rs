@@ -204,13 +204,14 @@ impl<'a> StatementContext<'a> {
         created.iter().chain(added)
     }
 
-    /// The columns of each key and, on MySQL, of each index that the statement adds to a table.
+    /// The columns of each key and, on MySQL, of each index that the statement adds to a table. SQLite accepts any.
     pub fn new_keys(&self) -> impl Iterator<Item = &'a [String]> {
         let keys = self.new_constraints().filter_map(|constraint| match &constraint.kind {
             ConstraintKind::Primary { columns, .. } | ConstraintKind::Unique { columns, .. } => Some(columns.as_slice()),
             _ => None,
         });
-        keys.chain(self.new_indexes().map(|index| index.columns.as_slice()))
+        let is_checked = self.server().product != Product::Sqlite;
+        keys.chain(self.new_indexes().map(|index| index.columns.as_slice())).filter(move |_| is_checked)
     }
 
     /// The constraints and indexes that the statement adds with a name to a table, each with its kind; on SQLite none.

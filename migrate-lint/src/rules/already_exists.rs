@@ -125,7 +125,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 
 /// A constraint or an index that the statement adds twice: its kind and its name. SQLite accepts two constraints of one name.
 fn repeated_name(context: &StatementContext<'_>) -> Option<(&'static str, String)> {
-    let is_mysql = context.schema.dialect() == Dialect::MySql;
+    let is_mysql = !context.schema.shares_names_with_indexes();
     let mut names: Vec<(&'static str, String)> = Vec::new();
     for (kind, name) in context.new_names() {
         // A name is unique among the constraints of a table on PostgreSQL, and among those of one kind on MySQL.

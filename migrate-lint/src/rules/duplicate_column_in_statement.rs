@@ -100,9 +100,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         Syntax::CreateIndex(index) if dialect == Dialect::MySql => vec![&index.columns],
         _ => Vec::new(),
     };
-    if dialect != Dialect::Sqlite {
-        lists.extend(context.new_keys());
-    }
+    lists.extend(context.new_keys());
     report(&lists, is_postgres, findings);
 }
 
