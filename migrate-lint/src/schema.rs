@@ -278,7 +278,7 @@ impl Schema {
 
     /// Do indexes, keys, tables, views and sequences share one set of names? On MySQL and SQLite, keys have none.
     pub fn shares_names_with_indexes(&self) -> bool {
-        self.dialect == Dialect::Postgres
+        self.is_case_sensitive()
     }
 
     /// Does `CASCADE` drop dependent objects? MySQL accepts the word and ignores it.

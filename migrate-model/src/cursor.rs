@@ -180,29 +180,6 @@ impl<'a> Cursor<'a> {
         Some(Name { schema: Some(first), name: second })
     }
 
-    /// Reads the name of a table that a statement of PostgreSQL names with or without its descendants: `t`, `t *`, `ONLY t`,
-    /// `ONLY (t)`. The other databases have no such word.
-    pub fn table(&mut self) -> Option<Name> {
-        if self.dialect != Dialect::Postgres {
-            return self.name();
-        }
-        let is_enclosed = self.word("ONLY") && self.symbol(b'(');
-        let name = self.name()?;
-        let _ = if is_enclosed { self.symbol(b')') } else { self.symbol(b'*') };
-        Some(name)
-    }
-
-    /// Reads a comma-separated list of tables.
-    pub fn tables(&mut self) -> Option<Vec<Name>> {
-        let mut names = Vec::new();
-        loop {
-            names.push(self.table()?);
-            if !self.symbol(b',') {
-                return Some(names);
-            }
-        }
-    }
-
     /// Reads a list in parentheses such as `(a DESC, b(10))`: the plain column names, without the options after them, and
     /// whether the list also contains expressions.
     pub fn columns(&mut self) -> Option<(Vec<String>, bool)> {

@@ -9,6 +9,31 @@ use crate::name::Name;
 use crate::syntax::{CreateTable, DropStatement, Insert, ObjectKind, RowChange, Setting, Syntax};
 use crate::token::Kind;
 
+impl Cursor<'_> {
+    /// Reads the name of a table that a statement of PostgreSQL names with or without its descendants: `t`, `t *`, `ONLY t`,
+    /// `ONLY (t)`. The other databases have no such word.
+    pub fn table(&mut self) -> Option<Name> {
+        if self.dialect != Dialect::Postgres {
+            return self.name();
+        }
+        let is_enclosed = self.word("ONLY") && self.symbol(b'(');
+        let name = self.name()?;
+        let _ = if is_enclosed { self.symbol(b')') } else { self.symbol(b'*') };
+        Some(name)
+    }
+
+    /// Reads a comma-separated list of tables.
+    pub fn tables(&mut self) -> Option<Vec<Name>> {
+        let mut names = Vec::new();
+        loop {
+            names.push(self.table()?);
+            if !self.symbol(b',') {
+                return Some(names);
+            }
+        }
+    }
+}
+
 /// Parses the statement after `DROP`.
 pub fn drop(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let temporary = cursor.word("TEMPORARY");
