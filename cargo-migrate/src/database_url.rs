@@ -21,7 +21,19 @@ pub fn explicit(context: &Context<'_>) -> Option<Result<DatabaseUrl, CommandErro
 /// # Errors
 /// If no URL is given, a value of it is invalid, or SQLite would use an in-memory database.
 pub fn of(context: &Context<'_>, project: &Project) -> Result<DatabaseUrl, CommandError> {
-    let url = parse(&given(context, project)?)?;
+    of_given(&given(context, project)?.ok_or_else(missing_url)?)
+}
+
+/// The same, but `None` if no URL is given.
+///
+/// # Errors
+/// Like [`of`], except if no URL is given.
+pub fn if_given(context: &Context<'_>, project: &Project) -> Result<Option<DatabaseUrl>, CommandError> {
+    given(context, project)?.map(|text| of_given(&text)).transpose()
+}
+
+fn of_given(text: &str) -> Result<DatabaseUrl, CommandError> {
+    let url = parse(text)?;
     if url.is_in_memory() {
         // SQLite deletes an in-memory database when the command ends, so a reported success would be false.
         let message = format!("`{url}` contains no file name: the database would be lost when the command ends");
@@ -38,9 +50,9 @@ fn parse(text: &str) -> Result<DatabaseUrl, CommandError> {
     })
 }
 
-fn given(context: &Context<'_>, project: &Project) -> Result<String, CommandError> {
+fn given(context: &Context<'_>, project: &Project) -> Result<Option<String>, CommandError> {
     if let Some(url) = &context.global.database_url {
-        return Ok(url.clone());
+        return Ok(Some(url.clone()));
     }
     let files = [project.root.join(".env"), Path::new(".env").to_owned()];
     let variables: Vec<HashMap<String, String>> = files.iter().map(|file| read_env_file(file)).collect::<Result<_, _>>()?;
@@ -50,7 +62,7 @@ fn given(context: &Context<'_>, project: &Project) -> Result<String, CommandErro
         value.filter(|value| !value.is_empty())
     };
     if let Some(url) = read_variable("DATABASE_URL") {
-        return Ok(url);
+        return Ok(Some(url));
     }
     let dialect = context.global.dialect.as_ref().map(|argument| argument.dialect).or(project.settings.dialect);
     if let Some(port) = read_variable("DB_PORT").filter(|port| port.parse::<u16>().is_err()) {
@@ -59,7 +71,7 @@ fn given(context: &Context<'_>, project: &Project) -> Result<String, CommandErro
     if read_variable("DB_HOST").is_some() && read_variable("DB_NAME").is_none() {
         return Err(CommandError::usage("DB_HOST is set, but DB_NAME is missing").help("set DB_NAME to the name of the database"));
     }
-    from_parts(&read_variable, dialect).ok_or_else(missing_url)
+    Ok(from_parts(&read_variable, dialect))
 }
 
 fn missing_url() -> CommandError {

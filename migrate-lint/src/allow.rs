@@ -82,7 +82,7 @@ fn statement_of(allow: &Allow, script: &Script) -> Option<usize> {
     if comment < first {
         return None;
     }
-    let line = script.text[..comment].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = script.text[..comment].rfind(['\n', '\r']).map_or(0, |line_break| line_break + 1);
     let mut ends = script.statements.iter().map(|statement| statement.range.end);
     let on_same_line = ends.clone().position(|end| end > line && end <= comment);
     on_same_line.or_else(|| ends.position(|end| end > comment))

@@ -276,6 +276,11 @@ impl Schema {
         self.dialect == Dialect::Postgres
     }
 
+    /// Do indexes, keys, tables, views and sequences share one set of names? On MySQL and SQLite, keys have none.
+    pub fn shares_names_with_indexes(&self) -> bool {
+        self.is_case_sensitive()
+    }
+
     /// Does `CASCADE` drop dependent objects? MySQL accepts the word and ignores it.
     pub fn can_cascade(&self) -> bool {
         self.dialect == Dialect::Postgres
@@ -507,6 +512,12 @@ impl Schema {
         self.relations().filter(move |(_, relation)| relation.inherits.contains(parent)).map(|(name, _)| name)
     }
 
+    /// The partitions of a table and the tables that inherit from it.
+    pub fn descendants<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        let partitions = self.known(table).into_iter().flat_map(|relation| &relation.partitions);
+        partitions.chain(self.inheriting(table))
+    }
+
     /// The domains that are directly based on a type.
     pub fn domains_over<'a>(&'a self, ty: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
         self.objects.iter().filter_map(move |(id, object)| match &**object {
@@ -547,8 +558,8 @@ impl Schema {
         of_table.map(|trigger| (trigger.name, trigger.references))
     }
 
-    /// A view that certainly uses a column of a table: no other table that the view reads can have a column of that name.
-    pub fn view_of_column<'a>(&'a self, table: &'a ObjectName, column: &str) -> Option<&'a ObjectName> {
+    /// The views that certainly use a column of a table: no other table that such a view reads can have a column of that name.
+    pub fn views_of_column<'a>(&'a self, table: &'a ObjectName, column: &str) -> Vec<&'a ObjectName> {
         let created = self.relation(table).and_then(|relation| relation.column(column)).and_then(|column| column.created);
         let lacks_column = |other: &ObjectName| {
             self.relation(other).is_some_and(|relation| relation.columns_known && relation.column(column).is_none())
@@ -559,7 +570,8 @@ impl Schema {
             let selects_all = view.reads_from.len() == 1 && mentions("*") && created.is_none_or(|created| created < view.created);
             selects_all || mentions(column) && view.reads_from.iter().filter(|other| *other != table).all(lacks_column)
         };
-        self.views_reading(table).find(|(_, view)| !view.certainty.is_uncertain() && uses_column(view)).map(|(view, _)| view)
+        let certain = self.views_reading(table).filter(|(_, view)| !view.certainty.is_uncertain() && uses_column(view));
+        certain.map(|(view, _)| view).collect()
     }
 
     /// A trigger that calls a function, and the table of the trigger.
@@ -581,6 +593,17 @@ impl Schema {
             SchemaObject::Trigger { table, references } => Some(Trigger { name: &id.name, table, references }),
             _ => None,
         })
+    }
+
+    /// Changes the triggers that read or change a table after it was renamed.
+    pub fn rename_in_all_triggers(&mut self, from: &ObjectName, to: &ObjectName) {
+        let using = self.all_triggers().filter(|trigger| trigger.references.tables.contains(from));
+        let using: Vec<_> =
+            using.map(|trigger| (trigger.name.clone(), trigger.table.clone(), trigger.references.clone())).collect();
+        for (name, table, mut references) in using {
+            references.tables.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(to));
+            self.put_trigger(name, table, references);
+        }
     }
 
     /// Removes the triggers of a table and returns them.

@@ -170,7 +170,7 @@ pub fn allows(text: &str, dialect: Dialect) -> Vec<Allow> {
             Kind::Comment => allows.extend(parse_allow(token.text(text), token.start)),
             Kind::DollarText => {
                 let mut start = token.start;
-                for line in token.text(text).split_inclusive('\n') {
+                for line in token.text(text).split_inclusive(['\n', '\r']) {
                     if let Some(at) = line.find("--") {
                         allows.extend(parse_allow(line[at..].trim_end(), start + at));
                     }

@@ -17,13 +17,23 @@ impl Position {
         while !text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = &text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Position::after(text, 0, 1, offset)
+    }
+
+    /// The position of a byte offset after another one, whose line is known.
+    fn after(text: &str, known: usize, line: usize, offset: usize) -> Self {
+        let line_break = line_break(text);
+        let line_start = text[..offset].rfind(line_break).map_or(0, |at| at + 1);
         Position {
-            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line: line + text.as_bytes()[known.min(offset)..offset].iter().filter(|byte| **byte == line_break as u8).count(),
+            column: text[line_start..offset].chars().count() + 1,
         }
     }
+}
+
+/// The last character of the line ends of a text: that of a file of an old Mac has no line feed.
+pub fn line_break(text: &str) -> char {
+    if !text.contains('\n') && text.contains('\r') { '\r' } else { '\n' }
 }
 
 /// A file and, if the problem has one, a part of a line.
@@ -56,22 +66,26 @@ impl Place {
 
     /// The place of a range of bytes in the text of a file. A range over several lines ends with its first line.
     pub fn range(file: impl Into<String>, text: &str, range: Range<usize>) -> Self {
+        Place::range_after(file, text, range, (0, 1))
+    }
+
+    /// The same, if the line of an earlier byte is known. Of a long text, only the part since then is read.
+    pub fn range_after(file: impl Into<String>, text: &str, range: Range<usize>, (known, line): (usize, usize)) -> Self {
         let mut start = range.start.min(text.len());
         while !text.is_char_boundary(start) {
             start -= 1;
         }
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let line = text[line_start..line_end].trim_end_matches('\r');
-        let from = (start - line_start).min(line.len());
-        let mut to = range.end.saturating_sub(line_start).clamp(from, line.len());
-        while !line.is_char_boundary(to) {
+        let line_break = line_break(text);
+        let line_start = text[..start].rfind(line_break).map_or(0, |at| at + 1);
+        let line_end = text[start..].find(line_break).map_or(text.len(), |at| start + at);
+        let line_text = text[line_start..line_end].trim_end_matches('\r');
+        let from = (start - line_start).min(line_text.len());
+        let mut to = range.end.saturating_sub(line_start).clamp(from, line_text.len());
+        while !line_text.is_char_boundary(to) {
             to += 1;
         }
-        Place {
-            file: file.into(),
-            span: Some(SourceSpan { position: Position::of(text, start), line_text: line.to_owned(), part: from..to }),
-        }
+        let position = Position::after(text, known, line, start);
+        Place { file: file.into(), span: Some(SourceSpan { position, line_text: line_text.to_owned(), part: from..to }) }
     }
 
     /// `file:line:column`, or only the file.

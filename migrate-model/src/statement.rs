@@ -9,7 +9,7 @@ use crate::code::Code;
 use crate::compound::{self, Compound};
 use crate::dialect::Dialect;
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::place::{Place, line_break};
 use crate::quoting::SessionQuoting;
 use crate::token::{Deviation, Kind, Quoting, Token, Tokens};
 use std::ops::Range;
@@ -188,6 +188,8 @@ struct Splitter<'a> {
     delimiter: String,
     /// The number of statements before the current message of the client.
     message_start: usize,
+    /// The last character of the line ends of the text.
+    line_break: char,
     /// The byte up to which line ends were counted, and the line of this byte.
     counted: (usize, usize),
     /// The tokens of the current statement, without white space and comments.
@@ -214,6 +216,7 @@ impl<'a> Splitter<'a> {
             split: SplitText { statements: Vec::new(), deviations, findings: Vec::new() },
             delimiter: ";".to_owned(),
             message_start: 0,
+            line_break: line_break(text),
             counted: (0, 1),
             open: Vec::new(),
             body: Body::new(dialect),
@@ -360,8 +363,9 @@ impl<'a> Splitter<'a> {
             return;
         };
         let range = first.start..last.end;
-        let newlines = self.text.as_bytes()[self.counted.0..first.start].iter().filter(|byte| **byte == b'\n').count();
-        self.counted = (first.start, self.counted.1 + newlines);
+        let since = self.text.as_bytes()[self.counted.0..first.start].iter();
+        let line_breaks = since.filter(|byte| **byte == self.line_break as u8).count();
+        self.counted = (first.start, self.counted.1 + line_breaks);
         self.follow_settings(range.clone());
         let finding = client_command::refused_statement(self.text, self.dialect, &self.open);
         let place = || Place::range(self.file, self.text, range.clone());

@@ -291,9 +291,18 @@ async fn lint_scope(
     let LintScope::Only(drafts) = folder_lint::drafts(folder) else {
         return Ok((LintScope::All, "there is no lock file".to_owned()));
     };
-    let applied = if arguments.offline { None } else { applied(context, project, folder).await };
+    let selection = if drafts.len() == 1 { "the draft in the lock file" } else { "the drafts in the lock file" };
+    let applied = if arguments.offline { Ok(None) } else { applied(context, project, folder).await };
+    let applied = applied.unwrap_or_else(|reason| {
+        let linted = match drafts.len() {
+            0 => "no migration is linted, because the lock file contains no draft".to_owned(),
+            1 => format!("only {selection} is linted"),
+            _ => format!("only {selection} are linted"),
+        };
+        context.output.message(format!("cannot query the database for deployed migrations: {reason}; {linted}"));
+        None
+    });
     let Some(applied) = applied else {
-        let selection = if drafts.len() == 1 { "the draft in the lock file" } else { "the drafts in the lock file" };
         return Ok((LintScope::Only(drafts), selection.to_owned()));
     };
     // The database may be one of several: a draft that it has is still a draft, and a locked migration that it lacks may be
@@ -304,24 +313,29 @@ async fn lint_scope(
     Ok((LintScope::Only(checked), "the drafts and those that are not applied in the database".to_owned()))
 }
 
-/// The versions in the database history; `None` without a URL, or if the database does not answer within 3 seconds.
-async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Option<BTreeSet<String>> {
-    let url = database_url::of(context, project).ok()?;
+/// The versions in the database history; `None` if no database is given.
+///
+/// # Errors
+/// Why the database cannot be queried, in one line; it has to answer within 3 seconds.
+async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Result<Option<BTreeSet<String>>, String> {
+    let url = database_url::if_given(context, project).map_err(|error| {
+        let messages: Vec<String> = error.findings().into_iter().map(|finding| finding.message).collect();
+        in_one_line(&messages.join("; "))
+    })?;
+    let Some(url) = url else { return Ok(None) };
     let migrator = Migrator::new(project.read(folder.set.dialect()).set);
     match tokio::time::timeout(Duration::from_secs(3), migrator.status(&url)).await {
         Ok(Ok(status)) => {
             let applied = folder.set.iter().filter(|migration| status.history().get(&(&migration.version).into()).is_some());
-            Some(applied.map(|migration| migration.version.as_str().to_owned()).collect())
+            Ok(Some(applied.map(|migration| migration.version.as_str().to_owned()).collect()))
         }
-        Ok(Err(error)) => {
-            context.output.verbose(format!("cannot query the database for deployed migrations: {}", error.message()));
-            None
-        }
-        Err(_) => {
-            context.output.verbose("cannot query the database for deployed migrations: no answer within 3 s");
-            None
-        }
+        Ok(Err(error)) => Err(in_one_line(error.message())),
+        Err(_) => Err("no answer within 3 s".to_owned()),
     }
+}
+
+fn in_one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Prints the findings of a service and a summary; after another service, an empty line first, so that the findings are not

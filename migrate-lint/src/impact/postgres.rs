@@ -42,7 +42,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
             ObjectAction::Steady(_) | ObjectAction::Other => Vec::new(),
             _ => single(name, Lock::AccessExclusive, Cause::Catalogue),
         },
-        Syntax::Truncate { tables, cascade } => truncate(schema, tables, *cascade),
+        Syntax::Truncate { .. } => truncate(schema, syntax),
         Syntax::Lock { tables, mode } => lock_tables(schema, tables, mode.as_deref()),
         Syntax::Refresh { view, concurrently, no_data } => {
             let (lock, cause) =
@@ -110,8 +110,8 @@ fn alter_index(schema: &Schema, index: &ObjectName, action: &IndexAction) -> Vec
     table.into_iter().map(|table| Impact::new(table, lock, Cause::Catalogue)).collect()
 }
 
-fn truncate(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<Impact> {
-    let truncated = truncated_tables(schema, tables, cascade).into_iter();
+fn truncate(schema: &Schema, syntax: &Syntax) -> Vec<Impact> {
+    let truncated = truncated_tables(schema, syntax).into_iter();
     truncated.map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
 }
 

@@ -15,14 +15,17 @@ pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: 
     let refers_to_it = |other: &Relation| {
         other.reads_from.contains(from)
             || other.inherits.contains(from)
+            || other.partition_of.as_ref() == Some(from)
+            || other.partitions.contains(from)
             || other.foreign_keys().any(|(_, _, referenced, _)| referenced == from)
     };
     let referring: Vec<ObjectName> =
         schema.relations().filter(|(_, other)| refers_to_it(other)).map(|(name, _)| name.clone()).collect();
     for name in referring {
         schema.change(&name, |other| {
-            other.inherits.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(&to));
-            other.reads_from.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(&to));
+            let lists = other.inherits.iter_mut().chain(&mut other.reads_from).chain(&mut other.partitions);
+            let single = other.partition_of.iter_mut().chain(&mut other.default_partition);
+            lists.chain(single).filter(|table| *table == from).for_each(|table| table.clone_from(&to));
             for constraint in &mut other.constraints {
                 if let ConstraintKind::Foreign { table, .. } = &mut constraint.kind
                     && table == from
@@ -36,6 +39,7 @@ pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: 
         schema.register_index(&to, index);
     }
     schema.rename_owning_table(from, &to);
+    schema.rename_in_all_triggers(from, &to);
     for (trigger, references) in schema.take_triggers(from) {
         schema.put_trigger(schema.in_same_schema(&to, trigger.name()), to.clone(), references);
     }
