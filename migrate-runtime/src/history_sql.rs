@@ -96,6 +96,9 @@ pub struct HistoryDialect {
     pub as_hex: fn(&str) -> String,
     /// The first 8 hexadecimal digits of a column as an integer.
     pub leading_digits: fn(&str) -> String,
+    /// An expression that is the text `1` if a table of the history exists, and `0` otherwise. It needs no privilege to read the
+    /// table.
+    pub has_table: fn(&HistorySql, table: &str) -> String,
     /// A query for the tables of the database: schema, table, columns (`name:type`, one on each line), the schema of the history,
     /// and `1` if this user can read the table. It may leave out tables with more columns, unless they have a name or a column of
     /// this tool.
@@ -212,7 +215,8 @@ impl HistorySql {
         (self.dialect.quote)(name)
     }
 
-    fn table(&self, table: &str) -> String {
+    /// The name of a table of the history, qualified and quoted.
+    pub fn table(&self, table: &str) -> String {
         match (&self.tables.schema, self.dialect.default_schema) {
             (Some(schema), _) => format!("{}.{}", self.name(schema), self.name(table)),
             (None, Some(schema)) => format!("{schema}.{}", self.name(table)),
@@ -259,13 +263,22 @@ impl HistorySql {
         )
     }
 
-    /// How many migrations are applied by the summary, and by the records: of one moment.
+    /// How many migrations are applied by the summary.
+    pub fn select_count(&self) -> String {
+        let count = (self.dialect.as_text)("applied_count");
+        format!("SELECT {count} FROM {} WHERE {}", self.versions(), self.is_service())
+    }
+
+    /// How many migrations are applied by the summary, and by the records: of one moment. The third column is `0` if the
+    /// table of events does not exist. The query fails if one of the other tables does not.
     pub fn select_counts(&self) -> String {
         let (text, is_service) = (self.dialect.as_text, self.is_service());
         let SystemNames { equal, function, .. } = self.dialect.names;
         let records = self.records();
         let records = format!("(SELECT {function}count(*) FROM {records} WHERE {is_service} AND state {equal} 'applied')");
-        format!("SELECT {}, {} FROM {} WHERE {is_service}", text("applied_count"), text(&records), self.versions())
+        let (counted, records) = (text("applied_count"), text(&records));
+        let has_events = (self.dialect.has_table)(self, &self.tables.events);
+        format!("SELECT {counted}, {records}, {has_events} FROM {} WHERE {is_service}", self.versions())
     }
 
     /// The digest that is stored.

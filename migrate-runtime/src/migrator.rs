@@ -200,15 +200,14 @@ impl Migrator {
     pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<StatusReport, Error> {
         let (mut backend, history_sql) = self.open_reader(database).await?;
         let recorded = first_run::read_history(&mut *backend, &history_sql, &self.set).await?;
-        let (history, neighbors) = (recorded.history, recorded.neighbors);
         let others = engine::required_histories(&mut *backend, &history_sql, &self.set).await?;
-        let has_tables = history.is_some();
-        let history = history.unwrap_or_default();
+        let has_tables = recorded.history.is_some();
+        let history = recorded.history.clone().unwrap_or_default();
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, self.set.contents().reading()).await?;
-        let mut neighbors = neighbors;
-        if has_tables && compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied) {
-            let lost = summary::lost_records(&mut *backend, &history_sql).await;
-            neighbors.extend(lost.map_err(|error| error.into_history_error("cannot read the history"))?);
+        let mut neighbors = recorded.neighbors.clone();
+        if compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied) {
+            let completeness = summary::completeness(&mut *backend, &history_sql, &recorded).await;
+            neighbors.extend(completeness.map_err(|error| error.into_history_error("cannot read the history"))?.lost());
         }
         let activity = activity(&mut *backend, &history_sql, &history).await?;
         engine::release_clean(backend, &history_sql).await;

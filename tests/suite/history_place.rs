@@ -277,6 +277,33 @@ async fn a_truncated_history_is_pending_for_everyone() {
     drop_all(databases).await;
 }
 
+/// A table of the history that does not exist: without the records, nothing is applied again; the others are created again.
+#[tokio::test]
+async fn a_dropped_table_of_the_history() {
+    let databases = databases().await;
+    for database in &databases {
+        let folder = harmful(database.kind, "");
+        let migrator = Migrator::new(&folder.set(database.kind.dialect()));
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 2);
+        for (number, table) in ["schema_versions", "migration_events"].iter().enumerate() {
+            database.execute(&format!("DROP TABLE {table}")).await;
+            folder.write(&format!("migrations/00{}_more.sql", number + 3), "INSERT INTO log VALUES (3);\n");
+            assert_eq!(up(&folder, database, &database.url).await.unwrap(), 1, "{table}");
+            assert_eq!(up(&folder, database, &database.url).await.unwrap(), 0, "{table}");
+        }
+        database.execute("DROP TABLE migration_records").await;
+        let migrator = Migrator::new(&folder.set(database.kind.dialect()));
+        let status = migrator.status(&database.url).await.unwrap();
+        assert!(status.has_lost_records() && status.refusal().is_some());
+        let error = migrator.run(&database.url).await.unwrap_err();
+        assert_eq!(error.code().name, "records-lost", "{error}");
+        migrator.accept_records(&database.url).await.unwrap();
+        database.execute("DROP TABLE log").await;
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 4);
+    }
+    drop_all(databases).await;
+}
+
 /// A summary that is wrong or missing: the records decide, and it is written again. On SQLite, a run once planned for ever.
 #[tokio::test]
 async fn a_wrong_summary_is_written_again() {

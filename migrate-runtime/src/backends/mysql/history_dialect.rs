@@ -30,6 +30,13 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
     leading_digits: |column| format!("CAST(conv(left({column}, 8), 16, 10) AS unsigned)"),
+    has_table: |history_sql, table| {
+        let schema = history_sql.schema().map_or("DATABASE()".to_owned(), |schema| history_sql.text(schema));
+        format!(
+            "(SELECT CAST(count(*) AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} AND TABLE_NAME = {})",
+            history_sql.text(table)
+        )
+    },
     table_list: table_list::query,
 };
 

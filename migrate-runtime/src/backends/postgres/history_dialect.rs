@@ -42,6 +42,10 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     skips_locked: true,
     as_hex: |column| format!("pg_catalog.encode({column}, 'hex')"),
     leading_digits: |column| format!("('x' OPERATOR(pg_catalog.||) pg_catalog.substr({column}, 1, 8))::bit(32)::bigint"),
+    has_table: |history_sql, table| {
+        let name = history_sql.text(&history_sql.table(table));
+        format!("CASE WHEN pg_catalog.to_regclass({name}) IS NULL THEN '0' ELSE '1' END")
+    },
     table_list: table_list::query,
 };
 

@@ -31,6 +31,11 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
     leading_digits,
+    has_table: |history_sql, table| {
+        let schema = history_sql.schema().map_or("main".to_owned(), |schema| history_sql.name(schema));
+        let name = history_sql.text(table);
+        format!("(SELECT CAST(count(*) AS text) FROM {schema}.sqlite_master WHERE lower(name) = lower({name}))")
+    },
     table_list: table_list::query,
 };
 
