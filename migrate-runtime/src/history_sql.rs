@@ -96,6 +96,9 @@ pub struct HistoryDialect {
     pub as_hex: fn(&str) -> String,
     /// The first 8 hexadecimal digits of a column as an integer.
     pub leading_digits: fn(&str) -> String,
+    /// ` AND ...`: the table with this alias is in the first schema that the connection finds. Empty where a connection finds only
+    /// one.
+    pub in_place: fn(&HistorySql, alias: &str) -> String,
     /// An expression that is the text `1` if a table of the history exists, and `0` otherwise. It needs no privilege to read the
     /// table.
     pub has_table: fn(&HistorySql, table: &str) -> String,
@@ -229,6 +232,12 @@ impl HistorySql {
         format!("service {} {}", self.dialect.names.equal, self.text(&self.service))
     }
 
+    /// A further condition while the schema is not known: the table is where the history belongs, and not in another schema that
+    /// the connection finds. `alias` is that of the table, with a dot.
+    fn in_place(&self, alias: &str) -> String {
+        if self.tables.schema.is_some() { String::new() } else { (self.dialect.in_place)(self, alias) }
+    }
+
     /// A condition: the row is of this version of this service.
     fn is_version(&self, version: &str) -> String {
         format!("{} AND version {} {}", self.is_service(), self.dialect.names.equal, self.text(version))
@@ -251,7 +260,7 @@ impl HistorySql {
             "SELECT v.digest, {}, {}, {} FROM {} v CROSS JOIN (SELECT \
              {function}count(CASE WHEN state {equal} 'applied' THEN 1 END) AS applied, \
              coalesce({function}sum(CASE WHEN state {equal} 'applied' THEN {} END), 0) AS checksums, \
-             {function}count(CASE WHEN state {unequal} 'applied' THEN 1 END) AS others FROM {} WHERE {}) r WHERE v.{}",
+             {function}count(CASE WHEN state {unequal} 'applied' THEN 1 END) AS others FROM {} WHERE {}{}) r WHERE v.{}{}",
             text("r.applied"),
             text("r.checksums"),
             text("r.others"),
@@ -259,7 +268,9 @@ impl HistorySql {
             (self.dialect.leading_digits)("checksum"),
             self.records(),
             self.is_service(),
-            self.is_service()
+            self.in_place(""),
+            self.is_service(),
+            self.in_place("v.")
         )
     }
 
@@ -272,13 +283,14 @@ impl HistorySql {
     /// How many migrations are applied by the summary, and by the records: of one moment. The third column is `0` if the
     /// table of events does not exist. The query fails if one of the other tables does not.
     pub fn select_counts(&self) -> String {
-        let (text, is_service) = (self.dialect.as_text, self.is_service());
+        let (text, is_service, in_place) = (self.dialect.as_text, self.is_service(), self.in_place(""));
         let SystemNames { equal, function, .. } = self.dialect.names;
         let records = self.records();
-        let records = format!("(SELECT {function}count(*) FROM {records} WHERE {is_service} AND state {equal} 'applied')");
+        let records =
+            format!("(SELECT {function}count(*) FROM {records} WHERE {is_service}{in_place} AND state {equal} 'applied')");
         let (counted, records) = (text("applied_count"), text(&records));
         let has_events = (self.dialect.has_table)(self, &self.tables.events);
-        format!("SELECT {counted}, {records}, {has_events} FROM {} WHERE {is_service}", self.versions())
+        format!("SELECT {counted}, {records}, {has_events} FROM {} WHERE {is_service}{in_place}", self.versions())
     }
 
     /// The digest that is stored.
@@ -319,12 +331,13 @@ impl HistorySql {
             "SELECT version, name, checksum, sql_checksum, state, statements, statements_done, {}, {}, execution_ms, applied_by, \
              CASE WHEN down_sql IS NULL THEN 0 ELSE 1 END, \
              CASE WHEN state {equal} 'applied' THEN NULL WHEN {} THEN down_sql ELSE up_sql END \
-             FROM {} WHERE service {equal} {}",
+             FROM {} WHERE service {equal} {}{}",
             time("started_at"),
             time("applied_at"),
             reverts.join(" OR "),
             self.records(),
-            self.text(service.unwrap_or(&self.service))
+            self.text(service.unwrap_or(&self.service)),
+            self.in_place("")
         )
     }
 

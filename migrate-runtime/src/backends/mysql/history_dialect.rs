@@ -30,6 +30,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
     leading_digits: |column| format!("CAST(conv(left({column}, 8), 16, 10) AS unsigned)"),
+    in_place: |_, _| String::new(),
     has_table: |history_sql, table| {
         let schema = history_sql.schema().map_or("DATABASE()".to_owned(), |schema| history_sql.text(schema));
         format!(

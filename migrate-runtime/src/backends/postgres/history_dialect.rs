@@ -42,6 +42,14 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     skips_locked: true,
     as_hex: |column| format!("pg_catalog.encode({column}, 'hex')"),
     leading_digits: |column| format!("('x' OPERATOR(pg_catalog.||) pg_catalog.substr({column}, 1, 8))::bit(32)::bigint"),
+    in_place: |history_sql, alias| {
+        let place = table_list::place(history_sql);
+        format!(
+            " AND (SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
+             ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid OPERATOR(pg_catalog.=) {alias}tableoid) \
+             OPERATOR(pg_catalog.=) {place}"
+        )
+    },
     has_table: |history_sql, table| {
         let name = history_sql.text(&history_sql.table(table));
         format!("CASE WHEN pg_catalog.to_regclass({name}) IS NULL THEN '0' ELSE '1' END")

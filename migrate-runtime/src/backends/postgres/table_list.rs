@@ -25,17 +25,15 @@ pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
     )
 }
 
-/// The schema of the history, as an expression: the one that is known, or else the first of `search_path` that contains the
-/// table of records, or else the first one. A temporary schema would be lost with the session, also where `search_path` names it.
+/// The schema of the history, as an expression: the one that is known, or else the first of `search_path`. A history in a later
+/// schema may be that of another tenant or service; the first run of a service finds it and asks. A temporary schema would be
+/// lost with the session, also where `search_path` names it.
 pub fn place(history_sql: &HistorySql) -> String {
     match history_sql.schema() {
         Some(schema) => format!("{}::pg_catalog.text", history_sql.text(schema)),
-        None => format!(
-            "(SELECT s.name::pg_catalog.text FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY \
-             AS s (name, number) WHERE NOT pg_catalog.starts_with(s.name::pg_catalog.text, 'pg_temp_') \
-             ORDER BY pg_catalog.to_regclass(pg_catalog.concat(pg_catalog.quote_ident(s.name::pg_catalog.text), '.', {})) IS NULL, \
-             s.number LIMIT 1)",
-            history_sql.text(&history_sql.name(history_sql.records_name()))
-        ),
+        None => "(SELECT s.name::pg_catalog.text FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY \
+                 AS s (name, number) WHERE NOT pg_catalog.starts_with(s.name::pg_catalog.text, 'pg_temp_') \
+                 ORDER BY s.number LIMIT 1)"
+            .to_owned(),
     }
 }

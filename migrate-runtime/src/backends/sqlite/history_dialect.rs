@@ -31,6 +31,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
     leading_digits,
+    in_place: |_, _| String::new(),
     has_table: |history_sql, table| {
         let schema = history_sql.schema().map_or("main".to_owned(), |schema| history_sql.name(schema));
         let name = history_sql.text(table);
