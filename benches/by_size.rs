@@ -31,9 +31,7 @@ const TOKENS: &[Case] = &[
     ("client commands", |n| "\\connect x\n.read x\nDELIMITER\n".repeat(n)),
     ("`(`", |n| format!("SELECT {};", "(".repeat(n))),
     ("nested parentheses", |n| format!("SELECT {}1{};", "(".repeat(n), ")".repeat(n))),
-    ("nested parentheses in CHECK", |n| {
-        format!("CREATE TABLE t (a int CHECK ({}a > 1{}));", "(".repeat(n), ")".repeat(n))
-    }),
+    ("nested parentheses in CHECK", |n| format!("CREATE TABLE t (a int CHECK ({}a > 1{}));", "(".repeat(n), ")".repeat(n))),
     ("nested queries", |n| format!("SELECT * FROM {}t{};", "(SELECT * FROM ".repeat(n), ") AS q".repeat(n))),
     ("nested queries in a view", |n| {
         format!("CREATE VIEW v AS SELECT * FROM {}t{};", "(SELECT * FROM ".repeat(n), ") AS q".repeat(n))
@@ -60,9 +58,7 @@ const TOKENS: &[Case] = &[
     ("characters of four bytes", |n| format!("SELECT '{}';", "\u{1f600}".repeat(n))),
     ("nested CASE", |n| format!("SELECT {}1{};", "CASE WHEN a THEN ".repeat(n), " END".repeat(n))),
     ("nested BEGIN", |n| format!("CREATE PROCEDURE p() {}SELECT 1; {};", "BEGIN ".repeat(n), "END; ".repeat(n))),
-    ("nested IF", |n| {
-        format!("CREATE PROCEDURE p() BEGIN {}SELECT 1; {} END;", "IF 1 THEN ".repeat(n), "END IF; ".repeat(n))
-    }),
+    ("nested IF", |n| format!("CREATE PROCEDURE p() BEGIN {}SELECT 1; {} END;", "IF 1 THEN ".repeat(n), "END IF; ".repeat(n))),
     ("a long DO", |n| format!("DO $$ BEGIN {} END $$;", "UPDATE t SET a = 1; ".repeat(n))),
     ("nested DO", |n| {
         let open: String = (0..n.min(2_000)).map(|i| format!("DO $a{i}$ BEGIN ")).collect();
@@ -82,7 +78,9 @@ const STATEMENTS: &[Case] = &[
     ("new tables", |n| each(n, "CREATE TABLE t# (id int PRIMARY KEY, a int);\n")),
     ("columns of a new table", |n| format!("CREATE TABLE t (id int{});\n", each(n, ", a# int NOT NULL"))),
     ("checks of a new table", |n| format!("CREATE TABLE t (id int{});\n", each(n, ", a# int CHECK (a# > 0)"))),
-    ("REFERENCES of a new table", |n| format!("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int{});\n", each(n, ", a# int REFERENCES p (id)"))),
+    ("REFERENCES of a new table", |n| {
+        format!("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int{});\n", each(n, ", a# int REFERENCES p (id)"))
+    }),
     ("keys of a new table", |n| format!("CREATE TABLE t (id int{});\n", each(n, ", CONSTRAINT k# UNIQUE (id)"))),
     ("unnamed keys of a new table", |n| format!("CREATE TABLE t (id int{});\n", ", UNIQUE (id)".repeat(n))),
     ("ADD COLUMN", |n| one_table(n, "ALTER TABLE t ADD COLUMN a# int;\n")),
@@ -101,14 +99,16 @@ const STATEMENTS: &[Case] = &[
         format!("CREATE TABLE t (id int{});\n{}", each(n, ", a# int"), each(n, "ALTER TABLE t ALTER COLUMN a# SET NOT NULL;\n"))
     }),
     ("ALTER COLUMN TYPE", |n| {
-        format!("CREATE TABLE t (id int{});\n{}", each(n, ", a# int"), each(n, "ALTER TABLE t ALTER COLUMN a# TYPE bigint;\nALTER TABLE t MODIFY a# bigint;\n"))
+        format!(
+            "CREATE TABLE t (id int{});\n{}",
+            each(n, ", a# int"),
+            each(n, "ALTER TABLE t ALTER COLUMN a# TYPE bigint;\nALTER TABLE t MODIFY a# bigint;\n")
+        )
     }),
     ("CREATE INDEX", |n| one_table(n, "CREATE INDEX i# ON t (id);\n")),
     ("CREATE INDEX of an external table", |n| each(n, "CREATE INDEX i# ON t (id);\n")),
     ("CREATE and DROP INDEX", |n| one_table(n, "CREATE INDEX i# ON t (id);\nDROP INDEX i#;\n")),
-    ("CREATE INDEX, then DROP INDEX", |n| {
-        one_table(n, "CREATE INDEX i# ON t (id);\n") + &each(n, "DROP INDEX i#;\n")
-    }),
+    ("CREATE INDEX, then DROP INDEX", |n| one_table(n, "CREATE INDEX i# ON t (id);\n") + &each(n, "DROP INDEX i#;\n")),
     ("ADD CHECK", |n| one_table(n, "ALTER TABLE t ADD CONSTRAINT c# CHECK (id > #);\n")),
     ("ADD CHECK without a name", |n| one_table(n, "ALTER TABLE t ADD CHECK (id > #);\n")),
     ("ADD FOREIGN KEY", |n| one_table(n, "ALTER TABLE t ADD CONSTRAINT c# FOREIGN KEY (id) REFERENCES p# (id);\n")),
@@ -120,7 +120,10 @@ const STATEMENTS: &[Case] = &[
     }),
     ("REFERENCES", |n| one_table(n, "CREATE TABLE c# (t int REFERENCES t (id));\n")),
     ("a chain of REFERENCES", |n| {
-        format!("CREATE TABLE t0 (id int PRIMARY KEY);\n{}", chain(n, "CREATE TABLE t# (id int PRIMARY KEY REFERENCES t@ (id));\n"))
+        format!(
+            "CREATE TABLE t0 (id int PRIMARY KEY);\n{}",
+            chain(n, "CREATE TABLE t# (id int PRIMARY KEY REFERENCES t@ (id));\n")
+        )
     }),
     ("RENAME", |n| format!("CREATE TABLE t0 (id int);\n{}", chain(n, "ALTER TABLE t@ RENAME TO t#;\n"))),
     ("RENAME of many tables", |n| each(n, "CREATE TABLE t# (id int);\n") + &each(n, "ALTER TABLE t# RENAME TO u#;\n")),
@@ -173,7 +176,11 @@ const STATEMENTS: &[Case] = &[
     ("RENAME of types", |n| each(n, "CREATE TYPE e# AS ENUM ('a');\nALTER TYPE e# RENAME TO f#;\n")),
     ("domains", |n| format!("CREATE DOMAIN d0 AS int;\n{}", chain(n, "CREATE DOMAIN d# AS d@;\n"))),
     ("columns of a chain of domains", |n| {
-        format!("CREATE DOMAIN d0 AS int;\n{}{}", chain(n, "CREATE DOMAIN d# AS d@;\n"), each(n, "ALTER TABLE t ADD COLUMN a# d#;\n"))
+        format!(
+            "CREATE DOMAIN d0 AS int;\n{}{}",
+            chain(n, "CREATE DOMAIN d# AS d@;\n"),
+            each(n, "ALTER TABLE t ADD COLUMN a# d#;\n")
+        )
     }),
     ("sequences", |n| one_table(n, "CREATE SEQUENCE s# OWNED BY t.id;\n")),
     ("policies", |n| one_table(n, "CREATE POLICY p# ON t USING (id > #);\n")),
@@ -273,7 +280,10 @@ fn main() {
         arguments.iter().filter(|argument| argument.parse::<usize>().is_err() && !argument.starts_with("--")).collect();
     let (kinds, names): (Vec<&String>, Vec<&String>) =
         names.into_iter().partition(|name| Kind::ALL.iter().any(|kind| kind.dialect().name() == name.as_str()));
-    println!("{:44} {:9} {:>8} {:>8} {:>6} {:>8} {:>8} {:>6}", "lint --all", "dialect", "N ms", "2N ms", "ratio", "N MB", "2N MB", "ratio");
+    println!(
+        "{:44} {:9} {:>8} {:>8} {:>6} {:>8} {:>8} {:>6}",
+        "lint --all", "dialect", "N ms", "2N ms", "ratio", "N MB", "2N MB", "ratio"
+    );
     for (name, text) in TOKENS.iter().chain(STATEMENTS).chain(MIGRATIONS) {
         if !names.is_empty() && names.iter().all(|part| !name.contains(part.as_str())) {
             continue;
@@ -317,7 +327,10 @@ fn print_row(name: &str, dialect: &str, small: &Figure, large: &Figure) {
 /// Lints a folder with the text as its only migration, or with as many migrations as it asks for.
 fn measure(binary: &Path, dialect: &str, name: &str, text: &str, count: usize) -> Figure {
     let folder = TestFolder::new(&[]);
-    folder.write("migrate.toml", &format!("service = \"bench\"\ndatabase = \"{dialect}\"\nlint = \"off\"\nout-of-order = \"allow\"\n"));
+    folder.write(
+        "migrate.toml",
+        &format!("service = \"bench\"\ndatabase = \"{dialect}\"\nlint = \"off\"\nout-of-order = \"allow\"\n"),
+    );
     if name.starts_with("migrations:") {
         for number in 1..=count / 10 {
             folder.write(&format!("migrations/{number:05}_t.up.sql"), &text.replace('#', &format!("{number:04}")));

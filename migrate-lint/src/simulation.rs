@@ -19,6 +19,7 @@ use crate::schema::{Schema, SchemaObject, TriggerReferences};
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
 use migrate_model::syntax::{Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax};
+use std::collections::BTreeSet;
 
 /// A schema, with the state of the transaction that changes it.
 #[derive(Debug, Clone)]
@@ -265,10 +266,11 @@ fn truncate(schema: &mut Schema, tables: &[Name], cascade: bool, at: HistoryPoin
 /// The tables that `TRUNCATE` empties. `CASCADE` also truncates the tables that reference a truncated one, directly or indirectly.
 pub fn truncated_tables(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<ObjectName> {
     let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
+    let mut known: BTreeSet<ObjectName> = truncated.iter().cloned().collect();
     let mut next = 0;
     while let Some(parent) = truncated.get(next).cloned().filter(|_| cascade) {
         for (child, ..) in schema.children(&parent) {
-            if !truncated.contains(child) {
+            if known.insert(child.clone()) {
                 truncated.push(child.clone());
             }
         }
@@ -279,13 +281,14 @@ pub fn truncated_tables(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<
 
 /// Records which columns an `UPDATE` assigns.
 fn backfill(schema: &mut Schema, update: &RowChange, at: HistoryPoint) {
-    for name in &update.columns {
-        schema.change(&schema.resolve(&update.table), |relation| {
-            if let Some(column) = relation.column_mut(name) {
-                column.backfilled = Some(at);
-            }
-        });
+    if update.columns.is_empty() {
+        return;
     }
+    schema.change(&schema.resolve(&update.table), |relation| {
+        for name in &update.columns {
+            relation.change_column(name, |column| column.backfilled = Some(at));
+        }
+    });
 }
 
 fn set_search_path(schema: &mut Schema, settings: &[Setting]) {

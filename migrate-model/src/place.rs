@@ -201,7 +201,8 @@ impl<'a> SourceText<'a> {
         // The last block that begins in this line contains its end, and all blocks before it do not.
         let last = blocks.partition_point(|block| block.position.line <= at.position.line).saturating_sub(1);
         let from = blocks.get(last).map_or(0, |block| block.offset).max(at.offset);
-        let line_end = self.text.as_bytes()[from..].iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |end| from + end);
+        let line_end =
+            self.text.as_bytes()[from..].iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |end| from + end);
         let has_return = line_end > at.line_start && self.text.as_bytes()[line_end - 1] == b'\r';
         line_end - usize::from(has_return)
     }

@@ -178,7 +178,7 @@ fn dependent(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName,
         }
         ObjectKind::Type | ObjectKind::Domain if context.schema.ty(key).is_some() => {
             let has_type = |ty: &Type| context.schema.resolve_type(ty) == *key;
-            context.schema.relations().find_map(|(table, relation)| {
+            context.schema.users_of_type(key).find_map(|(table, relation)| {
                 let column = relation.columns.iter().find(|column| column.ty.as_ref().is_some_and(has_type))?;
                 Some(format!("column `{table}.{}`", column.name))
             })
@@ -204,8 +204,8 @@ fn referencing_table(context: &StatementContext<'_>, table: &ObjectName, relatio
     let is_otherwise_unique = relation.constraints.iter().any(is_other_key)
         || relation.indexes.iter().any(|index| index.unique && !index.partial_or_expression && is_same(&index.columns));
     let references_key = |child: &ObjectName| {
-        let constraints = context.relation(child).map(|relation| relation.constraints.as_slice()).unwrap_or_default();
-        constraints.iter().any(|constraint| match &constraint.kind {
+        let mut constraints = context.relation(child).into_iter().flat_map(|relation| &relation.constraints);
+        constraints.any(|constraint| match &constraint.kind {
             ConstraintKind::Foreign { table: parent, targets, .. } => {
                 parent == table && relation.targets(targets).is_some_and(is_same)
             }
