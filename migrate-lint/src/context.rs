@@ -11,6 +11,7 @@ use migrate_model::directives::Phase;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
 use migrate_model::name::Name;
+use migrate_model::place::SourceText;
 use migrate_model::reader;
 use migrate_model::script::Script;
 use migrate_model::syntax::{ActionKind, AlterTable, Column, Constraint, ConstraintKind, CreateIndex, Reference, Syntax};
@@ -43,6 +44,8 @@ pub struct File<'a> {
     pub direction: Direction,
     /// The text of this direction.
     pub script: &'a Script,
+    /// Finds places in this text.
+    pub source: &'a SourceText<'a>,
     /// The statements in execution order, with those inside of blocks.
     pub statements: &'a [ParsedStatement],
     /// Indexes in `statements` of those that are `ALTER TABLE`.

@@ -24,7 +24,7 @@ use migrate_model::dialect::Dialect;
 use migrate_model::directives;
 use migrate_model::finding::{Finding, Level};
 use migrate_model::migration::Migration;
-use migrate_model::place::Place;
+use migrate_model::place::{Place, SourceText};
 use migrate_model::reader;
 use migrate_model::script::Script;
 use migrate_model::syntax::{Control, Syntax};
@@ -189,11 +189,13 @@ impl Linter<'_> {
         let first = *self.first_with_checksum.entry(effective_checksum(&migration.up, self.dialect())).or_insert(index);
         let statements = self.parse(&migration.up, index);
         let alters = context::alters(&statements);
+        let source = SourceText::new(&migration.up.file, &migration.up.text);
         let file = File {
             migration,
             index,
             direction: Direction::Up,
             script: &migration.up,
+            source: &source,
             statements: &statements,
             alters: &alters,
             before: &self.history[..index],
@@ -224,7 +226,7 @@ impl Linter<'_> {
             let suppressed_down = down_allowed.as_mut().is_some_and(|allowed| allowed.suppresses(enabled.rule.code.name, None));
             if !suppressed_up && !suppressed_down {
                 let place = match &finding.range {
-                    Some(range) => Place::range(&*migration.up.file, &migration.up.text, range.clone()),
+                    Some(range) => source.place(range.clone()),
                     None => Place::file(&*migration.up.file),
                 };
                 self.findings.push(to_finding(enabled, finding, place));
@@ -361,8 +363,7 @@ impl Linter<'_> {
         let statement = &file.script.statements[parsed.statement];
         let start = statement.range.start;
         let range = finding.range.clone().unwrap_or(0..file.sql(parsed).len());
-        let range = start + range.start..start + range.end;
-        let place = Place::range_after(&*file.script.file, &file.script.text, range, (start, statement.line));
+        let place = file.source.place(start + range.start..start + range.end);
         self.findings.push(to_finding(enabled, finding, place));
     }
 
@@ -390,7 +391,8 @@ impl Linter<'_> {
         let statements = self.parse(script, up.index);
         let after_up = self.simulation.schema.savepoint();
         let alters = context::alters(&statements);
-        let file = File { direction: Direction::Down, script, statements: &statements, alters: &alters, ..*up };
+        let source = SourceText::new(&script.file, &script.text);
+        let file = File { direction: Direction::Down, script, source: &source, statements: &statements, alters: &alters, ..*up };
         self.run_script(&file, allowed);
         let is_opaque = |parsed: &ParsedStatement| {
             parsed.in_block || matches!(parsed.syntax, Syntax::Opaque | Syntax::Call { .. } | Syntax::Do { .. })

@@ -18,6 +18,7 @@ use crate::relation::HistoryPoint;
 use crate::schema::{Schema, SchemaObject, TriggerReferences};
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax};
+use std::collections::BTreeSet;
 
 /// A schema, with the state of the transaction that changes it.
 #[derive(Debug, Clone)]
@@ -271,12 +272,13 @@ fn truncate(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
 pub fn truncated_tables(schema: &Schema, syntax: &Syntax) -> Vec<ObjectName> {
     let Syntax::Truncate { tables, only, cascade } = syntax else { return Vec::new() };
     let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
+    let mut known: BTreeSet<ObjectName> = truncated.iter().cloned().collect();
     let mut next = 0;
     while let Some(table) = truncated.get(next).cloned() {
         let descendants = schema.descendants(&table).filter(|_| !only);
         let referencing = schema.children(&table).map(|(child, ..)| child).filter(|_| *cascade);
         for other in descendants.chain(referencing) {
-            if !truncated.contains(other) {
+            if known.insert(other.clone()) {
                 truncated.push(other.clone());
             }
         }
@@ -287,13 +289,14 @@ pub fn truncated_tables(schema: &Schema, syntax: &Syntax) -> Vec<ObjectName> {
 
 /// Records which columns an `UPDATE` assigns.
 fn backfill(schema: &mut Schema, update: &RowChange, at: HistoryPoint) {
-    for name in &update.columns {
-        schema.change(&schema.resolve(&update.table), |relation| {
-            if let Some(column) = relation.column_mut(name) {
-                column.backfilled = Some(at);
-            }
-        });
+    if update.columns.is_empty() {
+        return;
     }
+    schema.change(&schema.resolve(&update.table), |relation| {
+        for name in &update.columns {
+            relation.change_column(name, |column| column.backfilled = Some(at));
+        }
+    });
 }
 
 fn set_search_path(schema: &mut Schema, settings: &[Setting]) {

@@ -81,17 +81,17 @@ pub async fn completeness(
     history_sql: &HistorySql,
     recorded: &RecordedHistory,
 ) -> Result<Completeness, BackendError> {
-    let has_records = recorded.history.is_some();
-    let query = if has_records {
-        history_sql.select_counts()
-    } else if recorded.has_summary {
-        history_sql.select_count()
-    } else {
+    if recorded.history.is_none() && !recorded.has_summary {
         return Ok(Completeness::TableMissing);
+    }
+    // Another process may have created the table of records since it was read, so both numbers are asked again.
+    let counts = session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_counts())).await?;
+    let has_records = counts.is_some();
+    let rows = match counts {
+        Some(rows) => Some(rows),
+        None => session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_count())).await?,
     };
-    let Some(rows) = session::rows_if_exists(backend, &history_sql.reading(&query)).await? else {
-        return Ok(Completeness::TableMissing);
-    };
+    let Some(rows) = rows else { return Ok(Completeness::TableMissing) };
     let number = |row: &TextRow, at: usize| row.get(at).map_or(Some(0), |text| text.as_deref()?.parse::<u64>().ok());
     // A service without a row has nothing that could be lost.
     let (counted, recorded, is_complete) = match rows.first() {

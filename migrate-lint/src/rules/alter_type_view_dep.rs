@@ -63,8 +63,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         for view in context.schema.views_of_column(&table, column) {
             findings.add(RuleFinding::new(format!("`{view}` uses `{column}`, so PostgreSQL rejects the type change")).at(range));
         }
-        let columns = context.relation(&table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
-        for generated in columns.iter().filter(|other| other.generated && other.computed_from.contains(column)) {
+        let columns = context.relation(&table).into_iter().flat_map(|relation| &relation.columns);
+        for generated in columns.filter(|other| other.generated && other.computed_from.contains(column)) {
             findings.add(
                 RuleFinding::new(format!(
                     "generated column `{}` uses `{column}`, so PostgreSQL rejects the type change",

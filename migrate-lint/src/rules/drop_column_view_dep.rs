@@ -100,9 +100,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             let mut earlier = context.actions().take_while(|(.., clause)| clause.start < range.start);
             earlier.any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
         };
-        let columns = context.relation(&table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
-        let generated =
-            columns.iter().filter(|column| column.generated && column.name != *name && !is_dropped_before(&column.name));
+        let columns = context.relation(&table).into_iter().flat_map(|relation| &relation.columns);
+        let generated = columns.filter(|column| column.generated && column.name != *name && !is_dropped_before(&column.name));
         for column in generated.filter(|column| column.computed_from.contains(name)) {
             let message = format!("cannot drop `{table}.{name}`: generated column `{}` depends on it", column.name);
             findings.add(RuleFinding::new(message).at(range));

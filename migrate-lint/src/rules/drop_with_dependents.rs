@@ -3,6 +3,7 @@
 use crate::context::StatementContext;
 use crate::dependents::Part;
 use crate::object_name::ObjectName;
+use crate::relation::Column;
 use crate::relation::{Constraint, ConstraintKind, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
@@ -10,7 +11,7 @@ use crate::simulation::truncated_tables;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
-use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax, Type};
+use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax};
 
 /// Flags `DROP` and `TRUNCATE` of an object that other objects depend on.
 pub static RULE: Rule = Rule {
@@ -186,13 +187,12 @@ fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName
             children.map(|child| format!("a foreign key of `{child}`")).chain(views).collect()
         }
         ObjectKind::Type | ObjectKind::Domain if schema.ty(key).is_some() => {
-            let has_type = |ty: &Type| schema.resolve_type(ty) == *key;
-            let columns =
-                schema.relations().flat_map(|(table, relation)| relation.columns.iter().map(move |column| (table, column)));
-            let of_type = columns.filter(|(_, column)| column.ty.as_ref().is_some_and(has_type));
+            let has_type = |column: &&Column| column.ty.as_ref().is_some_and(|ty| schema.resolve_type(ty) == *key);
+            let of_type = schema.users_of_type(key).flat_map(|(table, relation)| {
+                relation.columns.iter().filter(has_type).map(move |column| format!("column `{table}.{}`", column.name))
+            });
             let domains = schema.domains_over(key).filter(|domain| !dropped.contains(domain));
-            let domains = domains.map(|domain| format!("domain `{domain}`"));
-            of_type.map(|(table, column)| format!("column `{table}.{}`", column.name)).chain(domains).collect()
+            of_type.chain(domains.map(|domain| format!("domain `{domain}`"))).collect()
         }
         // A trigger function has no arguments; a function of the same name with arguments is another function.
         ObjectKind::Routine if context.sql.contains("()") || !context.sql.contains('(') => {
@@ -222,8 +222,8 @@ fn referencing_table(context: &StatementContext<'_>, table: &ObjectName, relatio
     let is_otherwise_unique = relation.constraints.iter().any(is_other_key)
         || relation.indexes.iter().any(|index| index.unique && !index.partial_or_expression && is_same(&index.columns));
     let references_key = |child: &ObjectName| {
-        let constraints = context.relation(child).map(|relation| relation.constraints.as_slice()).unwrap_or_default();
-        constraints.iter().any(|constraint| match &constraint.kind {
+        let mut constraints = context.relation(child).into_iter().flat_map(|relation| &relation.constraints);
+        constraints.any(|constraint| match &constraint.kind {
             ConstraintKind::Foreign { table: parent, targets, .. } => {
                 parent == table && relation.targets(targets).is_some_and(is_same)
             }

@@ -65,7 +65,9 @@ pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, a
         certainty: Certainty::Certain,
     };
     let mut relation = schema.known_or_external(table);
-    relation.indexes.retain(|index| !(index.certainty.is_uncertain() && index.name.is_some() && index.name == new.name));
+    if let Some(name) = &new.name {
+        relation.indexes.remove_named(name, true, |index| index.certainty.is_uncertain());
+    }
     relation.indexes.push(new);
     schema.put_known(table.clone(), relation);
 }
@@ -74,10 +76,8 @@ pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, a
 pub fn drop_index(schema: &mut Schema, table: &ObjectName, name: &str) {
     schema.unregister_index(table, name);
     schema.change(table, |relation| {
-        relation.indexes.retain(|index| !has_name(index, name));
-        relation.constraints.retain(|constraint| {
-            !(matches!(constraint.kind, ConstraintKind::Unique(_)) && constraint.name.eq_ignore_ascii_case(name))
-        });
+        relation.indexes.remove_named(name, false, |_| true);
+        relation.constraints.remove_named(name, false, |constraint| matches!(constraint.kind, ConstraintKind::Unique(_)));
     });
 }
 
@@ -95,14 +95,6 @@ pub fn unregister_indexes_of_column(schema: &mut Schema, table: &ObjectName, col
 /// Those remain here, and are dropped with the column.
 pub fn remove_column_from_indexes(relation: &mut Relation, column: &str) {
     let is_column = |name: &String| name.eq_ignore_ascii_case(column);
-    for index in &mut relation.indexes {
-        if !index.columns.iter().all(is_column) {
-            index.columns.retain(|name| !is_column(name));
-        }
-    }
-}
-
-/// Compares the name of an index, ignoring case.
-pub fn has_name(index: &Index, name: &str) -> bool {
-    index.name.as_deref().is_some_and(|own_name| own_name.eq_ignore_ascii_case(name))
+    let loses_column = |index: &Index| index.columns.iter().any(is_column) && !index.columns.iter().all(is_column);
+    relation.indexes.change_where(loses_column, |index| index.columns.retain(|name| !is_column(name)));
 }
