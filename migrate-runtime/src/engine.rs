@@ -269,7 +269,7 @@ async fn plan_and_run(
     loop {
         let recorded = first_run::history_of_run(backend, history_sql, set).await?;
         let mut history = recorded.history.clone().unwrap_or_default();
-        let interrupted = inspect_interrupted(backend, history_sql, &history, set.contents().reading()).await?;
+        let interrupted = inspect_interrupted(backend, history_sql, &history, set).await?;
         for migration in &interrupted {
             record_recovery(backend, history_sql, &mut history, migration).await?;
         }

@@ -19,6 +19,7 @@ mod proof_drops;
 mod public_api;
 mod race;
 mod rebuild;
+mod recovery;
 mod requirements;
 mod rollout;
 mod round_trips;
