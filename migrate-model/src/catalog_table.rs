@@ -9,7 +9,7 @@ pub struct CatalogTable {
     pub name: String,
     /// Its columns.
     pub columns: Vec<CatalogColumn>,
-    /// Whether this user can read it.
+    /// Whether it can be read.
     pub access: TableAccess,
 }
 
@@ -22,13 +22,15 @@ pub struct CatalogColumn {
     pub kind: ValueKind,
 }
 
-/// Whether this user can read a table.
+/// Whether a table can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableAccess {
-    /// It can, as far as the catalog says.
+    /// This user can read it, as far as the catalog says.
     Readable,
-    /// It cannot.
+    /// This user cannot.
     Denied,
+    /// A view, or another object that may run code of its owner when it is read.
+    RunsCode,
 }
 
 /// A kind of values, coarse enough for all databases.

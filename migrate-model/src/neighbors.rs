@@ -81,8 +81,33 @@ impl HistoryPlace {
 pub struct NeighborHistory {
     /// Where it is.
     pub place: HistoryPlace,
-    /// Its rows; `None` if this user cannot read them.
-    pub rows: Option<Vec<NeighborRow>>,
+    /// Its rows, or why they are not read.
+    pub rows: Result<Vec<NeighborRow>, NotRead>,
+}
+
+/// Why a history that was found is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRead {
+    /// This user has no right to.
+    Denied,
+    /// It is a view, or another object that may run code of its owner when it is read.
+    RunsCode,
+}
+
+impl NotRead {
+    /// What is unknown because of it, and what to do.
+    fn finding(self, code: &'static Code, table: &str, what: &str, unknown: &str) -> Finding {
+        match self {
+            NotRead::Denied => Finding::error(code, format!("this user cannot read `{table}`{what}, so it is unknown {unknown}"))
+                .help(format!("grant this user SELECT on `{table}`")),
+            NotRead::RunsCode => {
+                let message = format!(
+                    "`{table}`{what} is a view or runs code of its owner when it is read, so it was not read, and it is unknown {unknown}"
+                );
+                Finding::error(code, message).help(format!("find out what `{table}` contains, and who created it"))
+            }
+        }
+    }
 }
 
 /// A row of a history of this tool.
@@ -107,8 +132,8 @@ pub struct ForeignHistory {
     pub origin: &'static Origin,
     /// Its table.
     pub place: HistoryPlace,
-    /// What its rows mean; `None` if this user cannot read them.
-    pub records: Option<Vec<ForeignRecord>>,
+    /// What its rows mean, or why they are not read.
+    pub records: Result<Vec<ForeignRecord>, NotRead>,
 }
 
 /// What the neighborhood means for the first run of a set; findings of level error come first.
@@ -143,11 +168,13 @@ impl Judge<'_> {
             return None;
         }
         let (service, other, place) = (self.set.service(), history.place.label(), self.place.label());
-        let Some(rows) = &history.rows else {
-            let message =
-                format!("this user cannot read `{other}`, so it is unknown whether the history of `{service}` is there");
-            let finding = Finding::error(&OTHER_SCHEMA, message).help(format!("grant this user SELECT on `{other}`"));
-            return (!self.is_outside(history)).then(|| finding.help(self.state_place()));
+        let rows = match &history.rows {
+            Ok(rows) => rows,
+            Err(reason) => {
+                let unknown = format!("whether the history of `{service}` is there");
+                let finding = reason.finding(&OTHER_SCHEMA, &other, "", &unknown);
+                return (!self.is_outside(history)).then(|| finding.help(self.state_place()));
+            }
         };
         let count = rows.iter().filter(|row| row.service == service).count();
         if count == 0 {
@@ -185,7 +212,7 @@ impl Judge<'_> {
         if self.ignores(OTHER_SERVICE.name) || self.is_outside(history) {
             return None;
         }
-        let rows = history.rows.as_ref()?;
+        let rows = history.rows.as_ref().ok()?;
         let mut matches: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for row in rows.iter().filter(|row| row.service != self.set.service()) {
             let (same, different) = matches.entry(&row.service).or_default();
@@ -251,12 +278,13 @@ impl Judge<'_> {
             "or, if that history has nothing to do with `{}`, set `ignore = [\"{tool}\"]` under `[history]`",
             self.set.service()
         );
-        let Some(records) = &history.records else {
-            let message =
-                format!("this user cannot read `{table}`, the history of {tool}, so it is unknown what is applied there");
-            return Some(
-                Finding::error(&FOREIGN_HISTORY, message).help(format!("grant this user SELECT on `{table}`")).help(ignore),
-            );
+        let records = match &history.records {
+            Ok(records) => records,
+            Err(reason) => {
+                let what = format!(", the history of {tool},");
+                let finding = reason.finding(&FOREIGN_HISTORY, &table, &what, "what is applied there");
+                return Some(finding.help(ignore));
+            }
         };
         if records.is_empty() {
             return None;

@@ -4,6 +4,7 @@
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_model::code::Code;
+use migrate_model::finding::Finding;
 
 /// What our own statement makes a server report when another process holds the lock.
 pub const LOCK_LOST: &str = "the migration lock is no longer held";
@@ -28,6 +29,8 @@ pub enum BackendErrorKind {
     InTransaction,
     /// The server rejected a statement of the setting `session`.
     Session,
+    /// A table of the history is not one that can be trusted.
+    Untrusted,
 }
 
 /// An error of a database, with what it said besides.
@@ -45,6 +48,8 @@ pub struct BackendError {
     pub code: Option<String>,
     /// Where in the text that was sent: characters, counted from 1.
     pub position: Option<usize>,
+    /// What is wrong with the tables of the history.
+    pub findings: Vec<Finding>,
     /// The error of sqlx.
     pub source: Option<sqlx::Error>,
 }
@@ -60,6 +65,7 @@ impl BackendError {
             hint: None,
             code: database.and_then(|database| database.code()).map(|code| code.into_owned()),
             position: None,
+            findings: Vec::new(),
             source: Some(error),
         }
     }
@@ -73,6 +79,7 @@ impl BackendError {
             hint: None,
             code: None,
             position: None,
+            findings: Vec::new(),
             source: None,
         }
     }
@@ -134,11 +141,22 @@ impl BackendError {
                 )
                 .help("correct `session` in `migrate.toml`, or grant this user what the statement needs"),
             BackendErrorKind::ConnectionLost => self.into_lost_connection_error("the connection to the database was lost"),
+            BackendErrorKind::Untrusted => self.into_untrusted_error(),
             BackendErrorKind::Rejected | BackendErrorKind::LockTimeout => {
                 let code = self.code.clone().unwrap_or_default();
                 self.into_error(ErrorKind::History, &codes::HISTORY, what).help(history_help(&code))
             }
         }
+    }
+
+    /// An error about tables of the history that are not trusted.
+    fn into_untrusted_error(self) -> Error {
+        let mut findings = self.findings.into_iter();
+        // It has changed since the query that failed.
+        let unknown = || Finding::error(&codes::UNTRUSTED_HISTORY, self.message).help("run the same command again");
+        let first = findings.next().unwrap_or_else(unknown);
+        let error = Error::of_finding(ErrorKind::History, first).note("state", "nothing was read from them, and nothing was run");
+        findings.fold(error, |error, finding| error.note("also", finding.message))
     }
 
     /// An error of a run that lost its lock.

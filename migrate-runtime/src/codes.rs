@@ -74,6 +74,17 @@ pub static RECORDS_LOST: Code = Code::new(
      database itself was restored to the state of the records, `cargo migrate repair` accepts the records, after a question.",
 );
 
+/// A table of the history is not trusted.
+pub static UNTRUSTED_HISTORY: Code = Code::new(
+    "untrusted-history",
+    "A table of the history is not an ordinary table that a trusted user owns. To read a view, a foreign table or a column of a type \
+     that another user has defined can run code with the rights of the reader, and so can a rule or a trigger when a run writes. Every \
+     command requires ordinary tables without rules. A run also requires that their owner is trusted: the current user, a superuser, \
+     the owner of the database or of the schema, or a role that the current user is a member of; and that no trigger runs a function of \
+     another user. Find out who created the table. If that user applies the migrations, run as that user or as a member of that role, \
+     or transfer the table with `ALTER TABLE ... OWNER TO`.",
+);
+
 /// A statement of the setting `session` was rejected.
 pub static SESSION_REJECTED: Code = Code::new(
     "session-rejected",
@@ -173,5 +184,6 @@ pub static ALL: &[&Code] = &[
     &TIMED_OUT,
     &UNKNOWN_VERSION,
     &BAD_NAME_FOR_HISTORY,
+    &UNTRUSTED_HISTORY,
     &WRONG_DIALECT,
 ];

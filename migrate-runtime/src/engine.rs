@@ -16,6 +16,7 @@ use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
 use crate::summary::{self, Completeness, Currency, Repetitions};
+use crate::trust::Purpose;
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
 use migrate_model::history::{AppliedVersions, History};
@@ -136,6 +137,7 @@ async fn with_lock(
             Err(error) => return (Err(error), ConnectionState::Unknown),
         }
     }
+    history_sql.set_purpose(Purpose::Writing);
     if let Err(error) = acquire_lock(backend, history_sql, options).await {
         let state = match state_after(&error) {
             ConnectionState::Clean => ConnectionState::of(&backend.restore_original(history_sql).await),

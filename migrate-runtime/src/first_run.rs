@@ -8,13 +8,14 @@ use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::connection::TextRow;
 use crate::error::{Error, ErrorKind};
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
+use crate::trust::{self, TableName};
 use migrate_model::catalog_table::{CatalogTable, TableAccess};
 use migrate_model::finding::Finding;
 use migrate_model::history::History;
 use migrate_model::migration_set::MigrationSet;
-use migrate_model::neighbors::{self, ForeignHistory, HistoryPlace, NeighborHistory, NeighborRow, Neighborhood};
+use migrate_model::neighbors::{self, ForeignHistory, HistoryPlace, NeighborHistory, NeighborRow, Neighborhood, NotRead};
 use migrate_model::origin::{Content, ForeignRow, OriginTable};
 use migrate_model::origins;
 
@@ -61,7 +62,7 @@ pub async fn read_history(
     history_sql: &HistorySql,
     set: &MigrationSet,
 ) -> Result<RecordedHistory, Error> {
-    let rows = session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_records(None))).await;
+    let rows = session::read(backend, history_sql, &[HistoryTable::Records], &history_sql.select_records(None)).await;
     let (history, failure) = match rows {
         // The table has other columns, so it belongs to something else, and the catalog says more about it.
         Err(error) if backend.is_missing_column(&error) => (None, Some(error)),
@@ -129,7 +130,11 @@ async fn look_around(
 /// Reads a row of the list of tables.
 fn read_table(row: &TextRow) -> Option<CatalogTable> {
     let [schema, name, columns, _, readable] = row.as_slice() else { return None };
-    let access = if readable.as_deref() == Some("1") { TableAccess::Readable } else { TableAccess::Denied };
+    let access = match readable.as_deref() {
+        Some("1") => TableAccess::Readable,
+        Some("2") => TableAccess::RunsCode,
+        _ => TableAccess::Denied,
+    };
     let columns = CatalogTable::columns_of(columns.as_deref()?);
     Some(CatalogTable { schema: schema.clone()?, name: name.clone()?, columns, access })
 }
@@ -160,8 +165,8 @@ impl HistoryReader<'_> {
         format!("{}.{}", self.history_sql.name(&table.schema), self.history_sql.name(&table.name))
     }
 
-    /// The rows of a history of this tool; `None` if they cannot be read.
-    async fn own_rows(&mut self, table: &CatalogTable) -> Result<Option<Vec<NeighborRow>>, Error> {
+    /// The rows of a history of this tool, or why they are not read.
+    async fn own_rows(&mut self, table: &CatalogTable) -> Result<Result<Vec<NeighborRow>, NotRead>, Error> {
         let sql = format!("SELECT service, version, checksum, sql_checksum, state FROM {}", self.name(table));
         let rows = self.rows(table, &sql).await?;
         let read = |row: TextRow| {
@@ -173,8 +178,12 @@ impl HistoryReader<'_> {
         Ok(rows.map(|rows| rows.into_iter().map(read).collect()))
     }
 
-    /// The rows of another tool; `None` if they cannot be read.
-    async fn foreign_rows(&mut self, table: &CatalogTable, known: &OriginTable) -> Result<Option<Vec<ForeignRow>>, Error> {
+    /// The rows of another tool, or why they are not read.
+    async fn foreign_rows(
+        &mut self,
+        table: &CatalogTable,
+        known: &OriginTable,
+    ) -> Result<Result<Vec<ForeignRow>, NotRead>, Error> {
         let dialect = self.history_sql.dialect();
         let columns = known.columns_to_read().map(|column| {
             let name = self.history_sql.name(column.name);
@@ -186,16 +195,22 @@ impl HistoryReader<'_> {
         Ok(rows.map(|rows| rows.into_iter().map(ForeignRow).collect()))
     }
 
-    /// The rows of a query; none if the table was dropped meanwhile, and `None` if this user cannot read it.
-    async fn rows(&mut self, table: &CatalogTable, sql: &str) -> Result<Option<Vec<TextRow>>, Error> {
-        if table.access == TableAccess::Denied {
-            return Ok(None);
+    /// The rows of a query, or why the table is not read; none if the table was dropped meanwhile.
+    async fn rows(&mut self, table: &CatalogTable, sql: &str) -> Result<Result<Vec<TextRow>, NotRead>, Error> {
+        match table.access {
+            TableAccess::Readable => {}
+            TableAccess::Denied => return Ok(Err(NotRead::Denied)),
+            TableAccess::RunsCode => return Ok(Err(NotRead::RunsCode)),
         }
-        match session::rows_if_exists(self.backend, &self.history_sql.reading(sql)).await {
-            Ok(rows) => Ok(Some(rows.unwrap_or_default())),
+        // It may have been replaced since the catalog was read.
+        let name = TableName { schema: Some(&table.schema), name: &table.name };
+        let sql = trust::checked_other(self.history_sql, name, sql);
+        match session::rows_if_exists(self.backend, &sql).await {
+            Ok(rows) => Ok(Ok(rows.unwrap_or_default())),
+            Err(error) if (self.history_sql.dialect().trust.is_failure)(&error) => Ok(Err(NotRead::RunsCode)),
             Err(BackendError { kind: BackendErrorKind::Rejected, message, .. }) => {
                 tracing::debug!(table = table.label(), message, "a history cannot be read");
-                Ok(None)
+                Ok(Err(NotRead::Denied))
             }
             Err(error) => Err(error.into_history_error("cannot read the histories of this database")),
         }

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::history_change::{
     Completion, Elapsed, FailedOutcome, HistoryChange, RecordWrite, ResolvedBy, Restored, SchemaVersionRow, StoredSql,
 };
+use crate::trust::{Purpose, TableName, TrustSql};
 use migrate_model::checksum::Checksum;
 use migrate_model::history::{History, Record, RecordState, RecordedRun};
 use migrate_model::plural::{count_of, is_are};
@@ -88,8 +89,11 @@ pub struct HistoryDialect {
     pub seconds_between: fn(from: &str, to: &str) -> String,
     /// A moment that is later by so much.
     pub later: fn(moment: &str, by: Duration) -> String,
-    /// Statements before a query of the history: a row that the server hides is an error, and not a row that does not exist.
-    pub before_reading: &'static str,
+    /// Statements before a query of these tables: a row that the server hides is an error, and not a row that does not exist; and
+    /// nothing takes the place of a table between the check and the query.
+    pub before_reading: fn(tables: &[String]) -> String,
+    /// The check that the tables are ordinary ones of a trusted user.
+    pub trust: TrustSql,
     /// Whether `FOR UPDATE SKIP LOCKED` can be used in a sub-query of an update of the same table.
     pub skips_locked: bool,
     /// A column with binary data as hexadecimal digits.
@@ -108,6 +112,19 @@ pub struct HistoryDialect {
     pub table_list: fn(&HistorySql, most_columns: usize) -> String,
 }
 
+/// A table of the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryTable {
+    /// The records.
+    Records,
+    /// The summary of each service.
+    Versions,
+    /// The change log.
+    Events,
+    /// The leases.
+    Locks,
+}
+
 /// The history of one service in one database.
 #[derive(Debug, Clone)]
 pub struct HistorySql {
@@ -115,6 +132,7 @@ pub struct HistorySql {
     service: String,
     tables: HistoryTables,
     host: &'static str,
+    purpose: Purpose,
 }
 
 /// The name of this machine; asked for once.
@@ -153,7 +171,17 @@ impl HistorySql {
         if service.chars().count() > 190 || service.contains('\0') {
             return Err(unusable("service", service, "is longer than 190 characters, or contains a NUL character"));
         }
-        Ok(HistorySql { dialect, service: service.to_owned(), tables: tables.clone(), host: host() })
+        Ok(HistorySql { dialect, service: service.to_owned(), tables: tables.clone(), host: host(), purpose: Purpose::Reading })
+    }
+
+    /// From now on, a query fails unless the tables can be trusted also for writing.
+    pub fn set_purpose(&mut self, purpose: Purpose) {
+        self.purpose = purpose;
+    }
+
+    /// What the tables are used for.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// Fixes the schema, so that no script can change what the table names refer to.
@@ -184,6 +212,27 @@ impl HistorySql {
     /// The lease table, qualified and quoted.
     pub fn locks(&self) -> String {
         self.table(&self.tables.locks)
+    }
+
+    /// All tables that the history can have.
+    pub fn all_tables(&self) -> [TableName<'_>; 4] {
+        use HistoryTable::{Events, Locks, Records, Versions};
+        [Records, Versions, Events, Locks].map(|table| self.table_name(table))
+    }
+
+    fn table_name(&self, table: HistoryTable) -> TableName<'_> {
+        let name = match table {
+            HistoryTable::Records => &self.tables.records,
+            HistoryTable::Versions => &self.tables.versions,
+            HistoryTable::Events => &self.tables.events,
+            HistoryTable::Locks => &self.tables.locks,
+        };
+        TableName { schema: self.tables.schema.as_deref(), name }
+    }
+
+    /// The name of a table of the history in SQL.
+    pub fn qualified(&self, table: HistoryTable) -> String {
+        self.table(self.table_name(table).name)
     }
 
     /// The unquoted names of the tables that the first run creates.
@@ -296,11 +345,6 @@ impl HistorySql {
     /// The digest that is stored.
     pub fn select_digest(&self) -> String {
         format!("SELECT digest FROM {} WHERE {}", self.versions(), self.is_service())
-    }
-
-    /// A query of the history, with what must precede it.
-    pub fn reading(&self, query: &str) -> String {
-        format!("{}{query}", self.dialect.before_reading)
     }
 
     /// One text that changes whenever this service's history does; what a transaction compares before it writes.

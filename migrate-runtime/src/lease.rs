@@ -8,7 +8,7 @@ use crate::backend::Backend;
 use crate::backend_error::BackendError;
 use crate::connection::TextRow;
 use crate::event::SessionInfo;
-use crate::history_sql::{HistorySql, SystemNames};
+use crate::history_sql::{HistorySql, HistoryTable, SystemNames};
 use crate::session;
 use async_trait::async_trait;
 use migrate_model::checksum::Checksum;
@@ -103,7 +103,7 @@ async fn is_valid(connection: &mut impl LeaseConnection, history_sql: &HistorySq
 
 /// The row of the service; `None` if it or its table does not exist.
 async fn read_row(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<Option<LeaseRow>, BackendError> {
-    let rows = session::rows_if_exists(connection, &history_sql.reading(&Lease::select_sql(history_sql))).await?;
+    let rows = session::read(connection, history_sql, &[HistoryTable::Locks], &Lease::select_sql(history_sql)).await?;
     Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::read_columns))
 }
 

@@ -59,6 +59,7 @@ mod step_errors;
 mod steps;
 mod stop_signal;
 mod summary;
+mod trust;
 
 pub use migrate_macros::embed_migrations;
 pub use migrate_model::checksum::{Checksum, InvalidChecksum};

@@ -20,6 +20,7 @@ use crate::shared_set::SharedSet;
 use crate::status_report::{Activity, StatusReport};
 use crate::stop_signal::StopSignal;
 use crate::summary::{self, Currency};
+use crate::trust::{self, Purpose};
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::history::{History, Record};
 use migrate_model::key::MigrationKey;
@@ -209,6 +210,9 @@ impl Migrator {
             let completeness = summary::completeness(&mut *backend, &history_sql, &recorded).await;
             neighbors.extend(completeness.map_err(|error| error.into_history_error("cannot read the history"))?.lost());
         }
+        let problems = trust::findings(&mut *backend, &history_sql, Purpose::Writing).await;
+        let problems = problems.map_err(|error| error.into_history_error("cannot read the system catalog"))?;
+        neighbors.extend(problems);
         let activity = activity(&mut *backend, &history_sql, &history).await?;
         engine::release_clean(backend, &history_sql).await;
         let policy = self.options.policy(&self.set);
@@ -258,7 +262,7 @@ impl Migrator {
         migration: impl Into<MigrationKey>,
         resolution: Resolution,
     ) -> Result<(), Error> {
-        self.change_history(database, Correction::Resolve { key: migration.into(), resolution, shown: None }).await
+        self.change_history(database, Correction::Resolve { key: migration.into(), resolution, expected: None }).await
     }
 
     /// The same, for a decision that was made about the state of a report: an operator was shown it and confirmed. It is an error
@@ -269,13 +273,13 @@ impl Migrator {
     pub async fn resolve_as_shown<'c>(
         &self,
         database: impl Database<'c>,
-        shown: &StatusReport,
+        report: &StatusReport,
         migration: impl Into<MigrationKey>,
         resolution: Resolution,
     ) -> Result<(), Error> {
         let key = migration.into();
-        let shown = Some(shown.history().get(&key).cloned().map(Box::new));
-        self.change_history(database, Correction::Resolve { key, resolution, shown }).await
+        let expected = Some(report.history().get(&key).cloned().map(Box::new));
+        self.change_history(database, Correction::Resolve { key, resolution, expected }).await
     }
 
     /// Accepts the edited file of an applied migration as what ran: stores its checksums and texts, and runs nothing. For an
@@ -302,6 +306,7 @@ impl Migrator {
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
         let prepared = backend.prepare(&mut history_sql, &self.set.contents().run.session, self.options.locking).await;
         prepared.map_err(|error| error.into_history_error("cannot prepare the session"))?;
+        history_sql.set_purpose(Purpose::Writing);
         engine::acquire_lock(&mut *backend, &history_sql, &self.options).await?;
         let outcome = self.correct(&mut *backend, &history_sql, correction).await;
         let state = ConnectionState::of(&engine::release_lock(&mut *backend, &history_sql).await);
@@ -312,7 +317,7 @@ impl Migrator {
     async fn correct(&self, backend: &mut dyn Backend, history_sql: &HistorySql, correction: Correction) -> Result<(), Error> {
         let history = session::history(backend, history_sql, None).await?.unwrap_or_default();
         let change = match &correction {
-            Correction::Resolve { key, shown: Some(shown), .. } if history.get(key) != shown.as_deref() => {
+            Correction::Resolve { key, expected: Some(expected), .. } if history.get(key) != expected.as_deref() => {
                 return Err(cannot_resolve(key, CannotResolve::ChangedSince));
             }
             Correction::Resolve { key, resolution, .. } => {
@@ -363,7 +368,7 @@ enum Correction {
         key: MigrationKey,
         resolution: Resolution,
         /// The record that the decision is about, where the operator was shown one.
-        shown: Option<Option<Box<Record>>>,
+        expected: Option<Option<Box<Record>>>,
     },
     Repair(MigrationKey),
     AcceptRecords,

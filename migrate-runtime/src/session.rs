@@ -4,7 +4,8 @@ use crate::backend::Backend;
 use crate::backend_error::BackendError;
 use crate::connection::TextRow;
 use crate::error::Error;
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistorySql, HistoryTable};
+use crate::trust;
 use migrate_model::dialect::Dialect;
 use migrate_model::history::History;
 use migrate_model::statement;
@@ -19,6 +20,23 @@ pub async fn rows_if_exists(backend: &mut (impl Backend + ?Sized), sql: &str) ->
         Ok(rows) => Ok(Some(rows)),
         Err(error) if backend.is_missing_table(&error) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// The rows of a query of these tables of the history; `None` when one of its tables does not exist. Nothing is read from a table that is not an
+/// ordinary one, or for writing, not one of a trusted user.
+///
+/// # Errors
+/// When a table is not trusted, the server rejects the query for another reason, or the connection is lost.
+pub async fn read(
+    backend: &mut (impl Backend + ?Sized),
+    history_sql: &HistorySql,
+    tables: &[HistoryTable],
+    query: &str,
+) -> Result<Option<Vec<TextRow>>, BackendError> {
+    match rows_if_exists(backend, &trust::checked(history_sql, tables, query)).await {
+        Err(error) => Err(trust::explained(backend, history_sql, error).await),
+        rows => rows,
     }
 }
 
@@ -50,7 +68,7 @@ pub async fn history(
     history_sql: &HistorySql,
     service: Option<&str>,
 ) -> Result<Option<History>, Error> {
-    let rows = rows_if_exists(backend, &history_sql.reading(&history_sql.select_records(service))).await;
+    let rows = read(backend, history_sql, &[HistoryTable::Records], &history_sql.select_records(service)).await;
     let rows = rows.map_err(|error| error.into_history_error("cannot read the history"))?;
     rows.map(|rows| history_sql.read_records(&rows)).transpose()
 }
@@ -65,7 +83,9 @@ pub async fn stored_script(
     version: &str,
     direction: Direction,
 ) -> Result<Option<String>, BackendError> {
-    Ok(first(backend.query(&history_sql.reading(&history_sql.select_script(version, direction))).await?))
+    Ok(read(backend, history_sql, &[HistoryTable::Records], &history_sql.select_script(version, direction))
+        .await?
+        .and_then(first))
 }
 
 /// Whether a query returns exactly one true value: `true` on PostgreSQL, `1` elsewhere.

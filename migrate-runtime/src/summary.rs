@@ -10,7 +10,7 @@ use crate::connection::TextRow;
 use crate::error::{Error, ErrorKind};
 use crate::first_run::RecordedHistory;
 use crate::history_changes;
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
 use migrate_model::finding::Finding;
 use migrate_model::history::History;
@@ -35,10 +35,13 @@ pub enum Currency {
 /// # Errors
 /// When the server rejects the query for another reason, or the connection is lost.
 pub async fn currency(backend: &mut dyn Backend, history_sql: &HistorySql, set: &MigrationSet) -> Result<Currency, BackendError> {
-    let rows = match session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_tally())).await {
-        Err(error) if backend.is_missing_column(&error) => return Ok(Currency::Unknown),
-        rows => rows?,
-    };
+    let rows =
+        match session::read(backend, history_sql, &[HistoryTable::Versions, HistoryTable::Records], &history_sql.select_tally())
+            .await
+        {
+            Err(error) if backend.is_missing_column(&error) => return Ok(Currency::Unknown),
+            rows => rows?,
+        };
     let (count, checksums) = set.tally();
     let expected = [set.digest().to_string(), count.to_string(), checksums.to_string()];
     let Some(row) = rows.and_then(|rows| rows.into_iter().next()) else { return Ok(Currency::Unknown) };
@@ -85,11 +88,13 @@ pub async fn completeness(
         return Ok(Completeness::TableMissing);
     }
     // Another process may have created the table of records since it was read, so both numbers are asked again.
-    let counts = session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_counts())).await?;
+    let counts =
+        session::read(backend, history_sql, &[HistoryTable::Versions, HistoryTable::Records], &history_sql.select_counts())
+            .await?;
     let has_records = counts.is_some();
     let rows = match counts {
         Some(rows) => Some(rows),
-        None => session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_count())).await?,
+        None => session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_count()).await?,
     };
     let Some(rows) = rows else { return Ok(Completeness::TableMissing) };
     let number = |row: &TextRow, at: usize| row.get(at).map_or(Some(0), |text| text.as_deref()?.parse::<u64>().ok());
@@ -127,7 +132,8 @@ pub async fn completeness(
 /// When the history cannot be read, or the connection is lost.
 pub async fn correct(backend: &mut dyn Backend, history_sql: &HistorySql, known: &History) -> Result<(), Error> {
     let error = |error: BackendError| error.into_history_error("cannot read the history");
-    let stored = session::rows_if_exists(backend, &history_sql.reading(&history_sql.select_digest())).await.map_err(error)?;
+    let stored =
+        session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_digest()).await.map_err(error)?;
     let stored = stored.and_then(session::first);
     if stored.as_deref().unwrap_or_default() == digest_text(known) {
         return Ok(());

@@ -28,4 +28,5 @@ mod seeds;
 mod server_faults;
 mod session;
 mod tidy;
+mod trust;
 mod uncertainty;

@@ -46,7 +46,7 @@ fn foreign(schema: &str, columns: &str, rows: &[&[&str]]) -> ForeignHistory {
     let (origin, known) = origins::recognize(&table, std::slice::from_ref(&table)).unwrap_or_else(|| panic!("{columns}"));
     let row = |row: &&[&str]| ForeignRow(row.iter().map(|text| Some((*text).to_owned()).filter(|text| text != "NULL")).collect());
     let records = (known.read)(&rows.iter().map(row).collect::<Vec<_>>());
-    ForeignHistory { origin, place: place(schema, "x"), records: Some(records) }
+    ForeignHistory { origin, place: place(schema, "x"), records: Ok(records) }
 }
 
 fn row(service: &str, migration: &Migration) -> NeighborRow {
@@ -71,7 +71,7 @@ fn a_history_of_this_service_elsewhere() {
     let set = two();
     let rows: Vec<NeighborRow> = set.iter().map(|migration| row("shop", migration)).collect();
     let history = |schema: &str, records: &str, rows: Option<&Vec<NeighborRow>>| {
-        vec![NeighborHistory { place: place(schema, records), rows: rows.cloned() }]
+        vec![NeighborHistory { place: place(schema, records), rows: rows.cloned().ok_or(NotRead::Denied) }]
     };
     assert_eq!(
         lines(&set, history("public", "migration_records", Some(&rows)), Vec::new()),
@@ -92,15 +92,15 @@ fn a_place_that_is_stated() {
     let ignored = set_with(&files, |contents| contents.run.ignored_histories = vec!["other-schema".to_owned()]);
     let rows: Vec<NeighborRow> = stated.iter().map(|migration| row("shop", migration)).collect();
     let history = |schema: &str, records: &str, rows| vec![NeighborHistory { place: place(schema, records), rows }];
-    let elsewhere = history("tenant_1", "migration_records", Some(rows.clone()));
+    let elsewhere = history("tenant_1", "migration_records", Ok(rows.clone()));
     assert_eq!(
         lines(&stated, elsewhere.clone(), Vec::new()),
         ["note other-schema: `tenant_1.migration_records` also contains a history of `shop`, with 1 migration"]
     );
-    assert_eq!(lines(&stated, history("tenant_1", "migration_records", None), Vec::new()), [""; 0]);
+    assert_eq!(lines(&stated, history("tenant_1", "migration_records", Err(NotRead::RunsCode)), Vec::new()), [""; 0]);
     assert_eq!(lines(&ignored, elsewhere, Vec::new()), [""; 0]);
     // The schema is stated, but in it, other tables contain the history.
-    let beside = lines(&stated, history("app", "records", Some(rows)), Vec::new());
+    let beside = lines(&stated, history("app", "records", Ok(rows)), Vec::new());
     assert!(beside[0].starts_with("error other-schema: "), "{beside:?}");
 }
 
@@ -111,7 +111,7 @@ fn another_service_with_the_same_migrations() {
     let different = NeighborRow { checksum: String::new(), sql_checksum: String::new(), ..same[1].clone() };
     let edited = NeighborRow { checksum: String::new(), ..same[1].clone() };
     let of = |rows: Vec<NeighborRow>| {
-        lines(&set, vec![NeighborHistory { place: place("app", "migration_records"), rows: Some(rows) }], Vec::new())
+        lines(&set, vec![NeighborHistory { place: place("app", "migration_records"), rows: Ok(rows) }], Vec::new())
     };
     let expected = "error other-service: in `app.migration_records`, 2 of 2 migrations of `shop` are applied under the service name \
                     `store`, with the same checksums";
@@ -123,7 +123,7 @@ fn another_service_with_the_same_migrations() {
     let ignoring = set_with(&[("migrations/001_a.up.sql", "001", "a")], |contents| {
         contents.run.ignored_histories = vec!["other-service".to_owned()];
     });
-    let history = NeighborHistory { place: place("app", "migration_records"), rows: Some(same) };
+    let history = NeighborHistory { place: place("app", "migration_records"), rows: Ok(same) };
     assert_eq!(lines(&ignoring, vec![history], Vec::new()), [""; 0]);
 }
 

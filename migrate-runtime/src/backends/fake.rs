@@ -182,7 +182,7 @@ impl Inner {
     /// The name of a query and its result. A query that the engine does not send itself is a gate, and returns true.
     fn answer(&self, sql: &str) -> (&'static str, Result<Vec<TextRow>, BackendError>) {
         // What precedes a query of the history.
-        let sql = sql.strip_prefix("SET LOCAL row_security = off;\n").unwrap_or(sql);
+        let sql = sql.rsplit(";\n").next().unwrap_or_default();
         if sql.starts_with("SELECT v.digest") || sql.starts_with("SELECT digest FROM") {
             let history = self.history();
             let checksums: u64 = history.applied().map(|record| u64::from(record.checksum.leading())).sum();
@@ -197,7 +197,7 @@ impl Inner {
             let rows = self.history().latest_applied().map(|_| row).into_iter().collect();
             return ("counts", if self.tables { Ok(rows) } else { Err(missing_table()) });
         }
-        if sql.starts_with("SELECT found.") {
+        if sql.starts_with("SELECT found.") || sql.starts_with("SELECT 'main.") {
             return ("tables", Ok(Vec::new()));
         }
         if sql.starts_with("SELECT version, name, checksum") {

@@ -15,6 +15,7 @@ mod lent_session;
 mod lock_name;
 mod presence;
 mod table_list;
+mod trust;
 
 use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,

@@ -14,6 +14,7 @@ pub mod history_dialect;
 mod lent_session;
 mod presence;
 mod table_list;
+mod trust;
 
 pub use connector::PgConnector;
 

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod history_dialect;
 mod table_list;
+mod trust;
 
 use crate::backend::{
     Backend, BuildChange, ConnectionState, Expected, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,

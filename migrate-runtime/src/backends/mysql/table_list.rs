@@ -5,20 +5,20 @@
 
 use crate::history_sql::HistorySql;
 
-/// A query with the columns schema, table, columns (`name:type`, one on each line), the schema of the history, and `1`: what
-/// this user cannot read is not listed. It returns the tables with at most so many columns, those of this tool, and those with
+/// A query with the columns schema, table, columns (`name:type`, one on each line), the schema of the history, and `1`, or `2` for
+/// a view: what this user cannot read is not listed. It returns the tables with at most so many columns, those of this tool, and those with
 /// its names.
 pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
     let names = history_sql.table_names().map(|name| history_sql.text(name)).join(", ");
     let place = history_sql.schema().map_or_else(|| "DATABASE()".to_owned(), |schema| history_sql.text(schema));
     format!(
-        "SELECT found.schema_name, found.table_name, found.column_list, found.place, '1' FROM (\
+        "SELECT found.schema_name, found.table_name, found.column_list, found.place, CASE found.kind WHEN 'VIEW' THEN '2' ELSE '1' END FROM (\
          SELECT c.TABLE_SCHEMA AS schema_name, c.TABLE_NAME AS table_name, \
-         GROUP_CONCAT(CONCAT(c.COLUMN_NAME, ':', c.DATA_TYPE) SEPARATOR '\n') AS column_list, {place} AS place, \
+         GROUP_CONCAT(CONCAT(c.COLUMN_NAME, ':', c.DATA_TYPE) SEPARATOR '\n') AS column_list, {place} AS place, MIN(t.TABLE_TYPE) AS kind, \
          COUNT(*) AS columns_count, COUNT(CASE WHEN c.COLUMN_NAME = 'sql_checksum' THEN 1 END) AS own \
          FROM information_schema.COLUMNS c \
          JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
-         WHERE c.TABLE_SCHEMA IN (DATABASE(), {place}) AND t.TABLE_TYPE = 'BASE TABLE' \
+         WHERE c.TABLE_SCHEMA IN (DATABASE(), {place}) AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW') \
          GROUP BY c.TABLE_SCHEMA, c.TABLE_NAME) found \
          WHERE found.columns_count <= {most_columns} OR found.own > 0 OR found.table_name IN ({names}) ORDER BY 1, 2"
     )

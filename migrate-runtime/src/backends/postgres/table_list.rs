@@ -3,7 +3,7 @@
 use crate::history_sql::HistorySql;
 
 /// A query with the columns schema, table, columns (`name:type`, one on each line), the schema of the history, and `1` if the
-/// user can read the table. It returns the tables with at most so many columns, those of this tool, and those with its names.
+/// user can read the table, or `2` if to read it may run code of its owner. It returns the tables with at most so many columns, those of this tool, and those with its names.
 pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
     let names = history_sql.table_names().map(|name| history_sql.text(name)).join(", ");
     let (place, equal) = (place(history_sql), history_sql.dialect().names.equal);
@@ -12,14 +12,17 @@ pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
          SELECT n.nspname::pg_catalog.text AS schema_name, c.relname::pg_catalog.text AS table_name, \
          pg_catalog.string_agg(pg_catalog.concat(a.attname, ':', pg_catalog.format_type(a.atttypid, NULL)), pg_catalog.chr(10)) \
          AS column_list, \
-         {place} AS place, CASE WHEN pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+         {place} AS place, CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' OR c.relhasrules \
+         OR pg_catalog.bool_or(y.typnamespace OPERATOR(pg_catalog.<>) y.system) THEN '2' WHEN pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
          AND pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN '1' ELSE '0' END AS readable, \
          pg_catalog.count(*) AS columns, pg_catalog.count(CASE WHEN a.attname {equal} 'sql_checksum' THEN 1 END) AS own \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace \
          JOIN pg_catalog.pg_attribute a ON a.attrelid {equal} c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped \
-         WHERE c.relkind {equal} ANY ('{{r,p,f}}') AND c.relpersistence OPERATOR(pg_catalog.<>) 't' \
+         JOIN (SELECT t.oid, t.typnamespace, s.oid AS system FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace s \
+         ON s.nspname {equal} 'pg_catalog') y ON y.oid {equal} a.atttypid \
+         WHERE c.relkind {equal} ANY ('{{r,p,f,v,m}}') AND c.relpersistence OPERATOR(pg_catalog.<>) 't' \
          AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{{pg_catalog,information_schema,pg_toast}}') \
-         GROUP BY n.oid, n.nspname, c.oid, c.relname) found \
+         GROUP BY n.oid, n.nspname, c.oid, c.relname, c.relkind, c.relhasrules) found \
          WHERE found.columns OPERATOR(pg_catalog.<=) {most_columns} OR found.own OPERATOR(pg_catalog.>) 0 \
          OR (found.schema_name {equal} found.place AND found.table_name {equal} ANY (ARRAY[{names}])) ORDER BY 1, 2"
     )

@@ -1,6 +1,6 @@
 //! The SQL of the history in SQLite.
 
-use super::table_list;
+use super::{table_list, trust};
 use crate::history_sql::{HistoryDialect, SystemNames, hex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,7 +27,8 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     as_text: |expression| format!("CAST({expression} AS text)"),
     seconds_between: |from, to| format!("CAST(CAST(round((julianday({to}) - julianday({from})) * 86400) AS integer) AS text)"),
     later: |moment, by| format!("strftime('%Y-%m-%dT%H:%M:%fZ', {moment}, '+{} seconds')", by.as_secs_f64()),
-    before_reading: "",
+    before_reading: |_| String::new(),
+    trust: trust::TRUST,
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
     leading_digits,

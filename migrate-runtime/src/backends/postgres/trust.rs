@@ -1,0 +1,85 @@
+//! Which tables of the history must not be used, from the catalog of PostgreSQL.
+
+use crate::history_sql::HistorySql;
+use crate::trust::{Purpose, TableName, TrustSql};
+
+/// Begins the text of the failed check.
+const MARK: &str = "untrusted table";
+
+/// SQLSTATE `wrong_object_type`.
+const WRONG_OBJECT_TYPE: &str = "42809";
+
+/// The SQL of the check.
+pub const TRUST: TrustSql = TrustSql {
+    problems,
+    check: |problems| format!("SELECT CAST(pg_catalog.concat('{MARK} ', bad.table_name) AS integer) FROM ({problems}) bad"),
+    // Some kinds of relations cannot even be locked.
+    is_failure: |error| error.message.contains(MARK) || error.code.as_deref() == Some(WRONG_OBJECT_TYPE),
+};
+
+/// The roles that the current user or the user of the session is or is a member of. A superuser counts as a member only of roles
+/// that were granted.
+const OWN_ROLES: &str = "WITH RECURSIVE own AS (\
+     SELECT r.oid AS role FROM pg_catalog.pg_roles r \
+     WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER OR r.rolname OPERATOR(pg_catalog.=) SESSION_USER \
+     UNION SELECT a.roleid FROM pg_catalog.pg_auth_members a JOIN own o ON a.member OPERATOR(pg_catalog.=) o.role) \
+     SELECT 1 FROM own WHERE own.role OPERATOR(pg_catalog.=) ";
+
+/// A condition: a role, given by its number, can be trusted by this session.
+fn is_trusted(role: &str) -> String {
+    let equal = "OPERATOR(pg_catalog.=)";
+    format!(
+        "(n.nspowner {equal} {role} OR EXISTS ({OWN_ROLES}{role}) \
+         OR EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid {equal} {role} AND r.rolsuper) \
+         OR EXISTS (SELECT 1 FROM pg_catalog.pg_database d \
+         WHERE d.datname {equal} pg_catalog.current_database() AND d.datdba {equal} {role}))"
+    )
+}
+
+fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose) -> String {
+    let equal = history_sql.dialect().names.equal;
+    let oids = tables.iter().map(|table| {
+        let schema = table.schema.map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
+        let name = history_sql.text(&format!("{schema}{}", history_sql.name(table.name)));
+        format!("pg_catalog.to_regclass({name})::pg_catalog.oid")
+    });
+    let oids = oids.collect::<Vec<String>>().join(", ");
+    let owner = "pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text";
+    let foreign_trigger = |columns: &str| {
+        let trusted = is_trusted("p.proowner");
+        format!(
+            "SELECT {columns} FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid {equal} t.tgfoid \
+             WHERE t.tgrelid {equal} c.oid AND NOT t.tgisinternal AND NOT {trusted}"
+        )
+    };
+    let (writing, detail) = match purpose {
+        Purpose::Reading => (String::new(), owner.to_owned()),
+        Purpose::Writing => {
+            let whose = "pg_catalog.concat(t.tgname, pg_catalog.chr(10), pg_catalog.pg_get_userbyid(p.proowner))";
+            let trigger = foreign_trigger(whose);
+            (
+                format!(
+                    " WHEN NOT {} THEN 'owner' WHEN EXISTS ({}) THEN 'trigger'",
+                    is_trusted("c.relowner"),
+                    foreign_trigger("1")
+                ),
+                format!("CASE WHEN {} THEN coalesce(({trigger} LIMIT 1), {owner}) ELSE {owner} END", is_trusted("c.relowner")),
+            )
+        }
+    };
+    format!(
+        "SELECT found.table_name, found.problem, found.detail FROM (\
+         SELECT pg_catalog.concat(pg_catalog.quote_ident(n.nspname::pg_catalog.text), '.', \
+         pg_catalog.quote_ident(c.relname::pg_catalog.text)) AS table_name, \
+         CASE WHEN c.relkind {equal} 'v' THEN 'view' WHEN c.relkind {equal} 'm' THEN 'materialized view' \
+         WHEN c.relkind {equal} 'f' THEN 'foreign table' WHEN c.relkind {equal} 'p' THEN 'partitioned table' \
+         WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'relation of another kind' WHEN c.relhasrules THEN 'rules' \
+         WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent {equal} c.oid) THEN 'children' \
+         WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid {equal} a.atttypid \
+         JOIN pg_catalog.pg_namespace s ON s.oid {equal} y.typnamespace WHERE a.attrelid {equal} c.oid \
+         AND a.attnum OPERATOR(pg_catalog.>) 0 AND s.nspname OPERATOR(pg_catalog.<>) 'pg_catalog') THEN 'types'\
+         {writing} END AS problem, {detail} AS detail \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace \
+         WHERE c.oid {equal} ANY (ARRAY[{oids}])) found WHERE found.problem IS NOT NULL"
+    )
+}

@@ -1,0 +1,29 @@
+//! Which tables of the history must not be used, from the schema of a SQLite file. A file has one owner, but anything can be in it.
+
+use crate::history_sql::HistorySql;
+use crate::trust::{Purpose, TableName, TrustSql};
+
+/// The SQL of the check. SQLite has no function that fails with a text; only our check can overflow.
+pub const TRUST: TrustSql = TrustSql {
+    problems,
+    check: |problems| format!("SELECT abs(-9223372036854775807 - (bad.table_name IS NOT NULL)) FROM ({problems}) bad"),
+    is_failure: |error| error.message.contains("integer overflow"),
+};
+
+fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose) -> String {
+    let lookups = tables.iter().flat_map(|table| {
+        let schema = table.schema.unwrap_or("main");
+        let (master, name) = (format!("{}.sqlite_master", history_sql.name(schema)), history_sql.text(table.name));
+        let label = history_sql.text(&format!("{schema}.{}", table.name));
+        let kind = format!(
+            "SELECT {label} AS table_name, CASE WHEN m.type = 'table' THEN 'virtual table' ELSE m.type END AS problem, '' AS detail \
+             FROM {master} m WHERE lower(m.name) = lower({name}) AND (m.type <> 'table' OR m.sql LIKE 'CREATE VIRTUAL%')"
+        );
+        let trigger = format!(
+            "SELECT {label}, 'trigger', m.name || char(10) || 'the file' FROM {master} m \
+             WHERE lower(m.tbl_name) = lower({name}) AND m.type = 'trigger'"
+        );
+        [Some(kind), Some(trigger).filter(|_| purpose == Purpose::Writing)]
+    });
+    lookups.flatten().collect::<Vec<String>>().join(" UNION ALL ")
+}

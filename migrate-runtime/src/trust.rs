@@ -1,0 +1,130 @@
+//! Whether the tables of the history can be trusted: they must be ordinary tables, or to read them runs code of the user who created
+//! them. Before something is written, they must also belong to a trusted user, and nothing of another user may run with a write.
+//!
+//! The check precedes each query of the history in the same message, so it costs no round trip, and what follows it does not run
+//! if it fails. PostgreSQL runs the functions of a view, of a rule and of a cast with the rights of the reader (CVE-2018-1058 is
+//! of the same kind).
+
+use crate::backend::Backend;
+use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::codes;
+use crate::connection::TextRow;
+use crate::history_sql::{HistorySql, HistoryTable};
+use migrate_model::finding::Finding;
+
+/// What the tables of the history are used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Only for reading: whose they are does not matter then.
+    Reading,
+    /// Also for writing.
+    Writing,
+}
+
+/// The name of a table, unquoted.
+#[derive(Debug, Clone, Copy)]
+pub struct TableName<'a> {
+    /// `None`: where the connection finds it.
+    pub schema: Option<&'a str>,
+    /// The table.
+    pub name: &'a str,
+}
+
+/// The SQL of the check.
+#[derive(Debug)]
+pub struct TrustSql {
+    /// A query for those of the tables that must not be used: the qualified name, a word for the problem, and who or what it is.
+    pub problems: fn(&HistorySql, &[TableName<'_>], Purpose) -> String,
+    /// The same query as one that returns no row, and fails if there is a problem.
+    pub check: fn(problems: &str) -> String,
+    /// Is this the failure of the check?
+    pub is_failure: fn(&BackendError) -> bool,
+}
+
+/// A table that must not be used.
+#[derive(Debug)]
+struct UntrustedTable {
+    table: String,
+    kind: String,
+    /// Its owner, or the trigger and whose it is.
+    detail: String,
+}
+
+impl UntrustedTable {
+    fn read(row: TextRow) -> UntrustedTable {
+        let mut columns = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || columns.next().unwrap_or_default();
+        UntrustedTable { table: next(), kind: next(), detail: next() }
+    }
+
+    fn finding(&self) -> Finding {
+        let (table, detail) = (&self.table, &self.detail);
+        let whose = if detail.is_empty() { String::new() } else { format!(" of `{detail}`") };
+        let find_out = "find out who created it and why, then drop it";
+        let error = |message: String| Finding::error(&codes::UNTRUSTED_HISTORY, message);
+        match self.kind.as_str() {
+            "owner" => error(format!("`{table}` belongs to `{detail}`, whom the current user has no reason to trust"))
+                .help(format!("if `{detail}` applies the migrations, run as `{detail}`, or make this user a member of that role"))
+                .help(format!("if another role applies them now, transfer each table: `ALTER TABLE {table} OWNER TO ROLE`"))
+                .help(format!("otherwise {find_out}")),
+            "trigger" => {
+                let (trigger, owner) = detail.split_once('\n').unwrap_or((detail, ""));
+                error(format!("the trigger `{trigger}` of `{table}` runs code of `{owner}` with each write"))
+                    .help(format!("{find_out}; the tables of the history need no trigger"))
+            }
+            "rules" => error(format!("`{table}`{whose} has rules, which replace what a statement does")).help(find_out),
+            "types" => error(format!("`{table}`{whose} has a column of a type that another user can define")).help(find_out),
+            "children" => error(format!("other tables inherit from `{table}`{whose}")).help(find_out),
+            kind => error(format!("`{table}`{whose} is not an ordinary table, but a {kind}")).help(find_out).help(
+                "or set `schema` under `[history]` in `migrate.toml` to a schema in which only trusted users can create objects",
+            ),
+        }
+    }
+}
+
+/// A query of tables of the history, with the check before it.
+pub fn checked(history_sql: &HistorySql, tables: &[HistoryTable], query: &str) -> String {
+    let locked: Vec<String> = tables.iter().map(|table| history_sql.qualified(*table)).collect();
+    let problems = (history_sql.dialect().trust.problems)(history_sql, &history_sql.all_tables(), history_sql.purpose());
+    checked_query(history_sql, &problems, &locked, query)
+}
+
+/// A query of another table, with the check before it.
+pub fn checked_other(history_sql: &HistorySql, table: TableName<'_>, query: &str) -> String {
+    let schema = table.schema.map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
+    let problems = (history_sql.dialect().trust.problems)(history_sql, &[table], Purpose::Reading);
+    checked_query(history_sql, &problems, &[format!("{schema}{}", history_sql.name(table.name))], query)
+}
+
+fn checked_query(history_sql: &HistorySql, problems: &str, locked: &[String], query: &str) -> String {
+    let dialect = history_sql.dialect();
+    format!("{}{};\n{query}", (dialect.before_reading)(locked), (dialect.trust.check)(problems))
+}
+
+/// What prevents a run from using the tables.
+///
+/// # Errors
+/// When the server rejects the query, or the connection is lost.
+pub async fn findings(
+    backend: &mut (impl Backend + ?Sized),
+    history_sql: &HistorySql,
+    purpose: Purpose,
+) -> Result<Vec<Finding>, BackendError> {
+    let problems = (history_sql.dialect().trust.problems)(history_sql, &history_sql.all_tables(), purpose);
+    let rows = backend.query(&problems).await?;
+    Ok(rows.into_iter().map(|row| UntrustedTable::read(row).finding()).collect())
+}
+
+/// The error of a query of the history; where the check failed, it says what was found.
+pub async fn explained(backend: &mut (impl Backend + ?Sized), history_sql: &HistorySql, error: BackendError) -> BackendError {
+    if error.kind != BackendErrorKind::Rejected || !(history_sql.dialect().trust.is_failure)(&error) {
+        return error;
+    }
+    match findings(backend, history_sql, history_sql.purpose()).await {
+        Ok(findings) => {
+            let kind = BackendErrorKind::Untrusted;
+            BackendError { kind, findings, ..BackendError::own("the tables of the history are not trusted") }
+        }
+        Err(error) => error,
+    }
+}

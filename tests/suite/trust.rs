@@ -1,0 +1,345 @@
+//! Objects that another user creates under the names of the history tables: no command of an administrator runs their code.
+
+use migrate_runtime::Migrator;
+use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder, until};
+use sqlx::Connection;
+use std::process::Stdio;
+
+const COMMANDS: &[&[&str]] =
+    &[&["status"], &["plan"], &["verify"], &["up", "--dry-run"], &["up"], &["down", "--yes"], &["status", "--check"]];
+
+/// Columns as those of our tables, as the list of a query.
+const RECORDS: &str = "'app'::text AS service, '001'::text AS version, ''::text AS name, repeat('0', 64) AS checksum, \
+     repeat('0', 64) AS sql_checksum, 'started'::text AS state, 1 AS statements, 0 AS statements_done, now() AS started_at, \
+     now() AS applied_at, 1::bigint AS execution_ms, ''::text AS applied_by, 'SELECT 1'::text AS up_sql, 'SELECT 1'::text AS down_sql";
+const VERSIONS: &str =
+    "'app'::text AS service, repeat('0', 64) AS digest, 1::bigint AS applied_count, ''::text AS latest, now() AS updated_at";
+
+fn folder(kind: Kind) -> TestFolder {
+    let folder = TestFolder::new(&[("001_a.up.sql", "CREATE TABLE a (id int);"), ("001_a.down.sql", "DROP TABLE a;")]);
+    let settings = format!("service = \"app\"\ndatabase = \"{}\"\nlint = \"off\"\n", kind.dialect().name());
+    folder.write("migrate.toml", &settings);
+    folder
+}
+
+/// A database in which `mallory` may create objects in `public`, with a function that notes who runs it.
+struct Planted {
+    database: TestDatabase,
+    mallory: String,
+    folder: TestFolder,
+}
+
+impl Planted {
+    async fn new() -> Self {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        let mallory = format!("{}_mallory", database.url.rsplit_once('/').unwrap().1);
+        database
+            .execute(&format!(
+                "CREATE ROLE {mallory} LOGIN; GRANT CREATE ON SCHEMA public TO {mallory}; CREATE SCHEMA trap; \
+                 CREATE TABLE trap.calls (who text); GRANT USAGE ON SCHEMA trap TO public; GRANT INSERT ON trap.calls TO public"
+            ))
+            .await;
+        let planted = Planted { database, mallory, folder: folder(Kind::Postgres) };
+        planted
+            .plant(
+                "CREATE FUNCTION public.evil() RETURNS text LANGUAGE plpgsql AS \
+                 $$ BEGIN IF current_user <> session_user OR current_user NOT LIKE '%mallory' THEN \
+                 INSERT INTO trap.calls VALUES (current_user); END IF; RETURN ''; END $$",
+            )
+            .await;
+        planted
+    }
+
+    /// Runs SQL as `mallory`.
+    async fn plant(&self, sql: &str) {
+        let url = self.database.url.replace("postgres@", &format!("{}@", self.mallory));
+        let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+        let planted = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await;
+        planted.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        connection.close().await.unwrap();
+    }
+
+    fn run(&self, command: &[&str]) -> Outcome {
+        Binary::inside(self.folder.path()).variable("DATABASE_URL", &self.database.url).run(command)
+    }
+
+    async fn calls(&self) -> Vec<String> {
+        self.database.rows("SELECT who FROM trap.calls").await
+    }
+
+    /// No command runs anything; each that must, says why. `reads`: reading is harmless, so that only writing is refused.
+    async fn stays_harmless(self, what: &str, reads: bool) {
+        let set = self.folder.set(Kind::Postgres.dialect());
+        let ready = Migrator::new(&set).is_up_to_date(&self.database.url).await;
+        assert!(ready.is_err() || reads && !ready.unwrap(), "{what}: never ready");
+        for command in COMMANDS {
+            let outcome = self.run(command);
+            assert_eq!(self.calls().await, [""; 0], "{what}: {command:?}");
+            let (code, stderr) = (outcome.code, outcome.stderr);
+            assert!(stderr.contains("untrusted-history") || reads && code != 0, "{what}: {command:?}: {code} {stderr}");
+            assert!(matches!(code, 1 | 3 | 5) || reads && code == 0, "{what}: {command:?}: {code} {stderr}");
+        }
+        let outcome = self.run(&["up"]);
+        assert!(outcome.stderr.contains(&self.mallory), "{what}: {}", outcome.stderr);
+        assert!(!self.database.tables().await.contains(&"a".to_owned()), "{what}");
+        self.end().await;
+    }
+
+    async fn end(self) {
+        let mallory = &self.mallory;
+        self.database.execute(&format!("DROP OWNED BY {mallory} CASCADE; DROP ROLE {mallory}")).await;
+        self.database.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_view_is_not_read() {
+    for records in [RECORDS.replace("''::text AS name", "public.evil() AS name"), RECORDS.replace("'app'::text", "evil()")] {
+        let planted = Planted::new().await;
+        planted.plant(&format!("CREATE VIEW migration_records AS SELECT {records}")).await;
+        planted.stays_harmless("a view", false).await;
+    }
+    let planted = Planted::new().await;
+    let versions = VERSIONS.replace("repeat('0', 64)", "repeat('0', 64) || evil()");
+    planted.plant(&format!("CREATE VIEW schema_versions AS SELECT {versions}")).await;
+    planted.plant(&format!("CREATE TABLE migration_records AS SELECT {RECORDS}")).await;
+    planted.stays_harmless("a view with the summary", false).await;
+}
+
+#[tokio::test]
+async fn a_rule_a_child_and_a_foreign_type_are_not_used() {
+    let planted = Planted::new().await;
+    planted
+        .plant(&format!(
+            "CREATE TABLE migration_records AS SELECT {RECORDS}; CREATE RULE r AS ON INSERT TO migration_records DO ALSO SELECT evil()"
+        ))
+        .await;
+    planted.stays_harmless("a rule", false).await;
+    let planted = Planted::new().await;
+    planted
+        .plant(&format!("CREATE TABLE migration_records AS SELECT {RECORDS}; CREATE TABLE child () INHERITS (migration_records)"))
+        .await;
+    planted.stays_harmless("a child", false).await;
+    // A cast to text is a function of its own for such a type.
+    let planted = Planted::new().await;
+    let records = RECORDS.replace("1 AS statements,", "'x'::evil_type AS statements,");
+    planted
+        .plant(&format!(
+            "CREATE TYPE evil_type AS ENUM ('x'); \
+             CREATE FUNCTION evil_cast(evil_type) RETURNS text LANGUAGE sql AS 'SELECT evil()'; \
+             CREATE FUNCTION evil_number(evil_type) RETURNS integer LANGUAGE sql AS 'SELECT length(evil())'; \
+             CREATE CAST (evil_type AS text) WITH FUNCTION evil_cast(evil_type); \
+             CREATE CAST (evil_type AS integer) WITH FUNCTION evil_number(evil_type) AS IMPLICIT; \
+             CREATE TABLE migration_records AS SELECT {records}"
+        ))
+        .await;
+    planted.stays_harmless("a type", false).await;
+}
+
+/// The owner holds a lock on an ordinary table until the query of the administrator waits for it, and then replaces the table.
+#[tokio::test]
+async fn a_table_that_is_replaced_while_the_query_waits() {
+    let planted = Planted::new().await;
+    let versions = VERSIONS.replace("repeat('0', 64)", "repeat('0', 64) || evil()");
+    planted.plant(&format!("CREATE TABLE migration_records AS SELECT {RECORDS}")).await;
+    planted.plant(&format!("CREATE TABLE schema_versions AS SELECT {VERSIONS}")).await;
+    let url = planted.database.url.replace("postgres@", &format!("{}@", planted.mallory));
+    for (table, columns) in [("schema_versions", versions), ("migration_records", RECORDS.replace("'app'::text", "evil()"))] {
+        let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+        let begin = format!("BEGIN; LOCK TABLE {table}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(begin)).execute(&mut connection).await.unwrap();
+        let mut binary = Binary::inside(planted.folder.path()).variable("DATABASE_URL", &planted.database.url).command(&["up"]);
+        let child = binary.stderr(Stdio::piped()).spawn().unwrap();
+        let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted \
+                       AND a.datname = current_database()";
+        until(async || planted.database.value(waiting).await != "0").await.expect("the command waits for the table");
+        let replace = format!("DROP TABLE {table}; CREATE VIEW {table} AS SELECT {columns}; COMMIT");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(replace)).execute(&mut connection).await.unwrap();
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("untrusted-history"), "{table}: {stderr}");
+        assert_eq!(planted.calls().await, [""; 0], "{table}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP VIEW {table}"))).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+    planted.end().await;
+}
+
+/// Reading an ordinary table runs nothing, whoever owns it. A run would write, and its defaults, checks and triggers would run.
+#[tokio::test]
+async fn tables_of_a_user_who_is_not_trusted_are_not_written() {
+    let planted = Planted::new().await;
+    let records = RECORDS.replace("'001'", "'000'");
+    planted
+        .plant(&format!(
+            "CREATE TABLE migration_records AS SELECT {records} LIMIT 0; CREATE TABLE schema_versions AS SELECT {VERSIONS} LIMIT 0; \
+             ALTER TABLE migration_records ALTER name SET DEFAULT evil(), ADD CHECK (evil() = '')"
+        ))
+        .await;
+    planted.stays_harmless("a table with a default", true).await;
+    let planted = Planted::new().await;
+    planted
+        .plant(&format!(
+            "CREATE TABLE schema_versions AS SELECT {VERSIONS} LIMIT 0; \
+             CREATE TABLE migration_records AS SELECT {RECORDS} LIMIT 0; \
+             CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil(); RETURN NEW; END $$; \
+             CREATE TRIGGER t BEFORE INSERT OR UPDATE ON schema_versions FOR EACH ROW EXECUTE FUNCTION fire()"
+        ))
+        .await;
+    planted.stays_harmless("a table with a trigger", true).await;
+}
+
+/// The tables are those of the administrator; only the trigger is not.
+#[tokio::test]
+async fn a_trigger_of_another_user_prevents_a_run() {
+    let planted = Planted::new().await;
+    let empty = TestFolder::new(&[("000_x.up.sql", "SELECT 1;")]);
+    empty.write("migrate.toml", "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+    Binary::inside(empty.path()).variable("DATABASE_URL", &planted.database.url).ok(&["up"]);
+    planted.database.execute(&format!("GRANT TRIGGER ON migration_records TO {}", planted.mallory)).await;
+    planted
+        .plant(
+            "CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil(); RETURN NEW; END $$; \
+             CREATE TRIGGER t BEFORE INSERT OR UPDATE ON migration_records FOR EACH ROW EXECUTE FUNCTION fire()",
+        )
+        .await;
+    planted.folder.write("migrations/000_x.up.sql", "SELECT 1;");
+    let outcome = planted.run(&["up"]);
+    assert_eq!(planted.calls().await, [""; 0]);
+    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the trigger `t` of `public.migration_records`"), "{}", outcome.stderr);
+    let outcome = planted.run(&["status"]);
+    assert!(outcome.stderr.contains("note[untrusted-history]"), "{}", outcome.stderr);
+    for command in [&["down", "--yes"][..], &["resolve", "--applied", "000"]] {
+        let outcome = planted.run(command);
+        assert!(outcome.stderr.contains("untrusted-history"), "{command:?}: {}", outcome.stderr);
+    }
+    assert_eq!(planted.calls().await, [""; 0]);
+    // A trigger of the administrator is no problem.
+    planted.database.execute("DROP TRIGGER t ON migration_records; ALTER FUNCTION fire() OWNER TO postgres").await;
+    planted.database.execute("CREATE TABLE audit (n int)").await;
+    planted
+        .database
+        .execute(
+            "CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN INSERT INTO public.audit VALUES (1); RETURN NEW; END $$; \
+             CREATE TRIGGER t BEFORE INSERT ON migration_records FOR EACH ROW EXECUTE FUNCTION audit()",
+        )
+        .await;
+    assert_eq!(planted.run(&["up"]).code, 0);
+    assert_eq!(planted.database.value("SELECT count(*) FROM audit").await, "1");
+    planted.end().await;
+}
+
+/// Who is trusted: oneself, a superuser, the owner of the schema or database, a role that one is a member of.
+#[tokio::test]
+async fn owners_who_are_trusted() {
+    let planted = Planted::new().await;
+    let (database, mallory) = (&planted.database, &planted.mallory);
+    let owner = format!("{mallory}_owner");
+    let url = database.url.replace("postgres@", &format!("{mallory}@"));
+    let up = |url: &str| Binary::inside(planted.folder.path()).variable("DATABASE_URL", url).run(&["up"]);
+    // One's own tables.
+    assert_eq!(up(&url).code, 0);
+    let outcome = up(&database.url);
+    assert_eq!(outcome.code, 0, "nothing to do: {}", outcome.stderr);
+    planted.folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id int);");
+    let outcome = up(&database.url);
+    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(&format!("belongs to `{mallory}`")), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("ALTER TABLE public."), "{}", outcome.stderr);
+    database.execute(&format!("GRANT {mallory} TO postgres")).await;
+    let outcome = up(&database.url);
+    assert_eq!(outcome.code, 0, "a member: {}", outcome.stderr);
+    database.execute(&format!("REVOKE {mallory} FROM postgres")).await;
+    // A role of a role.
+    planted.folder.write("migrations/003_c.up.sql", "CREATE TABLE c (id int);");
+    assert_eq!(up(&database.url).code, 1);
+    database.execute(&format!("CREATE ROLE {owner}; GRANT {mallory} TO {owner}; GRANT {owner} TO postgres")).await;
+    assert_eq!(up(&database.url).code, 0);
+    database.execute(&format!("REVOKE {owner} FROM postgres; DROP ROLE {owner}")).await;
+    // The owner of the schema could replace the tables anyway.
+    planted.folder.write("migrations/004_d.up.sql", "CREATE TABLE d (id int);");
+    assert_eq!(up(&database.url).code, 1);
+    database.execute(&format!("ALTER SCHEMA public OWNER TO {mallory}")).await;
+    assert_eq!(up(&database.url).code, 0);
+    database.execute("ALTER SCHEMA public OWNER TO postgres").await;
+    // Tables of a superuser, for another user.
+    for table in ["migration_records", "schema_versions", "migration_events"] {
+        database.execute(&format!("ALTER TABLE {table} OWNER TO postgres; GRANT ALL ON {table} TO {mallory}")).await;
+    }
+    planted.folder.write("migrations/005_e.up.sql", "CREATE TABLE e (id int);");
+    database.execute(&format!("GRANT CREATE ON SCHEMA public TO {mallory}")).await;
+    let outcome = up(&url);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    planted.end().await;
+}
+
+/// A view with the columns of another tool's history is noticed, and not read.
+#[tokio::test]
+async fn a_history_behind_a_view_is_unknown() {
+    let planted = Planted::new().await;
+    planted.plant("CREATE VIEW schema_migrations AS SELECT 1::bigint AS version, evil() = '' AS dirty").await;
+    let outcome = planted.run(&["up"]);
+    assert_eq!(planted.calls().await, [""; 0]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("runs code of its owner when it is read"), "{}", outcome.stderr);
+    planted.folder.write(
+        "migrate.toml",
+        "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n[history]\nignore = [\"golang-migrate\"]\n",
+    );
+    assert_eq!(planted.run(&["up"]).code, 0);
+    assert_eq!(planted.calls().await, [""; 0]);
+    planted.end().await;
+}
+
+/// MariaDB and SQLite: a view is not read, and a trigger of another user prevents a run.
+#[tokio::test]
+async fn views_and_triggers_elsewhere() {
+    for kind in [Kind::MariaDb, Kind::Sqlite] {
+        let database = TestDatabase::new(kind).await;
+        let folder = folder(kind);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let columns =
+            "'app' AS service, '001' AS version, 'x' AS digest, 1 AS applied_count, 'applied' AS state, 'x' AS checksum";
+        for table in ["migration_records", "schema_versions"] {
+            database.execute(&format!("CREATE VIEW {table} AS SELECT {columns}")).await;
+            for command in COMMANDS {
+                let outcome = binary.run(command);
+                assert_eq!(outcome.code, 1, "{kind:?}: {command:?}: {}", outcome.stderr);
+                assert!(outcome.stderr.contains("untrusted-history"), "{kind:?}: {command:?}: {}", outcome.stderr);
+                assert!(outcome.stderr.contains("is not an ordinary table, but a view"), "{}", outcome.stderr);
+            }
+            assert!(Migrator::new(folder.set(kind.dialect())).is_up_to_date(&database.url).await.is_err());
+            database.execute(&format!("DROP VIEW {table}")).await;
+        }
+        binary.ok(&["up"]);
+        let trigger = match kind {
+            Kind::Sqlite => "CREATE TRIGGER t AFTER UPDATE ON schema_versions BEGIN DELETE FROM a; END",
+            _ => "CREATE DEFINER = 'mallory'@'localhost' TRIGGER t AFTER UPDATE ON schema_versions FOR EACH ROW DELETE FROM a",
+        };
+        database.execute(trigger).await;
+        folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id int);");
+        let outcome = binary.run(&["up"]);
+        assert_eq!(outcome.code, 1, "{kind:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("the trigger `t` of "), "{kind:?}: {}", outcome.stderr);
+        database.execute("DROP TRIGGER t").await;
+        binary.ok(&["up"]);
+        database.drop().await;
+    }
+}
+
+/// System-versioned tables are ordinary ones, and a history of another tool in them is found.
+#[tokio::test]
+async fn system_versioned_tables_are_read() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let folder = folder(Kind::MariaDb);
+    database
+        .execute("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL) WITH SYSTEM VERSIONING")
+        .await;
+    database.execute("INSERT INTO schema_migrations VALUES (1, false)").await;
+    let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("foreign-history"), "{}", outcome.stderr);
+    database.drop().await;
+}
