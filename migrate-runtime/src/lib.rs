@@ -59,6 +59,7 @@ mod step_errors;
 mod steps;
 mod stop_signal;
 mod summary;
+mod trigger_catalog;
 
 pub use migrate_macros::embed_migrations;
 pub use migrate_model::checksum::{Checksum, InvalidChecksum};
@@ -80,6 +81,7 @@ pub use migrate_model::plan::{Plan, ScriptSource, Step};
 pub use migrate_model::policy::{OutOfOrder, Policy};
 pub use migrate_model::run_settings::{HistoryTables, RunSettings};
 pub use migrate_model::script::Script;
+pub use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog};
 pub use migrate_model::statement::{Reading, Statement};
 pub use migrate_model::target::{Direction, Target};
 pub use migrate_model::token::Quoting;

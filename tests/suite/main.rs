@@ -8,6 +8,7 @@ mod corpus;
 mod differential;
 mod differential_clients;
 mod foreign_histories;
+mod hidden_session_state;
 mod history_place;
 mod huge;
 mod interruptions;

@@ -15,6 +15,7 @@ mod lent_session;
 mod lock_name;
 mod presence;
 mod table_list;
+mod trigger_list;
 
 use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
@@ -486,6 +487,14 @@ impl Backend for MySql<'_> {
 
     async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         self.rows(sql).await
+    }
+
+    fn triggers_sql(&self, names: &[&str]) -> Option<String> {
+        Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
+    }
+
+    fn routines_sql(&self, names: &[&str]) -> Option<String> {
+        Some(trigger_list::routines_sql(&self.history_dialect().literals(names)))
     }
 
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {

@@ -14,6 +14,7 @@ pub mod history_dialect;
 mod lent_session;
 mod presence;
 mod table_list;
+mod trigger_list;
 
 pub use connector::PgConnector;
 
@@ -339,7 +340,9 @@ impl<'c> Postgres<'c> {
         // The server session belongs to others, too.
         let is_lent = matches!(self.connector, PgConnector::Lent);
         let objects = if unit_run.session_effect >= SessionEffect::Unrepeatable && !is_lent { RESET_OBJECTS } else { "" };
-        format!("{objects}{}{}", reset_authorization(unit_run.mentions), self.reset.prepared)
+        // No list of settings is complete. Those that are restored afterwards are the ones of a new session of the pooler.
+        let settings = if unit_run.session_effect != SessionEffect::None && !is_lent { "RESET ALL;\n" } else { "" };
+        format!("{objects}{}{settings}{}", reset_authorization(unit_run.mentions), self.reset.prepared)
     }
 
     /// Before a concurrent build: drops the invalid index of that name, which an earlier build has left and `IF NOT EXISTS` would
@@ -830,6 +833,14 @@ impl Backend for Postgres<'_> {
         self.rows(sql).await
     }
 
+    fn triggers_sql(&self, names: &[&str]) -> Option<String> {
+        Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
+    }
+
+    fn routines_sql(&self, names: &[&str]) -> Option<String> {
+        Some(trigger_list::routines_sql(&self.history_dialect().literals(names)))
+    }
+
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
         match self.is_true(lent_session::IN_TRANSACTION).await {
             Ok(false) => Ok(()),
@@ -1086,6 +1097,10 @@ impl Backend for Postgres<'_> {
 
     fn hidden_names(&self) -> Vec<&str> {
         self.original.relations().collect()
+    }
+
+    fn resets_in_transaction(&self) -> bool {
+        self.owns_session()
     }
 
     fn owns_session(&self) -> bool {
