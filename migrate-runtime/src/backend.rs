@@ -176,6 +176,11 @@ pub trait Backend: Send {
         Vec::new()
     }
 
+    /// Whether the application may have set something that decides where the history is read, so that `prepare` comes first.
+    fn may_differ_from_new_session(&self) -> bool {
+        false
+    }
+
     /// Whether the transaction of a whole script also resets what it has left in its session, so that triggers need not be
     /// known. Valid after `prepare`.
     fn resets_in_transaction(&self) -> bool {

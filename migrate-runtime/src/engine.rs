@@ -45,7 +45,8 @@ pub async fn run(
 ) -> Result<RunReport, Error> {
     let mut history_sql = history_sql(&*backend, set)?;
     // The statements of `session` may decide where the history is, and who may read it. Then the check comes after them.
-    if *target == Target::Latest && set.contents().run.session.is_empty() {
+    let is_prepared_first = !set.contents().run.session.is_empty() || backend.may_differ_from_new_session();
+    if *target == Target::Latest && !is_prepared_first {
         let currency = summary::currency(&mut *backend, &history_sql, set).await;
         let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
         let done = match currency {
@@ -129,7 +130,8 @@ async fn with_lock(
         return (Err(error.into_history_error("cannot prepare the session")), ConnectionState::Unknown);
     }
     // With `session`, or up to a version, whether there is something to do is known only now.
-    if target.direction() == Direction::Up && (*target != Target::Latest || !set.contents().run.session.is_empty()) {
+    let is_prepared_first = !set.contents().run.session.is_empty() || backend.may_differ_from_new_session();
+    if target.direction() == Direction::Up && (*target != Target::Latest || is_prepared_first) {
         match nothing_to_do_now(backend, history_sql, set, target, options).await {
             Ok(None) => {}
             Ok(Some(report)) => {

@@ -193,7 +193,7 @@ fn state(step: &FailedStep<'_>) -> String {
     let unclear = step.remains == Remains::Unclear;
     match step.done {
         _ if step.atomic && unclear => {
-            "rolled back, but for changes to tables that are not transactional (such as MyISAM): those remain".to_owned()
+            "rolled back, but for changes to tables that are not transactional (such as MyISAM), or without a journal (SQLite): those remain".to_owned()
         }
         done if unclear => {
             let next = done + 1;

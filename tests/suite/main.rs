@@ -13,6 +13,7 @@ mod history_place;
 mod huge;
 mod interruptions;
 mod lease;
+mod lent_sessions;
 mod lint;
 mod planted;
 mod proof;

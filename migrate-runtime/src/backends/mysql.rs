@@ -266,6 +266,10 @@ impl<'c> MySql<'c> {
             if !self.left.contains_key(&name) {
                 let value = self.first_value(&format!("SELECT QUOTE({name})")).await?.unwrap_or_else(|| "NULL".to_owned());
                 self.left.insert(name.clone(), format!("SET {name} = {value}"));
+                // A script starts without the variables of the application.
+                if value != "NULL" {
+                    self.execute(&format!("SET {name} = NULL")).await?;
+                }
             }
         }
         for name in lent_session::temporary_tables(sql) {
