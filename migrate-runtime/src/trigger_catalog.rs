@@ -6,7 +6,6 @@ use crate::backend_error::BackendError;
 use crate::connection::TextRow;
 use crate::error::Error;
 use migrate_model::history::{History, RecordState};
-use migrate_model::key::MigrationKey;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::script::Script;
 use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog, changed_names};
@@ -34,7 +33,7 @@ pub async fn add_to(backend: &mut dyn Backend, set: &MigrationSet, history: &mut
     let partial: Vec<_> = history.records().iter().filter(|record| record.state != RecordState::Applied).collect();
     let mut names = BTreeSet::new();
     for record in partial {
-        let migration = set.iter().find(|migration| MigrationKey::from(migration.version.clone()) == record.key);
+        let migration = set.iter().find(|migration| record.key == migration.version);
         let scripts = migration.iter().flat_map(|migration| [Some(&migration.up), migration.down.as_ref()]).flatten();
         scripts.for_each(|script| names.extend(changed_names(&script.text, &script.statements, backend.dialect())));
         if let Some(text) = &record.pending_sql {
