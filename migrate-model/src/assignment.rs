@@ -1,5 +1,7 @@
 //! The assignments of a `SET` statement of MySQL: `SET [scope] name = value, @@[scope.]name := value, @name = value`.
 
+pub mod set_statement;
+
 use crate::token::{Kind, Token};
 
 /// What is changed.

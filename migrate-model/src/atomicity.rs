@@ -1,5 +1,6 @@
 //! Whether a statement that failed outside a transaction has left nothing, so that it may run again.
 
+use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::token::{Kind, Token, Tokens};
 
@@ -8,6 +9,7 @@ use crate::token::{Kind, Token, Tokens};
 ///
 /// An index that a failed `CREATE INDEX CONCURRENTLY` leaves is invalid, and the backend drops it.
 pub fn leaves_nothing(sql: &str, dialect: Dialect) -> bool {
+    let sql = set_statement::executed(sql, dialect);
     let tokens: Vec<Token> =
         Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint).take(24).collect();
     let first = |words: &[&str]| tokens.first().is_some_and(|token| words.iter().any(|word| token.is_word(sql, word)));
@@ -55,6 +57,8 @@ mod tests {
             (Postgres, "CALL p()", false),
             (Postgres, "EXECUTE q", false),
             (MySql, "ALTER TABLE t ADD a INT", true),
+            (MySql, "SET STATEMENT lock_wait_timeout = 1 FOR ALTER TABLE t ADD a INT", true),
+            (MySql, "SET STATEMENT max_statement_time = 1 FOR INSERT INTO t VALUES (1)", false),
             (MySql, "LOCK TABLES t WRITE", true),
             (MySql, "DROP TABLE a", true),
             (MySql, "DROP TABLE a, b", false),

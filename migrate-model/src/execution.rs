@@ -4,6 +4,7 @@
 //! transaction. If a statement cannot run in a transaction, each statement of the file is a unit. `BEGIN ... COMMIT` in the
 //! file is a transaction unit.
 
+use crate::assignment::set_statement;
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::enum_value::{self, ENUM_VALUE_IN_USE, EnumValueUse, Use};
@@ -116,8 +117,9 @@ pub fn transaction_mode(text: &str, statements: &[Statement], units: &[Unit]) ->
 
 /// May a statement whose outcome is unknown run again without harm? False if in doubt.
 pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
+    let sql = set_statement::executed(sql, dialect);
     let words = Words::first(sql, dialect);
-    // `SET @x = f()` and `SET STATEMENT ... FOR UPDATE ...` may write, and so may `ANALYZE UPDATE ...` of MariaDB.
+    // `SET @x = f()` may write, and so may `ANALYZE UPDATE ...` of MariaDB.
     let is_setting = words.is(0, &["SET"]) && session_effect::is_setting(sql, dialect);
     let analyzes = words.is(0, &["ANALYZE"]) && (dialect != Dialect::MySql || words.is(1, &["TABLE"]) || words.is(2, &["TABLE"]));
     let repeatable = ["VACUUM", "REFRESH", "PRAGMA", "USE", "DEALLOCATE", "PREPARE"];
@@ -134,6 +136,7 @@ pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
 /// False if in doubt: a procedure may commit, and DDL on MySQL causes an implicit commit. In a file with
 /// `-- migrate: no-transaction`, also false for statements that may need to run outside a transaction.
 pub fn can_share_transaction(sql: &str, dialect: Dialect, no_transaction: bool) -> bool {
+    let sql = set_statement::executed(sql, dialect);
     let words = Words::first(sql, dialect);
     let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"];
     match (dialect, class(sql, dialect)) {

@@ -3,6 +3,7 @@
 use crate::checksum::Checksum;
 use crate::key::MigrationKey;
 use crate::migration_set;
+use crate::session_effect::catalog::TriggerCatalog;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -198,13 +199,15 @@ pub struct History {
     runs: BTreeMap<MigrationKey, RecordedRun>,
     /// For each record, the digest of the applied migrations up to and including it.
     digests: Vec<Checksum>,
+    /// The triggers that partially applied migrations may have fired.
+    triggers: TriggerCatalog,
 }
 
 impl History {
     /// Creates a history; sorts the records by version.
     pub fn new(mut records: Vec<Record>) -> Self {
         records.sort_by(|left, right| left.key.cmp(&right.key));
-        let mut history = History { records, runs: BTreeMap::new(), digests: Vec::new() };
+        let mut history = History { records, ..History::default() };
         history.digest_from(0);
         history
     }
@@ -213,6 +216,16 @@ impl History {
     pub fn of_rows(rows: Vec<(Record, RecordedRun)>) -> Self {
         let runs = rows.iter().map(|(record, run)| (record.key.clone(), run.clone())).collect();
         History { runs, ..History::new(rows.into_iter().map(|(record, _)| record).collect()) }
+    }
+
+    /// The triggers that its partially applied migrations may have fired, where the database was asked for them.
+    pub fn triggers(&self) -> &TriggerCatalog {
+        &self.triggers
+    }
+
+    /// Adds what the database says about triggers.
+    pub fn set_triggers(&mut self, triggers: TriggerCatalog) {
+        self.triggers = triggers;
     }
 
     /// When and by whom a version was applied; `None` for what this process has changed since it read.

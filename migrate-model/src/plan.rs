@@ -124,8 +124,9 @@ pub fn plan<'a>(
         require_known(&rows, version)?;
     }
     let mut plan = Plan::default();
+    let reading = set.contents().reading().with_triggers(history.triggers());
     for row in &rows {
-        plan.divergences.extend(divergences::of_version(row, target.direction(), policy, set.contents().reading()));
+        plan.divergences.extend(divergences::of_version(row, target.direction(), policy, reading));
     }
     match target.direction() {
         Direction::Up => up(&mut plan, &rows, target),

@@ -15,7 +15,8 @@ pub static READ_ONLY_SESSION: Code = Code::new(
     "read-only-session",
     "A statement makes the transactions of its session read-only. The record of the migration is written in the same session, \
      and in the same transaction where that is possible, so it could not be written. Remove the statement. To only read, no \
-     read-only transaction is needed.",
+     read-only transaction is needed. The same code is used for a lent connection with `default_transaction_read_only = on`: \
+     lend another one, or run over a pool or a URL.",
 );
 
 /// The statements that make transactions read-only.

@@ -68,8 +68,9 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
     if record.state.is_resolved() {
         return None;
     }
-    let lost = session_effect::lost_state(&script.text, &script.statements, record.statements_done, dialect);
-    if let Some(statement) = lost.filter(|_| plan_script(script, dialect, record.statements_done).has_segments()) {
+    let done = record.statements_done;
+    let lost = session_effect::lost_state(&script.text, &script.statements, done, reading);
+    if let Some(statement) = lost.filter(|_| plan_script(script, reading, done).has_segments()) {
         return Some(Obstacle::SessionLost { statement: statement + 1 });
     }
     if record.state.is_unclear() {

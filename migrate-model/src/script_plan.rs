@@ -5,6 +5,7 @@ use crate::dialect::Dialect;
 use crate::execution::{self, Unit};
 use crate::script::Script;
 use crate::session_effect::{self, SessionEffect};
+use crate::statement::Reading;
 use std::ops::Range;
 
 /// The remaining parts of a script.
@@ -16,6 +17,8 @@ pub struct ScriptPlan {
     pub atomic: bool,
     /// What each statement of the script does to its session.
     pub effects: Vec<SessionEffect>,
+    /// For each statement that reads a value of its session, such as `currval('s')`: the first that may have left it.
+    pub sources: Vec<Option<usize>>,
 }
 
 /// A part of a script plan.
@@ -57,12 +60,22 @@ impl ScriptPlan {
         self.effects.iter().copied().max().unwrap_or(SessionEffect::None)
     }
 
+    /// The first statement of a segment that reads a value which a statement outside its transaction has left.
+    fn reads_earlier(&self, segment: &Segment) -> Option<usize> {
+        let start = segment.unit.statements.start;
+        segment.unit.statements.clone().find(|at| {
+            let begins = if segment.in_transaction { start } else { *at };
+            self.sources.get(*at).copied().flatten().is_some_and(|source| source < begins)
+        })
+    }
+
     /// The first statement that requires the whole plan to run in one session: one that changes its session and is followed
     /// by others outside its transaction or, if the session was prepared, a statement outside a transaction.
     pub fn needs_session(&self, prepared: bool) -> Option<usize> {
         self.parts.iter().find_map(|part| match part {
             ScriptPart::SessionSettings(statements) => Some(statements.start),
             ScriptPart::Segment(segment) if prepared && !segment.in_transaction => Some(segment.unit.statements.start),
+            ScriptPart::Segment(segment) if self.reads_earlier(segment).is_some() => self.reads_earlier(segment),
             ScriptPart::Segment(segment) if segment.last && segment.in_transaction => None,
             ScriptPart::Segment(segment) => segment
                 .unit
@@ -74,8 +87,11 @@ impl ScriptPlan {
 }
 
 /// Plans the rest of a script after its first `done` statements.
-pub fn plan_script(script: &Script, dialect: Dialect, done: usize) -> ScriptPlan {
-    let effects = session_effect::of_script(&script.text, &script.statements, dialect);
+pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: usize) -> ScriptPlan {
+    let reading = reading.into();
+    let dialect = reading.dialect;
+    let effects = session_effect::of_script(&script.text, &script.statements, dialect, reading.catalog);
+    let sources = session_effect::sources(&script.text, &script.statements, dialect);
     let is_setting =
         |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| effects.get(at) == Some(&SessionEffect::Setting));
     let segments: Vec<&Unit> = script.units.iter().filter(|unit| !is_setting(unit)).collect();
@@ -104,7 +120,7 @@ pub fn plan_script(script: &Script, dialect: Dialect, done: usize) -> ScriptPlan
         let last = unit.done_after == end;
         push_segment(&mut parts, Segment { unit, in_transaction, last }, script, dialect);
     }
-    ScriptPlan { parts, atomic, effects }
+    ScriptPlan { parts, atomic, effects, sources }
 }
 
 /// Can a statement share a transaction with its checkpoint?
@@ -195,6 +211,10 @@ mod tests {
             ("VACUUM t; SET a = 1; VACUUM u;", 0, false, Some(1)),
             ("VACUUM t; VACUUM u;", 0, false, None),
             ("VACUUM t; VACUUM u;", 1, true, Some(1)),
+            ("INSERT INTO a VALUES (1); SELECT currval('s');", 0, false, None),
+            ("INSERT INTO a VALUES (1); VACUUM t; INSERT INTO b VALUES (lastval());", 0, false, Some(2)),
+            ("SELECT nextval('s'); VACUUM t; INSERT INTO b VALUES (pg_catalog.currval('s'));", 0, false, Some(2)),
+            ("VACUUM t; SELECT nextval('s'), currval('s');", 0, false, None),
         ] {
             let (script, _) = Script::read(text.to_owned(), "f.sql", Dialect::Postgres);
             assert_eq!(plan_script(&script, Dialect::Postgres, done).needs_session(prepared), expected, "{text}");

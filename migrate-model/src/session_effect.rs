@@ -8,14 +8,19 @@
 //! Sources: PostgreSQL 15 manual, `SET`, `DISCARD`, 9.27; MySQL 8.4 manual, 13.7.6 and 12.15; MariaDB knowledge base, "SET";
 //! SQLite, "PRAGMA Statements", "ATTACH DATABASE".
 
+pub mod catalog;
+mod dynamic;
 mod functions;
+mod values;
 
+use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::savepoint;
-use crate::statement::Statement;
+use crate::statement::{Reading, Statement};
 use crate::token::{Kind, Token, Tokens};
+use catalog::{Definitions, KnownTrigger, TriggerCatalog};
 use functions::is_harmless;
-use std::collections::HashMap;
+pub use values::{follows_from, sources};
 
 /// What a statement leaves in its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,10 +37,10 @@ pub enum SessionEffect {
     Unknown,
 }
 
-/// The effect of each statement of a script.
-pub fn of_script(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<SessionEffect> {
-    let routines = routines(text, statements, dialect);
-    let reader = EffectReader { dialect, routines: &routines, depth: 0 };
+/// The effect of each statement of a script. `catalog`: the triggers of the database that it may fire.
+pub fn of_script(text: &str, statements: &[Statement], dialect: Dialect, catalog: &TriggerCatalog) -> Vec<SessionEffect> {
+    let definitions = Definitions::of(text, statements, dialect, catalog);
+    let reader = EffectReader { dialect, definitions: &definitions, depth: 0 };
     let mut effects: Vec<SessionEffect> = statements.iter().map(|statement| reader.effect(statement.sql(text))).collect();
     if dialect == Dialect::Postgres {
         for at in savepoint::rolled_back(text, statements, dialect).into_iter().flatten() {
@@ -55,7 +60,7 @@ fn is_transactional(sql: &str) -> bool {
 
 /// The effect of a single statement. Routines that other statements create are not known to it.
 pub fn of_statement(sql: &str, dialect: Dialect) -> SessionEffect {
-    EffectReader { dialect, routines: &HashMap::new(), depth: 0 }.effect(sql)
+    EffectReader { dialect, definitions: &Definitions::default(), depth: 0 }.effect(sql)
 }
 
 /// Does a statement only change settings of its session? Such a statement has no checkpoint: a new session runs it again.
@@ -94,9 +99,14 @@ pub fn settings_before(effects: &[SessionEffect], done: usize) -> Vec<usize> {
 
 /// The last of the first `done` statements whose effect a new session cannot have; `None` if there is none, or if the rest of
 /// the script does not need it.
-pub fn lost_state(text: &str, statements: &[Statement], done: usize, dialect: Dialect) -> Option<usize> {
-    let effects = of_script(text, statements, dialect);
+pub fn lost_state<'r>(text: &str, statements: &[Statement], done: usize, reading: impl Into<Reading<'r>>) -> Option<usize> {
+    let Reading { dialect, catalog, .. } = reading.into();
+    let effects = of_script(text, statements, dialect, catalog);
     let (before, rest) = statements.split_at(done.min(statements.len()));
+    let sources = sources(text, statements, dialect);
+    if let Some(source) = sources[before.len()..].iter().flatten().find(|source| **source < before.len()) {
+        return Some(*source);
+    }
     let start = effects[..before.len()].iter().rposition(|effect| *effect == SessionEffect::Reset).map_or(0, |at| at + 1);
     let lost = |at: &usize| effects[*at] >= SessionEffect::Unrepeatable;
     let at = (start..before.len()).rev().find(lost)?;
@@ -111,7 +121,7 @@ pub fn lost_state(text: &str, statements: &[Statement], done: usize, dialect: Di
     let has_temporary = before.iter().any(|statement| contains_word(statement.sql(text), "TEMPORARY", dialect));
     // A trigger may read a variable, too.
     let reads = |statement: &Statement| {
-        let sql = statement.sql(text);
+        let sql = set_statement::executed(statement.sql(text), dialect);
         let tokens = meaningful(sql, dialect);
         let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE", "CALL", "LOAD"].iter().any(|word| is(&tokens, sql, 0, word));
         writes || reads_session(sql)
@@ -125,33 +135,6 @@ fn reads_session(sql: &str) -> bool {
     let tokens = meaningful(sql, Dialect::MySql);
     user_variables(sql, &tokens).next().is_some()
         || ["EXECUTE", "HANDLER", "LAST_INSERT_ID", "RELEASE_LOCK"].iter().any(|word| has(&tokens, sql, word))
-}
-
-/// The first statement that a statement must directly follow, in the same session and with nothing between them: it reads
-/// what the previous one returned, such as `ROW_COUNT()` or `LAST_INSERT_ID()`. `None` if it reads nothing of that kind.
-pub fn follows_from(text: &str, statements: &[Statement], at: usize, dialect: Dialect) -> Option<usize> {
-    let (directly, inserted): (&[&str], &[&str]) = match dialect {
-        Dialect::Postgres => return None,
-        Dialect::MySql => (
-            &["ROW_COUNT", "FOUND_ROWS", "DIAGNOSTICS", "WARNINGS", "ERRORS", "warning_count", "error_count"],
-            &["LAST_INSERT_ID", "identity", "insert_id"],
-        ),
-        Dialect::Sqlite => (&["changes", "total_changes"], &["last_insert_rowid"]),
-    };
-    let sql = statements[at].sql(text);
-    let tokens = meaningful(sql, dialect);
-    if directly.iter().any(|word| has(&tokens, sql, word)) {
-        return at.checked_sub(1);
-    }
-    if !inserted.iter().any(|word| has(&tokens, sql, word)) {
-        return None;
-    }
-    let inserts = |at: &usize| {
-        let sql = statements[*at].sql(text);
-        let tokens = meaningful(sql, dialect);
-        ["INSERT", "REPLACE", "UPDATE", "CALL", "LOAD"].iter().any(|word| is(&tokens, sql, 0, word))
-    };
-    (0..at).rev().find(inserts)
 }
 
 /// The first statement that leaves something in its session that no later statement can remove; `None` if there is none.
@@ -183,6 +166,9 @@ pub fn uses_name(text: &str, name: &str, dialect: Dialect) -> bool {
 fn custom_settings(text: &str) -> Vec<String> {
     let tokens = meaningful(text, Dialect::Postgres);
     let mut names = Vec::new();
+    if is(&tokens, text, 0, "DO") {
+        names.extend(dollar_body(text).map(custom_settings).unwrap_or_default());
+    }
     for (at, token) in tokens.iter().enumerate() {
         let named = token.is_word(text, "SET") && !is(&tokens, text, at + 1, "LOCAL");
         let start = at + 1 + usize::from(is(&tokens, text, at + 1, "SESSION"));
@@ -195,30 +181,6 @@ fn custom_settings(text: &str) -> Vec<String> {
     }
     names.retain(|name| name.contains('.'));
     names
-}
-
-/// The bodies of the routines that a script creates, by lower-case name.
-fn routines<'t>(text: &'t str, statements: &[Statement], dialect: Dialect) -> HashMap<String, &'t str> {
-    let mut routines = HashMap::new();
-    if dialect == Dialect::Sqlite {
-        return routines;
-    }
-    for statement in statements {
-        let sql = statement.sql(text);
-        let head: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).take(12).collect();
-        let kind = head.iter().position(|token| token.is_word(sql, "FUNCTION") || token.is_word(sql, "PROCEDURE"));
-        let Some(kind) = kind.filter(|_| is(&head, sql, 0, "CREATE")) else { continue };
-        let open = head.iter().position(|token| token.is_symbol(sql, b'('));
-        let Some(name) = open.filter(|open| *open > kind).and_then(|open| head.get(open - 1)) else { continue };
-        let body = match dialect {
-            Dialect::Postgres => dollar_body(sql),
-            _ => tokens_after_parentheses(sql, dialect),
-        };
-        if let Some(body) = body {
-            routines.insert(bare(name.text(sql)), body);
-        }
-    }
-    routines
 }
 
 /// The content of the first dollar-quoted string.
@@ -262,7 +224,7 @@ fn contains_word(sql: &str, word: &str, dialect: Dialect) -> bool {
 
 /// A name without quotes, in lower case.
 fn bare(name: &str) -> String {
-    name.trim_matches(['"', '`', '[', ']']).to_lowercase()
+    name.trim_matches(['"', '`', '[', ']', '\'']).to_lowercase()
 }
 
 /// The positions of `@name`, but not of `@@setting` and `user@host`.
@@ -281,14 +243,15 @@ fn user_variables<'t>(sql: &'t str, tokens: &'t [Token]) -> impl Iterator<Item =
 #[derive(Clone, Copy)]
 struct EffectReader<'r> {
     dialect: Dialect,
-    /// The bodies of the routines of the same script.
-    routines: &'r HashMap<String, &'r str>,
+    /// The routines and triggers that are known.
+    definitions: &'r Definitions<'r>,
     /// How many bodies enclose this one.
     depth: u32,
 }
 
 impl<'r> EffectReader<'r> {
     fn effect(&self, sql: &str) -> SessionEffect {
+        let sql = set_statement::executed(sql, self.dialect);
         let tokens = meaningful(sql, self.dialect);
         let start = tokens.iter().position(|token| !token.is_symbol(sql, b'(')).unwrap_or(0);
         let tokens = &tokens[start..];
@@ -329,6 +292,8 @@ impl<'r> EffectReader<'r> {
             self.body(dollar_body(sql).unwrap_or(""), dollar_body(sql).is_none())
         } else if first(&["CALL"]) || (first(&["CREATE"]) && has(tokens, sql, "AS")) {
             self.calls(sql, tokens)
+        } else if first(&["COPY", "TRUNCATE"]) {
+            self.calls(sql, tokens).max(self.triggers(sql, tokens))
         } else if first(&POSTGRES_DDL) {
             SessionEffect::None
         } else {
@@ -346,7 +311,7 @@ impl<'r> EffectReader<'r> {
             return SessionEffect::Unrepeatable;
         }
         if !has(tokens, sql, "set_config") {
-            return self.calls(sql, tokens);
+            return self.calls(sql, tokens).max(self.triggers(sql, tokens));
         }
         let qualified = usize::from(is(tokens, sql, 1, "pg_catalog")) * 2;
         let call = &tokens[(1 + qualified).min(tokens.len())..];
@@ -375,11 +340,15 @@ impl<'r> EffectReader<'r> {
         }
         let first = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 0, word));
         let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
-        if first(&["SET"]) && second(&["STATEMENT"]) {
-            SessionEffect::None
-        } else if first(&["SET"]) {
+        if first(&["SET"]) {
             mysql_set(sql, tokens)
-        } else if first(&["USE", "PREPARE", "DEALLOCATE"]) || (first(&["DROP"]) && second(&["PREPARE"])) {
+        } else if first(&["PREPARE"]) {
+            // What is computed may be another statement in a new session.
+            let is_fixed = is(tokens, sql, 2, "FROM")
+                && tokens.get(3).is_some_and(|source| source.kind == Kind::Text || source.is_symbol(sql, b'@'))
+                && tokens.len() <= 5;
+            if is_fixed { SessionEffect::Setting } else { SessionEffect::Unknown }
+        } else if first(&["USE", "DEALLOCATE"]) || (first(&["DROP"]) && second(&["PREPARE"])) {
             SessionEffect::Setting
         } else if first(&["EXECUTE"]) {
             SessionEffect::Unknown
@@ -413,7 +382,8 @@ impl<'r> EffectReader<'r> {
             let into = at.checked_sub(1).is_some_and(|at| tokens[at].is_word(sql, "INTO"));
             into || tokens.get(at + 2).is_some_and(|next| next.is_symbol(sql, b':'))
         });
-        if assigns { SessionEffect::Unrepeatable } else { self.calls(sql, tokens) }
+        let calls = self.calls(sql, tokens).max(self.triggers(sql, tokens));
+        if assigns { calls.max(SessionEffect::Unrepeatable) } else { calls }
     }
 
     /// The effect of the functions and procedures that a statement calls.
@@ -439,8 +409,26 @@ impl<'r> EffectReader<'r> {
         effect
     }
 
+    /// The strongest effect of all routines of a name: which of them a call means depends on the types of its arguments.
     fn routine(&self, name: &str) -> SessionEffect {
-        self.routines.get(name).map_or(SessionEffect::Unknown, |body| self.body(body, false))
+        let bodies = self.definitions.routines.get(name);
+        let effect = |body: &Option<&str>| self.body(body.unwrap_or_default(), body.is_none());
+        bodies.and_then(|bodies| bodies.iter().map(effect).max()).unwrap_or(SessionEffect::Unknown)
+    }
+
+    /// The effect of the triggers that a statement may fire: those of all tables that it names.
+    fn triggers(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        if self.definitions.triggers.is_empty() {
+            return SessionEffect::None;
+        }
+        let names = tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
+        let triggers = names.filter_map(|name| self.definitions.triggers.get(&bare(name.text(sql)))).flatten();
+        let effect = |trigger: &KnownTrigger<'_>| match trigger {
+            KnownTrigger::Sql(body) => self.body(body, false),
+            KnownTrigger::Calls(name) => self.routine(&bare(name)),
+            KnownTrigger::Hidden => SessionEffect::Unknown,
+        };
+        triggers.map(effect).max().unwrap_or(SessionEffect::None)
     }
 
     /// The effect of a block: the strongest of its statements. What a block sets depends on its conditions, so it is not a
@@ -485,20 +473,6 @@ impl<'r> EffectReader<'r> {
                 let tokens = meaningful(piece, self.dialect);
                 self.calls(piece, &tokens)
             }
-        }
-    }
-
-    /// `EXECUTE 'text' || ...` or `EXECUTE format('text', ...)`: the text shows what kind of statement it is.
-    fn dynamic(&self, piece: &str) -> SessionEffect {
-        let tokens = meaningful(piece, self.dialect);
-        let text = tokens.iter().find(|token| matches!(token.kind, Kind::Text | Kind::DollarText));
-        let Some(text) = text.filter(|text| text.start < 40) else { return SessionEffect::Unknown };
-        let text = text.text(piece).trim_matches(['\'', '$']);
-        let inner = meaningful(text, self.dialect);
-        let known = |words: &[&str]| words.iter().any(|word| is(&inner, text, 0, word));
-        match self.dialect {
-            Dialect::Postgres if known(&POSTGRES_DDL) && self.effect(text) == SessionEffect::None => self.calls(piece, &tokens),
-            _ => SessionEffect::Unknown,
         }
     }
 }
@@ -581,9 +555,11 @@ fn creates_temporary(sql: &str, tokens: &[Token]) -> bool {
     is(tokens, sql, 0, "CREATE") && is_any(at, &["TEMP", "TEMPORARY"])
 }
 
-/// `CREATE TABLE temp.t`, on SQLite.
+/// `CREATE TABLE temp.t`, on SQLite, which reads a string as a name, too.
 fn names_temporary(sql: &str, tokens: &[Token]) -> bool {
-    let schema = |at: usize| is(tokens, sql, at, "temp") && tokens.get(at + 1).is_some_and(|dot| dot.is_symbol(sql, b'.'));
+    let is_name = |token: &Token| matches!(token.kind, Kind::Word | Kind::QuotedName | Kind::Text);
+    let is_temporary = |at: usize| is_name(&tokens[at]) && bare(tokens[at].text(sql)) == "temp";
+    let schema = |at: usize| is_temporary(at) && tokens.get(at + 1).is_some_and(|dot| dot.is_symbol(sql, b'.'));
     is(tokens, sql, 0, "CREATE") && (1..tokens.len()).any(schema)
 }
 
@@ -669,10 +645,10 @@ const COMPUTED: [&str; 17] = [
 fn mysql_set(sql: &str, tokens: &[Token]) -> SessionEffect {
     let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
     let wider = ["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().any(|word| has(tokens, sql, word));
-    if second(&["PASSWORD", "DEFAULT"]) {
+    if second(&["PASSWORD"]) {
         return SessionEffect::None;
     }
-    if wider {
+    if wider || second(&["DEFAULT"]) {
         // A new session starts with other values than this one has.
         return SessionEffect::Unrepeatable;
     }
@@ -692,9 +668,7 @@ fn sqlite(sql: &str, tokens: &[Token]) -> SessionEffect {
     } else if is(tokens, sql, 0, "ATTACH") || is(tokens, sql, 0, "DETACH") {
         SessionEffect::Setting
     } else if is(tokens, sql, 0, "PRAGMA") {
-        // All other PRAGMAs read, change the file, or execute an action once.
-        let of_session = SESSION_PRAGMAS.iter().any(|name| has(tokens, sql, name));
-        if of_session { SessionEffect::Setting } else { SessionEffect::None }
+        pragma(sql, tokens)
     } else if creates_temporary(sql, tokens) || names_temporary(sql, tokens) {
         SessionEffect::Unrepeatable
     } else if ["load_extension", "fts3_tokenizer"].iter().any(|word| has(tokens, sql, word)) {
@@ -704,8 +678,59 @@ fn sqlite(sql: &str, tokens: &[Token]) -> SessionEffect {
     }
 }
 
+/// The effect of `PRAGMA name`, `PRAGMA schema.name = value` or `PRAGMA name(value)`.
+fn pragma(sql: &str, tokens: &[Token]) -> SessionEffect {
+    let qualified = usize::from(tokens.get(2).is_some_and(|dot| dot.is_symbol(sql, b'.'))) * 2;
+    let Some(name) = tokens.get(1 + qualified).map(|name| bare(name.text(sql))) else { return SessionEffect::Unknown };
+    let reads = tokens.len() <= 2 + qualified;
+    if name == "journal_mode" {
+        // Only WAL is stored in the file.
+        let of_file = ["wal", "delete"].iter().any(|mode| tokens.iter().any(|token| bare(token.text(sql)) == *mode));
+        if reads || of_file { SessionEffect::None } else { SessionEffect::Setting }
+    } else if FILE_PRAGMAS.contains(&name.as_str()) {
+        SessionEffect::None
+    } else if SESSION_PRAGMAS.contains(&name.as_str()) {
+        if reads { SessionEffect::None } else { SessionEffect::Setting }
+    } else {
+        SessionEffect::Unknown
+    }
+}
+
+/// PRAGMAs that read, change the file, or execute an action once. Source: SQLite, "PRAGMA Statements".
+const FILE_PRAGMAS: [&str; 29] = [
+    "application_id",
+    "auto_vacuum",
+    "collation_list",
+    "compile_options",
+    "data_version",
+    "database_list",
+    "encoding",
+    "foreign_key_check",
+    "foreign_key_list",
+    "freelist_count",
+    "function_list",
+    "incremental_vacuum",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "module_list",
+    "optimize",
+    "page_count",
+    "page_size",
+    "pragma_list",
+    "quick_check",
+    "schema_version",
+    "shrink_memory",
+    "table_info",
+    "table_list",
+    "table_xinfo",
+    "user_version",
+    "wal_checkpoint",
+];
+
 /// PRAGMAs that are settings of the connection. Source: SQLite, "PRAGMA Statements".
-const SESSION_PRAGMAS: [&str; 22] = [
+const SESSION_PRAGMAS: [&str; 35] = [
     "analysis_limit",
     "automatic_index",
     "busy_timeout",
@@ -714,19 +739,32 @@ const SESSION_PRAGMAS: [&str; 22] = [
     "case_sensitive_like",
     "cell_size_check",
     "checkpoint_fullfsync",
+    "count_changes",
+    "default_cache_size",
     "defer_foreign_keys",
+    "empty_result_callbacks",
     "foreign_keys",
+    "full_column_names",
     "fullfsync",
+    "hard_heap_limit",
     "ignore_check_constraints",
+    "journal_size_limit",
     "legacy_alter_table",
     "locking_mode",
+    "max_page_count",
     "mmap_size",
     "query_only",
     "read_uncommitted",
     "recursive_triggers",
+    "reverse_unordered_selects",
+    "secure_delete",
+    "short_column_names",
+    "soft_heap_limit",
     "synchronous",
     "temp_store",
+    "threads",
     "trusted_schema",
+    "wal_autocheckpoint",
     "writable_schema",
 ];
 

@@ -11,8 +11,10 @@ use crate::dialect::Dialect;
 use crate::finding::Finding;
 use crate::place::{Place, SourceText};
 use crate::quoting::SessionQuoting;
+use crate::session_effect::catalog::TriggerCatalog;
 use crate::token::{Deviation, Kind, Quoting, Token, Tokens};
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// One statement: bytes `range` of the text, without the delimiter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub static UNKNOWN_QUOTING: Code = Code::new(
      or write the strings without backslashes at their end and without `\\'`.",
 );
 
+static NO_TRIGGERS: LazyLock<TriggerCatalog> = LazyLock::new(TriggerCatalog::default);
+
 /// How a text is read: in which dialect, and in which session.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -58,12 +62,14 @@ pub struct Reading<'a> {
     pub session: &'a [String],
     /// How a new session of the server reads quotes.
     pub server: Quoting,
+    /// The triggers of the database, where they were asked for.
+    pub catalog: &'a TriggerCatalog,
 }
 
 impl<'a> Reading<'a> {
     /// A text that runs after these `session` statements, on a server with its default settings.
     pub fn after(session: &'a [String], dialect: Dialect) -> Self {
-        Reading { dialect, session, server: Quoting::of(dialect) }
+        Reading { dialect, session, server: Quoting::of(dialect), catalog: &NO_TRIGGERS }
     }
 
     /// The same, on a server whose sessions read quotes in another way.
@@ -71,6 +77,15 @@ impl<'a> Reading<'a> {
     pub fn on_server(mut self, server: Quoting) -> Self {
         self.server = server;
         self
+    }
+
+    /// The same, on a database with these triggers.
+    #[must_use]
+    pub fn with_triggers<'b>(self, catalog: &'b TriggerCatalog) -> Reading<'b>
+    where
+        'a: 'b,
+    {
+        Reading { catalog, ..self }
     }
 
     /// The quoting of the session before the first statement.

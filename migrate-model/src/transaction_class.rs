@@ -3,7 +3,7 @@
 //! Sources: PostgreSQL 15 manual, the notes on each command; MariaDB knowledge base, "SQL statements that cause an implicit
 //! commit" and "SET TRANSACTION"; MySQL 8.4 manual 13.3; SQLite, "PRAGMA Statements".
 
-use crate::assignment::{self, Scope};
+use crate::assignment::{self, Scope, set_statement};
 use crate::dialect::Dialect;
 use crate::token::{Kind, Quoting, Token, Tokens, executed_tokens};
 
@@ -89,6 +89,8 @@ pub fn class(sql: &str, dialect: Dialect) -> Class {
             words.tokens = meaningful(sql, dialect).collect();
         }
         words.tokens = executed_tokens(sql, &words.tokens, Quoting::of(dialect));
+        let executed = set_statement::executed_tokens(sql, &words.tokens).len();
+        words.tokens.drain(..words.tokens.len() - executed);
     }
     match (transaction_control(&words, dialect), dialect) {
         (Some(class), _) => class,
@@ -248,7 +250,7 @@ fn flushes_with_lock(words: &Words<'_>) -> bool {
 
 fn mysql_set(words: &Words<'_>) -> Class {
     // `SET PASSWORD` and `SET DEFAULT ROLE` write tables of the server.
-    if words.is(1, &["STATEMENT", "PASSWORD"]) || words.start(&["SET", "DEFAULT", "ROLE"]) {
+    if words.is(1, &["PASSWORD"]) || words.start(&["SET", "DEFAULT", "ROLE"]) {
         return Class::ImplicitCommit;
     }
     // It is for the next transaction, and fails in one.
@@ -345,6 +347,9 @@ mod tests {
             ("SET sql_log_bin = 0", Class::Setting),
             ("SET PASSWORD = 'x'", Class::ImplicitCommit),
             ("SET STATEMENT a = 1 FOR DROP TABLE t", Class::ImplicitCommit),
+            ("SET STATEMENT a = 1 FOR INSERT INTO t VALUES (1)", Class::Plain),
+            ("SET STATEMENT a = 1 FOR LOCK TABLES t WRITE", Class::LockTables),
+            ("/*M!100100 SET STATEMENT a = 1 FOR CALL p() */", Class::ImplicitCommit),
             ("FLUSH TABLES t WITH READ LOCK", Class::LockTables),
             ("FLUSH LOCAL TABLES WITH READ LOCK AND DISABLE CHECKPOINT", Class::LockTables),
             ("FLUSH NO_WRITE_TO_BINLOG TABLE a, b FOR EXPORT", Class::LockTables),

@@ -53,6 +53,17 @@ pub trait Backend: Send {
     /// Whether an error reports that a table has no such column: it has one of our names, and belongs to something else.
     fn is_missing_column(&self, error: &BackendError) -> bool;
 
+    /// A query for the triggers that a change of tables of these names may fire, with the columns name and body. `None` where
+    /// a trigger cannot leave anything in the session.
+    fn triggers_sql(&self, _names: &[&str]) -> Option<String> {
+        None
+    }
+
+    /// A query for all routines of these names, with the columns name and body. `None` where there are none.
+    fn routines_sql(&self, _names: &[&str]) -> Option<String> {
+        None
+    }
+
     /// Prepares the session for a run: determines the endpoint and the locking strategy, saves the settings of the session,
     /// and runs the `session` statements of `migrate.toml`.
     ///
@@ -163,6 +174,17 @@ pub trait Backend: Send {
     /// would not reach the table that it means. Valid after `prepare`.
     fn hidden_names(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// Whether the application may have set something that decides where the history is read, so that `prepare` comes first.
+    fn may_differ_from_new_session(&self) -> bool {
+        false
+    }
+
+    /// Whether the transaction of a whole script also resets what it has left in its session, so that triggers need not be
+    /// known. Valid after `prepare`.
+    fn resets_in_transaction(&self) -> bool {
+        false
     }
 
     /// Whether the session belongs to this run alone, so that it can be replaced by a new one. Valid after `prepare`.

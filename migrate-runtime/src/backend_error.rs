@@ -5,6 +5,7 @@ use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_model::code::Code;
 use migrate_model::finding::Finding;
+use migrate_model::read_only::READ_ONLY_SESSION;
 
 /// What our own statement makes a server report when another process holds the lock.
 pub const LOCK_LOST: &str = "the migration lock is no longer held";
@@ -25,6 +26,8 @@ pub enum BackendErrorKind {
     LockLost,
     /// The database can only be read.
     ReadOnly,
+    /// The transactions of a connection that the application has lent are read-only by default.
+    ReadOnlySession,
     /// A connection that the application has lent is in a transaction, which a run would commit or abort.
     InTransaction,
     /// The server rejected a statement of the setting `session`.
@@ -107,6 +110,12 @@ impl BackendError {
         }
     }
 
+    /// The application has lent a connection that must not write.
+    pub fn read_only_session() -> Self {
+        let message = "the transactions of this connection are read-only: `default_transaction_read_only` is on";
+        BackendError { kind: BackendErrorKind::ReadOnlySession, ..BackendError::own(message) }
+    }
+
     /// Another process holds the migration lock.
     pub fn lock_lost() -> Self {
         BackendError { kind: BackendErrorKind::LockLost, ..BackendError::own(LOCK_LOST) }
@@ -127,6 +136,12 @@ impl BackendError {
             }
             BackendErrorKind::LockLost => self.into_lock_lost_error(),
             BackendErrorKind::ReadOnly => self.into_read_only_error(),
+            BackendErrorKind::ReadOnlySession => {
+                let error = Error::new(ErrorKind::Setting, &READ_ONLY_SESSION, self.message);
+                error
+                    .note("state", "aborted before running anything")
+                    .help("lend a connection that may write, or run over a pool or a URL")
+            }
             BackendErrorKind::InTransaction => {
                 let error = Error::new(ErrorKind::Setting, &codes::IN_TRANSACTION, self.message);
                 error

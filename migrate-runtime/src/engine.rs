@@ -16,6 +16,7 @@ use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
 use crate::summary::{self, Completeness, Currency, Repetitions};
+use crate::trigger_catalog;
 use crate::trust::Purpose;
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
@@ -27,7 +28,8 @@ use migrate_model::plural::is_are;
 use migrate_model::script::Script;
 use migrate_model::script_plan::plan_script;
 use migrate_model::session_effect;
-use migrate_model::statement::{UNKNOWN_QUOTING, quoting_setting, splits_differently};
+use migrate_model::session_effect::catalog::TriggerCatalog;
+use migrate_model::statement::{Reading, UNKNOWN_QUOTING, quoting_setting, splits_differently};
 use migrate_model::target::{Direction, Target};
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -44,7 +46,8 @@ pub async fn run(
 ) -> Result<RunReport, Error> {
     let mut history_sql = history_sql(&*backend, set)?;
     // The statements of `session` may decide where the history is, and who may read it. Then the check comes after them.
-    if *target == Target::Latest && set.contents().run.session.is_empty() {
+    let is_prepared_first = !set.contents().run.session.is_empty() || backend.may_differ_from_new_session();
+    if *target == Target::Latest && !is_prepared_first {
         let currency = summary::currency(&mut *backend, &history_sql, set).await;
         let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
         let done = match currency {
@@ -128,7 +131,8 @@ async fn with_lock(
         return (Err(error.into_history_error("cannot prepare the session")), ConnectionState::Unknown);
     }
     // With `session`, or up to a version, whether there is something to do is known only now.
-    if target.direction() == Direction::Up && (*target != Target::Latest || !set.contents().run.session.is_empty()) {
+    let is_prepared_first = !set.contents().run.session.is_empty() || backend.may_differ_from_new_session();
+    if target.direction() == Direction::Up && (*target != Target::Latest || is_prepared_first) {
         match nothing_to_do_now(backend, history_sql, set, target, options).await {
             Ok(None) => {}
             Ok(Some(report)) => {
@@ -282,7 +286,8 @@ async fn plan_and_run(
         if !plan.is_clear() {
             return Err(cannot_run(set, &plan, &interrupted));
         }
-        if let Some(error) = plan.steps.iter().find_map(|step| session_obstacle(backend, step, set)) {
+        let reading = set.contents().reading();
+        if let Some(error) = plan.steps.iter().find_map(|step| session_obstacle(backend, step, set, reading)) {
             return Err(error);
         }
         report.warnings.clone_from(&plan.divergences);
@@ -333,10 +338,10 @@ fn cannot_run(set: &MigrationSet, plan: &Plan<'_>, interrupted: &[InterruptedMig
 }
 
 /// Why the session of this backend is not good enough for a step; `None` if it is.
-fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet) -> Option<Error> {
+fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, reading: Reading<'_>) -> Option<Error> {
     let ScriptSource::File(script) = step.source else { return None };
-    let dialect = backend.dialect();
-    let script_plan = plan_script(script, dialect, step.done);
+    let dialect = reading.dialect;
+    let script_plan = plan_script(script, reading, step.done);
     let help = "connect to the server directly; see `cargo migrate explain needs-session`";
     if !backend.preserves_session()
         && let Some(at) = script_plan.needs_session(false)
@@ -457,7 +462,14 @@ async fn run_steps(
             of: earlier + plan.steps.len(),
         });
         let since = Instant::now();
-        let reading = set.contents().reading();
+        // Migrations before it may have created triggers.
+        let is_last = at + 1 == plan.steps.len();
+        let triggers = triggers_of(backend, step, set.contents().reading(), is_last).await;
+        let triggers = triggers.map_err(|error| report.add_to(error))?;
+        let reading = set.contents().reading().with_triggers(&triggers);
+        if let Some(error) = session_obstacle(backend, step, set, reading) {
+            return Err(report.add_to(error));
+        }
         let runner = StepRunner { backend: &mut *backend, history_sql, step, reading, history: &mut *history, options, since };
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
         let session = match runner.run().instrument(span).await {
@@ -475,12 +487,26 @@ async fn run_steps(
             took,
             from_history: matches!(step.source, ScriptSource::History),
         });
-        let is_last = at + 1 == plan.steps.len();
         if session == StepSession::Changed && !is_last && renew(backend, history_sql, options, report).await? {
             return Ok(Outcome::PlanAgain);
         }
     }
     Ok(Outcome::Finished)
+}
+
+/// The triggers that a step may fire, where what they leave in the session matters.
+async fn triggers_of(
+    backend: &mut dyn Backend,
+    step: &Step<'_>,
+    reading: Reading<'_>,
+    is_last: bool,
+) -> Result<TriggerCatalog, Error> {
+    let ScriptSource::File(script) = step.source else { return Ok(TriggerCatalog::default()) };
+    let ends = backend.resets_in_transaction() || (is_last && backend.owns_session());
+    if ends && plan_script(script, reading, step.done).atomic {
+        return Ok(TriggerCatalog::default());
+    }
+    trigger_catalog::of_script(backend, script).await
 }
 
 /// Gives the next step a session in which no script has run. True if the lock was released with the old session: another

@@ -10,6 +10,7 @@ use crate::connection::TextRow;
 use crate::error::{Error, ErrorKind};
 use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
+use crate::trigger_catalog;
 use crate::trust::{self, TableName};
 use migrate_model::catalog_table::{CatalogTable, TableAccess};
 use migrate_model::finding::Finding;
@@ -63,12 +64,15 @@ pub async fn read_history(
     set: &MigrationSet,
 ) -> Result<RecordedHistory, Error> {
     let rows = session::read(backend, history_sql, &[HistoryTable::Records], &history_sql.select_records(None)).await;
-    let (history, failure) = match rows {
+    let (mut history, failure) = match rows {
         // The table has other columns, so it belongs to something else, and the catalog says more about it.
         Err(error) if backend.is_missing_column(&error) => (None, Some(error)),
         Err(error) => return Err(error.into_history_error("cannot read the history")),
         Ok(rows) => (rows.map(|rows| history_sql.read_records(&rows)).transpose()?, None),
     };
+    if let Some(history) = &mut history {
+        trigger_catalog::add_to(backend, set, history).await?;
+    }
     if set.is_empty() || history.as_ref().is_some_and(|history| !history.records().is_empty()) {
         return Ok(RecordedHistory { history, has_summary: false, neighbors: Vec::new() });
     }

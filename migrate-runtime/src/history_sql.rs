@@ -46,6 +46,13 @@ impl SystemNames {
     pub const PLAIN: SystemNames = SystemNames { equal: "=", unequal: "<>", less: "<", plus: "+", concat: "||", function: "" };
 }
 
+impl HistoryDialect {
+    /// Literals for a list in SQL.
+    pub fn literals(&self, texts: &[&str]) -> String {
+        texts.iter().map(|text| (self.literal)(text)).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// What differs between databases in the SQL of the history.
 #[derive(Debug)]
 pub struct HistoryDialect {

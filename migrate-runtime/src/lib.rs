@@ -59,6 +59,7 @@ mod step_errors;
 mod steps;
 mod stop_signal;
 mod summary;
+mod trigger_catalog;
 mod trust;
 
 pub use migrate_macros::embed_migrations;
@@ -81,6 +82,7 @@ pub use migrate_model::plan::{Plan, ScriptSource, Step};
 pub use migrate_model::policy::{OutOfOrder, Policy};
 pub use migrate_model::run_settings::{HistoryTables, RunSettings};
 pub use migrate_model::script::Script;
+pub use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog};
 pub use migrate_model::statement::{Reading, Statement};
 pub use migrate_model::target::{Direction, Target};
 pub use migrate_model::token::Quoting;

@@ -225,7 +225,7 @@ impl Migrator {
         let mut backend = database.open(self.reader_options()).await?;
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
         let session = &self.set.contents().run.session;
-        if !session.is_empty() {
+        if !session.is_empty() || backend.may_differ_from_new_session() {
             let prepared = backend.prepare(&mut history_sql, session, self.options.locking).await;
             prepared.map_err(|error| error.into_history_error("cannot prepare the session"))?;
         }

@@ -33,7 +33,7 @@ pub struct StepRunner<'r, 'p> {
     pub history_sql: &'r HistorySql,
     /// The step.
     pub step: &'r Step<'p>,
-    /// How its text is read, if it is the stored one.
+    /// How its text is read, and which triggers it may fire.
     pub reading: Reading<'r>,
     /// The history as it is known here; follows what is written.
     pub history: &'r mut History,
@@ -115,7 +115,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         if !resuming {
             self.check_gates(&script).await?;
         }
-        let plan = plan_script(&script, self.backend.dialect(), self.step.done);
+        let plan = plan_script(&script, self.reading, self.step.done);
         let recording = if plan.atomic || !plan.has_segments() { Recording::AtEnd } else { Recording::FromStart };
         let changes = StepChanges::new(self.step, &script, recording, self.history);
         let directives = &script.directives;
@@ -238,7 +238,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             title: &self.step.title,
             direction: self.step.direction,
             script: &prepared.script,
-            dialect: self.backend.dialect(),
+            reading: self.reading,
             atomic: prepared.plan.atomic,
             done,
             remains: Remains::Nothing,

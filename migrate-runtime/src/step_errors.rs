@@ -4,7 +4,6 @@ use crate::backend::Remains;
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
-use migrate_model::dialect::Dialect;
 use migrate_model::duration;
 use migrate_model::execution::Unit;
 use migrate_model::finding::Finding;
@@ -12,6 +11,7 @@ use migrate_model::place::Place;
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::script::Script;
 use migrate_model::session_effect::{self, SessionEffect};
+use migrate_model::statement::Reading;
 use migrate_model::target::Direction;
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ pub struct FailedStep<'s> {
     pub direction: Direction,
     /// What ran.
     pub script: &'s Script,
-    /// The SQL of the script.
-    pub dialect: Dialect,
+    /// How the script is read.
+    pub reading: Reading<'s>,
     /// Whether all of it is one transaction.
     pub atomic: bool,
     /// How many statements are recorded as done.
@@ -47,7 +47,8 @@ impl FailedStep<'_> {
     /// How many statements are done before this one. Settings alone are not work: a new session makes them again.
     fn done_up_to(&self, statement: usize) -> usize {
         let script = self.script;
-        let effects = session_effect::of_script(&script.text, &script.statements, self.dialect);
+        let Reading { dialect, catalog, .. } = self.reading;
+        let effects = session_effect::of_script(&script.text, &script.statements, dialect, catalog);
         let is_work = |effect: &SessionEffect| *effect != SessionEffect::Setting;
         if self.done == 0 && !effects.iter().take(statement).any(is_work) { 0 } else { statement }
     }
@@ -55,7 +56,7 @@ impl FailedStep<'_> {
     /// The number of a statement that ran and has left something in its session that the rest may need.
     fn lost_state(&self) -> Option<usize> {
         let script = self.script;
-        let lost = session_effect::lost_state(&script.text, &script.statements, self.done, self.dialect);
+        let lost = session_effect::lost_state(&script.text, &script.statements, self.done, self.reading);
         lost.map(|statement| statement + 1)
     }
 
@@ -192,7 +193,7 @@ fn state(step: &FailedStep<'_>) -> String {
     let unclear = step.remains == Remains::Unclear;
     match step.done {
         _ if step.atomic && unclear => {
-            "rolled back, but for changes to tables that are not transactional (such as MyISAM): those remain".to_owned()
+            "rolled back, but for changes to tables that are not transactional (such as MyISAM), or without a journal (SQLite): those remain".to_owned()
         }
         done if unclear => {
             let next = done + 1;

@@ -4,9 +4,9 @@ use migrate_runtime::{
     Activity, Checksum, Code, CompletedMigration, Contents, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence,
     Error, ErrorKind, Event, Finding, History, HistoryTables, InvalidChecksum, InvalidVersion, Level, LockSettings, LockStrategy,
     Migration, MigrationKey, MigrationSet, MigrationState, MigrationStatus, Migrator, OutOfOrder, Phase, Place, Plan, Policy,
-    Position, Quoting, Reading, Record, RecordState, RecordedRun, Requirement, Resolution, RunReport, RunSettings, Script,
-    ScriptSource, SessionInfo, SharedSet, SourceSpan, Statement, StatusReport, Step, StopSignal, Target, TransactionMode, Unit,
-    UnknownDialect, Version,
+    Position, Quoting, Reading, Record, RecordState, RecordedRun, Requirement, Resolution, RoutineBody, RunReport, RunSettings,
+    Script, ScriptSource, SessionInfo, SharedSet, SourceSpan, Statement, StatusReport, Step, StopSignal, Target, TransactionMode,
+    TriggerCatalog, Unit, UnknownDialect, Version,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -66,6 +66,9 @@ async fn an_application_can_name_everything() {
     let reading: Reading<'_> = set.contents().reading();
     assert_eq!(reading.server, Quoting::of(Dialect::Sqlite));
     let history: &History = status.history();
+    let triggers: &TriggerCatalog = history.triggers();
+    let bodies: Option<&Vec<RoutineBody>> = triggers.routines.get("f");
+    assert_eq!(bodies, None);
     let record: &Record = history.get(&done.key).unwrap();
     assert_eq!(record.state, RecordState::Applied);
     let row: &MigrationStatus<'_> = &status.migrations()[0];

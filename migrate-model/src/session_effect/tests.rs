@@ -1,5 +1,6 @@
 //! Statements of all dialects and their effects, by table.
 
+use super::catalog::RoutineBody;
 use super::*;
 use crate::statement::split;
 use SessionEffect::{None, Reset, Setting, Unknown, Unrepeatable};
@@ -67,6 +68,16 @@ fn postgres() {
             ("DO $$ BEGIN EXECUTE format('ALTER TABLE %I ADD COLUMN a int', 't'); END $$", None),
             ("DO $$ BEGIN EXECUTE 'SET search_path = app'; END $$", Unknown),
             ("DO $$ BEGIN EXECUTE command; END $$", Unknown),
+            ("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = app', current_database()); END $$", Unknown),
+            ("DO $$ BEGIN EXECUTE format('ALTER %s %I SET search_path = app', kind, name); END $$", Unknown),
+            ("DO $$ BEGIN EXECUTE 'ALTER ' || 'ROLE r' || ' SET work_mem = 1'; END $$", Unknown),
+            ("DO $$ BEGIN EXECUTE 'CREATE ' || kind || ' x (a int)'; END $$", Unknown),
+            ("DO $$ BEGIN EXECUTE 'ALTER TABLE t ADD a int; SET search_path = app'; END $$", Unknown),
+            ("DO $$ BEGIN EXECUTE format('CREATE TABLE %I.t (a int)', place); END $$", Unknown),
+            ("DO $$ BEGIN EXECUTE 'ALTER TABLE ' || quote_ident(t) || ' ADD a int'; END $$", None),
+            ("DO $$ BEGIN EXECUTE format('INSERT INTO %1$I VALUES (%L, ''100%%'')', t, 5) USING a; END $$", None),
+            ("DO $$ BEGIN EXECUTE $x$CREATE TEMP TABLE x (a int)$x$; END $$", Unknown),
+            ("ALTER ROLE ALL IN DATABASE d SET work_mem = 1", Unrepeatable),
             ("DO $$ BEGIN SET search_path = app; END $$", Unrepeatable),
             ("DO $$ BEGIN PERFORM set_config('search_path', 'app', false); END $$", Unrepeatable),
             ("DO $$ BEGIN PERFORM f(); END $$", Unknown),
@@ -101,6 +112,12 @@ fn mysql() {
             ("SET GLOBAL max_connections = 5, @a = 1", Unrepeatable),
             ("SET PASSWORD = 'x'", None),
             ("SET STATEMENT max_statement_time = 1 FOR ALTER TABLE t ADD a INT", None),
+            ("SET STATEMENT max_statement_time = 1 FOR SELECT f()", Unknown),
+            ("SET STATEMENT max_statement_time = 1 FOR SELECT MAX(id) INTO @x FROM t", Unrepeatable),
+            ("SET STATEMENT max_statement_time = 1 FOR CREATE TEMPORARY TABLE p (id INT)", Unrepeatable),
+            ("SET DEFAULT ROLE r FOR u", Unrepeatable),
+            ("PREPARE s FROM @sql", Setting),
+            ("PREPARE s FROM CONCAT('SET @x = ', f())", Unknown),
             ("USE app", Setting),
             ("CREATE TEMPORARY TABLE p AS SELECT 1", Unrepeatable),
             ("SELECT MAX(id) INTO @x FROM t", Unrepeatable),
@@ -125,10 +142,23 @@ fn sqlite_statements() {
             ("CREATE TABLE temp (a)", None),
             ("CREATE TABLE temp.x (a)", Unrepeatable),
             ("CREATE TEMP TABLE x (a)", Unrepeatable),
+            ("CREATE TABLE \"temp\".\"x\" (a)", Unrepeatable),
+            ("CREATE TABLE 'temp'.x (a)", Unrepeatable),
+            ("CREATE VIEW IF NOT EXISTS [TEMP].x AS SELECT 1", Unrepeatable),
+            ("CREATE TABLE `temp`.x (a)", Unrepeatable),
+            ("CREATE TABLE x (\"temp\")", None),
             ("ATTACH 'x.db' AS x", Setting),
             ("ATTACH ':memory:' AS x", Unrepeatable),
             ("PRAGMA foreign_keys = OFF", Setting),
             ("PRAGMA user_version = 5", None),
+            ("PRAGMA main.foreign_keys = OFF", Setting),
+            ("PRAGMA foreign_keys", None),
+            ("PRAGMA foreign_keys(0)", Setting),
+            ("PRAGMA journal_mode = OFF", Setting),
+            ("PRAGMA main.journal_mode(memory)", Setting),
+            ("PRAGMA journal_mode = WAL", None),
+            ("PRAGMA table_info('foreign_keys')", None),
+            ("PRAGMA something_new = 5", Unknown),
             ("SELECT load_extension('x')", Unknown),
             ("INSERT INTO t SELECT f(a) FROM u", None),
         ],
@@ -153,15 +183,53 @@ fn routines_of_the_same_script_are_known() {
         (Dialect::MySql, "CREATE PROCEDURE p() CALL p(); CALL p();", Unknown),
     ] {
         let (statements, _) = split(text, dialect, "f.sql");
-        assert_eq!(of_script(text, &statements, dialect).last(), Some(&expected), "{text}");
+        assert_eq!(of_script(text, &statements, dialect, &TriggerCatalog::default()).last(), Some(&expected), "{text}");
     }
+}
+
+#[test]
+fn triggers_are_part_of_what_fires_them() {
+    let function = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('a.b', '1', false); RETURN NEW; END $$;";
+    let trigger =
+        "CREATE TRIGGER g BEFORE INSERT OR UPDATE OF a ON app.t FOR EACH ROW WHEN (NEW.a > 0) EXECUTE FUNCTION app.f();";
+    let mariadb = "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @x = 1;";
+    for (dialect, text, expected) in [
+        (Dialect::Postgres, format!("{function} {trigger} INSERT INTO app.t VALUES (1);"), Unrepeatable),
+        (Dialect::Postgres, format!("{function} {trigger} INSERT INTO u VALUES (1);"), None),
+        (Dialect::Postgres, format!("{trigger} INSERT INTO t VALUES (1);"), Unknown),
+        (Dialect::Postgres, format!("{function} {trigger} DO $$ BEGIN DELETE FROM t; END $$;"), Unrepeatable),
+        (Dialect::MySql, format!("{mariadb} INSERT INTO t VALUES (1);"), Unrepeatable),
+        (Dialect::MySql, format!("{mariadb} SET STATEMENT max_statement_time = 1 FOR REPLACE INTO t VALUES (1);"), Unrepeatable),
+    ] {
+        let (statements, _) = split(&text, dialect, "f.sql");
+        assert_eq!(of_script(&text, &statements, dialect, &TriggerCatalog::default()).last(), Some(&expected), "{text}");
+    }
+    let mut catalog = TriggerCatalog::default();
+    let body = "BEGIN PERFORM audit(NEW.id); RETURN NEW; END";
+    catalog.triggers.insert("t".to_owned(), vec![RoutineBody::Sql(body.to_owned())]);
+    let (statements, _) = split("UPDATE t SET a = 1", Dialect::Postgres, "f.sql");
+    let effect = |catalog: &TriggerCatalog| of_script("UPDATE t SET a = 1", &statements, Dialect::Postgres, catalog)[0];
+    assert_eq!(effect(&catalog), Unknown);
+    assert!(catalog.missing_names(Dialect::Postgres).contains("audit"));
+    catalog.routines.insert("audit".to_owned(), vec![RoutineBody::Sql("INSERT INTO l VALUES (1)".to_owned())]);
+    assert_eq!(effect(&catalog), None);
+    catalog.routines.entry("audit".to_owned()).or_default().push(RoutineBody::Hidden);
+    assert_eq!(effect(&catalog), Unknown, "one of several routines of this name cannot be read");
+}
+
+#[test]
+fn all_routines_of_a_name_count() {
+    let text = "CREATE FUNCTION f(int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN SET a.b = 1; END $$;\n\
+                CREATE FUNCTION f(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;\nSELECT f('x');";
+    let (statements, _) = split(text, Dialect::Postgres, "f.sql");
+    assert_eq!(of_script(text, &statements, Dialect::Postgres, &TriggerCatalog::default()).last(), Some(&Unrepeatable));
 }
 
 #[test]
 fn what_a_new_session_sets_again() {
     let settings = |text: &str, done| {
         let (statements, _) = split(text, Dialect::Postgres, "f.sql");
-        settings_before(&of_script(text, &statements, Dialect::Postgres), done)
+        settings_before(&of_script(text, &statements, Dialect::Postgres, &TriggerCatalog::default()), done)
     };
     assert_eq!(settings("SET a = 1; VACUUM t; SET b = 1; VACUUM u;", 2), [0]);
     assert_eq!(settings("SET a = 1; DISCARD ALL; SET b = 1; VACUUM u;", 3), [2]);
@@ -180,6 +248,21 @@ fn what_a_new_session_lacks() {
         (Dialect::MySql, "SET @a = (SELECT 1); INSERT INTO t VALUES (@a); CREATE TABLE t (a INT);", 2, Option::None),
         (Dialect::MySql, "CREATE TEMPORARY TABLE t (a INT); CREATE TABLE u (a INT);", 1, Some(0)),
         (Dialect::MySql, "CALL p(); CREATE TABLE u (a INT);", 1, Some(0)),
+        (
+            Dialect::MySql,
+            "INSERT INTO a VALUES (1); CREATE TABLE t (a INT); INSERT INTO b VALUES (LAST_INSERT_ID());",
+            2,
+            Some(0),
+        ),
+        (Dialect::MySql, "DO NEXT VALUE FOR s; CREATE TABLE t (a INT); INSERT INTO b VALUES (PREVIOUS VALUE FOR s);", 2, Some(0)),
+        (Dialect::MySql, "SELECT NEXTVAL(s); CREATE TABLE t (a INT); INSERT INTO b VALUES (LASTVAL(s));", 2, Some(0)),
+        (Dialect::MySql, "SELECT s.nextval; CREATE TABLE t (a INT); INSERT INTO b SELECT s.currval;", 2, Some(0)),
+        (Dialect::MySql, "INSERT INTO errors VALUES (1); INSERT INTO changes (identity) VALUES (1);", 1, Option::None),
+        (Dialect::Postgres, "INSERT INTO a VALUES (1); VACUUM t; INSERT INTO b VALUES (currval('a_id_seq'));", 2, Some(0)),
+        (Dialect::Postgres, "INSERT INTO a VALUES (1); VACUUM t; SELECT lastval();", 2, Some(0)),
+        (Dialect::Postgres, "VACUUM t; INSERT INTO a VALUES (1); SELECT lastval();", 1, Option::None),
+        (Dialect::Postgres, "SELECT nextval('s'); VACUUM t; SELECT nextval('s'); SELECT currval('s');", 2, Option::None),
+        (Dialect::Postgres, "SELECT nextval('s'); VACUUM t; SELECT nextval('u'); SELECT currval('s');", 2, Some(0)),
     ] {
         let (statements, _) = split(text, dialect, "f.sql");
         assert_eq!(lost_state(text, &statements, done, dialect), expected, "{text}");

@@ -15,6 +15,7 @@ mod lent_session;
 mod lock_name;
 mod presence;
 mod table_list;
+mod trigger_list;
 mod trust;
 
 use crate::backend::{
@@ -274,6 +275,10 @@ impl<'c> MySql<'c> {
             if !self.left.contains_key(&name) {
                 let value = self.first_value(&format!("SELECT QUOTE({name})")).await?.unwrap_or_else(|| "NULL".to_owned());
                 self.left.insert(name.clone(), format!("SET {name} = {value}"));
+                // A script starts without the variables of the application.
+                if value != "NULL" {
+                    self.execute(&format!("SET {name} = NULL")).await?;
+                }
             }
         }
         for name in lent_session::temporary_tables(sql) {
@@ -495,6 +500,14 @@ impl Backend for MySql<'_> {
 
     async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         self.rows(sql).await
+    }
+
+    fn triggers_sql(&self, names: &[&str]) -> Option<String> {
+        Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
+    }
+
+    fn routines_sql(&self, names: &[&str]) -> Option<String> {
+        Some(trigger_list::routines_sql(&self.history_dialect().literals(names)))
     }
 
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {

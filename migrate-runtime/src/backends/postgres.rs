@@ -14,6 +14,7 @@ pub mod history_dialect;
 mod lent_session;
 mod presence;
 mod table_list;
+mod trigger_list;
 mod trust;
 
 pub use connector::PgConnector;
@@ -71,6 +72,25 @@ const SETTINGS: [&str; 20] = [
     "synchronous_commit",
 ];
 
+/// Settings that the driver sends when it connects, which overrule those of the database and the role.
+const DRIVER_SETTINGS: [&str; 2] = ["timezone", "datestyle"];
+
+/// What `ALTER DATABASE` or `ALTER ROLE` has set for new sessions of this user in this database, as an expression.
+fn database_setting(name: &str) -> String {
+    let equal = SYSTEM.equal;
+    let zero = "0::pg_catalog.oid";
+    format!(
+        "(SELECT pg_catalog.substr(c.setting, pg_catalog.length('{name}=') OPERATOR(pg_catalog.+) 1) \
+         FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c (setting) \
+         WHERE pg_catalog.lower(pg_catalog.split_part(c.setting, '=', 1)) {equal} '{name}' \
+         AND s.setdatabase {equal} ANY (ARRAY[{zero}, (SELECT oid FROM pg_catalog.pg_database \
+         WHERE datname {equal} pg_catalog.current_database())]) \
+         AND s.setrole {equal} ANY (ARRAY[{zero}, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname {equal} SESSION_USER)]) \
+         ORDER BY CASE WHEN s.setrole {equal} {zero} THEN 1 ELSE 0 END, \
+         CASE WHEN s.setdatabase {equal} {zero} THEN 1 ELSE 0 END LIMIT 1)"
+    )
+}
+
 /// Which characters the encoding of a database has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Charset {
@@ -100,6 +120,8 @@ pub struct Postgres<'c> {
     charset: Charset,
     /// Whether transactions are read-only by default: on a replica, or with `default_transaction_read_only`.
     read_only: bool,
+    /// Whether the application has lent a session whose transactions are read-only.
+    must_not_write: bool,
     /// The migration lock, unless it is a session-level lock.
     lease: Option<Lease>,
 }
@@ -161,6 +183,7 @@ impl<'c> Postgres<'c> {
             endpoint: Endpoint::SINGLE_SERVER,
             charset: Charset::All,
             read_only: false,
+            must_not_write: false,
             lease: None,
         }
     }
@@ -340,7 +363,9 @@ impl<'c> Postgres<'c> {
         // The server session belongs to others, too.
         let is_lent = matches!(self.connector, PgConnector::Lent);
         let objects = if unit_run.session_effect >= SessionEffect::Unrepeatable && !is_lent { RESET_OBJECTS } else { "" };
-        format!("{objects}{}{}", reset_authorization(unit_run.mentions), self.reset.prepared)
+        // No list of settings is complete. Those that are restored afterwards are the ones of a new session of the pooler.
+        let settings = if unit_run.session_effect != SessionEffect::None && !is_lent { "RESET ALL;\n" } else { "" };
+        format!("{objects}{}{settings}{}", reset_authorization(unit_run.mentions), self.reset.prepared)
     }
 
     /// Before a concurrent build: drops the invalid index of that name, which an earlier build has left and `IF NOT EXISTS` would
@@ -590,14 +615,29 @@ impl<'c> Postgres<'c> {
         self.reset.original = format!("SELECT {};\n", settings.collect::<Vec<_>>().join(", "));
         self.reset.prepared = self.reset.original.clone();
         if matches!(self.connector, PgConnector::Lent) {
-            self.original = self.snapshot(history_sql).await?;
+            self.take_over(history_sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a lent session the settings of a new one, whatever the application has set: the script is to find the session of
+    /// any other run.
+    async fn take_over(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        self.original = self.snapshot(history_sql).await?;
+        let resets = self.original.resets(&[]);
+        self.execute(&resets).await?;
+        self.set_role(history_sql, None);
+        if self.original.settings().any(|(name, _)| name == "standard_conforming_strings") {
+            let conforming = first(self.rows("SELECT pg_catalog.current_setting('standard_conforming_strings')").await?);
+            self.server_quoting = Quoting::new(conforming.as_deref() == Some("off"), false);
         }
         if self.endpoint.preserves_session() {
-            // The script is to find the session of any other run, whatever the application has set.
-            let names: Vec<&str> = self.original.settings().map(|(name, _)| name).collect();
-            self.reset.prepared = names.iter().map(|name| format!("RESET \"{name}\";\n")).collect::<String>();
-            self.execute(&self.reset.prepared.clone()).await?;
+            self.reset.prepared = resets;
             self.session.iter().for_each(|statement| self.reset.add(statement));
+        } else {
+            // Through a pooler, the next transaction may be in a session that has them still.
+            self.reset.prepared = self.original.resets(&SETTINGS);
+            self.session.insert(0, resets.trim_end().trim_end_matches(';').to_owned());
         }
         Ok(())
     }
@@ -831,6 +871,14 @@ impl Backend for Postgres<'_> {
         self.rows(sql).await
     }
 
+    fn triggers_sql(&self, names: &[&str]) -> Option<String> {
+        Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
+    }
+
+    fn routines_sql(&self, names: &[&str]) -> Option<String> {
+        Some(trigger_list::routines_sql(&self.history_dialect().literals(names)))
+    }
+
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
         match self.is_true(lent_session::IN_TRANSACTION).await {
             Ok(false) => Ok(()),
@@ -862,13 +910,16 @@ impl Backend for Postgres<'_> {
     ) -> Result<(), BackendError> {
         self.open_own().await?;
         // The statements of `session` may decide where the history is.
-        let is_known = session.is_empty() || history_sql.schema().is_some();
+        let is_lent = matches!(self.connector, PgConnector::Lent);
+        let is_known = (session.is_empty() && !is_lent) || history_sql.schema().is_some();
         let place = if is_known { table_list::place(history_sql) } else { "NULL::pg_catalog.text".to_owned() };
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
         let sql = format!(
             "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), \
              pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_setting('server_encoding'), \
-             pg_catalog.current_database()::pg_catalog.text, {place}, {}",
+             pg_catalog.current_database()::pg_catalog.text, {place}, {}, {}, {}",
+            database_setting(DRIVER_SETTINGS[0]),
+            database_setting(DRIVER_SETTINGS[1]),
             settings.join(", ")
         );
         let mut columns = only_row(self.rows(&sql).await?).ok_or_else(BackendError::unanswered)?.into_iter();
@@ -881,9 +932,16 @@ impl Backend for Postgres<'_> {
         if let Some(schema) = columns.next().flatten() {
             history_sql.set_schema(schema);
         }
-        self.session = session_statements(session, Dialect::Postgres);
+        self.session = Vec::new();
+        for name in DRIVER_SETTINGS {
+            let value = columns.next().flatten().map(|value| history_sql.text(&value));
+            self.session.extend(value.map(|value| format!("SELECT pg_catalog.set_config('{name}', {value}, false)")));
+        }
+        self.session.extend(session_statements(session, Dialect::Postgres));
         let columns: Vec<Option<String>> = columns.collect();
         let conforming = SETTINGS.iter().zip(&columns).find(|(name, _)| **name == "standard_conforming_strings");
+        let read_only = SETTINGS.iter().zip(&columns).find(|(name, _)| **name == lent_session::READ_ONLY);
+        self.must_not_write = is_lent && read_only.is_some_and(|(_, value)| value.as_deref() == Some("on"));
         let backslashes = conforming.is_some_and(|(_, value)| value.as_deref() == Some("off"));
         self.server_quoting = Quoting::new(backslashes, false);
         let columns = columns.into_iter();
@@ -901,6 +959,9 @@ impl Backend for Postgres<'_> {
     }
 
     async fn try_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
+        if self.must_not_write {
+            return Err(BackendError::read_only_session());
+        }
         match self.lease.take() {
             None => self.try_session_lock(history_sql).await,
             Some(mut lease) => {
@@ -976,7 +1037,13 @@ impl Backend for Postgres<'_> {
     async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
         if let Some(mut lease) = self.lease.take() {
             lease.stop_heartbeat();
-            return self.execute(&lease.release_sql(history_sql)).await;
+            let release = lease.release_sql(history_sql);
+            if !matches!(self.connector, PgConnector::Lent) {
+                return self.execute(&release).await;
+            }
+            // The role of the application may lack the privilege.
+            let outcome = self.execute(&format!("{}{release}", self.reset.prepared)).await;
+            return outcome.and(self.put_back(history_sql).await);
         }
         let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})::pg_catalog.text", self.lock_key(history_sql));
         if self.is_true(&sql).await? { Ok(()) } else { Err(BackendError::own("the lock was no longer held")) }
@@ -1089,6 +1156,14 @@ impl Backend for Postgres<'_> {
         self.original.relations().collect()
     }
 
+    fn may_differ_from_new_session(&self) -> bool {
+        matches!(self.connector, PgConnector::Lent)
+    }
+
+    fn resets_in_transaction(&self) -> bool {
+        self.owns_session()
+    }
+
     fn owns_session(&self) -> bool {
         self.connection.is_owned() && self.endpoint.preserves_session()
     }
@@ -1102,7 +1177,7 @@ impl Backend for Postgres<'_> {
             }
             None if matches!(self.connector, PgConnector::Lent) => {
                 self.put_back(history_sql).await?;
-                self.restore().await?;
+                self.execute(&self.reset.prepared.clone()).await?;
                 Ok(RenewedSession::Locked)
             }
             // Through a pooler, each transaction resets what it has changed.

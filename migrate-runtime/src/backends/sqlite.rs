@@ -46,6 +46,8 @@ pub struct Sqlite<'c> {
     session: Vec<String>,
     /// The attached databases and temporary objects before `prepare`.
     original: BTreeSet<(String, String)>,
+    /// The journal mode before `prepare`.
+    journal_mode: String,
     /// How long to wait for other writers.
     max_wait: Duration,
     /// Ends the waiting.
@@ -56,7 +58,8 @@ impl<'c> Sqlite<'c> {
     /// A backend over this connection, before `prepare`; waits for other writers as the options specify.
     pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, options: Option<SqliteConnectOptions>, open: OpenOptions) -> Self {
         let (reset, session, original) = (SessionReset::default(), Vec::new(), BTreeSet::new());
-        Sqlite { connection, options, reset, session, original, max_wait: open.max_wait, stop: open.stop }
+        let journal_mode = String::new();
+        Sqlite { connection, options, reset, session, original, journal_mode, max_wait: open.max_wait, stop: open.stop }
     }
 
     /// Opens a connection of our own in place of one from a pool, whose session the application uses. A database in memory
@@ -64,7 +67,9 @@ impl<'c> Sqlite<'c> {
     async fn open_own(&mut self) -> Result<(), BackendError> {
         let is_in_memory = first(self.rows("SELECT file FROM pragma_database_list WHERE name = 'main'").await?);
         let is_in_memory = is_in_memory.is_none_or(|file| file.is_empty());
-        if is_in_memory {
+        // A connection that excludes all others would exclude ours, too.
+        let is_exclusive = first(self.rows("PRAGMA locking_mode").await?).as_deref() == Some("exclusive");
+        if is_in_memory || (is_exclusive && !self.connection.is_owned()) {
             self.options = None;
         }
         match self.options.clone().filter(|_| !self.connection.is_owned()) {
@@ -92,8 +97,26 @@ impl<'c> Sqlite<'c> {
         Ok(rows.into_iter().filter_map(pair).collect())
     }
 
+    async fn journal_mode(&mut self) -> Result<String, BackendError> {
+        first(self.rows("PRAGMA journal_mode").await?).ok_or_else(BackendError::unanswered)
+    }
+
+    /// What a transaction leaves that was rolled back: without a journal, SQLite cannot undo it.
+    async fn remains(&mut self) -> Remains {
+        match self.journal_mode().await {
+            Ok(mode) if mode != "off" => Remains::Nothing,
+            _ => Remains::Unclear,
+        }
+    }
+
     /// Removes what scripts have attached and what temporary objects they have created.
     async fn put_back(&mut self) -> Result<(), BackendError> {
+        // WAL and the mode without it are stored in the file, and scripts may change them.
+        let mode = self.journal_mode().await?;
+        if mode != self.journal_mode && !["wal", "delete"].contains(&mode.as_str()) {
+            let original = self.journal_mode.clone();
+            self.execute(&format!("PRAGMA journal_mode = {original}")).await?;
+        }
         let added: Vec<(String, String)> = self.objects().await?.difference(&self.original).cloned().collect();
         for (kind, name) in added {
             let name = format!("\"{}\"", name.replace('"', "\"\""));
@@ -183,7 +206,9 @@ impl<'c> Sqlite<'c> {
             if at_commit && error.kind == BackendErrorKind::Busy && self.execute_when_free("COMMIT").await.is_ok() {
                 return Ok(());
             }
+            let mut remains = Remains::Nothing;
             if completed > 0 || !first {
+                remains = self.remains().await;
                 self.roll_back().await;
             }
             return Err(match completed {
@@ -192,12 +217,7 @@ impl<'c> Sqlite<'c> {
                 1 if first => UnitError::NotStarted(error),
                 // SQLITE_CONSTRAINT_FOREIGNKEY: `COMMIT` checks deferred foreign keys, which are the script's.
                 _ if at_commit && error.code.as_deref() != Some("787") => UnitError::RecordFailed(error),
-                _ => UnitError::StatementFailed {
-                    statement: message.failed(completed),
-                    offset: None,
-                    error,
-                    remains: Remains::Nothing,
-                },
+                _ => UnitError::StatementFailed { statement: message.failed(completed), offset: None, error, remains },
             });
         }
     }
@@ -297,6 +317,7 @@ impl Backend for Sqlite<'_> {
             }
         }
         self.original = self.objects().await?;
+        self.journal_mode = self.journal_mode().await?;
         self.reset.prepared.clone_from(&reset);
         self.reset.original = reset;
         self.session = session_statements(session, Dialect::Sqlite);
@@ -367,12 +388,8 @@ impl Backend for Sqlite<'_> {
         let mut message = SqlMessage::default();
         message.add_statements(unit_run, unit_run.unit.statements.clone());
         if let (completed, Some(error)) = self.run(&message.sql).await {
-            return Err(UnitError::StatementFailed {
-                statement: message.failed(completed),
-                offset: None,
-                error,
-                remains: Remains::Nothing,
-            });
+            let remains = self.remains().await;
+            return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, error, remains });
         }
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
         self.write_if_unchanged(history_sql, &change, unit_run.expected).await.map_err(|error| match error {

@@ -3,7 +3,10 @@
 //! A session of our own is replaced by a new one. A lent one cannot be, so the server is asked what a script has left.
 
 use crate::connection::TextRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The setting that makes transactions read-only.
+pub const READ_ONLY: &str = "default_transaction_read_only";
 
 /// Whether a transaction is open. A statement outside one is its own transaction and starts with it.
 pub const IN_TRANSACTION: &str =
@@ -14,6 +17,7 @@ pub fn snapshot_sql(own_lock: &str) -> String {
     format!(
         "SELECT 'setting', name, setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'session' \
          UNION ALL SELECT 'setting', 'role', pg_catalog.current_setting('role') \
+         UNION ALL SELECT 'setting', 'session_authorization', pg_catalog.current_setting('session_authorization') \
          UNION ALL SELECT 'statement', name, '' FROM pg_catalog.pg_prepared_statements \
          UNION ALL SELECT 'channel', pg_listening_channels, '' FROM pg_catalog.pg_listening_channels() \
          UNION ALL SELECT 'cursor', name, '' FROM pg_catalog.pg_cursors WHERE is_holdable \
@@ -48,6 +52,14 @@ impl LentSession {
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         let settings = self.items.iter().filter(|((kind, _), _)| kind == "setting");
         settings.map(|((_, name), value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Statements that give a session the settings of a new one, although it has those of `self`, and others of these names. A
+    /// session of the application that must not write stays so.
+    pub fn resets(&self, names: &[&str]) -> String {
+        let own = self.settings().map(|(name, _)| name);
+        let names: BTreeSet<&str> = own.chain(names.iter().copied()).filter(|name| *name != READ_ONLY).collect();
+        names.iter().map(|name| format!("RESET \"{name}\";\n")).collect()
     }
 
     /// The names of the temporary tables, views and sequences.

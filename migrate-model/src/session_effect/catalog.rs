@@ -1,0 +1,148 @@
+//! What a database and a script define that a statement may run without naming its SQL: routines and triggers.
+
+use super::{bare, dollar_body, is, meaningful, tokens_after_parentheses};
+use crate::assignment::set_statement;
+use crate::dialect::Dialect;
+use crate::statement::Statement;
+use crate::token::{Kind, Token, Tokens};
+use std::collections::{BTreeSet, HashMap};
+
+/// The SQL of a routine or a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoutineBody {
+    /// Its text.
+    Sql(String),
+    /// It cannot be read: it is written in another language, or the user lacks the privilege.
+    Hidden,
+}
+
+/// The triggers of the tables that a script names, as the system catalog describes them, and the routines that they call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TriggerCatalog {
+    /// The triggers that a change of a table may fire, by the lower-case name of the table.
+    pub triggers: HashMap<String, Vec<RoutineBody>>,
+    /// All routines of a name, in lower case.
+    pub routines: HashMap<String, Vec<RoutineBody>>,
+}
+
+impl TriggerCatalog {
+    /// The names that the bodies mention and no routine of this catalog has.
+    pub fn missing_names(&self, dialect: Dialect) -> BTreeSet<String> {
+        let bodies = self.triggers.values().chain(self.routines.values()).flatten();
+        let texts = bodies.filter_map(|body| if let RoutineBody::Sql(text) = body { Some(text.as_str()) } else { None });
+        let mut names = BTreeSet::new();
+        texts.for_each(|text| add_names(&mut names, text, dialect));
+        names.retain(|name| !self.routines.contains_key(name) && !super::functions::is_harmless(name));
+        names
+    }
+}
+
+/// The names, in lower case, that may be tables which a script changes. A statement that only defines something has none.
+pub fn changed_names(text: &str, statements: &[Statement], dialect: Dialect) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for statement in statements {
+        let sql = set_statement::executed(statement.sql(text), dialect);
+        let first = Tokens::new(sql, dialect).find(|token| !token.is_blank());
+        let defines = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SET", "PRAGMA", "VACUUM", "ANALYZE"];
+        if first.is_some_and(|first| !defines.iter().any(|word| first.is_word(sql, word))) {
+            add_names(&mut names, sql, dialect);
+        }
+    }
+    names
+}
+
+fn add_names(names: &mut BTreeSet<String>, sql: &str, dialect: Dialect) {
+    for token in Tokens::new(sql, dialect) {
+        match token.kind {
+            Kind::Word | Kind::QuotedName => drop(names.insert(bare(token.text(sql)))),
+            Kind::DollarText => add_names(names, token.text(sql).trim_matches('$'), dialect),
+            Kind::Executable => add_names(names, super::executable_content(token.text(sql)), dialect),
+            _ => {}
+        }
+    }
+}
+
+/// A trigger, as its definition describes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum KnownTrigger<'t> {
+    /// It runs this SQL.
+    Sql(&'t str),
+    /// It calls the routine of this name.
+    Calls(&'t str),
+    /// It cannot be read.
+    Hidden,
+}
+
+/// The routines and triggers that the statements of a script may run.
+#[derive(Debug, Default)]
+pub(super) struct Definitions<'t> {
+    /// The bodies of all routines of a name; `None` for one that cannot be read.
+    pub routines: HashMap<String, Vec<Option<&'t str>>>,
+    /// The triggers of a table.
+    pub triggers: HashMap<String, Vec<KnownTrigger<'t>>>,
+}
+
+impl<'t> Definitions<'t> {
+    /// Those that a script creates, and those of the database.
+    pub fn of(text: &'t str, statements: &[Statement], dialect: Dialect, catalog: &'t TriggerCatalog) -> Self {
+        let mut definitions = Definitions::default();
+        for (name, bodies) in &catalog.routines {
+            let bodies = bodies.iter().map(|body| if let RoutineBody::Sql(text) = body { Some(text.as_str()) } else { None });
+            definitions.routines.entry(name.clone()).or_default().extend(bodies);
+        }
+        for (table, bodies) in &catalog.triggers {
+            let triggers = bodies.iter().map(|body| match body {
+                RoutineBody::Sql(text) => KnownTrigger::Sql(text),
+                RoutineBody::Hidden => KnownTrigger::Hidden,
+            });
+            definitions.triggers.entry(table.clone()).or_default().extend(triggers);
+        }
+        for statement in statements.iter().filter(|_| dialect != Dialect::Sqlite) {
+            definitions.add(statement.sql(text), dialect);
+        }
+        definitions
+    }
+
+    fn add(&mut self, sql: &'t str, dialect: Dialect) {
+        let sql = set_statement::executed(sql, dialect);
+        let head: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).take(16).collect();
+        if !is(&head, sql, 0, "CREATE") {
+            return;
+        }
+        let kind = head.iter().position(|token| ["FUNCTION", "PROCEDURE", "TRIGGER"].iter().any(|word| token.is_word(sql, word)));
+        let Some(kind) = kind else { return };
+        if head[kind].is_word(sql, "TRIGGER") {
+            self.add_trigger(sql, dialect);
+            return;
+        }
+        let open = head.iter().position(|token| token.is_symbol(sql, b'('));
+        let Some(name) = open.filter(|open| *open > kind).and_then(|open| head.get(open - 1)) else { return };
+        let body = match dialect {
+            Dialect::Postgres => dollar_body(sql),
+            _ => tokens_after_parentheses(sql, dialect),
+        };
+        self.routines.entry(bare(name.text(sql))).or_default().push(body);
+    }
+
+    /// `CREATE TRIGGER ... ON t ... EXECUTE FUNCTION f()`, or `... ON t FOR EACH ROW` and a statement.
+    fn add_trigger(&mut self, sql: &'t str, dialect: Dialect) {
+        let tokens = meaningful(sql, dialect);
+        let Some(mut table) = tokens.iter().position(|token| token.is_word(sql, "ON")).map(|on| on + 1) else { return };
+        while tokens.get(table + 1).is_some_and(|dot| dot.is_symbol(sql, b'.')) {
+            table += 2;
+        }
+        let Some(name) = tokens.get(table) else { return };
+        let trigger = match dialect {
+            Dialect::Postgres => {
+                // The name is before the last parenthesis that is opened.
+                let open = tokens.iter().rposition(|token| token.is_symbol(sql, b'('));
+                open.and_then(|open| tokens.get(open.checked_sub(1)?)).map(|name| KnownTrigger::Calls(name.text(sql)))
+            }
+            _ => {
+                let row = tokens.iter().position(|token| token.is_word(sql, "ROW"));
+                row.and_then(|row| sql.get(tokens[row].end..)).map(KnownTrigger::Sql)
+            }
+        };
+        self.triggers.entry(bare(name.text(sql))).or_default().push(trigger.unwrap_or(KnownTrigger::Hidden));
+    }
+}

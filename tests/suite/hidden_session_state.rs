@@ -1,0 +1,221 @@
+//! What a statement leaves in its session although its text does not show it: triggers, sequences, `SET STATEMENT`, overloaded
+//! routines, computed statements.
+
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder, pgbouncer};
+
+fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
+    let folder = TestFolder::new(files);
+    let database = kind.dialect().name();
+    folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{database}\"\nlint = \"off\"\n"));
+    folder
+}
+
+fn up(url: &str, folder: &TestFolder) -> (bool, String) {
+    let output = Binary::inside(folder.path()).command(&["up", "-D", url]).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A trigger of a table `t` that leaves a setting or a variable.
+const TRIGGER: &str = "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS \
+    $$ BEGIN PERFORM set_config('work_mem', '77MB', false); RETURN NEW; END $$;\n\
+    CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();";
+
+#[tokio::test]
+async fn what_a_trigger_sets_does_not_pass_a_pooler() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let first = format!("CREATE TABLE t (id int);\nCREATE VIEW v AS SELECT * FROM t;\nCREATE TABLE o (n text);\n{TRIGGER}");
+    let files = [
+        ("001_a.up.sql", first.as_str()),
+        ("002_b.up.sql", "INSERT INTO t VALUES (1);"),
+        ("003_c.up.sql", "INSERT INTO o SELECT current_setting('work_mem');"),
+        ("004_d.up.sql", "INSERT INTO v VALUES (1);\nCREATE INDEX CONCURRENTLY i ON t (id);\nINSERT INTO o VALUES ('later');"),
+    ];
+    let url = database.through(&pgbouncer());
+    let (done, messages) = up(&url, &folder(Kind::Postgres, &files));
+    assert!(!done && messages.contains("error[needs-session]"), "{messages}");
+    assert_eq!(database.rows("SELECT n FROM o").await, ["4MB"], "the next migration does not see it");
+    database.drop_by_force().await;
+}
+
+#[tokio::test]
+async fn a_rest_is_not_resumed_after_a_trigger_that_sets_something() {
+    let nested = "CREATE FUNCTION h() RETURNS void LANGUAGE sql AS $$ SELECT set_config('app.tenant', 'x', false) $$;\n\
+        CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM h(); RETURN NEW; END $$;\n\
+        CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();";
+    let harmless = "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := NEW.id + 1; RETURN NEW; END $$;\n\
+        CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();";
+    let vacuum = "INSERT INTO t VALUES (1);\nVACUUM t;\nINSERT INTO missing VALUES (1);\nDELETE FROM t;";
+    let variable = "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @tenant = 5;";
+    let table =
+        "INSERT INTO t VALUES (1);\nCREATE TABLE x (id int);\nINSERT INTO missing VALUES (1);\nDELETE FROM t WHERE id = 1;";
+    for (kind, trigger, file, resumes) in [
+        (Kind::Postgres, TRIGGER, vacuum, false),
+        (Kind::Postgres, nested, vacuum, false),
+        (Kind::Postgres, harmless, vacuum, true),
+        (Kind::MariaDb, variable, table, false),
+        (Kind::MariaDb, "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.id = 7;", table, true),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        database.execute(&format!("CREATE TABLE t (id int);\n{trigger}")).await;
+        let folder = folder(kind, &[("001_a.up.sql", file)]);
+        let (done, messages) = up(&database.url, &folder);
+        assert!(!done, "{messages}");
+        assert_eq!(messages.contains("--not-applied"), !resumes, "{trigger}: {messages}");
+        database.execute("CREATE TABLE missing (id int)").await;
+        let (done, messages) = up(&database.url, &folder);
+        assert_eq!(done, resumes, "{trigger}: {messages}");
+        database.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_variable_of_a_trigger_does_not_reach_the_next_migration() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let files = [
+        (
+            "001_a.up.sql",
+            "CREATE TABLE t (id int);\nCREATE TABLE o (n text);\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @x = 5;",
+        ),
+        ("002_b.up.sql", "INSERT INTO t VALUES (1);"),
+        ("003_c.up.sql", "INSERT INTO o SELECT COALESCE(@x, 'null');"),
+    ];
+    let (done, messages) = up(&database.url, &folder(Kind::MariaDb, &files));
+    assert!(done, "{messages}");
+    assert_eq!(database.rows("SELECT n FROM o").await, ["null"]);
+    database.drop().await;
+}
+
+/// What a sequence or a generated key has left is in the session only.
+#[tokio::test]
+async fn a_generated_value_is_not_read_in_another_session() {
+    let keys = "CREATE TABLE a (id INT AUTO_INCREMENT PRIMARY KEY)";
+    for (kind, before, file) in [
+        (
+            Kind::Postgres,
+            "CREATE TABLE a (id serial)",
+            "INSERT INTO a DEFAULT VALUES;\nVACUUM a;\nINSERT INTO missing VALUES (currval('a_id_seq'));",
+        ),
+        (Kind::Postgres, "CREATE SEQUENCE s", "SELECT nextval('s');\nVACUUM;\nINSERT INTO missing VALUES (lastval());"),
+        (
+            Kind::MariaDb,
+            keys,
+            "INSERT INTO a VALUES (NULL);\nCREATE TABLE x (id INT);\nINSERT INTO missing VALUES (LAST_INSERT_ID());",
+        ),
+        (
+            Kind::MariaDb,
+            "CREATE SEQUENCE s",
+            "DO NEXT VALUE FOR s;\nCREATE TABLE x (id INT);\nINSERT INTO missing VALUES (PREVIOUS VALUE FOR s);",
+        ),
+        (
+            Kind::MariaDb,
+            "CREATE SEQUENCE s",
+            "SELECT NEXTVAL(s);\nCREATE TABLE x (id INT);\nINSERT INTO missing VALUES (LASTVAL(s));",
+        ),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        database.execute(before).await;
+        let folder = folder(kind, &[("001_a.up.sql", file)]);
+        let (done, messages) = up(&database.url, &folder);
+        assert!(!done && messages.contains("missing"), "{file}: {messages}");
+        database.execute("CREATE TABLE missing (id int)").await;
+        let (done, messages) = up(&database.url, &folder);
+        assert!(!done && messages.contains("--not-applied"), "{file}: {messages}");
+        assert_eq!(database.value("SELECT count(*) FROM missing").await, "0", "{file}");
+        if kind == Kind::Postgres {
+            database.execute("DELETE FROM migration_records").await;
+            let (done, messages) = up(&database.through(&pgbouncer()), &folder);
+            assert!(!done && messages.contains("error[needs-session]"), "{file}: {messages}");
+            database.drop_by_force().await;
+        } else {
+            database.drop().await;
+        }
+    }
+}
+
+/// `SET STATEMENT ... FOR` is what it executes: for the session, for transactions and for retries.
+#[tokio::test]
+async fn set_statement_is_what_it_executes() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE t (id int); CREATE PROCEDURE p() SET @x = 5").await;
+    let text = "SET STATEMENT max_statement_time = 9 FOR INSERT INTO t VALUES (1);\n\
+                SET STATEMENT max_statement_time = 9 FOR INSERT INTO missing VALUES (1);";
+    let folder = folder(Kind::MariaDb, &[("001_a.up.sql", text)]);
+    let (done, messages) = up(&database.url, &folder);
+    assert!(!done && messages.contains("rolled back"), "a file of DML is one transaction: {messages}");
+    assert_eq!(database.value("SELECT count(*) FROM t").await, "0");
+    let text = "SET STATEMENT max_statement_time = 9 FOR CALL p();\nCREATE TABLE x (id INT);\nINSERT INTO missing VALUES (1);\n\
+                INSERT INTO t VALUES (@x);";
+    folder.write("migrations/001_a.up.sql", text);
+    assert!(!up(&database.url, &folder).0);
+    database.execute("CREATE TABLE missing (id int)").await;
+    let (done, messages) = up(&database.url, &folder);
+    assert!(!done && messages.contains("--not-applied"), "{messages}");
+    database.drop().await;
+}
+
+/// The overload that sets nothing must not hide the one that does.
+#[tokio::test]
+async fn all_overloads_of_a_routine_count() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let text = "CREATE FUNCTION f(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;\n\
+                CREATE FUNCTION f(int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN SET search_path = app; END $$;\n\
+                CREATE FUNCTION f(boolean) RETURNS void LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;\n\
+                SELECT f(1);\nVACUUM;\nINSERT INTO app.missing VALUES (1);\nDELETE FROM users;";
+    database
+        .execute("CREATE SCHEMA app; CREATE TABLE app.users (id int); CREATE TABLE users (id int); INSERT INTO users VALUES (1)")
+        .await;
+    let folder = folder(Kind::Postgres, &[("001_a.up.sql", text)]);
+    assert!(!up(&database.url, &folder).0);
+    database.execute("CREATE TABLE app.missing (id int)").await;
+    let (done, messages) = up(&database.url, &folder);
+    assert!(!done && messages.contains("--not-applied"), "{messages}");
+    assert_eq!(database.value("SELECT count(*) FROM public.users").await, "1");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_temporary_table_in_any_spelling_is_temporary() {
+    for name in ["\"temp\".\"users\"", "'temp'.users", "[temp].users", "`TEMP`.users"] {
+        let database = TestDatabase::new(Kind::Sqlite).await;
+        database.execute("CREATE TABLE users (id); INSERT INTO users VALUES (1)").await;
+        let text = format!(
+            "PRAGMA foreign_keys = OFF;\nBEGIN;\nCREATE TABLE {name} (id);\nCOMMIT;\nINSERT INTO missing VALUES (1);\nDELETE FROM users;"
+        );
+        let folder = folder(Kind::Sqlite, &[("001_a.up.sql", &text)]);
+        assert!(!up(&database.url, &folder).0, "{name}");
+        database.execute("CREATE TABLE missing (id)").await;
+        let (done, messages) = up(&database.url, &folder);
+        assert!(!done && messages.contains("--not-applied"), "{name}: {messages}");
+        assert_eq!(database.value("SELECT count(*) FROM main.users").await, "1", "{name}");
+        database.drop().await;
+    }
+}
+
+/// What is computed may be anything.
+#[tokio::test]
+async fn a_computed_statement_is_not_assumed_to_leave_nothing() {
+    for (kind, before) in [
+        (
+            Kind::Postgres,
+            "DO $$ BEGIN EXECUTE format('ALTER %s %I SET search_path = app, public', 'DATABASE', current_database()); END $$;",
+        ),
+        (Kind::Postgres, "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD n int; SET search_path = app'; END $$;"),
+        (Kind::Postgres, "DO $$ BEGIN EXECUTE 'CREATE ' || 'TEMP TABLE users (id int)'; END $$;"),
+        (Kind::MariaDb, "PREPARE s FROM CONCAT('SET @x', ' = 5');\nEXECUTE s;"),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        database.execute("CREATE TABLE users (id int); INSERT INTO users VALUES (1)").await;
+        let (between, audit) = match kind {
+            Kind::Postgres => ("VACUUM public.users;", "public.audit"),
+            _ => ("CREATE TABLE x (a int);", "audit"),
+        };
+        let text =
+            format!("-- migrate: no-transaction\n{before}\n{between}\nINSERT INTO {audit} VALUES (1);\nDELETE FROM users;");
+        let folder = folder(kind, &[("001_a.up.sql", &text)]);
+        assert!(!up(&database.url, &folder).0, "{before}");
+        database.execute(&format!("CREATE TABLE {audit} (a int)")).await;
+        let (done, messages) = up(&database.url, &folder);
+        assert!(!done && messages.contains("--not-applied"), "{before}: {messages}");
+        database.drop().await;
+    }
+}

@@ -1,0 +1,174 @@
+//! Sessions that the application, the driver or the database has set up: a migration finds the session of any other run, and
+//! the application finds its own afterwards.
+
+use migrate_runtime::{LockStrategy, Migrator};
+use migrate_tests::{Kind, TestDatabase, TestFolder};
+use sqlx::{AssertSqlSafe, Connection, Row};
+use std::process::Command;
+
+fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
+    let folder = TestFolder::new(files);
+    let database = kind.dialect().name();
+    folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{database}\"\nlint = \"off\"\n"));
+    folder
+}
+
+/// The schema and the role that the application has set decide neither where the history is nor what a script sees.
+#[tokio::test]
+async fn settings_of_a_lent_connection_do_not_reach_a_migration() {
+    let files = [
+        (
+            "001_a.up.sql",
+            "CREATE TABLE t (n text);\nINSERT INTO t VALUES (current_setting('role')), (current_setting('work_mem'));",
+        ),
+        (
+            "002_b.up.sql",
+            "-- migrate: no-transaction\nINSERT INTO t VALUES (current_setting('work_mem'));\nSET search_path = app;",
+        ),
+        ("003_c.up.sql", "CREATE TABLE u (n text);"),
+    ];
+    for strategy in [LockStrategy::Session, LockStrategy::Lease] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        let role = format!("{}_app", database.url.rsplit_once('/').unwrap().1);
+        database.execute(&format!("CREATE ROLE {role}; CREATE SCHEMA app AUTHORIZATION {role}")).await;
+        let set = folder(Kind::Postgres, &files).set(Kind::Postgres.dialect());
+        let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+        let settings = format!("SET search_path = app; SET work_mem = '9MB'; SET ROLE {role}");
+        sqlx::raw_sql(AssertSqlSafe(settings)).execute(&mut connection).await.unwrap();
+        for run in [3, 0] {
+            let report = Migrator::new(&set).lock(strategy).run(&mut connection).await.unwrap();
+            assert_eq!(report.done.len(), run, "{strategy:?}");
+        }
+        assert_eq!(Migrator::new(&set).status(&mut connection).await.unwrap().history().records().len(), 3);
+        let question =
+            "SELECT concat_ws(' ', current_setting('search_path'), current_setting('work_mem'), current_setting('role'))";
+        let answer: String = sqlx::raw_sql(question).fetch_one(&mut connection).await.unwrap().get(0);
+        assert_eq!(answer, format!("app 9MB {role}"), "{strategy:?}");
+        let tables =
+            "SELECT schemaname || '.' || tablename FROM pg_tables WHERE tablename IN ('t', 'u', 'migration_records') ORDER BY 1";
+        assert_eq!(database.rows(tables).await, ["public.migration_records", "public.t", "public.u"], "{strategy:?}");
+        assert_eq!(database.rows("SELECT n FROM t").await, ["none", "4MB", "4MB"], "{strategy:?}");
+        connection.close().await.unwrap();
+        database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+        database.drop().await;
+    }
+}
+
+/// A history in the schema of the application does not count as that of the migrations.
+#[tokio::test]
+async fn a_lent_connection_reads_the_same_history_as_any_other() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let set = folder(Kind::Postgres, &[("001_a.up.sql", "CREATE TABLE t (n text);")]).set(Kind::Postgres.dialect());
+    Migrator::new(&set).run(&database.url.parse::<migrate_runtime::DatabaseUrl>().unwrap()).await.unwrap();
+    database.execute("CREATE SCHEMA app").await;
+    let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("SET search_path = app").execute(&mut connection).await.unwrap();
+    assert!(Migrator::new(&set).is_up_to_date(&mut connection).await.unwrap());
+    assert!(Migrator::new(&set).run(&mut connection).await.unwrap().done.is_empty());
+    connection.close().await.unwrap();
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn variables_of_a_lent_mariadb_connection_do_not_reach_a_migration() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let text = "CREATE TABLE o (n text);\nINSERT INTO o VALUES (COALESCE(@x, 'null')), (@@sql_mode LIKE '%ANSI_QUOTES%');\nSET @x = 5;\n\
+                INSERT INTO o VALUES (@x);";
+    let second = ("002_b.up.sql", "INSERT INTO o VALUES (COALESCE(@x, 'null'));");
+    let set = folder(Kind::MariaDb, &[("001_a.up.sql", text), second]).set(Kind::MariaDb.dialect());
+    let mut connection = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("SET @x = 'mine', SESSION sql_mode = 'ANSI_QUOTES'").execute(&mut connection).await.unwrap();
+    Migrator::new(&set).run(&mut connection).await.unwrap();
+    let answer: String = sqlx::raw_sql("SELECT CONCAT_WS(' ', @x, @@sql_mode)").fetch_one(&mut connection).await.unwrap().get(0);
+    assert_eq!(answer, "mine ANSI_QUOTES");
+    assert_eq!(database.rows("SELECT n FROM o").await, ["null", "0", "5", "null"]);
+    connection.close().await.unwrap();
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_lent_connection_that_must_not_write_is_refused() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let set = folder(Kind::Postgres, &[("001_a.up.sql", "CREATE TABLE t (id int);")]).set(Kind::Postgres.dialect());
+    for strategy in [LockStrategy::Session, LockStrategy::Auto] {
+        let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+        sqlx::raw_sql("SET default_transaction_read_only = on").execute(&mut connection).await.unwrap();
+        let error = Migrator::new(&set).lock(strategy).run(&mut connection).await.unwrap_err();
+        assert_eq!(error.code().name, "read-only-session", "{error}");
+        assert!(Migrator::new(&set).status(&mut connection).await.is_ok());
+        let value: String = sqlx::raw_sql("SHOW default_transaction_read_only").fetch_one(&mut connection).await.unwrap().get(0);
+        assert_eq!(value, "on");
+        connection.close().await.unwrap();
+    }
+    assert!(database.tables().await.is_empty());
+    database.drop().await;
+}
+
+/// The oracle is psql: the driver must not overrule what the database or the role has set.
+#[tokio::test]
+async fn the_settings_of_the_database_are_those_that_psql_sees() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let name = database.url.rsplit_once('/').unwrap().1.to_owned();
+    database
+        .execute(&format!(
+            "ALTER DATABASE {name} SET DateStyle = 'ISO, DMY'; ALTER DATABASE {name} SET TimeZone = 'Asia/Tokyo'; \
+             ALTER DATABASE {name} SET IntervalStyle = 'iso_8601'"
+        ))
+        .await;
+    let question = "SELECT '03/04/2020'::date || ' ' || '2020-01-01 12:00'::timestamptz || ' ' || '1 day'::interval";
+    let oracle = Command::new("psql").args([&database.url, "-Atc", question]).output().unwrap();
+    let expected = String::from_utf8(oracle.stdout).unwrap().trim().to_owned();
+    assert_eq!(expected, "2020-04-03 2020-01-01 12:00:00+09 P1D");
+    let files = [
+        ("001_a.up.sql", format!("CREATE TABLE o (n text);\nINSERT INTO o {question};\nSET TimeZone = 'UTC';")),
+        ("002_b.up.sql", format!("INSERT INTO o {question};\nVACUUM;\nINSERT INTO o {question};")),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let set = folder(Kind::Postgres, &files).set(Kind::Postgres.dialect());
+    for lent in [false, true] {
+        if lent {
+            let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+            Migrator::new(&set).run(&mut connection).await.unwrap();
+            let zone: String = sqlx::raw_sql("SHOW TimeZone").fetch_one(&mut connection).await.unwrap().get(0);
+            assert_eq!(zone, "UTC", "the application's session is as the driver has set it");
+            connection.close().await.unwrap();
+        } else {
+            Migrator::new(&set).run(&database.url.parse::<migrate_runtime::DatabaseUrl>().unwrap()).await.unwrap();
+        }
+        assert_eq!(database.rows("SELECT n FROM o").await, [&*expected, &*expected, &*expected], "lent: {lent}");
+        database.execute("DROP TABLE o, migration_records, schema_versions, migration_events CASCADE").await;
+    }
+    database.drop().await;
+}
+
+/// A connection that excludes all others is used itself.
+#[tokio::test]
+async fn an_exclusive_sqlite_pool_is_used_itself() {
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqlitePoolOptions};
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let files =
+        [("001_a.up.sql", "CREATE TABLE t (id);"), ("002_b.up.sql", "PRAGMA journal_mode = MEMORY;\nINSERT INTO t VALUES (1);")];
+    let set = folder(Kind::Sqlite, &files).set(Kind::Sqlite.dialect());
+    let options: SqliteConnectOptions = database.url.parse().unwrap();
+    let options = options.locking_mode(SqliteLockingMode::Exclusive).create_if_missing(true);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE mine (id)").execute(&pool).await.unwrap();
+    Migrator::new(&set).run(&pool).await.unwrap();
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM t").fetch_one(&pool).await.unwrap();
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&pool).await.unwrap();
+    assert_eq!((count, mode.as_str()), (1, "delete"), "the journal mode of the application is put back");
+    pool.close().await;
+    database.drop().await;
+}
+
+/// Without a journal, SQLite rolls nothing back, and the run does not say that it did.
+#[tokio::test]
+async fn without_a_journal_nothing_counts_as_rolled_back() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let text = "PRAGMA journal_mode = OFF;\nCREATE TABLE t (id);\nINSERT INTO missing VALUES (1);";
+    let set = folder(Kind::Sqlite, &[("001_a.up.sql", text)]).set(Kind::Sqlite.dialect());
+    let error = Migrator::new(&set).run(&database.url.parse::<migrate_runtime::DatabaseUrl>().unwrap()).await.unwrap_err();
+    assert!(!error.to_string().contains("no changes made by"), "{error}");
+    assert!(format!("{error:?} {error}").contains("remain"), "{error:?}");
+    database.drop().await;
+}
