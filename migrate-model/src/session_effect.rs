@@ -11,6 +11,7 @@
 mod functions;
 
 use crate::dialect::Dialect;
+use crate::do_block;
 use crate::savepoint;
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
@@ -123,17 +124,51 @@ fn reads_session(sql: &str) -> bool {
         || ["EXECUTE", "HANDLER", "LAST_INSERT_ID", "RELEASE_LOCK"].iter().any(|word| has(&tokens, sql, word))
 }
 
-/// The first statement that a statement must directly follow, in the same session and with nothing between them: it reads
-/// what the previous one returned, such as `ROW_COUNT()` or `LAST_INSERT_ID()`. `None` if it reads nothing of that kind.
-pub fn follows_from(text: &str, statements: &[Statement], at: usize, dialect: Dialect) -> Option<usize> {
-    let (directly, inserted): (&[&str], &[&str]) = match dialect {
-        Dialect::Postgres => return None,
+/// Does a PostgreSQL statement that changes its session do so only until its transaction is rolled back?
+pub fn is_undone_by_rollback(sql: &str) -> bool {
+    let tokens = meaningful(sql, Dialect::Postgres);
+    !["PREPARE", "DEALLOCATE", "LOAD", "DISCARD", "EXECUTE"].iter().any(|word| is(&tokens, sql, 0, word))
+}
+
+/// Does a statement name a function whose effect a rollback does not undo: on a lock of the session, or on a sequence? Names
+/// in strings and in bodies count.
+pub fn outlives_rollback(sql: &str, dialect: Dialect) -> bool {
+    let outlives = |name: &str| {
+        let name = name.to_lowercase();
+        functions::takes_lock(&name) || name.starts_with("pg_advisory_unlock") || name == "setval"
+    };
+    Tokens::new(sql, dialect).any(|token| match token.kind {
+        Kind::Word | Kind::QuotedName => outlives(&bare(token.text(sql))),
+        Kind::Text | Kind::DollarText | Kind::Executable => {
+            token.text(sql).split(|c: char| !c.is_alphanumeric() && c != '_').any(outlives)
+        }
+        _ => false,
+    })
+}
+
+/// Words that read what the previous statement returned, and words that read what the last insert has generated.
+fn result_words(dialect: Dialect) -> (&'static [&'static str], &'static [&'static str]) {
+    match dialect {
+        Dialect::Postgres => (&[], &[]),
         Dialect::MySql => (
             &["ROW_COUNT", "FOUND_ROWS", "DIAGNOSTICS", "WARNINGS", "ERRORS", "warning_count", "error_count"],
             &["LAST_INSERT_ID", "identity", "insert_id"],
         ),
         Dialect::Sqlite => (&["changes", "total_changes"], &["last_insert_rowid"]),
-    };
+    }
+}
+
+/// Does a statement read what an earlier one returned, such as `ROW_COUNT()` or `LAST_INSERT_ID()`?
+pub fn reads_result(sql: &str, dialect: Dialect) -> bool {
+    let (directly, inserted) = result_words(dialect);
+    let tokens = meaningful(sql, dialect);
+    directly.iter().chain(inserted).any(|word| has(&tokens, sql, word))
+}
+
+/// The first statement that a statement must directly follow, in the same session and with nothing between them: it reads
+/// what the previous one returned, such as `ROW_COUNT()` or `LAST_INSERT_ID()`. `None` if it reads nothing of that kind.
+pub fn follows_from(text: &str, statements: &[Statement], at: usize, dialect: Dialect) -> Option<usize> {
+    let (directly, inserted) = result_words(dialect);
     let sql = statements[at].sql(text);
     let tokens = meaningful(sql, dialect);
     if directly.iter().any(|word| has(&tokens, sql, word)) {
@@ -322,7 +357,10 @@ impl<'r> EffectReader<'r> {
         } else if first(&["SELECT", "VALUES", "TABLE", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN"]) {
             self.postgres_query(sql, tokens)
         } else if first(&["DO"]) {
-            self.body(dollar_body(sql).unwrap_or(""), dollar_body(sql).is_none())
+            match do_block::read(sql) {
+                Some(block) => self.body(&block.body, !block.is_plpgsql),
+                None => SessionEffect::Unknown,
+            }
         } else if first(&["CALL"]) || (first(&["CREATE"]) && has(tokens, sql, "AS")) {
             self.calls(sql, tokens)
         } else if first(&POSTGRES_DDL) {
