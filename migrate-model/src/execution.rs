@@ -132,7 +132,10 @@ pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
     });
     // With IF NOT EXISTS, a second run would not fill a table that the first has created.
     let fills = dialect == Dialect::MySql && words.is(0, &["CREATE"]) && words.has("EXISTS") && is_filled(sql);
-    is_setting || analyzes || words.is(0, &repeatable) || (defines && guarded && !fills)
+    // The backend continues from what the first run has left.
+    let continues = dialect == Dialect::Postgres
+        && (words.is(0, &["REINDEX"]) || words.is(0, &["ALTER"]) && words.has("DETACH") && words.has("CONCURRENTLY"));
+    is_setting || analyzes || continues || words.is(0, &repeatable) || (defines && guarded && !fills)
 }
 
 /// Does a `CREATE TABLE` of MySQL fill its table from a query?

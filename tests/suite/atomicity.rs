@@ -438,3 +438,33 @@ async fn blocks_that_commit_are_known_in_any_form() {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     database.drop().await;
 }
+
+/// A statement that works in several transactions is continued by the next run, and what it has left is said.
+#[tokio::test]
+async fn what_a_concurrent_statement_has_left_is_continued() {
+    for (sql, said, left) in [
+        (
+            "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;",
+            "pending detach",
+            "SELECT count(*) FROM pg_inherits WHERE inhrelid = 'p1'::regclass",
+        ),
+        ("DROP INDEX CONCURRENTLY i;", "index `i` is invalid", "SELECT count(*) FROM pg_class WHERE relname = 'i'"),
+        ("REINDEX TABLE CONCURRENTLY t;", "invalid indexes are left", "SELECT count(*) FROM pg_index WHERE NOT indisvalid"),
+    ] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        database
+            .execute(
+                "CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1); CREATE TABLE p (a int) \
+                 PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9)",
+            )
+            .await;
+        let files = folder(Kind::Postgres, &[("001_a.up.sql", &format!("-- migrate: timeout 2s\n{sql}"))]);
+        // A reader, for whose end the statement waits.
+        let outcome = run_beside_a_lock(&database, &files, "BEGIN; SELECT * FROM t; SELECT * FROM p").await;
+        assert!(outcome.code == 7 && outcome.stderr.contains(said), "{sql}: {}", outcome.stderr);
+        let again = run(&database, &files, &["up"]);
+        assert_eq!(again.code, 0, "{sql}: {}", again.stderr);
+        assert_eq!(database.value(left).await, "0", "{sql}");
+        database.drop().await;
+    }
+}

@@ -136,7 +136,7 @@ async fn retry_delay(
     let UnitError::StatementFailed { statement, error, remains, .. } = error else { return None };
     // Of several statements that run without a transaction, the first may be done.
     let is_first = *statement == Some(segment.unit.statements.start);
-    let leaves_nothing = *remains == Remains::Nothing && (segment.in_transaction || is_first);
+    let leaves_nothing = *remains != Remains::Unclear && (segment.in_transaction || is_first);
     if error.kind != BackendErrorKind::LockTimeout || !leaves_nothing {
         return None;
     }
