@@ -13,8 +13,8 @@ pub struct DoBlock<'t> {
 }
 
 /// Reads a `DO` statement. `None` for any other one, and for one without a body.
-pub fn read(sql: &str) -> Option<DoBlock<'_>> {
-    let tokens: Vec<Token> = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
+pub fn read(sql: &str, dialect: Dialect) -> Option<DoBlock<'_>> {
+    let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
     let mut rest = tokens.iter();
     rest.next().filter(|first| first.is_word(sql, "DO"))?;
     let (mut body, mut language) = (None, None);
@@ -53,6 +53,7 @@ mod tests {
 
     #[test]
     fn parts_of_a_block() {
+        let dialect = Dialect::ALL[0];
         for (sql, body, is_plpgsql) in [
             ("DO $$ BEGIN COMMIT; END $$", " BEGIN COMMIT; END ", true),
             ("DO LANGUAGE 'plpgsql' $x$BEGIN END$x$", "BEGIN END", true),
@@ -62,9 +63,9 @@ mod tests {
             ("DO LANGUAGE plpython3u $$plpy.commit()$$", "plpy.commit()", false),
             ("DO $$plpy.commit()$$ LANGUAGE 'plpython3u'", "plpy.commit()", false),
         ] {
-            let block = read(sql).unwrap();
+            let block = read(sql, dialect).unwrap();
             assert_eq!((block.body.as_ref(), block.is_plpgsql), (body, is_plpgsql), "{sql}");
         }
-        assert!(read("SELECT 1").is_none() && read("DO").is_none());
+        assert!(read("SELECT 1", dialect).is_none() && read("DO", dialect).is_none());
     }
 }

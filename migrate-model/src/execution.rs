@@ -162,7 +162,7 @@ pub fn can_share_transaction(sql: &str, dialect: Dialect, no_transaction: bool) 
             // Before PostgreSQL 12, `ALTER TYPE ... ADD VALUE` could not run in a transaction.
             let adds_value = words.start(&["ALTER", "TYPE"]) && words.has("VALUE");
             let is_plain_block = |block: DoBlock<'_>| block.is_plpgsql && !block.body.to_ascii_uppercase().contains("CALL");
-            let block = words.is(0, &["DO"]) && do_block::read(sql).is_some_and(is_plain_block);
+            let block = words.is(0, &["DO"]) && do_block::read(sql, Dialect::Postgres).is_some_and(is_plain_block);
             block || words.is(0, &writes) || (words.is(0, &defines) && !adds_value)
         }
         (Dialect::MySql, Class::Plain) => words.is(0, &writes),

@@ -357,7 +357,7 @@ impl<'r> EffectReader<'r> {
         } else if first(&["SELECT", "VALUES", "TABLE", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN"]) {
             self.postgres_query(sql, tokens)
         } else if first(&["DO"]) {
-            match do_block::read(sql) {
+            match do_block::read(sql, Dialect::Postgres) {
                 Some(block) => self.body(&block.body, !block.is_plpgsql),
                 None => SessionEffect::Unknown,
             }

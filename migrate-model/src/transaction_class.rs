@@ -185,7 +185,7 @@ fn postgres(sql: &str, words: &Words<'_>) -> Class {
 
 /// Does the body of a `DO` block contain `COMMIT` or `ROLLBACK` as a statement?
 fn commits_inside(sql: &str) -> bool {
-    let Some(block) = do_block::read(sql) else { return false };
+    let Some(block) = do_block::read(sql, Dialect::Postgres) else { return false };
     let body = block.body.as_ref();
     if !block.is_plpgsql {
         // The functions of another language that commit have these words in their names.
