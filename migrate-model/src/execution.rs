@@ -7,12 +7,15 @@
 use crate::assignment::set_statement;
 use crate::code::Code;
 use crate::dialect::Dialect;
+use crate::do_block::{self, DoBlock};
 use crate::enum_value::{self, ENUM_VALUE_IN_USE, EnumValueUse, Use};
 use crate::finding::Finding;
 use crate::place::SourceText;
+use crate::reader;
 use crate::savepoint::{self, SavepointCommand};
 use crate::session_effect;
 use crate::statement::Statement;
+use crate::syntax::Syntax;
 use crate::transaction_class::{Class, Words, class};
 use std::fmt;
 use std::ops::Range;
@@ -129,7 +132,17 @@ pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
         let checks = pair[0].is_word(sql, "IF") && (pair[1].is_word(sql, "NOT") || pair[1].is_word(sql, "EXISTS"));
         replaces || checks
     });
-    is_setting || analyzes || words.is(0, &repeatable) || (defines && guarded)
+    // With IF NOT EXISTS, a second run would not fill a table that the first has created.
+    let fills = dialect == Dialect::MySql && words.is(0, &["CREATE"]) && words.has("EXISTS") && is_filled(sql);
+    // The backend continues from what the first run has left.
+    let continues = dialect == Dialect::Postgres
+        && (words.is(0, &["REINDEX"]) || words.is(0, &["ALTER"]) && words.has("DETACH") && words.has("CONCURRENTLY"));
+    is_setting || analyzes || continues || words.is(0, &repeatable) || (defines && guarded && !fills)
+}
+
+/// Does a `CREATE TABLE` of MySQL fill its table from a query?
+fn is_filled(sql: &str) -> bool {
+    matches!(reader::read(sql, Dialect::MySql), Syntax::CreateTable(table) if table.as_query)
 }
 
 /// Can a statement that runs alone share a transaction with its checkpoint? Then its outcome is known even after a crash.
@@ -151,7 +164,8 @@ pub fn can_share_transaction(sql: &str, dialect: Dialect, no_transaction: bool) 
             ];
             // Before PostgreSQL 12, `ALTER TYPE ... ADD VALUE` could not run in a transaction.
             let adds_value = words.start(&["ALTER", "TYPE"]) && words.has("VALUE");
-            let block = words.is(0, &["DO"]) && !sql.to_ascii_uppercase().contains("CALL");
+            let is_plain_block = |block: DoBlock<'_>| block.is_plpgsql && !block.body.to_ascii_uppercase().contains("CALL");
+            let block = words.is(0, &["DO"]) && do_block::read(sql, Dialect::Postgres).is_some_and(is_plain_block);
             block || words.is(0, &writes) || (words.is(0, &defines) && !adds_value)
         }
         (Dialect::MySql, Class::Plain) => words.is(0, &writes),
@@ -471,6 +485,11 @@ mod tests {
             "CREATE DATABASE d",
             "ALTER SYSTEM SET a = 1",
             "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+            "DO LANGUAGE 'plpgsql' $$ BEGIN COMMIT; END $$",
+            "DO LANGUAGE \"plpgsql\" 'BEGIN COMMIT; END'",
+            "DO $$ BEGIN COMMIT; END $$ LANGUAGE 'plpgsql'",
+            "DO LANGUAGE plpython3u $$plpy.commit()$$",
+            "DO E'BEGIN\\nCOMMIT; END'",
             "DO $x$ BEGIN LOOP UPDATE t SET a = 1; COMMIT; END LOOP; END $x$",
             "CLUSTER",
         ] {

@@ -24,6 +24,7 @@ pub mod diff;
 pub mod directives;
 pub mod divergence;
 mod divergences;
+mod do_block;
 pub mod duration;
 pub mod effect;
 pub mod enum_value;

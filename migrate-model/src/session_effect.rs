@@ -15,12 +15,13 @@ mod values;
 
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
+use crate::do_block;
 use crate::savepoint;
 use crate::statement::{Reading, Statement};
 use crate::token::{Kind, Token, Tokens};
 use catalog::{Definitions, KnownTrigger, TriggerCatalog};
 use functions::is_harmless;
-pub use values::{follows_from, sources};
+pub use values::{follows_from, reads_result, sources};
 
 /// What a statement leaves in its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,6 +136,28 @@ fn reads_session(sql: &str) -> bool {
     let tokens = meaningful(sql, Dialect::MySql);
     user_variables(sql, &tokens).next().is_some()
         || ["EXECUTE", "HANDLER", "LAST_INSERT_ID", "RELEASE_LOCK"].iter().any(|word| has(&tokens, sql, word))
+}
+
+/// Does a PostgreSQL statement that changes its session do so only until its transaction is rolled back?
+pub fn is_undone_by_rollback(sql: &str) -> bool {
+    let tokens = meaningful(sql, Dialect::Postgres);
+    !["PREPARE", "DEALLOCATE", "LOAD", "DISCARD", "EXECUTE"].iter().any(|word| is(&tokens, sql, 0, word))
+}
+
+/// Does a statement name a function whose effect a rollback does not undo: on a lock of the session, or on a sequence? Names
+/// in strings and in bodies count.
+pub fn outlives_rollback(sql: &str, dialect: Dialect) -> bool {
+    let outlives = |name: &str| {
+        let name = name.to_lowercase();
+        functions::takes_lock(&name) || name.starts_with("pg_advisory_unlock") || name == "setval"
+    };
+    Tokens::new(sql, dialect).any(|token| match token.kind {
+        Kind::Word | Kind::QuotedName => outlives(&bare(token.text(sql))),
+        Kind::Text | Kind::DollarText | Kind::Executable => {
+            token.text(sql).split(|c: char| !c.is_alphanumeric() && c != '_').any(outlives)
+        }
+        _ => false,
+    })
 }
 
 /// The first statement that leaves something in its session that no later statement can remove; `None` if there is none.
@@ -289,7 +312,10 @@ impl<'r> EffectReader<'r> {
         } else if first(&["SELECT", "VALUES", "TABLE", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN"]) {
             self.postgres_query(sql, tokens)
         } else if first(&["DO"]) {
-            self.body(dollar_body(sql).unwrap_or(""), dollar_body(sql).is_none())
+            match do_block::read(sql, Dialect::Postgres) {
+                Some(block) => self.body(&block.body, !block.is_plpgsql),
+                None => SessionEffect::Unknown,
+            }
         } else if first(&["CALL"]) || (first(&["CREATE"]) && has(tokens, sql, "AS")) {
             self.calls(sql, tokens)
         } else if first(&["COPY", "TRUNCATE"]) {

@@ -5,6 +5,7 @@
 
 use crate::assignment::{self, Scope, set_statement};
 use crate::dialect::Dialect;
+use crate::do_block;
 use crate::token::{Kind, Quoting, Token, Tokens, executed_tokens};
 
 /// The effect of a statement on the surrounding transaction.
@@ -186,16 +187,13 @@ fn postgres(sql: &str, words: &Words<'_>) -> Class {
 
 /// Does the body of a `DO` block contain `COMMIT` or `ROLLBACK` as a statement?
 fn commits_inside(sql: &str) -> bool {
-    let is_body = |token: &Token| matches!(token.kind, Kind::DollarText | Kind::Text);
-    let Some(body) = Tokens::new(sql, Dialect::Postgres).find(is_body) else { return false };
-    let body = body.text(sql);
-    let body = match body.strip_prefix('$') {
-        Some(rest) => {
-            let fence = rest.find('$').map_or(body.len(), |at| at + 2);
-            body.get(fence..body.len().saturating_sub(fence)).unwrap_or_default()
-        }
-        None => body.trim_start_matches(['E', 'e']).trim_matches('\''),
-    };
+    let Some(block) = do_block::read(sql, Dialect::Postgres) else { return false };
+    let body = block.body.as_ref();
+    if !block.is_plpgsql {
+        // The functions of another language that commit have these words in their names.
+        let body = body.to_ascii_lowercase();
+        return body.contains("commit") || body.contains("rollback");
+    }
     let tokens: Vec<Token> = Tokens::new(body, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
     tokens.iter().enumerate().any(|(at, token)| {
         let ends = token.is_word(body, "COMMIT") || token.is_word(body, "ROLLBACK");

@@ -359,6 +359,8 @@ impl<'a> UnitRun<'a> {
 pub enum Remains {
     /// Nothing.
     Nothing,
+    /// What the statement continues from when it runs again. The error says what it is.
+    Continued,
     /// Perhaps a part of its changes.
     Unclear,
 }

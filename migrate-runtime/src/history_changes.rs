@@ -115,7 +115,7 @@ impl<'s> StepChanges<'s> {
                 let statements = self.step.migration.map(|migration| migration.up.statements.len());
                 FailedOutcome::NothingRemains(restored(history, &self.record, self.step.direction, statements))
             }
-            (Recording::FromStart, Some(Remains::Nothing) | None) => FailedOutcome::Stopped { done },
+            (Recording::FromStart, Some(Remains::Nothing | Remains::Continued) | None) => FailedOutcome::Stopped { done },
         };
         HistoryChange::Failed {
             version: self.version(),

@@ -199,6 +199,10 @@ fn state(step: &FailedStep<'_>) -> String {
             let next = done + 1;
             format!("{done} of {count} statements {} done and recorded; a part of statement {next} may remain", is_are(done))
         }
+        done if step.remains == Remains::Continued => {
+            let next = done + 1;
+            format!("{done} of {count} statements {} done and recorded; the next run continues statement {next}", is_are(done))
+        }
         _ if step.atomic && step.direction == Direction::Down => {
             format!("the revert was rolled back; `{}` is still applied", step.title)
         }

@@ -294,3 +294,177 @@ async fn a_half_done_migration_without_a_file_is_not_forgotten() {
         database.drop().await;
     }
 }
+
+/// The rows of a table that is not transactional remain, so the file is not run again after a deadlock or a lock timeout,
+/// also of the record itself.
+#[tokio::test]
+async fn what_remains_of_a_table_without_transactions_is_not_added_again() {
+    for (engine, statements, lock) in [
+        ("MyISAM", "INSERT INTO m VALUES (1);\nUPDATE t SET n = n + 1 WHERE id = 2;", "BEGIN; UPDATE t SET n = n WHERE id = 2"),
+        ("Aria", "INSERT INTO m VALUES (1);", "BEGIN; SELECT version FROM migration_records FOR UPDATE"),
+        (
+            "MyISAM",
+            "INSERT INTO t SELECT id + 10, n FROM t;\nINSERT INTO m VALUES (1);",
+            "BEGIN; SELECT version FROM migration_records FOR UPDATE",
+        ),
+    ] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let first = format!(
+            "CREATE TABLE m (a INT) ENGINE={engine};\nCREATE TABLE t (id INT PRIMARY KEY, n INT);\nINSERT INTO t VALUES (1, 100), (2, 100);"
+        );
+        let files = folder(Kind::MariaDb, &[("001_a.up.sql", &first)]);
+        assert_eq!(run(&database, &files, &["up"]).code, 0);
+        files.write("migrations/002_b.up.sql", statements);
+        let settings = files.text("migrate.toml");
+        files.write("migrate.toml", &format!("session = \"SET innodb_lock_wait_timeout = 1\"\n{settings}"));
+        let outcome = run_beside_a_lock(&database, &files, lock).await;
+        assert_eq!(database.value("SELECT count(*) FROM m").await, "1", "{engine} {statements}: {}", outcome.stderr);
+        assert!(outcome.code != 0 && !outcome.stderr.contains("no changes made by"), "{statements}: {}", outcome.stderr);
+        database.drop().await;
+    }
+}
+
+/// The server rolls back by itself after a deadlock, and says with that error what it could not undo.
+#[tokio::test]
+async fn a_deadlock_after_a_table_without_transactions_is_not_retried() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let first = "CREATE TABLE m (a INT) ENGINE=MyISAM;\nCREATE TABLE k (a INT) ENGINE=MyISAM;\nCREATE TABLE t (id INT PRIMARY KEY, n INT);\n\
+                 INSERT INTO t VALUES (1, 100), (2, 100);\nCREATE TABLE big (a INT);\nINSERT INTO big SELECT seq FROM seq_1_to_5000;";
+    let files = folder(Kind::MariaDb, &[("001_a.up.sql", first)]);
+    assert_eq!(run(&database, &files, &["up"]).code, 0);
+    let second = "INSERT INTO m VALUES (1);\nUPDATE t SET n = n + 1 WHERE id = 1;";
+    let marker = database.url.rsplit_once('/').unwrap().1;
+    let second = format!("{second}\nUPDATE /* {marker} */ t SET n = n + 1 WHERE id = 2;");
+    files.write("migrations/002_b.up.sql", &format!("-- migrate: lock-timeout 20s\n{second}"));
+    let mut other = database.connect().await;
+    // The victim is the transaction that has changed less, if both have changed such a table.
+    sqlx::raw_sql("BEGIN; INSERT INTO k VALUES (1); UPDATE big SET a = 0; UPDATE t SET n = n WHERE id = 2")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let binary = Binary::inside(files.path()).variable("DATABASE_URL", &database.url);
+    let outcome = tokio::task::spawn_blocking(move || binary.run(&["up"]));
+    // The text of a message from this statement on. The statement before it is done.
+    let waits = format!(
+        "SELECT count(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() \
+         AND INFO LIKE '%{marker}%' AND INFO NOT LIKE '%id = 1%'"
+    );
+    while database.value(&waits).await == "0" {
+        tokio::task::yield_now().await;
+    }
+    sqlx::raw_sql("UPDATE t SET n = n WHERE id = 1").execute(&mut other).await.unwrap();
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    let outcome = outcome.await.unwrap();
+    assert_eq!(database.value("SELECT count(*) FROM m").await, "1", "{}", outcome.stderr);
+    assert!(outcome.code == 7 && outcome.stderr.contains("1213"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("not transactional"), "{}", outcome.stderr);
+    other.close().await.unwrap();
+    database.drop().await;
+}
+
+/// A variable that the first try has changed would be another one in the second.
+#[tokio::test]
+async fn what_changes_its_session_is_not_retried() {
+    for (statements, expected) in [
+        ("SET @x = COALESCE(@x, 0) + 1;\nINSERT INTO u VALUES (@x);\nUPDATE t SET n = n + 1 WHERE id = 2;", 7),
+        ("INSERT INTO u SELECT (@x := COALESCE(@x, 0) + 1);\nUPDATE t SET n = n + 1 WHERE id = 2;", 7),
+        ("INSERT INTO u VALUES (SETVAL(s, NEXTVAL(s) + 10));\nUPDATE t SET n = n + 1 WHERE id = 2;", 7),
+    ] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let first = "CREATE TABLE u (a INT);\nCREATE SEQUENCE s;\nCREATE TABLE t (id INT PRIMARY KEY, n INT);\nINSERT INTO t VALUES (1, 100), (2, 100);";
+        let files = folder(Kind::MariaDb, &[("001_a.up.sql", first)]);
+        assert_eq!(run(&database, &files, &["up"]).code, 0);
+        files.write("migrations/002_b.up.sql", &format!("-- migrate: lock-timeout 1s\n{statements}"));
+        let outcome = run_beside_a_lock(&database, &files, "BEGIN; UPDATE t SET n = n WHERE id = 2").await;
+        assert!(outcome.code == expected && !outcome.stderr.contains("Blocked"), "{statements}: {}", outcome.stderr);
+        assert_eq!(database.value("SELECT count(*) FROM u").await, "0", "{statements}");
+        database.drop().await;
+    }
+}
+
+/// A failed `CREATE OR REPLACE TABLE ... SELECT` has dropped the old table, and that is said.
+#[tokio::test]
+async fn a_table_that_a_failed_statement_has_replaced_is_not_said_to_remain() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database
+        .execute("CREATE TABLE t (a INT); INSERT INTO t VALUES (1), (2); CREATE TABLE s (a INT); INSERT INTO s VALUES (1), (1)")
+        .await;
+    for (sql, remains, tables) in [
+        ("CREATE TABLE u (a INT PRIMARY KEY) AS SELECT a FROM s;", "nothing remains", "2"),
+        ("CREATE TABLE t AS SELECT a FROM s;", "nothing remains", "2"),
+        ("CREATE OR REPLACE TABLE t AS SELECT nope FROM s;", "nothing remains", "2"),
+        ("CREATE OR REPLACE TABLE t (a INT PRIMARY KEY) AS SELECT a FROM s;", "its rows are lost", "1"),
+    ] {
+        let files = folder(Kind::MariaDb, &[("001_a.up.sql", sql)]);
+        let outcome = run(&database, &files, &["up"]);
+        assert!(outcome.code == 7 && outcome.stderr.contains(remains), "{sql}: {}", outcome.stderr);
+        assert!(remains == "nothing remains" || !outcome.stderr.contains("nothing remains"), "{sql}: {}", outcome.stderr);
+        let count =
+            "SELECT count(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ('s', 't', 'u')";
+        assert_eq!(database.value(count).await, tables, "{sql}");
+    }
+    database.drop().await;
+}
+
+/// The clock of a script is not that of the history.
+#[tokio::test]
+async fn a_time_that_a_script_sets_is_not_that_of_the_history() {
+    for lock in ["", "lock = \"lease\"\n"] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let text = "SET @@timestamp = 1;\nSET time_zone = '+05:00';\nCREATE TABLE t (a DATETIME);\nINSERT INTO t VALUES (NOW());\nCREATE TABLE u (a INT);";
+        let files = folder(Kind::MariaDb, &[("001_a.up.sql", text)]);
+        let settings = files.text("migrate.toml");
+        files.write("migrate.toml", &format!("{lock}{settings}"));
+        let outcome = run(&database, &files, &["up"]);
+        assert_eq!(outcome.code, 0, "{lock}: {}", outcome.stderr);
+        assert_eq!(database.value("SELECT CAST(YEAR(a) AS CHAR) FROM t").await, "1970");
+        let age = "SELECT CAST(ABS(TIMESTAMPDIFF(SECOND, applied_at, UTC_TIMESTAMP())) < 600 AS CHAR) FROM migration_records";
+        assert_eq!(database.value(age).await, "1", "{lock}");
+        database.drop().await;
+    }
+}
+
+/// A block that commits is known as one, however its language and its body are written.
+#[tokio::test]
+async fn blocks_that_commit_are_known_in_any_form() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let files = [
+        ("001_a.up.sql", "DO LANGUAGE 'plpgsql' $$ BEGIN COMMIT; END $$;"),
+        ("002_b.up.sql", "DO LANGUAGE \"plpgsql\" 'BEGIN COMMIT; END';"),
+        ("003_c.up.sql", "DO $$ BEGIN COMMIT; END $$ LANGUAGE 'plpgsql';"),
+        ("004_d.up.sql", "DO E'BEGIN\\nCOMMIT; END' LANGUAGE plpgsql;"),
+    ];
+    let outcome = run(&database, &folder(Kind::Postgres, &files), &["up"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    database.drop().await;
+}
+
+/// A statement that works in several transactions is continued by the next run, and what it has left is said.
+#[tokio::test]
+async fn what_a_concurrent_statement_has_left_is_continued() {
+    for (sql, said, left) in [
+        (
+            "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;",
+            "pending detach",
+            "SELECT count(*) FROM pg_inherits WHERE inhrelid = 'p1'::regclass",
+        ),
+        ("DROP INDEX CONCURRENTLY i;", "index `i` is invalid", "SELECT count(*) FROM pg_class WHERE relname = 'i'"),
+        ("REINDEX TABLE CONCURRENTLY t;", "invalid indexes are left", "SELECT count(*) FROM pg_index WHERE NOT indisvalid"),
+    ] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        database
+            .execute(
+                "CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1); CREATE TABLE p (a int) \
+                 PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9)",
+            )
+            .await;
+        let files = folder(Kind::Postgres, &[("001_a.up.sql", &format!("-- migrate: timeout 2s\n{sql}"))]);
+        // A reader, for whose end the statement waits.
+        let outcome = run_beside_a_lock(&database, &files, "BEGIN; SELECT * FROM t; SELECT * FROM p").await;
+        assert!(outcome.code == 7 && outcome.stderr.contains(said), "{sql}: {}", outcome.stderr);
+        let again = run(&database, &files, &["up"]);
+        assert_eq!(again.code, 0, "{sql}: {}", again.stderr);
+        assert_eq!(database.value(left).await, "0", "{sql}");
+        database.drop().await;
+    }
+}

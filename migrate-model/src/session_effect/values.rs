@@ -90,6 +90,12 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
     }
 }
 
+/// Does a statement read what an earlier one returned or generated, such as `ROW_COUNT()` or `LAST_INSERT_ID()`?
+pub fn reads_result(sql: &str, dialect: Dialect) -> bool {
+    let value_use = use_of(sql, dialect);
+    value_use.reads || value_use.reads_directly
+}
+
 /// The names and strings of a statement, without their schemas: among them are the sequences.
 fn sequences(sql: &str, tokens: &[Token]) -> Vec<String> {
     let named = tokens.iter().filter(|token| matches!(token.kind, Kind::Text | Kind::QuotedName | Kind::Word));

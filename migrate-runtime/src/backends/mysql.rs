@@ -9,6 +9,7 @@
 //! certification rejects one of the commits.
 
 pub mod address;
+mod created_table;
 mod endpoint;
 pub mod history_dialect;
 mod lent_session;
@@ -174,18 +175,31 @@ impl<'c> MySql<'c> {
         }
     }
 
-    /// Rolls back, and asks the server what remains: it warns of changes to tables that are not transactional.
-    async fn roll_back_and_ask(&mut self) -> Remains {
-        // ER_WARNING_NOT_COMPLETE_ROLLBACK
-        let incomplete = |row: &TextRow| row.iter().flatten().any(|column| column == "1196");
-        match self.rows("ROLLBACK;\nSHOW WARNINGS").await {
-            Ok(warnings) if warnings.iter().any(incomplete) => Remains::Unclear,
-            Ok(_) => Remains::Nothing,
+    /// Rolls back, and asks the server what remains: it warns of changes to tables that are not transactional. After some
+    /// errors it has already rolled back, and has warned with the error.
+    async fn roll_back_and_ask(&mut self, error: &BackendError) -> Remains {
+        match self.try_roll_back_and_ask(error).await {
+            Ok(remains) => remains,
             Err(error) => {
                 tracing::debug!(message = error.message, "rolling back");
                 Remains::Unclear
             }
         }
+    }
+
+    async fn try_roll_back_and_ask(&mut self, error: &BackendError) -> Result<Remains, BackendError> {
+        let before = self.rows("SHOW WARNINGS").await?;
+        let after = self.rows("ROLLBACK;\nSHOW WARNINGS").await?;
+        let limit = self.first_value("SELECT CAST(@@SESSION.max_error_count AS CHAR)").await?;
+        // Warnings beyond the limit are not kept.
+        let limit: usize = limit.and_then(|limit| limit.parse().ok()).unwrap_or_default();
+        // ER_LOCK_WAIT_TIMEOUT (with `innodb_rollback_on_timeout`), ER_LOCK_TABLE_FULL, ER_LOCK_DEADLOCK
+        let is_rolled_back = matches!(error.code.as_deref(), Some("1205" | "1206" | "1213"));
+        let is_complete = after.len() < limit && (before.len() < limit || !is_rolled_back);
+        // ER_WARNING_NOT_COMPLETE_ROLLBACK
+        let incomplete = |row: &TextRow| row.iter().flatten().any(|column| column == "1196");
+        let warned = before.iter().chain(&after).any(incomplete);
+        Ok(if is_complete && !warned { Remains::Nothing } else { Remains::Unclear })
     }
 
     /// The SQL of a change, without the texts of scripts if the message would be longer than the server accepts.
@@ -200,6 +214,26 @@ impl<'c> MySql<'c> {
     fn lock_name(&self, history_sql: &HistorySql) -> String {
         let schema = history_sql.schema().unwrap_or(&self.database);
         lock_name::expression(schema, history_sql.records_name(), history_sql.service())
+    }
+
+    /// The error of a statement outside a transaction, with what is left of the table that it creates in several steps.
+    async fn alone_error(
+        &mut self,
+        history_sql: &HistorySql,
+        number: usize,
+        offset: Option<usize>,
+        mut error: BackendError,
+        created: Option<(Name, Option<String>)>,
+    ) -> UnitError {
+        let mut remains = Remains::Nothing;
+        if let Some((table, before)) = created {
+            remains = Remains::Unclear;
+            match self.first_value(&created_table::state_sql(history_sql, &table)).await {
+                Ok(after) => (remains, error.detail) = created_table::compare(&table, before.as_deref(), after.as_deref()),
+                Err(failure) => tracing::debug!(message = failure.message, "looking for a table that was being created"),
+            }
+        }
+        UnitError::StatementFailed { statement: Some(number), offset, error, remains }
     }
 
     async fn first_value(&mut self, sql: &str) -> Result<Option<String>, BackendError> {
@@ -702,7 +736,7 @@ impl Backend for MySql<'_> {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
                 }
-                let remains = self.roll_back_and_ask().await;
+                let remains = self.roll_back_and_ask(&error).await;
                 let error = guarded_error(completed, start_len, error);
                 return Err(if error.kind == BackendErrorKind::LockLost {
                     UnitError::NotStarted(error)
@@ -719,11 +753,11 @@ impl Backend for MySql<'_> {
         if error.is_connection_lost() {
             return Err(UnitError::ConnectionLost(error));
         }
-        self.roll_back().await;
+        let remains = self.roll_back_and_ask(&error).await;
         let error = guarded_error(completed, guard.len(), error);
-        if error.kind == BackendErrorKind::LockTimeout {
-            // Another node has won the certification, so all of the transaction was rolled back and can run again.
-            Err(UnitError::StatementFailed { statement: None, offset: None, error, remains: Remains::Nothing })
+        if error.kind == BackendErrorKind::LockTimeout || remains == Remains::Unclear {
+            // A lock timeout: for example, another node has won the certification. What was rolled back can run again.
+            Err(UnitError::StatementFailed { statement: None, offset: None, error, remains })
         } else {
             Err(UnitError::RecordFailed(error))
         }
@@ -746,6 +780,13 @@ impl Backend for MySql<'_> {
             let sql = statement.sql(unit_run.text);
             // After `LOCK TABLES`, only the tables that it lists can be queried.
             let guard = if at == 0 { self.guard(history_sql) } else { Vec::new() };
+            let created = match created_table::created_in_steps(sql) {
+                Some(table) => {
+                    let state = self.first_value(&created_table::state_sql(history_sql, &table)).await;
+                    Some((table, state.map_err(UnitError::NotStarted)?))
+                }
+                None => None,
+            };
             let sent = if unit_run.mentions.has(Mention::Autocommit) { with_autocommit(sql) } else { sql.into() };
             let message = format!("{comment}{}{comment}{sent}", guard_sql(&guard));
             if let (completed, Some(error)) = self.run(&message).await {
@@ -760,7 +801,7 @@ impl Backend for MySql<'_> {
                     return Err(UnitError::NotStarted(guarded_error(completed, guard.len(), error)));
                 }
                 let offset = line_offset(sql, &error.message).map(|at| statement.range.start + at);
-                return Err(UnitError::StatementFailed { statement: Some(number), offset, error, remains: Remains::Nothing });
+                return Err(self.alone_error(history_sql, number, offset, error, created).await);
             }
         }
         // Without `UNLOCK TABLES`, the end of the session would unlock them.

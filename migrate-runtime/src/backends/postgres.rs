@@ -8,6 +8,7 @@
 //! transaction, and the transaction that changes a setting resets it.
 
 pub mod address;
+mod concurrent;
 mod connector;
 mod endpoint;
 pub mod history_dialect;
@@ -34,6 +35,7 @@ use crate::mentions::{Mention, Mentions};
 use crate::session::{first, only_row, session_statements};
 use crate::sql_message::{SqlMessage, strip_own_sql};
 use async_trait::async_trait;
+use concurrent::Concurrent;
 use connector::PARAMETER;
 use lent_session::LentSession;
 use migrate_model::dialect::Dialect;
@@ -419,6 +421,73 @@ impl<'c> Postgres<'c> {
         }
     }
 
+    /// Runs the statement of a unit. One that works in several transactions continues from what an earlier run has left.
+    async fn run_or_continue(&mut self, history_sql: &HistorySql, unit_run: &UnitRun<'_>) -> Result<(), UnitError> {
+        let first = unit_run.numbered_statements().next();
+        let concurrent = first.and_then(|(number, statement)| Some((number, Concurrent::of(statement.sql(unit_run.text))?)));
+        let Some((number, concurrent)) = concurrent else { return self.run_each(&SqlMessage::default(), unit_run).await };
+        let left = match self.left_by(history_sql, &concurrent).await {
+            Ok(left) => left,
+            Err(error) => return Err(self.unit_error(Some(number), None, error).await),
+        };
+        let outcome = match (&concurrent, left.first().map(String::as_str)) {
+            (Concurrent::Detach(..), None) if unit_run.resuming => return Ok(()),
+            (Concurrent::Detach(table, partition), Some("pending")) => {
+                let sql = finalize_sql(history_sql, table, partition);
+                match self.execute(&sql).await {
+                    Ok(()) => Ok(()),
+                    Err(error) => Err(self.unit_error(Some(number), None, error).await),
+                }
+            }
+            _ => self.run_each(&SqlMessage::default(), unit_run).await,
+        };
+        match outcome {
+            Err(UnitError::StatementFailed { statement, offset, mut error, .. }) => {
+                let remains = self.remains_of(history_sql, &concurrent, &mut error).await;
+                Err(UnitError::StatementFailed { statement, offset, error, remains })
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// What an interrupted run of a statement has left. The invalid indexes of a rebuild are dropped; those that cannot be
+    /// dropped are returned.
+    async fn left_by(&mut self, history_sql: &HistorySql, concurrent: &Concurrent) -> Result<Vec<String>, BackendError> {
+        let Some(sql) = concurrent.left_sql(history_sql) else { return Ok(Vec::new()) };
+        let mut left: Vec<String> = self.rows(&sql).await?.into_iter().flatten().flatten().collect();
+        if matches!(concurrent, Concurrent::Reindex(..)) {
+            for index in std::mem::take(&mut left) {
+                if let Err(error) = self.drop_index(&index).await {
+                    tracing::warn!(index, message = error.message, "the invalid index of a rebuild could not be dropped");
+                    left.push(index);
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// What a failed statement has left, from the catalog; the error then says what it is.
+    async fn remains_of(&mut self, history_sql: &HistorySql, concurrent: &Concurrent, error: &mut BackendError) -> Remains {
+        let Ok(left) = self.left_by(history_sql, concurrent).await else { return Remains::Unclear };
+        let said = match (concurrent, left.first().map(String::as_str)) {
+            (Concurrent::Detach(table, partition), Some("pending")) => {
+                let sql = finalize_sql(history_sql, table, partition);
+                format!(
+                    "partition `{partition}` is pending detach, and `{table}` no longer shows its rows; the next run finishes it with `{sql}`"
+                )
+            }
+            (Concurrent::Drop(index), Some("2")) => {
+                format!("index `{index}` is invalid now, so that no query uses it; the next run drops it")
+            }
+            (Concurrent::Reindex(..), Some(_)) => {
+                format!("invalid indexes are left: {}; the next run drops them", left.join(", "))
+            }
+            _ => return Remains::Nothing,
+        };
+        error.hint = Some(said);
+        Remains::Continued
+    }
+
     /// The invalid indexes of the table of a build, as names for SQL, without those that a session is building.
     async fn invalid_indexes(&mut self, build: &IndexBuild) -> Result<Vec<String>, BackendError> {
         Ok(self.rows(&build.invalid_sql()).await?.into_iter().flatten().flatten().collect())
@@ -693,6 +762,15 @@ impl<'c> Postgres<'c> {
             self.lease = Some(Lease::new(history_sql, locking.lease));
         }
     }
+}
+
+/// Completes the detachment of a partition.
+fn finalize_sql(history_sql: &HistorySql, table: &Name, partition: &Name) -> String {
+    let name = |name: &Name| {
+        let schema = name.schema.as_ref().map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
+        format!("{schema}{}", history_sql.name(&name.name))
+    };
+    format!("ALTER TABLE {} DETACH PARTITION {} FINALIZE", name(table), name(partition))
 }
 
 /// The concurrent build of an index that a unit consists of, with the number of its statement.
@@ -1123,7 +1201,7 @@ impl Backend for Postgres<'_> {
             return Err(UnitError::NotStarted(BackendError::lock_lost()));
         }
         // A message of several statements is an implicit transaction, so each statement has a message of its own.
-        let outcome = self.run_each(&SqlMessage::default(), unit_run).await;
+        let outcome = self.run_or_continue(history_sql, unit_run).await;
         self.after_build(unit_run, &invalid_before, outcome).await?;
         if unit_run.session_effect == SessionEffect::Reset || unit_run.mentions.has(Mention::Unlock) {
             // `DISCARD ALL` has reset what the `session` statements set.

@@ -136,14 +136,18 @@ async fn retry_delay(
     let UnitError::StatementFailed { statement, error, remains, .. } = error else { return None };
     // Of several statements that run without a transaction, the first may be done.
     let is_first = *statement == Some(segment.unit.statements.start);
-    let leaves_nothing = *remains == Remains::Nothing && (segment.in_transaction || is_first);
+    let leaves_nothing = *remains != Remains::Unclear && (segment.in_transaction || is_first);
     if error.kind != BackendErrorKind::LockTimeout || !leaves_nothing {
+        return None;
+    }
+    let (script, dialect) = (&prepared.script, runner.backend.dialect());
+    let (part, effects) = (segment.unit.statements.clone(), &prepared.plan.effects);
+    if !atomicity::finds_same_session(&script.text, &script.statements, part, segment.in_transaction, effects, dialect) {
         return None;
     }
     let waited = runner.since.elapsed();
     let chance = std::process::id().wrapping_mul(tries).wrapping_add(waited.subsec_micros());
     let delay = backoff::next_delay(tries, waited, chance).filter(|delay| waited + *delay < prepared.timeout)?;
-    let dialect = runner.backend.dialect();
     let statements = segment.unit.statements.clone();
     let tables: Vec<Name> = statements.flat_map(|at| effect::locked_tables(prepared.sql(at), dialect)).collect();
     let blockers = runner.backend.blockers(runner.history_sql, &tables).await;

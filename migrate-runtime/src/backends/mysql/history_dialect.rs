@@ -4,6 +4,11 @@ use super::{table_list, trust};
 use crate::history_sql::{HistoryDialect, SystemNames, hex};
 use std::time::Duration;
 
+/// The current time in UTC. A script can set what `utc_timestamp` returns, but not what `sysdate` does. That is in the time zone
+/// of the session, in which an hour of each year is ambiguous, so it is converted only if a script has set another time.
+const NOW: &str = "if(abs(timestampdiff(SECOND, now(6), sysdate(6))) < 2, utc_timestamp(6), \
+    coalesce(convert_tz(sysdate(6), @@session.time_zone, '+00:00'), utc_timestamp(6)))";
+
 /// The SQL of the history in MySQL and MariaDB.
 pub static DIALECT: HistoryDialect = HistoryDialect {
     text_type: "longtext",
@@ -13,7 +18,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     table_options: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     keyed_options: "",
     default_schema: None,
-    now: "utc_timestamp(6)",
+    now: NOW,
     user: "current_user()",
     fits_name: |name| name.chars().count() <= 64,
     literal,
