@@ -282,7 +282,9 @@ async fn lint_scope(
         return Ok((LintScope::All, "as requested by `--all`".to_owned()));
     }
     if let Some(revision) = &arguments.since {
-        let unchanged = git::files_at(revision, &project.root)?;
+        let files: Vec<(&str, &str)> =
+            folder.set.iter().map(|migration| (&*migration.up.file, &*migration.up.text)).collect();
+        let unchanged = git::unchanged_since(revision, &project.root, &files)?;
         let is_unchanged = |file: &str| unchanged.contains(file);
         let positions =
             folder.set.iter().enumerate().filter(|(_, migration)| !is_unchanged(&migration.up.file)).map(|(at, _)| at);
