@@ -102,7 +102,7 @@ pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&DatabaseUr
 pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, CommandError> {
     let url = database_url::of(context, project).ok();
     dialect(context, project, url.as_ref()).ok_or_else(|| {
-        let missing = migrate_model::files::folder::list_files(&project.root, &project.settings).findings;
+        let missing = project.list_files().findings;
         let missing: Vec<_> = missing.into_iter().filter(|finding| finding.code == &NO_FOLDER).collect();
         CommandError::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })
     })

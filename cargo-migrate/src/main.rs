@@ -10,6 +10,7 @@ mod command;
 mod commands;
 mod database_url;
 mod git;
+mod file_writer;
 mod loaded_project;
 mod lock_file_guard;
 mod lock_findings;

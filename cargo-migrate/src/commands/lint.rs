@@ -3,7 +3,9 @@
 use crate::arguments::Format;
 use crate::ci_reports;
 use crate::command::Context;
-use crate::database_url;
+use crate::connection_source::UrlOrigin;
+use crate::database_url::{self, Connection};
+use crate::file_writer;
 use crate::git;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
@@ -21,7 +23,7 @@ use migrate_lint::fix::{self, Fix};
 use migrate_lint::folder_lint;
 use migrate_lint::lint::{self, LintScope};
 use migrate_lint::owners::{self, ServiceFinding};
-use migrate_model::files::folder::{self, FileList, Folder};
+use migrate_model::files::folder::{FileList, Folder};
 use migrate_model::files::lock_file::LockFile;
 use migrate_model::files::project::Project;
 use migrate_model::finding::{Finding, Level};
@@ -152,10 +154,10 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
 /// Shows a fix and, once it is confirmed, writes its files. Returns `false` if nothing was written.
 fn apply_fix(context: &Context<'_>, member: &Member, fix: &Fix) -> Result<bool, CommandError> {
     let project = &member.project;
-    let root = project.root.join(&project.settings.dirs[0]);
+    let root = project.first_folder().map_err(|finding| CommandError::Findings(vec![*finding]))?;
     let migration = &member.folder.set.contents().migrations[fix.migration];
-    let names = folder::list_files(&project.root, &project.settings);
-    let mut guard = if member.folder.lock.is_some() { Some(LockFileGuard::take(&root)?) } else { None };
+    let names = project.list_files();
+    let mut guard = if member.folder.lock.is_some() { Some(LockFileGuard::take(project)?) } else { None };
     let mut lock = guard.as_mut().map(|guard| guard.read(&names)).transpose()?.unwrap_or_default();
     if is_locked(&migration.up.file, &names, &lock) {
         context.output.message(format!("`{}` is locked and was not changed", migration.title()));
@@ -174,11 +176,9 @@ fn apply_fix(context: &Context<'_>, member: &Member, fix: &Fix) -> Result<bool, 
     }
     migration_files::write(&root, &files)?;
     for edit in &edits {
-        let path = project.root.join(edit.file);
-        std::fs::write(&path, edit.after.as_bytes())
-            .map_err(|error| CommandError::other(format!("cannot write `{}`: {error}", path.display())))?;
+        file_writer::replace(&project.root.join(edit.file), edit.after)?;
     }
-    if let Some(guard) = &mut guard {
+    if let Some(guard) = guard {
         lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
         guard.write(&lock)?;
     }
