@@ -5,6 +5,7 @@ mod atomicity;
 mod command;
 mod conformance;
 mod corpus;
+mod credentials;
 mod differential;
 mod differential_clients;
 mod foreign_histories;

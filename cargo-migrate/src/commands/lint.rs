@@ -28,7 +28,7 @@ use migrate_model::files::lock_file::LockFile;
 use migrate_model::files::project::Project;
 use migrate_model::finding::{Finding, Level};
 use migrate_model::migration::Migration;
-use migrate_runtime::Migrator;
+use migrate_runtime::{DatabaseUrl, Migrator};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -174,7 +174,7 @@ fn apply_fix(context: &Context<'_>, member: &Member, fix: &Fix) -> Result<bool, 
     if !confirm(context, migration, fix)? {
         return Ok(false);
     }
-    migration_files::write(&root, &files)?;
+    migration_files::write(&root, &files, &project.boundary)?;
     for edit in &edits {
         file_writer::replace(&project.root.join(edit.file), edit.after)?;
     }
@@ -294,7 +294,7 @@ async fn lint_scope(
         return Ok((LintScope::All, "there is no lock file".to_owned()));
     };
     let applied = if arguments.offline { None } else { applied(context, project, folder).await };
-    let Some(applied) = applied else {
+    let Some((url, applied)) = applied else {
         let selection = if drafts.len() == 1 { "the draft in the lock file" } else { "the drafts in the lock file" };
         return Ok((LintScope::Only(drafts), selection.to_owned()));
     };
@@ -303,24 +303,34 @@ async fn lint_scope(
     let unapplied = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
     let checked = unapplied.map(|(at, _)| at).chain(drafts.iter().copied()).collect();
     *undeployed = Some(drafts);
-    Ok((LintScope::Only(checked), "the drafts and those that are not applied in the database".to_owned()))
+    Ok((LintScope::Only(checked), format!("the drafts and those that are not applied in `{url}`")))
 }
 
-/// The versions in the database history; `None` without a URL, or if the database does not answer within 3 seconds.
-async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Option<BTreeSet<String>> {
-    let url = database_url::of(context, project).ok()?;
+/// The database that was asked, and the versions in its history; `None` without a URL, or if the database does not answer
+/// within 3 seconds.
+///
+/// `lint` runs over the files of strangers, so a file of the repository does not choose the server.
+async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Option<(DatabaseUrl, BTreeSet<String>)> {
+    let Connection { url, origin, .. } = database_url::connection(context, project).ok()?;
+    if let UrlOrigin::File(path) = origin {
+        context.output.verbose(format!(
+            "`{url}` was not asked for deployed migrations, because only `{path}` names it; use `--database-url` or `DATABASE_URL`"
+        ));
+        return None;
+    }
     let migrator = Migrator::new(project.read(folder.set.dialect()).set);
     match tokio::time::timeout(Duration::from_secs(3), migrator.status(&url)).await {
         Ok(Ok(status)) => {
             let applied = folder.set.iter().filter(|migration| status.history().get(&(&migration.version).into()).is_some());
-            Some(applied.map(|migration| migration.version.as_str().to_owned()).collect())
+            let applied = applied.map(|migration| migration.version.as_str().to_owned()).collect();
+            Some((url, applied))
         }
         Ok(Err(error)) => {
-            context.output.verbose(format!("cannot query the database for deployed migrations: {}", error.message()));
+            context.output.message(format!("cannot ask `{url}` for deployed migrations: {}", error.message()));
             None
         }
         Err(_) => {
-            context.output.verbose("cannot query the database for deployed migrations: no answer within 3 s");
+            context.output.message(format!("cannot ask `{url}` for deployed migrations: no answer within 3 s"));
             None
         }
     }
