@@ -38,11 +38,10 @@ pub fn sarif<'a>(findings: impl Iterator<Item = &'a Finding>) -> Value {
 
 fn location(place: &migrate_model::place::Place) -> Value {
     let region = place.span.as_ref().map(|span| {
-        let part = &span.line_text[span.part.clone()];
         json!({
             "startLine": span.position.line,
             "startColumn": span.position.column,
-            "endColumn": span.position.column + part.chars().count(),
+            "endColumn": span.end_column,
         })
     });
     let mut physical = json!({ "artifactLocation": { "uri": place.file.replace('\\', "/") } });

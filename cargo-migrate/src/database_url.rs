@@ -40,7 +40,18 @@ pub fn of(context: &Context<'_>, project: &Project) -> Result<DatabaseUrl, Comma
 /// # Errors
 /// If no URL is given, a value of it is invalid, or SQLite would use an in-memory database.
 pub fn connection(context: &Context<'_>, project: &Project) -> Result<Connection, CommandError> {
-    let SourcedUrl { text, origin, notes } = given(context, project)?;
+    of_given(given(context, project)?.ok_or_else(missing_url)?)
+}
+
+/// The same, but `None` if no URL is given.
+///
+/// # Errors
+/// Like [`connection`], except if no URL is given.
+pub fn if_given(context: &Context<'_>, project: &Project) -> Result<Option<Connection>, CommandError> {
+    given(context, project)?.map(of_given).transpose()
+}
+
+fn of_given(SourcedUrl { text, origin, notes }: SourcedUrl) -> Result<Connection, CommandError> {
     let url = match &origin {
         UrlOrigin::File(path) => parse(&text).map_err(|error| error.help(format!("the URL is from `{path}`")))?,
         _ => parse(&text)?,
@@ -61,7 +72,7 @@ fn parse(text: &str) -> Result<DatabaseUrl, CommandError> {
     })
 }
 
-fn given(context: &Context<'_>, project: &Project) -> Result<SourcedUrl, CommandError> {
+fn given(context: &Context<'_>, project: &Project) -> Result<Option<SourcedUrl>, CommandError> {
     let flag = context.global.database_url.as_deref();
     let dialect = context.global.dialect.as_ref().map(|argument| argument.dialect).or(project.settings.dialect);
     let is_complete = flag.is_some() || environment("DATABASE_URL").is_some();
@@ -72,7 +83,7 @@ fn given(context: &Context<'_>, project: &Project) -> Result<SourcedUrl, Command
         Err(_) if environment("DB_HOST").is_some() => Vec::new(),
         Err(error) => return Err(error),
     };
-    connection_source::choose(flag, &environment, &files, dialect)?.ok_or_else(missing_url)
+    connection_source::choose(flag, &environment, &files, dialect)
 }
 
 fn environment(name: &str) -> Option<String> {

@@ -29,7 +29,7 @@ impl EnvFile {
     /// If a line is not `NAME=value`.
     pub fn parse(text: &str) -> Result<Self, BadLine> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-        let mut parser = Parser { letters: text.chars().peekable(), line: 1, values: HashMap::new() };
+        let mut parser = EnvParser { letters: text.chars().peekable(), line: 1, values: HashMap::new() };
         while parser.letters.peek().is_some() {
             parser.assignment().ok_or(BadLine(parser.line))?;
         }
@@ -46,13 +46,13 @@ impl EnvFile {
     }
 }
 
-struct Parser<'a> {
+struct EnvParser<'a> {
     letters: Peekable<Chars<'a>>,
     line: usize,
     values: HashMap<String, Result<String, UnknownVariable>>,
 }
 
-impl Parser<'_> {
+impl EnvParser<'_> {
     fn next(&mut self) -> Option<char> {
         self.letters.next().inspect(|letter| self.line += usize::from(*letter == '\n'))
     }

@@ -49,11 +49,7 @@ const VARIABLES: [&str; 17] = [
 ///
 /// # Errors
 /// If Git cannot be started, or if the folder is not in a repository or the revision does not exist.
-pub fn unchanged_since<'a>(
-    revision: &str,
-    folder: &Path,
-    files: &[(&'a str, &str)],
-) -> Result<HashSet<&'a str>, CommandError> {
+pub fn unchanged_since<'a>(revision: &str, folder: &Path, files: &[(&'a str, &str)]) -> Result<HashSet<&'a str>, CommandError> {
     // Git would parse a revision with a leading dash as an option.
     if revision.starts_with('-') {
         return Err(CommandError::usage(format!("`{revision}` is not a valid Git revision"))
@@ -99,13 +95,13 @@ fn git(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Object {
+struct GitObject {
     id: String,
     size: u64,
 }
 
 /// The files in the output of `ls-tree -z -l`, by path: `mode SP type SP id SP size TAB path NUL`.
-fn objects(output: &[u8]) -> HashMap<String, Object> {
+fn objects(output: &[u8]) -> HashMap<String, GitObject> {
     let text = String::from_utf8_lossy(output);
     let lines = text.split('\0').filter_map(|line| {
         let (description, path) = line.split_once('\t')?;
@@ -113,7 +109,7 @@ fn objects(output: &[u8]) -> HashMap<String, Object> {
         let (mode, id, size) = (words.next()?, words.nth(1)?, words.next()?);
         // Links and submodules have no content of their own.
         let is_file = mode.starts_with("100");
-        Some((path.to_owned(), Object { id: id.to_owned(), size: size.parse().ok()? })).filter(|_| is_file)
+        Some((path.to_owned(), GitObject { id: id.to_owned(), size: size.parse().ok()? })).filter(|_| is_file)
     });
     lines.collect()
 }

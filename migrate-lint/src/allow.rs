@@ -4,7 +4,7 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::directives::{self, Allow};
 use migrate_model::finding::Finding;
-use migrate_model::place::Place;
+use migrate_model::place::SourceText;
 use migrate_model::script::Script;
 
 /// An `allow` that suppresses nothing.
@@ -56,9 +56,10 @@ impl Allowed {
     /// Findings about comments that have suppressed nothing. A rule that is disabled here, and a code in `checked_elsewhere`,
     /// may be suppressed by a comment all the same.
     pub fn problems(self, script: &Script, is_enabled: impl Fn(&str) -> bool, checked_elsewhere: &[&Code]) -> Vec<Finding> {
+        let source = SourceText::new(&script.file, &script.text);
         let problem = |entry: Entry| {
             let rule = &entry.allow.rule;
-            let place = Place::range(&*script.file, &script.text, entry.allow.range.clone());
+            let place = source.place(entry.allow.range.clone());
             if crate::rules::find(rule).is_none() && checked_elsewhere.iter().all(|code| code.name != rule) {
                 let finding = Finding::warning(&UNUSED_ALLOW, format!("unknown rule `{rule}`")).at(place);
                 return Some(match crate::rules::nearest(rule) {
@@ -82,7 +83,7 @@ fn statement_of(allow: &Allow, script: &Script) -> Option<usize> {
     if comment < first {
         return None;
     }
-    let line = script.text[..comment].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = script.text[..comment].rfind(['\n', '\r']).map_or(0, |line_break| line_break + 1);
     let mut ends = script.statements.iter().map(|statement| statement.range.end);
     let on_same_line = ends.clone().position(|end| end > line && end <= comment);
     on_same_line.or_else(|| ends.position(|end| end > comment))

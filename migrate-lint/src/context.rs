@@ -11,9 +11,10 @@ use migrate_model::directives::Phase;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
 use migrate_model::name::Name;
+use migrate_model::place::SourceText;
 use migrate_model::reader;
 use migrate_model::script::Script;
-use migrate_model::syntax::{ActionKind, AlterTable, Column, Constraint, ConstraintKind, Reference, Syntax};
+use migrate_model::syntax::{ActionKind, AlterTable, Column, Constraint, ConstraintKind, CreateIndex, Reference, Syntax};
 use migrate_model::target::Direction;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -43,8 +44,12 @@ pub struct File<'a> {
     pub direction: Direction,
     /// The text of this direction.
     pub script: &'a Script,
+    /// Finds places in this text.
+    pub source: &'a SourceText<'a>,
     /// The statements in execution order, with those inside of blocks.
     pub statements: &'a [ParsedStatement],
+    /// Indexes in `statements` of those that are `ALTER TABLE`.
+    pub alters: &'a [usize],
     /// The migrations with earlier versions.
     pub before: &'a [Migration],
     /// Indexes of the migrations that are not deployed; empty if that is unknown.
@@ -74,6 +79,12 @@ impl File<'_> {
     }
 }
 
+/// The indexes of the `ALTER TABLE` statements among these.
+pub fn alters(statements: &[ParsedStatement]) -> Vec<usize> {
+    let numbered = statements.iter().enumerate();
+    numbered.filter(|(_, statement)| matches!(statement.syntax, Syntax::AlterTable(_))).map(|(number, _)| number).collect()
+}
+
 /// A lock that the current transaction holds.
 #[derive(Debug, Clone)]
 pub struct HeldLock {
@@ -81,6 +92,8 @@ pub struct HeldLock {
     pub lock: Lock,
     /// Index of the statement that acquired it.
     pub since: usize,
+    /// Index of the last statement that acquired it again.
+    pub until: usize,
     /// The change that required it.
     pub cause: Cause,
 }
@@ -189,6 +202,54 @@ impl<'a> StatementContext<'a> {
         let actions = self.alter().into_iter().flat_map(|alter| &alter.actions);
         let added = actions.filter_map(|action| match &action.kind {
             ActionKind::AddConstraint(constraint) => Some(constraint),
+            _ => None,
+        });
+        created.iter().chain(added)
+    }
+
+    /// The columns of each key and, on MySQL, of each index that the statement adds to a table. SQLite accepts any.
+    pub fn new_keys(&self) -> impl Iterator<Item = &'a [String]> {
+        let keys = self.new_constraints().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::Primary { columns, .. } | ConstraintKind::Unique { columns, .. } => Some(columns.as_slice()),
+            _ => None,
+        });
+        let is_checked = self.server().product != Product::Sqlite;
+        keys.chain(self.new_indexes().map(|index| index.columns.as_slice())).filter(move |_| is_checked)
+    }
+
+    /// The constraints and indexes that the statement adds with a name to a table, each with its kind; on SQLite none.
+    pub fn new_names(&self) -> Vec<(&'static str, &'a str)> {
+        let is_mysql = matches!(self.server().product, Product::MySql | Product::MariaDb);
+        if self.server().product == Product::Sqlite {
+            return Vec::new();
+        }
+        let mut names: Vec<(&'static str, Option<&String>)> = Vec::new();
+        for constraint in self.new_constraints() {
+            let kind = match constraint.kind {
+                ConstraintKind::Foreign { .. } => "foreign key",
+                ConstraintKind::Unique { .. } => "index",
+                ConstraintKind::Primary { .. } if is_mysql => continue,
+                _ => "constraint",
+            };
+            names.push((kind, constraint.name.as_ref()));
+        }
+        for column in self.new_columns() {
+            names.extend(column.checks.iter().map(|check| ("constraint", check.name.as_ref())));
+            names.push(("foreign key", column.references.as_ref().and_then(|reference| reference.name.as_ref())));
+            names.push(("index", column.key_name.as_ref().filter(|_| !is_mysql)));
+        }
+        names.extend(self.new_indexes().map(|index| ("index", index.name.as_ref().map(|name| &name.name))));
+        names.into_iter().filter_map(|(kind, name)| Some((kind, name?.as_str()))).collect()
+    }
+
+    /// The indexes in the definition of a new table, and those that `ALTER TABLE` adds and does not skip (MySQL).
+    fn new_indexes(&self) -> impl Iterator<Item = &'a CreateIndex> {
+        let created = match &self.parsed.syntax {
+            Syntax::CreateTable(table) => table.indexes.as_slice(),
+            _ => &[],
+        };
+        let added = self.alter().into_iter().flat_map(|alter| &alter.actions).filter_map(|action| match &action.kind {
+            ActionKind::AddIndex(index) if !index.if_not_exists => Some(index),
             _ => None,
         });
         created.iter().chain(added)
@@ -342,6 +403,12 @@ impl<'a> StatementContext<'a> {
         &self.file.statements[(self.number + 1).min(self.file.statements.len())..]
     }
 
+    /// The `ALTER TABLE` statements of the file after this one. A file may contain thousands of other statements.
+    pub fn later_alters(&self) -> impl Iterator<Item = &'a ParsedStatement> {
+        let first = self.file.alters.partition_point(|number| *number <= self.number);
+        self.file.alters[first..].iter().map(|number| &self.file.statements[*number])
+    }
+
     /// The statements of the file before this one.
     pub fn earlier_statements(&self) -> &'a [ParsedStatement] {
         &self.file.statements[..self.number]
@@ -390,7 +457,7 @@ pub fn is_empty(schema: &Schema, parsed: &ParsedStatement, pending: &BTreeSet<us
 }
 
 /// The age of a table; one that may be older than its definition in the migrations counts as deployed.
-fn age_of_relation(relation: Option<&Relation>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
+pub fn age_of_relation(relation: Option<&Relation>, now: HistoryPoint, pending: &BTreeSet<usize>) -> Age {
     age(relation.filter(|relation| !relation.certainty.is_uncertain()).map(|relation| relation.created), now, pending)
 }
 

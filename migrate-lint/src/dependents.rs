@@ -7,9 +7,10 @@ use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Relation};
 use crate::schema::Schema;
 use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax};
+use std::collections::BTreeSet;
 
 /// Something that a statement drops.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// A table or a view.
     Relation(ObjectName),
@@ -101,6 +102,7 @@ pub fn dropped_by(schema: &Schema, syntax: &Syntax) -> Vec<Part> {
 /// What is dropped with these parts, without the parts themselves.
 pub fn dropped_with(schema: &Schema, named: Vec<Part>, cascade: bool) -> Vec<Part> {
     let first = named.len();
+    let mut known: BTreeSet<Part> = named.iter().cloned().collect();
     let mut parts = named;
     let mut next = 0;
     while let Some(part) = parts.get(next).cloned() {
@@ -109,7 +111,7 @@ pub fn dropped_with(schema: &Schema, named: Vec<Part>, cascade: bool) -> Vec<Par
             dependents.extend(depending_on(schema, &part));
         }
         for dependent in dependents {
-            if !parts.contains(&dependent) {
+            if known.insert(dependent.clone()) {
                 parts.push(dependent);
             }
         }
@@ -120,17 +122,17 @@ pub fn dropped_with(schema: &Schema, named: Vec<Part>, cascade: bool) -> Vec<Par
 
 /// What belongs to a part, and is dropped with it without `CASCADE`.
 fn belonging_to(schema: &Schema, part: &Part) -> Vec<Part> {
-    let sequences = |owned: &dyn Fn(&ObjectName, &str) -> bool| -> Vec<Part> {
-        schema.sequences_owned(owned).map(|name| Part::Sequence(name.clone())).collect()
+    let sequences = |table: &ObjectName, owned: &dyn Fn(&str) -> bool| -> Vec<Part> {
+        schema.sequences_owned(table, owned).map(|(name, _)| Part::Sequence(name.clone())).collect()
     };
     match part {
         Part::Relation(table) => {
-            let partitions = schema.relation(table).map(|relation| relation.partitions.clone()).unwrap_or_default();
+            let partitions = schema.relation(table).into_iter().flat_map(|relation| &relation.partitions).cloned();
             let triggers = schema.triggers(table).map(|(name, _)| Part::Trigger { table: table.clone(), name: name.clone() });
-            let owned = sequences(&|owner, _| owner == table);
-            partitions.into_iter().map(Part::Relation).chain(triggers).chain(owned).collect()
+            let owned = sequences(table, &|_| true);
+            partitions.map(Part::Relation).chain(triggers).chain(owned).collect()
         }
-        Part::Column { table, name } => sequences(&|owner, column| owner == table && column == name),
+        Part::Column { table, name } => sequences(table, &|column| column == name),
         _ => Vec::new(),
     }
 }
@@ -178,7 +180,8 @@ fn depending_on_key(schema: &Schema, table: &ObjectName, name: &str) -> Vec<Part
 }
 
 fn depending_on_type(schema: &Schema, ty: &ObjectName) -> Vec<Part> {
-    let columns = schema.relations().flat_map(|(table, relation)| relation.columns.iter().map(move |column| (table, column)));
+    let columns =
+        schema.users_of_type(ty).flat_map(|(table, relation)| relation.columns.iter().map(move |column| (table, column)));
     let of_type = columns.filter(|(_, column)| column.ty.as_ref().is_some_and(|used| schema.resolve_type(used) == *ty));
     let columns = of_type.map(|(table, column)| Part::Column { table: table.clone(), name: column.name.clone() });
     columns.chain(schema.domains_over(ty).map(|domain| Part::Type(domain.clone()))).collect()

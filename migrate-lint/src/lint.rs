@@ -9,7 +9,7 @@ use self::grouping::group_by_rule;
 use self::lock_tracker::LockTracker;
 use self::session_state::{SessionSettings, SessionState};
 use crate::allow::Allowed;
-use crate::context::{self, DownResult, File, FileContext, ParsedStatement, StatementContext};
+use crate::context::{self, Age, DownResult, File, FileContext, ParsedStatement, StatementContext};
 use crate::impact::{ImpactContext, impacts};
 use crate::owners;
 use crate::relation::HistoryPoint;
@@ -24,7 +24,7 @@ use migrate_model::dialect::Dialect;
 use migrate_model::directives;
 use migrate_model::finding::{Finding, Level};
 use migrate_model::migration::Migration;
-use migrate_model::place::Place;
+use migrate_model::place::{Place, SourceText};
 use migrate_model::reader;
 use migrate_model::script::Script;
 use migrate_model::syntax::{Control, Syntax};
@@ -188,12 +188,16 @@ impl Linter<'_> {
         };
         let first = *self.first_with_checksum.entry(effective_checksum(&migration.up, self.dialect())).or_insert(index);
         let statements = self.parse(&migration.up, index);
+        let alters = context::alters(&statements);
+        let source = SourceText::new(&migration.up.file, &migration.up.text);
         let file = File {
             migration,
             index,
             direction: Direction::Up,
             script: &migration.up,
+            source: &source,
             statements: &statements,
+            alters: &alters,
             before: &self.history[..index],
             pending,
             server: self.options.server,
@@ -222,7 +226,7 @@ impl Linter<'_> {
             let suppressed_down = down_allowed.as_mut().is_some_and(|allowed| allowed.suppresses(enabled.rule.code.name, None));
             if !suppressed_up && !suppressed_down {
                 let place = match &finding.range {
-                    Some(range) => Place::range(&*migration.up.file, &migration.up.text, range.clone()),
+                    Some(range) => source.place(range.clone()),
                     None => Place::file(&*migration.up.file),
                 };
                 self.findings.push(to_finding(enabled, finding, place));
@@ -338,7 +342,10 @@ impl Linter<'_> {
                 self.report(file, parsed, rule_match);
             }
         }
-        locks.acquire(&impacts, parsed.statement);
+        // No rule is about the locks of a new table, which no other session uses.
+        let is_shared = |table| context::age_of_relation(self.simulation.schema.relation(table), parsed.point, file.pending);
+        let shared = impacts.iter().filter(|impact| is_shared(&impact.table) == Age::Deployed);
+        locks.acquire(shared, parsed.statement);
     }
 
     /// Adds a finding at its place in the file; in an up migration, also for `fix`.
@@ -353,9 +360,10 @@ impl Linter<'_> {
                 append: finding.append.clone(),
             });
         }
-        let start = file.script.statements[parsed.statement].range.start;
+        let statement = &file.script.statements[parsed.statement];
+        let start = statement.range.start;
         let range = finding.range.clone().unwrap_or(0..file.sql(parsed).len());
-        let place = Place::range(&*file.script.file, &file.script.text, start + range.start..start + range.end);
+        let place = file.source.place(start + range.start..start + range.end);
         self.findings.push(to_finding(enabled, finding, place));
     }
 
@@ -382,7 +390,9 @@ impl Linter<'_> {
     fn run_down(&mut self, script: &Script, up: &File<'_>, before: usize, allowed: Option<&mut Allowed>) -> DownResult {
         let statements = self.parse(script, up.index);
         let after_up = self.simulation.schema.savepoint();
-        let file = File { direction: Direction::Down, script, statements: &statements, ..*up };
+        let alters = context::alters(&statements);
+        let source = SourceText::new(&script.file, &script.text);
+        let file = File { direction: Direction::Down, script, source: &source, statements: &statements, alters: &alters, ..*up };
         self.run_script(&file, allowed);
         let is_opaque = |parsed: &ParsedStatement| {
             parsed.in_block || matches!(parsed.syntax, Syntax::Opaque | Syntax::Call { .. } | Syntax::Do { .. })

@@ -37,10 +37,10 @@ pub fn has_replacement(context: &StatementContext<'_>, name: &ObjectName) -> boo
         context.schema.dialect() == Dialect::MySql
             || statement.in_transaction && statement.point.transaction == context.parsed.point.transaction
     };
-    let columns = context.relation(name).map(|relation| &*relation.columns).unwrap_or_default();
+    let columns = || context.relation(name).into_iter().flat_map(|relation| &relation.columns);
     let mentions = |view: &CreateView, word: &str| view.mentions.iter().any(|other| other.eq_ignore_ascii_case(word));
     let shows_all =
-        |view: &CreateView| view.whole && (mentions(view, "*") || columns.iter().all(|column| mentions(view, &column.name)));
+        |view: &CreateView| view.whole && (mentions(view, "*") || columns().all(|column| mentions(view, &column.name)));
     let mut later = context.later_statements().iter().filter(|statement| context.is_as_certain(statement));
     later.any(|statement| match &statement.syntax {
         Syntax::CreateView(view) => context.schema.resolve(&view.name) == *name && shows_all(view) && is_atomic(statement),

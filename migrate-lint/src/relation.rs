@@ -1,6 +1,7 @@
 //! A table or a view as the migrations leave it, with its columns, constraints and indexes.
 
 use crate::object_name::ObjectName;
+use crate::parts::Parts;
 use migrate_model::syntax::Type;
 
 /// When something happened in a history of migrations.
@@ -59,13 +60,13 @@ pub struct Relation {
     /// `columns` is complete.
     pub columns_known: bool,
     /// The known columns, in table order.
-    pub columns: Vec<Column>,
+    pub columns: Parts<Column>,
     /// The known constraints. On MySQL, unique keys are in `indexes` instead.
-    pub constraints: Vec<Constraint>,
+    pub constraints: Parts<Constraint>,
     /// Names of dropped constraints: the index that MySQL created for a foreign key remains under its name.
-    pub orphaned_indexes: Vec<String>,
+    pub orphaned_indexes: Parts<String>,
     /// The known indexes, without those that belong to a constraint.
-    pub indexes: Vec<Index>,
+    pub indexes: Parts<Index>,
     /// The table has partitions, or can have them.
     pub partitioned: bool,
     /// The columns of the partition key.
@@ -77,7 +78,7 @@ pub struct Relation {
     /// The tables that it inherits from.
     pub inherits: Vec<ObjectName>,
     /// The known partitions.
-    pub partitions: Vec<ObjectName>,
+    pub partitions: Parts<ObjectName>,
     /// The default partition, if it is known.
     pub default_partition: Option<ObjectName>,
     /// The default character set of its columns (MySQL).
@@ -226,16 +227,16 @@ impl Relation {
             certainty: Certainty::Certain,
             may_predate_history: false,
             columns_known: true,
-            columns: Vec::new(),
-            constraints: Vec::new(),
-            orphaned_indexes: Vec::new(),
-            indexes: Vec::new(),
+            columns: Parts::default(),
+            constraints: Parts::default(),
+            orphaned_indexes: Parts::default(),
+            indexes: Parts::default(),
             partitioned: false,
             partition_key: Vec::new(),
             partition_of: None,
             copied_from: None,
             inherits: Vec::new(),
-            partitions: Vec::new(),
+            partitions: Parts::default(),
             default_partition: None,
             charset: None,
             collation: None,
@@ -256,13 +257,12 @@ impl Relation {
 
     /// The column with a name.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| self.same(&column.name, name))
+        self.columns.find(name, self.case_sensitive)
     }
 
-    /// The column with a name, to be changed.
-    pub fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
-        let index = self.columns.iter().position(|column| self.same(&column.name, name))?;
-        self.columns.get_mut(index)
+    /// Changes the column with a name, if there is one.
+    pub fn change_column(&mut self, name: &str, change: impl FnOnce(&mut Column)) {
+        self.columns.change_first(name, self.case_sensitive, change);
     }
 
     /// Does the table certainly have a column of this name?
@@ -277,14 +277,13 @@ impl Relation {
 
     /// Does the table certainly have an index of this name?
     pub fn has_index(&self, name: &str) -> bool {
-        let is_index =
-            |index: &Index| !index.certainty.is_uncertain() && index.name.as_deref().is_some_and(|other| self.same(other, name));
-        !self.certainty.is_uncertain() && self.indexes.iter().any(is_index)
+        let is_certain = |index: &Index| !index.certainty.is_uncertain();
+        !self.certainty.is_uncertain() && self.indexes.has(name, self.case_sensitive, is_certain)
     }
 
     /// The constraint with a name.
     pub fn constraint(&self, name: &str) -> Option<&Constraint> {
-        self.constraints.iter().find(|constraint| self.same(&constraint.name, name))
+        self.constraints.find(name, self.case_sensitive)
     }
 
     /// The columns of the primary key.

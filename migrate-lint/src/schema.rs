@@ -5,7 +5,9 @@
 
 use crate::dependents::Part;
 use crate::object_name::ObjectName;
-use crate::relation::{HistoryPoint, Relation, RelationKind};
+use crate::parts::Parts;
+use crate::references::References;
+use crate::relation::{Column, HistoryPoint, Relation, RelationKind};
 use crate::uncertainty::join;
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
@@ -22,7 +24,7 @@ pub enum SchemaObject {
     /// What the migrations changed in a table that they did not create.
     External(Box<Relation>),
     /// An enumerated type: its values, each with the time at which `ALTER TYPE` added it.
-    Enum(Vec<(String, Option<HistoryPoint>)>),
+    Enum(Parts<(String, Option<HistoryPoint>)>),
     /// A domain.
     Domain {
         /// The underlying type, which may be another domain.
@@ -72,7 +74,7 @@ pub struct TriggerReferences {
 
 /// Within a namespace, a name identifies one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Namespace {
+pub enum Namespace {
     Relation,
     External,
     Type,
@@ -80,12 +82,21 @@ enum Namespace {
     Other(ObjectKind),
 }
 
+/// Identifies an object of a schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct ObjectId {
+pub struct ObjectId {
     namespace: Namespace,
     /// The table whose objects have names of their own: indexes of MySQL and triggers of PostgreSQL.
     table: Option<ObjectName>,
-    name: ObjectName,
+    /// The name within the namespace.
+    pub name: ObjectName,
+}
+
+impl ObjectId {
+    /// Is it an object of this kind, which is neither a relation nor a type nor an index?
+    pub fn is_of(&self, kind: ObjectKind) -> bool {
+        self.namespace == Namespace::Other(kind)
+    }
 }
 
 /// A change of an object.
@@ -111,9 +122,8 @@ pub struct Schema {
     journal: Vec<JournalEntry>,
     /// A statement had an unknown effect.
     opaque: bool,
-    /// Every table that a foreign key or a view has ever referenced. Most tables are not among them, and need no search for
-    /// their dependents.
-    referenced: BTreeSet<ObjectName>,
+    /// Which objects mention which names.
+    references: References,
 }
 
 impl Schema {
@@ -126,7 +136,7 @@ impl Schema {
             objects: BTreeMap::new(),
             journal: Vec::new(),
             opaque: false,
-            referenced: BTreeSet::new(),
+            references: References::default(),
         }
     }
 
@@ -234,13 +244,23 @@ impl Schema {
 
     fn put(&mut self, namespace: Namespace, name: ObjectName, table: Option<ObjectName>, object: SchemaObject) {
         let id = ObjectId { namespace, table, name };
-        let before = self.objects.insert(id.clone(), Arc::new(object));
+        let before = self.replace(&id, Some(Arc::new(object)));
         self.journal.push(JournalEntry { id, before });
+    }
+
+    /// Puts an object in the place of another, without a journal entry. Nothing else changes the objects.
+    fn replace(&mut self, id: &ObjectId, object: Option<Arc<SchemaObject>>) -> Option<Arc<SchemaObject>> {
+        let before = self.objects.get(id).cloned();
+        self.references.update(id, before.as_deref(), object.as_deref());
+        match object {
+            Some(object) => self.objects.insert(id.clone(), object),
+            None => self.objects.remove(id),
+        }
     }
 
     fn take(&mut self, namespace: Namespace, name: &ObjectName, table: Option<&ObjectName>) -> Option<Arc<SchemaObject>> {
         let id = ObjectId { namespace, table: table.cloned(), name: name.clone() };
-        let object = self.objects.remove(&id)?;
+        let object = self.replace(&id, None)?;
         self.journal.push(JournalEntry { id, before: Some(object.clone()) });
         Some(object)
     }
@@ -274,6 +294,11 @@ impl Schema {
     /// Are names that differ only in case different names?
     pub fn is_case_sensitive(&self) -> bool {
         self.dialect == Dialect::Postgres
+    }
+
+    /// Do indexes, keys, tables, views and sequences share one set of names? On MySQL and SQLite, keys have none.
+    pub fn shares_names_with_indexes(&self) -> bool {
+        self.is_case_sensitive()
     }
 
     /// Does `CASCADE` drop dependent objects? MySQL accepts the word and ignores it.
@@ -314,7 +339,6 @@ impl Schema {
 
     /// Adds or replaces a table or a view.
     pub fn put_relation(&mut self, name: ObjectName, relation: Relation) {
-        collect_referenced(&mut self.referenced, &relation);
         self.take(Namespace::External, &name, None);
         self.put(Namespace::Relation, name, None, SchemaObject::Relation(Box::new(relation)));
     }
@@ -323,16 +347,13 @@ impl Schema {
     pub fn change(&mut self, name: &ObjectName, change: impl FnOnce(&mut Relation)) {
         let namespace = if self.relation(name).is_some() { Namespace::Relation } else { Namespace::External };
         let id = ObjectId { namespace, table: None, name: name.clone() };
-        let Some(object) = self.objects.get_mut(&id) else { return };
-        self.journal.push(JournalEntry { id, before: Some(object.clone()) });
-        match Arc::make_mut(object) {
-            SchemaObject::Relation(relation) => {
-                change(relation);
-                collect_referenced(&mut self.referenced, relation);
-            }
-            SchemaObject::External(relation) => change(relation),
-            _ => {}
+        let Some(object) = self.objects.get(&id) else { return };
+        let mut changed = SchemaObject::clone(object);
+        if let SchemaObject::Relation(relation) | SchemaObject::External(relation) = &mut changed {
+            change(relation);
         }
+        let before = self.replace(&id, Some(Arc::new(changed)));
+        self.journal.push(JournalEntry { id, before });
     }
 
     /// Renames a table that no migration created.
@@ -410,22 +431,41 @@ impl Schema {
     pub fn move_type(&mut self, from: &ObjectName, to: &ObjectName) {
         let Some(object) = self.take(Namespace::Type, from, None) else { return };
         self.put_type(to.clone(), (*object).clone());
-        let indexes_of_columns = |relation: &Relation| -> Vec<usize> {
-            let columns = relation.columns.iter().enumerate();
-            let using = columns.filter(|(_, column)| column.ty.as_ref().is_some_and(|ty| self.resolve_type(ty) == *from));
-            using.map(|(index, _)| index).collect()
-        };
-        let users: Vec<_> = self.relations().map(|(table, relation)| (table.clone(), indexes_of_columns(relation))).collect();
-        for (table, columns) in users.iter().filter(|(_, columns)| !columns.is_empty()) {
-            self.change(table, |relation| {
-                for index in columns {
-                    if let Some(ty) = &mut relation.columns[*index].ty {
-                        ty.schema.clone_from(&to.schema);
-                        ty.name.clone_from(&to.name);
-                    }
+        let is_of_type = |column: &&Column| column.ty.as_ref().is_some_and(|ty| self.resolve_type(ty) == *from);
+        let users = self.users_of_type(from).map(|(table, relation)| {
+            let columns = relation.columns.iter().filter(is_of_type).map(|column| column.name.clone());
+            (table.clone(), columns.collect::<Vec<String>>())
+        });
+        let users: Vec<(ObjectName, Vec<String>)> = users.filter(|(_, columns)| !columns.is_empty()).collect();
+        for (table, columns) in users {
+            self.change(&table, |relation| {
+                for name in &columns {
+                    relation.change_column(name, |column| {
+                        if let Some(ty) = &mut column.ty {
+                            ty.schema.clone_from(&to.schema);
+                            ty.name.clone_from(&to.name);
+                        }
+                    });
                 }
             });
         }
+    }
+
+    /// The tables that may have columns of a type.
+    pub fn users_of_type(&self, ty: &ObjectName) -> impl Iterator<Item = (&ObjectName, &Relation)> {
+        self.references.to_type(ty).filter_map(|id| self.relation_of(id))
+    }
+
+    fn relation_of<'a>(&'a self, id: &'a ObjectId) -> Option<(&'a ObjectName, &'a Relation)> {
+        match self.objects.get(id).map(|object| &**object) {
+            Some(SchemaObject::Relation(relation)) => Some((&id.name, relation)),
+            _ => None,
+        }
+    }
+
+    /// The tables and views that refer to one: by a foreign key, by inheritance or in the query of a view.
+    pub fn referring(&self, table: &ObjectName) -> impl Iterator<Item = (&ObjectName, &Relation)> + use<'_> {
+        self.references.to_object(table).filter_map(|id| self.relation_of(id))
     }
 
     /// Resolves the name of a type.
@@ -470,25 +510,24 @@ impl Schema {
         self.put(Namespace::Other(ObjectKind::Sequence), name, None, SchemaObject::Sequence { owner });
     }
 
-    fn sequences(&self) -> impl Iterator<Item = (&ObjectName, &ObjectName, &str)> {
-        let namespace = Namespace::Other(ObjectKind::Sequence);
-        let first = ObjectId { namespace, table: None, name: ObjectName { schema: None, name: String::new() } };
-        let sequences = self.objects.range(first..).take_while(move |(id, _)| id.namespace == namespace);
-        sequences.filter_map(|(id, object)| match &**object {
-            SchemaObject::Sequence { owner: Some((table, column)) } => Some((&id.name, table, column.as_str())),
+    /// The sequences of columns of a table that satisfy a condition, each with its column.
+    pub fn sequences_owned<'a>(
+        &'a self,
+        table: &'a ObjectName,
+        is_owner: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = (&'a ObjectName, &'a str)> {
+        self.references.to_object(table).filter_map(move |id| match self.objects.get(id).map(|object| &**object) {
+            Some(SchemaObject::Sequence { owner: Some((owner, column)) }) if owner == table && is_owner(column) => {
+                Some((&id.name, column.as_str()))
+            }
             _ => None,
         })
     }
 
-    /// The sequences whose owner, a table and a column, satisfies a condition.
-    pub fn sequences_owned(&self, is_owner: impl Fn(&ObjectName, &str) -> bool) -> impl Iterator<Item = &ObjectName> {
-        self.sequences().filter(move |(_, table, column)| is_owner(table, column)).map(|(name, ..)| name)
-    }
-
     /// Changes the owners of sequences after a table was renamed.
     pub fn rename_owning_table(&mut self, from: &ObjectName, to: &ObjectName) {
-        let owned = self.sequences().filter(|(_, table, _)| *table == from);
-        let owned: Vec<_> = owned.map(|(name, _, column)| (name.clone(), column.to_owned())).collect();
+        let owned = self.sequences_owned(from, |_| true);
+        let owned: Vec<_> = owned.map(|(name, column)| (name.clone(), column.to_owned())).collect();
         for (name, column) in owned {
             self.put_sequence(name, Some((to.clone(), column)));
         }
@@ -496,7 +535,7 @@ impl Schema {
 
     /// Changes the owners of sequences after a column was renamed.
     pub fn rename_owning_column(&mut self, table: &ObjectName, from: &str, to: &str) {
-        let owned: Vec<_> = self.sequences_owned(|owner, column| owner == table && column == from).cloned().collect();
+        let owned: Vec<_> = self.sequences_owned(table, |column| column == from).map(|(name, _)| name.clone()).collect();
         for name in owned {
             self.put_sequence(name, Some((table.clone(), to.to_owned())));
         }
@@ -504,13 +543,19 @@ impl Schema {
 
     /// The tables that inherit from a table.
     pub fn inheriting<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
-        self.relations().filter(move |(_, relation)| relation.inherits.contains(parent)).map(|(name, _)| name)
+        self.referring(parent).filter(move |(_, relation)| relation.inherits.contains(parent)).map(|(name, _)| name)
+    }
+
+    /// The partitions of a table and the tables that inherit from it.
+    pub fn descendants<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
+        let partitions = self.known(table).into_iter().flat_map(|relation| &relation.partitions);
+        partitions.chain(self.inheriting(table))
     }
 
     /// The domains that are directly based on a type.
     pub fn domains_over<'a>(&'a self, ty: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
-        self.objects.iter().filter_map(move |(id, object)| match &**object {
-            SchemaObject::Domain { base, .. } if self.resolve_type(base) == *ty => Some(&id.name),
+        self.references.to_type(ty).filter_map(move |id| match self.objects.get(id).map(|object| &**object) {
+            Some(SchemaObject::Domain { base, .. }) if self.resolve_type(base) == *ty => Some(&id.name),
             _ => None,
         })
     }
@@ -518,7 +563,8 @@ impl Schema {
     /// The tables, types, sequences and functions in a schema.
     pub fn parts_in(&self, schema: &str) -> Vec<Part> {
         let schema = self.without_default_schema(Some(schema.to_owned()));
-        let inside = self.objects.iter().filter(|(id, _)| id.name.schema == schema);
+        let inside = self.references.in_schema(schema.as_deref());
+        let inside = inside.filter_map(|id| self.objects.get(id).map(|object| (id, object)));
         let parts = inside.filter_map(|(id, object)| match (id.namespace, &**object) {
             (Namespace::Relation, SchemaObject::Relation(_)) => Some(Part::Relation(id.name.clone())),
             (Namespace::Type, _) => Some(Part::Type(id.name.clone())),
@@ -536,19 +582,19 @@ impl Schema {
     }
 
     /// A trigger of another table that reads or changes this one.
-    pub fn trigger_on<'a>(&'a self, table: &ObjectName) -> Option<&'a ObjectName> {
-        let mut triggers = self.all_triggers();
+    pub fn trigger_on<'a>(&'a self, table: &'a ObjectName) -> Option<&'a ObjectName> {
+        let mut triggers = self.triggers_that_mention(table);
         triggers.find(|trigger| trigger.table != table && trigger.references.tables.contains(table)).map(|trigger| trigger.name)
     }
 
     /// The triggers of a table, each with the objects that its definition names.
     pub fn triggers<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a TriggerReferences)> {
-        let of_table = self.all_triggers().filter(move |trigger| trigger.table == table);
+        let of_table = self.triggers_that_mention(table).filter(move |trigger| trigger.table == table);
         of_table.map(|trigger| (trigger.name, trigger.references))
     }
 
-    /// A view that certainly uses a column of a table: no other table that the view reads can have a column of that name.
-    pub fn view_of_column<'a>(&'a self, table: &'a ObjectName, column: &str) -> Option<&'a ObjectName> {
+    /// The views that certainly use a column of a table: no other table that such a view reads can have a column of that name.
+    pub fn views_of_column<'a>(&'a self, table: &'a ObjectName, column: &str) -> Vec<&'a ObjectName> {
         let created = self.relation(table).and_then(|relation| relation.column(column)).and_then(|column| column.created);
         let lacks_column = |other: &ObjectName| {
             self.relation(other).is_some_and(|relation| relation.columns_known && relation.column(column).is_none())
@@ -559,7 +605,8 @@ impl Schema {
             let selects_all = view.reads_from.len() == 1 && mentions("*") && created.is_none_or(|created| created < view.created);
             selects_all || mentions(column) && view.reads_from.iter().filter(|other| *other != table).all(lacks_column)
         };
-        self.views_reading(table).find(|(_, view)| !view.certainty.is_uncertain() && uses_column(view)).map(|(view, _)| view)
+        let certain = self.views_reading(table).filter(|(_, view)| !view.certainty.is_uncertain() && uses_column(view));
+        certain.map(|(view, _)| view).collect()
     }
 
     /// A trigger that calls a function, and the table of the trigger.
@@ -569,18 +616,27 @@ impl Schema {
 
     /// The triggers that call a function, each with its table.
     pub fn callers<'a>(&'a self, function: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a ObjectName)> {
-        let callers = self.all_triggers().filter(move |trigger| trigger.references.function.as_ref() == Some(function));
+        let callers =
+            self.triggers_that_mention(function).filter(move |trigger| trigger.references.function.as_ref() == Some(function));
         callers.map(|caller| (caller.name, caller.table))
     }
 
-    fn all_triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
-        let namespace = Namespace::Other(ObjectKind::Trigger);
-        let first = ObjectId { namespace, table: None, name: ObjectName { schema: None, name: String::new() } };
-        let triggers = self.objects.range(first..).take_while(move |(id, _)| id.namespace == namespace);
-        triggers.filter_map(|(id, object)| match &**object {
-            SchemaObject::Trigger { table, references } => Some(Trigger { name: &id.name, table, references }),
+    fn triggers_that_mention<'a>(&'a self, name: &ObjectName) -> impl Iterator<Item = Trigger<'a>> + use<'a> {
+        self.references.to_object(name).filter_map(|id| match self.objects.get(id).map(|object| &**object) {
+            Some(SchemaObject::Trigger { table, references }) => Some(Trigger { name: &id.name, table, references }),
             _ => None,
         })
+    }
+
+    /// Changes the triggers that read or change a table after it was renamed.
+    pub fn rename_in_all_triggers(&mut self, from: &ObjectName, to: &ObjectName) {
+        let using = self.triggers_that_mention(from).filter(|trigger| trigger.references.tables.contains(from));
+        let using: Vec<_> =
+            using.map(|trigger| (trigger.name.clone(), trigger.table.clone(), trigger.references.clone())).collect();
+        for (name, table, mut references) in using {
+            references.tables.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(to));
+            self.put_trigger(name, table, references);
+        }
     }
 
     /// Removes the triggers of a table and returns them.
@@ -627,11 +683,10 @@ impl Schema {
         let mut names = calls.map(|pair| Name::bare(pair[0].text(sql).trim_matches(['"', '`'])));
         let is_volatile = |name: &Name| {
             let function = self.resolve(name);
-            self.objects.iter().any(|(id, object)| {
-                id.namespace == Namespace::Other(ObjectKind::Routine)
-                    && id.name.name == function.name
-                    && matches!(**object, SchemaObject::Routine { stable: false, .. })
-            })
+            let is_volatile = |id: &ObjectId| {
+                matches!(self.objects.get(id).map(|object| &**object), Some(SchemaObject::Routine { stable: false, .. }))
+            };
+            self.references.of_name(&function.name).any(is_volatile)
         };
         names.any(|name| is_volatile(&name))
     }
@@ -652,19 +707,18 @@ impl Schema {
         let inside = self.without_default_schema(Some(name.to_owned()));
         let is_schema_object =
             |id: &ObjectId| matches!(id.namespace, Namespace::Other(ObjectKind::Schema | ObjectKind::Database));
-        let is_inside = |id: &ObjectId| id.name.schema == inside && !is_schema_object(id);
-        let is_schema = |id: &ObjectId| is_schema_object(id) && id.name.name == name;
-        let removed: Vec<ObjectId> = self.objects.keys().filter(|id| is_inside(id) || is_schema(id)).cloned().collect();
+        let contained = self.references.in_schema(inside.as_deref()).filter(|id| !is_schema_object(id));
+        let schemas = self.references.of_name(name).filter(|id| is_schema_object(id));
+        let removed: Vec<ObjectId> = contained.chain(schemas).cloned().collect();
         for id in removed {
-            let before = self.objects.remove(&id);
+            let before = self.replace(&id, None);
             self.journal.push(JournalEntry { id, before });
         }
     }
 
     /// The other tables with foreign keys that reference this one, and whether `ON DELETE` of one of them changes their rows.
     pub fn children<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation, bool)> {
-        let relations = self.referenced.contains(parent).then(|| self.relations()).into_iter().flatten();
-        relations.filter_map(move |(child, relation)| {
+        self.referring(parent).filter_map(move |(child, relation)| {
             let mut to_parent = relation.foreign_keys().filter(|(_, _, table, _)| *table == parent).peekable();
             to_parent.peek()?;
             let cascades = to_parent.any(|(_, _, _, cascades)| cascades);
@@ -683,8 +737,7 @@ impl Schema {
 
     /// The views that read a table.
     pub fn views_reading<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation)> {
-        let relations = self.referenced.contains(table).then(|| self.relations()).into_iter().flatten();
-        relations.filter(move |(_, relation)| relation.reads_from.contains(table))
+        self.referring(table).filter(move |(_, relation)| relation.reads_from.contains(table))
     }
 
     /// A savepoint: the current length of the journal.
@@ -696,10 +749,7 @@ impl Schema {
     pub fn roll_back_to(&mut self, savepoint: usize) {
         while self.journal.len() > savepoint {
             let Some(JournalEntry { id, before }) = self.journal.pop() else { return };
-            match before {
-                Some(object) => self.objects.insert(id, object),
-                None => self.objects.remove(&id),
-            };
+            self.replace(&id, before);
         }
     }
 
@@ -747,15 +797,6 @@ impl Schema {
     /// Empties the journal; earlier savepoints are no longer valid.
     pub fn forget_journal(&mut self) {
         self.journal.clear();
-    }
-}
-
-fn collect_referenced(referenced: &mut BTreeSet<ObjectName>, relation: &Relation) {
-    let parents = relation.foreign_keys().map(|(_, _, table, _)| table);
-    for table in parents.chain(&relation.reads_from) {
-        if !referenced.contains(table) {
-            referenced.insert(table.clone());
-        }
     }
 }
 

@@ -10,15 +10,15 @@ mod renaming;
 use self::alteration::{alter_table, alter_type};
 use self::creation::{create_table, create_view};
 use self::index::create_index;
-pub use self::index::has_index;
+pub use self::index::{has_index, name_holder};
 use self::removal::drop_objects;
 use self::renaming::{rename_index, rename_table, rename_trigger};
 use crate::object_name::ObjectName;
 use crate::relation::HistoryPoint;
 use crate::schema::{Schema, SchemaObject, TriggerReferences};
 use migrate_model::dialect::Dialect;
-use migrate_model::name::Name;
 use migrate_model::syntax::{Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax};
+use std::collections::BTreeSet;
 
 /// A schema, with the state of the transaction that changes it.
 #[derive(Debug, Clone)]
@@ -143,7 +143,7 @@ fn apply(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
         Syntax::Insert(insert) => fill(schema, &schema.resolve(&insert.table)),
         Syntax::Copy { table: Some(table), from: true } => fill(schema, &schema.resolve(table)),
         Syntax::Update(change) => backfill(schema, change, at),
-        Syntax::Truncate { tables, cascade } => truncate(schema, tables, *cascade, at),
+        Syntax::Truncate { .. } => truncate(schema, syntax, at),
         Syntax::Set(settings) => set_search_path(schema, settings),
         Syntax::Opaque | Syntax::Call { .. } => schema.set_opaque(),
         _ => {}
@@ -253,8 +253,13 @@ fn fill(schema: &mut Schema, table: &ObjectName) {
 }
 
 /// Records that tables have no rows.
-fn truncate(schema: &mut Schema, tables: &[Name], cascade: bool, at: HistoryPoint) {
-    for table in truncated_tables(schema, tables, cascade) {
+fn truncate(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
+    let only = matches!(syntax, Syntax::Truncate { only: true, .. });
+    for table in truncated_tables(schema, syntax) {
+        // The rows of its descendants remain, and a change of the table reads them.
+        if only && schema.descendants(&table).next().is_some() {
+            continue;
+        }
         let mut relation = schema.known_or_external(&table);
         relation.has_rows = false;
         relation.emptied = Some(at);
@@ -262,14 +267,19 @@ fn truncate(schema: &mut Schema, tables: &[Name], cascade: bool, at: HistoryPoin
     }
 }
 
-/// The tables that `TRUNCATE` empties. `CASCADE` also truncates the tables that reference a truncated one, directly or indirectly.
-pub fn truncated_tables(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<ObjectName> {
+/// The tables that `TRUNCATE` empties: also their descendants without `ONLY`, and with `CASCADE` the tables that reference a
+/// truncated one, directly or indirectly.
+pub fn truncated_tables(schema: &Schema, syntax: &Syntax) -> Vec<ObjectName> {
+    let Syntax::Truncate { tables, only, cascade } = syntax else { return Vec::new() };
     let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
+    let mut known: BTreeSet<ObjectName> = truncated.iter().cloned().collect();
     let mut next = 0;
-    while let Some(parent) = truncated.get(next).cloned().filter(|_| cascade) {
-        for (child, ..) in schema.children(&parent) {
-            if !truncated.contains(child) {
-                truncated.push(child.clone());
+    while let Some(table) = truncated.get(next).cloned() {
+        let descendants = schema.descendants(&table).filter(|_| !only);
+        let referencing = schema.children(&table).map(|(child, ..)| child).filter(|_| *cascade);
+        for other in descendants.chain(referencing) {
+            if known.insert(other.clone()) {
+                truncated.push(other.clone());
             }
         }
         next += 1;
@@ -279,13 +289,14 @@ pub fn truncated_tables(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<
 
 /// Records which columns an `UPDATE` assigns.
 fn backfill(schema: &mut Schema, update: &RowChange, at: HistoryPoint) {
-    for name in &update.columns {
-        schema.change(&schema.resolve(&update.table), |relation| {
-            if let Some(column) = relation.column_mut(name) {
-                column.backfilled = Some(at);
-            }
-        });
+    if update.columns.is_empty() {
+        return;
     }
+    schema.change(&schema.resolve(&update.table), |relation| {
+        for name in &update.columns {
+            relation.change_column(name, |column| column.backfilled = Some(at));
+        }
+    });
 }
 
 fn set_search_path(schema: &mut Schema, settings: &[Setting]) {

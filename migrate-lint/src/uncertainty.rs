@@ -4,14 +4,20 @@
 //! An uncertain fact must never suppress a finding about a hazard, and never justify the claim that a statement fails. So an
 //! uncertain constraint counts as not validated, the type of an uncertain column as unknown, and an uncertain table as deployed.
 
-use crate::relation::{Certainty, Column, Constraint, Index, Relation, is_same};
+use crate::parts::{Named, Parts};
+use crate::relation::{Certainty, Column, Constraint, Index, Relation};
 use crate::schema::SchemaObject;
 
 /// The object that exists if the statement was executed, or `before` if it was not.
 pub fn join(before: Option<&SchemaObject>, after: Option<&SchemaObject>) -> Option<SchemaObject> {
     let (before, after) = match (before, after) {
         (None, Some(SchemaObject::External(created))) => {
-            let unknown = Relation { columns: Vec::new(), constraints: Vec::new(), indexes: Vec::new(), ..(**created).clone() };
+            let unknown = Relation {
+                columns: Parts::default(),
+                constraints: Parts::default(),
+                indexes: Parts::default(),
+                ..(**created).clone()
+            };
             return Some(SchemaObject::External(Box::new(join_relations(&unknown, created))));
         }
         (None | Some(SchemaObject::Dropped), Some(created)) => return Some(created_perhaps(created)),
@@ -27,7 +33,7 @@ pub fn join(before: Option<&SchemaObject>, after: Option<&SchemaObject>) -> Opti
             SchemaObject::External(Box::new(join_relations(before, after)))
         }
         (SchemaObject::Enum(before), SchemaObject::Enum(after)) => {
-            let added = after.iter().filter(|(value, _)| before.iter().all(|(old, _)| old != value));
+            let added = after.iter().filter(|(value, _)| before.find(value, true).is_none());
             SchemaObject::Enum(before.iter().chain(added).cloned().collect())
         }
         (SchemaObject::Domain { constrained: before, .. }, SchemaObject::Domain { base, constrained }) => {
@@ -44,7 +50,12 @@ fn created_perhaps(object: &SchemaObject) -> SchemaObject {
     match object {
         SchemaObject::Relation(relation) => {
             // If the statement was not executed, an older object may have the name.
-            let unknown = Relation { columns: Vec::new(), constraints: Vec::new(), indexes: Vec::new(), ..(**relation).clone() };
+            let unknown = Relation {
+                columns: Parts::default(),
+                constraints: Parts::default(),
+                indexes: Parts::default(),
+                ..(**relation).clone()
+            };
             SchemaObject::Relation(Box::new(Relation { certainty: Certainty::Uncertain, ..join_relations(&unknown, relation) }))
         }
         SchemaObject::Routine { commits, .. } => SchemaObject::Routine { stable: false, commits: *commits },
@@ -67,17 +78,19 @@ fn removed_perhaps(object: &SchemaObject) -> Option<SchemaObject> {
 /// A table that has one of two definitions.
 pub fn join_relations(before: &Relation, after: &Relation) -> Relation {
     let pairs = || before.columns.iter().zip(&after.columns);
-    let same_columns = before.columns.len() == after.columns.len() && pairs().all(|(old, new)| is_same_definition(old, new));
+    let same_columns = before.columns.is_same(&after.columns)
+        || before.columns.len() == after.columns.len() && pairs().all(|(old, new)| is_same_definition(old, new));
     let same_text = before.charset == after.charset && before.collation == after.collation;
     let mut columns = join_columns(before, after);
     if !same_text {
-        columns.iter_mut().for_each(|column| column.ty = None);
+        columns.change_where(|_| true, |column| column.ty = None);
     }
     // What costs more with another engine than InnoDB may do so.
     let engine = [&before.engine, &after.engine].into_iter().flatten().find(|engine| *engine != "innodb");
     let default_partition = after.default_partition.clone().or_else(|| before.default_partition.clone());
     let mut partitions = before.partitions.clone();
-    partitions.extend(after.partitions.iter().filter(|partition| !before.partitions.contains(partition)).cloned());
+    let attached = after.partitions.not_shared_with(&before.partitions).into_iter();
+    partitions.extend(attached.filter(|partition| !has_equal(&before.partitions, partition)).cloned());
     let mut reads_from = before.reads_from.clone();
     reads_from.extend(after.reads_from.iter().filter(|table| !before.reads_from.contains(table)).cloned());
     let mut possible_columns = before.possible_columns.clone();
@@ -103,22 +116,25 @@ pub fn join_relations(before: &Relation, after: &Relation) -> Relation {
     }
 }
 
-fn join_columns(before: &Relation, after: &Relation) -> Vec<Column> {
+fn join_columns(before: &Relation, after: &Relation) -> Parts<Column> {
     // Only PostgreSQL distinguishes names by case.
     let case_sensitive = after.case_sensitive;
-    let find =
-        |columns: &[Column], name: &str| columns.iter().find(|column| is_same(case_sensitive, &column.name, name)).cloned();
-    let kept = before.columns.iter().map(|old| match find(&after.columns, &old.name) {
+    let find = |columns: &Parts<Column>, name: &str| columns.find(name, case_sensitive).cloned();
+    let kept = |old: &Column| match find(&after.columns, &old.name) {
         Some(new) if is_same_definition(old, &new) => Column { backfilled: old.backfilled.and(new.backfilled), ..new },
         Some(new) => uncertain_column(Column {
             ty: new.ty.clone().filter(|_| costs_the_same(old, &new, case_sensitive)),
             ..join_column(old, &new)
         }),
         None => uncertain_column(old.clone()),
-    });
-    let added = after.columns.iter().filter(|new| find(&before.columns, &new.name).is_none());
+    };
+    let mut columns = before.columns.clone();
+    columns.replace_unshared(&after.columns, kept);
+    let added = after.columns.not_shared_with(&before.columns).into_iter();
+    let added = added.filter(|new| find(&before.columns, &new.name).is_none());
     // If the statement was not executed, the table may have a column of this name and another type.
-    kept.chain(added.map(|new| uncertain_column(Column { ty: None, ..new.clone() }))).collect()
+    columns.extend(added.map(|new| uncertain_column(Column { ty: None, ..new.clone() })));
+    columns
 }
 
 /// An `UPDATE` changes the values, and not the definition.
@@ -145,18 +161,32 @@ fn uncertain_column(column: Column) -> Column {
     Column { not_null: false, certainty: Certainty::Uncertain, ..column }
 }
 
-fn join_constraints(before: &Relation, after: &Relation) -> Vec<Constraint> {
+fn join_constraints(before: &Relation, after: &Relation) -> Parts<Constraint> {
     let uncertain =
         |constraint: &Constraint| Constraint { validated: None, certainty: Certainty::Uncertain, ..constraint.clone() };
-    let kept = before.constraints.iter().map(|old| if after.constraints.contains(old) { old.clone() } else { uncertain(old) });
-    let is_same = |old: &Constraint, new: &Constraint| old.name == new.name && old.kind == new.kind;
-    let added = after.constraints.iter().filter(|new| !before.constraints.iter().any(|old| is_same(old, new)));
-    kept.chain(added.map(uncertain)).collect()
+    let mut constraints = before.constraints.clone();
+    constraints.replace_unshared(&after.constraints, |old| {
+        if has_equal(&after.constraints, old) { old.clone() } else { uncertain(old) }
+    });
+    let added = after.constraints.not_shared_with(&before.constraints).into_iter();
+    let added = added.filter(|new| !before.constraints.has(&new.name, true, |old| old.kind == new.kind));
+    constraints.extend(added.map(uncertain));
+    constraints
 }
 
-fn join_indexes(before: &Relation, after: &Relation) -> Vec<Index> {
+fn join_indexes(before: &Relation, after: &Relation) -> Parts<Index> {
     let uncertain = |index: &Index| Index { certainty: Certainty::Uncertain, ..index.clone() };
-    let kept = before.indexes.iter().map(|old| if after.indexes.contains(old) { old.clone() } else { uncertain(old) });
-    let added = after.indexes.iter().filter(|new| !before.indexes.contains(new));
-    kept.chain(added.map(uncertain)).collect()
+    let mut indexes = before.indexes.clone();
+    indexes.replace_unshared(&after.indexes, |old| if has_equal(&after.indexes, old) { old.clone() } else { uncertain(old) });
+    let added = after.indexes.not_shared_with(&before.indexes).into_iter().filter(|new| !has_equal(&before.indexes, new));
+    indexes.extend(added.map(uncertain));
+    indexes
+}
+
+/// Is there an equal part? Only those of the same name can be equal.
+fn has_equal<T: Named + Clone + PartialEq>(parts: &Parts<T>, part: &T) -> bool {
+    match part.name() {
+        Some(name) => parts.has(name, true, |other| other == part),
+        None => parts.contains(part),
+    }
 }

@@ -98,8 +98,10 @@ fn absolute(path: &Path) -> PathBuf {
 /// A warning of the compiler for each finding that is not an error. On stable Rust, a macro can only warn by using a deprecated
 /// item.
 fn warnings(findings: &[Finding]) -> TokenStream {
-    let notes = findings.iter().filter(|finding| !finding.is_error()).map(|finding| {
-        let note = format!("\n{}\n", render::finding(finding, false));
+    let (shown, omitted) = render::shown(findings.iter().filter(|finding| !finding.is_error()));
+    let texts = shown.into_iter().map(|finding| render::finding(finding, false)).chain(omitted);
+    let notes = texts.map(|text| {
+        let note = format!("\n{text}\n");
         quote! {
             const _: () = {
                 #[deprecated(note = #note)]

@@ -183,7 +183,10 @@ pub fn refused(code: &'static Code, command: &str, dialect: Dialect) -> Finding 
         Dialect::MySql => "mariadb",
         Dialect::Sqlite => "sqlite3",
     };
-    Finding::error(code, format!("`{command}` is a command of the {client} client, not SQL"))
+    // The rest of the line, which may be long.
+    let (end, dots) = command.char_indices().nth(80).map_or((command.len(), ""), |(end, _)| (end, "…"));
+    let command = &command[..end];
+    Finding::error(code, format!("`{command}{dots}` is a command of the {client} client, not SQL"))
         .help("remove it, or write the equivalent SQL")
 }
 

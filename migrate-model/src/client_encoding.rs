@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::place::SourceText;
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
 
@@ -16,14 +16,14 @@ pub static CLIENT_ENCODING: Code = Code::new(
 );
 
 /// The statements that set a client encoding other than UTF-8.
-pub fn problems(text: &str, statements: &[Statement], dialect: Dialect, file: &str) -> Vec<Finding> {
+pub fn problems(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> Vec<Finding> {
     if dialect != Dialect::Postgres {
         return Vec::new();
     }
-    let sets_other = |statement: &&Statement| encoding(statement.sql(text)).is_some_and(|name| !is_utf8(&name));
+    let sets_other = |statement: &&Statement| encoding(statement.sql(source.text())).is_some_and(|name| !is_utf8(&name));
     let problem = |statement: &Statement| {
         Finding::error(&CLIENT_ENCODING, "the file is UTF-8, but this statement sets another client encoding")
-            .at(Place::range(file, text, statement.range.clone()))
+            .at(source.place(statement.range.clone()))
             .help("remove the statement; the server converts UTF-8 to the encoding of the database")
     };
     statements.iter().filter(sets_other).map(problem).collect()

@@ -180,19 +180,6 @@ impl<'a> Cursor<'a> {
         Some(Name { schema: Some(first), name: second })
     }
 
-    /// Reads a comma-separated list of names; skips `ONLY` and `*`.
-    pub fn names(&mut self) -> Option<Vec<Name>> {
-        let mut names = Vec::new();
-        loop {
-            self.word("ONLY");
-            names.push(self.name()?);
-            self.symbol(b'*');
-            if !self.symbol(b',') {
-                return Some(names);
-            }
-        }
-    }
-
     /// Reads a list in parentheses such as `(a DESC, b(10))`: the plain column names, without the options after them, and
     /// whether the list also contains expressions.
     pub fn columns(&mut self) -> Option<(Vec<String>, bool)> {

@@ -4,7 +4,7 @@ use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::duration;
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::place::{Place, SourceText};
 use crate::suggestion::nearest;
 use crate::token::{Kind, Token, Tokens};
 use crate::version::Version;
@@ -135,12 +135,13 @@ pub static MARKED_FILE: Code = Code::new(
 
 /// Parses the directives in the comments of a text; also returns the problems in them.
 pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, Vec<Finding>) {
-    read_tokens(text, Tokens::new(text, dialect), file)
+    read_tokens(&SourceText::new(file, text), Tokens::new(text, dialect))
 }
 
 /// Parses the directives in the comments among the tokens of a text.
-pub fn read_tokens(text: &str, tokens: Tokens<'_>, file: &str) -> (Directives, Vec<Finding>) {
-    let mut parser = DirectiveParser { text, file, directives: Directives::default(), findings: Vec::new() };
+pub fn read_tokens(source: &SourceText<'_>, tokens: Tokens<'_>) -> (Directives, Vec<Finding>) {
+    let text = source.text();
+    let mut parser = DirectiveParser { text, source, directives: Directives::default(), findings: Vec::new() };
     let mut in_header = true;
     for token in tokens {
         match token.kind {
@@ -170,7 +171,7 @@ pub fn allows(text: &str, dialect: Dialect) -> Vec<Allow> {
             Kind::Comment => allows.extend(parse_allow(token.text(text), token.start)),
             Kind::DollarText => {
                 let mut start = token.start;
-                for line in token.text(text).split_inclusive('\n') {
+                for line in token.text(text).split_inclusive(['\n', '\r']) {
                     if let Some(at) = line.find("--") {
                         allows.extend(parse_allow(line[at..].trim_end(), start + at));
                     }
@@ -201,7 +202,7 @@ fn parse_allow(comment: &str, start: usize) -> Vec<Allow> {
 
 struct DirectiveParser<'a> {
     text: &'a str,
-    file: &'a str,
+    source: &'a SourceText<'a>,
     directives: Directives,
     findings: Vec<Finding>,
 }
@@ -249,7 +250,7 @@ impl DirectiveParser<'_> {
 
     fn place(&self, token: Token) -> Place {
         let end = token.start + token.text(self.text).trim_end().len();
-        Place::range(self.file, self.text, token.start..end)
+        self.source.place(token.start..end)
     }
 
     fn marked(&mut self, token: Token, body: &str) {

@@ -68,8 +68,19 @@ fn changed(row: &MigrationStatus<'_>, level: Level) -> Divergence {
 }
 
 impl Divergence {
-    /// For `cargo migrate verify`, which itself shows the difference: without the help to run it.
-    pub fn for_verify(mut self) -> Self {
+    /// For a run that has nothing to apply: a missing file is only a warning.
+    pub fn tolerate_missing_file(&mut self) {
+        if self.finding.code == &codes::MISSING_FILE {
+            self.finding.level = Level::Warning;
+        }
+    }
+
+    /// For `cargo migrate verify`, which itself shows the difference: without the help to run it. A missing file is an error, also
+    /// where a run would tolerate it.
+    pub fn for_verify(mut self, policy: Policy) -> Self {
+        if self.finding.code == &codes::MISSING_FILE && policy.out_of_order == OutOfOrder::Error {
+            self.finding.level = Level::Error;
+        }
         if self.finding.code == &codes::CHANGED_AFTER_APPLY {
             self.finding.help.pop();
         }

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::enum_value::{self, ENUM_VALUE_IN_USE, EnumValueUse, Use};
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::place::SourceText;
 use crate::savepoint::{self, SavepointCommand};
 use crate::session_effect;
 use crate::statement::Statement;
@@ -54,12 +54,12 @@ pub struct Unit {
 
 /// Groups the statements of a script into units; also returns the problems that prevent its execution.
 pub fn units(
-    text: &str,
+    source: &SourceText<'_>,
     statements: &[Statement],
     dialect: Dialect,
     no_transaction: bool,
-    file: &str,
 ) -> (Vec<Unit>, Vec<Finding>) {
+    let text = source.text();
     let classes: Vec<Class> = statements.iter().map(|statement| class(statement.sql(text), dialect)).collect();
     let enum_value = if dialect == Dialect::Postgres { enum_value::first_use(text, statements) } else { None };
     let commits = |class: &Class| matches!(class, Class::ImplicitCommit | Class::LockTables | Class::NotInTransaction(_));
@@ -74,8 +74,8 @@ pub fn units(
     if wrapped {
         return (between_settings(&classes), Vec::new());
     }
-    let mut findings = balance(text, statements, &classes, single, file);
-    findings.extend(savepoints_outside(text, statements, &classes, dialect, file));
+    let mut findings = balance(source, statements, &classes, single);
+    findings.extend(savepoints_outside(source, statements, &classes, dialect));
     if !findings.is_empty() {
         return (Vec::new(), findings);
     }
@@ -86,7 +86,7 @@ pub fn units(
         if units.iter().any(together) {
             findings.push(
                 Finding::error(&ENUM_VALUE_IN_USE, "a new enum value is used in the transaction that adds it")
-                    .at(Place::range(file, text, statements[uses].range.clone()))
+                    .at(source.place(statements[uses].range.clone()))
                     .help("remove `BEGIN` and `COMMIT`: the file then runs statement by statement")
                     .help("or use the value in a separate migration"),
             );
@@ -189,11 +189,11 @@ struct OpenTransaction {
 
 /// Checks that `BEGIN` and `COMMIT` form pairs, with only statements between them that can run in a transaction. `single`: does
 /// each statement outside them run alone?
-fn balance(text: &str, statements: &[Statement], classes: &[Class], single: bool, file: &str) -> Vec<Finding> {
+fn balance(source: &SourceText<'_>, statements: &[Statement], classes: &[Class], single: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut open = OpenTransaction::default();
     let mut report = |code, at: usize, message: String, help: &[&str]| {
-        let place = Place::range(file, text, statements[at].range.clone());
+        let place = source.place(statements[at].range.clone());
         let finding = Finding::error(code, message).at(place);
         findings.push(help.iter().fold(finding, |finding, help| finding.help(*help)));
     };
@@ -201,7 +201,7 @@ fn balance(text: &str, statements: &[Statement], classes: &[Class], single: bool
         if let Some((code, message, help)) = imbalance(*class, &open, statements, single) {
             report(code, at, message, help);
         }
-        follow(&mut open, at, *class, statements[at].sql(text));
+        follow(&mut open, at, *class, statements[at].sql(source.text()));
     }
     if let Some(first) = open.begin {
         let help = "write `COMMIT` at the end, or remove this `BEGIN`";
@@ -305,13 +305,14 @@ fn transaction_units(classes: &[Class], dialect: Dialect) -> Vec<Unit> {
 
 /// Savepoints outside a transaction: PostgreSQL rejects them, and on SQLite the outermost one begins a transaction, which the
 /// file must release.
-fn savepoints_outside(text: &str, statements: &[Statement], classes: &[Class], dialect: Dialect, file: &str) -> Option<Finding> {
+fn savepoints_outside(source: &SourceText<'_>, statements: &[Statement], classes: &[Class], dialect: Dialect) -> Option<Finding> {
+    let text = source.text();
     let mut open = OpenTransaction::default();
     let mut at = 0;
     while at < classes.len() {
         let sql = statements[at].sql(text);
         let finding = |message: &str, help: &str| {
-            let place = Place::range(file, text, statements[at].range.clone());
+            let place = source.place(statements[at].range.clone());
             Some(Finding::error(&UNBALANCED_TRANSACTION, message).at(place).help(help))
         };
         let outside = open.begin.is_none() && SavepointCommand::of_statement(sql, dialect).is_some();
@@ -432,7 +433,7 @@ mod tests {
     /// `[1 2] 3`: statements 1 and 2 in a transaction, 3 alone; with `own` for a transaction that the file contains.
     fn outline(dialect: Dialect, text: &str) -> String {
         let (statements, _) = split(text, dialect, "f.sql");
-        let (units, findings) = units(text, &statements, dialect, false, "f.sql");
+        let (units, findings) = units(&SourceText::new("f.sql", text), &statements, dialect, false);
         assert_eq!(findings, [], "{text}");
         let show = |unit: &Unit| {
             let each: Vec<String> = unit.statements.clone().map(|at| (at + 1).to_string()).collect();
@@ -449,7 +450,7 @@ mod tests {
 
     fn refused(dialect: Dialect, text: &str) -> Vec<(&'static str, String)> {
         let (statements, _) = split(text, dialect, "f.sql");
-        let (_, findings) = units(text, &statements, dialect, false, "f.sql");
+        let (_, findings) = units(&SourceText::new("f.sql", text), &statements, dialect, false);
         findings.iter().map(|finding| (finding.code.name, finding.place.as_ref().unwrap().label())).collect()
     }
 

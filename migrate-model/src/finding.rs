@@ -99,8 +99,8 @@ impl fmt::Display for Finding {
             if let Some(span) = &place.span {
                 let number = span.position.line.to_string();
                 let indent = " ".repeat(number.len());
-                let before = span.line_text.chars().take(span.position.column - 1);
-                let before: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                let before = span.line_text.get(..span.part.start).unwrap_or_default();
+                let before: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
                 let carets = span.line_text.get(span.part.clone()).map_or(1, |part| part.chars().count().max(1));
                 write!(f, "\n  {number} | {}\n  {indent} | {before}{}", span.line_text, "^".repeat(carets))?;
             }

@@ -45,6 +45,10 @@ impl RecordState {
         RecordState::RevertUnclear,
     ];
 
+    /// The states of a down migration that is not complete.
+    pub const REVERTS: [RecordState; 4] =
+        [RecordState::Reverting, RecordState::RevertFailed, RecordState::RevertResolved, RecordState::RevertUnclear];
+
     /// The value in the history table.
     pub const fn name(self) -> &'static str {
         match self {

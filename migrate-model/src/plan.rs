@@ -133,6 +133,10 @@ pub fn plan<'a>(
     }
     let unmet = unmet_requirements(&plan.steps, set.service(), history, others);
     plan.divergences.extend(unmet);
+    if plan.steps.is_empty() && target.direction() == Direction::Up {
+        // What another release applied does not prevent this one from starting when it has nothing to apply itself.
+        plan.divergences.iter_mut().for_each(Divergence::tolerate_missing_file);
+    }
     // A migration that this target does not include is not reported as out of order.
     let runs = |key: &MigrationKey| plan.steps.iter().any(|step| step.key == *key);
     plan.divergences.retain(|divergence| divergence.finding.code != &OUT_OF_ORDER || runs(&divergence.key));
@@ -341,6 +345,8 @@ mod tests {
         assert_eq!(up(&three, &[], Target::UpTo(version("5"))), "unknown 5, near [Version(2), Version(10)]");
         assert_eq!(up(&three, &["1*", "2~"], Target::Latest), "+10 | changed-after-apply:1! cosmetic-change:2");
         assert_eq!(up(&["2", "10"], &["1", "2"], Target::Latest), "+10 | missing-file:1!");
+        // An older release has nothing to apply, so it may start.
+        assert_eq!(up(&["2", "10"], &["1", "2", "10"], Target::Latest), " | missing-file:1");
         assert_eq!(up(&["1"], &["1", "2"], Target::Latest), " | ahead:2");
     }
 

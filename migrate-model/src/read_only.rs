@@ -6,7 +6,7 @@ use crate::assignment::{self, Scope};
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::place::SourceText;
 use crate::statement::Statement;
 use crate::token::{Quoting, Token, Tokens, executed_tokens};
 
@@ -19,13 +19,13 @@ pub static READ_ONLY_SESSION: Code = Code::new(
 );
 
 /// The statements that make transactions read-only.
-pub fn problems(text: &str, statements: &[Statement], dialect: Dialect, file: &str) -> Vec<Finding> {
+pub fn problems(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> Vec<Finding> {
     let problem = |statement: &Statement| {
         Finding::error(&READ_ONLY_SESSION, "after this statement, the record of the migration cannot be written")
-            .at(Place::range(file, text, statement.range.clone()))
+            .at(source.place(statement.range.clone()))
             .help("remove `READ ONLY` or the statement")
     };
-    statements.iter().filter(|statement| makes_read_only(statement.sql(text), dialect)).map(problem).collect()
+    statements.iter().filter(|statement| makes_read_only(statement.sql(source.text()), dialect)).map(problem).collect()
 }
 
 /// Does a statement make the current transaction, or those after it, read-only?

@@ -14,6 +14,7 @@ mod create;
 mod dynamic;
 mod literal;
 mod other;
+mod output;
 
 pub use self::dynamic::{DynamicSql, DynamicTexts, Literal};
 
@@ -101,11 +102,35 @@ fn add_inner(sql: &str, range: Range<usize>, branch: Option<usize>, dialect: Dia
 
 /// The tables that a query reads, unless it certainly reads few of their rows.
 pub fn tables_scanned(sql: &str, dialect: Dialect) -> Vec<Name> {
-    let cursor = Cursor::new(sql, 0..sql.len(), dialect);
+    scanned(&Cursor::new(sql, 0..sql.len(), dialect))
+}
+
+/// The tables that the queries in the body of a block read, unless they certainly read few of their rows. Statements that change
+/// something have effects of their own.
+pub fn tables_scanned_in_block(sql: &str, body: &Range<usize>, dialect: Dialect) -> Vec<Name> {
+    let sql = literal::decoded(sql, body, dialect);
+    let all = Cursor::new(&sql, body.clone(), dialect);
+    let mut names = Vec::new();
+    for tokens in all.all().split(|token| token.is_symbol(&sql, b';')) {
+        let Some((first, last)) = tokens.first().zip(tokens.last()) else { continue };
+        let part = Cursor::new(&sql, first.start..last.end, dialect);
+        let changes = ["INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "EXECUTE", "EXISTS", "SETVAL"];
+        if !changes.iter().any(|word| part.has_anywhere(word)) {
+            names.extend(scanned(&part));
+        }
+    }
+    names
+}
+
+fn scanned(cursor: &Cursor<'_>) -> Vec<Name> {
+    let mut table = cursor.clone();
+    if table.word("TABLE") && !cursor.has_anywhere("LIMIT") && !cursor.has_anywhere("FETCH") {
+        return table.table().into_iter().collect();
+    }
     if cursor.has_anywhere("LIMIT") || cursor.has_anywhere("FETCH") || condition::is_narrow(cursor.clone()) {
         return Vec::new();
     }
-    create::reads(&cursor)
+    create::reads(cursor)
 }
 
 /// Does a body of PostgreSQL build SQL at run time? `EXECUTE` of a single string literal does not; it is parsed like any other
@@ -138,6 +163,7 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         "MERGE" => other::merge(cursor),
         "WITH" => with(cursor),
         "COPY" | "LOAD" => Some(other::copy(cursor)),
+        "EXPLAIN" if cursor.dialect == Dialect::Postgres => explain(cursor),
         "SELECT" | "TABLE" | "VALUES" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "HANDLER" | "CHECKSUM" => {
             Some(other::query(cursor, &first))
         }
@@ -174,6 +200,14 @@ fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         | "DECLARE" | "FETCH" | "CLOSE" | "MOVE" | "SIGNAL" | "CACHE" | "CHECK" | "BACKUP" => Some(Syntax::Other),
         _ => None,
     }
+}
+
+/// `EXPLAIN ANALYZE` executes the statement, and `EXPLAIN` only plans it.
+fn explain(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    let mut analyzes = other::is_option_on(cursor, "ANALYZE");
+    analyzes |= cursor.word("ANALYZE") || cursor.word("ANALYSE");
+    cursor.word("VERBOSE");
+    if analyzes { statement(cursor) } else { Some(Syntax::Other) }
 }
 
 /// A compound statement outside a routine (MariaDB).

@@ -1,7 +1,9 @@
 //! Renders findings as text, in the same form for compiler errors and for the command.
 
 use crate::finding::{Finding, Level};
+use crate::place::Place;
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
+use std::collections::BTreeMap;
 
 /// Renders a finding with its source line, carets, notes and help; with terminal colors if `colour` is set.
 pub fn finding(finding: &Finding, colour: bool) -> String {
@@ -17,12 +19,12 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
     });
     if let Some(place) = &finding.place {
         match &place.span {
-            Some(spot) => {
+            Some(span) => {
                 group = group.element(
-                    Snippet::source(spot.line_text.as_str())
-                        .line_start(spot.position.line)
+                    Snippet::source(span.line_text.as_str())
+                        .line_start(span.position.line)
                         .path(place.file.as_str())
-                        .annotation(AnnotationKind::Primary.span(spot.part.clone())),
+                        .annotation(AnnotationKind::Primary.span(span.part.clone())),
                 );
             }
             None => group = group.element(Origin::path(place.file.as_str())),
@@ -35,12 +37,46 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
         group = group.element(Title::HELP.message(help.as_str()));
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(&[group]).to_string()
+    let text = renderer.render(&[group]).to_string();
+    match finding.place.as_ref().and_then(shown_label) {
+        Some((shown, label)) => text.replacen(&shown, &label, 1),
+        None => text,
+    }
 }
 
-/// Renders all findings, separated by blank lines.
+/// The label of a place as the renderer derives it from the text that is shown, and the correct one, if they differ.
+fn shown_label(place: &Place) -> Option<(String, String)> {
+    let span = place.span.as_ref()?;
+    let column = span.line_text.get(..span.part.start)?.chars().count() + 1;
+    let shown = format!("{}:{}:{column}", place.file, span.position.line);
+    (column != span.position.column).then(|| (shown, place.label()))
+}
+
+/// How many findings of one code in one file are shown as text. The others are counted: they are rarely read, and a file can have
+/// one in every few bytes.
+pub const SHOWN_OF_CODE: usize = 100;
+
+/// The findings that are shown as text, and a sentence about the others of each code and file.
+pub fn shown<'a>(all: impl IntoIterator<Item = &'a Finding>) -> (Vec<&'a Finding>, Vec<String>) {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut shown = Vec::new();
+    for finding in all {
+        let file = finding.place.as_ref().map_or("", |place| place.file.as_str());
+        let count = counts.entry((file, finding.code.name)).or_default();
+        *count += 1;
+        if *count <= SHOWN_OF_CODE || file.is_empty() {
+            shown.push(finding);
+        }
+    }
+    let omitted = counts.into_iter().filter(|((file, _), count)| *count > SHOWN_OF_CODE && !file.is_empty());
+    let omitted = omitted.map(|((file, code), count)| format!("and {} more `{code}` in `{file}`", count - SHOWN_OF_CODE));
+    (shown, omitted.collect())
+}
+
+/// Renders findings, separated by blank lines; of one code in one file, the first hundred and the number of the others.
 pub fn findings<'a>(all: impl IntoIterator<Item = &'a Finding>, colour: bool) -> String {
-    let texts: Vec<String> = all.into_iter().map(|problem| finding(problem, colour)).collect();
+    let (shown, omitted) = shown(all);
+    let texts: Vec<String> = shown.into_iter().map(|problem| finding(problem, colour)).chain(omitted).collect();
     texts.join("\n\n")
 }
 
@@ -48,7 +84,6 @@ pub fn findings<'a>(all: impl IntoIterator<Item = &'a Finding>, colour: bool) ->
 mod tests {
     use super::*;
     use crate::code::Code;
-    use crate::place::Place;
 
     #[test]
     fn shows_line_and_help() {
@@ -61,5 +96,27 @@ mod tests {
         let message = "`002_b.down.sql` is the down migration of `002_a.up.sql`, but has a different name";
         let warning = Finding::warning(&PAIR_NAMES_DIFFER, message).at(Place::file("migrations/002_b.down.sql"));
         insta::assert_snapshot!(findings([&error, &warning], false));
+    }
+
+    #[test]
+    fn findings_of_one_code_and_file_are_counted_after_the_first_hundred() {
+        static CODE: Code = Code::new("unbalanced-transaction", "");
+        static OTHER: Code = Code::new("unterminated", "");
+        let of = |code, file: &str| Finding::error(code, "a problem").at(Place::file(file));
+        let mut all: Vec<Finding> = (0..1_000).map(|_| of(&CODE, "a.sql")).collect();
+        all.extend([of(&OTHER, "a.sql"), of(&CODE, "b.sql")]);
+        let (shown, omitted) = shown(&all);
+        assert_eq!(shown.len(), 102);
+        assert_eq!(omitted, ["and 900 more `unbalanced-transaction` in `a.sql`"]);
+        assert!(findings(&all, false).ends_with("\n\nand 900 more `unbalanced-transaction` in `a.sql`"));
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place() {
+        static CODE: Code = Code::new("unbalanced-transaction", "");
+        let text = format!("SELECT 1;\n{}", "COMMIT;".repeat(20_000));
+        let cut = Finding::error(&CODE, "cut on both sides").at(Place::range("a.sql", &text, 70_010..70_017));
+        let last = Finding::error(&CODE, "the last").at(Place::range("a.sql", &text, text.len() - 7..text.len()));
+        insta::assert_snapshot!(format!("{}\n\n{cut}", findings([&cut, &last], false)));
     }
 }

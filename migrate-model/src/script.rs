@@ -7,7 +7,7 @@ use crate::dialect::Dialect;
 use crate::directives::{self, Directives};
 use crate::execution::{self, TransactionMode, Unit};
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::place::{Place, SourceText};
 use crate::read_only;
 use crate::statement::{self, Reading, SplitText, Statement};
 use crate::token::{Deviation, Kind, Tokens};
@@ -50,12 +50,13 @@ impl Script {
             None => text,
         };
         let SplitText { statements, deviations, findings: problems } = statement::split_text(&text, reading, file);
-        let (directives, mut findings) = directives::read_tokens(&text, Tokens::new(&text, dialect).following(&deviations), file);
+        let source = SourceText::new(file, &text);
+        let (directives, mut findings) = directives::read_tokens(&source, Tokens::new(&text, dialect).following(&deviations));
         findings.extend(problems);
-        let (units, problems) = execution::units(&text, &statements, dialect, directives.no_transaction, file);
+        let (units, problems) = execution::units(&source, &statements, dialect, directives.no_transaction);
         findings.extend(problems);
-        findings.extend(client_encoding::problems(&text, &statements, dialect, file));
-        findings.extend(read_only::problems(&text, &statements, dialect, file));
+        findings.extend(client_encoding::problems(&source, &statements, dialect));
+        findings.extend(read_only::problems(&source, &statements, dialect));
         let script = Script {
             file: Cow::Owned(file.to_owned()),
             checksum: Checksum::of_file(text.as_bytes()),

@@ -63,21 +63,25 @@ pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
     of_statement(sql, dialect) == SessionEffect::Setting
 }
 
-/// Does a setting decide which object an unqualified name refers to, and do nothing else?
+/// Does a setting decide which object an unqualified name refers to, or which objects the session can see, and do nothing else?
+/// A role counts, too: `"$user"` of `search_path` is its name, and schemas that it may not use are left out.
 pub fn decides_names(sql: &str, dialect: Dialect) -> bool {
+    const NAMES: [&str; 6] = ["search_path", "SCHEMA", "ROLE", "AUTHORIZATION", "session_authorization", "ALL"];
     let tokens = meaningful(sql, dialect);
-    let plain = is_setting(sql, dialect);
-    match dialect {
-        Dialect::Postgres => {
-            let reset = is(&tokens, sql, 0, "RESET") && (is(&tokens, sql, 1, "search_path") || is(&tokens, sql, 1, "ALL"));
-            let set = is(&tokens, sql, 0, "SET")
-                && ["search_path", "SCHEMA"].iter().any(|word| has(&tokens[..3.min(tokens.len())], sql, word));
-            let call = tokens.iter().any(|token| token.kind == Kind::Text && token.text(sql) == "'search_path'");
-            plain && (reset || set || (call && is(&tokens, sql, 0, "SELECT")))
-        }
-        Dialect::MySql => plain && is(&tokens, sql, 0, "USE"),
+    let is_first = |words: &[&str]| words.iter().any(|word| is(&tokens, sql, 0, word));
+    let names = |token: &Token| {
+        let name = token.text(sql).trim_matches(['"', '\'']);
+        NAMES.iter().any(|word| name.eq_ignore_ascii_case(word))
+    };
+    let decides = match dialect {
+        // The name follows `SET`, `SET LOCAL` or `SET SESSION`.
+        Dialect::Postgres if is_first(&["SET", "RESET"]) => tokens[..3.min(tokens.len())].iter().any(names),
+        // A literal of `set_config`. One that is written in another way counts: to run it as well does no harm.
+        Dialect::Postgres => is_first(&["SELECT"]) && tokens.iter().any(|token| token.kind == Kind::Text && names(token)),
+        Dialect::MySql => is_first(&["USE"]) || is_first(&["SET"]) && is(&tokens, sql, 1, "ROLE"),
         Dialect::Sqlite => false,
-    }
+    };
+    decides && is_setting(sql, dialect)
 }
 
 /// The statements among the first `done` ones that a new session must run again, so that it has the settings that were in

@@ -9,7 +9,7 @@ use crate::code::Code;
 use crate::compound::{self, Compound};
 use crate::dialect::Dialect;
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::place::{Place, SourceText};
 use crate::quoting::SessionQuoting;
 use crate::token::{Deviation, Kind, Quoting, Token, Tokens};
 use std::ops::Range;
@@ -181,7 +181,7 @@ fn unknown_quoting(text: &str, file: &str, dialect: Dialect, unknown: Range<usiz
 
 struct Splitter<'a> {
     text: &'a str,
-    file: &'a str,
+    source: SourceText<'a>,
     dialect: Dialect,
     tokens: Tokens<'a>,
     split: SplitText,
@@ -208,7 +208,7 @@ impl<'a> Splitter<'a> {
         }
         Splitter {
             text,
-            file,
+            source: SourceText::new(file, text),
             dialect,
             tokens: Tokens::new(text, dialect).quoting(quoting),
             split: SplitText { statements: Vec::new(), deviations, findings: Vec::new() },
@@ -313,7 +313,7 @@ impl<'a> Splitter<'a> {
             ClientLine::Statement => self.line_statement(token, line_end),
             ClientLine::Refused(code) => {
                 let command = self.text[token.start..line_end].trim_end();
-                let place = Place::range(self.file, self.text, token.start..token.start + command.len());
+                let place = self.source.place(token.start..token.start + command.len());
                 self.split.findings.push(client_command::refused(code, command, self.dialect).at(place));
                 self.deviate(Kind::Comment, token.start..line_end);
                 self.tokens.jump(line_end);
@@ -347,7 +347,7 @@ impl<'a> Splitter<'a> {
         if self.dialect == Dialect::Sqlite && token.kind == Kind::Comment {
             return;
         }
-        let place = Place::range(self.file, self.text, token.start..token.end);
+        let place = self.source.place(token.start..token.end);
         self.split.findings.push(
             Finding::error(&UNTERMINATED, format!("unterminated {what}")).at(place).help("add the missing closing delimiter"),
         );
@@ -360,11 +360,13 @@ impl<'a> Splitter<'a> {
             return;
         };
         let range = first.start..last.end;
-        let newlines = self.text.as_bytes()[self.counted.0..first.start].iter().filter(|byte| **byte == b'\n').count();
-        self.counted = (first.start, self.counted.1 + newlines);
+        let since = self.text.as_bytes()[self.counted.0..first.start].iter();
+        let line_break = self.source.line_break();
+        let line_breaks = since.filter(|byte| **byte == line_break).count();
+        self.counted = (first.start, self.counted.1 + line_breaks);
         self.follow_settings(range.clone());
         let finding = client_command::refused_statement(self.text, self.dialect, &self.open);
-        let place = || Place::range(self.file, self.text, range.clone());
+        let place = || self.source.place(range.clone());
         self.split.findings.extend(finding.map(|finding| finding.at(place())));
         let copies = client_command::copies(self.text, self.dialect, &self.open, "FROM", "STDIN");
         let copy_data = copies.then(|| self.copy_data());
@@ -406,7 +408,7 @@ impl<'a> Splitter<'a> {
         let start = self.text[from..].find('\n').map_or(self.text.len(), |at| from + at + 1);
         let rest = &self.text[from..start];
         if let Some(token) = Tokens::new(rest, self.dialect).find(|token| !token.is_blank() || !token.closed) {
-            let place = Place::range(self.file, self.text, from + token.start..from + rest.trim_end().len());
+            let place = self.source.place(from + token.start..from + rest.trim_end().len());
             self.split.findings.push(client_command::sql_after_copy().at(place));
         }
         let mut line = start;

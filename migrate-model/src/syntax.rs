@@ -90,6 +90,8 @@ pub enum Syntax {
     /// `TRUNCATE`.
     Truncate {
         tables: Vec<Name>,
+        /// `ONLY`, for one of them: without its partitions and the tables that inherit from it.
+        only: bool,
         /// Also the tables that reference these.
         cascade: bool,
     },

@@ -7,7 +7,7 @@ use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
-use crate::first_run;
+use crate::first_run::{self, RecordedHistory};
 use crate::history_changes;
 use crate::history_sql::HistorySql;
 use crate::recovery::{InterruptedMigration, inspect_interrupted};
@@ -15,7 +15,7 @@ use crate::report::{CompletedMigration, RunReport};
 use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
-use crate::summary::{self, Currency, Repetitions};
+use crate::summary::{self, Completeness, Currency, Repetitions};
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
 use migrate_model::history::{AppliedVersions, History};
@@ -85,6 +85,19 @@ async fn nothing_to_do(
     Ok(Some(RunReport { warnings: plan.divergences, ..RunReport::default() }))
 }
 
+/// The same, before it is known whether the summary is right.
+async fn nothing_to_do_now(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+    target: &Target,
+    options: &RunOptions,
+) -> Result<Option<RunReport>, Error> {
+    let currency = summary::currency(backend, history_sql, set).await;
+    let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
+    nothing_to_do(backend, history_sql, set, target, options, currency).await
+}
+
 /// The SQL for the history of a set, if the database reads its dialect.
 pub fn history_sql(backend: &dyn Backend, set: &MigrationSet) -> Result<HistorySql, Error> {
     let contents = set.contents();
@@ -115,7 +128,7 @@ async fn with_lock(
     }
     // With `session`, or up to a version, whether there is something to do is known only now.
     if target.direction() == Direction::Up && (*target != Target::Latest || !set.contents().run.session.is_empty()) {
-        match nothing_to_do(backend, history_sql, set, target, options, Currency::Different).await {
+        match nothing_to_do_now(backend, history_sql, set, target, options).await {
             Ok(None) => {}
             Ok(Some(report)) => {
                 return (Ok(report), ConnectionState::of(&backend.restore_original(history_sql).await));
@@ -255,9 +268,8 @@ async fn plan_and_run(
     let mut repetitions = Repetitions::default();
     loop {
         let recorded = first_run::history_of_run(backend, history_sql, set).await?;
-        let has_tables = recorded.is_some();
-        let mut history = recorded.unwrap_or_default();
-        let interrupted = inspect_interrupted(backend, history_sql, &history, set.contents().reading()).await?;
+        let mut history = recorded.history.clone().unwrap_or_default();
+        let interrupted = inspect_interrupted(backend, history_sql, &history, set).await?;
         for migration in &interrupted {
             record_recovery(backend, history_sql, &mut history, migration).await?;
         }
@@ -276,20 +288,35 @@ async fn plan_and_run(
             summary::correct(backend, history_sql, &snapshot).await?;
             return Ok(report);
         }
-        if has_tables && report.done.is_empty() && plan.steps.iter().any(|step| step.direction == Direction::Up && step.done == 0)
-        {
-            let lost = summary::lost_records(backend, history_sql).await;
-            if let Some(lost) = lost.map_err(|error| error.into_history_error("cannot read the history"))? {
-                return Err(Error::of_finding(ErrorKind::HistoryMismatch, lost).note("state", "aborted before applying anything"));
-            }
-        }
-        if !has_tables {
-            let created = backend.create_tables(history_sql).await;
-            created.map_err(|error| error.into_history_error("cannot create the history tables"))?;
+        if report.done.is_empty() {
+            let applies = plan.steps.iter().any(|step| step.direction == Direction::Up && step.done == 0);
+            complete_tables(backend, history_sql, &recorded, applies).await?;
         }
         match run_steps(backend, history_sql, set, &plan, &mut history, options, &mut report).await? {
             Outcome::Finished => return Ok(report),
             Outcome::PlanAgain => repetitions.plan_again(backend, history_sql, snapshot).await?,
+        }
+    }
+}
+
+/// Creates the tables that do not exist. If rows of the history were lost, a run must not start that would apply migrations a
+/// second time.
+async fn complete_tables(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    recorded: &RecordedHistory,
+    applies: bool,
+) -> Result<(), Error> {
+    let completeness = summary::completeness(backend, history_sql, recorded).await;
+    match completeness.map_err(|error| error.into_history_error("cannot read the history"))? {
+        Completeness::RecordsLost(_) if !applies => Ok(()),
+        Completeness::Complete => Ok(()),
+        Completeness::RecordsLost(lost) => {
+            Err(Error::of_finding(ErrorKind::HistoryMismatch, *lost).note("state", "aborted before applying anything"))
+        }
+        Completeness::TableMissing => {
+            let created = backend.create_tables(history_sql).await;
+            created.map_err(|error| error.into_history_error("cannot create the history tables"))
         }
     }
 }

@@ -28,8 +28,10 @@ const OWN_COLUMNS: [&[&str]; 3] = [
 /// The history as it was read, and what else the database contains, if this service has no row yet.
 #[derive(Debug)]
 pub struct RecordedHistory {
-    /// The history; `None` if its tables do not exist.
+    /// The history; `None` if its table of records does not exist.
     pub history: Option<History>,
+    /// Without a table of records: is the table with the summary there? Then the records were lost.
+    pub has_summary: bool,
     /// What the first run finds; those of level error prevent it.
     pub neighbors: Vec<Finding>,
 }
@@ -42,11 +44,11 @@ pub async fn history_of_run(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     set: &MigrationSet,
-) -> Result<Option<History>, Error> {
+) -> Result<RecordedHistory, Error> {
     let recorded = read_history(backend, history_sql, set).await?;
     match refusal(&recorded.neighbors) {
         Some(refusal) => Err(refusal),
-        None => Ok(recorded.history),
+        None => Ok(recorded),
     }
 }
 
@@ -67,14 +69,14 @@ pub async fn read_history(
         Ok(rows) => (rows.map(|rows| history_sql.read_records(&rows)).transpose()?, None),
     };
     if set.is_empty() || history.as_ref().is_some_and(|history| !history.records().is_empty()) {
-        return Ok(RecordedHistory { history, neighbors: Vec::new() });
+        return Ok(RecordedHistory { history, has_summary: false, neighbors: Vec::new() });
     }
-    let neighbors = look_around(backend, history_sql, set).await?;
+    let (neighbors, has_summary) = look_around(backend, history_sql, set).await?;
     match failure {
         Some(error) if neighbors.iter().all(|finding| !finding.is_error()) => {
             Err(error.into_history_error("cannot read the history"))
         }
-        _ => Ok(RecordedHistory { history, neighbors }),
+        _ => Ok(RecordedHistory { history, has_summary, neighbors }),
     }
 }
 
@@ -87,11 +89,16 @@ pub fn refusal(neighbors: &[Finding]) -> Option<Error> {
     Some(others.fold(error, |error, finding| error.note("also", format!("[{}] {}", finding.code, finding.message))))
 }
 
-async fn look_around(backend: &mut dyn Backend, history_sql: &HistorySql, set: &MigrationSet) -> Result<Vec<Finding>, Error> {
+/// What the other histories mean, and whether the table with the summary is in the place of the history.
+async fn look_around(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+) -> Result<(Vec<Finding>, bool), Error> {
     let query = (history_sql.dialect().table_list)(history_sql, origins::most_columns());
     let rows = backend.query(&query).await;
     let rows = rows.map_err(|error| error.into_history_error("cannot read the list of tables"))?;
-    let Some(place) = rows.first().and_then(|row| row.get(3)?.clone()) else { return Ok(Vec::new()) };
+    let Some(place) = rows.first().and_then(|row| row.get(3)?.clone()) else { return Ok((Vec::new(), false)) };
     let tables: Vec<CatalogTable> = rows.iter().filter_map(read_table).collect();
     let place = HistoryPlace { schema: place, records: history_sql.records_name().to_owned() };
     let mut reader = HistoryReader { backend, history_sql };
@@ -110,7 +117,13 @@ async fn look_around(backend: &mut dyn Backend, history_sql: &HistorySql, set: &
     if findings.iter().all(|finding| !finding.is_error()) {
         findings.splice(0..0, occupied(history_sql, &neighborhood.place.schema, &tables));
     }
-    Ok(findings)
+    let is_summary = |table: &CatalogTable| {
+        table.schema == neighborhood.place.schema
+            && table.name == history_sql.versions_name()
+            && table.has_columns(OWN_COLUMNS[1])
+    };
+    let has_summary = tables.iter().any(is_summary);
+    Ok((findings, has_summary))
 }
 
 /// Reads a row of the list of tables.

@@ -274,6 +274,8 @@ pub fn recovered<'a>(history: &'a History, interrupted: &'a InterruptedMigration
 pub enum CannotResolve {
     /// It is not partially applied.
     NotPartiallyApplied,
+    /// Its record is not the one that the decision was about.
+    ChangedSince,
     /// It has only so many statements.
     NoSuchStatement {
         /// How many.

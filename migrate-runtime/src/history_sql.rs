@@ -21,6 +21,30 @@ use std::time::Duration;
 /// Which version of this crate wrote a row.
 pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
 
+/// The operators and functions of the SQL of the history. On PostgreSQL, an unqualified one may be that of another user: one who
+/// may create objects in a schema of `search_path` can define an operator that fits the types better than that of the system,
+/// and it would run with the rights of the migration (CVE-2018-1058).
+#[derive(Debug)]
+pub struct SystemNames {
+    /// Equality.
+    pub equal: &'static str,
+    /// Inequality.
+    pub unequal: &'static str,
+    /// Less than.
+    pub less: &'static str,
+    /// Addition.
+    pub plus: &'static str,
+    /// Concatenation of texts.
+    pub concat: &'static str,
+    /// Precedes the name of a function.
+    pub function: &'static str,
+}
+
+impl SystemNames {
+    /// For a database on which no user can define another meaning.
+    pub const PLAIN: SystemNames = SystemNames { equal: "=", unequal: "<>", less: "<", plus: "+", concat: "||", function: "" };
+}
+
 /// What differs between databases in the SQL of the history.
 #[derive(Debug)]
 pub struct HistoryDialect {
@@ -48,6 +72,8 @@ pub struct HistoryDialect {
     pub literal: fn(&str) -> String,
     /// A quoted name.
     pub quote: fn(&str) -> String,
+    /// Operators and functions.
+    pub names: SystemNames,
     /// A column with a moment as RFC 3339 in UTC.
     pub as_rfc3339: fn(&str) -> String,
     /// Milliseconds: this long before the transaction, and since the transaction began.
@@ -70,6 +96,12 @@ pub struct HistoryDialect {
     pub as_hex: fn(&str) -> String,
     /// The first 8 hexadecimal digits of a column as an integer.
     pub leading_digits: fn(&str) -> String,
+    /// ` AND ...`: the table with this alias is in the first schema that the connection finds. Empty where a connection finds only
+    /// one.
+    pub in_place: fn(&HistorySql, alias: &str) -> String,
+    /// An expression that is the text `1` if a table of the history exists, and `0` otherwise. It needs no privilege to read the
+    /// table.
+    pub has_table: fn(&HistorySql, table: &str) -> String,
     /// A query for the tables of the database: schema, table, columns (`name:type`, one on each line), the schema of the history,
     /// and `1` if this user can read the table. It may leave out tables with more columns, unless they have a name or a column of
     /// this tool.
@@ -186,12 +218,29 @@ impl HistorySql {
         (self.dialect.quote)(name)
     }
 
-    fn table(&self, table: &str) -> String {
+    /// The name of a table of the history, qualified and quoted.
+    pub fn table(&self, table: &str) -> String {
         match (&self.tables.schema, self.dialect.default_schema) {
             (Some(schema), _) => format!("{}.{}", self.name(schema), self.name(table)),
             (None, Some(schema)) => format!("{schema}.{}", self.name(table)),
             (None, None) => self.name(table),
         }
+    }
+
+    /// A condition: the row is of this service.
+    pub fn is_service(&self) -> String {
+        format!("service {} {}", self.dialect.names.equal, self.text(&self.service))
+    }
+
+    /// A further condition while the schema is not known: the table is where the history belongs, and not in another schema that
+    /// the connection finds. `alias` is that of the table, with a dot.
+    fn in_place(&self, alias: &str) -> String {
+        if self.tables.schema.is_some() { String::new() } else { (self.dialect.in_place)(self, alias) }
+    }
+
+    /// A condition: the row is of this version of this service.
+    fn is_version(&self, version: &str) -> String {
+        format!("{} AND version {} {}", self.is_service(), self.dialect.names.equal, self.text(version))
     }
 
     fn records(&self) -> String {
@@ -205,31 +254,48 @@ impl HistorySql {
     /// The fast check: one row with the digest, and the number and the sum of the checksums of the records that it is about. A
     /// digest without its records, or with other ones, must not count.
     pub fn select_tally(&self) -> String {
-        let (service, text) = (self.text(&self.service), self.dialect.as_text);
+        let text = self.dialect.as_text;
+        let SystemNames { equal, unequal, function, .. } = self.dialect.names;
         format!(
-            "SELECT v.digest, {}, {}, {} FROM {} v CROSS JOIN (SELECT count(CASE WHEN state = 'applied' THEN 1 END) AS applied, \
-             coalesce(sum(CASE WHEN state = 'applied' THEN {} END), 0) AS checksums, \
-             count(CASE WHEN state <> 'applied' THEN 1 END) AS others FROM {} WHERE service = {service}) r \
-             WHERE v.service = {service}",
+            "SELECT v.digest, {}, {}, {} FROM {} v CROSS JOIN (SELECT \
+             {function}count(CASE WHEN state {equal} 'applied' THEN 1 END) AS applied, \
+             coalesce({function}sum(CASE WHEN state {equal} 'applied' THEN {} END), 0) AS checksums, \
+             {function}count(CASE WHEN state {unequal} 'applied' THEN 1 END) AS others FROM {} WHERE {}{}) r WHERE v.{}{}",
             text("r.applied"),
             text("r.checksums"),
             text("r.others"),
             self.versions(),
             (self.dialect.leading_digits)("checksum"),
-            self.records()
+            self.records(),
+            self.is_service(),
+            self.in_place(""),
+            self.is_service(),
+            self.in_place("v.")
         )
     }
 
-    /// How many migrations are applied by the summary, and by the records: of one moment.
+    /// How many migrations are applied by the summary.
+    pub fn select_count(&self) -> String {
+        let count = (self.dialect.as_text)("applied_count");
+        format!("SELECT {count} FROM {} WHERE {}", self.versions(), self.is_service())
+    }
+
+    /// How many migrations are applied by the summary, and by the records: of one moment. The third column is `0` if the
+    /// table of events does not exist. The query fails if one of the other tables does not.
     pub fn select_counts(&self) -> String {
-        let (service, text) = (self.text(&self.service), self.dialect.as_text);
-        let records = format!("(SELECT count(*) FROM {} WHERE service = {service} AND state = 'applied')", self.records());
-        format!("SELECT {}, {} FROM {} WHERE service = {service}", text("applied_count"), text(&records), self.versions())
+        let (text, is_service, in_place) = (self.dialect.as_text, self.is_service(), self.in_place(""));
+        let SystemNames { equal, function, .. } = self.dialect.names;
+        let records = self.records();
+        let records =
+            format!("(SELECT {function}count(*) FROM {records} WHERE {is_service}{in_place} AND state {equal} 'applied')");
+        let (counted, records) = (text("applied_count"), text(&records));
+        let has_events = (self.dialect.has_table)(self, &self.tables.events);
+        format!("SELECT {counted}, {records}, {has_events} FROM {} WHERE {is_service}{in_place}", self.versions())
     }
 
     /// The digest that is stored.
     pub fn select_digest(&self) -> String {
-        format!("SELECT digest FROM {} WHERE service = {}", self.versions(), self.text(&self.service))
+        format!("SELECT digest FROM {} WHERE {}", self.versions(), self.is_service())
     }
 
     /// A query of the history, with what must precede it.
@@ -239,13 +305,14 @@ impl HistorySql {
 
     /// One text that changes whenever this service's history does; what a transaction compares before it writes.
     pub fn select_fingerprint(&self, version: &str) -> String {
-        let service = self.text(&self.service);
+        let concat = self.dialect.names.concat;
         format!(
-            "SELECT coalesce((SELECT digest FROM {} WHERE service = {service}), '') || '/' || \
-             coalesce((SELECT state || statements_done FROM {} WHERE service = {service} AND version = {}), '')",
+            "SELECT coalesce((SELECT digest FROM {} WHERE {}), '') {concat} '/' {concat} \
+             coalesce((SELECT state {concat} statements_done FROM {} WHERE {}), '')",
             self.versions(),
+            self.is_service(),
             self.records(),
-            self.text(version)
+            self.is_version(version)
         )
     }
 
@@ -258,16 +325,19 @@ impl HistorySql {
 
     /// All rows of a service; of this one, if none is named.
     pub fn select_records(&self, service: Option<&str>) -> String {
-        let time = self.dialect.as_rfc3339;
+        let (time, equal) = (self.dialect.as_rfc3339, self.dialect.names.equal);
+        let reverts: Vec<String> = RecordState::REVERTS.iter().map(|state| format!("state {equal} '{state}'")).collect();
         format!(
             "SELECT version, name, checksum, sql_checksum, state, statements, statements_done, {}, {}, execution_ms, applied_by, \
              CASE WHEN down_sql IS NULL THEN 0 ELSE 1 END, \
-             CASE WHEN state = 'applied' THEN NULL WHEN state LIKE 'revert%' THEN down_sql ELSE up_sql END \
-             FROM {} WHERE service = {}",
+             CASE WHEN state {equal} 'applied' THEN NULL WHEN {} THEN down_sql ELSE up_sql END \
+             FROM {} WHERE service {equal} {}{}",
             time("started_at"),
             time("applied_at"),
+            reverts.join(" OR "),
             self.records(),
-            self.text(service.unwrap_or(&self.service))
+            self.text(service.unwrap_or(&self.service)),
+            self.in_place("")
         )
     }
 
@@ -308,8 +378,7 @@ impl HistorySql {
     /// The stored text of one migration.
     pub fn select_script(&self, version: &str, direction: Direction) -> String {
         let column = script_column(direction);
-        let service = self.text(&self.service);
-        format!("SELECT {column} FROM {} WHERE service = {service} AND version = {}", self.records(), self.text(version))
+        format!("SELECT {column} FROM {} WHERE {}", self.records(), self.is_version(version))
     }
 
     /// The statement that creates the schema.
@@ -383,8 +452,7 @@ impl HistorySql {
                 self.insert_completed(&mut sql, version, name, Direction::Up, Completion::Executed(*elapsed));
             }
             HistoryChange::Reverted { version, name, summary, completion } => {
-                let (service, key) = (self.text(&self.service), self.text(version));
-                let _ = writeln!(sql, "DELETE FROM {} WHERE service = {service} AND version = {key};", self.records());
+                let _ = writeln!(sql, "DELETE FROM {} WHERE {};", self.records(), self.is_version(version));
                 self.upsert_summary(&mut sql, summary);
                 self.insert_completed(&mut sql, version, name, Direction::Down, *completion);
             }
@@ -436,8 +504,7 @@ impl HistorySql {
     fn restore(&self, sql: &mut String, version: &str, restored: &Restored<'_>) {
         match restored {
             Restored::NotApplied => {
-                let (service, key) = (self.text(&self.service), self.text(version));
-                let _ = writeln!(sql, "DELETE FROM {} WHERE service = {service} AND version = {key};", self.records());
+                let _ = writeln!(sql, "DELETE FROM {} WHERE {};", self.records(), self.is_version(version));
             }
             Restored::Applied { statements, summary } => {
                 let set = format!("state = 'applied', statements = {statements}, statements_done = {statements}");
@@ -448,8 +515,7 @@ impl HistorySql {
     }
 
     fn update(&self, sql: &mut String, version: &str, set: &str) {
-        let (service, key) = (self.text(&self.service), self.text(version));
-        let _ = writeln!(sql, "UPDATE {} SET {set} WHERE service = {service} AND version = {key};", self.records());
+        let _ = writeln!(sql, "UPDATE {} SET {set} WHERE {};", self.records(), self.is_version(version));
     }
 
     /// A further assignment of an UPDATE; nothing where what is stored stays.

@@ -8,7 +8,7 @@ use crate::backend::Backend;
 use crate::backend_error::BackendError;
 use crate::connection::TextRow;
 use crate::event::SessionInfo;
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistorySql, SystemNames};
 use crate::session;
 use async_trait::async_trait;
 use migrate_model::checksum::Checksum;
@@ -55,8 +55,8 @@ pub trait LeaseConnection: Backend {
     /// Whether a transaction has locked the row: its holder has renewed it there and is alive, even if the row looks expired.
     async fn row_is_locked(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError>;
 
-    /// A query that counts the server sessions that execute a statement of this `LIKE` pattern.
-    fn running_query(&self, pattern: &str) -> String;
+    /// A query that counts the server sessions that execute a statement which starts with this string literal.
+    fn running_query(&self, start: &str) -> String;
 }
 
 /// The holder of the lease, for messages. `None` if the lease is free, or the query fails.
@@ -72,7 +72,7 @@ pub async fn holder(connection: &mut impl LeaseConnection, history_sql: &History
 /// detects the other.
 pub async fn is_held(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<bool, BackendError> {
     let Some(row) = read_row(connection, history_sql).await? else { return Ok(false) };
-    is_valid(connection, &row).await
+    is_valid(connection, history_sql, &row).await
 }
 
 /// The same for a process that has acquired the session-level lock. If the lease has expired, it is taken from its holder, which
@@ -82,7 +82,7 @@ pub async fn is_held_or_break(connection: &mut impl LeaseConnection, history_sql
     if row.holder.is_empty() {
         return Ok(false);
     }
-    if is_valid(connection, &row).await? || connection.row_is_locked(history_sql).await? {
+    if is_valid(connection, history_sql, &row).await? || connection.row_is_locked(history_sql).await? {
         return Ok(true);
     }
     if !connection.try_update(&Lease::break_sql(history_sql, &row)).await? {
@@ -93,11 +93,11 @@ pub async fn is_held_or_break(connection: &mut impl LeaseConnection, history_sql
 }
 
 /// Whether the row has a holder whose lease has not expired, or whose last statement the server still executes.
-async fn is_valid(connection: &mut impl LeaseConnection, row: &LeaseRow) -> Result<bool, BackendError> {
+async fn is_valid(connection: &mut impl LeaseConnection, history_sql: &HistorySql, row: &LeaseRow) -> Result<bool, BackendError> {
     if row.holder.is_empty() || !row.expired {
         return Ok(!row.holder.is_empty());
     }
-    let running = connection.running_query(&format!("/* migrate {} */%", row.holder));
+    let running = connection.running_query(&history_sql.text(&format!("/* migrate {} */", row.holder)));
     Ok(!is_zero(session::rows_if_exists(connection, &running).await?))
 }
 
@@ -149,7 +149,8 @@ impl Lease {
             }
         };
         let is_alive = !row.holder.is_empty() && row.expired && connection.row_is_locked(history_sql).await?;
-        let held = is_alive || is_valid(connection, &row).await? || connection.session_lock_is_held(history_sql).await?;
+        let held =
+            is_alive || is_valid(connection, history_sql, &row).await? || connection.session_lock_is_held(history_sql).await?;
         if held || !connection.try_update(&self.acquire_sql(history_sql)).await? {
             return Ok(false);
         }
@@ -179,16 +180,16 @@ impl Lease {
     /// A query for the row of this service, as texts for [`read_columns`](Self::read_columns).
     fn select_sql(history_sql: &HistorySql) -> String {
         let dialect = history_sql.dialect();
-        let (now, seconds) = (dialect.now, dialect.seconds_between);
+        let (now, seconds, less) = (dialect.now, dialect.seconds_between, dialect.names.less);
         format!(
-            "SELECT holder, {}, host, process, {}, {}, {}, CASE WHEN expires_at < {now} THEN '1' ELSE '0' END \
-             FROM {} WHERE service = {}",
+            "SELECT holder, {}, host, process, {}, {}, {}, CASE WHEN expires_at {less} {now} THEN '1' ELSE '0' END \
+             FROM {} WHERE {}",
             (dialect.as_text)("fence"),
             seconds("taken_at", now),
             seconds("renewed_at", now),
             seconds(now, "expires_at"),
             history_sql.locks(),
-            history_sql.text(history_sql.service())
+            history_sql.is_service()
         )
     }
 
@@ -216,16 +217,17 @@ impl Lease {
 
     /// An update that acquires the lease if it is free or expired, and no open transaction of its holder has locked the row.
     fn acquire_sql(&self, history_sql: &HistorySql) -> String {
-        let (now, service) = (history_sql.dialect().now, history_sql.text(history_sql.service()));
-        let free = format!("service = {service} AND (holder = '' OR expires_at < {now})");
+        let now = history_sql.dialect().now;
+        let SystemNames { equal, less, plus, .. } = history_sql.dialect().names;
+        let free = format!("{} AND (holder {equal} '' OR expires_at {less} {now})", history_sql.is_service());
         // A row that another transaction has locked is in use. MySQL cannot skip it here, so `try_update` limits the wait.
         let free = if history_sql.dialect().skips_locked {
-            format!("service IN (SELECT service FROM {} WHERE {free} FOR UPDATE SKIP LOCKED)", history_sql.locks())
+            format!("service {equal} ANY (SELECT service FROM {} WHERE {free} FOR UPDATE SKIP LOCKED)", history_sql.locks())
         } else {
             free
         };
         format!(
-            "UPDATE {} SET holder = '{}', fence = fence + 1, host = {}, process = '{}', taken_at = {now}, renewed_at = {now}, \
+            "UPDATE {} SET holder = '{}', fence = fence {plus} 1, host = {}, process = '{}', taken_at = {now}, renewed_at = {now}, \
              expires_at = {} WHERE {free}",
             history_sql.locks(),
             self.holder,
@@ -237,18 +239,20 @@ impl Lease {
 
     /// An update that takes an expired lease from its holder.
     fn break_sql(history_sql: &HistorySql, row: &LeaseRow) -> String {
-        let (now, service) = (history_sql.dialect().now, history_sql.text(history_sql.service()));
+        let now = history_sql.dialect().now;
+        let SystemNames { equal, less, plus, .. } = history_sql.dialect().names;
         let expired = format!(
-            "service = {service} AND holder = {} AND fence = {} AND expires_at < {now}",
+            "{} AND holder {equal} {} AND fence {equal} {} AND expires_at {less} {now}",
+            history_sql.is_service(),
             history_sql.text(&row.holder),
             row.fence
         );
         let expired = if history_sql.dialect().skips_locked {
-            format!("service IN (SELECT service FROM {} WHERE {expired} FOR UPDATE SKIP LOCKED)", history_sql.locks())
+            format!("service {equal} ANY (SELECT service FROM {} WHERE {expired} FOR UPDATE SKIP LOCKED)", history_sql.locks())
         } else {
             expired
         };
-        format!("UPDATE {} SET holder = '', fence = fence + 1 WHERE {expired}", history_sql.locks())
+        format!("UPDATE {} SET holder = '', fence = fence {plus} 1 WHERE {expired}", history_sql.locks())
     }
 
     /// An update that renews the lease if this run still holds it.
@@ -268,8 +272,9 @@ impl Lease {
             return self.renew_sql(history_sql);
         }
         let (now, expiry, locks) = (history_sql.dialect().now, self.expiry(history_sql), history_sql.locks());
-        let unlocked = format!("SELECT service FROM {locks} WHERE {} FOR UPDATE SKIP LOCKED", self.is_own_condition(history_sql));
-        format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {expiry} WHERE service IN ({unlocked})")
+        let (own, equal) = (self.is_own_condition(history_sql), history_sql.dialect().names.equal);
+        let unlocked = format!("SELECT service FROM {locks} WHERE {own} FOR UPDATE SKIP LOCKED");
+        format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {expiry} WHERE service {equal} ANY ({unlocked})")
     }
 
     /// A condition that is true if this run still holds the lease.
@@ -295,7 +300,8 @@ impl Lease {
 
     fn is_own_condition(&self, history_sql: &HistorySql) -> String {
         let fence = self.fence.as_deref().unwrap_or("-1");
-        format!("service = {} AND holder = '{}' AND fence = {fence}", history_sql.text(history_sql.service()), self.holder)
+        let equal = history_sql.dialect().names.equal;
+        format!("{} AND holder {equal} '{}' AND fence {equal} {fence}", history_sql.is_service(), self.holder)
     }
 
     fn expiry(&self, history_sql: &HistorySql) -> String {

@@ -21,7 +21,7 @@ use crate::status_report::{Activity, StatusReport};
 use crate::stop_signal::StopSignal;
 use crate::summary::{self, Currency};
 use migrate_model::comparison::{MigrationStatus, compare};
-use migrate_model::history::History;
+use migrate_model::history::{History, Record};
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::plural::{count_of, is_are};
@@ -200,15 +200,14 @@ impl Migrator {
     pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<StatusReport, Error> {
         let (mut backend, history_sql) = self.open_reader(database).await?;
         let recorded = first_run::read_history(&mut *backend, &history_sql, &self.set).await?;
-        let (history, neighbors) = (recorded.history, recorded.neighbors);
         let others = engine::required_histories(&mut *backend, &history_sql, &self.set).await?;
-        let has_tables = history.is_some();
-        let history = history.unwrap_or_default();
-        let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, self.set.contents().reading()).await?;
-        let mut neighbors = neighbors;
-        if has_tables && compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied) {
-            let lost = summary::lost_records(&mut *backend, &history_sql).await;
-            neighbors.extend(lost.map_err(|error| error.into_history_error("cannot read the history"))?);
+        let has_tables = recorded.history.is_some();
+        let history = recorded.history.clone().unwrap_or_default();
+        let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, &self.set).await?;
+        let mut neighbors = recorded.neighbors.clone();
+        if compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied) {
+            let completeness = summary::completeness(&mut *backend, &history_sql, &recorded).await;
+            neighbors.extend(completeness.map_err(|error| error.into_history_error("cannot read the history"))?.lost());
         }
         let activity = activity(&mut *backend, &history_sql, &history).await?;
         engine::release_clean(backend, &history_sql).await;
@@ -259,7 +258,24 @@ impl Migrator {
         migration: impl Into<MigrationKey>,
         resolution: Resolution,
     ) -> Result<(), Error> {
-        self.change_history(database, Correction::Resolve(migration.into(), resolution)).await
+        self.change_history(database, Correction::Resolve { key: migration.into(), resolution, shown: None }).await
+    }
+
+    /// The same, for a decision that was made about the state of a report: an operator was shown it and confirmed. It is an error
+    /// if the record has changed since then.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), and when the record is not the one of the report.
+    pub async fn resolve_as_shown<'c>(
+        &self,
+        database: impl Database<'c>,
+        shown: &StatusReport,
+        migration: impl Into<MigrationKey>,
+        resolution: Resolution,
+    ) -> Result<(), Error> {
+        let key = migration.into();
+        let shown = Some(shown.history().get(&key).cloned().map(Box::new));
+        self.change_history(database, Correction::Resolve { key, resolution, shown }).await
     }
 
     /// Accepts the edited file of an applied migration as what ran: stores its checksums and texts, and runs nothing. For an
@@ -296,7 +312,10 @@ impl Migrator {
     async fn correct(&self, backend: &mut dyn Backend, history_sql: &HistorySql, correction: Correction) -> Result<(), Error> {
         let history = session::history(backend, history_sql, None).await?.unwrap_or_default();
         let change = match &correction {
-            Correction::Resolve(key, resolution) => {
+            Correction::Resolve { key, shown: Some(shown), .. } if history.get(key) != shown.as_deref() => {
+                return Err(cannot_resolve(key, CannotResolve::ChangedSince));
+            }
+            Correction::Resolve { key, resolution, .. } => {
                 let change = history_changes::resolved(&self.set, &history, key, *resolution);
                 change.map_err(|reason| cannot_resolve(key, reason))?
             }
@@ -340,7 +359,12 @@ async fn activity(backend: &mut dyn Backend, history_sql: &HistorySql, history: 
 
 /// A change of the history that an operator asks for.
 enum Correction {
-    Resolve(MigrationKey, Resolution),
+    Resolve {
+        key: MigrationKey,
+        resolution: Resolution,
+        /// The record that the decision is about, where the operator was shown one.
+        shown: Option<Option<Box<Record>>>,
+    },
     Repair(MigrationKey),
     AcceptRecords,
 }
@@ -355,6 +379,10 @@ fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
         CannotResolve::NotPartiallyApplied => {
             (format!("version {version} is not partially applied"), "see `cargo migrate status`".to_owned())
         }
+        CannotResolve::ChangedSince => (
+            format!("version {version} has changed since its state was shown, so nothing was recorded"),
+            "another process works on it, or has done so: see `cargo migrate status`".to_owned(),
+        ),
         CannotResolve::NoSuchStatement { statements } => (
             format!("version {version} has {}", count_of(statements, "statement")),
             format!("give the number of a statement that is left, at most {statements}; or mark the migration as applied"),

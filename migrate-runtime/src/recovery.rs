@@ -7,6 +7,7 @@ use crate::history_sql::HistorySql;
 use migrate_model::effect::{self, Effect, Effects, Object, Verb};
 use migrate_model::history::{History, Record, RecordState};
 use migrate_model::key::MigrationKey;
+use migrate_model::migration_set::MigrationSet;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, plan_script};
 use migrate_model::session_effect;
@@ -42,7 +43,7 @@ impl InterruptedMigration {
     }
 }
 
-/// Inspects all migrations of a history that were started and did not end. Reads only.
+/// Inspects all migrations of a history and of this set that were started and did not end, and all such reverts. Reads only.
 ///
 /// # Errors
 /// When the connection is lost.
@@ -50,12 +51,14 @@ pub async fn inspect_interrupted(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     history: &History,
-    reading: Reading<'_>,
+    set: &MigrationSet,
 ) -> Result<Vec<InterruptedMigration>, Error> {
     let mut interrupted = Vec::new();
     for record in history.records() {
-        let Some(state) = record.state.interrupted() else { continue };
-        interrupted.extend(inspect(backend, history_sql, record, state, reading).await?);
+        // What another release was applying is its own affair.
+        let is_own = record.state.is_revert() || record.key.version().is_some_and(|version| set.get(version).is_some());
+        let Some(state) = record.state.interrupted().filter(|_| is_own) else { continue };
+        interrupted.extend(inspect(backend, history_sql, record, state, set.contents().reading()).await?);
     }
     Ok(interrupted)
 }
@@ -92,8 +95,18 @@ async fn inspect(
     let mut evidence = Vec::new();
     for effect in &effects {
         let presence = backend.presence(history_sql, &paths, &effect.object).await;
-        let presence = presence.map_err(|error| error.into_history_error("cannot read the system catalog"))?;
-        let Some(presence) = presence else { return Ok(None) };
+        let presence = match presence {
+            Ok(Some(presence)) => presence,
+            Ok(None) => return Ok(None),
+            Err(error) if error.is_connection_lost() => {
+                return Err(error.into_history_error("cannot read the system catalog"));
+            }
+            // What cannot be asked is not known. Only a run of this migration needs to know it.
+            Err(error) => {
+                let evidence = format!("cannot determine whether {} exists: {}", effect.object, error.message);
+                return Ok(Some(InterruptedMigration { key: record.key.clone(), recovered: None, evidence }));
+            }
+        };
         evidence.push(format!("{} {}", effect.object, describe(presence, &effect.object)));
         took_effect.push(is_achieved(effect, presence));
     }

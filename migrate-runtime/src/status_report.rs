@@ -8,6 +8,7 @@ use crate::recovery::InterruptedMigration;
 use crate::shared_set::SharedSet;
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::dialect::Dialect;
+use migrate_model::divergence::Divergence;
 use migrate_model::finding::Finding;
 use migrate_model::history::History;
 use migrate_model::key::MigrationKey;
@@ -139,6 +140,16 @@ impl StatusReport {
         if let Some(applied) = self.others.get_mut(service) {
             keys.into_iter().for_each(|key| applied.assume_applied(key));
         }
+    }
+
+    /// All differences between the files and the history, for `cargo migrate verify`. A missing file is an error here, also where
+    /// a run without a pending migration tolerates it.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn divergences(&self) -> Result<Vec<Divergence>, Error> {
+        let divergences = self.plan(&Target::Latest)?.divergences.into_iter();
+        Ok(divergences.map(|divergence| divergence.for_verify(self.policy)).collect())
     }
 
     /// What a run would do now.

@@ -2,8 +2,8 @@
 //! connection at any of them. It reads the messages, so its connections are not encrypted, even if the server offers TLS.
 
 use crate::Kind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +24,7 @@ pub struct Proxy {
     /// The URL of the database through the proxy.
     pub url: String,
     queries: Arc<AtomicUsize>,
+    texts: Arc<Mutex<Vec<String>>>,
     disconnected: watch::Receiver<bool>,
 }
 
@@ -48,19 +49,28 @@ impl Proxy {
         let target = format!("127.0.0.1:{target}");
         let queries = Arc::new(AtomicUsize::new(0));
         let (sender, receiver) = watch::channel(false);
-        let passage = Passage { kind, queries: queries.clone(), at, moment, sender };
+        let texts = Arc::default();
+        let passage = Passage { kind, queries: queries.clone(), texts: Arc::clone(&texts), at, moment, sender };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&target).await.expect("the server");
                 tokio::spawn(passage.clone().pass(client, server));
             }
         });
-        Proxy { url: format!("{head}127.0.0.1:{port}/{path}"), queries, disconnected: receiver }
+        Proxy { url: format!("{head}127.0.0.1:{port}/{path}"), queries, texts, disconnected: receiver }
     }
 
     /// The number of messages since the last call.
     pub fn count(&self) -> usize {
         self.queries.swap(0, Ordering::SeqCst)
+    }
+
+    /// The SQL of the messages since the last call.
+    ///
+    /// # Panics
+    /// If another task has panicked while it held the texts.
+    pub fn texts(&self) -> Vec<String> {
+        std::mem::take(&mut self.texts.lock().expect("no panic"))
     }
 
     /// Waits until the proxy has closed the connection.
@@ -78,6 +88,7 @@ impl Proxy {
 struct Passage {
     kind: Kind,
     queries: Arc<AtomicUsize>,
+    texts: Arc<Mutex<Vec<String>>>,
     at: usize,
     moment: Disconnect,
     sender: watch::Sender<bool>,
@@ -99,6 +110,9 @@ impl Passage {
             seen.extend_from_slice(&buffer[..length]);
             while let Some((frame, requests)) = frame(self.kind, &seen) {
                 let bytes: Vec<u8> = seen.drain(..frame).collect();
+                if let Some(text) = text(self.kind, &bytes) {
+                    self.texts.lock().expect("no panic").push(text);
+                }
                 let is_last = requests && self.queries.fetch_add(1, Ordering::SeqCst) + 1 == self.at;
                 if is_last && self.moment == Disconnect::Before {
                     answers.abort();
@@ -169,6 +183,19 @@ fn frame(kind: Kind, seen: &[u8]) -> Option<(usize, bool)> {
         _ => seen[3] == 0 && matches!(seen.get(4), Some(3 | 23)),
     };
     Some((frame, requests))
+}
+
+/// The SQL of a message.
+fn text(kind: Kind, message: &[u8]) -> Option<String> {
+    let text = match kind {
+        Kind::Postgres if message.first() == Some(&b'Q') => message.get(5..message.len() - 1)?,
+        // The name of the statement, the SQL, and the types of its parameters.
+        Kind::Postgres if message.first() == Some(&b'P') => message.get(5..)?.split(|byte| *byte == 0).nth(1)?,
+        Kind::Postgres => return None,
+        _ if message.get(3) == Some(&0) && message.get(4) == Some(&3) => message.get(5..)?,
+        _ => return None,
+    };
+    Some(String::from_utf8_lossy(text).into_owned())
 }
 
 #[cfg(test)]

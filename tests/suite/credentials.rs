@@ -48,7 +48,7 @@ fn collect(mut stream: TcpStream, list: &Mutex<Vec<String>>) -> std::io::Result<
 fn startup(stream: &mut TcpStream) -> std::io::Result<String> {
     let text = message(stream)?;
     // An SSLRequest is refused; the client then continues without TLS.
-    if text.len() == 4 {
+    if text.chars().count() == 4 {
         stream.write_all(b"N")?;
         return startup(stream);
     }
@@ -128,7 +128,7 @@ fn lint_asks_only_a_database_that_the_user_names() {
     let outcome = binary.ok(&["lint", "-v"]);
     assert_eq!(server.received(), "");
     assert!(outcome.stderr.contains("was not asked for deployed migrations, because only `.env` names it"), "{}", outcome.stderr);
-    let asked = format!("cannot ask `postgres://u@127.0.0.1:{}/x` for deployed migrations", server.port);
+    let asked = format!("cannot query the database `postgres://u@127.0.0.1:{}/x` for deployed migrations", server.port);
     let in_environment = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
     for (binary, arguments) in [(&binary, &["lint", "-D", &url][..]), (&in_environment, &["lint"])] {
         let outcome = binary.run(arguments);

@@ -148,6 +148,31 @@ async fn a_schema_for_each_tenant() {
     database.drop().await;
 }
 
+/// The history of another service in a later schema of `search_path` is not the place of a tenant's history.
+#[tokio::test]
+async fn a_schema_for_each_tenant_before_a_shared_one() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    database.execute("CREATE SCHEMA t1; CREATE SCHEMA t2; CREATE SCHEMA t3").await;
+    let platform = TestFolder::new(&[("001_p.sql", "CREATE TABLE p (n int);")]);
+    platform.write("migrate.toml", "service = \"platform\"\n");
+    assert_eq!(up(&platform, &database, &database.url).await.unwrap(), 1);
+    let tenant = harmful(Kind::Postgres, "[history]\nignore = [\"other-schema\"]\n");
+    let migrator = Migrator::new(tenant.set(Kind::Postgres.dialect()));
+    for schema in ["t1", "t2"] {
+        let url = format!("{}?options=-csearch_path%3D{schema}%2Cpublic", database.url);
+        assert!(!migrator.is_up_to_date(&url).await.unwrap());
+        assert_eq!(migrator.status(&url).await.unwrap().pending().len(), 2);
+        assert_eq!(up(&tenant, &database, &url).await.unwrap(), 2);
+        assert!(migrator.is_up_to_date(&url).await.unwrap());
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {schema}.log")).await, "1");
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {schema}.migration_records")).await, "2");
+    }
+    // Without `ignore`, the first run asks.
+    let url = format!("{}?options=-csearch_path%3Dt3%2Cpublic", database.url);
+    assert_eq!(refusal(&harmful(Kind::Postgres, ""), &database, &url).await.0, "other-schema");
+    database.drop().await;
+}
+
 /// Other names of tables are another place: the advice to choose other names led to a second history.
 #[tokio::test]
 async fn other_names_of_the_tables_do_not_begin_a_second_history() {
@@ -273,6 +298,33 @@ async fn a_truncated_history_is_pending_for_everyone() {
         let error = migrator.run(&database.url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::HistoryMismatch, "{error}");
         assert!(!migrator.status(&database.url).await.unwrap().plan(&Target::Latest).unwrap().is_clear());
+    }
+    drop_all(databases).await;
+}
+
+/// A table of the history that does not exist: without the records, nothing is applied again; the others are created again.
+#[tokio::test]
+async fn a_dropped_table_of_the_history() {
+    let databases = databases().await;
+    for database in &databases {
+        let folder = harmful(database.kind, "");
+        let migrator = Migrator::new(folder.set(database.kind.dialect()));
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 2);
+        for (number, table) in ["schema_versions", "migration_events"].iter().enumerate() {
+            database.execute(&format!("DROP TABLE {table}")).await;
+            folder.write(&format!("migrations/00{}_more.sql", number + 3), "INSERT INTO log VALUES (3);\n");
+            assert_eq!(up(&folder, database, &database.url).await.unwrap(), 1, "{table}");
+            assert_eq!(up(&folder, database, &database.url).await.unwrap(), 0, "{table}");
+        }
+        database.execute("DROP TABLE migration_records").await;
+        let migrator = Migrator::new(folder.set(database.kind.dialect()));
+        let status = migrator.status(&database.url).await.unwrap();
+        assert!(status.has_lost_records() && status.refusal().is_some());
+        let error = migrator.run(&database.url).await.unwrap_err();
+        assert_eq!(error.code().name, "records-lost", "{error}");
+        migrator.accept_records(&database.url).await.unwrap();
+        database.execute("DROP TABLE log").await;
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 4);
     }
     drop_all(databases).await;
 }

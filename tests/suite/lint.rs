@@ -141,7 +141,7 @@ async fn applied_migrations_count_as_deployed() {
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
     let outcome = nowhere.run(&["lint"]);
     assert!(outcome.stderr.contains("the draft in the lock file"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("cannot ask `postgres://x@127.0.0.1:1/x`"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("cannot query the database `postgres://x@127.0.0.1:1/x`"), "{}", outcome.stderr);
     drop(binary);
     database.drop().await;
 }
@@ -260,6 +260,8 @@ fn check_reports_unknown_statements_and_short_dates() {
     let folder = TestFolder::new(&[
         ("20260115120000_orders.sql", "CREATE TABLE orders (id bigint PRIMARY KEY);\n"),
         ("20260301_users.sql", "CREAT TABLE users (id bigint PRIMARY KEY);\n"),
+        ("202601151300_items.sql", "CREATE TABLE items (id bigint PRIMARY KEY);\n"),
+        ("202512311300_old.sql", "CREATE TABLE old (id bigint PRIMARY KEY);\n"),
     ]);
     folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\ndown = \"optional\"\n");
     let binary = Binary::inside(folder.path());
@@ -271,8 +273,29 @@ fn check_reports_unknown_statements_and_short_dates() {
         "write `CREATE`",
         "warning[short-timestamp]: `20260301_users.sql` comes before `20260115120000_orders.sql`, although its date is later",
         "`20260301000000`",
+        "warning[short-timestamp]: `202601151300_items.sql` comes before `20260115120000_orders.sql`, although its time is later",
+        "append the rest of the time to the version: `20260115130000`",
     ] {
         assert!(outcome.stderr.contains(expected), "{expected}: {}", outcome.stderr);
+    }
+    assert_eq!(outcome.stderr.matches("short-timestamp").count(), 2, "{}", outcome.stderr);
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_reported_in_one_line() {
+    let (folder, binary) = project();
+    let without = binary.run(&["lint"]);
+    let lines = |stderr: &str| stderr.lines().filter(|line| line.contains("cannot query the database")).count();
+    assert_eq!(lines(&without.stderr), 0, "{}", without.stderr);
+    for url in ["postgres://nobody@127.0.0.1:1/none", "oracle://nowhere/none"] {
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", url);
+        let outcome = binary.run(&["lint"]);
+        assert_eq!((outcome.code, lines(&outcome.stderr)), (without.code, 1), "{}", outcome.stderr);
+        let line = outcome.stderr.lines().find(|line| line.contains("cannot query the database")).unwrap();
+        assert!(line.ends_with("; only the draft in the lock file is linted"), "{line}");
+        let json = binary.run(&["lint", "--format", "json"]);
+        assert_eq!(lines(&json.stderr), 1, "{}", json.stderr);
+        assert_eq!(lines(&binary.run(&["lint", "--offline"]).stderr), 0);
     }
 }
 

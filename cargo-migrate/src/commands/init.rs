@@ -40,7 +40,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     }
     let file = project.root.join(settings::FILE);
     let dialect_or_default = dialect.unwrap_or(Dialect::Sqlite);
-    if project.settings_file.is_none() && file_writer::create(&file, &template(context, &project, dialect_or_default), &project.boundary)? {
+    if project.settings_file.is_none()
+        && file_writer::create(&file, &template(context, &project, dialect_or_default), &project.boundary)?
+    {
         created.push(settings::FILE.to_owned());
         if dialect.is_none() {
             context

@@ -33,7 +33,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Show what migrations would do to a live database
+/// Report statements that are unsafe on a live database
 ///
 /// By default, lints only migrations that are possibly not deployed yet: the drafts in the lock file and, if the database is
 /// reachable, the migrations that are not applied there. Without a lock file, lints all.
@@ -282,8 +282,7 @@ async fn lint_scope(
         return Ok((LintScope::All, "as requested by `--all`".to_owned()));
     }
     if let Some(revision) = &arguments.since {
-        let files: Vec<(&str, &str)> =
-            folder.set.iter().map(|migration| (&*migration.up.file, &*migration.up.text)).collect();
+        let files: Vec<(&str, &str)> = folder.set.iter().map(|migration| (&*migration.up.file, &*migration.up.text)).collect();
         let unchanged = git::unchanged_since(revision, &project.root, &files)?;
         let is_unchanged = |file: &str| unchanged.contains(file);
         let positions =
@@ -293,9 +292,18 @@ async fn lint_scope(
     let LintScope::Only(drafts) = folder_lint::drafts(folder) else {
         return Ok((LintScope::All, "there is no lock file".to_owned()));
     };
-    let applied = if arguments.offline { None } else { applied(context, project, folder).await };
+    let selection = if drafts.len() == 1 { "the draft in the lock file" } else { "the drafts in the lock file" };
+    let applied = if arguments.offline { Ok(None) } else { applied(context, project, folder).await };
+    let applied = applied.unwrap_or_else(|reason| {
+        let linted = match drafts.len() {
+            0 => "no migration is linted, because the lock file contains no draft".to_owned(),
+            1 => format!("only {selection} is linted"),
+            _ => format!("only {selection} are linted"),
+        };
+        context.output.message(format!("{reason}; {linted}"));
+        None
+    });
     let Some((url, applied)) = applied else {
-        let selection = if drafts.len() == 1 { "the draft in the lock file" } else { "the drafts in the lock file" };
         return Ok((LintScope::Only(drafts), selection.to_owned()));
     };
     // The database may be one of several: a draft that it has is still a draft, and a locked migration that it lacks may be
@@ -306,34 +314,45 @@ async fn lint_scope(
     Ok((LintScope::Only(checked), format!("the drafts and those that are not applied in `{url}`")))
 }
 
-/// The database that was asked, and the versions in its history; `None` without a URL, or if the database does not answer
-/// within 3 seconds.
+/// The database that was asked, and the versions in its history; `None` if no database may be asked.
 ///
 /// `lint` runs over the files of strangers, so a file of the repository does not choose the server.
-async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Option<(DatabaseUrl, BTreeSet<String>)> {
-    let Connection { url, origin, .. } = database_url::connection(context, project).ok()?;
+///
+/// # Errors
+/// Why the database cannot be queried, in one line; it has to answer within 3 seconds.
+async fn applied(
+    context: &Context<'_>,
+    project: &Project,
+    folder: &Folder,
+) -> Result<Option<(DatabaseUrl, BTreeSet<String>)>, String> {
+    let failed =
+        |database: &str, reason: &str| format!("cannot query {database} for deployed migrations: {}", in_one_line(reason));
+    let connection = database_url::if_given(context, project).map_err(|error| {
+        let messages: Vec<String> = error.findings().into_iter().map(|finding| finding.message).collect();
+        failed("the database", &messages.join("; "))
+    })?;
+    let Some(Connection { url, origin, .. }) = connection else { return Ok(None) };
     if let UrlOrigin::File(path) = origin {
         context.output.verbose(format!(
             "`{url}` was not asked for deployed migrations, because only `{path}` names it; use `--database-url` or `DATABASE_URL`"
         ));
-        return None;
+        return Ok(None);
     }
+    let failed = |reason: &str| failed(&format!("the database `{url}`"), reason);
     let migrator = Migrator::new(project.read(folder.set.dialect()).set);
     match tokio::time::timeout(Duration::from_secs(3), migrator.status(&url)).await {
         Ok(Ok(status)) => {
             let applied = folder.set.iter().filter(|migration| status.history().get(&(&migration.version).into()).is_some());
             let applied = applied.map(|migration| migration.version.as_str().to_owned()).collect();
-            Some((url, applied))
+            Ok(Some((url, applied)))
         }
-        Ok(Err(error)) => {
-            context.output.message(format!("cannot ask `{url}` for deployed migrations: {}", error.message()));
-            None
-        }
-        Err(_) => {
-            context.output.message(format!("cannot ask `{url}` for deployed migrations: no answer within 3 s"));
-            None
-        }
+        Ok(Err(error)) => Err(failed(error.message())),
+        Err(_) => Err(failed("no answer within 3 s")),
     }
+}
+
+fn in_one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Prints the findings of a service and a summary; after another service, an empty line first, so that the findings are not

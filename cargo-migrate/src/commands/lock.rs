@@ -14,7 +14,7 @@ use migrate_model::files::check::{self, BELOW_LOCKED, CheckOptions, FILE_MISSING
 use migrate_model::files::folder::Folder;
 use migrate_model::files::lock_file::{BAD_LOCK_FILE, LockFile};
 use migrate_model::files::project::Project;
-use migrate_model::finding::Finding;
+use migrate_model::finding::{Finding, Level};
 use migrate_model::script::EMPTY_FILE;
 use serde_json::json;
 use std::collections::HashMap;
@@ -88,7 +88,13 @@ fn renewed(
         return Err(CommandError::Findings(rejected));
     }
     if arguments.force && !context.output.is_json() {
-        let changed: Vec<Finding> = findings.into_iter().filter(|finding| forced.contains(&finding.code)).collect();
+        let accepted = |mut finding: Finding| {
+            finding.level = Level::Warning;
+            finding.help.clear();
+            finding
+        };
+        let changed = findings.into_iter().filter(|finding| forced.contains(&finding.code)).map(accepted);
+        let changed: Vec<Finding> = changed.collect();
         context.output.findings(&changed);
     }
     let old = folder.lock.clone().unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::run::RunArguments;
 use crate::values;
 use clap::Args;
 use migrate_model::resumption;
-use migrate_model::statement;
+use migrate_model::statement::{self, Reading};
 use migrate_runtime::{Activity, Direction, RecordState, Resolution, StatusReport, StopSignal, Version};
 
 /// Resolve a partially applied migration: mark it applied or not applied, retry, or skip statements
@@ -57,13 +57,18 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let resolution = arguments.resolution();
     let migrator = RunArguments::default().migrator(service, &StopSignal::new(), context.output);
     let status = migrator.status(&service.url).await?;
-    print_evidence(&status, &arguments.migration, context.output);
-    if resolution == Resolution::MarkNotApplied && !confirm_undone(&status, &arguments.migration, context)? {
+    let reading = service.set.contents().reading();
+    print_evidence(&status, &arguments.migration, reading, context.output);
+    let record = status.history().get(&(&arguments.migration).into());
+    if status.activity() == Activity::Running && record.is_some_and(|record| record.state.interrupted().is_some()) {
+        let message = format!("a process is executing {} now, so its outcome is not known yet", arguments.migration);
+        return Err(CommandError::other(message).help("wait until it ends or stop it, then run the same command again"));
+    }
+    if resolution == Resolution::MarkNotApplied && !confirm_undone(&status, &arguments.migration, reading, context)? {
         return Ok(Exit::Failed);
     }
-    let record = status.history().get(&(&arguments.migration).into());
     let is_revert = record.is_some_and(|record| resumption::direction_of(record) == Direction::Down);
-    migrator.resolve(&service.url, &arguments.migration, resolution).await?;
+    migrator.resolve_as_shown(&service.url, &status, &arguments.migration, resolution).await?;
     let text = match resolution {
         Resolution::MarkApplied if is_revert => format!("{}: marked as reverted", arguments.migration),
         Resolution::MarkApplied => format!("{}: marked as applied", arguments.migration),
@@ -82,8 +87,13 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
 }
 
 /// Prints the statements that ran, and asks whether they are undone.
-fn confirm_undone(status: &StatusReport, version: &Version, context: &Context<'_>) -> Result<bool, CommandError> {
-    print_statements(status, version, context.output);
+fn confirm_undone(
+    status: &StatusReport,
+    version: &Version,
+    reading: Reading<'_>,
+    context: &Context<'_>,
+) -> Result<bool, CommandError> {
+    print_statements(status, version, reading, context.output);
     let question = format!("are the changes of these statements of {version} undone?");
     let confirmed = context
         .confirm(&question, || format!("marking {version} as not applied needs confirmation that its statements are undone"))?;
@@ -94,10 +104,10 @@ fn confirm_undone(status: &StatusReport, version: &Version, context: &Context<'_
 }
 
 /// Prints the statements that ran, which the operator must have undone.
-fn print_statements(status: &StatusReport, version: &Version, output: &Output) {
+fn print_statements(status: &StatusReport, version: &Version, reading: Reading<'_>, output: &Output) {
     let Some(record) = status.history().get(&version.into()) else { return };
     let sql = record.pending_sql.as_deref().unwrap_or_default();
-    let (statements, _) = statement::split(sql, status.dialect(), "");
+    let (statements, _) = statement::split(sql, reading, "");
     let partly = usize::from(record.state.is_unclear());
     for (at, statement) in statements.iter().enumerate().take(record.statements_done + partly) {
         let text = statement.sql(sql);
@@ -109,12 +119,12 @@ fn print_statements(status: &StatusReport, version: &Version, output: &Output) {
 }
 
 /// Prints the statement at which the migration was interrupted, and what the system catalog shows about its outcome.
-fn print_evidence(status: &StatusReport, version: &Version, output: &Output) {
+fn print_evidence(status: &StatusReport, version: &Version, reading: Reading<'_>, output: &Output) {
     let Some(record) = status.history().get(&version.into()).filter(|record| record.state != RecordState::Applied) else {
         return;
     };
     let sql = record.pending_sql.as_deref().unwrap_or_default();
-    let (at, next) = resumption::next_statement(sql, record.statements_done, status.dialect());
+    let (at, next) = resumption::next_statement(sql, record.statements_done, reading);
     let next = next.map_or(String::new(), |line| format!(", `{line}`"));
     let stopped = match record.state {
         RecordState::Failed | RecordState::RevertFailed | RecordState::Unclear | RecordState::RevertUnclear => "failed",

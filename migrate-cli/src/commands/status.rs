@@ -16,8 +16,8 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with 5 if an applied file was changed or is missing, else with 3 if a migration is pending, out of order or
-    /// partially applied
+    /// Exit with 5 if an applied file was changed, or is missing while migrations are pending; else with 3 if a migration is
+    /// pending, out of order or partially applied
     #[arg(long)]
     check: bool,
 }
@@ -29,13 +29,13 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let mut views = Vec::new();
     let mut table: Vec<Vec<Cell>> = Vec::new();
     let mut summaries = Vec::new();
-    let mut totals = Counts::default();
+    let (mut pending, mut rejected) = (0, 0);
     for service in &services {
         let status = status_of(service, context.output).await?;
         let (counts, neighbors) = (Counts::of(&status), status.neighbors());
         context.output.findings(&neighbors);
-        totals.pending += counts.pending;
-        totals.mismatched += counts.mismatched;
+        pending += counts.pending;
+        rejected += counts.rejected();
         for migration in &status.migrations() {
             let mut cells = cells(migration, status.activity());
             if several {
@@ -69,7 +69,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         }
         summaries.iter().for_each(|line| context.output.message(line));
     }
-    Ok(match (arguments.check, totals.mismatched, totals.pending) {
+    Ok(match (arguments.check, rejected, pending) {
         (true, 1.., _) => Exit::HistoryMismatch,
         (true, 0, 1..) => Exit::Pending,
         _ => Exit::Done,
@@ -77,14 +77,16 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
 }
 
 /// How many migrations of a service are in which state.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
     known: usize,
     applied: usize,
     pending: usize,
     partially_applied: usize,
-    /// Applied, and the file was changed or is missing.
-    mismatched: usize,
+    /// Applied, and the file was changed.
+    changed: usize,
+    /// Applied, and the file is missing.
+    missing: usize,
 }
 
 impl Counts {
@@ -98,12 +100,19 @@ impl Counts {
             partially_applied: count(|status| {
                 status.is_unapplied() && matches!(status.state, MigrationState::PartiallyApplied(_))
             }),
-            mismatched: count(|status| matches!(status.state, MigrationState::Changed | MigrationState::FileMissing)),
+            changed: count(|status| status.state == MigrationState::Changed),
+            missing: count(|status| status.state == MigrationState::FileMissing),
         }
     }
 
+    /// How many prevent a run. A run without a pending migration does not need the files that are missing.
+    fn rejected(&self) -> usize {
+        self.changed + if self.pending > 0 { self.missing } else { 0 }
+    }
+
     fn summary(&self) -> String {
-        let Counts { known, applied, pending, partially_applied, mismatched } = *self;
+        let Counts { known, applied, pending, partially_applied, .. } = *self;
+        let mismatched = self.changed + self.missing;
         let open = count_migrations(pending);
         match pending {
             0 if known == 0 => "no migrations yet; create one with `cargo migrate new`".to_owned(),

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::views;
 use clap::Args;
-use migrate_runtime::{Divergence, MigrationState, Migrator, Target};
+use migrate_runtime::{Divergence, MigrationState, Migrator};
 use serde_json::json;
 
 /// Compare the SQL that was applied with the current files
@@ -20,8 +20,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
     for service in &context.source.services()? {
         let migrator = Migrator::new(service.set.clone());
         let status = migrator.status(&service.url).await?;
-        let divergences = status.plan(&Target::Latest)?.divergences.into_iter();
-        let divergences: Vec<Divergence> = divergences.map(Divergence::for_verify).collect();
+        let divergences = status.divergences()?;
         let has_errors = divergences.iter().any(Divergence::is_error);
         clean &= !has_errors;
         let neighbors = status.neighbors();

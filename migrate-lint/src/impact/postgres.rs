@@ -14,6 +14,7 @@ use migrate_model::syntax::{
     self, Action, ActionKind, AlterTable, Column, CreateIndex, CreateTable, DropStatement, Generated, IndexAction, ObjectAction,
     ObjectKind, Syntax, Type,
 };
+use std::collections::BTreeSet;
 
 /// The impacts of a statement on the tables of a PostgreSQL database.
 pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactContext) -> Vec<Impact> {
@@ -42,7 +43,7 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
             ObjectAction::Steady(_) | ObjectAction::Other => Vec::new(),
             _ => single(name, Lock::AccessExclusive, Cause::Catalogue),
         },
-        Syntax::Truncate { tables, cascade } => truncate(schema, tables, *cascade),
+        Syntax::Truncate { .. } => truncate(schema, syntax),
         Syntax::Lock { tables, mode } => lock_tables(schema, tables, mode.as_deref()),
         Syntax::Refresh { view, concurrently, no_data } => {
             let (lock, cause) =
@@ -93,10 +94,17 @@ fn create_table(schema: &Schema, table: &CreateTable) -> Vec<Impact> {
 
 /// A new constraint of a domain scans every table with a column of that domain.
 fn check_domain(schema: &Schema, domain: &ObjectName) -> Vec<Impact> {
-    let is_of_domain = |ty: &Type| schema.domains(ty).iter().any(|(name, ..)| *name == *domain);
-    let uses_domain = |relation: &Relation| relation.columns.iter().any(|column| column.ty.as_ref().is_some_and(is_of_domain));
-    let users = schema.relations().filter(|(_, relation)| uses_domain(relation));
-    users.map(|(table, _)| Impact::new(table.clone(), Lock::Share, Cause::Domain).scanning()).collect()
+    let mut domains = vec![domain.clone()];
+    let mut known: BTreeSet<ObjectName> = domains.iter().cloned().collect();
+    let mut users: BTreeSet<&ObjectName> = BTreeSet::new();
+    while let Some(domain) = domains.pop() {
+        let is_of_domain = |ty: &Type| schema.resolve_type(ty) == domain;
+        let uses_domain =
+            |relation: &Relation| relation.columns.iter().any(|column| column.ty.as_ref().is_some_and(is_of_domain));
+        users.extend(schema.users_of_type(&domain).filter(|(_, relation)| uses_domain(relation)).map(|(table, _)| table));
+        domains.extend(schema.domains_over(&domain).filter(|over| known.insert((*over).clone())).cloned());
+    }
+    users.into_iter().map(|table| Impact::new(table.clone(), Lock::Share, Cause::Domain).scanning()).collect()
 }
 
 fn alter_index(schema: &Schema, index: &ObjectName, action: &IndexAction) -> Vec<Impact> {
@@ -110,8 +118,8 @@ fn alter_index(schema: &Schema, index: &ObjectName, action: &IndexAction) -> Vec
     table.into_iter().map(|table| Impact::new(table, lock, Cause::Catalogue)).collect()
 }
 
-fn truncate(schema: &Schema, tables: &[Name], cascade: bool) -> Vec<Impact> {
-    let truncated = truncated_tables(schema, tables, cascade).into_iter();
+fn truncate(schema: &Schema, syntax: &Syntax) -> Vec<Impact> {
+    let truncated = truncated_tables(schema, syntax).into_iter();
     truncated.map(|table| Impact::new(table, Lock::AccessExclusive, Cause::Truncate)).collect()
 }
 
@@ -185,15 +193,14 @@ fn create_index(schema: &Schema, index: &CreateIndex) -> Vec<Impact> {
         return vec![Impact::new(table, Lock::ShareUpdateExclusive, Cause::IndexBuildConcurrent).building()];
     }
     let relation = schema.relation(&table);
-    let partitions = relation.map(|relation| relation.partitions.clone()).unwrap_or_default();
+    let partitions = relation.into_iter().flat_map(|relation| &relation.partitions).cloned();
     // The lock on the partitioned table is held until every partition has its index.
     let parent = Impact { builds: true, ..Impact::new(table, Lock::Share, Cause::IndexOnPartitions) };
     let partitioned = relation.is_some_and(|relation| relation.partitioned);
     if partitioned && index.only {
         vec![Impact { cause: Cause::Catalogue, builds: false, ..parent }]
     } else if partitioned {
-        let on_partitions =
-            partitions.into_iter().map(|partition| Impact::new(partition, Lock::Share, Cause::IndexOnPartitions).building());
+        let on_partitions = partitions.map(|partition| Impact::new(partition, Lock::Share, Cause::IndexOnPartitions).building());
         [parent].into_iter().chain(on_partitions).collect()
     } else {
         vec![Impact { cause: Cause::IndexBuild, ..parent }.building()]

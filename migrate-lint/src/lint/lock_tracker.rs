@@ -2,12 +2,16 @@
 
 use crate::context::HeldLock;
 use crate::impact::Impact;
+use crate::object_name::ObjectName;
 use migrate_model::syntax::{Control, Syntax};
+use std::collections::BTreeMap;
 
 /// The locks that the current transaction holds, and how many it held at each savepoint.
 #[derive(Debug, Default)]
 pub struct LockTracker {
     held: Vec<HeldLock>,
+    /// Indexes of `held`.
+    by_table: BTreeMap<ObjectName, Vec<usize>>,
     savepoints: Vec<LockSavepoint>,
 }
 
@@ -23,14 +27,28 @@ impl LockTracker {
         &self.held
     }
 
-    /// Adds the locks that a statement acquires.
-    pub fn acquire(&mut self, impacts: &[Impact], statement: usize) {
-        self.held.extend(impacts.iter().map(|impact| HeldLock {
-            table: impact.table.clone(),
-            lock: impact.lock,
-            since: statement,
-            cause: impact.cause.clone(),
-        }));
+    /// Adds the locks that a statement acquires, without those that the transaction holds already for the same cause: a file may
+    /// contain thousands of statements about one table.
+    pub fn acquire<'a>(&mut self, impacts: impl Iterator<Item = &'a Impact>, statement: usize) {
+        for impact in impacts {
+            let held = self.by_table.entry(impact.table.clone()).or_default();
+            let same = held.iter().find(|&&index| {
+                let held = &self.held[index];
+                held.lock == impact.lock && held.cause == impact.cause
+            });
+            if let Some(&index) = same {
+                self.held[index].until = statement;
+                continue;
+            }
+            held.push(self.held.len());
+            self.held.push(HeldLock {
+                table: impact.table.clone(),
+                lock: impact.lock,
+                since: statement,
+                until: statement,
+                cause: impact.cause.clone(),
+            });
+        }
     }
 
     /// Follows savepoints: a rollback to a savepoint releases the locks acquired since. (PostgreSQL manual, 13.3)
@@ -41,7 +59,9 @@ impl LockTracker {
             }
             Syntax::Transaction(Control::RollbackTo(name)) => {
                 if let Some(savepoint) = self.savepoints.iter().rev().find(|savepoint| savepoint.name == *name) {
-                    self.held.truncate(savepoint.lock_count);
+                    let lock_count = savepoint.lock_count;
+                    self.held.truncate(lock_count);
+                    self.by_table.values_mut().for_each(|held| held.retain(|index| *index < lock_count));
                 }
             }
             _ => {}
@@ -51,6 +71,7 @@ impl LockTracker {
     /// Releases all locks.
     pub fn end_transaction(&mut self) {
         self.held.clear();
+        self.by_table.clear();
         self.savepoints.clear();
     }
 }

@@ -41,11 +41,22 @@ fn a_table_of_a_pending_migration_is_not_deployed() {
 
 #[test]
 fn long_work_under_an_exclusive_lock() {
-    for work in ["CREATE TABLE n AS SELECT * FROM t;", "CREATE MATERIALIZED VIEW n AS SELECT * FROM t;", "SELECT pg_sleep(5);"] {
+    let copied = format!("COPY t FROM stdin;\n{}\\.\n", "1\t2\n".repeat(20_000));
+    for work in [
+        "CREATE TABLE n AS SELECT * FROM t;",
+        "CREATE MATERIALIZED VIEW n AS SELECT * FROM t;",
+        "SELECT pg_sleep(5);",
+        "COPY t TO '/tmp/t';",
+        "COPY (SELECT * FROM t) TO '/tmp/t';",
+        "COPY t FROM '/tmp/t';",
+        &copied,
+    ] {
         let file = format!("ALTER TABLE t ADD COLUMN b int;\n{work}");
         assert_eq!(findings(&[T, &file], &[2]), ["2:warning:work-under-exclusive-lock"], "{work}");
         assert_eq!(findings(&[T, work], &[2]), [] as [&str; 0]);
     }
+    let few = "ALTER TABLE t ADD COLUMN b int;\nCOPY t FROM stdin;\n1\t2\n\\.\n";
+    assert_eq!(findings(&[T, few], &[2]), [] as [&str; 0]);
 }
 
 #[test]
@@ -74,6 +85,60 @@ fn allow_suppresses_findings() {
     assert_eq!(findings(&[T, one_statement], &[2]), ["2:error:drop-table"]);
     let unused = "SELECT 1;\n-- migrate: allow drop-table: unused\nSELECT 2;";
     assert_eq!(findings(&[T, unused], &[2]), ["2:warning:unused-allow"]);
+}
+
+#[test]
+fn allow_applies_to_the_same_statement_whatever_ends_the_lines() {
+    let before = "SELECT 1;~DROP TABLE u;~-- migrate: allow drop-table: unused~DROP TABLE v;~DROP TABLE w;~";
+    let after = "DROP TABLE u; -- migrate: allow drop-table: unused~DROP TABLE v;~";
+    let in_block = "SELECT 1;~DO $$ BEGIN~-- migrate: allow drop-table: unused~DROP TABLE u; END $$;~DROP TABLE w;~";
+    for line_end in ["\n", "\r\n", "\r"] {
+        let lines = |text: &str| {
+            let findings = lint(&history(&[T, &text.replace('~', line_end)]), &LintOptions::new(Dialect::Postgres));
+            let place = |finding: &Finding| finding.place.clone().and_then(|place| place.span).unwrap().position.line;
+            let of_drop = findings.iter().filter(|finding| finding.code.name != "drop-column");
+            of_drop.map(|finding| (finding.code.name, place(finding), finding.notes.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(before), [("drop-table", 2, 1)], "{line_end:?}");
+        assert_eq!(lines(after), [("drop-table", 2, 0)], "{line_end:?}");
+        assert_eq!(lines(in_block), [("drop-table", 5, 0)], "{line_end:?}");
+    }
+}
+
+/// The tables `a` (column `x`) and `b` (column `y`) exchange their names; everything follows its table.
+#[test]
+fn tables_that_exchange_their_names() {
+    let of = |files: [&str; 2], after: &str, dialect| {
+        let rules = rules_of(&[files[0], files[1], &format!("-- migrate: phase contract\n{after}")], dialect, &[]);
+        rules.into_iter().filter(|rule| !rule.starts_with("mysql-a") && *rule != "drop-fk-locks-parent").collect::<Vec<_>>()
+    };
+    let tables = "CREATE TABLE a (id int PRIMARY KEY, x int); CREATE TABLE b (id int PRIMARY KEY, y int);";
+    let three = "ALTER TABLE a RENAME TO tmp; ALTER TABLE b RENAME TO a; ALTER TABLE tmp RENAME TO b;";
+    let list = "RENAME TABLE a TO tmp, b TO a, tmp TO b;";
+    let with_clauses = "ALTER TABLE a RENAME TO tmp, ADD COLUMN z int; RENAME TABLE b TO a, tmp TO b;";
+    for (renames, dialect) in
+        [(three, Dialect::Postgres), (three, Dialect::Sqlite), (three, Dialect::MySql), (list, Dialect::MySql)]
+    {
+        assert_eq!(of([tables, renames], "ALTER TABLE a ADD COLUMN y int;", dialect), ["already-exists"], "{renames}");
+        assert_eq!(of([tables, renames], "ALTER TABLE b ADD COLUMN x int;", dialect), ["already-exists"], "{renames}");
+        assert_eq!(of([tables, renames], "ALTER TABLE a ADD COLUMN x int;", dialect), [] as [&str; 0], "{renames}");
+    }
+    assert_eq!(of([tables, with_clauses], "ALTER TABLE b ADD COLUMN z int;", Dialect::MySql), ["already-exists"]);
+    let dependents = format!(
+        "{tables} CREATE TABLE c (id int PRIMARY KEY REFERENCES a (id)); CREATE VIEW v AS SELECT x FROM a; CREATE INDEX i ON a (x);"
+    );
+    let of = |after: &str| of([&dependents, three], after, Dialect::Postgres);
+    assert_eq!(of("DROP VIEW v; DROP TABLE b;"), ["drop-with-dependents"]);
+    assert_eq!(of("DROP TABLE c; DROP TABLE b;"), ["drop-with-dependents"]);
+    assert_eq!(of("DROP TABLE a;"), [] as [&str; 0]);
+    assert_eq!(of("ALTER TABLE b DROP COLUMN x;"), ["drop-column-view-dep"]);
+    let parts = "CREATE TABLE p (a int) PARTITION BY RANGE (a); CREATE TABLE q (a int); \
+                 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);";
+    let renames = "ALTER TABLE p RENAME TO tmp; ALTER TABLE q RENAME TO p; ALTER TABLE tmp RENAME TO q;";
+    let drop = "-- migrate: phase contract\nDROP TABLE q; CREATE TABLE p1 (a int);";
+    assert!(!rules_of(&[parts, renames, drop], Dialect::Postgres, &[]).contains(&"already-exists"));
+    let drop = "-- migrate: phase contract\nDROP TABLE p; CREATE TABLE p1 (a int);";
+    assert!(rules_of(&[parts, renames, drop], Dialect::Postgres, &[]).contains(&"already-exists"));
 }
 
 #[test]
@@ -149,6 +214,25 @@ fn nothing_takes_time_after_truncate() {
 }
 
 #[test]
+fn truncate_empties_the_descendants_without_only() {
+    let tables = "CREATE TABLE p (a int); CREATE TABLE c () INHERITS (p); CREATE TABLE n (a int);";
+    let of = |truncate: &str, table: &str| {
+        let file = format!("-- migrate: phase contract\n{truncate}; ALTER TABLE {table} ALTER a SET NOT NULL;");
+        rules_of(&[tables, &file], Dialect::Postgres, &[])
+    };
+    for truncate in ["TRUNCATE p", "TRUNCATE TABLE p *"] {
+        assert_eq!(of(truncate, "p"), [] as [&str; 0], "{truncate}");
+        assert_eq!(of(truncate, "c"), [] as [&str; 0], "{truncate}");
+    }
+    for truncate in ["TRUNCATE ONLY p", "TRUNCATE TABLE ONLY (p)"] {
+        assert!(of(truncate, "p").contains(&"set-not-null-scan"), "{truncate}");
+        assert!(of(truncate, "c").contains(&"set-not-null-scan"), "{truncate}");
+    }
+    assert_eq!(of("TRUNCATE ONLY n", "n"), [] as [&str; 0]);
+    assert_eq!(of("TRUNCATE ONLY (n)", "n"), [] as [&str; 0]);
+}
+
+#[test]
 fn constraints_of_tables_that_no_file_creates() {
     let of = |files: &[&str]| rules_of(files, Dialect::Postgres, &[]);
     let add = "ALTER TABLE e ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID;";
@@ -181,6 +265,29 @@ fn every_place_is_listed_if_that_is_wanted() {
         findings.into_iter().find(|finding| finding.code.name == "drop-column").unwrap().notes.len()
     };
     assert_eq!((notes(Some(8)), notes(None)), (9, 19));
+}
+
+#[test]
+fn every_dependent_is_listed_if_that_is_wanted() {
+    let views: String =
+        (0..12).map(|number| format!("CREATE VIEW v{number} AS SELECT a FROM t; CREATE TABLE t{number} (a int);\n")).collect();
+    let setup = format!("{T} {views}");
+    let alters: String = (0..12).map(|number| format!("ALTER TABLE t{number} ADD COLUMN b int;\n")).collect();
+    for (change, rule, others) in [
+        ("DROP TABLE t;", "drop-with-dependents", 11),
+        ("ALTER TABLE t DROP COLUMN a;", "drop-column-view-dep", 11),
+        ("ALTER TABLE t ALTER a TYPE bigint;", "alter-type-view-dep", 11),
+        (&alters, "lock-many-tables", 8),
+    ] {
+        let notes = |limit| {
+            let mut options = LintOptions::new(Dialect::Postgres);
+            options.scope = LintScope::Only([1].into());
+            options.places_listed = limit;
+            let findings = lint(&history(&[&setup, change]), &options);
+            findings.into_iter().find(|finding| finding.code.name == rule).map(|finding| finding.notes.len())
+        };
+        assert_eq!((notes(Some(4)), notes(None)), (Some(5), Some(others)), "{change}");
+    }
 }
 
 /// The messages about the last file on a server.

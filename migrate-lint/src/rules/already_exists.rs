@@ -5,6 +5,7 @@ use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
+use crate::simulation::name_holder;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -49,8 +50,16 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0) NOT VALID;",
             "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 1) NOT VALID;",
         ]),
+        postgres(&["CREATE TABLE t (a int, CONSTRAINT k CHECK (a > 0), CONSTRAINT k UNIQUE (a));"]),
+        postgres(&["CREATE TABLE t (a int CONSTRAINT k UNIQUE, b int CONSTRAINT k CHECK (b > 0));"]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0), ADD CONSTRAINT k CHECK (a > 1);"]),
+        postgres(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "CREATE INDEX t_pkey ON t (a);"]),
+        postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "CREATE INDEX v ON t (a);"]),
+        mysql(&["CREATE TABLE t (a int, KEY k (a), UNIQUE KEY K (a));"]),
+        mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t ADD KEY k (a), ADD KEY k (b);"]),
     ],
     not_flagged: &[
+        mysql(&["CREATE TABLE t (a int, KEY k (a), CONSTRAINT k CHECK (a > 0)); ALTER TABLE t DROP KEY k, ADD KEY k (a);"]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
             "ALTER TRIGGER g ON t RENAME TO h; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
@@ -100,6 +109,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if context.parsed.in_block || context.schema.is_opaque() {
         return;
     }
+    if let Some((kind, name)) = repeated_name(context) {
+        findings.add(RuleFinding::new(format!("{kind} `{name}` already exists: the same statement adds it twice")));
+    }
     if context.alter().is_some() {
         for (table, action, range) in context.actions() {
             if let Some(message) = existing_part(context, &table, action) {
@@ -109,6 +121,21 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     } else if let Some(message) = existing_object(context) {
         findings.add(RuleFinding::new(message));
     }
+}
+
+/// A constraint or an index that the statement adds twice: its kind and its name. SQLite accepts two constraints of one name.
+fn repeated_name(context: &StatementContext<'_>) -> Option<(&'static str, String)> {
+    let is_mysql = !context.schema.shares_names_with_indexes();
+    let mut names: Vec<(&'static str, String)> = Vec::new();
+    for (kind, name) in context.new_names() {
+        // A name is unique among the constraints of a table on PostgreSQL, and among those of one kind on MySQL.
+        let name = if is_mysql { (kind, name.to_lowercase()) } else { ("constraint", name.to_owned()) };
+        if names.contains(&name) {
+            return Some(name);
+        }
+        names.push(name);
+    }
+    None
 }
 
 /// The message about an object that the statement creates and that exists.
@@ -144,11 +171,8 @@ fn existing_object(context: &StatementContext<'_>) -> Option<String> {
             exists.then(|| created_earlier(&format!("{} `{key}` already exists", kind.name())))
         }
         Syntax::CreateIndex(index) if !index.if_not_exists && !index.or_replace => {
-            let table = context.schema.resolve(&index.table);
-            let key = context.schema.in_same_schema(&table, &index.name.as_ref()?.name);
-            let owner = context.schema.table_of_index(Some(&table), &key)?;
-            context.relation(owner).filter(|owner| owner.has_index(key.name()))?;
-            Some(created_earlier(&format!("index `{key}` already exists on `{owner}`")))
+            context.relation(&context.schema.resolve(&index.table))?;
+            name_holder(context.schema, index).map(|holder| created_earlier(&holder))
         }
         Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
             let exists = match context.schema.ty(&context.schema.resolve(name)) {

@@ -19,8 +19,9 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "for a collation, build a new index with it concurrently, name the collation in queries, and change the column once \
-          no index depends on it; for a type, add a new column, copy the values in batches, and build its index concurrently",
+    fix: "for a collation, build a new index that specifies it with `CREATE INDEX CONCURRENTLY`, specify it in the queries, drop the \
+          old index, and change the column when no other index depends on it; for a type, add a new column, copy the values in \
+          batches, and build its index with `CREATE INDEX CONCURRENTLY`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

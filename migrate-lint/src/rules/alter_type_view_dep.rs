@@ -60,13 +60,11 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::SetType { column, .. } = action else { continue };
-        if let Some(view) = context.schema.view_of_column(&table, column) {
+        for view in context.schema.views_of_column(&table, column) {
             findings.add(RuleFinding::new(format!("`{view}` uses `{column}`, so PostgreSQL rejects the type change")).at(range));
         }
-        let generated = context.relation(&table).and_then(|relation| {
-            relation.columns.iter().find(|candidate| candidate.generated && candidate.computed_from.contains(column))
-        });
-        if let Some(generated) = generated {
+        let columns = context.relation(&table).into_iter().flat_map(|relation| &relation.columns);
+        for generated in columns.filter(|other| other.generated && other.computed_from.contains(column)) {
             findings.add(
                 RuleFinding::new(format!(
                     "generated column `{}` uses `{column}`, so PostgreSQL rejects the type change",

@@ -1,6 +1,6 @@
 //! The rule `dml-unbatched-large`.
 
-use crate::context::StatementContext;
+use crate::context::{ParsedStatement, StatementContext};
 use crate::impact::Lock;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
@@ -49,17 +49,21 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         _ => return,
     };
     let table = context.schema.resolve(table);
+    if !many || !context.is_deployed(&table) {
+        return;
+    }
     let locks_table = |syntax: &Syntax| match syntax {
         Syntax::AlterTable(alter) => context.is_deployed(&context.schema.resolve(&alter.table)),
         _ => false,
     };
     // `dml-after-ddl-same-tx` reports locks that are already held.
     let held = context.held_locks.iter().any(|held| held.lock == Lock::AccessExclusive && context.is_deployed(&held.table));
-    let ddl_follows = context
-        .later_statements()
-        .iter()
-        .any(|later| later.point.transaction == context.parsed.point.transaction && locks_table(&later.syntax));
-    if many && ddl_follows && !held && context.is_deployed(&table) {
+    if held {
+        return;
+    }
+    let later = context.later_alters();
+    let is_same_transaction = |later: &&ParsedStatement| later.point.transaction == context.parsed.point.transaction;
+    if later.take_while(is_same_transaction).any(|later| locks_table(&later.syntax)) {
         findings
             .add(RuleFinding::new(format!("many rows of `{table}` may change in a transaction that also changes the schema")));
     }

@@ -18,7 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "use `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, then `VALIDATE CONSTRAINT` in the next migration",
+    fix: "use `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, which checks new rows at once, then `VALIDATE \
+          CONSTRAINT` in the next migration, when few sessions write: it also blocks writes while it scans",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

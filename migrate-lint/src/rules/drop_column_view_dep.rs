@@ -92,7 +92,7 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::DropColumn { name, cascade: false, .. } = action else { continue };
-        if let Some(view) = context.schema.view_of_column(&table, name) {
+        for view in context.schema.views_of_column(&table, name) {
             findings.add(RuleFinding::new(format!("cannot drop `{table}.{name}`: view `{view}` depends on it")).at(range));
         }
         // An earlier clause of the same statement may have dropped the generated column.
@@ -100,10 +100,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             let mut earlier = context.actions().take_while(|(.., clause)| clause.start < range.start);
             earlier.any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
         };
-        let columns = context.relation(&table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
-        let mut generated =
-            columns.iter().filter(|column| column.generated && column.name != *name && !is_dropped_before(&column.name));
-        if let Some(column) = generated.find(|column| column.computed_from.contains(name)) {
+        let columns = context.relation(&table).into_iter().flat_map(|relation| &relation.columns);
+        let generated = columns.filter(|column| column.generated && column.name != *name && !is_dropped_before(&column.name));
+        for column in generated.filter(|column| column.computed_from.contains(name)) {
             let message = format!("cannot drop `{table}.{name}`: generated column `{}` depends on it", column.name);
             findings.add(RuleFinding::new(message).at(range));
         }

@@ -1,21 +1,24 @@
 //! The rule `drop-with-dependents`.
 
 use crate::context::StatementContext;
+use crate::dependents::Part;
 use crate::object_name::ObjectName;
+use crate::relation::Column;
 use crate::relation::{Constraint, ConstraintKind, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::simulation::truncated_tables;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
-use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax, Type};
+use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax};
 
 /// Flags `DROP` and `TRUNCATE` of an object that other objects depend on.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-with-dependents",
         "PostgreSQL rejects `DROP` and `TRUNCATE` of an object that other objects depend on: a table referenced by a \
-         foreign key or a view, a type used by a column, a key referenced by a foreign key, a function used by a \
+         foreign key or a view, a schema that contains objects, a type used by a column or a domain, a key referenced by a foreign key, a function used by a \
          trigger (error 2BP01, for `TRUNCATE` 0A000). Down migrations often fail this way when they drop objects in \
          creation order.",
     ),
@@ -29,6 +32,12 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nTRUNCATE a;",
+        ]),
+        postgres(&["CREATE SCHEMA s; CREATE TABLE s.t (a int);", "-- migrate: phase contract\nDROP SCHEMA s;"]),
+        postgres(&["CREATE TYPE m AS ENUM ('x'); CREATE DOMAIN d AS m;", "-- migrate: phase contract\nDROP TYPE m;"]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nTRUNCATE ONLY (a);",
         ]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
@@ -62,6 +71,7 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     not_flagged: &[
+        postgres(&["CREATE SCHEMA s; CREATE TABLE s.t (a int);", "-- migrate: phase contract\nDROP TABLE s.t; DROP SCHEMA s;"]),
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nTRUNCATE a, b;",
@@ -134,10 +144,10 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     if let Syntax::Drop(removal) = context.syntax() {
         check_drop(context, removal, findings);
     }
-    if let Syntax::Truncate { tables, cascade: false } = context.syntax() {
-        let keys: Vec<ObjectName> = tables.iter().map(|table| context.schema.resolve(table)).collect();
+    if let Syntax::Truncate { cascade: false, .. } = context.syntax() {
+        let keys = truncated_tables(context.schema, context.syntax());
         for key in &keys {
-            if let Some(child) = context.schema.certain_children(key).find(|child| !keys.contains(child)) {
+            for child in context.schema.certain_children(key).filter(|child| !keys.contains(child)) {
                 let message = format!("cannot truncate `{key}`: a foreign key of `{child}` references it");
                 findings.add(RuleFinding::new(message).fix("truncate both tables in one statement, or delete the rows"));
             }
@@ -159,35 +169,43 @@ fn check_drop(context: &StatementContext<'_>, removal: &DropStatement, findings:
     }
     let keys: Vec<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
     for key in &keys {
-        if let Some(dependent) = dependent(context, removal.kind, key, &keys) {
+        for dependent in dependents(context, removal.kind, key, &keys) {
             findings.add(RuleFinding::new(format!("cannot drop `{key}`: {dependent} depends on it")));
         }
     }
 }
 
-/// An object that depends on this one, unless the statement drops it too.
-fn dependent(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName, dropped: &[ObjectName]) -> Option<String> {
+/// The objects that certainly depend on this one, without those that the statement drops too.
+fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName, dropped: &[ObjectName]) -> Vec<String> {
+    let schema = context.schema;
     match kind {
         ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
-            let mut children = context.schema.certain_children(key);
-            let child = children.find(|child| !dropped.contains(child)).filter(|_| kind == ObjectKind::Table);
-            let mut views =
-                context.schema.views_reading(key).filter(|(_, view)| !view.certainty.is_uncertain()).map(|(view, _)| view);
-            let view = views.find(|view| !dropped.contains(view));
-            child.map(|child| format!("a foreign key of `{child}`")).or(view.map(|view| format!("view `{view}`")))
+            let children = schema.certain_children(key).filter(|child| !dropped.contains(child) && kind == ObjectKind::Table);
+            let views =
+                schema.views_reading(key).filter(|(view, other)| !other.certainty.is_uncertain() && !dropped.contains(view));
+            let views = views.map(|(view, _)| format!("view `{view}`"));
+            children.map(|child| format!("a foreign key of `{child}`")).chain(views).collect()
         }
-        ObjectKind::Type | ObjectKind::Domain if context.schema.ty(key).is_some() => {
-            let has_type = |ty: &Type| context.schema.resolve_type(ty) == *key;
-            context.schema.relations().find_map(|(table, relation)| {
-                let column = relation.columns.iter().find(|column| column.ty.as_ref().is_some_and(has_type))?;
-                Some(format!("column `{table}.{}`", column.name))
-            })
+        ObjectKind::Type | ObjectKind::Domain if schema.ty(key).is_some() => {
+            let has_type = |column: &&Column| column.ty.as_ref().is_some_and(|ty| schema.resolve_type(ty) == *key);
+            let of_type = schema.users_of_type(key).flat_map(|(table, relation)| {
+                relation.columns.iter().filter(has_type).map(move |column| format!("column `{table}.{}`", column.name))
+            });
+            let domains = schema.domains_over(key).filter(|domain| !dropped.contains(domain));
+            of_type.chain(domains.map(|domain| format!("domain `{domain}`"))).collect()
         }
         // A trigger function has no arguments; a function of the same name with arguments is another function.
         ObjectKind::Routine if context.sql.contains("()") || !context.sql.contains('(') => {
-            context.schema.caller(key).map(|(trigger, table)| format!("trigger `{trigger}` on `{table}`"))
+            schema.callers(key).map(|(trigger, table)| format!("trigger `{trigger}` on `{table}`")).collect()
         }
-        _ => None,
+        ObjectKind::Schema => {
+            let is_certain = |part: &Part| match part {
+                Part::Relation(name) => schema.relation(name).is_some_and(|relation| !relation.certainty.is_uncertain()),
+                _ => true,
+            };
+            schema.parts_in(key.name()).iter().filter(|part| is_certain(part)).map(ToString::to_string).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -204,8 +222,8 @@ fn referencing_table(context: &StatementContext<'_>, table: &ObjectName, relatio
     let is_otherwise_unique = relation.constraints.iter().any(is_other_key)
         || relation.indexes.iter().any(|index| index.unique && !index.partial_or_expression && is_same(&index.columns));
     let references_key = |child: &ObjectName| {
-        let constraints = context.relation(child).map(|relation| relation.constraints.as_slice()).unwrap_or_default();
-        constraints.iter().any(|constraint| match &constraint.kind {
+        let mut constraints = context.relation(child).into_iter().flat_map(|relation| &relation.constraints);
+        constraints.any(|constraint| match &constraint.kind {
             ConstraintKind::Foreign { table: parent, targets, .. } => {
                 parent == table && relation.targets(targets).is_some_and(is_same)
             }

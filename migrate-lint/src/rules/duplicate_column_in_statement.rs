@@ -7,14 +7,15 @@ use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
-use migrate_model::syntax::Syntax;
+use migrate_model::syntax::{ActionKind, Syntax};
 
 /// Flags a column that appears twice in a new table or view, or in a list of assigned columns.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "duplicate-column-in-statement",
         "The statement contains a column twice, and the database rejects it: in a new table or view, also one from a query, \
-         in an `INSERT`, in `SET` of an `UPDATE`, an `ON CONFLICT` or a `MERGE`. The rule does not check three cases \
+         in an `INSERT`, in `SET` of an `UPDATE`, an `ON CONFLICT` or a `MERGE`, in the clauses of an `ALTER TABLE`, or in a key. \
+         A column of a query without a name is called after its function, type or column. The rule does not check three cases \
          that the database accepts. An `UPDATE` on MySQL and SQLite, and an `INSERT` on SQLite, use one of the two values and \
          discard the other without a warning; SQLite renames the second column of a view.",
     ),
@@ -46,8 +47,23 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (a int, b int); CREATE TABLE u (a int);",
             "MERGE INTO t USING u ON u.a = t.a WHEN NOT MATCHED THEN INSERT (a, a) VALUES (1, 2);",
         ]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN b int, ADD COLUMN b int;"]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN b int, ADD COLUMN B int;"]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t CHANGE a b int, ADD COLUMN b int;"]),
+        postgres(&["CREATE TABLE t (a int);", "CREATE VIEW v AS SELECT count(*), count(*) FROM t;"]),
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE n AS SELECT a::text, CASE WHEN a > 1 THEN 1 ELSE a END FROM t;"]),
+        postgres(&["CREATE TABLE t (a int);", "CREATE MATERIALIZED VIEW v AS SELECT a + 1, a + 2 FROM t;"]),
+        postgres(&["CREATE TABLE t (a int);", "SELECT max(a), max(a) INTO n FROM t;"]),
+        mysql(&["CREATE TABLE t (a int);", "CREATE TABLE n SELECT max(a), MAX(a) FROM t;"]),
+        postgres(&["CREATE TABLE t (a int, UNIQUE (a, a));"]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD PRIMARY KEY (a, A);"]),
+        mysql(&["CREATE TABLE t (a int);", "CREATE INDEX i ON t (a, a);"]),
     ],
     not_flagged: &[
+        postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN b int, ADD COLUMN IF NOT EXISTS b int;"]),
+        postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a, a);"]),
+        mysql(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT count(*), count(*) FROM t;"]),
+        postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a + 1, a, -a AS b, abs(a) FROM t;"]),
         postgres(&["CREATE TABLE t (a int, b int); INSERT INTO t (a, b) VALUES (1, 2);"]),
         postgres(&["CREATE TABLE t (a int, \"A\" int);"]),
         postgres(&[
@@ -65,25 +81,54 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let dialect = context.schema.dialect();
     let is_postgres = dialect == Dialect::Postgres;
-    let lists: Vec<&[String]> = match context.syntax() {
-        Syntax::CreateTable(table) => {
-            // With a query, the names before it replace those of the query.
-            let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
-            return report(
-                &[if names.is_empty() && dialect != Dialect::Sqlite { &table.output } else { &names }],
-                is_postgres,
-                findings,
-            );
-        }
+    let added = added_columns(context);
+    let names: Vec<String> = match context.syntax() {
+        Syntax::CreateTable(table) => table.columns.iter().map(|column| column.name.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let mut lists: Vec<&[String]> = match context.syntax() {
+        // With a query, the names before it replace those of the query.
+        Syntax::CreateTable(table) if names.is_empty() && dialect != Dialect::Sqlite => vec![&table.output],
+        Syntax::CreateTable(_) => vec![&names],
+        Syntax::AlterTable(_) => vec![&added],
         Syntax::CreateView(view) if dialect != Dialect::Sqlite => vec![&view.output],
         Syntax::Insert(insert) if is_postgres => {
             [&insert.columns].into_iter().chain(&insert.assigned).map(Vec::as_slice).collect()
         }
         Syntax::Insert(insert) if dialect == Dialect::MySql => vec![&insert.columns],
         Syntax::Update(change) if is_postgres => vec![&change.columns],
-        _ => return,
+        Syntax::CreateIndex(index) if dialect == Dialect::MySql => vec![&index.columns],
+        _ => Vec::new(),
     };
+    lists.extend(context.new_keys());
     report(&lists, is_postgres, findings);
+}
+
+/// The columns that the clauses of an `ALTER TABLE` add, or give a new name, unless the column of this name is also removed.
+fn added_columns(context: &StatementContext<'_>) -> Vec<String> {
+    let mut added: Vec<String> = Vec::new();
+    let is_removed = |name: &str| {
+        context.actions().any(|(_, action, _)| match action {
+            ActionKind::DropColumn { name: removed, .. }
+            | ActionKind::RenameColumn { from: removed, .. }
+            | ActionKind::ChangeColumn { from: removed, .. } => removed.eq_ignore_ascii_case(name),
+            _ => false,
+        })
+    };
+    for (_, action, _) in context.actions() {
+        let (name, is_optional) = match action {
+            ActionKind::AddColumn { column, if_not_exists } => (&column.name, *if_not_exists),
+            ActionKind::RenameColumn { to, .. } => (to, false),
+            ActionKind::ChangeColumn { from, column } if !from.eq_ignore_ascii_case(&column.name) => (&column.name, false),
+            _ => continue,
+        };
+        // `IF NOT EXISTS` skips a column that an earlier clause adds.
+        let is_skipped = is_optional && added.iter().any(|other| other.eq_ignore_ascii_case(name));
+        if !is_skipped && !is_removed(name) {
+            added.push(name.clone());
+        }
+    }
+    added
 }
 
 /// Reports the first column that a list contains twice.

@@ -8,6 +8,7 @@ use crate::rule_finding::{RuleFinding, RuleFindings};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
+use std::collections::BTreeSet;
 
 /// Flags transactions that hold locks of SHARE ROW EXCLUSIVE or stronger on more than three existing tables.
 pub static RULE: Rule = Rule {
@@ -49,12 +50,16 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let mut locked: Vec<&ObjectName> = held.map(|held| &held.table).collect();
     locked.sort();
     locked.dedup();
-    let new = context
-        .impacts
-        .iter()
-        .find(|impact| is_strong(&impact.table, impact.lock, &impact.cause) && !locked.contains(&&impact.table));
-    if let Some(new) = new.filter(|_| locked.len() == 3) {
-        let names: Vec<String> = locked.iter().map(|table| format!("`{table}`")).collect();
-        findings.add(RuleFinding::new(format!("`{}` is locked while {} are still locked", new.table, names.join(", "))));
+    if locked.len() < 3 {
+        return;
+    }
+    let strong = context.impacts.iter().filter(|impact| is_strong(&impact.table, impact.lock, &impact.cause));
+    let new: BTreeSet<&ObjectName> = strong.map(|impact| &impact.table).filter(|table| !locked.contains(table)).collect();
+    for table in new {
+        let message = match &*locked {
+            [first, second, third] => format!("`{table}` is locked while `{first}`, `{second}`, `{third}` are still locked"),
+            _ => format!("`{table}` is locked while {} tables are still locked", locked.len()),
+        };
+        findings.add(RuleFinding::new(message));
     }
 }

@@ -38,6 +38,11 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a int); CREATE SCHEMA s;", "ALTER TABLE t SET SCHEMA s;"]),
     ],
     not_flagged: &[
+        postgres(&[
+            "CREATE TABLE a (x int); CREATE TABLE b (x int);",
+            "ALTER TABLE a RENAME TO tmp; ALTER TABLE b RENAME TO a; ALTER TABLE tmp RENAME TO b;",
+        ]),
+        mysql(&["CREATE TABLE a (x int); CREATE TABLE b (x int);", "RENAME TABLE a TO tmp, b TO a, tmp TO b;"]),
         mysql(&["CREATE TABLE t (id int); CREATE TABLE t_new LIKE t;", "RENAME TABLE t TO t_old, t_new TO t;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS TABLE u;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT * FROM u;"]),
@@ -57,7 +62,10 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     let mut report_rename = |table: ObjectName, range| {
-        if context.is_deployed(&table) && !rebuild::has_replacement(context, &table) {
+        // A name that the table got in this file is not deployed.
+        let renamed = context.relation(&table).and_then(|relation| relation.renamed);
+        let is_name_new = renamed.is_some_and(|renamed| renamed.migration == context.file.index);
+        if context.is_deployed(&table) && !is_name_new && !rebuild::has_replacement(context, &table) {
             let finding = RuleFinding::new(format!(
                 "renaming `{table}` breaks the deployed version of the application, which uses this name"
             ));

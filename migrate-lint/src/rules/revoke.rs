@@ -35,6 +35,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    if !matches!(context.syntax(), Syntax::Privilege { revoke: true }) || context.file.is_contract() {
+        return;
+    }
     // Objects that this migration creates are not in use yet.
     let creates_object = context.executed_statements().any(|statement| {
         matches!(
@@ -42,7 +45,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             Syntax::CreateTable(_) | Syntax::CreateView(_) | Syntax::CreateRoutine { .. } | Syntax::Create { .. }
         )
     });
-    if matches!(context.syntax(), Syntax::Privilege { revoke: true }) && !context.file.is_contract() && !creates_object {
+    if !creates_object {
         findings.add(RuleFinding::new("the deployed version of the application may need the revoked privileges"));
     }
 }

@@ -31,6 +31,11 @@ pub static RULE: Rule = Rule {
             "TRUNCATE t CASCADE;",
         ]),
         mysql(&["CREATE TABLE t (a int);", "TRUNCATE TABLE t;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "TRUNCATE ONLY (t);"]),
+        postgres(&[
+            "CREATE TABLE p (a int) PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);",
+            "TRUNCATE TABLE p *;",
+        ]),
     ],
     not_flagged: &[
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "-- migrate: phase contract\nTRUNCATE t;"]),

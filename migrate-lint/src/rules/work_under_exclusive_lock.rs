@@ -9,7 +9,7 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::name::Name;
-use migrate_model::reader::tables_scanned;
+use migrate_model::reader::{tables_scanned, tables_scanned_in_block};
 use migrate_model::syntax::{ActionKind, Syntax};
 
 /// Flags slow statements in a transaction that already holds ACCESS EXCLUSIVE on an existing table.
@@ -48,8 +48,56 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
             "ALTER TABLE t ADD COLUMN c int;\nSELECT count(*) FROM u WHERE id > 5;",
         ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nTABLE u;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nWITH w AS (SELECT id FROM u) SELECT count(*) FROM w;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nEXPLAIN ANALYZE SELECT count(*) FROM u;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nEXPLAIN (ANALYZE, BUFFERS) SELECT count(*) FROM u;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nDO $$ BEGIN PERFORM count(*) FROM u; END $$;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nDO $$ DECLARE r record; BEGIN FOR r IN SELECT id FROM u LOOP RAISE NOTICE '%', r; END LOOP; END $$;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int); CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN PERFORM count(*) FROM u; END';",
+            "ALTER TABLE t ADD COLUMN c int;\nCALL p();",
+        ]),
     ],
     not_flagged: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nEXPLAIN SELECT count(*) FROM u;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nEXPLAIN (ANALYZE false) SELECT count(*) FROM u;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nDO $$ BEGIN PERFORM id FROM u WHERE id = 1; END $$;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nDO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type WHERE typname = 'm') THEN CREATE TYPE m AS ENUM ('a'); END IF; END $$;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "ALTER TABLE t ADD COLUMN c int;\nTABLE u LIMIT 1;",
+        ]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
             "ALTER TABLE t ADD COLUMN c int;\nSELECT id FROM u WHERE id = 5;\nSELECT 1 FROM pg_class;",
@@ -109,7 +157,17 @@ fn slow_work(context: &StatementContext<'_>) -> Option<(String, Option<ObjectNam
             "while another table is read"
         }
         Syntax::Query if context.sql.to_ascii_lowercase().contains("pg_sleep") => "while the session sleeps",
-        Syntax::Query if reads_existing_table(context) => "while a query reads a whole table",
+        Syntax::Query | Syntax::Copy { table: None, .. } if reads_existing_table(context) => "while a query reads a whole table",
+        Syntax::Copy { table: Some(table), from: false } if is_large(context, table) => "while a table is copied",
+        Syntax::Copy { table: Some(_), from: true } if loads_many_rows(context) => "while rows are copied into a table",
+        Syntax::Do { .. } if context.parsed.in_block => return None,
+        Syntax::Do { .. } if context.sql.to_ascii_lowercase().contains("pg_sleep") => "while the session sleeps",
+        Syntax::Do { body }
+            if tables_scanned_in_block(context.sql, body, Dialect::Postgres).iter().any(|table| is_large(context, table)) =>
+        {
+            "while a block reads a whole table"
+        }
+        Syntax::Call { name: Some(_) } => "while a procedure runs",
         _ => return None,
     };
     Some((description.to_owned(), None, None))
@@ -120,10 +178,21 @@ fn reads_existing_table(context: &StatementContext<'_>) -> bool {
     if context.parsed.in_block || context.sql.to_ascii_lowercase().contains("setval") {
         return false;
     }
-    let is_system =
-        |name: &Name| matches!(name.schema.as_deref(), Some("pg_catalog" | "information_schema")) || name.name.starts_with("pg_");
-    let scanned = tables_scanned(context.sql, Dialect::Postgres).into_iter().filter(|name| !is_system(name));
-    scanned.map(|name| context.schema.resolve(&name)).any(|table| context.is_deployed(&table) && !context.is_emptied(&table))
+    tables_scanned(context.sql, Dialect::Postgres).iter().any(|name| is_large(context, name))
+}
+
+/// May an existing table have many rows? Those of the system have few.
+fn is_large(context: &StatementContext<'_>, name: &Name) -> bool {
+    let is_system = matches!(name.schema.as_deref(), Some("pg_catalog" | "information_schema")) || name.name.starts_with("pg_");
+    let table = context.schema.resolve(name);
+    !is_system && context.is_deployed(&table) && !context.is_emptied(&table)
+}
+
+/// Does a `COPY` load a file, or a long part of the migration file?
+fn loads_many_rows(context: &StatementContext<'_>) -> bool {
+    const LONG: usize = 64 * 1024;
+    let data = &context.file.script.statements[context.parsed.statement].copy_data;
+    data.as_ref().is_none_or(|data| data.len() > LONG)
 }
 
 /// Whether an earlier statement of this transaction adds a constraint to the table.

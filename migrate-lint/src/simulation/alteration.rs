@@ -7,7 +7,7 @@ use super::removal::{detach, drop_column, drop_parts};
 use super::renaming::{rename_column, rename_in_foreign_keys, rename_in_triggers, rename_index, rename_table};
 use crate::dependents::{dropped_with, named_in_clause};
 use crate::object_name::ObjectName;
-use crate::relation::{Column, ConstraintKind, HistoryPoint, Relation, is_same};
+use crate::relation::{Column, ConstraintKind, HistoryPoint, Relation};
 use crate::schema::{Schema, SchemaObject};
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, ActionKind, AlterTable, TypeAction};
@@ -17,18 +17,18 @@ pub fn alter_type(schema: &mut Schema, ty: &ObjectName, action: &TypeAction, at:
     match (schema.ty(ty), action) {
         (Some(SchemaObject::Enum(values)), TypeAction::AddValue { label, .. }) => {
             let mut values = values.clone();
-            if values.iter().all(|(value, _)| value != label) {
+            if values.find(label, true).is_none() {
                 values.push((label.clone(), Some(at)));
             }
             schema.put_type(ty.clone(), SchemaObject::Enum(values));
         }
         // No migration created the type, but the value that is added is known.
         (None, TypeAction::AddValue { label, .. }) => {
-            schema.put_type(ty.clone(), SchemaObject::Enum(vec![(label.clone(), Some(at))]));
+            schema.put_type(ty.clone(), SchemaObject::Enum([(label.clone(), Some(at))].into_iter().collect()));
         }
         (Some(SchemaObject::Enum(values)), TypeAction::RenameValue { from, to }) => {
             let mut values = values.clone();
-            values.iter_mut().filter(|(value, _)| value == from).for_each(|(value, _)| value.clone_from(to));
+            values.change_named(from, true, |(value, _)| value.clone_from(to));
             schema.put_type(ty.clone(), SchemaObject::Enum(values));
         }
         (_, TypeAction::Rename(to)) => schema.move_type(ty, &schema.in_same_schema(ty, to)),
@@ -107,12 +107,11 @@ fn apply_action(schema: &mut Schema, table: &ObjectName, action: &ActionKind, at
 
 /// A column that may exist does not exist if the statement adds it. With `IF NOT EXISTS`, it has one of two types.
 fn replace_uncertain_column(relation: &mut Relation, name: &str, if_not_exists: bool) {
-    let case_sensitive = relation.case_sensitive;
-    let is_uncertain = |column: &Column| column.certainty.is_uncertain() && is_same(case_sensitive, &column.name, name);
-    if if_not_exists {
-        relation.columns.iter_mut().filter(|column| is_uncertain(column)).for_each(|column| column.ty = None);
-    } else {
-        relation.columns.retain(|column| !is_uncertain(column));
+    let is_uncertain = |column: &Column| column.certainty.is_uncertain();
+    if !if_not_exists {
+        relation.columns.remove_named(name, relation.case_sensitive, is_uncertain);
+    } else if relation.columns.has(name, relation.case_sensitive, is_uncertain) {
+        relation.change_column(name, |column| column.ty = None);
     }
 }
 
@@ -133,11 +132,7 @@ fn redefine_column(schema: &mut Schema, table: &ObjectName, column: &syntax::Col
     let mut new = column_of(column, schema.dialect(), None);
     let primary_key = relation.primary().unwrap_or_default();
     new.not_null |= primary_key.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
-    if let Some(old) = relation.column_mut(&column.name) {
-        new.created = old.created;
-        new.backfilled = old.backfilled;
-        *old = new;
-    }
+    relation.change_column(&column.name, |old| *old = Column { created: old.created, backfilled: old.backfilled, ..new });
     // A foreign key in the new definition is not added.
     add_column_constraints(schema, table, &mut relation, column, at);
     schema.put_relation(table.clone(), relation);
@@ -166,20 +161,19 @@ fn change_dependents(schema: &mut Schema, table: &ObjectName, action: &ActionKin
 
 fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint) {
     let case_sensitive = relation.case_sensitive;
-    let same = |name: &str, other: &str| is_same(case_sensitive, name, other);
     match action {
         ActionKind::DropColumn { name, .. } => drop_column(relation, name),
         ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => {
             relation.orphaned_indexes.push(name.clone());
-            relation.constraints.retain(|constraint| !same(&constraint.name, name));
+            relation.constraints.remove_named(name, case_sensitive, |_| true);
         }
         ActionKind::ConvertCharset { charset, collation } => {
             relation.charset.clone_from(charset);
             relation.collation.clone_from(collation);
-            for ty in relation.columns.iter_mut().filter_map(|column| column.ty.as_mut()) {
-                ty.charset = None;
-                ty.collation = None;
-            }
+            let has_text = |column: &Column| column.ty.as_ref().is_some_and(|ty| ty.charset.is_some() || ty.collation.is_some());
+            relation.columns.change_where(has_text, |column| {
+                column.ty = column.ty.take().map(|ty| syntax::Type { charset: None, collation: None, ..ty });
+            });
         }
         ActionKind::Engine(engine) => relation.engine = Some(engine.clone()),
         ActionKind::DropPrimaryKey => {
@@ -192,9 +186,7 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint
         | ActionKind::DropNotNull(column) => alter_column(relation, column, action),
         ActionKind::RenameColumn { from, to } => rename_column(relation, from, to),
         ActionKind::RenameConstraint { from, to } => {
-            for constraint in relation.constraints.iter_mut().filter(|constraint| same(&constraint.name, from)) {
-                to.clone_into(&mut constraint.name);
-            }
+            relation.constraints.change_named(from, case_sensitive, |constraint| to.clone_into(&mut constraint.name));
         }
         ActionKind::Validate(name) => validate(relation, name, at),
         ActionKind::Opaque | ActionKind::Partitioning => relation.columns_known = false,
@@ -203,30 +195,26 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint
 }
 
 fn alter_column(relation: &mut Relation, name: &str, action: &ActionKind) {
-    let Some(column) = relation.column_mut(name) else { return };
-    match action {
+    relation.change_column(name, |column| match action {
         ActionKind::SetType { ty, .. } => column.ty = Some(ty.clone()),
         ActionKind::SetDefault { .. } => column.has_default = true,
         ActionKind::DropDefault(_) => column.has_default = false,
         ActionKind::SetNotNull(_) => column.not_null = true,
         ActionKind::DropNotNull(_) => column.not_null = false,
         _ => {}
-    }
+    });
 }
 
 /// `VALIDATE CONSTRAINT`; the column of a `NOT NULL` constraint becomes `NOT NULL`.
 fn validate(relation: &mut Relation, name: &str, at: HistoryPoint) {
-    let case_sensitive = relation.case_sensitive;
     let mut not_null = None;
-    for constraint in &mut relation.constraints {
-        if is_same(case_sensitive, &constraint.name, name) {
-            constraint.validated = Some(at);
-            if let ConstraintKind::NotNull(column) = &constraint.kind {
-                not_null = Some(column.clone());
-            }
+    relation.constraints.change_named(name, relation.case_sensitive, |constraint| {
+        constraint.validated = Some(at);
+        if let ConstraintKind::NotNull(column) = &constraint.kind {
+            not_null = Some(column.clone());
         }
-    }
-    if let Some(column) = not_null.and_then(|column| relation.column_mut(&column)) {
-        column.not_null = true;
+    });
+    if let Some(column) = not_null {
+        relation.change_column(&column, |column| column.not_null = true);
     }
 }

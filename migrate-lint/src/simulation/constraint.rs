@@ -57,8 +57,8 @@ pub fn add_constraint(
 ) {
     let kind = kind_of(schema, relation, &constraint.kind);
     let used_index = used_index(&constraint.kind).cloned();
-    if used_index.is_some() {
-        relation.indexes.retain(|index| index.name != used_index);
+    if let Some(index) = &used_index {
+        relation.indexes.remove_named(index, true, |_| true);
     }
     set_not_null(relation, &kind, constraint.not_valid);
     let name = constraint.name.clone().or(used_index).unwrap_or_else(|| match schema.dialect() {
@@ -66,13 +66,13 @@ pub fn add_constraint(
         _ => free_name(relation, format!("{}_{}", table.name(), name_suffix(relation, &kind))),
     });
     let validated = (!constraint.not_valid).then_some(at);
-    relation.constraints.retain(|other| !(other.certainty.is_uncertain() && other.name == name));
+    relation.constraints.remove_named(&name, true, |other| other.certainty.is_uncertain());
     relation.constraints.push(Constraint { name, kind, validated, added: at, at_column: false, certainty: Certainty::Certain });
 }
 
 fn kind_of(schema: &Schema, relation: &Relation, kind: &syntax::ConstraintKind) -> ConstraintKind {
     let columns_of = |columns: &[String], using_index: &Option<String>| {
-        let index = relation.indexes.iter().find(|index| using_index.is_some() && index.name == *using_index);
+        let index = using_index.as_ref().and_then(|index| relation.indexes.find(index, true));
         index.map_or_else(|| columns.to_vec(), |index| index.columns.clone())
     };
     match kind {
@@ -116,9 +116,7 @@ fn set_not_null(relation: &mut Relation, kind: &ConstraintKind, not_valid: bool)
         _ => &[],
     };
     for column in columns {
-        if let Some(column) = relation.column_mut(column) {
-            column.not_null = true;
-        }
+        relation.change_column(column, |column| column.not_null = true);
     }
 }
 
@@ -147,9 +145,7 @@ fn mysql_name(relation: &Relation, table: &ObjectName, kind: &ConstraintKind) ->
         ConstraintKind::Unique(columns) => {
             let first = columns.first().cloned().unwrap_or_default();
             let numbered = (2..100).map(|number| format!("{first}_{number}"));
-            let is_taken = |name: &String| {
-                relation.constraint(name).is_some() || relation.indexes.iter().any(|index| index.name.as_ref() == Some(name))
-            };
+            let is_taken = |name: &String| relation.constraint(name).is_some() || relation.indexes.find(name, true).is_some();
             [first.clone()].into_iter().chain(numbered).find(|name| !is_taken(name)).unwrap_or(first)
         }
         ConstraintKind::Foreign { .. } => {
@@ -173,7 +169,7 @@ pub fn move_unique_keys_to_indexes(schema: &mut Schema, table: &ObjectName) {
     if schema.dialect() != Dialect::MySql {
         return;
     }
-    let constraints = schema.relation(table).into_iter().flat_map(|relation| &relation.constraints);
+    let constraints = schema.relation(table).into_iter().flat_map(|relation| relation.constraints.iter());
     let indexes: Vec<Index> = constraints.filter_map(index_of_unique_key).collect();
     if indexes.is_empty() {
         return;

@@ -19,14 +19,14 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
         return;
     }
     let mut relation = new_table(schema, table, written_name.to_string(), at);
-    let mut foreign_keys = Vec::new();
+    let mut foreign_keys: Vec<Constraint> = Vec::new();
     for column in &table.columns {
         foreign_keys.extend(add_column(schema, &name, &mut relation, column, None, at));
     }
     for constraint in &table.constraints {
         add_constraint(schema, &name, &mut relation, constraint, at);
     }
-    relation.constraints.append(&mut foreign_keys);
+    relation.constraints.extend(foreign_keys);
     relation.copied_from = table.like.first().filter(|_| table.inherits.is_empty()).map(|like| schema.resolve(&like.table));
     relation.inherits = table.inherits.iter().map(|parent| schema.resolve(parent)).collect();
     for like in &table.like {
@@ -99,7 +99,7 @@ fn copy_definition(
         backfilled: None,
         ..column
     }));
-    for constraint in &source.constraints {
+    for constraint in source.constraints.iter() {
         let name = match &constraint.kind {
             ConstraintKind::Check { .. } if like.checks => constraint.name.clone(),
             ConstraintKind::Primary(_) if like.indexes => free_name(relation, format!("{}_pkey", table.name())),

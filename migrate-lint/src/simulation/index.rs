@@ -1,9 +1,9 @@
 //! Indexes that statements create and drop.
 
 use crate::object_name::ObjectName;
-use crate::relation::{Certainty, ConstraintKind, HistoryPoint, Index, Relation};
+use crate::relation::{Certainty, Constraint, ConstraintKind, HistoryPoint, Index, Relation};
 use crate::schema::Schema;
-use migrate_model::syntax::CreateIndex;
+use migrate_model::syntax::{CreateIndex, ObjectKind};
 
 /// `CREATE INDEX`.
 pub fn create_index(schema: &mut Schema, index: &CreateIndex, at: HistoryPoint) {
@@ -16,14 +16,36 @@ pub fn create_index(schema: &mut Schema, index: &CreateIndex, at: HistoryPoint) 
     }
 }
 
-/// Does an index of this name certainly exist?
+/// Does an index of this name certainly exist, or on PostgreSQL another object that an index shares its names with?
 pub fn has_index(schema: &Schema, index: &CreateIndex) -> bool {
+    name_holder(schema, index).is_some()
+}
+
+/// What certainly has the name of an index, for messages: an index, also that of a key, and on PostgreSQL a table, a view or a
+/// sequence.
+pub fn name_holder(schema: &Schema, index: &CreateIndex) -> Option<String> {
     let table = schema.resolve(&index.table);
-    index.name.as_ref().is_some_and(|name| {
-        let name = schema.in_same_schema(&table, &name.name);
-        let owner = schema.table_of_index(Some(&table), &name).and_then(|owner| schema.known(owner));
-        owner.is_some_and(|owner| owner.has_index(name.name()))
-    })
+    let name = schema.in_same_schema(&table, &index.name.as_ref()?.name);
+    let owner = schema.table_of_index(Some(&table), &name);
+    if let Some(owner) = owner.filter(|owner| schema.known(owner).is_some_and(|relation| relation.has_index(name.name()))) {
+        return Some(format!("index `{name}` already exists on `{owner}`"));
+    }
+    if !schema.shares_names_with_indexes() {
+        return None;
+    }
+    let is_key = |constraint: &Constraint| {
+        matches!(constraint.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_) | ConstraintKind::Exclude)
+            && !constraint.certainty.is_uncertain()
+    };
+    // A table that existed before may have other keys.
+    let is_certain = |relation: &&Relation| !relation.certainty.is_uncertain() && !relation.may_predate_history;
+    let relation = schema.known(&table).filter(is_certain);
+    if relation.and_then(|relation| relation.constraint(name.name())).is_some_and(is_key) {
+        return Some(format!("index `{name}` already exists on `{table}`, as that of the constraint"));
+    }
+    let exists = schema.relation(&name).is_some_and(|relation| !relation.certainty.is_uncertain())
+        || schema.has(ObjectKind::Sequence, &name, None);
+    exists.then(|| format!("`{name}` already exists"))
 }
 
 /// Adds an index to a table.
@@ -43,7 +65,9 @@ pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, a
         certainty: Certainty::Certain,
     };
     let mut relation = schema.known_or_external(table);
-    relation.indexes.retain(|index| !(index.certainty.is_uncertain() && index.name.is_some() && index.name == new.name));
+    if let Some(name) = &new.name {
+        relation.indexes.remove_named(name, true, |index| index.certainty.is_uncertain());
+    }
     relation.indexes.push(new);
     schema.put_known(table.clone(), relation);
 }
@@ -52,10 +76,8 @@ pub fn add_index(schema: &mut Schema, table: &ObjectName, index: &CreateIndex, a
 pub fn drop_index(schema: &mut Schema, table: &ObjectName, name: &str) {
     schema.unregister_index(table, name);
     schema.change(table, |relation| {
-        relation.indexes.retain(|index| !has_name(index, name));
-        relation.constraints.retain(|constraint| {
-            !(matches!(constraint.kind, ConstraintKind::Unique(_)) && constraint.name.eq_ignore_ascii_case(name))
-        });
+        relation.indexes.remove_named(name, false, |_| true);
+        relation.constraints.remove_named(name, false, |constraint| matches!(constraint.kind, ConstraintKind::Unique(_)));
     });
 }
 
@@ -73,14 +95,6 @@ pub fn unregister_indexes_of_column(schema: &mut Schema, table: &ObjectName, col
 /// Those remain here, and are dropped with the column.
 pub fn remove_column_from_indexes(relation: &mut Relation, column: &str) {
     let is_column = |name: &String| name.eq_ignore_ascii_case(column);
-    for index in &mut relation.indexes {
-        if !index.columns.iter().all(is_column) {
-            index.columns.retain(|name| !is_column(name));
-        }
-    }
-}
-
-/// Compares the name of an index, ignoring case.
-pub fn has_name(index: &Index, name: &str) -> bool {
-    index.name.as_deref().is_some_and(|own_name| own_name.eq_ignore_ascii_case(name))
+    let loses_column = |index: &Index| index.columns.iter().any(is_column) && !index.columns.iter().all(is_column);
+    relation.indexes.change_where(loses_column, |index| index.columns.retain(|name| !is_column(name)));
 }

@@ -66,15 +66,14 @@ fn drop_relation(schema: &mut Schema, name: &ObjectName) {
 }
 
 fn drop_constraint(relation: &mut Relation, name: &str) {
-    let case_sensitive = relation.case_sensitive;
-    relation.constraints.retain(|constraint| !is_same(case_sensitive, &constraint.name, name));
+    relation.constraints.remove_named(name, relation.case_sensitive, |_| true);
 }
 
 /// Drops a column with the constraints and indexes that contain it.
 pub fn drop_column(relation: &mut Relation, name: &str) {
     let case_sensitive = relation.case_sensitive;
     let is_column = |other: &String| is_same(case_sensitive, other, name);
-    relation.columns.retain(|column| !is_column(&column.name));
+    relation.columns.remove_named(name, case_sensitive, |_| true);
     relation.constraints.retain(|constraint| match &constraint.kind {
         ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
             !columns.iter().any(is_column)
@@ -88,7 +87,7 @@ pub fn drop_column(relation: &mut Relation, name: &str) {
 
 /// Removes a partition from a table.
 pub fn detach(parent: &mut Relation, partition: &ObjectName) {
-    parent.partitions.retain(|other| other != partition);
+    parent.partitions.remove_named(partition.name(), true, |other| other == partition);
     if parent.default_partition.as_ref() == Some(partition) {
         parent.default_partition = None;
     }

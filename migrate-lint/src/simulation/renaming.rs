@@ -1,8 +1,7 @@
 //! New names of tables, columns, indexes and triggers, also in the objects that refer to them.
 
-use super::index::has_name;
 use crate::object_name::ObjectName;
-use crate::relation::{ConstraintKind, HistoryPoint, Relation, is_same};
+use crate::relation::{Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, is_same};
 use crate::schema::Schema;
 
 /// Renames a table or a view, and moves it to the schema of the new name.
@@ -15,27 +14,32 @@ pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: 
     let refers_to_it = |other: &Relation| {
         other.reads_from.contains(from)
             || other.inherits.contains(from)
+            || other.partition_of.as_ref() == Some(from)
+            || other.partitions.contains(from)
             || other.foreign_keys().any(|(_, _, referenced, _)| referenced == from)
     };
     let referring: Vec<ObjectName> =
-        schema.relations().filter(|(_, other)| refers_to_it(other)).map(|(name, _)| name.clone()).collect();
+        schema.referring(from).filter(|(_, other)| refers_to_it(other)).map(|(name, _)| name.clone()).collect();
     for name in referring {
         schema.change(&name, |other| {
-            other.inherits.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(&to));
-            other.reads_from.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(&to));
-            for constraint in &mut other.constraints {
-                if let ConstraintKind::Foreign { table, .. } = &mut constraint.kind
-                    && table == from
-                {
+            let lists = other.inherits.iter_mut().chain(&mut other.reads_from);
+            let single = other.partition_of.iter_mut().chain(&mut other.default_partition);
+            lists.chain(single).filter(|table| *table == from).for_each(|table| table.clone_from(&to));
+            other.partitions.change_where(|table| table == from, |table| table.clone_from(&to));
+            let references =
+                |constraint: &Constraint| matches!(&constraint.kind, ConstraintKind::Foreign { table, .. } if table == from);
+            other.constraints.change_where(references, |constraint| {
+                if let ConstraintKind::Foreign { table, .. } = &mut constraint.kind {
                     table.clone_from(&to);
                 }
-            }
+            });
         });
     }
     for index in relation.indexes.iter().filter_map(|index| index.name.as_deref()) {
         schema.register_index(&to, index);
     }
     schema.rename_owning_table(from, &to);
+    schema.rename_in_all_triggers(from, &to);
     for (trigger, references) in schema.take_triggers(from) {
         schema.put_trigger(schema.in_same_schema(&to, trigger.name()), to.clone(), references);
     }
@@ -47,9 +51,7 @@ pub fn rename_index(schema: &mut Schema, table: &ObjectName, from: &str, to: &st
     schema.unregister_index(table, from);
     schema.register_index(table, to);
     schema.change(table, |relation| {
-        for index in relation.indexes.iter_mut().filter(|index| has_name(index, from)) {
-            index.name = Some(to.to_owned());
-        }
+        relation.indexes.change_named(from, false, |index| index.name = Some(to.to_owned()));
     });
 }
 
@@ -69,30 +71,37 @@ pub fn rename_column(relation: &mut Relation, from: &str, to: &str) {
         names.iter_mut().filter(|name| is_column(name)).for_each(|name| to.clone_into(name));
     };
     // A column that may have the new name does not have it.
-    relation
-        .columns
-        .retain(|column| !(column.certainty.is_uncertain() && is_same(case_sensitive, &column.name, to)) || is_column(to));
-    if let Some(column) = relation.column_mut(from) {
-        to.clone_into(&mut column.name);
+    if !is_column(to) {
+        relation.columns.remove_named(to, case_sensitive, |column| column.certainty.is_uncertain());
     }
-    for constraint in &mut relation.constraints {
-        match &mut constraint.kind {
-            ConstraintKind::Check { not_null, mentions, .. } => {
-                rename_in(not_null);
-                rename_in(mentions);
-            }
-            ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
-                rename_in(columns);
-            }
-            ConstraintKind::NotNull(column) if is_column(column) => to.clone_into(column),
-            ConstraintKind::NotNull(_) | ConstraintKind::Exclude => {}
+    relation.change_column(from, |column| to.clone_into(&mut column.name));
+    let is_any = |names: &[String]| names.iter().any(|name| is_column(name));
+    let has_column = |constraint: &Constraint| match &constraint.kind {
+        ConstraintKind::Check { not_null, mentions, .. } => is_any(not_null) || is_any(mentions),
+        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
+            is_any(columns)
         }
-    }
-    relation.indexes.iter_mut().for_each(|index| {
+        ConstraintKind::NotNull(column) => is_column(column),
+        ConstraintKind::Exclude => false,
+    };
+    relation.constraints.change_where(has_column, |constraint| match &mut constraint.kind {
+        ConstraintKind::Check { not_null, mentions, .. } => {
+            rename_in(not_null);
+            rename_in(mentions);
+        }
+        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
+            rename_in(columns);
+        }
+        ConstraintKind::NotNull(column) => to.clone_into(column),
+        ConstraintKind::Exclude => {}
+    });
+    let indexes_column = |index: &Index| is_any(&index.columns) || is_any(&index.mentions);
+    relation.indexes.change_where(indexes_column, |index| {
         rename_in(&mut index.columns);
         rename_in(&mut index.mentions);
     });
-    relation.columns.iter_mut().for_each(|column| rename_in(&mut column.computed_from));
+    let computes = |column: &Column| is_any(&column.computed_from);
+    relation.columns.change_where(computes, |column| rename_in(&mut column.computed_from));
 }
 
 /// Renames a referenced column in the foreign keys of other tables.
@@ -100,13 +109,18 @@ pub fn rename_in_foreign_keys(schema: &mut Schema, table: &ObjectName, from: &st
     let children: Vec<ObjectName> = schema.children(table).map(|(child, ..)| child.clone()).collect();
     for child in children {
         schema.change(&child, |child| {
-            for constraint in &mut child.constraints {
-                if let ConstraintKind::Foreign { table: parent, targets, .. } = &mut constraint.kind
-                    && parent == table
-                {
-                    targets.iter_mut().filter(|name| name.eq_ignore_ascii_case(from)).for_each(|name| to.clone_into(name));
+            let is_column = |name: &&String| name.eq_ignore_ascii_case(from);
+            let references = |constraint: &Constraint| match &constraint.kind {
+                ConstraintKind::Foreign { table: parent, targets, .. } => {
+                    parent == table && targets.iter().any(|name| is_column(&name))
                 }
-            }
+                _ => false,
+            };
+            child.constraints.change_where(references, |constraint| {
+                if let ConstraintKind::Foreign { targets, .. } = &mut constraint.kind {
+                    targets.iter_mut().filter(|name| is_column(&&**name)).for_each(|name| to.clone_into(name));
+                }
+            });
         });
     }
 }

@@ -50,7 +50,7 @@ impl Boundary {
         in_repository || self.is_allowed(&path)
     }
 
-    /// Whether a file may be read: it is no link, or its target is in the folder or in an allowed one.
+    /// Whether a file may be read: it is not a link, or its target is in the folder or in an allowed one.
     pub fn contains_file(&self, file: &Path, folder: &Path) -> bool {
         if !file.is_symlink() {
             return true;

@@ -13,7 +13,7 @@ use crate::policy::OutOfOrder;
 use crate::script::EMPTY_FILE;
 use crate::target::Direction;
 use crate::version::Version;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A migration without a down migration.
 pub static MISSING_DOWN: Code = Code::new(
@@ -79,11 +79,12 @@ pub static UNLOCKED_DRAFT: Code = Code::new(
      Lock it with `cargo migrate lock`.",
 );
 
-/// A version that is a date, in a folder whose other versions are timestamps.
+/// A version that is a date, or a timestamp of fewer digits than other versions.
 pub static SHORT_TIMESTAMP: Code = Code::new(
     "short-timestamp",
-    "A version is a date of 8 digits, and other versions are timestamps of 14 digits. Versions are compared as numbers, so the date \
-     comes before every timestamp, also before earlier ones. Append the time: `20260301` becomes `20260301000000`.",
+    "A version is a date or a timestamp with fewer digits than other timestamps of the folder, such as 8 or 12 digits among 14. \
+     Versions are compared as numbers, so it comes before every longer one, also before earlier ones. Append the rest of the time: \
+     `20260301` becomes `20260301000000`.",
 );
 
 /// Optional checks of a folder.
@@ -121,27 +122,46 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
     findings
 }
 
-/// New files whose version is a date that comes before an earlier timestamp.
+/// Is a version a date, alone or with hours, minutes, seconds and milliseconds?
+fn is_stamp(text: &str) -> bool {
+    // For each part of a stamp, where it ends and its values.
+    let parts = [(4, 1990..=2099), (6, 1..=12), (8, 1..=31), (10, 0..=23), (12, 0..=59), (14, 0..=59), (17, 0..=999)];
+    let mut start = 0;
+    for (end, values) in parts {
+        if !text.get(start..end).and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|value| values.contains(&value)) {
+            return false;
+        }
+        if end == text.len() && end >= 8 {
+            return true;
+        }
+        start = end;
+    }
+    false
+}
+
+/// New files whose version is a date or a timestamp that comes before an earlier one of more digits.
 fn short_timestamps(folder: &Folder) -> Vec<Finding> {
-    let is_date = |text: &str| {
-        let number = |range: std::ops::Range<usize>| text.get(range).and_then(|digits| digits.parse::<u32>().ok());
-        let (year, month, day) = (number(0..4), number(4..6), number(6..8));
-        year.is_some_and(|year| (1990..2100).contains(&year))
-            && month.is_some_and(|month| (1..=12).contains(&month))
-            && day.is_some_and(|day| (1..=31).contains(&day))
-    };
     let ups = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
     let versions: Vec<(&SourceFile, String)> = ups.map(|file| (file, file.version.canonical())).collect();
-    let stamps = || versions.iter().filter(|(_, version)| version.len() == 14 && is_date(version));
+    let stamps = || versions.iter().filter(|(_, version)| is_stamp(version));
     let is_locked =
         |file: &SourceFile| folder.lock.as_ref().is_some_and(|lock| lock.locked.iter().any(|(name, _)| *name == file.name));
-    let dates = versions.iter().filter(|(file, version)| version.len() == 8 && is_date(version) && !is_locked(file));
-    let findings = dates.filter_map(|(file, date)| {
-        let (earlier, _) = stamps().find(|(_, stamp)| stamp[..8] < **date)?;
-        let message = format!("`{}` comes before `{}`, although its date is later", file.name, earlier.name);
+    // The earliest stamp of each length.
+    let mut earliest: BTreeMap<usize, (&SourceFile, &String)> = BTreeMap::new();
+    for (file, stamp) in stamps() {
+        let other = earliest.entry(stamp.len()).or_insert((file, stamp));
+        if stamp < other.1 {
+            *other = (file, stamp);
+        }
+    }
+    let findings = stamps().filter(|(file, _)| !is_locked(file)).filter_map(|(file, stamp)| {
+        let mut longer = earliest.range(stamp.len() + 1..).rev();
+        let (length, (earlier, _)) = longer.find(|(_, (_, other))| other[..stamp.len()] < **stamp)?;
+        let (noun, part) = if stamp.len() == 8 { ("date", "a time") } else { ("time", "the rest of the time") };
+        let message = format!("`{}` comes before `{}`, although its {noun} is later", file.name, earlier.name);
         let mut finding = Finding::error(&SHORT_TIMESTAMP, message)
             .at(Place::file(file.display_path.clone()))
-            .help(format!("append a time to the version: `{date}000000`"));
+            .help(format!("append {part} to the version: `{stamp:0<length$}`"));
         finding.level = Level::Warning;
         Some(finding)
     });

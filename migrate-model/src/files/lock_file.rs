@@ -6,7 +6,7 @@
 use crate::checksum::Checksum;
 use crate::code::Code;
 use crate::finding::Finding;
-use crate::place::Place;
+use crate::place::{Place, SourceText};
 use std::fmt::Write as _;
 
 /// The name of the file, in the migrations folder.
@@ -68,6 +68,7 @@ impl LockFile {
 
 /// Parses a lock file; reports all problems together.
 pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
+    let source = SourceText::new(file, text);
     let mut lock = LockFile::default();
     let mut findings = Vec::new();
     let mut chain = None;
@@ -87,7 +88,7 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
         } else {
             findings.push(
                 Finding::error(&BAD_LOCK_FILE, "this line is neither a checksum and a file name nor a comment")
-                    .at(Place::range(file, text, range))
+                    .at(source.place(range))
                     .help(
                         "after a merge, remove the conflict markers and keep the lines of both branches, then run `cargo \
                          migrate lock --draft`",
@@ -98,7 +99,7 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
     if findings.is_empty() {
         let place = match &chain {
             Some((checksum, _)) if *checksum == lock.chain().to_string() => return (lock, findings),
-            Some((_, range)) => Place::range(file, text, range.clone()),
+            Some((_, range)) => source.place(range.clone()),
             None => Place::file(file),
         };
         findings.push(

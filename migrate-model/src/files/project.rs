@@ -111,7 +111,8 @@ impl Project {
         for root in above.filter(|root| root.join(settings::FILE).is_file()) {
             let mut boundary = Boundary::of(root, allowed);
             boundary.allow(absolute);
-            let (package, unreadable) = default_service(root).map_or_else(|finding| (String::new(), Some(*finding)), |name| (name, None));
+            let (package, unreadable) =
+                default_service(root).map_or_else(|finding| (String::new(), Some(*finding)), |name| (name, None));
             let (project, mut findings) = Project::within(boundary, &as_given(folder, root), None, &package);
             findings.extend(unreadable.filter(|_| project.settings.service.is_none()));
             let refers = |dir: &String| root.join(dir).canonicalize().is_ok_and(|path| path == absolute);

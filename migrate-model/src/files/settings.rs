@@ -10,7 +10,7 @@ use crate::layouts;
 use crate::lock_settings::LockSettings;
 use crate::neighbors;
 use crate::origins;
-use crate::place::Place;
+use crate::place::{Place, SourceText};
 use crate::run_settings::RunSettings;
 use crate::suggestion::nearest;
 use std::ops::Range;
@@ -344,7 +344,7 @@ fn table_name(name: &str) -> Option<String> {
 
 /// Parses a `migrate.toml`; reports all problems together.
 pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
-    let mut parser = SettingsParser { text, file, findings: Vec::new() };
+    let mut parser = SettingsParser { source: SourceText::new(file, text), findings: Vec::new() };
     let mut settings = Settings::default();
     match DeTable::parse(text) {
         Ok(table) => {
@@ -358,8 +358,7 @@ pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
 }
 
 struct SettingsParser<'a> {
-    text: &'a str,
-    file: &'a str,
+    source: SourceText<'a>,
     findings: Vec<Finding>,
 }
 
@@ -368,13 +367,13 @@ type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
 
 impl SettingsParser<'_> {
     fn report(&mut self, span: Range<usize>, message: String, help: Option<String>) {
-        let mut finding = Finding::error(&BAD_SETTING, message).at(Place::range(self.file, self.text, span));
+        let mut finding = Finding::error(&BAD_SETTING, message).at(self.source.place(span));
         finding.help.extend(help);
         self.findings.push(finding);
     }
 
     fn place(&self, span: Range<usize>) -> Place {
-        Place::range(self.file, self.text, span)
+        self.source.place(span)
     }
 
     fn key(&mut self, settings: &mut Settings, key: &Key<'_>, value: &Value<'_>) {

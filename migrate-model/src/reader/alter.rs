@@ -170,9 +170,7 @@ fn type_action(cursor: &mut Cursor<'_>) -> Option<TypeAction> {
 
 fn alter_table(cursor: &mut Cursor<'_>) -> Option<AlterTable> {
     let if_exists = cursor.if_exists();
-    cursor.word("ONLY");
-    let table = cursor.name()?;
-    cursor.symbol(b'*');
+    let table = cursor.table()?;
     let mut alter =
         AlterTable { table, if_exists, actions: Vec::new(), algorithm: None, lock: None, ignore: false, foreign: false };
     // `WAIT n` and `NOWAIT` of MariaDB.

@@ -1,6 +1,7 @@
 //! Parses `CREATE`.
 
 use super::column::{column, constraint, index, index_columns, ty};
+use super::output::{Unnamed, output};
 use super::{condition, skip_past};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
@@ -229,8 +230,8 @@ fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
     if !cursor.word("ON") {
         return None;
     }
-    let only = cursor.word("ONLY");
-    let table = cursor.name()?;
+    let only = cursor.dialect == Dialect::Postgres && cursor.peek("ONLY");
+    let table = cursor.table()?;
     let mut index = CreateIndex {
         name,
         table,
@@ -282,7 +283,7 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
     while !cursor.is_at_end() {
         if cursor.word("INHERITS") {
             cursor.symbol(b'(');
-            table.inherits = cursor.names().unwrap_or_default();
+            table.inherits = cursor.tables().unwrap_or_default();
             let parents = table.inherits.iter().cloned();
             table.like.extend(parents.map(|table| Like { table, indexes: false, checks: true, defaults: true }));
             table.opaque = true;
@@ -296,7 +297,7 @@ fn create_table(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> O
         } else if cursor.peek("SELECT") || cursor.word("AS") {
             table.as_query = true;
             table.filtered = !is_whole(cursor);
-            table.output = condition::output(cursor);
+            table.output = output(cursor, Unnamed::Derived);
             cursor.skip_all();
         } else {
             cursor.skip();
@@ -412,7 +413,8 @@ fn view_columns(cursor: &Cursor<'_>) -> Vec<String> {
         return columns;
     }
     skip_past(&mut cursor, "AS");
-    condition::output(&cursor)
+    let is_mysql = cursor.dialect == Dialect::MySql;
+    output(&cursor, if is_mysql { Unnamed::Distinct } else { Unnamed::Derived })
 }
 
 /// Does the body of a procedure contain `COMMIT` or `ROLLBACK`? The body is a string, so its words are compared directly.
@@ -440,9 +442,9 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
             cursor.word("FROM");
         } else if cursor.any(&["FROM", "JOIN", "USING"]) {
             loop {
-                cursor.any(&["ONLY", "LATERAL"]);
+                cursor.word("LATERAL");
                 let word = cursor.token().is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
-                let Some(name) = word.then(|| cursor.name()).flatten() else { break };
+                let Some(name) = word.then(|| cursor.table()).flatten() else { break };
                 // A name before a parenthesis is a function.
                 if !cursor.peek_symbol(b'(') && !names.contains(&name) {
                     names.push(name);

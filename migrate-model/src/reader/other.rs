@@ -2,11 +2,37 @@
 
 use super::condition;
 use super::create::reads;
+use super::output::{Unnamed, output};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::syntax::{CreateTable, DropStatement, Insert, ObjectKind, RowChange, Setting, Syntax};
 use crate::token::Kind;
+
+impl Cursor<'_> {
+    /// Reads the name of a table that a statement of PostgreSQL names with or without its descendants: `t`, `t *`, `ONLY t`,
+    /// `ONLY (t)`. The other databases have no such word.
+    pub fn table(&mut self) -> Option<Name> {
+        if self.dialect != Dialect::Postgres {
+            return self.name();
+        }
+        let is_enclosed = self.word("ONLY") && self.symbol(b'(');
+        let name = self.name()?;
+        let _ = if is_enclosed { self.symbol(b')') } else { self.symbol(b'*') };
+        Some(name)
+    }
+
+    /// Reads a comma-separated list of tables.
+    pub fn tables(&mut self) -> Option<Vec<Name>> {
+        let mut names = Vec::new();
+        loop {
+            names.push(self.table()?);
+            if !self.symbol(b',') {
+                return Some(names);
+            }
+        }
+    }
+}
 
 /// Parses the statement after `DROP`.
 pub fn drop(cursor: &mut Cursor<'_>) -> Option<Syntax> {
@@ -73,8 +99,9 @@ fn dropped_kind(cursor: &mut Cursor<'_>) -> Option<ObjectKind> {
 /// Parses `TRUNCATE` after its first word.
 pub fn truncate(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("TABLE");
-    let tables = cursor.names()?;
-    Some(Syntax::Truncate { tables, cascade: cursor.has("CASCADE") })
+    let only = cursor.dialect == Dialect::Postgres && cursor.has_anywhere("ONLY");
+    let tables = cursor.tables()?;
+    Some(Syntax::Truncate { tables, only, cascade: cursor.has("CASCADE") })
 }
 
 /// Parses `INSERT` and `REPLACE` after the first word.
@@ -182,8 +209,7 @@ fn all_of(cursor: &Cursor<'_>) -> Option<Name> {
 /// `MERGE`, as an `INSERT` from a query that reads a table.
 pub fn merge(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.word("INTO");
-    cursor.word("ONLY");
-    let table = cursor.name()?;
+    let table = cursor.table()?;
     let insert = Insert {
         table,
         columns: Vec::new(),
@@ -215,11 +241,11 @@ fn merge_columns(cursor: &mut Cursor<'_>) -> Vec<Vec<String>> {
 
 /// Parses `UPDATE` after its first word.
 pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
-    while cursor.any(&["LOW_PRIORITY", "IGNORE", "ONLY"]) {}
+    while cursor.any(&["LOW_PRIORITY", "IGNORE"]) {}
     if cursor.word("OR") {
         cursor.skip();
     }
-    let table = cursor.name()?;
+    let table = cursor.table()?;
     let (mut joined, mut matched) = (false, false);
     while !cursor.is_at_end() && !cursor.peek("SET") {
         joined |= cursor.peek("JOIN") || cursor.peek_symbol(b',');
@@ -236,8 +262,7 @@ pub fn update(cursor: &mut Cursor<'_>) -> Option<Syntax> {
 pub fn delete(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     while cursor.any(&["LOW_PRIORITY", "QUICK", "IGNORE"]) {}
     let several = !cursor.word("FROM");
-    cursor.word("ONLY");
-    let table = cursor.name()?;
+    let table = cursor.table()?;
     let joined = several || cursor.has("USING") || cursor.has("JOIN");
     // In PostgreSQL, the table itself is not part of the join.
     let matched = cursor.dialect == Dialect::MySql && (cursor.has("ON") || cursor.has("NATURAL"));
@@ -321,14 +346,16 @@ pub fn query(cursor: &mut Cursor<'_>, first: &str) -> Syntax {
         cursor.rewind(before);
         // `SELECT ... INTO t` creates a table.
         if cursor.dialect == Dialect::Postgres && cursor.has("INTO") {
-            return select_into(cursor).unwrap_or(Syntax::Opaque);
+            let mut query = cursor.clone();
+            query.rewind(before.saturating_sub(1));
+            return select_into(cursor, output(&query, Unnamed::Derived)).unwrap_or(Syntax::Opaque);
         }
     }
     Syntax::Query
 }
 
 /// Parses `SELECT ... INTO TEMP t FROM ...`.
-fn select_into(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+fn select_into(cursor: &mut Cursor<'_>, output: Vec<String>) -> Option<Syntax> {
     while !cursor.is_at_end() && !cursor.word("INTO") {
         if cursor.parenthesis().is_none() {
             cursor.skip();
@@ -337,7 +364,7 @@ fn select_into(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let temporary = cursor.any(&["TEMP", "TEMPORARY"]);
     cursor.any(&["UNLOGGED", "TABLE"]);
     let name = Some(cursor.name()?);
-    Some(Syntax::CreateTable(Box::new(CreateTable { name, temporary, as_query: true, ..CreateTable::default() })))
+    Some(Syntax::CreateTable(Box::new(CreateTable { name, temporary, as_query: true, output, ..CreateTable::default() })))
 }
 
 /// Parses `DO` after its first word.
@@ -370,7 +397,7 @@ pub fn lock(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         let mode = if cursor.has("WRITE") { "WRITE" } else { "READ" };
         return Some(Syntax::Lock { tables, mode: Some(mode.to_owned()) });
     }
-    let tables = cursor.names()?;
+    let tables = cursor.tables()?;
     let mut mode = Vec::new();
     if cursor.word("IN") {
         while !cursor.is_at_end() && !cursor.peek("MODE") {
@@ -392,7 +419,7 @@ pub fn refresh(cursor: &mut Cursor<'_>) -> Option<Syntax> {
 }
 
 /// Skips `(VERBOSE, ...)`; returns whether this option is on. An option without a value is on. (PostgreSQL manual, VACUUM)
-fn is_option_on(cursor: &mut Cursor<'_>, option: &str) -> bool {
+pub fn is_option_on(cursor: &mut Cursor<'_>, option: &str) -> bool {
     let Some(options) = cursor.parenthesis() else { return false };
     let mut inner = Cursor::new(cursor.sql, options, cursor.dialect);
     let mut is_on = false;
@@ -432,7 +459,7 @@ pub fn cluster(cursor: &mut Cursor<'_>) -> Syntax {
 /// Parses the statement after `OPTIMIZE` or `REPAIR`.
 pub fn optimize(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     cursor.any(&["LOCAL", "NO_WRITE_TO_BINLOG"]);
-    cursor.word("TABLE").then(|| cursor.names()).flatten().map(|tables| Syntax::Optimize { tables })
+    cursor.word("TABLE").then(|| cursor.tables()).flatten().map(|tables| Syntax::Optimize { tables })
 }
 
 /// Parses `VACUUM` after its first word.
@@ -443,7 +470,7 @@ pub fn vacuum(cursor: &mut Cursor<'_>) -> Syntax {
         full |= cursor.peek("FULL");
         cursor.skip();
     }
-    let tables = if cursor.dialect == Dialect::Sqlite { None } else { cursor.names() };
+    let tables = if cursor.dialect == Dialect::Sqlite { None } else { cursor.tables() };
     Syntax::Vacuum { full, tables: tables.unwrap_or_default() }
 }
 

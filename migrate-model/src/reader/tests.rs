@@ -333,10 +333,83 @@ fn columns_that_a_query_returns() {
         Syntax::CreateTable(table) => table.output,
         other => panic!("{sql}: {other:?}"),
     };
-    assert_eq!(output("CREATE VIEW v AS SELECT a, t.b, t.c AS d, count(*) AS n, f(a, b) FROM t"), ["a", "b", "d", "n"]);
+    assert_eq!(output("CREATE VIEW v AS SELECT a, t.b, t.c AS d, count(*) AS n, f(a, b) FROM t"), ["a", "b", "d", "n", "f"]);
     assert_eq!(output("CREATE VIEW v (x, y) AS SELECT a, a FROM t"), ["x", "y"]);
-    assert_eq!(output("CREATE TABLE n AS (SELECT DISTINCT ON (a) t.*, t.a b, a + 1, (SELECT 1) AS \"C\" FROM t)"), ["b", "C"]);
+    assert_eq!(
+        output("CREATE TABLE n AS (SELECT DISTINCT ON (a) t.*, t.a b, a + 1, (SELECT 1) AS \"C\" FROM t)"),
+        ["b", "?column?", "C"]
+    );
     assert_eq!(output("CREATE TABLE n AS SELECT 1 AS a UNION SELECT 2 AS a"), ["a"]);
+    assert_eq!(output("CREATE VIEW v AS WITH w AS (SELECT 1 AS x) SELECT x FROM w"), ["x"]);
+    assert_eq!(output("SELECT count(*), max(a) INTO n FROM t"), ["count", "max"]);
+}
+
+/// Each name was compared with that of a server.
+#[test]
+fn names_that_follow_from_expressions() {
+    for (expression, expected) in [
+        ("count(*)", Some("count")),
+        ("pg_catalog.lower(a)", Some("lower")),
+        ("sum(a) FILTER (WHERE a > 1) OVER (PARTITION BY b)", Some("sum")),
+        ("percentile_cont(0.5) WITHIN GROUP (ORDER BY a)", Some("percentile_cont")),
+        ("percentile_cont(0.5) WITHIN GROUP (ORDER BY a) p", Some("p")),
+        ("rank() OVER w", Some("rank")),
+        ("a::text", Some("a")),
+        ("'1'::text", Some("text")),
+        ("1::int", Some("int4")),
+        ("'1'::double precision", Some("float8")),
+        ("CAST(a AS int)", Some("a")),
+        ("CAST(1 AS bigint)", Some("int8")),
+        ("CAST(a + 1 AS smallint)", Some("int2")),
+        ("date '2020-01-01'", Some("date")),
+        ("CASE WHEN a > 1 THEN 1 END", Some("case")),
+        ("CASE WHEN a > 1 THEN 1 ELSE b END", Some("b")),
+        ("CASE WHEN a > 1 THEN 1 ELSE b + 1 END", Some("case")),
+        ("CASE WHEN CASE WHEN a > 1 THEN 1 ELSE c END > 1 THEN 1 END", Some("case")),
+        ("CASE WHEN a > 1 THEN 1 END::text", Some("text")),
+        ("CASE a WHEN 1 THEN 2 END x", Some("x")),
+        ("(a)", Some("a")),
+        ("(a).b", Some("b")),
+        ("(SELECT max(a) FROM t)", Some("max")),
+        ("ARRAY[1, 2]", Some("array")),
+        ("ARRAY(SELECT 1)", Some("array")),
+        ("ROW(1, 2)", Some("row")),
+        ("(1, 2)", Some("row")),
+        ("EXISTS (SELECT 1)", Some("exists")),
+        ("coalesce(a, 1)", Some("coalesce")),
+        ("trim(a)", Some("btrim")),
+        ("trim(LEADING 'x' FROM a)", Some("ltrim")),
+        ("extract(year FROM a)", Some("extract")),
+        ("current_date", Some("current_date")),
+        ("a[1]", Some("a")),
+        ("a COLLATE \"C\"", Some("a")),
+        ("a::timestamp with time zone AS b", Some("b")),
+        ("a IS DISTINCT FROM b AS c", Some("c")),
+        ("1", Some("?column?")),
+        ("a + 1", Some("?column?")),
+        ("a || b", Some("?column?")),
+        ("a + 1 b", Some("b")),
+        ("a + b c", None),
+        ("a AT TIME ZONE 'utc'", None),
+        ("a IS NULL", None),
+        ("NOT a", None),
+        ("t.*", None),
+        ("*", None),
+        ("true", None),
+        ("a -> 'x' b", None),
+    ] {
+        let Syntax::CreateView(view) = read(&format!("CREATE VIEW v AS SELECT {expression} FROM t"), Dialect::Postgres) else {
+            panic!("{expression}")
+        };
+        assert_eq!(view.output.first().map(String::as_str), expected, "{expression}");
+    }
+    let mysql = |sql: &str| match read(sql, Dialect::MySql) {
+        Syntax::CreateView(view) => view.output,
+        Syntax::CreateTable(table) => table.output,
+        other => panic!("{sql}: {other:?}"),
+    };
+    assert_eq!(mysql("CREATE VIEW v AS SELECT count(*), count(*), a, b c FROM t"), ["a", "c"]);
+    assert_eq!(mysql("CREATE TABLE n SELECT count(*), a + 1, a, b c FROM t"), ["count(*)", "a + 1", "a", "c"]);
 }
 
 #[test]

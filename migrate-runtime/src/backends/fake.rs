@@ -191,6 +191,12 @@ impl Inner {
             let row = [history.digest().to_string(), applied.to_string(), checksums.to_string(), others.to_string()];
             return ("digest", Ok(history.latest_applied().map(|_| row.map(Some).into()).into_iter().collect()));
         }
+        if sql.contains("applied_count") {
+            let applied = Some(self.history().applied().count().to_string());
+            let row = vec![applied.clone(), applied, Some("1".to_owned())];
+            let rows = self.history().latest_applied().map(|_| row).into_iter().collect();
+            return ("counts", if self.tables { Ok(rows) } else { Err(missing_table()) });
+        }
         if sql.starts_with("SELECT found.") {
             return ("tables", Ok(Vec::new()));
         }

@@ -204,6 +204,14 @@ impl<'c> MySql<'c> {
         Ok(self.rows(sql).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
     }
 
+    /// The first value of a query after other statements.
+    async fn answer_with(&mut self, before: &[&str], query: &str) -> Result<Option<String>, BackendError> {
+        for statement in before {
+            self.execute(statement).await?;
+        }
+        self.first_value(query).await
+    }
+
     /// Sets the timeout for metadata locks, and in a transaction also for row locks. `restore` resets them.
     async fn set_lock_timeouts(&mut self, unit_run: &UnitRun<'_>, in_transaction: bool) -> Result<(), BackendError> {
         let Some(lock_timeout) = unit_run.lock_timeout else { return Ok(()) };
@@ -469,8 +477,8 @@ impl LeaseConnection for MySql<'_> {
         Ok(holder.is_some())
     }
 
-    fn running_query(&self, pattern: &str) -> String {
-        format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{pattern}'")
+    fn running_query(&self, start: &str) -> String {
+        format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INSTR(INFO, {start}) = 1")
     }
 }
 
@@ -639,12 +647,23 @@ impl Backend for MySql<'_> {
         object: &Object,
     ) -> Result<Option<Presence>, BackendError> {
         let Some(query) = presence_query(history_sql, object) else { return Ok(None) };
-        let Some(path) = paths.last() else { return Ok(Some(Presence::of(self.first_value(&query).await?.as_deref()))) };
+        if paths.is_empty() {
+            return Ok(Some(Presence::of(self.first_value(&query).await?.as_deref())));
+        }
         let database = self.first_value("SELECT DATABASE()").await?;
-        self.execute(path).await?;
-        let answer = self.first_value(&query).await;
-        if let Some(database) = database {
-            self.execute(&format!("USE {}", history_sql.name(&database))).await?;
+        let role = self.first_value("SELECT CURRENT_ROLE()").await?;
+        let answer = self.answer_with(paths, &query).await;
+        // MySQL returns quoted names, MariaDB the name or NULL.
+        let role = match role.as_deref() {
+            None | Some("NONE") => "NONE".to_owned(),
+            Some(role) if role.contains('`') => role.to_owned(),
+            Some(role) => history_sql.name(role),
+        };
+        let database = database.map(|database| format!("USE {}", history_sql.name(&database)));
+        for restore in [Some(format!("SET ROLE {role}")), database].into_iter().flatten() {
+            // A session whose names mean something else must not go on.
+            let restored = self.execute(&restore).await;
+            restored.map_err(|error| BackendError { kind: BackendErrorKind::ConnectionLost, ..error })?;
         }
         Ok(Some(Presence::of(answer?.as_deref())))
     }

@@ -26,7 +26,7 @@ use crate::connection::{ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
-use crate::history_sql::{HistoryDialect, HistorySql};
+use crate::history_sql::{HistoryDialect, HistorySql, SystemNames};
 use crate::lease::{self, Lease, LeaseConnection};
 use crate::mentions::{Mention, Mentions};
 use crate::session::{first, only_row, session_statements};
@@ -105,6 +105,25 @@ pub struct Postgres<'c> {
 
 /// Resets a session that belongs to this run alone. A new session of the same user has the same settings.
 const RESET_SESSION: &str = "SET SESSION AUTHORIZATION DEFAULT;\nRESET ROLE;\nRESET ALL;\n";
+
+/// Operators and functions that no other user can replace.
+const SYSTEM: &SystemNames = &history_dialect::DIALECT.names;
+
+/// Follows a column: it is this database.
+const THIS_DATABASE: &str = "OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database \
+    WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database())";
+
+/// From where a session is connected, and what it calls itself.
+const CLIENT: &str =
+    "pg_catalog.btrim(pg_catalog.concat(coalesce(pg_catalog.host(a.client_addr), 'local'), ' ', a.application_name))";
+
+/// A condition on `pg_locks`: the advisory lock whose key has these halves.
+fn advisory_lock(high: u32, low: u32) -> String {
+    let equal = SYSTEM.equal;
+    format!(
+        "granted AND locktype {equal} 'advisory' AND objsubid {equal} 1 AND classid::bigint {equal} {high} AND objid::bigint {equal} {low}"
+    )
+}
 
 /// Keeps the role for the rest of the transaction, in custom settings.
 const SAVE_ROLE: &str = "SELECT pg_catalog.set_config('migrate.user', pg_catalog.current_setting('session_authorization'), true), \
@@ -220,8 +239,8 @@ impl<'c> Postgres<'c> {
             None => {
                 let (high, low) = self.lock_key_halves(history_sql);
                 format!(
-                    "EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
-                     AND pid = pg_catalog.pg_backend_pid() AND classid = {high} AND objid = {low})"
+                    "EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE {})",
+                    advisory_lock(high, low) + " AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()"
                 )
             }
         };
@@ -249,7 +268,11 @@ impl<'c> Postgres<'c> {
         let lock = format!("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({name}, 0))");
         // `CREATE SCHEMA IF NOT EXISTS` needs the CREATE privilege on the database even if the schema exists.
         let schema = history_sql.text(history_sql.schema().unwrap_or_default());
-        let schemas = self.rows(&format!("SELECT 1::text FROM pg_catalog.pg_namespace WHERE nspname = {schema}")).await?;
+        let schemas = self
+            .rows(&format!(
+                "SELECT 1::pg_catalog.text FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) {schema}"
+            ))
+            .await?;
         let create_schema = history_sql.create_schema().filter(|_| schemas.is_empty());
         let statements: Vec<String> = create_schema.into_iter().chain(statements).collect();
         let outcome = self.execute(&format!("BEGIN;\n{lock};\n{};\nCOMMIT;", statements.join(";\n"))).await;
@@ -261,7 +284,7 @@ impl<'c> Postgres<'c> {
 
     async fn try_session_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         let key = self.lock_key(history_sql);
-        if !self.is_true(&format!("SELECT pg_catalog.pg_try_advisory_lock({key})::text")).await? {
+        if !self.is_true(&format!("SELECT pg_catalog.pg_try_advisory_lock({key})::pg_catalog.text")).await? {
             return Ok(false);
         }
         // The lock comes first: see `lease::is_held`. Querying a table that does not exist would log an error on the server.
@@ -275,7 +298,7 @@ impl<'c> Postgres<'c> {
     /// Whether the table of leases exists.
     async fn has_leases(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         let table = history_sql.text(&history_sql.locks());
-        self.is_true(&format!("SELECT (pg_catalog.to_regclass({table}) IS NOT NULL)::text")).await
+        self.is_true(&format!("SELECT (pg_catalog.to_regclass({table}) IS NOT NULL)::pg_catalog.text")).await
     }
 
     async fn is_true(&mut self, query: &str) -> Result<bool, BackendError> {
@@ -599,7 +622,7 @@ impl<'c> Postgres<'c> {
     /// What the session contains, apart from our own lock.
     async fn snapshot(&mut self, history_sql: &HistorySql) -> Result<LentSession, BackendError> {
         let (high, low) = self.lock_key_halves(history_sql);
-        let own_lock = format!("classid = {high} AND objid = {low} AND objsubid = 1");
+        let own_lock = advisory_lock(high, low);
         Ok(LentSession::read(self.rows(&lent_session::snapshot_sql(&own_lock)).await?))
     }
 
@@ -757,11 +780,10 @@ impl LeaseConnection for Postgres<'_> {
     }
 
     async fn row_is_locked(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
-        let service = history_sql.text(history_sql.service());
+        let (locks, is_service) = (history_sql.locks(), history_sql.is_service());
         let sql = format!(
-            "SELECT (EXISTS (SELECT 1 FROM {0} WHERE service = {service}) AND NOT EXISTS (SELECT 1 FROM (SELECT 1 FROM {0} \
-             WHERE service = {service} FOR UPDATE SKIP LOCKED) free))::text",
-            history_sql.locks()
+            "SELECT (EXISTS (SELECT 1 FROM {locks} WHERE {is_service}) AND NOT EXISTS (SELECT 1 FROM (SELECT 1 FROM {locks} \
+             WHERE {is_service} FOR UPDATE SKIP LOCKED) free))::pg_catalog.text"
         );
         self.is_true(&sql).await
     }
@@ -769,22 +791,27 @@ impl LeaseConnection for Postgres<'_> {
     async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         let (high, low) = self.lock_key_halves(history_sql);
         let sql = format!(
-            "SELECT count(*)::text FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
-             AND classid = {high} AND objid = {low} \
-             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+            "SELECT pg_catalog.count(*)::pg_catalog.text FROM pg_catalog.pg_locks WHERE {} AND database {THIS_DATABASE}",
+            advisory_lock(high, low)
         );
         Ok(self.rows(&sql).await?.first().and_then(|row| row[0].as_deref()) != Some("0"))
     }
 
-    fn running_query(&self, pattern: &str) -> String {
+    fn running_query(&self, start: &str) -> String {
         // The statements of other users are hidden, but their locks are not. A statement that outlives its process, such as a
         // concurrent build, holds one of these, so a session with one of them counts as the holder.
-        let hidden = "(a.query = '<insufficient privilege>' OR a.state = 'disabled') AND a.usesysid IS NOT NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_locks l \
-                      WHERE l.pid = a.pid AND l.locktype = 'relation' AND l.database = a.datid AND l.mode IN ('ShareUpdateExclusiveLock', \
-                      'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))";
+        let equal = SYSTEM.equal;
+        let hidden = format!(
+            "(a.query {equal} '<insufficient privilege>' OR a.state {equal} 'disabled') AND a.usesysid IS NOT NULL AND EXISTS (\
+             SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid {equal} a.pid AND l.locktype {equal} 'relation' \
+             AND l.database {equal} a.datid AND l.mode {equal} ANY ('{{ShareUpdateExclusiveLock,ShareLock,\
+             ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}}'))"
+        );
         format!(
-            "SELECT count(*)::text FROM pg_catalog.pg_stat_activity a WHERE a.pid <> pg_catalog.pg_backend_pid() \
-             AND ((a.state = 'active' AND a.query LIKE '{pattern}') OR ({hidden}))"
+            "SELECT pg_catalog.count(*)::pg_catalog.text FROM pg_catalog.pg_stat_activity a \
+             WHERE a.pid {} pg_catalog.pg_backend_pid() \
+             AND ((a.state {equal} 'active' AND pg_catalog.starts_with(a.query, {start})) OR ({hidden}))",
+            SYSTEM.unequal
         )
     }
 }
@@ -835,12 +862,12 @@ impl Backend for Postgres<'_> {
         self.open_own().await?;
         // The statements of `session` may decide where the history is.
         let is_known = session.is_empty() || history_sql.schema().is_some();
-        let place = if is_known { table_list::place(history_sql) } else { "NULL::text".to_owned() };
+        let place = if is_known { table_list::place(history_sql) } else { "NULL::pg_catalog.text".to_owned() };
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
         let sql = format!(
             "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), \
              pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_setting('server_encoding'), \
-             pg_catalog.current_database()::text, {place}, {}",
+             pg_catalog.current_database()::pg_catalog.text, {place}, {}",
             settings.join(", ")
         );
         let mut columns = only_row(self.rows(&sql).await?).ok_or_else(BackendError::unanswered)?.into_iter();
@@ -888,7 +915,7 @@ impl Backend for Postgres<'_> {
 
     async fn is_locked(&mut self, history_sql: &HistorySql) -> Result<Option<bool>, BackendError> {
         let mut history_sql = history_sql.clone();
-        let place = format!("SELECT pg_catalog.current_database()::text, {}", table_list::place(&history_sql));
+        let place = format!("SELECT pg_catalog.current_database()::pg_catalog.text, {}", table_list::place(&history_sql));
         let mut columns = only_row(self.rows(&place).await?).ok_or_else(BackendError::unanswered)?.into_iter();
         self.database = columns.next().flatten().unwrap_or_default();
         if let Some(schema) = columns.next().flatten() {
@@ -908,11 +935,12 @@ impl Backend for Postgres<'_> {
         }
         let (high, low) = self.lock_key_halves(history_sql);
         let sql = format!(
-            "SELECT a.pid::text, a.usename::text, concat_ws(' ', coalesce(host(a.client_addr), 'local'), nullif(a.application_name, '')), \
-             to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), left(a.query, 2000) \
-             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = {high} AND l.objid::bigint = {low} AND l.objsubid = 1 \
-             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 1"
+            "SELECT a.pid::pg_catalog.text, a.usename::pg_catalog.text, {CLIENT}, \
+             pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), pg_catalog.left(a.query, 2000) \
+             FROM (SELECT pid FROM pg_catalog.pg_locks WHERE {} AND database {THIS_DATABASE}) l \
+             JOIN pg_catalog.pg_stat_activity a ON a.pid {} l.pid LIMIT 1",
+            advisory_lock(high, low),
+            SYSTEM.equal
         );
         // If the query fails, the message lacks the holder; the run continues to wait.
         self.rows(&sql).await.ok()?.into_iter().next().and_then(read_session)
@@ -927,15 +955,17 @@ impl Backend for Postgres<'_> {
             return Vec::new();
         }
         let relations: Vec<String> = tables.iter().map(relation).collect();
+        let equal = SYSTEM.equal;
         let sql = format!(
-            "SELECT DISTINCT a.pid::text, a.usename::text, \
-             concat_ws(' ', coalesce(host(a.client_addr), 'local'), nullif(a.application_name, '')), \
-             round(extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start)))::text || ' s ago', \
-             left(CASE WHEN a.state LIKE 'idle%' THEN a.state || ', last ' || a.query ELSE a.query END, 200) \
-             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.granted AND l.locktype = 'relation' AND l.pid <> pg_catalog.pg_backend_pid() \
-             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-             AND l.relation IN ({}) ORDER BY 4 DESC LIMIT 5",
+            "SELECT DISTINCT a.pid::pg_catalog.text, a.usename::pg_catalog.text, {CLIENT}, \
+             pg_catalog.concat(pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) \
+             coalesce(a.xact_start, a.backend_start))), ' s ago'), \
+             pg_catalog.left(CASE WHEN pg_catalog.starts_with(a.state, 'idle') \
+             THEN pg_catalog.concat(a.state, ', last ', a.query) ELSE a.query END, 200) \
+             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid {equal} l.pid \
+             WHERE l.granted AND l.locktype {equal} 'relation' AND l.pid {} pg_catalog.pg_backend_pid() \
+             AND l.database {THIS_DATABASE} AND l.relation {equal} ANY (ARRAY[{}]::pg_catalog.oid[]) ORDER BY 4 DESC LIMIT 5",
+            SYSTEM.unequal,
             relations.join(", ")
         );
         // If the query fails, the message lacks the sessions; the statement is retried anyway.
@@ -947,7 +977,7 @@ impl Backend for Postgres<'_> {
             lease.stop_heartbeat();
             return self.execute(&lease.release_sql(history_sql)).await;
         }
-        let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})::text", self.lock_key(history_sql));
+        let sql = format!("SELECT pg_catalog.pg_advisory_unlock({})::pg_catalog.text", self.lock_key(history_sql));
         if self.is_true(&sql).await? { Ok(()) } else { Err(BackendError::own("the lock was no longer held")) }
     }
 

@@ -1,7 +1,7 @@
 //! The SQL of the history in MySQL and MariaDB.
 
 use super::table_list;
-use crate::history_sql::{HistoryDialect, hex};
+use crate::history_sql::{HistoryDialect, SystemNames, hex};
 use std::time::Duration;
 
 /// The SQL of the history in MySQL and MariaDB.
@@ -18,6 +18,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     fits_name: |name| name.chars().count() <= 64,
     literal,
     quote: |name| format!("`{}`", name.replace('`', "``")),
+    names: SystemNames::PLAIN,
     as_rfc3339: |column| format!("date_format({column}, '%Y-%m-%dT%H:%i:%sZ')"),
     since_transaction,
     upsert,
@@ -29,6 +30,14 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
     leading_digits: |column| format!("CAST(conv(left({column}, 8), 16, 10) AS unsigned)"),
+    in_place: |_, _| String::new(),
+    has_table: |history_sql, table| {
+        let schema = history_sql.schema().map_or("DATABASE()".to_owned(), |schema| history_sql.text(schema));
+        format!(
+            "(SELECT CAST(count(*) AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} AND TABLE_NAME = {})",
+            history_sql.text(table)
+        )
+    },
     table_list: table_list::query,
 };
 

@@ -1,35 +1,59 @@
 //! The SQL of the history in PostgreSQL.
 
 use super::table_list;
-use crate::history_sql::HistoryDialect;
+use crate::history_sql::{HistoryDialect, SystemNames};
 use std::time::Duration;
 
 /// The SQL of the history in PostgreSQL.
 pub static DIALECT: HistoryDialect = HistoryDialect {
-    text_type: "text",
-    key_type: "text",
-    time_type: "timestamptz",
+    text_type: "pg_catalog.text",
+    key_type: "pg_catalog.text",
+    time_type: "pg_catalog.timestamptz",
     id_type: "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     table_options: "",
     keyed_options: "",
     default_schema: None,
-    now: "clock_timestamp()",
+    now: "pg_catalog.clock_timestamp()",
     user: "session_user",
     fits_name: |name| name.len() <= 63,
     literal,
     quote: |name| format!("\"{}\"", name.replace('"', "\"\"")),
-    as_rfc3339: |column| format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
+    names: SystemNames {
+        equal: "OPERATOR(pg_catalog.=)",
+        unequal: "OPERATOR(pg_catalog.<>)",
+        less: "OPERATOR(pg_catalog.<)",
+        plus: "OPERATOR(pg_catalog.+)",
+        concat: "OPERATOR(pg_catalog.||)",
+        function: "pg_catalog.",
+    },
+    as_rfc3339: |column| format!("pg_catalog.to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
     since_transaction,
     upsert,
     insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
-    as_text: |expression| format!("CAST({expression} AS text)"),
-    seconds_between: |from, to| format!("CAST(CAST(round(extract(epoch from {to} - {from})) AS bigint) AS text)"),
-    later: |moment, by| format!("{moment} + interval '{} milliseconds'", by.as_millis()),
+    as_text: |expression| format!("CAST({expression} AS pg_catalog.text)"),
+    seconds_between: |from, to| {
+        format!(
+            "CAST(CAST(pg_catalog.round(extract(epoch from {to} OPERATOR(pg_catalog.-) {from})) AS bigint) AS pg_catalog.text)"
+        )
+    },
+    later: |moment, by| format!("({moment} OPERATOR(pg_catalog.+) interval '{} milliseconds')", by.as_millis()),
     // With a policy that applies to this user, the query fails instead of returning fewer rows.
     before_reading: "SET LOCAL row_security = off;\n",
     skips_locked: true,
-    as_hex: |column| format!("encode({column}, 'hex')"),
-    leading_digits: |column| format!("('x' || substr({column}, 1, 8))::bit(32)::bigint"),
+    as_hex: |column| format!("pg_catalog.encode({column}, 'hex')"),
+    leading_digits: |column| format!("('x' OPERATOR(pg_catalog.||) pg_catalog.substr({column}, 1, 8))::bit(32)::bigint"),
+    in_place: |history_sql, alias| {
+        let place = table_list::place(history_sql);
+        format!(
+            " AND (SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
+             ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE c.oid OPERATOR(pg_catalog.=) {alias}tableoid) \
+             OPERATOR(pg_catalog.=) {place}"
+        )
+    },
+    has_table: |history_sql, table| {
+        let name = history_sql.text(&history_sql.table(table));
+        format!("CASE WHEN pg_catalog.to_regclass({name}) IS NULL THEN '0' ELSE '1' END")
+    },
     table_list: table_list::query,
 };
 
@@ -39,7 +63,8 @@ fn literal(text: &str) -> String {
 }
 
 fn since_transaction(before: Duration) -> String {
-    format!("{} + round(extract(epoch from clock_timestamp() - now()) * 1000)::bigint", before.as_millis())
+    let elapsed = "extract(epoch from pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.now())";
+    format!("{} OPERATOR(pg_catalog.+) pg_catalog.round({elapsed} OPERATOR(pg_catalog.*) 1000)::bigint", before.as_millis())
 }
 
 fn upsert(key: &str, columns: &[&str]) -> String {

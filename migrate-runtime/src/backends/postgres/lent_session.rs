@@ -6,20 +6,23 @@ use crate::connection::TextRow;
 use std::collections::BTreeMap;
 
 /// Whether a transaction is open. A statement outside one is its own transaction and starts with it.
-pub const IN_TRANSACTION: &str = "SELECT (pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp())::text";
+pub const IN_TRANSACTION: &str =
+    "SELECT (pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp())::pg_catalog.text";
 
 /// What a session contains: kind, name and value of each item. `own_lock` is the condition for our own lock in `pg_locks`.
 pub fn snapshot_sql(own_lock: &str) -> String {
     format!(
-        "SELECT 'setting', name, setting FROM pg_catalog.pg_settings WHERE source = 'session' \
+        "SELECT 'setting', name, setting FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'session' \
          UNION ALL SELECT 'setting', 'role', pg_catalog.current_setting('role') \
          UNION ALL SELECT 'statement', name, '' FROM pg_catalog.pg_prepared_statements \
          UNION ALL SELECT 'channel', pg_listening_channels, '' FROM pg_catalog.pg_listening_channels() \
          UNION ALL SELECT 'cursor', name, '' FROM pg_catalog.pg_cursors WHERE is_holdable \
-         UNION ALL SELECT 'relation', relname::text, relkind::text FROM pg_catalog.pg_class \
-         WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'p', 'v', 'S') \
+         UNION ALL SELECT 'relation', relname::pg_catalog.text, relkind::pg_catalog.text FROM pg_catalog.pg_class \
+         WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() \
+         AND relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,v,S}}') \
          UNION ALL SELECT 'lock', pg_catalog.concat(classid, ' ', objid, ' ', objsubid), mode FROM pg_catalog.pg_locks \
-         WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid() AND NOT ({own_lock})"
+         WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND granted \
+         AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND NOT ({own_lock})"
     )
 }
 

@@ -55,12 +55,14 @@ impl IndexBuild {
 
     /// A query for the invalid indexes of the table, as `"schema"."index"`, without those that other sessions are building.
     pub fn invalid_sql(&self) -> String {
-        let quoted = |column: &str| format!("'\"' || pg_catalog.replace({column}::text, '\"', '\"\"') || '\"'");
+        let quoted = |column: &str| format!("'\"', pg_catalog.replace({column}::pg_catalog.text, '\"', '\"\"'), '\"'");
         format!(
-            "SELECT {} || '.' || {} FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid \
-             AND i.indrelid = pg_catalog.to_regclass({}) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p \
-             WHERE p.index_relid = i.indexrelid AND p.pid <> pg_catalog.pg_backend_pid())",
+            "SELECT pg_catalog.concat({}, '.', {}) FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE NOT i.indisvalid \
+             AND i.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}) \
+             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p \
+             WHERE p.index_relid OPERATOR(pg_catalog.=) i.indexrelid AND p.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid())",
             quoted("n.nspname"),
             quoted("c.relname"),
             self.table
@@ -76,45 +78,52 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
         let schema = name.schema.as_ref().map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
         history_sql.text(&format!("{schema}{}", history_sql.name(&name.name)))
     };
+    let equal = history_sql.dialect().names.equal;
     let class = |name: &Name| format!("pg_catalog.to_regclass({})", qualified_name(name));
-    let exists = |from: String| Some(format!("SELECT count(*)::text FROM (SELECT FROM pg_catalog.{from} LIMIT 1) found"));
+    let exists = |from: String| {
+        Some(format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM (SELECT FROM pg_catalog.{from} LIMIT 1) found"))
+    };
     match object {
         Object::Table(name) | Object::View(name) | Object::Sequence(name) => {
-            Some(format!("SELECT ({} IS NOT NULL)::int::text", class(name)))
+            Some(format!("SELECT ({} IS NOT NULL)::int::pg_catalog.text", class(name)))
         }
         Object::Column(table, name) => {
             let (table, name) = (class(table), history_sql.text(name));
-            exists(format!("pg_attribute WHERE attrelid = {table} AND attname = {name} AND NOT attisdropped"))
+            exists(format!("pg_attribute WHERE attrelid {equal} {table} AND attname {equal} {name} AND NOT attisdropped"))
         }
         Object::Index(table, name) => {
             let condition = match table {
-                Some(table) => format!("c.relname = {} AND i.indrelid = {}", history_sql.text(&name.name), class(table)),
-                None => format!("c.oid = {}", class(name)),
+                Some(table) => {
+                    format!("c.relname {equal} {} AND i.indrelid {equal} {}", history_sql.text(&name.name), class(table))
+                }
+                None => format!("c.oid {equal} {}", class(name)),
             };
             Some(format!(
                 "SELECT CASE WHEN i.indisvalid THEN '1' ELSE '2' END FROM pg_catalog.pg_index i \
-                 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE {condition}"
+                 JOIN pg_catalog.pg_class c ON c.oid {equal} i.indexrelid WHERE {condition}"
             ))
         }
         Object::Constraint(table, name) => {
             let (table, name) = (class(table), history_sql.text(name));
             Some(format!(
                 "SELECT CASE WHEN convalidated THEN '1' ELSE '2' END FROM pg_catalog.pg_constraint \
-                 WHERE conrelid = {table} AND conname = {name}"
+                 WHERE conrelid {equal} {table} AND conname {equal} {name}"
             ))
         }
         Object::Trigger(table, name) => {
             let (table, name) = (class(table.as_ref()?), history_sql.text(&name.name));
-            exists(format!("pg_trigger WHERE tgrelid = {table} AND tgname = {name}"))
+            exists(format!("pg_trigger WHERE tgrelid {equal} {table} AND tgname {equal} {name}"))
         }
-        Object::Type(name) => Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::text", qualified_name(name))),
+        Object::Type(name) => {
+            Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::pg_catalog.text", qualified_name(name)))
+        }
         Object::EnumValue(name, value) => {
             let value = history_sql.text(value);
             let name = qualified_name(name);
-            exists(format!("pg_enum WHERE enumtypid = pg_catalog.to_regtype({name}) AND enumlabel = {value}"))
+            exists(format!("pg_enum WHERE enumtypid {equal} pg_catalog.to_regtype({name}) AND enumlabel {equal} {value}"))
         }
-        Object::Schema(name) => exists(format!("pg_namespace WHERE nspname = {}", history_sql.text(name))),
-        Object::Extension(name) => exists(format!("pg_extension WHERE extname = {}", history_sql.text(name))),
+        Object::Schema(name) => exists(format!("pg_namespace WHERE nspname {equal} {}", history_sql.text(name))),
+        Object::Extension(name) => exists(format!("pg_extension WHERE extname {equal} {}", history_sql.text(name))),
         // Several functions with different parameters can have the same name.
         Object::Routine(_) => None,
     }

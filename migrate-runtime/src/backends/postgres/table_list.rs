@@ -6,34 +6,34 @@ use crate::history_sql::HistorySql;
 /// user can read the table. It returns the tables with at most so many columns, those of this tool, and those with its names.
 pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
     let names = history_sql.table_names().map(|name| history_sql.text(name)).join(", ");
-    let place = place(history_sql);
+    let (place, equal) = (place(history_sql), history_sql.dialect().names.equal);
     format!(
         "SELECT found.schema_name, found.table_name, found.column_list, found.place, found.readable FROM (\
-         SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, \
-         string_agg(a.attname::text || ':' || pg_catalog.format_type(a.atttypid, NULL), pg_catalog.chr(10)) AS column_list, \
+         SELECT n.nspname::pg_catalog.text AS schema_name, c.relname::pg_catalog.text AS table_name, \
+         pg_catalog.string_agg(pg_catalog.concat(a.attname, ':', pg_catalog.format_type(a.atttypid, NULL)), pg_catalog.chr(10)) \
+         AS column_list, \
          {place} AS place, CASE WHEN pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
          AND pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN '1' ELSE '0' END AS readable, \
-         count(*) AS columns, count(CASE WHEN a.attname = 'sql_checksum' THEN 1 END) AS own \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-         WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' \
-         AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
+         pg_catalog.count(*) AS columns, pg_catalog.count(CASE WHEN a.attname {equal} 'sql_checksum' THEN 1 END) AS own \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid {equal} c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped \
+         WHERE c.relkind {equal} ANY ('{{r,p,f}}') AND c.relpersistence OPERATOR(pg_catalog.<>) 't' \
+         AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{{pg_catalog,information_schema,pg_toast}}') \
          GROUP BY n.oid, n.nspname, c.oid, c.relname) found \
-         WHERE found.columns <= {most_columns} OR found.own > 0 \
-         OR (found.schema_name = found.place AND found.table_name IN ({names})) ORDER BY 1, 2"
+         WHERE found.columns OPERATOR(pg_catalog.<=) {most_columns} OR found.own OPERATOR(pg_catalog.>) 0 \
+         OR (found.schema_name {equal} found.place AND found.table_name {equal} ANY (ARRAY[{names}])) ORDER BY 1, 2"
     )
 }
 
-/// The schema of the history, as an expression: the one that is known, or else the first of `search_path` that contains the
-/// table of records, or else the first one. A temporary schema would be lost with the session, also where `search_path` names it.
+/// The schema of the history, as an expression: the one that is known, or else the first of `search_path`. A history in a later
+/// schema may be that of another tenant or service; the first run of a service finds it and asks. A temporary schema would be
+/// lost with the session, also where `search_path` names it.
 pub fn place(history_sql: &HistorySql) -> String {
     match history_sql.schema() {
-        Some(schema) => format!("{}::text", history_sql.text(schema)),
-        None => format!(
-            "(SELECT s.name::text FROM unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, number) \
-             WHERE s.name::text !~ '^pg_temp_' \
-             ORDER BY pg_catalog.to_regclass(pg_catalog.quote_ident(s.name::text) || '.' || {}) IS NULL, s.number LIMIT 1)",
-            history_sql.text(&history_sql.name(history_sql.records_name()))
-        ),
+        Some(schema) => format!("{}::pg_catalog.text", history_sql.text(schema)),
+        None => "(SELECT s.name::pg_catalog.text FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY \
+                 AS s (name, number) WHERE NOT pg_catalog.starts_with(s.name::pg_catalog.text, 'pg_temp_') \
+                 ORDER BY s.number LIMIT 1)"
+            .to_owned(),
     }
 }

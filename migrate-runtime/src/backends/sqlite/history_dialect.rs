@@ -1,7 +1,7 @@
 //! The SQL of the history in SQLite.
 
 use super::table_list;
-use crate::history_sql::{HistoryDialect, hex};
+use crate::history_sql::{HistoryDialect, SystemNames, hex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The SQL of the history in SQLite.
@@ -19,6 +19,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     fits_name: |name| name.chars().count() <= 64,
     literal,
     quote: |name| format!("\"{}\"", name.replace('"', "\"\"")),
+    names: SystemNames::PLAIN,
     as_rfc3339: |column| format!("strftime('%Y-%m-%dT%H:%M:%SZ', {column})"),
     since_transaction,
     upsert,
@@ -30,6 +31,12 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
     leading_digits,
+    in_place: |_, _| String::new(),
+    has_table: |history_sql, table| {
+        let schema = history_sql.schema().map_or("main".to_owned(), |schema| history_sql.name(schema));
+        let name = history_sql.text(table);
+        format!("(SELECT CAST(count(*) AS text) FROM {schema}.sqlite_master WHERE lower(name) = lower({name}))")
+    },
     table_list: table_list::query,
 };
 

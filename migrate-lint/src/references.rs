@@ -1,0 +1,120 @@
+//! Which objects of a schema mention a name: found without a search over all objects.
+
+use crate::object_name::ObjectName;
+use crate::parts::{Named, Parts};
+use crate::relation::{Column, Constraint, ConstraintKind, Relation};
+use crate::schema::{ObjectId, SchemaObject};
+use migrate_model::syntax::{ObjectKind, Type};
+use std::collections::BTreeMap;
+
+/// Something that an object mentions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum SchemaMention {
+    /// A table, a view or a function.
+    Object(ObjectName),
+    /// A type, by its name in lower case and without its schema.
+    Type(String),
+    /// The schema that contains the object.
+    Schema(Option<String>),
+    /// The name of the object itself, without its schema: of a function, or of a schema.
+    Own(String),
+}
+
+/// How often each object mentions something.
+#[derive(Debug, Clone, Default)]
+pub struct References {
+    users: BTreeMap<SchemaMention, BTreeMap<ObjectId, usize>>,
+}
+
+impl References {
+    /// Follows a change of an object.
+    pub fn update(&mut self, id: &ObjectId, before: Option<&SchemaObject>, after: Option<&SchemaObject>) {
+        for mention in mentions(id, after, before) {
+            *self.users.entry(mention).or_default().entry(id.clone()).or_default() += 1;
+        }
+        for mention in mentions(id, before, after) {
+            let Some(users) = self.users.get_mut(&mention) else { continue };
+            match users.get_mut(id) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(users.remove(id)),
+            }
+            if users.is_empty() {
+                self.users.remove(&mention);
+            }
+        }
+    }
+
+    /// The objects that mention a table, a view or a function.
+    pub fn to_object(&self, name: &ObjectName) -> impl Iterator<Item = &ObjectId> + use<'_> {
+        self.users(&SchemaMention::Object(name.clone()))
+    }
+
+    /// The objects that may use a type.
+    pub fn to_type(&self, name: &ObjectName) -> impl Iterator<Item = &ObjectId> + use<'_> {
+        self.users(&SchemaMention::Type(name.name().to_lowercase()))
+    }
+
+    /// The objects in a schema.
+    pub fn in_schema(&self, schema: Option<&str>) -> impl Iterator<Item = &ObjectId> + use<'_> {
+        self.users(&SchemaMention::Schema(schema.map(str::to_owned)))
+    }
+
+    /// The functions and the schemas of this name.
+    pub fn of_name(&self, name: &str) -> impl Iterator<Item = &ObjectId> + use<'_> {
+        self.users(&SchemaMention::Own(name.to_owned()))
+    }
+
+    fn users(&self, mention: &SchemaMention) -> impl Iterator<Item = &ObjectId> + use<'_> {
+        self.users.get(mention).into_iter().flat_map(BTreeMap::keys)
+    }
+}
+
+/// What an object mentions in the parts that it does not share with another state of it.
+fn mentions(id: &ObjectId, object: Option<&SchemaObject>, other: Option<&SchemaObject>) -> Vec<SchemaMention> {
+    let Some(object) = object else { return Vec::new() };
+    let mut all = vec![SchemaMention::Schema(id.name.schema.clone())];
+    match object {
+        SchemaObject::Relation(relation) | SchemaObject::External(relation) => {
+            let other = match other {
+                Some(SchemaObject::Relation(other) | SchemaObject::External(other)) => Some(&**other),
+                _ => None,
+            };
+            of_relation(relation, other, &mut all);
+        }
+        SchemaObject::Domain { base, .. } => all.push(of_type(base)),
+        SchemaObject::Routine { .. } => all.push(SchemaMention::Own(id.name.name.clone())),
+        SchemaObject::Trigger { table, references } => {
+            let names = [table].into_iter().chain(&references.tables).chain(&references.function);
+            all.extend(names.cloned().map(SchemaMention::Object));
+        }
+        SchemaObject::Sequence { owner: Some((table, _)) } => all.push(SchemaMention::Object(table.clone())),
+        _ if id.is_of(ObjectKind::Schema) || id.is_of(ObjectKind::Database) => all.push(SchemaMention::Own(id.name.name.clone())),
+        _ => {}
+    }
+    all
+}
+
+fn of_relation(relation: &Relation, other: Option<&Relation>, all: &mut Vec<SchemaMention>) {
+    let tables = relation.reads_from.iter().chain(&relation.inherits).chain(&relation.partition_of);
+    let partitions = different(&relation.partitions, other.map(|other| &other.partitions));
+    all.extend(tables.chain(partitions).cloned().map(SchemaMention::Object));
+    let of_constraint = |constraint: &Constraint| match &constraint.kind {
+        ConstraintKind::Foreign { table, .. } => Some(SchemaMention::Object(table.clone())),
+        _ => None,
+    };
+    all.extend(different(&relation.constraints, other.map(|other| &other.constraints)).filter_map(of_constraint));
+    let of_column = |column: &Column| column.ty.as_ref().map(of_type);
+    all.extend(different(&relation.columns, other.map(|other| &other.columns)).filter_map(of_column));
+}
+
+fn different<'a, T: Named + Clone>(parts: &'a Parts<T>, other: Option<&'a Parts<T>>) -> impl Iterator<Item = &'a T> {
+    let (all, changed) = match other {
+        Some(other) => (None, parts.not_shared_with(other)),
+        None => (Some(parts.iter()), Vec::new()),
+    };
+    all.into_iter().flatten().chain(changed)
+}
+
+fn of_type(ty: &Type) -> SchemaMention {
+    SchemaMention::Type(ty.name.to_lowercase())
+}

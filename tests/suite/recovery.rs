@@ -1,0 +1,148 @@
+//! What is found out about a statement that was interrupted, and what is not: the system catalog is asked as the script would ask
+//! it, a rejected question means that the outcome is unknown, and an operator decides about the state that was shown.
+
+use migrate_runtime::{ErrorKind, Migrator, Resolution};
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+
+const STARTED: &str = "UPDATE migration_records SET state = 'started' WHERE version = '001'";
+
+fn folder(kind: Kind, sql: &str) -> TestFolder {
+    let folder = TestFolder::new(&[("001_a.up.sql", &format!("-- migrate: no-transaction\n{sql}"))]);
+    let settings = format!("service = \"app\"\ndatabase = \"{}\"\nlint = \"off\"\n", kind.dialect().name());
+    folder.write("migrate.toml", &settings);
+    folder
+}
+
+fn name_of(database: &TestDatabase) -> String {
+    database.url.rsplit_once('/').unwrap().1.to_owned()
+}
+
+/// The index of the schema that `"$user"` names exists, so it was not dropped.
+#[tokio::test]
+async fn names_mean_what_they_mean_to_the_role_of_the_script() {
+    for change in ["SET ROLE", "SET SESSION AUTHORIZATION", "set_config('role'", "set_config('ROLE'"] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        let role = format!("{}_role", name_of(&database));
+        database.execute(&format!("CREATE ROLE {role}; CREATE SCHEMA AUTHORIZATION {role}")).await;
+        database.execute(&format!("CREATE TABLE {role}.t (id int); ALTER TABLE {role}.t OWNER TO {role}")).await;
+        let change = match change.strip_prefix("set_config") {
+            Some(call) => format!("SELECT pg_catalog.set_config{call}, '{role}', false)"),
+            None => format!("{change} {role}"),
+        };
+        let sql = format!("{change};\nINSERT INTO t VALUES (1);\nDROP INDEX CONCURRENTLY i;\n");
+        let migrator = Migrator::new(folder(Kind::Postgres, &sql).set(Kind::Postgres.dialect()));
+        migrator.run(&database.url).await.unwrap_err();
+        database.execute(STARTED).await;
+        database.execute(&format!("CREATE INDEX i ON {role}.t (id)")).await;
+        migrator.run(&database.url).await.unwrap();
+        let exists = database.value(&format!("SELECT (to_regclass('{role}.i') IS NOT NULL)::text")).await;
+        assert_eq!(exists, "false", "{change}");
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {role}.t")).await, "1", "{change}");
+        database.execute(&format!("DROP SCHEMA {role} CASCADE; DROP OWNED BY {role}; DROP ROLE {role}")).await;
+        database.drop().await;
+    }
+}
+
+/// The table that only the role may see exists, so it was not dropped.
+#[tokio::test]
+async fn names_are_visible_as_to_the_role_of_the_script() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let name = name_of(&database);
+    let (user, role) = (format!("u_{name}"), format!("r_{name}"));
+    for statement in [
+        format!("CREATE USER {user}@localhost IDENTIFIED BY 'secret'"),
+        format!("CREATE ROLE {role}"),
+        format!("GRANT ALL ON {name}.* TO {role}"),
+        format!("GRANT {role} TO {user}@localhost"),
+    ] {
+        database.execute(&statement).await;
+    }
+    let url = database.url.replace("migrate:secret@", &format!("{user}:secret@"));
+    let sql = format!("SET ROLE {role};\nCREATE TABLE made (id int);\nDROP TABLE x;\nINSERT INTO made VALUES (1);\n");
+    let settings = "service = \"app\"\ndatabase = \"mysql\"\nlint = \"off\"\n";
+    let folder = folder(Kind::MariaDb, &sql);
+    folder.write("migrate.toml", settings);
+    // The tables of the history exist, and the user may use them.
+    let empty = TestFolder::new(&[("000_empty.up.sql", "SELECT 1;")]);
+    empty.write("migrate.toml", settings);
+    Migrator::new(empty.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+    folder.write("migrations/000_empty.up.sql", "SELECT 1;");
+    for table in ["migration_records", "schema_versions", "migration_events", "migration_locks"] {
+        database.execute(&format!("GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON {name}.{table} TO {user}@localhost")).await;
+    }
+    let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+    let error = migrator.run(&url).await.unwrap_err();
+    assert!(error.to_string().contains("DROP TABLE x"), "{error}");
+    database.execute(STARTED).await;
+    database.execute("CREATE TABLE x (id int)").await;
+    migrator.run(&url).await.unwrap();
+    assert!(!database.tables().await.contains(&"x".to_owned()));
+    assert_eq!(database.value("SELECT count(*) FROM made").await, "1");
+    database.execute(&format!("DROP USER {user}@localhost; ")).await;
+    database.execute(&format!("DROP ROLE {role}")).await;
+    database.drop().await;
+}
+
+/// A schema that the user may not use: whether the index exists cannot be asked.
+#[tokio::test]
+async fn a_rejected_question_is_an_unknown_outcome() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let user = format!("{}_user", name_of(&database));
+    database.execute(&format!("CREATE ROLE {user} LOGIN; GRANT CREATE ON SCHEMA public TO {user}")).await;
+    let url = database.url.replace("postgres@", &format!("{user}@"));
+    let folder = folder(Kind::Postgres, "CREATE TABLE made (id int);\nDROP INDEX CONCURRENTLY hidden.i;\n");
+    let old = TestFolder::new(&[("000_old.up.sql", "SELECT 1;")]);
+    old.write("migrate.toml", "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+    let old = Migrator::new(old.set(Kind::Postgres.dialect()));
+    old.run(&url).await.unwrap();
+    folder.write("migrations/000_old.up.sql", "SELECT 1;");
+    let migrator = Migrator::new(folder.set(Kind::Postgres.dialect()));
+    migrator.run(&url).await.unwrap_err();
+    database.execute(STARTED).await;
+    database.execute("CREATE SCHEMA hidden; CREATE TABLE hidden.t (id int); CREATE INDEX i ON hidden.t (id)").await;
+    // The old release needs to know nothing about it.
+    assert!(old.run(&url).await.unwrap().done.is_empty());
+    assert!(old.is_up_to_date(&url).await.unwrap());
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    for command in [&["status"][..], &["plan"], &["verify"]] {
+        let outcome = binary.run(command);
+        assert_ne!(outcome.code, 1, "{command:?}: {}", outcome.stderr);
+    }
+    let outcome = binary.run(&["up"]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("permission denied for schema hidden"), "{}", outcome.stderr);
+    let outcome = binary.run(&["resolve", "--retry", "001"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("permission denied for schema hidden"), "{}", outcome.stderr);
+    database.execute(&format!("GRANT ALL ON SCHEMA hidden TO {user}; ALTER TABLE hidden.t OWNER TO {user}")).await;
+    migrator.run(&url).await.unwrap();
+    assert_eq!(database.value("SELECT (to_regclass('hidden.i') IS NULL)::text").await, "true");
+    database.execute(&format!("DROP OWNED BY {user} CASCADE; DROP ROLE {user}")).await;
+    database.drop().await;
+}
+
+/// An operator has confirmed what `status` showed, and another process went on in the meantime.
+#[tokio::test]
+async fn a_decision_is_about_the_record_that_was_shown() {
+    for kind in [Kind::Postgres, Kind::MariaDb, Kind::Sqlite] {
+        let database = TestDatabase::new(kind).await;
+        let folder = folder(kind, "CREATE TABLE made (id int);\nINSERT INTO missing VALUES (1);\nINSERT INTO late VALUES (1);\n");
+        let migrator = Migrator::new(folder.set(kind.dialect()));
+        migrator.run(&database.url).await.unwrap_err();
+        let shown = migrator.status(&database.url).await.unwrap();
+        let version: migrate_runtime::Version = "001".parse().unwrap();
+        // The second statement runs now, and the third one fails.
+        database.execute("CREATE TABLE missing (id int)").await;
+        migrator.run(&database.url).await.unwrap_err();
+        for resolution in [Resolution::MarkNotApplied, Resolution::MarkApplied, Resolution::Retry] {
+            let error = migrator.resolve_as_shown(&database.url, &shown, &version, resolution).await.unwrap_err();
+            assert!(error.to_string().contains("has changed since its state was shown"), "{error}");
+        }
+        assert_eq!(database.history().await, ["001|failed|2"]);
+        let shown = migrator.status(&database.url).await.unwrap();
+        migrator.resolve_as_shown(&database.url, &shown, &version, Resolution::MarkApplied).await.unwrap();
+        let error = migrator.resolve(&database.url, &version, Resolution::Retry).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownVersion, "{error}");
+        database.drop().await;
+    }
+}
