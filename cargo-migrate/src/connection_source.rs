@@ -90,8 +90,7 @@ fn of_file(
              the file names the server that they would be sent to",
         )
     })?;
-    let variable =
-        |name: &str| values.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
+    let variable = |name: &str| values.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
     let text = match variable("DATABASE_URL") {
         Some(url) => url,
         None if is_address(&variable, dialect) => {
@@ -204,16 +203,29 @@ fn from_parts(variable: Environment<'_>, dialect: Option<Dialect>) -> Result<Str
     url.set_password(variable("DB_PASSWORD").map(|password| escaped(&password)).as_deref()).map_err(|()| bad_host())?;
     url.set_path(&escaped(&name));
     if let Some(mode) = variable("DB_SSLMODE") {
-        let key = if dialect == Dialect::MySql { "ssl-mode" } else { "sslmode" };
-        let mode = match (dialect, mode.as_str()) {
-            (Dialect::MySql, "disable") => "DISABLED".to_owned(),
-            (Dialect::MySql, "require") => "REQUIRED".to_owned(),
-            (Dialect::MySql, "prefer") => "PREFERRED".to_owned(),
-            _ => mode,
-        };
-        url.query_pairs_mut().append_pair(key, &mode);
+        let bad_mode = || invalid("DB_SSLMODE", &mode, "use `disable`, `prefer`, `require`, `verify-ca` or `verify-full`");
+        let (key, mode) = tls_mode(dialect, &mode).ok_or_else(bad_mode)?;
+        url.query_pairs_mut().append_pair(key, mode);
     }
     Ok(url.to_string())
+}
+
+/// The modes of TLS, weakest first: the words of PostgreSQL and those of MySQL. `allow` of PostgreSQL, which attempts TLS last,
+/// is `prefer`, which attempts it first.
+const TLS_MODES: &[(&str, &str)] = &[
+    ("disable", "DISABLED"),
+    ("prefer", "PREFERRED"),
+    ("require", "REQUIRED"),
+    ("verify-ca", "VERIFY_CA"),
+    ("verify-full", "VERIFY_IDENTITY"),
+];
+
+/// The parameter of a URL for a mode of TLS, which is given in the words of either database.
+fn tls_mode(dialect: Dialect, mode: &str) -> Option<(&'static str, &'static str)> {
+    let mode = if mode.eq_ignore_ascii_case("allow") { "prefer" } else { mode };
+    let is_mode = |word: &str| word.eq_ignore_ascii_case(mode);
+    let (postgres, mysql) = *TLS_MODES.iter().find(|(postgres, mysql)| is_mode(postgres) || is_mode(mysql))?;
+    Some(if dialect == Dialect::MySql { ("ssl-mode", mysql) } else { ("sslmode", postgres) })
 }
 
 fn escaped(text: &str) -> String {

@@ -14,7 +14,8 @@ struct Sources<'a> {
 
 impl Sources<'_> {
     fn choose(&self) -> Result<Option<SourcedUrl>, CommandError> {
-        let environment = |name: &str| self.environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let environment =
+            |name: &str| self.environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let files = [("app/.env", self.package), (".env", self.current)];
         let files = files.map(|(path, text)| (path.to_owned(), EnvFile::parse(text).unwrap()));
         choose(self.flag, &environment, &files, self.dialect)
@@ -57,7 +58,8 @@ fn the_first_source_is_taken_whole() {
     }
     assert_eq!(Sources::default().choose().unwrap(), None);
     // Variables without a host name no database.
-    let incomplete = Sources { environment: &[("DB_PASSWORD", "ep"), ("PGPASSWORD", "ep"), ("PGHOST", "e")], ..Sources::default() };
+    let incomplete =
+        Sources { environment: &[("DB_PASSWORD", "ep"), ("PGPASSWORD", "ep"), ("PGHOST", "e")], ..Sources::default() };
     assert_eq!(incomplete.choose().unwrap(), None);
 }
 
@@ -148,4 +150,28 @@ fn built_from_parts() {
     }
     assert_eq!(url(None, &[("DB_HOST", "h"), ("DB_NAME", "n"), ("DB_PORT", "70000")]), None);
     assert_eq!(url(None, &[("DB_HOST", "h")]), None);
+}
+
+#[test]
+fn words_for_tls_mean_the_same_for_both_databases() {
+    for (mode, postgres, mysql) in [
+        ("disable", "disable", "DISABLED"),
+        ("prefer", "prefer", "PREFERRED"),
+        ("require", "require", "REQUIRED"),
+        ("verify-ca", "verify-ca", "VERIFY_CA"),
+        ("verify-full", "verify-full", "VERIFY_IDENTITY"),
+        ("allow", "prefer", "PREFERRED"),
+        ("REQUIRED", "require", "REQUIRED"),
+        ("verify_identity", "verify-full", "VERIFY_IDENTITY"),
+    ] {
+        let environment = [("DB_HOST", "h"), ("DB_NAME", "n"), ("DB_SSLMODE", mode)];
+        let url = |dialect| Sources { environment: &environment, dialect: Some(dialect), ..Sources::default() }.url().text;
+        assert_eq!(url(Dialect::Postgres), format!("postgres://h/n?sslmode={postgres}"));
+        assert_eq!(url(Dialect::MySql), format!("mysql://h/n?ssl-mode={mysql}"));
+    }
+    for mode in ["requir", "verify full", "require&ssl-mode=DISABLED"] {
+        let environment = [("DB_HOST", "h"), ("DB_NAME", "n"), ("DB_SSLMODE", mode)];
+        let error = Sources { environment: &environment, ..Sources::default() }.error();
+        assert!(error.contains("`DB_SSLMODE` in the environment is not valid"), "{error}");
+    }
 }
