@@ -10,6 +10,7 @@ mod differential;
 mod differential_clients;
 mod foreign_histories;
 mod history_place;
+mod hostile_files;
 mod huge;
 mod interruptions;
 mod lease;

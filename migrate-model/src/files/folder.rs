@@ -22,6 +22,7 @@ use crate::script::Script;
 use crate::statement::Reading;
 use crate::target::Direction;
 use crate::version::Version;
+use crate::visible;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -164,7 +165,9 @@ pub fn list_files(root: &Path, settings: &Settings, boundary: &Boundary) -> File
         let display_dir = display_dir(dir);
         // The lock file is in the first folder. In it, the files of other folders have the folder as prefix.
         let prefix = if at == 0 { String::new() } else { format!("{}/", dir.trim_end_matches('/')) };
-        if !boundary.contains(&path) {
+        if let Some(finding) = hidden_characters(dir) {
+            names.findings.push(finding.at(Place::file(display_dir)));
+        } else if !boundary.contains(&path) {
             let name = if display_dir.is_empty() { "." } else { display_dir.as_str() };
             names.findings.push(boundary::outside(&format!("the migrations folder `{name}`")).at(Place::file(name)));
         } else if path.is_dir() {
@@ -263,7 +266,8 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str, boundary: &Bounda
             if !is_sql(&name) {
                 return Entry::Skipped;
             }
-            let finding = Finding::error(&BAD_NAME, format!("the name of `{prefix}{name}` is not UTF-8"))
+            let shown_name = visible::one_line(&name);
+            let finding = Finding::error(&BAD_NAME, format!("the name of `{prefix}{shown_name}` is not UTF-8"))
                 .help("rename it; the lock file and the history store names as UTF-8");
             return Entry::Rejected(name, finding);
         }
@@ -273,6 +277,10 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str, boundary: &Bounda
     }
     let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
     let kind = fs::metadata(entry.path()).map(|metadata| metadata.file_type());
+    let is_read = is_link || is_sql(&name) || kind.as_ref().is_ok_and(fs::FileType::is_dir);
+    if is_read && let Some(finding) = hidden_characters(&format!("{prefix}{name}")) {
+        return Entry::Rejected(name, finding);
+    }
     if is_link && kind.is_err() {
         let finding = Finding::error(&UNREADABLE, format!("`{prefix}{name}` is a broken symbolic link"));
         return Entry::Rejected(name, finding.help("put the file itself into the folder"));
@@ -291,6 +299,14 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str, boundary: &Bounda
         }
         _ => Entry::File(name),
     }
+}
+
+/// The finding for a name with control characters. A line break would end its line in the lock file, and others would change what
+/// is displayed around the name.
+fn hidden_characters(name: &str) -> Option<Finding> {
+    let hidden = name.chars().find(|letter| visible::is_hidden(*letter))?;
+    let message = format!("the name `{}` contains the control character U+{:04X}", visible::one_line(name), u32::from(hidden));
+    Some(Finding::error(&BAD_NAME, message).help("rename it; names consist of characters that can be displayed"))
 }
 
 fn is_sql(name: &str) -> bool {
