@@ -263,6 +263,8 @@ async fn output_shows_hidden_characters_as_their_code() {
     }
 }
 
+#[test]
+fn a_carriage_return_in_a_string_of_a_locked_file_is_a_warning() {
     let (folder, binary) = project();
     folder.write("repository/migrations/001_a.up.sql", "CREATE TABLE a (id int);\r\n");
     folder.write("repository/migrations/002_b.up.sql", "INSERT INTO a VALUES ('x\r\ny'); -- '\r\n");

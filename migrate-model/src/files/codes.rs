@@ -9,6 +9,7 @@ pub static ALL: &[&Code] = &[
     &folder::BAD_NAME,
     &settings::BAD_SETTING,
     &check::BELOW_LOCKED,
+    &check::CARRIAGE_RETURN,
     &folder::DOWN_WITHOUT_UP,
     &check::DRAFT_MISSING,
     &folder::DUPLICATE_VERSION,
