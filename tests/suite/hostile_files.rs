@@ -276,3 +276,45 @@ fn a_carriage_return_in_a_string_of_a_locked_file_is_a_warning() {
     assert_eq!(outcome.stderr.matches("warning[carriage-return]: a string in `002_b.up.sql`").count(), 1, "{outcome:?}");
     assert_eq!(outcome.stderr.matches("carriage-return").count(), 1, "{outcome:?}");
 }
+
+#[tokio::test]
+async fn texts_of_servers_and_histories_are_shown_as_their_code() {
+    let text = "E'x\\x1b[2J\\u009b31m\\u202e\\rerror: y\\n'";
+    let raise =
+        |level: &str| format!("DO $$ BEGIN RAISE {level} USING MESSAGE = {text}, HINT = {text}, DETAIL = {text}; END $$;\n");
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = TestFolder::new(&[
+        ("001_a.up.sql", &format!("CREATE TABLE a (id int);\n{}", raise("WARNING"))),
+        ("001_a.down.sql", "DROP TABLE a;\n"),
+        ("002_b.up.sql", &raise("EXCEPTION")),
+        ("002_b.down.sql", "SELECT 1;\n"),
+    ]);
+    folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"postgres\"\n");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    binary.ok(&["lock"]);
+    let run_all = |commands: &[&str]| {
+        for command in commands {
+            let outcome = binary.run(&command.split(' ').collect::<Vec<_>>());
+            shows_nothing_hidden(&outcome, command);
+        }
+    };
+    run_all(&["up -v", "up", "status -v"]);
+    let error = binary.run(&["up"]).stderr;
+    assert!(error.contains("x\\u{1b}[2J\\u{9b}31m\\u{202e}\\rerror: y"), "{error}");
+    assert_eq!(database.value("SELECT count(*)::text FROM migration_records").await, "1");
+    let columns =
+        format!("name = {text}, applied_by = {text}, tool = {text}, down_sql = 'SELECT 1; -- ' || {text}, up_sql = {text}");
+    database.execute(&format!("UPDATE migration_records SET {columns}")).await;
+    let commands =
+        ["status -v", "status --format json", "plan", "up", "verify", "down --dry-run", "down --yes", "repair --yes", "owners"];
+    run_all(&commands);
+    let row = format!(
+        "INSERT INTO migration_records (service, version, name, kind, checksum, sql_checksum, state, statements, statements_done, \
+         started_at, applied_by, tool) SELECT service, '003' || {text}, {text}, kind, checksum, sql_checksum, 'started', 2, 1, \
+         started_at, {text}, tool FROM migration_records LIMIT 1"
+    );
+    database.execute(&row).await;
+    run_all(&commands);
+    run_all(&["resolve 002", "wait --timeout 1s"]);
+    database.drop().await;
+}

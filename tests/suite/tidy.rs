@@ -231,6 +231,31 @@ fn every_command_and_setting_is_in_the_documents() {
 }
 
 #[test]
+fn the_tests_that_the_security_page_names_exist() {
+    let folders =
+        ["migrate-model", "migrate-lint", "migrate-runtime", "migrate-cli", "cargo-migrate"].map(|name| format!("{name}/src"));
+    let files: Vec<(PathBuf, String)> =
+        folders.iter().map(String::as_str).chain(["tests/suite"]).flat_map(|folder| sources(&root().join(folder))).collect();
+    let page = text("docs/security.md");
+    let promises = page.split("| promise | verified by |").skip(1).map(|part| part.split("\n\n").next().unwrap_or_default());
+    let rows = promises.flat_map(|table| table.lines().skip(2));
+    let mut count = 0;
+    for row in rows {
+        let tests = row.rsplit('|').nth(1).unwrap();
+        for name in tests.split('`').skip(1).step_by(2) {
+            let (module, test) = name.split_once("::").unwrap_or_else(|| panic!("`{name}` names no module"));
+            let is_of_module =
+                |path: &PathBuf| path.iter().any(|part| part == module) || path.file_stem().is_some_and(|stem| stem == module);
+            let exists = files.iter().any(|(path, text)| is_of_module(path) && text.contains(&format!("fn {test}()")));
+            assert!(exists, "docs/security.md names the test `{name}`, which does not exist");
+            count += 1;
+        }
+        assert!(tests.contains('`'), "no test verifies: {row}");
+    }
+    assert!(count > 20, "only {count} tests are named");
+}
+
+#[test]
 fn every_code_is_in_the_guide() {
     let guide = text("docs/guide.md");
     for folder in ["migrate-model/src", "migrate-runtime/src", "migrate-cli/src", "cargo-migrate/src"] {

@@ -38,7 +38,7 @@ fn the_first_source_is_taken_whole() {
     let package = "DATABASE_URL=postgres://p/p\nDB_HOST=p2\nDB_NAME=p2\n";
     let current = "DATABASE_URL=postgres://c/c\n";
     let env_url = [("DATABASE_URL", "postgres://e/e"), ("DB_HOST", "e2"), ("DB_NAME", "e2")];
-    let env_parts = &ALL_PARTS[..];
+    let env_parts = ALL_PARTS;
     let parts_url = "postgres://eu:ep@e:5433/en";
     let flag = Some("postgres://f/f");
     let file = |path: &str| UrlOrigin::File(path.to_owned());
