@@ -6,6 +6,7 @@ use crate::loaded_project;
 use crate::packages;
 use migrate_cli::{CommandError, Output, Service, ServiceSource};
 use migrate_runtime::DatabaseUrl;
+use std::collections::BTreeSet;
 
 /// What every command receives besides its own arguments.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,10 @@ impl ServiceSource for Context<'_> {
         if let Some(url) = database_url::explicit(self) {
             return Ok(vec![url?]);
         }
-        packages::projects(self)?.iter().map(|project| database_url::of(self, project)).collect()
+        let connections = packages::projects(self)?.into_iter().map(|project| database_url::connection(self, &project));
+        let connections = connections.collect::<Result<Vec<_>, _>>()?;
+        let notes: BTreeSet<&String> = connections.iter().flat_map(|connection| &connection.notes).collect();
+        notes.into_iter().for_each(|note| self.output.message(note));
+        Ok(connections.into_iter().map(|connection| connection.url).collect())
     }
 }

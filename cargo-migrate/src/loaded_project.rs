@@ -1,7 +1,7 @@
 //! A project with its files and its database URL, as commands that use a database need it.
 
 use crate::command::Context;
-use crate::database_url;
+use crate::database_url::{self, Connection};
 use crate::packages;
 use crate::relative_paths::relative_to_cwd;
 use migrate_cli::{CommandError, Service};
@@ -11,6 +11,7 @@ use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_runtime::DatabaseUrl;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A project with its files and its database URL.
@@ -47,9 +48,11 @@ impl From<LoadedProject> for Service {
 /// If a project has no database URL, or if its files contain errors. The errors of all projects are reported together.
 pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, CommandError> {
     let mut selected = Vec::new();
+    let mut printed = HashSet::new();
     let mut findings: Vec<Finding> = Vec::new();
     for project in packages::projects(context)? {
-        let url = database_url::of(context, &project)?;
+        let Connection { url, notes, .. } = database_url::connection(context, &project)?;
+        notes.into_iter().filter(|note| printed.insert(note.clone())).for_each(|note| context.output.message(note));
         let dialect = dialect(context, &project, Some(&url)).unwrap_or(url.dialect());
         let folder = project.read(dialect);
         if folder.files.is_empty() && folder.lock.is_none() && folder.findings.iter().all(|finding| !finding.is_error()) {
@@ -102,7 +105,7 @@ pub fn dialect(context: &Context<'_>, project: &Project, url: Option<&DatabaseUr
 pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Result<Dialect, CommandError> {
     let url = database_url::of(context, project).ok();
     dialect(context, project, url.as_ref()).ok_or_else(|| {
-        let missing = migrate_model::files::folder::list_files(&project.root, &project.settings).findings;
+        let missing = project.list_files().findings;
         let missing: Vec<_> = missing.into_iter().filter(|finding| finding.code == &NO_FOLDER).collect();
         CommandError::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })
     })

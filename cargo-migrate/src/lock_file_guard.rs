@@ -1,10 +1,12 @@
 //! `migrate.lock`, opened with an exclusive file lock: commands that run at the same time write it one after the other.
 
+use crate::file_writer;
 use migrate_cli::CommandError;
 use migrate_model::files::folder::FileList;
 use migrate_model::files::lock_file::{self, LockFile};
+use migrate_model::files::project::Project;
+use migrate_model::files::regular_file::{self, LOCK_LIMIT};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// The open lock file, with an exclusive file lock until the value is dropped.
@@ -15,19 +17,26 @@ pub struct LockFileGuard {
 
 impl LockFileGuard {
     /// Opens the lock file, creates it if it is missing, and waits until no other process holds its file lock.
-    pub fn take(folder: &Path) -> Result<Self, CommandError> {
+    pub fn take(project: &Project) -> Result<Self, CommandError> {
+        let folder = project.first_folder().map_err(|finding| CommandError::Findings(vec![*finding]))?;
         let path = folder.join(lock_file::FILE);
         let write_error = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", path.display()));
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(write_error)?;
-        file.lock().map_err(write_error)?;
-        Ok(LockFileGuard { file, path })
+        loop {
+            file_writer::refuse_link(&path)?;
+            let options = &mut OpenOptions::new();
+            let file = regular_file::open(&path, options.read(true).write(true).create(true)).map_err(write_error)?;
+            file.lock().map_err(write_error)?;
+            // The process that held the lock may have replaced the file.
+            if is_still_at(&file, &path) {
+                return Ok(LockFileGuard { file, path });
+            }
+        }
     }
 
     /// Parses the lock file. An empty one, as `take` creates it, lists every existing file as a draft.
     pub fn read(&mut self, present: &FileList) -> Result<LockFile, CommandError> {
         let read_error = |error: std::io::Error| CommandError::other(format!("cannot read `{}`: {error}", self.path.display()));
-        let mut text = String::new();
-        self.file.read_to_string(&mut text).map_err(read_error)?;
+        let text = regular_file::read_open_text(&self.file, LOCK_LIMIT).map_err(read_error)?;
         if text.is_empty() {
             let drafts = present.files.iter().map(|file| file.name.clone()).collect();
             return Ok(LockFile { locked: Vec::new(), drafts });
@@ -36,12 +45,22 @@ impl LockFileGuard {
         if findings.is_empty() { Ok(lock) } else { Err(CommandError::Findings(findings)) }
     }
 
-    /// Replaces the content of the lock file.
-    pub fn write(&mut self, lock: &LockFile) -> Result<(), CommandError> {
-        let write_error = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", self.path.display()));
-        self.file.rewind().map_err(write_error)?;
-        let text = lock.write();
-        self.file.write_all(text.as_bytes()).map_err(write_error)?;
-        self.file.set_len(text.len() as u64).map_err(write_error)
+    /// Replaces the lock file. It is the last step: other processes no longer wait afterwards.
+    pub fn write(self, lock: &LockFile) -> Result<(), CommandError> {
+        file_writer::replace(&self.path, &lock.write())
     }
+}
+
+/// Whether an open file is the one at the path.
+#[cfg(unix)]
+fn is_still_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().ok().map(identity) == path.symlink_metadata().ok().map(identity)
+}
+
+/// Other systems have no stable way to compare two files.
+#[cfg(not(unix))]
+fn is_still_at(_: &File, _: &Path) -> bool {
+    true
 }

@@ -1,15 +1,15 @@
 //! The files of a new migration: their version, their names and how they are written.
 
+use crate::file_writer;
 use crate::template::Template;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use migrate_cli::CommandError;
+use migrate_model::files::boundary::Boundary;
 use migrate_model::files::folder::FileList;
 use migrate_model::layout::NewMigration;
 use migrate_model::layouts;
 use migrate_model::target::Direction;
 use migrate_model::version::Version;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 
 /// How the next version is chosen.
@@ -27,17 +27,12 @@ pub enum Numbering {
 ///
 /// # Errors
 /// If a file exists, or cannot be written.
-pub fn write(folder: &Path, files: &[(String, String)]) -> Result<(), CommandError> {
+pub fn write(folder: &Path, files: &[(String, String)], boundary: &Boundary) -> Result<(), CommandError> {
     for (path, text) in files {
         let path = folder.join(path);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+        if !file_writer::create(&path, text, boundary)? {
+            return Err(CommandError::other(format!("cannot write `{}`: the file exists", path.display())));
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let written = file.as_mut().map_err(|error| std::io::Error::new(error.kind(), error.to_string()));
-        written
-            .and_then(|file| file.write_all(text.as_bytes()))
-            .map_err(|error| CommandError::other(format!("cannot write `{}`: {error}", path.display())))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::database_url;
 use cargo_metadata::{Metadata, MetadataCommand};
 use migrate_cli::CommandError;
 use migrate_lint::server::Server;
+use migrate_model::files::boundary::ALLOW_OUTSIDE;
 use migrate_model::files::project::{Project, default_service};
 use migrate_model::files::settings;
 use migrate_model::finding::Finding;
@@ -68,25 +69,34 @@ fn discover(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
         findings.extend(problems);
         project
     };
+    let allowed = allowed_folders();
     let projects: Vec<Project> = if let Some(source) = &context.global.source {
         if source.is_file() {
             return Err(CommandError::usage(format!("`{}` is a file, not a folder", source.display()))
                 .help("use the folder that contains it"));
         }
-        vec![collect(Project::of_folder(source))]
+        vec![collect(Project::of_folder(source, &allowed))]
     } else {
         let current_dir = std::env::current_dir()?;
         match packages(context, &current_dir)? {
             Some(packages) => {
-                packages.iter().map(|package| collect(Project::of_package(&package.root, None, &package.name))).collect()
+                let of_package = |package: &Package| Project::of_package(&package.root, None, &package.name, &allowed);
+                packages.iter().map(|package| collect(of_package(package))).collect()
             }
             // Outside a cargo package, the current folder may still contain migrations.
             None => {
-                vec![collect(Project::of_package(&current_dir, None, &default_service(&current_dir)))]
+                let service = default_service(&current_dir).map_err(|finding| CommandError::Findings(vec![*finding]))?;
+                vec![collect(Project::of_package(&current_dir, None, &service, &allowed))]
             }
         }
     };
     if findings.is_empty() { Ok(projects) } else { Err(CommandError::Findings(findings)) }
+}
+
+/// The folders outside the repository that the user allows.
+fn allowed_folders() -> Vec<PathBuf> {
+    let folders = std::env::var_os(ALLOW_OUTSIDE).unwrap_or_default();
+    std::env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()).collect()
 }
 
 /// Sets the server that the safety rules assume: from `--dialect`, then from `migrate.toml`, then from the URL.

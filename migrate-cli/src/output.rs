@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 use migrate_model::finding::Finding;
 use migrate_model::render;
+use migrate_model::visible;
 use migrate_runtime::Divergence;
 use serde::Serialize;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -51,7 +52,13 @@ pub struct Cell {
 impl Cell {
     /// A cell without a colour.
     pub fn plain(text: impl Into<String>) -> Self {
-        Cell { text: text.into(), style: Style::new() }
+        Cell { text: visible::one_line(&text.into()).into_owned(), style: Style::new() }
+    }
+
+    /// A cell of several lines, without a colour.
+    pub fn lines(lines: &[String]) -> Self {
+        let lines: Vec<_> = lines.iter().map(|line| visible::one_line(line)).collect();
+        Cell { text: lines.join("\n"), style: Style::new() }
     }
 
     /// A cell in green.
@@ -94,26 +101,32 @@ impl Output {
     /// Prints a line to stderr, unless `--quiet` is given.
     pub fn message(&self, text: impl AsRef<str>) {
         if self.verbosity > Verbosity::Quiet {
-            self.stderr(text.as_ref());
+            self.stderr(&visible::lines(text.as_ref()));
         }
     }
 
     /// Prints a line to stderr if `--verbose` is given.
     pub fn verbose(&self, text: impl AsRef<str>) {
         if self.verbosity == Verbosity::Verbose {
-            self.stderr(text.as_ref());
+            self.stderr(&visible::lines(text.as_ref()));
         }
     }
 
     /// Prints a line that starts with a green verb, like the status lines of cargo.
     pub fn status(&self, verb: &str, text: &str) {
         let style = AnsiColor::Green.on_default().bold();
-        self.message(format!("{style}{verb:>12}{style:#} {text}"));
+        if self.verbosity > Verbosity::Quiet {
+            self.stderr(&format!("{style}{verb:>12}{style:#} {}", visible::one_line(text)));
+        }
     }
 
     /// Prints the data of the command to stdout.
     pub fn data(&self, text: impl AsRef<str>) {
-        let written = writeln!(anstream::stdout(), "{}", text.as_ref());
+        self.stdout(&visible::lines(text.as_ref()));
+    }
+
+    fn stdout(&self, text: &str) {
+        let written = writeln!(anstream::stdout(), "{text}");
         // A reader that closes the pipe, such as `head`, is not a failure.
         if let Err(error) = written.and_then(|()| io::stdout().flush())
             && error.kind() != io::ErrorKind::BrokenPipe
@@ -126,7 +139,7 @@ impl Output {
     /// Prints the data of the command to stdout as JSON.
     pub fn json(&self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
-            Ok(text) => self.data(text),
+            Ok(text) => self.stdout(&visible::json(&text)),
             Err(error) => self.stderr(&format!("error: cannot write JSON: {error}")),
         }
     }
@@ -152,7 +165,7 @@ impl Output {
             table.add_row(row.into_iter().map(|cell| paint(cell, colour)));
         }
         for line in table.lines() {
-            self.data(line.trim_end());
+            self.stdout(line.trim_end());
         }
     }
 
@@ -188,7 +201,7 @@ impl Output {
         if self.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
         }
-        let _ = write!(anstream::stderr(), "{question} [y/N] ");
+        let _ = write!(anstream::stderr(), "{} [y/N] ", visible::lines(question));
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer).ok()?;
         Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

@@ -3,6 +3,7 @@
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressStyle};
 use migrate_model::duration;
+use migrate_model::visible;
 use migrate_runtime::{Direction, Event};
 use std::sync::{Arc, Mutex};
 
@@ -30,7 +31,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
             }
             Event::Started { title, .. } => {
                 if let Some(bar) = bar.as_deref().and_then(Option::as_ref) {
-                    bar.set_message(format!("{prefix}{title}"));
+                    bar.set_message(visible::one_line(&format!("{prefix}{title}")).into_owned());
                 }
             }
             Event::Blocked { title, blockers, tries, pause, .. } => {

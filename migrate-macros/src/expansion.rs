@@ -1,6 +1,7 @@
 //! Reads and checks a folder and creates the tokens of the macro: the embedded set, or a compile error with all findings.
 
 use migrate_lint::{folder_lint, rules};
+use migrate_model::files::boundary::ALLOW_OUTSIDE;
 use migrate_model::files::check::{self, CheckOptions};
 use migrate_model::files::folder::Folder;
 use migrate_model::files::project::Project;
@@ -16,7 +17,7 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
     // The environment of rustc is sufficient, so the macro also works with `cargo package` and vendored sources.
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
-    let (project, mut findings) = Project::of_package(&root, folder, &package);
+    let (project, mut findings) = Project::of_package(&root, folder, &package, &allowed_folders());
     let mut checked = None;
     match project.settings.dialect {
         Some(dialect) if findings.is_empty() => {
@@ -51,6 +52,12 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
     }}
 }
 
+/// The folders outside the repository that the user allows.
+fn allowed_folders() -> Vec<PathBuf> {
+    let folders = env::var_os(ALLOW_OUTSIDE).unwrap_or_default();
+    env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()).collect()
+}
+
 fn error_message(service: &str, findings: &[Finding]) -> String {
     let count = findings.iter().filter(|finding| finding.is_error()).count();
     let problems = if count == 1 { "a problem" } else { "problems" };
@@ -76,7 +83,11 @@ fn tracked_files(project: &Project, folder: Option<&Folder>) -> TokenStream {
         Some(quote! { ::core::include_bytes!(#path); })
     });
     quote! {
-        const _: () = { #(#includes)* };
+        const _: () = {
+            // The compiler also tracks the variable.
+            let _ = ::core::option_env!(#ALLOW_OUTSIDE);
+            #(#includes)*
+        };
     }
 }
 

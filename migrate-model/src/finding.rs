@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::place::Place;
+use crate::visible;
 use std::fmt;
 
 /// The severity of a finding.
@@ -93,8 +94,9 @@ impl Finding {
 /// the errors of an application, which carries no other renderer.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        if let Some(place) = &self.place {
+        let Finding { message, place, notes, help, .. } = &*visible::finding(self);
+        f.write_str(message)?;
+        if let Some(place) = place {
             write!(f, "\n  at {}", place.label())?;
             if let Some(span) = &place.span {
                 let number = span.position.line.to_string();
@@ -105,11 +107,11 @@ impl fmt::Display for Finding {
                 write!(f, "\n  {number} | {}\n  {indent} | {before}{}", span.line_text, "^".repeat(carets))?;
             }
         }
-        for note in &self.notes {
+        for note in notes {
             write!(f, "\n  = note: {}", note.replace('\n', "\n          "))?;
         }
-        for help in &self.help {
-            write!(f, "\n  = help: {help}")?;
+        for text in help {
+            write!(f, "\n  = help: {text}")?;
         }
         Ok(())
     }

@@ -67,3 +67,4 @@ pub mod target;
 pub mod token;
 mod transaction_class;
 pub mod version;
+pub mod visible;

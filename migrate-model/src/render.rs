@@ -2,11 +2,13 @@
 
 use crate::finding::{Finding, Level};
 use crate::place::Place;
+use crate::visible;
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
 use std::collections::BTreeMap;
 
 /// Renders a finding with its source line, carets, notes and help; with terminal colors if `colour` is set.
 pub fn finding(finding: &Finding, colour: bool) -> String {
+    let finding = &*visible::finding(finding);
     let title = match finding.level {
         Level::Error => Title::ERROR,
         Level::Warning => Title::WARNING,
@@ -69,7 +71,8 @@ pub fn shown<'a>(all: impl IntoIterator<Item = &'a Finding>) -> (Vec<&'a Finding
         }
     }
     let omitted = counts.into_iter().filter(|((file, _), count)| *count > SHOWN_OF_CODE && !file.is_empty());
-    let omitted = omitted.map(|((file, code), count)| format!("and {} more `{code}` in `{file}`", count - SHOWN_OF_CODE));
+    let omitted = omitted
+        .map(|((file, code), count)| format!("and {} more `{code}` in `{}`", count - SHOWN_OF_CODE, visible::one_line(file)));
     (shown, omitted.collect())
 }
 

@@ -54,7 +54,7 @@ impl TestFolder {
 
     /// Reads the folder as the package `app`.
     pub fn read(&self, dialect: Dialect) -> Folder {
-        let (project, findings) = Project::of_package(self.path(), None, "app");
+        let (project, findings) = Project::of_package(self.path(), None, "app", &[]);
         assert_eq!(findings, []);
         project.read(dialect)
     }

@@ -122,7 +122,8 @@ async fn applied_migrations_count_as_deployed() {
     let (folder, binary) = project();
     let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     let outcome = connected.run(&["lint"]);
-    let selection = "the drafts and those that are not applied in the database";
+    let url: migrate_runtime::DatabaseUrl = database.url.parse().unwrap();
+    let selection = format!("the drafts and those that are not applied in `{url}`");
     assert!(outcome.stderr.contains(&format!("2 of 2 migrations ({selection})")), "{}", outcome.stderr);
     // The first migration is locked, so that another database may have it.
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
@@ -138,7 +139,9 @@ async fn applied_migrations_count_as_deployed() {
     assert!(outcome.stderr.contains("1 of 2 migrations (the draft in the lock file)"), "{}", outcome.stderr);
     // The command does not wait for a database that does not answer.
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
-    assert!(nowhere.run(&["lint"]).stderr.contains("the draft in the lock file"));
+    let outcome = nowhere.run(&["lint"]);
+    assert!(outcome.stderr.contains("the draft in the lock file"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("cannot query the database `postgres://x@127.0.0.1:1/x`"), "{}", outcome.stderr);
     drop(binary);
     database.drop().await;
 }

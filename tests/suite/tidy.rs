@@ -39,7 +39,7 @@ fn the_model_has_no_async_no_database_no_clock_and_no_environment() {
             let code: String = production(&text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             assert!(!code.contains(word), "{} contains `{word}`", path.display());
         }
-        let reads_files = ["folder.rs", "project.rs"].iter().any(|name| path.ends_with(name));
+        let reads_files = ["folder.rs", "project.rs", "regular_file.rs", "boundary.rs"].iter().any(|name| path.ends_with(name));
         assert!(reads_files || !production(&text).contains("std::fs"), "{} accesses the file system", path.display());
     }
     // As a name, it is an origin; as a dependency, it is a database.
@@ -228,6 +228,31 @@ fn every_command_and_setting_is_in_the_documents() {
         let documented = ["", "history."].iter().any(|table| format.contains(&format!("`{table}{key}`")));
         assert!(documented, "docs/format.md does not contain the setting `{key}`");
     }
+}
+
+#[test]
+fn the_tests_that_the_security_page_names_exist() {
+    let folders =
+        ["migrate-model", "migrate-lint", "migrate-runtime", "migrate-cli", "cargo-migrate"].map(|name| format!("{name}/src"));
+    let files: Vec<(PathBuf, String)> =
+        folders.iter().map(String::as_str).chain(["tests/suite"]).flat_map(|folder| sources(&root().join(folder))).collect();
+    let page = text("docs/security.md");
+    let promises = page.split("| promise | verified by |").skip(1).map(|part| part.split("\n\n").next().unwrap_or_default());
+    let rows = promises.flat_map(|table| table.lines().skip(2));
+    let mut count = 0;
+    for row in rows {
+        let tests = row.rsplit('|').nth(1).unwrap();
+        for name in tests.split('`').skip(1).step_by(2) {
+            let (module, test) = name.split_once("::").unwrap_or_else(|| panic!("`{name}` names no module"));
+            let is_of_module =
+                |path: &PathBuf| path.iter().any(|part| part == module) || path.file_stem().is_some_and(|stem| stem == module);
+            let exists = files.iter().any(|(path, text)| is_of_module(path) && text.contains(&format!("fn {test}()")));
+            assert!(exists, "docs/security.md names the test `{name}`, which does not exist");
+            count += 1;
+        }
+        assert!(tests.contains('`'), "no test verifies: {row}");
+    }
+    assert!(count > 20, "only {count} tests are named");
 }
 
 #[test]

@@ -3,19 +3,18 @@
 use crate::ci_files;
 use crate::command::Context;
 use crate::database_url;
+use crate::file_writer;
 use crate::loaded_project;
 use crate::packages;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
 use migrate_model::dialect::Dialect;
-use migrate_model::files::folder;
 use migrate_model::files::lock_file::{self, LockFile};
 use migrate_model::files::project::Project;
 use migrate_model::files::settings;
 use serde_json::json;
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs;
 use std::path::Path;
 
 /// Create the migrations folder, `migrate.toml` and the lock file
@@ -35,14 +34,15 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     for dir in &project.settings.dirs {
         let path = project.root.join(dir);
         if !path.is_dir() {
-            fs::create_dir_all(&path)
-                .map_err(|error| CommandError::other(format!("cannot create `{}`: {error}", path.display())))?;
+            file_writer::create_folder(&path, &project.boundary)?;
             created.push(format!("{dir}/"));
         }
     }
     let file = project.root.join(settings::FILE);
     let dialect_or_default = dialect.unwrap_or(Dialect::Sqlite);
-    if project.settings_file.is_none() && write_new(&file, &template(context, &project, dialect_or_default))? {
+    if project.settings_file.is_none()
+        && file_writer::create(&file, &template(context, &project, dialect_or_default), &project.boundary)?
+    {
         created.push(settings::FILE.to_owned());
         if dialect.is_none() {
             context
@@ -50,14 +50,14 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
                 .message("no database URL or dialect given: `migrate.toml` specifies `sqlite`; change it there if necessary");
         }
     }
-    let names = folder::list_files(&project.root, &project.settings);
+    let names = project.list_files();
     let errors: Vec<_> = names.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
     if !errors.is_empty() {
         return Err(CommandError::Findings(errors));
     }
     let lock = LockFile { locked: Vec::new(), drafts: names.files.iter().map(|file| file.name.clone()).collect() };
     let first = names.dirs.first().cloned().unwrap_or_else(|| project.root.clone());
-    if write_new(&first.join(lock_file::FILE), &lock.write())? {
+    if file_writer::create(&first.join(lock_file::FILE), &lock.write(), &project.boundary)? {
         created.push(format!("{}/{}", project.settings.dirs[0], lock_file::FILE));
     }
     let hook_created = arguments.ci.then(|| write_ci(&project, &mut created)).transpose()?;
@@ -91,11 +91,7 @@ fn write_ci(project: &Project, created: &mut Vec<String>) -> Result<bool, Comman
     let mut hook_created = false;
     for (name, text) in files {
         let path = root.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)
-                .map_err(|error| CommandError::other(format!("cannot create `{}`: {error}", parent.display())))?;
-        }
-        if write_new(&path, &text)? {
+        if file_writer::create(&path, &text, &project.boundary)? {
             created.push(name.to_owned());
             hook_created |= name == ci_files::HOOK;
         }
@@ -129,14 +125,4 @@ fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> Strin
          # The database for which the migrations are written: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\
          # The name of the history; the package name by default.\n{service}\n"
     )
-}
-
-/// Creates a file. Returns false, and changes nothing, if it exists.
-fn write_new(path: &Path, text: &str) -> Result<bool, CommandError> {
-    let write_error = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", path.display()));
-    match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true).map_err(write_error),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(write_error(error)),
-    }
 }

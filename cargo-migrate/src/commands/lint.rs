@@ -3,7 +3,9 @@
 use crate::arguments::Format;
 use crate::ci_reports;
 use crate::command::Context;
-use crate::database_url;
+use crate::connection_source::UrlOrigin;
+use crate::database_url::{self, Connection};
+use crate::file_writer;
 use crate::git;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
@@ -21,12 +23,12 @@ use migrate_lint::fix::{self, Fix};
 use migrate_lint::folder_lint;
 use migrate_lint::lint::{self, LintScope};
 use migrate_lint::owners::{self, ServiceFinding};
-use migrate_model::files::folder::{self, FileList, Folder};
+use migrate_model::files::folder::{FileList, Folder};
 use migrate_model::files::lock_file::LockFile;
 use migrate_model::files::project::Project;
 use migrate_model::finding::{Finding, Level};
 use migrate_model::migration::Migration;
-use migrate_runtime::Migrator;
+use migrate_runtime::{DatabaseUrl, Migrator};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -152,10 +154,10 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
 /// Shows a fix and, once it is confirmed, writes its files. Returns `false` if nothing was written.
 fn apply_fix(context: &Context<'_>, member: &Member, fix: &Fix) -> Result<bool, CommandError> {
     let project = &member.project;
-    let root = project.root.join(&project.settings.dirs[0]);
+    let root = project.first_folder().map_err(|finding| CommandError::Findings(vec![*finding]))?;
     let migration = &member.folder.set.contents().migrations[fix.migration];
-    let names = folder::list_files(&project.root, &project.settings);
-    let mut guard = if member.folder.lock.is_some() { Some(LockFileGuard::take(&root)?) } else { None };
+    let names = project.list_files();
+    let mut guard = if member.folder.lock.is_some() { Some(LockFileGuard::take(project)?) } else { None };
     let mut lock = guard.as_mut().map(|guard| guard.read(&names)).transpose()?.unwrap_or_default();
     if is_locked(&migration.up.file, &names, &lock) {
         context.output.message(format!("`{}` is locked and was not changed", migration.title()));
@@ -172,13 +174,11 @@ fn apply_fix(context: &Context<'_>, member: &Member, fix: &Fix) -> Result<bool, 
     if !confirm(context, migration, fix)? {
         return Ok(false);
     }
-    migration_files::write(&root, &files)?;
+    migration_files::write(&root, &files, &project.boundary)?;
     for edit in &edits {
-        let path = project.root.join(edit.file);
-        std::fs::write(&path, edit.after.as_bytes())
-            .map_err(|error| CommandError::other(format!("cannot write `{}`: {error}", path.display())))?;
+        file_writer::replace(&project.root.join(edit.file), edit.after)?;
     }
-    if let Some(guard) = &mut guard {
+    if let Some(guard) = guard {
         lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
         guard.write(&lock)?;
     }
@@ -282,7 +282,8 @@ async fn lint_scope(
         return Ok((LintScope::All, "as requested by `--all`".to_owned()));
     }
     if let Some(revision) = &arguments.since {
-        let unchanged = git::files_at(revision, &project.root)?;
+        let files: Vec<(&str, &str)> = folder.set.iter().map(|migration| (&*migration.up.file, &*migration.up.text)).collect();
+        let unchanged = git::unchanged_since(revision, &project.root, &files)?;
         let is_unchanged = |file: &str| unchanged.contains(file);
         let positions =
             folder.set.iter().enumerate().filter(|(_, migration)| !is_unchanged(&migration.up.file)).map(|(at, _)| at);
@@ -299,10 +300,10 @@ async fn lint_scope(
             1 => format!("only {selection} is linted"),
             _ => format!("only {selection} are linted"),
         };
-        context.output.message(format!("cannot query the database for deployed migrations: {reason}; {linted}"));
+        context.output.message(format!("{reason}; {linted}"));
         None
     });
-    let Some(applied) = applied else {
+    let Some((url, applied)) = applied else {
         return Ok((LintScope::Only(drafts), selection.to_owned()));
     };
     // The database may be one of several: a draft that it has is still a draft, and a locked migration that it lacks may be
@@ -310,27 +311,43 @@ async fn lint_scope(
     let unapplied = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
     let checked = unapplied.map(|(at, _)| at).chain(drafts.iter().copied()).collect();
     *undeployed = Some(drafts);
-    Ok((LintScope::Only(checked), "the drafts and those that are not applied in the database".to_owned()))
+    Ok((LintScope::Only(checked), format!("the drafts and those that are not applied in `{url}`")))
 }
 
-/// The versions in the database history; `None` if no database is given.
+/// The database that was asked, and the versions in its history; `None` if no database may be asked.
+///
+/// `lint` runs over the files of strangers, so a file of the repository does not choose the server.
 ///
 /// # Errors
 /// Why the database cannot be queried, in one line; it has to answer within 3 seconds.
-async fn applied(context: &Context<'_>, project: &Project, folder: &Folder) -> Result<Option<BTreeSet<String>>, String> {
-    let url = database_url::if_given(context, project).map_err(|error| {
+async fn applied(
+    context: &Context<'_>,
+    project: &Project,
+    folder: &Folder,
+) -> Result<Option<(DatabaseUrl, BTreeSet<String>)>, String> {
+    let failed =
+        |database: &str, reason: &str| format!("cannot query {database} for deployed migrations: {}", in_one_line(reason));
+    let connection = database_url::if_given(context, project).map_err(|error| {
         let messages: Vec<String> = error.findings().into_iter().map(|finding| finding.message).collect();
-        in_one_line(&messages.join("; "))
+        failed("the database", &messages.join("; "))
     })?;
-    let Some(url) = url else { return Ok(None) };
+    let Some(Connection { url, origin, .. }) = connection else { return Ok(None) };
+    if let UrlOrigin::File(path) = origin {
+        context.output.verbose(format!(
+            "`{url}` was not asked for deployed migrations, because only `{path}` names it; use `--database-url` or `DATABASE_URL`"
+        ));
+        return Ok(None);
+    }
+    let failed = |reason: &str| failed(&format!("the database `{url}`"), reason);
     let migrator = Migrator::new(project.read(folder.set.dialect()).set);
     match tokio::time::timeout(Duration::from_secs(3), migrator.status(&url)).await {
         Ok(Ok(status)) => {
             let applied = folder.set.iter().filter(|migration| status.history().get(&(&migration.version).into()).is_some());
-            Ok(Some(applied.map(|migration| migration.version.as_str().to_owned()).collect()))
+            let applied = applied.map(|migration| migration.version.as_str().to_owned()).collect();
+            Ok(Some((url, applied)))
         }
-        Ok(Err(error)) => Err(in_one_line(error.message())),
-        Err(_) => Err("no answer within 3 s".to_owned()),
+        Ok(Err(error)) => Err(failed(error.message())),
+        Err(_) => Err(failed("no answer within 3 s")),
     }
 }
 

@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     let mut services = Vec::new();
     for project in packages::projects(context)? {
         let dialect = loaded_project::dialect_without_database(context, &project)?;
-        let mut guard = LockFileGuard::take(&project.root.join(&project.settings.dirs[0]))?;
+        let guard = LockFileGuard::take(&project)?;
         let folder = project.read(dialect);
         let (lock, newly_locked) = renewed(&project, &folder, arguments, context)?;
         guard.write(&lock)?;

@@ -4,6 +4,7 @@
 
 use crate::command::Context;
 use crate::database_url;
+use crate::file_writer;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::migration_files::{self, Numbering};
@@ -12,11 +13,9 @@ use crate::template;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
-use migrate_model::files::folder;
 use migrate_model::files::project::Project;
 use migrate_runtime::{Migrator, Version};
 use serde_json::json;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,11 +46,11 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     }
     let project = packages::project(context)?;
     let dialect = loaded_project::dialect_without_database(context, &project).ok();
-    let folder = project.root.join(&project.settings.dirs[0]);
+    let folder = project.first_folder().map_err(|finding| CommandError::Findings(vec![*finding]))?;
     let recorded = recorded_version(context, &project).await;
-    fs::create_dir_all(&folder).map_err(|error| CommandError::other(format!("cannot create `{}`: {error}", folder.display())))?;
-    let mut guard = LockFileGuard::take(&folder)?;
-    let names = folder::list_files(&project.root, &project.settings);
+    file_writer::create_folder(&folder, &project.boundary)?;
+    let mut guard = LockFileGuard::take(&project)?;
+    let names = project.list_files();
     let mut lock = guard.read(&names)?;
     let numbering = match (arguments.timestamp, arguments.sequential) {
         (true, _) => Numbering::Time,
@@ -61,7 +60,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let version = migration_files::next_version(numbering, &names, recorded.as_ref())?;
     let template = template::from_description(&description, dialect, &name);
     let files = migration_files::file_names(&names, &version, &name, &template);
-    migration_files::write(&folder, &files)?;
+    migration_files::write(&folder, &files, &project.boundary)?;
     lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
     guard.write(&lock)?;
     let current_dir = std::env::current_dir().unwrap_or_default();
@@ -90,7 +89,7 @@ async fn recorded_version(context: &Context<'_>, project: &Project) -> Option<Ve
     match status {
         Ok(status) => status.history().records().iter().filter_map(|record| record.key.version().cloned()).max(),
         Err(error) => {
-            context.output.verbose(format!("cannot ask the database for its versions: {}", error.message()));
+            context.output.verbose(format!("cannot ask `{url}` for its versions: {}", error.message()));
             None
         }
     }

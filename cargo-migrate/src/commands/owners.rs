@@ -7,6 +7,7 @@ use migrate_cli::CommandError;
 use migrate_cli::Exit;
 use migrate_cli::output::Cell;
 use migrate_lint::owners::{self, TableOwnership, TableStatus};
+use migrate_model::visible;
 use serde_json::json;
 
 /// Show which service owns each table
@@ -41,12 +42,12 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         context.output.data("| Table | Owner | Defined in | Status |");
         context.output.data("|---|---|---|---|");
         for table in &tables {
-            let escaped = |text: String| text.replace('|', "\\|");
+            let places: Vec<String> = defined(table).iter().map(|place| markdown(place)).collect();
             context.output.data(format!(
-                "| `{}` | {} | {} | {} |",
-                escaped(table.table.clone()),
-                escaped(owner(table)),
-                escaped(defined(table).join("<br>")),
+                "| {} | {} | {} | {} |",
+                markdown_name(&table.table),
+                markdown(&owner(table)),
+                places.join("<br>"),
                 table.status.name()
             ));
         }
@@ -61,9 +62,41 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
                 Some(_) => Cell::plain(owner(table)),
                 None => Cell::bad(owner(table)),
             };
-            vec![Cell::plain(table.table.clone()), owner, Cell::plain(defined(table).join("\n")), status]
+            vec![Cell::plain(table.table.clone()), owner, Cell::lines(&defined(table)), status]
         });
         context.output.table(&["table", "owner", "defined in", "status"], rows.collect());
     }
     Ok(Exit::Done)
+}
+
+/// A cell of a Markdown table: what Markdown or HTML would obey is written as its code.
+fn markdown(text: &str) -> String {
+    let mut cell = String::new();
+    for letter in visible::one_line(text).chars() {
+        match letter {
+            '&' | '<' | '>' | '|' | '`' | '*' | '[' | ']' | '\\' | '~' | '@' | '!' => {
+                cell.push_str(&format!("&#{};", u32::from(letter)))
+            }
+            letter => cell.push(letter),
+        }
+    }
+    cell
+}
+
+/// A name in a cell of a Markdown table, as code.
+fn markdown_name(name: &str) -> String {
+    let cell = markdown(name);
+    if cell == name { format!("`{name}`") } else { format!("<code>{cell}</code>") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_of_markdown_are_escaped() {
+        assert_eq!(markdown_name("shop.orders"), "`shop.orders`");
+        assert_eq!(markdown_name("a|b`<img src=x>"), "<code>a&#124;b&#96;&#60;img src=x&#62;</code>");
+        assert_eq!(markdown("x\n| y | [z](u)\u{202e} &amp;"), "x&#92;n&#124; y &#124; &#91;z&#93;(u)&#92;u{202e} &#38;amp;");
+    }
 }

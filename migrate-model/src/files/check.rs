@@ -12,6 +12,7 @@ use crate::place::Place;
 use crate::policy::OutOfOrder;
 use crate::script::EMPTY_FILE;
 use crate::target::Direction;
+use crate::token::{Kind, Token, Tokens};
 use crate::version::Version;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -87,6 +88,15 @@ pub static SHORT_TIMESTAMP: Code = Code::new(
      `20260301` becomes `20260301000000`.",
 );
 
+/// A string of a locked file that contains a carriage return.
+pub static CARRIAGE_RETURN: Code = Code::new(
+    "carriage-return",
+    "A string in a locked file contains a carriage return at the end of a line, and this checkout may be the only one that has it: \
+     Git can convert line ends. The checksum does not count it, so a database gets other data without any difference being \
+     reported. Check the file out with LF (`*.sql text eol=lf` in `.gitattributes`), or write the character explicitly \
+     (`E'\\r\\n'`, `CHAR(13)`).",
+);
+
 /// Optional checks of a folder.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CheckOptions {
@@ -119,6 +129,7 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
     }
     findings.extend(short_timestamps(folder));
     findings.extend(locked(folder, settings, options));
+    findings.extend(carriage_returns(folder));
     findings
 }
 
@@ -162,6 +173,32 @@ fn short_timestamps(folder: &Folder) -> Vec<Finding> {
         let mut finding = Finding::error(&SHORT_TIMESTAMP, message)
             .at(Place::file(file.display_path.clone()))
             .help(format!("append {part} to the version: `{stamp:0<length$}`"));
+        finding.level = Level::Warning;
+        Some(finding)
+    });
+    findings.collect()
+}
+
+/// The first string with a carriage return of each locked file.
+fn carriage_returns(folder: &Folder) -> Vec<Finding> {
+    let locked: HashSet<&str> = folder.lock.iter().flat_map(|lock| &lock.locked).map(|(name, _)| name.as_str()).collect();
+    let names: HashSet<&str> = folder
+        .files
+        .iter()
+        .filter(|(file, _)| locked.contains(file.name.as_str()))
+        .map(|(file, _)| file.display_path.as_str())
+        .collect();
+    let scripts = folder.set.iter().flat_map(|migration| [Some(&migration.up), migration.down.as_ref()]).flatten();
+    let scripts = scripts.filter(|script| names.contains(&*script.file) && script.text.contains("\r\n"));
+    let findings = scripts.filter_map(|script| {
+        let is_string = |token: &Token| matches!(token.kind, Kind::Text | Kind::DollarText);
+        let mut strings = Tokens::new(&script.text, folder.set.dialect()).filter(is_string);
+        let (token, at) = strings.find_map(|token| Some((token, token.text(&script.text).find("\r\n")?)))?;
+        let at = token.start + at;
+        let message = format!("a string in `{}` contains a carriage return, which no checksum counts", script.file_name());
+        let mut finding = Finding::error(&CARRIAGE_RETURN, message)
+            .at(Place::range(&script.file, &script.text, at..at + 1))
+            .help("check the file out with LF: `*.sql text eol=lf` in `.gitattributes`");
         finding.level = Level::Warning;
         Some(finding)
     });

@@ -1,7 +1,7 @@
 //! The list of all codes about files, for `cargo migrate explain`.
 
 use crate::code::Code;
-use crate::files::{check, folder, lock_file, project, settings};
+use crate::files::{boundary, check, folder, lock_file, project, settings};
 
 /// All codes about files.
 pub static ALL: &[&Code] = &[
@@ -9,6 +9,7 @@ pub static ALL: &[&Code] = &[
     &folder::BAD_NAME,
     &settings::BAD_SETTING,
     &check::BELOW_LOCKED,
+    &check::CARRIAGE_RETURN,
     &folder::DOWN_WITHOUT_UP,
     &check::DRAFT_MISSING,
     &folder::DUPLICATE_VERSION,
@@ -23,6 +24,7 @@ pub static ALL: &[&Code] = &[
     &check::NO_LOCK_FILE,
     &folder::NUL_CHARACTER,
     &folder::OUTSIDE_FOLDER,
+    &boundary::OUTSIDE_REPOSITORY,
     &folder::PAIR_NAMES_DIFFER,
     &check::SHORT_TIMESTAMP,
     &check::UNKNOWN_FILE,

@@ -1,4 +1,4 @@
-//! Reads the migration folders. Only this module and `project` access the file system.
+//! Reads the migration folders. Only this module, `project` and `regular_file` access the file system.
 //!
 //! All problems of a folder are reported together. Each file is read once: text, checksums and statements come from the
 //! same bytes.
@@ -7,8 +7,10 @@ use crate::checksum::Checksum;
 use crate::code::Code;
 use crate::contents::Contents;
 use crate::dialect::Dialect;
+use crate::files::boundary::{self, Boundary};
 use crate::files::lock_file::{self, LockFile};
 use crate::files::parallel;
+use crate::files::regular_file::{self, LOCK_LIMIT, MIGRATION_LIMIT};
 use crate::files::settings::{self, Settings};
 use crate::finding::Finding;
 use crate::layout::{FolderUse, Layout, NameMatch, ParsedName};
@@ -20,6 +22,7 @@ use crate::script::Script;
 use crate::statement::Reading;
 use crate::target::Direction;
 use crate::version::Version;
+use crate::visible;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -153,7 +156,7 @@ const NO_MIGRATIONS: [&str; 5] = ["schema.sql", "structure.sql", "LATEST.sql", "
 const NO_MIGRATION_FOLDERS: [&str; 7] = ["tests", "test", "scripts", "seeds", "fixtures", "snapshots", "meta"];
 
 /// The migration files in the folders of `settings`, which are relative to `root`.
-pub fn list_files(root: &Path, settings: &Settings) -> FileList {
+pub fn list_files(root: &Path, settings: &Settings, boundary: &Boundary) -> FileList {
     let mut names = FileList::default();
     let default = ["migrations".to_owned()];
     let dirs = if settings.dirs.is_empty() { &default[..] } else { &settings.dirs[..] };
@@ -162,8 +165,14 @@ pub fn list_files(root: &Path, settings: &Settings) -> FileList {
         let display_dir = display_dir(dir);
         // The lock file is in the first folder. In it, the files of other folders have the folder as prefix.
         let prefix = if at == 0 { String::new() } else { format!("{}/", dir.trim_end_matches('/')) };
-        if path.is_dir() {
-            read_names(&path, &display_dir, &prefix, settings, &mut names);
+        if let Some(finding) = hidden_characters(dir) {
+            names.findings.push(finding.at(Place::file(display_dir)));
+        } else if !boundary.contains(&path) {
+            let name = if display_dir.is_empty() { "." } else { display_dir.as_str() };
+            names.findings.push(boundary::outside(&format!("the migrations folder `{name}`")).at(Place::file(name)));
+        } else if path.is_dir() {
+            let place = FolderPlace { display_dir: &display_dir, lock_prefix: &prefix, boundary };
+            read_names(&path, place, settings, &mut names);
         } else {
             let name = match display_dir.trim_end_matches('/') {
                 "" => root.display().to_string(),
@@ -194,8 +203,17 @@ fn display_dir(dir: &str) -> String {
 /// The maximum depth of sub-folders that are searched.
 const DEPTH: usize = 4;
 
+/// How a folder is called, and which targets its links may have.
+#[derive(Clone, Copy)]
+struct FolderPlace<'a> {
+    display_dir: &'a str,
+    lock_prefix: &'a str,
+    boundary: &'a Boundary,
+}
+
 /// Collects the paths of the files in a folder and its sub-folders: relative, with `/` as separator, sorted.
-fn collect_paths(folder: &Path, prefix: &str, display_dir: &str, list: &mut FileList, paths: &mut Vec<String>) {
+fn collect_paths(folder: &Path, prefix: &str, place: FolderPlace<'_>, list: &mut FileList, paths: &mut Vec<String>) {
+    let display_dir = place.display_dir;
     let unreadable = |error: &std::io::Error| {
         Finding::error(&UNREADABLE, format!("cannot read `{display_dir}{prefix}`: {error}"))
             .at(Place::file(folder.display().to_string()))
@@ -207,7 +225,7 @@ fn collect_paths(folder: &Path, prefix: &str, display_dir: &str, list: &mut File
     };
     for entry in entries {
         let classified = match &entry {
-            Ok(entry) => classify(entry, folder, prefix),
+            Ok(entry) => classify(entry, folder, prefix, place.boundary),
             Err(error) => {
                 list.findings.push(unreadable(error));
                 continue;
@@ -217,7 +235,7 @@ fn collect_paths(folder: &Path, prefix: &str, display_dir: &str, list: &mut File
             (Entry::File(name), _) => paths.push(format!("{prefix}{name}")),
             // Deeper files are not migrations, but they are reported.
             (Entry::Folder(name), Ok(entry)) if prefix.matches('/').count() < DEPTH => {
-                collect_paths(&entry.path(), &format!("{prefix}{name}/"), display_dir, list, paths);
+                collect_paths(&entry.path(), &format!("{prefix}{name}/"), place, list, paths);
             }
             (Entry::Folder(_) | Entry::Skipped, _) => {}
             (Entry::Rejected(name, finding), _) => {
@@ -240,7 +258,7 @@ enum Entry {
     Rejected(String, Finding),
 }
 
-fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str) -> Entry {
+fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str, boundary: &Boundary) -> Entry {
     let name = match entry.file_name().into_string() {
         Ok(name) => name,
         Err(name) => {
@@ -248,7 +266,8 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str) -> Entry {
             if !is_sql(&name) {
                 return Entry::Skipped;
             }
-            let finding = Finding::error(&BAD_NAME, format!("the name of `{prefix}{name}` is not UTF-8"))
+            let shown_name = visible::one_line(&name);
+            let finding = Finding::error(&BAD_NAME, format!("the name of `{prefix}{shown_name}` is not UTF-8"))
                 .help("rename it; the lock file and the history store names as UTF-8");
             return Entry::Rejected(name, finding);
         }
@@ -258,14 +277,17 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str) -> Entry {
     }
     let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
     let kind = fs::metadata(entry.path()).map(|metadata| metadata.file_type());
+    let is_read = is_link || is_sql(&name) || kind.as_ref().is_ok_and(fs::FileType::is_dir);
+    if is_read && let Some(finding) = hidden_characters(&format!("{prefix}{name}")) {
+        return Entry::Rejected(name, finding);
+    }
     if is_link && kind.is_err() {
         let finding = Finding::error(&UNREADABLE, format!("`{prefix}{name}` is a broken symbolic link"));
         return Entry::Rejected(name, finding.help("put the file itself into the folder"));
     }
-    if is_link && !stays_inside(&entry.path(), folder) {
-        let message = format!("the target of the symbolic link `{prefix}{name}` is outside the folder");
-        let finding = Finding::error(&OUTSIDE_FOLDER, message);
-        return Entry::Rejected(name, finding.help("put the file itself into the folder"));
+    if !boundary.contains_file(&entry.path(), folder) {
+        let finding = outside_folder(&format!("{prefix}{name}"));
+        return Entry::Rejected(name, finding);
     }
     match kind {
         Ok(kind) if kind.is_dir() && NO_MIGRATION_FOLDERS.contains(&name.as_str()) => Entry::Skipped,
@@ -279,15 +301,22 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str) -> Entry {
     }
 }
 
+/// The finding for a name with control characters. A line break would end its line in the lock file, and others would change what
+/// is displayed around the name.
+fn hidden_characters(name: &str) -> Option<Finding> {
+    let hidden = name.chars().find(|letter| visible::is_hidden(*letter))?;
+    let message = format!("the name `{}` contains the control character U+{:04X}", visible::one_line(name), u32::from(hidden));
+    Some(Finding::error(&BAD_NAME, message).help("rename it; names consist of characters that can be displayed"))
+}
+
 fn is_sql(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(".sql")
 }
 
-fn stays_inside(link: &Path, folder: &Path) -> bool {
-    match (link.canonicalize(), folder.canonicalize()) {
-        (Ok(target), Ok(folder)) => target.starts_with(folder),
-        _ => false,
-    }
+/// The finding for a link that leads out of its folder.
+pub fn outside_folder(name: &str) -> Finding {
+    Finding::error(&OUTSIDE_FOLDER, format!("the target of the symbolic link `{name}` is outside the folder"))
+        .help("put the file itself into the folder")
 }
 
 /// What is known about a folder before its files are parsed one by one.
@@ -328,9 +357,10 @@ fn is_ignored(path: &str, settings: &Settings) -> bool {
     !path.to_ascii_lowercase().ends_with(".sql") || settings.ignore.iter().any(is_named) || NO_MIGRATIONS.contains(&base)
 }
 
-fn read_names(folder: &Path, display_dir: &str, lock_prefix: &str, settings: &Settings, list: &mut FileList) {
+fn read_names(folder: &Path, place: FolderPlace<'_>, settings: &Settings, list: &mut FileList) {
+    let FolderPlace { display_dir, lock_prefix, .. } = place;
     let mut paths = Vec::new();
-    collect_paths(folder, "", display_dir, list, &mut paths);
+    collect_paths(folder, "", place, list, &mut paths);
     let paths = FolderPaths::of(paths);
     let mut reported_folders = HashSet::new();
     for path in paths.paths.iter().filter(|path| !is_ignored(path, settings)) {
@@ -426,12 +456,12 @@ fn check_duplicates(names: &mut FileList) {
 }
 
 /// Reads the migration folders of `settings`, which are relative to `root`.
-pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -> Folder {
-    let FileList { files, mut findings, dirs } = list_files(root, settings);
+pub fn read(root: &Path, settings: &Settings, boundary: &Boundary, dialect: Dialect, service: &str) -> Folder {
+    let FileList { files, mut findings, dirs } = list_files(root, settings, boundary);
     let lock_path = dirs.first().map_or_else(|| root.join(lock_file::FILE), |dir| dir.join(lock_file::FILE));
     let display_dir = settings.dirs.first().map_or("migrations/".to_owned(), |dir| display_dir(dir));
     let lock_display_path = format!("{display_dir}{}", lock_file::FILE);
-    let lock = read_lock(&lock_path, &lock_display_path, &mut findings);
+    let lock = read_lock(&lock_path, &lock_display_path, boundary, &mut findings);
     let mut down_findings = Vec::new();
     let mut read_files = Vec::with_capacity(files.len());
     let mut migrations: Vec<Migration> = Vec::with_capacity(files.len());
@@ -464,9 +494,18 @@ pub fn read(root: &Path, settings: &Settings, dialect: Dialect, service: &str) -
     Folder { set, findings, down_findings, files: read_files, lock, lock_path, lock_display_path }
 }
 
-/// The lock file, if there is one.
-fn read_lock(path: &Path, display_path: &str, findings: &mut Vec<Finding>) -> Option<LockFile> {
-    match fs::read_to_string(path) {
+/// The lock file, if there is one and it may be read.
+fn read_lock(path: &Path, display_path: &str, boundary: &Boundary, findings: &mut Vec<Finding>) -> Option<LockFile> {
+    let folder = path.parent().unwrap_or(path);
+    // A folder outside the repository was reported when its files were listed.
+    if !boundary.contains(folder) {
+        return None;
+    }
+    if !boundary.contains_file(path, folder) {
+        findings.push(outside_folder(display_path).at(Place::file(display_path)));
+        return None;
+    }
+    match regular_file::read_text(path, LOCK_LIMIT) {
         // An interrupted `cargo migrate new` leaves an empty lock file.
         Ok(text) if text.is_empty() => None,
         Ok(text) => {
@@ -477,14 +516,14 @@ fn read_lock(path: &Path, display_path: &str, findings: &mut Vec<Finding>) -> Op
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
             let finding = Finding::error(&UNREADABLE, format!("cannot read the lock file: {error}"));
-            findings.push(finding.at(Place::file(display_path)));
+            findings.push(finding.at(Place::file(display_path)).help("replace it with a regular file that this user can read"));
             None
         }
     }
 }
 
 fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
-    let bytes = fs::read(&file.path).map_err(|error| {
+    let bytes = regular_file::read(&file.path, MIGRATION_LIMIT).map_err(|error| {
         Finding::error(&UNREADABLE, format!("cannot read `{}`: {error}", file.name))
             .at(Place::file(file.display_path.clone()))
             .help("grant this user read permission")

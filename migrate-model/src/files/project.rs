@@ -4,7 +4,9 @@
 
 use crate::code::Code;
 use crate::dialect::Dialect;
-use crate::files::folder::{self, Folder, UNREADABLE};
+use crate::files::boundary::{self, Boundary};
+use crate::files::folder::{self, FileList, Folder, UNREADABLE};
+use crate::files::regular_file::{self, SETTINGS_LIMIT};
 use crate::files::settings::{self, Settings};
 use crate::finding::Finding;
 use crate::place::Place;
@@ -27,20 +29,27 @@ pub struct Project {
     pub root: PathBuf,
     /// The contents of `migrate.toml`; `dirs` is never empty.
     pub settings: Settings,
-    /// The path of `migrate.toml`, if the file exists.
+    /// The path of `migrate.toml`, if it was read.
     pub settings_file: Option<PathBuf>,
     /// The name of the history.
     pub service: String,
+    /// Where files may be read and written.
+    pub boundary: Boundary,
 }
 
 impl Project {
     /// The project of a package, whose `Cargo.toml` is in `root`. The migrations are in `dir` if it is given, else in the
-    /// folders that `migrate.toml` sets, or in `migrations`.
-    pub fn of_package(root: &Path, dir: Option<&str>, package: &str) -> (Project, Vec<Finding>) {
+    /// folders that `migrate.toml` sets, or in `migrations`. `allowed` lists folders outside the repository that the user
+    /// allows.
+    pub fn of_package(root: &Path, dir: Option<&str>, package: &str, allowed: &[PathBuf]) -> (Project, Vec<Finding>) {
+        Project::within(Boundary::of(root, allowed), root, dir, package)
+    }
+
+    fn within(boundary: Boundary, root: &Path, dir: Option<&str>, package: &str) -> (Project, Vec<Finding>) {
         let inside = dir.map(|dir| format!("{}/{}", dir.trim_end_matches('/'), settings::FILE));
         let (mut settings, file, findings) = match inside.filter(|file| root.join(file).is_file()) {
             Some(file) => {
-                let (mut settings, path, findings) = read(root, &file);
+                let (mut settings, path, findings) = read(root, &file, &boundary);
                 let dir = dir.unwrap_or_default().trim_end_matches('/');
                 for inner in &mut settings.dirs {
                     *inner = format!("{dir}/{inner}");
@@ -48,7 +57,7 @@ impl Project {
                 (settings, path, findings)
             }
             None => {
-                let (mut settings, path, findings) = read(root, settings::FILE);
+                let (mut settings, path, findings) = read(root, settings::FILE, &boundary);
                 if dir.is_some() {
                     settings.dirs.clear();
                 }
@@ -59,7 +68,7 @@ impl Project {
             settings.dirs.push(dir.unwrap_or("migrations").to_owned());
         }
         let service = settings.service.clone().unwrap_or_else(|| package.to_owned());
-        let project = Project { root: root.to_owned(), settings, settings_file: file, service };
+        let project = Project { root: root.to_owned(), settings, settings_file: file, service, boundary };
         (project, findings)
     }
 
@@ -68,36 +77,44 @@ impl Project {
     ///
     /// Every spelling of a folder (`migrations`, `./migrations`, `.`, an absolute path) yields the same settings and the same
     /// service: the path is resolved once, and only messages show it as it was given.
-    pub fn of_folder(folder: &Path) -> (Project, Vec<Finding>) {
+    ///
+    /// The folder is chosen by the user, so it may be anywhere.
+    pub fn of_folder(folder: &Path, allowed: &[PathBuf]) -> (Project, Vec<Finding>) {
         // A folder that does not exist is reported when its files are listed.
         let absolute = folder.canonicalize().or_else(|_| path::absolute(folder)).unwrap_or_else(|_| folder.to_owned());
         if !absolute.join(settings::FILE).is_file()
-            && let Some((project, findings)) = Project::above(folder, &absolute)
+            && let Some((project, findings)) = Project::above(folder, &absolute, allowed)
         {
             return (project, findings);
         }
-        let (mut settings, file, findings) = read(folder, settings::FILE);
+        let mut boundary = Boundary::of(folder, allowed);
+        boundary.allow(folder);
+        let (mut settings, file, mut findings) = read(folder, settings::FILE, &boundary);
         if settings.dirs.is_empty() {
             // The folder of a project, or the migrations folder itself.
             let inner = folder.join("migrations").is_dir() && !holds_sql(folder);
             settings.dirs.push(if inner { "migrations" } else { "." }.to_owned());
         }
-        let project = Project {
-            root: folder.to_owned(),
-            service: settings.service.clone().unwrap_or_else(|| default_service(&as_linked(folder, &absolute))),
-            settings,
-            settings_file: file,
-        };
-        (project, findings)
+        let service = settings.service.clone().map_or_else(|| default_service(&as_linked(folder, &absolute)), Ok);
+        let service = service.unwrap_or_else(|finding| {
+            findings.push(*finding);
+            String::new()
+        });
+        (Project { root: folder.to_owned(), service, settings, settings_file: file, boundary }, findings)
     }
 
     /// The project of the nearest folder above whose `migrate.toml` refers to a folder. A link to the folder counts as being
     /// where the link is.
-    fn above(folder: &Path, absolute: &Path) -> Option<(Project, Vec<Finding>)> {
+    fn above(folder: &Path, absolute: &Path, allowed: &[PathBuf]) -> Option<(Project, Vec<Finding>)> {
         let given = as_linked(folder, absolute);
         let above = given.ancestors().skip(1).chain(absolute.ancestors().skip(1));
         for root in above.filter(|root| root.join(settings::FILE).is_file()) {
-            let (project, findings) = Project::of_package(&as_given(folder, root), None, &default_service(root));
+            let mut boundary = Boundary::of(root, allowed);
+            boundary.allow(absolute);
+            let (package, unreadable) =
+                default_service(root).map_or_else(|finding| (String::new(), Some(*finding)), |name| (name, None));
+            let (project, mut findings) = Project::within(boundary, &as_given(folder, root), None, &package);
+            findings.extend(unreadable.filter(|_| project.settings.service.is_none()));
             let refers = |dir: &String| root.join(dir).canonicalize().is_ok_and(|path| path == absolute);
             if project.settings.dirs.iter().any(refers) {
                 return Some((project, findings));
@@ -108,7 +125,25 @@ impl Project {
 
     /// Reads the migration folders.
     pub fn read(&self, dialect: Dialect) -> Folder {
-        folder::read(&self.root, &self.settings, dialect, &self.service)
+        folder::read(&self.root, &self.settings, &self.boundary, dialect, &self.service)
+    }
+
+    /// The migration files, without opening them.
+    pub fn list_files(&self) -> FileList {
+        folder::list_files(&self.root, &self.settings, &self.boundary)
+    }
+
+    /// The folder of new migrations and of the lock file.
+    ///
+    /// # Errors
+    /// If it is outside the repository.
+    pub fn first_folder(&self) -> Result<PathBuf, Box<Finding>> {
+        let dir = self.settings.dirs.first().map_or("migrations", String::as_str);
+        let folder = self.root.join(dir);
+        if self.boundary.contains(&folder) {
+            return Ok(folder);
+        }
+        Err(Box::new(boundary::outside(&format!("the migrations folder `{dir}`")).at(Place::file(dir))))
     }
 
     /// The finding for a project without a database type.
@@ -122,11 +157,18 @@ impl Project {
 
 /// The name of a history for which no setting gives one: the package whose `Cargo.toml` is in the folder or in its parent, or
 /// else the folder, or its parent if the folder is named `migrations`. The path must be absolute.
-pub fn default_service(folder: &Path) -> String {
+///
+/// # Errors
+/// If a `Cargo.toml` cannot be read.
+pub fn default_service(folder: &Path) -> Result<String, Box<Finding>> {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let package = [Some(folder), folder.parent()].into_iter().flatten().find_map(package_name);
+    for folder in [Some(folder), folder.parent()].into_iter().flatten() {
+        if let Some(package) = package_name(folder)? {
+            return Ok(package);
+        }
+    }
     let folder_name = name(folder).filter(|name| name != "migrations");
-    package.or(folder_name).or_else(|| folder.parent().and_then(name)).unwrap_or_else(|| "default".to_owned())
+    Ok(folder_name.or_else(|| folder.parent().and_then(name)).unwrap_or_else(|| "default".to_owned()))
 }
 
 /// The absolute path of a folder as it was given, so that a link such as `current` is where it is; the resolved path if the
@@ -152,25 +194,44 @@ fn holds_sql(folder: &Path) -> bool {
 }
 
 /// The package name in the `Cargo.toml` of a folder.
-fn package_name(folder: &Path) -> Option<String> {
-    let text = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
-    let manifest: toml::Table = toml::from_str(&text).ok()?;
-    manifest.get("package")?.get("name")?.as_str().map(str::to_owned)
+fn package_name(package: &Path) -> Result<Option<String>, Box<Finding>> {
+    let path = package.join("Cargo.toml");
+    if !Boundary::default().contains_file(&path, package) {
+        let name = path.display().to_string();
+        return Err(Box::new(folder::outside_folder(&name).at(Place::file(name))));
+    }
+    let text = match regular_file::read_text(&path, SETTINGS_LIMIT) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Box::new(unreadable(&path.display().to_string(), &error))),
+    };
+    let manifest: Option<toml::Table> = toml::from_str(&text).ok();
+    Ok(manifest.and_then(|manifest| Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())))
 }
 
-fn read(root: &Path, file: &str) -> (Settings, Option<PathBuf>, Vec<Finding>) {
+fn unreadable(file: &str, error: &std::io::Error) -> Finding {
+    Finding::error(&UNREADABLE, format!("cannot read `{file}`: {error}"))
+        .at(Place::file(file))
+        .help("replace it with a regular UTF-8 file that this user can read")
+}
+
+fn read(root: &Path, file: &str, boundary: &Boundary) -> (Settings, Option<PathBuf>, Vec<Finding>) {
     let path = root.join(file);
-    match fs::read_to_string(&path) {
+    if !boundary.contains(path.parent().unwrap_or(root)) {
+        return (Settings::default(), None, vec![boundary::outside(&format!("`{file}`")).at(Place::file(file))]);
+    }
+    if !boundary.contains_file(&path, path.parent().unwrap_or(root)) {
+        return (Settings::default(), None, vec![folder::outside_folder(file).at(Place::file(file))]);
+    }
+    match regular_file::read_text(&path, SETTINGS_LIMIT) {
         Ok(text) => {
             let (settings, findings) = settings::read(&text, file);
             (settings, Some(path), findings)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => (Settings::default(), None, Vec::new()),
         Err(error) => {
-            let finding = Finding::error(&UNREADABLE, format!("cannot read `{file}`: {error}"))
-                .at(Place::file(file))
-                .help("grant this user read permission, and save the file as UTF-8");
-            (Settings::default(), Some(path), vec![finding])
+            let finding = unreadable(file, &error);
+            (Settings::default(), None, vec![finding])
         }
     }
 }
@@ -192,7 +253,7 @@ mod tests {
 
     /// The service, and the table of its records.
     fn place(folder: &Path) -> (String, String) {
-        let (project, findings) = Project::of_folder(folder);
+        let (project, findings) = Project::of_folder(folder, &[]);
         assert_eq!(findings, []);
         (project.service, project.settings.run.history.records)
     }

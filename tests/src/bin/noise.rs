@@ -19,7 +19,7 @@ fn main() {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for path in folders {
         let dialect = dialect(&path);
-        let folder = Project::of_folder(&path).0.read(dialect);
+        let folder = Project::of_folder(&path, &[]).0.read(dialect);
         let rejected: BTreeSet<&str> = folder
             .findings
             .iter()

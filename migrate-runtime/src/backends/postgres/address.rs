@@ -7,7 +7,7 @@ use crate::connection::{ConnectionGuard, is_code};
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::str::FromStr;
 
@@ -16,7 +16,30 @@ use std::str::FromStr;
 /// # Errors
 /// When sqlx rejects it.
 pub fn parse(url: &str) -> Result<Box<dyn Address>, sqlx::Error> {
-    Ok(Box::new(PgAddress { options: PgConnectOptions::from_str(url)?.disable_statement_logging() }))
+    let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+    let mode = tls_mode(options.get_ssl_mode(), names_root_certificate(url));
+    Ok(Box::new(PgAddress { options: options.ssl_mode(mode) }))
+}
+
+/// Whether the URL or the environment names the certificates of authorities. sqlx does not say.
+fn names_root_certificate(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+    let is_named = |parameter: &str| {
+        let key = parameter.split('=').next().unwrap_or_default().replace("%2D", "-").replace("%2d", "-");
+        ["sslrootcert", "ssl-root-cert", "ssl-ca"].contains(&&*key)
+    };
+    query.split('&').any(is_named) || std::env::var_os("PGSSLROOTCERT").is_some_and(|path| !path.is_empty())
+}
+
+/// What libpq means by a mode: `require` with the certificates of authorities verifies the server, as `verify-ca` does
+/// (PostgreSQL 15, 34.19.1), and `allow` uses TLS with a server that requires it, which `prefer` of sqlx does and its
+/// `allow` does not.
+fn tls_mode(mode: PgSslMode, has_root_certificate: bool) -> PgSslMode {
+    match mode {
+        PgSslMode::Require if has_root_certificate => PgSslMode::VerifyCa,
+        PgSslMode::Allow => PgSslMode::Prefer,
+        other => other,
+    }
 }
 
 #[derive(Debug)]
@@ -56,6 +79,28 @@ impl PgAddress {
             Ok(_) => Ok(Some(true)),
             Err(error) if is_code(&error, unchanged) => Ok(Some(false)),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn require_with_a_root_certificate_verifies_the_server() {
+        for (url, expected) in [
+            ("postgres://h/n?sslmode=require", "Require"),
+            ("postgres://h/n?sslmode=require&sslrootcert=ca.pem", "VerifyCa"),
+            ("postgres://h/n?ssl-ca=ca.pem&sslmode=require", "VerifyCa"),
+            ("postgres://h/n?ssl%2Droot-cert=ca.pem&ssl-mode=require#x", "VerifyCa"),
+            ("postgres://h/n?sslmode=verify-full&sslrootcert=ca.pem", "VerifyFull"),
+            ("postgres://h/n?sslmode=prefer&sslrootcert=ca.pem", "Prefer"),
+            ("postgres://h/n?sslmode=disable&sslrootcert=ca.pem", "Disable"),
+            ("postgres://h/n?sslmode=allow", "Prefer"),
+        ] {
+            let address = format!("{:?}", parse(url).unwrap());
+            assert!(address.contains(&format!("ssl_mode: {expected},")), "{url}: {address}");
         }
     }
 }

@@ -1,0 +1,240 @@
+//! Parses `.env` files. A value may contain variables of the same file, and never those of the environment: a `.env` file
+//! from a stranger could send them to a server of its choice.
+
+use std::collections::HashMap;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// The variables of a file. Errors of a value are reported when it is needed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct EnvFile {
+    values: HashMap<String, Result<String, UnknownVariable>>,
+}
+
+/// A value contains a variable that the file does not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownVariable {
+    /// The line of the value, from 1.
+    pub line: usize,
+}
+
+/// The line, from 1, that cannot be parsed. Its text may be a secret and is not shown.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadLine(pub usize);
+
+impl EnvFile {
+    /// Parses a file.
+    ///
+    /// # Errors
+    /// If a line is not `NAME=value`.
+    pub fn parse(text: &str) -> Result<Self, BadLine> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+        let mut parser = EnvParser { letters: text.chars().peekable(), line: 1, values: HashMap::new() };
+        while parser.letters.peek().is_some() {
+            parser.assignment().ok_or(BadLine(parser.line))?;
+        }
+        Ok(EnvFile { values: parser.values })
+    }
+
+    /// The value of a variable; `None` if it is missing or empty.
+    ///
+    /// # Errors
+    /// If the value contains a variable that the file does not set.
+    pub fn get(&self, name: &str) -> Result<Option<String>, UnknownVariable> {
+        let value = self.values.get(name).cloned().transpose()?;
+        Ok(value.filter(|value| !value.is_empty()))
+    }
+}
+
+struct EnvParser<'a> {
+    letters: Peekable<Chars<'a>>,
+    line: usize,
+    values: HashMap<String, Result<String, UnknownVariable>>,
+}
+
+impl EnvParser<'_> {
+    fn next(&mut self) -> Option<char> {
+        self.letters.next().inspect(|letter| self.line += usize::from(*letter == '\n'))
+    }
+
+    fn skip_while(&mut self, skipped: fn(char) -> bool) {
+        while self.letters.peek().is_some_and(|letter| skipped(*letter)) {
+            self.next();
+        }
+    }
+
+    fn name(&mut self) -> String {
+        let mut name = String::new();
+        while let Some(letter) = self.letters.next_if(|letter| letter.is_ascii_alphanumeric() || *letter == '_') {
+            name.push(letter);
+        }
+        name
+    }
+
+    /// An assignment, a comment or an empty line; `None` if it is something else.
+    fn assignment(&mut self) -> Option<()> {
+        self.skip_while(char::is_whitespace);
+        match self.letters.peek() {
+            None => return Some(()),
+            Some('#') => {
+                self.skip_while(|letter| letter != '\n');
+                return Some(());
+            }
+            Some(_) => {}
+        }
+        let mut name = self.dotted_name()?;
+        self.skip_while(is_blank);
+        if name == "export" && self.letters.peek() != Some(&'=') {
+            name = self.dotted_name()?;
+            self.skip_while(is_blank);
+        }
+        self.letters.next_if_eq(&'=')?;
+        self.skip_while(is_blank);
+        let value = self.value()?;
+        self.values.insert(name, value);
+        Some(())
+    }
+
+    fn dotted_name(&mut self) -> Option<String> {
+        let mut name = self.name();
+        if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
+            return None;
+        }
+        while self.letters.next_if_eq(&'.').is_some() {
+            name = format!("{name}.{}", self.name());
+        }
+        Some(name)
+    }
+
+    fn value(&mut self) -> Option<Result<String, UnknownVariable>> {
+        let mut value = Ok(String::new());
+        if self.letters.peek() == Some(&'#') {
+            self.skip_while(|letter| letter != '\n');
+        }
+        let mut quoted = false;
+        loop {
+            let Some(letter) = self.letters.peek().copied() else { return (!quoted).then_some(value) };
+            match letter {
+                '\n' if !quoted => return Some(value),
+                ' ' | '\t' if !quoted => {
+                    self.skip_while(is_blank);
+                    if self.letters.peek() == Some(&'#') {
+                        self.skip_while(|letter| letter != '\n');
+                    }
+                    return self.letters.peek().is_none_or(|letter| *letter == '\n').then_some(value);
+                }
+                '\'' if !quoted => self.literal(&mut value)?,
+                '"' => {
+                    self.next();
+                    quoted = !quoted;
+                }
+                '\\' => {
+                    self.next();
+                    push(&mut value, self.escaped()?);
+                }
+                '$' => self.variable(&mut value)?,
+                _ => {
+                    self.next();
+                    push(&mut value, letter);
+                }
+            }
+        }
+    }
+
+    /// What is between single quotes.
+    fn literal(&mut self, value: &mut Result<String, UnknownVariable>) -> Option<()> {
+        self.next();
+        loop {
+            match self.next()? {
+                '\'' => return Some(()),
+                letter => push(value, letter),
+            }
+        }
+    }
+
+    fn escaped(&mut self) -> Option<char> {
+        match self.next()? {
+            'n' => Some('\n'),
+            letter @ ('\\' | '\'' | '"' | '$' | ' ') => Some(letter),
+            _ => None,
+        }
+    }
+
+    /// `$NAME` or `${NAME}`; any other dollar sign is itself.
+    fn variable(&mut self, value: &mut Result<String, UnknownVariable>) -> Option<()> {
+        self.next();
+        let braced = self.letters.next_if_eq(&'{').is_some();
+        let name = self.name();
+        if braced {
+            self.letters.next_if_eq(&'}')?;
+        }
+        if name.is_empty() && !braced {
+            push(value, '$');
+            return Some(());
+        }
+        match self.values.get(&name) {
+            Some(Ok(other)) => {
+                let _ = value.as_mut().map(|value| value.push_str(other));
+            }
+            Some(Err(unknown)) => *value = Err(*unknown),
+            None => *value = Err(UnknownVariable { line: self.line }),
+        }
+        Some(())
+    }
+}
+
+fn is_blank(letter: char) -> bool {
+    letter == ' ' || letter == '\t'
+}
+
+fn push(value: &mut Result<String, UnknownVariable>, letter: char) {
+    let _ = value.as_mut().map(|value| value.push(letter));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Result<Option<String>, UnknownVariable> {
+        EnvFile::parse(text).unwrap().get("X")
+    }
+
+    #[test]
+    fn values() {
+        for (text, expected) in [
+            ("X=1", "1"),
+            ("\u{feff}export  X = 1 \r\nY=2", "1"),
+            ("# X=0\n\nX=a#b # c", "a#b"),
+            ("X='a $Y \\n \"b\"'", "a $Y \\n \"b\""),
+            ("X=\"a b\\n\\\"c\\$Y\"", "a b\n\"c$Y"),
+            ("X=\"first\nsecond\"\nY=1", "first\nsecond"),
+            ("A=1\nB_2=$A\nX=${A}-$B_2-$", "1-1-$"),
+            ("X=a\\ b\\$c", "a b$c"),
+            ("X=pa$$", "pa$$"),
+            ("X=1\nX=2", "2"),
+            ("export=3\na.b=4\nX=5", "5"),
+        ] {
+            assert_eq!(value(text), Ok(Some(expected.to_owned())), "{text:?}");
+        }
+        for text in ["", "X=", "X= # comment\n", "X=''", "Y=1"] {
+            assert_eq!(value(text), Ok(None), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn variables_of_the_environment_are_not_values() {
+        // `PATH` and `HOME` are set wherever this runs.
+        for text in ["Y=1\nX=$PATH", "Y=1\nX=a${HOME}b", "Y=$HOME\nX=$Y", "Y=1\nX=\"$PATH\""] {
+            assert!(value(text).is_err(), "{text:?}");
+        }
+        assert_eq!(value("Y=$HOME\nX=1"), Ok(Some("1".to_owned())));
+        assert_eq!(value("A=1\nX=\"\n$HOME\""), Err(UnknownVariable { line: 3 }));
+    }
+
+    #[test]
+    fn bad_lines_are_named_by_number() {
+        for (text, line) in [("X", 1), ("A=1\n\n-----BEGIN KEY-----", 3), ("X=a b", 1), ("X='a", 1), ("X=\"a", 1), ("1=2", 1)] {
+            assert_eq!(EnvFile::parse(text), Err(BadLine(line)), "{text:?}");
+        }
+    }
+}

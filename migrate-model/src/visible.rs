@@ -1,0 +1,144 @@
+//! Text of files, names, histories and servers as it is shown: characters that a terminal or a reader of code would obey
+//! instead of showing are written as their code.
+//!
+//! All output for people passes here, and all findings, so that no text can erase, hide or reorder what is around it.
+
+use crate::finding::Finding;
+use crate::place::Place;
+use std::borrow::Cow;
+
+/// Whether a character has an effect instead of a form: controls of terminals (C0 and C1), of the direction of text, and
+/// characters without a width. Those that join letters are left, because languages and symbols need them.
+pub fn is_hidden(letter: char) -> bool {
+    matches!(letter,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A text of several lines: line ends and tabs stay.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    let text_without_line_ends = text.split("\r\n");
+    if !text_without_line_ends.flat_map(str::chars).any(|letter| is_hidden(letter) && !"\n\t".contains(letter)) {
+        return Cow::Borrowed(text);
+    }
+    let parts: Vec<String> = text.split("\r\n").map(|part| escaped(part, |letter| "\n\t".contains(letter))).collect();
+    Cow::Owned(parts.join("\r\n"))
+}
+
+/// A text of one line, such as a name: no line end stays.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(escaped(text, |_| false))
+}
+
+fn escaped(text: &str, is_kept: fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match letter {
+            '\n' if !is_kept(letter) => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            letter if is_hidden(letter) && !is_kept(letter) => escaped.extend(letter.escape_unicode()),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+/// A JSON text in which no character is hidden: the same document, with escapes.
+pub fn json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if !is_hidden(letter) || letter == '\n' {
+            escaped.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            escaped.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    escaped
+}
+
+/// A finding whose texts are visible.
+pub fn finding(finding: &Finding) -> Cow<'_, Finding> {
+    let Finding { message, place, notes, help, .. } = finding;
+    let is_visible = |text: &String| matches!(lines(text), Cow::Borrowed(_));
+    let is_visible_place = |place: &Place| {
+        let span = place.span.as_ref();
+        !place.file.chars().chain(span.into_iter().flat_map(|span| span.line_text.chars())).any(is_hidden_in_line)
+    };
+    let mut texts = [message].into_iter().chain(notes).chain(help);
+    if texts.all(is_visible) && place.as_ref().is_none_or(is_visible_place) {
+        return Cow::Borrowed(finding);
+    }
+    let mut finding = finding.clone();
+    let Finding { message, place, notes, help, .. } = &mut finding;
+    for text in [message].into_iter().chain(notes).chain(help) {
+        *text = lines(text).into_owned();
+    }
+    if let Some(place) = place {
+        place.file = one_line(&place.file).into_owned();
+        if let Some(span) = &mut place.span {
+            let visible =
+                |range: std::ops::Range<usize>| escaped(span.line_text.get(range).unwrap_or_default(), |letter| letter == '\t');
+            let (before, part) = (visible(0..span.part.start), visible(span.part.clone()));
+            let after = visible(span.part.end..span.line_text.len());
+            span.part = before.len()..before.len() + part.len();
+            span.line_text = before + &part + &after;
+        }
+    }
+    Cow::Owned(finding)
+}
+
+fn is_hidden_in_line(letter: char) -> bool {
+    is_hidden(letter) && letter != '\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Code;
+
+    #[test]
+    fn hidden_characters_are_written_as_their_code() {
+        for (text, several, one) in [
+            ("a\tb\nc", "a\tb\nc", "a\\u{9}b\\nc"),
+            ("a\r\nb\rc\0", "a\r\nb\\rc\\u{0}", "a\\r\\nb\\rc\\u{0}"),
+            ("\x1b[2J\u{9b}31m\x08\x7f", "\\u{1b}[2J\\u{9b}31m\\u{8}\\u{7f}", "\\u{1b}[2J\\u{9b}31m\\u{8}\\u{7f}"),
+            ("\u{202e}txt\u{2066}\u{200f}", "\\u{202e}txt\\u{2066}\\u{200f}", "\\u{202e}txt\\u{2066}\\u{200f}"),
+            ("a\u{feff}\u{200b}\u{e0041}", "a\\u{feff}\\u{200b}\\u{e0041}", "a\\u{feff}\\u{200b}\\u{e0041}"),
+            ("größe 表 👩\u{200d}🚀", "größe 表 👩\u{200d}🚀", "größe 表 👩\u{200d}🚀"),
+        ] {
+            assert_eq!((&*lines(text), &*one_line(text)), (several, one));
+        }
+    }
+
+    #[test]
+    fn json_stays_the_same_document() {
+        assert_eq!(json("{\n  \"a\": \"\u{9b}\u{202e}\u{e0041}ö\\n\"\n}"), "{\n  \"a\": \"\\u009b\\u202e\\udb40\\udc41ö\\n\"\n}");
+    }
+
+    #[test]
+    fn the_texts_of_a_finding_are_visible() {
+        static CODE: Code = Code::new("a-code", "");
+        let sql = "SELECT '\u{202e}', \x1b[2J FROM\u{9b}t;";
+        let original =
+            Finding::error(&CODE, "m\x1b").at(Place::range("a\nb\x1b.sql", sql, 14..18)).note("n\x07").help("h\u{2066}");
+        let found = finding(&original).into_owned();
+        let span = found.place.as_ref().unwrap().span.as_ref().unwrap();
+        assert_eq!(span.line_text, "SELECT '\\u{202e}', \\u{1b}[2J FROM\\u{9b}t;");
+        assert_eq!(&span.line_text[span.part.clone()], "\\u{1b}[2J");
+        let all = format!("{original}{}", found.place.as_ref().unwrap().file);
+        assert!(!all.contains(is_hidden_in_text), "{all:?}");
+        assert!(all.contains("m\\u{1b}") && all.contains("a\\nb\\u{1b}.sql") && all.contains("n\\u{7}"), "{all}");
+        assert!(all.contains("h\\u{2066}"), "{all}");
+        let plain = Finding::error(&CODE, "m\nn").at(Place::range("a.sql", "\tSELECT 1;", 1..7));
+        assert!(matches!(finding(&plain), Cow::Borrowed(_)));
+    }
+
+    fn is_hidden_in_text(letter: char) -> bool {
+        is_hidden(letter) && letter != '\n'
+    }
+}
