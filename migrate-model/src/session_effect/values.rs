@@ -25,13 +25,22 @@ const fn readers(dialect: Dialect) -> Readers {
     }
 }
 
+/// Whether a statement reads what the statement directly before it has left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum DirectRead {
+    #[default]
+    No,
+    /// It has a name such as that of the function.
+    Named,
+    /// It calls the function.
+    Called,
+}
+
 /// What a statement has to do with such values.
 #[derive(Debug, Clone, Default)]
 struct ValueUse {
-    /// It reads what the statement before it has left.
-    reads_directly: bool,
-    /// It calls a function for that, and does not only have such a name.
-    calls_directly: bool,
+    /// Whether it reads what the statement before it has left.
+    directly: DirectRead,
     /// It reads a generated value.
     reads: bool,
     /// It may generate one.
@@ -81,8 +90,11 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
     let reads = reads_any(readers.generated) || in_body(readers.generated);
     let sequences = if reads || generates_for_certain { sequences(sql, &tokens) } else { Vec::new() };
     ValueUse {
-        reads_directly: names(readers.directly),
-        calls_directly: reads_any(readers.directly) || is(&tokens, sql, 0, "GET"),
+        directly: match (reads_any(readers.directly) || is(&tokens, sql, 0, "GET"), names(readers.directly)) {
+            (true, _) => DirectRead::Called,
+            (false, true) => DirectRead::Named,
+            (false, false) => DirectRead::No,
+        },
         reads,
         generates: changes || generates_for_certain || sets_id,
         generates_for_certain,
@@ -93,7 +105,7 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
 /// Does a statement read what an earlier one returned or generated, such as `ROW_COUNT()` or `LAST_INSERT_ID()`?
 pub fn reads_result(sql: &str, dialect: Dialect) -> bool {
     let value_use = use_of(sql, dialect);
-    value_use.reads || value_use.reads_directly
+    value_use.reads || value_use.directly != DirectRead::No
 }
 
 /// The names and strings of a statement, without their schemas: among them are the sequences.
@@ -114,7 +126,7 @@ pub fn sources(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
     let uses: Vec<ValueUse> = statements.iter().map(|statement| use_of(statement.sql(text), dialect)).collect();
     let first = uses.iter().position(|value_use| value_use.generates);
     let source = |(at, reader): (usize, &ValueUse)| {
-        if reader.calls_directly {
+        if reader.directly == DirectRead::Called {
             return at.checked_sub(1);
         }
         if !reader.reads || (reader.generates_for_certain && dialect != Dialect::Sqlite) {
@@ -145,7 +157,7 @@ pub fn follows_from(text: &str, statements: &[Statement], at: usize, dialect: Di
         return None;
     }
     let reader = use_of(statements[at].sql(text), dialect);
-    if reader.reads_directly {
+    if reader.directly != DirectRead::No {
         return at.checked_sub(1);
     }
     if !reader.reads || reader.generates_for_certain {
