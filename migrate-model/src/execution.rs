@@ -132,8 +132,9 @@ pub fn is_idempotent(sql: &str, dialect: Dialect) -> bool {
         let checks = pair[0].is_word(sql, "IF") && (pair[1].is_word(sql, "NOT") || pair[1].is_word(sql, "EXISTS"));
         replaces || checks
     });
-    // With IF NOT EXISTS, a second run would not fill a table that the first has created.
-    let fills = dialect == Dialect::MySql && words.is(0, &["CREATE"]) && words.has("EXISTS") && is_filled(sql);
+    // With IF NOT EXISTS, a second run would not fill a table that the first has created; and the query may call a function that
+    // writes.
+    let fills = dialect == Dialect::MySql && words.is(0, &["CREATE"]) && is_filled(sql);
     // The backend continues from what the first run has left.
     let continues = dialect == Dialect::Postgres
         && (words.is(0, &["REINDEX"]) || words.is(0, &["ALTER"]) && words.has("DETACH") && words.has("CONCURRENTLY"));

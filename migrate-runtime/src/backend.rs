@@ -3,6 +3,7 @@
 //! If a method returns a [`BackendError`] of kind `ConnectionLost`, the outcome of what it sent is unknown.
 
 use crate::backend_error::BackendError;
+use crate::connection::ANSWER_TIMEOUT;
 use crate::connection::TextRow;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
@@ -34,7 +35,13 @@ pub trait Backend: Send {
     fn history_dialect(&self) -> &'static HistoryDialect;
 
     /// Runs a query and returns its rows as text, in the order of the server. Opens no transaction and writes nothing itself.
-    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError>;
+    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        self.query_within(ANSWER_TIMEOUT, sql).await
+    }
+
+    /// The same, if the server may take longer than for a query of this crate. If it does not answer in time, the connection counts
+    /// as lost. SQLite has no server that could be silent.
+    async fn query_within(&mut self, limit: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError>;
 
     /// Fails if the connection is in a transaction of the application. A run would commit that transaction with its own, or
     /// abort it with an error. For a connection that the application has lent.

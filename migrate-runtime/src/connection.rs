@@ -2,15 +2,27 @@
 
 use crate::backend::ConnectionState;
 use futures_util::StreamExt;
+use migrate_model::duration;
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Either, Executor, Row};
+use std::io;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 /// A connection that returns to its pool only through [`release`](Self::release).
 ///
 /// If a run is dropped in the middle, the connection may hold the lock or an open transaction, so dropping the guard closes it.
 pub struct ConnectionGuard<'c, DB: Database> {
     handle: Option<Handle<'c, DB>>,
+    answers: Answers,
+}
+
+/// Whether the server of a connection answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    InTime,
+    /// An answer has not come in time. What comes later is not that of a later statement, so there must be none.
+    Overdue(Duration),
 }
 
 enum Handle<'c, DB: Database> {
@@ -22,17 +34,42 @@ enum Handle<'c, DB: Database> {
 impl<'c, DB: Database> ConnectionGuard<'c, DB> {
     /// A connection of a pool, to which it returns if its state is known.
     pub fn pooled(connection: PoolConnection<DB>) -> Self {
-        ConnectionGuard { handle: Some(Handle::Pooled(connection)) }
+        ConnectionGuard { handle: Some(Handle::Pooled(connection)), answers: Answers::InTime }
     }
 
     /// A connection that was opened for this run.
     pub fn owned(connection: DB::Connection) -> Self {
-        ConnectionGuard { handle: Some(Handle::Owned(connection)) }
+        ConnectionGuard { handle: Some(Handle::Owned(connection)), answers: Answers::InTime }
     }
 
     /// A connection that the application has lent. It is never closed here.
     pub fn borrowed(connection: &'c mut DB::Connection) -> Self {
-        ConnectionGuard { handle: Some(Handle::Borrowed(connection)) }
+        ConnectionGuard { handle: Some(Handle::Borrowed(connection)), answers: Answers::InTime }
+    }
+
+    /// Waits for an answer for a limited time. After one that has not come, every further statement fails at once.
+    pub async fn in_time<T>(
+        &mut self,
+        limit: Duration,
+        ask: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        self.still_answers()?;
+        let answer = tokio::time::timeout(limit, ask(&mut **self)).await;
+        answer.unwrap_or_else(|_| Err(self.note_overdue(limit)))
+    }
+
+    /// Notes that an answer has not come within this time. Returns the error about it.
+    pub fn note_overdue(&mut self, limit: Duration) -> sqlx::Error {
+        self.answers = Answers::Overdue(limit);
+        no_answer(limit)
+    }
+
+    /// An error if an earlier answer has not come.
+    pub fn still_answers(&self) -> Result<(), sqlx::Error> {
+        match self.answers {
+            Answers::InTime => Ok(()),
+            Answers::Overdue(limit) => Err(no_answer(limit)),
+        }
     }
 
     /// Whether the connection was opened for this run, so that no other code uses its session afterwards.
@@ -43,6 +80,7 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
     /// Continues with another connection, opened for this run. One of a pool returns there as it is, so nothing may have
     /// changed its session; one of this run is closed.
     pub async fn replace(&mut self, connection: DB::Connection) {
+        self.answers = Answers::InTime;
         let previous = self.handle.replace(Handle::Owned(connection));
         if let Some(Handle::Owned(previous)) = previous
             && let Err(error) = previous.close().await
@@ -53,7 +91,7 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
 
     /// Ends the use of the connection: returns a clean one to its pool, and closes any other. A borrowed one stays open.
     pub async fn release(mut self, state: ConnectionState) {
-        let clean = state == ConnectionState::Clean;
+        let clean = state == ConnectionState::Clean && self.answers == Answers::InTime;
         let outcome = match self.handle.take() {
             Some(Handle::Pooled(connection)) if clean => {
                 drop(connection);
@@ -114,6 +152,18 @@ pub fn is_code(error: &sqlx::Error, code: &str) -> bool {
 /// A row with every column as text; `None` is NULL.
 pub type TextRow = Vec<Option<String>>;
 
+/// How long a server may take to answer a query or a statement of this crate. Without this limit, a server or a network that goes
+/// silent would delay the start of an application for ever.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many bytes an answer may have.
+const ANSWER_LIMIT: usize = 64 << 20;
+
+fn no_answer(limit: Duration) -> sqlx::Error {
+    let message = format!("the server has not answered within {}", duration::show(limit));
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, message))
+}
+
 /// Runs a query in the simple query protocol. All columns must be text, or types that this protocol sends as text.
 pub async fn rows<'e, DB, E>(executor: E, sql: &str) -> Result<Vec<TextRow>, sqlx::Error>
 where
@@ -122,9 +172,21 @@ where
     for<'r> String: Decode<'r, DB> + sqlx::Type<DB>,
     usize: ColumnIndex<DB::Row>,
 {
-    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(executor).await?;
-    let text = |row: &DB::Row| (0..row.len()).map(|at| row.try_get_unchecked::<Option<String>, _>(at)).collect();
-    rows.iter().map(text).collect()
+    let mut answer = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(executor);
+    let mut rows = Vec::new();
+    let mut size = 0;
+    while let Some(row) = answer.next().await.transpose()? {
+        let texts = (0..row.len()).map(|at| row.try_get_unchecked::<Option<String>, _>(at));
+        let texts = texts.collect::<Result<TextRow, sqlx::Error>>()?;
+        size += size_of::<TextRow>()
+            + texts.iter().map(|text| size_of_val(text) + text.as_deref().map_or(0, str::len)).sum::<usize>();
+        if size > ANSWER_LIMIT {
+            let message = format!("the server has answered with more than {} MiB", ANSWER_LIMIT >> 20);
+            return Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::InvalidData, message)));
+        }
+        rows.push(texts);
+    }
+    Ok(rows)
 }
 
 /// Runs statements in the simple query protocol. Returns how many completed, and the error of the first one that did not.

@@ -20,6 +20,7 @@ use crate::trigger_catalog;
 use crate::trust::Purpose;
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
+use migrate_model::finding::Finding;
 use migrate_model::history::{AppliedVersions, History};
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::place::Place;
@@ -292,12 +293,11 @@ async fn plan_and_run(
         }
         report.warnings.clone_from(&plan.divergences);
         if plan.steps.is_empty() {
-            summary::correct(backend, history_sql, &snapshot).await?;
+            nothing_left(backend, history_sql, &snapshot, &recorded, &report, target.direction()).await?;
             return Ok(report);
         }
         if report.done.is_empty() {
-            let applies = plan.steps.iter().any(|step| step.direction == Direction::Up && step.done == 0);
-            complete_tables(backend, history_sql, &recorded, applies).await?;
+            complete_tables(backend, history_sql, &recorded).await?;
         }
         match run_steps(backend, history_sql, set, &plan, &mut history, options, &mut report).await? {
             Outcome::Finished => return Ok(report),
@@ -306,21 +306,42 @@ async fn plan_and_run(
     }
 }
 
-/// Creates the tables that do not exist. If rows of the history were lost, a run must not start that would apply migrations a
-/// second time.
-async fn complete_tables(
+/// A plan without steps: writes the summary again if it is not that of the records. If rows were lost, the summary is what shows
+/// it to a later run, so it stays; a run that was to revert something says so.
+async fn nothing_left(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
+    history: &History,
     recorded: &RecordedHistory,
-    applies: bool,
+    report: &RunReport,
+    direction: Direction,
 ) -> Result<(), Error> {
+    if !report.done.is_empty() {
+        return Ok(());
+    }
     let completeness = summary::completeness(backend, history_sql, recorded).await;
     match completeness.map_err(|error| error.into_history_error("cannot read the history"))? {
-        Completeness::RecordsLost(_) if !applies => Ok(()),
-        Completeness::Complete => Ok(()),
+        Completeness::RecordsLost(lost) if direction == Direction::Down => Err(records_lost(*lost)),
         Completeness::RecordsLost(lost) => {
-            Err(Error::of_finding(ErrorKind::HistoryMismatch, *lost).note("state", "aborted before applying anything"))
+            tracing::warn!(message = lost.message, "rows of the history are missing");
+            Ok(())
         }
+        Completeness::Complete => summary::correct(backend, history_sql, history).await,
+        Completeness::TableMissing => Ok(()),
+    }
+}
+
+fn records_lost(lost: Finding) -> Error {
+    Error::of_finding(ErrorKind::HistoryMismatch, lost).note("state", "aborted before applying or reverting anything")
+}
+
+/// Creates the tables that do not exist. If rows of the history were lost, nothing is run: it would apply migrations a second time,
+/// or revert others than the newest ones.
+async fn complete_tables(backend: &mut dyn Backend, history_sql: &HistorySql, recorded: &RecordedHistory) -> Result<(), Error> {
+    let completeness = summary::completeness(backend, history_sql, recorded).await;
+    match completeness.map_err(|error| error.into_history_error("cannot read the history"))? {
+        Completeness::Complete => Ok(()),
+        Completeness::RecordsLost(lost) => Err(records_lost(*lost)),
         Completeness::TableMissing => {
             let created = backend.create_tables(history_sql).await;
             created.map_err(|error| error.into_history_error("cannot create the history tables"))

@@ -10,6 +10,7 @@ use migrate_model::dialect::Dialect;
 use migrate_model::history::History;
 use migrate_model::statement;
 use migrate_model::target::Direction;
+use std::time::Duration;
 
 /// The rows of a query; `None` when its table does not exist.
 ///
@@ -92,8 +93,8 @@ pub async fn stored_script(
 ///
 /// # Errors
 /// When the server rejects the query, or the connection is lost.
-pub async fn is_true(backend: &mut dyn Backend, sql: &str) -> Result<bool, BackendError> {
-    let rows = backend.query(sql).await?;
+pub async fn is_true(backend: &mut dyn Backend, sql: &str, limit: Duration) -> Result<bool, BackendError> {
+    let rows = backend.query_within(limit, sql).await?;
     let count = rows.len();
     Ok(count == 1 && matches!(first(rows).as_deref(), Some("1" | "t" | "true")))
 }

@@ -113,7 +113,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let script = self.script().await?;
         let resuming = self.history.get(&self.step.key).is_some_and(|record| record.state != RecordState::Applied);
         if !resuming {
-            self.check_gates(&script).await?;
+            let timeout = script.directives.timeout.unwrap_or(self.options.timeout);
+            self.check_gates(&script, timeout).await?;
         }
         let plan = plan_script(&script, self.reading, self.step.done);
         let recording = if plan.atomic || !plan.has_segments() { Recording::AtEnd } else { Recording::FromStart };
@@ -140,7 +141,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         }
     }
 
-    async fn check_gates(&mut self, script: &Script) -> Result<(), Error> {
+    async fn check_gates(&mut self, script: &Script, timeout: Duration) -> Result<(), Error> {
         for gate in &script.directives.gates {
             let closed = |message: String| {
                 Error::new(ErrorKind::MigrationFailed, &codes::GATE_CLOSED, message)
@@ -149,7 +150,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
                     .help("make the condition of the gate true, or correct its query, then run the same command again")
             };
             let title = &self.step.title;
-            match crate::session::is_true(self.backend, gate).await {
+            match crate::session::is_true(self.backend, gate, timeout).await {
                 Ok(true) => {}
                 Ok(false) => return Err(closed(format!("did not start `{title}`: its gate query did not return true"))),
                 Err(error) => {

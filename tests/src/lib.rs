@@ -13,5 +13,5 @@ pub mod shape;
 pub use binary::{Binary, Outcome};
 pub use database::{Kind, TestDatabase, galera, pgbouncer, until};
 pub use folder::TestFolder;
-pub use proxy::{Disconnect, Proxy};
+pub use proxy::{Disconnect, FalseAnswer, Proxy};
 pub use servers::{Servers, read_only_disk, small_disk};

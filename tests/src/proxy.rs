@@ -4,6 +4,7 @@
 use crate::Kind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,56 @@ pub enum Disconnect {
     Before,
     /// After the message has reached the server; the answer does not reach the client.
     After,
+}
+
+/// What the client gets instead of an answer of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FalseAnswer {
+    /// Nothing, and the connection stays open.
+    Silence,
+    /// Bytes that are no message.
+    Garbage,
+    /// A message of which one byte comes from time to time.
+    Trickle,
+    /// Rows without an end.
+    Rows,
+    /// Notices without an end (PostgreSQL).
+    Notices,
+}
+
+impl FalseAnswer {
+    /// What comes first, what is repeated for ever, and the pause between two repetitions.
+    fn bytes(self, kind: Kind) -> (Vec<u8>, Vec<u8>, Duration) {
+        let postgres = |tag: u8, body: &[u8]| [&[tag][..], &(body.len() as u32 + 4).to_be_bytes(), body].concat();
+        let packet = |number: u8, body: &[u8]| [&(body.len() as u32).to_le_bytes()[..3], &[number], body].concat();
+        let text = [b'x'; 8000];
+        let head = match kind {
+            // A row description: one column `x` of type text.
+            Kind::Postgres => postgres(b'T', b"\0\x01x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0"),
+            // The number of columns, and a column `x` of type VAR_STRING.
+            _ => [packet(1, b"\x01"), packet(2, b"\x03def\0\0\0\x01x\0\x0c\x21\0\xff\xff\0\0\xfd\0\0\0\0\0")].concat(),
+        };
+        let row = match kind {
+            Kind::Postgres => postgres(b'D', &[&b"\0\x01\0\0\x1f\x40"[..], &text].concat()),
+            _ => packet(3, &[&b"\xfc\x40\x1f"[..], &text].concat()),
+        };
+        match self {
+            FalseAnswer::Silence => (Vec::new(), Vec::new(), Duration::from_secs(3600)),
+            FalseAnswer::Garbage => (vec![b'?'; 64], Vec::new(), Duration::from_secs(3600)),
+            FalseAnswer::Trickle => ([head, row[..100].to_vec()].concat(), vec![b'x'], Duration::from_millis(100)),
+            FalseAnswer::Rows => (head, row, Duration::ZERO),
+            FalseAnswer::Notices => {
+                (Vec::new(), postgres(b'N', b"SNOTICE\0VNOTICE\0C00000\0Mhello\0\0"), Duration::from_micros(100))
+            }
+        }
+    }
+}
+
+/// What the proxy does at a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Disconnect(Disconnect),
+    Answer(FalseAnswer),
 }
 
 /// A proxy between clients and a server.
@@ -42,6 +93,18 @@ impl Proxy {
     /// # Panics
     /// If no port is free.
     pub async fn disconnecting(kind: Kind, url: &str, at: usize, moment: Disconnect) -> Self {
+        Proxy::acting(kind, url, at, Action::Disconnect(moment)).await
+    }
+
+    /// Gives a false answer to the message with this number, counted from 1 over all connections. The server does not get it.
+    ///
+    /// # Panics
+    /// If no port is free.
+    pub async fn answering(kind: Kind, url: &str, at: usize, answer: FalseAnswer) -> Self {
+        Proxy::acting(kind, url, at, Action::Answer(answer)).await
+    }
+
+    async fn acting(kind: Kind, url: &str, at: usize, action: Action) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let (head, tail) = url.split_once("127.0.0.1:").expect("a URL on loopback");
@@ -50,7 +113,7 @@ impl Proxy {
         let queries = Arc::new(AtomicUsize::new(0));
         let (sender, receiver) = watch::channel(false);
         let texts = Arc::default();
-        let passage = Passage { kind, queries: queries.clone(), texts: Arc::clone(&texts), at, moment, sender };
+        let passage = Passage { kind, queries: queries.clone(), texts: Arc::clone(&texts), at, action, sender };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&target).await.expect("the server");
@@ -90,7 +153,7 @@ struct Passage {
     queries: Arc<AtomicUsize>,
     texts: Arc<Mutex<Vec<String>>>,
     at: usize,
-    moment: Disconnect,
+    action: Action,
     sender: watch::Sender<bool>,
 }
 
@@ -98,11 +161,22 @@ impl Passage {
     async fn pass(self, client: TcpStream, server: TcpStream) {
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
+        let (give, mut given) = watch::channel(None::<FalseAnswer>);
         let answers = tokio::spawn(async move {
             if self.kind == Kind::MariaDb {
                 to_client.write_all(&greeting_without_tls(&mut from_server).await?).await?;
             }
-            copy(&mut from_server, &mut to_client).await
+            let answer = tokio::select! {
+                copied = copy(&mut from_server, &mut to_client) => return copied,
+                answer = given.wait_for(Option::is_some) => answer.ok().and_then(|answer| *answer),
+            };
+            let Some(answer) = answer else { return Ok(0) };
+            let (first, repeated, pause) = answer.bytes(self.kind);
+            to_client.write_all(&first).await?;
+            loop {
+                to_client.write_all(&repeated).await?;
+                tokio::time::sleep(pause).await;
+            }
         });
         let mut seen = Vec::new();
         let mut buffer = vec![0; 65536];
@@ -114,7 +188,15 @@ impl Passage {
                     self.texts.lock().expect("no panic").push(text);
                 }
                 let is_last = requests && self.queries.fetch_add(1, Ordering::SeqCst) + 1 == self.at;
-                if is_last && self.moment == Disconnect::Before {
+                if is_last && let Action::Answer(answer) = self.action {
+                    give.send_replace(Some(answer));
+                    self.sender.send_replace(true);
+                    // Until the client gives up.
+                    while from_client.read(&mut buffer).await.is_ok_and(|length| length > 0) {}
+                    answers.abort();
+                    return;
+                }
+                if is_last && self.action == Action::Disconnect(Disconnect::Before) {
                     answers.abort();
                     self.sender.send_replace(true);
                     return;

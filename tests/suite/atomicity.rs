@@ -334,7 +334,7 @@ async fn a_deadlock_after_a_table_without_transactions_is_not_retried() {
     assert_eq!(run(&database, &files, &["up"]).code, 0);
     let second = "INSERT INTO m VALUES (1);\nUPDATE t SET n = n + 1 WHERE id = 1;";
     let marker = database.url.rsplit_once('/').unwrap().1;
-    let second = format!("{second}\nUPDATE /* {marker} */ t SET n = n + 1 WHERE id = 2;");
+    let second = format!("{second}\nUPDATE /* third of {marker} */ t SET n = n + 1 WHERE id = 2;");
     files.write("migrations/002_b.up.sql", &format!("-- migrate: lock-timeout 20s\n{second}"));
     let mut other = database.connect().await;
     // The victim is the transaction that has changed less, if both have changed such a table.
@@ -347,7 +347,7 @@ async fn a_deadlock_after_a_table_without_transactions_is_not_retried() {
     // The text of a message from this statement on. The statement before it is done.
     let waits = format!(
         "SELECT count(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() \
-         AND INFO LIKE '%{marker}%' AND INFO NOT LIKE '%id = 1%'"
+         AND INFO LIKE '%third of {marker}%' AND INFO NOT LIKE '%id = 1%'"
     );
     while database.value(&waits).await == "0" {
         tokio::task::yield_now().await;

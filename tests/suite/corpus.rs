@@ -110,6 +110,7 @@ async fn apply(kind: Kind, sets: &[Set]) {
         let dirs: Vec<String> = set.dirs.iter().map(|dir| format!("'{}'", corpus.join(dir).display())).collect();
         project.write("migrate.toml", &format!("service = '{}'\ndir = [{}]\n{}\n", set.name, dirs.join(", "), set.settings));
         let binary = Binary::inside(project.path()).variable("DATABASE_URL", &database.url);
+        let binary = binary.variable("MIGRATE_ALLOW_OUTSIDE", &corpus.display().to_string());
         let outcome = binary.run(&["up"]);
         match set.fails {
             None => assert_eq!(outcome.code, 0, "{}: {}", set.name, outcome.stderr),

@@ -20,6 +20,7 @@ use migrate_model::name::Name;
 use migrate_model::target::Direction;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -318,7 +319,7 @@ impl Backend for Fake {
         }
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+    async fn query_within(&mut self, _: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         let (name, answer) = self.world.inner().answer(sql);
         self.call(name, |_| ())?;
         answer

@@ -24,7 +24,7 @@ use crate::backend::{
 };
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::connect_in_time;
-use crate::connection::{ConnectionGuard, TextRow, rows, run};
+use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
@@ -154,23 +154,29 @@ impl<'c> MySql<'c> {
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
-        rows(&mut *self.connection, sql).await.map_err(read_error)
+        self.query_within(ANSWER_TIMEOUT, sql).await
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
+        if let Err(error) = self.connection.still_answers() {
+            return (0, Some(read_error(error)));
+        }
         let (completed, error) = run(&mut *self.connection, sql).await;
         (completed, error.map(read_error))
     }
 
     async fn execute(&mut self, sql: &str) -> Result<(), BackendError> {
-        match self.run(sql).await.1 {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        let outcome = tokio::time::timeout(ANSWER_TIMEOUT, self.execute_for_script(sql)).await;
+        outcome.unwrap_or_else(|_| Err(read_error(self.connection.note_overdue(ANSWER_TIMEOUT))))
+    }
+
+    /// Runs statements that may take as long as their script.
+    async fn execute_for_script(&mut self, sql: &str) -> Result<(), BackendError> {
+        self.run(sql).await.1.map_or(Ok(()), Err)
     }
 
     async fn roll_back(&mut self) {
-        if let (_, Some(error)) = self.run("ROLLBACK").await {
+        if let Err(error) = self.execute_for_script("ROLLBACK").await {
             tracing::debug!(message = error.message, "rolling back");
         }
     }
@@ -189,7 +195,8 @@ impl<'c> MySql<'c> {
 
     async fn try_roll_back_and_ask(&mut self, error: &BackendError) -> Result<Remains, BackendError> {
         let before = self.rows("SHOW WARNINGS").await?;
-        let after = self.rows("ROLLBACK;\nSHOW WARNINGS").await?;
+        // To roll back may take as long as the script did.
+        let after = self.query_within(Duration::MAX, "ROLLBACK;\nSHOW WARNINGS").await?;
         let limit = self.first_value("SELECT CAST(@@SESSION.max_error_count AS CHAR)").await?;
         // Warnings beyond the limit are not kept.
         let limit: usize = limit.and_then(|limit| limit.parse().ok()).unwrap_or_default();
@@ -532,8 +539,8 @@ impl Backend for MySql<'_> {
         &history_dialect::DIALECT
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
-        self.rows(sql).await
+    async fn query_within(&mut self, limit: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        self.connection.in_time(limit, async |connection| rows(connection, sql).await).await.map_err(read_error)
     }
 
     fn triggers_sql(&self, names: &[&str]) -> Option<String> {
@@ -814,7 +821,7 @@ impl Backend for MySql<'_> {
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
         self.note_names(sql).await?;
-        self.execute(&with_autocommit(sql)).await
+        self.execute_for_script(&with_autocommit(sql)).await
     }
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {

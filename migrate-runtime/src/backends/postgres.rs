@@ -25,7 +25,7 @@ use crate::backend::{
 };
 use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST};
 use crate::backends::connect_in_time;
-use crate::connection::{ConnectionGuard, TextRow, rows, run};
+use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
@@ -82,9 +82,9 @@ fn database_setting(name: &str) -> String {
     let equal = SYSTEM.equal;
     let zero = "0::pg_catalog.oid";
     format!(
-        "(SELECT pg_catalog.substr(c.setting, pg_catalog.length('{name}=') OPERATOR(pg_catalog.+) 1) \
-         FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c (setting) \
-         WHERE pg_catalog.lower(pg_catalog.split_part(c.setting, '=', 1)) {equal} '{name}' \
+        "(SELECT pg_catalog.substr(setting, pg_catalog.length('{name}=') OPERATOR(pg_catalog.+) 1) \
+         FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS setting \
+         WHERE pg_catalog.lower(pg_catalog.split_part(setting, '=', 1)) {equal} '{name}' \
          AND s.setdatabase {equal} ANY (ARRAY[{zero}, (SELECT oid FROM pg_catalog.pg_database \
          WHERE datname {equal} pg_catalog.current_database())]) \
          AND s.setrole {equal} ANY (ARRAY[{zero}, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname {equal} SESSION_USER)]) \
@@ -191,10 +191,13 @@ impl<'c> Postgres<'c> {
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
-        rows(&mut *self.connection, sql).await.map_err(read_error)
+        self.query_within(ANSWER_TIMEOUT, sql).await
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
+        if let Err(error) = self.connection.still_answers() {
+            return (0, Some(read_error(error)));
+        }
         let (completed, error) = run(&mut *self.connection, sql).await;
         let mut error = error.map(read_error);
         if let Some(error) = &mut error {
@@ -207,14 +210,17 @@ impl<'c> Postgres<'c> {
     }
 
     async fn execute(&mut self, sql: &str) -> Result<(), BackendError> {
-        match self.run(sql).await.1 {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        let outcome = tokio::time::timeout(ANSWER_TIMEOUT, self.execute_for_script(sql)).await;
+        outcome.unwrap_or_else(|_| Err(read_error(self.connection.note_overdue(ANSWER_TIMEOUT))))
+    }
+
+    /// Runs statements that may take as long as their script.
+    async fn execute_for_script(&mut self, sql: &str) -> Result<(), BackendError> {
+        self.run(sql).await.1.map_or(Ok(()), Err)
     }
 
     async fn roll_back(&mut self) {
-        if let (_, Some(error)) = self.run("ROLLBACK").await {
+        if let Err(error) = self.execute_for_script("ROLLBACK").await {
             tracing::debug!(message = error.message, "rolling back");
         }
     }
@@ -434,7 +440,7 @@ impl<'c> Postgres<'c> {
             (Concurrent::Detach(..), None) if unit_run.resuming => return Ok(()),
             (Concurrent::Detach(table, partition), Some("pending")) => {
                 let sql = finalize_sql(history_sql, table, partition);
-                match self.execute(&sql).await {
+                match self.execute_for_script(&sql).await {
                     Ok(()) => Ok(()),
                     Err(error) => Err(self.unit_error(Some(number), None, error).await),
                 }
@@ -495,7 +501,7 @@ impl<'c> Postgres<'c> {
 
     async fn drop_index(&mut self, index: &str) -> Result<(), BackendError> {
         tracing::warn!(index, "dropping the invalid index of a failed build");
-        self.execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await
+        self.execute_for_script(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await
     }
 
     /// A message with the statements that start a transaction. `sets_isolation`: see [`sets_transaction`].
@@ -945,8 +951,8 @@ impl Backend for Postgres<'_> {
         &history_dialect::DIALECT
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
-        self.rows(sql).await
+    async fn query_within(&mut self, limit: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        self.connection.in_time(limit, async |connection| rows(connection, sql).await).await.map_err(read_error)
     }
 
     fn triggers_sql(&self, names: &[&str]) -> Option<String> {
@@ -1219,7 +1225,7 @@ impl Backend for Postgres<'_> {
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
-        self.execute(sql).await
+        self.execute_for_script(sql).await
     }
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {

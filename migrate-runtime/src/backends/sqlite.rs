@@ -281,7 +281,7 @@ impl Backend for Sqlite<'_> {
         &history_dialect::DIALECT
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+    async fn query_within(&mut self, _: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         self.rows(sql).await
     }
 

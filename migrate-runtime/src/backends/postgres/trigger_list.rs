@@ -12,15 +12,15 @@ pub fn triggers_sql(names: &str) -> String {
     let equal = SYSTEM.equal;
     let acts = "ANY ('{c,n,d}')";
     format!(
-        "WITH RECURSIVE step (source, target) AS (\
-         SELECT confrelid, conrelid FROM pg_catalog.pg_constraint WHERE contype {equal} 'f' \
+        "WITH RECURSIVE step AS (\
+         SELECT confrelid AS source, conrelid AS target FROM pg_catalog.pg_constraint WHERE contype {equal} 'f' \
          AND (confdeltype {equal} {acts} OR confupdtype {equal} {acts}) \
          UNION SELECT inhparent, inhrelid FROM pg_catalog.pg_inherits \
          UNION SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d ON d.objid {equal} r.oid \
          AND d.classid {equal} 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid \
          AND d.refclassid {equal} 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid), \
-         reached (name, relation) AS (\
-         SELECT pg_catalog.lower(relname::pg_catalog.text), oid FROM pg_catalog.pg_class \
+         reached AS (\
+         SELECT pg_catalog.lower(relname::pg_catalog.text) AS name, oid AS relation FROM pg_catalog.pg_class \
          WHERE relkind {equal} ANY ('{{r,p,v,f}}') AND pg_catalog.lower(relname::pg_catalog.text) {equal} ANY (ARRAY[{names}]) \
          UNION SELECT reached.name, step.target FROM reached JOIN step ON step.source {equal} reached.relation) \
          SELECT DISTINCT reached.name, {BODY} FROM reached JOIN pg_catalog.pg_trigger t ON t.tgrelid {equal} reached.relation \
