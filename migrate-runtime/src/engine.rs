@@ -15,6 +15,7 @@ use crate::report::{CompletedMigration, RunReport};
 use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
+use crate::stored_scripts;
 use crate::summary::{self, Completeness, Currency, Repetitions};
 use crate::trigger_catalog;
 use crate::trust::Purpose;
@@ -295,6 +296,7 @@ async fn plan_and_run(
             summary::correct(backend, history_sql, &snapshot).await?;
             return Ok(report);
         }
+        stored_scripts::check_plan(backend, history_sql, &plan, &options.stored_scripts).await?;
         if report.done.is_empty() {
             let applies = plan.steps.iter().any(|step| step.direction == Direction::Up && step.done == 0);
             complete_tables(backend, history_sql, &recorded, applies).await?;

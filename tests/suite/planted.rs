@@ -20,8 +20,8 @@ const FILES: &[(&str, &str)] = &[
 /// What the parser reads as an expression, although it looks like a call.
 const SYNTAX: &[&str] = &[
     "all", "and", "any", "array", "as", "bit", "by", "case", "cast", "coalesce", "conflict", "else", "except", "exists",
-    "extract", "from", "in", "into", "join", "key", "not", "on", "operator", "or", "select", "set", "then", "using", "values",
-    "when", "where",
+    "extract", "from", "in", "into", "join", "key", "lateral", "not", "on", "operator", "or", "select", "set", "then", "using",
+    "values", "when", "where",
 ];
 
 /// Types that the grammar knows, so that they need no schema.
