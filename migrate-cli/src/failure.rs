@@ -21,7 +21,7 @@ pub enum CommandError {
     },
     /// The migration files do not match the database history, and nothing was started.
     HistoryMismatch(Vec<Divergence>),
-    /// A revert would run SQL of the history, and nobody has agreed to it. Nothing was started.
+    /// A revert would run SQL of the history, and no person has agreed to it. Nothing was started.
     StoredSql(Box<Finding>),
     /// The command line is invalid.
     Usage {

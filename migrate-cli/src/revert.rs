@@ -29,14 +29,14 @@ pub async fn check_down_scripts(services: &[Service], target: &Target) -> Result
 /// Options of commands that revert migrations.
 #[derive(Debug, Args)]
 pub struct RevertArguments {
-    /// Run down migrations that no file contains, as the history stored them, without asking; whoever may write
+    /// Run down migrations that no file contains, as the history stored them, without asking; a user who may write
     /// `migration_records` may have changed them
     #[arg(long)]
     pub stored: bool,
 }
 
 /// Asks for confirmation of a revert: names the migrations, and shows the SQL that only the history contains. Returns that SQL, or
-/// `None` if the answer is no.
+/// `None` without agreement.
 ///
 /// # Errors
 /// If no terminal is available and `--yes` or `--stored` is missing, or if the database cannot be read.

@@ -71,7 +71,7 @@ fn doubts(scripts: &[StoredScript]) -> Vec<&str> {
     doubts
 }
 
-/// The error where nobody can be asked.
+/// The error where no terminal is available.
 pub fn rejected(scripts: &[StoredScript]) -> CommandError {
     let titles: Vec<String> = scripts.iter().take(3).map(|script| format!("`{}`", script.title)).collect();
     let more = if scripts.len() > titles.len() { " and more" } else { "" };

@@ -152,7 +152,7 @@ pub static STOPPED: Code = Code::new(
 pub static STORED_SQL: Code = Code::new(
     "stored-sql",
     "No file contains the down migration of an applied version, so a revert would run the SQL that was stored in the table \
-     `migration_records` when the version was applied. Whoever may write that table may have changed it. `down` and `redo` \
+     `migration_records` when the version was applied. Any user who may write that table may have changed it. `down` and `redo` \
      therefore show it and ask; without a terminal they require `--stored`, and `--yes` does not suffice. Read the SQL (`cargo \
      migrate down --dry-run` shows it), or revert with the release that contains the files.\n\nAs a note, the code reports which \
      roles may write `migration_records` besides those that the current user has reason to trust, so that stored SQL cannot be \

@@ -9,11 +9,11 @@ use migrate_model::finding::Finding;
 /// The role of PostgreSQL whose members may write all tables.
 const WRITES_ALL_TABLES: &str = "pg_write_all_data";
 
-/// Who may write `migration_records` besides those whom the current user trusts.
+/// Who may write `migration_records` besides the users that are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HistoryWriters {
-    /// Nobody: stored SQL is that of the migrations.
+    /// No other user: stored SQL is that of the migrations.
     Trusted,
     /// These roles, each with its privileges.
     Others {

@@ -91,7 +91,7 @@ impl StatusReport {
 
     /// What else the database contains, while this service has no row in its history: a history of this service in another
     /// schema, the same migrations under another service, or the history of another tool. Also who may write the history besides
-    /// those who are trusted. As notes; see [`refusal`](Self::refusal).
+    /// trusted users. As notes; see [`refusal`](Self::refusal).
     pub fn neighbors(&self) -> Vec<Finding> {
         self.neighbors.iter().map(|finding| finding.clone().as_note()).chain(self.writers.finding()).collect()
     }

@@ -8,7 +8,7 @@ pub const TRUST: TrustSql = TrustSql {
     problems,
     check: |problems| format!("SELECT abs(-9223372036854775807 - (bad.table_name IS NOT NULL)) FROM ({problems}) bad"),
     is_failure: |error| error.message.contains("integer overflow"),
-    // Whoever may write the file.
+    // Every user who may write the file.
     writers: None,
 };
 
