@@ -325,7 +325,8 @@ async fn complete_tables(
         }
         Completeness::TableMissing => {
             let created = backend.create_tables(history_sql).await;
-            created.map_err(|error| error.into_history_error("cannot create the history tables"))
+            let names = history_sql.table_names().map(|name| format!("`{name}`")).join(", ");
+            created.map_err(|error| error.into_history_error(&format!("cannot create the history tables {names}")))
         }
     }
 }

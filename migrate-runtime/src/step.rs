@@ -202,7 +202,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let message = error.message().to_owned();
         match self.record_failure(prepared, done, None, &message).await {
             Ok(()) => error.into(),
-            Err(failure) => error.note("also", format!("that could not be recorded: {}", failure.message)).into(),
+            Err(failure) => failure.note_unrecorded(error).into(),
         }
     }
 
@@ -224,7 +224,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
                 let described = step_errors::statement_failed(&failed, statement, offset, error);
                 match recorded {
                     Ok(()) => described,
-                    Err(error) => described.note("also", format!("the failure could not be recorded: {}", error.message)),
+                    Err(error) => error.note_unrecorded(described),
                 }
             }
         };

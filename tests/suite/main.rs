@@ -9,6 +9,7 @@ mod credentials;
 mod differential;
 mod differential_clients;
 mod foreign_histories;
+mod grants;
 mod hidden_session_state;
 mod history_place;
 mod hostile_files;
