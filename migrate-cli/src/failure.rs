@@ -21,6 +21,8 @@ pub enum CommandError {
     },
     /// The migration files do not match the database history, and nothing was started.
     HistoryMismatch(Vec<Divergence>),
+    /// A revert would run SQL of the history, and no person has agreed to it. Nothing was started.
+    StoredSql(Box<Finding>),
     /// The command line is invalid.
     Usage {
         /// What is wrong.
@@ -74,6 +76,7 @@ impl CommandError {
         let of_divergence = |divergence: &Divergence| divergence.finding.clone();
         match self {
             CommandError::Findings(findings) => findings.clone(),
+            CommandError::StoredSql(finding) => vec![(**finding).clone()],
             CommandError::HistoryMismatch(divergences) => {
                 let message = "no migration was run: the migration files and the database history do not match";
                 let mismatch = Finding::error(&codes::HISTORY_MISMATCH, message);
@@ -94,7 +97,7 @@ impl CommandError {
     pub fn exit(&self) -> Exit {
         match self {
             CommandError::Findings(_) => Exit::Findings,
-            CommandError::HistoryMismatch(_) => Exit::HistoryMismatch,
+            CommandError::HistoryMismatch(_) | CommandError::StoredSql(_) => Exit::HistoryMismatch,
             CommandError::Usage { .. } => Exit::Usage,
             CommandError::Other { .. } => Exit::Failed,
             CommandError::Run { error, .. } => match error.kind() {

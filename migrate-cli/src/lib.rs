@@ -15,6 +15,7 @@ mod revert;
 mod run;
 pub mod service;
 mod signals;
+mod stored_scripts;
 pub mod values;
 pub mod views;
 pub mod words;

@@ -55,6 +55,13 @@ impl Cell {
         Cell { text: visible::one_line(&text.into()).into_owned(), style: Style::new() }
     }
 
+    /// The same cell with more text.
+    #[must_use]
+    pub fn with(mut self, text: &str) -> Self {
+        self.text.push_str(&visible::one_line(text));
+        self
+    }
+
     /// A cell of several lines, without a colour.
     pub fn lines(lines: &[String]) -> Self {
         let lines: Vec<_> = lines.iter().map(|line| visible::one_line(line)).collect();
@@ -101,6 +108,13 @@ impl Output {
     /// Prints a line to stderr, unless `--quiet` is given.
     pub fn message(&self, text: impl AsRef<str>) {
         if self.verbosity > Verbosity::Quiet {
+            self.stderr(&visible::lines(text.as_ref()));
+        }
+    }
+
+    /// Prints what the next question is about to stderr, also with `--quiet`. Prints nothing for a program.
+    pub fn subject(&self, text: impl AsRef<str>) {
+        if !self.is_json() {
             self.stderr(&visible::lines(text.as_ref()));
         }
     }

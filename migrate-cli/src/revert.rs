@@ -3,7 +3,9 @@
 use crate::command::Context;
 use crate::failure::CommandError;
 use crate::service::Service;
+use crate::stored_scripts::{self, StoredScript};
 use crate::words::count_migrations;
+use clap::Args;
 use migrate_model::finding::Finding;
 use migrate_runtime::{Migrator, Target};
 
@@ -24,35 +26,55 @@ pub async fn check_down_scripts(services: &[Service], target: &Target) -> Result
     if errors.is_empty() { Ok(()) } else { Err(CommandError::Findings(errors)) }
 }
 
-/// Asks for confirmation of a revert and names the migrations.
+/// Options of commands that revert migrations.
+#[derive(Debug, Args)]
+pub struct RevertArguments {
+    /// Run down migrations that no file contains, as the history stored them, without asking; a user who may write
+    /// `migration_records` may have changed them
+    #[arg(long)]
+    pub stored: bool,
+}
+
+/// Asks for confirmation of a revert: names the migrations, and shows the SQL that only the history contains. Returns that SQL, or
+/// `None` without agreement.
 ///
 /// # Errors
-/// If no terminal is available and `--yes` is missing, or if the database cannot be read.
-pub async fn confirm_revert(services: &[Service], target: &Target, context: &Context<'_>) -> Result<bool, CommandError> {
-    if context.assume_yes {
-        return Ok(true);
-    }
-    let mut titles = Vec::new();
+/// If no terminal is available and `--yes` or `--stored` is missing, or if the database cannot be read.
+pub async fn confirm_revert(
+    services: &[Service],
+    target: &Target,
+    arguments: &RevertArguments,
+    context: &Context<'_>,
+) -> Result<Option<Vec<StoredScript>>, CommandError> {
+    let (mut titles, mut stored) = (Vec::new(), Vec::new());
     for service in services {
         let status = Migrator::new(service.set.clone()).status(&service.url).await?;
         let plan = status.plan(target)?;
-        if !plan.is_clear() {
+        if !plan.is_clear() || status.refusal().is_some() {
             // The run reports why it is rejected.
-            return Ok(true);
+            return Ok(Some(Vec::new()));
         }
         titles.extend(plan.steps.iter().map(|step| step.title.clone()));
+        stored.extend(stored_scripts::of_plan(service, &status, &plan).await?);
     }
     let migrations = match titles.as_slice() {
-        [] => return Ok(true),
+        [] => return Ok(Some(stored)),
         [title] => format!("`{title}`"),
         [first, .., last] => format!("{}, `{first}` to `{last}`,", count_migrations(titles.len())),
     };
     let database = services.first().map(|service| service.url.to_string()).unwrap_or_default();
-    let question = format!("revert {migrations} on {database}? Data may be lost.");
-    let confirmed = context
-        .confirm(&question, || format!("reverting {migrations} on {database} may cause data loss and needs confirmation"))?;
+    stored_scripts::show(&stored, context);
+    let asks_for_stored = !stored.is_empty() && !arguments.stored;
+    let confirmed = if asks_for_stored {
+        let question = format!("run the stored SQL above, and revert {migrations} on {database}? Data may be lost.");
+        context.output.confirm(&question).ok_or_else(|| stored_scripts::rejected(&stored))?
+    } else {
+        let question = format!("revert {migrations} on {database}? Data may be lost.");
+        context
+            .confirm(&question, || format!("reverting {migrations} on {database} may cause data loss and needs confirmation"))?
+    };
     if !confirmed {
         context.output.message("nothing was reverted");
     }
-    Ok(confirmed)
+    Ok(confirmed.then_some(stored))
 }

@@ -8,6 +8,7 @@ use crate::output::Output;
 use crate::progress;
 use crate::service::Service;
 use crate::signals;
+use crate::stored_scripts::{self, STORED_NOT_CONFIRMED, StoredScript};
 use crate::values;
 use crate::views;
 use crate::words::{count_migrations, verb};
@@ -73,7 +74,8 @@ impl RunArguments {
     }
 }
 
-/// Runs the targets of each service one after another, and reports what was done. The first failure ends the run.
+/// Runs the targets of each service one after another, and reports what was done. The first failure ends the run. No other script of
+/// the history runs than those of `stored`.
 ///
 /// # Errors
 /// If a migration fails, or its files do not match the history.
@@ -81,6 +83,7 @@ pub async fn run_targets(
     services: &[Service],
     targets: &[Vec<Target>],
     arguments: &RunArguments,
+    stored: &[StoredScript],
     context: &Context<'_>,
 ) -> Result<Exit, CommandError> {
     refuse_empty_drafts(services, targets)?;
@@ -91,7 +94,10 @@ pub async fn run_targets(
         let outcome = if arguments.dry_run {
             dry_run(service, targets, &mut planned, context).await
         } else {
-            apply(service, targets, arguments, &stop, context).await
+            let shown = stored.iter().filter(|script| script.service == service.name);
+            let migrator = arguments.migrator(service, &stop, context.output);
+            let migrator = migrator.only_stored_scripts(shown.map(|script| (script.key.clone(), script.sql.clone())));
+            apply(service, targets, &migrator, context).await
         };
         match outcome.map_err(|error| error.of(service)) {
             Ok(report) => done.push(report),
@@ -170,14 +176,7 @@ pub fn refuse_empty_drafts(services: &[Service], targets: &[Vec<Target>]) -> Res
     if errors.is_empty() { Ok(()) } else { Err(CommandError::Findings(errors)) }
 }
 
-async fn apply(
-    service: &Service,
-    targets: &[Target],
-    arguments: &RunArguments,
-    stop: &StopSignal,
-    context: &Context<'_>,
-) -> Result<Value, CommandError> {
-    let migrator = arguments.migrator(service, stop, context.output);
+async fn apply(service: &Service, targets: &[Target], migrator: &Migrator, context: &Context<'_>) -> Result<Value, CommandError> {
     let started = Instant::now();
     let mut report = RunReport::default();
     for target in targets {
@@ -251,6 +250,11 @@ async fn dry_run(
         print_warnings(&plan.divergences, context.output);
         warnings.extend(plan.divergences.iter().cloned());
         planned.add(&service.name, &plan);
+        if plan.steps.iter().any(|step| step.file_script().is_none())
+            && let Some(doubt) = status.writers().doubt()
+        {
+            context.output.message(format!("{STORED_NOT_CONFIRMED}: {doubt}"));
+        }
         for step in &plan.steps {
             let execution = execution(step);
             let sql = pending_sql(service, step).await?;
@@ -292,9 +296,7 @@ async fn pending_sql(service: &Service, step: &Step<'_>) -> Result<String, Comma
     let sql = if let Some(script) = step.file_script() {
         script.text.to_string()
     } else {
-        let migrator = Migrator::new(service.set.clone());
-        let stored = migrator.stored_sql(&service.url, &[&step.key], Direction::Down).await?;
-        stored.into_iter().next().flatten().unwrap_or_default()
+        stored_scripts::read(service, &step.key).await?
     };
     Ok(rest(sql, service.set.contents().reading(), step.done))
 }

@@ -2,7 +2,7 @@
 
 use migrate_model::divergence::Divergence;
 use migrate_model::finding::Finding;
-use migrate_runtime::{CompletedMigration, MigrationStatus, Step};
+use migrate_runtime::{CompletedMigration, HistoryWriters, MigrationStatus, Step};
 use serde_json::{Value, json};
 
 /// A finding.
@@ -31,7 +31,7 @@ pub fn neighbors(findings: &[Finding]) -> Value {
 }
 
 /// The status of a migration.
-pub fn migration(status: &MigrationStatus<'_>) -> Value {
+pub fn migration(status: &MigrationStatus<'_>, writers: &HistoryWriters) -> Value {
     let (migration, record, run) = (status.migration(), status.record(), status.run());
     json!({
         "version": status.key().as_str(),
@@ -46,6 +46,7 @@ pub fn migration(status: &MigrationStatus<'_>) -> Value {
         "statements": record.map(|record| record.statements),
         "statements_done": record.map(|record| record.statements_done),
         "reversible": migration.map_or(record.is_some_and(|record| record.has_down), |migration| migration.down.is_some()),
+        "stored_sql": status.reverts_with_stored_sql().then(|| if writers.are_trusted() { "confirmed" } else { "not-confirmed" }),
     })
 }
 

@@ -86,6 +86,12 @@ impl<'a> MigrationStatus<'a> {
         }
     }
 
+    /// Whether a revert would run SQL that only the history contains.
+    pub fn reverts_with_stored_sql(&self) -> bool {
+        let has_file = self.migration().is_some_and(|migration| migration.down.is_some());
+        !has_file && self.record().is_some_and(|record| record.has_down)
+    }
+
     /// When and by whom it was applied, where it has a record.
     pub fn run(&self) -> Option<&'a RecordedRun> {
         self.run

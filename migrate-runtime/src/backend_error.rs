@@ -10,6 +10,10 @@ use migrate_model::read_only::READ_ONLY_SESSION;
 /// What our own statement makes a server report when another process holds the lock.
 pub const LOCK_LOST: &str = "the migration lock is no longer held";
 
+/// The codes `insufficient_privilege`, `ER_DBACCESS_DENIED_ERROR`, `ER_TABLEACCESS_DENIED_ERROR`, `ER_COLUMNACCESS_DENIED_ERROR` and
+/// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
+const LACKS_PRIVILEGE: &[&str] = &["42501", "1044", "1142", "1143", "1227"];
+
 /// What kind of error, as far as callers act differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendErrorKind {
@@ -119,6 +123,13 @@ impl BackendError {
     /// Another process holds the migration lock.
     pub fn lock_lost() -> Self {
         BackendError { kind: BackendErrorKind::LockLost, ..BackendError::own(LOCK_LOST) }
+    }
+
+    /// Adds to the error of a step that its failure could not be recorded.
+    pub fn note_unrecorded(&self, error: Error) -> Error {
+        let error = error.note("also", format!("the failure could not be recorded: {}", self.message));
+        let code = self.code.as_deref().unwrap_or_default();
+        if LACKS_PRIVILEGE.contains(&code) { error.help(history_help(code)) } else { error }
     }
 
     /// Whether the connection is gone, so that the outcome of what was sent is unknown.
@@ -234,8 +245,7 @@ fn history_help(code: &str) -> &'static str {
         "1047" => "this node is not part of its cluster at the moment; wait until it is, or connect to another node",
         "1046" => "add the database name to the URL: `mysql://user@host/DATABASE`",
         "26" => "the file is not a SQLite database: correct its name in the URL",
-        // insufficient_privilege, ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
-        "42501" | "1044" | "1142" | "1227" => {
+        code if LACKS_PRIVILEGE.contains(&code) => {
             "give this user the rights on the history tables; the guide lists them under \"Database privileges\". On PostgreSQL, no \
              policy for row-level security may hide rows of them from this user"
         }

@@ -148,6 +148,17 @@ pub static STOPPED: Code = Code::new(
      finishes the statement, and the next run determines the outcome.",
 );
 
+/// SQL that only the history contains would run.
+pub static STORED_SQL: Code = Code::new(
+    "stored-sql",
+    "No file contains the down migration of an applied version, so a revert would run the SQL that was stored in the table \
+     `migration_records` when the version was applied. Any user who may write that table may have changed it. `down` and `redo` \
+     therefore show it and ask; without a terminal they require `--stored`, and `--yes` does not suffice. Read the SQL (`cargo \
+     migrate down --dry-run` shows it), or revert with the release that contains the files.\n\nAs a note, the code reports which \
+     roles may write `migration_records` besides those that the current user has reason to trust, so that stored SQL cannot be \
+     confirmed to be that of the migrations. Revoke these privileges: an application only needs SELECT.",
+);
+
 /// The history cannot be read or written.
 pub static HISTORY: Code = Code::new(
     "history",
@@ -181,6 +192,7 @@ pub static ALL: &[&Code] = &[
     &RECORDS_LOST,
     &SESSION_REJECTED,
     &STOPPED,
+    &STORED_SQL,
     &TIMED_OUT,
     &UNKNOWN_VERSION,
     &BAD_NAME_FOR_HISTORY,

@@ -15,6 +15,7 @@ use crate::report::{CompletedMigration, RunReport};
 use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
+use crate::stored_scripts;
 use crate::summary::{self, Completeness, Currency, Repetitions};
 use crate::trigger_catalog;
 use crate::trust::Purpose;
@@ -296,6 +297,7 @@ async fn plan_and_run(
             nothing_left(backend, history_sql, &snapshot, &recorded, &report, target.direction()).await?;
             return Ok(report);
         }
+        stored_scripts::check_plan(backend, history_sql, &plan, &options.stored_scripts).await?;
         if report.done.is_empty() {
             complete_tables(backend, history_sql, &recorded).await?;
         }
@@ -344,7 +346,8 @@ async fn complete_tables(backend: &mut dyn Backend, history_sql: &HistorySql, re
         Completeness::RecordsLost(lost) => Err(records_lost(*lost)),
         Completeness::TableMissing => {
             let created = backend.create_tables(history_sql).await;
-            created.map_err(|error| error.into_history_error("cannot create the history tables"))
+            let names = history_sql.table_names().map(|name| format!("`{name}`")).join(", ");
+            created.map_err(|error| error.into_history_error(&format!("cannot create the history tables {names}")))
         }
     }
 }

@@ -227,6 +227,11 @@ impl HistorySql {
         [Records, Versions, Events, Locks].map(|table| self.table_name(table))
     }
 
+    /// The table of records.
+    pub fn records_table(&self) -> TableName<'_> {
+        self.table_name(HistoryTable::Records)
+    }
+
     fn table_name(&self, table: HistoryTable) -> TableName<'_> {
         let name = match table {
             HistoryTable::Records => &self.tables.records,

@@ -9,7 +9,7 @@ use crate::backend_error::BackendError;
 use crate::connection::TextRow;
 use crate::event::SessionInfo;
 use crate::history_sql::{HistorySql, HistoryTable, SystemNames};
-use crate::session;
+use crate::session::{self, only_row};
 use async_trait::async_trait;
 use migrate_model::checksum::Checksum;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
@@ -103,8 +103,15 @@ async fn is_valid(connection: &mut impl LeaseConnection, history_sql: &HistorySq
 
 /// The row of the service; `None` if it or its table does not exist.
 async fn read_row(connection: &mut impl LeaseConnection, history_sql: &HistorySql) -> Result<Option<LeaseRow>, BackendError> {
-    let rows = session::read(connection, history_sql, &[HistoryTable::Locks], &Lease::select_sql(history_sql)).await?;
-    Ok(rows.and_then(|rows| rows.into_iter().next()).map(Lease::read_columns))
+    Ok(read_rows(connection, history_sql).await?.and_then(only_row).map(Lease::read_columns))
+}
+
+/// The same as texts, at most one; `None` if the table does not exist.
+async fn read_rows(
+    connection: &mut impl LeaseConnection,
+    history_sql: &HistorySql,
+) -> Result<Option<Vec<TextRow>>, BackendError> {
+    session::read(connection, history_sql, &[HistoryTable::Locks], &Lease::select_sql(history_sql)).await
 }
 
 /// Distinguishes the leases of one process.
@@ -140,10 +147,16 @@ impl Lease {
         connection: &mut impl LeaseConnection,
         history_sql: &HistorySql,
     ) -> Result<bool, BackendError> {
-        let row = match read_row(connection, history_sql).await? {
-            Some(row) => row,
+        let rows = read_rows(connection, history_sql).await?;
+        let has_table = rows.is_some();
+        let row = match rows.and_then(only_row) {
+            Some(row) => Lease::read_columns(row),
             None => {
-                connection.create(history_sql, Lease::create_sql(history_sql)).await?;
+                let created = connection.create(history_sql, Lease::create_sql(history_sql, has_table)).await;
+                created.map_err(|error| BackendError {
+                    message: format!("cannot create the lease in {}: {}", history_sql.locks(), error.message),
+                    ..error
+                })?;
                 let row = read_row(connection, history_sql).await?;
                 row.ok_or_else(|| BackendError::own("the row of the lease does not exist after it was created"))?
             }
@@ -164,8 +177,9 @@ impl Lease {
         Ok(self.fence.is_some())
     }
 
-    /// Statements that create the table, and the row of this service without a holder.
-    fn create_sql(history_sql: &HistorySql) -> Vec<String> {
+    /// Statements that create the table if it does not exist, and the row of this service without a holder. `CREATE TABLE IF NOT
+    /// EXISTS` would require a privilege also where the table exists.
+    fn create_sql(history_sql: &HistorySql, has_table: bool) -> Vec<String> {
         let dialect = history_sql.dialect();
         let (service, now) = (history_sql.text(history_sql.service()), dialect.now);
         let row = format!(
@@ -174,7 +188,8 @@ impl Lease {
             history_sql.locks()
         );
         let row = (dialect.insert_if_absent)(&row);
-        vec![history_sql.create_locks(), row]
+        let table = (!has_table).then(|| history_sql.create_locks());
+        table.into_iter().chain([row]).collect()
     }
 
     /// A query for the row of this service, as texts for [`read_columns`](Self::read_columns).

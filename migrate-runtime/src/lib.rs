@@ -44,6 +44,7 @@ mod first_run;
 mod history_change;
 mod history_changes;
 mod history_sql;
+mod history_writers;
 mod lease;
 mod mentions;
 mod migrator;
@@ -58,6 +59,7 @@ mod step;
 mod step_errors;
 mod steps;
 mod stop_signal;
+mod stored_scripts;
 mod summary;
 mod trigger_catalog;
 mod trust;
@@ -93,6 +95,7 @@ pub use crate::{
     database_url::DatabaseUrl,
     error::{Error, ErrorKind},
     event::{Event, SessionInfo},
+    history_writers::HistoryWriters,
     migrator::{Migrator, Resolution},
     report::{CompletedMigration, RunReport},
     shared_set::SharedSet,

@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::first_run;
 use crate::history_changes::{self, CannotResolve};
 use crate::history_sql::HistorySql;
+use crate::history_writers;
 use crate::recovery::inspect_interrupted;
 use crate::report::RunReport;
 use crate::run_options::RunOptions;
@@ -19,6 +20,7 @@ use crate::session;
 use crate::shared_set::SharedSet;
 use crate::status_report::{Activity, StatusReport};
 use crate::stop_signal::StopSignal;
+use crate::stored_scripts::StoredScripts;
 use crate::summary::{self, Currency};
 use crate::trust::{self, Purpose};
 use migrate_model::comparison::{MigrationStatus, compare};
@@ -83,6 +85,7 @@ impl Migrator {
             out_of_order: None,
             observer: None,
             stop: StopSignal::new(),
+            stored_scripts: StoredScripts::Any,
         };
         Migrator { set, options }
     }
@@ -146,6 +149,19 @@ impl Migrator {
         self
     }
 
+    /// Limits the scripts of the history that a revert may run to these texts, as [`stored_sql`](Self::stored_sql) returned them;
+    /// with an empty list, none runs. A run with another one ends with `stored-sql` before its first step [default: any may
+    /// run].
+    ///
+    /// If the set has no down migration for an applied version, a revert runs the SQL that is stored in `migration_records`. A
+    /// user who may write this table can therefore make the user who reverts run any SQL. Without this limit, grant
+    /// INSERT, UPDATE and DELETE on the table only to users who may apply migrations.
+    #[must_use]
+    pub fn only_stored_scripts(mut self, scripts: impl IntoIterator<Item = (MigrationKey, String)>) -> Self {
+        self.options.stored_scripts = StoredScripts::Shown(scripts.into_iter().collect());
+        self
+    }
+
     fn open_options(&self, create: bool) -> OpenOptions {
         OpenOptions { create, max_wait: self.options.lock_wait, stop: self.options.stop.clone() }
     }
@@ -166,7 +182,9 @@ impl Migrator {
         self.run_to(database, &Target::Latest).await
     }
 
-    /// Applies or reverts until the target is reached.
+    /// Applies or reverts until the target is reached. A revert runs the SQL that is stored in `migration_records` where the set has
+    /// no down migration: who may write that table can make this user run SQL; see
+    /// [`only_stored_scripts`](Self::only_stored_scripts).
     ///
     /// # Errors
     /// As [`run`](Self::run); and when the target is an unknown version, or a migration to be reverted has no down migration.
@@ -214,10 +232,12 @@ impl Migrator {
         let problems = problems.map_err(|error| error.into_history_error("cannot read the system catalog"))?;
         neighbors.extend(problems);
         let activity = activity(&mut *backend, &history_sql, &history).await?;
+        let writers = history_writers::of_records(&mut *backend, &history_sql).await;
+        let writers = writers.map_err(|error| error.into_history_error("cannot read the system catalog"))?;
         engine::release_clean(backend, &history_sql).await;
         let policy = self.options.policy(&self.set);
         Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others)
-            .with_surroundings(neighbors, activity))
+            .with_surroundings(neighbors, activity, writers))
     }
 
     /// A connection to read with. The place of the history may depend on `session`: SQLite attaches files there.

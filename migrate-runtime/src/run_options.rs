@@ -2,6 +2,7 @@
 
 use crate::event::Event;
 use crate::stop_signal::StopSignal;
+use crate::stored_scripts::StoredScripts;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::policy::{OutOfOrder, Policy};
@@ -24,6 +25,8 @@ pub struct RunOptions {
     pub(crate) out_of_order: Option<OutOfOrder>,
     pub(crate) observer: Option<Observer>,
     pub(crate) stop: StopSignal,
+    /// Which scripts of the history may run.
+    pub(crate) stored_scripts: StoredScripts,
 }
 
 impl RunOptions {

@@ -4,6 +4,7 @@ use crate::codes;
 use crate::engine;
 use crate::error::Error;
 use crate::first_run;
+use crate::history_writers::HistoryWriters;
 use crate::recovery::InterruptedMigration;
 use crate::shared_set::SharedSet;
 use migrate_model::comparison::{MigrationStatus, compare};
@@ -41,6 +42,7 @@ pub struct StatusReport {
     others: OtherHistories,
     neighbors: Vec<Finding>,
     activity: Activity,
+    writers: HistoryWriters,
 }
 
 impl StatusReport {
@@ -68,12 +70,18 @@ impl StatusReport {
             others,
             neighbors: Vec::new(),
             activity: Activity::Unknown,
+            writers: HistoryWriters::Unknown,
         }
     }
 
     /// Adds what the first run of the service would find, and whether a process runs migrations.
-    pub(crate) fn with_surroundings(self, neighbors: Vec<Finding>, activity: Activity) -> Self {
-        StatusReport { neighbors, activity, ..self }
+    pub(crate) fn with_surroundings(self, neighbors: Vec<Finding>, activity: Activity, writers: HistoryWriters) -> Self {
+        StatusReport { neighbors, activity, writers, ..self }
+    }
+
+    /// Who may write the records of the history, and so the SQL that a revert runs where no file contains it.
+    pub fn writers(&self) -> &HistoryWriters {
+        &self.writers
     }
 
     /// Whether the summary counts more applied migrations than there are records, so that a run would apply some again.
@@ -82,10 +90,10 @@ impl StatusReport {
     }
 
     /// What else the database contains, while this service has no row in its history: a history of this service in another
-    /// schema, the same migrations under another service, or the history of another tool. As notes; see
-    /// [`refusal`](Self::refusal).
+    /// schema, the same migrations under another service, or the history of another tool. Also who may write the history besides
+    /// trusted users. As notes; see [`refusal`](Self::refusal).
     pub fn neighbors(&self) -> Vec<Finding> {
-        self.neighbors.iter().map(|finding| finding.clone().as_note()).collect()
+        self.neighbors.iter().map(|finding| finding.clone().as_note()).chain(self.writers.finding()).collect()
     }
 
     /// The error with which a run would end before it applies anything, because of [`neighbors`](Self::neighbors).

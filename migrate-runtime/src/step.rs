@@ -14,6 +14,7 @@ use crate::mentions::Mentions;
 use crate::run_options::RunOptions;
 use crate::step_errors::{self, FailedStep};
 use crate::steps::script;
+use crate::stored_scripts;
 use migrate_model::history::{History, RecordState};
 use migrate_model::place::Place;
 use migrate_model::plan::Step;
@@ -21,7 +22,6 @@ use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
 use migrate_model::session_effect::SessionEffect;
 use migrate_model::statement::Reading;
-use migrate_model::target::Direction;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
@@ -131,7 +131,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         if let Some(script) = self.step.file_script() {
             return Ok(Cow::Borrowed(script));
         }
-        let text = history_sql_text(self.backend, self.history_sql, self.step.key.as_str()).await?;
+        let text = stored_scripts::read(self.backend, self.history_sql, &self.step.key).await?;
+        self.options.stored_scripts.check(&self.step.key, &self.step.title, &text)?;
         let file = format!("{} (stored down migration)", self.step.title);
         let (script, findings) = Script::read(text, &file, self.reading);
         match findings.iter().find(|finding| finding.is_error()) {
@@ -202,7 +203,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let message = error.message().to_owned();
         match self.record_failure(prepared, done, None, &message).await {
             Ok(()) => error.into(),
-            Err(failure) => error.note("also", format!("that could not be recorded: {}", failure.message)).into(),
+            Err(failure) => failure.note_unrecorded(error).into(),
         }
     }
 
@@ -224,7 +225,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
                 let described = step_errors::statement_failed(&failed, statement, offset, error);
                 match recorded {
                     Ok(()) => described,
-                    Err(error) => described.note("also", format!("the failure could not be recorded: {}", error.message)),
+                    Err(error) => error.note_unrecorded(described),
                 }
             }
         };
@@ -273,9 +274,4 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             ) => Err(error),
         }
     }
-}
-
-async fn history_sql_text(backend: &mut dyn Backend, history_sql: &HistorySql, version: &str) -> Result<String, Error> {
-    let text = crate::session::stored_script(backend, history_sql, version, Direction::Down).await;
-    Ok(text.map_err(|error| error.into_history_error("cannot read the stored down migration"))?.unwrap_or_default())
 }

@@ -39,6 +39,9 @@ pub struct TrustSql {
     pub check: fn(problems: &str) -> String,
     /// Is this the failure of the check?
     pub is_failure: fn(&BackendError) -> bool,
+    /// A query for the roles that are not trusted and may write a table: the qualified table, the role, and its privileges. `None`
+    /// where a database does not show it to every user.
+    pub writers: Option<fn(&HistorySql, TableName<'_>) -> String>,
 }
 
 /// A table that must not be used.

@@ -434,7 +434,7 @@ fn what_a_run_has_reverted_is_not_reported_as_newer() {
     binary.ok(&["up"]);
     std::fs::remove_file(folder.path().join("migrations/002_add_email.up.sql")).unwrap();
     std::fs::remove_file(folder.path().join("migrations/002_add_email.down.sql")).unwrap();
-    let reverted = binary.run(&["down", "--yes"]);
+    let reverted = binary.run(&["down", "--yes", "--stored"]);
     assert!(reverted.stderr.contains("`002_add_email` was reverted with the SQL that was stored"), "{}", reverted.stderr);
     assert!(!reverted.stderr.contains("ahead"), "{}", reverted.stderr);
 }

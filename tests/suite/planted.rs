@@ -20,8 +20,8 @@ const FILES: &[(&str, &str)] = &[
 /// What the parser reads as an expression, although it looks like a call.
 const SYNTAX: &[&str] = &[
     "all", "and", "any", "array", "as", "bit", "by", "case", "cast", "coalesce", "conflict", "else", "except", "exists",
-    "extract", "from", "in", "into", "join", "key", "not", "on", "operator", "or", "select", "set", "then", "using", "values",
-    "when", "where",
+    "extract", "from", "in", "into", "join", "key", "lateral", "not", "on", "operator", "or", "select", "set", "then", "using",
+    "values", "when", "where",
 ];
 
 /// Types that the grammar knows, so that they need no schema.
@@ -46,6 +46,15 @@ fn symbols(sql: &str) -> Vec<(usize, String)> {
     symbols
 }
 
+/// A list of columns follows the name of a common table expression: `(a, b) AS (SELECT`.
+fn names_columns(sql: &str, tokens: &[Token]) -> bool {
+    let mut rest = tokens
+        .iter()
+        .skip_while(|token| token.kind == TokenKind::Word || [b'(', b','].iter().any(|symbol| token.is_symbol(sql, *symbol)));
+    let words = [(); 4].map(|()| rest.next().map_or("", |token| token.text(sql)).to_lowercase());
+    words == [")", "as", "(", "select"]
+}
+
 /// What a message of ours leaves to `search_path`.
 fn left_to_search_path(sql: &str) -> Vec<String> {
     let tokens: Vec<Token> = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
@@ -62,7 +71,8 @@ fn left_to_search_path(sql: &str) -> Vec<String> {
             || at >= 3 && text(at - 1) == "." && ["into", "exists", "on"].contains(&text(at - 3).as_str());
         if is_word
             && after == "("
-            && before != "."
+            && ![".", ")"].contains(&before.as_str())
+            && !names_columns(sql, &tokens[at + 1..])
             && !names_table
             && !SYNTAX.contains(&word.as_str())
             && !TYPES.contains(&word.as_str())

@@ -2,11 +2,11 @@
 
 use migrate_runtime::{
     Activity, Checksum, Code, CompletedMigration, Contents, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence,
-    Error, ErrorKind, Event, Finding, History, HistoryTables, InvalidChecksum, InvalidVersion, Level, LockSettings, LockStrategy,
-    Migration, MigrationKey, MigrationSet, MigrationState, MigrationStatus, Migrator, OutOfOrder, Phase, Place, Plan, Policy,
-    Position, Quoting, Reading, Record, RecordState, RecordedRun, Requirement, Resolution, RoutineBody, RunReport, RunSettings,
-    Script, ScriptSource, SessionInfo, SharedSet, SourceSpan, Statement, StatusReport, Step, StopSignal, Target, TransactionMode,
-    TriggerCatalog, Unit, UnknownDialect, Version,
+    Error, ErrorKind, Event, Finding, History, HistoryTables, HistoryWriters, InvalidChecksum, InvalidVersion, Level,
+    LockSettings, LockStrategy, Migration, MigrationKey, MigrationSet, MigrationState, MigrationStatus, Migrator, OutOfOrder,
+    Phase, Place, Plan, Policy, Position, Quoting, Reading, Record, RecordState, RecordedRun, Requirement, Resolution,
+    RoutineBody, RunReport, RunSettings, Script, ScriptSource, SessionInfo, SharedSet, SourceSpan, Statement, StatusReport, Step,
+    StopSignal, Target, TransactionMode, TriggerCatalog, Unit, UnknownDialect, Version,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -62,6 +62,7 @@ async fn an_application_can_name_everything() {
     assert_eq!(*events.lock().unwrap(), ["started 1_a.up.sql up"]);
 
     let status: StatusReport = migrator.status(&url).await.unwrap();
+    assert_eq!(*status.writers(), HistoryWriters::Unknown);
     assert_eq!(status.activity(), Activity::Unknown);
     let reading: Reading<'_> = set.contents().reading();
     assert_eq!(reading.server, Quoting::of(Dialect::Sqlite));

@@ -295,6 +295,7 @@ fn every_guarantee_has_its_test() {
         "atomicity",
         "rollout",
         "uncertainty",
+        "stored_sql",
     ]
     .map(|module| text(&format!("tests/suite/{module}.rs")))
     .concat();

@@ -52,7 +52,7 @@ async fn reset(context: &Context<'_>) -> Result<Exit, CommandError> {
         drop(url, context).await?;
         create(url, context).await?;
     }
-    run_targets(&services, &targets, &RunArguments::default(), context).await
+    run_targets(&services, &targets, &RunArguments::default(), &[], context).await
 }
 
 fn single_url(context: &Context<'_>) -> Result<DatabaseUrl, CommandError> {

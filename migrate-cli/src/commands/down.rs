@@ -3,7 +3,7 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::revert::{check_down_scripts, confirm_revert};
+use crate::revert::{RevertArguments, check_down_scripts, confirm_revert};
 use crate::run::{RunArguments, run_targets};
 use crate::values;
 use clap::Args;
@@ -22,6 +22,8 @@ pub struct Arguments {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
+    revert_arguments: RevertArguments,
+    #[command(flatten)]
     run_arguments: RunArguments,
 }
 
@@ -36,9 +38,11 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     // Revert in the opposite order of `up`: later services may depend on earlier ones.
     services.reverse();
     check_down_scripts(&services, &target).await?;
-    if !arguments.run_arguments.dry_run && !confirm_revert(&services, &target, context).await? {
-        return Ok(Exit::Failed);
+    let mut stored = Some(Vec::new());
+    if !arguments.run_arguments.dry_run {
+        stored = confirm_revert(&services, &target, &arguments.revert_arguments, context).await?;
     }
+    let Some(stored) = stored else { return Ok(Exit::Failed) };
     let targets = vec![vec![target]; services.len()];
-    run_targets(&services, &targets, &arguments.run_arguments, context).await
+    run_targets(&services, &targets, &arguments.run_arguments, &stored, context).await
 }

@@ -3,7 +3,7 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::revert::{check_down_scripts, confirm_revert};
+use crate::revert::{RevertArguments, check_down_scripts, confirm_revert};
 use crate::run::{RunArguments, run_targets};
 use crate::values;
 use clap::Args;
@@ -16,6 +16,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true)]
     steps: Option<usize>,
     #[command(flatten)]
+    revert_arguments: RevertArguments,
+    #[command(flatten)]
     run_arguments: RunArguments,
 }
 
@@ -24,9 +26,11 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let services = context.source.services()?;
     let revert = Target::Down(arguments.steps.unwrap_or(1));
     check_down_scripts(&services, &revert).await?;
-    if !arguments.run_arguments.dry_run && !confirm_revert(&services, &revert, context).await? {
-        return Ok(Exit::Failed);
+    let mut stored = Some(Vec::new());
+    if !arguments.run_arguments.dry_run {
+        stored = confirm_revert(&services, &revert, &arguments.revert_arguments, context).await?;
     }
+    let Some(stored) = stored else { return Ok(Exit::Failed) };
     let mut targets = Vec::new();
     for service in &services {
         let status = Migrator::new(service.set.clone()).status(&service.url).await?;
@@ -35,5 +39,5 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         let apply_again = latest.filter(|_| !arguments.run_arguments.dry_run);
         targets.push([Some(revert.clone()), apply_again].into_iter().flatten().collect());
     }
-    run_targets(&services, &targets, &arguments.run_arguments, context).await
+    run_targets(&services, &targets, &arguments.run_arguments, &stored, context).await
 }

@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::output::Cell;
 use crate::run::status_of;
+use crate::stored_scripts::STORED_NOT_CONFIRMED;
 use crate::views;
 use crate::words::count_migrations;
 use clap::Args;
@@ -37,7 +38,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         pending += counts.pending;
         rejected += counts.rejected();
         for migration in &status.migrations() {
-            let mut cells = cells(migration, status.activity());
+            let mut cells = cells(migration, &status);
             if several {
                 cells.insert(0, Cell::plain(&service.name));
             }
@@ -53,7 +54,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             "up_to_date": counts.pending == 0,
             "running": running(status.activity()),
             "notes": views::neighbors(&neighbors),
-            "migrations": status.migrations().iter().map(views::migration).collect::<Vec<_>>(),
+            "migrations": status.migrations().iter().map(|migration| views::migration(migration, status.writers())).collect::<Vec<_>>(),
         }));
     }
     if context.output.is_json() {
@@ -136,7 +137,8 @@ fn running(activity: Activity) -> Option<bool> {
     }
 }
 
-fn cells(status: &MigrationStatus<'_>, activity: Activity) -> Vec<Cell> {
+fn cells(status: &MigrationStatus<'_>, report: &StatusReport) -> Vec<Cell> {
+    let activity = report.activity();
     let state = match status.state {
         MigrationState::Applied => Cell::good("applied"),
         MigrationState::CosmeticChange => Cell::good("applied (comments changed)"),
@@ -156,10 +158,15 @@ fn cells(status: &MigrationStatus<'_>, activity: Activity) -> Vec<Cell> {
     vec![
         Cell::plain(status.key().as_str()),
         Cell::plain(status.title()),
-        state,
+        if is_unconfirmed(status, report) { state.with(&format!(", {STORED_NOT_CONFIRMED}")) } else { state },
         Cell::plain(at.unwrap_or_default()),
         Cell::plain(took.unwrap_or_default()),
     ]
+}
+
+/// Whether a revert would run SQL of the history that others may have written.
+fn is_unconfirmed(status: &MigrationStatus<'_>, report: &StatusReport) -> bool {
+    status.reverts_with_stored_sql() && !report.writers().are_trusted()
 }
 
 /// How far a partially applied migration got.

@@ -30,5 +30,5 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     };
     let services = context.source.services()?;
     let targets = vec![vec![target]; services.len()];
-    run_targets(&services, &targets, &arguments.run_arguments, context).await
+    run_targets(&services, &targets, &arguments.run_arguments, &[], context).await
 }

@@ -490,7 +490,11 @@ fn line_offset(sql: &str, message: &str) -> Option<usize> {
 #[async_trait]
 impl LeaseConnection for MySql<'_> {
     async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError> {
-        for statement in history_sql.create_schema().into_iter().chain(statements) {
+        // `CREATE SCHEMA IF NOT EXISTS` requires CREATE on the whole database even if it exists.
+        let schema = history_sql.text(history_sql.schema().unwrap_or_default());
+        let schemas = self.rows(&format!("SELECT '1' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {schema}")).await?;
+        let create_schema = history_sql.create_schema().filter(|_| schemas.is_empty());
+        for statement in create_schema.into_iter().chain(statements) {
             self.execute(&statement).await?;
         }
         Ok(())

@@ -15,6 +15,8 @@ pub const TRUST: TrustSql = TrustSql {
         )
     },
     is_failure: |error| error.code.as_deref() == Some(SUBQUERY_RETURNS_MORE_THAN_ONE_ROW),
+    // `information_schema` shows only the privileges of the current user.
+    writers: None,
 };
 
 fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose) -> String {

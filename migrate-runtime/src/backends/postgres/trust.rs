@@ -15,6 +15,7 @@ pub const TRUST: TrustSql = TrustSql {
     check: |problems| format!("SELECT CAST(pg_catalog.concat('{MARK} ', bad.table_name) AS integer) FROM ({problems}) bad"),
     // Some kinds of relations cannot even be locked.
     is_failure: |error| error.message.contains(MARK) || error.code.as_deref() == Some(WRONG_OBJECT_TYPE),
+    writers: Some(writers),
 };
 
 /// The roles that the current user or the user of the session is or is a member of. A superuser counts as a member only of roles
@@ -36,13 +37,37 @@ fn is_trusted(role: &str) -> String {
     )
 }
 
+/// The number of a table; null if it does not exist.
+fn oid(history_sql: &HistorySql, table: TableName<'_>) -> String {
+    let schema = table.schema.map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
+    let name = history_sql.text(&format!("{schema}{}", history_sql.name(table.name)));
+    format!("pg_catalog.to_regclass({name})::pg_catalog.oid")
+}
+
+/// Privileges of a table, of its columns, and of the role that may write all tables.
+fn writers(history_sql: &HistorySql, table: TableName<'_>) -> String {
+    let equal = history_sql.dialect().names.equal;
+    let (oid, is_trusted) = (oid(history_sql, table), is_trusted("w.grantee"));
+    let writes = format!("x.privilege_type {equal} ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])");
+    format!(
+        "SELECT found.table_name, found.role, pg_catalog.string_agg(found.privilege, ', ' ORDER BY found.privilege) FROM (SELECT DISTINCT \
+         pg_catalog.concat(pg_catalog.quote_ident(n.nspname::pg_catalog.text), '.', \
+         pg_catalog.quote_ident(c.relname::pg_catalog.text)) AS table_name, CASE WHEN w.grantee {equal} 0 THEN 'PUBLIC' \
+         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(w.grantee)::pg_catalog.text) END AS role, w.privilege \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace CROSS JOIN LATERAL (\
+         SELECT x.grantee, x.privilege_type AS privilege FROM pg_catalog.aclexplode(c.relacl) x WHERE {writes} \
+         UNION SELECT x.grantee, pg_catalog.concat(x.privilege_type, ' (', pg_catalog.quote_ident(t.attname::pg_catalog.text), ')') \
+         FROM pg_catalog.pg_attribute t CROSS JOIN LATERAL pg_catalog.aclexplode(t.attacl) x \
+         WHERE t.attrelid {equal} c.oid AND {writes} \
+         UNION SELECT m.member, 'pg_write_all_data' FROM pg_catalog.pg_auth_members m \
+         JOIN pg_catalog.pg_roles g ON g.oid {equal} m.roleid WHERE g.rolname {equal} 'pg_write_all_data') w \
+         WHERE c.oid {equal} {oid} AND NOT {is_trusted}) found GROUP BY found.table_name, found.role ORDER BY found.role"
+    )
+}
+
 fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose) -> String {
     let equal = history_sql.dialect().names.equal;
-    let oids = tables.iter().map(|table| {
-        let schema = table.schema.map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
-        let name = history_sql.text(&format!("{schema}{}", history_sql.name(table.name)));
-        format!("pg_catalog.to_regclass({name})::pg_catalog.oid")
-    });
+    let oids = tables.iter().map(|table| oid(history_sql, *table));
     let oids = oids.collect::<Vec<String>>().join(", ");
     let owner = "pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text";
     let foreign_trigger = |columns: &str| {
