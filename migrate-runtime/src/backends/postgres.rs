@@ -210,8 +210,10 @@ impl<'c> Postgres<'c> {
     }
 
     async fn execute(&mut self, sql: &str) -> Result<(), BackendError> {
-        let outcome = tokio::time::timeout(ANSWER_TIMEOUT, self.execute_for_script(sql)).await;
-        outcome.unwrap_or_else(|_| Err(read_error(self.connection.note_overdue(ANSWER_TIMEOUT))))
+        match tokio::time::timeout(ANSWER_TIMEOUT, self.execute_for_script(sql)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(read_error(self.connection.note_overdue(ANSWER_TIMEOUT))),
+        }
     }
 
     /// Runs statements that may take as long as their script.
