@@ -31,6 +31,7 @@ mod rule_pages;
 mod seeds;
 mod server_faults;
 mod session;
+mod table_engines;
 mod tidy;
 mod trust;
 mod uncertainty;

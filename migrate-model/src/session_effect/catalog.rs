@@ -4,6 +4,7 @@ use super::{bare, dollar_body, is, meaningful, tokens_after_parentheses};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
+use crate::table_engines::TableEngines;
 use crate::token::{Kind, Token, Tokens};
 use std::collections::{BTreeSet, HashMap};
 
@@ -23,6 +24,8 @@ pub struct TriggerCatalog {
     pub triggers: HashMap<String, Vec<RoutineBody>>,
     /// All routines of a name, in lower case.
     pub routines: HashMap<String, Vec<RoutineBody>>,
+    /// The tables of MySQL without transactions.
+    pub engines: TableEngines,
 }
 
 impl TriggerCatalog {
@@ -44,10 +47,19 @@ pub fn changed_names(text: &str, statements: &[Statement], dialect: Dialect) -> 
         let sql = set_statement::executed(statement.sql(text), dialect);
         let first = Tokens::new(sql, dialect).find(|token| !token.is_blank());
         let defines = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SET", "PRAGMA", "VACUUM", "ANALYZE"];
-        if first.is_some_and(|first| !defines.iter().any(|word| first.is_word(sql, word))) {
+        // `SET @x = f()` of MySQL may change a table.
+        let sets = |first: &Token| dialect == Dialect::MySql && first.is_word(sql, "SET") && sql.contains('(');
+        if first.is_some_and(|first| sets(&first) || !defines.iter().any(|word| first.is_word(sql, word))) {
             add_names(&mut names, sql, dialect);
         }
     }
+    names
+}
+
+/// The names in a text, in lower case, without their schemas.
+pub fn names_in(sql: &str, dialect: Dialect) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    add_names(&mut names, sql, dialect);
     names
 }
 

@@ -536,6 +536,10 @@ impl Backend for MySql<'_> {
         self.rows(sql).await
     }
 
+    fn mixes_engines(&self) -> bool {
+        true
+    }
+
     fn triggers_sql(&self, names: &[&str]) -> Option<String> {
         Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
     }
