@@ -96,6 +96,7 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
     let dialect = reading.dialect;
     let effects = session_effect::of_script(&script.text, &script.statements, dialect, reading.catalog);
     let sources = session_effect::sources(&script.text, &script.statements, dialect);
+    let follows = session_effect::follows(&script.text, &script.statements, dialect);
     let is_setting =
         |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| effects.get(at) == Some(&SessionEffect::Setting));
     let writes = without_transactions(script, reading);
@@ -125,7 +126,7 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
         let in_transaction = unit.in_transaction || shares;
         let is_certain = in_transaction && !unit.statements.clone().any(|at| writes[at]);
         let last = unit.done_after == end;
-        push_segment(&mut parts, Segment { unit, in_transaction, is_certain, last }, script, dialect);
+        push_segment(&mut parts, Segment { unit, in_transaction, is_certain, last }, &follows);
     }
     ScriptPlan { parts, atomic, effects, sources }
 }
@@ -174,14 +175,9 @@ fn can_share(script: &Script, statement: usize, dialect: Dialect) -> bool {
 
 /// Adds a segment. If its first statement reads what an earlier one returned, such as `ROW_COUNT()`, nothing may run between
 /// them and both have one checkpoint.
-fn push_segment(parts: &mut Vec<ScriptPart>, mut segment: Segment, script: &Script, dialect: Dialect) {
+fn push_segment(parts: &mut Vec<ScriptPart>, mut segment: Segment, follows: &[Option<usize>]) {
     let start = segment.unit.statements.start;
-    let follows = segment
-        .unit
-        .statements
-        .clone()
-        .filter_map(|at| session_effect::follows_from(&script.text, &script.statements, at, dialect));
-    let from = follows.min().unwrap_or(start);
+    let from = segment.unit.statements.clone().filter_map(|at| follows[at]).min().unwrap_or(start);
     while let Some(ScriptPart::Segment(previous)) = parts.last() {
         if previous.unit.statements.end <= from {
             break;

@@ -1,11 +1,12 @@
 //! What a database and a script define that a statement may run without naming its SQL: routines and triggers.
 
-use super::{bare, dollar_body, is, meaningful, tokens_after_parentheses};
+use super::{SessionEffect, bare, dollar_body, is, meaningful, tokens_after_parentheses};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
 use crate::table_engines::TableEngines;
 use crate::token::{Kind, Token, Tokens};
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 /// The SQL of a routine or a trigger.
@@ -85,6 +86,15 @@ pub(super) enum KnownTrigger<'t> {
     Hidden,
 }
 
+/// Whose bodies a name refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Body {
+    /// The routines of that name.
+    Routine,
+    /// The triggers of the table of that name.
+    Triggers,
+}
+
 /// The routines and triggers that the statements of a script may run.
 #[derive(Debug, Default)]
 pub(super) struct Definitions<'t> {
@@ -92,6 +102,8 @@ pub(super) struct Definitions<'t> {
     pub routines: HashMap<String, Vec<Option<&'t str>>>,
     /// The triggers of a table.
     pub triggers: HashMap<String, Vec<KnownTrigger<'t>>>,
+    /// The effects of the bodies that were read, at each depth of calls.
+    pub effects: RefCell<HashMap<(Body, u32, String), SessionEffect>>,
 }
 
 impl<'t> Definitions<'t> {
