@@ -317,7 +317,11 @@ impl<'c> MySql<'c> {
         }
         for name in lent_session::temporary_tables(sql) {
             // One that the application has created stays.
-            let definition = self.rows(&format!("SHOW CREATE TABLE {name}")).await.unwrap_or_default();
+            let definition = match self.rows(&format!("SHOW CREATE TABLE {name}")).await {
+                Err(error) if is_missing(&error) => Vec::new(),
+                // Whose table it is must be known: a table of the application would be dropped.
+                definition => definition?,
+            };
             let is_own = |column: &String| column.starts_with("CREATE TEMPORARY");
             if !definition.iter().flatten().flatten().any(is_own) {
                 let sql = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
