@@ -63,7 +63,6 @@ pub mod session_effect;
 pub mod statement;
 pub mod suggestion;
 pub mod syntax;
-pub mod table_engines;
 pub mod target;
 pub mod token;
 mod transaction_class;

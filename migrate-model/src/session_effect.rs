@@ -11,6 +11,7 @@
 pub mod catalog;
 mod dynamic;
 mod functions;
+pub mod table_engines;
 mod values;
 
 use crate::assignment::set_statement;
@@ -19,7 +20,7 @@ use crate::do_block;
 use crate::savepoint;
 use crate::statement::{Reading, Statement};
 use crate::token::{Kind, Token, Tokens};
-use catalog::{Body, Definitions, KnownTrigger, TriggerCatalog};
+use catalog::{BodyOwner, Definitions, KnownTrigger, TriggerCatalog};
 use functions::is_harmless;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -451,11 +452,11 @@ impl<'r> EffectReader<'r> {
 
     /// The strongest effect of all routines of a name: which of them a call means depends on the types of its arguments.
     fn routine(&self, name: &str) -> SessionEffect {
-        self.remembered(Body::Routine, name, |reader| reader.read_routine(name))
+        self.remembered(BodyOwner::Routine, name, |reader| reader.read_routine(name))
     }
 
     /// The effect of the bodies of a name, which are read once for all statements that run them.
-    fn remembered(&self, body: Body, name: &str, read: impl Fn(&Self) -> SessionEffect) -> SessionEffect {
+    fn remembered(&self, body: BodyOwner, name: &str, read: impl Fn(&Self) -> SessionEffect) -> SessionEffect {
         let key = (body, self.depth, name.to_owned());
         let known = self.definitions.effects.borrow().get(&key).copied();
         known.unwrap_or_else(|| {
@@ -478,7 +479,7 @@ impl<'r> EffectReader<'r> {
         }
         let names = tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
         let names = names.map(|name| bare(name.text(sql))).filter(|name| self.definitions.triggers.contains_key(name));
-        let effect = |name: String| self.remembered(Body::Triggers, &name, |reader| reader.read_triggers(&name));
+        let effect = |name: String| self.remembered(BodyOwner::Triggers, &name, |reader| reader.read_triggers(&name));
         names.map(effect).max().unwrap_or(SessionEffect::None)
     }
 

@@ -9,8 +9,8 @@ use migrate_model::history::{History, RecordState};
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::script::Script;
 use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog, changed_names, names_in};
+use migrate_model::session_effect::table_engines::{NamedObject, TableEngines};
 use migrate_model::statement;
-use migrate_model::table_engines::{NamedObject, TableEngines};
 use std::collections::{BTreeSet, HashMap};
 
 /// How deep routines that call each other are followed. What is deeper is unknown.

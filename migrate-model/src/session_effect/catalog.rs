@@ -1,10 +1,10 @@
 //! What a database and a script define that a statement may run without naming its SQL: routines and triggers.
 
+use super::table_engines::TableEngines;
 use super::{SessionEffect, bare, dollar_body, is, meaningful, tokens_after_parentheses};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
-use crate::table_engines::TableEngines;
 use crate::token::{Kind, Token, Tokens};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -88,7 +88,7 @@ pub(super) enum KnownTrigger<'t> {
 
 /// Whose bodies a name refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Body {
+pub(super) enum BodyOwner {
     /// The routines of that name.
     Routine,
     /// The triggers of the table of that name.
@@ -103,7 +103,7 @@ pub(super) struct Definitions<'t> {
     /// The triggers of a table.
     pub triggers: HashMap<String, Vec<KnownTrigger<'t>>>,
     /// The effects of the bodies that were read, at each depth of calls.
-    pub effects: RefCell<HashMap<(Body, u32, String), SessionEffect>>,
+    pub effects: RefCell<HashMap<(BodyOwner, u32, String), SessionEffect>>,
 }
 
 impl<'t> Definitions<'t> {

@@ -286,27 +286,3 @@ fn custom_settings_of_a_script() {
     let text = "SET app.tenant = 'x'; SET LOCAL app.b = 1; SELECT set_config('app.c', '1', false); SET SESSION d.e = 1; SET work_mem = 1;";
     assert_eq!(custom_settings(text), ["app.tenant", "app.c", "d.e"]);
 }
-
-/// In a debug build, each takes less than a second; with the square of the length, it would be minutes.
-#[test]
-fn the_time_grows_with_the_length() {
-    let repeat = |text: &str| text.repeat(20_000);
-    let functions: String = (0..2_000)
-        .map(|at| format!("CREATE FUNCTION f(a{at} int) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$; SELECT f({at});"))
-        .collect();
-    for (dialect, text) in [
-        (Dialect::Postgres, format!("SAVEPOINT a; {}", repeat("SET x.y = 1; ROLLBACK TO a;"))),
-        (Dialect::Postgres, repeat("SELECT nextval('a'); SELECT currval('b');")),
-        (Dialect::Postgres, functions),
-        (Dialect::MySql, format!("INSERT INTO t VALUES (1); {}", repeat("DELETE FROM u WHERE a = LAST_INSERT_ID();"))),
-        (Dialect::MySql, format!("DELIMITER $$\nBEGIN NOT ATOMIC DECLARE a INT; {} END$$", repeat("SET a = 1;"))),
-        (Dialect::Sqlite, repeat("DELETE FROM t; SELECT changes();")),
-    ] {
-        let since = std::time::Instant::now();
-        let (statements, _) = split(&text, dialect, "f.sql");
-        of_script(&text, &statements, dialect, &TriggerCatalog::default());
-        sources(&text, &statements, dialect);
-        follows(&text, &statements, dialect);
-        assert!(since.elapsed() < std::time::Duration::from_secs(30), "{:?} {}", since.elapsed(), &text[..60]);
-    }
-}

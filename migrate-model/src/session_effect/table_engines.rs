@@ -54,11 +54,11 @@ impl TableEngines {
                 let is_found = |name: &String| engines.tables.contains(name) || engines.routines.contains(name);
                 names.as_ref().is_none_or(|names| names.iter().any(is_found))
             };
-            let (found, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(_, _, names)| reaches(names));
-            if found.is_empty() {
+            let (reached, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(_, _, names)| reaches(names));
+            if reached.is_empty() {
                 return engines;
             }
-            for (name, object, _) in found {
+            for (name, object, _) in reached {
                 let is_routine = matches!(object, NamedObject::Routine(_));
                 let names = if is_routine { &mut engines.routines } else { &mut engines.tables };
                 names.insert(name.clone());
