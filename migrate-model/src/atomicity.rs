@@ -57,6 +57,7 @@ pub fn finds_same_session(
     // Outside a transaction, only the first statement is tried again.
     let end = if in_transaction { part.end } else { (part.start + 1).min(part.end) };
     let mut only_settings = true;
+    let follows = session_effect::follows(text, &statements[part.start..end], dialect);
     (part.start..end).all(|at| {
         let sql = statements[at].sql(text);
         let effect = effects.get(at).copied().unwrap_or(SessionEffect::Unknown);
@@ -69,8 +70,7 @@ pub fn finds_same_session(
             (SessionEffect::Unrepeatable, _) => false,
         };
         only_settings &= effect == SessionEffect::Setting;
-        let reads_earlier_result = session_effect::reads_result(sql, dialect)
-            && session_effect::follows_from(text, statements, at, dialect).is_none_or(|from| from < part.start);
+        let reads_earlier_result = session_effect::reads_result(sql, dialect) && follows[at - part.start].is_none();
         leaves_session && !reads_earlier_result && !session_effect::outlives_rollback(sql, dialect)
     })
 }

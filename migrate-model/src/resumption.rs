@@ -43,7 +43,6 @@ pub fn direction_of(record: &Record) -> Direction {
 
 /// The first reason why a migration cannot resume in a direction; `None` if it can.
 pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction, reading: Reading<'_>) -> Option<Obstacle> {
-    let dialect = reading.dialect;
     let started = direction_of(record);
     if started != direction {
         return Some(Obstacle::OtherDirection);
@@ -79,7 +78,7 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
     // The statement in question is the one that ran, whatever the file contains now.
     let ran = record.pending_sql.as_ref().map(|text| Script::read(text.clone(), &row.title(), reading).0);
     let is_known = record.state.interrupted().is_none();
-    let can_repeat = can_repeat(ran.as_ref().unwrap_or(script), record.statements_done, dialect);
+    let can_repeat = can_repeat(ran.as_ref().unwrap_or(script), record.statements_done, reading);
     (!is_known && !can_repeat).then_some(Obstacle::OutcomeUnknown)
 }
 
@@ -108,12 +107,14 @@ fn edited_statement(script: &Script, record: &Record, reading: Reading<'_>) -> O
     })
 }
 
-/// Whether the statement after `done` may run again. If it shares a transaction with its checkpoint, it did not run.
-fn can_repeat(script: &Script, done: usize, dialect: Dialect) -> bool {
-    let plan = plan_script(script, dialect, done);
+/// Whether the statement after `done` may run again. If it certainly shares a transaction with its checkpoint,
+/// it did not run.
+fn can_repeat(script: &Script, done: usize, reading: Reading<'_>) -> bool {
+    let dialect = reading.dialect;
+    let plan = plan_script(script, reading, done);
     let Some(next) = plan.segments().next() else { return true };
     let mut statements = script.statements[next.unit.statements.clone()].iter();
-    next.in_transaction
+    next.is_certain
         || dialect == Dialect::Sqlite
         || statements.all(|statement| execution::is_idempotent(statement.sql(&script.text), dialect))
 }

@@ -3,9 +3,11 @@
 
 use crate::dialect::Dialect;
 use crate::execution::{self, Unit};
+use crate::savepoint::SavepointCommand;
 use crate::script::Script;
 use crate::session_effect::{self, SessionEffect};
-use crate::statement::Reading;
+use crate::statement::{Reading, Statement};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The remaining parts of a script.
@@ -37,6 +39,8 @@ pub struct Segment {
     pub unit: Unit,
     /// Does the segment share a transaction with its checkpoint?
     pub in_transaction: bool,
+    /// Is nothing done where the checkpoint is not written? False if it may write a table without transactions.
+    pub is_certain: bool,
     /// Does the checkpoint complete the script?
     pub last: bool,
 }
@@ -92,16 +96,19 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
     let dialect = reading.dialect;
     let effects = session_effect::of_script(&script.text, &script.statements, dialect, reading.catalog);
     let sources = session_effect::sources(&script.text, &script.statements, dialect);
+    let follows = session_effect::follows(&script.text, &script.statements, dialect);
     let is_setting =
         |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| effects.get(at) == Some(&SessionEffect::Setting));
-    let segments: Vec<&Unit> = script.units.iter().filter(|unit| !is_setting(unit)).collect();
-    let atomic = matches!(segments.as_slice(), [unit] if unit.in_transaction);
+    let writes = without_transactions(script, reading);
+    let units = divided_units(script, &writes, &effects, dialect);
+    let segments: Vec<&Unit> = units.iter().filter(|unit| !is_setting(unit)).collect();
+    let atomic = matches!(segments.as_slice(), [unit] if unit.in_transaction && !unit.statements.clone().any(|at| writes[at]));
     let end = segments.last().map_or(script.statements.len(), |last| last.done_after);
     // A new session has none of the settings that the statements before made, also those in a transaction.
     let again = session_effect::settings_before(&effects, done);
     let mut parts: Vec<ScriptPart> =
         if end > done { again.iter().map(|at| ScriptPart::SessionSettings(*at..at + 1)).collect() } else { Vec::new() };
-    for unit in script.units.iter().filter(|unit| unit.done_after > done) {
+    for unit in units.iter().filter(|unit| unit.done_after > done) {
         if is_setting(unit) {
             // A setting after the last segment has no effect, because the session ends there.
             if unit.done_after <= end {
@@ -117,10 +124,47 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
         }
         let shares = unit.statements.len() == 1 && can_share(script, unit.statements.start, dialect);
         let in_transaction = unit.in_transaction || shares;
+        let is_certain = in_transaction && !unit.statements.clone().any(|at| writes[at]);
         let last = unit.done_after == end;
-        push_segment(&mut parts, Segment { unit, in_transaction, last }, script, dialect);
+        push_segment(&mut parts, Segment { unit, in_transaction, is_certain, last }, &follows);
     }
     ScriptPlan { parts, atomic, effects, sources }
+}
+
+/// For each statement: may it write a table without transactions?
+fn without_transactions(script: &Script, reading: Reading<'_>) -> Vec<bool> {
+    let engines = &reading.catalog.engines;
+    let may_write = |statement: &Statement| engines.may_be_written_by(statement.sql(&script.text));
+    script.statements.iter().map(may_write).collect()
+}
+
+/// The units of a script. A transaction that the file does not write itself is divided into its statements if one of them may
+/// write a table without transactions: then each has its own checkpoint.
+fn divided_units<'s>(script: &'s Script, writes: &[bool], effects: &[SessionEffect], dialect: Dialect) -> Cow<'s, [Unit]> {
+    let has_savepoint = |at: usize| SavepointCommand::of_statement(script.statements[at].sql(&script.text), dialect).is_some();
+    let is_divided = |unit: &Unit| {
+        let mut statements = unit.statements.clone();
+        unit.in_transaction
+            && unit.begin_statement.is_none()
+            && statements.clone().any(|at| writes[at])
+            && !statements.any(has_savepoint)
+    };
+    if !script.units.iter().any(is_divided) {
+        return Cow::Borrowed(&script.units);
+    }
+    let mut units = Vec::new();
+    for unit in &script.units {
+        if !is_divided(unit) {
+            units.push(unit.clone());
+            continue;
+        }
+        for at in unit.statements.clone() {
+            let in_transaction = effects.get(at) != Some(&SessionEffect::Setting);
+            let done_after = if at + 1 == unit.statements.end { unit.done_after } else { at + 1 };
+            units.push(Unit { in_transaction, begin_statement: None, statements: at..at + 1, done_after });
+        }
+    }
+    Cow::Owned(units)
 }
 
 /// Can a statement share a transaction with its checkpoint?
@@ -131,20 +175,16 @@ fn can_share(script: &Script, statement: usize, dialect: Dialect) -> bool {
 
 /// Adds a segment. If its first statement reads what an earlier one returned, such as `ROW_COUNT()`, nothing may run between
 /// them and both have one checkpoint.
-fn push_segment(parts: &mut Vec<ScriptPart>, mut segment: Segment, script: &Script, dialect: Dialect) {
+fn push_segment(parts: &mut Vec<ScriptPart>, mut segment: Segment, follows: &[Option<usize>]) {
     let start = segment.unit.statements.start;
-    let follows = segment
-        .unit
-        .statements
-        .clone()
-        .filter_map(|at| session_effect::follows_from(&script.text, &script.statements, at, dialect));
-    let from = follows.min().unwrap_or(start);
+    let from = segment.unit.statements.clone().filter_map(|at| follows[at]).min().unwrap_or(start);
     while let Some(ScriptPart::Segment(previous)) = parts.last() {
         if previous.unit.statements.end <= from {
             break;
         }
         let both = segment.unit.statements.len() == 1 && previous.unit.statements.len() == 1;
         segment.in_transaction = segment.in_transaction && previous.in_transaction && (both || segment.unit.in_transaction);
+        segment.is_certain = segment.in_transaction && segment.is_certain && previous.is_certain;
         segment.unit.begin_statement = None;
         segment.unit.statements.start = previous.unit.statements.start;
         parts.pop();

@@ -11,6 +11,7 @@
 pub mod catalog;
 mod dynamic;
 mod functions;
+pub mod table_engines;
 mod values;
 
 use crate::assignment::set_statement;
@@ -19,9 +20,11 @@ use crate::do_block;
 use crate::savepoint;
 use crate::statement::{Reading, Statement};
 use crate::token::{Kind, Token, Tokens};
-use catalog::{Definitions, KnownTrigger, TriggerCatalog};
+use catalog::{BodyOwner, Definitions, KnownTrigger, TriggerCatalog};
 use functions::is_harmless;
-pub use values::{follows_from, reads_result, sources};
+use std::collections::HashSet;
+use std::ops::Range;
+pub use values::{follows, reads_result, sources};
 
 /// What a statement leaves in its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,13 +47,25 @@ pub fn of_script(text: &str, statements: &[Statement], dialect: Dialect, catalog
     let reader = EffectReader { dialect, definitions: &definitions, depth: 0 };
     let mut effects: Vec<SessionEffect> = statements.iter().map(|statement| reader.effect(statement.sql(text))).collect();
     if dialect == Dialect::Postgres {
-        for at in savepoint::rolled_back(text, statements, dialect).into_iter().flatten() {
+        for at in covered(savepoint::rolled_back(text, statements, dialect)) {
             if is_transactional(statements[at].sql(text)) && effects[at] == SessionEffect::Setting {
                 effects[at] = SessionEffect::None;
             }
         }
     }
     effects
+}
+
+/// The positions in ranges that may overlap, each once.
+fn covered(mut ranges: Vec<Range<usize>>) -> Vec<usize> {
+    ranges.sort_by_key(|range| range.start);
+    let mut positions = Vec::new();
+    let mut end = 0;
+    for range in ranges {
+        positions.extend(range.start.max(end)..range.end);
+        end = end.max(range.end);
+    }
+    positions
 }
 
 /// Does PostgreSQL undo the effect of this statement with its transaction? Prepared statements, for example, stay.
@@ -437,6 +452,21 @@ impl<'r> EffectReader<'r> {
 
     /// The strongest effect of all routines of a name: which of them a call means depends on the types of its arguments.
     fn routine(&self, name: &str) -> SessionEffect {
+        self.remembered(BodyOwner::Routine, name, |reader| reader.read_routine(name))
+    }
+
+    /// The effect of the bodies of a name, which are read once for all statements that run them.
+    fn remembered(&self, body: BodyOwner, name: &str, read: impl Fn(&Self) -> SessionEffect) -> SessionEffect {
+        let key = (body, self.depth, name.to_owned());
+        let known = self.definitions.effects.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let effect = read(self);
+            self.definitions.effects.borrow_mut().insert(key, effect);
+            effect
+        })
+    }
+
+    fn read_routine(&self, name: &str) -> SessionEffect {
         let bodies = self.definitions.routines.get(name);
         let effect = |body: &Option<&str>| self.body(body.unwrap_or_default(), body.is_none());
         bodies.and_then(|bodies| bodies.iter().map(effect).max()).unwrap_or(SessionEffect::Unknown)
@@ -448,7 +478,13 @@ impl<'r> EffectReader<'r> {
             return SessionEffect::None;
         }
         let names = tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
-        let triggers = names.filter_map(|name| self.definitions.triggers.get(&bare(name.text(sql)))).flatten();
+        let names = names.map(|name| bare(name.text(sql))).filter(|name| self.definitions.triggers.contains_key(name));
+        let effect = |name: String| self.remembered(BodyOwner::Triggers, &name, |reader| reader.read_triggers(&name));
+        names.map(effect).max().unwrap_or(SessionEffect::None)
+    }
+
+    fn read_triggers(&self, name: &str) -> SessionEffect {
+        let triggers = self.definitions.triggers.get(name).into_iter().flatten();
         let effect = |trigger: &KnownTrigger<'_>| match trigger {
             KnownTrigger::Sql(body) => self.body(body, false),
             KnownTrigger::Calls(name) => self.routine(&bare(name)),
@@ -471,10 +507,11 @@ impl<'r> EffectReader<'r> {
             at == 0 || tokens[at - 1].is_symbol(body, b';') || begins.iter().any(|word| tokens[at - 1].is_word(body, word))
         };
         let mut effect = SessionEffect::None;
+        let variables = if self.dialect == Dialect::MySql { declared_variables(body, &tokens) } else { HashSet::new() };
         for at in (0..tokens.len()).filter(|at| starts(*at)) {
             let end = (at + 1..tokens.len()).find(|end| starts(*end)).unwrap_or(tokens.len());
             let piece = &body[tokens[at].start..tokens[end - 1].end];
-            effect = effect.max(reader.body_statement(piece.trim_end_matches(';'), &tokens[at], body));
+            effect = effect.max(reader.body_statement(piece.trim_end_matches(';'), &tokens[at], body, &variables));
         }
         match effect {
             SessionEffect::Setting | SessionEffect::Reset => SessionEffect::Unrepeatable,
@@ -482,12 +519,12 @@ impl<'r> EffectReader<'r> {
         }
     }
 
-    fn body_statement(&self, piece: &str, first: &Token, body: &str) -> SessionEffect {
+    fn body_statement(&self, piece: &str, first: &Token, body: &str, variables: &HashSet<String>) -> SessionEffect {
         let word = first.text(body).to_ascii_uppercase();
         match word.as_str() {
             "EXECUTE" => self.dynamic(piece),
             "PERFORM" => self.effect(&format!("SELECT{}", &piece[word.len()..])),
-            "SET" if self.dialect == Dialect::MySql && sets_variable_of(body, piece) => {
+            "SET" if self.dialect == Dialect::MySql && sets_variable(variables, piece) => {
                 self.effect(&format!("DO ({})", &piece[3..]))
             }
             "SELECT" | "WITH" | "INSERT" | "UPDATE" | "DELETE" | "CALL" | "SET" => self.effect(piece),
@@ -609,17 +646,27 @@ fn is_declared(sql: &str, tokens: &[Token], at: usize) -> bool {
     })
 }
 
-/// Does `SET x = 1` in the body of a routine set a variable that the body declares, or a column of the new row?
-fn sets_variable_of(body: &str, piece: &str) -> bool {
-    let target = meaningful(piece, Dialect::MySql);
-    let Some(name) = target.get(1).map(|name| name.text(piece)) else { return false };
-    let tokens = meaningful(body, Dialect::MySql);
-    let declared = (0..tokens.len()).any(|at| {
-        // `DECLARE a, b INT`
-        is(&tokens, body, at, "DECLARE")
-            && tokens[at + 1..].iter().take_while(|token| !token.is_symbol(body, b';')).any(|token| token.is_word(body, name))
-    });
-    declared || name.eq_ignore_ascii_case("NEW")
+/// The variables that the body of a routine declares, in lower case, as in `DECLARE a, b INT`.
+fn declared_variables(body: &str, tokens: &[Token]) -> HashSet<String> {
+    let mut names = HashSet::new();
+    let mut in_declaration = false;
+    for token in tokens {
+        if token.is_word(body, "DECLARE") {
+            in_declaration = true;
+        } else if token.is_symbol(body, b';') {
+            in_declaration = false;
+        } else if in_declaration {
+            names.insert(token.text(body).to_lowercase());
+        }
+    }
+    names
+}
+
+/// Does `SET x = 1` in the body of a routine set one of its variables, or a column of the new row?
+fn sets_variable(variables: &HashSet<String>, piece: &str) -> bool {
+    let target = Tokens::new(piece, Dialect::MySql).filter(|token| !token.is_blank() && token.kind != Kind::Hint).nth(1);
+    let name = target.map(|target| target.text(piece).to_lowercase());
+    name.is_some_and(|name| name == "new" || variables.contains(&name))
 }
 
 /// The SQL in `/*!40101 ... */`.

@@ -488,7 +488,7 @@ async fn run_steps(
         let since = Instant::now();
         // Migrations before it may have created triggers.
         let is_last = at + 1 == plan.steps.len();
-        let triggers = triggers_of(backend, step, set.contents().reading(), is_last).await;
+        let triggers = triggers_of(backend, history_sql, step, set.contents().reading(), is_last).await;
         let triggers = triggers.map_err(|error| report.add_to(error))?;
         let reading = set.contents().reading().with_triggers(&triggers);
         if let Some(error) = session_obstacle(backend, step, set, reading) {
@@ -518,16 +518,25 @@ async fn run_steps(
     Ok(Outcome::Finished)
 }
 
-/// The triggers that a step may fire, where what they leave in the session matters.
+/// The triggers that a step may fire, where what they leave in the session matters, and the tables without transactions.
 async fn triggers_of(
     backend: &mut dyn Backend,
+    history_sql: &HistorySql,
     step: &Step<'_>,
     reading: Reading<'_>,
     is_last: bool,
 ) -> Result<TriggerCatalog, Error> {
-    let ScriptSource::File(script) = step.source else { return Ok(TriggerCatalog::default()) };
+    let ScriptSource::File(script) = step.source else {
+        if !backend.mixes_engines() {
+            return Ok(TriggerCatalog::default());
+        }
+        let text = session::stored_script(backend, history_sql, step.key.as_str(), Direction::Down).await;
+        let text = text.map_err(|error| error.into_history_error("cannot read the stored down migration"))?;
+        let (script, _) = Script::read(text.unwrap_or_default(), "", reading);
+        return trigger_catalog::of_script(backend, &script).await;
+    };
     let ends = backend.resets_in_transaction() || (is_last && backend.owns_session());
-    if ends && plan_script(script, reading, step.done).atomic {
+    if ends && !backend.mixes_engines() && plan_script(script, reading, step.done).atomic {
         return Ok(TriggerCatalog::default());
     }
     trigger_catalog::of_script(backend, script).await

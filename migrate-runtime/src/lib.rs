@@ -85,6 +85,7 @@ pub use migrate_model::policy::{OutOfOrder, Policy};
 pub use migrate_model::run_settings::{HistoryTables, RunSettings};
 pub use migrate_model::script::Script;
 pub use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog};
+pub use migrate_model::session_effect::table_engines::{NamedObject, TableEngines};
 pub use migrate_model::statement::{Reading, Statement};
 pub use migrate_model::target::{Direction, Target};
 pub use migrate_model::token::Quoting;

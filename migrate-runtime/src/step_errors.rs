@@ -197,7 +197,9 @@ fn state(step: &FailedStep<'_>) -> String {
         }
         done if unclear => {
             let next = done + 1;
-            format!("{done} of {count} statements {} done and recorded; a part of statement {next} may remain", is_are(done))
+            let has_no_transactions = !step.reading.catalog.engines.is_empty();
+            let why = if has_no_transactions { ", because a table is not transactional (such as MyISAM)" } else { "" };
+            format!("{done} of {count} statements {} done and recorded; a part of statement {next} may remain{why}", is_are(done))
         }
         done if step.remains == Remains::Continued => {
             let next = done + 1;

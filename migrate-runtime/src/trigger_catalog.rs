@@ -1,5 +1,5 @@
 //! Asks a database for the triggers that scripts may fire: what a trigger leaves in the session, the text of a script does not
-//! show.
+//! show. With the same query, asks MySQL which of the tables have no transactions.
 
 use crate::backend::Backend;
 use crate::backend_error::BackendError;
@@ -8,7 +8,8 @@ use crate::error::Error;
 use migrate_model::history::{History, RecordState};
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::script::Script;
-use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog, changed_names};
+use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog, changed_names, names_in};
+use migrate_model::session_effect::table_engines::{NamedObject, TableEngines};
 use migrate_model::statement;
 use std::collections::{BTreeSet, HashMap};
 
@@ -57,7 +58,11 @@ async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<Tr
     else {
         return Ok(catalog);
     };
-    add(&mut catalog.triggers, backend.query(&sql).await?);
+    let rows = backend.query(&sql).await?;
+    let (triggers, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| kind(row).is_none_or(|kind| kind == "trigger"));
+    let objects = triggers.iter().chain(&others).filter_map(named_object).collect();
+    catalog.engines = engines(backend, names, objects).await?;
+    add(&mut catalog.triggers, triggers);
     if catalog.triggers.is_empty() {
         return Ok(catalog);
     }
@@ -72,6 +77,56 @@ async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<Tr
         add(&mut catalog.routines, rows);
     }
     Ok(catalog)
+}
+
+/// The tables without transactions that a script may write. What the objects of its names mention in turn is asked, too.
+async fn engines(
+    backend: &mut dyn Backend,
+    names: &BTreeSet<String>,
+    mut objects: Vec<(String, NamedObject)>,
+) -> Result<TableEngines, BackendError> {
+    if !backend.mixes_engines() {
+        return Ok(TableEngines::default());
+    }
+    let mut asked = names.clone();
+    for depth in 0..=MAX_DEPTH {
+        let mut missing = BTreeSet::new();
+        for (_, object) in &objects {
+            if let Some(RoutineBody::Sql(text)) = object.body() {
+                missing.extend(names_in(text, backend.dialect()).into_iter().filter(|name| !asked.contains(name)));
+            }
+        }
+        if missing.is_empty() {
+            break;
+        }
+        if depth == MAX_DEPTH {
+            objects.extend(missing.into_iter().map(|name| (name, NamedObject::Routine(RoutineBody::Hidden))));
+            break;
+        }
+        // The schema of an object is one of the names that were asked before.
+        asked.append(&mut missing);
+        let Some(sql) = backend.triggers_sql(&asked.iter().map(String::as_str).collect::<Vec<_>>()) else { break };
+        objects = backend.query(&sql).await?.iter().filter_map(named_object).collect();
+    }
+    Ok(TableEngines::of(&objects))
+}
+
+/// The third column.
+fn kind(row: &TextRow) -> Option<&str> {
+    row.get(2)?.as_deref()
+}
+
+/// A row of the columns name, body and kind. A body that the server does not return cannot be read.
+fn named_object(row: &TextRow) -> Option<(String, NamedObject)> {
+    let name = row.first()?.as_ref()?.to_lowercase();
+    let body = row.get(1)?.clone().map_or(RoutineBody::Hidden, RoutineBody::Sql);
+    let object = match kind(row)? {
+        "table" => NamedObject::Table,
+        "view" => NamedObject::View(body),
+        "trigger" => NamedObject::Trigger(body),
+        _ => NamedObject::Routine(body),
+    };
+    Some((name, object))
 }
 
 /// Adds rows of the columns name and body. A body that the server does not return cannot be read.

@@ -112,7 +112,13 @@ async fn what_remains_of_a_table_without_transactions_is_said() {
         );
         let first = run(&database, &folder, &["up"]);
         assert!(first.code == 7 && !first.stderr.contains("no changes made by"), "{engine}: {}", first.stderr);
-        assert!(first.stderr.contains("not transactional"), "{engine}: {}", first.stderr);
+        assert!(first.stderr.contains("1 of 2 statements is done and recorded"), "{engine}: {}", first.stderr);
+        let second = run(&database, &folder, &["up"]);
+        assert!(second.code == 7 && second.stderr.contains("1 of 2 statements"), "{engine}: {}", second.stderr);
+        folder.write("migrations/002_b.up.sql", "BEGIN; INSERT INTO t VALUES (1);\nINSERT INTO nope VALUES (1); COMMIT;");
+        database.execute("DELETE FROM t; DELETE FROM migration_records WHERE version = '002'").await;
+        let first = run(&database, &folder, &["up"]);
+        assert!(first.code == 7 && first.stderr.contains("not transactional"), "{engine}: {}", first.stderr);
         let second = run(&database, &folder, &["up"]);
         assert!(second.code == 5 && second.stderr.contains("partially-applied"), "{engine}: {}", second.stderr);
         assert_eq!(database.value("SELECT count(*) FROM t").await, "1", "{engine}");
@@ -299,13 +305,20 @@ async fn a_half_done_migration_without_a_file_is_not_forgotten() {
 /// also of the record itself.
 #[tokio::test]
 async fn what_remains_of_a_table_without_transactions_is_not_added_again() {
-    for (engine, statements, lock) in [
-        ("MyISAM", "INSERT INTO m VALUES (1);\nUPDATE t SET n = n + 1 WHERE id = 2;", "BEGIN; UPDATE t SET n = n WHERE id = 2"),
-        ("Aria", "INSERT INTO m VALUES (1);", "BEGIN; SELECT version FROM migration_records FOR UPDATE"),
+    for (engine, statements, lock, expected) in [
+        (
+            "MyISAM",
+            "BEGIN;\nINSERT INTO m VALUES (1);\nUPDATE t SET n = n + 1 WHERE id = 2;\nCOMMIT;",
+            "BEGIN; UPDATE t SET n = n WHERE id = 2",
+            "1",
+        ),
+        // The record comes first.
+        ("Aria", "INSERT INTO m VALUES (1);", "BEGIN; SELECT version FROM migration_records FOR UPDATE", "0"),
         (
             "MyISAM",
             "INSERT INTO t SELECT id + 10, n FROM t;\nINSERT INTO m VALUES (1);",
             "BEGIN; SELECT version FROM migration_records FOR UPDATE",
+            "0",
         ),
     ] {
         let database = TestDatabase::new(Kind::MariaDb).await;
@@ -318,7 +331,7 @@ async fn what_remains_of_a_table_without_transactions_is_not_added_again() {
         let settings = files.text("migrate.toml");
         files.write("migrate.toml", &format!("session = \"SET innodb_lock_wait_timeout = 1\"\n{settings}"));
         let outcome = run_beside_a_lock(&database, &files, lock).await;
-        assert_eq!(database.value("SELECT count(*) FROM m").await, "1", "{engine} {statements}: {}", outcome.stderr);
+        assert_eq!(database.value("SELECT count(*) FROM m").await, expected, "{engine} {statements}: {}", outcome.stderr);
         assert!(outcome.code != 0 && !outcome.stderr.contains("no changes made by"), "{statements}: {}", outcome.stderr);
         database.drop().await;
     }
@@ -333,8 +346,8 @@ async fn a_deadlock_after_a_table_without_transactions_is_not_retried() {
     let files = folder(Kind::MariaDb, &[("001_a.up.sql", first)]);
     assert_eq!(run(&database, &files, &["up"]).code, 0);
     let second = "INSERT INTO m VALUES (1);\nUPDATE t SET n = n + 1 WHERE id = 1;";
-    let marker = database.url.rsplit_once('/').unwrap().1;
-    let second = format!("{second}\nUPDATE /* third of {marker} */ t SET n = n + 1 WHERE id = 2;");
+    let marker = format!("deadlock in {}", database.url.rsplit_once('/').unwrap().1);
+    let second = format!("BEGIN;\n{second}\nUPDATE /* {marker} */ t SET n = n + 1 WHERE id = 2;\nCOMMIT;");
     files.write("migrations/002_b.up.sql", &format!("-- migrate: lock-timeout 20s\n{second}"));
     let mut other = database.connect().await;
     // The victim is the transaction that has changed less, if both have changed such a table.
@@ -347,7 +360,7 @@ async fn a_deadlock_after_a_table_without_transactions_is_not_retried() {
     // The text of a message from this statement on. The statement before it is done.
     let waits = format!(
         "SELECT count(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() \
-         AND INFO LIKE '%third of {marker}%' AND INFO NOT LIKE '%id = 1%'"
+         AND INFO LIKE '%{marker}%' AND INFO NOT LIKE '%id = 1%'"
     );
     while database.value(&waits).await == "0" {
         tokio::task::yield_now().await;

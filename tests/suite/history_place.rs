@@ -173,6 +173,49 @@ async fn a_schema_for_each_tenant_before_a_shared_one() {
     database.drop().await;
 }
 
+/// A row of the history was lost. An older release, which has nothing to do, must not make the summary forget it, and nothing else
+/// is reverted in place of the lost migration.
+#[tokio::test]
+async fn a_lost_record_is_not_forgotten() {
+    let databases = databases().await;
+    for database in &databases {
+        let release = |files: usize| {
+            let all = [
+                ("001_a.up.sql", "CREATE TABLE log (n integer);\n"),
+                ("001_a.down.sql", "DROP TABLE log;\n"),
+                ("002_b.up.sql", "INSERT INTO log VALUES (1);\n"),
+                ("002_b.down.sql", "DELETE FROM log WHERE n = 1;\n"),
+                ("003_c.up.sql", "INSERT INTO log VALUES (3);\n"),
+                ("003_c.down.sql", "DELETE FROM log WHERE n = 3;\n"),
+            ];
+            let folder = TestFolder::new(&all[..files]);
+            folder.write("migrate.toml", &format!("service = \"shop\"\ndatabase = \"{}\"\n", database.kind.dialect().name()));
+            folder
+        };
+        let (old, new) = (release(4), release(6));
+        up(&old, database, &database.url).await.unwrap();
+        assert_eq!(up(&new, database, &database.url).await.unwrap(), 1);
+        database.execute("DELETE FROM migration_records WHERE version = '003'").await;
+        assert_eq!(refusal(&new, database, &database.url).await.0, "records-lost");
+        assert_eq!(up(&old, database, &database.url).await.unwrap(), 0, "the old release starts");
+        assert_eq!(refusal(&new, database, &database.url).await.0, "records-lost");
+        let log = database.rows("SELECT n FROM log ORDER BY n").await;
+        for target in [Target::Down(1), Target::DownAll] {
+            for folder in [&old, &new] {
+                let migrator = Migrator::new(folder.set(database.kind.dialect()));
+                let error = migrator.run_to(&database.url, &target).await.unwrap_err();
+                assert_eq!(error.finding().code.name, "records-lost", "{error}");
+            }
+        }
+        assert_eq!(database.rows("SELECT n FROM log ORDER BY n").await, log);
+        database.execute("DELETE FROM migration_records").await;
+        let migrator = Migrator::new(new.set(database.kind.dialect()));
+        let error = migrator.run_to(&database.url, &Target::Down(1)).await.unwrap_err();
+        assert_eq!(error.finding().code.name, "records-lost", "{error}");
+    }
+    drop_all(databases).await;
+}
+
 /// Other names of tables are another place: the advice to choose other names led to a second history.
 #[tokio::test]
 async fn other_names_of_the_tables_do_not_begin_a_second_history() {
@@ -339,8 +382,7 @@ async fn a_wrong_summary_is_written_again() {
         up(&folder, database, &database.url).await.unwrap();
         let summary = "SELECT digest, applied_count, version FROM schema_versions";
         let right = database.rows(summary).await;
-        for change in ["UPDATE schema_versions SET digest = 'x', applied_count = 9, version = '9'", "DELETE FROM schema_versions"]
-        {
+        for change in ["UPDATE schema_versions SET digest = 'x', version = '9'", "DELETE FROM schema_versions"] {
             database.execute(change).await;
             assert!(Migrator::new(&set).is_up_to_date(&database.url).await.unwrap());
             assert_eq!(up(&folder, database, &database.url).await.unwrap(), 0);

@@ -34,6 +34,7 @@ mod server_faults;
 mod session;
 mod silence;
 mod stored_sql;
+mod table_engines;
 mod tidy;
 mod trust;
 mod uncertainty;

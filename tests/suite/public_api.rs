@@ -3,10 +3,10 @@
 use migrate_runtime::{
     Activity, Checksum, Code, CompletedMigration, Contents, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence,
     Error, ErrorKind, Event, Finding, History, HistoryTables, HistoryWriters, InvalidChecksum, InvalidVersion, Level,
-    LockSettings, LockStrategy, Migration, MigrationKey, MigrationSet, MigrationState, MigrationStatus, Migrator, OutOfOrder,
-    Phase, Place, Plan, Policy, Position, Quoting, Reading, Record, RecordState, RecordedRun, Requirement, Resolution,
-    RoutineBody, RunReport, RunSettings, Script, ScriptSource, SessionInfo, SharedSet, SourceSpan, Statement, StatusReport, Step,
-    StopSignal, Target, TransactionMode, TriggerCatalog, Unit, UnknownDialect, Version,
+    LockSettings, LockStrategy, Migration, MigrationKey, MigrationSet, MigrationState, MigrationStatus, Migrator, NamedObject,
+    OutOfOrder, Phase, Place, Plan, Policy, Position, Quoting, Reading, Record, RecordState, RecordedRun, Requirement,
+    Resolution, RoutineBody, RunReport, RunSettings, Script, ScriptSource, SessionInfo, SharedSet, SourceSpan, Statement,
+    StatusReport, Step, StopSignal, TableEngines, Target, TransactionMode, TriggerCatalog, Unit, UnknownDialect, Version,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,6 +68,8 @@ async fn an_application_can_name_everything() {
     assert_eq!(reading.server, Quoting::of(Dialect::Sqlite));
     let history: &History = status.history();
     let triggers: &TriggerCatalog = history.triggers();
+    let engines: &TableEngines = &triggers.engines;
+    assert!(engines.is_empty() && NamedObject::Table.body().is_none());
     let bodies: Option<&Vec<RoutineBody>> = triggers.routines.get("f");
     assert_eq!(bodies, None);
     let record: &Record = history.get(&done.key).unwrap();

@@ -1,10 +1,12 @@
 //! What a database and a script define that a statement may run without naming its SQL: routines and triggers.
 
-use super::{bare, dollar_body, is, meaningful, tokens_after_parentheses};
+use super::table_engines::TableEngines;
+use super::{SessionEffect, bare, dollar_body, is, meaningful, tokens_after_parentheses};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 /// The SQL of a routine or a trigger.
@@ -23,6 +25,8 @@ pub struct TriggerCatalog {
     pub triggers: HashMap<String, Vec<RoutineBody>>,
     /// All routines of a name, in lower case.
     pub routines: HashMap<String, Vec<RoutineBody>>,
+    /// The tables of MySQL without transactions.
+    pub engines: TableEngines,
 }
 
 impl TriggerCatalog {
@@ -44,10 +48,19 @@ pub fn changed_names(text: &str, statements: &[Statement], dialect: Dialect) -> 
         let sql = set_statement::executed(statement.sql(text), dialect);
         let first = Tokens::new(sql, dialect).find(|token| !token.is_blank());
         let defines = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SET", "PRAGMA", "VACUUM", "ANALYZE"];
-        if first.is_some_and(|first| !defines.iter().any(|word| first.is_word(sql, word))) {
+        // `SET @x = f()` of MySQL may change a table.
+        let sets = |first: &Token| dialect == Dialect::MySql && first.is_word(sql, "SET") && sql.contains('(');
+        if first.is_some_and(|first| sets(&first) || !defines.iter().any(|word| first.is_word(sql, word))) {
             add_names(&mut names, sql, dialect);
         }
     }
+    names
+}
+
+/// The names in a text, in lower case, without their schemas.
+pub fn names_in(sql: &str, dialect: Dialect) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    add_names(&mut names, sql, dialect);
     names
 }
 
@@ -73,6 +86,15 @@ pub(super) enum KnownTrigger<'t> {
     Hidden,
 }
 
+/// Whose bodies a name refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum BodyOwner {
+    /// The routines of that name.
+    Routine,
+    /// The triggers of the table of that name.
+    Triggers,
+}
+
 /// The routines and triggers that the statements of a script may run.
 #[derive(Debug, Default)]
 pub(super) struct Definitions<'t> {
@@ -80,6 +102,8 @@ pub(super) struct Definitions<'t> {
     pub routines: HashMap<String, Vec<Option<&'t str>>>,
     /// The triggers of a table.
     pub triggers: HashMap<String, Vec<KnownTrigger<'t>>>,
+    /// The effects of the bodies that were read, at each depth of calls.
+    pub effects: RefCell<HashMap<(BodyOwner, u32, String), SessionEffect>>,
 }
 
 impl<'t> Definitions<'t> {

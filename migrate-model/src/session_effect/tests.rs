@@ -277,7 +277,7 @@ fn what_must_follow_directly() {
         ("INSERT INTO a VALUES (1); INSERT INTO b VALUES (2);", Option::None),
     ] {
         let (statements, _) = split(text, Dialect::MySql, "f.sql");
-        assert_eq!(follows_from(text, &statements, statements.len() - 1, Dialect::MySql), expected, "{text}");
+        assert_eq!(follows(text, &statements, Dialect::MySql).pop().flatten(), expected, "{text}");
     }
 }
 

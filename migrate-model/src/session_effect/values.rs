@@ -7,6 +7,7 @@ use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
 use crate::token::{Kind, Token};
+use std::collections::HashMap;
 
 /// Functions that return what the statement directly before them has left, and those that return a generated value.
 struct Readers {
@@ -125,21 +126,27 @@ fn sequences(sql: &str, tokens: &[Token]) -> Vec<String> {
 pub fn sources(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Option<usize>> {
     let uses: Vec<ValueUse> = statements.iter().map(|statement| use_of(statement.sql(text), dialect)).collect();
     let first = uses.iter().position(|value_use| value_use.generates);
-    let source = |(at, reader): (usize, &ValueUse)| {
+    // The last statement that has certainly generated a value of a sequence.
+    let mut generated: HashMap<&str, usize> = HashMap::new();
+    let source = |at: usize, reader: &ValueUse, generated: &HashMap<&str, usize>| {
         if reader.directly == DirectRead::Called {
             return at.checked_sub(1);
         }
         if !reader.reads || (reader.generates_for_certain && dialect != Dialect::Sqlite) {
             return None;
         }
-        let is_certain = |earlier: &usize| {
-            let earlier = &uses[*earlier];
-            let is_named = |name: &String| !name.is_empty() && reader.sequences.contains(name) && !is_reader(name, dialect);
-            earlier.generates_for_certain && earlier.sequences.iter().any(is_named)
-        };
-        (0..at).rev().find(is_certain).or(first.filter(|first| *first < at))
+        let certain = reader.sequences.iter().filter_map(|name| generated.get(name.as_str())).max();
+        certain.copied().or(first.filter(|first| *first < at))
     };
-    uses.iter().enumerate().map(source).collect()
+    let mut sources = Vec::with_capacity(uses.len());
+    for (at, value_use) in uses.iter().enumerate() {
+        sources.push(source(at, value_use, &generated));
+        if value_use.generates_for_certain {
+            let names = value_use.sequences.iter().filter(|name| !name.is_empty() && !is_reader(name, dialect));
+            generated.extend(names.map(|name| (name.as_str(), at)));
+        }
+    }
+    sources
 }
 
 /// Words that are in most statements, and name no sequence.
@@ -149,19 +156,24 @@ fn is_reader(name: &str, dialect: Dialect) -> bool {
     words.contains(&name) || readers(dialect).generated.iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
-/// The statement that a statement must follow without another between them and their checkpoints: the previous one, or the
+/// For each statement, the statement that it must follow without another between them and their checkpoints: the previous one, or the
 /// nearest one that may have generated the value that it reads. `None` if it reads nothing of that kind.
-pub fn follows_from(text: &str, statements: &[Statement], at: usize, dialect: Dialect) -> Option<usize> {
+pub fn follows(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Option<usize>> {
     // What runs in several transactions of PostgreSQL cannot have one checkpoint.
     if dialect == Dialect::Postgres {
-        return None;
+        return vec![None; statements.len()];
     }
-    let reader = use_of(statements[at].sql(text), dialect);
-    if reader.directly != DirectRead::No {
-        return at.checked_sub(1);
-    }
-    if !reader.reads || reader.generates_for_certain {
-        return None;
-    }
-    (0..at).rev().find(|before| use_of(statements[*before].sql(text), dialect).generates)
+    let mut last_generated = None;
+    let mut follow = |(at, statement): (usize, &Statement)| {
+        let value_use = use_of(statement.sql(text), dialect);
+        let before = last_generated;
+        if value_use.generates {
+            last_generated = Some(at);
+        }
+        if value_use.directly != DirectRead::No {
+            return at.checked_sub(1);
+        }
+        before.filter(|_| value_use.reads && !value_use.generates_for_certain)
+    };
+    statements.iter().enumerate().map(&mut follow).collect()
 }

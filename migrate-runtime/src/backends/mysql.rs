@@ -326,7 +326,11 @@ impl<'c> MySql<'c> {
         }
         for name in lent_session::temporary_tables(sql) {
             // One that the application has created stays.
-            let definition = self.rows(&format!("SHOW CREATE TABLE {name}")).await.unwrap_or_default();
+            let definition = match self.rows(&format!("SHOW CREATE TABLE {name}")).await {
+                Err(error) if is_missing(&error) => Vec::new(),
+                // Whose table it is must be known: a table of the application would be dropped.
+                definition => definition?,
+            };
             let is_own = |column: &String| column.starts_with("CREATE TEMPORARY");
             if !definition.iter().flatten().flatten().any(is_own) {
                 let sql = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
@@ -547,6 +551,10 @@ impl Backend for MySql<'_> {
 
     async fn query_within(&mut self, limit: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         self.connection.in_time(limit, async |connection| rows(connection, sql).await).await.map_err(read_error)
+    }
+
+    fn mixes_engines(&self) -> bool {
+        true
     }
 
     fn triggers_sql(&self, names: &[&str]) -> Option<String> {

@@ -10,9 +10,11 @@ use migrate_model::history::RecordState;
 use migrate_model::migration::Migration;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::script::Script;
+use migrate_model::session_effect::{self, catalog::TriggerCatalog};
+use migrate_model::statement;
 use migrate_model::target::Target;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn set(dialect: Dialect, files: &[(&str, &str, &str)]) -> Arc<MigrationSet> {
     let migration = |(version, up, down): &(&str, &str, &str)| {
@@ -207,4 +209,28 @@ async fn a_run_waits_for_the_lock_until_its_limit() {
     world.inner().lock_refusals = 1;
     let report = migrator.lock_wait(Duration::from_secs(60)).run(&world).await.unwrap();
     assert_eq!((report.done.len(), *waits.lock().unwrap()), (3, 2));
+}
+
+/// In a debug build, each takes less than a second; with the square of the length, it would be minutes.
+#[test]
+fn the_time_grows_with_the_length() {
+    let repeat = |text: &str| text.repeat(20_000);
+    let functions: String = (0..2_000)
+        .map(|at| format!("CREATE FUNCTION f(a{at} int) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$; SELECT f({at});"))
+        .collect();
+    for (dialect, text) in [
+        (Dialect::Postgres, format!("SAVEPOINT a; {}", repeat("SET x.y = 1; ROLLBACK TO a;"))),
+        (Dialect::Postgres, repeat("SELECT nextval('a'); SELECT currval('b');")),
+        (Dialect::Postgres, functions),
+        (Dialect::MySql, format!("INSERT INTO t VALUES (1); {}", repeat("DELETE FROM u WHERE a = LAST_INSERT_ID();"))),
+        (Dialect::MySql, format!("DELIMITER $$\nBEGIN NOT ATOMIC DECLARE a INT; {} END$$", repeat("SET a = 1;"))),
+        (Dialect::Sqlite, repeat("DELETE FROM t; SELECT changes();")),
+    ] {
+        let since = Instant::now();
+        let (statements, _) = statement::split(&text, dialect, "f.sql");
+        session_effect::of_script(&text, &statements, dialect, &TriggerCatalog::default());
+        session_effect::sources(&text, &statements, dialect);
+        session_effect::follows(&text, &statements, dialect);
+        assert!(since.elapsed() < Duration::from_secs(30), "{:?} {}", since.elapsed(), &text[..60]);
+    }
 }

@@ -137,7 +137,9 @@ async fn retry_delay(
     // Of several statements that run without a transaction, the first may be done.
     let is_first = *statement == Some(segment.unit.statements.start);
     let leaves_nothing = *remains != Remains::Unclear && (segment.in_transaction || is_first);
-    if error.kind != BackendErrorKind::LockTimeout || !leaves_nothing {
+    // What the server does not undo must not run again, whatever it says.
+    let is_certain = segment.is_certain || !segment.in_transaction;
+    if error.kind != BackendErrorKind::LockTimeout || !leaves_nothing || !is_certain {
         return None;
     }
     let (script, dialect) = (&prepared.script, runner.backend.dialect());
