@@ -853,7 +853,10 @@ impl Backend for MySql<'_> {
         };
         let mut tries = 0;
         loop {
-            let (completed, error) = self.run(&sql).await;
+            let (completed, error) = match tokio::time::timeout(ANSWER_TIMEOUT, self.run(&sql)).await {
+                Ok(outcome) => outcome,
+                Err(_) => (0, Some(read_error(self.connection.note_overdue(ANSWER_TIMEOUT)))),
+            };
             let Some(error) = error else { return Ok(()) };
             self.roll_back().await;
             tries += 1;
