@@ -32,9 +32,10 @@ mod rule_pages;
 mod seeds;
 mod server_faults;
 mod session;
-mod silence;
+
 mod stored_sql;
 mod table_engines;
 mod tidy;
 mod trust;
+mod unanswered;
 mod uncertainty;
