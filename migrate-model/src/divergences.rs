@@ -7,6 +7,7 @@ use crate::divergence::{self as codes, Divergence};
 use crate::finding::Level;
 use crate::history::{Record, RecordState};
 use crate::key::MigrationKey;
+use crate::plan::Step;
 use crate::policy::{OutOfOrder, Policy};
 use crate::resumption::{self, Obstacle, next_statement};
 use crate::statement::{self, Reading};
@@ -98,6 +99,24 @@ fn file_missing(row: &MigrationStatus<'_>, level: Level) -> Divergence {
     let message = format!("`{}` was applied{}, but its file is missing", row.title(), on(row));
     Divergence::new(&codes::MISSING_FILE, level, row.key(), message)
         .help("restore the file; if it was renamed, restore its version")
+}
+
+/// The steps whose text is that of an applied version without a file: the file has another version now, and a run would apply it a
+/// second time.
+pub fn renumbered(steps: &[Step<'_>], rows: &[MigrationStatus<'_>]) -> Vec<Divergence> {
+    let missing: Vec<&MigrationStatus<'_>> = rows.iter().filter(|row| row.state == MigrationState::FileMissing).collect();
+    let applies = |step: &&Step<'_>| step.direction == Direction::Up && step.done == 0;
+    let renumbered = steps.iter().filter(applies).filter_map(|step| {
+        let script = step.file_script().filter(|script| !script.statements.is_empty())?;
+        let is_same = |row: &&&MigrationStatus<'_>| row.record().is_some_and(|record| record.checksum == script.checksum);
+        let row = missing.iter().find(is_same)?;
+        let message = format!("`{}` is not applied, but its text was applied as `{}`{}", step.title, row.title(), on(row));
+        let divergence = Divergence::new(&codes::MISSING_FILE, Level::Error, step.key.clone(), message)
+            .help(format!("if the file was renamed, restore its version: {}", row.key()))
+            .help("if it is to run a second time, add a comment to the file");
+        Some(divergence)
+    });
+    renumbered.collect()
 }
 
 fn ahead(row: &MigrationStatus<'_>) -> Divergence {

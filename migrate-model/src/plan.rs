@@ -134,6 +134,7 @@ pub fn plan<'a>(
     }
     let unmet = unmet_requirements(&plan.steps, set.service(), history, others);
     plan.divergences.extend(unmet);
+    plan.divergences.extend(divergences::renumbered(&plan.steps, &rows));
     if plan.steps.is_empty() && target.direction() == Direction::Up {
         // What another release applied does not prevent this one from starting when it has nothing to apply itself.
         plan.divergences.iter_mut().for_each(Divergence::tolerate_missing_file);

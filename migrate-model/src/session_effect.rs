@@ -336,7 +336,8 @@ impl<'r> EffectReader<'r> {
         } else if first(&["COPY", "TRUNCATE"]) {
             self.calls(sql, tokens).max(self.triggers(sql, tokens))
         } else if first(&POSTGRES_DDL) {
-            SessionEffect::None
+            // A default value or a check may set something whenever a row is written.
+            if has(tokens, sql, "set_config") { SessionEffect::Unknown } else { SessionEffect::None }
         } else {
             SessionEffect::Unknown
         }
@@ -350,6 +351,11 @@ impl<'r> EffectReader<'r> {
         });
         if into_temporary {
             return SessionEffect::Unrepeatable;
+        }
+        // The rows of this view are the settings of the session.
+        let writes_settings = has(tokens, sql, "pg_settings") && !is(tokens, sql, 0, "SELECT");
+        if writes_settings {
+            return SessionEffect::Unknown;
         }
         if !has(tokens, sql, "set_config") {
             return self.calls(sql, tokens).max(self.triggers(sql, tokens));
@@ -439,7 +445,7 @@ impl<'r> EffectReader<'r> {
             let name = bare(name.text(sql));
             if functions::takes_lock(&name) {
                 effect = effect.max(SessionEffect::Unrepeatable);
-            } else if is_foreign || !is_harmless(&name) {
+            } else if is_foreign || !is_harmless(&name) || self.definitions.routines.contains_key(&*name) {
                 effect = effect.max(self.routine(&name));
             }
         }

@@ -173,6 +173,29 @@ async fn a_schema_for_each_tenant_before_a_shared_one() {
     database.drop().await;
 }
 
+/// Files that got other versions are not applied again, also where versions may be added below others.
+#[tokio::test]
+async fn renumbered_files_are_not_applied_again() {
+    let databases = databases().await;
+    for database in &databases {
+        let folder = harmful(database.kind, "out-of-order = \"allow\"\n");
+        up(&folder, database, &database.url).await.unwrap();
+        for (from, to) in [("001_a.sql", "20240101000000_a.sql"), ("002_b.sql", "20240102000000_b.sql")] {
+            let text = std::fs::read_to_string(folder.path().join("migrations").join(from)).unwrap();
+            folder.remove(&format!("migrations/{from}"));
+            folder.write(&format!("migrations/{to}"), &text);
+        }
+        let error = up(&folder, database, &database.url).await.unwrap_err().to_string();
+        assert!(error.contains("its text was applied as `002_b`"), "{error}");
+        assert_eq!(database.value("SELECT count(*) FROM log").await, "1");
+        // On purpose.
+        folder.write("migrations/20240101000000_a.sql", "-- again\nCREATE TABLE IF NOT EXISTS log (n integer);\n");
+        folder.write("migrations/20240102000000_b.sql", "-- again\nINSERT INTO log VALUES (1);\n");
+        assert_eq!(up(&folder, database, &database.url).await.unwrap(), 2);
+    }
+    drop_all(databases).await;
+}
+
 /// A row of the history was lost. An older release, which has nothing to do, must not make the summary forget it, and nothing else
 /// is reverted in place of the lost migration.
 #[tokio::test]
