@@ -69,9 +69,10 @@ pub static IN_TRANSACTION: Code = Code::new(
 /// Records of the history are missing.
 pub static RECORDS_LOST: Code = Code::new(
     "records-lost",
-    "The table `schema_versions` counts more applied migrations than `migration_records` contains: rows were deleted, or the table \
-     was truncated or restored alone. `up` would apply those migrations again, so nothing was run. Restore the missing rows. If the \
-     database itself was restored to the state of the records, `cargo migrate repair` accepts the records, after a question.",
+    "By the table `schema_versions` or by the log `migration_events`, more migrations are applied than `migration_records` contains: \
+     rows were deleted, or the table was dropped, truncated or restored alone. `up` would apply those migrations again, and `down` \
+     would revert others than the newest, so nothing was run. Restore the missing rows. If the database itself was restored to the \
+     state of the records, `cargo migrate repair` accepts the records, after a question.",
 );
 
 /// A table of the history is not trusted.

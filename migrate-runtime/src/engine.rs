@@ -5,6 +5,7 @@
 use crate::backend::{Backend, ConnectionState, RenewedSession};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
+use crate::completeness::{self, Completeness};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
 use crate::first_run::{self, RecordedHistory};
@@ -16,7 +17,7 @@ use crate::run_options::RunOptions;
 use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
 use crate::stored_scripts;
-use crate::summary::{self, Completeness, Currency, Repetitions};
+use crate::summary::{self, Currency, Repetitions};
 use crate::trigger_catalog;
 use crate::trust::Purpose;
 use migrate_model::divergence::Divergence;
@@ -321,7 +322,7 @@ async fn nothing_left(
     if !report.done.is_empty() {
         return Ok(());
     }
-    let completeness = summary::completeness(backend, history_sql, recorded).await;
+    let completeness = completeness::completeness(backend, history_sql, recorded).await;
     match completeness.map_err(|error| error.into_history_error("cannot read the history"))? {
         Completeness::RecordsLost(lost) if direction == Direction::Down => Err(records_lost(*lost)),
         Completeness::RecordsLost(lost) => {
@@ -340,7 +341,7 @@ fn records_lost(lost: Finding) -> Error {
 /// Creates the tables that do not exist. If rows of the history were lost, nothing is run: it would apply migrations a second time,
 /// or revert others than the newest ones.
 async fn complete_tables(backend: &mut dyn Backend, history_sql: &HistorySql, recorded: &RecordedHistory) -> Result<(), Error> {
-    let completeness = summary::completeness(backend, history_sql, recorded).await;
+    let completeness = completeness::completeness(backend, history_sql, recorded).await;
     match completeness.map_err(|error| error.into_history_error("cannot read the history"))? {
         Completeness::Complete => Ok(()),
         Completeness::RecordsLost(lost) => Err(records_lost(*lost)),

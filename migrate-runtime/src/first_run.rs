@@ -32,8 +32,8 @@ const OWN_COLUMNS: [&[&str]; 3] = [
 pub struct RecordedHistory {
     /// The history; `None` if its table of records does not exist.
     pub history: Option<History>,
-    /// Without a table of records: is the table with the summary there? Then the records were lost.
-    pub has_summary: bool,
+    /// Without a table of records: is the table with the summary there, or that with the events? Then the records were lost.
+    pub has_other_tables: bool,
     /// What the first run finds; those of level error prevent it.
     pub neighbors: Vec<Finding>,
 }
@@ -74,14 +74,14 @@ pub async fn read_history(
         trigger_catalog::add_to(backend, set, history).await?;
     }
     if set.is_empty() || history.as_ref().is_some_and(|history| !history.records().is_empty()) {
-        return Ok(RecordedHistory { history, has_summary: false, neighbors: Vec::new() });
+        return Ok(RecordedHistory { history, has_other_tables: false, neighbors: Vec::new() });
     }
-    let (neighbors, has_summary) = look_around(backend, history_sql, set).await?;
+    let (neighbors, has_other_tables) = look_around(backend, history_sql, set).await?;
     match failure {
         Some(error) if neighbors.iter().all(|finding| !finding.is_error()) => {
             Err(error.into_history_error("cannot read the history"))
         }
-        _ => Ok(RecordedHistory { history, has_summary, neighbors }),
+        _ => Ok(RecordedHistory { history, has_other_tables, neighbors }),
     }
 }
 
@@ -94,7 +94,7 @@ pub fn refusal(neighbors: &[Finding]) -> Option<Error> {
     Some(others.fold(error, |error, finding| error.note("also", format!("[{}] {}", finding.code, finding.message))))
 }
 
-/// What the other histories mean, and whether the table with the summary is in the place of the history.
+/// What the other histories mean, and whether the table with the summary or that with the events is in the place of the history.
 async fn look_around(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
@@ -122,13 +122,13 @@ async fn look_around(
     if findings.iter().all(|finding| !finding.is_error()) {
         findings.splice(0..0, occupied(history_sql, &neighborhood.place.schema, &tables));
     }
-    let is_summary = |table: &CatalogTable| {
-        table.schema == neighborhood.place.schema
-            && table.name == history_sql.versions_name()
-            && table.has_columns(OWN_COLUMNS[1])
+    let is_part = |table: &CatalogTable| {
+        let is = |name: &str, columns| table.name == name && table.has_columns(columns);
+        let is_named = is(history_sql.versions_name(), OWN_COLUMNS[1]) || is(history_sql.events_name(), OWN_COLUMNS[2]);
+        table.schema == neighborhood.place.schema && is_named
     };
-    let has_summary = tables.iter().any(is_summary);
-    Ok((findings, has_summary))
+    let has_other_tables = tables.iter().any(is_part);
+    Ok((findings, has_other_tables))
 }
 
 /// Reads a row of the list of tables.

@@ -98,6 +98,13 @@ pub enum HistoryChange<'a> {
         /// The row of the service.
         summary: SchemaVersionRow<'a>,
     },
+    /// An operator has accepted the records as they are.
+    RecordsAccepted {
+        /// The row of the service.
+        summary: SchemaVersionRow<'a>,
+        /// The versions that the log of events shows as applied, and that are not.
+        lost: &'a [String],
+    },
     /// A migration failed.
     Failed {
         /// The version.

@@ -251,8 +251,17 @@ pub fn fingerprint(history: &History, key: &MigrationKey) -> String {
 
 /// The summary of the records, where the stored one is not.
 pub fn summarized(history: &History) -> HistoryChange<'_> {
+    HistoryChange::Summarized { summary: summary_of(history) }
+}
+
+fn summary_of(history: &History) -> SchemaVersionRow<'_> {
     let latest = history.latest_applied().map(|record| (record.key.as_str().into(), record.name.as_str().into()));
-    HistoryChange::Summarized { summary: SchemaVersionRow { latest, count: history.applied().count(), digest: history.digest() } }
+    SchemaVersionRow { latest, count: history.applied().count(), digest: history.digest() }
+}
+
+/// An operator accepts the records as they are: what the summary says is theirs, and the versions without a record are not applied.
+pub fn records_accepted<'a>(history: &'a History, lost: &'a [String]) -> HistoryChange<'a> {
+    HistoryChange::RecordsAccepted { summary: summary_of(history), lost }
 }
 
 /// What was found out about an interrupted migration, if it could be; and the record with it.

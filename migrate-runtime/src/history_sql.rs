@@ -257,6 +257,11 @@ impl HistorySql {
         &self.tables.versions
     }
 
+    /// The unquoted name of the table of events.
+    pub fn events_name(&self) -> &str {
+        &self.tables.events
+    }
+
     /// The name of the table of records.
     pub fn records_name(&self) -> &str {
         &self.tables.records
@@ -352,6 +357,37 @@ impl HistorySql {
         let (counted, records) = (text("applied_count"), text(&records));
         let has_events = (self.dialect.has_table)(self, &self.tables.events);
         format!("SELECT {counted}, {records}, {has_events} FROM {} WHERE {is_service}{in_place}", self.versions())
+    }
+
+    /// The versions that are applied by the log of events and have no record, oldest first. The last event that settles a version
+    /// decides. Without a table of records, those that are applied by the events.
+    pub fn select_lost(&self, has_records: bool) -> String {
+        let SystemNames { equal, function, .. } = self.dialect.names;
+        let (events, is_service, in_place) = (self.table(&self.tables.events), self.is_service(), self.in_place(""));
+        let any = |column: &str, values: &[&str]| {
+            let values: Vec<String> = values.iter().map(|value| format!("{column} {equal} '{value}'")).collect();
+            format!("({})", values.join(" OR "))
+        };
+        let (up, down) = ([MARKED_APPLIED, MARKED_NOT_REVERTED], [MARKED_REVERTED, MARKED_NOT_APPLIED]);
+        let settles = any("event", &["applied", "reverted"]);
+        let declares = any("detail", &[up, down].concat());
+        let is_applied = format!("({} OR {})", any("e.event", &["applied"]), any("e.detail", &up));
+        let has_no_record = if has_records {
+            format!(
+                " AND NOT EXISTS (SELECT 1 FROM {} r WHERE r.{is_service}{} AND r.version {equal} e.version)",
+                self.records(),
+                self.in_place("r.")
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "SELECT e.version FROM {events} e JOIN (SELECT {function}max(id) AS id FROM {events} \
+             WHERE {is_service}{in_place} AND version IS NOT NULL AND ({settles} OR ({} AND {declares})) GROUP BY version) s \
+             ON s.id {equal} e.id WHERE {is_applied}{}{has_no_record} ORDER BY e.id",
+            any("event", &["resolved"]),
+            self.in_place("e.")
+        )
     }
 
     /// The digest that is stored.
@@ -528,6 +564,7 @@ impl HistorySql {
                 self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
             }
             HistoryChange::Summarized { summary } => self.upsert_summary(&mut sql, summary),
+            HistoryChange::RecordsAccepted { summary, lost } => self.accept_records(&mut sql, summary, lost),
             HistoryChange::GivenUp { version, restored } => {
                 self.restore(&mut sql, version, restored);
                 self.insert_event(&mut sql, Event::new(version, "resolved").detail(restored_detail(restored)));
@@ -538,6 +575,13 @@ impl HistorySql {
             }
         }
         sql
+    }
+
+    fn accept_records(&self, sql: &mut String, summary: &SchemaVersionRow<'_>, lost: &[String]) {
+        self.upsert_summary(sql, summary);
+        for version in lost {
+            self.insert_event(sql, Event::new(version, "resolved").detail(MARKED_NOT_APPLIED));
+        }
     }
 
     /// Updates the record of a migration that failed. Returns the state for the event.
@@ -680,8 +724,11 @@ impl HistorySql {
                 self.insert_event(sql, Event { execution_ms: Some(&ms), ..Event::new(version, event).named(name) });
             }
             Completion::Declared => {
-                let detail = format!("marked as {event}");
-                self.insert_event(sql, Event::new(version, "resolved").named(name).detail(&detail));
+                let detail = match direction {
+                    Direction::Up => MARKED_APPLIED,
+                    Direction::Down => MARKED_REVERTED,
+                };
+                self.insert_event(sql, Event::new(version, "resolved").named(name).detail(detail));
             }
         }
     }
@@ -704,6 +751,12 @@ impl HistorySql {
         );
     }
 }
+
+// What `resolve` declares, as the detail of its event.
+const MARKED_APPLIED: &str = "marked as applied";
+const MARKED_REVERTED: &str = "marked as reverted";
+const MARKED_NOT_APPLIED: &str = "marked as not applied";
+const MARKED_NOT_REVERTED: &str = "marked as not reverted";
 
 /// A row of `migration_events`.
 struct Event<'a> {
@@ -740,8 +793,8 @@ pub fn hex(text: &str) -> String {
 /// The detail of the event for an operator's `--not-applied`.
 fn restored_detail(restored: &Restored<'_>) -> &'static str {
     match restored {
-        Restored::NotApplied => "marked as not applied",
-        Restored::Applied { .. } => "marked as not reverted",
+        Restored::NotApplied => MARKED_NOT_APPLIED,
+        Restored::Applied { .. } => MARKED_NOT_REVERTED,
     }
 }
 

@@ -33,6 +33,7 @@ mod backend_error;
 mod backends;
 mod backoff;
 pub mod codes;
+mod completeness;
 mod connection;
 pub mod database;
 mod database_url;

@@ -5,6 +5,7 @@ use crate::backend_error::BackendError;
 use crate::backends::sealed::Open;
 use crate::backends::{Database, OpenOptions};
 use crate::codes;
+use crate::completeness;
 use crate::database_url::DatabaseUrl;
 use crate::engine;
 use crate::error::{Error, ErrorKind};
@@ -225,7 +226,7 @@ impl Migrator {
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, &self.set).await?;
         let mut neighbors = recorded.neighbors.clone();
         if compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied) {
-            let completeness = summary::completeness(&mut *backend, &history_sql, &recorded).await;
+            let completeness = completeness::completeness(&mut *backend, &history_sql, &recorded).await;
             neighbors.extend(completeness.map_err(|error| error.into_history_error("cannot read the history"))?.lost());
         }
         let problems = trust::findings(&mut *backend, &history_sql, Purpose::Writing).await;
@@ -336,6 +337,8 @@ impl Migrator {
 
     async fn correct(&self, backend: &mut dyn Backend, history_sql: &HistorySql, correction: Correction) -> Result<(), Error> {
         let history = session::history(backend, history_sql, None).await?.unwrap_or_default();
+        let write_error = |error: BackendError| error.into_history_error("cannot write the history");
+        let lost;
         let change = match &correction {
             Correction::Resolve { key, expected: Some(expected), .. } if history.get(key) != expected.as_deref() => {
                 return Err(cannot_resolve(key, CannotResolve::ChangedSince));
@@ -344,10 +347,15 @@ impl Migrator {
                 let change = history_changes::resolved(&self.set, &history, key, *resolution);
                 change.map_err(|reason| cannot_resolve(key, reason))?
             }
-            Correction::AcceptRecords => history_changes::summarized(&history),
+            Correction::AcceptRecords => {
+                backend.create_tables(history_sql).await.map_err(write_error)?;
+                let versions = completeness::versions_without_record(backend, history_sql).await;
+                lost = versions.map_err(|error| error.into_history_error("cannot read the history"))?;
+                history_changes::records_accepted(&history, &lost)
+            }
             Correction::Repair(key) => history_changes::repaired(&self.set, &history, key).ok_or_else(|| cannot_repair(key))?,
         };
-        backend.write(history_sql, &change).await.map_err(|error| error.into_history_error("cannot write the history"))
+        backend.write(history_sql, &change).await.map_err(write_error)
     }
 
     /// Waits until the database accepts connections, trying again with growing pauses; for containers that start together.

@@ -6,16 +6,12 @@
 use crate::backend::{Backend, Expected, UnitError};
 use crate::backend_error::BackendError;
 use crate::codes;
-use crate::connection::TextRow;
 use crate::error::{Error, ErrorKind};
-use crate::first_run::RecordedHistory;
 use crate::history_changes;
 use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
-use migrate_model::finding::Finding;
 use migrate_model::history::History;
 use migrate_model::migration_set::MigrationSet;
-use migrate_model::plural::count_of;
 
 /// What one query shows about the migrations of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,77 +48,6 @@ pub async fn currency(backend: &mut dyn Backend, history_sql: &HistorySql, set: 
         (true, false) => Currency::Current,
         (true, true) => Currency::BesidePartial,
     })
-}
-
-/// Whether a history is complete.
-#[derive(Debug)]
-pub enum Completeness {
-    /// As far as its tables say.
-    Complete,
-    /// Rows were lost, so that a run would apply migrations a second time.
-    RecordsLost(Box<Finding>),
-    /// One of its tables does not exist.
-    TableMissing,
-}
-
-impl Completeness {
-    /// The finding, if rows were lost.
-    pub fn lost(self) -> Option<Finding> {
-        match self {
-            Completeness::RecordsLost(finding) => Some(*finding),
-            Completeness::Complete | Completeness::TableMissing => None,
-        }
-    }
-}
-
-/// Compares the number of applied migrations that the summary counts with the number of records.
-///
-/// # Errors
-/// When the server rejects the query for another reason than a missing table, or the connection is lost.
-pub async fn completeness(
-    backend: &mut dyn Backend,
-    history_sql: &HistorySql,
-    recorded: &RecordedHistory,
-) -> Result<Completeness, BackendError> {
-    if recorded.history.is_none() && !recorded.has_summary {
-        return Ok(Completeness::TableMissing);
-    }
-    // Another process may have created the table of records since it was read, so both numbers are asked again.
-    let counts =
-        session::read(backend, history_sql, &[HistoryTable::Versions, HistoryTable::Records], &history_sql.select_counts())
-            .await?;
-    let has_records = counts.is_some();
-    let rows = match counts {
-        Some(rows) => Some(rows),
-        None => session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_count()).await?,
-    };
-    let Some(rows) = rows else { return Ok(Completeness::TableMissing) };
-    let number = |row: &TextRow, at: usize| row.get(at).map_or(Some(0), |text| text.as_deref()?.parse::<u64>().ok());
-    // A service without a row has nothing that could be lost.
-    let (counted, recorded, is_complete) = match rows.first() {
-        None => (0, 0, has_records),
-        Some(row) => {
-            let (Some(counted), Some(recorded)) = (number(row, 0), number(row, 1)) else {
-                return Err(BackendError::unanswered());
-            };
-            (counted, recorded, has_records && number(row, 2) != Some(0))
-        }
-    };
-    if counted <= recorded {
-        return Ok(if is_complete { Completeness::Complete } else { Completeness::TableMissing });
-    }
-    let message = format!(
-        "the history of `{}` is incomplete: `{}` counts {} as applied, and `{}` has {recorded}",
-        history_sql.service(),
-        history_sql.versions_name(),
-        count_of(counted as usize, "migration"),
-        history_sql.records_name()
-    );
-    let finding = Finding::error(&codes::RECORDS_LOST, message);
-    let finding = finding
-        .help("restore the missing rows, so that no migration is applied twice")
-        .help("or, if the database itself was restored to that state, accept the rows that are there: `cargo migrate repair`");
-    Ok(Completeness::RecordsLost(Box::new(finding)))
 }
 
 /// Writes the summary again if it is not that of the records. Only a run without pending migrations needs this: every step of

@@ -1,6 +1,6 @@
 //! The place of the history: found once, protected by its lock, and searched for before a first run.
 
-use migrate_runtime::{Error, ErrorKind, Migrator, Target};
+use migrate_runtime::{Error, ErrorKind, Migrator, Resolution, Target, Version};
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::time::Duration;
 
@@ -235,6 +235,89 @@ async fn a_lost_record_is_not_forgotten() {
         let migrator = Migrator::new(new.set(database.kind.dialect()));
         let error = migrator.run_to(&database.url, &Target::Down(1)).await.unwrap_err();
         assert_eq!(error.finding().code.name, "records-lost", "{error}");
+    }
+    drop_all(databases).await;
+}
+
+/// The records and their summary were lost together: the log of events says what was applied.
+#[tokio::test]
+async fn the_events_show_lost_records() {
+    const BACK_TO_ONE: [&str; 2] = [
+        "DELETE FROM migration_records WHERE version = '002'",
+        "UPDATE schema_versions SET version = '001', applied_count = 1, digest = (SELECT d FROM first_digest)",
+    ];
+    let databases = databases().await;
+    for database in &databases {
+        let folder = TestFolder::new(&[
+            ("001_a.up.sql", "CREATE TABLE IF NOT EXISTS log (n integer);\n"),
+            ("001_a.down.sql", "DROP TABLE log;\n"),
+            ("002_b.up.sql", "INSERT INTO log VALUES (1);\n"),
+            ("002_b.down.sql", "DELETE FROM log;\n"),
+        ]);
+        let migrator = Migrator::new(folder.set(database.kind.dialect()));
+        migrator.run_to(&database.url, &Target::UpTo("001".parse().unwrap())).await.unwrap();
+        database.execute("CREATE TABLE first_digest AS SELECT digest AS d FROM schema_versions").await;
+        for loss in [
+            &BACK_TO_ONE[..],
+            &["DELETE FROM migration_records", "DELETE FROM schema_versions"],
+            &["DROP TABLE migration_records", "DROP TABLE schema_versions"],
+            &["DROP TABLE migration_records", "DELETE FROM schema_versions"],
+            &["DELETE FROM migration_records WHERE version = '002'", "DROP TABLE schema_versions"],
+        ] {
+            migrator.run(&database.url).await.unwrap();
+            let log = database.value("SELECT count(*) FROM log").await;
+            for statement in loss {
+                database.execute(statement).await;
+            }
+            let status = migrator.status(&database.url).await.unwrap();
+            assert!(status.has_lost_records(), "{loss:?}");
+            let error = migrator.run(&database.url).await.unwrap_err();
+            assert_eq!(error.code().name, "records-lost", "{loss:?}: {error}");
+            assert!(error.to_string().contains("`002`"), "{error}");
+            let error = migrator.run_to(&database.url, &Target::Down(1)).await.unwrap_err();
+            assert_eq!(error.code().name, "records-lost", "{loss:?}: {error}");
+            assert_eq!(database.value("SELECT count(*) FROM log").await, log, "{loss:?}");
+            // What is accepted is not asked again.
+            migrator.accept_records(&database.url).await.unwrap();
+            assert!(!migrator.status(&database.url).await.unwrap().has_lost_records(), "{loss:?}");
+        }
+        let applied = migrator.run(&database.url).await.unwrap().done.len();
+        assert_eq!(applied, 1, "001 has a record");
+    }
+    drop_all(databases).await;
+}
+
+/// What was reverted, given up or declared is not lost.
+#[tokio::test]
+async fn the_events_of_reverts_and_declarations() {
+    let databases = databases().await;
+    for database in &databases {
+        let folder = TestFolder::new(&[
+            ("001_a.up.sql", "CREATE TABLE a (n integer);\n"),
+            ("001_a.down.sql", "DROP TABLE a;\n"),
+            ("002_b.up.sql", "-- migrate: no-transaction\nCREATE TABLE b (n integer);\nINSERT INTO missing VALUES (1);\n"),
+            ("002_b.down.sql", "DROP TABLE b;\n"),
+        ]);
+        let migrator = Migrator::new(folder.set(database.kind.dialect()));
+        let resolve =
+            async |resolution| migrator.resolve(&database.url, &"002".parse::<Version>().unwrap(), resolution).await.unwrap();
+        for _ in 0..2 {
+            migrator.run(&database.url).await.unwrap_err();
+            resolve(Resolution::MarkApplied).await;
+            migrator.run_to(&database.url, &Target::Down(2)).await.unwrap();
+        }
+        migrator.run(&database.url).await.unwrap_err();
+        database.execute("DROP TABLE b").await;
+        resolve(Resolution::MarkNotApplied).await;
+        assert!(!migrator.status(&database.url).await.unwrap().has_lost_records());
+        migrator.run(&database.url).await.unwrap_err();
+        resolve(Resolution::MarkApplied).await;
+        for table in ["migration_records", "schema_versions"] {
+            database.execute(&format!("DELETE FROM {table}")).await;
+        }
+        let error = migrator.run(&database.url).await.unwrap_err();
+        assert_eq!(error.code().name, "records-lost", "{error}");
+        assert!(error.to_string().contains("`001`, `002`"), "what was declared applied is applied: {error}");
     }
     drop_all(databases).await;
 }

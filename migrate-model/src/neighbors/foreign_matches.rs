@@ -8,7 +8,7 @@ use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
 use crate::origin::{Extent, ForeignKey, ForeignRecord, ForeignState, MigrationFile, Origin};
 use crate::version::Version;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How much of a set another tool has applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +28,21 @@ pub struct ForeignMatches {
 }
 
 impl ForeignMatches {
+    /// Counts the migrations that are recorded under another version, if they are at least half of the set or of the other
+    /// history: two services may have a few equal files. A name alone is often that of another file, so one is not enough.
+    fn add_renumbered(&mut self, matched: &[(Option<MatchStrength>, MatchStrength)], set: &MigrationSet) {
+        let count = |strength| matched.iter().filter(|(_, best)| *best == strength).count();
+        let (proved, named) = (count(MatchStrength::Proved), count(MatchStrength::Same));
+        let total = set.iter().filter(|migration| !migration.up.statements.is_empty()).count();
+        let is_enough = 2 * matched.len() >= total.min(self.applied + self.failed);
+        if !is_enough || (proved == 0 && named < 2) {
+            return;
+        }
+        self.same += matched.len();
+        self.proved += proved;
+        self.different -= matched.iter().filter(|(known, _)| *known == Some(MatchStrength::Different)).count();
+    }
+
     /// Whether the other history is that of these files. A version alone may be that of another service.
     pub fn is_same_folder(&self) -> bool {
         self.proved > 0 || self.same > self.different
@@ -72,14 +87,47 @@ pub fn match_foreign(
         });
         matches.up_to = up_to.or(version).cloned();
     }
+    let mut without_record = Vec::new();
     for migration in set.iter().filter(|migration| !migration.up.statements.is_empty()) {
         let is_covered = up_to.is_some_and(|version| migration.version <= *version);
         let best = index.find(history.origin, migration).max(is_covered.then_some(MatchStrength::Same));
         matches.same += usize::from(best >= Some(MatchStrength::Same));
         matches.proved += usize::from(best == Some(MatchStrength::Proved));
         matches.different += usize::from(best == Some(MatchStrength::Different));
+        if best < Some(MatchStrength::Same) {
+            without_record.push((migration, best));
+        }
     }
+    matches.add_renumbered(&renumbered(history.origin, &without_record, records), set);
     matches
+}
+
+/// Those of the migrations that are recorded under another version: by their checksum, or where the tool stores none, by their
+/// name.
+fn renumbered(
+    origin: &Origin,
+    without_record: &[(&Migration, Option<MatchStrength>)],
+    records: &[ForeignRecord],
+) -> Vec<(Option<MatchStrength>, MatchStrength)> {
+    let current = || records.iter().filter(|record| record.state != ForeignState::Reverted);
+    let stored: HashSet<&str> = current().filter_map(|record| record.checksum.as_deref()).collect();
+    let named = current().filter(|record| record.checksum.is_none()).filter_map(|record| match &record.extent {
+        Extent::One(key) => Some(plain(key.name.as_ref().unwrap_or(&key.key))),
+        Extent::UpTo(_) => None,
+    });
+    let names: HashSet<String> = named.filter(|name| !name.is_empty()).collect();
+    let find = |migration: &Migration| {
+        let has_checksum = |checksum: fn(&str) -> String| {
+            let text = &*migration.up.text;
+            let mut checksums = std::iter::once(checksum(text)).chain(spellings(text).into_iter().map(|text| checksum(&text)));
+            !stored.is_empty() && checksums.any(|checksum| stored.contains(checksum.as_str()))
+        };
+        if origin.checksum.is_some_and(has_checksum) {
+            return Some(MatchStrength::Proved);
+        }
+        names.contains(&plain(&migration.name)).then_some(MatchStrength::Same)
+    };
+    without_record.iter().filter_map(|(migration, known)| Some((*known, find(migration)?))).collect()
 }
 
 /// The records of single migrations that were not reverted, by key.

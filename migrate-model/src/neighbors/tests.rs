@@ -264,3 +264,54 @@ fn the_history_of_another_folder_is_a_note() {
     let ignoring = set_with(&[("001_a.sql", "001", "a")], |contents| contents.run.ignored_histories = vec!["sqlx".to_owned()]);
     assert_eq!(lines(&ignoring, Vec::new(), vec![foreign("app", sqlx, &[&["1", "a", "true", "00"]])]), [""; 0]);
 }
+
+/// Files that got other versions for this tool: their checksums are those of the other history, or their names.
+#[test]
+fn renumbered_files_of_another_tool() {
+    let texts: Vec<String> = (0..6).map(|number| format!("CREATE TABLE t{number} (id int);\n")).collect();
+    let names = ["init", "users", "orders", "items", "prices", "stock"];
+    let contents = |range: std::ops::Range<usize>| {
+        let migration = |number: usize| {
+            let (version, name) = (format!("{}", 101 + number), names[number]);
+            let path = format!("migrations/{version}_{name}.up.sql");
+            let script = Script::read(texts[number].clone(), &path, Dialect::Postgres).0;
+            Migration::new(version.parse().unwrap(), name.to_owned(), script, None)
+        };
+        MigrationSet::new(Contents::new("shop", Dialect::Postgres, range.map(migration).collect()))
+    };
+    let sqlx =
+        "version:bigint, description:text, installed_on:timestamptz, success:boolean, checksum:bytea, execution_time:bigint";
+    let sum = origins::named("sqlx").unwrap().checksum.unwrap();
+    let flyway = "installed_rank:integer, version:varchar, description:varchar, type:varchar, script:varchar, checksum:integer, \
+                  installed_by:varchar, installed_on:timestamp, execution_time:integer, success:boolean";
+    let by_sqlx = |range: std::ops::Range<usize>| {
+        let rows: Vec<[String; 4]> =
+            range.map(|number| [(number + 1).to_string(), "other".to_owned(), "true".to_owned(), sum(&texts[number])]).collect();
+        let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+        foreign("app", sqlx, &rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    };
+    let by_flyway = |range: std::ops::Range<usize>| {
+        let rows: Vec<[String; 3]> =
+            range.map(|number| [number.to_string(), (number + 1).to_string(), names[number].to_owned()]).collect();
+        let rows: Vec<Vec<&str>> =
+            rows.iter().map(|row| row.iter().map(String::as_str).chain(["SQL", "true"]).collect()).collect();
+        foreign("app", flyway, &rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    };
+    for (set, history, level, part) in [
+        (0..6, by_sqlx(0..6), "error", "6 of 6 migrations of `shop` are among them, 6 with the same checksum"),
+        // Older files were merged into others; newer files are not applied there.
+        (4..6, by_sqlx(0..6), "error", "2 of 2 migrations"),
+        (0..6, by_sqlx(0..1), "error", "1 of 6 migrations"),
+        // Two services have one equal file.
+        (0..4, by_sqlx(3..6), "note", "none of them"),
+        (0..6, by_flyway(0..4), "error", "4 of 6 migrations of `shop` are among them"),
+        (0..1, by_flyway(0..1), "note", "none of them"),
+        (0..4, by_flyway(2..6), "error", "2 of 4 migrations"),
+        (0..5, by_flyway(3..6), "error", "2 of 5 migrations"),
+        (0..6, by_flyway(6..6), "", ""),
+    ] {
+        let lines = lines(&contents(set.clone()), Vec::new(), vec![history]);
+        let line = lines.first().map_or("", String::as_str);
+        assert!(line.starts_with(level) && line.contains(part), "{set:?}: {line}");
+    }
+}

@@ -70,6 +70,9 @@ fn line(change: &HistoryChange<'_>) -> String {
             format!("resolved {version} {state} {done} script={}", script.is_some())
         }
         HistoryChange::Summarized { summary: row } => format!("summarized; {}", summary(row)),
+        HistoryChange::RecordsAccepted { summary: row, lost } => {
+            format!("records accepted without {}; {}", lost.len(), summary(row))
+        }
         HistoryChange::GivenUp { version, restored: Restored::NotApplied } => format!("given up {version}"),
         HistoryChange::GivenUp { version, restored: Restored::Applied { statements, summary: row } } => {
             format!("revert given up {version} {statements}; {}", summary(row))

@@ -1,0 +1,134 @@
+//! Whether the records of a history are complete: compared with the number in the summary, and with the log of events.
+//!
+//! A run that finds no record of a migration applies it. Records can be lost while the other tables are intact (deleted rows, one
+//! table that was truncated, dropped or restored alone), so both others are asked before a run changes something.
+
+use crate::backend::Backend;
+use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::codes;
+use crate::connection::TextRow;
+use crate::first_run::RecordedHistory;
+use crate::history_sql::{HistorySql, HistoryTable};
+use crate::session;
+use migrate_model::finding::Finding;
+use migrate_model::plural::{count_of, is_are};
+
+/// Whether a history is complete.
+#[derive(Debug)]
+pub enum Completeness {
+    /// As far as its tables say.
+    Complete,
+    /// Rows were lost, so that a run would apply migrations a second time.
+    RecordsLost(Box<Finding>),
+    /// One of its tables does not exist.
+    TableMissing,
+}
+
+impl Completeness {
+    /// The finding, if rows were lost.
+    pub fn lost(self) -> Option<Finding> {
+        match self {
+            Completeness::RecordsLost(finding) => Some(*finding),
+            Completeness::Complete | Completeness::TableMissing => None,
+        }
+    }
+}
+
+/// Compares the records with the number of applied migrations in the summary, and with the events.
+///
+/// # Errors
+/// When the server rejects a query for another reason than a missing table, or the connection is lost.
+pub async fn completeness(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    recorded: &RecordedHistory,
+) -> Result<Completeness, BackendError> {
+    if recorded.history.is_none() && !recorded.has_other_tables {
+        return Ok(Completeness::TableMissing);
+    }
+    let by_summary = compared_with_summary(backend, history_sql).await?;
+    if let Completeness::RecordsLost(_) = by_summary {
+        return Ok(by_summary);
+    }
+    let lost = versions_without_record(backend, history_sql).await?;
+    Ok(if lost.is_empty() { by_summary } else { Completeness::RecordsLost(Box::new(lost_by_events(history_sql, &lost))) })
+}
+
+async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Completeness, BackendError> {
+    // Another process may have created the table of records since it was read, so both numbers are asked again.
+    let counts =
+        session::read(backend, history_sql, &[HistoryTable::Versions, HistoryTable::Records], &history_sql.select_counts())
+            .await?;
+    let has_records = counts.is_some();
+    let rows = match counts {
+        Some(rows) => Some(rows),
+        None => session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_count()).await?,
+    };
+    let Some(rows) = rows else { return Ok(Completeness::TableMissing) };
+    let number = |row: &TextRow, at: usize| row.get(at).map_or(Some(0), |text| text.as_deref()?.parse::<u64>().ok());
+    // A service without a row has no summary that could say more than the records.
+    let (counted, recorded, is_complete) = match rows.first() {
+        None => (0, 0, has_records),
+        Some(row) => {
+            let (Some(counted), Some(recorded)) = (number(row, 0), number(row, 1)) else {
+                return Err(BackendError::unanswered());
+            };
+            (counted, recorded, has_records && number(row, 2) != Some(0))
+        }
+    };
+    if counted <= recorded {
+        return Ok(if is_complete { Completeness::Complete } else { Completeness::TableMissing });
+    }
+    let message = format!(
+        "the history of `{}` is incomplete: `{}` counts {} as applied, and `{}` has {recorded}",
+        history_sql.service(),
+        history_sql.versions_name(),
+        count_of(counted as usize, "migration"),
+        history_sql.records_name()
+    );
+    Ok(Completeness::RecordsLost(Box::new(records_lost(message))))
+}
+
+/// The versions that are applied by the log of events and have no record, in the order in which they were applied. None if the log
+/// does not exist or this user must not read it: then only the summary is asked.
+///
+/// # Errors
+/// When a table is not trusted, or the connection is lost.
+pub async fn versions_without_record(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Vec<String>, BackendError> {
+    let rows =
+        session::read(backend, history_sql, &[HistoryTable::Events, HistoryTable::Records], &history_sql.select_lost(true)).await;
+    let rows = match rows {
+        Ok(None) => session::read(backend, history_sql, &[HistoryTable::Events], &history_sql.select_lost(false)).await,
+        rows => rows,
+    };
+    match rows {
+        Ok(rows) => Ok(rows.unwrap_or_default().into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()),
+        Err(BackendError { kind: BackendErrorKind::Rejected, message, .. }) => {
+            tracing::debug!(message, "the events cannot be read");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn lost_by_events(history_sql: &HistorySql, versions: &[String]) -> Finding {
+    /// So many are named.
+    const NAMED: usize = 3;
+    let named: Vec<String> = versions.iter().take(NAMED).map(|version| format!("`{version}`")).collect();
+    let more = if versions.len() > NAMED { ", ..." } else { "" };
+    records_lost(format!(
+        "the history of `{}` is incomplete: by `{}`, {} {} applied that `{}` does not contain: {}{more}",
+        history_sql.service(),
+        history_sql.events_name(),
+        count_of(versions.len(), "migration"),
+        is_are(versions.len()),
+        history_sql.records_name(),
+        named.join(", ")
+    ))
+}
+
+fn records_lost(message: String) -> Finding {
+    Finding::error(&codes::RECORDS_LOST, message)
+        .help("restore the missing rows, so that no migration is applied twice")
+        .help("or, if the database itself was restored to that state, accept the rows that are there: `cargo migrate repair`")
+}
