@@ -376,7 +376,9 @@ impl<'a> StatementContext<'a> {
             };
             let server = self.server();
             let algorithm = online.algorithm;
-            return format!("`{table}`: the cheapest algorithm that {server} supports is ALGORITHM={algorithm}, {effect}");
+            return format!(
+                "`{table}`: the cheapest algorithm that {server} supports for this change is ALGORITHM={algorithm}, {effect}"
+            );
         }
         let lock = match self.server().product {
             Product::MySql | Product::MariaDb => "a metadata lock",

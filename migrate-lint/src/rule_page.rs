@@ -74,11 +74,16 @@ fn verification_text(rule: &Rule) -> String {
         _ => "a real server",
     };
     match rule.verification {
-        Verification::Measured => {
-            format!("A test runs the statements on {database} and verifies the predicted locks, table scans and rewrites.")
+        Verification::Measured if products == [Product::MariaDb] => {
+            format!("A test runs the examples on {database} and verifies the predicted `ALGORITHM` and `LOCK`.")
         }
-        Verification::Refused => format!("A test runs the statements on {database}, which rejects them."),
-        Verification::Seen(test) => format!("The test `{test}` runs the statements on {database} and verifies the effect."),
+        Verification::Measured => {
+            format!("A test runs the examples on {database} and verifies the predicted locks, table scans and rewrites.")
+        }
+        Verification::Refused => {
+            format!("A test runs the examples on {database} and verifies that the flagged ones fail and the others succeed.")
+        }
+        Verification::Seen(test) => format!("The test `{test}` runs such statements on {database} and verifies their effect."),
         Verification::Files => "The finding follows from the migration files alone; no server is involved.".to_owned(),
         Verification::Manual(source) => format!("Not verified by a test. Source: {source}."),
     }

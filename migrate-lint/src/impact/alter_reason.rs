@@ -90,11 +90,11 @@ impl AlterReason {
             AlterReason::UniqueIndexBuilt => "a unique index is built",
             AlterReason::SpecialIndexBuilt => "a FULLTEXT or SPATIAL index is built",
             AlterReason::IndexDropped => "an index is dropped",
-            AlterReason::PrimaryKeyAdded => "a primary key is added, and the table is rebuilt in its order",
+            AlterReason::PrimaryKeyAdded => "a primary key is added, and the table is rebuilt in the order of the key",
             AlterReason::PrimaryKeyReplaced => "the primary key is replaced",
             AlterReason::PrimaryKeyDropped => "the primary key is dropped",
-            AlterReason::CheckAdded => "a CHECK is added, and every row is copied to check it",
-            AlterReason::ForeignKeyAdded => "a foreign key is added, and every row is copied to check it",
+            AlterReason::CheckAdded => "a CHECK is added, and the table is copied to check the existing rows",
+            AlterReason::ForeignKeyAdded => "a foreign key is added, and the table is copied to check the existing rows",
             AlterReason::ForeignKeyAddedUnchecked => "a foreign key is added without checking existing rows",
             AlterReason::ColumnAdded => "a column is added",
             AlterReason::AutoIncrementColumnAdded => "an AUTO_INCREMENT column is added",
@@ -129,7 +129,9 @@ impl AlterReason {
             AlterReason::PrimaryKeyCollationChanged => "the collation of the primary key changes",
             AlterReason::TableRebuilt => "the table is rebuilt",
             AlterReason::TableWithIndexedVirtualRebuilt => "a table with an indexed virtual column is rebuilt",
-            AlterReason::TableWithSpecialIndexRebuilt => "a table with a FULLTEXT, SPATIAL or virtual column index is rebuilt",
+            AlterReason::TableWithSpecialIndexRebuilt => {
+                "a table with a FULLTEXT or SPATIAL index, or with an index on a virtual column, is rebuilt"
+            }
             AlterReason::TableConverted => "the character set of the whole table is converted",
             AlterReason::RowsReordered => "the rows are reordered",
             AlterReason::EngineChanged => "the storage engine changes",

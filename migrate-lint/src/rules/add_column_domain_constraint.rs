@@ -35,12 +35,12 @@ pub static RULE: Rule = Rule {
     ],
     not_flagged: &[
         postgres(&[
-            "CREATE TABLE t (id bigint PRIMARY KEY); CREATE DOMAIN d AS int CHECK (VALUE > 0);",
-            "ALTER TABLE t ADD COLUMN c d[];",
-        ]),
-        postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE DOMAIN d AS int;",
             "ALTER TABLE t ADD COLUMN c d;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY); CREATE DOMAIN d AS int CHECK (VALUE > 0);",
+            "ALTER TABLE t ADD COLUMN c d[];",
         ]),
     ],
     verification: Verification::Measured,
@@ -49,6 +49,6 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::ColumnDomain),
-        |impact| format!("adding a column of a domain with a constraint rewrites `{}`", impact.table),
+        |impact| format!("adding a column whose domain has a constraint rewrites `{}`", impact.table),
     ));
 }

@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-inline-fk",
         "Adding a column with `REFERENCES` takes ACCESS EXCLUSIVE on the altered table and SHARE ROW EXCLUSIVE on the \
-         referenced table. Without a default, there is no value to check, and the locks are brief. With a default, \
-         every row is checked while reads and writes of the altered table and writes to the referenced table are \
+         referenced table. Without a default, there is no value to check, and the locks are brief. With a default, every row \
+         is checked. During this check, reads and writes of the altered table and writes to the referenced table are \
          blocked.",
     ),
     level: Level::Warning,

@@ -18,8 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "add a plain `bigint` column and a sequence, `SET DEFAULT nextval(...)`, fill the existing rows in batches, \
-         then make the column NOT NULL (and an identity)",
+    fix: "add a plain `bigint` column and a sequence; write `SET DEFAULT nextval(...)` for new rows; fill the existing rows \
+         in batches; then make the column NOT NULL and, if required, an identity column",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -41,6 +41,10 @@ pub static RULE: Rule = Rule {
     ],
     not_flagged: &[
         postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c timestamptz NOT NULL DEFAULT now();",
+        ]),
+        postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY); CREATE TYPE mood AS ENUM ('a');",
             "ALTER TABLE t ADD c mood DEFAULT mood('a'), ADD d mood DEFAULT 'a'::mood, ADD e bit varying(3) DEFAULT '1'::bit varying(3);",
         ]),
@@ -66,10 +70,6 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'; ALTER TABLE t ADD c int DEFAULT f();",
-        ]),
-        postgres(&[
-            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
-            "ALTER TABLE t ADD c timestamptz NOT NULL DEFAULT now();",
         ]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",

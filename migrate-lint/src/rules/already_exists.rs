@@ -17,7 +17,8 @@ pub static RULE: Rule = Rule {
         "already-exists",
         "The statement creates an object that an earlier migration has already created: a schema, sequence, table, \
          view, column, index, constraint, trigger, type or enum value. The statement fails on every database to which \
-         the earlier migration was applied. `IF NOT EXISTS` and `OR REPLACE` are not flagged.",
+         the earlier migration was applied. A column that is renamed to an existing name is flagged as well. Statements with \
+         `IF NOT EXISTS` or `OR REPLACE` are not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
@@ -26,13 +27,13 @@ pub static RULE: Rule = Rule {
     down: true,
     check: RuleCheck::Statement(check),
     flagged: &[
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE t (a int, b int);"]),
         postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME a TO b;"]),
         sqlite(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME COLUMN a TO b;"]),
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int, b int, KEY k (a, b));",
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD KEY k (b);",
         ]),
-        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE t (a int, b int);"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN a int;"]),
         mysql(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON t (a);"]),
         mysql(&["CREATE TABLE t (a int, b int, KEY i (a));", "ALTER TABLE t ADD INDEX i (b);"]),
@@ -59,6 +60,7 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t ADD KEY k (a), ADD KEY k (b);"]),
     ],
     not_flagged: &[
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
         mysql(&["CREATE TABLE t (a int, KEY k (a), CONSTRAINT k CHECK (a > 0)); ALTER TABLE t DROP KEY k, ADD KEY k (a);"]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
@@ -78,7 +80,6 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nALTER TABLE t DROP COLUMN a CASCADE; CREATE VIEW v AS SELECT b FROM t;",
         ]),
         mysql(&["CREATE TABLE t (b int, INDEX i (b));", "CREATE OR REPLACE INDEX i ON t (b);"]),
-        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
         postgres(&["CREATE TABLE t (a int);", "-- migrate: phase contract\nDROP TABLE t;", "CREATE TABLE t (a int);"]),
         postgres(&["CREATE TABLE a.t (x int);", "CREATE TABLE b.t (x int);"]),
         postgres(&[
@@ -110,7 +111,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     if let Some((kind, name)) = repeated_name(context) {
-        findings.add(RuleFinding::new(format!("{kind} `{name}` already exists: the same statement adds it twice")));
+        findings.add(RuleFinding::new(format!("the statement adds {kind} `{name}` twice")));
     }
     if context.alter().is_some() {
         for (table, action, range) in context.actions() {

@@ -12,16 +12,17 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rebuilds-index",
-        "Some changes keep the rows and rebuild every index on the column under ACCESS EXCLUSIVE: a change of collation, \
-         and a change to a type with the same storage and another operator class, such as `timestamp` to `timestamptz` in \
-         UTC, `int` to `oid` or `text` to `citext`. So does any change of type if a partial or expression index uses the \
-         column. Reads and writes are blocked until the indexes are rebuilt. A column without an index is not affected.",
+        "Some changes of the type or collation of a column do not rewrite the table, but rebuild the indexes on the column \
+         under ACCESS EXCLUSIVE. This applies to a change of collation, and to a change to a type with the same storage and \
+         another operator class, such as `timestamp` to `timestamptz` in UTC, `int` to `oid` or `text` to `citext`. A \
+         partial or expression index that uses the column is rebuilt by every change of the type. \
+          Reads and writes are blocked until the indexes are rebuilt. A column without an index is not affected.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "for a collation, build a new index that specifies it with `CREATE INDEX CONCURRENTLY`, specify it in the queries, drop the \
-          old index, and change the column when no other index depends on it; for a type, add a new column, copy the values in \
-          batches, and build its index with `CREATE INDEX CONCURRENTLY`",
+    fix: "for a new collation, build an index with `CREATE INDEX CONCURRENTLY ... (column COLLATE ...)`, add the same \
+         `COLLATE` to the queries, drop the old indexes on the column, and then change the column; for a new type, add a new \
+         column, copy the values in batches, and build the index of the new column with `CREATE INDEX CONCURRENTLY`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,8 +13,10 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rewrite",
         "Most changes of a column type rewrite the table and its indexes under ACCESS EXCLUSIVE, which blocks reads \
-         and writes. Only these changes need no rewrite: a longer or unlimited varchar, varchar to text, text to varchar without a limit, a larger precision of numeric with the same scale, a larger precision of time types, cidr \
-         to inet, and a longer bit varying. `int` to `bigint` rewrites the table.",
+         and writes. For example, `int` to `bigint` rewrites the table. The most common changes that need no rewrite are a \
+         longer or unlimited `varchar`, `varchar` to `text`, `text` to `varchar` without a limit, a larger precision of \
+         `numeric` with the same scale, a larger precision of `timestamp` or `time`, `cidr` to `inet`, and a longer `bit \
+         varying`. `alter-type-rebuilds-index` describes changes that rebuild only indexes.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
@@ -24,11 +26,11 @@ pub static RULE: Rule = Rule {
     down: false,
     check: RuleCheck::Statement(check),
     flagged: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER COLUMN a TYPE bigint;"]),
         postgres(&[
             "CREATE DOMAIN d AS varchar(20) CHECK (VALUE <> ''); CREATE TABLE t (id int PRIMARY KEY, a d);",
             "ALTER TABLE t ALTER a TYPE varchar(20);",
         ]),
-        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER COLUMN a TYPE bigint;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER COLUMN b TYPE varchar(20);"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ALTER b TYPE int USING b::int;"]),
         postgres(&["ALTER TABLE made_elsewhere ALTER c TYPE bigint;"]),
@@ -37,6 +39,7 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a bpchar);", "ALTER TABLE t ALTER a TYPE char;"]),
     ],
     not_flagged: &[
+        postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE varchar(50);"]),
         postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE text USING (a);"]),
         postgres(&["CREATE TABLE t (a interval);", "ALTER TABLE t ALTER a TYPE interval(6);"]),
         postgres(&["CREATE TABLE t (a oid);", "ALTER TABLE t ALTER a TYPE int;"]),
@@ -46,7 +49,6 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a xml);", "ALTER TABLE t ALTER a TYPE text;"]),
         postgres(&["CREATE DOMAIN d AS text CHECK (VALUE <> ''); CREATE TABLE t (a d);", "ALTER TABLE t ALTER a TYPE text;"]),
         postgres(&["CREATE DOMAIN d AS text; CREATE TABLE t (a varchar(9));", "ALTER TABLE t ALTER a TYPE d;"]),
-        postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE varchar(50);"]),
         postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE text;"]),
         postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE text USING a::text;"]),
         postgres(&["CREATE TABLE t (a numeric(10, 2));", "ALTER TABLE t ALTER a TYPE numeric(12, 2);"]),

@@ -17,20 +17,21 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "drop the dependent view or generated column, change the type and create it again, in the same transaction",
+    fix: "drop the dependent view or generated column, change the type, and create the view or column again, in the same \
+         transaction",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
+            "ALTER TABLE t ALTER a TYPE numeric;",
+        ]),
+        postgres(&[
             "CREATE TABLE g (gid bigint, c text); CREATE TABLE t (id bigint, a int); CREATE VIEW v AS SELECT c, (SELECT sum(a) FROM t WHERE id = gid) FROM g;",
             "ALTER TABLE t ALTER a TYPE bigint;",
         ]),
         postgres(&["CREATE TABLE t (a int, c int GENERATED ALWAYS AS (a * 2) STORED);", "ALTER TABLE t ALTER a TYPE numeric;"]),
-        postgres(&[
-            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
-            "ALTER TABLE t ALTER a TYPE numeric;",
-        ]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT * FROM t;",
             "ALTER TABLE t ALTER b TYPE varchar;",
@@ -38,16 +39,16 @@ pub static RULE: Rule = Rule {
     ],
     not_flagged: &[
         postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
+            "DROP VIEW v; ALTER TABLE t ALTER a TYPE numeric; CREATE VIEW v AS SELECT a FROM t;",
+        ]),
+        postgres(&[
             "CREATE TABLE g (id bigint, b text); CREATE TABLE t (id bigint, a int, b varchar(9)); CREATE VIEW v AS SELECT g.b, t.a FROM t JOIN g ON g.id = t.id;",
             "ALTER TABLE t ALTER b TYPE varchar(80);",
         ]),
         postgres(&[
             "CREATE TABLE t (id bigint); CREATE VIEW v AS SELECT * FROM t; ALTER TABLE t ADD b varchar(5);",
             "ALTER TABLE t ALTER b TYPE varchar(50);",
-        ]),
-        postgres(&[
-            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT a FROM t;",
-            "DROP VIEW v; ALTER TABLE t ALTER a TYPE numeric; CREATE VIEW v AS SELECT a FROM t;",
         ]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text); CREATE VIEW v AS SELECT b FROM t;",

@@ -18,8 +18,9 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "add a CHECK constraint with the bounds first (`NOT VALID`, then `VALIDATE`); on the DEFAULT partition, add a \
-         CHECK constraint that excludes the values within these bounds",
+    fix: "before the statement, add a CHECK constraint with the partition bounds to the new partition, and a CHECK \
+         constraint that excludes the values within these bounds to the DEFAULT partition; add each with `NOT VALID`, then \
+         run `VALIDATE CONSTRAINT`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
@@ -63,6 +64,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         |cause| matches!(cause, Cause::AttachIndex),
         |impact| format!("attaching a partition builds missing indexes on `{}` under ACCESS EXCLUSIVE", impact.table),
     );
-    let fix = "build the same indexes on the partition first with `CONCURRENTLY`, and add its constraints with `USING INDEX`";
+    let fix = "first build the missing indexes on the partition with `CREATE INDEX CONCURRENTLY`, and add its constraints with `USING INDEX`";
     findings.all.extend(index_builds.into_iter().map(|finding| finding.fix(fix)));
 }

@@ -12,8 +12,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "check-not-valid-missing",
-        "`ADD CONSTRAINT ... CHECK` scans the whole table under ACCESS EXCLUSIVE, which blocks reads and writes. With \
-         `NOT VALID` the lock is brief, and the constraint applies to new rows. `VALIDATE CONSTRAINT` checks the \
+        "`ADD CONSTRAINT ... CHECK` scans the whole table under ACCESS EXCLUSIVE, which blocks reads and writes. With `NOT \
+         VALID`, the lock is brief, and only new and changed rows are checked. `VALIDATE CONSTRAINT` checks the \
          existing rows later, without blocking reads and writes.",
     ),
     level: Level::Error,

@@ -13,7 +13,8 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "combine-alters",
-        "Each of several consecutive `ALTER TABLE` statements on one table scans it separately. The clauses \
+        "If several consecutive `ALTER TABLE` statements require a scan of the same table, each of them scans the table \
+         separately. The clauses \
          of one `ALTER TABLE` share a single scan.",
     ),
     level: Level::Note,

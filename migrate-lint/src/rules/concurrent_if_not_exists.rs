@@ -12,7 +12,7 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "concurrent-if-not-exists",
-        "A concurrent build that fails leaves an INVALID index, which every write maintains and no query uses. `IF \
+        "A concurrent index build that fails leaves an INVALID index, which every write maintains and no query uses. `IF \
          NOT EXISTS` checks only the name, so a second attempt skips the build and reports success. `cargo migrate` \
          rebuilds an index that its own run left invalid. It does not touch an invalid index left by a manual run or \
          another tool.",
@@ -50,7 +50,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let dropped_here = context.executed_statements().any(|statement| drops(&statement.syntax));
     if !dropped_here && !context.file.dropped_just_before(&name.name) {
         findings.add(RuleFinding::new(format!(
-            "if an earlier build of `{name}` failed, its index stays invalid and this statement does nothing"
+            "if an earlier build of index `{name}` failed, the index stays invalid, and this statement does nothing"
         )));
     }
 }

@@ -12,13 +12,13 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "concurrent-with-lock-timeout",
-        "A concurrent build waits until all older transactions have ended, and `lock_timeout` limits this wait. One \
-         long-running transaction then aborts the build after most of its work, and leaves an INVALID index. The wait \
+        "A concurrent index build waits until all older transactions have ended, and `lock_timeout` limits this wait. If one \
+         of these transactions runs longer, the build fails after most of its work and leaves an INVALID index. The wait \
          does not block other sessions, so it needs no timeout.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "remove the setting `lock_timeout`, or write `SET lock_timeout = 0` before the build",
+    fix: "do not set `lock_timeout`, or write `SET lock_timeout = 0` before the build",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
@@ -46,7 +46,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let limit = context.lock_timeout.filter(|limit| !limit.trim_start_matches('0').trim().is_empty());
     if let Some(limit) = limit.filter(|_| builds) {
         findings.add(RuleFinding::new(format!(
-            "with `lock_timeout` at {limit}, a long-running transaction aborts this build and leaves an invalid index"
+            "with `lock_timeout` at {limit}, this build fails if a transaction runs longer, and leaves an invalid index"
         )));
     }
 }

@@ -15,11 +15,11 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "contract-with-expand",
         "A contract migration removes what the previous version of the application still uses, so it must run after \
-         that version is stopped. This rule flags a contract migration if an earlier migration that prepares for it is \
-         not deployed yet either. Such a migration is one that the contract migration lists in `requires`, one of \
-         phase `expand` or `migrate` that changes the same table, or one without a phase that adds or fills columns of \
-         the same table. If both are deployed together, there is no point between them at which a version of the \
-         application that uses the new schema can be deployed.",
+         that version is stopped. This rule flags a contract migration if an earlier migration that prepares for it is not \
+         deployed yet. An earlier migration prepares for the contract migration if `requires` of the contract migration \
+         lists it, if it has phase `expand` or `migrate` and changes the same table, or if it has no phase and adds or fills \
+         columns of the same table. If both migrations are deployed together, no version of the application that uses the \
+         new schema can be deployed between them.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

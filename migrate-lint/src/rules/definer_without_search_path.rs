@@ -25,10 +25,10 @@ pub static RULE: Rule = Rule {
     flagged: &[postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"])],
     not_flagged: &[
         postgres(&[
-            "CREATE FUNCTION f(a text) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 2'; ALTER FUNCTION f(text) SET search_path = '';",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT 1';",
         ]),
         postgres(&[
-            "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT 1';",
+            "CREATE FUNCTION f(a text) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 2'; ALTER FUNCTION f(text) SET search_path = '';",
         ]),
         postgres(&["CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';"]),
     ],

@@ -12,9 +12,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "dml-after-ddl-same-tx",
-        "DML runs in the same transaction after a statement that took ACCESS EXCLUSIVE on an existing table. All \
-         reads and writes of that table are blocked until the last row is changed. After a statement that took SHARE \
-         ROW EXCLUSIVE (a trigger, a foreign key), writes are blocked.",
+        "The statement changes rows in a transaction that already holds ACCESS EXCLUSIVE on an existing table. All reads and \
+         writes of that table are blocked while the rows are changed. If the transaction holds SHARE ROW EXCLUSIVE instead \
+         (after `CREATE TRIGGER` or `ADD FOREIGN KEY`), only writes are blocked.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

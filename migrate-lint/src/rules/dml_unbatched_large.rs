@@ -13,7 +13,7 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "dml-unbatched-large",
-        "One statement may change many rows of an existing table, in a transaction that also changes the schema. The row \
+        "The statement may change many rows of an existing table in a transaction that also changes the schema. The row \
          locks and the locks of the DDL are held until the transaction ends.",
     ),
     level: Level::Warning,

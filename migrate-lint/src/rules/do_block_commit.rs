@@ -17,7 +17,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "remove `BEGIN` and `COMMIT` from the file: `cargo migrate` then runs the `DO` block outside a transaction",
+    fix: "remove `BEGIN` and `COMMIT` from the file: `cargo migrate` then runs the `DO` block outside a transaction; for a \
+         `CALL`, also add `-- migrate: no-transaction` before the first statement of the file",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
@@ -37,7 +38,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         && context.schema.commits(name)
     {
         let finding = RuleFinding::new(format!("`{name}` executes `COMMIT` or `ROLLBACK` inside a transaction, which fails"));
-        findings.add(finding.help("add `-- migrate: no-transaction` before the first statement of the file"));
+        findings.add(finding.fix(
+            "add `-- migrate: no-transaction` before the first statement of the file, and remove `BEGIN` and `COMMIT` if it contains them",
+        ));
     }
     let Syntax::Do { body } = context.syntax() else { return };
     let body = context.sql.get(body.clone()).unwrap_or_default().to_ascii_uppercase();

@@ -18,17 +18,18 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "use `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, which checks new rows at once, then `VALIDATE \
-          CONSTRAINT` in the next migration, when few sessions write: it also blocks writes while it scans",
+    fix: "use `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, which checks only new and changed values; write `VALIDATE \
+         CONSTRAINT` in the next migration, and run this migration at a time of low traffic, because the validation blocks \
+         writes during the scan",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
     flagged: &[
+        postgres(&["CREATE DOMAIN d AS int; CREATE TABLE t (a d);", "ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0);"]),
         postgres(&[
             "CREATE DOMAIN d AS text; CREATE DOMAIN e AS d; CREATE TABLE t (a e);",
             "ALTER DOMAIN d ADD CHECK (VALUE <> '');",
         ]),
-        postgres(&["CREATE DOMAIN d AS int; CREATE TABLE t (a d);", "ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0);"]),
         postgres(&["CREATE DOMAIN d AS int; CREATE TABLE t (a d);", "ALTER DOMAIN d SET NOT NULL;"]),
     ],
     not_flagged: &[postgres(&[

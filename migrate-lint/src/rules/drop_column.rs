@@ -14,28 +14,29 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-column",
         "`DROP COLUMN` permanently deletes the data of the column, and queries of the deployed version of the \
-         application that use the column fail. Drop a column in a contract migration (`-- migrate: phase contract`), \
-         deployed when no running version uses the column any more.",
+         application that use the column fail. Drop a column in a contract migration (`-- migrate: phase contract`), and \
+         deploy this migration only when no deployed version uses the column any more.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "deploy a version that no longer uses the column, then drop it in a migration with `-- migrate: phase \
+    fix: "deploy a version of the application that no longer uses the column, then drop the column in a migration \
+          with `-- migrate: phase \
          contract` in its header",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
     flagged: &[
+        postgres(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",
             "SET STATEMENT lock_wait_timeout = 5 FOR ALTER TABLE t DROP COLUMN a;",
         ]),
-        postgres(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),
         mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP b;"]),
         sqlite(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t DROP COLUMN b;"]),
     ],
     not_flagged: &[
-        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY);", "ALTER TABLE t DROP COLUMN IF EXISTS a;"]),
         postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t DROP COLUMN b;"]),
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY);", "ALTER TABLE t DROP COLUMN IF EXISTS a;"]),
         postgres(&["CREATE TABLE t (a int, b int); ALTER TABLE t DROP COLUMN b;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int; ALTER TABLE t DROP b;"]),
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD b int;\n--- down\nALTER TABLE t DROP b;"]),

@@ -22,7 +22,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "deploy a version that does not rely on the constraint, then drop it in a migration with `-- migrate: phase \
+    fix: "deploy a version of the application that does not rely on the constraint, then drop the constraint in a migration \
+          with `-- migrate: phase \
          contract` in its header",
     opt_in: false,
     down: false,

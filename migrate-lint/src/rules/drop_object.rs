@@ -14,12 +14,14 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-object",
         "The deployed version of the application fails if it still uses a dropped view, function, type, sequence or \
-         extension. Drop such an object in a contract migration (`-- migrate: phase contract`), deployed when no \
-         running version uses it any more. An object that the same file creates or recreates is not flagged.",
+         extension. Drop such an object in a contract migration (`-- migrate: phase contract`), and deploy this migration \
+         only when no deployed version uses the object any more. \
+          An object that the same file creates or recreates is not flagged.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "deploy a version that no longer uses the object, then drop it in a migration with `-- migrate: phase \
+    fix: "deploy a version of the application that no longer uses the object, then drop the object in a migration \
+          with `-- migrate: phase \
          contract` in its header",
     opt_in: false,
     down: false,
@@ -31,12 +33,12 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;", "DROP VIEW v;"]),
     ],
     not_flagged: &[
+        postgres(&["CREATE TYPE m AS ENUM ('a');", "-- migrate: phase contract\nDROP TYPE m;"]),
         mysql(&["CREATE PROCEDURE p() BEGIN SELECT 1; END; CALL p(); DROP PROCEDURE p;"]),
         postgres(&[
             "CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;",
             "DROP VIEW v; CREATE VIEW v AS SELECT a + 1 AS a FROM t;",
         ]),
-        postgres(&["CREATE TYPE m AS ENUM ('a');", "-- migrate: phase contract\nDROP TYPE m;"]),
         postgres(&["DROP FUNCTION IF EXISTS f(int); CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';"]),
         postgres(&["DROP TRIGGER IF EXISTS g ON t;"]),
     ],

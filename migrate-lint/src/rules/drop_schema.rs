@@ -12,7 +12,8 @@ use migrate_model::syntax::{ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-schema",
-        "Dropping a schema or a database permanently deletes every table and other object in it with one statement. \
+        "One `DROP SCHEMA` or `DROP DATABASE` permanently deletes every table and every other object in the schema or \
+         database. \
          The deployed version of the application may still use these objects. A contract migration is not flagged.",
     ),
     level: Level::Error,

@@ -15,19 +15,20 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-table",
         "`DROP TABLE` permanently deletes the table and its rows, and queries of the deployed version of the \
-         application that use the table fail. Drop a table in a contract migration (`-- migrate: phase contract`), \
-         deployed when no running version uses the table any more.",
+         application that use the table fail. Drop a table in a contract migration (`-- migrate: phase contract`), and \
+         deploy this migration only when no deployed version uses the table any more.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
-    fix: "deploy a version that no longer uses the table, then drop it in a migration with `-- migrate: phase \
+    fix: "deploy a version of the application that no longer uses the table, then drop the table in a migration \
+          with `-- migrate: phase \
          contract` in its header",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
     flagged: &[
-        postgres(&["CREATE TABLE t (a int);", "DO $$ BEGIN EXECUTE 'DROP TABLE t'; END $$;"]),
         postgres(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
+        postgres(&["CREATE TABLE t (a int);", "DO $$ BEGIN EXECUTE 'DROP TABLE t'; END $$;"]),
         postgres(&["DROP TABLE IF EXISTS made_elsewhere;"]),
         mysql(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),
         sqlite(&["CREATE TABLE t (a int);", "DROP TABLE t;"]),

@@ -17,9 +17,11 @@ use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-with-dependents",
-        "PostgreSQL rejects `DROP` and `TRUNCATE` of an object that other objects depend on: a table referenced by a \
-         foreign key or a view, a schema that contains objects, a type used by a column or a domain, a key referenced by a foreign key, a function used by a \
-         trigger (error 2BP01, for `TRUNCATE` 0A000). Down migrations often fail this way when they drop objects in \
+        "PostgreSQL rejects a `DROP` without `CASCADE` if other objects depend on the object (error 2BP01). This applies to \
+         a table referenced by a foreign key or a view, a schema that contains objects, a type used by a column or a domain, \
+         a key referenced by a foreign key, and a function used by a trigger. PostgreSQL also rejects a `TRUNCATE` without \
+         `CASCADE` of a table that a foreign key references (error 0A000). \
+          Down migrations often fail this way when they drop objects in \
          creation order.",
     ),
     level: Level::Error,
@@ -29,6 +31,10 @@ pub static RULE: Rule = Rule {
     down: true,
     check: RuleCheck::Statement(check),
     flagged: &[
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nDROP TABLE a;",
+        ]),
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
             "-- migrate: phase contract\nTRUNCATE a;",
@@ -42,10 +48,6 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
             "-- migrate: phase contract\nDROP FUNCTION f();",
-        ]),
-        postgres(&[
-            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
-            "-- migrate: phase contract\nDROP TABLE a;",
         ]),
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM a;",
@@ -71,6 +73,10 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     not_flagged: &[
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
+            "-- migrate: phase contract\nDROP TABLE b; DROP TABLE a;",
+        ]),
         postgres(&["CREATE SCHEMA s; CREATE TABLE s.t (a int);", "-- migrate: phase contract\nDROP TABLE s.t; DROP SCHEMA s;"]),
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
@@ -99,10 +105,6 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE VIEW v AS WITH a AS (SELECT id FROM b) SELECT * FROM a;",
             "-- migrate: phase contract\nDROP TABLE a;",
-        ]),
-        postgres(&[
-            "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",
-            "-- migrate: phase contract\nDROP TABLE b; DROP TABLE a;",
         ]),
         postgres(&[
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a (id));",

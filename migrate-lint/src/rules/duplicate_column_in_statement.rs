@@ -13,11 +13,13 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "duplicate-column-in-statement",
-        "The statement contains a column twice, and the database rejects it: in a new table or view, also one from a query, \
-         in an `INSERT`, in `SET` of an `UPDATE`, an `ON CONFLICT` or a `MERGE`, in the clauses of an `ALTER TABLE`, or in a key. \
-         A column of a query without a name is called after its function, type or column. The rule does not check three cases \
-         that the database accepts. An `UPDATE` on MySQL and SQLite, and an `INSERT` on SQLite, use one of the two values and \
-         discard the other without a warning; SQLite renames the second column of a view.",
+        "The statement names the same column twice, and the database rejects it. The rule checks the columns of a new table \
+         or view (including those of its query), the column list of an `INSERT`, the `SET` clause of an `UPDATE`, `ON \
+         CONFLICT` or `MERGE`, the clauses of an `ALTER TABLE`, and the columns of a key. In a query, a column without an \
+         alias has the name of its source column, function or type. The rule does not flag cases that the database accepts. \
+         For an `UPDATE` on MySQL and SQLite, and for an `INSERT` on SQLite, the database uses one of the two values and \
+         discards the other without a warning. SQLite renames the second column of a view, or of a table that is created \
+         from a query.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

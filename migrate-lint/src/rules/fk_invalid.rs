@@ -14,8 +14,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-invalid",
         "A foreign key references columns that are not a key of their table, or columns of an incompatible type. \
-         PostgreSQL rejects the foreign key (errors 42830 and 42804). MySQL and MariaDB reject it too (error 150): \
-         they require that the referenced columns are the first columns of an index, and that integers have the same \
+         PostgreSQL rejects the foreign key (errors 42830 and 42804). MySQL and MariaDB reject it too (error 150 on MariaDB, \
+         1822 and 3780 on MySQL): they require \
+          that the referenced columns are the first columns of an index, and that integers have the same \
          size and sign. SQLite accepts the foreign key, and then rejects statements that change rows of either table \
          (`foreign key mismatch`).",
     ),
@@ -27,9 +28,9 @@ pub static RULE: Rule = Rule {
     down: true,
     check: RuleCheck::Statement(check),
     flagged: &[
+        postgres(&["CREATE TABLE u (id int PRIMARY KEY, a int);", "CREATE TABLE t (a int REFERENCES u (a));"]),
         postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (u bigint REFERENCES u (uid));"]),
         mysql(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES u (uid));"]),
-        postgres(&["CREATE TABLE u (id int PRIMARY KEY, a int);", "CREATE TABLE t (a int REFERENCES u (a));"]),
         postgres(&["CREATE TABLE u (a int);", "CREATE TABLE t (a int REFERENCES u);"]),
         postgres(&[
             "CREATE TABLE u (a int, b int, PRIMARY KEY (a, b)); CREATE TABLE t (a int);",
@@ -68,6 +69,7 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE u (a int);", "CREATE TABLE t (a int REFERENCES u); INSERT INTO t VALUES (1);"]),
     ],
     not_flagged: &[
+        postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (a bigint REFERENCES u);"]),
         sqlite(&[
             "CREATE TABLE u (id integer PRIMARY KEY, code text);",
             "CREATE TABLE t (code text REFERENCES u (code)); CREATE UNIQUE INDEX i ON u (code);",
@@ -76,7 +78,6 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE u (id int PRIMARY KEY, a int, KEY k (a));",
             "CREATE TABLE t (a int, b int, FOREIGN KEY (a, b) REFERENCES u (a, id));",
         ]),
-        postgres(&["CREATE TABLE u (id int PRIMARY KEY);", "CREATE TABLE t (a bigint REFERENCES u);"]),
         postgres(&["CREATE TABLE u (id numeric PRIMARY KEY);", "CREATE TABLE t (a int REFERENCES u);"]),
         postgres(&[
             "CREATE TABLE u (id varchar(9) PRIMARY KEY);",

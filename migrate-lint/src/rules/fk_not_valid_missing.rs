@@ -13,7 +13,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-not-valid-missing",
         "`ADD FOREIGN KEY` acquires SHARE ROW EXCLUSIVE on both tables and scans the referencing table to check \
-         every row. Writes to both tables are blocked meanwhile. With `NOT VALID`, the lock is brief, and only new \
+         every row. During this scan, writes to both tables are blocked. With `NOT VALID`, the lock is brief, and only new \
          and changed rows are checked. `VALIDATE CONSTRAINT` checks the existing rows later and allows reads and \
          writes.",
     ),

@@ -13,13 +13,14 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-two-tables-one-tx",
         "A transaction that adds foreign keys referencing several existing tables holds a SHARE ROW EXCLUSIVE lock on \
-         each of these tables until the transaction ends, which blocks writes to all of them. It acquires the locks in \
-         file order. A deadlock is possible with another migration, or with an application that writes to these tables \
+         each of these tables until the transaction ends, which blocks writes to all of them. It acquires the locks in the \
+         order of the statements in the file. \
+          A deadlock is possible with another migration, or with an application that writes to these tables \
          in a different order.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],
-    fix: "add at most one foreign key that references an existing table per migration",
+    fix: "in each migration, add at most one foreign key that references an existing table",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,8 +12,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-type-mismatch",
-        "A foreign key column has a different type than the column that it references. An `int` column that references \
-         a `bigint` column fails on the first value above the range of `int`. A comparison of different types might be \
+        "The type of a foreign key column differs from the type of the column that it references. If an `int` column \
+         references a `bigint` column, an `INSERT` fails on the first value above the range of `int`. \
+          A comparison of different types might be \
          unable to use an index.",
     ),
     level: Level::Warning,

@@ -46,7 +46,7 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
             if !relation.indexed().any(begins_with_columns) {
                 let columns = columns.join(", ");
                 findings.add(RuleFinding::new(format!(
-                    "no index of `{key}` begins with ({columns}), the foreign key that references `{table}`"
+                    "no index of `{key}` begins with ({columns}), the columns of the foreign key that references `{table}`"
                 )));
             }
         }

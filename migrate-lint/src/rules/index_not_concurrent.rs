@@ -35,11 +35,11 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "DO $$ BEGIN CREATE INDEX i ON t (a); END $$;"]),
     ],
     not_flagged: &[
+        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["CREATE TABLE t (id int PRIMARY KEY, a int UNIQUE);", "CREATE INDEX IF NOT EXISTS t_pkey ON t (a);"]),
         postgres(&["CREATE TABLE t (id int PRIMARY KEY, a int UNIQUE);", "CREATE UNIQUE INDEX IF NOT EXISTS t_a_key ON t (a);"]),
         postgres(&["CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a);", "CREATE INDEX IF NOT EXISTS i ON t (b);"]),
         postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);"]),
-        postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "CREATE INDEX CONCURRENTLY i ON t (a);"]),
         postgres(&["CREATE TEMP TABLE t (a int);"]),
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",

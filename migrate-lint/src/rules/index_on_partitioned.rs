@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
         "`CREATE INDEX` on a partitioned table acquires a SHARE lock on it and on every partition, and builds the \
          indexes of all partitions in one statement. Writes are blocked until the last index is built, and \
          `CONCURRENTLY` is not supported. To allow writes, first create an invalid parent index with `CREATE INDEX \
-         ... ON ONLY parent`. Then run `CREATE INDEX CONCURRENTLY` on each partition, in a separate migration each. \
+         ... ON ONLY parent`. Then run `CREATE INDEX CONCURRENTLY` on each partition, each time in a separate migration. \
          Finally run `ALTER INDEX parent_index ATTACH PARTITION partition_index` for each partition.",
     ),
     level: Level::Error,

@@ -14,9 +14,10 @@ use std::collections::BTreeSet;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "lock-many-tables",
-        "A transaction that locks many existing tables against writes holds all of these locks until it ends. The more \
+        "A transaction that blocks writes to many existing tables holds the locks on all of these tables until it ends. \
+          The more \
          tables it locks, the more statements of other sessions it blocks, and the more likely a deadlock with another \
-         transaction is. Up to three tables are not flagged.",
+         transaction is. A transaction that locks up to three tables is not flagged.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

@@ -17,8 +17,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "remove `LOCK TABLE` if the following statements acquire the locks that they need; otherwise keep the \
-         statements after it short",
+    fix: "remove `LOCK TABLE` if the following statements acquire the locks that they need; otherwise run only short \
+         statements while the lock is held",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -11,8 +11,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "missing-statement-timeout",
-        "A statement that scans or rewrites a table may block writes for a long time. By default, PostgreSQL sets no \
-         limit (`statement_timeout`), and `cargo migrate` limits each migration to 10 minutes. This rule requires a \
+        "A statement that scans or rewrites a table may block writes for a long time. By default, PostgreSQL sets no limit \
+         (`statement_timeout` is 0), and `cargo migrate` limits each migration to 10 minutes. This rule requires a \
          limit that is set explicitly: `-- migrate: timeout 30s` in the file, `timeout` in `migrate.toml`, or `SET \
          statement_timeout`. Statements that only change the catalog, and statements on new tables, are not flagged.",
     ),

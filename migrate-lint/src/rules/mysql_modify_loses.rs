@@ -36,12 +36,12 @@ pub static RULE: Rule = Rule {
     ],
     not_flagged: &[
         mysql(&[
-            "CREATE TABLE t (a varchar(20) COLLATE utf8mb4_bin) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;",
-            "ALTER TABLE t MODIFY a varchar(30);",
-        ]),
-        mysql(&[
             "CREATE TABLE t (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);",
             "ALTER TABLE t MODIFY id bigint AUTO_INCREMENT;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (a varchar(20) COLLATE utf8mb4_bin) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;",
+            "ALTER TABLE t MODIFY a varchar(30);",
         ]),
         mysql(&["CREATE TABLE t (a varchar(20) NOT NULL);", "ALTER TABLE t MODIFY a varchar(40) NULL;"]),
         mysql(&["CREATE TABLE t (a varchar(20) NOT NULL);", "ALTER TABLE t MODIFY a varchar(40) DEFAULT NULL;"]),

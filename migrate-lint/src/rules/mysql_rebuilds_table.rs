@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
         "mysql-rebuilds-table",
         "For some changes, the server rebuilds the table in place, or builds an index on it. Reads and writes \
          continue, but the duration of the statement depends on the size of the table. A rebuild needs as much \
-         additional disk space as the table. Replicas run the statement after the primary, so they lag by the same \
-         time. On a small table this is harmless.",
+         additional disk space as the table. Replicas run the statement after the primary, so they lag behind by the \
+         duration of the statement. On a small table this is harmless.",
     ),
     level: Level::Note,
     on: &[Dialect::MySql],

@@ -12,9 +12,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-references-ignored",
-        "MySQL parses the `REFERENCES` clause of a column and ignores it: it creates no foreign key. The table then \
-         accepts rows that reference a missing row. MariaDB 10.5 and later create the foreign key, so the rule does \
-         not apply to MariaDB.",
+        "MySQL before version 9.0 parses the `REFERENCES` clause of a column and ignores it: the server creates no foreign \
+         key. The table then accepts rows that reference a missing row. MariaDB 10.5 and later and MySQL 9.0 and later \
+         create the foreign key, so the rule does not flag it there.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql],
@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    if context.server().product != Product::MySql {
+    if context.server().product != Product::MySql || context.server().is_at_least(9, 0) {
         return;
     }
     for column in context.new_columns().filter(|column| column.references.is_some()) {

@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
         "narrow-type",
         "The new type cannot hold every value of the old type: the migration fails on the first value that does not \
          fit. MySQL without strict mode truncates the value instead. The deployed version of the application may still \
-         write values that do not fit. In a contract migration the change is not flagged.",
+         write values that do not fit. In a contract migration (`-- migrate: phase contract`), the change is not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

@@ -15,8 +15,8 @@ pub static RULE: Rule = Rule {
         "not-idempotent",
         "A file that runs outside a transaction can fail after some of its statements. A tool that restarts such a \
          file from the beginning fails on objects that already exist, unless every statement is idempotent. `cargo \
-         migrate` resumes at the failed statement, so the rule is only for files that other tools run too. `IF NOT \
-         EXISTS` also skips an index that a failed `CONCURRENTLY` left INVALID.",
+         migrate` resumes at the failed statement, so the rule is only for files that other tools run too. Note that `IF NOT \
+         EXISTS` also skips an index that a failed `CREATE INDEX CONCURRENTLY` left INVALID.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

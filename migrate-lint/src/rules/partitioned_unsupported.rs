@@ -14,12 +14,13 @@ pub static RULE: Rule = Rule {
         "partitioned-unsupported",
         "PostgreSQL rejects some statements on a partitioned table that it accepts on other tables: `CREATE INDEX \
          CONCURRENTLY`, `ADD FOREIGN KEY ... NOT VALID` (before PostgreSQL 18), `ADD CONSTRAINT ... USING INDEX`, and \
-         `DETACH PARTITION ... CONCURRENTLY` if there is a DEFAULT partition. The migration fails. On a single \
-         partition these statements are allowed.",
+         `DETACH PARTITION ... CONCURRENTLY` if there is a DEFAULT partition. The migration fails. On a single partition, \
+         the first three are allowed.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "run the statement on each partition; for an index, see `index-on-partitioned`",
+    fix: "run the statement on each partition (for an index, see `index-on-partitioned`); omit `CONCURRENTLY` from `DETACH \
+         PARTITION`",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

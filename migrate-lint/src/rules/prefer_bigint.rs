@@ -11,8 +11,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-bigint",
-        "A key of type `int` cannot exceed 2,147,483,647, and changing its type later rewrites the table. A smaller type \
-         is fine for a table that never reaches its limit.",
+        "A key of type `int` cannot exceed 2,147,483,647, and changing its type later rewrites the table. A smaller type is \
+         fine for a table that never reaches the limit of that type.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql],

@@ -12,7 +12,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-identity",
         "`serial` creates a sequence that the column owns but that is not part of its definition. The sequence needs \
-         privileges of its own, and a copy of the table uses the same sequence. `GENERATED ... AS IDENTITY` is standard \
+         privileges of its own, and a table that is created with `LIKE ... INCLUDING DEFAULTS` uses the same sequence. \
+          `GENERATED ... AS IDENTITY` is standard \
          SQL and available since PostgreSQL 10.",
     ),
     level: Level::Warning,

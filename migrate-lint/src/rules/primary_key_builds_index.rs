@@ -12,8 +12,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "primary-key-builds-index",
-        "`ADD PRIMARY KEY` builds a unique index under ACCESS EXCLUSIVE, which blocks reads and writes, and scans the \
-         table again for each nullable column. In a new table it is harmless.",
+        "`ADD PRIMARY KEY` builds a unique index under ACCESS EXCLUSIVE, which blocks reads and writes, and scans the table \
+         again if one of the columns is nullable. In a new table, it is harmless.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],

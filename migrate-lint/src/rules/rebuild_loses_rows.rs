@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-rows",
         "An existing table is replaced by a new one that receives none or only some of its rows: the other rows are lost \
-         when the old table is dropped. In a contract migration this is not flagged.",
+         when the old table is dropped. In a contract migration (`-- migrate: phase contract`), this is not flagged.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
@@ -24,6 +24,10 @@ pub static RULE: Rule = Rule {
     down: false,
     check: RuleCheck::File(check),
     flagged: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY);",
+            "CREATE TABLE p2 (id integer PRIMARY KEY); DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
+        ]),
         postgres(&["CREATE TABLE t (id int);", "ALTER TABLE t RENAME TO t_old; CREATE TABLE t (id int);"]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int);",
@@ -33,10 +37,6 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE p (id integer PRIMARY KEY, a int);",
             "CREATE TABLE n (id integer PRIMARY KEY, a int); INSERT INTO n SELECT * FROM p LIMIT 10; DROP TABLE p; ALTER TABLE n RENAME TO p;",
         ]),
-        sqlite(&[
-            "CREATE TABLE p (id integer PRIMARY KEY);",
-            "CREATE TABLE p2 (id integer PRIMARY KEY); DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
-        ]),
         mysql(&["CREATE TABLE t (id int);", "CREATE OR REPLACE TABLE t (id int);"]),
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int);",
@@ -44,6 +44,10 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     not_flagged: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY);",
+            "CREATE TABLE p2 (id integer PRIMARY KEY); INSERT INTO p2 SELECT id FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
+        ]),
         postgres(&[
             "CREATE TABLE m (id bigint NOT NULL);",
             "ALTER TABLE m RENAME TO m_old; CREATE TABLE m (id bigint NOT NULL) PARTITION BY RANGE (id); ALTER TABLE m ATTACH PARTITION m_old DEFAULT;",
@@ -60,10 +64,6 @@ pub static RULE: Rule = Rule {
         sqlite(&[
             "CREATE TABLE p (id integer PRIMARY KEY, a int);",
             "DELETE FROM p WHERE a IS NULL; CREATE TABLE p2 (id integer PRIMARY KEY, a int NOT NULL); INSERT INTO p2 SELECT id, a FROM p WHERE a IS NOT NULL; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
-        ]),
-        sqlite(&[
-            "CREATE TABLE p (id integer PRIMARY KEY);",
-            "CREATE TABLE p2 (id integer PRIMARY KEY); INSERT INTO p2 SELECT id FROM p; DROP TABLE p; ALTER TABLE p2 RENAME TO p;",
         ]),
         mysql(&["CREATE TABLE t (id int);", "CREATE TABLE IF NOT EXISTS t (id int);"]),
         postgres(&["CREATE TABLE t (id int);", "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT * FROM u;"]),

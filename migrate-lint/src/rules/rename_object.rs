@@ -15,8 +15,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-object",
         "Renaming a view, type, function, sequence or schema, or moving it to another schema, breaks the deployed version \
-         of the application if it uses the old name. The rename is safe in a contract migration, or if the same migration \
-         provides the old name again.",
+         of the application if it uses the old name. The rename is safe in a contract migration (`-- migrate: phase \
+         contract`), or if the same migration creates another object with the old name.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

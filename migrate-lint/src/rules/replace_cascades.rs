@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
         "replace-cascades",
         "`REPLACE` and `INSERT OR REPLACE` delete a conflicting row, which deletes or changes rows of other tables that \
          reference it with `ON DELETE CASCADE` or `SET NULL`. The row that is inserted afterwards does not restore them. \
-         This does not happen while foreign keys are not enforced.",
+         Rows are deleted or changed in this way only while foreign keys are enforced.",
     ),
     level: Level::Warning,
     on: &[Dialect::MySql, Dialect::Sqlite],

@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "revoke",
         "`REVOKE` takes effect immediately, and statements of the deployed version of the application that need the \
-         privilege fail. The schema does not change, so tests that compare schemas do not detect this. `REVOKE` is \
-         safe in a contract migration, when no deployed version needs the privilege.",
+         privilege fail. The schema does not change, so tests that compare schemas do not detect this. `REVOKE` is safe in a \
+         contract migration (`-- migrate: phase contract`), when no deployed version needs the privilege.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],

@@ -17,8 +17,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Dialect::Postgres],
-    fix: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration `VALIDATE CONSTRAINT k`; then \
-         `SET NOT NULL`, and after it, in a separate statement, `DROP CONSTRAINT k`",
+    fix: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration, write `VALIDATE CONSTRAINT k` and \
+         then `SET NOT NULL`; after that, in a separate statement, write `DROP CONSTRAINT k`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -16,8 +16,8 @@ pub static RULE: Rule = Rule {
         "sqlite-drop-referenced",
         "`DROP TABLE` performs an implicit `DELETE FROM` while `foreign_keys` is on, and fails if a row of another \
          table references one of the deleted rows. Without `defer_foreign_keys`, the statement fails immediately. With \
-         `defer_foreign_keys`, the commit fails, even if a renamed table with the same name and rows has replaced the \
-         old table before the commit. An empty test database does not show the error.",
+         `defer_foreign_keys`, the commit fails, even if another table with the same rows is renamed to the old name before \
+         the commit. An empty test database does not show the error.",
     ),
     level: Level::Error,
     on: &[Dialect::Sqlite],

@@ -13,7 +13,8 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rebuild-not-null",
-        "A table rebuild that copies a nullable column unchanged into a NOT NULL column fails if a row has a null there. \
+        "A table rebuild that copies a nullable column unchanged into a NOT NULL column fails if a row has a null in that \
+         column. \
          A test database without such rows does not show the error.",
     ),
     level: Level::Note,

@@ -13,7 +13,8 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rename-first",
-        "A table rebuild that renames the old table first breaks foreign keys, triggers and views of other tables. \
+        "A table rebuild that renames the old table first breaks foreign keys and triggers of other tables, and views that \
+         use the table. \
          Since SQLite 3.26 the rename also changes the name in these objects, so they continue to reference the old \
          table and break when it is dropped. The rename is safe if no other object references the table, or with \
          `PRAGMA legacy_alter_table = ON;`.",

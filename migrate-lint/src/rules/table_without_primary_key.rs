@@ -12,8 +12,8 @@ use migrate_model::syntax::{ConstraintKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "table-without-primary-key",
-        "Rows of a table without a primary key have no unique identity, so logical replication cannot replicate updates \
-         and deletes of the table. Batches have no key to iterate over.",
+        "Rows of a table without a primary key have no unique identity. By default, logical replication on PostgreSQL \
+         therefore cannot replicate updates and deletes of the table. A statement that changes the rows in batches has no key to iterate over.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

@@ -42,6 +42,6 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Trigger),
-        |impact| format!("creating or changing a trigger briefly blocks writes to `{}`", impact.table),
+        |impact| format!("creating, changing or dropping a trigger briefly locks `{}`", impact.table),
     ));
 }

@@ -15,12 +15,13 @@ pub static RULE: Rule = Rule {
         "truncate",
         "`TRUNCATE` permanently deletes all rows of an existing table. With `CASCADE`, it also truncates every table \
          with a foreign key that references the truncated table. On PostgreSQL it acquires ACCESS EXCLUSIVE on these \
-         tables, which blocks reads and writes. `TRUNCATE` is safe in a contract migration, when no deployed version \
-         of the application needs the rows.",
+         tables, which blocks reads and writes. On MySQL, `DROP PARTITION` and `TRUNCATE PARTITION` are flagged as well. \
+         `TRUNCATE` is safe in a contract migration (`-- migrate: phase contract`), when no deployed version of the \
+         application needs the rows.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql],
-    fix: "delete unneeded rows in batches; if no deployed version needs the table, use a contract migration",
+    fix: "delete unneeded rows in batches; if no deployed version needs the rows, use a contract migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "unknown-object",
         "The statement names a column, a constraint, an index or a table that no earlier migration creates, or that an \
-         earlier migration has dropped. This is a typo, or a migration is missing in the folder. The statement fails \
+         earlier migration has dropped. This is a typo, or a migration is missing from the folder. The statement fails \
          on every database to which only these migrations were applied. A table that no migration creates is reported \
          only if a known table has a similar name.",
     ),
@@ -28,6 +28,7 @@ pub static RULE: Rule = Rule {
     down: true,
     check: RuleCheck::Statement(check),
     flagged: &[
+        postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders DROP COLUMN b;"]),
         postgres(&["CREATE TABLE c (id int, PRIMARY KEY (idd));"]),
         mysql(&["CREATE TABLE c (id int, UNIQUE KEY k (idd));"]),
         sqlite(&["CREATE TABLE c (id int, UNIQUE (idd));"]),
@@ -39,7 +40,6 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE a (x int, KEY kx (x));", "ALTER TABLE a DROP INDEX ky;"]),
         mysql(&["CREATE TABLE a (x int, KEY kx (x));", "ALTER TABLE a DROP INDEX kx; ALTER TABLE a DROP INDEX kx;"]),
         mysql(&["CREATE TABLE a (x int);", "ALTER TABLE a DROP FOREIGN KEY fx;"]),
-        postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders DROP COLUMN b;"]),
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE order ADD COLUMN b int;"]),
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders ALTER COLUMN bb SET NOT NULL;"]),
         postgres(&["CREATE TABLE orders (a int);", "CREATE INDEX CONCURRENTLY i ON orders (aa);"]),
@@ -57,6 +57,7 @@ pub static RULE: Rule = Rule {
         ]),
     ],
     not_flagged: &[
+        postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders DROP COLUMN IF EXISTS b;"]),
         mysql(&[
             "CREATE TABLE a (x int);",
             "ALTER TABLE a DROP INDEX IF EXISTS ky; ALTER TABLE a DROP FOREIGN KEY IF EXISTS fx;",
@@ -80,7 +81,6 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE c (x int); CREATE TABLE p (id int); ALTER TABLE c ADD COLUMN id int; ALTER TABLE c INHERIT p; ALTER TABLE p ADD COLUMN y int;",
             "UPDATE c SET y = 1 WHERE id = 1;",
         ]),
-        postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders DROP COLUMN IF EXISTS b;"]),
         postgres(&["CREATE TABLE orders (a int);", "ALTER TABLE orders ADD b int, ALTER b SET NOT NULL;"]),
         postgres(&["ALTER TABLE made_elsewhere ADD b int;"]),
         sqlite(&["CREATE TABLE orders (a int);", "INSERT INTO orders (rowid, a) VALUES (1, 2);"]),

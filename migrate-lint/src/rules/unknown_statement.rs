@@ -14,8 +14,8 @@ use migrate_model::token::{Kind, Tokens};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unknown-statement",
-        "The first word of the statement begins no statement of PostgreSQL, MySQL, MariaDB, SQLite or a database that is \
-         compatible with one of them. This is a typo, and the migration fails.",
+        "The statement begins with a word that is not the first word of any statement of PostgreSQL, MySQL, MariaDB, SQLite \
+         or a compatible database. This is a typo, and the migration fails.",
     ),
     level: Level::Error,
     on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],

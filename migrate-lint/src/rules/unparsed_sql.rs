@@ -14,9 +14,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "unparsed-sql",
         "A `DO` block or an `EXECUTE` that builds SQL at run time can run any statement. The linter does not check these \
-         statements and does not know their effects, so findings for later statements may be missing. `EXECUTE` of a \
-         string literal is checked like any other statement, also if the literal reaches it through `PREPARE` and a user \
-         variable.",
+         statements and does not know their effects, so findings for later statements may be missing. `EXECUTE` of a string \
+         literal is checked like any other statement, even if the literal is passed through `PREPARE` and a user variable.",
     ),
     level: Level::Note,
     on: &[Dialect::Postgres, Dialect::MySql],

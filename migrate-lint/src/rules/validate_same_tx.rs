@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "validate-same-tx",
         "Validating a constraint in the transaction that adds it, or in the same `ALTER TABLE`, defeats the purpose of \
-         `NOT VALID`. `ADD CONSTRAINT` acquires ACCESS EXCLUSIVE for a CHECK (blocks reads and writes), or SHARE ROW \
-         EXCLUSIVE on both tables for a foreign key (blocks writes). This lock is then held during the table scan. In \
+         `NOT VALID`. For a CHECK, `ADD CONSTRAINT` acquires ACCESS EXCLUSIVE, which blocks reads and writes. For a foreign \
+         key, it acquires SHARE ROW EXCLUSIVE on both tables, which blocks writes. \
+          This lock is then held during the table scan. In \
          a later transaction, the scan blocks neither reads nor writes.",
     ),
     level: Level::Error,

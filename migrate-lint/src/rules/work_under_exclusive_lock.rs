@@ -16,9 +16,9 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "work-under-exclusive-lock",
-        "A slow statement after one that acquires ACCESS EXCLUSIVE on an existing table, in the same transaction, \
-         prolongs the lock, which is held until the end of the transaction. Reads and writes of the locked table are \
-         blocked during this time, even if the slow statement uses another table.",
+        "A slow statement runs in a transaction that already holds ACCESS EXCLUSIVE on an existing table. The lock is held \
+         until the transaction ends, so the slow statement prolongs it. Reads and writes of the locked table are blocked \
+         during this time, even if the slow statement uses another table.",
     ),
     level: Level::Warning,
     on: &[Dialect::Postgres],

@@ -41,7 +41,7 @@ pub fn name_holder(schema: &Schema, index: &CreateIndex) -> Option<String> {
     let is_certain = |relation: &&Relation| !relation.certainty.is_uncertain() && !relation.may_predate_history;
     let relation = schema.known(&table).filter(is_certain);
     if relation.and_then(|relation| relation.constraint(name.name())).is_some_and(is_key) {
-        return Some(format!("index `{name}` already exists on `{table}`, as that of the constraint"));
+        return Some(format!("index `{name}` already exists on `{table}`, as the index of a constraint"));
     }
     let exists = schema.relation(&name).is_some_and(|relation| !relation.certainty.is_uncertain())
         || schema.has(ObjectKind::Sequence, &name, None);

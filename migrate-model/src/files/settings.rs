@@ -74,7 +74,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         table: "",
         key: "service",
-        values: "a name that is not empty",
+        values: "a non-empty name",
         default: "the package name",
         meaning: "the name of the service and of its history",
         read: |parser, settings, value, setting| {
@@ -102,7 +102,7 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "layouts",
         values: "a list of names of layouts: {layouts}",
-        default: "one layout of any kind",
+        default: "any single layout",
         meaning: "the layouts that may be mixed in one folder",
         read: |parser, settings, value, setting| parser.layouts(settings, value, setting),
     },
@@ -119,7 +119,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "same-version",
         values: "`\"error\"` or `\"by-name\"`",
         default: "`\"error\"`",
-        meaning: "whether several files may have the same version; `\"by-name\"` applies them in the order of their names",
+        meaning: "whether several migrations may have the same version; `\"by-name\"` applies them in the order of their names",
         read: |parser, settings, value, setting| {
             let by_name = parser.choose(value, setting, &[("error", false), ("by-name", true)]);
             settings.same_version_by_name = by_name.unwrap_or(false);
@@ -150,7 +150,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "session",
         values: "a list of SQL statements",
         default: "none",
-        meaning: "SQL statements that a command runs after connecting, before it acquires the lock and reads the history; \
+        meaning: "SQL statements that run after connecting, before the lock is acquired and the history is read; \
              they run again whenever the session is reset",
         read: |parser, settings, value, setting| parser.session(settings, value, setting),
     },
@@ -204,7 +204,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "lint",
         values: "`\"off\"`, `\"warn\"` or `\"deny\"`",
         default: "`\"deny\"`",
-        meaning: "how a build treats findings of the safety rules: `\"deny\"` fails on errors, `\"warn\"` turns errors into \
+        meaning: "how a build and `check` treat findings of the safety rules: `\"deny\"` fails on errors, `\"warn\"` turns errors into \
                   warnings, `\"off\"` disables linting",
         read: |parser, settings, value, setting| {
             settings.safety.mode = parser.parse(value, setting, |word| word.parse().ok()).unwrap_or_default();
@@ -291,7 +291,7 @@ pub static SETTINGS: &[Setting] = &[
         table: "rules",
         key: "NAME",
         values: "`\"off\"`, `\"note\"`, `\"warning\"` or `\"error\"`",
-        default: "the level of the rule",
+        default: "the default level of the rule",
         meaning: "the level of the safety rule `NAME`",
         read: |_, _, _, _| {},
     },
