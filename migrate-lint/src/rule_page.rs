@@ -91,7 +91,8 @@ fn verification_text(rule: &Rule) -> String {
 
 /// The index of all rules, with links to their pages, and the equivalent checks of other tools.
 pub fn index() -> String {
-    let mut text = "# Safety rules\n\nGenerated from the code; `cargo migrate explain RULE` prints the same pages.\n".to_owned();
+    let mut text =
+        "# Safety rules\n\nGenerated from the code. `cargo migrate explain RULE` prints the page of a rule.\n".to_owned();
     for (title, opt_in) in [("Enabled by default", false), ("Opt-in", true)] {
         let _ = write!(text, "\n## {title}\n\n| rule | level | databases | hazard |\n|---|---|---|---|\n");
         for rule in crate::rules::ALL.iter().filter(|rule| rule.opt_in == opt_in) {
@@ -102,8 +103,9 @@ pub fn index() -> String {
         }
     }
     text.push_str(
-        "\n## Coming from another tool\n\nThe rules that are equivalent to the checks of other tools; `cargo migrate explain` accepts \
-         the names of these checks as well.\n",
+        "\n## Coming from another tool\n\nThese tables list the rules that are equivalent to the checks of other tools; \
+         a dash means that no rule is equivalent. A name without a link is a code that is not a rule. `cargo migrate explain` \
+         also accepts the names of these checks.\n",
     );
     for checks in other_tools::ALL.chunk_by(|check, next| check.tool == next.tool) {
         let _ = write!(text, "\n| {} | cargo-migrate |\n|---|---|\n", checks[0].tool);

@@ -11,8 +11,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-without-index",
-        "No index begins with the columns of the foreign key. Each `DELETE` of a row in the referenced table, and \
-         each update of its key, then scans the entire referencing table. (MySQL creates such an index \
+        "If no index begins with the columns of a foreign key, each `DELETE` of a row in the referenced table, and \
+         each update of its key, scans the entire referencing table. (MySQL creates such an index \
          automatically.)",
     ),
     level: Level::Note,

@@ -14,9 +14,8 @@ use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-drop-with-dependents",
-        "A foreign key depends on its columns, on an index that starts with them, and on the table that it references. \
-         While the foreign key exists, MySQL and MariaDB reject a `DROP` of such a column (error 1828), of the index (1553) \
-         and of the table (1451 on MariaDB, 3730 on MySQL). \
+        "MySQL and MariaDB reject a `DROP` of a column of a foreign key (error 1828), of the only index that starts with its \
+         columns (1553) and of the table that it references (1451 on MariaDB, 3730 on MySQL). \
           They also reject a `TRUNCATE` of the referenced table (1701) and a type change of the columns on \
          either side (1832 and 1833).",
     ),

@@ -13,7 +13,7 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-random-default",
-        "MariaDB adds a column with `DEFAULT (rand())` instantly: it evaluates the default once, and every existing \
+        "MariaDB adds a column with `DEFAULT (rand())` instantly and evaluates the default only once, so every existing \
          row gets the same value. Each new row gets its own value. On MySQL, the rule reports \
          nothing, because MySQL does not add a column with such a default instantly.",
     ),
