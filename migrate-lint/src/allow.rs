@@ -64,7 +64,7 @@ impl Allowed {
                 let finding = Finding::warning(&UNUSED_ALLOW, format!("unknown rule `{rule}`")).at(place);
                 return Some(match crate::rules::nearest(rule) {
                     Some(nearest) => finding.help(format!("write `{nearest}`")),
-                    None => finding.help("`cargo migrate explain` lists all codes, and the rules among them"),
+                    None => finding.help("`cargo migrate explain` lists all codes, including the rules"),
                 });
             }
             is_enabled(rule).then(|| {

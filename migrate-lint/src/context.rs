@@ -371,8 +371,8 @@ impl<'a> StatementContext<'a> {
             } else if impact.is_long() {
                 "which allows reads and writes"
             } else {
-                "which is brief; its metadata lock waits for all transactions that use the table, and later queries queue \
-                 behind it"
+                "which takes little time, but its metadata lock waits for all transactions that use the table, and later queries \
+                 queue behind it"
             };
             let server = self.server();
             let algorithm = online.algorithm;

@@ -14,8 +14,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// `migrate.toml` contains an unknown rule or server.
 pub static BAD_RULE_SETTING: Code = Code::new(
     "bad-rule-setting",
-    "`[rules]` in `migrate.toml` contains a rule that does not exist, or `server` is not a known server. The name of a rule is the \
-     code in the brackets of its messages; `cargo migrate explain` lists all rules among the codes. Examples of a server are `postgres 14`, \
+    "`[rules]` in `migrate.toml` contains a rule that does not exist, or `server` is not a known server or does not \
+     match `database`. The name of a rule is the code in the brackets of its messages; `cargo migrate explain` lists \
+     all codes, including the rules. Examples of a server are `postgres 14`, \
      `mysql 8.4`, `mariadb 10.11` and `sqlite 3.40`; the version is optional.",
 );
 
@@ -48,7 +49,7 @@ pub fn options(folder_settings: &Settings, dialect: Dialect) -> (LintOptions, Ve
             let finding = Finding::error(&BAD_RULE_SETTING, format!("unknown rule `{}`", setting.name)).at(setting.place.clone());
             findings.push(match rules::nearest(&setting.name) {
                 Some(nearest) => finding.help(format!("write `{nearest}`")),
-                None => finding.help("`cargo migrate explain` lists all codes, and the rules among them"),
+                None => finding.help("`cargo migrate explain` lists all codes, including the rules"),
             });
         }
         options.levels.insert(setting.name.clone(), setting.level);

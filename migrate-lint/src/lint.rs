@@ -124,7 +124,7 @@ pub fn lint(history: &[Migration], options: &LintOptions) -> Vec<Finding> {
 /// Like [`lint`], with the places that `fix` needs.
 pub fn lint_with_targets(history: &[Migration], options: &LintOptions) -> LintResult {
     let dialect = options.server.dialect();
-    let applicable = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&dialect));
+    let applicable = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&options.server.product));
     let enabled: Vec<EnabledRule> =
         applicable.filter_map(|rule| Some(EnabledRule { rule, level: options.level(rule)? })).collect();
     let enabled_for_down = enabled.iter().copied().filter(|enabled| enabled.rule.down).collect();

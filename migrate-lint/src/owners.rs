@@ -28,7 +28,7 @@ pub static FOREIGN_TABLE: Code = Code::new(
 /// A table that several services create or claim.
 pub static DISPUTED_TABLE: Code = Code::new(
     "disputed-table",
-    "Two services that share a database create a table of the same name. The second `CREATE TABLE` fails. With `IF NOT \
+    "Two services that share a database create a table of the same name, or both list a table in `owns`. If both create it, the second `CREATE TABLE` fails. With `IF NOT \
      EXISTS`, it has no effect, and both services use the same table. Rename one of the tables, or add `owns = \
      [\"table\"]` to the `migrate.toml` of the owner and remove the other definition.",
 );
@@ -312,7 +312,7 @@ fn foreign_change(services: &[ServiceHistory<'_>], change: &TableChange, verb: &
     );
     let finding =
         Finding::error(&FOREIGN_TABLE, message).help(format!("move the change to the migrations of service `{owner}`")).help(
-            "suppress this finding if the change is intended: add `-- migrate: allow foreign-table: reason` above the statement",
+            "or, if the change is intended, suppress this finding: add `-- migrate: allow foreign-table: reason` above the statement",
         );
     vec![finding]
 }

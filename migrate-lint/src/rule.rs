@@ -2,6 +2,7 @@
 
 use crate::context::{FileContext, StatementContext};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -13,8 +14,8 @@ pub struct Rule {
     pub code: Code,
     /// The default level.
     pub level: Level,
-    /// The dialects in which the hazard can occur.
-    pub on: &'static [Dialect],
+    /// The products in which the hazard can occur.
+    pub on: &'static [Product],
     /// What to write instead: lower case, without a full stop; empty if each finding has its own.
     pub fix: &'static str,
     /// Disabled unless `[rules]` in `migrate.toml` sets a level.

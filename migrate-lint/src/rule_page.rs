@@ -3,7 +3,6 @@
 use crate::other_tools;
 use crate::rule::{Example, Rule, Verification};
 use crate::server::{Product, Server};
-use migrate_model::dialect::Dialect;
 use std::fmt::Write as _;
 
 /// The page of a rule. Lines are not wrapped.
@@ -30,16 +29,8 @@ pub fn page(rule: &Rule) -> String {
 }
 
 fn databases(rule: &Rule) -> String {
-    let names: Vec<&str> = rule.on.iter().map(|dialect| product_names(*dialect)).collect();
+    let names: Vec<&str> = rule.on.iter().map(|product| product.name()).collect();
     names.join(", ")
-}
-
-fn product_names(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Postgres => "PostgreSQL",
-        Dialect::MySql => "MySQL and MariaDB",
-        Dialect::Sqlite => "SQLite",
-    }
 }
 
 /// The database of an example, where the rule applies to more than one.
@@ -67,14 +58,13 @@ fn example_text(example: &Example) -> String {
 }
 
 fn verification_text(rule: &Rule) -> String {
-    let products: Vec<Product> = rule.on.iter().map(|dialect| Server::of(*dialect).product).collect();
-    let database = match products.as_slice() {
+    let database = match rule.on {
         [Product::Sqlite] => "a real SQLite database",
         products if products.contains(&Product::Sqlite) => "a real database",
         _ => "a real server",
     };
     match rule.verification {
-        Verification::Measured if products == [Product::MariaDb] => {
+        Verification::Measured if rule.on.iter().all(|product| matches!(product, Product::MySql | Product::MariaDb)) => {
             format!("A test runs the examples on {database} and verifies the predicted `ALGORITHM` and `LOCK`.")
         }
         Verification::Measured => {

@@ -21,6 +21,15 @@ pub enum Product {
 }
 
 impl Product {
+    /// Its SQL dialect.
+    pub const fn dialect(self) -> Dialect {
+        match self {
+            Product::Postgres => Dialect::Postgres,
+            Product::MySql | Product::MariaDb => Dialect::MySql,
+            Product::Sqlite => Dialect::Sqlite,
+        }
+    }
+
     /// The name, such as `PostgreSQL`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,11 +67,7 @@ impl Server {
 
     /// The SQL dialect of the product.
     pub fn dialect(&self) -> Dialect {
-        match self.product {
-            Product::Postgres => Dialect::Postgres,
-            Product::MySql | Product::MariaDb => Dialect::MySql,
-            Product::Sqlite => Dialect::Sqlite,
-        }
+        self.product.dialect()
     }
 }
 

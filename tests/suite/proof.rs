@@ -6,7 +6,7 @@ use migrate_lint::relation::{HistoryPoint, Relation};
 use migrate_lint::rule::{Example, Rule, Verification};
 use migrate_lint::rules;
 use migrate_lint::schema::Schema;
-use migrate_lint::server::Server;
+use migrate_lint::server::{Product, Server};
 use migrate_lint::simulation::Simulation;
 use migrate_model::dialect::Dialect;
 use migrate_model::migration::Migration;
@@ -258,7 +258,7 @@ async fn postgres_locks_scans_and_rewrites_are_as_predicted() {
     let _ = run(&mut connection, "CREATE TABLESPACE fast LOCATION ''").await;
     let (mut problems, mut count) = (Vec::new(), 0);
     for rule in
-        rules::ALL.iter().filter(|rule| rule.on.contains(&Dialect::Postgres) && rule.verification == Verification::Measured)
+        rules::ALL.iter().filter(|rule| rule.on.contains(&Product::Postgres) && rule.verification == Verification::Measured)
     {
         for example in rule.flagged.iter().chain(rule.not_flagged).filter(|example| example.dialect == Dialect::Postgres) {
             count += compare_with_server(&database, rule, example, &mut problems).await;
@@ -320,7 +320,8 @@ fn costliest(server: Server, schema: &Schema, sql: &str, foreign_keys_unchecked:
 #[tokio::test]
 async fn mariadb_algorithms_are_as_predicted() {
     let (mut problems, mut count) = (Vec::new(), 0);
-    for rule in rules::ALL.iter().filter(|rule| rule.on.contains(&Dialect::MySql) && rule.verification == Verification::Measured)
+    for rule in
+        rules::ALL.iter().filter(|rule| rule.on.contains(&Product::MariaDb) && rule.verification == Verification::Measured)
     {
         for example in rule.flagged.iter().chain(rule.not_flagged).filter(|example| example.dialect == Dialect::MySql) {
             let database = TestDatabase::new(Kind::MariaDb).await;

@@ -43,7 +43,7 @@ impl Group {
         if !same.is_empty() {
             let lines: Vec<String> = same.iter().map(|other| other.line.to_string()).collect();
             let noun = if lines.len() == 1 { "line" } else { "lines" };
-            first.notes.push(format!("also in {noun} {}", lines.join(", ")));
+            first.notes.push(format!("also on {noun} {}", lines.join(", ")));
         }
         let (listed, omitted) = different.split_at(limit.unwrap_or(usize::MAX).min(different.len()));
         first.notes.extend(listed.iter().map(|other| format!("also on line {}: {}", other.line, other.message)));

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a new column whose type is a domain with a constraint.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          array of the domain, causes no rewrite.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "declare the column with the base type of the domain; add the condition as a `CHECK` with `NOT VALID`; \
          validate it in the next migration",
     opt_in: false,

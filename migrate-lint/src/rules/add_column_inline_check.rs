@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a new column with an inline `CHECK`.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          needs no scan.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add the column alone; then `ADD CONSTRAINT ... CHECK (...) NOT VALID`; then, in the next migration, \
          `VALIDATE CONSTRAINT`",
     opt_in: false,

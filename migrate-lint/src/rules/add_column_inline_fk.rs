@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a new column with an inline `REFERENCES`.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          blocked.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add the column alone; then `ADD CONSTRAINT ... FOREIGN KEY ... NOT VALID`; then, in the next migration, \
          `VALIDATE CONSTRAINT`",
     opt_in: false,

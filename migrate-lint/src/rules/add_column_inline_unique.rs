@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a new column that is `UNIQUE` or `PRIMARY KEY`.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          writes.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add the column alone; build the index with `CREATE UNIQUE INDEX CONCURRENTLY`; then `ADD CONSTRAINT ... \
          UNIQUE USING INDEX`",
     opt_in: false,

@@ -3,6 +3,7 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -17,7 +18,7 @@ pub static RULE: Rule = Rule {
          default supplies the value.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::Sqlite],
     fix: "add the column as nullable, fill it in batches, then set it NOT NULL; or give it a constant default",
     opt_in: false,
     down: false,

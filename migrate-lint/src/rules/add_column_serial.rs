@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a new `serial` or identity column on an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          `CREATE TABLE`.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add a plain `bigint` column and a sequence; write `SET DEFAULT nextval(...)` for new rows; fill the existing rows \
          in batches; then make the column NOT NULL and, if required, an identity column",
     opt_in: false,

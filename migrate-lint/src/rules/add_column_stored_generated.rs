@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a new stored generated column on an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          read and needs no rewrite.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add a plain column, maintain it with a trigger, and fill the existing rows in batches; or, from PostgreSQL \
          18, declare the column `VIRTUAL`",
     opt_in: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a new column with a volatile default on an existing table.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          constant, `now()` or another non-volatile function needs no rewrite since PostgreSQL 11.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add the column without a default; `ALTER COLUMN ... SET DEFAULT` for new rows; fill the existing rows in \
          batches; then make the column NOT NULL",
     opt_in: false,

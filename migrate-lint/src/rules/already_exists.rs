@@ -5,9 +5,9 @@ use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
+use crate::server::Product;
 use crate::simulation::name_holder;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ObjectKind, Syntax, TypeAction};
 
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
          `IF NOT EXISTS` or `OR REPLACE` are not flagged.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "remove the statement; or choose another name if the two objects differ",
     opt_in: false,
     down: true,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a type change of a column that a `CHECK` constraint uses.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          no rewrite.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "drop the constraint, change the type, add the constraint with `NOT VALID`, and validate it in the next \
          migration",
     opt_in: false,

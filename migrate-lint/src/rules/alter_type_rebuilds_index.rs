@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a change of type or collation that keeps the rows and rebuilds indexes on the column.
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
           Reads and writes are blocked until the indexes are rebuilt. A column without an index is not affected.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "for a new collation, build an index with `CREATE INDEX CONCURRENTLY ... (column COLLATE ...)`, add the same \
          `COLLATE` to the queries, drop the old indexes on the column, and then change the column; for a new type, add a new \
          column, copy the values in batches, and build the index of the new column with `CREATE INDEX CONCURRENTLY`",

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a type change that rewrites the table, or may rewrite it.
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          varying`. `alter-type-rebuilds-index` describes changes that rebuild only indexes.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add a column of the new type, maintain it with a trigger, fill it in batches, and switch the application to \
          it; then drop the old column in a contract migration",
     opt_in: false,

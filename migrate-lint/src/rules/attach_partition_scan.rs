@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `ATTACH PARTITION` that scans a partition or builds indexes on it.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          blocked. Indexes of the partitioned table that the partition lacks are built under the same lock.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "before the statement, add a CHECK constraint with the partition bounds to the new partition, and a CHECK \
          constraint that excludes the values within these bounds to the DEFAULT partition; add each with `NOT VALID`, then \
          run `VALIDATE CONSTRAINT`",

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `ADD CONSTRAINT ... CHECK` without `NOT VALID` on an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          existing rows later, without blocking reads and writes.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add the constraint with `NOT VALID`, and write `VALIDATE CONSTRAINT` in the next migration",
     opt_in: false,
     down: false,

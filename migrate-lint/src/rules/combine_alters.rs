@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          of one `ALTER TABLE` share a single scan.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write one `ALTER TABLE` with all clauses, separated by commas",
     opt_in: false,
     down: false,

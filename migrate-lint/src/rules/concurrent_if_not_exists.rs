@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          another tool.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `DROP INDEX CONCURRENTLY IF EXISTS i` in a migration before this one, and omit `IF NOT EXISTS`",
     opt_in: false,
     down: false,

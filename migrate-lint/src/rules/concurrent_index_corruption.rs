@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          as `postgres 14.3`.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "upgrade to PostgreSQL 14.4 or later, then `REINDEX` the indexes that were built concurrently before the upgrade; \
          the extension `amcheck` detects damaged indexes",
     opt_in: false,

@@ -5,8 +5,8 @@ use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::Schema;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
          new schema can be deployed between them.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "deploy the earlier migration first; add the contract migration in a later deployment",
     opt_in: false,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `CREATE TABLE ... PARTITION OF` an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          created table takes only SHARE UPDATE EXCLUSIVE on the partitioned table (since PostgreSQL 12).",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `CREATE TABLE part (LIKE parent INCLUDING ALL)` and then `ALTER TABLE parent ATTACH PARTITION part \
          ...`",
     opt_in: false,

@@ -3,8 +3,8 @@
 use crate::context::{ParsedStatement, StatementContext};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          privileges of the owner.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add `SET search_path = pg_catalog, ...` to the function, with `pg_temp` last",
     opt_in: false,
     down: false,

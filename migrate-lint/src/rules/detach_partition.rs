@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `DETACH PARTITION` without `CONCURRENTLY`.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          transaction, and the partitioned table must not have a DEFAULT partition.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `DETACH PARTITION ... CONCURRENTLY`, in a separate migration",
     opt_in: false,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::{Cause, Lock};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags DML after a statement that locks an existing table, in the same transaction.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          (after `CREATE TRIGGER` or `ADD FOREIGN KEY`), only writes are blocked.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "move the DML to a separate migration, and run it in batches",
     opt_in: false,
     down: false,

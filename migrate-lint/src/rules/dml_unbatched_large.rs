@@ -4,8 +4,8 @@ use crate::context::{ParsedStatement, StatementContext};
 use crate::impact::Lock;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          locks and the locks of the DDL are held until the transaction ends.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "move the statement to a separate migration, and run it in batches",
     opt_in: false,
     down: false,

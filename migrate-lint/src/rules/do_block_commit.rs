@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          transaction block. PostgreSQL allows both only if the `DO` or `CALL` statement runs outside a transaction.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "remove `BEGIN` and `COMMIT` from the file: `cargo migrate` then runs the `DO` block outside a transaction; for a \
          `CALL`, also add `-- migrate: no-transaction` before the first statement of the file",
     opt_in: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags changes of a domain that scan every table with a column of that domain.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          transaction. `ADD CONSTRAINT ... NOT VALID` scans no table.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "use `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, which checks only new and changed values; write `VALIDATE \
          CONSTRAINT` in the next migration, and run this migration at a time of low traffic, because the validation blocks \
          writes during the scan",

@@ -3,8 +3,8 @@
 use crate::context::FileContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          Reverting restores the schema, but not the rows. This is acceptable if the data is no longer needed.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "delete the down migration, and add `-- migrate: irreversible: reason` to the header of the up migration; or \
           keep a copy of the data until the new version of the application is known to work",
     opt_in: false,

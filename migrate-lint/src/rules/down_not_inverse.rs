@@ -3,8 +3,8 @@
 use crate::context::FileContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags down migrations that do not restore the schema from before the up migration.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          The rule does not compare data. It does not report added enum values, because PostgreSQL cannot remove them.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "in the down migration, revert each change of the up migration, in reverse order",
     opt_in: false,
     down: false,

@@ -5,8 +5,8 @@ use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          databases. Each affected table or view is locked with ACCESS EXCLUSIVE, which blocks reads and writes.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "omit `CASCADE` and drop each dependent object by name",
     opt_in: false,
     down: false,

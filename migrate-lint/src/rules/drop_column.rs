@@ -4,8 +4,8 @@ use crate::context::{Age, StatementContext};
 use crate::relation::Relation;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          deploy this migration only when no deployed version uses the column any more.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "deploy a version of the application that no longer uses the column, then drop the column in a migration \
           with `-- migrate: phase \
          contract` in its header",

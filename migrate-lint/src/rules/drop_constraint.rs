@@ -5,8 +5,8 @@ use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Index, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{self, ActionKind, ObjectKind, Syntax};
 use std::ops::Range;
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
          corrected before the constraint can be added again.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "deploy a version of the application that does not rely on the constraint, then drop the constraint in a migration \
           with `-- migrate: phase \
          contract` in its header",

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags dropped tables and foreign keys that lock an existing referenced table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          later queries on that table queue behind it.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "use a separate migration for each foreign key that references a table with heavy traffic; drop the table that has \
          these foreign keys in a later migration",
     opt_in: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `DROP INDEX` without `CONCURRENTLY` on an existing table.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          cannot run in a transaction.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `DROP INDEX CONCURRENTLY`, in a migration of its own",
     opt_in: false,
     down: false,

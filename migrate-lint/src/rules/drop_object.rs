@@ -3,8 +3,8 @@
 use crate::context::{ParsedStatement, StatementContext};
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::name::Name;
 use migrate_model::syntax::{ObjectAction, ObjectKind, Syntax, TypeAction};
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
           An object that the same file creates or recreates is not flagged.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "deploy a version of the application that no longer uses the object, then drop the object in a migration \
           with `-- migrate: phase \
          contract` in its header",

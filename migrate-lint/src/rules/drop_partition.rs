@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `DROP TABLE` of a partition of an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          it waits for the lock. `DETACH PARTITION ... CONCURRENTLY` allows reads and writes.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "use `ALTER TABLE parent DETACH PARTITION part CONCURRENTLY` in one migration, and drop the table in the \
          next",
     opt_in: false,

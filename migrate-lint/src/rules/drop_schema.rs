@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          The deployed version of the application may still use these objects. A contract migration is not flagged.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "drop the tables and other objects one by one, in migrations with `-- migrate: phase contract` in their \
          header",
     opt_in: false,

@@ -5,8 +5,8 @@ use crate::object_name::ObjectName;
 use crate::rebuild;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          deploy this migration only when no deployed version uses the table any more.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "deploy a version of the application that no longer uses the table, then drop the table in a migration \
           with `-- migrate: phase \
          contract` in its header",

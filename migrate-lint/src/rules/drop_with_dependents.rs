@@ -7,9 +7,9 @@ use crate::relation::Column;
 use crate::relation::{Constraint, ConstraintKind, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use crate::simulation::truncated_tables;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax};
 
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
          creation order.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "drop the dependent objects first, by name",
     opt_in: false,
     down: true,

@@ -4,6 +4,7 @@ use crate::context::StatementContext;
 use crate::relation::is_same;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -22,7 +23,7 @@ pub static RULE: Rule = Rule {
          from a query.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "remove one of the two occurrences",
     opt_in: false,
     down: true,

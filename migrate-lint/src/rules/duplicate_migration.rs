@@ -3,8 +3,8 @@
 use crate::context::{FileContext, ParsedStatement};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
 use migrate_model::syntax::Syntax;
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          copied and not edited, or two branches added the same change.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "delete one of the two files, or give the reason why both are needed: `-- migrate: allow duplicate-migration: \
           reason`",
     opt_in: false,

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{Syntax, TypeAction};
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          `ADD VALUE IF NOT EXISTS`.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "delete the down migration, and add `-- migrate: irreversible: enum values cannot be removed` to the header \
           of the up migration",
     opt_in: false,

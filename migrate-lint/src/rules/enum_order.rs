@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{Syntax, TypeAction};
 
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          BY` use the order of the values in the type, and the position cannot be changed later.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "specify the position with `BEFORE` or `AFTER`",
     opt_in: true,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `ADD CONSTRAINT ... EXCLUDE` on an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          constraints. On a small table, the build is brief.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "if the table is large, create a new table with the constraint, copy the rows in batches, and swap the names",
     opt_in: false,
     down: false,

@@ -4,6 +4,7 @@ use crate::context::{NewForeignKey, StatementContext};
 use crate::relation::{ConstraintKind, Relation, RelationKind};
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -21,7 +22,7 @@ pub static RULE: Rule = Rule {
          (`foreign key mismatch`).",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "add a unique key on the referenced columns first, or reference an existing key; give both columns the same \
          type",
     opt_in: false,

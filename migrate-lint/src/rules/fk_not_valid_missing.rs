@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::{Cause, Impact};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags foreign keys that are added to an existing table without `NOT VALID`.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          writes.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add the foreign key with `NOT VALID`, and run `VALIDATE CONSTRAINT` in the next migration",
     opt_in: false,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::{Cause, Impact};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags transactions that add foreign keys referencing several existing tables.
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          in a different order.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "in each migration, add at most one foreign key that references an existing table",
     opt_in: false,
     down: false,

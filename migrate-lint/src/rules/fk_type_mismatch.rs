@@ -4,8 +4,8 @@ use crate::context::FileContext;
 use crate::relation::{ConstraintKind, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags foreign key columns whose numeric type differs from that of the referenced column.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          unable to use an index.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "give both columns the same type",
     opt_in: false,
     down: false,

@@ -3,8 +3,8 @@
 use crate::context::FileContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags foreign keys without an index that begins with their columns.
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          automatically.)",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::Sqlite],
     fix: "create an index that begins with the columns of the foreign key",
     opt_in: false,
     down: false,

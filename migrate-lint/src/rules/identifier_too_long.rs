@@ -3,6 +3,7 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -17,7 +18,7 @@ pub static RULE: Rule = Rule {
          truncated too. MySQL rejects names of more than 64 characters.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "choose a shorter name",
     opt_in: false,
     down: false,

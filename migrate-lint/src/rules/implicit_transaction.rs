@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          migrate` sends the statements one by one. Enable this rule only for files that other tools run too.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "move the statement that cannot run in a transaction to a separate file",
     opt_in: true,
     down: true,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `CREATE INDEX` without `CONCURRENTLY` on an existing table.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          in a separate migration, which `cargo migrate` then runs outside a transaction automatically.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `CREATE INDEX CONCURRENTLY`, in a migration of its own",
     opt_in: false,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `CREATE INDEX` on an existing partitioned table without `ON ONLY`.
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          Finally run `ALTER INDEX parent_index ATTACH PARTITION partition_index` for each partition.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "use `CREATE INDEX i ON ONLY parent (...)`, then `CREATE INDEX CONCURRENTLY` on each partition, then `ALTER \
          INDEX i ATTACH PARTITION ...`",
     opt_in: false,

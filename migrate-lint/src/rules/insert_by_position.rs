@@ -4,6 +4,7 @@ use crate::context::StatementContext;
 use crate::relation::Relation;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -18,7 +19,7 @@ pub static RULE: Rule = Rule {
          different order, values are stored in the wrong columns, often without an error.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "name the columns on both sides: `INSERT INTO new (a, b) SELECT a, b FROM old`",
     opt_in: false,
     down: true,

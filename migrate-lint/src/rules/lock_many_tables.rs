@@ -5,8 +5,8 @@ use crate::impact::{Cause, Lock};
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
          transaction is. A transaction that locks up to three tables is not flagged.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "split the file into one migration for each table",
     opt_in: false,
     down: false,

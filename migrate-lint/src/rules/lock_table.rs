@@ -4,6 +4,7 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -16,7 +17,7 @@ pub static RULE: Rule = Rule {
          regardless of what the migration does meanwhile. Modes that allow writes are not flagged.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "remove `LOCK TABLE` if the following statements acquire the locks that they need; otherwise run only short \
          statements while the lock is held",
     opt_in: false,

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags statements that wait without a `lock_timeout` for a lock that blocks writes.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          that other tools run too.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add `SET lock_timeout = '2s';` before the statement",
     opt_in: true,
     down: false,

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags long work under a lock that blocks writes to an existing table when no `statement_timeout` is set.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          statement_timeout`. Statements that only change the catalog, and statements on new tables, are not flagged.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add `-- migrate: timeout 30s` above the first statement of the file; if another tool also runs the file, \
           write `SET statement_timeout = '30s';` instead",
     opt_in: true,

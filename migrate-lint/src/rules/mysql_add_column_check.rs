@@ -5,7 +5,6 @@ use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -19,7 +18,7 @@ pub static RULE: Rule = Rule {
          the existing rows.",
     ),
     level: Level::Warning,
-    on: &[Dialect::MySql],
+    on: &[Product::MariaDb],
     fix: "fill the column so that every row satisfies the check, or add the check later as a table constraint",
     opt_in: false,
     down: false,
@@ -36,9 +35,6 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    if context.server().product != Product::MariaDb {
-        return;
-    }
     for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
         if !column.checks.is_empty() && context.is_deployed(&table) {

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          from real ones.",
     ),
     level: Level::Warning,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "specify the value with `DEFAULT ...`; or add the column as nullable, fill it in batches, then change it to NOT \
           NULL",
     opt_in: false,

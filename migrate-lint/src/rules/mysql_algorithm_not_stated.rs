@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Algorithm;
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          table.",
     ),
     level: Level::Note,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "",
     opt_in: false,
     down: false,

@@ -6,7 +6,6 @@ use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::{Product, Server};
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags an `ALTER TABLE` whose `ALGORITHM` or `LOCK` clause the server does not support for the change.
@@ -17,7 +16,7 @@ pub static RULE: Rule = Rule {
          rejects the statement (errors 1845 and 1846). The migration fails, and the table is unchanged.",
     ),
     level: Level::Error,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "",
     opt_in: false,
     down: true,

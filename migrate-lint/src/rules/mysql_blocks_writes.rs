@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::{Algorithm, Cause, Impact};
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags an `ALTER TABLE` or `CREATE INDEX` that blocks writes to an existing table without copying it.
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          table the change is brief.",
     ),
     level: Level::Error,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "run the migration at a time of low traffic, or use a tool that copies the table online (gh-ost, \
           pt-online-schema-change)",
     opt_in: false,

@@ -5,8 +5,8 @@ use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Index, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
          either side (1832 and 1833).",
     ),
     level: Level::Error,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "drop the foreign key first",
     opt_in: false,
     down: true,

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ConstraintKind};
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          copy, and is safe if a query has confirmed that no row references a missing row.",
     ),
     level: Level::Warning,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "find rows without a parent first: `SELECT ... LEFT JOIN ... WHERE parent.id IS NULL`",
     opt_in: false,
     down: false,

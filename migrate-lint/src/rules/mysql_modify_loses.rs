@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::relation;
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Column};
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          column fail. Without `NOT NULL`, the column accepts nulls. Without the collation, text comparisons change.",
     ),
     level: Level::Error,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "repeat the whole definition, or change one attribute only: `ALTER COLUMN c SET DEFAULT`, `RENAME COLUMN a TO \
           b`; if the column should accept nulls, write `NULL`",
     opt_in: false,

@@ -5,7 +5,6 @@ use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -18,7 +17,7 @@ pub static RULE: Rule = Rule {
          nothing, because MySQL does not add a column with such a default instantly.",
     ),
     level: Level::Warning,
-    on: &[Dialect::MySql],
+    on: &[Product::MariaDb],
     fix: "add the column without the default, `UPDATE` the rows in batches, then set the default",
     opt_in: false,
     down: false,
@@ -38,10 +37,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::AddColumn { column, .. } = action else { continue };
         let default = column.default.clone().map(|default| context.sql[default].to_ascii_lowercase());
-        if context.server().product == Product::MariaDb
-            && default.is_some_and(|default| default.contains("rand("))
-            && context.is_deployed(&table)
-        {
+        if default.is_some_and(|default| default.contains("rand(")) && context.is_deployed(&table) {
             findings.add(RuleFinding::new(format!("every existing row of `{table}` gets the same random value")).at(range));
         }
     }

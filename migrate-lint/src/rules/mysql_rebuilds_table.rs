@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::{Algorithm, Cause, Impact};
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a change in place that allows writes but takes longer on a larger table.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          duration of the statement. On a small table this is harmless.",
     ),
     level: Level::Note,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "run the migration at a time of low traffic",
     opt_in: false,
     down: false,

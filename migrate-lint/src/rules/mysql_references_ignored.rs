@@ -5,7 +5,6 @@ use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a `REFERENCES` clause of a column, which MySQL ignores.
@@ -17,7 +16,7 @@ pub static RULE: Rule = Rule {
          create the foreign key, so the rule does not flag it there.",
     ),
     level: Level::Warning,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql],
     fix: "write a table constraint: `FOREIGN KEY (c) REFERENCES u (id)`",
     opt_in: false,
     down: false,
@@ -28,7 +27,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    if context.server().product != Product::MySql || context.server().is_at_least(9, 0) {
+    if context.server().is_at_least(9, 0) {
         return;
     }
     for column in context.new_columns().filter(|column| column.references.is_some()) {

@@ -3,8 +3,8 @@
 use crate::context::{FileContext, ParsedStatement};
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          statement and resumes at the failed statement; other tools leave the file partially applied.",
     ),
     level: Level::Note,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "write one DDL statement per migration if other tools also run the migrations",
     opt_in: true,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::{Algorithm, AlterReason, Cause, Impact};
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Column};
 
@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
          a small table the copy is brief. MariaDB 11.2 and newer allow writes during most copies.",
     ),
     level: Level::Error,
-    on: &[Dialect::MySql],
+    on: &[Product::MySql, Product::MariaDb],
     fix: "use a tool that copies the table online (gh-ost, pt-online-schema-change); or add a new column and fill it in \
           batches",
     opt_in: false,

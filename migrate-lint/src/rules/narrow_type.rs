@@ -3,9 +3,9 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use crate::type_change;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          write values that do not fit. In a contract migration (`-- migrate: phase contract`), the change is not flagged.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "add a column of the new type, switch the application to it, and drop the old column in a contract migration",
     opt_in: false,
     down: false,

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::execution;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, IndexAction, Syntax};
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          EXISTS` also skips an index that a failed `CREATE INDEX CONCURRENTLY` left INVALID.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "add `IF NOT EXISTS` or `IF EXISTS`; before `CREATE INDEX CONCURRENTLY i`, add `DROP INDEX CONCURRENTLY IF \
           EXISTS i`",
     opt_in: true,

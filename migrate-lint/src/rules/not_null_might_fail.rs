@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::relation;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          rows instead.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "replace the nulls in an earlier migration, in batches: `UPDATE ... SET c = ... WHERE c IS NULL`",
     opt_in: false,
     down: false,

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ConstraintKind, Syntax};
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          the first three are allowed.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "run the statement on each partition (for an index, see `index-on-partitioned`); omit `CONCURRENTLY` from `DETACH \
          PARTITION`",
     opt_in: false,

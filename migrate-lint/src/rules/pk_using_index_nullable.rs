@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `ADD PRIMARY KEY USING INDEX` on a nullable column of an existing table.
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          nullable, PostgreSQL scans the whole table for nulls under ACCESS EXCLUSIVE, which blocks reads and writes.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "make the columns NOT NULL first: `CHECK (c IS NOT NULL) NOT VALID`, `VALIDATE CONSTRAINT`, `SET NOT NULL`",
     opt_in: false,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a change of a policy or of row-level security on an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          `cargo migrate` waits with a short lock timeout and retries.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "",
     opt_in: false,
     down: false,

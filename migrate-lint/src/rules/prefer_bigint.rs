@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a primary key column of an integer type smaller than `bigint`.
@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
          fine for a table that never reaches the limit of that type.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "write `bigint`",
     opt_in: true,
     down: false,

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a `varchar` or `char` column with a length limit.
@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
          whole table. A CHECK on the length can be replaced without blocking writes.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `text`, and add a CHECK on the length if a limit is required",
     opt_in: true,
     down: false,

@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a column of type `timestamp` without time zone.
@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
          session that reads it.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `timestamptz`",
     opt_in: true,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{PARTITIONED, Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `ADD PRIMARY KEY` on an existing table when it builds its own index.
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          again if one of the columns is nullable. In a new table, it is harmless.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "build the index with `CREATE UNIQUE INDEX CONCURRENTLY`, make the columns NOT NULL with a validated CHECK, then \
           `ADD PRIMARY KEY USING INDEX`",
     opt_in: false,

@@ -3,8 +3,8 @@
 use crate::context::FileContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a file that rebuilds an existing table without one of its columns.
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          deployed version of the application that use the column fail. In a contract migration this is not flagged.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "remove the column from the application first; rebuild the table without it in a later migration with `-- \
           migrate: phase contract` in its header",
     opt_in: false,

@@ -5,8 +5,8 @@ use crate::relation;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags a file that rebuilds an existing table without an index, key or trigger that it had.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          duplicates that a lost key would reject. `CREATE TABLE ... AS SELECT` copies no indexes, keys or triggers.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "create the indexes, keys and triggers again after the new table is renamed",
     opt_in: false,
     down: false,

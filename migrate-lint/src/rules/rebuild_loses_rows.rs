@@ -5,8 +5,8 @@ use crate::object_name::ObjectName;
 use crate::relation::Relation;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, CreateTable, Insert, Syntax};
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          when the old table is dropped. In a contract migration (`-- migrate: phase contract`), this is not flagged.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "copy the rows with `INSERT INTO new SELECT ... FROM old` before the old table is dropped",
     opt_in: false,
     down: false,

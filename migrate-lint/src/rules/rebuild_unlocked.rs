@@ -5,8 +5,8 @@ use crate::object_name::ObjectName;
 use crate::relation::Relation;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          dropped. Without concurrent writes the copy is safe.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "block writes before the copy: on PostgreSQL, use `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;`; on MySQL, lock \
           both tables with `LOCK TABLES`, and rename them with `ALTER TABLE` before `UNLOCK TABLES`; or copy later \
           writes with a trigger; or alter the table instead of rebuilding it",

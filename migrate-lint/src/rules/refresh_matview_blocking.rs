@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `REFRESH MATERIALIZED VIEW` without `CONCURRENTLY` on an existing view.
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          `CONCURRENTLY` allows reads, and requires a unique index on the view.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "create a unique index on the view and write `REFRESH MATERIALIZED VIEW CONCURRENTLY`",
     opt_in: false,
     down: false,

@@ -5,8 +5,8 @@ use crate::object_name::ObjectName;
 use crate::relation::RelationKind;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          migration (`-- migrate: phase contract`), when no deployed version uses the old name.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "add a column with the new name, synchronize both columns with a trigger, fill the new one in batches, and drop the \
          old one in a contract migration; if the deployed version only reads the column, a generated column with the old \
          name is sufficient",

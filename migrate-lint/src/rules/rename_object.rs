@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::name::Name;
 use migrate_model::syntax::{ObjectAction, ObjectKind, Syntax, TypeAction};
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          contract`), or if the same migration creates another object with the old name.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "create an object with the new name in addition, and drop the old one in a contract migration",
     opt_in: false,
     down: false,

@@ -5,6 +5,7 @@ use crate::object_name::ObjectName;
 use crate::rebuild;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -21,7 +22,7 @@ pub static RULE: Rule = Rule {
          a view; on SQLite they can only be read.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "add `CREATE VIEW old_name AS SELECT * FROM new_name;` in the same migration, and drop the view in a later \
          contract migration; or keep the name",
     opt_in: false,

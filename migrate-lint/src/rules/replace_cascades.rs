@@ -3,6 +3,7 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -17,7 +18,7 @@ pub static RULE: Rule = Rule {
          Rows are deleted or changed in this way only while foreign keys are enforced.",
     ),
     level: Level::Warning,
-    on: &[Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "write `INSERT ... ON DUPLICATE KEY UPDATE` (MySQL) or `INSERT ... ON CONFLICT DO UPDATE` (SQLite), which update \
          the existing row",
     opt_in: false,

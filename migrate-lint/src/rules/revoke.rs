@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          contract migration (`-- migrate: phase contract`), when no deployed version needs the privilege.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "revoke the privilege in a contract migration, when no deployed version of the application needs it",
     opt_in: false,
     down: false,

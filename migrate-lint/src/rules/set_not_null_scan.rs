@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `SET NOT NULL` on an existing table without a validated `CHECK (column IS NOT NULL)`.
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          newer skip the scan if a validated CHECK constraint proves that the column contains no nulls.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration, write `VALIDATE CONSTRAINT k` and \
          then `SET NOT NULL`; after that, in a separate statement, write `DROP CONSTRAINT k`",
     opt_in: false,

@@ -3,6 +3,7 @@
 use crate::context::{Age, StatementContext};
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -18,7 +19,7 @@ pub static RULE: Rule = Rule {
          these defaults for an empty table too.",
     ),
     level: Level::Error,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "add the column without the default and `UPDATE` the rows; or rebuild the table",
     opt_in: false,
     down: true,

@@ -3,8 +3,8 @@
 use crate::context::{Age, StatementContext};
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Generated};
 
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          generated column and, while foreign keys are enforced, a column with REFERENCES and a default other than NULL.",
     ),
     level: Level::Error,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "add a plain column and a unique index; or rebuild the table",
     opt_in: false,
     down: true,

@@ -5,8 +5,8 @@ use crate::object_name::ObjectName;
 use crate::relation;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          is dropped with the column.",
     ),
     level: Level::Error,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "drop the index, view or trigger first; or rebuild the table",
     opt_in: false,
     down: true,

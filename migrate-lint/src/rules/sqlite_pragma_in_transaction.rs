@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          foreign_keys` in the SQLite documentation.",
     ),
     level: Level::Error,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "move the pragma before `BEGIN` or after `COMMIT`; or remove `BEGIN` and `COMMIT`, and put the pragma at the \
          start or at the end of the file: `cargo migrate` then runs it outside the transaction",
     opt_in: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::rebuild;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
          `PRAGMA foreign_keys = OFF` has no effect, and `defer_foreign_keys` does not prevent the deletion.",
     ),
     level: Level::Error,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: `cargo \
          migrate` runs both outside the transaction",
     opt_in: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::rebuild;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          A test database without such rows does not show the error.",
     ),
     level: Level::Note,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "write `coalesce(column, value)` in the `SELECT`",
     opt_in: false,
     down: false,

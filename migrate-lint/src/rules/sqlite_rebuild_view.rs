@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::rebuild;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ObjectKind, Syntax};
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          such table`.",
     ),
     level: Level::Error,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "drop the view or trigger first, and recreate it after the rename; or write `PRAGMA legacy_alter_table = ON;` \
          first",
     opt_in: false,

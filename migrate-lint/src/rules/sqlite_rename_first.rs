@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
          `PRAGMA legacy_alter_table = ON;`.",
     ),
     level: Level::Error,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "create the new table under another name first, copy the rows, drop the old table, and rename the new one",
     opt_in: false,
     down: false,

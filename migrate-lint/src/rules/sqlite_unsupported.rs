@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
 
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          `CONCURRENTLY` and no `TRUNCATE`.",
     ),
     level: Level::Error,
-    on: &[Dialect::Sqlite],
+    on: &[Product::Sqlite],
     fix: "rebuild the table: create a new one, copy the rows, drop the old one, rename the new one (with `PRAGMA \
          foreign_keys = OFF` first)",
     opt_in: false,

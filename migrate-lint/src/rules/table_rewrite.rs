@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags statements other than type changes that rewrite an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          statements are safe for an empty or a new table.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "use a tool that rewrites a table online (pg_repack, pg_squeeze), at a time of low traffic",
     opt_in: false,
     down: false,

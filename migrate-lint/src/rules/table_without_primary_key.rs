@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ConstraintKind, Syntax};
 
@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
          therefore cannot replicate updates and deletes of the table. A statement that changes the rows in batches has no key to iterate over.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "add a primary key",
     opt_in: true,
     down: false,

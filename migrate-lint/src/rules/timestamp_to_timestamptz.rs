@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags type changes between `timestamp` and `timestamptz` in a session whose time zone may not be UTC.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          which `alter-type-rebuilds-index` reports.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "if the values are in UTC and no index contains the column, write `SET LOCAL timezone = 'UTC';` before the statement; otherwise \
           add a new column, and copy the values in batches",
     opt_in: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
          application needs the rows.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "delete unneeded rows in batches; if no deployed version needs the rows, use a contract migration",
     opt_in: false,
     down: false,

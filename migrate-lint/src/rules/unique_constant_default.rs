@@ -4,6 +4,7 @@ use crate::context::{ParsedStatement, StatementContext};
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -18,7 +19,7 @@ pub static RULE: Rule = Rule {
          one. An empty test database does not show the error.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "add the column as nullable, without a default, set a distinct value in each row in batches, and only then add the \
          unique constraint \
          and NOT NULL",

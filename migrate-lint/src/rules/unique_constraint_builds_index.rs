@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Cause;
 use crate::rule::{PARTITIONED, Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::RuleFindings;
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 
 /// Flags `ADD CONSTRAINT ... UNIQUE` without `USING INDEX` on an existing table.
@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
          UNIQUE USING INDEX` then holds the lock only briefly.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "write `CREATE UNIQUE INDEX CONCURRENTLY` in a separate migration, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
     opt_in: false,
     down: false,

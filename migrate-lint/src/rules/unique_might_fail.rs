@@ -4,8 +4,8 @@ use crate::context::{Age, StatementContext};
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, ConstraintKind, Syntax};
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          without duplicates does not show the error.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "check for duplicates first: `SELECT columns FROM table GROUP BY columns HAVING count(*) > 1`; or write the check \
          as a gate (`-- migrate: gate SELECT ...`), a query that must return true before the migration starts",
     opt_in: false,

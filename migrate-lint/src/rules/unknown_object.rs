@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
          only if a known table has a similar name.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "correct the name; or add `IF EXISTS` if the object may be missing",
     opt_in: false,
     down: true,

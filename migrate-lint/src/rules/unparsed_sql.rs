@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::reader::executes_text;
 use migrate_model::syntax::Syntax;
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          literal is checked like any other statement, even if the literal is passed through `PREPARE` and a user variable.",
     ),
     level: Level::Note,
-    on: &[Dialect::Postgres, Dialect::MySql],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
     fix: "write the statements directly, without `EXECUTE`",
     opt_in: false,
     down: false,

@@ -4,8 +4,8 @@ use crate::context::StatementContext;
 use crate::impact::Lock;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          for a small table.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres, Dialect::MySql, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
     fix: "split the statement into batches with one transaction each: on PostgreSQL `... WHERE id IN (SELECT id FROM t \
          WHERE ... LIMIT 1000)`, on MySQL `... WHERE ... LIMIT 1000`, on SQLite `... WHERE rowid IN (SELECT rowid FROM \
          t WHERE ... LIMIT 1000)`; if the table is small, suppress the finding",

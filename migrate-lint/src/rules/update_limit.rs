@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::Syntax;
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          statement then works in the client and fails in the application.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres, Dialect::Sqlite],
+    on: &[Product::Postgres, Product::Sqlite],
     fix: "write `... WHERE id IN (SELECT id FROM t WHERE ... LIMIT 1000)`",
     opt_in: false,
     down: true,

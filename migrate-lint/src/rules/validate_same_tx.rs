@@ -3,8 +3,8 @@
 use crate::context::StatementContext;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
-use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::ActionKind;
 
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
          a later transaction, the scan blocks neither reads nor writes.",
     ),
     level: Level::Error,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "move `VALIDATE CONSTRAINT` to the next migration",
     opt_in: false,
     down: false,

@@ -5,6 +5,7 @@ use crate::impact::{Cause, Lock};
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
@@ -21,7 +22,7 @@ pub static RULE: Rule = Rule {
          during this time, even if the slow statement uses another table.",
     ),
     level: Level::Warning,
-    on: &[Dialect::Postgres],
+    on: &[Product::Postgres],
     fix: "split the file: move the slow statement to a separate migration, and the statement that acquires the lock to a \
          later migration",
     opt_in: false,
