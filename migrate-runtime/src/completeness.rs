@@ -46,12 +46,30 @@ pub async fn completeness(
     if recorded.history.is_none() && !recorded.has_other_tables {
         return Ok(Completeness::TableMissing);
     }
-    let by_summary = compared_with_summary(backend, history_sql).await?;
+    let by_summary = match compared_at_once(backend, history_sql).await? {
+        Some(completeness) => return Ok(completeness),
+        None => compared_with_summary(backend, history_sql).await?,
+    };
     if let Completeness::RecordsLost(_) = by_summary {
         return Ok(by_summary);
     }
     let lost = versions_without_record(backend, history_sql).await?;
     Ok(if lost.is_empty() { by_summary } else { Completeness::RecordsLost(Box::new(lost_by_events(history_sql, &lost))) })
+}
+
+/// Asks everything in one query, which is enough for a history with all of its tables and no lost record; `None` for another one.
+async fn compared_at_once(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Option<Completeness>, BackendError> {
+    use HistoryTable::{Events, Records, Versions};
+    let rows = session::read(backend, history_sql, &[Versions, Records, Events], &history_sql.select_counts_and_lost()).await;
+    let rows = match rows {
+        Err(BackendError { kind: BackendErrorKind::Rejected, .. }) => return Ok(None),
+        rows => rows?.unwrap_or_default(),
+    };
+    let numbers: Vec<Option<u64>> = rows.into_iter().flatten().map(|text| text.and_then(|text| text.parse().ok())).collect();
+    Ok(match numbers.as_slice() {
+        [Some(counted), Some(recorded), _, Some(0)] if counted <= recorded => Some(Completeness::Complete),
+        _ => None,
+    })
 }
 
 async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Completeness, BackendError> {
@@ -80,7 +98,7 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
         return Ok(if is_complete { Completeness::Complete } else { Completeness::TableMissing });
     }
     let message = format!(
-        "the history of `{}` is incomplete: `{}` counts {} as applied, and `{}` has {recorded}",
+        "the history of `{}` is incomplete: `{}` counts {} as applied, but `{}` contains only {recorded}",
         history_sql.service(),
         history_sql.versions_name(),
         count_of(counted as usize, "migration"),
@@ -117,7 +135,7 @@ fn lost_by_events(history_sql: &HistorySql, versions: &[String]) -> Finding {
     let named: Vec<String> = versions.iter().take(NAMED).map(|version| format!("`{version}`")).collect();
     let more = if versions.len() > NAMED { ", ..." } else { "" };
     records_lost(format!(
-        "the history of `{}` is incomplete: by `{}`, {} {} applied that `{}` does not contain: {}{more}",
+        "the history of `{}` is incomplete: according to `{}`, {} {} applied that `{}` does not contain: {}{more}",
         history_sql.service(),
         history_sql.events_name(),
         count_of(versions.len(), "migration"),
@@ -130,5 +148,5 @@ fn lost_by_events(history_sql: &HistorySql, versions: &[String]) -> Finding {
 fn records_lost(message: String) -> Finding {
     Finding::error(&codes::RECORDS_LOST, message)
         .help("restore the missing rows, so that no migration is applied twice")
-        .help("or, if the database itself was restored to that state, accept the rows that are there: `cargo migrate repair`")
+        .help("or, if the whole database was restored to this state, accept the existing rows: `cargo migrate repair`")
 }

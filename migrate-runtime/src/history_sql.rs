@@ -346,9 +346,20 @@ impl HistorySql {
         format!("SELECT {count} FROM {} WHERE {}", self.versions(), self.is_service())
     }
 
+    /// [`select_counts`](Self::select_counts), and as a fourth column, the number of rows of [`select_lost`](Self::select_lost). It
+    /// also fails if the table of events does not exist or may not be read.
+    pub fn select_counts_and_lost(&self) -> String {
+        let count = format!("(SELECT {}count(*) FROM ({}) l)", self.dialect.names.function, self.select_lost(true));
+        self.counts(&format!(", {}", (self.dialect.as_text)(&count)))
+    }
+
     /// How many migrations are applied by the summary, and by the records: of one moment. The third column is `0` if the
     /// table of events does not exist. The query fails if one of the other tables does not.
     pub fn select_counts(&self) -> String {
+        self.counts("")
+    }
+
+    fn counts(&self, more_columns: &str) -> String {
         let (text, is_service, in_place) = (self.dialect.as_text, self.is_service(), self.in_place(""));
         let SystemNames { equal, function, .. } = self.dialect.names;
         let records = self.records();
@@ -356,7 +367,7 @@ impl HistorySql {
             format!("(SELECT {function}count(*) FROM {records} WHERE {is_service}{in_place} AND state {equal} 'applied')");
         let (counted, records) = (text("applied_count"), text(&records));
         let has_events = (self.dialect.has_table)(self, &self.tables.events);
-        format!("SELECT {counted}, {records}, {has_events} FROM {} WHERE {is_service}{in_place}", self.versions())
+        format!("SELECT {counted}, {records}, {has_events}{more_columns} FROM {} WHERE {is_service}{in_place}", self.versions())
     }
 
     /// The versions that are applied by the log of events and have no record, oldest first. The last event that settles a version
@@ -447,8 +458,8 @@ impl HistorySql {
         let invalid = |what: &str| {
             let message = format!("`{}` contains a row with an invalid {what}: version `{}`", self.tables.records, column(0));
             Error::new(ErrorKind::History, &codes::HISTORY, message)
-                .help("update this tool if a newer version of it wrote the row")
-                .help("or restore the row, if something else has changed it")
+                .help("if a newer version of cargo-migrate or migrate-runtime wrote the row, update to that version")
+                .help("or, if another program changed the row, restore it")
         };
         let mut record = Record::applied(
             column(0).parse().map_err(|_| invalid("version"))?,

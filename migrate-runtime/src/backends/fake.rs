@@ -194,7 +194,7 @@ impl Inner {
         }
         if sql.contains("applied_count") {
             let applied = Some(self.history().applied().count().to_string());
-            let row = vec![applied.clone(), applied, Some("1".to_owned())];
+            let row = vec![applied.clone(), applied, Some("1".to_owned()), Some("0".to_owned())];
             let rows = self.history().latest_applied().map(|_| row).into_iter().collect();
             return ("counts", if self.tables { Ok(rows) } else { Err(missing_table()) });
         }
