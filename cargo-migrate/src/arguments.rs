@@ -11,10 +11,10 @@ pub struct Global {
     /// Database URL, such as postgres://user:password@host/name or sqlite:app.db
     #[arg(short = 'D', long, global = true, value_name = "URL", help_heading = "Global options")]
     pub database_url: Option<String>,
-    /// Read the migrations from this folder; no package is needed
+    /// Read the migrations from this folder instead of a cargo package
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", conflicts_with_all = ["package", "workspace"])]
     pub source: Option<PathBuf>,
-    /// Store the history under this name instead of the package name
+    /// Use this service name for the history [default: `service` in `migrate.toml`, else the package name]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
     pub service: Option<String>,
     /// SQL dialect of the migrations; overrides `migrate.toml`
@@ -29,13 +29,13 @@ pub struct Global {
     /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, help_heading = "Global options")]
     pub format: Format,
-    /// Answer yes to all prompts, such as those before reverting or dropping
+    /// Answer yes to prompts, such as those before a revert or before dropping a database; stored SQL also needs `--stored`
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub yes: bool,
     /// Suppress all messages except errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
-    /// Show more: `lint` shows notes, `lock` lists files
+    /// Show details: `lint` also shows notes, `lock` also lists the newly locked files
     #[arg(short, long, global = true, help_heading = "Global options", conflicts_with = "quiet")]
     pub verbose: bool,
 }

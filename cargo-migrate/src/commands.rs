@@ -22,10 +22,10 @@ pub enum Command {
     /// Create the files of a new migration
     #[command(visible_alias = "generate")]
     New(new::Arguments),
-    /// Check names, pairs, order, directives and the lock file, and lint the drafts
+    /// Check the migration files (names, up/down pairs, order, directives) and the lock file, and lint the drafts
     Check(check::Arguments),
     Lint(lint::Arguments),
-    /// Lock drafts: record their checksums. Locked files must not change afterwards
+    /// Lock new migration files (drafts): record their checksums, so that `check` and builds reject later edits
     Lock(lock::Arguments),
     #[command(flatten)]
     Database(migrate_cli::Command),

@@ -72,7 +72,7 @@ fn is_address(variable: Environment<'_>, dialect: Option<Dialect>) -> bool {
 }
 
 fn not_combined(name: &str, place: &str, chosen: &str) -> String {
-    format!("`{name}` of {place} is not used: the database is named in {chosen}, and sources are not combined")
+    format!("`{name}` in {place} is not used: the database is configured in {chosen}, and sources are not combined")
 }
 
 fn of_file(
@@ -85,9 +85,9 @@ fn of_file(
     let names = ["DATABASE_URL"].iter().chain(&PARTS);
     let values: Result<Vec<_>, _> = names.map(|name| file.get(name).map(|value| (*name, value))).collect();
     let values = values.map_err(|unknown| {
-        CommandError::usage(format!("line {} of {place} contains a variable that the file does not set", unknown.line)).help(
-            "write the value itself, or `\\$` for a dollar sign: variables of the environment are not inserted, because \
-             the file names the server that they would be sent to",
+        CommandError::usage(format!("line {} of {place} refers to a variable that the file does not set", unknown.line)).help(
+            "write the value itself, or `\\$` for a dollar sign: environment variables are not inserted, because their values would be sent to the server that this file \
+             specifies",
         )
     })?;
     let variable = |name: &str| values.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
@@ -132,7 +132,7 @@ fn without_environment(
         let message = format!("the database URL in {place} contains no {what}, and `{name}` is set in the environment");
         return Err(CommandError::usage(message)
             .help("sources are not combined: write the complete URL into one of them, or unset the variable")
-            .help("a URL in `DATABASE_URL` of the environment or in `--database-url` is completed by the variables of libpq"));
+            .help("only a URL from `--database-url`, or from `DATABASE_URL` in the environment, is completed with the variables of libpq, such as `PGHOST`"));
     }
     let (has_port, has_password) = (url.port().is_some() || has(&["port"]), url.password().is_some() || has(&["password"]));
     if !has_port && environment("PGPORT").is_some() {
@@ -160,7 +160,7 @@ impl BadPart {
                 let error = CommandError::usage(format!("`DB_HOST` is set in {place}, but `{name}` is missing there"))
                     .help(format!("set `{name}` to the name of the database"));
                 match elsewhere(name) {
-                    Some(other) => error.help(format!("`{name}` of {other} is not used: sources are not combined")),
+                    Some(other) => error.help(format!("`{name}` in {other} is not used: sources are not combined")),
                     None => error,
                 }
             }

@@ -64,7 +64,7 @@ pub fn refuse_link(path: &Path) -> Result<(), CommandError> {
         return Ok(());
     }
     let what = if kind.is_symlink() { "a symbolic link" } else { "not a regular file" };
-    Err(CommandError::other(format!("cannot write `{}`: it is {what}", path.display())).help("replace it with the file itself"))
+    Err(CommandError::other(format!("cannot write `{}`: it is {what}", path.display())).help("replace it with a regular file"))
 }
 
 fn write_and_rename(path: &Path, temporary: &Path, text: &str) -> io::Result<()> {

@@ -35,16 +35,17 @@ use std::process::ExitCode;
     about = "Create, check, apply and revert SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite",
     after_help = "Exit codes:\n\
                   \x20   0: success\n\
-                  \x20   1: failure, or stopped by a signal after the current statement\n\
+                  \x20   1: any other failure, or stopped by a signal after the current statement\n\
                   \x20   2: usage error\n\
-                  \x20   3: a migration is pending (`status --check`)\n\
+                  \x20   3: `status --check`: a migration is pending or partially applied\n\
                   \x20   4: errors in the files\n\
-                  \x20   5: the files do not match the history\n\
-                  \x20   6: the lock was not acquired in time, or was lost\n\
+                  \x20   5: the files do not match the history, or stored SQL needs `--stored`\n\
+                  \x20   6: the migration lock was not acquired in time, or was lost\n\
                   \x20   7: a migration failed, or its gate query did not return true\n\
                   \x20 130: aborted by a second signal\n\n\
-                  Database URL: --database-url, DATABASE_URL, or DB_HOST, DB_PORT, DB_USER,\n\
-                  DB_PASSWORD, DB_NAME and DB_SSLMODE, from the environment or from `.env`.",
+                  The database URL comes from --database-url, or else from the variables\n\
+                  DATABASE_URL or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE,\n\
+                  which are read from the environment, then from `.env`.",
     propagate_version = true,
     disable_help_subcommand = true
 )]

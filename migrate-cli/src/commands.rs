@@ -36,7 +36,7 @@ pub enum Command {
     /// Create, drop or reset the database
     #[command(subcommand)]
     Db(db::DbAction),
-    /// Accept edited files: update stored checksums, run nothing
+    /// Accept edited files: update the checksums and SQL in the history, without running the files
     Repair(repair::Arguments),
     /// Resolve a partially applied migration: mark it applied or not applied, retry, or skip statements
     Resolve(resolve::Arguments),

@@ -29,8 +29,8 @@ pub async fn check_down_scripts(services: &[Service], target: &Target) -> Result
 /// Options of commands that revert migrations.
 #[derive(Debug, Args)]
 pub struct RevertArguments {
-    /// Run down migrations that no file contains, as the history stored them, without asking; a user who may write
-    /// `migration_records` may have changed them
+    /// Run, without asking, down migrations that only the history contains; every user who can write to
+    /// `migration_records` could have changed them
     #[arg(long)]
     pub stored: bool,
 }

@@ -32,17 +32,18 @@ pub struct RunArguments {
     /// Print the SQL that would run, and run nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Wait at most this long for another process to finish migrating [default: 10m]
+    /// Wait at most this long for the migration lock, which another process holds while it migrates [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "10m", hide_default_value = true)]
     pub lock_wait: Duration,
-    /// Use this locking strategy; `auto` detects poolers and clusters [default: `lock` in `migrate.toml`, else auto]
+    /// Use this locking strategy: `session` (a session-level lock), `lease` (a table row with an expiry time) or `auto`
+    /// (`lease` if a pooler or cluster is detected, else `session`) [default: `lock` in `migrate.toml`, else auto]
     #[arg(long, value_name = "auto|session|lease", value_parser = values::lock_strategy)]
     pub lock: Option<LockStrategy>,
     /// Limit how long a statement waits for a table lock [default: `lock-timeout` in `migrate.toml`, else 2s for statements
     /// that block reads or writes]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub lock_timeout: Option<Duration>,
-    /// Limit the time of each migration [default: `timeout` in `migrate.toml`, else 10m]
+    /// Limit the run time of each migration [default: `timeout` in `migrate.toml`, else 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
 }
@@ -170,7 +171,7 @@ pub fn refuse_empty_drafts(services: &[Service], targets: &[Vec<Target>]) -> Res
         errors.extend(empty.map(|up| {
             Finding::error(&EMPTY_FILE, format!("`{}` is a draft that contains no statement", up.file_name()))
                 .at(Place::file(&*up.file))
-                .help("write the SQL, remove the file, or write `SELECT 1;` if it is to do nothing")
+                .help("write the SQL, remove the file, or write `SELECT 1;` if it intentionally does nothing")
         }));
     }
     if errors.is_empty() { Ok(()) } else { Err(CommandError::Findings(errors)) }

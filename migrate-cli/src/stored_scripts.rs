@@ -76,7 +76,7 @@ pub fn rejected(scripts: &[StoredScript]) -> CommandError {
     let titles: Vec<String> = scripts.iter().take(3).map(|script| format!("`{}`", script.title)).collect();
     let more = if scripts.len() > titles.len() { " and more" } else { "" };
     let message = format!(
-        "{} would be reverted with SQL that is stored in the history and in no file: {}{more}",
+        "{} would be reverted with SQL that only the history contains: {}{more}",
         count_migrations(scripts.len()),
         titles.join(", ")
     );
@@ -86,7 +86,7 @@ pub fn rejected(scripts: &[StoredScript]) -> CommandError {
     }
     CommandError::StoredSql(Box::new(
         finding
-            .help("read the SQL: it is above, and `--dry-run` shows it; to run it, add `--stored`")
-            .help("or revert with the release that contains the files"),
+            .help("read the SQL above, which `--dry-run` also shows; to run it, add `--stored`")
+            .help("or revert with the version of the application that contains the files"),
     ))
 }

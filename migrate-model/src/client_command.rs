@@ -26,15 +26,15 @@ pub static CLIENT_COMMAND: Code = Code::new(
 /// `--> statement-breakpoint` inside a statement of MySQL.
 pub static STATEMENT_BREAKPOINT: Code = Code::new(
     "statement-breakpoint",
-    "Drizzle divides a file with lines `--> statement-breakpoint`. For MySQL, `--` begins a comment only before white space, so \
-     this line is a part of the statement before it, which the server would reject. Write `;` at the end of each statement.",
+    "Drizzle separates the statements of a file with lines `--> statement-breakpoint`. In MySQL, `--` begins a \
+     comment only if white space follows. The server would read this line as a part of the preceding statement and \
+     reject it. Write `;` at the end of each statement.",
 );
 
 /// SQL after `COPY ... FROM stdin;` on the same line.
 pub static SQL_AFTER_COPY: Code = Code::new(
     "sql-after-copy",
-    "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run \
-     SQL there after the rows, and other clients would discard it. Move the SQL after the closing `\\.`.",
+    "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run SQL at this position after the rows, and other clients would discard it. Move the SQL after the closing `\\.`.",
 );
 
 /// `COPY ... TO stdout`.
@@ -47,9 +47,8 @@ pub static COPY_TO_STDOUT: Code = Code::new(
 /// `LOAD DATA LOCAL`.
 pub static LOAD_DATA_LOCAL: Code = Code::new(
     "load-data-local",
-    "`LOAD DATA LOCAL` and `LOAD XML LOCAL` read a file of the client. The file is not part of the migration, and the driver \
-     does not send it, so the server would reject the statement (error 4166 or 3948). Write the rows as `INSERT`, or load a file \
-     of the server without `LOCAL`.",
+    "`LOAD DATA LOCAL` and `LOAD XML LOCAL` read a file on the client host. The file is not part of the migration, \
+     and the driver does not send it, so the server would reject the statement (error 4166 or 3948). Write the rows as `INSERT`, or load a file on the server host without `LOCAL`.",
 );
 
 /// What a line is for the client of the database.
@@ -175,7 +174,7 @@ fn begins_line(text: &str, token: Token) -> bool {
 /// The finding for a command that is not supported.
 pub fn refused(code: &'static Code, command: &str, dialect: Dialect) -> Finding {
     if *code == STATEMENT_BREAKPOINT {
-        let message = "`--> statement-breakpoint` is not a comment inside a statement of MySQL";
+        let message = "`--> statement-breakpoint` is not a comment in MySQL, because no white space follows `--`";
         return Finding::error(code, message).help("write `;` at the end of the statement before it");
     }
     let client = match dialect {
@@ -193,12 +192,12 @@ pub fn refused(code: &'static Code, command: &str, dialect: Dialect) -> Finding 
 /// The finding for a statement in which the server exchanges data with the client.
 pub fn refused_statement(text: &str, dialect: Dialect, tokens: &[Token]) -> Option<Finding> {
     if copies(text, dialect, tokens, "TO", "STDOUT") {
-        let message = "`COPY ... TO stdout` sends rows that a migration does not process";
+        let message = "`COPY ... TO stdout` sends rows to the client, and a migration does not process them";
         return Some(Finding::error(&COPY_TO_STDOUT, message).help("write the rows into a table, or remove the statement"));
     }
     if loads_local(text, dialect, tokens) {
-        let message = "`LOAD DATA LOCAL` reads a file of the client, which the driver does not send";
-        let help = "write the rows as `INSERT`, or load a file of the server without `LOCAL`";
+        let message = "`LOAD DATA LOCAL` reads a file on the client host, and the driver does not send files";
+        let help = "write the rows as `INSERT`, or load a file on the server host without `LOCAL`";
         return Some(Finding::error(&LOAD_DATA_LOCAL, message).help(help));
     }
     None

@@ -10,8 +10,8 @@ use crate::token::{Kind, Token, Tokens};
 /// A statement that sets another client encoding.
 pub static CLIENT_ENCODING: Code = Code::new(
     "client-encoding",
-    "The file sets a client encoding other than UTF-8. Migration files are UTF-8, so the server would read the text after this \
-     statement wrongly, and would store other characters than the file contains. Remove the statement, or write `SET \
+    "The file sets a client encoding other than UTF-8. Migration files are UTF-8, so the server would misread the text after this statement and store characters other \
+     than those in the file. Remove the statement, or write `SET \
      client_encoding = 'UTF8'`. If the file is in another encoding, convert it to UTF-8.",
 );
 

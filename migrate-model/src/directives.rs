@@ -105,8 +105,7 @@ const UNSUPPORTED: [&str; 2] = ["code", "batch"];
 /// An unknown directive, or one with an invalid value.
 pub static BAD_DIRECTIVE: Code = Code::new(
     "bad-directive",
-    "A directive, `-- migrate: key value`, has an unknown key or an invalid value. This is an error, because an ignored \
-     directive would have no effect.\n\nKnown keys: `no-transaction`, `phase expand|migrate|contract`, \
+    "A directive, `-- migrate: key value`, has an unknown key or an invalid value. This is an error, because the directive would otherwise be ignored silently.\n\nKnown keys: `no-transaction`, `phase expand|migrate|contract`, \
      `requires 012, billing:003`, `gate SELECT ...`, `timeout 30m`, `lock-timeout 3s`, `allow RULE: reason`, \
      `irreversible: reason`. All except `allow` must appear before the first statement.",
 );
@@ -128,7 +127,7 @@ pub static UNSUPPORTED_DIRECTIVE: Code = Code::new(
 /// A file with marker comments for an up part and a down part.
 pub static MARKED_FILE: Code = Code::new(
     "marked-file",
-    "The file contains the up migration and the down migration, with the markers `-- migrate:up` and `-- migrate:down` (dbmate) \
+    "The file contains both the up migration and the down migration, separated by the markers `-- migrate:up` and `-- migrate:down` (dbmate) \
      or `-- +goose Up` and `-- +goose Down` (goose). If it ran as a whole, it would apply and revert the change, so it is \
      rejected. Split it into `NAME.up.sql` and `NAME.down.sql`.",
 );
@@ -260,7 +259,7 @@ impl DirectiveParser<'_> {
         self.findings.push(
             Finding::error(
                 &MARKED_FILE,
-                format!("`-- {body}` marks a part of the file, but each file must contain only one direction"),
+                format!("`-- {body}` marks a part of the file, but a file must contain either the up migration or the down migration, not both"),
             )
             .at(self.place(token))
             .help("split the file into `NAME.up.sql` and `NAME.down.sql`"),

@@ -54,14 +54,13 @@ pub static COSMETIC_CHANGE: Code = Code::new(
 pub static MISSING_FILE: Code = Code::new(
     "missing-file",
     "A migration is applied, but its file is missing, although newer files exist. A new database would be created without it. \
-     Restore the file: `git log --diff-filter=D --name-only -- migrations` finds the commit that removed it.",
+     Restore the file: `git log --diff-filter=D --name-only -- migrations` finds the commit that removed it. The code also reports a file whose text was already applied under another version: the file was probably renumbered, and a run would apply it a second time. Restore its version.",
 );
 
 /// The database contains a migration above every local file.
 pub static AHEAD: Code = Code::new(
     "ahead",
-    "The database contains migrations that are newer than this binary or checkout. This is normal during a rolling deployment \
-     and after the rollback of one, so it is only a warning. To revert the database to the schema of this version, run \
+    "The database contains migrations that are newer than this binary or checkout. This is normal during a rolling deployment and after a deployment was rolled back, so it is only a warning. To revert the database to the schema of this version, run \
      `cargo migrate down --to VERSION`. It uses the down migrations that were stored when the newer migrations were applied.",
 );
 

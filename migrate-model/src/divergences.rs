@@ -59,7 +59,7 @@ fn changed(row: &MigrationStatus<'_>, level: Level) -> Divergence {
         let (key, name) = (&record.key, &record.name);
         let message = format!("`{}` is not applied: version {key} was applied as `{name}`{}", row.title(), on(row));
         return Divergence::new(&codes::CHANGED_AFTER_APPLY, level, row.key(), message)
-            .help("if this is another migration, give it a version above the newest one")
+            .help("if the two are different migrations, give this file a version above the newest one")
             .help("if the file was renamed and edited, restore the original file");
     }
     let message = format!("`{}` was changed after it was applied{}", row.title(), on(row));
@@ -98,7 +98,7 @@ fn cosmetic_change(row: &MigrationStatus<'_>) -> Divergence {
 fn file_missing(row: &MigrationStatus<'_>, level: Level) -> Divergence {
     let message = format!("`{}` was applied{}, but its file is missing", row.title(), on(row));
     Divergence::new(&codes::MISSING_FILE, level, row.key(), message)
-        .help("restore the file; if it was renamed, restore its version")
+        .help("restore the file; if its version was changed, change it back")
 }
 
 /// The steps whose text is that of an applied version without a file: the file has another version now, and a run would apply it a
@@ -112,8 +112,8 @@ pub fn renumbered(steps: &[Step<'_>], rows: &[MigrationStatus<'_>]) -> Vec<Diver
         let row = missing.iter().find(is_same)?;
         let message = format!("`{}` is not applied, but its text was applied as `{}`{}", step.title, row.title(), on(row));
         let divergence = Divergence::new(&codes::MISSING_FILE, Level::Error, step.key.clone(), message)
-            .help(format!("if the file was renamed, restore its version: {}", row.key()))
-            .help("if it is to run a second time, add a comment to the file");
+            .help(format!("if the file was renumbered, change its version back to {}", row.key()))
+            .help("if it must run a second time, add a comment to the file, so that its text differs");
         Some(divergence)
     });
     renumbered.collect()
@@ -122,15 +122,15 @@ pub fn renumbered(steps: &[Step<'_>], rows: &[MigrationStatus<'_>]) -> Vec<Diver
 fn ahead(row: &MigrationStatus<'_>) -> Divergence {
     let message = format!("the database contains `{}`{}, which is newer than this build", row.title(), applied_on(row));
     Divergence::new(&codes::AHEAD, Level::Warning, row.key(), message)
-        .help("normal during a rolling deployment; otherwise update this checkout or deploy the newer version")
+        .help("this is normal during a rolling deployment; otherwise update this checkout or deploy the newer version of the application")
 }
 
 /// A version without a file here is partially applied: another release applies it, or has stopped in it.
 fn elsewhere(row: &MigrationStatus<'_>) -> Divergence {
     let message = format!("the database contains `{}`, which is partially applied and has no file in this build", row.title());
     Divergence::new(&codes::AHEAD, Level::Warning, row.key(), message)
-        .help("normal while a newer version migrates; if that failed, complete it there")
-        .help(format!("or, if its file was removed, give it up: `cargo migrate resolve {} --not-applied`", row.key()))
+        .help("this is normal while a newer version of the application runs its migrations; if that run failed, complete it with that version")
+        .help(format!("or, if its file was removed, undo the statements that ran, then run `cargo migrate resolve {} --not-applied`", row.key()))
 }
 
 fn out_of_order(row: &MigrationStatus<'_>, level: Level) -> Divergence {
@@ -152,7 +152,7 @@ fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize) -> String {
             format!("the revert of `{title}` was interrupted; the outcome of statement {at} is unknown")
         }
         RecordState::Unclear | RecordState::RevertUnclear => {
-            format!("`{title}` stopped at statement {at} of {count}, and a part of that statement may remain")
+            format!("`{title}` stopped at statement {at} of {count}, and some changes of that statement may remain")
         }
         RecordState::RevertFailed | RecordState::RevertResolved => {
             format!("the revert of `{title}` stopped at statement {at} of {count}")
@@ -175,7 +175,7 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
             None => blocked,
         }
     };
-    let undo = format!("or undo the statements that ran, and record that: `{resolve} --not-applied`");
+    let undo = format!("or undo the statements that ran, then run `{resolve} --not-applied`");
     match obstacle {
         Obstacle::OtherDirection => {
             let (command, done) = match resumption::direction_of(record) {
@@ -186,13 +186,13 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 Some(_) => {
                     blocked(progress).help(format!("complete it first: correct the file if necessary, then run `{command}`"))
                 }
-                None => blocked(progress).help("it has no file in this build: complete it first with the build that has it"),
+                None => blocked(progress).help("this build does not contain its file: complete it first with a build that does"),
             };
-            blocked.help(format!("or, if it is already completely {done}, record that: `{resolve} --applied`")).help(undo)
+            blocked.help(format!("or, if it is already completely {done}, run `{resolve} --applied`")).help(undo)
         }
         Obstacle::ScriptMissing => blocked(progress).help("restore its file, then run the same command again"),
         Obstacle::Edited { statement, difference } => {
-            let message = format!("{progress}; statement {statement}, which has already run, was since edited in its file");
+            let message = format!("{progress}; statement {statement} has already run, but was edited in the file afterwards");
             Divergence::new(&codes::CHANGED_WHILE_PARTIALLY_APPLIED, Level::Error, &record.key, message)
                 .note(format!("the SQL that ran (-) and the current file (+):\n{difference}"))
                 .help("restore the statements that ran; the rest may be edited")
@@ -200,16 +200,17 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 .help(undo)
         }
         Obstacle::EditedUnstored => {
-            let message = format!("{progress}; its SQL was too long to be stored, and its file was edited since");
+            let message =
+                format!("{progress}; its file was edited afterwards, and its SQL was too long to be stored for a comparison");
             Divergence::new(&codes::CHANGED_WHILE_PARTIALLY_APPLIED, Level::Error, &record.key, message)
                 .help(format!("if only statements from {at} on were edited, resume there: `{resolve} --skip-to {at}`"))
                 .help(undo)
         }
         Obstacle::SessionLost { statement: lost } => {
             let first_line = lost_statement(ran, lost, reading);
-            blocked(format!("{progress}; the rest may need what statement {lost} left in the lost session{first_line}"))
-                .help(format!("if the rest does not need that, resume at statement {at}: `{resolve} --retry`"))
-                .help(format!("otherwise complete it manually, then record that it is complete: `{resolve} --applied`"))
+            blocked(format!("{progress}; the session is lost, and the remaining statements may depend on what statement {lost} did in it{first_line}"))
+                .help(format!("if they do not depend on it, resume at statement {at}: `{resolve} --retry`"))
+                .help(format!("otherwise complete the migration manually, then run `{resolve} --applied`"))
                 .help(undo)
         }
         Obstacle::OutcomeUnknown => blocked(progress)
@@ -234,7 +235,7 @@ fn lost_statement(ran: &str, number: usize, reading: Reading<'_>) -> String {
 pub fn down_is_empty(row: &MigrationStatus<'_>, record: &Record) -> Divergence {
     let message = format!("the down migration of `{}` contains no statement", row.title());
     Divergence::new(&codes::NO_DOWN_MIGRATION, Level::Error, &record.key, message)
-        .help("write the SQL that reverts it, or `SELECT 1;` if nothing is to be reverted")
+        .help("write the SQL that reverts the migration, or `SELECT 1;` if there is nothing to revert")
 }
 
 /// There is no down migration.
@@ -246,7 +247,7 @@ pub fn no_down(row: &MigrationStatus<'_>, record: &Record) -> Divergence {
         None => format!("`{title}` has no down migration"),
     };
     Divergence::new(&codes::NO_DOWN_MIGRATION, Level::Error, &record.key, message)
-        .help("write its down file, or restore a backup")
+        .help("write its down migration, or restore a backup")
 }
 
 /// A requirement is not applied.

@@ -178,19 +178,19 @@ pub fn can_share_transaction(sql: &str, dialect: Dialect, no_transaction: bool) 
 /// A statement between `BEGIN` and `COMMIT` that cannot run in a transaction.
 pub static CANNOT_RUN_IN_TRANSACTION: Code = Code::new(
     "cannot-run-in-transaction",
-    "A statement between `BEGIN` and `COMMIT` cannot run in a transaction and would fail at run time. On PostgreSQL, such \
-     statements are those with `CONCURRENTLY` (except `REFRESH`), `VACUUM`, `CREATE` and `DROP` of a database or tablespace, \
-     `ALTER SYSTEM`, and a `DO` block that commits. On SQLite, they are `VACUUM` and `ATTACH`.\n\nRemove `BEGIN` and `COMMIT`. \
+    "A statement between `BEGIN` and `COMMIT` cannot run in a transaction and would fail at run time. On PostgreSQL, such statements include those with `CONCURRENTLY` (except `REFRESH`), `VACUUM`, `CREATE` and \
+     `DROP` of a database or tablespace, `ALTER SYSTEM`, and a `DO` block that commits. On SQLite, they are `VACUUM`, \
+     `ATTACH` and `DETACH`.\n\nRemove `BEGIN` and `COMMIT`. \
      The file then runs statement by statement, with a checkpoint after each, and resumes at the right statement after a crash. \
-     Or move the statement into a separate migration, so that the others remain atomic.",
+     Alternatively, move the statement into a separate migration, so that the other statements remain atomic.",
 );
 
 /// `BEGIN` without `COMMIT`, `COMMIT` without `BEGIN`, nested transactions, or `ROLLBACK`.
 pub static UNBALANCED_TRANSACTION: Code = Code::new(
     "unbalanced-transaction",
-    "`BEGIN` and `COMMIT` in a file must form pairs. Such a pair is the transaction that also commits the record of the \
-     migration. A `COMMIT` without `BEGIN` would end the transaction of the migration early. With a `BEGIN` without `COMMIT`, or \
-     inside another transaction, it is not clear what is atomic. After a `ROLLBACK`, the file would apply nothing. Write pairs, \
+    "`BEGIN` and `COMMIT` in a file must form pairs, because the record of the migration is committed in the same \
+     transaction. A `COMMIT` without `BEGIN` would end the transaction of the migration early. If a `BEGIN` has no \
+     `COMMIT`, or is inside another transaction, it is unclear which statements are atomic. After a `ROLLBACK`, the file would apply nothing. Write pairs, \
      or omit `BEGIN` and `COMMIT`: a file runs in one transaction by default.",
 );
 
@@ -242,7 +242,7 @@ fn imbalance(
     match (class, open.begin) {
         (Class::Begin, Some(first)) => {
             let message = format!("this begins a transaction inside the one that begins on line {}", statements[first].line);
-            Some((&UNBALANCED_TRANSACTION, message, &["write `COMMIT` between them, or remove this one"]))
+            Some((&UNBALANCED_TRANSACTION, message, &["write `COMMIT` before this statement, or remove this statement"]))
         }
         (Class::Commit | Class::CommitAndChain, None) if open.without_autocommit.is_none() => {
             let help: &[&str] = if single {
@@ -345,7 +345,7 @@ fn savepoints_outside(source: &SourceText<'_>, statements: &[Statement], classes
                 Some(Ok(range)) => at = range.end - 1,
                 Some(Err(_)) => {
                     return finding(
-                        "this begins a transaction that the file does not release",
+                        "this savepoint begins a transaction, and the file does not release the savepoint",
                         "write `RELEASE` with the name of this savepoint at the end",
                     );
                 }

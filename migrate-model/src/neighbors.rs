@@ -19,28 +19,26 @@ mod foreign_matches;
 /// The history of this service is in another place.
 pub static OTHER_SCHEMA: Code = Code::new(
     "other-schema",
-    "This service has no row in the history tables that the connection leads to, but another schema of the same database, or \
-     another table, contains its history. On PostgreSQL, `search_path` decides which schema is found, and a role, `ALTER DATABASE` or \
+    "The history tables that this connection finds contain no row of this service, but another schema of the same \
+     database, or another table, contains its history. On PostgreSQL, `search_path` decides which schema is found, and a role, `ALTER DATABASE` or \
      the URL can change it. A run would apply every migration a second time, so it was aborted. Set `schema` under `[history]` in \
-     `migrate.toml` to the schema that contains the history. A schema that is set is used without a search for others: with it, each \
-     schema can have a history of its own. If `search_path` is to select one of several histories, such as one for each tenant, set \
-     `ignore = [\"other-schema\"]` under `[history]`.",
+     `migrate.toml` to the schema that contains the history. If `schema` is set, a history in another schema does not prevent a run, so each schema can have its own history. \
+     If `search_path` selects one of several histories on purpose, such as one for each tenant, set `ignore = \
+     [\"other-schema\"]` under `[history]`.",
 );
 
 /// Another service has applied these migrations.
 pub static OTHER_SERVICE: Code = Code::new(
     "other-service",
-    "This service has no row in the history, but another service has applied migrations with the same versions and checksums. \
-     Usually the folder or the package was renamed or copied, and with it the name of the service. A run would apply every migration \
-     a second time, so it was aborted. Set `service` in `migrate.toml` to the name in the history. If both services are to apply \
-     these files, set `ignore = [\"other-service\"]` under `[history]`.",
+    "This service has no row in the history, but another service has applied migrations with the same checksums. \
+     Usually the folder or the package was renamed or copied, which changed the name of the service. A run would apply these migrations a second time, so it was aborted. Set `service` in `migrate.toml` to the name in the history. If both services should apply these files, set `ignore = [\"other-service\"]` under `[history]`.",
 );
 
 /// Another tool has applied these migrations.
 pub static FOREIGN_HISTORY: Code = Code::new(
     "foreign-history",
-    "This service has no row in the history, but the database contains the history of another migration tool, in which migrations \
-     of this folder are applied. A run would apply them a second time, so it was aborted. The tables of other tools are recognized by \
+    "This service has no row in the history, but the database contains the history of another migration tool, which records migrations of this folder as \
+     applied. A run would apply them a second time, so it was aborted. The tables of other tools are recognized by \
      their columns, under any name and in any schema. Their histories cannot be imported yet: continue with the other tool, or \
      start with a new database. If the history has nothing to do with this service, set `ignore = [\"TOOL\"]` under `[history]` in \
      `migrate.toml`.",
@@ -102,7 +100,7 @@ impl NotRead {
                 .help(format!("grant this user SELECT on `{table}`")),
             NotRead::RunsCode => {
                 let message = format!(
-                    "`{table}`{what} is a view or runs code of its owner when it is read, so it was not read, and it is unknown {unknown}"
+                    "`{table}`{what} is a view or otherwise runs code of its owner when it is read. It was not read, so it is unknown {unknown}"
                 );
                 Finding::error(code, message).help(format!("find out what `{table}` contains, and who created it"))
             }
@@ -171,7 +169,7 @@ impl Judge<'_> {
         let rows = match &history.rows {
             Ok(rows) => rows,
             Err(reason) => {
-                let unknown = format!("whether the history of `{service}` is there");
+                let unknown = format!("whether it contains the history of `{service}`");
                 let finding = reason.finding(&OTHER_SCHEMA, &other, "", &unknown);
                 return (!self.is_outside(history)).then(|| finding.help(self.state_place()));
             }
@@ -185,13 +183,15 @@ impl Judge<'_> {
             let message = format!("`{other}` also contains a history of `{service}`, with {rows}");
             return Some(Finding::error(&OTHER_SCHEMA, message).as_note());
         }
-        let message = format!("the history of `{service}` is in `{other}`, with {rows}; in `{place}`, it has none");
+        let message = format!("`{service}` has no history in `{place}`, but `{other}` contains one with {rows}");
         let finding = Finding::error(&OTHER_SCHEMA, message);
         Some(if history.place.schema == self.place.schema {
             let names = format!("`records = \"{}\"` under `[history]`", history.place.records);
             finding
-                .help(format!("use that history: set {names} in `migrate.toml`, and the names of its other tables"))
-                .help("or, if a second history is to begin here, set `ignore = [\"other-schema\"]` under `[history]`")
+                .help(format!(
+                    "use that history: set {names} in `migrate.toml`, and also set the names of the other history tables"
+                ))
+                .help("or, to start a second history here, set `ignore = [\"other-schema\"]` under `[history]`")
         } else {
             let schema = &history.place.schema;
             finding
@@ -205,7 +205,7 @@ impl Judge<'_> {
     /// How to say that this history is where it is on purpose.
     fn state_place(&self) -> String {
         let schema = &self.place.schema;
-        format!("or, if `{schema}` is to have a history of its own, set `schema = \"{schema}\"` under `[history]`")
+        format!("or, if `{schema}` should have its own history, set `schema = \"{schema}\"` under `[history]`")
     }
 
     fn other_service(&self, history: &NeighborHistory) -> Option<Finding> {
@@ -233,7 +233,7 @@ impl Judge<'_> {
         Some(
             Finding::error(&OTHER_SERVICE, message)
                 .help(format!("use that history: set `service = \"{other}\"` in `migrate.toml`, or use `--service {other}`"))
-                .help("or, if both services are to apply these files, set `ignore = [\"other-service\"]` under `[history]`"),
+                .help("or, if both services should apply these files, set `ignore = [\"other-service\"]` under `[history]`"),
         )
     }
 
@@ -281,8 +281,8 @@ impl Judge<'_> {
         let records = match &history.records {
             Ok(records) => records,
             Err(reason) => {
-                let what = format!(", the history of {tool},");
-                let finding = reason.finding(&FOREIGN_HISTORY, &table, &what, "what is applied there");
+                let what = format!(" (the history of {tool})");
+                let finding = reason.finding(&FOREIGN_HISTORY, &table, &what, "which migrations it records as applied");
                 return Some(finding.help(ignore));
             }
         };

@@ -14,17 +14,20 @@ use crate::token::{Quoting, Token, Tokens, executed_tokens};
 pub static READ_ONLY_SESSION: Code = Code::new(
     "read-only-session",
     "A statement makes the transactions of its session read-only. The record of the migration is written in the same session, \
-     and in the same transaction where that is possible, so it could not be written. Remove the statement. To only read, no \
-     read-only transaction is needed. The same code is used for a lent connection with `default_transaction_read_only = on`: \
-     lend another one, or run over a pool or a URL.",
+     and in the same transaction where that is possible, so it could not be written. Remove the statement: statements that only read do not need a read-only transaction. The code also reports a \
+     connection with `default_transaction_read_only = on` that the application passes to a run: pass another \
+     connection, a pool or a URL.",
 );
 
 /// The statements that make transactions read-only.
 pub fn problems(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> Vec<Finding> {
     let problem = |statement: &Statement| {
-        Finding::error(&READ_ONLY_SESSION, "after this statement, the record of the migration cannot be written")
-            .at(source.place(statement.range.clone()))
-            .help("remove `READ ONLY` or the statement")
+        Finding::error(
+            &READ_ONLY_SESSION,
+            "this statement makes transactions read-only, so the record of the migration could not be written",
+        )
+        .at(source.place(statement.range.clone()))
+        .help("remove `READ ONLY` or the statement")
     };
     statements.iter().filter(|statement| makes_read_only(statement.sql(source.text()), dialect)).map(problem).collect()
 }

@@ -71,8 +71,9 @@ pub fn shown<'a>(all: impl IntoIterator<Item = &'a Finding>) -> (Vec<&'a Finding
         }
     }
     let omitted = counts.into_iter().filter(|((file, _), count)| *count > SHOWN_OF_CODE && !file.is_empty());
-    let omitted = omitted
-        .map(|((file, code), count)| format!("and {} more `{code}` in `{}`", count - SHOWN_OF_CODE, visible::one_line(file)));
+    let omitted = omitted.map(|((file, code), count)| {
+        format!("not shown: {} more `{code}` in `{}`", count - SHOWN_OF_CODE, visible::one_line(file))
+    });
     (shown, omitted.collect())
 }
 
@@ -110,16 +111,24 @@ mod tests {
         all.extend([of(&OTHER, "a.sql"), of(&CODE, "b.sql")]);
         let (shown, omitted) = shown(&all);
         assert_eq!(shown.len(), 102);
-        assert_eq!(omitted, ["and 900 more `unbalanced-transaction` in `a.sql`"]);
-        assert!(findings(&all, false).ends_with("\n\nand 900 more `unbalanced-transaction` in `a.sql`"));
+        assert_eq!(omitted, ["not shown: 900 more `unbalanced-transaction` in `a.sql`"]);
+        assert!(findings(&all, false).ends_with("\n\nnot shown: 900 more `unbalanced-transaction` in `a.sql`"));
     }
 
     #[test]
     fn a_long_line_is_shown_around_the_place() {
         static CODE: Code = Code::new("unbalanced-transaction", "");
         let text = format!("SELECT 1;\n{}", "COMMIT;".repeat(20_000));
-        let cut = Finding::error(&CODE, "cut on both sides").at(Place::range("a.sql", &text, 70_010..70_017));
-        let last = Finding::error(&CODE, "the last").at(Place::range("a.sql", &text, text.len() - 7..text.len()));
+        let cut = Finding::error(&CODE, "this commits a transaction that the file does not begin").at(Place::range(
+            "a.sql",
+            &text,
+            70_010..70_017,
+        ));
+        let last = Finding::error(&CODE, "this commits a transaction that the file does not begin").at(Place::range(
+            "a.sql",
+            &text,
+            text.len() - 7..text.len(),
+        ));
         insta::assert_snapshot!(format!("{}\n\n{cut}", findings([&cut, &last], false)));
     }
 }

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 pub static EMPTY_FILE: Code = Code::new(
     "empty-file",
     "The file contains no statement. If it were applied now, SQL that is added to it later would never run. Write the SQL, \
-     remove the file, or write `SELECT 1;` if the migration is to do nothing.",
+     remove the file, or write `SELECT 1;` if the migration intentionally does nothing.",
 );
 
 /// One migration file.

@@ -45,10 +45,10 @@ pub static UNTERMINATED: Code = Code::new(
 /// A setting that decides how strings are read has a value that the text does not determine.
 pub static UNKNOWN_QUOTING: Code = Code::new(
     "unknown-quoting",
-    "`sql_mode` of MySQL (`NO_BACKSLASH_ESCAPES`, `ANSI_QUOTES`) and `standard_conforming_strings` of PostgreSQL decide whether a \
-     backslash in a string is an escape character, and so where the string ends. Here the setting gets a value that depends on the \
-     database, and the statements after it are different ones for different values. Set a literal value (`SET sql_mode = '...'`), \
-     or write the strings without backslashes at their end and without `\\'`.",
+    "`sql_mode` of MySQL (`NO_BACKSLASH_ESCAPES`, `ANSI_QUOTES`) and `standard_conforming_strings` of PostgreSQL decide whether a backslash in a string is an escape character, and therefore where the string ends. Here the \
+     value of the setting depends on the database, and different values split the rest of the file into different \
+     statements. Set a literal value (`SET sql_mode = '...'`), \
+     or write strings that neither end with a backslash nor contain `\\'`.",
 );
 
 static NO_TRIGGERS: LazyLock<TriggerCatalog> = LazyLock::new(TriggerCatalog::default);
@@ -189,7 +189,9 @@ pub fn quoting_setting(dialect: Dialect) -> (&'static str, &'static str) {
 
 fn unknown_quoting(text: &str, file: &str, dialect: Dialect, unknown: Range<usize>) -> Finding {
     let (setting, value) = quoting_setting(dialect);
-    let message = format!("`{setting}` gets a value that the file does not determine, and the statements after it depend on it");
+    let message = format!(
+        "`{setting}` is set to a value that is not known before the run, and the value decides where the statements after it end"
+    );
     let place = if unknown.is_empty() { Place::file(file) } else { Place::range(file, text, unknown) };
     Finding::error(&UNKNOWN_QUOTING, message).at(place).help(format!("set a literal value: `SET {setting} = {value}`"))
 }

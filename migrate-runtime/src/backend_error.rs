@@ -93,7 +93,7 @@ impl BackendError {
 
     /// A query that always returns a row has returned none.
     pub fn unanswered() -> Self {
-        BackendError::own("the server did not answer a question about the session")
+        BackendError::own("the server returned no row for a query that always returns one")
     }
 
     /// The error of a statement of the setting `session`.
@@ -110,7 +110,7 @@ impl BackendError {
     pub fn in_transaction() -> Self {
         BackendError {
             kind: BackendErrorKind::InTransaction,
-            ..BackendError::own("the connection is in a transaction of the application")
+            ..BackendError::own("the connection that the application passed is in a transaction")
         }
     }
 
@@ -151,12 +151,12 @@ impl BackendError {
                 let error = Error::new(ErrorKind::Setting, &READ_ONLY_SESSION, self.message);
                 error
                     .note("state", "aborted before running anything")
-                    .help("lend a connection that may write, or run over a pool or a URL")
+                    .help("pass a connection that can write, or pass a pool or a URL")
             }
             BackendErrorKind::InTransaction => {
                 let error = Error::new(ErrorKind::Setting, &codes::IN_TRANSACTION, self.message);
                 error
-                    .note("state", "nothing was run, and the transaction is as it was")
+                    .note("state", "nothing was run, and the transaction is unchanged")
                     .help("commit or roll back before you run migrations: they commit their own transactions")
             }
             BackendErrorKind::Session => self
@@ -165,7 +165,7 @@ impl BackendError {
                     &codes::SESSION_REJECTED,
                     "a statement of `session` in `migrate.toml` was rejected",
                 )
-                .help("correct `session` in `migrate.toml`, or grant this user what the statement needs"),
+                .help("correct `session` in `migrate.toml`, or grant this user the privileges that the statement needs"),
             BackendErrorKind::ConnectionLost => self.into_lost_connection_error("the connection to the database was lost"),
             BackendErrorKind::Untrusted => self.into_untrusted_error(),
             BackendErrorKind::Rejected | BackendErrorKind::LockTimeout => {
@@ -181,7 +181,7 @@ impl BackendError {
         // It has changed since the query that failed.
         let unknown = || Finding::error(&codes::UNTRUSTED_HISTORY, self.message).help("run the same command again");
         let first = findings.next().unwrap_or_else(unknown);
-        let error = Error::of_finding(ErrorKind::History, first).note("state", "nothing was read from them, and nothing was run");
+        let error = Error::of_finding(ErrorKind::History, first).note("state", "no history table was read, and nothing was run");
         findings.fold(error, |error, finding| error.note("also", finding.message))
     }
 
@@ -239,16 +239,18 @@ fn history_help(code: &str) -> &'static str {
     match code {
         // The table exists and has other columns.
         "42703" | "1054" => {
-            "find out what has created the table: if that has applied these migrations, do not apply them again; otherwise rename it"
+            "find out which program created the table: if it has applied these migrations, do not apply them again; otherwise rename the table"
         }
         // Galera: WSREP has not yet prepared node for application use.
-        "1047" => "this node is not part of its cluster at the moment; wait until it is, or connect to another node",
+        "1047" => {
+            "this node is currently not part of its cluster; wait until it has joined the cluster, or connect to another node"
+        }
         "1046" => "add the database name to the URL: `mysql://user@host/DATABASE`",
         "26" => "the file is not a SQLite database: correct its name in the URL",
         code if LACKS_PRIVILEGE.contains(&code) => {
-            "give this user the rights on the history tables; the guide lists them under \"Database privileges\". On PostgreSQL, no \
-             policy for row-level security may hide rows of them from this user"
+            "grant this user the privileges on the history tables that the guide lists under \"Database privileges\". On \
+             PostgreSQL, row-level security must not hide rows of these tables from this user"
         }
-        _ => "correct what the message of the database names, then run the same command again",
+        _ => "correct the problem that the database reports, then run the same command again",
     }
 }

@@ -177,7 +177,7 @@ async fn in_time<T>(url: &DatabaseUrl, connecting: impl Future<Output = Result<T
         Err(_) => {
             let message = format!("cannot connect to `{url}`: no answer within {} s", CONNECT_TIMEOUT.as_secs());
             Err(Error::new(ErrorKind::Connection, &codes::CONNECTION, message)
-                .help("check host and port, and whether another kind of server listens there"))
+                .help("check the host and port, and whether a server of another kind listens on this port"))
         }
     }
 }
@@ -208,7 +208,7 @@ fn sqlstate_help(code: &str) -> Option<&'static str> {
     match code {
         "3D000" | "42000" => Some("create the database: `cargo migrate db create`; or correct its name in the URL"),
         "28P01" | "28000" => Some("check the user and password in the URL, and whether this user may connect from here"),
-        "53300" | "08004" => Some("too many connections are open; end some, or try again"),
+        "53300" | "08004" => Some("too many connections are open; close some, or try again later"),
         "57P03" => Some("the server is starting or stopping; `cargo migrate wait` waits until it accepts connections"),
         _ => None,
     }

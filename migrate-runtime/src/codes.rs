@@ -13,15 +13,16 @@ pub static CONNECTION: Code = Code::new(
 /// The migrations are for another kind of database.
 pub static WRONG_DIALECT: Code = Code::new(
     "wrong-dialect",
-    "The migrations were compiled for one kind of database (`database` in `migrate.toml`), but the connection is to another. \
-     Each kind splits SQL into statements differently, so the run was aborted before anything ran.",
+    "The migrations are written for one kind of database (`database` in `migrate.toml`), but the connection is to \
+     another kind. SQL is split into statements differently for each kind, so the run was aborted before anything \
+     ran.",
 );
 
 /// Another process holds the lock.
 pub static LOCK_NOT_OBTAINED: Code = Code::new(
     "lock-not-obtained",
     "The run timed out waiting for the lock of this history (`--lock-wait`). Another process holds it: that process is \
-     running migrations, or it has hung. The lock is released when its connection ends, so terminating the connection releases it; a lease expires. \
+     running migrations, or it has hung. A session-level lock is released when its connection ends, so terminating the connection releases it. A lease is released when it expires. \
      The message shows the connection and how to terminate it, as far as the database reveals them. On SQLite, another process \
      was writing to the database.",
 );
@@ -47,21 +48,21 @@ pub static READ_ONLY: Code = Code::new(
 /// The connection goes through a pooler.
 pub static NEEDS_SESSION: Code = Code::new(
     "needs-session",
-    "A migration changes its session (a setting, a temporary table, a call of a function that may do so), and a later statement \
-     runs in another transaction. A pooler may run it in another server session, where the change is missing, and the change \
-     would affect other clients. The run was aborted before anything ran. This concerns connections through a pooler, and \
-     connections that the application lends on PostgreSQL, because it cannot be determined whether those go through a pooler. \
-     Connect to the server directly (most environments have a second URL for migrations), or change the session inside a \
+    "A migration changes its session (it changes a setting, creates a temporary table, or calls a function that may \
+     do so), and a later statement runs in another transaction. A pooler may run that statement in another server \
+     session, where the change is missing. The changed session could then serve other clients. The run was aborted before anything ran. The code applies to connections through a pooler. On PostgreSQL, it also applies to connections that the \
+     application passes to a run, because it cannot be determined whether these go through a pooler. \
+     Connect to the server directly (many providers offer a second URL for this purpose), or change the session inside a \
      transaction. If no pooler is involved, or it assigns each client a session of its own (`pool_mode = session`), set \
-     `lock = \"session\"` in `migrate.toml`.\n\nThe code also reports a migration that leaves something in a session that others \
-     use, and that cannot be removed: a setting such as `app.tenant` on PostgreSQL, a named lock on MySQL. Use `SET LOCAL`, or \
-     run it over a pool or a URL, where a run opens a session of its own.",
+     `lock = \"session\"` in `migrate.toml`.\n\nThe code also reports a migration that changes a session which others continue to use, if the change cannot be \
+     undone: a setting such as `app.tenant` on PostgreSQL, or a named lock on MySQL. Use `SET LOCAL`, or pass a pool \
+     or a URL, so that the run opens its own session.",
 );
 
 /// A connection that the application has lent is in a transaction.
 pub static IN_TRANSACTION: Code = Code::new(
     "in-transaction",
-    "The connection that the application has lent is in a transaction. A run commits each migration with its record, so it would \
+    "The connection that the application passed to the run is in a transaction. A run commits each migration with its record, so it would \
      commit that transaction, and an error would abort it. The run was aborted before it did anything, and the transaction is \
      unchanged. Commit or roll back first, or pass a pool or a URL.",
 );
@@ -69,29 +70,31 @@ pub static IN_TRANSACTION: Code = Code::new(
 /// Records of the history are missing.
 pub static RECORDS_LOST: Code = Code::new(
     "records-lost",
-    "By the table `schema_versions` or by the log `migration_events`, more migrations are applied than `migration_records` contains: \
-     rows were deleted, or the table was dropped, truncated or restored alone. `up` would apply those migrations again, and `down` \
-     would revert others than the newest, so nothing was run. Restore the missing rows. If the database itself was restored to the \
-     state of the records, `cargo migrate repair` accepts the records, after a question.",
+    "According to the table `schema_versions` or the log `migration_events`, more migrations are applied than \
+     `migration_records` contains: rows of `migration_records` were deleted, or this table alone was dropped, \
+     truncated or restored. `up` would apply the missing migrations again, and `down` would revert migrations other \
+     than the newest ones, so nothing was run. Restore the missing rows. If the whole database was restored to the \
+     state of `migration_records`, run `cargo migrate repair`, which accepts the records after confirmation.",
 );
 
 /// A table of the history is not trusted.
 pub static UNTRUSTED_HISTORY: Code = Code::new(
     "untrusted-history",
-    "A table of the history is not an ordinary table that a trusted user owns. To read a view, a foreign table or a column of a type \
-     that another user has defined can run code with the rights of the reader, and so can a rule or a trigger when a run writes. Every \
-     command requires ordinary tables without rules. A run also requires that their owner is trusted: the current user, a superuser, \
-     the owner of the database or of the schema, or a role that the current user is a member of; and that no trigger runs a function of \
-     another user. Find out who created the table. If that user applies the migrations, run as that user or as a member of that role, \
-     or transfer the table with `ALTER TABLE ... OWNER TO`.",
+    "A history table is not an ordinary table, or its owner is not trusted. Reading a view, a foreign table or a \
+     column whose type another user has defined can run code of that user with the privileges of the reader. Rules \
+     and triggers can do the same when a run writes. Every command therefore requires ordinary tables without rules. \
+     A run also requires a trusted owner, and no trigger that runs a function of an untrusted user. Trusted are the \
+     current user, superusers, the owners of the database and of the schema, and roles of which the current user is a \
+     member. Find out who created the table. If that user applies the migrations, run as that user or as a member of \
+     that role, or transfer the table with `ALTER TABLE ... OWNER TO`.",
 );
 
 /// A statement of the setting `session` was rejected.
 pub static SESSION_REJECTED: Code = Code::new(
     "session-rejected",
     "The database rejected a statement of the setting `session` in `migrate.toml`, which runs before the history is read and before \
-     migrations run. Nothing else ran. Correct the statement, or grant the database user what it needs, such as membership in the \
-     role of `SET ROLE`.",
+     migrations run. Nothing else ran. Correct the statement, or grant the database user what the statement needs, such as membership in the role of \
+     `SET ROLE`.",
 );
 
 /// The migration files do not match the database history.
@@ -104,8 +107,7 @@ pub static HISTORY_MISMATCH: Code = Code::new(
 /// A migration failed.
 pub static MIGRATION_FAILED: Code = Code::new(
     "migration-failed",
-    "The database rejected a statement of a migration. The message contains the file and the line, the answer of the database, \
-     and what is already done. A migration in a transaction was rolled back as a whole: correct the file and run the same \
+    "The database rejected a statement of a migration. The message shows the file and the line, the error of the database, and which statements are already done. A migration in a transaction was rolled back as a whole: correct the file and run the same \
      command again. For a migration outside a transaction, the history records the number of completed statements, and the \
      next run resumes at the failed one.",
 );
@@ -152,21 +154,22 @@ pub static STOPPED: Code = Code::new(
 /// SQL that only the history contains would run.
 pub static STORED_SQL: Code = Code::new(
     "stored-sql",
-    "No file contains the down migration of an applied version, so a revert would run the SQL that was stored in the table \
-     `migration_records` when the version was applied. Any user who may write that table may have changed it. `down` and `redo` \
-     therefore show it and ask; without a terminal they require `--stored`, and `--yes` does not suffice. Read the SQL (`cargo \
-     migrate down --dry-run` shows it), or revert with the release that contains the files.\n\nAs a note, the code reports which \
-     roles may write `migration_records` besides those that the current user has reason to trust, so that stored SQL cannot be \
-     confirmed to be that of the migrations. Revoke these privileges: an application only needs SELECT.",
+    "No file contains the down migration of an applied version, so a revert would run the SQL that was stored in the \
+     table `migration_records` when the version was applied. Every user who can write to that table could have \
+     changed this SQL. `down` and `redo` therefore show the SQL and ask for confirmation; without a terminal they \
+     require `--stored`, and `--yes` is not sufficient. Read the SQL (`cargo migrate down --dry-run` shows it), or \
+     revert with the version of the application that contains the files.\n\nIn notes, the code reports which untrusted roles can write to `migration_records`. As long as they can, it \
+     cannot be confirmed that the stored SQL is the SQL of the migrations. Revoke these privileges: an application \
+     only needs SELECT.",
 );
 
 /// The history cannot be read or written.
 pub static HISTORY: Code = Code::new(
     "history",
     "The history tables could not be read or written. Reading requires SELECT on them; the first run also requires the \
-     privilege to create them. Applying requires INSERT and UPDATE, and reverting also DELETE. A table of the same name that belongs to \
-     something else is not changed. Find out what has created it: if that has applied these migrations, a run under another name \
-     would apply them again. Otherwise rename the table, or set `schema` under `[history]` in `migrate.toml`.",
+     privilege to create them. Applying requires INSERT and UPDATE, and reverting also DELETE. If another program created a table with the name of a history table, that table is not changed. Find out which \
+     program created it. If that program has applied these migrations, a run with other history tables would apply \
+     them again. Otherwise rename the table, or set `schema` under `[history]` in `migrate.toml`.",
 );
 
 /// A name is not valid.

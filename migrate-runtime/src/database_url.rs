@@ -71,7 +71,7 @@ impl FromStr for DatabaseUrl {
             return Err(invalid(&format!("the scheme must be one of {}", known.join(", "))));
         };
         let Some(parse) = entry.parse else {
-            return Err(invalid(&format!("this program was built without {}", entry.dialect)));
+            return Err(invalid(&format!("this program was built without support for {}", entry.dialect)));
         };
         if entry.needs_authority && !rest.starts_with("//") {
             return Err(invalid("`://` is missing after the scheme"));

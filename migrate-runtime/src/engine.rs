@@ -160,7 +160,9 @@ async fn with_lock(
         (Ok(()), outcome) => (outcome, ConnectionState::Clean),
         (Err(_), Err(error)) => (Err(error), ConnectionState::Unknown),
         (Err(error), Ok(_)) => {
-            let error = error.into_connection_error("all migrations were applied, but then the session could not be reset");
+            let error = error.into_connection_error(
+                "the run is complete, but afterwards the session could not be reset or the lock could not be released",
+            );
             (Err(error), ConnectionState::Unknown)
         }
     }
@@ -388,15 +390,19 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         return Some(error);
     }
     if let Some(name) = backend.hidden_names().into_iter().find(|name| session_effect::uses_name(&script.text, name, dialect)) {
-        let message = format!("`{}` uses the name `{name}`, which is that of a temporary table of this connection", step.title);
-        let help = "run it over a pool or a URL, so that it has a session of its own; or drop the temporary table first";
+        let message =
+            format!("`{}` uses the name `{name}`, which is also the name of a temporary table in this session", step.title);
+        let help = "pass a pool or a URL, so that the run opens its own session; or drop the temporary table first";
         return Some(needs_session(message, Place::file(&*script.file), help));
     }
     if !backend.owns_session()
         && let Some(at) = session_effect::cannot_put_back(&script.text, &script.statements, dialect)
     {
-        let message = format!("`{}` leaves something in the session that cannot be removed for its other users", step.title);
-        let help = "run it over a pool or a URL, so that it has a session of its own; or use `SET LOCAL`";
+        let message = format!(
+            "`{}` changes the session in a way that cannot be undone, and the session is also used by others",
+            step.title
+        );
+        let help = "pass a pool or a URL, so that the run opens its own session; or use `SET LOCAL`";
         return Some(needs_session(message, script.place(at), help));
     }
     None

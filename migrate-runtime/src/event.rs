@@ -27,12 +27,13 @@ impl fmt::Display for SessionInfo {
     /// characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connection {}", self.connection)?;
-        let parts = [("of", &self.user), ("from", &self.from), ("since", &self.since), ("running", &self.statement)];
+        let parts =
+            [(" of user", &self.user), (" from", &self.from), (", started", &self.since), (", last statement:", &self.statement)];
         for (word, value) in parts {
             let Some(value) = value else { continue };
             let words: Vec<&str> = value.split_whitespace().collect();
             let line: String = words.join(" ").chars().take(120).collect();
-            write!(f, " {word} {line}")?;
+            write!(f, "{word} {line}")?;
         }
         Ok(())
     }

@@ -151,9 +151,9 @@ fn occupied(history_sql: &HistorySql, schema: &str, tables: &[CatalogTable]) -> 
         table.schema == schema && expected.any(|(_, columns)| !table.has_columns(columns))
     };
     let finding = |table: &CatalogTable| {
-        Finding::error(&codes::HISTORY, format!("`{}` exists, but it is not a table of this tool", table.label()))
-            .help("find out what has created it: if that has applied these migrations, do not apply them again")
-            .help("otherwise rename it, or set `schema` under `[history]` in `migrate.toml` to a schema for this history")
+        Finding::error(&codes::HISTORY, format!("`{}` exists, but it is not a history table of cargo-migrate", table.label()))
+            .help("find out which program created it: if that program has applied these migrations, do not apply them again")
+            .help("otherwise rename the table, or set `schema` under `[history]` in `migrate.toml` to another schema for this history")
     };
     tables.iter().filter(is_foreign).map(finding).collect()
 }

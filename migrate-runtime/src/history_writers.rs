@@ -38,10 +38,10 @@ impl HistoryWriters {
             HistoryWriters::Trusted => None,
             HistoryWriters::Others { table, roles } => {
                 let names: Vec<String> = roles.iter().map(|(role, _)| format!("`{role}`")).collect();
-                Some(format!("{} may write `{table}`, so stored SQL may not be that of the migrations", names.join(", ")))
+                Some(format!("{} can write to `{table}`, so stored SQL may differ from the SQL of the migrations", names.join(", ")))
             }
             HistoryWriters::Unknown => {
-                Some("it is unknown who may write `migration_records`, so stored SQL cannot be confirmed".to_owned())
+                Some("it is unknown who can write to `migration_records`, so it cannot be confirmed that stored SQL is the SQL of the migrations".to_owned())
             }
         }
     }
@@ -51,7 +51,7 @@ impl HistoryWriters {
         let HistoryWriters::Others { table, roles } = self else { return None };
         let note = Finding::warning(&codes::STORED_SQL, self.doubt()?).as_note();
         let revoke: Vec<String> = roles.iter().flat_map(|(role, privileges)| revoke(table, role, privileges)).collect();
-        Some(note.help(format!("an application only reads it: {}", revoke.join(", "))))
+        Some(note.help(format!("revoke these privileges, because an application only needs SELECT: {}", revoke.join(", "))))
     }
 }
 
@@ -94,11 +94,11 @@ mod tests {
             vec![("app".to_owned(), "INSERT, UPDATE, pg_write_all_data".to_owned()), ("PUBLIC".to_owned(), "DELETE".to_owned())];
         let others = HistoryWriters::Others { table: "public.migration_records".to_owned(), roles };
         let finding = others.finding().unwrap();
-        assert!(finding.message.starts_with("`app`, `PUBLIC` may write `public.migration_records`"), "{}", finding.message);
+        assert!(finding.message.starts_with("`app`, `PUBLIC` can write to `public.migration_records`"), "{}", finding.message);
         assert_eq!(
             finding.help,
             [
-                "an application only reads it: `REVOKE INSERT, UPDATE ON public.migration_records FROM app`, `REVOKE pg_write_all_data FROM app`, \
+                "revoke these privileges, because an application only needs SELECT: `REVOKE INSERT, UPDATE ON public.migration_records FROM app`, `REVOKE pg_write_all_data FROM app`, \
               `REVOKE DELETE ON public.migration_records FROM PUBLIC`"
             ]
         );

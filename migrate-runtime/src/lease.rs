@@ -223,7 +223,7 @@ impl Lease {
         let session = SessionInfo {
             connection: holder.clone(),
             from: Some(format!("process {process} on {host}")),
-            since: Some(format!("{taken} s ago (last renewed {renewed} s ago, {until})")),
+            since: Some(format!("{taken} s ago (lease last renewed {renewed} s ago; {until})")),
             how_to_end: Some("end that process; its lease then expires".to_owned()),
             ..SessionInfo::default()
         };

@@ -413,16 +413,18 @@ fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
             (format!("version {version} is not partially applied"), "see `cargo migrate status`".to_owned())
         }
         CannotResolve::ChangedSince => (
-            format!("version {version} has changed since its state was shown, so nothing was recorded"),
-            "another process works on it, or has done so: see `cargo migrate status`".to_owned(),
+            format!("the state of version {version} changed after it was shown, so nothing was recorded"),
+            "another process is applying, reverting or resolving it, or has done so: see `cargo migrate status`".to_owned(),
         ),
         CannotResolve::NoSuchStatement { statements } => (
-            format!("version {version} has {}", count_of(statements, "statement")),
-            format!("give the number of a statement that is left, at most {statements}; or mark the migration as applied"),
+            format!("version {version} has only {}", count_of(statements, "statement")),
+            format!(
+                "give the number of a statement that has not run yet, at most {statements}; or mark the migration as applied with `--applied`"
+            ),
         ),
         CannotResolve::AlreadyDone { done } => (
             format!("{} of version {version} {} recorded as done", count_of(done, "statement"), is_are(done)),
-            format!("give a number from {} on, so that none of them runs twice", done + 1),
+            format!("give the number {} or a higher one, so that no completed statement runs twice", done + 1),
         ),
     };
     Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message).help(help)

@@ -155,7 +155,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
                 Ok(true) => {}
                 Ok(false) => return Err(closed(format!("did not start `{title}`: its gate query did not return true"))),
                 Err(error) => {
-                    let message = format!("did not start `{title}`: its gate failed: {}", error.message);
+                    let message = format!("did not start `{title}`: its gate query failed: {}", error.message);
                     return Err(error.add_to(closed(message)));
                 }
             }

@@ -74,15 +74,16 @@ impl FailedStep<'_> {
     }
 
     fn nothing_ran(&self) -> String {
-        format!("aborted before running anything of `{}`", self.title)
+        format!("aborted before running any statement of `{}`", self.title)
     }
 }
 
 /// The stored down migration has no statement.
 pub fn stored_script_empty(title: &str) -> Error {
     let message = format!("the stored down migration of `{title}` contains no statement");
-    Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message)
-        .help("deploy the version that has this migration and its down migration, and revert with that")
+    Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message).help(
+        "deploy the version of the application that contains this migration and its down migration, and revert with that version",
+    )
 }
 
 /// The stored down migration cannot run as it is.
@@ -117,7 +118,7 @@ pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
     let state = if step.atomic {
         format!("rolled back; no changes made by `{title}` remain")
     } else {
-        format!("statements up to {done} of {count} are recorded as done")
+        format!("{done} of {count} statements are recorded as done")
     };
     match error.kind {
         BackendErrorKind::LockLost => lock_lost(step, error),
@@ -174,14 +175,14 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
     let error = failure.add_to(error).note("state", state(step));
     if step.remains == Remains::Unclear {
         return error.help(format!(
-            "find out what remains; `cargo migrate {command}` then names the ways to go on, such as `cargo migrate resolve --retry`"
+            "find out which changes remain, then run `cargo migrate {command}`: it shows how to continue, for example with `cargo migrate resolve --retry`"
         ));
     }
     if let Some(lost) = step.lost_state() {
         let resolve = "cargo migrate resolve";
         return error.help(format!(
-            "{help}, then: if the rest does not need what statement {lost} has left in this session, run `{resolve} --retry`; otherwise \
-             undo the statements that ran, and run `{resolve} --not-applied`"
+            "{help}; then, if the remaining statements do not depend on what statement {lost} did in its session, run \
+             `{resolve} --retry`; otherwise undo the statements that ran, and run `{resolve} --not-applied`"
         ));
     }
     error.help(format!("{help}, then run `cargo migrate {command}` again"))
@@ -193,13 +194,13 @@ fn state(step: &FailedStep<'_>) -> String {
     let unclear = step.remains == Remains::Unclear;
     match step.done {
         _ if step.atomic && unclear => {
-            "rolled back, but for changes to tables that are not transactional (such as MyISAM), or without a journal (SQLite): those remain".to_owned()
+            "rolled back, except for changes to tables that are not transactional (such as MyISAM) and, on SQLite, changes without a rollback journal; these remain".to_owned()
         }
         done if unclear => {
             let next = done + 1;
             let has_no_transactions = !step.reading.catalog.engines.is_empty();
             let why = if has_no_transactions { ", because a table is not transactional (such as MyISAM)" } else { "" };
-            format!("{done} of {count} statements {} done and recorded; a part of statement {next} may remain{why}", is_are(done))
+            format!("{done} of {count} statements {} done and recorded; some changes of statement {next} may remain{why}", is_are(done))
         }
         done if step.remains == Remains::Continued => {
             let next = done + 1;
@@ -210,13 +211,13 @@ fn state(step: &FailedStep<'_>) -> String {
         }
         _ if step.atomic => format!("rolled back; no changes made by `{}` remain", step.title),
         0 if step.direction == Direction::Down => {
-            format!("none of its {} is done, and nothing remains; it is still applied", count_of(count, "statement"))
+            format!("0 of {} done, and no changes remain; the migration is still applied", count_of(count, "statement"))
         }
-        0 => format!("none of its {} is done, and nothing remains; it is not recorded", count_of(count, "statement")),
+        0 => format!("0 of {} done, and no changes remain; the migration is not recorded as applied", count_of(count, "statement")),
         done => {
             let next = done + 1;
             let then = match step.lost_state() {
-                Some(_) => "the next run cannot resume by itself",
+                Some(_) => "the next run cannot resume automatically",
                 None => "the next run resumes",
             };
             format!("{done} of {count} statements {} done and recorded; {then} at statement {next}", is_are(done))
@@ -239,16 +240,16 @@ fn help_for_code(code: Option<&str>, message: &str) -> &'static str {
         // query_canceled has one code for a time-out and for a user's request; only the message tells them apart.
         Some("57014") if message.contains("statement timeout") => ALLOW_MORE_TIME,
         Some("1969" | "3024") => ALLOW_MORE_TIME,
-        Some("55P03" | "1205") => "let the sessions that hold the lock finish, or run it at a quieter time",
+        Some("55P03" | "1205") => "let the sessions that hold the lock finish, or wait for a time with less load",
         Some("42501" | "1044" | "1142" | "1227") => "grant this database user the missing privilege, or correct the file",
         // PostgreSQL, MySQL and MariaDB, SQLite.
         Some("53100" | "1114" | "1021" | "13") => "free space on the disk of the database, or split the migration",
-        Some("2D000" | "25001" | "55P04") => "write `-- migrate: no-transaction` at the top of the file, or correct it",
+        Some("2D000" | "25001" | "55P04") => "write `-- migrate: no-transaction` at the top of the file, or correct the file",
         _ => "correct the file",
     }
 }
 
-const ALLOW_MORE_TIME: &str = "allow more time (`-- migrate: timeout 1h` at the top of the file), or split it";
+const ALLOW_MORE_TIME: &str = "allow more time (`-- migrate: timeout 1h` at the top of the file), or split the migration";
 
 fn word_end(text: &str, offset: usize) -> usize {
     let rest = text.get(offset..).unwrap_or_default();

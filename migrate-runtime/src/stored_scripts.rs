@@ -32,7 +32,7 @@ impl StoredScripts {
             Some(_) => Err(rejected(format!("the stored down migration of `{title}` has changed since it was shown"))
                 .help("find out who writes to `migration_records`, then run the same command again")),
             None => Err(rejected(format!("no file contains the down migration of `{title}`; the SQL is stored in the history"))
-                .help("run `cargo migrate down`, which shows the SQL and asks; or run it where the files are")),
+                .help("run `cargo migrate down`, which shows the SQL and asks for confirmation; or revert with a version of the application that contains the file")),
         }
     }
 }

@@ -62,21 +62,26 @@ impl UntrustedTable {
 
     fn finding(&self) -> Finding {
         let (table, detail) = (&self.table, &self.detail);
-        let whose = if detail.is_empty() { String::new() } else { format!(" of `{detail}`") };
+        let whose = if detail.is_empty() { String::new() } else { format!(" (owned by `{detail}`)") };
         let find_out = "find out who created it and why, then drop it";
         let error = |message: String| Finding::error(&codes::UNTRUSTED_HISTORY, message);
         match self.kind.as_str() {
-            "owner" => error(format!("`{table}` belongs to `{detail}`, whom the current user has no reason to trust"))
-                .help(format!("if `{detail}` applies the migrations, run as `{detail}`, or make this user a member of that role"))
-                .help(format!("if another role applies them now, transfer each table: `ALTER TABLE {table} OWNER TO ROLE`"))
-                .help(format!("otherwise {find_out}")),
+            "owner" => error(format!(
+                "`{table}` is owned by `{detail}`, which is not a trusted role (see `cargo migrate explain untrusted-history`)"
+            ))
+            .help(format!("if `{detail}` applies the migrations, run as `{detail}`, or make this user a member of that role"))
+            .help(format!("if another role applies them now, transfer each table: `ALTER TABLE {table} OWNER TO ROLE`"))
+            .help(format!("otherwise {find_out}")),
             "trigger" => {
                 let (trigger, owner) = detail.split_once('\n').unwrap_or((detail, ""));
-                error(format!("the trigger `{trigger}` of `{table}` runs code of `{owner}` with each write"))
+                error(format!("the trigger `{trigger}` of `{table}` runs code of `{owner}` on each write"))
                     .help(format!("{find_out}; the tables of the history need no trigger"))
             }
-            "rules" => error(format!("`{table}`{whose} has rules, which replace what a statement does")).help(find_out),
-            "types" => error(format!("`{table}`{whose} has a column of a type that another user can define")).help(find_out),
+            "rules" => error(format!("`{table}`{whose} has rules, which can change what a statement does")).help(find_out),
+            "types" => {
+                error(format!("`{table}`{whose} has a column whose type is not built in, so another user may have defined it"))
+                    .help(find_out)
+            }
             "children" => error(format!("other tables inherit from `{table}`{whose}")).help(find_out),
             kind => error(format!("`{table}`{whose} is not an ordinary table, but a {kind}")).help(find_out).help(
                 "or set `schema` under `[history]` in `migrate.toml` to a schema in which only trusted users can create objects",

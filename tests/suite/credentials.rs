@@ -94,7 +94,7 @@ fn a_host_of_the_repository_gets_no_secret_of_the_environment() {
             assert_ne!(outcome.code, 0, "{command:?}");
             assert!(!received.contains("secret"), "{env_file}{command:?}: {received}");
             assert_eq!(received.contains("connected"), is_asked, "{env_file}{command:?}: {}", outcome.stderr);
-            let expected = if is_asked { "of the environment is not used" } else { "a variable that the file does not set" };
+            let expected = if is_asked { "in the environment is not used" } else { "a variable that the file does not set" };
             assert!(outcome.stderr.contains(expected) && !outcome.stderr.contains("secret"), "{}", outcome.stderr);
         }
     }
@@ -110,7 +110,7 @@ fn a_host_of_the_environment_gets_no_secret_of_the_repository() {
     let outcome = binary.variable("DB_NAME", "x").run(&["status"]);
     let received = server.received();
     assert!(received.contains("connected") && !received.contains("secret"), "{received}");
-    assert!(outcome.stderr.contains("`DB_PASSWORD` of `.env` is not used"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("`DB_PASSWORD` in `.env` is not used"), "{}", outcome.stderr);
     // The variables of libpq belong to the environment.
     let binary = Binary::inside(folder.path()).variable("PGPASSWORD", "own");
     let outcome = binary.variable("DATABASE_URL", &format!("postgres://u@127.0.0.1:{port}/x")).run(&["status"]);
@@ -127,7 +127,11 @@ fn lint_asks_only_a_database_that_the_user_names() {
     let binary = Binary::inside(folder.path());
     let outcome = binary.ok(&["lint", "-v"]);
     assert_eq!(server.received(), "");
-    assert!(outcome.stderr.contains("was not asked for deployed migrations, because only `.env` names it"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("was not queried for deployed migrations, because only `.env` contains this URL"),
+        "{}",
+        outcome.stderr
+    );
     let asked = format!("cannot query the database `postgres://u@127.0.0.1:{}/x` for deployed migrations", server.port);
     let in_environment = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
     for (binary, arguments) in [(&binary, &["lint", "-D", &url][..]), (&in_environment, &["lint"])] {

@@ -237,7 +237,7 @@ async fn tables_of_another_tool_under_our_names() {
             let ignoring = records.folder("[history]\nignore = [\"link\"]\n");
             let refused = Binary::inside(ignoring.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
             assert_eq!(refused.code, 1, "{kind:?}: {}", refused.stderr);
-            assert!(refused.stderr.contains("it is not a table of this tool"), "{}", refused.stderr);
+            assert!(refused.stderr.contains("it is not a history table of cargo-migrate"), "{}", refused.stderr);
             assert_eq!(database.value("SELECT count(*) FROM log").await, "0");
             database.drop().await;
         }

@@ -102,7 +102,7 @@ async fn a_search_path_that_moved_does_not_begin_a_second_history() {
     let (code, text) = refusal(&folder, &database, &database.url).await;
     assert_eq!(code, "other-schema");
     for part in [
-        "`public.migration_records`, with 2 migrations",
+        "`public.migration_records` contains one with 2 migrations",
         "`app.migration_records`",
         "set `schema = \"public\"`",
         "set `schema = \"app\"`",

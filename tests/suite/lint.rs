@@ -98,7 +98,11 @@ fn lint_since_a_revision() {
     git(&["commit", "-q", "-m", "all"]);
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("0 of 2 migrations (new or changed since HEAD): no findings"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("0 of 2 migrations (selection: new or changed since HEAD): no findings"),
+        "{}",
+        outcome.stderr
+    );
     folder.write("migrations/003_more.up.sql", "DROP TABLE orders;\n");
     folder.write("migrations/003_more.down.sql", "SELECT 1;\n");
     let outcome = binary.run(&["lint", "--since", "HEAD"]);
@@ -123,7 +127,7 @@ async fn applied_migrations_count_as_deployed() {
     let connected = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
     let outcome = connected.run(&["lint"]);
     let url: migrate_runtime::DatabaseUrl = database.url.parse().unwrap();
-    let selection = format!("the drafts and those that are not applied in `{url}`");
+    let selection = format!("selection: the drafts and the migrations that are not applied in `{url}`");
     assert!(outcome.stderr.contains(&format!("2 of 2 migrations ({selection})")), "{}", outcome.stderr);
     // The first migration is locked, so that another database may have it.
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
@@ -136,7 +140,7 @@ async fn applied_migrations_count_as_deployed() {
     assert!(outcome.stderr.contains(&format!("1 of 2 migrations ({selection})")), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     let outcome = connected.run(&["lint", "--offline"]);
-    assert!(outcome.stderr.contains("1 of 2 migrations (the draft in the lock file)"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("1 of 2 migrations (selection: the draft in the lock file)"), "{}", outcome.stderr);
     // The command does not wait for a database that does not answer.
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
     let outcome = nowhere.run(&["lint"]);
@@ -187,7 +191,7 @@ async fn batches_resume_after_a_row_that_failed() {
     database.execute("INSERT INTO orders SELECT i, i, 'x' FROM generate_series(1, 2500) i").await;
     database.execute("ALTER TABLE orders ADD CONSTRAINT odd CHECK (id <> 2400 OR note <> 'late')").await;
     let failed = connected.run(&["up"]);
-    assert!(failed.stderr.contains("a part of statement 1 may remain"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("some changes of statement 1 may remain"), "{}", failed.stderr);
     assert_eq!(database.value("SELECT count(*) FROM orders WHERE note = 'late'").await, "2000");
     database.execute("ALTER TABLE orders DROP CONSTRAINT odd").await;
     // The block continues where it stopped, as an operator can see.

@@ -136,7 +136,7 @@ async fn a_decision_is_about_the_record_that_was_shown() {
         migrator.run(&database.url).await.unwrap_err();
         for resolution in [Resolution::MarkNotApplied, Resolution::MarkApplied, Resolution::Retry] {
             let error = migrator.resolve_as_shown(&database.url, &shown, &version, resolution).await.unwrap_err();
-            assert!(error.to_string().contains("has changed since its state was shown"), "{error}");
+            assert!(error.to_string().contains("changed after it was shown"), "{error}");
         }
         assert_eq!(database.history().await, ["001|failed|2"]);
         let shown = migrator.status(&database.url).await.unwrap();

@@ -246,7 +246,7 @@ async fn owners_who_are_trusted() {
     planted.folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id int);");
     let outcome = up(&database.url);
     assert_eq!(outcome.code, 1, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains(&format!("belongs to `{mallory}`")), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(&format!("is owned by `{mallory}`")), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("ALTER TABLE public."), "{}", outcome.stderr);
     database.execute(&format!("GRANT {mallory} TO postgres")).await;
     let outcome = up(&database.url);

@@ -14,7 +14,7 @@ use migrate_model::finding::Finding;
 use migrate_model::finding::Level;
 use serde_json::json;
 
-/// Check names, pairs, order, directives and the lock file, and lint the drafts
+/// Check the migration files (names, up/down pairs, order, directives) and the lock file, and lint the drafts
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Treat drafts as errors, for CI before a deployment

@@ -13,8 +13,8 @@ use migrate_model::suggestion::nearest;
 /// Explain a code such as `out-of-order`
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Code in the brackets of a message, or name of a check of squawk, eugene, strong_migrations or Atlas [default: list all
-    /// codes]
+    /// Code that a message shows in brackets, or the name of a check of squawk, eugene, strong_migrations or Atlas
+    /// [default: list all codes]
     code: Option<String>,
 }
 

@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
             1 => "added 1 file as a draft".to_owned(),
             count => format!("added {count} files as drafts"),
         };
-        context.output.message(format!("{drafts}; lock applied files with `cargo migrate lock`"));
+        context.output.message(format!("{drafts}; if drafts have already been applied to a database, run `cargo migrate lock`"));
     }
     if context.output.is_json() {
         context.output.json(&json!({ "service": project.service, "created": created }));

@@ -35,8 +35,9 @@ use std::time::Duration;
 
 /// Report statements that are unsafe on a live database
 ///
-/// By default, lints only migrations that are possibly not deployed yet: the drafts in the lock file and, if the database is
-/// reachable, the migrations that are not applied there. Without a lock file, lints all.
+/// By default, only migrations that may not be deployed yet are linted: the drafts in the lock file and, if
+/// `--database-url` or the environment sets a database URL, the migrations that are not applied to that database.
+/// Without a lock file, all migrations are linted.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Lint every migration, each as if all earlier ones were deployed
@@ -45,13 +46,13 @@ pub struct Arguments {
     /// Lint the migrations that are new or changed since this Git revision
     #[arg(long, value_name = "REV")]
     since: Option<String>,
-    /// Do not query the database for deployed migrations
+    /// Do not query the database to find out which migrations are applied
     #[arg(long)]
     offline: bool,
-    /// Fail on warnings too
+    /// Exit with an error also if there are only warnings
     #[arg(long)]
     strict: bool,
-    /// Rewrite drafts if the fix is mechanical; show each change and ask for confirmation first
+    /// Rewrite drafts where an automatic fix exists; show each change and ask for confirmation first
     #[arg(long, conflicts_with = "all")]
     fix: bool,
 }
@@ -110,7 +111,7 @@ async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Pro
         LintScope::All => folder.set.len(),
         LintScope::Only(positions) => positions.len(),
     };
-    let scope_text = format!("{count} of {total} ({selection})");
+    let scope_text = format!("{count} of {total} (selection: {selection})");
     let is_linted = |at: &usize| match &scope {
         LintScope::All => true,
         LintScope::Only(positions) => positions.contains(at),
@@ -135,7 +136,7 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
                 "cannot determine which files of `{}` are drafts that may be changed",
                 project.service
             ))
-            .help("create a lock file with `cargo migrate init`, or specify a revision that contains the other files: `--since REV`"));
+            .help("create a lock file with `cargo migrate init`, or specify a Git revision that contains all files that must not change: `--since REV`"));
         }
         for fix in &linted.rewrites {
             if apply_fix(context, &linted.member, fix)? {
@@ -221,7 +222,7 @@ fn confirm(context: &Context<'_>, migration: &Migration, fix: &Fix) -> Result<bo
     if context.global.yes {
         return Ok(true);
     }
-    let question = format!("apply this change to `{}` for {}?", migration.title(), fix.rules.join(" and "));
+    let question = format!("apply this change to `{}` to fix {}?", migration.title(), fix.rules.join(" and "));
     context.output.confirm(&question).ok_or_else(|| {
         CommandError::usage("the change needs confirmation, but no terminal is available")
             .help("review the change, then run the command again with `--yes`")
@@ -279,7 +280,7 @@ async fn lint_scope(
     undeployed: &mut Option<BTreeSet<usize>>,
 ) -> Result<(LintScope, String), CommandError> {
     if arguments.all {
-        return Ok((LintScope::All, "as requested by `--all`".to_owned()));
+        return Ok((LintScope::All, "all, as requested by `--all`".to_owned()));
     }
     if let Some(revision) = &arguments.since {
         let files: Vec<(&str, &str)> = folder.set.iter().map(|migration| (&*migration.up.file, &*migration.up.text)).collect();
@@ -290,7 +291,7 @@ async fn lint_scope(
         return Ok((LintScope::Only(positions.collect()), format!("new or changed since {revision}")));
     }
     let LintScope::Only(drafts) = folder_lint::drafts(folder) else {
-        return Ok((LintScope::All, "there is no lock file".to_owned()));
+        return Ok((LintScope::All, "all, because there is no lock file".to_owned()));
     };
     let selection = if drafts.len() == 1 { "the draft in the lock file" } else { "the drafts in the lock file" };
     let applied = if arguments.offline { Ok(None) } else { applied(context, project, folder).await };
@@ -311,7 +312,7 @@ async fn lint_scope(
     let unapplied = folder.set.iter().enumerate().filter(|(_, migration)| !applied.contains(migration.version.as_str()));
     let checked = unapplied.map(|(at, _)| at).chain(drafts.iter().copied()).collect();
     *undeployed = Some(drafts);
-    Ok((LintScope::Only(checked), format!("the drafts and those that are not applied in `{url}`")))
+    Ok((LintScope::Only(checked), format!("the drafts and the migrations that are not applied in `{url}`")))
 }
 
 /// The database that was asked, and the versions in its history; `None` if no database may be asked.
@@ -334,7 +335,7 @@ async fn applied(
     let Some(Connection { url, origin, .. }) = connection else { return Ok(None) };
     if let UrlOrigin::File(path) = origin {
         context.output.verbose(format!(
-            "`{url}` was not asked for deployed migrations, because only `{path}` names it; use `--database-url` or `DATABASE_URL`"
+            "`{url}` was not queried for deployed migrations, because only `{path}` contains this URL; to query it, use `--database-url` or set `DATABASE_URL` in the environment"
         ));
         return Ok(None);
     }

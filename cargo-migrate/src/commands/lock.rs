@@ -19,13 +19,14 @@ use migrate_model::script::EMPTY_FILE;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// Lock drafts: record their checksums. Locked files must not change afterwards
+/// Lock new migration files (drafts): record their checksums, so that `check` and builds reject later edits
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Do not lock: list new files as drafts, remove the entries of drafts whose file is missing, and rewrite the lock file
+    /// Lock no file: add new files to the lock file as drafts, and remove the entries of drafts whose file does not exist
     #[arg(long)]
     draft: bool,
-    /// Accept locked files that were changed or removed. On databases to which the original files were applied, runs fail with `changed-after-apply`
+    /// Accept locked files that were changed or removed, and new files with a lower version than a locked file. On a
+    /// database to which an original file was applied, later runs can fail with `changed-after-apply` or `missing-file`
     #[arg(long)]
     force: bool,
 }

@@ -89,7 +89,7 @@ async fn recorded_version(context: &Context<'_>, project: &Project) -> Option<Ve
     match status {
         Ok(status) => status.history().records().iter().filter_map(|record| record.key.version().cloned()).max(),
         Err(error) => {
-            context.output.verbose(format!("cannot ask `{url}` for its versions: {}", error.message()));
+            context.output.verbose(format!("cannot query `{url}` for recorded versions: {}", error.message()));
             None
         }
     }

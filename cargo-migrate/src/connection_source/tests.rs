@@ -82,13 +82,16 @@ fn secrets_stay_with_their_host() {
         assert_eq!(found.text.contains("password="), is_postgres, "the driver would read PGPASSWORD: {found:?}");
         assert_eq!(found.text.contains("port=5432"), is_postgres && !found.text.contains(":3306"), "{found:?}");
         let notes = found.notes.join("\n");
-        assert!(notes.contains("`DB_PASSWORD` of the environment is not used: the database is named in `app/.env`"), "{notes}");
-        assert_eq!(notes.contains("`PGPASSWORD` of the environment is not used"), is_postgres, "{notes}");
+        assert!(
+            notes.contains("`DB_PASSWORD` in the environment is not used: the database is configured in `app/.env`"),
+            "{notes}"
+        );
+        assert_eq!(notes.contains("`PGPASSWORD` in the environment is not used"), is_postgres, "{notes}");
     }
     let package = "DB_USER=pu\nDB_PASSWORD=pp\nDB_NAME=pn\nDB_PORT=1";
     let found = Sources { environment: &[("DB_HOST", "e"), ("DB_NAME", "en")], package, ..Sources::default() }.url();
     assert_eq!(found.text, "postgres://e/en");
-    assert!(found.notes.iter().any(|note| note.starts_with("`DB_PASSWORD` of `app/.env` is not used")), "{:?}", found.notes);
+    assert!(found.notes.iter().any(|note| note.starts_with("`DB_PASSWORD` in `app/.env` is not used")), "{:?}", found.notes);
     // What the environment sets itself, a file sets in vain, as always.
     let found = Sources { environment: ALL_PARTS, package, ..Sources::default() }.url();
     assert_eq!(found.notes, [] as [String; 0]);
@@ -118,9 +121,9 @@ fn what_a_file_omits_is_not_completed() {
         assert_eq!(flag.url().text, url);
     }
     let error = Sources { environment: &[("DB_HOST", "e")], package: "DB_NAME=pn", ..Sources::default() }.error();
-    assert!(error.contains("`DB_NAME` is missing") && error.contains("`DB_NAME` of app/.env is not used"), "{error}");
+    assert!(error.contains("`DB_NAME` is missing") && error.contains("`DB_NAME` in app/.env is not used"), "{error}");
     let error = Sources { environment: &[("DB_NAME", "en")], package: "DB_HOST=p", ..Sources::default() }.error();
-    assert!(error.contains("`DB_NAME` of the environment is not used"), "{error}");
+    assert!(error.contains("`DB_NAME` in the environment is not used"), "{error}");
     let error = Sources { package: "DATABASE_URL=postgres://p:$PGPASSWORD@evil/p", ..Sources::default() }.error();
     assert!(error.contains("line 1") && error.contains("that the file does not set"), "{error}");
 }

@@ -12,7 +12,7 @@ use migrate_runtime::{Migrator, Target};
 /// Revert the newest migration and apply it again
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Revert and apply this many migrations [default: 1]
+    /// Revert the newest N migrations and apply them again [default: 1]
     #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true)]
     steps: Option<usize>,
     #[command(flatten)]

@@ -10,13 +10,13 @@ use clap::Args;
 use migrate_runtime::{MigrationState, Migrator, Version};
 use serde_json::{Value, json};
 
-/// Accept edited files: update the stored checksums and SQL; run nothing
+/// Accept edited files: update the checksums and SQL in the history, without running the files
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Repair only these versions [default: all edited files]
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migrations: Vec<Version>,
-    /// Accept edited SQL, not only comments and white space: the database must already match the file
+    /// Accept edited SQL too, not only edited comments and white space; the database must already match the files
     #[arg(long)]
     sql: bool,
 }

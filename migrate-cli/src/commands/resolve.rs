@@ -24,14 +24,14 @@ pub struct Arguments {
     /// interrupted file are done
     #[arg(long, group = "how")]
     applied: bool,
-    /// Mark the migration as not applied or, if its down migration was interrupted, as not reverted; for a
-    /// migration whose completed statements you have undone. The command lists them and asks for confirmation
+    /// Mark the migration as not applied or, if its down migration was interrupted, as not reverted; use this if you
+    /// have undone the completed statements. The command lists these statements and asks for confirmation
     #[arg(long, group = "how")]
     not_applied: bool,
-    /// Retry the statement whose outcome is unknown; use this if it was not executed
+    /// Make the next run retry the statement whose outcome is unknown; use this if the statement had no effect
     #[arg(long, group = "how")]
     retry: bool,
-    /// Skip to statement N; use this if all statements before it were executed
+    /// Make the next run resume at statement N; use this if all statements before it were executed
     #[arg(long, group = "how", value_name = "N")]
     skip_to: Option<usize>,
 }
@@ -61,8 +61,10 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     print_evidence(&status, &arguments.migration, reading, context.output);
     let record = status.history().get(&(&arguments.migration).into());
     if status.activity() == Activity::Running && record.is_some_and(|record| record.state.interrupted().is_some()) {
-        let message = format!("a process is executing {} now, so its outcome is not known yet", arguments.migration);
-        return Err(CommandError::other(message).help("wait until it ends or stop it, then run the same command again"));
+        let message = format!("a process is executing version {} now, so its outcome is not known yet", arguments.migration);
+        return Err(
+            CommandError::other(message).help("wait until that process ends, or stop it, then run the same command again")
+        );
     }
     if resolution == Resolution::MarkNotApplied && !confirm_undone(&status, &arguments.migration, reading, context)? {
         return Ok(Exit::Failed);
@@ -75,7 +77,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         Resolution::MarkNotApplied if is_revert => format!("{}: marked as not reverted", arguments.migration),
         Resolution::MarkNotApplied => format!("{}: marked as not applied", arguments.migration),
         Resolution::Retry => {
-            format!("{}: run the interrupted command again to repeat the statement in question", arguments.migration)
+            format!("{}: run the interrupted command again to retry the statement", arguments.migration)
         }
         Resolution::SkipTo(statement) => {
             format!("{}: run the interrupted command again to resume at statement {statement}", arguments.migration)
@@ -94,9 +96,10 @@ fn confirm_undone(
     context: &Context<'_>,
 ) -> Result<bool, CommandError> {
     print_statements(status, version, reading, context.output);
-    let question = format!("are the changes of these statements of {version} undone?");
-    let confirmed = context
-        .confirm(&question, || format!("marking {version} as not applied needs confirmation that its statements are undone"))?;
+    let question = format!("have you undone the changes of these statements of version {version}?");
+    let confirmed = context.confirm(&question, || {
+        format!("marking version {version} as not applied needs confirmation that its statements are undone")
+    })?;
     if !confirmed {
         context.output.message("nothing was changed: undo the statements, then run the same command again");
     }

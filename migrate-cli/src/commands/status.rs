@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with 5 if an applied file was changed, or is missing while migrations are pending; else with 3 if a migration is
-    /// pending, out of order or partially applied
+    /// Exit with 5 if the file of an applied migration was changed, or is missing while other migrations are pending;
+    /// otherwise exit with 3 if a migration is pending, out of order or partially applied
     #[arg(long)]
     check: bool,
 }

@@ -14,7 +14,7 @@ pub struct Arguments {
     /// Apply up to and including this version
     #[arg(long, value_name = "VERSION", value_parser = values::version, conflicts_with = "steps")]
     to: Option<Version>,
-    /// Apply this many migrations
+    /// Apply only the next N migrations
     #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true)]
     steps: Option<usize>,
     #[command(flatten)]

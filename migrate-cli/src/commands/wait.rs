@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Wait until the database accepts connections
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Stop waiting after this time
+    /// Fail if the database accepts no connection within this time
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "60s")]
     timeout: Duration,
 }

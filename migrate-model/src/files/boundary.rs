@@ -14,9 +14,9 @@ pub const ALLOW_OUTSIDE: &str = "MIGRATE_ALLOW_OUTSIDE";
 /// A folder or a link that leads out of the repository.
 pub static OUTSIDE_REPOSITORY: Code = Code::new(
     "outside-repository",
-    "A folder that `dir` in `migrate.toml` sets, or the target of a symbolic link, is outside the repository. The repository \
-     may be a stranger's, so nothing there is read or written. The repository is the nearest folder above that contains `.git`, \
-     or else the outermost one that contains `Cargo.toml` or `migrate.toml`; `.git` itself is outside. To allow a folder, \
+    "A folder that `dir` in `migrate.toml` sets, or the target of a symbolic link, is outside the repository. A repository may contain files of an untrusted author, so files outside it are neither read nor written. The \
+     root of the repository is the nearest enclosing folder that contains `.git`; without one, it is the outermost \
+     enclosing folder that contains `Cargo.toml` or `migrate.toml`. The folder `.git` itself counts as outside. To allow a folder, \
      name it with `--source`, or list it in the environment variable `MIGRATE_ALLOW_OUTSIDE`, separated as in `PATH`.",
 );
 

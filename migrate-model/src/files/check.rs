@@ -83,17 +83,18 @@ pub static UNLOCKED_DRAFT: Code = Code::new(
 /// A version that is a date, or a timestamp of fewer digits than other versions.
 pub static SHORT_TIMESTAMP: Code = Code::new(
     "short-timestamp",
-    "A version is a date or a timestamp with fewer digits than other timestamps of the folder, such as 8 or 12 digits among 14. \
-     Versions are compared as numbers, so it comes before every longer one, also before earlier ones. Append the rest of the time: \
+    "A version is a date or a timestamp with fewer digits than other timestamps in the folder, for example 8 or 12 \
+     digits where others have 14. Versions are compared as numbers, so this version sorts before every longer one, \
+     even before one with an earlier time. Append the rest of the time: \
      `20260301` becomes `20260301000000`.",
 );
 
 /// A string of a locked file that contains a carriage return.
 pub static CARRIAGE_RETURN: Code = Code::new(
     "carriage-return",
-    "A string in a locked file contains a carriage return at the end of a line, and this checkout may be the only one that has it: \
-     Git can convert line ends. The checksum does not count it, so a database gets other data without any difference being \
-     reported. Check the file out with LF (`*.sql text eol=lf` in `.gitattributes`), or write the character explicitly \
+    "A string in a locked file contains a carriage return at the end of a line. Git can convert line endings, so \
+     other checkouts may not contain it. The checksum ignores these carriage returns, so databases can receive \
+     different data without a reported difference. Check the file out with LF (`*.sql text eol=lf` in `.gitattributes`), or write the character explicitly \
      (`E'\\r\\n'`, `CHAR(13)`).",
 );
 
@@ -123,7 +124,7 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
             findings.push(
                 Finding::error(&EMPTY_FILE, format!("`{}` contains no statement", script.file_name()))
                     .at(Place::file(&*script.file))
-                    .help("write the SQL, remove the file, or write `SELECT 1;` if it is to do nothing"),
+                    .help("write the SQL, remove the file, or write `SELECT 1;` if it intentionally does nothing"),
             );
         }
     }
@@ -195,7 +196,7 @@ fn carriage_returns(folder: &Folder) -> Vec<Finding> {
         let mut strings = Tokens::new(&script.text, folder.set.dialect()).filter(is_string);
         let (token, at) = strings.find_map(|token| Some((token, token.text(&script.text).find("\r\n")?)))?;
         let at = token.start + at;
-        let message = format!("a string in `{}` contains a carriage return, which no checksum counts", script.file_name());
+        let message = format!("a string in `{}` contains a carriage return, which the checksum ignores", script.file_name());
         let mut finding = Finding::error(&CARRIAGE_RETURN, message)
             .at(Place::range(&script.file, &script.text, at..at + 1))
             .help("check the file out with LF: `*.sql text eol=lf` in `.gitattributes`");
@@ -275,7 +276,7 @@ fn below_locked(file: &SourceFile, newest: &SourceFile, out_of_order: OutOfOrder
     let message = format!("`{}` is new, but has a lower version than `{}`, which is locked", file.name, newest.name);
     let mut finding = Finding::error(&BELOW_LOCKED, message)
         .at(Place::file(file.display_path.clone()))
-        .help(format!("rename it to a version above {}, then run `cargo migrate lock --draft`", newest.version));
+        .help(format!("give it a version above {}, then run `cargo migrate lock --draft`", newest.version));
     finding.level = level;
     Some(finding)
 }

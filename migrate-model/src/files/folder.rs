@@ -87,8 +87,8 @@ pub static NO_FOLDER: Code = Code::new(
 /// A file or folder that cannot be read.
 pub static UNREADABLE: Code = Code::new(
     "unreadable",
-    "A file or folder cannot be read: access is denied, a link is broken, or it is not a regular file. No assumption is made \
-     about its contents. Correct the permissions, or replace it with the file itself.",
+    "A file or folder cannot be read: access is denied, a link is broken, or it is not a regular file. It may contain migrations, so it is not skipped. Correct the permissions, or replace it with a regular file or \
+     folder.",
 );
 
 /// A file that is not UTF-8.
@@ -108,7 +108,7 @@ pub static NUL_CHARACTER: Code = Code::new(
 /// A `.sql` file whose name no layout recognizes.
 pub static BAD_NAME: Code = Code::new(
     "bad-name",
-    "The migrations folder contains a `.sql` file whose name is not that of a migration, so it would never be applied. Usually \
+    "The migrations folder contains a `.sql` file whose name is not a valid migration name, so it would never be applied. Usually \
      the version is missing. Rename the file (`001_create_users.up.sql`, `001_create_users.sql`, `V001__create_users.sql`), move \
      it elsewhere, or list it under `ignore` in `migrate.toml`.",
 );
@@ -131,8 +131,8 @@ pub static DOWN_WITHOUT_UP: Code = Code::new(
 /// Files of different layouts in one folder.
 pub static MIXED_LAYOUTS: Code = Code::new(
     "mixed-layouts",
-    "The folder contains files of different layouts. Often one of the names is misspelled, and the file is not interpreted as \
-     intended. Rename the files, or list all their layouts under `layouts` in `migrate.toml`.",
+    "The folder contains files of different layouts (naming conventions). Often one of the names is misspelled, so \
+     that the file is not interpreted as intended. Rename the files, or list all their layouts under `layouts` in `migrate.toml`.",
 );
 
 /// The two files of a pair have different names.
@@ -306,7 +306,7 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str, boundary: &Bounda
 fn hidden_characters(name: &str) -> Option<Finding> {
     let hidden = name.chars().find(|letter| visible::is_hidden(*letter))?;
     let message = format!("the name `{}` contains the control character U+{:04X}", visible::one_line(name), u32::from(hidden));
-    Some(Finding::error(&BAD_NAME, message).help("rename it; names consist of characters that can be displayed"))
+    Some(Finding::error(&BAD_NAME, message).help("rename it; a name must contain only printable characters"))
 }
 
 fn is_sql(name: &str) -> bool {
@@ -387,7 +387,7 @@ fn read_names(folder: &Path, place: FolderPlace<'_>, settings: &Settings, list: 
                 Some((sub_folder, None)) => {
                     let message = format!("`{sub_folder}/` contains `.sql` files that are not read as migrations");
                     Finding::error(&BAD_NAME, message)
-                        .help("move migrations out of it; if it contains none, list it under `ignore` in `migrate.toml`")
+                        .help("move its migrations into the migrations folder itself; if it contains none, list it under `ignore` in `migrate.toml`")
                 }
             },
         };

@@ -105,7 +105,7 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
         findings.push(
             Finding::error(
                 &LOCK_CHAIN_MISMATCH,
-                "the chain checksum does not match the locked lines: they were edited manually or merged",
+                "the chain checksum does not match the lines of the locked files: they were edited manually or merged",
             )
             .at(place)
             .help("run `cargo migrate lock --draft`: it checks the locked files and rewrites the chain checksum"),

@@ -18,8 +18,7 @@ use std::path::{self, Component, Path, PathBuf};
 pub static NO_DIALECT: Code = Code::new(
     "no-dialect",
     "The database type of the migrations is not set. The macro and `check` need it to split SQL into statements. Set it in \
-     `migrate.toml`: `database = \"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`. The command also takes it from \
-     `--dialect` or from the database URL.",
+     `migrate.toml`: `database = \"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`. `cargo migrate` can also take it from `--dialect` or from the database URL.",
 );
 
 /// The migrations of one service.

@@ -103,7 +103,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "layouts",
         values: "a list of names of layouts: {layouts}",
         default: "any single layout",
-        meaning: "the layouts that may be mixed in one folder",
+        meaning: "the layouts (naming conventions for files) that may be mixed in one folder",
         read: |parser, settings, value, setting| parser.layouts(settings, value, setting),
     },
     Setting {

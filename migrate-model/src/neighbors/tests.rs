@@ -76,7 +76,7 @@ fn a_history_of_this_service_elsewhere() {
     assert_eq!(
         lines(&set, history("public", "migration_records", Some(&rows)), Vec::new()),
         [
-            "error other-schema: the history of `shop` is in `public.migration_records`, with 2 migrations; in `app.migration_records`, it has none"
+            "error other-schema: `shop` has no history in `app.migration_records`, but `public.migration_records` contains one with 2 migrations"
         ]
     );
     // Other names of tables are another place, too.

@@ -481,14 +481,14 @@ impl<'c> Postgres<'c> {
             (Concurrent::Detach(table, partition), Some("pending")) => {
                 let sql = finalize_sql(history_sql, table, partition);
                 format!(
-                    "partition `{partition}` is pending detach, and `{table}` no longer shows its rows; the next run finishes it with `{sql}`"
+                    "the detach of partition `{partition}` is pending, and queries of `{table}` no longer return its rows; the next run completes the detach with `{sql}`"
                 )
             }
             (Concurrent::Drop(index), Some("2")) => {
-                format!("index `{index}` is invalid now, so that no query uses it; the next run drops it")
+                format!("index `{index}` is invalid now, so no query uses it; the next run drops it")
             }
             (Concurrent::Reindex(..), Some(_)) => {
-                format!("invalid indexes are left: {}; the next run drops them", left.join(", "))
+                format!("invalid indexes remain: {}; the next run drops them", left.join(", "))
             }
             _ => return Remains::Nothing,
         };
@@ -1109,7 +1109,7 @@ impl Backend for Postgres<'_> {
              pg_catalog.concat(pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) \
              coalesce(a.xact_start, a.backend_start))), ' s ago'), \
              pg_catalog.left(CASE WHEN pg_catalog.starts_with(a.state, 'idle') \
-             THEN pg_catalog.concat(a.state, ', last ', a.query) ELSE a.query END, 200) \
+             THEN pg_catalog.concat('(', a.state, ') ', a.query) ELSE a.query END, 200) \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid {equal} l.pid \
              WHERE l.granted AND l.locktype {equal} 'relation' AND l.pid {} pg_catalog.pg_backend_pid() \
              AND l.database {THIS_DATABASE} AND l.relation {equal} ANY (ARRAY[{}]::pg_catalog.oid[]) ORDER BY 4 DESC LIMIT 5",

@@ -30,8 +30,8 @@ pub fn compare(table: &Name, before: Option<&str>, after: Option<&str>) -> (Rema
     let difference = match (before, after) {
         (before, after) if before == after => return (Remains::Nothing, None),
         (Some(_), None) => format!("table `{table}` existed before this statement and no longer exists: its rows are lost"),
-        (None, _) => format!("table `{table}` exists now, perhaps without all of its rows"),
-        (Some(_), Some(_)) => format!("table `{table}` was replaced, and perhaps does not have all of its rows"),
+        (None, _) => format!("table `{table}` was created, but may not contain all of its rows"),
+        (Some(_), Some(_)) => format!("table `{table}` was replaced, and may not contain all of its rows"),
     };
     (Remains::Unclear, Some(difference))
 }

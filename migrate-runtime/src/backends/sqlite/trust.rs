@@ -22,7 +22,7 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
              FROM {master} m WHERE lower(m.name) = lower({name}) AND (m.type <> 'table' OR m.sql LIKE 'CREATE VIRTUAL%')"
         );
         let trigger = format!(
-            "SELECT {label}, 'trigger', m.name || char(10) || 'the file' FROM {master} m \
+            "SELECT {label}, 'trigger', m.name || char(10) || 'this database file' FROM {master} m \
              WHERE lower(m.tbl_name) = lower({name}) AND m.type = 'trigger'"
         );
         [Some(kind), Some(trigger).filter(|_| purpose == Purpose::Writing)]
