@@ -29,7 +29,7 @@ pub struct Global {
     /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, help_heading = "Global options")]
     pub format: Format,
-    /// Answer yes to prompts, such as those before a revert or before dropping a database; stored SQL also needs `--stored`
+    /// Answer yes to prompts, such as those before a revert or before dropping a database; `down` and `redo` also need `--stored` to run down migrations that only the history contains
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub yes: bool,
     /// Suppress all messages except errors

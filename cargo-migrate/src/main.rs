@@ -37,9 +37,9 @@ use std::process::ExitCode;
                   \x20   0: success\n\
                   \x20   1: any other failure, or stopped by a signal after the current statement\n\
                   \x20   2: usage error\n\
-                  \x20   3: `status --check`: a migration is pending or partially applied\n\
+                  \x20   3: `status --check`: a migration is pending, out of order or partially applied\n\
                   \x20   4: errors in the files\n\
-                  \x20   5: the files do not match the history, or stored SQL needs `--stored`\n\
+                  \x20   5: the files do not match the history, or `down` or `redo` needs `--stored` to run SQL from the history\n\
                   \x20   6: the migration lock was not acquired in time, or was lost\n\
                   \x20   7: a migration failed, or its gate query did not return true\n\
                   \x20 130: aborted by a second signal\n\n\

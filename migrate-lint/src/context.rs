@@ -381,10 +381,11 @@ impl<'a> StatementContext<'a> {
             );
         }
         let lock = match self.server().product {
-            Product::MySql | Product::MariaDb => "a metadata lock",
+            Product::MySql | Product::MariaDb => "metadata",
             Product::Postgres | Product::Sqlite => impact.lock.name(),
         };
-        format!("takes {lock} on `{table}` {}: {}", impact.work(), impact.lock.blocks())
+        let article = if lock.starts_with('A') { "an" } else { "a" };
+        format!("takes {article} {lock} lock on `{table}` {}: {}", impact.work(), impact.lock.blocks())
     }
 
     /// Did an earlier `TRUNCATE` empty the table, so that nothing on its rows takes time or fails?

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 /// Report statements that are unsafe on a live database
 ///
-/// By default, only migrations that may not be deployed yet are linted: the drafts in the lock file and, if
+/// By default, only migrations that might not have been deployed yet are linted: the drafts in the lock file and, if
 /// `--database-url` or the environment sets a database URL, the migrations that are not applied to that database.
 /// Without a lock file, all migrations are linted.
 #[derive(Debug, Args)]
@@ -111,7 +111,7 @@ async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Pro
         LintScope::All => folder.set.len(),
         LintScope::Only(positions) => positions.len(),
     };
-    let scope_text = format!("{count} of {total} (selection: {selection})");
+    let scope_text = format!("{count} of {total} ({selection})");
     let is_linted = |at: &usize| match &scope {
         LintScope::All => true,
         LintScope::Only(positions) => positions.contains(at),
@@ -378,7 +378,7 @@ fn print_findings(linted: &Linted, follows_another: bool, context: &Context<'_>)
     } else {
         format!("{}, {}, {}{hidden}", count_of(errors, "error"), count_of(warnings, "warning"), count_of(notes, "note"))
     };
-    context.output.status("Linted", &format!("`{}`: {}: {counts}", linted.member.project.service, linted.scope_text));
+    context.output.status("Linted", &format!("`{}`: {}, {counts}", linted.member.project.service, linted.scope_text));
     if errors + warnings > 0 {
         context.output.message(
             "             `cargo migrate explain RULE` explains a rule; to suppress a finding, add above the statement:",

@@ -22,7 +22,7 @@ use std::collections::HashMap;
 /// Lock new migration files (drafts): record their checksums, so that `check` and builds reject later edits
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Lock no file: add new files to the lock file as drafts, and remove the entries of drafts whose file does not exist
+    /// Do not lock any file; only add new files to the lock file as drafts, and remove the entries of drafts whose file does not exist
     #[arg(long)]
     draft: bool,
     /// Accept locked files that were changed or removed, and new files with a lower version than a locked file. On a

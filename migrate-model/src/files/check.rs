@@ -213,7 +213,7 @@ fn pairing(migration: &Migration, file: &SourceFile, required: bool) -> Option<F
         Finding::error(&MISSING_DOWN, format!("`{}` has no down migration", migration.up.file_name()))
             .at(Place::file(&*migration.up.file))
             .help(format!("write `{down}`"))
-            .help("or, if it is irreversible, state the reason at the top of the file: `-- migrate: irreversible: reason`")
+            .help("or, if the migration is irreversible, state the reason at the top of the up file: `-- migrate: irreversible: reason`")
     })
 }
 

@@ -408,7 +408,7 @@ fn check_layouts(names: &mut FileList, settings: &Settings) {
             .iter()
             .filter(|(name, _)| **name != main && !(allowed(name) && allowed(main)))
             .map(|(name, (_, file))| {
-                let message = format!("`{}` has the layout `{name}`, but the other files have `{main}`", file.name);
+                let message = format!("`{}` has the layout `{name}`, but the other files have the layout `{main}`", file.name);
                 Finding::error(&MIXED_LAYOUTS, message)
                     .at(Place::file(file.display_path.clone()))
                     .help("rename it to match the other files")
