@@ -181,8 +181,8 @@ pub fn cannot_put_back(text: &str, statements: &[Statement], dialect: Dialect) -
         let sql = statement.sql(text);
         match dialect {
             Dialect::Postgres => {
-                !custom_settings(sql).is_empty()
-                    || of_statement(sql, dialect) == SessionEffect::Setting && contains_word(sql, "LOAD", dialect)
+                // What a routine loads, it loads when it is called.
+                !custom_settings(sql).is_empty() || loads_library(sql)
             }
             Dialect::MySql => ["GET_LOCK", "HANDLER"].iter().any(|word| contains_word(sql, word, dialect)),
             // It cannot be read, so it cannot be restored.
@@ -219,6 +219,27 @@ fn custom_settings(text: &str) -> Vec<String> {
     }
     names.retain(|name| name.contains('.'));
     names
+}
+
+/// Does a PostgreSQL statement load a library, itself or in a body or a string that may be executed? No session can unload it.
+fn loads_library(sql: &str) -> bool {
+    let tokens = meaningful(sql, Dialect::Postgres);
+    let loads = is(&tokens, sql, 0, "LOAD");
+    let executes = ["DO", "CREATE", "EXECUTE"].iter().any(|word| is(&tokens, sql, 0, word));
+    let in_body = |token: &Token| match token.kind {
+        Kind::DollarText => token.text(sql).get(1..).is_some_and(loads_in_text),
+        Kind::Text => loads_in_text(token.text(sql)),
+        _ => false,
+    };
+    loads || (executes && tokens.iter().any(in_body))
+}
+
+/// `LOAD 'library'` at the start of a statement in a text, whatever its quotes are.
+fn loads_in_text(text: &str) -> bool {
+    let tokens = meaningful(text, Dialect::Postgres);
+    let starts = |at: usize| at == 0 || tokens[at - 1].kind == Kind::Symbol || ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| is(&tokens, text, at - 1, word));
+    let loads = (0..tokens.len()).any(|at| is(&tokens, text, at, "LOAD") && starts(at));
+    loads || text.to_uppercase().contains("LOAD ''")
 }
 
 /// The content of the first dollar-quoted string.

@@ -19,6 +19,7 @@ mod lease;
 mod lent_sessions;
 mod lint;
 mod planted;
+mod pooled_sessions;
 mod proof;
 mod proof_drops;
 mod public_api;
