@@ -11,6 +11,7 @@
 pub mod catalog;
 mod dynamic;
 mod functions;
+mod mysql_set;
 pub mod table_engines;
 mod values;
 
@@ -237,7 +238,11 @@ fn loads_library(sql: &str) -> bool {
 /// `LOAD 'library'` at the start of a statement in a text, whatever its quotes are.
 fn loads_in_text(text: &str) -> bool {
     let tokens = meaningful(text, Dialect::Postgres);
-    let starts = |at: usize| at == 0 || tokens[at - 1].kind == Kind::Symbol || ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| is(&tokens, text, at - 1, word));
+    let starts = |at: usize| {
+        at == 0
+            || tokens[at - 1].kind == Kind::Symbol
+            || ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| is(&tokens, text, at - 1, word))
+    };
     let loads = (0..tokens.len()).any(|at| is(&tokens, text, at, "LOAD") && starts(at));
     loads || text.to_uppercase().contains("LOAD ''")
 }
@@ -409,7 +414,7 @@ impl<'r> EffectReader<'r> {
         let first = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 0, word));
         let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
         if first(&["SET"]) {
-            mysql_set(sql, tokens)
+            mysql_set::effect(sql, tokens)
         } else if first(&["PREPARE"]) {
             // What is computed may be another statement in a new session.
             let is_fixed = is(tokens, sql, 2, "FROM")
@@ -719,51 +724,13 @@ fn is_qualified_elsewhere(sql: &str, tokens: &[Token], at: usize) -> bool {
     schema.is_some_and(|schema| !["pg_catalog", "information_schema"].contains(&bare(schema).as_str()))
 }
 
-/// Words whose value a new session would compute again, and settings that apply to one statement only.
-const COMPUTED: [&str; 17] = [
-    "CURRENT_TIMESTAMP",
-    "CURRENT_DATE",
-    "CURRENT_TIME",
-    "LOCALTIME",
-    "LOCALTIMESTAMP",
-    "UTC_TIMESTAMP",
-    "UTC_DATE",
-    "UTC_TIME",
-    "SYSDATE",
-    "NEXT",
-    "PREVIOUS",
-    "LAST_INSERT_ID",
-    "IDENTITY",
-    "INSERT_ID",
-    "RAND_SEED1",
-    "RAND_SEED2",
-    "NEXTVAL",
-];
-
-/// `SET a = 1, @b = 2`: a setting if nothing but the session changes, and only values are computed that a new session computes
-/// in the same way.
-fn mysql_set(sql: &str, tokens: &[Token]) -> SessionEffect {
-    let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
-    let wider = ["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().any(|word| has(tokens, sql, word));
-    if second(&["PASSWORD"]) {
-        return SessionEffect::None;
-    }
-    if wider || second(&["DEFAULT"]) {
-        // A new session starts with other values than this one has.
-        return SessionEffect::Unrepeatable;
-    }
-    let computes = tokens.iter().enumerate().any(|(at, token)| {
-        let called = tokens.get(at + 1).is_some_and(|next| next.is_symbol(sql, b'('));
-        token.is_word(sql, "SELECT")
-            || (called && token.kind != Kind::Symbol && !functions::is_repeatable(&bare(token.text(sql))))
-            || COMPUTED.iter().any(|word| token.is_word(sql, word))
-    });
-    if computes { SessionEffect::Unrepeatable } else { SessionEffect::Setting }
-}
-
 fn sqlite(sql: &str, tokens: &[Token]) -> SessionEffect {
     let in_memory = |token: &Token| matches!(token.text(sql), "':memory:'" | "''") || token.text(sql).contains("mode=memory");
     if is(tokens, sql, 0, "ATTACH") && tokens.iter().any(in_memory) {
+        SessionEffect::Unrepeatable
+    } else if is(tokens, sql, 0, "ATTACH") && tokens.iter().any(|token| token.is_symbol(sql, b'(') || token.is_symbol(sql, b'|'))
+    {
+        // The name of the file is computed.
         SessionEffect::Unrepeatable
     } else if is(tokens, sql, 0, "ATTACH") || is(tokens, sql, 0, "DETACH") {
         SessionEffect::Setting

@@ -219,3 +219,25 @@ async fn a_computed_statement_is_not_assumed_to_leave_nothing() {
         database.drop().await;
     }
 }
+
+/// What a system variable has is another in a new session, unless the session starts with it.
+#[tokio::test]
+async fn the_value_of_a_system_variable_is_not_computed_again() {
+    let computed =
+        ["@@timestamp", "@@pseudo_thread_id", "@@last_insert_id", "@@SESSION.identity", "@@rand_seed1", "@@in_transaction"];
+    for value in computed.into_iter().chain(["@@last_gtid", "@@GLOBAL.gtid_current_pos", "CURRENT_USER", "@@sql_mode"]) {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        database.execute("CREATE TABLE t (a text)").await;
+        let text = format!(
+            "SET @b = {value}, @c = 1;\nCREATE TABLE x (a INT);\nINSERT INTO missing VALUES (1);\nINSERT INTO t VALUES (@b);"
+        );
+        let folder = folder(Kind::MariaDb, &[("001_a.up.sql", &text)]);
+        assert!(!up(&database.url, &folder).0, "{value}");
+        database.execute("CREATE TABLE missing (a int)").await;
+        let (done, messages) = up(&database.url, &folder);
+        let is_setting = value == "@@sql_mode";
+        assert!(done == is_setting && (is_setting || messages.contains("--not-applied")), "{value}: {messages}");
+        assert_eq!(database.value("SELECT count(*) FROM t").await, if is_setting { "1" } else { "0" }, "{value}");
+        database.drop().await;
+    }
+}

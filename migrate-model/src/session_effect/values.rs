@@ -19,7 +19,16 @@ const fn readers(dialect: Dialect) -> Readers {
     match dialect {
         Dialect::Postgres => Readers { directly: &[], generated: &["currval", "lastval"] },
         Dialect::MySql => Readers {
-            directly: &["ROW_COUNT", "FOUND_ROWS", "DIAGNOSTICS", "WARNINGS", "ERRORS", "warning_count", "error_count"],
+            directly: &[
+                "ROW_COUNT",
+                "FOUND_ROWS",
+                "DIAGNOSTICS",
+                "WARNINGS",
+                "ERRORS",
+                "warning_count",
+                "error_count",
+                "last_gtid",
+            ],
             generated: &["LAST_INSERT_ID", "identity", "insert_id", "LASTVAL", "PREVIOUS", "currval"],
         },
         Dialect::Sqlite => Readers { directly: &["changes", "total_changes"], generated: &["last_insert_rowid"] },
@@ -66,7 +75,9 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
     let reads_at = |at: usize, word: &str| {
         let called = symbol(at + 1, b'(') && !is_declared(sql, &tokens, at);
         let value = name_of(at + 1) == "value" && word == "PREVIOUS" || (word == "currval" && at > 0 && symbol(at - 1, b'.'));
-        word.eq_ignore_ascii_case(&name_of(at)) && (called || value || (at > 0 && symbol(at - 1, b'@')))
+        let of_session =
+            at >= 3 && symbol(at - 1, b'.') && ["session", "local"].contains(&&*name_of(at - 2)) && symbol(at - 3, b'@');
+        word.eq_ignore_ascii_case(&name_of(at)) && (called || value || of_session || (at > 0 && symbol(at - 1, b'@')))
     };
     let reads_any = |words: &[&str]| (0..tokens.len()).any(|at| words.iter().any(|word| reads_at(at, word)));
     // A body is a single token.
