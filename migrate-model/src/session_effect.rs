@@ -25,7 +25,7 @@ use catalog::{BodyOwner, Definitions, KnownTrigger, TriggerCatalog};
 use functions::is_harmless;
 use std::collections::HashSet;
 use std::ops::Range;
-pub use values::{follows, reads_result, sources};
+pub use values::{FreshSession, follows, fresh_session, reads_result, sources};
 
 /// What a statement leaves in its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

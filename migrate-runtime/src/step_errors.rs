@@ -10,6 +10,7 @@ use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::script::Script;
+use migrate_model::script_plan::ScriptPlan;
 use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::statement::Reading;
 use migrate_model::target::Direction;
@@ -23,6 +24,8 @@ pub struct FailedStep<'s> {
     pub direction: Direction,
     /// What ran.
     pub script: &'s Script,
+    /// In which parts it ran.
+    pub plan: &'s ScriptPlan,
     /// How the script is read.
     pub reading: Reading<'s>,
     /// Whether all of it is one transaction.
@@ -62,6 +65,11 @@ impl FailedStep<'_> {
 
     /// Whether a statement runs in a transaction that is rolled back as a whole.
     fn runs_in_transaction(&self, statement: usize) -> bool {
+        // What reads a value of an earlier statement runs together with it, in one transaction or in none.
+        let mut segments = self.plan.segments().filter(|segment| segment.unit.statements.len() > 1);
+        if let Some(segment) = segments.find(|segment| segment.unit.statements.contains(&statement)) {
+            return segment.in_transaction;
+        }
         self.script.units.iter().any(|unit| unit.in_transaction && unit.statements.contains(&statement))
     }
 

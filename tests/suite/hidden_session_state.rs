@@ -241,3 +241,36 @@ async fn the_value_of_a_system_variable_is_not_computed_again() {
         database.drop().await;
     }
 }
+
+/// A setting between an `INSERT` and what reads its id does not let the history come between them.
+#[tokio::test]
+async fn a_setting_does_not_separate_a_value_from_its_reader() {
+    for between in ["SET @x = 1;", "SET NAMES utf8mb4;", "SET @x = 1, @y = 2; SET sql_mode = '';", "USE DATABASE;"] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let between = between.replace("DATABASE", database.url.rsplit_once('/').unwrap().1);
+        database.execute("CREATE TABLE a (id INT AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 77; CREATE TABLE l (n INT)").await;
+        let text =
+            format!("CREATE TABLE x (a INT);\nINSERT INTO a VALUES ();\n{between}\nINSERT INTO l VALUES (LAST_INSERT_ID());");
+        let folder = folder(Kind::MariaDb, &[("001_a.up.sql", &text)]);
+        let (done, messages) = up(&database.url, &folder);
+        assert!(done, "{between}: {messages}");
+        assert_eq!(database.value("SELECT n FROM l").await, "77", "{between}");
+        database.drop().await;
+    }
+}
+
+/// Statements that are one transaction because one reads a value of another are rolled back together, and run again together.
+#[tokio::test]
+async fn a_failed_reader_is_rolled_back_with_what_it_reads() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE a (id INT AUTO_INCREMENT PRIMARY KEY)").await;
+    let text = "CREATE TABLE x (a INT);\nINSERT INTO a VALUES ();\nSET @x = 1;\nINSERT INTO missing VALUES (LAST_INSERT_ID());";
+    let folder = folder(Kind::MariaDb, &[("001_a.up.sql", text)]);
+    assert!(!up(&database.url, &folder).0);
+    assert_eq!(database.value("SELECT count(*) FROM a").await, "0");
+    database.execute("CREATE TABLE missing (a int)").await;
+    let (done, messages) = up(&database.url, &folder);
+    assert!(done, "{messages}");
+    assert_eq!(database.rows("SELECT id FROM a").await, database.rows("SELECT a FROM missing").await);
+    database.drop().await;
+}

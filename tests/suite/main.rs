@@ -33,6 +33,7 @@ mod rule_pages;
 mod seeds;
 mod server_faults;
 mod session;
+mod sqlite_values;
 
 mod stored_sql;
 mod table_engines;
