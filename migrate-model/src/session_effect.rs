@@ -192,6 +192,15 @@ pub fn cannot_put_back(text: &str, statements: &[Statement], dialect: Dialect) -
     })
 }
 
+/// The first statement that makes another user that of the session of MariaDB, which only that user can undo.
+pub fn changes_user(text: &str, statements: &[Statement], dialect: Dialect) -> Option<usize> {
+    let changes = |sql: &str| {
+        let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).take(3).collect();
+        is(&tokens, sql, 0, "SET") && is(&tokens, sql, 1, "SESSION") && is(&tokens, sql, 2, "AUTHORIZATION")
+    };
+    statements.iter().position(|statement| dialect == Dialect::MySql && changes(statement.sql(text)))
+}
+
 /// Does a text contain this name, as a word or in a string?
 pub fn uses_name(text: &str, name: &str, dialect: Dialect) -> bool {
     Tokens::new(text, dialect).any(|token| match token.kind {

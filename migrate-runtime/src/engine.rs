@@ -392,6 +392,10 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         let help = "run it over a pool or a URL, so that it has a session of its own; or drop the temporary table first";
         return Some(needs_session(message, Place::file(&*script.file), help));
     }
+    if let Some(at) = session_effect::changes_user(&script.text, &script.statements, dialect) {
+        let message = format!("`{}` changes the user of its session, who may not write the history", step.title);
+        return Some(needs_session(message, script.place(at), "use `SET ROLE`, or run the statements as that user"));
+    }
     if let Some(error) = value_obstacle(backend, step, script, &script_plan, dialect) {
         return Some(error);
     }

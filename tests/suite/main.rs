@@ -18,6 +18,7 @@ mod interruptions;
 mod lease;
 mod lent_sessions;
 mod lint;
+mod mysql_roles;
 mod planted;
 mod pooled_sessions;
 mod proof;
