@@ -9,6 +9,7 @@ use migrate_model::execution::Unit;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_model::plural::{count_of, is_are};
+use migrate_model::rollback_limit::{self, RollbackLimit};
 use migrate_model::script::Script;
 use migrate_model::script_plan::ScriptPlan;
 use migrate_model::session_effect::{self, SessionEffect};
@@ -81,6 +82,15 @@ impl FailedStep<'_> {
         }
     }
 
+    /// What a rollback does not undo of the statements that ran, up to the failed one.
+    fn rollback_limit(&self, failed: Option<usize>, did_start: bool) -> Option<RollbackLimit> {
+        let script = self.script;
+        let count = script.statements.len();
+        let end = failed.map_or(count, |at| at + usize::from(did_start));
+        let (effects, dialect) = (&self.plan.effects, self.reading.dialect);
+        rollback_limit::of_statements(&script.text, &script.statements, self.done..end, effects, dialect)
+    }
+
     fn nothing_ran(&self) -> String {
         format!("aborted before running anything of `{}`", self.title)
     }
@@ -123,7 +133,7 @@ pub fn not_started(step: &FailedStep<'_>, error: BackendError) -> Error {
 pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
     let (title, done, count) = (step.title, step.done, step.script.statements.len());
     let state = if step.atomic {
-        format!("rolled back; no changes made by `{title}` remain")
+        rolled_back(step, step.rollback_limit(None, false))
     } else {
         format!("statements up to {done} of {count} are recorded as done")
     };
@@ -179,7 +189,10 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
         error = error.note("error code of the database", code.clone());
     }
     let help = help_for_code(failure.code.as_deref(), &failure.message);
-    let error = failure.add_to(error).note("state", state(step));
+    // With a position in the file, the server has rejected the statement before it ran.
+    let did_start = offset.is_none() || !failure.code.as_deref().is_some_and(|code| code.starts_with("42"));
+    let limit = step.rollback_limit(statement, did_start);
+    let error = failure.add_to(error).note("state", state(step, limit));
     if step.remains == Remains::Unclear {
         return error.help(format!(
             "find out what remains; `cargo migrate {command}` then names the ways to go on, such as `cargo migrate resolve --retry`"
@@ -196,7 +209,7 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
 }
 
 /// What is done of a step in which a statement failed.
-fn state(step: &FailedStep<'_>) -> String {
+fn state(step: &FailedStep<'_>, limit: Option<RollbackLimit>) -> String {
     let count = step.script.statements.len();
     let unclear = step.remains == Remains::Unclear;
     match step.done {
@@ -213,10 +226,12 @@ fn state(step: &FailedStep<'_>) -> String {
             let next = done + 1;
             format!("{done} of {count} statements {} done and recorded; the next run continues statement {next}", is_are(done))
         }
-        _ if step.atomic && step.direction == Direction::Down => {
-            format!("the revert was rolled back; `{}` is still applied", step.title)
+        _ if step.atomic => rolled_back(step, limit),
+        0 if limit.is_some() => {
+            let then = if step.direction == Direction::Down { "is still applied" } else { "is not recorded" };
+            let but = limit.map(|limit| format!(", but {limit}")).unwrap_or_default();
+            format!("none of its {} is done{but}; it {then}", count_of(count, "statement"))
         }
-        _ if step.atomic => format!("rolled back; no changes made by `{}` remain", step.title),
         0 if step.direction == Direction::Down => {
             format!("none of its {} is done, and nothing remains; it is still applied", count_of(count, "statement"))
         }
@@ -227,8 +242,20 @@ fn state(step: &FailedStep<'_>) -> String {
                 Some(_) => "the next run cannot resume by itself",
                 None => "the next run resumes",
             };
-            format!("{done} of {count} statements {} done and recorded; {then} at statement {next}", is_are(done))
+            let but = limit.map(|limit| format!("; {limit}")).unwrap_or_default();
+            format!("{done} of {count} statements {} done and recorded; {then} at statement {next}{but}", is_are(done))
         }
+    }
+}
+
+/// A transaction that was rolled back, with what a rollback does not undo.
+fn rolled_back(step: &FailedStep<'_>, limit: Option<RollbackLimit>) -> String {
+    let title = step.title;
+    match (step.direction, limit) {
+        (Direction::Down, None) => format!("the revert was rolled back; `{title}` is still applied"),
+        (Direction::Down, Some(limit)) => format!("the revert was rolled back, but {limit}; `{title}` is still applied"),
+        (Direction::Up, None) => format!("rolled back; no changes made by `{title}` remain"),
+        (Direction::Up, Some(limit)) => format!("rolled back, but {limit}"),
     }
 }
 
