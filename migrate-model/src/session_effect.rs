@@ -484,11 +484,41 @@ impl<'r> EffectReader<'r> {
                 effect = effect.max(self.routine(&name));
             }
         }
+        if !self.definitions.operators.is_empty() {
+            effect = effect.max(self.operators(sql, tokens));
+        }
         if is(tokens, sql, 0, "CALL") && !tokens.iter().any(|token| token.is_symbol(sql, b'(')) {
             let name = tokens.last().map(|name| bare(name.text(sql))).unwrap_or_default();
             effect = effect.max(self.routine(&name));
         }
         effect
+    }
+
+    /// The effect of the operators of the script that a statement uses: those that are a part of a run of symbols.
+    fn operators(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        let mut effect = SessionEffect::None;
+        let mut start = 0;
+        while start < tokens.len() {
+            let mut end = start + 1;
+            while tokens[start].kind == Kind::Symbol
+                && tokens.get(end).is_some_and(|next| next.kind == Kind::Symbol && next.start == tokens[end - 1].end)
+            {
+                end += 1;
+            }
+            if tokens[start].kind == Kind::Symbol {
+                let run = &sql[tokens[start].start..tokens[end - 1].end];
+                for (_, function) in self.definitions.operators.iter().filter(|(symbols, _)| run.contains(symbols)) {
+                    effect = effect.max(self.routine_of_operator(&bare(function)));
+                }
+            }
+            start = end;
+        }
+        effect
+    }
+
+    fn routine_of_operator(&self, function: &str) -> SessionEffect {
+        let is_known_harmless = is_harmless(function) && !self.definitions.routines.contains_key(function);
+        if is_known_harmless { SessionEffect::None } else { self.routine(function) }
     }
 
     /// The strongest effect of all routines of a name: which of them a call means depends on the types of its arguments.

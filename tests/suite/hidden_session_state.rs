@@ -274,3 +274,22 @@ async fn a_failed_reader_is_rolled_back_with_what_it_reads() {
     assert_eq!(database.rows("SELECT id FROM a").await, database.rows("SELECT a FROM missing").await);
     database.drop().await;
 }
+
+/// An operator of the script is a call of its function.
+#[tokio::test]
+async fn what_an_operator_sets_does_not_get_lost() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let text = "CREATE FUNCTION f(a int, b int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN SET search_path = app; RETURN 1; END $$;\n\
+                CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int, RIGHTARG = int);\n\
+                SELECT 1 ## 2;\nVACUUM public.users;\nINSERT INTO app.missing VALUES (1);\nDELETE FROM users;";
+    database
+        .execute("CREATE SCHEMA app; CREATE TABLE app.users (id int); CREATE TABLE users (id int); INSERT INTO users VALUES (1)")
+        .await;
+    let folder = folder(Kind::Postgres, &[("001_a.up.sql", text)]);
+    assert!(!up(&database.url, &folder).0);
+    database.execute("CREATE TABLE app.missing (id int)").await;
+    let (done, messages) = up(&database.url, &folder);
+    assert!(!done && messages.contains("--not-applied"), "{messages}");
+    assert_eq!(database.value("SELECT count(*) FROM public.users").await, "1");
+    database.drop().await;
+}

@@ -231,6 +231,34 @@ fn routines_of_the_same_script_are_known() {
 }
 
 #[test]
+fn operators_and_other_users_of_a_routine_are_known() {
+    let set = "CREATE FUNCTION f(a int, b int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN SET work_mem = '9MB'; RETURN 1; END $$;";
+    let plain = "CREATE FUNCTION f(a int, b int) RETURNS int LANGUAGE sql AS $$ SELECT a + b $$;";
+    for (definition, statement, expected) in [
+        ("CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int, RIGHTARG = int)", "SELECT 1 ## 2", Unrepeatable),
+        ("CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int, RIGHTARG = int)", "SELECT 1##2", Unrepeatable),
+        ("CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int, RIGHTARG = int)", "SELECT 1 + 2, '##'", None),
+        ("CREATE OPERATOR app.## (LEFTARG = int, PROCEDURE = app.f, RIGHTARG = int)", "SELECT 1 OPERATOR(app.##) 2", Unknown),
+        ("CREATE OPERATOR app.## (LEFTARG = int, PROCEDURE = app.f, RIGHTARG = int)", "SELECT 1 ## 2", Unrepeatable),
+        ("CREATE OPERATOR <%> (RIGHTARG = int, FUNCTION = \"f\")", "UPDATE t SET a = <%>-a WHERE b <%> 3", Unrepeatable),
+        ("CREATE OPERATOR ## (FUNCTION = g, LEFTARG = int)", "SELECT 1 ## 2", Unknown),
+        ("CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int)", "DO $$ BEGIN PERFORM 1 ## 2; END $$", Unrepeatable),
+        ("CREATE VIEW v AS SELECT f(1, 2)", "SELECT * FROM v", Unrepeatable),
+        ("CREATE TABLE d (a int DEFAULT f(1, 2))", "INSERT INTO d DEFAULT VALUES", Unrepeatable),
+        ("CREATE TABLE d (a int CHECK (f(a, 2) > 0))", "UPDATE d SET a = 1", Unrepeatable),
+        ("CREATE DOMAIN n AS int CHECK (f(VALUE, 1) = 1); CREATE TABLE d (a n)", "INSERT INTO d VALUES (1)", Unrepeatable),
+        ("CREATE VIEW v AS SELECT 1 AS f", "SELECT * FROM w", None),
+    ] {
+        for (function, expected) in [(set, expected), (plain, if expected == Unknown { Unknown } else { None })] {
+            let text = format!("{function} {definition}; {statement};");
+            let (statements, _) = split(&text, Dialect::Postgres, "f.sql");
+            let effects = of_script(&text, &statements, Dialect::Postgres, &TriggerCatalog::default());
+            assert_eq!(effects.last(), Some(&expected), "{text}");
+        }
+    }
+}
+
+#[test]
 fn triggers_are_part_of_what_fires_them() {
     let function = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('a.b', '1', false); RETURN NEW; END $$;";
     let trigger =
