@@ -43,8 +43,8 @@ pub fn of_statements(
 ) -> Option<RollbackLimit> {
     let mut hiding = HashSet::new();
     let mut unknown = None;
-    for at in ran.start.min(statements.len())..ran.end.min(statements.len()) {
-        let sql = statements[at].sql(text);
+    for (at, statement) in statements.iter().enumerate().take(ran.end).skip(ran.start) {
+        let sql = statement.sql(text);
         let names = if hiding.is_empty() { None } else { Some(catalog::names_in(sql, dialect)) };
         let hidden = names.and_then(|names| names.into_iter().find(|name| hiding.contains(name)));
         let limit = named_in(sql, dialect).or(hidden);

@@ -197,7 +197,7 @@ fn push_segment(
     while let Some(part) = parts.last() {
         let (before, joins, is_certain) = match part {
             ScriptPart::Segment(previous) => {
-                // Between them is no statement that begins or ends a transaction of the script.
+                // No statement between them begins or ends a transaction of the script.
                 let are_adjacent = previous.unit.statements.end == segment.unit.statements.start;
                 (previous.unit.statements.clone(), previous.in_transaction && are_adjacent, previous.is_certain)
             }

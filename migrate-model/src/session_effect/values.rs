@@ -49,6 +49,20 @@ enum DirectRead {
     Called,
 }
 
+/// Whether a statement may change rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum ChangedRows {
+    #[default]
+    No,
+    Possible,
+}
+
+impl ChangedRows {
+    fn of(is_possible: bool) -> Self {
+        if is_possible { ChangedRows::Possible } else { ChangedRows::No }
+    }
+}
+
 /// What a statement has to do with such values.
 #[derive(Debug, Clone, Default)]
 struct ValueUse {
@@ -57,9 +71,9 @@ struct ValueUse {
     /// It reads a generated value.
     reads: bool,
     /// It reads a count of all changes of the session.
-    totals: bool,
+    totals: DirectRead,
     /// It may change rows, and with that what `changes()` of SQLite returns.
-    changes: bool,
+    rows: ChangedRows,
     /// It may generate one.
     generates: bool,
     /// It names a function that generates one for certain, such as `nextval`.
@@ -100,7 +114,7 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
     let is_first = |words: &[&str]| words.iter().any(|word| is(&tokens, sql, 0, word));
     if defines {
         // A virtual table is one of other tables, with rows.
-        return ValueUse { changes: names(&["VIRTUAL"]), generates: names(&["VIRTUAL"]), ..ValueUse::default() };
+        return ValueUse { rows: ChangedRows::of(names(&["VIRTUAL"])), generates: names(&["VIRTUAL"]), ..ValueUse::default() };
     }
     let changes = is_first(&["INSERT", "REPLACE", "UPDATE", "MERGE", "COPY", "CALL", "LOAD", "DO", "EXECUTE", "BEGIN", "WITH"]);
     let next_value = dialect == Dialect::MySql && (0..tokens.len()).any(|at| name_of(at) == "next" && name_of(at + 1) == "value");
@@ -116,8 +130,8 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
             (false, false) => DirectRead::No,
         },
         reads,
-        totals: reads_any(readers.total),
-        changes: changes || is_first(&["DELETE"]),
+        totals: if reads_any(readers.total) { DirectRead::Called } else { DirectRead::No },
+        rows: ChangedRows::of(changes || is_first(&["DELETE"])),
         generates: changes || generates_for_certain || sets_id,
         generates_for_certain,
         sequences,
@@ -137,7 +151,9 @@ fn uses_of(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<ValueU
             for token in meaningful(sql, dialect).iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName)) {
                 let Some(inner) = hidden.get(&bare(token.text(sql))) else { continue };
                 value_use.reads |= inner.reads;
-                value_use.totals |= inner.totals;
+                if inner.totals == DirectRead::Called {
+                    value_use.totals = DirectRead::Called;
+                }
                 if inner.directly == DirectRead::Called {
                     value_use.directly = DirectRead::Called;
                 }
@@ -166,14 +182,14 @@ fn hidden_use(sql: &str, dialect: Dialect) -> Option<(String, ValueUse)> {
     let start = tokens.get(name + 1)?.start;
     // As if it were a query.
     let value_use = use_of(&format!("SELECT {}", sql.get(start..)?), dialect);
-    let reads = value_use.reads || value_use.totals || value_use.directly == DirectRead::Called;
+    let reads = value_use.reads || value_use.totals == DirectRead::Called || value_use.directly == DirectRead::Called;
     reads.then(|| (bare(tokens[name].text(sql)), value_use))
 }
 
 /// Does a statement read what an earlier one returned or generated, such as `ROW_COUNT()` or `LAST_INSERT_ID()`?
 pub fn reads_result(sql: &str, dialect: Dialect) -> bool {
     let value_use = use_of(sql, dialect);
-    value_use.reads || value_use.totals || value_use.directly != DirectRead::No
+    value_use.reads || value_use.totals == DirectRead::Called || value_use.directly != DirectRead::No
 }
 
 /// Whether a script of SQLite needs a session in which no other statement has changed rows.
@@ -196,11 +212,11 @@ pub fn fresh_session(text: &str, statements: &[Statement], dialect: Dialect) -> 
     let (mut changed, mut generated, mut reads) = (false, false, false);
     for (at, value_use) in uses.iter().enumerate() {
         let directly = value_use.directly == DirectRead::Called;
-        if value_use.totals || (directly && !changed) || (value_use.reads && !generated) {
+        if value_use.totals == DirectRead::Called || (directly && !changed) || (value_use.reads && !generated) {
             return FreshSession::Required(at);
         }
         reads |= directly || value_use.reads;
-        changed |= value_use.changes;
+        changed |= value_use.rows == ChangedRows::Possible;
         generated |= value_use.generates;
     }
     if reads { FreshSession::Preferred } else { FreshSession::NotNeeded }
@@ -226,11 +242,11 @@ pub fn sources(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
     // The last statement that has certainly generated a value of a sequence.
     let mut generated: HashMap<&str, usize> = HashMap::new();
     let source = |at: usize, reader: &ValueUse, generated: &HashMap<&str, usize>| {
-        if reader.totals {
+        if reader.totals == DirectRead::Called {
             return Some(0).filter(|first| *first < at);
         }
         if reader.directly == DirectRead::Called && dialect == Dialect::Sqlite {
-            return uses[..at].iter().rposition(|before| before.changes);
+            return uses[..at].iter().rposition(|before| before.rows == ChangedRows::Possible);
         }
         if reader.directly == DirectRead::Called {
             return at.checked_sub(1);
@@ -288,9 +304,9 @@ pub fn follows(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
 /// may insert no row, or one without a row id, so for a row id all of them count.
 fn sqlite_source(uses: &[ValueUse], at: usize) -> Option<usize> {
     let (value_use, before) = (&uses[at], &uses[..at]);
-    let directly =
-        (value_use.directly == DirectRead::Called).then(|| before.iter().rposition(|before| before.changes).unwrap_or(0));
+    let directly = (value_use.directly == DirectRead::Called)
+        .then(|| before.iter().rposition(|before| before.rows == ChangedRows::Possible).unwrap_or(0));
     let generated = value_use.reads.then(|| before.iter().position(|before| before.generates).unwrap_or(0));
-    let total = value_use.totals.then_some(0);
+    let total = (value_use.totals == DirectRead::Called).then_some(0);
     [directly, generated, total].into_iter().flatten().min().filter(|first| *first < at)
 }

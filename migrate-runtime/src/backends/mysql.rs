@@ -43,7 +43,7 @@ use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
 use migrate_model::token::{Quoting, Tokens};
 use presence::presence_query;
-use role::SessionRole;
+use role::{CurrentRole, SessionRole};
 use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use std::borrow::Cow;
@@ -161,7 +161,7 @@ impl<'c> MySql<'c> {
         if self.role.own.is_none() {
             self.role.own = Some(self.current_role().await?);
         }
-        self.role.is_changed = true;
+        self.role.current = CurrentRole::OfScript;
         Ok(())
     }
 
@@ -372,7 +372,7 @@ impl<'c> MySql<'c> {
         if let Some(own) = self.role.set_own_sql() {
             self.execute(&own).await?;
         }
-        self.role.is_changed = false;
+        self.role.current = CurrentRole::OfRun;
         Ok(())
     }
 

@@ -13,14 +13,24 @@ pub const CURRENT_ROLE: &str = "SELECT CURRENT_ROLE()";
 pub struct SessionRole {
     /// What follows `SET ROLE`; empty if the server has no roles. `None` until it was asked for.
     pub own: Option<String>,
-    /// Whether a script may have set another one.
-    pub is_changed: bool,
+    /// Which one the session may have now.
+    pub current: CurrentRole,
+}
+
+/// Whose role a session has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CurrentRole {
+    /// That of the run.
+    #[default]
+    OfRun,
+    /// Perhaps one that a script has set.
+    OfScript,
 }
 
 impl SessionRole {
     /// A statement that sets the role of the run, if a script may have set another.
     pub fn set_own_sql(&self) -> Option<String> {
-        let own = self.own.as_ref().filter(|own| self.is_changed && !own.is_empty());
+        let own = self.own.as_ref().filter(|own| self.current == CurrentRole::OfScript && !own.is_empty());
         own.map(|own| set_sql(own))
     }
 }
