@@ -127,7 +127,9 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
         let is_certain = in_transaction && !unit.statements.clone().any(|at| writes[at]);
         let last = unit.done_after == end;
         let segment = Segment { unit, in_transaction, is_certain, last };
-        let mixes = |settings: &Range<usize>| settings.clone().all(|at| joins_transaction(script, at, dialect));
+        let mixes = |settings: &Range<usize>| {
+            settings.clone().all(|at| session_effect::joins_transaction(script.statements[at].sql(&script.text), dialect))
+        };
         push_segment(&mut parts, segment, &follows, done, &mixes);
     }
     ScriptPlan { parts, atomic, effects, sources }
@@ -173,14 +175,6 @@ fn divided_units<'s>(script: &'s Script, writes: &[bool], effects: &[SessionEffe
 fn can_share(script: &Script, statement: usize, dialect: Dialect) -> bool {
     let sql = script.statements[statement].sql(&script.text);
     execution::can_share_transaction(sql, dialect, script.directives.no_transaction)
-}
-
-/// Can a setting be set in a transaction with the same effect? A transaction that begins or ends here would be another one, and
-/// SQLite ignores some settings there.
-fn joins_transaction(script: &Script, statement: usize, dialect: Dialect) -> bool {
-    let sql = script.statements[statement].sql(&script.text);
-    let words = ["autocommit", "completion_type", "TRANSACTION"];
-    dialect == Dialect::MySql && !words.iter().any(|word| session_effect::uses_name(sql, word, dialect))
 }
 
 /// Adds a segment. If one of its statements reads what an earlier one returned, such as `ROW_COUNT()`, nothing may run between

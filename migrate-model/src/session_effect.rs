@@ -85,6 +85,13 @@ pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
     of_statement(sql, dialect) == SessionEffect::Setting
 }
 
+/// Can a setting be set in a transaction with the same effect? A transaction that begins or ends here would be another one, and
+/// SQLite ignores some settings there.
+pub fn joins_transaction(sql: &str, dialect: Dialect) -> bool {
+    let words = ["autocommit", "completion_type", "TRANSACTION"];
+    dialect == Dialect::MySql && !words.iter().any(|word| contains_word(sql, word, dialect))
+}
+
 /// Does a setting decide which object an unqualified name refers to, or which objects the session can see, and do nothing else?
 /// A role counts, too: `"$user"` of `search_path` is its name, and schemas that it may not use are left out.
 pub fn decides_names(sql: &str, dialect: Dialect) -> bool {

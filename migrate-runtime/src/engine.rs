@@ -417,14 +417,15 @@ fn value_obstacle(
     script_plan: &ScriptPlan,
     dialect: Dialect,
 ) -> Option<Error> {
-    if let FreshSession::Required(at) = session_effect::fresh_session(&script.text, &script.statements, dialect)
+    let needed = session_effect::fresh_session(&script.text, &script.statements, dialect);
+    if let FreshSession::Required(at) = needed
         && !backend.owns_session()
     {
         let message = format!("`{}` reads a value in which earlier changes of this connection count", step.title);
         let help = "run it over a pool or a URL of a database in a file, so that it has a connection of its own";
         return Some(needs_session(message, script.place(at), help));
     }
-    if dialect != Dialect::Sqlite {
+    if needed == FreshSession::NotNeeded {
         return None;
     }
     // Statements that must follow each other without a checkpoint, of which one cannot run in a transaction.
