@@ -55,6 +55,7 @@ pub mod reader;
 #[cfg(feature = "render")]
 pub mod render;
 pub mod resumption;
+pub mod rollback_limit;
 pub mod run_settings;
 pub mod savepoint;
 pub mod script;

@@ -8,7 +8,7 @@ use crate::history::Record;
 use crate::script::Script;
 use crate::script_plan::plan_script;
 use crate::session_effect;
-use crate::statement::{self, Reading};
+use crate::statement::{self, Reading, Statement};
 use crate::target::Direction;
 
 /// Why a partially applied migration cannot resume.
@@ -114,7 +114,9 @@ fn can_repeat(script: &Script, done: usize, reading: Reading<'_>) -> bool {
     let plan = plan_script(script, reading, done);
     let Some(next) = plan.segments().next() else { return true };
     let mut statements = script.statements[next.unit.statements.clone()].iter();
+    // Alone is what cannot run in a transaction, unless it is together with what reads a value of it.
+    let is_alone = |statement: &Statement| !execution::can_share_transaction(statement.sql(&script.text), dialect, false);
     next.is_certain
-        || dialect == Dialect::Sqlite
+        || (dialect == Dialect::Sqlite && statements.clone().all(is_alone))
         || statements.all(|statement| execution::is_idempotent(statement.sql(&script.text), dialect))
 }

@@ -126,7 +126,11 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
         let in_transaction = unit.in_transaction || shares;
         let is_certain = in_transaction && !unit.statements.clone().any(|at| writes[at]);
         let last = unit.done_after == end;
-        push_segment(&mut parts, Segment { unit, in_transaction, is_certain, last }, &follows);
+        let segment = Segment { unit, in_transaction, is_certain, last };
+        let mixes = |settings: &Range<usize>| {
+            settings.clone().all(|at| session_effect::joins_transaction(script.statements[at].sql(&script.text), dialect))
+        };
+        push_segment(&mut parts, segment, &follows, done, &mixes);
     }
     ScriptPlan { parts, atomic, effects, sources }
 }
@@ -173,20 +177,35 @@ fn can_share(script: &Script, statement: usize, dialect: Dialect) -> bool {
     execution::can_share_transaction(sql, dialect, script.directives.no_transaction)
 }
 
-/// Adds a segment. If its first statement reads what an earlier one returned, such as `ROW_COUNT()`, nothing may run between
-/// them and both have one checkpoint.
-fn push_segment(parts: &mut Vec<ScriptPart>, mut segment: Segment, follows: &[Option<usize>]) {
+/// Adds a segment. If one of its statements reads what an earlier one returned, such as `ROW_COUNT()`, nothing may run between
+/// them and all have one checkpoint, also the settings between them. `mixes`: these settings can be set in a transaction.
+fn push_segment(
+    parts: &mut Vec<ScriptPart>,
+    mut segment: Segment,
+    follows: &[Option<usize>],
+    done: usize,
+    mixes: &dyn Fn(&Range<usize>) -> bool,
+) {
     let start = segment.unit.statements.start;
     let from = segment.unit.statements.clone().filter_map(|at| follows[at]).min().unwrap_or(start);
-    while let Some(ScriptPart::Segment(previous)) = parts.last() {
-        if previous.unit.statements.end <= from {
+    while let Some(part) = parts.last() {
+        let (before, joins, is_certain) = match part {
+            ScriptPart::Segment(previous) => {
+                // No statement between them begins or ends a transaction of the script.
+                let are_adjacent = previous.unit.statements.end == segment.unit.statements.start;
+                (previous.unit.statements.clone(), previous.in_transaction && are_adjacent, previous.is_certain)
+            }
+            // Those before the point of resumption are set again, and have no part in the script.
+            ScriptPart::SessionSettings(settings) if settings.start < done => break,
+            ScriptPart::SessionSettings(settings) => (settings.clone(), mixes(settings), true),
+        };
+        if before.end <= from {
             break;
         }
-        let both = segment.unit.statements.len() == 1 && previous.unit.statements.len() == 1;
-        segment.in_transaction = segment.in_transaction && previous.in_transaction && (both || segment.unit.in_transaction);
-        segment.is_certain = segment.in_transaction && segment.is_certain && previous.is_certain;
+        segment.in_transaction &= joins;
+        segment.is_certain &= segment.in_transaction && is_certain;
         segment.unit.begin_statement = None;
-        segment.unit.statements.start = previous.unit.statements.start;
+        segment.unit.statements.start = before.start;
         parts.pop();
     }
     parts.push(ScriptPart::Segment(segment));
@@ -232,6 +251,12 @@ mod tests {
             (MySql, "SET GLOBAL a = 1; CREATE TABLE t (a int); SET @@GLOBAL.b = 1;", 0, "1 2 3!"),
             (MySql, "SET a = 1; CALL p(); SET b = 1;", 0, "set 2!"),
             (Sqlite, "VACUUM;", 0, "1!"),
+            // What reads a value of an earlier statement has one checkpoint with it.
+            (Sqlite, "INSERT INTO t VALUES (1); VACUUM; SELECT 1; SELECT changes();", 0, "1 2 3 4!"),
+            (Sqlite, "SELECT 1; INSERT INTO t VALUES (1); PRAGMA foreign_keys = 1; SELECT changes();", 0, "1 2 3 4!"),
+            (Sqlite, "SELECT 1; VACUUM; SELECT total_changes();", 0, "1 2 3!"),
+            (Sqlite, "SELECT 1; VACUUM; SELECT changes FROM t;", 0, "[1] 2 [3]!"),
+            (MySql, "CREATE TABLE t (a int); INSERT INTO t VALUES (1); SET @a = 1; SELECT LAST_INSERT_ID();", 0, "1 [2 3 4]!"),
             // A change of the file is a segment, wherever it is.
             (Sqlite, "VACUUM; PRAGMA user_version = 5;", 0, "1 2!"),
             (Sqlite, "VACUUM; PRAGMA JOURNAL_MODE = wal;", 0, "1 2!"),

@@ -11,6 +11,7 @@
 pub mod catalog;
 mod dynamic;
 mod functions;
+mod mysql_set;
 pub mod table_engines;
 mod values;
 
@@ -24,7 +25,7 @@ use catalog::{BodyOwner, Definitions, KnownTrigger, TriggerCatalog};
 use functions::is_harmless;
 use std::collections::HashSet;
 use std::ops::Range;
-pub use values::{follows, reads_result, sources};
+pub use values::{FreshSession, follows, fresh_session, reads_result, sources};
 
 /// What a statement leaves in its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +83,13 @@ pub fn of_statement(sql: &str, dialect: Dialect) -> SessionEffect {
 /// Does a statement only change settings of its session? Such a statement has no checkpoint: a new session runs it again.
 pub fn is_setting(sql: &str, dialect: Dialect) -> bool {
     of_statement(sql, dialect) == SessionEffect::Setting
+}
+
+/// Can a setting be set in a transaction with the same effect? A transaction that begins or ends here would be another one, and
+/// SQLite ignores some settings there.
+pub fn joins_transaction(sql: &str, dialect: Dialect) -> bool {
+    let words = ["autocommit", "completion_type", "TRANSACTION"];
+    dialect == Dialect::MySql && !words.iter().any(|word| contains_word(sql, word, dialect))
 }
 
 /// Does a setting decide which object an unqualified name refers to, or which objects the session can see, and do nothing else?
@@ -181,14 +189,23 @@ pub fn cannot_put_back(text: &str, statements: &[Statement], dialect: Dialect) -
         let sql = statement.sql(text);
         match dialect {
             Dialect::Postgres => {
-                !custom_settings(sql).is_empty()
-                    || of_statement(sql, dialect) == SessionEffect::Setting && contains_word(sql, "LOAD", dialect)
+                // What a routine loads, it loads when it is called.
+                !custom_settings(sql).is_empty() || loads_library(sql)
             }
             Dialect::MySql => ["GET_LOCK", "HANDLER"].iter().any(|word| contains_word(sql, word, dialect)),
             // It cannot be read, so it cannot be restored.
             Dialect::Sqlite => ["load_extension", "case_sensitive_like"].iter().any(|word| contains_word(sql, word, dialect)),
         }
     })
+}
+
+/// The first statement that makes another user that of the session of MariaDB, which only that user can undo.
+pub fn changes_user(text: &str, statements: &[Statement], dialect: Dialect) -> Option<usize> {
+    let changes = |sql: &str| {
+        let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).take(3).collect();
+        is(&tokens, sql, 0, "SET") && is(&tokens, sql, 1, "SESSION") && is(&tokens, sql, 2, "AUTHORIZATION")
+    };
+    statements.iter().position(|statement| dialect == Dialect::MySql && changes(statement.sql(text)))
 }
 
 /// Does a text contain this name, as a word or in a string?
@@ -219,6 +236,31 @@ fn custom_settings(text: &str) -> Vec<String> {
     }
     names.retain(|name| name.contains('.'));
     names
+}
+
+/// Does a PostgreSQL statement load a library, itself or in a body or a string that may be executed? No session can unload it.
+fn loads_library(sql: &str) -> bool {
+    let tokens = meaningful(sql, Dialect::Postgres);
+    let loads = is(&tokens, sql, 0, "LOAD");
+    let executes = ["DO", "CREATE", "EXECUTE"].iter().any(|word| is(&tokens, sql, 0, word));
+    let in_body = |token: &Token| match token.kind {
+        Kind::DollarText => token.text(sql).get(1..).is_some_and(loads_in_text),
+        Kind::Text => loads_in_text(token.text(sql)),
+        _ => false,
+    };
+    loads || (executes && tokens.iter().any(in_body))
+}
+
+/// `LOAD 'library'` at the start of a statement in a text, whatever its quotes are.
+fn loads_in_text(text: &str) -> bool {
+    let tokens = meaningful(text, Dialect::Postgres);
+    let starts = |at: usize| {
+        at == 0
+            || tokens[at - 1].kind == Kind::Symbol
+            || ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| is(&tokens, text, at - 1, word))
+    };
+    let loads = (0..tokens.len()).any(|at| is(&tokens, text, at, "LOAD") && starts(at));
+    loads || text.to_uppercase().contains("LOAD ''")
 }
 
 /// The content of the first dollar-quoted string.
@@ -388,7 +430,7 @@ impl<'r> EffectReader<'r> {
         let first = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 0, word));
         let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
         if first(&["SET"]) {
-            mysql_set(sql, tokens)
+            mysql_set::effect(sql, tokens)
         } else if first(&["PREPARE"]) {
             // What is computed may be another statement in a new session.
             let is_fixed = is(tokens, sql, 2, "FROM")
@@ -449,11 +491,41 @@ impl<'r> EffectReader<'r> {
                 effect = effect.max(self.routine(&name));
             }
         }
+        if !self.definitions.operators.is_empty() {
+            effect = effect.max(self.operators(sql, tokens));
+        }
         if is(tokens, sql, 0, "CALL") && !tokens.iter().any(|token| token.is_symbol(sql, b'(')) {
             let name = tokens.last().map(|name| bare(name.text(sql))).unwrap_or_default();
             effect = effect.max(self.routine(&name));
         }
         effect
+    }
+
+    /// The effect of the operators of the script that a statement uses: those that are a part of a run of symbols.
+    fn operators(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        let mut effect = SessionEffect::None;
+        let mut start = 0;
+        while start < tokens.len() {
+            let mut end = start + 1;
+            while tokens[start].kind == Kind::Symbol
+                && tokens.get(end).is_some_and(|next| next.kind == Kind::Symbol && next.start == tokens[end - 1].end)
+            {
+                end += 1;
+            }
+            if tokens[start].kind == Kind::Symbol {
+                let run = &sql[tokens[start].start..tokens[end - 1].end];
+                for (_, function) in self.definitions.operators.iter().filter(|(symbols, _)| run.contains(symbols)) {
+                    effect = effect.max(self.routine_of_operator(&bare(function)));
+                }
+            }
+            start = end;
+        }
+        effect
+    }
+
+    fn routine_of_operator(&self, function: &str) -> SessionEffect {
+        let is_known_harmless = is_harmless(function) && !self.definitions.routines.contains_key(function);
+        if is_known_harmless { SessionEffect::None } else { self.routine(function) }
     }
 
     /// The strongest effect of all routines of a name: which of them a call means depends on the types of its arguments.
@@ -698,51 +770,13 @@ fn is_qualified_elsewhere(sql: &str, tokens: &[Token], at: usize) -> bool {
     schema.is_some_and(|schema| !["pg_catalog", "information_schema"].contains(&bare(schema).as_str()))
 }
 
-/// Words whose value a new session would compute again, and settings that apply to one statement only.
-const COMPUTED: [&str; 17] = [
-    "CURRENT_TIMESTAMP",
-    "CURRENT_DATE",
-    "CURRENT_TIME",
-    "LOCALTIME",
-    "LOCALTIMESTAMP",
-    "UTC_TIMESTAMP",
-    "UTC_DATE",
-    "UTC_TIME",
-    "SYSDATE",
-    "NEXT",
-    "PREVIOUS",
-    "LAST_INSERT_ID",
-    "IDENTITY",
-    "INSERT_ID",
-    "RAND_SEED1",
-    "RAND_SEED2",
-    "NEXTVAL",
-];
-
-/// `SET a = 1, @b = 2`: a setting if nothing but the session changes, and only values are computed that a new session computes
-/// in the same way.
-fn mysql_set(sql: &str, tokens: &[Token]) -> SessionEffect {
-    let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
-    let wider = ["GLOBAL", "PERSIST", "PERSIST_ONLY"].iter().any(|word| has(tokens, sql, word));
-    if second(&["PASSWORD"]) {
-        return SessionEffect::None;
-    }
-    if wider || second(&["DEFAULT"]) {
-        // A new session starts with other values than this one has.
-        return SessionEffect::Unrepeatable;
-    }
-    let computes = tokens.iter().enumerate().any(|(at, token)| {
-        let called = tokens.get(at + 1).is_some_and(|next| next.is_symbol(sql, b'('));
-        token.is_word(sql, "SELECT")
-            || (called && token.kind != Kind::Symbol && !functions::is_repeatable(&bare(token.text(sql))))
-            || COMPUTED.iter().any(|word| token.is_word(sql, word))
-    });
-    if computes { SessionEffect::Unrepeatable } else { SessionEffect::Setting }
-}
-
 fn sqlite(sql: &str, tokens: &[Token]) -> SessionEffect {
     let in_memory = |token: &Token| matches!(token.text(sql), "':memory:'" | "''") || token.text(sql).contains("mode=memory");
     if is(tokens, sql, 0, "ATTACH") && tokens.iter().any(in_memory) {
+        SessionEffect::Unrepeatable
+    } else if is(tokens, sql, 0, "ATTACH") && tokens.iter().any(|token| token.is_symbol(sql, b'(') || token.is_symbol(sql, b'|'))
+    {
+        // The name of the file is computed.
         SessionEffect::Unrepeatable
     } else if is(tokens, sql, 0, "ATTACH") || is(tokens, sql, 0, "DETACH") {
         SessionEffect::Setting

@@ -20,6 +20,7 @@ use crate::stored_scripts;
 use crate::summary::{self, Currency, Repetitions};
 use crate::trigger_catalog;
 use crate::trust::Purpose;
+use migrate_model::dialect::Dialect;
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
 use migrate_model::finding::Finding;
@@ -29,9 +30,9 @@ use migrate_model::place::Place;
 use migrate_model::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
 use migrate_model::plural::is_are;
 use migrate_model::script::Script;
-use migrate_model::script_plan::plan_script;
-use migrate_model::session_effect;
+use migrate_model::script_plan::{ScriptPlan, plan_script};
 use migrate_model::session_effect::catalog::TriggerCatalog;
+use migrate_model::session_effect::{self, FreshSession};
 use migrate_model::statement::{Reading, UNKNOWN_QUOTING, quoting_setting, splits_differently};
 use migrate_model::target::{Direction, Target};
 use std::time::{Duration, Instant};
@@ -395,6 +396,13 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         let help = "pass a pool or a URL, so that the run opens its own session; or drop the temporary table first";
         return Some(needs_session(message, Place::file(&*script.file), help));
     }
+    if let Some(at) = session_effect::changes_user(&script.text, &script.statements, dialect) {
+        let message = format!("`{}` changes the user of its session, who may not write the history", step.title);
+        return Some(needs_session(message, script.place(at), "use `SET ROLE`, or run the statements as that user"));
+    }
+    if let Some(error) = value_obstacle(backend, step, script, &script_plan, dialect) {
+        return Some(error);
+    }
     if !backend.owns_session()
         && let Some(at) = session_effect::cannot_put_back(&script.text, &script.statements, dialect)
     {
@@ -406,6 +414,33 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         return Some(needs_session(message, script.place(at), help));
     }
     None
+}
+
+/// SQLite: why a statement would read another `changes()`, `last_insert_rowid()` or `total_changes()` than without the runtime.
+fn value_obstacle(
+    backend: &dyn Backend,
+    step: &Step<'_>,
+    script: &Script,
+    script_plan: &ScriptPlan,
+    dialect: Dialect,
+) -> Option<Error> {
+    let needed = session_effect::fresh_session(&script.text, &script.statements, dialect);
+    if let FreshSession::Required(at) = needed
+        && !backend.owns_session()
+    {
+        let message = format!("`{}` reads a value in which earlier changes of this connection count", step.title);
+        let help = "run it over a pool or a URL of a database in a file, so that it has a connection of its own";
+        return Some(needs_session(message, script.place(at), help));
+    }
+    if needed == FreshSession::NotNeeded {
+        return None;
+    }
+    // Statements that must follow each other without a checkpoint, of which one cannot run in a transaction.
+    let is_open = |at: &usize| script.units.iter().any(|unit| unit.begin_statement.is_some() && unit.statements.contains(at));
+    let alone = script_plan.segments().filter(|segment| !segment.in_transaction);
+    let at = alone.flat_map(|segment| segment.unit.statements.clone()).find(is_open)?;
+    let message = format!("`{}` reads a value that this statement has left, after its transaction has ended", step.title);
+    Some(needs_session(message, script.place(at), "read the value in the same transaction"))
 }
 
 /// The server reads strings in another way than the script was split; `None` if both have the same statements.

@@ -21,6 +21,8 @@ pub enum Mention {
     Unlock,
     /// MySQL: whether each statement commits.
     Autocommit,
+    /// MySQL: the role of the session.
+    Role,
 }
 
 /// The words of each mention. A name matches whole words only.
@@ -41,6 +43,7 @@ const WORDS: &[(&str, Mention)] = &[
     ("autocommit", Mention::Autocommit),
     ("completion_type", Mention::Autocommit),
     ("pg_advisory_unlock_shared", Mention::Unlock),
+    ("role", Mention::Role),
 ];
 
 /// The first words of statements that set, call or execute something.
@@ -90,7 +93,7 @@ impl Mentions {
 
     fn add(&mut self, word: &str) {
         // The shortest and the longest of the words.
-        if !(7..=27).contains(&word.len()) {
+        if !(4..=27).contains(&word.len()) {
             return;
         }
         for (_, mention) in WORDS.iter().filter(|(name, _)| name.eq_ignore_ascii_case(word)) {
@@ -129,6 +132,7 @@ mod tests {
         ] {
             assert_eq!(Mentions::of(text, Dialect::Postgres).has(mention), expected, "{text}");
         }
+        assert!(Mentions::of("EXECUTE IMMEDIATE 'SET ROLE NONE'", Dialect::MySql).has(Mention::Role));
         assert!(Mentions::of("/*!50000 SET innodb_lock_wait_timeout = 1 */", Dialect::MySql).has(Mention::LockTimeout));
     }
 }

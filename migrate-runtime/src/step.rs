@@ -20,7 +20,7 @@ use migrate_model::place::Place;
 use migrate_model::plan::Step;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
-use migrate_model::session_effect::SessionEffect;
+use migrate_model::session_effect::{self, FreshSession, SessionEffect};
 use migrate_model::statement::Reading;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -99,6 +99,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             if !prepared.plan.atomic {
                 self.start(&prepared).await?;
             }
+            self.freshen_session(&prepared).await?;
             script::run(&mut self, &prepared).await?;
         } else {
             script::run(&mut self, &prepared).await?;
@@ -107,6 +108,17 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             written.map_err(|error| error.into_history_error("cannot write the history"))?;
         }
         self.finish(prepared).await
+    }
+
+    /// Gives a script that reads what changes have left in the session one without changes of the runtime.
+    async fn freshen_session(&mut self, prepared: &PreparedStep<'_>) -> Result<(), Error> {
+        let script = &prepared.script;
+        let needed = session_effect::fresh_session(&script.text, &script.statements, self.reading.dialect);
+        if needed == FreshSession::NotNeeded || !self.backend.owns_session() {
+            return Ok(());
+        }
+        let renewed = self.backend.renew_session(self.history_sql).await;
+        renewed.map(drop).map_err(|error| error.into_lost_connection_error("cannot open a session for the migration"))
     }
 
     async fn prepare(&mut self) -> Result<PreparedStep<'r>, Error> {
@@ -240,6 +252,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             title: &self.step.title,
             direction: self.step.direction,
             script: &prepared.script,
+            plan: &prepared.plan,
             reading: self.reading,
             atomic: prepared.plan.atomic,
             done,

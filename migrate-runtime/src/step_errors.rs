@@ -9,7 +9,9 @@ use migrate_model::execution::Unit;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_model::plural::{count_of, is_are};
+use migrate_model::rollback_limit::{self, RollbackLimit};
 use migrate_model::script::Script;
+use migrate_model::script_plan::ScriptPlan;
 use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::statement::Reading;
 use migrate_model::target::Direction;
@@ -23,6 +25,8 @@ pub struct FailedStep<'s> {
     pub direction: Direction,
     /// What ran.
     pub script: &'s Script,
+    /// In which parts it ran.
+    pub plan: &'s ScriptPlan,
     /// How the script is read.
     pub reading: Reading<'s>,
     /// Whether all of it is one transaction.
@@ -62,6 +66,11 @@ impl FailedStep<'_> {
 
     /// Whether a statement runs in a transaction that is rolled back as a whole.
     fn runs_in_transaction(&self, statement: usize) -> bool {
+        // What reads a value of an earlier statement runs together with it, in one transaction or in none.
+        let mut segments = self.plan.segments().filter(|segment| segment.unit.statements.len() > 1);
+        if let Some(segment) = segments.find(|segment| segment.unit.statements.contains(&statement)) {
+            return segment.in_transaction;
+        }
         self.script.units.iter().any(|unit| unit.in_transaction && unit.statements.contains(&statement))
     }
 
@@ -71,6 +80,15 @@ impl FailedStep<'_> {
             Direction::Up => ("applied", "up"),
             Direction::Down => ("reverted", "down"),
         }
+    }
+
+    /// What a rollback does not undo of the statements that ran, up to the failed one.
+    fn rollback_limit(&self, failed: Option<usize>, did_start: bool) -> Option<RollbackLimit> {
+        let script = self.script;
+        let count = script.statements.len();
+        let end = failed.map_or(count, |at| at + usize::from(did_start));
+        let (effects, dialect) = (&self.plan.effects, self.reading.dialect);
+        rollback_limit::of_statements(&script.text, &script.statements, self.done..end, effects, dialect)
     }
 
     fn nothing_ran(&self) -> String {
@@ -116,7 +134,7 @@ pub fn not_started(step: &FailedStep<'_>, error: BackendError) -> Error {
 pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
     let (title, done, count) = (step.title, step.done, step.script.statements.len());
     let state = if step.atomic {
-        format!("rolled back; no changes made by `{title}` remain")
+        rolled_back(step, step.rollback_limit(None, false))
     } else {
         format!("{done} of {count} statements are recorded as done")
     };
@@ -172,7 +190,10 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
         error = error.note("error code of the database", code.clone());
     }
     let help = help_for_code(failure.code.as_deref(), &failure.message);
-    let error = failure.add_to(error).note("state", state(step));
+    // With a position in the file, the server has rejected the statement before it ran.
+    let did_start = offset.is_none() || !failure.code.as_deref().is_some_and(|code| code.starts_with("42"));
+    let limit = step.rollback_limit(statement, did_start);
+    let error = failure.add_to(error).note("state", state(step, limit));
     if step.remains == Remains::Unclear {
         return error.help(format!(
             "find out which changes remain, then run `cargo migrate {command}`: it shows how to continue, for example with `cargo migrate resolve --retry`"
@@ -189,7 +210,7 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
 }
 
 /// What is done of a step in which a statement failed.
-fn state(step: &FailedStep<'_>) -> String {
+fn state(step: &FailedStep<'_>, limit: Option<RollbackLimit>) -> String {
     let count = step.script.statements.len();
     let unclear = step.remains == Remains::Unclear;
     match step.done {
@@ -206,10 +227,12 @@ fn state(step: &FailedStep<'_>) -> String {
             let next = done + 1;
             format!("{done} of {count} statements {} done and recorded; the next run continues statement {next}", is_are(done))
         }
-        _ if step.atomic && step.direction == Direction::Down => {
-            format!("the revert was rolled back; `{}` is still applied", step.title)
+        _ if step.atomic => rolled_back(step, limit),
+        0 if limit.is_some() => {
+            let then = if step.direction == Direction::Down { "is still applied" } else { "is not recorded" };
+            let but = limit.map(|limit| format!(", but {limit}")).unwrap_or_default();
+            format!("none of its {} is done{but}; it {then}", count_of(count, "statement"))
         }
-        _ if step.atomic => format!("rolled back; no changes made by `{}` remain", step.title),
         0 if step.direction == Direction::Down => {
             format!("0 of {} done, and no changes remain; the migration is still applied", count_of(count, "statement"))
         }
@@ -220,8 +243,20 @@ fn state(step: &FailedStep<'_>) -> String {
                 Some(_) => "the next run cannot resume automatically",
                 None => "the next run resumes",
             };
-            format!("{done} of {count} statements {} done and recorded; {then} at statement {next}", is_are(done))
+            let but = limit.map(|limit| format!("; {limit}")).unwrap_or_default();
+            format!("{done} of {count} statements {} done and recorded; {then} at statement {next}{but}", is_are(done))
         }
+    }
+}
+
+/// A transaction that was rolled back, with what a rollback does not undo.
+fn rolled_back(step: &FailedStep<'_>, limit: Option<RollbackLimit>) -> String {
+    let title = step.title;
+    match (step.direction, limit) {
+        (Direction::Down, None) => format!("the revert was rolled back; `{title}` is still applied"),
+        (Direction::Down, Some(limit)) => format!("the revert was rolled back, but {limit}; `{title}` is still applied"),
+        (Direction::Up, None) => format!("rolled back; no changes made by `{title}` remain"),
+        (Direction::Up, Some(limit)) => format!("rolled back, but {limit}"),
     }
 }
 

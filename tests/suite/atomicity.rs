@@ -481,3 +481,43 @@ async fn what_a_concurrent_statement_has_left_is_continued() {
         database.drop().await;
     }
 }
+
+/// The sentence about a rollback says what it does not undo, and keeps quiet where there is nothing.
+#[tokio::test]
+async fn what_a_rollback_does_not_undo_is_said() {
+    let plain = "no changes made by `001_a.up.sql` remain";
+    for (kind, text, expected) in [
+        (Kind::Postgres, "INSERT INTO t VALUES (1);", plain),
+        (Kind::Postgres, "SELECT pg_notify('a', 'b');", plain),
+        (Kind::Postgres, "SELECT setval('s', 50);", "a rollback does not undo `setval` (statement 1)"),
+        (Kind::Postgres, "DO $$ BEGIN PERFORM nextval('s'); END $$;", "a rollback does not undo `nextval` (statement 1)"),
+        (Kind::Postgres, "COPY t TO PROGRAM 'cat > /dev/null';", "a rollback does not undo `COPY ... TO PROGRAM` (statement 1)"),
+        (Kind::Postgres, "SELECT pg_advisory_lock(1);", "a rollback does not undo `pg_advisory_lock` (statement 1)"),
+        (Kind::Postgres, "SELECT hides();", "unknown whether what statement 1 calls"),
+        (Kind::MariaDb, "INSERT INTO t VALUES (1);", plain),
+        (Kind::MariaDb, "DO SETVAL(s, 50);", "a rollback does not undo `setval` (statement 1)"),
+        (Kind::MariaDb, "INSERT INTO t VALUES (NEXT VALUE FOR s);", "a rollback does not undo `NEXT VALUE` (statement 1)"),
+        (Kind::MariaDb, "DO hides();", "unknown whether what statement 1 calls"),
+        (Kind::Sqlite, "INSERT INTO t VALUES (1);", plain),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        database.execute("CREATE TABLE t (a int)").await;
+        if kind != Kind::Sqlite {
+            database.execute("CREATE SEQUENCE s").await;
+        }
+        match kind {
+            Kind::Postgres => {
+                database.execute("CREATE FUNCTION hides() RETURNS bigint LANGUAGE sql AS $$ SELECT setval('s', 9) $$").await;
+            }
+            Kind::MariaDb => database.execute("CREATE FUNCTION hides() RETURNS int RETURN SETVAL(s, 9)").await,
+            Kind::Sqlite => {}
+        }
+        let folder = TestFolder::new(&[("001_a.up.sql", &format!("{text}\nINSERT INTO missing VALUES (1);"))]);
+        let name = kind.dialect().name();
+        folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{name}\"\nlint = \"off\"\n"));
+        let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
+        assert!(outcome.code == 7 && outcome.stderr.contains(expected), "{text}: {}", outcome.stderr);
+        assert_eq!(outcome.stderr.contains("no changes made by"), expected == plain, "{text}: {}", outcome.stderr);
+        database.drop().await;
+    }
+}

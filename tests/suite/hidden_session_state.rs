@@ -219,3 +219,77 @@ async fn a_computed_statement_is_not_assumed_to_leave_nothing() {
         database.drop().await;
     }
 }
+
+/// What a system variable has is another in a new session, unless the session starts with it.
+#[tokio::test]
+async fn the_value_of_a_system_variable_is_not_computed_again() {
+    let computed =
+        ["@@timestamp", "@@pseudo_thread_id", "@@last_insert_id", "@@SESSION.identity", "@@rand_seed1", "@@in_transaction"];
+    for value in computed.into_iter().chain(["@@last_gtid", "@@GLOBAL.gtid_current_pos", "CURRENT_USER", "@@sql_mode"]) {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        database.execute("CREATE TABLE t (a text)").await;
+        let text = format!(
+            "SET @b = {value}, @c = 1;\nCREATE TABLE x (a INT);\nINSERT INTO missing VALUES (1);\nINSERT INTO t VALUES (@b);"
+        );
+        let folder = folder(Kind::MariaDb, &[("001_a.up.sql", &text)]);
+        assert!(!up(&database.url, &folder).0, "{value}");
+        database.execute("CREATE TABLE missing (a int)").await;
+        let (done, messages) = up(&database.url, &folder);
+        let is_setting = value == "@@sql_mode";
+        assert!(done == is_setting && (is_setting || messages.contains("--not-applied")), "{value}: {messages}");
+        assert_eq!(database.value("SELECT count(*) FROM t").await, if is_setting { "1" } else { "0" }, "{value}");
+        database.drop().await;
+    }
+}
+
+/// A setting between an `INSERT` and what reads its id does not let the history come between them.
+#[tokio::test]
+async fn a_setting_does_not_separate_a_value_from_its_reader() {
+    for between in ["SET @x = 1;", "SET NAMES utf8mb4;", "SET @x = 1, @y = 2; SET sql_mode = '';", "USE DATABASE;"] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let between = between.replace("DATABASE", database.url.rsplit_once('/').unwrap().1);
+        database.execute("CREATE TABLE a (id INT AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 77; CREATE TABLE l (n INT)").await;
+        let text =
+            format!("CREATE TABLE x (a INT);\nINSERT INTO a VALUES ();\n{between}\nINSERT INTO l VALUES (LAST_INSERT_ID());");
+        let folder = folder(Kind::MariaDb, &[("001_a.up.sql", &text)]);
+        let (done, messages) = up(&database.url, &folder);
+        assert!(done, "{between}: {messages}");
+        assert_eq!(database.value("SELECT n FROM l").await, "77", "{between}");
+        database.drop().await;
+    }
+}
+
+/// Statements that are one transaction because one reads a value of another are rolled back together, and run again together.
+#[tokio::test]
+async fn a_failed_reader_is_rolled_back_with_what_it_reads() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE a (id INT AUTO_INCREMENT PRIMARY KEY)").await;
+    let text = "CREATE TABLE x (a INT);\nINSERT INTO a VALUES ();\nSET @x = 1;\nINSERT INTO missing VALUES (LAST_INSERT_ID());";
+    let folder = folder(Kind::MariaDb, &[("001_a.up.sql", text)]);
+    assert!(!up(&database.url, &folder).0);
+    assert_eq!(database.value("SELECT count(*) FROM a").await, "0");
+    database.execute("CREATE TABLE missing (a int)").await;
+    let (done, messages) = up(&database.url, &folder);
+    assert!(done, "{messages}");
+    assert_eq!(database.rows("SELECT id FROM a").await, database.rows("SELECT a FROM missing").await);
+    database.drop().await;
+}
+
+/// An operator of the script is a call of its function.
+#[tokio::test]
+async fn what_an_operator_sets_does_not_get_lost() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let text = "CREATE FUNCTION f(a int, b int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN SET search_path = app; RETURN 1; END $$;\n\
+                CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int, RIGHTARG = int);\n\
+                SELECT 1 ## 2;\nVACUUM public.users;\nINSERT INTO app.missing VALUES (1);\nDELETE FROM users;";
+    database
+        .execute("CREATE SCHEMA app; CREATE TABLE app.users (id int); CREATE TABLE users (id int); INSERT INTO users VALUES (1)")
+        .await;
+    let folder = folder(Kind::Postgres, &[("001_a.up.sql", text)]);
+    assert!(!up(&database.url, &folder).0);
+    database.execute("CREATE TABLE app.missing (id int)").await;
+    let (done, messages) = up(&database.url, &folder);
+    assert!(!done && messages.contains("--not-applied"), "{messages}");
+    assert_eq!(database.value("SELECT count(*) FROM public.users").await, "1");
+    database.drop().await;
+}

@@ -18,7 +18,9 @@ mod interruptions;
 mod lease;
 mod lent_sessions;
 mod lint;
+mod mysql_roles;
 mod planted;
+mod pooled_sessions;
 mod proof;
 mod proof_drops;
 mod public_api;
@@ -32,6 +34,7 @@ mod rule_pages;
 mod seeds;
 mod server_faults;
 mod session;
+mod sqlite_values;
 
 mod stored_sql;
 mod table_engines;

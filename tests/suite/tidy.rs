@@ -296,6 +296,7 @@ fn every_guarantee_has_its_test() {
         "rollout",
         "uncertainty",
         "stored_sql",
+        "pooled_sessions",
     ]
     .map(|module| text(&format!("tests/suite/{module}.rs")))
     .concat();

@@ -102,6 +102,8 @@ pub(super) struct Definitions<'t> {
     pub routines: HashMap<String, Vec<Option<&'t str>>>,
     /// The triggers of a table.
     pub triggers: HashMap<String, Vec<KnownTrigger<'t>>>,
+    /// The function of each operator that a script defines. An operator of that name may be another one, which is not known.
+    pub operators: Vec<(&'t str, &'t str)>,
     /// The effects of the bodies that were read, at each depth of calls.
     pub effects: RefCell<HashMap<(BodyOwner, u32, String), SessionEffect>>,
 }
@@ -133,6 +135,13 @@ impl<'t> Definitions<'t> {
         if !is(&head, sql, 0, "CREATE") {
             return;
         }
+        if dialect == Dialect::Postgres && is(&head, sql, 1, "OPERATOR") {
+            self.add_operator(sql);
+            return;
+        }
+        if dialect == Dialect::Postgres && !self.routines.is_empty() {
+            self.add_user(sql, &head);
+        }
         let kind = head.iter().position(|token| ["FUNCTION", "PROCEDURE", "TRIGGER"].iter().any(|word| token.is_word(sql, word)));
         let Some(kind) = kind else { return };
         if head[kind].is_word(sql, "TRIGGER") {
@@ -146,6 +155,52 @@ impl<'t> Definitions<'t> {
             _ => tokens_after_parentheses(sql, dialect),
         };
         self.routines.entry(bare(name.text(sql))).or_default().push(body);
+    }
+
+    /// A view, a table or a domain whose definition names a routine or an operator of the script, or another such object: what uses
+    /// it may call the routine.
+    fn add_user(&mut self, sql: &'t str, head: &[Token]) {
+        let kinds = ["VIEW", "TABLE", "DOMAIN"];
+        let Some(kind) = head.iter().take(8).position(|token| kinds.iter().any(|word| token.is_word(sql, word))) else { return };
+        let skipped = ["IF", "NOT", "EXISTS"];
+        let is_skipped = |at: usize| skipped.iter().any(|word| is(head, sql, at, word));
+        let Some(mut name) = (kind + 1..head.len()).find(|at| !is_skipped(*at)) else { return };
+        while head.get(name + 1).is_some_and(|dot| dot.is_symbol(sql, b'.')) {
+            name += 2;
+        }
+        let Some(name) = head.get(name) else { return };
+        let mut calls = Vec::new();
+        for token in Tokens::new(&sql[name.end..], Dialect::Postgres) {
+            let text = token.text(&sql[name.end..]);
+            if matches!(token.kind, Kind::Word | Kind::QuotedName) {
+                let word = bare(text);
+                calls.extend(self.routines.contains_key(&word).then_some(KnownTrigger::Calls(text)));
+                calls.extend(self.triggers.get(&word).into_iter().flatten().copied());
+            }
+        }
+        let uses = self.operators.iter().filter(|(symbols, _)| sql[name.end..].contains(symbols));
+        calls.extend(uses.map(|(_, function)| KnownTrigger::Calls(function)));
+        if !calls.is_empty() {
+            self.triggers.entry(bare(name.text(sql))).or_default().extend(calls);
+        }
+    }
+
+    /// `CREATE OPERATOR s.## (FUNCTION = f, ...)`, or `PROCEDURE = f`.
+    fn add_operator(&mut self, sql: &'t str) {
+        let tokens = meaningful(sql, Dialect::Postgres);
+        let Some(open) = tokens.iter().position(|token| token.is_symbol(sql, b'(')) else { return };
+        let before = tokens[..open].iter().rposition(|token| token.kind != Kind::Symbol || token.is_symbol(sql, b'.'));
+        let Some(start) = before.and_then(|before| tokens.get(before + 1)).map(|first| first.start) else { return };
+        let symbols = sql.get(start..tokens[open].start).unwrap_or_default().trim();
+        let names = |at: usize| ["FUNCTION", "PROCEDURE"].iter().any(|word| is(&tokens, sql, at, word));
+        let Some(at) = (open..tokens.len()).find(|at| names(*at)) else { return };
+        let mut name = at + 2;
+        while tokens.get(name + 1).is_some_and(|dot| dot.is_symbol(sql, b'.')) {
+            name += 2;
+        }
+        if let Some(name) = tokens.get(name).filter(|_| !symbols.is_empty()) {
+            self.operators.push((symbols, name.text(sql)));
+        }
     }
 
     /// `CREATE TRIGGER ... ON t ... EXECUTE FUNCTION f()`, or `... ON t FOR EACH ROW` and a statement.

@@ -106,6 +106,38 @@ fn mysql() {
             ("/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */", Setting),
             ("/*!40000 ALTER TABLE t DISABLE KEYS */", None),
             ("SET @x = f()", Unrepeatable),
+            ("SET @b = @@timestamp, @c = @@pseudo_thread_id", Unrepeatable),
+            ("SET @b = @@in_transaction", Unrepeatable),
+            ("SET @b = @@SESSION.warning_count", Unrepeatable),
+            ("SET @b = 1 + @@`error_count`", Unrepeatable),
+            ("SET @b = @@gtid_executed", Unrepeatable),
+            ("SET @b = @@last_gtid", Unrepeatable),
+            ("SET @b = @@insert_id", Unrepeatable),
+            ("SET @b = @@rand_seed1", Unrepeatable),
+            ("SET @b = CONCAT('x', @@hostname)", Unrepeatable),
+            ("SET @b = @@GLOBAL.sql_mode", Unrepeatable),
+            ("SET @b = @@collation_database", Unrepeatable),
+            ("SET @b = @@no_such_variable", Unrepeatable),
+            ("SET @b = CURRENT_USER", Unrepeatable),
+            ("SET @b = NOT IN_SOME_FUTURE_KEYWORD", Unrepeatable),
+            ("SET sql_mode = @@hostname", Unrepeatable),
+            ("SET timestamp = @@timestamp", Unrepeatable),
+            ("SET insert_id = 5", Unrepeatable),
+            ("SET gtid_next = 'a:1'", Unrepeatable),
+            ("/*!50003 SET @b = @@timestamp */", Unrepeatable),
+            ("SET @b = @@SESSION.SQL_LOG_BIN, SESSION sql_log_bin = 0", Setting),
+            ("SET @a = 1 + 2 * -3, @b = 'a' COLLATE utf8mb4_bin, @c = CONVERT('a' USING utf8mb4)", Setting),
+            ("SET @a = CASE WHEN 1 IN (1, 2) THEN 'x' ELSE NULL END", Setting),
+            ("SET @a = CAST('5' AS UNSIGNED) DIV 2, @b = _utf8mb4'x', @c = X'4D', @d = @a", Setting),
+            ("SET @a = DATE '2020-01-01' + INTERVAL 1 DAY", Setting),
+            ("SET sql_mode = ANSI, character_set_results = utf8mb4, time_zone = SYSTEM", Setting),
+            ("SET @saved_cs_client = @@character_set_client", Setting),
+            ("SET @OLD_TIME_ZONE=@@TIME_ZONE, @OLD_NOTES=@@local.sql_notes", Setting),
+            ("SET SQL_MODE=@OLD_SQL_MODE", Setting),
+            ("SET character_set_client = @saved_cs_client", Setting),
+            ("SET NAMES utf8mb4 COLLATE utf8mb4_bin", Setting),
+            ("SET ROLE admin", Setting),
+            ("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", Setting),
             ("SET @x = NOW()", Unrepeatable),
             ("SET @x = NEXT VALUE FOR s", Unrepeatable),
             ("SET @x = UTC_TIMESTAMP", Unrepeatable),
@@ -195,6 +227,34 @@ fn routines_of_the_same_script_are_known() {
     ] {
         let (statements, _) = split(text, dialect, "f.sql");
         assert_eq!(of_script(text, &statements, dialect, &TriggerCatalog::default()).last(), Some(&expected), "{text}");
+    }
+}
+
+#[test]
+fn operators_and_other_users_of_a_routine_are_known() {
+    let set = "CREATE FUNCTION f(a int, b int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN SET work_mem = '9MB'; RETURN 1; END $$;";
+    let plain = "CREATE FUNCTION f(a int, b int) RETURNS int LANGUAGE sql AS $$ SELECT a + b $$;";
+    for (definition, statement, expected) in [
+        ("CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int, RIGHTARG = int)", "SELECT 1 ## 2", Unrepeatable),
+        ("CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int, RIGHTARG = int)", "SELECT 1##2", Unrepeatable),
+        ("CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int, RIGHTARG = int)", "SELECT 1 + 2, '##'", None),
+        ("CREATE OPERATOR app.## (LEFTARG = int, PROCEDURE = app.f, RIGHTARG = int)", "SELECT 1 OPERATOR(app.##) 2", Unknown),
+        ("CREATE OPERATOR app.## (LEFTARG = int, PROCEDURE = app.f, RIGHTARG = int)", "SELECT 1 ## 2", Unrepeatable),
+        ("CREATE OPERATOR <%> (RIGHTARG = int, FUNCTION = \"f\")", "UPDATE t SET a = <%>-a WHERE b <%> 3", Unrepeatable),
+        ("CREATE OPERATOR ## (FUNCTION = g, LEFTARG = int)", "SELECT 1 ## 2", Unknown),
+        ("CREATE OPERATOR ## (FUNCTION = f, LEFTARG = int)", "DO $$ BEGIN PERFORM 1 ## 2; END $$", Unrepeatable),
+        ("CREATE VIEW v AS SELECT f(1, 2)", "SELECT * FROM v", Unrepeatable),
+        ("CREATE TABLE d (a int DEFAULT f(1, 2))", "INSERT INTO d DEFAULT VALUES", Unrepeatable),
+        ("CREATE TABLE d (a int CHECK (f(a, 2) > 0))", "UPDATE d SET a = 1", Unrepeatable),
+        ("CREATE DOMAIN n AS int CHECK (f(VALUE, 1) = 1); CREATE TABLE d (a n)", "INSERT INTO d VALUES (1)", Unrepeatable),
+        ("CREATE VIEW v AS SELECT 1 AS f", "SELECT * FROM w", None),
+    ] {
+        for (function, expected) in [(set, expected), (plain, if expected == Unknown { Unknown } else { None })] {
+            let text = format!("{function} {definition}; {statement};");
+            let (statements, _) = split(&text, Dialect::Postgres, "f.sql");
+            let effects = of_script(&text, &statements, Dialect::Postgres, &TriggerCatalog::default());
+            assert_eq!(effects.last(), Some(&expected), "{text}");
+        }
     }
 }
 

@@ -6,23 +6,35 @@ use super::{bare, is, is_declared, meaningful};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
-use crate::token::{Kind, Token};
+use crate::token::{Kind, Token, Tokens};
 use std::collections::HashMap;
 
-/// Functions that return what the statement directly before them has left, and those that return a generated value.
+/// Functions that return what the statement directly before them has left, on SQLite the last one that changed rows; those that
+/// return a generated value; and those that count all changes of the session.
 struct Readers {
     directly: &'static [&'static str],
     generated: &'static [&'static str],
+    total: &'static [&'static str],
 }
 
 const fn readers(dialect: Dialect) -> Readers {
     match dialect {
-        Dialect::Postgres => Readers { directly: &[], generated: &["currval", "lastval"] },
+        Dialect::Postgres => Readers { directly: &[], generated: &["currval", "lastval"], total: &[] },
         Dialect::MySql => Readers {
-            directly: &["ROW_COUNT", "FOUND_ROWS", "DIAGNOSTICS", "WARNINGS", "ERRORS", "warning_count", "error_count"],
+            directly: &[
+                "ROW_COUNT",
+                "FOUND_ROWS",
+                "DIAGNOSTICS",
+                "WARNINGS",
+                "ERRORS",
+                "warning_count",
+                "error_count",
+                "last_gtid",
+            ],
             generated: &["LAST_INSERT_ID", "identity", "insert_id", "LASTVAL", "PREVIOUS", "currval"],
+            total: &[],
         },
-        Dialect::Sqlite => Readers { directly: &["changes", "total_changes"], generated: &["last_insert_rowid"] },
+        Dialect::Sqlite => Readers { directly: &["changes"], generated: &["last_insert_rowid"], total: &["total_changes"] },
     }
 }
 
@@ -37,6 +49,20 @@ enum DirectRead {
     Called,
 }
 
+/// Whether a statement may change rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum ChangedRows {
+    #[default]
+    No,
+    Possible,
+}
+
+impl ChangedRows {
+    fn of(is_possible: bool) -> Self {
+        if is_possible { ChangedRows::Possible } else { ChangedRows::No }
+    }
+}
+
 /// What a statement has to do with such values.
 #[derive(Debug, Clone, Default)]
 struct ValueUse {
@@ -44,6 +70,10 @@ struct ValueUse {
     directly: DirectRead,
     /// It reads a generated value.
     reads: bool,
+    /// It reads a count of all changes of the session.
+    totals: DirectRead,
+    /// It may change rows, and with that what `changes()` of SQLite returns.
+    rows: ChangedRows,
     /// It may generate one.
     generates: bool,
     /// It names a function that generates one for certain, such as `nextval`.
@@ -66,7 +96,9 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
     let reads_at = |at: usize, word: &str| {
         let called = symbol(at + 1, b'(') && !is_declared(sql, &tokens, at);
         let value = name_of(at + 1) == "value" && word == "PREVIOUS" || (word == "currval" && at > 0 && symbol(at - 1, b'.'));
-        word.eq_ignore_ascii_case(&name_of(at)) && (called || value || (at > 0 && symbol(at - 1, b'@')))
+        let of_session =
+            at >= 3 && symbol(at - 1, b'.') && ["session", "local"].contains(&&*name_of(at - 2)) && symbol(at - 3, b'@');
+        word.eq_ignore_ascii_case(&name_of(at)) && (called || value || of_session || (at > 0 && symbol(at - 1, b'@')))
     };
     let reads_any = |words: &[&str]| (0..tokens.len()).any(|at| words.iter().any(|word| reads_at(at, word)));
     // A body is a single token.
@@ -79,10 +111,11 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
     let definitions = ["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"];
     let defines = is(&tokens, sql, 0, "CREATE") && (!names(&["AS"]) || names(&definitions))
         || ["ALTER", "DROP", "COMMENT"].iter().any(|word| is(&tokens, sql, 0, word));
-    if defines {
-        return ValueUse::default();
-    }
     let is_first = |words: &[&str]| words.iter().any(|word| is(&tokens, sql, 0, word));
+    if defines {
+        // A virtual table is one of other tables, with rows.
+        return ValueUse { rows: ChangedRows::of(names(&["VIRTUAL"])), generates: names(&["VIRTUAL"]), ..ValueUse::default() };
+    }
     let changes = is_first(&["INSERT", "REPLACE", "UPDATE", "MERGE", "COPY", "CALL", "LOAD", "DO", "EXECUTE", "BEGIN", "WITH"]);
     let next_value = dialect == Dialect::MySql && (0..tokens.len()).any(|at| name_of(at) == "next" && name_of(at + 1) == "value");
     let generates_for_certain = names(&["nextval", "setval"]) || next_value;
@@ -97,16 +130,96 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
             (false, false) => DirectRead::No,
         },
         reads,
+        totals: if reads_any(readers.total) { DirectRead::Called } else { DirectRead::No },
+        rows: ChangedRows::of(changes || is_first(&["DELETE"])),
         generates: changes || generates_for_certain || sets_id,
         generates_for_certain,
         sequences,
     }
 }
 
+/// The use of each statement. What a view, a default value, a trigger or a routine of the script reads, a statement reads that
+/// names it or its table.
+fn uses_of(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<ValueUse> {
+    let mut uses: Vec<ValueUse> = statements.iter().map(|statement| use_of(statement.sql(text), dialect)).collect();
+    let mut hidden: HashMap<String, ValueUse> = HashMap::new();
+    for (statement, value_use) in statements.iter().zip(&mut uses) {
+        let sql = statement.sql(text);
+        if let Some((name, value_use)) = hidden_use(sql, dialect) {
+            hidden.insert(name, value_use);
+        } else if !hidden.is_empty() {
+            for token in meaningful(sql, dialect).iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName)) {
+                let Some(inner) = hidden.get(&bare(token.text(sql))) else { continue };
+                value_use.reads |= inner.reads;
+                if inner.totals == DirectRead::Called {
+                    value_use.totals = DirectRead::Called;
+                }
+                if inner.directly == DirectRead::Called {
+                    value_use.directly = DirectRead::Called;
+                }
+            }
+        }
+    }
+    uses
+}
+
+/// What a definition reads when it is used, with the name in statements that use it.
+fn hidden_use(sql: &str, dialect: Dialect) -> Option<(String, ValueUse)> {
+    let first = Tokens::new(sql, dialect).find(|token| !token.is_blank())?;
+    if !first.is_word(sql, "CREATE") {
+        return None;
+    }
+    let tokens = meaningful(sql, dialect);
+    let kinds = ["VIEW", "TABLE", "TRIGGER", "FUNCTION", "PROCEDURE"];
+    let kind = tokens.iter().take(12).position(|token| kinds.iter().any(|word| token.is_word(sql, word)))?;
+    let is_trigger = tokens[kind].is_word(sql, "TRIGGER");
+    let before = if is_trigger { tokens.iter().position(|token| token.is_word(sql, "ON"))? } else { kind };
+    let skipped = ["IF", "NOT", "EXISTS"];
+    let mut name = (before + 1..tokens.len()).find(|at| !skipped.iter().any(|word| is(&tokens, sql, *at, word)))?;
+    while tokens.get(name + 1).is_some_and(|dot| dot.is_symbol(sql, b'.')) {
+        name += 2;
+    }
+    let start = tokens.get(name + 1)?.start;
+    // As if it were a query.
+    let value_use = use_of(&format!("SELECT {}", sql.get(start..)?), dialect);
+    let reads = value_use.reads || value_use.totals == DirectRead::Called || value_use.directly == DirectRead::Called;
+    reads.then(|| (bare(tokens[name].text(sql)), value_use))
+}
+
 /// Does a statement read what an earlier one returned or generated, such as `ROW_COUNT()` or `LAST_INSERT_ID()`?
 pub fn reads_result(sql: &str, dialect: Dialect) -> bool {
     let value_use = use_of(sql, dialect);
-    value_use.reads || value_use.directly != DirectRead::No
+    value_use.reads || value_use.totals == DirectRead::Called || value_use.directly != DirectRead::No
+}
+
+/// Whether a script of SQLite needs a session in which no other statement has changed rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FreshSession {
+    /// It reads no such value.
+    NotNeeded,
+    /// It reads one that a statement of its own has certainly or probably left.
+    Preferred,
+    /// This statement reads one that no statement of the script need have left.
+    Required(usize),
+}
+
+/// Whether a script reads `total_changes()`, or what a session has before its first change.
+pub fn fresh_session(text: &str, statements: &[Statement], dialect: Dialect) -> FreshSession {
+    if dialect != Dialect::Sqlite {
+        return FreshSession::NotNeeded;
+    }
+    let uses = uses_of(text, statements, dialect);
+    let (mut changed, mut generated, mut reads) = (false, false, false);
+    for (at, value_use) in uses.iter().enumerate() {
+        let directly = value_use.directly == DirectRead::Called;
+        if value_use.totals == DirectRead::Called || (directly && !changed) || (value_use.reads && !generated) {
+            return FreshSession::Required(at);
+        }
+        reads |= directly || value_use.reads;
+        changed |= value_use.rows == ChangedRows::Possible;
+        generated |= value_use.generates;
+    }
+    if reads { FreshSession::Preferred } else { FreshSession::NotNeeded }
 }
 
 /// The names and strings of a statement, without their schemas: among them are the sequences.
@@ -124,11 +237,17 @@ fn sequences(sql: &str, tokens: &[Token]) -> Vec<String> {
 /// If a statement names the sequence that it takes a value from, and a later one names it too, that one is certain.
 /// Otherwise it is the first that may have generated a value, because an `INSERT` does not show whether it does.
 pub fn sources(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Option<usize>> {
-    let uses: Vec<ValueUse> = statements.iter().map(|statement| use_of(statement.sql(text), dialect)).collect();
+    let uses = uses_of(text, statements, dialect);
     let first = uses.iter().position(|value_use| value_use.generates);
     // The last statement that has certainly generated a value of a sequence.
     let mut generated: HashMap<&str, usize> = HashMap::new();
     let source = |at: usize, reader: &ValueUse, generated: &HashMap<&str, usize>| {
+        if reader.totals == DirectRead::Called {
+            return Some(0).filter(|first| *first < at);
+        }
+        if reader.directly == DirectRead::Called && dialect == Dialect::Sqlite {
+            return uses[..at].iter().rposition(|before| before.rows == ChangedRows::Possible);
+        }
         if reader.directly == DirectRead::Called {
             return at.checked_sub(1);
         }
@@ -163,9 +282,12 @@ pub fn follows(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
     if dialect == Dialect::Postgres {
         return vec![None; statements.len()];
     }
+    let uses = uses_of(text, statements, dialect);
+    if dialect == Dialect::Sqlite {
+        return (0..uses.len()).map(|at| sqlite_source(&uses, at)).collect();
+    }
     let mut last_generated = None;
-    let mut follow = |(at, statement): (usize, &Statement)| {
-        let value_use = use_of(statement.sql(text), dialect);
+    let mut follow = |(at, value_use): (usize, &ValueUse)| {
         let before = last_generated;
         if value_use.generates {
             last_generated = Some(at);
@@ -175,5 +297,16 @@ pub fn follows(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
         }
         before.filter(|_| value_use.reads && !value_use.generates_for_certain)
     };
-    statements.iter().enumerate().map(&mut follow).collect()
+    uses.iter().enumerate().map(&mut follow).collect()
+}
+
+/// The first of the statements that decide what a statement of SQLite reads: all, if none of them need have left it. `INSERT`
+/// may insert no row, or one without a row id, so for a row id all of them count.
+fn sqlite_source(uses: &[ValueUse], at: usize) -> Option<usize> {
+    let (value_use, before) = (&uses[at], &uses[..at]);
+    let directly = (value_use.directly == DirectRead::Called)
+        .then(|| before.iter().rposition(|before| before.rows == ChangedRows::Possible).unwrap_or(0));
+    let generated = value_use.reads.then(|| before.iter().position(|before| before.generates).unwrap_or(0));
+    let total = (value_use.totals == DirectRead::Called).then_some(0);
+    [directly, generated, total].into_iter().flatten().min().filter(|first| *first < at)
 }

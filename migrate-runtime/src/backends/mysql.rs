@@ -15,6 +15,7 @@ pub mod history_dialect;
 mod lent_session;
 mod lock_name;
 mod presence;
+mod role;
 mod table_list;
 mod trigger_list;
 mod trust;
@@ -42,6 +43,7 @@ use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::name::Name;
 use migrate_model::token::{Quoting, Tokens};
 use presence::presence_query;
+use role::{CurrentRole, SessionRole};
 use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use std::borrow::Cow;
@@ -104,6 +106,10 @@ pub struct MySql<'c> {
     /// The statement that last set the lock timeouts; empty after a reset.
     lock_timeout_sql: String,
     endpoint: Endpoint,
+    /// The role of this run, and whether a script may have set another.
+    role: SessionRole,
+    /// The role of a lent session before `prepare`, as SQL.
+    original_role: Option<String>,
     /// The migration lock, unless it is a session-level lock.
     lease: Option<Lease>,
 }
@@ -123,6 +129,8 @@ impl<'c> MySql<'c> {
             left: BTreeMap::new(),
             lock_timeout_sql: String::new(),
             endpoint: Endpoint::SINGLE_SERVER,
+            role: SessionRole::default(),
+            original_role: None,
             lease: None,
         }
     }
@@ -136,6 +144,78 @@ impl<'c> MySql<'c> {
         // A conditional `SIGNAL` is possible only in a routine. A scalar subquery that returns two rows is an error anywhere.
         let check = format!("SELECT (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 2) two WHERE NOT {held})");
         self.lease.iter().map(|lease| lease.renew_sql(history_sql)).chain([check]).collect()
+    }
+
+    /// What follows `SET ROLE` in a statement that sets the current role; empty if the server has no roles.
+    async fn current_role(&mut self) -> Result<String, BackendError> {
+        match self.first_value(role::CURRENT_ROLE).await {
+            Ok(role) => Ok(role::operand(role.as_deref())),
+            // ER_SP_DOES_NOT_EXIST, ER_FUNC_NOT_EXISTS
+            Err(error) if matches!(error.code.as_deref(), Some("1305" | "1630")) => Ok(String::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes the role of the run before a script sets another one.
+    async fn note_role(&mut self) -> Result<(), BackendError> {
+        if self.role.own.is_none() {
+            self.role.own = Some(self.current_role().await?);
+        }
+        self.role.current = CurrentRole::OfScript;
+        Ok(())
+    }
+
+    /// Statements that set the role of this run, and those that set the one of the script again.
+    async fn role_switch(&mut self) -> Result<[Option<String>; 2], BackendError> {
+        let Some(own) = self.role.set_own_sql() else { return Ok([None, None]) };
+        let script = self.current_role().await?;
+        Ok([Some(own), Some(role::set_sql(&script))])
+    }
+
+    /// Writes a change between the statements that set the role of this run and that of the script.
+    async fn write_with_roles(
+        &mut self,
+        history_sql: &HistorySql,
+        change: &HistoryChange<'_>,
+        [own, script]: [String; 2],
+    ) -> Result<(), BackendError> {
+        let guard = self.guard(history_sql);
+        let check = guard_sql(&guard);
+        let record = self.record_sql(history_sql, change);
+        // With autocommit, a single statement needs no transaction, which saves a round trip. A lease needs one, so that its row
+        // stays locked until the commit.
+        let is_single = record.matches(";\n").count() == 1;
+        let sql = if is_single && self.lease.is_none() {
+            // A routine of the script may have disabled it.
+            format!("{own}{check}{record}{script}COMMIT;")
+        } else {
+            format!("{own}START TRANSACTION;\n{check}{record}{script}COMMIT;")
+        };
+        let mut tries = 0;
+        loop {
+            let (completed, error) = match tokio::time::timeout(ANSWER_TIMEOUT, self.run(&sql)).await {
+                Ok(outcome) => outcome,
+                Err(_) => (0, Some(read_error(self.connection.note_overdue(ANSWER_TIMEOUT)))),
+            };
+            let Some(error) = error else { return Ok(()) };
+            self.roll_back().await;
+            tries += 1;
+            // ER_LOCK_DEADLOCK: another node has won the certification, with a change of something else.
+            if error.code.as_deref() != Some("1213") || tries == MAX_WRITES {
+                return Err(guarded_error(completed, 2 + guard.len(), error));
+            }
+        }
+    }
+
+    /// The guard of a unit, with the role of this run if it renews a lease. Notes the role before the unit may set another.
+    async fn guard_before(&mut self, history_sql: &HistorySql, unit_run: &UnitRun<'_>) -> Result<Vec<String>, UnitError> {
+        let guard = self.guard(history_sql);
+        let switch = if self.lease.is_some() { self.role_switch().await } else { Ok([None, None]) };
+        let [own, script] = switch.map_err(UnitError::NotStarted)?;
+        if role::may_be_set_by(unit_run) {
+            self.note_role().await.map_err(UnitError::NotStarted)?;
+        }
+        Ok(own.into_iter().chain(guard).chain(script).collect())
     }
 
     async fn try_session_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
@@ -288,11 +368,17 @@ impl<'c> MySql<'c> {
         self.connection.replace(connection).await;
         self.options = Some(options);
         self.lock_timeout_sql.clear();
+        // `SET DEFAULT ROLE` of a script holds for new sessions.
+        if let Some(own) = self.role.set_own_sql() {
+            self.execute(&own).await?;
+        }
+        self.role.current = CurrentRole::OfRun;
         Ok(())
     }
 
     /// Saves the variables of a lent session. Returns statements that give it those of a new session.
     async fn take_over(&mut self) -> Result<Vec<String>, BackendError> {
+        self.original_role = Some(self.current_role().await?).filter(|role| !role.is_empty());
         self.original = read_variables(self.rows("SHOW SESSION VARIABLES").await?);
         let global = read_variables(self.rows("SHOW GLOBAL VARIABLES").await?);
         let mut statements = vec![SETTINGS_OF_SERVER.to_owned()];
@@ -342,6 +428,9 @@ impl<'c> MySql<'c> {
 
     /// Puts a lent session back as it was before `prepare`.
     async fn put_back(&mut self) -> Result<(), BackendError> {
+        if let Some(role) = self.original_role.clone() {
+            self.execute(&role::set_sql(&role)).await?;
+        }
         for sql in std::mem::take(&mut self.left).into_values() {
             self.execute(&sql).await?;
         }
@@ -454,6 +543,11 @@ fn locks_tables(sql: &str) -> bool {
 fn sql_mode_quoting(mode: &str) -> Quoting {
     let has = |name: &str| mode.split(',').any(|part| part.eq_ignore_ascii_case(name));
     Quoting::new(!has("NO_BACKSLASH_ESCAPES"), has("ANSI_QUOTES"))
+}
+
+/// A statement as text, terminated by `;` and a line end.
+fn as_sql(statement: Option<String>) -> String {
+    statement.map(|statement| format!("{statement};\n")).unwrap_or_default()
 }
 
 /// The guard as text, each statement terminated by `;` and a line end.
@@ -699,6 +793,10 @@ impl Backend for MySql<'_> {
     }
 
     async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        // A lent session is as before by now.
+        if let Some(own) = self.role.set_own_sql().filter(|_| self.options.is_some()) {
+            self.execute(&own).await?;
+        }
         if let Some(mut lease) = self.lease.take() {
             lease.stop_heartbeat();
             return self.execute(&lease.release_sql(history_sql)).await;
@@ -720,16 +818,11 @@ impl Backend for MySql<'_> {
             return Ok(Some(Presence::of(self.first_value(&query).await?.as_deref())));
         }
         let database = self.first_value("SELECT DATABASE()").await?;
-        let role = self.first_value("SELECT CURRENT_ROLE()").await?;
+        let role = self.current_role().await?;
         let answer = self.answer_with(paths, &query).await;
-        // MySQL returns quoted names, MariaDB the name or NULL.
-        let role = match role.as_deref() {
-            None | Some("NONE") => "NONE".to_owned(),
-            Some(role) if role.contains('`') => role.to_owned(),
-            Some(role) => history_sql.name(role),
-        };
+        let role = Some(role).filter(|role| !role.is_empty()).map(|role| role::set_sql(&role));
         let database = database.map(|database| format!("USE {}", history_sql.name(&database)));
-        for restore in [Some(format!("SET ROLE {role}")), database].into_iter().flatten() {
+        for restore in [role, database].into_iter().flatten() {
             // A session whose names mean something else must not go on.
             let restored = self.execute(&restore).await;
             restored.map_err(|error| BackendError { kind: BackendErrorKind::ConnectionLost, ..error })?;
@@ -745,7 +838,7 @@ impl Backend for MySql<'_> {
     ) -> Result<(), UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         self.set_lock_timeouts(unit_run, true).await.map_err(UnitError::NotStarted)?;
-        let guard = self.guard(history_sql);
+        let guard = self.guard_before(history_sql, unit_run).await?;
         let begin = unit_run.unit.begin_statement.map_or("START TRANSACTION", |at| unit_run.statements[at].sql(unit_run.text));
         let mut message = SqlMessage::default();
         message.prepend(begin);
@@ -769,8 +862,11 @@ impl Backend for MySql<'_> {
         }
         let record = self.record_sql(history_sql, &build_change(Elapsed::Measured(unit_run.since.elapsed())));
         // The second check detects a lock that the script has released, and renews a lease for its full duration.
-        let (completed, error) = self.run(&format!("{}{record}COMMIT;", guard_sql(&guard))).await;
+        let [own, script] = self.role_switch().await.map_err(UnitError::from_write)?.map(as_sql);
+        let guard = self.guard(history_sql);
+        let (completed, error) = self.run(&format!("{own}{}{record}{script}COMMIT;", guard_sql(&guard))).await;
         let Some(error) = error else { return Ok(()) };
+        let completed = completed.saturating_sub(usize::from(!own.is_empty()));
         if error.is_connection_lost() {
             return Err(UnitError::ConnectionLost(error));
         }
@@ -800,7 +896,7 @@ impl Backend for MySql<'_> {
         for (at, (number, statement)) in unit_run.numbered_statements().enumerate() {
             let sql = statement.sql(unit_run.text);
             // After `LOCK TABLES`, only the tables that it lists can be queried.
-            let guard = if at == 0 { self.guard(history_sql) } else { Vec::new() };
+            let guard = if at == 0 { self.guard_before(history_sql, unit_run).await? } else { Vec::new() };
             let created = match created_table::created_in_steps(sql) {
                 Some(table) => {
                     let state = self.first_value(&created_table::state_sql(history_sql, &table)).await;
@@ -830,41 +926,21 @@ impl Backend for MySql<'_> {
             self.execute("UNLOCK TABLES").await.map_err(UnitError::RecordFailed)?;
         }
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
-        self.write(history_sql, &change).await.map_err(UnitError::from_write)
+        let switch = self.role_switch().await.map_err(UnitError::from_write)?;
+        self.write_with_roles(history_sql, &change, switch.map(as_sql)).await.map_err(UnitError::from_write)
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
         self.note_names(sql).await?;
+        if Mentions::of(sql, Dialect::MySql).has(Mention::Role) {
+            self.note_role().await?;
+        }
         self.execute_for_script(&with_autocommit(sql)).await
     }
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
-        let guard = self.guard(history_sql);
-        let check = guard_sql(&guard);
-        let record = self.record_sql(history_sql, change);
-        // With autocommit, a single statement needs no transaction, which saves a round trip. A lease needs one, so that its row
-        // stays locked until the commit.
-        let is_single = record.matches(";\n").count() == 1;
-        let sql = if is_single && self.lease.is_none() {
-            // A routine of the script may have disabled it.
-            format!("{check}{record}COMMIT;")
-        } else {
-            format!("START TRANSACTION;\n{check}{record}COMMIT;")
-        };
-        let mut tries = 0;
-        loop {
-            let (completed, error) = match tokio::time::timeout(ANSWER_TIMEOUT, self.run(&sql)).await {
-                Ok(outcome) => outcome,
-                Err(_) => (0, Some(read_error(self.connection.note_overdue(ANSWER_TIMEOUT)))),
-            };
-            let Some(error) = error else { return Ok(()) };
-            self.roll_back().await;
-            tries += 1;
-            // ER_LOCK_DEADLOCK: another node has won the certification, with a change of something else.
-            if error.code.as_deref() != Some("1213") || tries == MAX_WRITES {
-                return Err(guarded_error(completed, 1 + guard.len(), error));
-            }
-        }
+        let own = as_sql(self.role.set_own_sql());
+        self.write_with_roles(history_sql, change, [own, String::new()]).await
     }
 
     fn session_reset(&self) -> Option<&SessionReset> {
@@ -896,6 +972,10 @@ impl Backend for MySql<'_> {
 
     async fn restore(&mut self) -> Result<(), BackendError> {
         self.lock_timeout_sql.clear();
+        // The role of the script may lack the privilege to use the database.
+        if let Some(own) = self.role.set_own_sql() {
+            self.execute(&own).await?;
+        }
         if self.reset.prepared.is_empty() { Ok(()) } else { self.execute(&self.reset.prepared.clone()).await }
     }
 

@@ -13,6 +13,7 @@ mod connector;
 mod endpoint;
 pub mod history_dialect;
 mod lent_session;
+mod pooled_session;
 mod presence;
 mod table_list;
 mod trigger_list;
@@ -124,6 +125,8 @@ pub struct Postgres<'c> {
     read_only: bool,
     /// Whether the application has lent a session whose transactions are read-only.
     must_not_write: bool,
+    /// When the transaction of the current unit began in a session that others use, and what its script does to the session.
+    pooled_unit: Option<(Instant, SessionEffect)>,
     /// The migration lock, unless it is a session-level lock.
     lease: Option<Lease>,
 }
@@ -161,9 +164,6 @@ const RESTORE_ROLE: &str = "SELECT pg_catalog.set_config('session_authorization'
 /// A change of a row that a policy hides is an error, and not a change of nothing.
 const ALL_ROWS: &str = "SET LOCAL row_security = off;\n";
 
-/// Removes what a script may have left besides settings in a server session that others use.
-const RESET_OBJECTS: &str = "CLOSE ALL;\nUNLISTEN *;\nDISCARD TEMP;\n";
-
 /// The size of a message, in bytes of the script.
 const MAX_CHUNK: usize = 1 << 20;
 
@@ -186,6 +186,7 @@ impl<'c> Postgres<'c> {
             charset: Charset::All,
             read_only: false,
             must_not_write: false,
+            pooled_unit: None,
             lease: None,
         }
     }
@@ -221,6 +222,16 @@ impl<'c> Postgres<'c> {
         self.run(sql).await.1.map_or(Ok(()), Err)
     }
 
+    /// Rolls back the transaction of a unit, and what a rollback does not undo in a session that others use.
+    async fn roll_back_unit(&mut self) {
+        let Some((since, effect)) = self.pooled_unit.take() else { return self.roll_back().await };
+        let sql = pooled_session::roll_back_sql(effect, self.is_lent(), since.elapsed());
+        if let Err(error) = self.execute_for_script(&sql).await {
+            tracing::debug!(message = error.message, "rolling back");
+            self.roll_back().await;
+        }
+    }
+
     async fn roll_back(&mut self) {
         if let Err(error) = self.execute_for_script("ROLLBACK").await {
             tracing::debug!(message = error.message, "rolling back");
@@ -231,7 +242,8 @@ impl<'c> Postgres<'c> {
     async fn commit(&mut self, history_sql: &HistorySql, sql: &str) -> Result<(), BackendError> {
         let own_role = self.own_role_sql();
         let guard = self.guard(history_sql).join(";\n");
-        let outcome = self.execute(&format!("BEGIN READ WRITE;\n{own_role}{guard};\n{ALL_ROWS}{sql}COMMIT;")).await;
+        let end = self.after_record();
+        let outcome = self.execute(&format!("BEGIN READ WRITE;\n{own_role}{guard};\n{ALL_ROWS}{sql}{end}COMMIT;")).await;
         if outcome.is_err() {
             self.roll_back().await;
         }
@@ -371,11 +383,20 @@ impl<'c> Postgres<'c> {
             };
         }
         // The server session belongs to others, too.
-        let is_lent = matches!(self.connector, PgConnector::Lent);
-        let objects = if unit_run.session_effect >= SessionEffect::Unrepeatable && !is_lent { RESET_OBJECTS } else { "" };
-        // No list of settings is complete. Those that are restored afterwards are the ones of a new session of the pooler.
-        let settings = if unit_run.session_effect != SessionEffect::None && !is_lent { "RESET ALL;\n" } else { "" };
-        format!("{objects}{}{settings}{}", reset_authorization(unit_run.mentions), self.reset.prepared)
+        let is_lent = self.is_lent();
+        let [objects, settings] = pooled_session::reset_sql(is_lent);
+        let authorization = reset_authorization(unit_run.mentions);
+        let rest = pooled_session::remove_sql(unit_run.session_effect, is_lent);
+        format!("{objects}{authorization}{settings}{}{rest}", self.reset.prepared)
+    }
+
+    fn is_lent(&self) -> bool {
+        matches!(self.connector, PgConnector::Lent)
+    }
+
+    /// Follows the record of a change: it has taken a value of a sequence.
+    fn after_record(&self) -> &'static str {
+        if self.endpoint.preserves_session() { "" } else { pooled_session::forget_sequences(self.is_lent()) }
     }
 
     /// Before a concurrent build: drops the invalid index of that name, which an earlier build has left and `IF NOT EXISTS` would
@@ -553,7 +574,7 @@ impl<'c> Postgres<'c> {
     /// Runs each statement in a message of its own, as `COPY ... FROM stdin` requires; `message` before them.
     async fn run_each(&mut self, message: &SqlMessage, unit_run: &UnitRun<'_>) -> Result<(), UnitError> {
         if let (_, Some(error)) = self.run(&message.sql).await {
-            self.roll_back().await;
+            self.roll_back_unit().await;
             return Err(UnitError::RecordFailed(error));
         }
         for (number, statement) in unit_run.numbered_statements() {
@@ -613,7 +634,7 @@ impl<'c> Postgres<'c> {
         if error.is_connection_lost() {
             return UnitError::ConnectionLost(error);
         }
-        self.roll_back().await;
+        self.roll_back_unit().await;
         UnitError::StatementFailed { statement, offset, error, remains: Remains::Nothing }
     }
 
@@ -691,7 +712,7 @@ impl<'c> Postgres<'c> {
         let settings = SETTINGS.iter().zip(values).map(|(name, value)| set_config(name, &value.unwrap_or_default()));
         self.reset.original = format!("SELECT {};\n", settings.collect::<Vec<_>>().join(", "));
         self.reset.prepared = self.reset.original.clone();
-        if matches!(self.connector, PgConnector::Lent) {
+        if self.is_lent() {
             self.take_over(history_sql).await?;
         }
         Ok(())
@@ -996,7 +1017,7 @@ impl Backend for Postgres<'_> {
     ) -> Result<(), BackendError> {
         self.open_own().await?;
         // The statements of `session` may decide where the history is.
-        let is_lent = matches!(self.connector, PgConnector::Lent);
+        let is_lent = self.is_lent();
         let is_known = (session.is_empty() && !is_lent) || history_sql.schema().is_some();
         let place = if is_known { table_list::place(history_sql) } else { "NULL::pg_catalog.text".to_owned() };
         let settings: Vec<String> = SETTINGS.iter().map(|name| format!("pg_catalog.current_setting('{name}')")).collect();
@@ -1124,7 +1145,7 @@ impl Backend for Postgres<'_> {
         if let Some(mut lease) = self.lease.take() {
             lease.stop_heartbeat();
             let release = lease.release_sql(history_sql);
-            if !matches!(self.connector, PgConnector::Lent) {
+            if !self.is_lent() {
                 return self.execute(&release).await;
             }
             // The role of the application may lack the privilege.
@@ -1174,13 +1195,16 @@ impl Backend for Postgres<'_> {
             String::new()
         };
         let record = self.record_sql(history_sql, build_change(Elapsed::Transaction(unit_run.since.elapsed())));
-        let end = format!("{}{check}{ALL_ROWS}{record}COMMIT;", self.reset_after(unit_run));
+        let end = format!("{}{check}{ALL_ROWS}{record}{}COMMIT;", self.reset_after(unit_run), self.after_record());
+        self.pooled_unit = (!self.endpoint.preserves_session()).then(|| (Instant::now(), unit_run.session_effect));
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);
-        match self.run(&message.sql).await {
+        let outcome = match self.run(&message.sql).await {
             (_, None) => Ok(()),
             (completed, Some(error)) => Err(self.commit_error(&message, completed, error).await),
-        }
+        };
+        self.pooled_unit = None;
+        outcome
     }
 
     async fn run_alone(
@@ -1243,7 +1267,7 @@ impl Backend for Postgres<'_> {
     }
 
     fn may_differ_from_new_session(&self) -> bool {
-        matches!(self.connector, PgConnector::Lent)
+        self.is_lent()
     }
 
     fn resets_in_transaction(&self) -> bool {
@@ -1261,7 +1285,7 @@ impl Backend for Postgres<'_> {
                 self.run_session(history_sql).await?;
                 Ok(if self.lease.is_some() { RenewedSession::Locked } else { RenewedSession::Unlocked })
             }
-            None if matches!(self.connector, PgConnector::Lent) => {
+            None if self.is_lent() => {
                 self.put_back(history_sql).await?;
                 self.execute(&self.reset.prepared.clone()).await?;
                 Ok(RenewedSession::Locked)
@@ -1278,7 +1302,7 @@ impl Backend for Postgres<'_> {
         if self.endpoint.preserves_session() {
             self.execute(&self.reset.original.clone()).await?;
         }
-        if matches!(self.connector, PgConnector::Lent) { self.put_back(history_sql).await } else { Ok(()) }
+        if self.is_lent() { self.put_back(history_sql).await } else { Ok(()) }
     }
 
     async fn release(self: Box<Self>, state: ConnectionState) {

@@ -23,6 +23,7 @@ const SQL_READERS: &[&str] = &[
     "lock_strength",
     "quoting",
     "reader",
+    "rollback_limit",
     "session_effect",
     "statement",
     "token",
