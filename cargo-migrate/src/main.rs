@@ -24,6 +24,7 @@ mod template;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use migrate_cli::{CommandError, Exit};
+use migrate_model::visible;
 use std::process::ExitCode;
 
 /// The command line.
@@ -62,13 +63,18 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|first| first == "migrate") {
         arguments.remove(1);
     }
+    let has_hidden = arguments.iter().any(|argument| argument.to_string_lossy().contains(visible::is_hidden));
     let matches = Arguments::command().try_get_matches_from(arguments);
     let parsed = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to stdout with exit code 0, errors to stderr with 2.
             let code = error.exit_code();
-            let _ = error.print();
+            if has_hidden && code != 0 {
+                eprint!("{}", visible::lines(&error.render().to_string()));
+            } else {
+                let _ = error.print();
+            }
             return ExitCode::from(u8::try_from(code).unwrap_or(2));
         }
     };

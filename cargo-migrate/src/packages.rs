@@ -7,6 +7,7 @@ use cargo_metadata::{Metadata, MetadataCommand};
 use migrate_cli::CommandError;
 use migrate_lint::server::Server;
 use migrate_model::files::boundary::ALLOW_OUTSIDE;
+use migrate_model::files::boundary::{self, Boundary};
 use migrate_model::files::project::{Project, default_service};
 use migrate_model::files::settings;
 use migrate_model::finding::Finding;
@@ -133,6 +134,14 @@ fn packages(context: &Context<'_>, current_dir: &Path) -> Result<Option<Vec<Pack
     let is_explicit = !context.global.package.is_empty() || context.global.workspace;
     if !is_explicit && !current_dir.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
         return Ok(None);
+    }
+    // Cargo would print a line of the file that it cannot read.
+    let manifests = current_dir.ancestors().map(|folder| folder.join("Cargo.toml")).filter(|manifest| manifest.is_symlink());
+    for manifest in manifests {
+        let folder = manifest.parent().unwrap_or(current_dir);
+        if !Boundary::of(folder, &allowed_folders()).contains(&manifest) {
+            return Err(CommandError::Findings(vec![boundary::outside("`Cargo.toml`")]));
+        }
     }
     let metadata = MetadataCommand::new().no_deps().exec();
     let metadata = metadata.map_err(|error| {

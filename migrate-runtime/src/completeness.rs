@@ -65,7 +65,7 @@ async fn compared_at_once(backend: &mut dyn Backend, history_sql: &HistorySql) -
         Err(BackendError { kind: BackendErrorKind::Rejected, .. }) => return Ok(None),
         rows => rows?.unwrap_or_default(),
     };
-    let numbers: Vec<Option<u64>> = rows.into_iter().flatten().map(|text| text.and_then(|text| text.parse().ok())).collect();
+    let numbers: Vec<Option<i64>> = rows.into_iter().flatten().map(|text| text.and_then(|text| text.parse().ok())).collect();
     Ok(match numbers.as_slice() {
         [Some(counted), Some(recorded), _, Some(0)] if counted <= recorded => Some(Completeness::Complete),
         _ => None,
@@ -83,7 +83,7 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
         None => session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_count()).await?,
     };
     let Some(rows) = rows else { return Ok(Completeness::TableMissing) };
-    let number = |row: &TextRow, at: usize| row.get(at).map_or(Some(0), |text| text.as_deref()?.parse::<u64>().ok());
+    let number = |row: &TextRow, at: usize| row.get(at).map_or(Some(0), |text| text.as_deref()?.parse::<i64>().ok());
     // A service without a row has no summary that could say more than the records.
     let (counted, recorded, is_complete) = match rows.first() {
         None => (0, 0, has_records),
@@ -101,7 +101,7 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
         "the history of `{}` is incomplete: `{}` counts {} as applied, but `{}` contains only {recorded}",
         history_sql.service(),
         history_sql.versions_name(),
-        count_of(counted as usize, "migration"),
+        count_of(usize::try_from(counted).unwrap_or_default(), "migration"),
         history_sql.records_name()
     );
     Ok(Completeness::RecordsLost(Box::new(records_lost(message))))

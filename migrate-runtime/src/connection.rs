@@ -159,6 +159,9 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many bytes an answer may have.
 const ANSWER_LIMIT: usize = 64 << 20;
 
+/// How many results an answer may have: a query and the checks before it are a few statements.
+const RESULT_LIMIT: usize = 1000;
+
 fn no_answer(limit: Duration) -> sqlx::Error {
     let message = format!("the server has not answered within {}", duration::show(limit));
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, message))
@@ -172,10 +175,18 @@ where
     for<'r> String: Decode<'r, DB> + sqlx::Type<DB>,
     usize: ColumnIndex<DB::Row>,
 {
-    let mut answer = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(executor);
+    let mut answer = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(executor);
     let mut rows = Vec::new();
-    let mut size = 0;
-    while let Some(row) = answer.next().await.transpose()? {
+    let (mut size, mut results) = (0, 0);
+    while let Some(result) = answer.next().await.transpose()? {
+        let Either::Right(row) = result else {
+            results += 1;
+            if results > RESULT_LIMIT {
+                let message = format!("the server has answered with more than {RESULT_LIMIT} results");
+                return Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::InvalidData, message)));
+            }
+            continue;
+        };
         let texts = (0..row.len()).map(|at| row.try_get_unchecked::<Option<String>, _>(at));
         let texts = texts.collect::<Result<TextRow, sqlx::Error>>()?;
         size += size_of::<TextRow>()

@@ -74,10 +74,19 @@ impl UntrustedTable {
             .help(format!("otherwise {find_out}")),
             "trigger" => {
                 let (trigger, owner) = detail.split_once('\n').unwrap_or((detail, ""));
+                if owner.is_empty() {
+                    return error(format!("the trigger `{trigger}` of `{table}` has a condition, and its author is unknown"))
+                        .help(format!("{find_out}; the tables of the history need no trigger"));
+                }
                 error(format!("the trigger `{trigger}` of `{table}` runs code of `{owner}` on each write"))
                     .help(format!("{find_out}; the tables of the history need no trigger"))
             }
             "rules" => error(format!("`{table}`{whose} has rules, which can change what a statement does")).help(find_out),
+            "expressions" => error(format!(
+                "`{table}`{whose} has an index, statistics, a check or a generated column with an expression, which can run code of \
+                 its owner when the table is read"
+            ))
+            .help(find_out),
             "types" => {
                 error(format!("`{table}`{whose} has a column whose type is not built in, so another user may have defined it"))
                     .help(find_out)

@@ -30,6 +30,8 @@ pub enum FalseAnswer {
     Trickle,
     /// Rows without an end.
     Rows,
+    /// Results without rows, without an end.
+    Results,
     /// Notices without an end (PostgreSQL).
     Notices,
 }
@@ -55,6 +57,11 @@ impl FalseAnswer {
             FalseAnswer::Garbage => (vec![b'?'; 64], Vec::new(), Duration::from_secs(3600)),
             FalseAnswer::Trickle => ([head, row[..100].to_vec()].concat(), vec![b'x'], Duration::from_millis(100)),
             FalseAnswer::Rows => (head, row, Duration::ZERO),
+            FalseAnswer::Results => {
+                // The flag says that more results follow.
+                let result = if kind == Kind::Postgres { postgres(b'C', b"SET\0") } else { packet(1, b"\0\0\0\x08\0\0\0") };
+                (Vec::new(), result, Duration::ZERO)
+            }
             FalseAnswer::Notices => {
                 (Vec::new(), postgres(b'N', b"SNOTICE\0VNOTICE\0C00000\0Mhello\0\0"), Duration::from_micros(100))
             }

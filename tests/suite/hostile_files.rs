@@ -318,3 +318,46 @@ async fn texts_of_servers_and_histories_are_shown_as_their_code() {
     run_all(&["resolve 002", "wait --timeout 1s"]);
     database.drop().await;
 }
+
+/// `db drop` deletes databases, and nothing else.
+#[test]
+fn only_a_database_is_dropped() {
+    let folder = TestFolder::new(&[("001_a.up.sql", "SELECT 1;"), ("001_a.down.sql", "SELECT 1;")]);
+    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"sqlite\"\n");
+    folder.write("notes.txt", "text");
+    let binary = Binary::inside(folder.path());
+    let outcome = binary.run(&["db", "drop", "--yes", "-D", "sqlite:notes.txt"]);
+    assert_ne!(outcome.code, 0);
+    assert!(outcome.stderr.contains("is not an SQLite database"), "{}", outcome.stderr);
+    assert!(folder.path().join("notes.txt").exists());
+    binary.ok(&["up", "-D", "sqlite:app.db"]);
+    binary.ok(&["db", "drop", "--yes", "-D", "sqlite:app.db"]);
+    assert!(!folder.path().join("app.db").exists());
+}
+
+/// Cargo prints the line that it cannot read: a link to a file elsewhere would show it.
+#[test]
+#[cfg(unix)]
+fn a_linked_manifest_is_not_shown() {
+    let outside = TestFolder::new(&[]);
+    outside.write("secret.toml", "service = \"x\"\nTOPSECRET=[\n");
+    let folder = TestFolder::new(&[("001_a.up.sql", "SELECT 1;"), ("001_a.down.sql", "SELECT 1;")]);
+    let _ = fs::remove_file(folder.path().join("Cargo.toml"));
+    symlink(outside.path().join("secret.toml"), folder.path().join("Cargo.toml")).unwrap();
+    let outcome = Binary::inside(folder.path()).run(&["check"]);
+    assert_ne!(outcome.code, 0);
+    assert!(outcome.stderr.contains("outside-repository") && !outcome.stderr.contains("TOPSECRET"), "{}", outcome.stderr);
+}
+
+/// What nobody sees in a terminal is shown as its code, also in the messages about arguments.
+#[test]
+fn hidden_characters_are_shown() {
+    let folder = TestFolder::new(&[("001_a.up.sql", "-- migrate: al\u{3164} x\nSELECT 1;"), ("001_a.down.sql", "SELECT 1;")]);
+    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"sqlite\"\n");
+    for arguments in [&["check"][..], &["up", "--to", "\u{202e}1"], &["--dialect", "x\u{115f}", "check"], &["ch\u{200b}eck"]] {
+        let outcome = Binary::inside(folder.path()).run(arguments);
+        assert_ne!(outcome.code, 0, "{arguments:?}");
+        let raw = ['\u{3164}', '\u{202e}', '\u{115f}', '\u{200b}'];
+        assert!(!outcome.stderr.contains(raw) && outcome.stderr.contains("\\u{"), "{arguments:?}: {}", outcome.stderr);
+    }
+}

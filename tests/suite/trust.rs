@@ -136,6 +136,66 @@ async fn a_rule_a_child_and_a_foreign_type_are_not_used() {
     planted.stays_harmless("a type", false).await;
 }
 
+/// Expressions that the planner evaluates with the rights of the reader, before any row is read.
+#[tokio::test]
+async fn expressions_of_the_owner_are_not_planned() {
+    for expression in [
+        "CREATE INDEX ON migration_records (version) WHERE wrapped(1) = 1",
+        "CREATE INDEX ON migration_records ((statements + wrapped(1)))",
+        "CREATE STATISTICS public.st ON (wrapped(1) + length(service)), version FROM migration_records",
+        "ALTER TABLE migration_records ADD CHECK (wrapped(1) = 1) NOT VALID",
+        "ALTER TABLE migration_records ADD g int GENERATED ALWAYS AS (wrapped(1)) STORED",
+    ] {
+        let planted = Planted::new().await;
+        planted
+            .plant(&format!(
+                "CREATE FUNCTION wrapped(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS \
+                 $$ BEGIN PERFORM public.evil(); RETURN 1; END $$; \
+                 CREATE TABLE migration_records AS SELECT {RECORDS}; {expression}"
+            ))
+            .await;
+        planted.stays_harmless(expression, false).await;
+    }
+    // The history of another tool, found anywhere in the database.
+    let planted = Planted::new().await;
+    planted
+        .plant(
+            "CREATE FUNCTION wrapped(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS \
+             $$ BEGIN PERFORM public.evil(); RETURN 1; END $$; \
+             CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL, installed_on timestamptz NOT NULL \
+             DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL); \
+             CREATE INDEX ON _sqlx_migrations (description) WHERE wrapped(1) = 1; \
+             INSERT INTO _sqlx_migrations VALUES (99, 'zz', now(), true, '', 1)",
+        )
+        .await;
+    let outcome = planted.run(&["up"]);
+    assert!(outcome.stderr.contains("error[foreign-history]"), "{}", outcome.stderr);
+    planted.run(&["status"]);
+    assert_eq!(planted.calls().await, [""; 0]);
+    planted.end().await;
+}
+
+/// The condition of a trigger runs with the rights of the writer, whoever owns its function.
+#[tokio::test]
+async fn a_condition_of_a_trigger_prevents_a_run() {
+    let planted = Planted::new().await;
+    planted.run(&["up"]);
+    planted.database.execute(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}", planted.mallory)).await;
+    planted
+        .plant(
+            "CREATE TRIGGER zz BEFORE INSERT OR UPDATE ON migration_records FOR EACH ROW WHEN (evil() = 'x') \
+             EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        )
+        .await;
+    planted.folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id int);");
+    planted.folder.write("migrations/002_b.down.sql", "DROP TABLE b;");
+    let outcome = planted.run(&["up"]);
+    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the trigger `zz` of `public.migration_records` has a condition"), "{}", outcome.stderr);
+    assert_eq!(planted.calls().await, [""; 0]);
+    planted.end().await;
+}
+
 /// The owner holds a lock on an ordinary table until the query of the administrator waits for it, and then replaces the table.
 #[tokio::test]
 async fn a_table_that_is_replaced_while_the_query_waits() {

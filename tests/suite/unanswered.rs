@@ -54,14 +54,14 @@ async fn health_checks(kind: Kind, answers: &[FalseAnswer]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_checks_on_postgres() {
-    use FalseAnswer::{Garbage, Notices, Rows, Silence, Trickle};
-    health_checks(Kind::Postgres, &[Silence, Garbage, Trickle, Rows, Notices]).await;
+    use FalseAnswer::{Garbage, Notices, Results, Rows, Silence, Trickle};
+    health_checks(Kind::Postgres, &[Silence, Garbage, Trickle, Rows, Results, Notices]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_checks_on_mariadb() {
-    use FalseAnswer::{Garbage, Rows, Silence, Trickle};
-    health_checks(Kind::MariaDb, &[Silence, Garbage, Trickle, Rows]).await;
+    use FalseAnswer::{Garbage, Results, Rows, Silence, Trickle};
+    health_checks(Kind::MariaDb, &[Silence, Garbage, Trickle, Rows, Results]).await;
 }
 
 /// The server goes silent at each message of a run.

@@ -131,6 +131,11 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
     let mut changed = 0;
     for linted in &linted {
         let project = &linted.member.project;
+        let problems = linted.member.folder.findings.iter().filter(|finding| finding.is_error());
+        let problems: Vec<Finding> = apart_from_lock(problems.cloned().collect()).into_iter().collect();
+        if !problems.is_empty() {
+            return Err(CommandError::Findings(problems));
+        }
         if linted.scope == LintScope::All && !linted.rewrites.is_empty() {
             return Err(CommandError::usage(format!(
                 "cannot determine which files of `{}` are drafts that may be changed",

@@ -45,7 +45,8 @@ impl Boundary {
     pub fn contains(&self, path: &Path) -> bool {
         let Some(path) = resolved(path) else { return false };
         let in_repository = path.strip_prefix(&self.repository).is_ok_and(|inner| {
-            !self.repository.as_os_str().is_empty() && inner.components().all(|part| part.as_os_str() != ".git")
+            !self.repository.as_os_str().is_empty()
+                && inner.components().all(|part| !part.as_os_str().eq_ignore_ascii_case(".git"))
         });
         in_repository || self.is_allowed(&path)
     }

@@ -32,7 +32,7 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
         let trigger = format!(
             "SELECT CONCAT(g.EVENT_OBJECT_SCHEMA, '.', g.EVENT_OBJECT_TABLE), 'trigger', \
              CONCAT(g.TRIGGER_NAME, '\n', g.DEFINER) FROM information_schema.TRIGGERS g \
-             WHERE g.EVENT_OBJECT_SCHEMA = {schema} AND g.EVENT_OBJECT_TABLE = {name} AND g.DEFINER <> CURRENT_USER()"
+             WHERE g.EVENT_OBJECT_SCHEMA = {schema} AND g.EVENT_OBJECT_TABLE = {name} AND BINARY g.DEFINER <> BINARY CURRENT_USER()"
         );
         [Some(kind), Some(trigger).filter(|_| purpose == Purpose::Writing)]
     });

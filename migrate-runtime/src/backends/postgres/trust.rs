@@ -65,6 +65,19 @@ fn writers(history_sql: &HistorySql, table: TableName<'_>) -> String {
     )
 }
 
+/// A condition: the owner of the table has given it an expression that the planner evaluates, with the rights of the reader: one of an
+/// index, of extended statistics, of a check or of a generated column.
+fn runs_when_planned(equal: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid {equal} c.oid \
+         AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)) \
+         OR EXISTS (SELECT 1 FROM pg_catalog.pg_statistic_ext e WHERE e.stxrelid {equal} c.oid) \
+         OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conrelid {equal} c.oid AND k.contype {equal} 'c') \
+         OR EXISTS (SELECT 1 FROM pg_catalog.pg_attribute v WHERE v.attrelid {equal} c.oid \
+         AND v.attgenerated OPERATOR(pg_catalog.<>) '')"
+    )
+}
+
 fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose) -> String {
     let equal = history_sql.dialect().names.equal;
     let oids = tables.iter().map(|table| oid(history_sql, *table));
@@ -74,20 +87,20 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
         let trusted = is_trusted("p.proowner");
         format!(
             "SELECT {columns} FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid {equal} t.tgfoid \
-             WHERE t.tgrelid {equal} c.oid AND NOT t.tgisinternal AND NOT {trusted}"
+             WHERE t.tgrelid {equal} c.oid AND NOT t.tgisinternal AND (t.tgqual IS NOT NULL OR NOT {trusted})"
         )
     };
+    let untrusted_owner = format!("NOT {}", is_trusted("c.relowner"));
+    let runs_when_planned = runs_when_planned(equal);
     let (writing, detail) = match purpose {
         Purpose::Reading => (String::new(), owner.to_owned()),
         Purpose::Writing => {
-            let whose = "pg_catalog.concat(t.tgname, pg_catalog.chr(10), pg_catalog.pg_get_userbyid(p.proowner))";
+            // The condition belongs to the user who created the trigger, and a trigger has no owner.
+            let whose = "pg_catalog.concat(t.tgname, pg_catalog.chr(10), \
+                         CASE WHEN t.tgqual IS NULL THEN pg_catalog.pg_get_userbyid(p.proowner) END)";
             let trigger = foreign_trigger(whose);
             (
-                format!(
-                    " WHEN NOT {} THEN 'owner' WHEN EXISTS ({}) THEN 'trigger'",
-                    is_trusted("c.relowner"),
-                    foreign_trigger("1")
-                ),
+                format!(" WHEN {untrusted_owner} THEN 'owner' WHEN EXISTS ({}) THEN 'trigger'", foreign_trigger("1")),
                 format!("CASE WHEN {} THEN coalesce(({trigger} LIMIT 1), {owner}) ELSE {owner} END", is_trusted("c.relowner")),
             )
         }
@@ -102,7 +115,8 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
          WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent {equal} c.oid) THEN 'children' \
          WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid {equal} a.atttypid \
          JOIN pg_catalog.pg_namespace s ON s.oid {equal} y.typnamespace WHERE a.attrelid {equal} c.oid \
-         AND a.attnum OPERATOR(pg_catalog.>) 0 AND s.nspname OPERATOR(pg_catalog.<>) 'pg_catalog') THEN 'types'\
+         AND a.attnum OPERATOR(pg_catalog.>) 0 AND s.nspname OPERATOR(pg_catalog.<>) 'pg_catalog') THEN 'types' \
+         WHEN {untrusted_owner} AND ({runs_when_planned}) THEN 'expressions'\
          {writing} END AS problem, {detail} AS detail \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace \
          WHERE c.oid {equal} ANY (ARRAY[{oids}])) found WHERE found.problem IS NOT NULL"

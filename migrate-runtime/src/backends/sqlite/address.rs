@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
+use std::io::Read;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -72,6 +74,10 @@ impl Address for SqliteAddress {
         }
         let file = self.options.get_filename();
         let existed = file.exists();
+        if existed && !is_database(file)? {
+            let message = format!("`{}` is not an SQLite database, so it was not deleted", file.display());
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message).into());
+        }
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let mut name = file.as_os_str().to_owned();
             name.push(suffix);
@@ -94,6 +100,17 @@ impl Address for SqliteAddress {
     fn is_in_memory(&self) -> bool {
         self.in_memory
     }
+}
+
+/// Whether a file is a database of SQLite, or empty, as a database is before anything is written (SQLite manual, "Database File
+/// Format", 1.3.1).
+fn is_database(file: &Path) -> std::io::Result<bool> {
+    if !file.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut start = Vec::new();
+    std::fs::File::open(file)?.take(16).read_to_end(&mut start)?;
+    Ok(start.is_empty() || start == b"SQLite format 3\0")
 }
 
 #[cfg(test)]
