@@ -290,6 +290,13 @@ pub enum CannotResolve {
         /// How many.
         statements: usize,
     },
+    /// The statement is in the middle of a transaction of the file, whose earlier statements were rolled back with it.
+    InsideTransaction {
+        /// The number of the `BEGIN`.
+        first: usize,
+        /// The number of the statement after the `COMMIT`.
+        next: usize,
+    },
     /// So many statements are recorded as done already, and would run twice.
     AlreadyDone {
         /// How many.
@@ -335,6 +342,9 @@ pub fn resolved<'h>(
         Resolution::SkipTo(statement) if edited.is_none() && statement <= record.statements_done => {
             Err(CannotResolve::AlreadyDone { done: record.statements_done })
         }
+        Resolution::SkipTo(statement) if let Some(unit) = script.and_then(|script| unit_around(script, statement - 1)) => {
+            Err(CannotResolve::InsideTransaction { first: unit.0, next: unit.1 })
+        }
         // In a file that was edited since, this says which statements of its present text are done.
         Resolution::SkipTo(statement) => Ok(progress(statement - 1, edited)),
         Resolution::MarkApplied => Ok(declared(history, record, migration, direction)),
@@ -344,6 +354,16 @@ pub fn resolved<'h>(
             Ok(HistoryChange::GivenUp { version: record.key.as_str(), restored })
         }
     }
+}
+
+/// The transaction of the file (`BEGIN` to `COMMIT`) that so many completed statements would divide: the numbers of its first
+/// statement and of the one that follows it.
+fn unit_around(script: &Script, done: usize) -> Option<(usize, usize)> {
+    let unit = script.units.iter().find(|unit| {
+        let is_divided = unit.begin_statement.is_some_and(|begin| begin < done) && done < unit.done_after;
+        unit.in_transaction && is_divided
+    })?;
+    Some((unit.begin_statement? + 1, unit.done_after + 1))
 }
 
 /// An operator declares a partially applied or reverted migration done.

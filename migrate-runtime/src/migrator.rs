@@ -422,6 +422,16 @@ fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
                 "give the number of a statement that has not run yet, at most {statements}; or mark the migration as applied with `--applied`"
             ),
         ),
+        CannotResolve::InsideTransaction { first, next } => (
+            format!(
+                "the statement of version {version} is in the middle of the transaction of the statements {first} to {}",
+                next - 1
+            ),
+            format!(
+                "a transaction takes effect completely or not at all: give {first} to run it, or if it has taken effect, {next} or a \
+                 higher number; if it is the end of the file, `--applied`"
+            ),
+        ),
         CannotResolve::AlreadyDone { done } => (
             format!("{} of version {version} {} recorded as done", count_of(done, "statement"), is_are(done)),
             format!("give the number {} or a higher one, so that no completed statement runs twice", done + 1),

@@ -1,7 +1,7 @@
 //! What is found out about a statement that was interrupted, and what is not: the system catalog is asked as the script would ask
 //! it, a rejected question means that the outcome is unknown, and an operator decides about the state that was shown.
 
-use migrate_runtime::{ErrorKind, Migrator, Resolution};
+use migrate_runtime::{ErrorKind, Migrator, Resolution, Version};
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 
 const STARTED: &str = "UPDATE migration_records SET state = 'started' WHERE version = '001'";
@@ -130,7 +130,7 @@ async fn a_decision_is_about_the_record_that_was_shown() {
         let migrator = Migrator::new(folder.set(kind.dialect()));
         migrator.run(&database.url).await.unwrap_err();
         let shown = migrator.status(&database.url).await.unwrap();
-        let version: migrate_runtime::Version = "001".parse().unwrap();
+        let version: Version = "001".parse().unwrap();
         // The second statement runs now, and the third one fails.
         database.execute("CREATE TABLE missing (id int)").await;
         migrator.run(&database.url).await.unwrap_err();
@@ -143,6 +143,32 @@ async fn a_decision_is_about_the_record_that_was_shown() {
         migrator.resolve_as_shown(&database.url, &shown, &version, Resolution::MarkApplied).await.unwrap();
         let error = migrator.resolve(&database.url, &version, Resolution::Retry).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnknownVersion, "{error}");
+        database.drop().await;
+    }
+}
+
+/// A transaction of the file takes effect completely or not at all, so nobody can skip into it.
+#[tokio::test]
+async fn nobody_skips_into_a_transaction() {
+    for kind in Kind::ALL {
+        let database = TestDatabase::new(kind).await;
+        let folder = TestFolder::new(&[(
+            "001_a.sql",
+            "-- migrate: no-transaction\nCREATE TABLE a (n integer);\nBEGIN;\nINSERT INTO a VALUES (1);\nINSERT INTO missing VALUES (1);\n\
+             COMMIT;\nCREATE TABLE b (n integer);\n",
+        )]);
+        let migrator = Migrator::new(folder.set(kind.dialect()));
+        migrator.run(&database.url).await.unwrap_err();
+        let version: Version = "001".parse().unwrap();
+        for (statement, is_allowed) in [(3, false), (4, false), (5, false), (2, true), (6, true)] {
+            let resolved = migrator.resolve(&database.url, &version, Resolution::SkipTo(statement)).await;
+            assert_eq!(resolved.is_ok(), is_allowed, "{kind:?}: {statement}: {resolved:?}");
+            if let Err(error) = resolved {
+                assert!(error.to_string().contains("the transaction of the statements 2 to 5"), "{error}");
+            }
+        }
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 1);
+        assert_eq!(database.value("SELECT count(*) FROM a").await, "0");
         database.drop().await;
     }
 }
