@@ -25,7 +25,36 @@ use std::pin::Pin;
 use std::time::Duration;
 
 /// Parses the URL of a database.
-pub type ParseUrl = fn(&str) -> Result<Box<dyn Address>, sqlx::Error>;
+pub type ParseUrl = fn(&str) -> Result<Box<dyn Address>, AddressError>;
+
+/// Why a URL is rejected. Contains no value of the URL.
+#[derive(Debug)]
+pub struct AddressError {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Vec<String>,
+}
+
+impl AddressError {
+    /// An error without help.
+    pub fn new(message: impl Into<String>) -> Self {
+        AddressError { message: message.into(), help: Vec::new() }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+}
+
+impl From<sqlx::Error> for AddressError {
+    fn from(error: sqlx::Error) -> Self {
+        AddressError::new(error.to_string())
+    }
+}
 
 /// A database that can be reached by URL.
 pub struct BackendEntry {

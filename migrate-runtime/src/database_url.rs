@@ -1,6 +1,6 @@
 //! The URL of a database: parsed once, shown without its password.
 
-use crate::backends::{self, Address, BackendEntry};
+use crate::backends::{self, Address, AddressError, BackendEntry};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_model::dialect::Dialect;
@@ -59,9 +59,12 @@ impl FromStr for DatabaseUrl {
     /// the rest.
     fn from_str(text: &str) -> Result<Self, Error> {
         let masked = mask(text);
-        let invalid = |why: &str| {
+        let rejected = |why: &str| {
             let message = format!("`{masked}` is not a valid database URL: {why}");
-            Error::new(ErrorKind::Connection, &codes::CONNECTION, message).help(
+            Error::new(ErrorKind::Connection, &codes::CONNECTION, message)
+        };
+        let invalid = |why: &str| {
+            rejected(why).help(
                 "use `postgres://user:password@host:5432/name`, `mysql://user:password@host:3306/name` or `sqlite:path/to/file.db`",
             )
         };
@@ -78,7 +81,9 @@ impl FromStr for DatabaseUrl {
         }
         // Drivers recognize a scheme in lower case only.
         let text = format!("{scheme}:{rest}");
-        let address = parse(&text).map_err(|error| invalid(&error.to_string()))?;
+        let address = parse(&text).map_err(|AddressError { message, help }| {
+            if help.is_empty() { invalid(&message) } else { help.into_iter().fold(rejected(&message), Error::help) }
+        })?;
         Ok(DatabaseUrl { masked: mask(&text), text: text.into(), scheme, entry, address: address.into() })
     }
 }
@@ -146,6 +151,7 @@ mod tests {
             ("postgres:u:secret@h/db?x=http://y", "..."),
             ("postgres://127.0.0.1:1/db;password=secret", "postgres://127.0.0.1:1/db"),
             ("mysql://host/db", "mysql://host/db"),
+            ("postgres://u:S3/CRET%40h/x", "postgres://..."),
             ("sqlite:app.db?mode=rwc", "sqlite:app.db"),
             ("sqlite::memory:", "sqlite::memory:"),
             ("postgres://u:se#cret@h/db", "postgres://..."),
@@ -177,9 +183,15 @@ mod tests {
             assert!(!format!("{url} {url:?}").contains("secret"), "{url:?}");
         }
         assert!(parse("sqlite::memory:").unwrap().is_in_memory());
-        for text in
-            ["", "shop.db", "oracle://u:secret@db/x", "postgres:secret", "postgres:/db/secret", "postgres://u:secret@h:port/x"]
-        {
+        for text in [
+            "",
+            "shop.db",
+            "oracle://u:secret@db/x",
+            "postgres:secret",
+            "postgres:/db/secret",
+            "postgres://u:secret@h:port/x",
+            "mysql://u%3Asecret%40h/x",
+        ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains("is not a valid database URL") && !error.contains("secret"), "{error}");
         }
