@@ -106,6 +106,8 @@ fn address(url: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Pg
     let options = PgConnectOptions::from_str(parameters.applied_to(&url).as_str())?.disable_statement_logging();
     let has_root_certificate =
         parameters.get("sslrootcert").is_some() || environment("PGSSLROOTCERT").is_some_and(|path| !path.is_empty());
+    // sqlx would read a file with an empty name; a text without certificates adds none.
+    let options = if has_root_certificate { options } else { options.ssl_root_cert_from_pem(Vec::new()) };
     let mode = tls_mode(options.get_ssl_mode(), has_root_certificate);
     Ok(PgAddress { options: options.ssl_mode(mode) })
 }
@@ -227,6 +229,14 @@ mod tests {
             ("", "PGPORT="),
         ] {
             address_of(query, variable).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_empty_file_name_means_that_no_file_is_set() {
+        for (query, variable) in [("sslmode=verify-full", "PGSSLROOTCERT="), ("sslmode=verify-full&sslrootcert=", "")] {
+            let address = format!("{:?}", address_of(query, variable).unwrap());
+            assert!(address.contains("ssl_root_cert: Some(Inline([]))"), "{query} {variable}: {address}");
         }
     }
 
