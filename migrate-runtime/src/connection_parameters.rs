@@ -2,6 +2,7 @@
 //! password is sent. Each database lists its parameters beside the parser of its address.
 
 use crate::backends::AddressError;
+use std::path::PathBuf;
 use url::{Url, form_urlencoded};
 
 /// A parameter of a URL.
@@ -204,6 +205,50 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
+/// How large a file of certificates or a key may be.
+const CERTIFICATES_LIMIT: u64 = 1 << 20;
+
+/// The files of certificates and keys that the driver will read, each with the parameter or variable that names it.
+#[derive(Debug, Default)]
+pub struct CertificateFiles(Vec<(&'static str, PathBuf)>);
+
+impl CertificateFiles {
+    /// The files that parameters name, or variables for what the URL does not contain.
+    pub fn of(
+        parameters: &Parameters,
+        names: &[(&'static str, Option<&'static str>)],
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let named = names.iter().filter_map(|(name, variable)| match (parameters.get(name), variable) {
+            (Some(value), _) => Some((*name, value.to_owned())),
+            (None, Some(variable)) => Some((*variable, environment(variable)?)),
+            (None, None) => None,
+        });
+        // The rule of the driver for the text of a certificate.
+        let is_text = |value: &str| value.trim().starts_with("-----BEGIN") && value.trim().ends_with("-----");
+        let files = named.filter(|(_, value)| !value.is_empty() && !is_text(value));
+        CertificateFiles(files.map(|(name, value)| (name, value.into())).collect())
+    }
+
+    /// Checks the files before the driver opens them: it would wait for a FIFO and read a device without end.
+    ///
+    /// # Errors
+    /// If one is not a regular file, or too large. The driver reports one that does not exist.
+    pub fn check(&self) -> Result<(), sqlx::Error> {
+        for (name, path) in &self.0 {
+            let Ok(metadata) = std::fs::metadata(path) else { continue };
+            let refused = |why: String| Err(sqlx::Error::Configuration(format!("the file that `{name}` names {why}").into()));
+            if !metadata.is_file() {
+                return refused("is not a regular file".to_owned());
+            }
+            if metadata.len() > CERTIFICATES_LIMIT {
+                return refused(format!("is larger than {} MiB", CERTIFICATES_LIMIT >> 20));
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,5 +261,39 @@ mod tests {
             let message = Parameters::read(query, FILES).unwrap_err().message;
             assert_eq!(message.contains("SECRET"), is_shown, "{query}: {message}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_of_certificates_are_opened() {
+        let folder = std::env::temp_dir().join(format!("migrate-certificates-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (small, large) = (folder.join("small.pem"), folder.join("large.pem"));
+        std::fs::write(&small, "x").unwrap();
+        std::fs::File::create(&large).unwrap().set_len(CERTIFICATES_LIMIT + 1).unwrap();
+        let outcome = |query: &str, variable: Option<&str>| {
+            let parameters = Parameters::read(query, FILES).unwrap();
+            let environment = |_: &str| variable.map(str::to_owned);
+            let files = CertificateFiles::of(&parameters, &[("sslcert", Some("PGSSLCERT"))], &environment);
+            files.check().map_err(|error| error.to_string())
+        };
+        for (path, part) in [
+            (small.to_str().unwrap(), None),
+            (large.to_str().unwrap(), Some("larger than 1 MiB")),
+            (folder.to_str().unwrap(), Some("not a regular file")),
+            ("/dev/zero", Some("not a regular file")),
+            ("/proc/self/fd/0/absent", None),
+            ("-----BEGIN CERTIFICATE-----", None),
+            ("", None),
+        ] {
+            for (outcome, name) in
+                [(outcome(&format!("sslcert={path}"), None), "`sslcert`"), (outcome("", Some(path)), "`PGSSLCERT`")]
+            {
+                let error = outcome.err();
+                assert_eq!(error.is_some(), part.is_some(), "{path}: {error:?}");
+                assert!(error.is_none_or(|error| error.contains(part.unwrap()) && error.contains(name)), "{path}");
+            }
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

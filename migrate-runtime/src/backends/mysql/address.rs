@@ -2,9 +2,9 @@
 
 use super::MySql;
 use crate::backend::Backend;
-use crate::backends::{Address, AddressError, OpenOptions, in_time};
+use crate::backends::{Address, AddressError, OpenOptions, in_time, not_connected};
 use crate::connection::ConnectionGuard;
-use crate::connection_parameters::{self, Parameter, ParameterRule::*};
+use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
@@ -42,6 +42,7 @@ const TLS_INSTEAD: &str = "`ssl-mode=REQUIRED`, or `ssl-mode=DISABLED`";
 pub fn parse(url: &str) -> Result<Box<dyn Address>, AddressError> {
     let rest = url.split_once(':').map_or(url, |(_, rest)| rest);
     let (url, parameters) = connection_parameters::parse(&format!("mysql:{rest}"), PARAMETERS)?;
+    let files = [("ssl-ca", None), ("ssl-cert", None), ("ssl-key", None)];
     let url = parameters.applied_to(&url);
     // The parser keeps no options without a database but those of a URL without one.
     let mut server = url.clone();
@@ -52,7 +53,11 @@ pub fn parse(url: &str) -> Result<Box<dyn Address>, AddressError> {
         let options = MySqlConnectOptions::from_str(url).map(with_settings_of_server);
         options.map(|options| if implies_verification { options.ssl_mode(MySqlSslMode::VerifyCa) } else { options })
     };
-    Ok(Box::new(MySqlAddress { options: options(url.as_str())?, server_options: options(server.as_str())? }))
+    Ok(Box::new(MySqlAddress {
+        options: options(url.as_str())?,
+        server_options: options(server.as_str())?,
+        files: CertificateFiles::of(&parameters, &files, &|_| None),
+    }))
 }
 
 /// sqlx changes some settings of a new session for its own queries; scripts are to find the server's.
@@ -65,11 +70,13 @@ struct MySqlAddress {
     options: MySqlConnectOptions,
     /// Without the database.
     server_options: MySqlConnectOptions,
+    files: CertificateFiles,
 }
 
 #[async_trait]
 impl Address for MySqlAddress {
     async fn open(&self, _: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error> {
+        self.files.check().map_err(|error| not_connected(url, error))?;
         let connection = in_time(url, self.options.connect()).await?;
         Ok(Box::new(MySql::new(ConnectionGuard::owned(connection), Some(self.options.clone()))))
     }
@@ -90,6 +97,7 @@ impl MySqlAddress {
     async fn change(&self, verb: &str, unchanged: u16) -> Result<Option<bool>, sqlx::Error> {
         let name = self.options.get_database().filter(|name| !name.is_empty());
         let Some(name) = name.map(|name| name.replace('`', "``")) else { return Ok(None) };
+        self.files.check()?;
         let mut connection = self.server_options.connect().await?;
         let outcome = sqlx::raw_sql(AssertSqlSafe(format!("{verb} DATABASE `{name}`"))).execute(&mut connection).await;
         connection.close().await?;

@@ -2,9 +2,9 @@
 
 use super::{PgConnector, Postgres, connector};
 use crate::backend::Backend;
-use crate::backends::{Address, AddressError, OpenOptions, in_time};
+use crate::backends::{Address, AddressError, OpenOptions, in_time, not_connected};
 use crate::connection::{ConnectionGuard, is_code};
-use crate::connection_parameters::{self, Parameter, ParameterRule::*};
+use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
@@ -103,13 +103,15 @@ fn address(url: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Pg
         return Err(AddressError::new("`PGPORT` in the environment is not the number of a port")
             .help("correct or unset `PGPORT`, or write the port into the URL"));
     }
+    let files = [("sslrootcert", Some("PGSSLROOTCERT")), ("sslcert", Some("PGSSLCERT")), ("sslkey", Some("PGSSLKEY"))];
+    let files = CertificateFiles::of(&parameters, &files, environment);
     let options = PgConnectOptions::from_str(parameters.applied_to(&url).as_str())?.disable_statement_logging();
     let has_root_certificate =
         parameters.get("sslrootcert").is_some() || environment("PGSSLROOTCERT").is_some_and(|path| !path.is_empty());
     // sqlx would read a file with an empty name; a text without certificates adds none.
     let options = if has_root_certificate { options } else { options.ssl_root_cert_from_pem(Vec::new()) };
     let mode = tls_mode(options.get_ssl_mode(), has_root_certificate);
-    Ok(PgAddress { options: options.ssl_mode(mode) })
+    Ok(PgAddress { options: options.ssl_mode(mode), files })
 }
 
 /// What libpq means by a mode: `require` with the certificates of authorities verifies the server, as `verify-ca` does
@@ -126,11 +128,13 @@ fn tls_mode(mode: PgSslMode, has_root_certificate: bool) -> PgSslMode {
 #[derive(Debug)]
 struct PgAddress {
     options: PgConnectOptions,
+    files: CertificateFiles,
 }
 
 #[async_trait]
 impl Address for PgAddress {
     async fn open(&self, _: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error> {
+        self.files.check().map_err(|error| not_connected(url, error))?;
         let (connection, connector): (_, PgConnector) = in_time(url, connector::open(self.options.clone())).await?;
         Ok(Box::new(Postgres::new(ConnectionGuard::owned(connection), connector)))
     }
@@ -150,6 +154,7 @@ impl PgAddress {
     /// False if the server answers with the code that there is nothing to change.
     async fn change(&self, verb: &str, unchanged: &str) -> Result<Option<bool>, sqlx::Error> {
         let Some(name) = self.options.get_database().map(str::to_owned) else { return Ok(None) };
+        self.files.check()?;
         // The maintenance database; one cannot be dropped from within.
         let maintenance = if name == "postgres" { "template1" } else { "postgres" };
         let (mut connection, _) = connector::open(self.options.clone().database(maintenance)).await?;
