@@ -25,7 +25,36 @@ use std::pin::Pin;
 use std::time::Duration;
 
 /// Parses the URL of a database.
-pub type ParseUrl = fn(&str) -> Result<Box<dyn Address>, sqlx::Error>;
+pub type ParseUrl = fn(&str) -> Result<Box<dyn Address>, AddressError>;
+
+/// Why a URL is rejected. Contains no value of the URL.
+#[derive(Debug)]
+pub struct AddressError {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Vec<String>,
+}
+
+impl AddressError {
+    /// An error without help.
+    pub fn new(message: impl Into<String>) -> Self {
+        AddressError { message: message.into(), help: Vec::new() }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+}
+
+impl From<sqlx::Error> for AddressError {
+    fn from(error: sqlx::Error) -> Self {
+        AddressError::new(error.to_string())
+    }
+}
 
 /// A database that can be reached by URL.
 pub struct BackendEntry {
@@ -190,8 +219,11 @@ async fn connect_in_time<T>(connecting: impl Future<Output = Result<T, sqlx::Err
 
 /// An error about a connection that could not be made, with what usually helps.
 fn not_connected(url: &DatabaseUrl, error: sqlx::Error) -> Error {
+    let early_help = help_before_an_answer(&error);
     let error = BackendError::of(error);
-    let help = if error.is_connection_lost() {
+    let help = if early_help.is_some() {
+        early_help
+    } else if error.is_connection_lost() {
         Some("check the host and port, and that the server is running; `cargo migrate wait` waits until it accepts connections")
     } else {
         error.code.as_deref().and_then(|code| url.address().connection_help(code))
@@ -200,6 +232,23 @@ fn not_connected(url: &DatabaseUrl, error: sqlx::Error) -> Error {
     match help {
         Some(help) => error.help(help),
         None => error,
+    }
+}
+
+/// What to do about an error that comes before the server answers, by its kind.
+fn help_before_an_answer(error: &sqlx::Error) -> Option<&'static str> {
+    match error {
+        // What the verification of a certificate reports.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => Some(
+            "check the certificates: `sslrootcert` (MySQL: `ssl-ca`) must be the certificate of the authority that signed the certificate of the server; a \
+             self-signed certificate of a server cannot be its own authority (`CaUsedAsEndEntity`): create an authority, sign the certificate of the server with it, and \
+             set `sslrootcert` to the certificate of the authority",
+        ),
+        sqlx::Error::Tls(_) => Some(
+            "check that the server supports TLS, and that the files of the parameters about TLS contain valid certificates and keys",
+        ),
+        sqlx::Error::Configuration(_) => Some("correct this parameter of the URL or variable of the environment"),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The URL of a database: parsed once, shown without its password.
 
-use crate::backends::{self, Address, BackendEntry};
+use crate::backends::{self, Address, AddressError, BackendEntry};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_model::dialect::Dialect;
@@ -59,9 +59,12 @@ impl FromStr for DatabaseUrl {
     /// the rest.
     fn from_str(text: &str) -> Result<Self, Error> {
         let masked = mask(text);
-        let invalid = |why: &str| {
+        let rejected = |why: &str| {
             let message = format!("`{masked}` is not a valid database URL: {why}");
-            Error::new(ErrorKind::Connection, &codes::CONNECTION, message).help(
+            Error::new(ErrorKind::Connection, &codes::CONNECTION, message)
+        };
+        let invalid = |why: &str| {
+            rejected(why).help(
                 "use `postgres://user:password@host:5432/name`, `mysql://user:password@host:3306/name` or `sqlite:path/to/file.db`",
             )
         };
@@ -76,9 +79,17 @@ impl FromStr for DatabaseUrl {
         if entry.needs_authority && !rest.starts_with("//") {
             return Err(invalid("`://` is missing after the scheme"));
         }
+        let authority = rest.strip_prefix("//").unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        if entry.needs_authority && !is_host(host) {
+            return Err(invalid("what follows the `:` of the host is not the number of a port")
+                .help("write `@` before the host, and `%40` for an `@` in the password"));
+        }
         // Drivers recognize a scheme in lower case only.
         let text = format!("{scheme}:{rest}");
-        let address = parse(&text).map_err(|error| invalid(&error.to_string()))?;
+        let address = parse(&text).map_err(|AddressError { message, help }| {
+            if help.is_empty() { invalid(&message) } else { help.into_iter().fold(rejected(&message), Error::help) }
+        })?;
         Ok(DatabaseUrl { masked: mask(&text), text: text.into(), scheme, entry, address: address.into() })
     }
 }
@@ -118,12 +129,43 @@ fn mask(text: &str) -> String {
         _ => return "...".to_owned(),
     };
     let place = rest.split(['?', '#', ';']).next().unwrap_or_default();
-    match place.rsplit_once('@') {
-        Some((user, place)) => format!("{scheme}://{}@{place}", user.split(':').next().unwrap_or_default()),
+    let (user, host) = place.rsplit_once('@').map_or((None, place), |(user, host)| (Some(user), host));
+    if scheme != "sqlite" && !is_host(host.split('/').next().unwrap_or_default()) {
+        return format!("{scheme}://...");
+    }
+    match user {
+        Some(user) => format!("{scheme}://{}@{host}", name_of(user)),
         // A `?` or a `#` in a password that is not written as `%3F` or `%23`.
         None if rest.contains('@') => format!("{scheme}://..."),
         None => format!("{scheme}://{place}"),
     }
+}
+
+/// The name of a user, without a password that follows it, even if the `:` is written as `%3A`.
+fn name_of(user: &str) -> &str {
+    let end = user.find(':').into_iter().chain(user.to_ascii_lowercase().find("%3a")).min();
+    end.map_or(user, |end| &user[..end])
+}
+
+/// Whether a text is a host with or without a port, so that it contains no password: what follows its first `:` is a number,
+/// and it contains no `@`, whether they are encoded or not.
+fn is_host(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let is_port =
+        |port: &str| port.chars().all(|digit| digit.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
+    if lower.contains("%40") || lower.contains('@') {
+        return false;
+    }
+    // The folder of a socket may contain a `:`, which is written as `%3A`.
+    if lower.starts_with("%2f") {
+        return lower.split_once(':').is_none_or(|(_, port)| is_port(port));
+    }
+    // An IPv6 address.
+    if let Some((address, after)) = lower.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let is_address = address.chars().all(|letter| letter.is_ascii_hexdigit() || ":.%".contains(letter));
+        return is_address && (after.is_empty() || after.strip_prefix(':').is_some_and(is_port));
+    }
+    lower.replace("%3a", ":").split_once(':').is_none_or(|(_, port)| is_port(port))
 }
 
 /// Whether a text is a scheme (RFC 3986, 3.1), so that what precedes `://` contains no password.
@@ -146,6 +188,19 @@ mod tests {
             ("postgres:u:secret@h/db?x=http://y", "..."),
             ("postgres://127.0.0.1:1/db;password=secret", "postgres://127.0.0.1:1/db"),
             ("mysql://host/db", "mysql://host/db"),
+            ("postgres://u:S3CRET%40127.0.0.1:1/x", "postgres://..."),
+            ("postgres://u:S3CRET127.0.0.1/x", "postgres://..."),
+            ("mysql://u:S3CRET%40h/x", "mysql://..."),
+            ("mysql://u:123456/x", "mysql://..."),
+            ("postgres://u:S3/CRET%40h/x", "postgres://..."),
+            ("postgres://u%3AS3CRET%40h/x", "postgres://..."),
+            ("postgres://u%3aS3CRET@h/x", "postgres://u@h/x"),
+            ("postgres://u:p@S3CRET%40h/x", "postgres://..."),
+            ("postgres://[::1]:5432/x", "postgres://[::1]:5432/x"),
+            ("postgres://[::1]S3CRET/x", "postgres://..."),
+            ("postgres://%2Frun%2Fa%3Ab/x", "postgres://%2Frun%2Fa%3Ab/x"),
+            ("postgres://u:p@h:/x", "postgres://u@h:/x"),
+            ("sqlite://:memory:", "sqlite://:memory:"),
             ("sqlite:app.db?mode=rwc", "sqlite:app.db"),
             ("sqlite::memory:", "sqlite::memory:"),
             ("postgres://u:se#cret@h/db", "postgres://..."),
@@ -177,9 +232,15 @@ mod tests {
             assert!(!format!("{url} {url:?}").contains("secret"), "{url:?}");
         }
         assert!(parse("sqlite::memory:").unwrap().is_in_memory());
-        for text in
-            ["", "shop.db", "oracle://u:secret@db/x", "postgres:secret", "postgres:/db/secret", "postgres://u:secret@h:port/x"]
-        {
+        for text in [
+            "",
+            "shop.db",
+            "oracle://u:secret@db/x",
+            "postgres:secret",
+            "postgres:/db/secret",
+            "postgres://u:secret@h:port/x",
+            "mysql://u%3Asecret%40h/x",
+        ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains("is not a valid database URL") && !error.contains("secret"), "{error}");
         }

@@ -35,6 +35,7 @@ mod backoff;
 pub mod codes;
 mod completeness;
 mod connection;
+mod connection_parameters;
 pub mod database;
 mod database_url;
 mod endpoint;

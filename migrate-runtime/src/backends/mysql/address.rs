@@ -2,33 +2,62 @@
 
 use super::MySql;
 use crate::backend::Backend;
-use crate::backends::{Address, OpenOptions, in_time};
+use crate::backends::{Address, AddressError, OpenOptions, in_time, not_connected};
 use crate::connection::ConnectionGuard;
+use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
-use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError};
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::str::FromStr;
+
+/// The parameters of sqlx, and spellings of other clients.
+const PARAMETERS: &[Parameter] = &[
+    Parameter::new(&["ssl-mode", "sslmode"], OneOf(&["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"])),
+    Parameter::new(&["ssl-ca", "sslca"], File),
+    Parameter::new(&["ssl-cert", "sslcert"], File),
+    Parameter::new(&["ssl-key", "sslkey"], File),
+    Parameter::new(&["socket"], Honoured),
+    Parameter::new(&["charset"], Honoured),
+    Parameter::new(&["collation"], Honoured),
+    Parameter::new(&["statement-cache-capacity"], Honoured),
+    // Scripts find the time zone of the server.
+    Parameter::new(&["timezone", "time-zone"], Ignored),
+    Parameter::new(&["connect-timeout", "connect_timeout", "connectTimeout"], Ignored),
+    Parameter::new(&["ssl"], Instead(TLS_INSTEAD)),
+    Parameter::new(&["tls"], Instead(TLS_INSTEAD)),
+    Parameter::new(&["useSSL"], Instead(TLS_INSTEAD)),
+    Parameter::new(&["requireSSL"], Instead(TLS_INSTEAD)),
+    Parameter::new(&["verifyServerCertificate"], Instead("`ssl-mode=VERIFY_IDENTITY`")),
+    Parameter::new(&["ssl-verify-server-cert"], Instead("`ssl-mode=VERIFY_IDENTITY`")),
+];
+
+const TLS_INSTEAD: &str = "`ssl-mode=REQUIRED`, or `ssl-mode=DISABLED`";
 
 /// Parses a URL with the scheme `mysql` or `mariadb`.
 ///
 /// # Errors
-/// When sqlx rejects it.
-pub fn parse(url: &str) -> Result<Box<dyn Address>, sqlx::Error> {
+/// When a parameter cannot be honoured, or sqlx rejects the URL.
+pub fn parse(url: &str) -> Result<Box<dyn Address>, AddressError> {
     let rest = url.split_once(':').map_or(url, |(_, rest)| rest);
+    let (url, parameters) = connection_parameters::parse(&format!("mysql:{rest}"), PARAMETERS)?;
+    let files = [("ssl-ca", None), ("ssl-cert", None), ("ssl-key", None)];
+    let url = parameters.applied_to(&url);
     // The parser keeps no options without a database but those of a URL without one.
-    let (base, query) = rest.split_once('?').map_or((rest, None), |(base, query)| (base, Some(query)));
-    let server = base.rsplit_once('/').map_or(base, |(server, _)| server);
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let mut server = url.clone();
+    server.set_path("");
+    // As in the clients of the server.
+    let implies_verification = parameters.get("ssl-ca").is_some() && parameters.get("ssl-mode").is_none();
+    let options = |url: &str| {
+        let options = MySqlConnectOptions::from_str(url).map(with_settings_of_server);
+        options.map(|options| if implies_verification { options.ssl_mode(MySqlSslMode::VerifyCa) } else { options })
+    };
     Ok(Box::new(MySqlAddress {
-        options: options(&format!("mysql:{rest}"))?,
-        server_options: options(&format!("mysql:{server}/{query}"))?,
+        options: options(url.as_str())?,
+        server_options: options(server.as_str())?,
+        files: CertificateFiles::of(&parameters, &files, &|_| None),
     }))
-}
-
-fn options(url: &str) -> Result<MySqlConnectOptions, sqlx::Error> {
-    MySqlConnectOptions::from_str(url).map(with_settings_of_server)
 }
 
 /// sqlx changes some settings of a new session for its own queries; scripts are to find the server's.
@@ -41,11 +70,13 @@ struct MySqlAddress {
     options: MySqlConnectOptions,
     /// Without the database.
     server_options: MySqlConnectOptions,
+    files: CertificateFiles,
 }
 
 #[async_trait]
 impl Address for MySqlAddress {
     async fn open(&self, _: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error> {
+        self.files.check().map_err(|error| not_connected(url, error))?;
         let connection = in_time(url, self.options.connect()).await?;
         Ok(Box::new(MySql::new(ConnectionGuard::owned(connection), Some(self.options.clone()))))
     }
@@ -66,6 +97,7 @@ impl MySqlAddress {
     async fn change(&self, verb: &str, unchanged: u16) -> Result<Option<bool>, sqlx::Error> {
         let name = self.options.get_database().filter(|name| !name.is_empty());
         let Some(name) = name.map(|name| name.replace('`', "``")) else { return Ok(None) };
+        self.files.check()?;
         let mut connection = self.server_options.connect().await?;
         let outcome = sqlx::raw_sql(AssertSqlSafe(format!("{verb} DATABASE `{name}`"))).execute(&mut connection).await;
         connection.close().await?;
@@ -77,6 +109,45 @@ impl MySqlAddress {
             Ok(_) => Ok(Some(true)),
             Err(error) if number(&error) == Some(unchanged) => Ok(Some(false)),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_honoured_or_rejected() {
+        for (query, message, help) in [
+            ("sslMode=REQUIRED", "`sslMode` is unknown", "`ssl-mode=WORD`"),
+            ("SSL-MODE=REQUIRED", "`SSL-MODE` is unknown", "`ssl-mode=WORD`"),
+            ("ssl=true", "`ssl`", "ssl-mode=REQUIRED"),
+            ("tls=true", "`tls`", "ssl-mode=REQUIRED"),
+            ("useSSL=true", "`useSSL`", "ssl-mode=REQUIRED"),
+            ("usessl=true", "`usessl`", "ssl-mode=REQUIRED"),
+            ("ssl-mode=verify-full", "`ssl-mode` must be one of", "ssl-mode"),
+            ("ssl-mode=DISABLED&sslmode=REQUIRED", "more than once", "once"),
+            ("ssl-crl=x", "`ssl-crl` is unknown", "`ssl-mode`"),
+            ("password=x", "`password` is unknown", "`socket`"),
+        ] {
+            let error = parse(&format!("mysql://u:p@h/n?{query}")).unwrap_err();
+            assert!(error.message.contains(message), "{query}: {error:?}");
+            assert!(error.help.iter().any(|text| text.contains(help)), "{query}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn an_authority_implies_verification() {
+        for (query, mode, database) in [
+            ("ssl-ca=ca.pem", "VerifyCa", "n"),
+            ("ssl-ca=", "Preferred", "n"),
+            ("ssl-ca=ca.pem&ssl-mode=required", "Required", "n"),
+            ("charset=utf8mb4&timezone=%2B00:00&connect_timeout=3", "Preferred", "n"),
+            ("", "Preferred", ""),
+        ] {
+            let address = format!("{:?}", parse(&format!("mariadb://u:p@h/{database}?{query}")).unwrap());
+            assert_eq!(address.matches(&format!("ssl_mode: {mode},")).count(), 2, "{query}: {address}");
         }
     }
 }

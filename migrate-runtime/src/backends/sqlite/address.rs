@@ -2,9 +2,10 @@
 
 use super::Sqlite;
 use crate::backend::Backend;
-use crate::backends::{Address, OpenOptions, not_connected};
+use crate::backends::{Address, AddressError, OpenOptions, not_connected};
 use crate::codes;
 use crate::connection::ConnectionGuard;
+use crate::connection_parameters::{Parameter, ParameterRule::*, Parameters};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, ErrorKind};
 use async_trait::async_trait;
@@ -16,11 +17,20 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// The parameters of sqlx.
+const PARAMETERS: &[Parameter] = &[
+    Parameter::new(&["mode"], OneOf(&["ro", "rw", "rwc", "memory"])),
+    Parameter::new(&["cache"], OneOf(&["private", "shared"])),
+    Parameter::new(&["immutable"], OneOf(&["true", "1", "false", "0"])),
+    Parameter::new(&["vfs"], Honoured),
+];
+
 /// Parses a URL.
 ///
 /// # Errors
-/// When sqlx rejects it.
-pub fn parse(url: &str) -> Result<Box<dyn Address>, sqlx::Error> {
+/// When a parameter is unknown, or sqlx rejects the URL.
+pub fn parse(url: &str) -> Result<Box<dyn Address>, AddressError> {
+    Parameters::read(url.split_once('?').map_or("", |(_, query)| query), PARAMETERS)?;
     let options = SqliteConnectOptions::from_str(url)?.disable_statement_logging();
     let in_memory = options.get_filename().as_os_str().is_empty() || is_in_memory(url);
     Ok(Box::new(SqliteAddress { options, in_memory }))
@@ -130,6 +140,20 @@ mod tests {
             ("sqlite:x:memory:y.db", false),
         ] {
             assert_eq!(parse(url).unwrap().is_in_memory(), in_memory, "{url}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_honoured_or_rejected() {
+        for (query, message, help) in [
+            ("mode=rx", "`mode` must be one of `ro`", "`mode`"),
+            ("mode=ro&mode=rwc", "`mode` is given more than once", "once"),
+            ("Mode=ro", "`Mode` is unknown", "`mode=WORD`"),
+            ("key=x", "`key` is unknown", "`vfs`"),
+        ] {
+            let error = parse(&format!("sqlite:x.db?{query}")).unwrap_err();
+            assert!(error.message.contains(message), "{query}: {error:?}");
+            assert!(error.help.iter().any(|text| text.contains(help)), "{query}: {error:?}");
         }
     }
 }
