@@ -457,7 +457,10 @@ impl<'r> EffectReader<'r> {
             self.body(sql, false)
         } else if first(&["CREATE"]) && ["FUNCTION", "PROCEDURE", "TRIGGER", "EVENT"].iter().any(|word| has(tokens, sql, word)) {
             SessionEffect::None
-        } else if first(&["CREATE"]) && has(tokens, sql, "SELECT") {
+        } else if first(&["CREATE"]) && (has(tokens, sql, "SELECT") || (has(tokens, sql, "AS") && has(tokens, sql, "VALUES"))) {
+            self.mysql_query(sql, tokens)
+        } else if first(&["SHOW"]) || (first(&["ANALYZE"]) && !second(&["TABLE", "LOCAL", "NO_WRITE_TO_BINLOG"])) {
+            // `ANALYZE` of MariaDB executes the statement; `SHOW` evaluates its condition.
             self.mysql_query(sql, tokens)
         } else if first(&MYSQL_DDL) {
             SessionEffect::None
@@ -610,11 +613,48 @@ impl<'r> EffectReader<'r> {
             "END" | "BEGIN" => SessionEffect::None,
             word if POSTGRES_DDL.contains(&word) || MYSQL_DDL.contains(&word) => self.effect(piece),
             // A declaration, an assignment, a condition, a loop, `RETURN`, `RAISE`, `END`.
-            _ => {
+            word => {
                 let tokens = meaningful(piece, self.dialect);
-                self.calls(piece, &tokens)
+                let calls = self.calls(piece, &tokens);
+                if self.dialect == Dialect::Postgres {
+                    // `FOR r IN EXECUTE ...`, `OPEN c FOR EXECUTE ...`, `RETURN QUERY EXECUTE ...`.
+                    let execute = tokens.iter().find(|token| token.is_word(piece, "EXECUTE"));
+                    return execute.map_or(calls, |at| calls.max(self.dynamic(without_loop(&piece[at.start..]))));
+                }
+                let action = if word == "DECLARE" { handler_action(piece, &tokens) } else { None };
+                if let Some(at) = action {
+                    let action = &piece[tokens[at].start..];
+                    return calls.max(self.body_statement(action, &meaningful(action, self.dialect)[0], action, variables));
+                }
+                let assigns = word == "GET" && user_variables(piece, &tokens).next().is_some();
+                if assigns { calls.max(SessionEffect::Unrepeatable) } else { calls }
             }
         }
+    }
+}
+
+/// `EXECUTE ... LOOP` without the word that begins the loop.
+fn without_loop(piece: &str) -> &str {
+    let piece = piece.trim_end();
+    let end = piece.len().saturating_sub("LOOP".len());
+    if piece.is_char_boundary(end) && piece[end..].eq_ignore_ascii_case("LOOP") { &piece[..end] } else { piece }
+}
+
+/// The first token of the statement that a handler executes: `DECLARE CONTINUE HANDLER FOR SQLEXCEPTION, 1146 statement`.
+fn handler_action(piece: &str, tokens: &[Token]) -> Option<usize> {
+    let handler = (0..tokens.len()).find(|at| is(tokens, piece, *at, "HANDLER"))?;
+    let mut at = handler + 2;
+    loop {
+        at += match tokens.get(at)? {
+            token if token.is_word(piece, "NOT") => 2,
+            token if token.is_word(piece, "SQLSTATE") && is(tokens, piece, at + 1, "VALUE") => 3,
+            token if token.is_word(piece, "SQLSTATE") => 2,
+            _ => 1,
+        };
+        if !tokens.get(at)?.is_symbol(piece, b',') {
+            return Some(at);
+        }
+        at += 1;
     }
 }
 
@@ -731,9 +771,9 @@ fn declared_variables(body: &str, tokens: &[Token]) -> HashSet<String> {
     for token in tokens {
         if token.is_word(body, "DECLARE") {
             in_declaration = true;
-        } else if token.is_symbol(body, b';') {
+        } else if token.is_symbol(body, b';') || token.is_word(body, "HANDLER") {
             in_declaration = false;
-        } else if in_declaration {
+        } else if in_declaration && token.kind != Kind::Symbol {
             names.insert(token.text(body).to_lowercase());
         }
     }

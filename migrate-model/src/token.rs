@@ -289,7 +289,9 @@ impl<'a> Tokens<'a> {
             let exponent_sign = matches!(bytes[at], b'+' | b'-')
                 && matches!(bytes[at - 1], b'e' | b'E')
                 && !self.sql[self.at..].starts_with("0x");
-            let inside = bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'.' | b'_');
+            // `1..n` is a range of PL/pgSQL.
+            let is_range = bytes[at] == b'.' && bytes.get(at + 1) == Some(&b'.');
+            let inside = bytes[at].is_ascii_alphanumeric() || (matches!(bytes[at], b'.' | b'_') && !is_range);
             let continues = inside || (at > self.at && exponent_sign);
             if !continues {
                 break;

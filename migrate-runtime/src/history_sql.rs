@@ -178,6 +178,9 @@ impl HistorySql {
         if service.chars().count() > 190 || service.contains('\0') {
             return Err(unusable("service", service, "is longer than 190 characters, or contains a NUL character"));
         }
+        if service.trim() != service {
+            return Err(unusable("service", service, "begins or ends with white space, which MySQL ignores in comparisons"));
+        }
         Ok(HistorySql { dialect, service: service.to_owned(), tables: tables.clone(), host: host(), purpose: Purpose::Reading })
     }
 

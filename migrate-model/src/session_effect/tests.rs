@@ -357,3 +357,58 @@ fn custom_settings_of_a_script() {
     let text = "SET app.tenant = 'x'; SET LOCAL app.b = 1; SELECT set_config('app.c', '1', false); SET SESSION d.e = 1; SET work_mem = 1;";
     assert_eq!(custom_settings(text), ["app.tenant", "app.c", "d.e"]);
 }
+
+/// Dynamic SQL, handlers and statements in places where they were taken for a part of something else.
+#[test]
+fn statements_inside_of_others() {
+    use Dialect::{MySql, Postgres};
+    let set = "CREATE FUNCTION f(a int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN SET work_mem = '9MB'; RETURN 1; END $$; ";
+    for (dialect, text, is_none) in [
+        (
+            Postgres,
+            "DO $$ DECLARE r record; BEGIN FOR r IN EXECUTE 'SELECT set_config(''a.b'', ''c'', false)' LOOP END LOOP; END $$",
+            false,
+        ),
+        (Postgres, "DO $$ DECLARE r record; BEGIN FOR r IN EXECUTE 'SELECT 1' LOOP END LOOP; END $$", true),
+        (Postgres, "DO $$ DECLARE r record; BEGIN FOR r IN EXECUTE query LOOP END LOOP; END $$", false),
+        (
+            Postgres,
+            "DO $$ DECLARE c refcursor; BEGIN OPEN c FOR EXECUTE 'SELECT set_config(''a.b'', ''c'', false)'; END $$",
+            false,
+        ),
+        (Postgres, "DO $$ BEGIN FOR i IN 1..f(1) LOOP END LOOP; END $$", false),
+        (Postgres, "DO $$ BEGIN FOR i IN 1..10 LOOP PERFORM 1.5 + 2.; END LOOP; END $$", true),
+        (
+            MySql,
+            "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION CREATE TEMPORARY TABLE u (a int); INSERT INTO t VALUES (1); END",
+            false,
+        ),
+        (
+            MySql,
+            "BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR 1146, SQLSTATE VALUE '42S02', NOT FOUND SET @x = 7; INSERT INTO t VALUES (1); END",
+            false,
+        ),
+        (
+            MySql,
+            "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION GET DIAGNOSTICS CONDITION 1 @x = MYSQL_ERRNO; SELECT 1; END",
+            false,
+        ),
+        (MySql, "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END; INSERT INTO t VALUES (1); END", true),
+        (
+            MySql,
+            "BEGIN NOT ATOMIC DECLARE v int; DECLARE CONTINUE HANDLER FOR NOT FOUND SET v = 1; INSERT INTO t VALUES (1); END",
+            true,
+        ),
+        (MySql, "ANALYZE SELECT unknown_function(1)", false),
+        (MySql, "ANALYZE FORMAT=JSON UPDATE t SET a = unknown_function(1)", false),
+        (MySql, "ANALYZE TABLE t", true),
+        (MySql, "SHOW TABLES WHERE unknown_function(1) = 7", false),
+        (MySql, "SHOW TABLES", true),
+        (MySql, "CREATE TABLE k AS (VALUES (unknown_function(7)))", false),
+    ] {
+        let text = if dialect == Postgres { format!("{set}{text};") } else { text.to_owned() };
+        let (statements, _) = split(&text, dialect, "f.sql");
+        let effects = of_script(&text, &statements, dialect, &TriggerCatalog::default());
+        assert_eq!(effects.last() == Some(&None), is_none, "{text}: {effects:?}");
+    }
+}
