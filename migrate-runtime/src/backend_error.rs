@@ -129,7 +129,12 @@ impl BackendError {
     pub fn note_unrecorded(&self, error: Error) -> Error {
         let error = error.note("also", format!("the failure could not be recorded: {}", self.message));
         let code = self.code.as_deref().unwrap_or_default();
-        if LACKS_PRIVILEGE.contains(&code) { error.help(history_help(code)) } else { error }
+        if self.lacks_privilege() { error.help(history_help(code)) } else { error }
+    }
+
+    /// Whether the server rejected a statement because the user lacks a privilege.
+    pub fn lacks_privilege(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| LACKS_PRIVILEGE.contains(&code))
     }
 
     /// Whether the connection is gone, so that the outcome of what was sent is unknown.

@@ -4,7 +4,7 @@
 //! table that was truncated, dropped or restored alone), so both others are asked before a run changes something.
 
 use crate::backend::Backend;
-use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::backend_error::BackendError;
 use crate::codes;
 use crate::connection::TextRow;
 use crate::first_run::RecordedHistory;
@@ -62,9 +62,11 @@ async fn compared_at_once(backend: &mut dyn Backend, history_sql: &HistorySql) -
     use HistoryTable::{Events, Records, Versions};
     let rows = session::read(backend, history_sql, &[Versions, Records, Events], &history_sql.select_counts_and_lost()).await;
     let rows = match rows {
-        Err(BackendError { kind: BackendErrorKind::Rejected, .. }) => return Ok(None),
+        Err(error) if error.lacks_privilege() => return Ok(None),
+        // Without one of the tables there is no row, which does not match below either.
         rows => rows?.unwrap_or_default(),
     };
+    // What is not a number is no proof of completeness.
     let numbers: Vec<Option<i64>> = rows.into_iter().flatten().map(|text| text.and_then(|text| text.parse().ok())).collect();
     Ok(match numbers.as_slice() {
         [Some(counted), Some(recorded), _, Some(0)] if counted <= recorded => Some(Completeness::Complete),
@@ -83,6 +85,7 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
         None => session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_count()).await?,
     };
     let Some(rows) = rows else { return Ok(Completeness::TableMissing) };
+    // A column that was not asked for, because the table of records is missing, counts as no record.
     let number = |row: &TextRow, at: usize| row.get(at).map_or(Some(0), |text| text.as_deref()?.parse::<i64>().ok());
     // A service without a row has no summary that could say more than the records.
     let (counted, recorded, is_complete) = match rows.first() {
@@ -97,11 +100,13 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
     if counted <= recorded {
         return Ok(if is_complete { Completeness::Complete } else { Completeness::TableMissing });
     }
+    // More than the number of records, so not negative.
+    let counted = usize::try_from(counted).unwrap_or_default();
     let message = format!(
         "the history of `{}` is incomplete: `{}` counts {} as applied, but `{}` contains only {recorded}",
         history_sql.service(),
         history_sql.versions_name(),
-        count_of(usize::try_from(counted).unwrap_or_default(), "migration"),
+        count_of(counted, "migration"),
         history_sql.records_name()
     );
     Ok(Completeness::RecordsLost(Box::new(records_lost(message))))
@@ -111,7 +116,7 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
 /// does not exist or this user must not read it: then only the summary is asked.
 ///
 /// # Errors
-/// When a table is not trusted, or the connection is lost.
+/// When a table is not trusted, the server rejects the query for another reason, or the connection is lost.
 pub async fn versions_without_record(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Vec<String>, BackendError> {
     let rows =
         session::read(backend, history_sql, &[HistoryTable::Events, HistoryTable::Records], &history_sql.select_lost(true)).await;
@@ -121,8 +126,8 @@ pub async fn versions_without_record(backend: &mut dyn Backend, history_sql: &Hi
     };
     match rows {
         Ok(rows) => Ok(rows.unwrap_or_default().into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()),
-        Err(BackendError { kind: BackendErrorKind::Rejected, message, .. }) => {
-            tracing::debug!(message, "the events cannot be read");
+        Err(error) if error.lacks_privilege() => {
+            tracing::debug!(message = error.message, "the events cannot be read");
             Ok(Vec::new())
         }
         Err(error) => Err(error),
