@@ -66,7 +66,7 @@ async fn compared_at_once(backend: &mut dyn Backend, history_sql: &HistorySql) -
         // Without one of the tables there is no row, which does not match below either.
         rows => rows?.unwrap_or_default(),
     };
-    // What is not a number is no proof of completeness.
+    // What is not a number does not prove completeness.
     let numbers: Vec<Option<i64>> = rows.into_iter().flatten().map(|text| text.and_then(|text| text.parse().ok())).collect();
     Ok(match numbers.as_slice() {
         [Some(counted), Some(recorded), _, Some(0)] if counted <= recorded => Some(Completeness::Complete),
