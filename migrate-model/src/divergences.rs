@@ -213,6 +213,14 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 .help(format!("otherwise complete the migration manually, then run `{resolve} --applied`"))
                 .help(undo)
         }
+        Obstacle::SessionChanged { names } => {
+            blocked(format!(
+                "{progress}; the session is lost, and the remaining statements may depend on what a function of the database changed in it: {names}"
+            ))
+            .help(format!("if they do not depend on it, resume at statement {at}: `{resolve} --retry`"))
+            .help(format!("otherwise complete the migration manually, then run `{resolve} --applied`"))
+            .help(undo)
+        }
         Obstacle::OutcomeUnknown => blocked(progress)
             .help(format!("check whether the statement took effect; if not, or if you undo it, run `{resolve} --retry`"))
             .help(if at < record.statements {

@@ -134,6 +134,9 @@ pub struct Record {
     pub has_down: bool,
     /// The SQL that is running or was interrupted; `None` if the migration is complete, or if the SQL was too long to be stored.
     pub pending_sql: Option<String>,
+    /// The names of what the statements that are done have changed in the session, without showing it in their text; `None` if
+    /// there is nothing, or if the migration is complete.
+    pub session_changes: Option<String>,
 }
 
 impl Record {
@@ -149,6 +152,7 @@ impl Record {
             statements_done: statements,
             has_down: false,
             pending_sql: None,
+            session_changes: None,
         }
     }
 
@@ -352,6 +356,7 @@ mod tests {
             statements_done: 0,
             has_down: false,
             pending_sql: None,
+            session_changes: None,
         }
     }
 

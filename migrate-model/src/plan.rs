@@ -308,6 +308,7 @@ mod tests {
                 statements_done: 1,
                 has_down: version.contains('+'),
                 pending_sql: None,
+                session_changes: None,
             }
         };
         History::new(versions.iter().map(record).collect())

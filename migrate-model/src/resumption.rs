@@ -32,6 +32,11 @@ pub enum Obstacle {
         /// The number of the statement that left it, counted from 1.
         statement: usize,
     },
+    /// The statements that ran have changed the session, as the server reported, and their text does not show it.
+    SessionChanged {
+        /// The names of what they changed.
+        names: String,
+    },
     /// Whether the next statement took effect is unknown, and it must not run twice.
     OutcomeUnknown,
 }
@@ -69,8 +74,12 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
     }
     let done = record.statements_done;
     let lost = session_effect::lost_state(&script.text, &script.statements, done, reading);
-    if let Some(statement) = lost.filter(|_| plan_script(script, reading, done).has_segments()) {
+    let has_segments = || plan_script(script, reading, done).has_segments();
+    if let Some(statement) = lost.filter(|_| has_segments()) {
         return Some(Obstacle::SessionLost { statement: statement + 1 });
+    }
+    if let Some(names) = record.session_changes.clone().filter(|_| has_segments()) {
+        return Some(Obstacle::SessionChanged { names });
     }
     if record.state.is_unclear() {
         return Some(Obstacle::OutcomeUnknown);

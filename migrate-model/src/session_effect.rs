@@ -12,6 +12,7 @@ pub mod catalog;
 mod dynamic;
 mod functions;
 mod mysql_set;
+mod named;
 pub mod table_engines;
 mod values;
 
@@ -23,6 +24,7 @@ use crate::statement::{Reading, Statement};
 use crate::token::{Kind, Token, Tokens};
 use catalog::{BodyOwner, Definitions, KnownTrigger, TriggerCatalog};
 use functions::is_harmless;
+pub use named::{named_settings, read_custom_settings};
 use std::collections::HashSet;
 use std::ops::Range;
 pub use values::{FreshSession, follows, fresh_session, reads_result, sources};

@@ -335,6 +335,8 @@ pub struct UnitRun<'a> {
     pub resuming: bool,
     /// The strongest effect that the script has on its session.
     pub session_effect: SessionEffect,
+    /// What each statement of the script does to its session, as far as its text shows it.
+    pub effects: &'a [SessionEffect],
     /// What the script names that matters here.
     pub mentions: Mentions,
     /// The history as it was planned from.

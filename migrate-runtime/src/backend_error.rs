@@ -10,6 +10,9 @@ use migrate_model::read_only::READ_ONLY_SESSION;
 /// What our own statement makes a server report when another process holds the lock.
 pub const LOCK_LOST: &str = "the migration lock is no longer held";
 
+/// What our own statement makes a server report, before the names, when the statements of a transaction have changed the session.
+pub const SESSION_CHANGED: &str = "the session was changed: ";
+
 /// The codes `insufficient_privilege`, `ER_DBACCESS_DENIED_ERROR`, `ER_TABLEACCESS_DENIED_ERROR`, `ER_COLUMNACCESS_DENIED_ERROR` and
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
 const LACKS_PRIVILEGE: &[&str] = &["42501", "1044", "1142", "1143", "1227"];
@@ -28,6 +31,9 @@ pub enum BackendErrorKind {
     LockTimeout,
     /// Another process holds the migration lock by now.
     LockLost,
+    /// The statements of a transaction have changed the session, although their text does not show it; the transaction was rolled
+    /// back, because the next one may run in another session.
+    SessionChanged,
     /// The database can only be read.
     ReadOnly,
     /// The transactions of a connection that the application has lent are read-only by default.
@@ -173,7 +179,7 @@ impl BackendError {
                 .help("correct `session` in `migrate.toml`, or grant this user the privileges that the statement needs"),
             BackendErrorKind::ConnectionLost => self.into_lost_connection_error("the connection to the database was lost"),
             BackendErrorKind::Untrusted => self.into_untrusted_error(),
-            BackendErrorKind::Rejected | BackendErrorKind::LockTimeout => {
+            BackendErrorKind::Rejected | BackendErrorKind::LockTimeout | BackendErrorKind::SessionChanged => {
                 let code = self.code.clone().unwrap_or_default();
                 self.into_error(ErrorKind::History, &codes::HISTORY, what).help(history_help(&code))
             }

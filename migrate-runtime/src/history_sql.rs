@@ -56,6 +56,8 @@ impl HistoryDialect {
 /// What differs between databases in the SQL of the history.
 #[derive(Debug)]
 pub struct HistoryDialect {
+    /// What the statements of a unit have changed in the session without showing it, as an expression; `None` where they cannot.
+    pub session_changes: Option<&'static str>,
     /// The type of a text column.
     pub text_type: &'static str,
     /// The type of a text column that can be a key.
@@ -436,7 +438,7 @@ impl HistorySql {
         format!(
             "SELECT version, name, checksum, sql_checksum, state, statements, statements_done, {}, {}, execution_ms, applied_by, \
              CASE WHEN down_sql IS NULL THEN 0 ELSE 1 END, \
-             CASE WHEN state {equal} 'applied' THEN NULL WHEN {} THEN down_sql ELSE up_sql END \
+             CASE WHEN state {equal} 'applied' THEN NULL WHEN {} THEN down_sql ELSE up_sql END, session_changes \
              FROM {} WHERE service {equal} {}{}",
             time("started_at"),
             time("applied_at"),
@@ -475,6 +477,7 @@ impl HistorySql {
         record.statements_done = column(6).parse().map_err(|_| invalid("number of statements"))?;
         record.has_down = column(11) == "1";
         record.pending_sql = row.get(12).cloned().flatten();
+        record.session_changes = row.get(13).cloned().flatten().filter(|names| !names.is_empty());
         let (started_at, applied_at) = (column(7).to_owned(), row.get(8).cloned().flatten());
         // NULL until it is applied.
         let execution_ms = column(9).parse().ok();
@@ -514,7 +517,7 @@ impl HistorySql {
             "CREATE TABLE IF NOT EXISTS {} (service {key} NOT NULL, version {key} NOT NULL, name {text} NOT NULL, kind {key} NOT NULL, \
              phase {key}, checksum {key} NOT NULL, sql_checksum {key} NOT NULL, state {key} NOT NULL, statements integer NOT NULL, \
              statements_done integer NOT NULL, started_at {time} NOT NULL, applied_at {time}, execution_ms bigint, \
-             applied_by {text} NOT NULL, tool {key} NOT NULL, up_sql {text}, down_sql {text}, PRIMARY KEY (service, version)){tail}{keyed}",
+             applied_by {text} NOT NULL, tool {key} NOT NULL, up_sql {text}, down_sql {text}, session_changes {text}, PRIMARY KEY (service, version)){tail}{keyed}",
             self.records()
         ));
         statements
@@ -537,13 +540,19 @@ impl HistorySql {
         match change {
             HistoryChange::Started(record) => self.upsert_record(&mut sql, record, None),
             HistoryChange::RevertStarted { version, statements, done, down, summary } => {
-                let set = format!("state = 'reverting', statements = {statements}, statements_done = {done}");
+                let forget = if *done == 0 { FORGET_SESSION } else { "" };
+                let set = format!("state = 'reverting', statements = {statements}, statements_done = {done}{forget}");
                 let down = self.assignment(Direction::Down, *down);
                 self.update(&mut sql, version, &format!("{set}{down}"));
                 self.upsert_summary(&mut sql, summary);
             }
             HistoryChange::Checkpoint { version, done } => {
-                self.update(&mut sql, version, &format!("statements_done = {done}"));
+                let changes = self.dialect.session_changes.map(|names| {
+                    let names = format!("coalesce({names}, '')");
+                    let kept = format!("CASE WHEN {names} {} '' THEN session_changes ELSE {names} END", self.dialect.names.equal);
+                    format!(", session_changes = {kept}")
+                });
+                self.update(&mut sql, version, &format!("statements_done = {done}{}", changes.unwrap_or_default()));
             }
             HistoryChange::Applied { record, summary, completion } => {
                 self.upsert_record(&mut sql, record, Some(&self.execution_ms(*completion)));
@@ -552,7 +561,9 @@ impl HistorySql {
             }
             HistoryChange::Finished { version, name, statements, summary, elapsed } => {
                 let (now, ms) = (self.dialect.now, self.milliseconds(*elapsed));
-                let set = format!("state = 'applied', statements_done = {statements}, applied_at = {now}, execution_ms = {ms}");
+                let set = format!(
+                    "state = 'applied', statements_done = {statements}, applied_at = {now}, execution_ms = {ms}{FORGET_SESSION}"
+                );
                 self.update(&mut sql, version, &set);
                 self.upsert_summary(&mut sql, summary);
                 self.insert_completed(&mut sql, version, name, Direction::Up, Completion::Executed(*elapsed));
@@ -569,7 +580,8 @@ impl HistorySql {
             }
             HistoryChange::Resolved { version, state, done, by, script } => {
                 let script = script.map(|(direction, text)| self.assignment(direction, StoredSql::of(text)));
-                let set = format!("state = '{state}', statements_done = {done}{}", script.unwrap_or_default());
+                let forget = if matches!(by, ResolvedBy::Operator) { FORGET_SESSION } else { "" };
+                let set = format!("state = '{state}', statements_done = {done}{}{forget}", script.unwrap_or_default());
                 self.update(&mut sql, version, &set);
                 let (event, detail) = match by {
                     ResolvedBy::Operator => ("resolved", done_statements(*done)),
@@ -621,7 +633,7 @@ impl HistorySql {
                 let _ = writeln!(sql, "DELETE FROM {} WHERE {};", self.records(), self.is_version(version));
             }
             Restored::Applied { statements, summary } => {
-                let set = format!("state = 'applied', statements = {statements}, statements_done = {statements}");
+                let set = format!("state = 'applied', statements = {statements}, statements_done = {statements}{FORGET_SESSION}");
                 self.update(sql, version, &set);
                 self.upsert_summary(sql, summary);
             }
@@ -682,6 +694,9 @@ impl HistorySql {
         let applied_at = if execution_ms.is_some() { now } else { "NULL" };
         let mut changed = vec!["state", "statements", "statements_done", "name", "phase", "checksum", "sql_checksum"];
         changed.extend(["applied_at", "execution_ms", "applied_by", "tool"]);
+        if record.done == 0 || execution_ms.is_some() {
+            changed.push("session_changes");
+        }
         for (direction, script) in [(Direction::Up, record.up), (Direction::Down, record.down)] {
             if script != StoredSql::Keep {
                 changed.push(script_column(direction));
@@ -765,6 +780,9 @@ impl HistorySql {
         );
     }
 }
+
+/// No session of the migration is to be made again.
+const FORGET_SESSION: &str = ", session_changes = NULL";
 
 // What `resolve` declares, as the detail of its event.
 const MARKED_APPLIED: &str = "marked as applied";

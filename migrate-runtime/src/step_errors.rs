@@ -1,7 +1,7 @@
 //! How a step that was not finished is described: what happened, where, what is already done, what to do next. Pure.
 
 use crate::backend::Remains;
-use crate::backend_error::{BackendError, BackendErrorKind};
+use crate::backend_error::{BackendError, BackendErrorKind, SESSION_CHANGED};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_model::duration;
@@ -141,9 +141,21 @@ pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
     match error.kind {
         BackendErrorKind::LockLost => lock_lost(step, error),
         BackendErrorKind::ConnectionLost => connection_lost(step, error),
+        BackendErrorKind::SessionChanged => session_changed(step, &error, state),
         BackendErrorKind::Busy => error.into_history_error("").note("state", step.nothing_ran()),
         _ => error.into_history_error(&format!("`{title}` ran, but its record could not be written")).note("state", state),
     }
+}
+
+/// A transaction behind a pooler has changed the session, and others follow it.
+fn session_changed(step: &FailedStep<'_>, error: &BackendError, state: String) -> Error {
+    let names = error.message.split_once(SESSION_CHANGED).map_or("", |(_, names)| names).trim_end_matches('"');
+    let message = format!(
+        "`{}` needs a session of its own, but the connection may go through a pooler: a function of the database changed {names}",
+        step.title
+    );
+    let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(Place::file(&*step.script.file)));
+    error.note("state", state).help("connect to the server directly; see `cargo migrate explain needs-session`")
 }
 
 fn lock_lost(step: &FailedStep<'_>, error: BackendError) -> Error {

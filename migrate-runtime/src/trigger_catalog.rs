@@ -60,9 +60,15 @@ async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<Tr
     };
     let rows = backend.query(&sql).await?;
     let (triggers, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| kind(row).is_none_or(|kind| kind == "trigger"));
-    let objects = triggers.iter().chain(&others).filter_map(named_object).collect();
-    catalog.engines = engines(backend, names, objects).await?;
+    let mut objects = triggers.iter().chain(&others).filter_map(named_object).collect();
+    add_mentioned(backend, names, &mut objects).await?;
+    catalog.engines = if backend.mixes_engines() { TableEngines::of(&objects) } else { TableEngines::default() };
     add(&mut catalog.triggers, triggers);
+    for (name, object) in objects {
+        if let NamedObject::View(query) = object {
+            catalog.triggers.entry(name).or_default().push(query);
+        }
+    }
     if catalog.triggers.is_empty() {
         return Ok(catalog);
     }
@@ -79,19 +85,16 @@ async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<Tr
     Ok(catalog)
 }
 
-/// The tables without transactions that a script may write. What the objects of its names mention in turn is asked, too.
-async fn engines(
+/// Adds the objects that those of a script mention in turn.
+async fn add_mentioned(
     backend: &mut dyn Backend,
     names: &BTreeSet<String>,
-    mut objects: Vec<(String, NamedObject)>,
-) -> Result<TableEngines, BackendError> {
-    if !backend.mixes_engines() {
-        return Ok(TableEngines::default());
-    }
+    objects: &mut Vec<(String, NamedObject)>,
+) -> Result<(), BackendError> {
     let mut asked = names.clone();
     for depth in 0..=MAX_DEPTH {
         let mut missing = BTreeSet::new();
-        for (_, object) in &objects {
+        for (_, object) in objects.iter().filter(|_| backend.mixes_engines()) {
             if let Some(RoutineBody::Sql(text)) = object.body() {
                 missing.extend(names_in(text, backend.dialect()).into_iter().filter(|name| !asked.contains(name)));
             }
@@ -106,9 +109,10 @@ async fn engines(
         // The schema of an object is one of the names that were asked before.
         asked.append(&mut missing);
         let Some(sql) = backend.triggers_sql(&asked.iter().map(String::as_str).collect::<Vec<_>>()) else { break };
-        objects = backend.query(&sql).await?.iter().filter_map(named_object).collect();
+        // The answer contains those that are known, too.
+        *objects = backend.query(&sql).await?.iter().filter_map(named_object).collect();
     }
-    Ok(TableEngines::of(&objects))
+    Ok(())
 }
 
 /// The third column.

@@ -293,3 +293,43 @@ async fn what_an_operator_sets_does_not_get_lost() {
     assert_eq!(database.value("SELECT count(*) FROM public.users").await, "1");
     database.drop().await;
 }
+
+/// The functions that a view calls run with each statement that names the view, or a view of it.
+#[tokio::test]
+async fn the_query_of_a_mariadb_view_is_read() {
+    let schema = "CREATE TABLE o (a int); CREATE TABLE p (n int);
+        CREATE FUNCTION f() RETURNS int BEGIN SET @tenant = 7; RETURN 1; END;
+        CREATE FUNCTION plain(n int) RETURNS int RETURN n + 1;
+        CREATE VIEW v AS SELECT f() AS a; CREATE VIEW w AS SELECT * FROM v; CREATE VIEW x AS SELECT a FROM w WHERE a > 0;
+        CREATE VIEW harmless AS SELECT plain(n) AS a, concat(n, 'x') AS b FROM p";
+    for (first, resumes) in [
+        ("SELECT * FROM v;", false),
+        ("INSERT INTO o SELECT * FROM w;", false),
+        ("INSERT INTO o SELECT * FROM x;", false),
+        ("CREATE TABLE y AS SELECT * FROM w;", false),
+        ("CREATE TABLE y (b int) SELECT a FROM v;", false),
+        ("DELETE FROM o WHERE a IN (SELECT a FROM v);", false),
+        ("DO (SELECT a FROM x);", false),
+        ("CREATE VIEW z AS SELECT * FROM x; INSERT INTO o SELECT * FROM z;", false),
+        ("CREATE OR REPLACE VIEW z (a) AS SELECT f(); INSERT INTO o SELECT a FROM z;", false),
+        ("ANALYZE SELECT * FROM x;", false),
+        ("INSERT INTO o SELECT a FROM harmless;", true),
+        ("CREATE TABLE y AS SELECT * FROM harmless;", true),
+        ("CREATE VIEW z AS SELECT * FROM harmless; INSERT INTO o SELECT a FROM z;", true),
+    ] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        for statement in
+            schema.split(";\n").flat_map(|line| if line.contains("BEGIN") { vec![line] } else { line.split("; ").collect() })
+        {
+            database.execute(statement).await;
+        }
+        let text = format!("{first}\nCREATE TABLE c (a int);\nINSERT INTO missing VALUES (1);\nINSERT INTO o VALUES (@tenant);");
+        let folder = folder(Kind::MariaDb, &[("001_a.up.sql", &text)]);
+        let (done, messages) = up(&database.url, &folder);
+        assert!(!done && messages.contains("missing"), "{first}\n{messages}");
+        database.execute("CREATE TABLE missing (a int)").await;
+        let (done, messages) = up(&database.url, &folder);
+        assert_eq!(done, resumes, "{first}\n{messages}");
+        database.drop().await;
+    }
+}

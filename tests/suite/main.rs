@@ -1,6 +1,7 @@
 //! The tests of the whole workspace. They need servers: run them with `tests/run.sh`, which starts these.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod asked_session_state;
 mod atomicity;
 mod command;
 mod conformance;

@@ -1,7 +1,7 @@
 //! What a database and a script define that a statement may run without naming its SQL: routines and triggers.
 
 use super::table_engines::TableEngines;
-use super::{SessionEffect, bare, dollar_body, is, meaningful, tokens_after_parentheses};
+use super::{SessionEffect, bare, contains_word, dollar_body, has, is, meaningful, tokens_after_parentheses};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
@@ -21,7 +21,8 @@ pub enum RoutineBody {
 /// The triggers of the tables that a script names, as the system catalog describes them, and the routines that they call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TriggerCatalog {
-    /// The triggers that a change of a table may fire, by the lower-case name of the table.
+    /// The triggers that a change of a table may fire, by the lower-case name of the table; on MySQL, also the query of the view of
+    /// that name, which runs with each statement that names the view.
     pub triggers: HashMap<String, Vec<RoutineBody>>,
     /// All routines of a name, in lower case.
     pub routines: HashMap<String, Vec<RoutineBody>>,
@@ -48,9 +49,13 @@ pub fn changed_names(text: &str, statements: &[Statement], dialect: Dialect) -> 
         let sql = set_statement::executed(statement.sql(text), dialect);
         let first = Tokens::new(sql, dialect).find(|token| !token.is_blank());
         let defines = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SET", "PRAGMA", "VACUUM", "ANALYZE"];
-        // `SET @x = f()` of MySQL may change a table.
+        // On MySQL, `SET @x = f()` may change a table, and a query of a view may run a function.
+        let queries = ["SELECT", "TABLE", "VALUES"].iter().any(|word| contains_word(sql, word, dialect));
         let sets = |first: &Token| dialect == Dialect::MySql && first.is_word(sql, "SET") && sql.contains('(');
-        if first.is_some_and(|first| sets(&first) || !defines.iter().any(|word| first.is_word(sql, word))) {
+        let reads = |first: &Token| {
+            dialect == Dialect::MySql && queries && ["CREATE", "ANALYZE"].iter().any(|word| first.is_word(sql, word))
+        };
+        if first.is_some_and(|first| sets(&first) || reads(&first) || !defines.iter().any(|word| first.is_word(sql, word))) {
             add_names(&mut names, sql, dialect);
         }
     }
@@ -142,6 +147,10 @@ impl<'t> Definitions<'t> {
         if dialect == Dialect::Postgres && !self.routines.is_empty() {
             self.add_user(sql, &head);
         }
+        if dialect == Dialect::MySql && has(&head, sql, "VIEW") {
+            self.add_view(sql);
+            return;
+        }
         let kind = head.iter().position(|token| ["FUNCTION", "PROCEDURE", "TRIGGER"].iter().any(|word| token.is_word(sql, word)));
         let Some(kind) = kind else { return };
         if head[kind].is_word(sql, "TRIGGER") {
@@ -182,6 +191,18 @@ impl<'t> Definitions<'t> {
         calls.extend(uses.map(|(_, function)| KnownTrigger::Calls(function)));
         if !calls.is_empty() {
             self.triggers.entry(bare(name.text(sql))).or_default().extend(calls);
+        }
+    }
+
+    /// A view of MySQL, as a body that runs with each statement that names it.
+    fn add_view(&mut self, sql: &'t str) {
+        let tokens = meaningful(sql, Dialect::MySql);
+        let Some(view) = tokens.iter().position(|token| token.is_word(sql, "VIEW")) else { return };
+        let ends = |at: usize| is(&tokens, sql, at, "AS") || tokens[at].is_symbol(sql, b'(');
+        let Some(end) = (view + 1..tokens.len()).find(|at| ends(*at)) else { return };
+        let Some(query) = (end..tokens.len()).find(|at| is(&tokens, sql, *at, "AS")) else { return };
+        if let Some(body) = sql.get(tokens[query].end..) {
+            self.triggers.entry(bare(tokens[end - 1].text(sql))).or_default().push(KnownTrigger::Sql(body));
         }
     }
 

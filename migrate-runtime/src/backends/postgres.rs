@@ -15,6 +15,7 @@ pub mod history_dialect;
 mod lent_session;
 mod pooled_session;
 mod presence;
+mod session_state;
 mod table_list;
 mod trigger_list;
 mod trust;
@@ -24,7 +25,7 @@ pub use connector::PgConnector;
 use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
 };
-use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST};
+use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST, SESSION_CHANGED};
 use crate::backends::connect_in_time;
 use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
@@ -46,6 +47,7 @@ use migrate_model::name::Name;
 use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::token::{Quoting, Tokens};
 use presence::{IndexBuild, presence_query};
+use session_state::SessionState;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition};
 use std::time::{Duration, Instant};
@@ -240,10 +242,15 @@ impl<'c> Postgres<'c> {
 
     /// Runs SQL in a transaction, if the lock is still held.
     async fn commit(&mut self, history_sql: &HistorySql, sql: &str) -> Result<(), BackendError> {
+        self.commit_after(history_sql, "", sql).await
+    }
+
+    /// The same, with statements that run first, as the role of the script.
+    async fn commit_after(&mut self, history_sql: &HistorySql, first: &str, sql: &str) -> Result<(), BackendError> {
         let own_role = self.own_role_sql();
         let guard = self.guard(history_sql).join(";\n");
         let end = self.after_record();
-        let outcome = self.execute(&format!("BEGIN READ WRITE;\n{own_role}{guard};\n{ALL_ROWS}{sql}{end}COMMIT;")).await;
+        let outcome = self.execute(&format!("BEGIN READ WRITE;\n{first}{own_role}{guard};\n{ALL_ROWS}{sql}{end}COMMIT;")).await;
         if outcome.is_err() {
             self.roll_back().await;
         }
@@ -388,6 +395,15 @@ impl<'c> Postgres<'c> {
         let authorization = reset_authorization(unit_run.mentions);
         let rest = pooled_session::remove_sql(unit_run.session_effect, is_lent);
         format!("{objects}{authorization}{settings}{}{rest}", self.reset.prepared)
+    }
+
+    /// SQL that notes what the statements of a transaction have changed in the session; that fails, where the next transaction may
+    /// run in another one.
+    fn session_changes(&self, unit_run: &UnitRun<'_>, sets_isolation: bool) -> String {
+        let state = SessionState::of_unit(unit_run).filter(|_| !sets_isolation);
+        let preserves = self.endpoint.preserves_session();
+        let sql = state.map(|state| if preserves { state.compare_sql() } else { state.check_sql() });
+        sql.map_or_else(String::new, |sql| format!("{sql};\n"))
     }
 
     fn is_lent(&self) -> bool {
@@ -544,6 +560,9 @@ impl<'c> Postgres<'c> {
         }
         for limit in limits(unit_run, self.session_mentions(), "LOCAL") {
             message.prepend(&limit);
+        }
+        if let Some(state) = SessionState::of_unit(unit_run).filter(|_| !sets_isolation) {
+            message.prepend(&state.keep_sql(true));
         }
         message
     }
@@ -832,6 +851,7 @@ fn read_error(error: sqlx::Error) -> BackendError {
             // invalid_text_representation: the guard casts this text of ours to an integer. A script can cause the same code, so
             // only our own text in the message shows that it was the guard.
             "22P02" if error.message.contains(LOCK_LOST) => BackendErrorKind::LockLost,
+            "22P02" if error.message.contains(SESSION_CHANGED) => BackendErrorKind::SessionChanged,
             _ => BackendErrorKind::Rejected,
         };
     }
@@ -1195,7 +1215,8 @@ impl Backend for Postgres<'_> {
             String::new()
         };
         let record = self.record_sql(history_sql, build_change(Elapsed::Transaction(unit_run.since.elapsed())));
-        let end = format!("{}{check}{ALL_ROWS}{record}{}COMMIT;", self.reset_after(unit_run), self.after_record());
+        let changes = self.session_changes(unit_run, sets_isolation);
+        let end = format!("{changes}{}{check}{ALL_ROWS}{record}{}COMMIT;", self.reset_after(unit_run), self.after_record());
         self.pooled_unit = (!self.endpoint.preserves_session()).then(|| (Instant::now(), unit_run.session_effect));
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);
@@ -1223,6 +1244,10 @@ impl Backend for Postgres<'_> {
         if self.endpoint.preserves_session() {
             limits(unit_run, self.session_mentions(), "SESSION").iter().for_each(|limit| start.prepend(limit));
         }
+        let state = SessionState::of_unit(unit_run).filter(|_| self.endpoint.preserves_session());
+        if let Some(state) = &state {
+            start.prepend(&state.keep_sql(false));
+        }
         let checked_at = Instant::now();
         if let (_, Some(error)) = self.run(&start.sql).await {
             return Err(UnitError::NotStarted(error));
@@ -1247,7 +1272,8 @@ impl Backend for Postgres<'_> {
         }
         let record = self.record_sql(history_sql, build_change(Elapsed::Measured(unit_run.since.elapsed())));
         let record = format!("{}{record}", self.reset_after(unit_run));
-        self.commit(history_sql, &record).await.map_err(UnitError::from_write)
+        let changes = state.map_or_else(String::new, |state| format!("{};\n", state.compare_sql()));
+        self.commit_after(history_sql, &changes, &record).await.map_err(UnitError::from_write)
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {

@@ -82,6 +82,7 @@ async fn run_segment(
         last: segment.last,
         resuming: prepared.resuming,
         session_effect: prepared.plan.session_effect(),
+        effects: &prepared.plan.effects,
         mentions: prepared.mentions,
         expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
     };

@@ -11,6 +11,7 @@ const NOW: &str = "if(abs(timestampdiff(SECOND, now(6), sysdate(6))) < 2, utc_ti
 
 /// The SQL of the history in MySQL and MariaDB.
 pub static DIALECT: HistoryDialect = HistoryDialect {
+    session_changes: None,
     text_type: "longtext",
     key_type: "varchar(190) COLLATE utf8mb4_bin",
     time_type: "datetime(6)",

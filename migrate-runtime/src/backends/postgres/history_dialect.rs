@@ -1,11 +1,12 @@
 //! The SQL of the history in PostgreSQL.
 
-use super::{table_list, trust};
+use super::{session_state, table_list, trust};
 use crate::history_sql::{HistoryDialect, SystemNames};
 use std::time::Duration;
 
 /// The SQL of the history in PostgreSQL.
 pub static DIALECT: HistoryDialect = HistoryDialect {
+    session_changes: Some(session_state::CHANGES),
     text_type: "pg_catalog.text",
     key_type: "pg_catalog.text",
     time_type: "pg_catalog.timestamptz",

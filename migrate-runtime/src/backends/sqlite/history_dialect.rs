@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The SQL of the history in SQLite.
 pub static DIALECT: HistoryDialect = HistoryDialect {
+    session_changes: None,
     text_type: "text",
     key_type: "text",
     time_type: "text",

@@ -1,0 +1,112 @@
+//! The settings that a PostgreSQL statement names when it sets them. Any other setting that changes while it runs is changed by
+//! something that its text does not show: a function of a trigger, an operator, a view, a default value or a domain.
+
+use super::{dollar_body, is, meaningful};
+use crate::dialect::Dialect;
+use crate::token::{Kind, Token};
+
+/// What `SET` calls otherwise than the setting is called.
+const OTHER_NAMES: &[(&[&str], &[&str])] = &[
+    (&["TIME", "ZONE"], &["TimeZone"]),
+    (&["NAMES"], &["client_encoding"]),
+    (&["SCHEMA"], &["search_path"]),
+    (&["AUTHORIZATION"], &["session_authorization", "role", "is_superuser"]),
+    (&["SESSION", "AUTHORIZATION"], &["session_authorization", "role", "is_superuser"]),
+    (&["XML"], &["xmloption"]),
+    (&["TRANSACTION"], &TRANSACTION),
+    (
+        &["SESSION", "CHARACTERISTICS"],
+        &["default_transaction_isolation", "default_transaction_read_only", "default_transaction_deferrable"],
+    ),
+];
+
+const TRANSACTION: [&str; 3] = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+
+/// The names of the settings that a PostgreSQL statement sets or resets, itself or in its body, each in lower case.
+pub fn named_settings(sql: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    add_names(&mut names, sql);
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn add_names(names: &mut Vec<String>, sql: &str) {
+    let tokens = meaningful(sql, Dialect::Postgres);
+    if let Some(body) = dollar_body(sql) {
+        add_names(names, body);
+    }
+    for (at, token) in tokens.iter().enumerate() {
+        if token.is_word(sql, "SET") || token.is_word(sql, "RESET") {
+            add_set(names, sql, &tokens, at + 1);
+        }
+        let argument = tokens.get(at + 2).filter(|argument| argument.kind == Kind::Text);
+        if let Some(argument) = argument.filter(|_| token.is_word(sql, "set_config")) {
+            names.push(argument.text(sql).trim_matches('\'').to_lowercase());
+        }
+    }
+}
+
+/// The setting that `SET [SESSION | LOCAL]` names at a position.
+fn add_set(names: &mut Vec<String>, sql: &str, tokens: &[Token], start: usize) {
+    let follows = |at: usize, words: &[&str]| words.iter().enumerate().all(|(offset, word)| is(tokens, sql, at + offset, word));
+    let scoped = start + usize::from(is(tokens, sql, start, "LOCAL") || is(tokens, sql, start, "SESSION"));
+    let known = |at: usize| OTHER_NAMES.iter().find(|(words, _)| follows(at, words)).map(|(_, settings)| *settings);
+    if let Some(settings) = known(start).or_else(|| known(scoped)) {
+        names.extend(settings.iter().map(|name| name.to_lowercase()));
+        return;
+    }
+    let Some(first) = tokens.get(scoped) else { return };
+    let is_qualified = tokens.get(scoped + 1).is_some_and(|dot| dot.is_symbol(sql, b'.'));
+    let last = if is_qualified { tokens.get(scoped + 2).unwrap_or(first) } else { first };
+    names.push(sql[first.start..last.end].replace('"', "").to_lowercase());
+}
+
+/// The custom settings, such as `app.tenant`, that a script reads with `current_setting`, each in lower case.
+pub fn read_custom_settings(text: &str) -> Vec<String> {
+    let tokens = meaningful(text, Dialect::Postgres);
+    let mut names = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let argument = tokens.get(at + 2).filter(|argument| argument.kind == Kind::Text);
+        if let Some(argument) = argument.filter(|_| token.is_word(text, "current_setting")) {
+            names.push(argument.text(text).trim_matches('\'').to_lowercase());
+        }
+        if token.kind == Kind::DollarText {
+            names.extend(dollar_body(token.text(text)).map(read_custom_settings).unwrap_or_default());
+        }
+    }
+    names.retain(|name| {
+        name.contains('.') && name.bytes().all(|byte| byte == b'.' || byte == b'_' || byte.is_ascii_alphanumeric())
+    });
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_a_statement_names() {
+        for (sql, expected) in [
+            ("SET search_path = app", "search_path"),
+            ("SET LOCAL Work_Mem TO '1MB'", "work_mem"),
+            ("SET SESSION app.tenant = 'x'", "app.tenant"),
+            ("SET LOCAL TIME ZONE 'UTC'", "timezone"),
+            ("SET ROLE joe", "role"),
+            ("SET LOCAL SESSION AUTHORIZATION joe", "is_superuser role session_authorization"),
+            ("SET SCHEMA 'app'", "search_path"),
+            ("RESET \"DateStyle\"", "datestyle"),
+            ("SELECT pg_catalog.set_config('App.x', 'y', true), 1", "app.x"),
+            ("DO $$ BEGIN SET LOCAL a = 1; PERFORM set_config('b', '', true); END $$", "a b"),
+            ("INSERT INTO t VALUES ('SET x = 1')", ""),
+            ("SET", ""),
+        ] {
+            assert_eq!(named_settings(sql).join(" "), expected, "{sql}");
+        }
+        let text =
+            "SELECT current_setting('app.B', true), current_setting('x'); DO $$ BEGIN PERFORM current_setting('app.a'); END $$";
+        assert_eq!(read_custom_settings(text), ["app.a", "app.b"]);
+    }
+}
