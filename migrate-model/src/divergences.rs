@@ -170,10 +170,8 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
     let resolve = format!("cargo migrate resolve {}", record.key);
     let blocked = |message: String| {
         let blocked = Divergence::new(&codes::PARTIALLY_APPLIED, Level::Error, &record.key, message);
-        match &statement {
-            Some(statement) => blocked.note(format!("statement {at} is: {statement}")),
-            None => blocked,
-        }
+        let Some(statement) = &statement else { return blocked };
+        blocked.note(format!("statement {at} is: {statement}"))
     };
     let undo = format!("or undo the statements that ran, then run `{resolve} --not-applied`");
     match obstacle {
@@ -206,20 +204,13 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 .help(format!("if only statements from {at} on were edited, resume there: `{resolve} --skip-to {at}`"))
                 .help(undo)
         }
-        Obstacle::SessionLost { statement: lost } => {
-            let first_line = lost_statement(ran, lost, reading);
-            blocked(format!("{progress}; the session is lost, and the remaining statements may depend on what statement {lost} did in it{first_line}"))
-                .help(format!("if they do not depend on it, resume at statement {at}: `{resolve} --retry`"))
-                .help(format!("otherwise complete the migration manually, then run `{resolve} --applied`"))
-                .help(undo)
+        Obstacle::SessionLost { statement } => {
+            let cause = format!("what statement {statement} did in it{}", lost_statement(ran, statement, reading));
+            needs_lost_session(blocked, &progress, &cause, &resolve, at).help(undo)
         }
         Obstacle::SessionChanged { names } => {
-            blocked(format!(
-                "{progress}; the session is lost, and the remaining statements may depend on what a function of the database changed in it: {names}"
-            ))
-            .help(format!("if they do not depend on it, resume at statement {at}: `{resolve} --retry`"))
-            .help(format!("otherwise complete the migration manually, then run `{resolve} --applied`"))
-            .help(undo)
+            let cause = "what a function of the database changed in it: ".to_owned() + &names;
+            needs_lost_session(blocked, &progress, &cause, &resolve, at).help(undo)
         }
         Obstacle::OutcomeUnknown => blocked(progress)
             .help(format!("check whether the statement took effect; if not, or if you undo it, run `{resolve} --retry`"))
@@ -230,6 +221,19 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
             })
             .help(undo),
     }
+}
+
+/// The remaining statements may depend on the session that ran the others.
+fn needs_lost_session(
+    blocked: impl Fn(String) -> Divergence,
+    progress: &str,
+    cause: &str,
+    resolve: &str,
+    at: usize,
+) -> Divergence {
+    blocked(format!("{progress}; the session is lost, and the remaining statements may depend on {cause}"))
+        .help(format!("if they do not depend on it, resume at statement {at}: `{resolve} --retry`"))
+        .help(format!("otherwise complete the migration manually, then run `{resolve} --applied`"))
 }
 
 /// `: ` and the first line of a statement that ran.

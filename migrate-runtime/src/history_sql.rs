@@ -547,12 +547,7 @@ impl HistorySql {
                 self.upsert_summary(&mut sql, summary);
             }
             HistoryChange::Checkpoint { version, done } => {
-                let changes = self.dialect.session_changes.map(|names| {
-                    let names = format!("coalesce({names}, '')");
-                    let kept = format!("CASE WHEN {names} {} '' THEN session_changes ELSE {names} END", self.dialect.names.equal);
-                    format!(", session_changes = {kept}")
-                });
-                self.update(&mut sql, version, &format!("statements_done = {done}{}", changes.unwrap_or_default()));
+                self.update(&mut sql, version, &format!("statements_done = {done}{}", self.session_changes()));
             }
             HistoryChange::Applied { record, summary, completion } => {
                 self.upsert_record(&mut sql, record, Some(&self.execution_ms(*completion)));
@@ -561,10 +556,8 @@ impl HistorySql {
             }
             HistoryChange::Finished { version, name, statements, summary, elapsed } => {
                 let (now, ms) = (self.dialect.now, self.milliseconds(*elapsed));
-                let set = format!(
-                    "state = 'applied', statements_done = {statements}, applied_at = {now}, execution_ms = {ms}{FORGET_SESSION}"
-                );
-                self.update(&mut sql, version, &set);
+                let set = format!("state = 'applied', statements_done = {statements}, applied_at = {now}, execution_ms = {ms}");
+                self.update(&mut sql, version, &(set + FORGET_SESSION));
                 self.upsert_summary(&mut sql, summary);
                 self.insert_completed(&mut sql, version, name, Direction::Up, Completion::Executed(*elapsed));
             }
@@ -608,6 +601,16 @@ impl HistorySql {
         for version in lost {
             self.insert_event(sql, Event::new(version, "resolved").detail(MARKED_NOT_APPLIED));
         }
+    }
+
+    /// A further assignment of a checkpoint: what its unit has changed in the session, if it has changed something.
+    fn session_changes(&self) -> String {
+        let equal = self.dialect.names.equal;
+        let assignment = self.dialect.session_changes.map(|names| {
+            let names = format!("coalesce({names}, '')");
+            format!(", session_changes = CASE WHEN {names} {equal} '' THEN session_changes ELSE {names} END")
+        });
+        assignment.unwrap_or_default()
     }
 
     /// Updates the record of a migration that failed. Returns the state for the event.

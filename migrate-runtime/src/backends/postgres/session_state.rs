@@ -80,8 +80,8 @@ impl SessionState {
         };
         format!(
             "coalesce((SELECT CASE WHEN {KEPT} OPERATOR(pg_catalog.=) '' THEN '' ELSE (\
-             SELECT pg_catalog.string_agg(DISTINCT pg_catalog.split_part(item, '=', 1), ', ') FROM \
-             (({}) UNION ALL ({})) AS changed) END FROM ({before}) b, ({after}) a), '')",
+             SELECT pg_catalog.string_agg(name, ', ') FROM (SELECT pg_catalog.split_part(item, '=', 1) AS name FROM \
+             (({}) UNION ALL ({})) AS changed GROUP BY 1) AS names) END FROM ({before}) b, ({after}) a), '')",
             except("b", "a"),
             except("a", "b")
         )
