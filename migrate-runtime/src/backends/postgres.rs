@@ -47,7 +47,7 @@ use migrate_model::name::Name;
 use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::token::{Quoting, Tokens};
 use presence::{IndexBuild, presence_query};
-use session_state::SessionState;
+use session_state::SessionComparison;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition};
 use std::time::{Duration, Instant};
@@ -400,7 +400,7 @@ impl<'c> Postgres<'c> {
     /// SQL that notes what the statements of a transaction have changed in the session; that fails, where the next transaction may
     /// run in another one.
     fn session_changes(&self, unit_run: &UnitRun<'_>, sets_isolation: bool) -> String {
-        let state = SessionState::of_unit(unit_run).filter(|_| !sets_isolation);
+        let state = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation);
         let preserves = self.endpoint.preserves_session();
         let sql = state.map(|state| if preserves { state.compare_sql() } else { state.check_sql() });
         sql.map_or_else(String::new, |sql| format!("{sql};\n"))
@@ -561,7 +561,7 @@ impl<'c> Postgres<'c> {
         for limit in limits(unit_run, self.session_mentions(), "LOCAL") {
             message.prepend(&limit);
         }
-        if let Some(state) = SessionState::of_unit(unit_run).filter(|_| !sets_isolation) {
+        if let Some(state) = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation) {
             message.prepend(&state.keep_sql(true));
         }
         message
@@ -1244,7 +1244,7 @@ impl Backend for Postgres<'_> {
         if self.endpoint.preserves_session() {
             limits(unit_run, self.session_mentions(), "SESSION").iter().for_each(|limit| start.prepend(limit));
         }
-        let state = SessionState::of_unit(unit_run).filter(|_| self.endpoint.preserves_session());
+        let state = SessionComparison::of_unit(unit_run).filter(|_| self.endpoint.preserves_session());
         if let Some(state) = &state {
             start.prepend(&state.keep_sql(false));
         }

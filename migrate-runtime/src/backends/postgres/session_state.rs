@@ -25,20 +25,20 @@ const NOT_COMPARED: [&str; 9] = [
 /// The state before the unit.
 const KEPT: &str = "pg_catalog.current_setting('migrate.state', true)";
 
-/// The names of what a unit has changed, until its transaction ends: what [`SessionState::compare_sql`] found.
+/// The names of what a unit has changed, until its transaction ends: what [`SessionComparison::compare_sql`] found.
 pub const CHANGES: &str = "pg_catalog.current_setting('migrate.changes', true)";
 
 /// Reads the state of a session before and after a unit.
 #[derive(Debug)]
-pub struct SessionState {
+pub struct SessionComparison {
     /// A query for one text: what the session contains, one item on each line, with a hash of its value.
     state: String,
 }
 
-impl SessionState {
+impl SessionComparison {
     /// For a unit after which others follow. `None` if its text already shows that a new session cannot have its effects, or if
     /// nothing follows.
-    pub fn of_unit(unit_run: &UnitRun<'_>) -> Option<SessionState> {
+    pub fn of_unit(unit_run: &UnitRun<'_>) -> Option<SessionComparison> {
         let statements = || unit_run.numbered_statements();
         if unit_run.last || statements().any(|(at, _)| unit_run.effects.get(at) > Some(&SessionEffect::Setting)) {
             return None;
@@ -46,7 +46,7 @@ impl SessionState {
         let named: Vec<String> = statements().flat_map(|(_, statement)| named_settings(statement.sql(unit_run.text))).collect();
         let drops_at_commit =
             statements().any(|(_, statement)| statement.sql(unit_run.text).to_uppercase().contains("COMMIT DROP"));
-        Some(SessionState { state: state_sql(&named, &read_custom_settings(unit_run.text), !drops_at_commit) })
+        Some(SessionComparison { state: state_sql(&named, &read_custom_settings(unit_run.text), !drops_at_commit) })
     }
 
     /// Keeps the state, in this transaction or in the session.
