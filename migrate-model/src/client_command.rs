@@ -6,13 +6,15 @@
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::finding::Finding;
-use crate::token::{Quoting, Token, executed_tokens};
+use crate::token::{Kind, Quoting, Token, executed_tokens};
 
 /// A command of the psql client, such as `\connect`.
 pub static PSQL_COMMAND: Code = Code::new(
     "psql-command",
     "A backslash outside strings (`\\i`, `\\connect`, `\\restrict`, `\\gexec`) begins a command of the psql client. It is not SQL, \
-     and the server would reject it. Remove it, or write the equivalent SQL.",
+     and the server would reject it. Remove it, or write the equivalent SQL. A colon before a name (`:'DBNAME'`, `:\"USER\"`, \
+     `:schema`) is a variable of psql, which the server does not know, either. Write the value, or use a function such as \
+     `current_database()`.",
 );
 
 /// A command of the mysql, mariadb or sqlite3 client.
@@ -199,6 +201,35 @@ pub fn refused_statement(text: &str, dialect: Dialect, tokens: &[Token]) -> Opti
         let message = "`LOAD DATA LOCAL` reads a file on the client host, and the driver does not send files";
         let help = "write the rows as `INSERT`, or load a file on the server host without `LOCAL`";
         return Some(Finding::error(&LOAD_DATA_LOCAL, message).help(help));
+    }
+    let variable = psql_variable(text, dialect, tokens)?;
+    let message = format!("`{variable}` is a variable of the psql client, not SQL");
+    Some(Finding::error(&PSQL_COMMAND, message).help("write the value, or use a function such as `current_database()`"))
+}
+
+/// A variable of psql: a colon directly before a name or a string. The server knows such a colon only in the slice of an array, and
+/// in the constructors of JSON objects.
+fn psql_variable<'t>(text: &'t str, dialect: Dialect, tokens: &[Token]) -> Option<&'t str> {
+    if dialect != Dialect::Postgres {
+        return None;
+    }
+    let mut brackets = 0_u32;
+    for (at, token) in tokens.iter().enumerate() {
+        match (token.kind, text.as_bytes().get(token.start)) {
+            (Kind::Symbol, Some(b'[')) => brackets += 1,
+            (Kind::Symbol, Some(b']')) => brackets = brackets.saturating_sub(1),
+            (Kind::Symbol, Some(b':')) if brackets == 0 => {
+                let follows_colon = at > 0 && tokens[at - 1].is_symbol(text, b':') && tokens[at - 1].end == token.start;
+                let name = tokens.get(at + 1).filter(|name| name.start == token.end && !follows_colon);
+                let name = name.filter(|name| matches!(name.kind, Kind::Word | Kind::QuotedName | Kind::Text));
+                let starts_name = |name: &Token| !text.as_bytes()[name.start].is_ascii_digit();
+                if let Some(name) = name.filter(|name| starts_name(name)) {
+                    let is_json = |token: &Token| token.text(text).to_ascii_uppercase().starts_with("JSON_OBJECT");
+                    return if tokens[..at].iter().any(is_json) { None } else { Some(&text[token.start..name.end]) };
+                }
+            }
+            _ => {}
+        }
     }
     None
 }

@@ -13,8 +13,14 @@ use crate::resumption::{self, Obstacle, next_statement};
 use crate::statement::{self, Reading};
 use crate::target::Direction;
 
-/// What is wrong with a version, for a run in a direction; `None` if nothing is.
-pub fn of_version(row: &MigrationStatus<'_>, direction: Direction, policy: Policy, reading: Reading<'_>) -> Option<Divergence> {
+/// What is wrong with a version, for a run in a direction; `None` if nothing is. `latest`: the highest version with a record.
+pub fn of_version(
+    row: &MigrationStatus<'_>,
+    latest: Option<&MigrationStatus<'_>>,
+    direction: Direction,
+    policy: Policy,
+    reading: Reading<'_>,
+) -> Option<Divergence> {
     // What is reverted, the history knows: for `down`, changed and missing files are only warnings.
     let level = match direction {
         Direction::Up => Level::Error,
@@ -29,8 +35,8 @@ pub fn of_version(row: &MigrationStatus<'_>, direction: Direction, policy: Polic
         MigrationState::FileMissing => Some(file_missing(row, level)),
         MigrationState::Ahead => Some(ahead(row)),
         MigrationState::OutOfOrder => match policy.out_of_order {
-            OutOfOrder::Error => Some(out_of_order(row, Level::Error)),
-            OutOfOrder::Warn => Some(out_of_order(row, Level::Warning)),
+            OutOfOrder::Error => Some(out_of_order(row, latest, Level::Error)),
+            OutOfOrder::Warn => Some(out_of_order(row, latest, Level::Warning)),
             OutOfOrder::Allow => None,
         },
         MigrationState::PartiallyApplied(_) if direction == Direction::Up && row.migration().is_none() => Some(elsewhere(row)),
@@ -133,8 +139,12 @@ fn elsewhere(row: &MigrationStatus<'_>) -> Divergence {
         .help(format!("or, if its file was removed, undo the statements that ran, then run `cargo migrate resolve {} --not-applied`", row.key()))
 }
 
-fn out_of_order(row: &MigrationStatus<'_>, level: Level) -> Divergence {
-    let message = format!("`{}` is not applied, but a higher version is", row.title());
+fn out_of_order(row: &MigrationStatus<'_>, latest: Option<&MigrationStatus<'_>>, level: Level) -> Divergence {
+    let partial = latest.filter(|latest| matches!(latest.state, MigrationState::PartiallyApplied(_)));
+    let state = if partial.is_some() { "partially applied" } else { "applied" };
+    let latest =
+        latest.map_or_else(|| "a higher version".to_owned(), |latest| format!("`{}`, a higher version,", latest.title()));
+    let message = format!("`{}` is not applied, but {latest} is {state}", row.title());
     Divergence::new(&codes::OUT_OF_ORDER, level, row.key(), message)
         .help("give it a version above the newest one")
         .help("or allow this: `out-of-order = \"allow\"` in `migrate.toml`")

@@ -125,8 +125,9 @@ pub fn plan<'a>(
     }
     let mut plan = Plan::default();
     let reading = set.contents().reading().with_triggers(history.triggers());
+    let latest = rows.iter().rev().find(|row| row.record().is_some());
     for row in &rows {
-        plan.divergences.extend(divergences::of_version(row, target.direction(), policy, reading));
+        plan.divergences.extend(divergences::of_version(row, latest, target.direction(), policy, reading));
     }
     match target.direction() {
         Direction::Up => up(&mut plan, &rows, target),

@@ -766,6 +766,29 @@ mod tests {
     }
 
     #[test]
+    fn psql_variables_are_refused() {
+        for text in [
+            "GRANT CONNECT ON DATABASE :\"DBNAME\" TO app;",
+            "COMMENT ON DATABASE x IS :'DBNAME';",
+            "ALTER DATABASE :DBNAME SET work_mem = '1MB';",
+            "SELECT 1; INSERT INTO t VALUES (:'USER', 2);",
+            "SET search_path = :schema;",
+        ] {
+            let (_, findings) = split(text, Dialect::Postgres, "f.sql");
+            assert_eq!(findings.first().map(|finding| finding.code), Some(&PSQL_COMMAND), "{text}");
+        }
+        for text in [
+            "SELECT a::text, a :: int, b[1:n], b[:\"n\"], b[a:'2'::int];",
+            "SELECT json_object('a':'b', 'c':d);",
+            "SELECT f(a := 1), f(a:=b);",
+            "INSERT INTO t VALUES (':x', E':y', $$ :z $$);",
+            "DO $$ BEGIN x :='a'; y:=b; END $$;",
+        ] {
+            assert_eq!(split(text, Dialect::Postgres, "f.sql").1, [], "{text}");
+        }
+    }
+
+    #[test]
     fn open_ends_are_refused() {
         for (dialect, text) in [
             (Dialect::Postgres, "SELECT 'a;"),
