@@ -337,6 +337,8 @@ pub struct UnitRun<'a> {
     pub session_effect: SessionEffect,
     /// What each statement of the script does to its session, as far as its text shows it.
     pub effects: &'a [SessionEffect],
+    /// The custom settings that the script reads.
+    pub custom_settings: &'a [String],
     /// What the script names that matters here.
     pub mentions: Mentions,
     /// The history as it was planned from.

@@ -82,6 +82,8 @@ pub struct PreparedStep<'p> {
     pub resuming: bool,
     /// What the script names that matters to the engine.
     pub mentions: Mentions,
+    /// The custom settings that the script reads: no catalog lists them.
+    pub custom_settings: Vec<String>,
 }
 
 impl PreparedStep<'_> {
@@ -135,7 +137,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let lock_timeout = directives.lock_timeout.or(self.options.lock_timeout);
         let timeout = directives.timeout.unwrap_or(self.options.timeout);
         let mentions = Mentions::of_script(&script.text, &script.statements, self.backend.dialect());
-        Ok(PreparedStep { plan, changes, lock_timeout, timeout, resuming, mentions, script })
+        let custom_settings = session_effect::read_custom_settings(&script.text, self.backend.dialect());
+        Ok(PreparedStep { plan, changes, lock_timeout, timeout, resuming, mentions, custom_settings, script })
     }
 
     /// What runs: from the files, or as it was stored when the migration was applied.

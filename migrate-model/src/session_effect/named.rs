@@ -62,8 +62,12 @@ fn add_set(names: &mut Vec<String>, sql: &str, tokens: &[Token], start: usize) {
     names.push(sql[first.start..last.end].replace('"', "").to_lowercase());
 }
 
-/// The custom settings, such as `app.tenant`, that a script reads with `current_setting`, each in lower case.
-pub fn read_custom_settings(text: &str) -> Vec<String> {
+/// The custom settings, such as `app.tenant`, that a PostgreSQL script reads with `current_setting`, each in lower case.
+pub fn read_custom_settings(text: &str, dialect: Dialect) -> Vec<String> {
+    if dialect == Dialect::Postgres { read_in(text) } else { Vec::new() }
+}
+
+fn read_in(text: &str) -> Vec<String> {
     let tokens = meaningful(text, Dialect::Postgres);
     let mut names = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
@@ -72,7 +76,7 @@ pub fn read_custom_settings(text: &str) -> Vec<String> {
             names.push(argument.text(text).trim_matches('\'').to_lowercase());
         }
         if token.kind == Kind::DollarText {
-            names.extend(dollar_body(token.text(text)).map(read_custom_settings).unwrap_or_default());
+            names.extend(dollar_body(token.text(text)).map(read_in).unwrap_or_default());
         }
     }
     names.retain(|name| {
@@ -107,6 +111,6 @@ mod tests {
         }
         let text =
             "SELECT current_setting('app.B', true), current_setting('x'); DO $$ BEGIN PERFORM current_setting('app.a'); END $$";
-        assert_eq!(read_custom_settings(text), ["app.a", "app.b"]);
+        assert_eq!(read_custom_settings(text, Dialect::Postgres), ["app.a", "app.b"]);
     }
 }

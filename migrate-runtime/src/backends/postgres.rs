@@ -47,7 +47,7 @@ use migrate_model::name::Name;
 use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::token::{Quoting, Tokens};
 use presence::{IndexBuild, presence_query};
-use session_state::SessionComparison;
+use session_state::{KeptState, SessionComparison};
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition};
 use std::time::{Duration, Instant};
@@ -129,6 +129,8 @@ pub struct Postgres<'c> {
     must_not_write: bool,
     /// When the transaction of the current unit began in a session that others use, and what its script does to the session.
     pooled_unit: Option<(Instant, SessionEffect)>,
+    /// Whether the session holds its state as it is before the next unit.
+    kept_state: KeptState,
     /// The migration lock, unless it is a session-level lock.
     lease: Option<Lease>,
 }
@@ -189,6 +191,7 @@ impl<'c> Postgres<'c> {
             read_only: false,
             must_not_write: false,
             pooled_unit: None,
+            kept_state: KeptState::Outdated,
             lease: None,
         }
     }
@@ -399,10 +402,9 @@ impl<'c> Postgres<'c> {
 
     /// SQL that notes what the statements of a transaction have changed in the session; that fails, where the next transaction may
     /// run in another one.
-    fn session_changes(&self, unit_run: &UnitRun<'_>, sets_isolation: bool) -> String {
-        let state = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation);
+    fn session_changes(&self, comparison: Option<&SessionComparison>) -> String {
         let preserves = self.endpoint.preserves_session();
-        let sql = state.map(|state| if preserves { state.compare_sql() } else { state.check_sql() });
+        let sql = comparison.map(|state| if preserves { state.compare_sql() } else { state.check_sql() });
         sql.map_or_else(String::new, |sql| format!("{sql};\n"))
     }
 
@@ -561,8 +563,10 @@ impl<'c> Postgres<'c> {
         for limit in limits(unit_run, self.session_mentions(), "LOCAL") {
             message.prepend(&limit);
         }
-        if let Some(state) = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation) {
-            message.prepend(&state.keep_sql(true));
+        let preserves = self.endpoint.preserves_session();
+        let is_kept = preserves && self.kept_state == KeptState::Current;
+        if let Some(state) = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation && !is_kept) {
+            message.prepend(&state.keep_sql(!preserves));
         }
         message
     }
@@ -1215,7 +1219,9 @@ impl Backend for Postgres<'_> {
             String::new()
         };
         let record = self.record_sql(history_sql, build_change(Elapsed::Transaction(unit_run.since.elapsed())));
-        let changes = self.session_changes(unit_run, sets_isolation);
+        let comparison = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation);
+        let changes = self.session_changes(comparison.as_ref());
+        self.kept_state = KeptState::Outdated;
         let end = format!("{changes}{}{check}{ALL_ROWS}{record}{}COMMIT;", self.reset_after(unit_run), self.after_record());
         self.pooled_unit = (!self.endpoint.preserves_session()).then(|| (Instant::now(), unit_run.session_effect));
         let mut message = self.run_chunks(start, unit_run).await?;
@@ -1225,6 +1231,9 @@ impl Backend for Postgres<'_> {
             (completed, Some(error)) => Err(self.commit_error(&message, completed, error).await),
         };
         self.pooled_unit = None;
+        if let Some(comparison) = comparison.filter(|_| outcome.is_ok()) {
+            self.kept_state = comparison.kept_after();
+        }
         outcome
     }
 
@@ -1245,9 +1254,10 @@ impl Backend for Postgres<'_> {
             limits(unit_run, self.session_mentions(), "SESSION").iter().for_each(|limit| start.prepend(limit));
         }
         let state = SessionComparison::of_unit(unit_run).filter(|_| self.endpoint.preserves_session());
-        if let Some(state) = &state {
+        if let Some(state) = state.as_ref().filter(|_| self.kept_state == KeptState::Outdated) {
             start.prepend(&state.keep_sql(false));
         }
+        self.kept_state = KeptState::Outdated;
         let checked_at = Instant::now();
         if let (_, Some(error)) = self.run(&start.sql).await {
             return Err(UnitError::NotStarted(error));
@@ -1272,11 +1282,14 @@ impl Backend for Postgres<'_> {
         }
         let record = self.record_sql(history_sql, build_change(Elapsed::Measured(unit_run.since.elapsed())));
         let record = format!("{}{record}", self.reset_after(unit_run));
-        let changes = state.map_or_else(String::new, |state| format!("{};\n", state.compare_sql()));
-        self.commit_after(history_sql, &changes, &record).await.map_err(UnitError::from_write)
+        let changes = state.as_ref().map_or_else(String::new, |state| format!("{};\n", state.compare_sql()));
+        self.commit_after(history_sql, &changes, &record).await.map_err(UnitError::from_write)?;
+        self.kept_state = state.map_or(KeptState::Outdated, |state| state.kept_after());
+        Ok(())
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
+        self.kept_state = KeptState::Outdated;
         self.execute_for_script(sql).await
     }
 
@@ -1307,6 +1320,7 @@ impl Backend for Postgres<'_> {
     async fn renew_session(&mut self, history_sql: &HistorySql) -> Result<RenewedSession, BackendError> {
         match self.connector.options().cloned().filter(|_| self.owns_session()) {
             Some(options) => {
+                self.kept_state = KeptState::Outdated;
                 self.reconnect(options).await?;
                 self.run_session(history_sql).await?;
                 Ok(if self.lease.is_some() { RenewedSession::Locked } else { RenewedSession::Unlocked })

@@ -83,6 +83,7 @@ async fn run_segment(
         resuming: prepared.resuming,
         session_effect: prepared.plan.session_effect(),
         effects: &prepared.plan.effects,
+        custom_settings: &prepared.custom_settings,
         mentions: prepared.mentions,
         expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
     };

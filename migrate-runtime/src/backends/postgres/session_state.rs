@@ -7,19 +7,50 @@
 
 use crate::backend::UnitRun;
 use crate::backend_error::SESSION_CHANGED;
-use migrate_model::session_effect::{SessionEffect, named_settings, read_custom_settings};
+use migrate_model::session_effect::{SessionEffect, named_settings};
 
-/// Those that this crate sets for a unit, and those of a transaction.
-const NOT_COMPARED: [&str; 9] = [
-    "application_name",
-    "idle_in_transaction_session_timeout",
-    "lock_timeout",
-    "row_security",
-    "statement_timeout",
-    "transaction_deferrable",
-    "transaction_isolation",
-    "transaction_read_only",
-    "transaction_timeout",
+/// The settings that change what a statement means or does, and not only how fast it runs or what is logged. `pg_settings` would
+/// be complete, but reading it takes ten times as long, and a script may have thousands of parts. A server that does not know a
+/// setting has no value for it. Source: PostgreSQL 18 manual, chapter 19.
+const SETTINGS: [&str; 38] = [
+    "allow_system_table_mods",
+    "array_nulls",
+    "backslash_quote",
+    "bytea_output",
+    "check_function_bodies",
+    "client_encoding",
+    "createrole_self_grant",
+    "datestyle",
+    "default_table_access_method",
+    "default_tablespace",
+    "default_text_search_config",
+    "default_toast_compression",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "event_triggers",
+    "exit_on_error",
+    "extra_float_digits",
+    "intervalstyle",
+    "lc_messages",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "lo_compat_privileges",
+    "password_encryption",
+    "quote_all_identifiers",
+    "restrict_nonsystem_relation_kind",
+    "role",
+    "search_path",
+    "session_authorization",
+    "session_replication_role",
+    "standard_conforming_strings",
+    "temp_tablespaces",
+    "timezone",
+    "timezone_abbreviations",
+    "transform_null_equals",
+    "xmlbinary",
+    "xmloption",
 ];
 
 /// The state before the unit.
@@ -28,11 +59,22 @@ const KEPT: &str = "pg_catalog.current_setting('migrate.state', true)";
 /// The names of what a unit has changed, until its transaction ends: what [`SessionComparison::compare_sql`] found.
 pub const CHANGES: &str = "pg_catalog.current_setting('migrate.changes', true)";
 
+/// Whether the session holds its state as it is before the next unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptState {
+    /// The last unit has kept it.
+    Current,
+    /// It must be read again.
+    Outdated,
+}
+
 /// Reads the state of a session before and after a unit.
 #[derive(Debug)]
 pub struct SessionComparison {
-    /// A query for one text: what the session contains, one item on each line, with a hash of its value.
+    /// An expression for one text: what the session contains, one item on each line, with a hash of its value.
     state: String,
+    /// The settings that the statements name.
+    named: Vec<String>,
 }
 
 impl SessionComparison {
@@ -43,10 +85,19 @@ impl SessionComparison {
         if unit_run.last || statements().any(|(at, _)| unit_run.effects.get(at) > Some(&SessionEffect::Setting)) {
             return None;
         }
-        let named: Vec<String> = statements().flat_map(|(_, statement)| named_settings(statement.sql(unit_run.text))).collect();
-        let drops_at_commit =
-            statements().any(|(_, statement)| statement.sql(unit_run.text).to_uppercase().contains("COMMIT DROP"));
-        Some(SessionComparison { state: state_sql(&named, &read_custom_settings(unit_run.text), !drops_at_commit) })
+        let mut named: Vec<String> =
+            statements().flat_map(|(_, statement)| named_settings(statement.sql(unit_run.text))).collect();
+        named.retain(|name| is_plain(name));
+        if statements().any(|(_, statement)| statement.sql(unit_run.text).to_uppercase().contains("COMMIT DROP")) {
+            named.push(TEMPORARY.to_owned());
+        }
+        Some(SessionComparison { state: state_sql(unit_run.custom_settings), named })
+    }
+
+    /// Whether the state after the unit is that before the next one.
+    pub fn kept_after(&self) -> KeptState {
+        // What is set for a transaction ends with it.
+        if self.named.is_empty() { KeptState::Current } else { KeptState::Outdated }
     }
 
     /// Keeps the state, in this transaction or in the session.
@@ -54,64 +105,64 @@ impl SessionComparison {
         format!("SELECT pg_catalog.set_config('migrate.state', {}, {is_local})", self.state)
     }
 
-    /// Determines what has changed since, for [`CHANGES`].
+    /// Determines what has changed since, for [`CHANGES`], and keeps the new state.
     pub fn compare_sql(&self) -> String {
-        format!("SELECT pg_catalog.set_config('migrate.changes', {}, true)", self.changes_sql())
+        format!(
+            "SELECT pg_catalog.set_config('migrate.changes', {}, true), pg_catalog.set_config('migrate.state', s.now, false) \
+             FROM (SELECT {} AS now OFFSET 0) AS s",
+            self.changes_sql(),
+            self.state
+        )
     }
 
     /// Fails with [`SESSION_CHANGED`] if something has changed since the state was kept.
     pub fn check_sql(&self) -> String {
         format!(
             "SELECT CAST(CASE WHEN c.names OPERATOR(pg_catalog.=) '' THEN '1' \
-             ELSE '{SESSION_CHANGED}' OPERATOR(pg_catalog.||) c.names END AS integer) FROM (SELECT {} AS names) c",
-            self.changes_sql()
+             ELSE '{SESSION_CHANGED}' OPERATOR(pg_catalog.||) c.names END AS integer) \
+             FROM (SELECT {} AS names FROM (SELECT {} AS now OFFSET 0) AS s OFFSET 0) AS c",
+            self.changes_sql(),
+            self.state
         )
     }
 
-    /// The names of what differs from the kept state; empty if nothing does, or if the script has reset all settings.
+    /// The names of what differs in the state `s.now` from the one that is kept; empty if nothing does, or if the script has reset
+    /// all settings.
     fn changes_sql(&self) -> String {
-        let before = format!("SELECT pg_catalog.string_to_array({KEPT}, pg_catalog.chr(10)) AS items");
-        let after = format!("SELECT pg_catalog.string_to_array({}, pg_catalog.chr(10)) AS items", self.state);
-        let except = |left: &str, right: &str| {
-            format!(
-                "SELECT item FROM pg_catalog.unnest({left}.items) AS item \
-                 EXCEPT SELECT item FROM pg_catalog.unnest({right}.items) AS item"
-            )
-        };
+        let name = "pg_catalog.split_part(item, '=', 1)";
+        let named = self.named.join(",");
         format!(
-            "coalesce((SELECT CASE WHEN {KEPT} OPERATOR(pg_catalog.=) '' THEN '' ELSE (\
-             SELECT pg_catalog.string_agg(name, ', ') FROM (SELECT pg_catalog.split_part(item, '=', 1) AS name FROM \
-             (({}) UNION ALL ({})) AS changed GROUP BY 1) AS names) END FROM ({before}) b, ({after}) a), '')",
-            except("b", "a"),
-            except("a", "b")
+            "CASE WHEN s.now OPERATOR(pg_catalog.=) {KEPT} OR {KEPT} OPERATOR(pg_catalog.=) '' THEN '' ELSE coalesce((\
+             SELECT pg_catalog.string_agg({name}, ', ') FROM pg_catalog.unnest(pg_catalog.string_to_array(s.now, pg_catalog.chr(10))) AS item \
+             WHERE NOT item OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array({KEPT}, pg_catalog.chr(10))) \
+             AND NOT {name} OPERATOR(pg_catalog.=) ANY (CAST('{{{named}}}' AS pg_catalog.text[])) \
+             AND NOT ('{TEMPORARY}' OPERATOR(pg_catalog.=) ANY (CAST('{{{named}}}' AS pg_catalog.text[])) \
+             AND pg_catalog.starts_with(item, '{TEMPORARY} '))), '') END"
         )
     }
 }
 
-/// An expression for the state of the session, without the settings of these names.
-fn state_sql(named: &[String], custom: &[String], with_temporary: bool) -> String {
-    let literal = |name: &String| format!("'{}'", name.replace('\'', "''"));
-    let is_named = |name: &str| named.iter().any(|named| named == name);
-    let excluded: Vec<String> = NOT_COMPARED.map(str::to_owned).iter().chain(named).map(literal).collect();
-    let value = |name: &str, value: &str| format!("pg_catalog.concat('{name}=', pg_catalog.hashtextextended({value}, 0))");
-    let mut items = vec![format!(
-        "SELECT pg_catalog.concat(name, '=', pg_catalog.hashtextextended(setting, 0)) FROM pg_catalog.pg_settings \
-         WHERE source OPERATOR(pg_catalog.=) 'session' AND NOT pg_catalog.lower(name) OPERATOR(pg_catalog.=) ANY (ARRAY[{}])",
-        excluded.join(", ")
-    )];
-    for name in ["role", "session_authorization"].into_iter().filter(|name| !is_named(name)) {
-        items.push(format!("SELECT {}", value(name, &format!("pg_catalog.current_setting('{name}')"))));
-    }
-    for name in custom.iter().filter(|name| !is_named(name)) {
-        items.push(format!("SELECT {}", value(name, &format!("coalesce(pg_catalog.current_setting('{name}', true), '')"))));
-    }
-    if with_temporary {
-        items.push(
-            "SELECT pg_catalog.concat('temporary table ', pg_catalog.quote_ident(relname::pg_catalog.text)) FROM pg_catalog.pg_class \
-             WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() \
-             AND relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,S}')"
-                .to_owned(),
-        );
-    }
-    format!("(SELECT pg_catalog.string_agg(item, pg_catalog.chr(10)) FROM ({}) AS s (item))", items.join(" UNION ALL "))
+/// Precedes the name of a temporary table, view or sequence.
+const TEMPORARY: &str = "temporary table";
+
+/// Does a name of a setting need no quotes in an array?
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte == b'.' || byte == b'_' || byte.is_ascii_alphanumeric())
+}
+
+/// An expression for the state of the session. `custom`: further settings.
+fn state_sql(custom: &[String]) -> String {
+    let custom = custom.iter().map(String::as_str).filter(|name| is_plain(name));
+    let settings: Vec<&str> = SETTINGS.into_iter().chain(custom).collect();
+    // A session without a temporary object has no schema for them.
+    format!(
+        "(SELECT pg_catalog.string_agg(item, pg_catalog.chr(10)) FROM (\
+         SELECT pg_catalog.concat(name, '=', pg_catalog.hashtextextended(pg_catalog.current_setting(name, true), 0)) \
+         FROM pg_catalog.unnest(CAST('{{{}}}' AS pg_catalog.text[])) AS name \
+         UNION ALL SELECT pg_catalog.concat('{TEMPORARY} ', pg_catalog.quote_ident(relname::pg_catalog.text)) \
+         FROM pg_catalog.pg_class WHERE pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid \
+         AND relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() \
+         AND relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,v,S}}')) AS s (item))",
+        settings.join(",")
+    )
 }
