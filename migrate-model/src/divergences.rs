@@ -110,7 +110,8 @@ fn file_missing(row: &MigrationStatus<'_>, level: Level) -> Divergence {
 /// The steps whose text is that of an applied version without a file: the file has another version now, and a run would apply it a
 /// second time.
 pub fn renumbered(steps: &[Step<'_>], rows: &[MigrationStatus<'_>]) -> Vec<Divergence> {
-    let missing: Vec<&MigrationStatus<'_>> = rows.iter().filter(|row| row.state == MigrationState::FileMissing).collect();
+    let has_no_file = |row: &&MigrationStatus<'_>| matches!(row.state, MigrationState::FileMissing | MigrationState::Ahead);
+    let missing: Vec<&MigrationStatus<'_>> = rows.iter().filter(has_no_file).collect();
     let applies = |step: &&Step<'_>| step.direction == Direction::Up && step.done == 0;
     let renumbered = steps.iter().filter(applies).filter_map(|step| {
         let script = step.file_script().filter(|script| !script.statements.is_empty())?;

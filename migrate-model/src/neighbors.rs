@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::finding::Finding;
 use crate::migration_set::MigrationSet;
 use crate::origin::{ForeignRecord, Origin};
-use crate::plural::count_of;
+use crate::plural::{count_of, is_are};
 use crate::script::Script;
 use crate::version::Version;
 use foreign_matches::{ForeignMatches, match_foreign};
@@ -226,9 +226,9 @@ impl Judge<'_> {
         let others = matches.into_iter().filter(|(_, (same, different))| same > different);
         let (other, (same, _)) = others.max_by_key(|(_, (same, _))| *same)?;
         let (service, total) = (self.set.service(), count_of(self.migrations(), "migration"));
-        let table = history.place.label();
+        let (table, are) = (history.place.label(), is_are(same));
         let message = format!(
-            "in `{table}`, {same} of {total} of `{service}` are applied under the service name `{other}`, with the same checksums"
+            "in `{table}`, {same} of {total} of `{service}` {are} applied under the service name `{other}`, with the same checksums"
         );
         Some(
             Finding::error(&OTHER_SERVICE, message)

@@ -180,14 +180,19 @@ async fn renumbered_files_are_not_applied_again() {
     for database in &databases {
         let folder = harmful(database.kind, "out-of-order = \"allow\"\n");
         up(&folder, database, &database.url).await.unwrap();
-        for (from, to) in [("001_a.sql", "20240101000000_a.sql"), ("002_b.sql", "20240102000000_b.sql")] {
-            let text = std::fs::read_to_string(folder.path().join("migrations").join(from)).unwrap();
-            folder.remove(&format!("migrations/{from}"));
-            folder.write(&format!("migrations/{to}"), &text);
+        let mut names = ["001_a.sql", "002_b.sql"];
+        // Below the versions that are applied, and above them.
+        for others in [["000.1_a.sql", "000.2_b.sql"], ["20240101000000_a.sql", "20240102000000_b.sql"]] {
+            for (from, to) in names.iter().zip(others) {
+                let text = std::fs::read_to_string(folder.path().join("migrations").join(from)).unwrap();
+                folder.remove(&format!("migrations/{from}"));
+                folder.write(&format!("migrations/{to}"), &text);
+            }
+            names = others;
+            let error = up(&folder, database, &database.url).await.unwrap_err().to_string();
+            assert!(error.contains("its text was applied as `002_b`"), "{error}");
+            assert_eq!(database.value("SELECT count(*) FROM log").await, "1");
         }
-        let error = up(&folder, database, &database.url).await.unwrap_err().to_string();
-        assert!(error.contains("its text was applied as `002_b`"), "{error}");
-        assert_eq!(database.value("SELECT count(*) FROM log").await, "1");
         // On purpose.
         folder.write("migrations/20240101000000_a.sql", "-- again\nCREATE TABLE IF NOT EXISTS log (n integer);\n");
         folder.write("migrations/20240102000000_b.sql", "-- again\nINSERT INTO log VALUES (1);\n");
