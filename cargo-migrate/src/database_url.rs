@@ -93,7 +93,7 @@ fn environment(name: &str) -> Option<String> {
 fn missing_url() -> CommandError {
     CommandError::usage("no database URL given")
         .help("set it with `--database-url postgres://user:password@host/name`, or with `DATABASE_URL` in the environment or in `.env`")
-        .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE in one of these places")
+        .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE, all in the environment or all in `.env`")
 }
 
 /// The `.env` files of the package folder and of the current folder, with their paths in messages.

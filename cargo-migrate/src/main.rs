@@ -36,17 +36,18 @@ use std::process::ExitCode;
     about = "Create, check, apply and revert SQL migrations for PostgreSQL, MySQL/MariaDB and SQLite",
     after_help = "Exit codes:\n\
                   \x20   0: success\n\
-                  \x20   1: any other failure, or stopped by a signal after the current statement\n\
+                  \x20   1: any other failure, or a signal stopped the run after the current statement\n\
                   \x20   2: usage error\n\
                   \x20   3: `status --check`: a migration is pending, out of order or partially applied\n\
-                  \x20   4: errors in the files\n\
+                  \x20   4: the files contain errors\n\
                   \x20   5: the files do not match the history, or `down` or `redo` needs `--stored` to run SQL from the history\n\
                   \x20   6: the migration lock was not acquired in time, or was lost\n\
-                  \x20   7: a migration failed, or its gate query did not return true\n\
+                  \x20   7: a migration failed, or its precondition (the gate query) did not return true\n\
                   \x20 130: aborted by a second signal\n\n\
-                  The database URL comes from --database-url, or else from the variables\n\
-                  DATABASE_URL or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE,\n\
-                  which are read from the environment, then from `.env`.",
+                  The database URL is taken from the first of these sources that specifies one:\n\
+                  --database-url, the environment, the file `.env`. In the environment and in\n\
+                  `.env`, set either DATABASE_URL, or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD,\n\
+                  DB_NAME and DB_SSLMODE.",
     propagate_version = true,
     disable_help_subcommand = true
 )]

@@ -136,11 +136,11 @@ async fn applied_migrations_count_as_deployed() {
     assert!(outcome.stderr.contains(&format!("1 of 2 migrations ({selection})")), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("error[index-not-concurrent]"), "{}", outcome.stderr);
     let outcome = connected.run(&["lint", "--offline"]);
-    assert!(outcome.stderr.contains("1 of 2 migrations (the draft in the lock file)"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("1 of 2 migrations (the migration that is not locked)"), "{}", outcome.stderr);
     // The command does not wait for a database that does not answer.
     let nowhere = Binary::inside(folder.path()).variable("DATABASE_URL", "postgres://x@127.0.0.1:1/x");
     let outcome = nowhere.run(&["lint"]);
-    assert!(outcome.stderr.contains("the draft in the lock file"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the migration that is not locked"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("cannot query the database `postgres://x@127.0.0.1:1/x`"), "{}", outcome.stderr);
     drop(binary);
     database.drop().await;
@@ -292,7 +292,7 @@ fn a_database_that_does_not_answer_is_reported_in_one_line() {
         let outcome = binary.run(&["lint"]);
         assert_eq!((outcome.code, lines(&outcome.stderr)), (without.code, 1), "{}", outcome.stderr);
         let line = outcome.stderr.lines().find(|line| line.contains("cannot query the database")).unwrap();
-        assert!(line.ends_with("; only the draft in the lock file is linted"), "{line}");
+        assert!(line.ends_with("; only the migration that is not locked is linted"), "{line}");
         let json = binary.run(&["lint", "--format", "json"]);
         assert_eq!(lines(&json.stderr), 1, "{}", json.stderr);
         assert_eq!(lines(&binary.run(&["lint", "--offline"]).stderr), 0);

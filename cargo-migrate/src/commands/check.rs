@@ -17,7 +17,7 @@ use serde_json::json;
 /// Check the migration files (names, up/down pairs, order, directives) and the lock file, and lint the drafts
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Treat drafts as errors, for CI before a deployment
+    /// Report drafts as errors; use this in CI before a deployment
     #[arg(long)]
     locked: bool,
 }

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 /// Report statements that are unsafe on a live database
 ///
-/// By default, only migrations that might not have been deployed yet are linted: the drafts in the lock file and, if
+/// By default, only migrations that might not have been deployed yet are linted: the drafts (migrations that are not locked) and, if
 /// `--database-url` or the environment sets a database URL, the migrations that are not applied to that database.
 /// Without a lock file, all migrations are linted.
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ pub struct Arguments {
     /// Do not query the database to find out which migrations are applied
     #[arg(long)]
     offline: bool,
-    /// Exit with an error also if there are only warnings
+    /// Exit with an error even if there are only warnings
     #[arg(long)]
     strict: bool,
     /// Rewrite drafts where an automatic fix exists; show each change and ask for confirmation first
@@ -298,11 +298,11 @@ async fn lint_scope(
     let LintScope::Only(drafts) = folder_lint::drafts(folder) else {
         return Ok((LintScope::All, "all, because there is no lock file".to_owned()));
     };
-    let selection = if drafts.len() == 1 { "the draft in the lock file" } else { "the drafts in the lock file" };
+    let selection = if drafts.len() == 1 { "the migration that is not locked" } else { "the migrations that are not locked" };
     let applied = if arguments.offline { Ok(None) } else { applied(context, project, folder).await };
     let applied = applied.unwrap_or_else(|reason| {
         let linted = match drafts.len() {
-            0 => "no migration is linted, because the lock file contains no draft".to_owned(),
+            0 => "no migration is linted, because all of them are locked".to_owned(),
             1 => format!("only {selection} is linted"),
             _ => format!("only {selection} are linted"),
         };

@@ -26,7 +26,8 @@ pub struct Arguments {
     #[arg(long)]
     draft: bool,
     /// Accept locked files that were changed or removed, and new files with a lower version than a locked file. On a
-    /// database to which an original file was applied, later runs can fail with `changed-after-apply` or `missing-file`
+    /// database to which a changed or removed file was already applied, later runs can fail with `changed-after-apply` or
+    /// `missing-file`
     #[arg(long)]
     force: bool,
 }

@@ -21,14 +21,14 @@ pub struct Arguments {
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migration: Version,
     /// Mark the migration as applied or, if its down migration was interrupted, as reverted; use this if all statements of the
-    /// interrupted file are done
+    /// interrupted file are complete
     #[arg(long, group = "how")]
     applied: bool,
     /// Mark the migration as not applied or, if its down migration was interrupted, as not reverted; use this if you
     /// have undone the completed statements. The command lists these statements and asks for confirmation
     #[arg(long, group = "how")]
     not_applied: bool,
-    /// Make the next run retry the statement whose outcome is unknown; use this if the statement had no effect
+    /// Make the next run resume with the statement that failed or whose outcome is unknown; use this if that statement had no effect, or if it is safe to run it again
     #[arg(long, group = "how")]
     retry: bool,
     /// Make the next run resume at statement N; use this if all statements before it were executed

@@ -289,8 +289,8 @@ fn missing_files<'l>(folder: &'l Folder, lock: &'l LockFile) -> impl Iterator<It
         (
             name,
             finding.help(
-                "restore the file, because it may have been applied to databases: `git log --diff-filter=D -- <file>` \
-             shows the commit that deleted it",
+                "restore the file, because it may have been applied to databases. To find the commit that deleted it, run \
+                 `git log --diff-filter=D -- <file>`",
             ),
         )
     });

@@ -282,7 +282,7 @@ pub static SETTINGS: &[Setting] = &[
         table: "history",
         key: "ignore",
         values: "a list of `\"other-schema\"`, `\"other-service\"` and names of tools: {origins} (`link`, `takumi` and `trossapp` are \
-                 applications that wrote their own history tables)",
+                 applications with their own migration code)",
         default: "none",
         meaning: "other histories in the database that do not prevent the first run",
         read: |parser, settings, value, setting| parser.ignored_histories(settings, value, setting),
