@@ -95,9 +95,9 @@ pub async fn run_targets(
         let outcome = if arguments.dry_run {
             dry_run(service, targets, &mut planned, context).await
         } else {
-            let shown = stored.iter().filter(|script| script.service == service.name);
+            let of_service = stored.iter().filter(|script| script.service == service.name);
             let migrator = arguments.migrator(service, &stop, context.output);
-            let migrator = migrator.only_stored_scripts(shown.map(|script| (script.key.clone(), script.sql.clone())));
+            let migrator = migrator.only_stored_scripts(of_service.map(|script| (script.key.clone(), script.sql.clone())));
             apply(service, targets, &migrator, context).await
         };
         match outcome.map_err(|error| error.of(service)) {

@@ -98,8 +98,8 @@ fn absolute(path: &Path) -> PathBuf {
 /// A warning of the compiler for each finding that is not an error. On stable Rust, a macro can only warn by using a deprecated
 /// item.
 fn warnings(findings: &[Finding]) -> TokenStream {
-    let (shown, omitted) = render::shown(findings.iter().filter(|finding| !finding.is_error()));
-    let texts = shown.into_iter().map(|finding| render::finding(finding, false)).chain(omitted);
+    let (listed, omitted) = render::shown(findings.iter().filter(|finding| !finding.is_error()));
+    let texts = listed.into_iter().map(|finding| render::finding(finding, false)).chain(omitted);
     let notes = texts.map(|text| {
         let note = format!("\n{text}\n");
         quote! {

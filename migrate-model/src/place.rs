@@ -159,8 +159,8 @@ impl<'a> SourceText<'a> {
         } else {
             self.count(to).position.column
         };
-        let (shown, part) = self.cut(line_start..line_end, from..to);
-        let span = SourceSpan { position: start.position, end_column, line_text: shown, part };
+        let (line_text, part) = self.cut(line_start..line_end, from..to);
+        let span = SourceSpan { position: start.position, end_column, line_text, part };
         Place { file: self.file.to_owned(), span: Some(span) }
     }
 

@@ -41,7 +41,7 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let text = renderer.render(&[group]).to_string();
     match finding.place.as_ref().and_then(shown_label) {
-        Some((shown, label)) => text.replacen(&shown, &label, 1),
+        Some((position, label)) => text.replacen(&position, &label, 1),
         None => text,
     }
 }
@@ -50,8 +50,8 @@ pub fn finding(finding: &Finding, colour: bool) -> String {
 fn shown_label(place: &Place) -> Option<(String, String)> {
     let span = place.span.as_ref()?;
     let column = span.line_text.get(..span.part.start)?.chars().count() + 1;
-    let shown = format!("{}:{}:{column}", place.file, span.position.line);
-    (column != span.position.column).then(|| (shown, place.label()))
+    let position = format!("{}:{}:{column}", place.file, span.position.line);
+    (column != span.position.column).then(|| (position, place.label()))
 }
 
 /// How many findings of one code in one file are shown as text. The others are counted: they are rarely read, and a file can have
@@ -61,26 +61,26 @@ pub const SHOWN_OF_CODE: usize = 100;
 /// The findings that are shown as text, and a sentence about the others of each code and file.
 pub fn shown<'a>(all: impl IntoIterator<Item = &'a Finding>) -> (Vec<&'a Finding>, Vec<String>) {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut shown = Vec::new();
+    let mut listed = Vec::new();
     for finding in all {
         let file = finding.place.as_ref().map_or("", |place| place.file.as_str());
         let count = counts.entry((file, finding.code.name)).or_default();
         *count += 1;
         if *count <= SHOWN_OF_CODE || file.is_empty() {
-            shown.push(finding);
+            listed.push(finding);
         }
     }
     let omitted = counts.into_iter().filter(|((file, _), count)| *count > SHOWN_OF_CODE && !file.is_empty());
     let omitted = omitted.map(|((file, code), count)| {
         format!("not shown: {} more `{code}` in `{}`", count - SHOWN_OF_CODE, visible::one_line(file))
     });
-    (shown, omitted.collect())
+    (listed, omitted.collect())
 }
 
 /// Renders findings, separated by blank lines; of one code in one file, the first hundred and the number of the others.
 pub fn findings<'a>(all: impl IntoIterator<Item = &'a Finding>, colour: bool) -> String {
-    let (shown, omitted) = shown(all);
-    let texts: Vec<String> = shown.into_iter().map(|problem| finding(problem, colour)).chain(omitted).collect();
+    let (listed, omitted) = shown(all);
+    let texts: Vec<String> = listed.into_iter().map(|problem| finding(problem, colour)).chain(omitted).collect();
     texts.join("\n\n")
 }
 
@@ -109,8 +109,8 @@ mod tests {
         let of = |code, file: &str| Finding::error(code, "a problem").at(Place::file(file));
         let mut all: Vec<Finding> = (0..1_000).map(|_| of(&CODE, "a.sql")).collect();
         all.extend([of(&OTHER, "a.sql"), of(&CODE, "b.sql")]);
-        let (shown, omitted) = shown(&all);
-        assert_eq!(shown.len(), 102);
+        let (listed, omitted) = shown(&all);
+        assert_eq!(listed.len(), 102);
         assert_eq!(omitted, ["not shown: 900 more `unbalanced-transaction` in `a.sql`"]);
         assert!(findings(&all, false).ends_with("\n\nnot shown: 900 more `unbalanced-transaction` in `a.sql`"));
     }

@@ -52,7 +52,7 @@ impl Parameter {
     }
 
     /// Checks a value; `shown` is the parameter, or the variable that sets it.
-    fn check(&self, shown: &str, value: &str) -> Result<(), AddressError> {
+    fn check(&self, label: &str, value: &str) -> Result<(), AddressError> {
         let list = |words: &[&str]| {
             let words: Vec<_> = words.iter().filter(|word| !word.is_empty()).map(|word| format!("`{word}`")).collect();
             words.join(", ")
@@ -60,17 +60,17 @@ impl Parameter {
         let is_among = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
         match self.rule {
             ParameterRule::OneOf(words) if !is_among(words) => {
-                Err(AddressError::new(format!("`{shown}` must be one of {}", list(words)))
-                    .help(format!("correct the value of `{shown}`")))
+                Err(AddressError::new(format!("`{label}` must be one of {}", list(words)))
+                    .help(format!("correct the value of `{label}`")))
             }
             ParameterRule::IgnoredIf(words, instead) if !is_among(words) => {
                 let known = list(words);
                 let or_word = if known.is_empty() { String::new() } else { format!(", or use one of {known}") };
-                Err(AddressError::new(format!("the driver does not support this value of `{shown}`"))
-                    .help(format!("remove `{shown}`{or_word}; {instead}")))
+                Err(AddressError::new(format!("the driver does not support this value of `{label}`"))
+                    .help(format!("remove `{label}`{or_word}; {instead}")))
             }
             ParameterRule::Instead(instead) => {
-                Err(AddressError::new(format!("the driver does not support `{shown}`")).help(format!("write {instead}")))
+                Err(AddressError::new(format!("the driver does not support `{label}`")).help(format!("write {instead}")))
             }
             _ => Ok(()),
         }
@@ -178,10 +178,10 @@ fn is_name(key: &str) -> bool {
 }
 
 /// The error about an unknown parameter, with the spelling that is probably meant.
-fn unknown(known: &'static [Parameter], shown: Option<&str>, key: &str) -> AddressError {
+fn unknown(known: &'static [Parameter], label: Option<&str>, key: &str) -> AddressError {
     let simple = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let names = || known.iter().flat_map(|parameter| parameter.names.iter().map(move |name| (*name, parameter)));
-    let message = match shown {
+    let message = match label {
         Some(name) => format!("the parameter `{name}` is unknown"),
         None => "it contains an unknown parameter".to_owned(),
     };

@@ -287,8 +287,8 @@ impl Lease {
             return self.renew_sql(history_sql);
         }
         let (now, expiry, locks) = (history_sql.dialect().now, self.expiry(history_sql), history_sql.locks());
-        let (own, equal) = (self.is_own_condition(history_sql), history_sql.dialect().names.equal);
-        let unlocked = format!("SELECT service FROM {locks} WHERE {own} FOR UPDATE SKIP LOCKED");
+        let (is_holder, equal) = (self.is_own_condition(history_sql), history_sql.dialect().names.equal);
+        let unlocked = format!("SELECT service FROM {locks} WHERE {is_holder} FOR UPDATE SKIP LOCKED");
         format!("UPDATE {locks} SET renewed_at = {now}, expires_at = {expiry} WHERE service {equal} ANY ({unlocked})")
     }
 

@@ -26,8 +26,8 @@ impl StoredScripts {
     /// # Errors
     /// If not.
     pub fn check(&self, key: &MigrationKey, title: &str, text: &str) -> Result<(), Error> {
-        let StoredScripts::Shown(shown) = self else { return Ok(()) };
-        match shown.iter().find(|(shown, _)| shown == key) {
+        let StoredScripts::Shown(scripts) = self else { return Ok(()) };
+        match scripts.iter().find(|(script_key, _)| script_key == key) {
             Some((_, known)) if known == text => Ok(()),
             Some(_) => Err(rejected(format!("the stored down migration of `{title}` has changed since it was shown"))
                 .help("find out who writes to `migration_records`, then run the same command again")),

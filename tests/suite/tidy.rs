@@ -94,8 +94,9 @@ fn the_shape_of_the_code() {
         ("type names defined more than once", 9),
         // Some are the state of the readers of SQL, such as whether a backslash escapes.
         ("boolean fields of types", 77),
-        ("files that name a dialect, outside those and the SQL readers", 21),
-        ("  uses of a dialect, outside those and the SQL readers", 76),
+        ("files that name a dialect, outside those and the SQL readers", 20),
+        ("  uses of a dialect, outside those and the SQL readers", 71),
+        ("variables and fields with a vague name", 0),
     ];
     for (name, limit) in limits {
         let measure = measures.iter().find(|measure| measure.name == name).unwrap_or_else(|| panic!("`{name}` is not measured"));

@@ -158,8 +158,8 @@ impl<'c> MySql<'c> {
 
     /// Notes the role of the run before a script sets another one.
     async fn note_role(&mut self) -> Result<(), BackendError> {
-        if self.role.own.is_none() {
-            self.role.own = Some(self.current_role().await?);
+        if self.role.of_run.is_none() {
+            self.role.of_run = Some(self.current_role().await?);
         }
         self.role.current = CurrentRole::OfScript;
         Ok(())
@@ -167,9 +167,9 @@ impl<'c> MySql<'c> {
 
     /// Statements that set the role of this run, and those that set the one of the script again.
     async fn role_switch(&mut self) -> Result<[Option<String>; 2], BackendError> {
-        let Some(own) = self.role.set_own_sql() else { return Ok([None, None]) };
+        let Some(run_role) = self.role.set_own_sql() else { return Ok([None, None]) };
         let script = self.current_role().await?;
-        Ok([Some(own), Some(role::set_sql(&script))])
+        Ok([Some(run_role), Some(role::set_sql(&script))])
     }
 
     /// Writes a change between the statements that set the role of this run and that of the script.
@@ -177,7 +177,7 @@ impl<'c> MySql<'c> {
         &mut self,
         history_sql: &HistorySql,
         change: &HistoryChange<'_>,
-        [own, script]: [String; 2],
+        [run_role, script]: [String; 2],
     ) -> Result<(), BackendError> {
         let guard = self.guard(history_sql);
         let check = guard_sql(&guard);
@@ -187,9 +187,9 @@ impl<'c> MySql<'c> {
         let is_single = record.matches(";\n").count() == 1;
         let sql = if is_single && self.lease.is_none() {
             // A routine of the script may have disabled it.
-            format!("{own}{check}{record}{script}COMMIT;")
+            format!("{run_role}{check}{record}{script}COMMIT;")
         } else {
-            format!("{own}START TRANSACTION;\n{check}{record}{script}COMMIT;")
+            format!("{run_role}START TRANSACTION;\n{check}{record}{script}COMMIT;")
         };
         let mut tries = 0;
         loop {
@@ -211,11 +211,11 @@ impl<'c> MySql<'c> {
     async fn guard_before(&mut self, history_sql: &HistorySql, unit_run: &UnitRun<'_>) -> Result<Vec<String>, UnitError> {
         let guard = self.guard(history_sql);
         let switch = if self.lease.is_some() { self.role_switch().await } else { Ok([None, None]) };
-        let [own, script] = switch.map_err(UnitError::NotStarted)?;
+        let [run_role, script] = switch.map_err(UnitError::NotStarted)?;
         if role::may_be_set_by(unit_run) {
             self.note_role().await.map_err(UnitError::NotStarted)?;
         }
-        Ok(own.into_iter().chain(guard).chain(script).collect())
+        Ok(run_role.into_iter().chain(guard).chain(script).collect())
     }
 
     async fn try_session_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
@@ -369,8 +369,8 @@ impl<'c> MySql<'c> {
         self.options = Some(options);
         self.lock_timeout_sql.clear();
         // `SET DEFAULT ROLE` of a script holds for new sessions.
-        if let Some(own) = self.role.set_own_sql() {
-            self.execute(&own).await?;
+        if let Some(run_role) = self.role.set_own_sql() {
+            self.execute(&run_role).await?;
         }
         self.role.current = CurrentRole::OfRun;
         Ok(())
@@ -794,8 +794,8 @@ impl Backend for MySql<'_> {
 
     async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
         // A lent session is as before by now.
-        if let Some(own) = self.role.set_own_sql().filter(|_| self.options.is_some()) {
-            self.execute(&own).await?;
+        if let Some(run_role) = self.role.set_own_sql().filter(|_| self.options.is_some()) {
+            self.execute(&run_role).await?;
         }
         if let Some(mut lease) = self.lease.take() {
             lease.stop_heartbeat();
@@ -862,11 +862,11 @@ impl Backend for MySql<'_> {
         }
         let record = self.record_sql(history_sql, &build_change(Elapsed::Measured(unit_run.since.elapsed())));
         // The second check detects a lock that the script has released, and renews a lease for its full duration.
-        let [own, script] = self.role_switch().await.map_err(UnitError::from_write)?.map(as_sql);
+        let [run_role, script] = self.role_switch().await.map_err(UnitError::from_write)?.map(as_sql);
         let guard = self.guard(history_sql);
-        let (completed, error) = self.run(&format!("{own}{}{record}{script}COMMIT;", guard_sql(&guard))).await;
+        let (completed, error) = self.run(&format!("{run_role}{}{record}{script}COMMIT;", guard_sql(&guard))).await;
         let Some(error) = error else { return Ok(()) };
-        let completed = completed.saturating_sub(usize::from(!own.is_empty()));
+        let completed = completed.saturating_sub(usize::from(!run_role.is_empty()));
         if error.is_connection_lost() {
             return Err(UnitError::ConnectionLost(error));
         }
@@ -939,8 +939,8 @@ impl Backend for MySql<'_> {
     }
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
-        let own = as_sql(self.role.set_own_sql());
-        self.write_with_roles(history_sql, change, [own, String::new()]).await
+        let run_role = as_sql(self.role.set_own_sql());
+        self.write_with_roles(history_sql, change, [run_role, String::new()]).await
     }
 
     fn session_reset(&self) -> Option<&SessionReset> {
@@ -973,8 +973,8 @@ impl Backend for MySql<'_> {
     async fn restore(&mut self) -> Result<(), BackendError> {
         self.lock_timeout_sql.clear();
         // The role of the script may lack the privilege to use the database.
-        if let Some(own) = self.role.set_own_sql() {
-            self.execute(&own).await?;
+        if let Some(run_role) = self.role.set_own_sql() {
+            self.execute(&run_role).await?;
         }
         if self.reset.prepared.is_empty() { Ok(()) } else { self.execute(&self.reset.prepared.clone()).await }
     }

@@ -12,7 +12,7 @@ pub const CURRENT_ROLE: &str = "SELECT CURRENT_ROLE()";
 #[derive(Debug, Default)]
 pub struct SessionRole {
     /// What follows `SET ROLE`; empty if the server has no roles. `None` until it was asked for.
-    pub own: Option<String>,
+    pub of_run: Option<String>,
     /// Which one the session may have now.
     pub current: CurrentRole,
 }
@@ -30,8 +30,8 @@ pub enum CurrentRole {
 impl SessionRole {
     /// A statement that sets the role of the run, if a script may have set another.
     pub fn set_own_sql(&self) -> Option<String> {
-        let own = self.own.as_ref().filter(|own| self.current == CurrentRole::OfScript && !own.is_empty());
-        own.map(|own| set_sql(own))
+        let role = self.of_run.as_ref().filter(|role| self.current == CurrentRole::OfScript && !role.is_empty());
+        role.map(|role| set_sql(role))
     }
 }
 

@@ -57,8 +57,8 @@ impl LentSession {
     /// Statements that give a session the settings of a new one, although it has those of `self`, and others of these names. A
     /// session of the application that must not write stays so.
     pub fn resets(&self, names: &[&str]) -> String {
-        let own = self.settings().map(|(name, _)| name);
-        let names: BTreeSet<&str> = own.chain(names.iter().copied()).filter(|name| *name != READ_ONLY).collect();
+        let changed = self.settings().map(|(name, _)| name);
+        let names: BTreeSet<&str> = changed.chain(names.iter().copied()).filter(|name| *name != READ_ONLY).collect();
         names.iter().map(|name| format!("RESET \"{name}\";\n")).collect()
     }
 
