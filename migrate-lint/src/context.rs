@@ -169,7 +169,7 @@ impl<'a> StatementContext<'a> {
     pub fn actions(&self) -> impl Iterator<Item = (ObjectName, &'a ActionKind, &'a Range<usize>)> {
         let alter = self.alter();
         let table = alter.map(|alter| self.schema.resolve(&alter.table));
-        let actions = alter.into_iter().flat_map(|alter| &alter.actions);
+        let actions = alter.into_iter().flat_map(|alter| &alter.actions).take_while(|_| !self.schema.effort().is_exhausted());
         table.into_iter().cycle().zip(actions).map(|(table, action)| (table, &action.kind, &action.range))
     }
 
@@ -537,4 +537,6 @@ pub struct DownResult {
     pub leftovers: Vec<String>,
     /// Every statement of both migrations was parsed, and none is inside a block.
     pub fully_parsed: bool,
+    /// The migration was run to its end.
+    pub is_complete: bool,
 }
