@@ -1,5 +1,6 @@
 //! What a rule gets to check: a statement or a file, with the schema, the locks and the history at that point.
 
+use crate::effort;
 use crate::impact::{Algorithm, Cause, Impact, Lock, OnlineDdl};
 use crate::object_name::ObjectName;
 use crate::relation::{HistoryPoint, Relation, RelationKind};
@@ -429,7 +430,10 @@ impl<'a> StatementContext<'a> {
 
     /// Is the statement certainly followed, in its file, by one that satisfies a condition?
     pub fn is_followed_by(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
-        self.later_statements().iter().any(|statement| self.is_as_certain(statement) && condition(&statement.syntax))
+        let later = self.later_statements();
+        let found = later.iter().position(|statement| self.is_as_certain(statement) && condition(&statement.syntax));
+        self.schema.effort().spend(found.unwrap_or(later.len()) / effort::GLANCES);
+        found.is_some()
     }
 
     /// The statements of the file that were certainly executed before this one.
@@ -537,6 +541,4 @@ pub struct DownResult {
     pub leftovers: Vec<String>,
     /// Every statement of both migrations was parsed, and none is inside a block.
     pub fully_parsed: bool,
-    /// The migration was run to its end.
-    pub is_complete: bool,
 }

@@ -32,6 +32,10 @@ const PER_BYTE: usize = 20;
 pub const CHANGE: usize = 8;
 /// The cost of a part of a table that another table gets with `LIKE` or `INHERITS`: some hundred bytes.
 pub const COPY: usize = 16;
+/// How many statements of the file, held locks, or parts of a table are looked at for the cost of one object.
+pub const GLANCES: usize = 8;
+/// How many bytes of a block are searched for the cost of one object.
+pub const SEARCHED_BYTES: usize = 256;
 /// The cost of a finding, or of the impact of a statement on a table.
 pub const FINDING: usize = 4;
 

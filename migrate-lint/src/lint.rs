@@ -223,7 +223,8 @@ impl Linter<'_> {
         };
         let found = check_file(&context, &self.enabled);
         self.report_for_file(&source, found, &mut allowed, down_allowed.as_mut());
-        if down.as_ref().is_some_and(|down| !down.is_complete) {
+        // The down migration was not checked to its end.
+        if self.simulation.schema.effort().is_exhausted() {
             return;
         }
         let is_enabled = |name: &str| self.enabled.iter().any(|enabled| enabled.rule.code.name == name);
@@ -338,7 +339,7 @@ impl Linter<'_> {
             table_is_empty: context::is_empty(&self.simulation.schema, parsed, file.pending),
         };
         let mut impacts = impacts(&self.simulation.schema, &parsed.syntax, sql, impact_context);
-        self.simulation.schema.effort().spend(effort::FINDING * impacts.len());
+        self.simulation.schema.effort().spend(effort::FINDING * impacts.len() + self.glances(file, parsed, locks));
         for impact in &mut impacts {
             if context::is_emptied(&self.simulation.schema, &impact.table, parsed) {
                 (impact.scans, impact.rewrites, impact.builds) = (false, false, false);
@@ -370,6 +371,20 @@ impl Linter<'_> {
         let is_shared = |table| context::age_of_relation(self.simulation.schema.relation(table), parsed.point, file.pending);
         let shared = impacts.iter().filter(|impact| is_shared(&impact.table) == Age::Deployed);
         locks.acquire(shared, parsed.statement);
+    }
+
+    /// The cost of what the rules only glance at: the held locks, the text of the block, and the parts of the altered table.
+    fn glances(&self, file: &File<'_>, parsed: &ParsedStatement, locks: &LockTracker) -> usize {
+        let searched = if parsed.in_block { file.sql(parsed).len() } else { 0 };
+        let schema = &self.simulation.schema;
+        let parts = match &parsed.syntax {
+            Syntax::AlterTable(alter) => {
+                let altered = schema.known(&schema.resolve(&alter.table));
+                altered.map_or(0, |relation| relation.indexes.len() + relation.constraints.len())
+            }
+            _ => 0,
+        };
+        (locks.held().len() + parts) / effort::GLANCES + searched / effort::SEARCHED_BYTES
     }
 
     /// Adds a finding at its place in the file; in an up migration, also for `fix`.
@@ -426,7 +441,7 @@ impl Linter<'_> {
         let leftovers =
             schema.changes_since(before).iter().filter_map(|difference| round_trip::leftover(difference, schema)).collect();
         self.simulation.schema.roll_back_to(after_up);
-        DownResult { statements, leftovers, fully_parsed, is_complete }
+        DownResult { statements, leftovers, fully_parsed }
     }
 }
 
