@@ -30,6 +30,8 @@ const PER_BYTE: usize = 20;
 
 /// The cost of an object that is changed.
 pub const CHANGE: usize = 8;
+/// The cost of a name that a changed object mentions, such as the type of a column.
+pub const MENTION: usize = 2;
 /// The cost of a part of a table that another table gets with `LIKE` or `INHERITS`: some hundred bytes.
 pub const COPY: usize = 16;
 /// How many statements of the file, held locks, or parts of a table are looked at for the cost of one object.

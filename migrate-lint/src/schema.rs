@@ -281,7 +281,7 @@ impl Schema {
     fn replace(&mut self, id: &ObjectId, object: Option<Arc<SchemaObject>>) -> Option<Arc<SchemaObject>> {
         let before = self.objects.get(id).cloned();
         let mentions = self.references.update(id, before.as_deref(), object.as_deref());
-        self.effort.spend(effort::CHANGE + mentions);
+        self.effort.spend(effort::CHANGE + effort::MENTION * mentions);
         match object {
             Some(object) => self.objects.insert(id.clone(), object),
             None => self.objects.remove(id),
