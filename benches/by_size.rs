@@ -197,6 +197,74 @@ const STATEMENTS: &[Case] = &[
             each(n, "ALTER TABLE t DETACH PARTITION t#;\n")
         )
     }),
+    ("views of one column, then ALTER TYPE", |n| {
+        one_table(n, "CREATE VIEW v# AS SELECT id FROM t;\n") + &each(n, "ALTER TABLE t ALTER id TYPE bigint;\n")
+    }),
+    ("views of one table, then RENAME", |n| {
+        one_table(n, "CREATE VIEW v# AS SELECT id FROM t;\n")
+            + &"ALTER TABLE t RENAME TO u;\nALTER TABLE u RENAME TO t;\n".repeat(n)
+    }),
+    ("a chain of INHERITS, then TRUNCATE", |n| {
+        format!(
+            "CREATE TABLE t0 (id int);\n{}{}",
+            chain(n, "CREATE TABLE t# (a# int) INHERITS (t@);\n"),
+            "TRUNCATE t0;\n".repeat(n)
+        )
+    }),
+    ("a chain of LIKE", |n| {
+        format!("CREATE TABLE t0 (id int);\n{}", chain(n, "CREATE TABLE t# (LIKE t@ INCLUDING ALL, a# int);\n"))
+    }),
+    ("search path, then ALTER", |n| {
+        format!("SET search_path = {}a;\n{}", each(n, "s#, "), each(n, "ALTER TABLE t ADD a# int;\n"))
+    }),
+    ("partitions, then CREATE INDEX", |n| {
+        format!(
+            "CREATE TABLE t (id int) PARTITION BY RANGE (id);\n{}{}",
+            each(n, "CREATE TABLE t# PARTITION OF t FOR VALUES FROM (#) TO (#);\n"),
+            each(n, "CREATE INDEX i# ON t (id);\n")
+        )
+    }),
+    ("DROP in one DO", |n| format!("DO $$ BEGIN {} END $$;\n", each(n, "DROP TABLE t#; "))),
+    ("EXECUTE in one DO", |n| format!("DO $$ BEGIN {} END $$;\n", each(n, "EXECUTE 'ALTER TABLE t ADD a# int'; "))),
+    ("DELETE in many CTEs", |n| format!("WITH a AS (SELECT 1){} SELECT 1;\n", each(n, ", c# AS (DELETE FROM t# RETURNING *)"))),
+    ("TYPE and SET NOT NULL in one statement", |n| {
+        format!(
+            "CREATE TABLE t (id int{});\nALTER TABLE t ADD b int{};\n",
+            each(n, ", a# int"),
+            each(n, ", ALTER a# TYPE bigint, ALTER a# SET NOT NULL")
+        )
+    }),
+    ("ADD INDEX in one statement", |n| one_table(1, &format!("ALTER TABLE t ADD b int{};\n", each(n, ", ADD INDEX i# (id)")))),
+    ("indexes of all columns, then DROP COLUMN", |n| {
+        format!(
+            "CREATE TABLE t (id int{});\n{}{}",
+            each(n, ", a# int"),
+            each(n, "CREATE INDEX i# ON t (a#);\n"),
+            each(n, "ALTER TABLE t DROP COLUMN a#;\n")
+        )
+    }),
+    ("SET SCHEMA", |n| {
+        format!(
+            "CREATE TABLE s0.t (id int);\n{}{}",
+            each(n, "CREATE INDEX i# ON s0.t (id);\n"),
+            chain(n, "ALTER TABLE s@.t SET SCHEMA s#;\n")
+        )
+    }),
+    ("RENAME TABLE of many tables", |n| {
+        format!("{}RENAME TABLE x TO y{};\n", each(n, "CREATE TABLE t# (id int);\n"), each(n, ", t# TO u#"))
+    }),
+    ("nested IF of sql_mode", |n| format!("SET sql_mode = {}''{};\n", "IF(1, ".repeat(n), ", '')".repeat(n))),
+    ("nested REPLACE of sql_mode", |n| format!("SET sql_mode = {}''{};\n", "REPLACE(".repeat(n), ", 'a', '')".repeat(n))),
+    ("tables of one type, then RENAME of the type", |n| {
+        format!(
+            "CREATE TYPE e AS ENUM ('a');\n{}{}",
+            each(n, "CREATE TABLE t# (a e);\n"),
+            "ALTER TYPE e RENAME TO f;\nALTER TYPE f RENAME TO e;\n".repeat(n)
+        )
+    }),
+    ("foreign keys of one transaction", |n| {
+        format!("BEGIN;\n{}COMMIT;\n", each(n, "ALTER TABLE t# ADD FOREIGN KEY (a) REFERENCES p# (id);\n"))
+    }),
     ("INHERITS", |n| one_table(n, "CREATE TABLE c# () INHERITS (t);\n")),
     ("schemas", |n| each(n, "CREATE SCHEMA s#;\nCREATE TABLE s#.t (id int);\n")),
     ("DROP SCHEMA", |n| each(n, "CREATE SCHEMA s#;\nCREATE TABLE s#.t (id int);\nDROP SCHEMA s# CASCADE;\n")),

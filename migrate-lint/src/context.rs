@@ -1,5 +1,6 @@
 //! What a rule gets to check: a statement or a file, with the schema, the locks and the history at that point.
 
+use crate::effort;
 use crate::impact::{Algorithm, Cause, Impact, Lock, OnlineDdl};
 use crate::object_name::ObjectName;
 use crate::relation::{HistoryPoint, Relation, RelationKind};
@@ -169,7 +170,7 @@ impl<'a> StatementContext<'a> {
     pub fn actions(&self) -> impl Iterator<Item = (ObjectName, &'a ActionKind, &'a Range<usize>)> {
         let alter = self.alter();
         let table = alter.map(|alter| self.schema.resolve(&alter.table));
-        let actions = alter.into_iter().flat_map(|alter| &alter.actions);
+        let actions = alter.into_iter().flat_map(|alter| &alter.actions).take_while(|_| !self.schema.effort().is_exhausted());
         table.into_iter().cycle().zip(actions).map(|(table, action)| (table, &action.kind, &action.range))
     }
 
@@ -429,7 +430,10 @@ impl<'a> StatementContext<'a> {
 
     /// Is the statement certainly followed, in its file, by one that satisfies a condition?
     pub fn is_followed_by(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
-        self.later_statements().iter().any(|statement| self.is_as_certain(statement) && condition(&statement.syntax))
+        let later = self.later_statements();
+        let found = later.iter().position(|statement| self.is_as_certain(statement) && condition(&statement.syntax));
+        self.schema.effort().spend(found.unwrap_or(later.len()) / effort::GLANCES);
+        found.is_some()
     }
 
     /// The statements of the file that were certainly executed before this one.

@@ -105,7 +105,9 @@ pub fn dropped_with(schema: &Schema, named: Vec<Part>, cascade: bool) -> Vec<Par
     let mut known: BTreeSet<Part> = named.iter().cloned().collect();
     let mut parts = named;
     let mut next = 0;
-    while let Some(part) = parts.get(next).cloned() {
+    while let Some(part) = parts.get(next).cloned()
+        && !schema.effort().is_exhausted()
+    {
         let mut dependents = belonging_to(schema, &part);
         if cascade {
             dependents.extend(depending_on(schema, &part));
@@ -157,7 +159,7 @@ fn depending_on(schema: &Schema, part: &Part) -> Vec<Part> {
 }
 
 fn depending_on_column(schema: &Schema, table: &ObjectName, column: &str) -> Vec<Part> {
-    let uses_column = |view: &Relation| view.possible_columns.iter().any(|word| word == column || word == "*");
+    let uses_column = |view: &Relation| view.possible_columns.contains(column) || view.possible_columns.contains("*");
     let views = schema.views_reading(table).filter(|(_, view)| uses_column(view));
     let views = views.map(|(view, _)| Part::Relation(view.clone()));
     let columns = schema.relation(table).into_iter().flat_map(|relation| &relation.columns);

@@ -96,6 +96,7 @@ pub fn fixes(history: &[Migration], options: &LintOptions) -> Vec<Fix> {
 fn simulate(history: &[Migration], dialect: Dialect) -> Simulation {
     let mut simulation = Simulation::new(dialect);
     for (migration, file) in history.iter().enumerate() {
+        simulation.begin_file(file.up.text.len());
         for (statement, place) in file.up.statements.iter().enumerate() {
             let syntax = reader::read(place.sql(&file.up.text), dialect);
             simulation.apply(&syntax, HistoryPoint { migration, transaction: statement });

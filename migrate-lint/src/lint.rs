@@ -10,6 +10,7 @@ use self::lock_tracker::LockTracker;
 use self::session_state::{SessionSettings, SessionState};
 use crate::allow::Allowed;
 use crate::context::{self, Age, DownResult, File, FileContext, ParsedStatement, StatementContext};
+use crate::effort;
 use crate::impact::{ImpactContext, impacts};
 use crate::owners;
 use crate::relation::HistoryPoint;
@@ -206,8 +207,8 @@ impl Linter<'_> {
         self.simulation.schema.forget_journal();
         let before = self.simulation.schema.savepoint();
         let mut allowed = Allowed::of(&migration.up, self.dialect());
-        self.run_script(&file, is_checked.then_some(&mut allowed));
-        if !is_checked {
+        let is_complete = self.run_script(&file, is_checked.then_some(&mut allowed));
+        if !is_checked || !is_complete {
             return;
         }
         let mut down_allowed = migration.down.as_ref().map(|script| Allowed::of(script, self.dialect()));
@@ -220,17 +221,11 @@ impl Linter<'_> {
             before,
             down: down.as_ref(),
         };
-        for RuleMatch { enabled, finding } in check_file(&context, &self.enabled) {
-            // Both are asked, so that each `allow` counts as used.
-            let suppressed_up = allowed.suppresses(enabled.rule.code.name, None);
-            let suppressed_down = down_allowed.as_mut().is_some_and(|allowed| allowed.suppresses(enabled.rule.code.name, None));
-            if !suppressed_up && !suppressed_down {
-                let place = match &finding.range {
-                    Some(range) => source.place(range.clone()),
-                    None => Place::file(&*migration.up.file),
-                };
-                self.findings.push(to_finding(enabled, finding, place));
-            }
+        let found = check_file(&context, &self.enabled);
+        self.report_for_file(&source, found, &mut allowed, down_allowed.as_mut());
+        // The down migration was not checked to its end.
+        if self.simulation.schema.effort().is_exhausted() {
+            return;
         }
         let is_enabled = |name: &str| self.enabled.iter().any(|enabled| enabled.rule.code.name == name);
         let mut problems = allowed.problems(&migration.up, is_enabled, owners::CODES);
@@ -240,13 +235,36 @@ impl Linter<'_> {
         self.findings.extend(problems);
     }
 
+    /// Adds the findings about a file as a whole.
+    fn report_for_file(
+        &mut self,
+        source: &SourceText<'_>,
+        found: Vec<RuleMatch>,
+        up: &mut Allowed,
+        mut down: Option<&mut Allowed>,
+    ) {
+        for RuleMatch { enabled, finding } in found {
+            // Both are asked, so that each `allow` counts as used.
+            let suppressed_up = up.suppresses(enabled.rule.code.name, None);
+            let suppressed_down = down.as_mut().is_some_and(|down| down.suppresses(enabled.rule.code.name, None));
+            if !suppressed_up && !suppressed_down {
+                let place = match &finding.range {
+                    Some(range) => source.place(range.clone()),
+                    None => Place::file(source.file()),
+                };
+                self.findings.push(to_finding(enabled, finding, place));
+            }
+        }
+    }
+
     fn parse(&mut self, script: &Script, migration: usize) -> Vec<ParsedStatement> {
         script_parser::parse(script, migration, self.options.server.dialect(), &mut self.transaction)
     }
 
-    /// Runs a script on the simulated schema and checks each statement, unless `allowed` is `None`.
-    fn run_script(&mut self, file: &File<'_>, mut allowed: Option<&mut Allowed>) {
-        self.simulation.begin_file();
+    /// Runs a script on the simulated schema and checks each statement, unless `allowed` is `None`. Returns `false` if that ends
+    /// before the last statement, because it takes more work than a file may cause.
+    fn run_script(&mut self, file: &File<'_>, mut allowed: Option<&mut Allowed>) -> bool {
+        self.simulation.begin_file(file.script.text.len());
         let mut session = self.begin_session(file.script);
         let mut locks = LockTracker::default();
         let mut transaction = None;
@@ -266,8 +284,14 @@ impl Linter<'_> {
             if session.apply(statement) {
                 self.simulate(file, statement);
             }
+            if self.simulation.schema.effort().is_exhausted() {
+                self.simulation.schema.set_opaque();
+                self.findings.extend(allowed.is_some().then(|| too_complex(file, statement)));
+                break;
+            }
         }
         self.simulation.enter_branch(None);
+        !self.simulation.schema.effort().is_exhausted()
     }
 
     /// The settings that a script starts with: those of the configured statements, with the timeouts of its directives, or else
@@ -315,6 +339,7 @@ impl Linter<'_> {
             table_is_empty: context::is_empty(&self.simulation.schema, parsed, file.pending),
         };
         let mut impacts = impacts(&self.simulation.schema, &parsed.syntax, sql, impact_context);
+        self.simulation.schema.effort().spend(effort::FINDING * impacts.len() + self.glances(file, parsed, locks));
         for impact in &mut impacts {
             if context::is_emptied(&self.simulation.schema, &impact.table, parsed) {
                 (impact.scans, impact.rewrites, impact.builds) = (false, false, false);
@@ -346,6 +371,20 @@ impl Linter<'_> {
         let is_shared = |table| context::age_of_relation(self.simulation.schema.relation(table), parsed.point, file.pending);
         let shared = impacts.iter().filter(|impact| is_shared(&impact.table) == Age::Deployed);
         locks.acquire(shared, parsed.statement);
+    }
+
+    /// The cost of what the rules only glance at: the held locks, the text of the block, and the parts of the altered table.
+    fn glances(&self, file: &File<'_>, parsed: &ParsedStatement, locks: &LockTracker) -> usize {
+        let searched = if parsed.in_block { file.sql(parsed).len() } else { 0 };
+        let schema = &self.simulation.schema;
+        let parts = match &parsed.syntax {
+            Syntax::AlterTable(alter) => {
+                let altered = schema.known(&schema.resolve(&alter.table));
+                altered.map_or(0, |relation| relation.indexes.len() + relation.constraints.len())
+            }
+            _ => 0,
+        };
+        (locks.held().len() + parts) / effort::GLANCES + searched / effort::SEARCHED_BYTES
     }
 
     /// Adds a finding at its place in the file; in an up migration, also for `fix`.
@@ -393,11 +432,11 @@ impl Linter<'_> {
         let alters = context::alters(&statements);
         let source = SourceText::new(&script.file, &script.text);
         let file = File { direction: Direction::Down, script, source: &source, statements: &statements, alters: &alters, ..*up };
-        self.run_script(&file, allowed);
+        let is_complete = self.run_script(&file, allowed);
         let is_opaque = |parsed: &ParsedStatement| {
             parsed.in_block || matches!(parsed.syntax, Syntax::Opaque | Syntax::Call { .. } | Syntax::Do { .. })
         };
-        let fully_parsed = !statements.iter().chain(up.statements).any(is_opaque);
+        let fully_parsed = is_complete && !statements.iter().chain(up.statements).any(is_opaque);
         let schema = &self.simulation.schema;
         let leftovers =
             schema.changes_since(before).iter().filter_map(|difference| round_trip::leftover(difference, schema)).collect();
@@ -424,6 +463,13 @@ fn effective_checksum(script: &Script, dialect: Dialect) -> Checksum {
     Script::read(text, &script.file, dialect).0.sql_checksum
 }
 
+/// A finding at the statement after which a file is not checked.
+fn too_complex(file: &File<'_>, last: &ParsedStatement) -> Finding {
+    let range = file.script.statements[last.statement].range.clone();
+    let message = "the file is not checked after this statement: its statements concern too many objects, some thousand each";
+    Finding::error(&effort::FILE_TOO_COMPLEX, message).at(file.source.place(range)).help("split the file")
+}
+
 fn run_statement_checks(context: &StatementContext<'_>, rules: &[EnabledRule]) -> Vec<RuleMatch> {
     let mut matches = Vec::new();
     let mut findings = RuleFindings::default();
@@ -432,7 +478,8 @@ fn run_statement_checks(context: &StatementContext<'_>, rules: &[EnabledRule]) -
             check(context, &mut findings);
             // Nearly always there is none, and this runs unoptimised in every build.
             if !findings.all.is_empty() {
-                matches.extend(findings.all.drain(..).map(|finding| RuleMatch { enabled: *enabled, finding }));
+                context.schema.effort().spend(effort::FINDING * findings.all.len());
+                matches.extend(findings.take().into_iter().map(|finding| RuleMatch { enabled: *enabled, finding }));
             }
         }
     }

@@ -349,6 +349,7 @@ fn table_changes(services: &[ServiceHistory<'_>], dialect: Dialect) -> Vec<Table
     for (index, service) in services.iter().enumerate() {
         let mut simulation = Simulation::new(dialect);
         for (migration, file) in service.history.iter().enumerate() {
+            simulation.begin_file(file.up.text.len());
             for (statement, text) in file.up.statements.iter().enumerate() {
                 let sql = text.sql(&file.up.text);
                 let syntax = reader::read(sql, dialect);

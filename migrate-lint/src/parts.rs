@@ -188,6 +188,23 @@ impl<T: Named + Clone> Parts<T> {
     }
 }
 
+impl Parts<ObjectName> {
+    /// Is this object one of them?
+    pub fn includes(&self, object: &ObjectName) -> bool {
+        self.has(object.name(), true, |other| other == object)
+    }
+
+    /// Gives an object another name.
+    pub fn rename(&mut self, from: &ObjectName, to: &ObjectName) {
+        let rename = |object: &mut ObjectName| {
+            if object == from {
+                object.clone_from(to);
+            }
+        };
+        self.change_named(from.name(), true, rename);
+    }
+}
+
 impl<T: PartialEq> Parts<T> {
     /// Is there an equal part?
     pub fn contains(&self, part: &T) -> bool {

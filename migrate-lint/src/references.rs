@@ -16,7 +16,7 @@ enum SchemaMention {
     Type(String),
     /// The schema that contains the object.
     Schema(Option<String>),
-    /// The name of the object itself, without its schema: of a function, or of a schema.
+    /// The name of the object itself, without its schema.
     Own(String),
 }
 
@@ -27,12 +27,14 @@ pub struct References {
 }
 
 impl References {
-    /// Follows a change of an object.
-    pub fn update(&mut self, id: &ObjectId, before: Option<&SchemaObject>, after: Option<&SchemaObject>) {
-        for mention in mentions(id, after, before) {
+    /// Follows a change of an object. Returns how many mentions have changed.
+    pub fn update(&mut self, id: &ObjectId, before: Option<&SchemaObject>, after: Option<&SchemaObject>) -> usize {
+        let (added, removed) = (mentions(id, after, before), mentions(id, before, after));
+        let count = added.len() + removed.len();
+        for mention in added {
             *self.users.entry(mention).or_default().entry(id.clone()).or_default() += 1;
         }
-        for mention in mentions(id, before, after) {
+        for mention in removed {
             let Some(users) = self.users.get_mut(&mention) else { continue };
             match users.get_mut(id) {
                 Some(count) if *count > 1 => *count -= 1,
@@ -42,6 +44,7 @@ impl References {
                 self.users.remove(&mention);
             }
         }
+        count
     }
 
     /// The objects that mention a table, a view or a function.
@@ -59,7 +62,7 @@ impl References {
         self.users(&SchemaMention::Schema(schema.map(str::to_owned)))
     }
 
-    /// The functions and the schemas of this name.
+    /// The relations, types, indexes, functions and schemas of this name.
     pub fn of_name(&self, name: &str) -> impl Iterator<Item = &ObjectId> + use<'_> {
         self.users(&SchemaMention::Own(name.to_owned()))
     }
@@ -73,6 +76,9 @@ impl References {
 fn mentions(id: &ObjectId, object: Option<&SchemaObject>, other: Option<&SchemaObject>) -> Vec<SchemaMention> {
     let Some(object) = object else { return Vec::new() };
     let mut all = vec![SchemaMention::Schema(id.name.schema.clone())];
+    if is_found_by_name(id, object) {
+        all.push(SchemaMention::Own(id.name.name.clone()));
+    }
     match object {
         SchemaObject::Relation(relation) | SchemaObject::External(relation) => {
             let other = match other {
@@ -82,22 +88,32 @@ fn mentions(id: &ObjectId, object: Option<&SchemaObject>, other: Option<&SchemaO
             of_relation(relation, other, &mut all);
         }
         SchemaObject::Domain { base, .. } => all.push(of_type(base)),
-        SchemaObject::Routine { .. } => all.push(SchemaMention::Own(id.name.name.clone())),
         SchemaObject::Trigger { table, references } => {
             let names = [table].into_iter().chain(&references.tables).chain(&references.function);
             all.extend(names.cloned().map(SchemaMention::Object));
         }
         SchemaObject::Sequence { owner: Some((table, _)) } => all.push(SchemaMention::Object(table.clone())),
-        _ if id.is_of(ObjectKind::Schema) || id.is_of(ObjectKind::Database) => all.push(SchemaMention::Own(id.name.name.clone())),
         _ => {}
     }
     all
 }
 
+fn is_found_by_name(id: &ObjectId, object: &SchemaObject) -> bool {
+    match object {
+        SchemaObject::Relation(_) | SchemaObject::Index(_) | SchemaObject::Routine { .. } => true,
+        SchemaObject::Enum(_) | SchemaObject::Domain { .. } | SchemaObject::Type => true,
+        _ => id.is_of(ObjectKind::Schema) || id.is_of(ObjectKind::Database),
+    }
+}
+
 fn of_relation(relation: &Relation, other: Option<&Relation>, all: &mut Vec<SchemaMention>) {
-    let tables = relation.reads_from.iter().chain(&relation.inherits).chain(&relation.partition_of);
-    let partitions = different(&relation.partitions, other.map(|other| &other.partitions));
-    all.extend(tables.chain(partitions).cloned().map(SchemaMention::Object));
+    let lists = [
+        different(&relation.reads_from, other.map(|other| &other.reads_from)),
+        different(&relation.inherits, other.map(|other| &other.inherits)),
+        different(&relation.partitions, other.map(|other| &other.partitions)),
+    ];
+    let tables = lists.into_iter().flatten().chain(&relation.partition_of);
+    all.extend(tables.cloned().map(SchemaMention::Object));
     let of_constraint = |constraint: &Constraint| match &constraint.kind {
         ConstraintKind::Foreign { table, .. } => Some(SchemaMention::Object(table.clone())),
         _ => None,

@@ -3,6 +3,8 @@
 use crate::object_name::ObjectName;
 use crate::parts::Parts;
 use migrate_model::syntax::Type;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// When something happened in a history of migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +78,7 @@ pub struct Relation {
     /// The table whose definition it copied with `LIKE`.
     pub copied_from: Option<ObjectName>,
     /// The tables that it inherits from.
-    pub inherits: Vec<ObjectName>,
+    pub inherits: Parts<ObjectName>,
     /// The known partitions.
     pub partitions: Parts<ObjectName>,
     /// The default partition, if it is known.
@@ -96,9 +98,9 @@ pub struct Relation {
     /// Created with `CREATE TABLE AS`: its columns are unknown, and it had no constraints and indexes at first.
     pub from_query: bool,
     /// The tables that a view reads.
-    pub reads_from: Vec<ObjectName>,
+    pub reads_from: Parts<ObjectName>,
     /// The words in the query of a view that may be names of columns.
-    pub possible_columns: Vec<String>,
+    pub possible_columns: Arc<BTreeSet<String>>,
 }
 
 /// A column.
@@ -235,7 +237,7 @@ impl Relation {
             partition_key: Vec::new(),
             partition_of: None,
             copied_from: None,
-            inherits: Vec::new(),
+            inherits: Parts::default(),
             partitions: Parts::default(),
             default_partition: None,
             charset: None,
@@ -245,8 +247,8 @@ impl Relation {
             has_rows: false,
             emptied: None,
             from_query: false,
-            reads_from: Vec::new(),
-            possible_columns: Vec::new(),
+            reads_from: Parts::default(),
+            possible_columns: Arc::default(),
         }
     }
 

@@ -10,11 +10,46 @@ pub struct RuleFindings {
     pub all: Vec<RuleFinding>,
 }
 
+/// The most findings of one rule about the same part of a statement, and the most names in one message. Thousands of objects may
+/// depend on each table of a file.
+const SAME_PLACE_LIMIT: usize = 100;
+
 impl RuleFindings {
     /// Adds a finding.
     pub fn add(&mut self, finding: RuleFinding) {
         self.all.push(finding);
     }
+
+    /// Removes the findings and returns them, without those after the first hundred about the same part of a statement.
+    pub fn take(&mut self) -> Vec<RuleFinding> {
+        let mut taken: Vec<RuleFinding> = Vec::new();
+        let (mut at_place, mut omitted) = (0, 0);
+        for finding in self.all.drain(..) {
+            let is_same_place = taken.last().is_some_and(|last| last.range == finding.range);
+            if is_same_place && at_place == SAME_PLACE_LIMIT {
+                omitted += 1;
+                continue;
+            }
+            note_omitted(&mut taken, std::mem::take(&mut omitted));
+            at_place = if is_same_place { at_place + 1 } else { 1 };
+            taken.push(finding);
+        }
+        note_omitted(&mut taken, omitted);
+        taken
+    }
+}
+
+fn note_omitted(findings: &mut [RuleFinding], omitted: usize) {
+    if let Some(last) = findings.last_mut().filter(|_| omitted > 0) {
+        last.message.push_str(&format!(", and {omitted} more like this"));
+    }
+}
+
+/// Names for a message, separated by commas; after the first hundred only their number.
+pub fn list(names: &[String]) -> String {
+    let (listed, omitted) = names.split_at(names.len().min(SAME_PLACE_LIMIT));
+    let listed = listed.join(", ");
+    if omitted.is_empty() { listed } else { format!("{listed} and {} more", omitted.len()) }
 }
 
 /// A finding without its place in a file; a builder.

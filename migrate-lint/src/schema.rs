@@ -4,10 +4,13 @@
 //! about it could not be parsed. A journal records all changes, so that they can be rolled back and compared.
 
 use crate::dependents::Part;
+use crate::effort::{self, Effort};
+use crate::journal::Journal;
 use crate::object_name::ObjectName;
 use crate::parts::Parts;
 use crate::references::References;
 use crate::relation::{Column, HistoryPoint, Relation, RelationKind};
+use crate::search_path::SearchPath;
 use crate::uncertainty::join;
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
@@ -99,13 +102,8 @@ impl ObjectId {
     }
 }
 
-/// A change of an object.
-#[derive(Debug, Clone)]
-struct JournalEntry {
-    id: ObjectId,
-    /// The object before the change; `None` if it was created.
-    before: Option<Arc<SchemaObject>>,
-}
+/// The most schemas of a search path that are searched one after another.
+const SHORT_PATH: usize = 8;
 
 /// The schema of temporary tables.
 const SESSION: &str = "pg_temp";
@@ -114,16 +112,18 @@ const SESSION: &str = "pg_temp";
 #[derive(Debug, Clone)]
 pub struct Schema {
     dialect: Dialect,
-    /// The schemas of `search_path`; empty for the default, and `None` for the default schema.
-    path: Vec<Option<String>>,
+    /// The schemas of `search_path`; empty for the default.
+    path: SearchPath,
     /// Names of the temporary tables of the session.
     temporary: BTreeSet<String>,
     objects: BTreeMap<ObjectId, Arc<SchemaObject>>,
-    journal: Vec<JournalEntry>,
+    journal: Journal,
     /// A statement had an unknown effect.
     opaque: bool,
     /// Which objects mention which names.
     references: References,
+    /// What the statements of the current file have cost.
+    effort: Effort,
 }
 
 impl Schema {
@@ -131,12 +131,13 @@ impl Schema {
     pub fn new(dialect: Dialect) -> Self {
         Schema {
             dialect,
-            path: Vec::new(),
+            path: SearchPath::default(),
             temporary: BTreeSet::new(),
             objects: BTreeMap::new(),
-            journal: Vec::new(),
+            journal: Journal::default(),
             opaque: false,
             references: References::default(),
+            effort: Effort::default(),
         }
     }
 
@@ -147,17 +148,37 @@ impl Schema {
 
     /// Sets the schemas in which unqualified names are looked up; `None` is the default schema.
     pub fn set_path(&mut self, path: Vec<Option<String>>) {
+        self.path = SearchPath::new(path.into_iter().map(|schema| self.without_default_schema(schema)).collect());
+    }
+
+    /// Sets the path that was in force before.
+    pub fn restore_path(&mut self, path: SearchPath) {
         self.path = path;
     }
 
-    /// The schemas in which unqualified names are looked up; `None` is the default schema.
-    pub fn path(&self) -> Vec<Option<String>> {
+    /// The schemas in which unqualified names are looked up.
+    pub fn path(&self) -> SearchPath {
         self.path.clone()
+    }
+
+    /// Begins a file of this size.
+    pub fn begin_file(&mut self, bytes: usize) {
+        self.effort = Effort::for_file(bytes);
+    }
+
+    /// What the statements of the current file have cost.
+    pub fn effort(&self) -> &Effort {
+        &self.effort
+    }
+
+    /// Counts the objects that are visited.
+    fn visited<'a>(&'a self, ids: impl Iterator<Item = &'a ObjectId>) -> impl Iterator<Item = &'a ObjectId> {
+        ids.inspect(|_| self.effort.spend(1))
     }
 
     /// Ends the session: drops its temporary tables and resets the search path.
     pub fn end_session(&mut self) {
-        self.path.clear();
+        self.path = SearchPath::default();
         for name in std::mem::take(&mut self.temporary) {
             self.take(Namespace::Relation, &ObjectName { schema: Some(SESSION.to_owned()), name }, None);
         }
@@ -196,19 +217,27 @@ impl Schema {
         if self.temporary.contains(&unqualified) {
             return ObjectName { schema: Some(SESSION.to_owned()), name: unqualified };
         }
-        let in_path = |schema: &Option<String>| ObjectName {
-            schema: self.without_default_schema(schema.clone()),
-            name: unqualified.clone(),
-        };
+        self.find_in_path(unqualified).unwrap_or_else(|| self.resolve_new(name))
+    }
+
+    /// The first object of a name in the search path. Nearly always, one of two lists is short: the path, or the objects of the name.
+    fn find_in_path(&self, name: String) -> Option<ObjectName> {
         let exists = |name: &ObjectName| {
             self.relation(name).is_some() || self.ty(name).is_some() || self.table_of_index(None, name).is_some()
         };
-        self.path.iter().map(in_path).find(exists).unwrap_or_else(|| self.resolve_new(name))
+        let schemas = self.path.schemas();
+        if schemas.len() <= SHORT_PATH {
+            let in_path = |schema: &Option<String>| ObjectName { schema: schema.clone(), name: name.clone() };
+            return schemas.iter().map(in_path).find(exists);
+        }
+        let existing = self.visited(self.references.of_name(&name)).map(|id| &id.name).filter(|name| exists(name));
+        let in_path = existing.filter_map(|name| Some((self.path.position(&name.schema)?, name)));
+        in_path.min().map(|(_, name)| name.clone())
     }
 
     /// Resolves the name of an object that is created.
     pub fn resolve_new(&self, name: &Name) -> ObjectName {
-        let first_in_path = self.path.first().cloned().flatten();
+        let first_in_path = self.path.schemas().first().cloned().flatten();
         let schema = name.schema.as_deref().map(|schema| self.fold(schema)).or(first_in_path);
         ObjectName { schema: self.without_default_schema(schema), name: self.fold(&name.name) }
     }
@@ -245,13 +274,14 @@ impl Schema {
     fn put(&mut self, namespace: Namespace, name: ObjectName, table: Option<ObjectName>, object: SchemaObject) {
         let id = ObjectId { namespace, table, name };
         let before = self.replace(&id, Some(Arc::new(object)));
-        self.journal.push(JournalEntry { id, before });
+        self.journal.record(id, before);
     }
 
     /// Puts an object in the place of another, without a journal entry. Nothing else changes the objects.
     fn replace(&mut self, id: &ObjectId, object: Option<Arc<SchemaObject>>) -> Option<Arc<SchemaObject>> {
         let before = self.objects.get(id).cloned();
-        self.references.update(id, before.as_deref(), object.as_deref());
+        let mentions = self.references.update(id, before.as_deref(), object.as_deref());
+        self.effort.spend(effort::CHANGE + effort::MENTION * mentions);
         match object {
             Some(object) => self.objects.insert(id.clone(), object),
             None => self.objects.remove(id),
@@ -261,7 +291,7 @@ impl Schema {
     fn take(&mut self, namespace: Namespace, name: &ObjectName, table: Option<&ObjectName>) -> Option<Arc<SchemaObject>> {
         let id = ObjectId { namespace, table: table.cloned(), name: name.clone() };
         let object = self.replace(&id, None)?;
-        self.journal.push(JournalEntry { id, before: Some(object.clone()) });
+        self.journal.record(id, Some(object.clone()));
         Some(object)
     }
 
@@ -331,7 +361,7 @@ impl Schema {
 
     /// All tables and views, by name.
     pub fn relations(&self) -> impl Iterator<Item = (&ObjectName, &Relation)> {
-        self.objects.iter().filter_map(|(id, object)| match &**object {
+        self.objects.iter().inspect(|_| self.effort.spend(1)).filter_map(|(id, object)| match &**object {
             SchemaObject::Relation(relation) => Some((&id.name, &**relation)),
             _ => None,
         })
@@ -353,7 +383,7 @@ impl Schema {
             change(relation);
         }
         let before = self.replace(&id, Some(Arc::new(changed)));
-        self.journal.push(JournalEntry { id, before });
+        self.journal.record(id, before);
     }
 
     /// Renames a table that no migration created.
@@ -453,7 +483,7 @@ impl Schema {
 
     /// The tables that may have columns of a type.
     pub fn users_of_type(&self, ty: &ObjectName) -> impl Iterator<Item = (&ObjectName, &Relation)> {
-        self.references.to_type(ty).filter_map(|id| self.relation_of(id))
+        self.visited(self.references.to_type(ty)).filter_map(|id| self.relation_of(id))
     }
 
     fn relation_of<'a>(&'a self, id: &'a ObjectId) -> Option<(&'a ObjectName, &'a Relation)> {
@@ -465,7 +495,7 @@ impl Schema {
 
     /// The tables and views that refer to one: by a foreign key, by inheritance or in the query of a view.
     pub fn referring(&self, table: &ObjectName) -> impl Iterator<Item = (&ObjectName, &Relation)> + use<'_> {
-        self.references.to_object(table).filter_map(|id| self.relation_of(id))
+        self.visited(self.references.to_object(table)).filter_map(|id| self.relation_of(id))
     }
 
     /// Resolves the name of a type.
@@ -477,10 +507,12 @@ impl Schema {
     /// constraint.
     pub fn domains(&self, ty: &Type) -> Vec<(ObjectName, &Type, bool)> {
         let mut domains: Vec<(ObjectName, &Type, bool)> = Vec::new();
+        let mut visited = BTreeSet::new();
         let mut name = self.resolve_type(ty);
         while let Some(SchemaObject::Domain { base, constrained }) = self.ty(&name)
-            && domains.iter().all(|(visited, ..)| *visited != name)
+            && visited.insert(name.clone())
         {
+            self.effort.spend(1);
             domains.push((name, base, *constrained));
             name = self.resolve_type(base);
         }
@@ -516,7 +548,7 @@ impl Schema {
         table: &'a ObjectName,
         is_owner: impl Fn(&str) -> bool,
     ) -> impl Iterator<Item = (&'a ObjectName, &'a str)> {
-        self.references.to_object(table).filter_map(move |id| match self.objects.get(id).map(|object| &**object) {
+        self.visited(self.references.to_object(table)).filter_map(move |id| match self.objects.get(id).map(|object| &**object) {
             Some(SchemaObject::Sequence { owner: Some((owner, column)) }) if owner == table && is_owner(column) => {
                 Some((&id.name, column.as_str()))
             }
@@ -543,18 +575,19 @@ impl Schema {
 
     /// The tables that inherit from a table.
     pub fn inheriting<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
-        self.referring(parent).filter(move |(_, relation)| relation.inherits.contains(parent)).map(|(name, _)| name)
+        self.referring(parent).filter(move |(_, relation)| relation.inherits.includes(parent)).map(|(name, _)| name)
     }
 
     /// The partitions of a table and the tables that inherit from it.
     pub fn descendants<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
         let partitions = self.known(table).into_iter().flat_map(|relation| &relation.partitions);
+        let partitions = partitions.inspect(|_| self.effort.spend(1));
         partitions.chain(self.inheriting(table))
     }
 
     /// The domains that are directly based on a type.
     pub fn domains_over<'a>(&'a self, ty: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
-        self.references.to_type(ty).filter_map(move |id| match self.objects.get(id).map(|object| &**object) {
+        self.visited(self.references.to_type(ty)).filter_map(move |id| match self.objects.get(id).map(|object| &**object) {
             Some(SchemaObject::Domain { base, .. }) if self.resolve_type(base) == *ty => Some(&id.name),
             _ => None,
         })
@@ -563,7 +596,7 @@ impl Schema {
     /// The tables, types, sequences and functions in a schema.
     pub fn parts_in(&self, schema: &str) -> Vec<Part> {
         let schema = self.without_default_schema(Some(schema.to_owned()));
-        let inside = self.references.in_schema(schema.as_deref());
+        let inside = self.visited(self.references.in_schema(schema.as_deref()));
         let inside = inside.filter_map(|id| self.objects.get(id).map(|object| (id, object)));
         let parts = inside.filter_map(|(id, object)| match (id.namespace, &**object) {
             (Namespace::Relation, SchemaObject::Relation(_)) => Some(Part::Relation(id.name.clone())),
@@ -600,7 +633,7 @@ impl Schema {
             self.relation(other).is_some_and(|relation| relation.columns_known && relation.column(column).is_none())
         };
         let uses_column = |view: &Relation| {
-            let mentions = |word: &str| view.possible_columns.iter().any(|other| other == word);
+            let mentions = |word: &str| view.possible_columns.contains(word);
             // `*` stands for the columns that exist when the view is created.
             let selects_all = view.reads_from.len() == 1 && mentions("*") && created.is_none_or(|created| created < view.created);
             selects_all || mentions(column) && view.reads_from.iter().filter(|other| *other != table).all(lacks_column)
@@ -622,7 +655,7 @@ impl Schema {
     }
 
     fn triggers_that_mention<'a>(&'a self, name: &ObjectName) -> impl Iterator<Item = Trigger<'a>> + use<'a> {
-        self.references.to_object(name).filter_map(|id| match self.objects.get(id).map(|object| &**object) {
+        self.visited(self.references.to_object(name)).filter_map(|id| match self.objects.get(id).map(|object| &**object) {
             Some(SchemaObject::Trigger { table, references }) => Some(Trigger { name: &id.name, table, references }),
             _ => None,
         })
@@ -636,6 +669,14 @@ impl Schema {
         for (name, table, mut references) in using {
             references.tables.iter_mut().filter(|table| *table == from).for_each(|table| table.clone_from(to));
             self.put_trigger(name, table, references);
+        }
+    }
+
+    /// Removes a trigger of a table and returns the objects that its definition names.
+    pub fn take_trigger(&mut self, name: &ObjectName, table: &ObjectName) -> Option<TriggerReferences> {
+        match &*self.take(Namespace::Other(ObjectKind::Trigger), name, self.namespace_of_trigger(table))? {
+            SchemaObject::Trigger { references, .. } => Some(references.clone()),
+            _ => None,
         }
     }
 
@@ -686,7 +727,7 @@ impl Schema {
             let is_volatile = |id: &ObjectId| {
                 matches!(self.objects.get(id).map(|object| &**object), Some(SchemaObject::Routine { stable: false, .. }))
             };
-            self.references.of_name(&function.name).any(is_volatile)
+            self.visited(self.references.of_name(&function.name)).any(is_volatile)
         };
         names.any(|name| is_volatile(&name))
     }
@@ -712,7 +753,7 @@ impl Schema {
         let removed: Vec<ObjectId> = contained.chain(schemas).cloned().collect();
         for id in removed {
             let before = self.replace(&id, None);
-            self.journal.push(JournalEntry { id, before });
+            self.journal.record(id, before);
         }
     }
 
@@ -737,26 +778,36 @@ impl Schema {
 
     /// The views that read a table.
     pub fn views_reading<'a>(&'a self, table: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation)> {
-        self.referring(table).filter(move |(_, relation)| relation.reads_from.contains(table))
+        self.referring(table).filter(move |(_, relation)| relation.reads_from.includes(table))
     }
 
-    /// A savepoint: the current length of the journal.
-    pub fn savepoint(&self) -> usize {
-        self.journal.len()
+    /// Sets a savepoint.
+    pub fn savepoint(&mut self) -> usize {
+        self.journal.set_savepoint()
+    }
+
+    /// Gives up a savepoint and those that were set later.
+    pub fn release(&mut self, savepoint: usize) {
+        self.journal.release(savepoint);
     }
 
     /// Undoes all changes since a savepoint.
     pub fn roll_back_to(&mut self, savepoint: usize) {
-        while self.journal.len() > savepoint {
-            let Some(JournalEntry { id, before }) = self.journal.pop() else { return };
-            self.replace(&id, before);
+        while let Some(entry) = self.journal.pop(savepoint) {
+            self.replace(&entry.id, entry.before);
         }
+    }
+
+    /// The journal entries since a savepoint.
+    #[cfg(test)]
+    pub fn journal_since(&self, savepoint: usize) -> &[crate::journal::JournalEntry] {
+        self.journal.since(savepoint)
     }
 
     /// Makes uncertain what has changed since a savepoint, because the statement since then may not have been executed.
     pub fn make_uncertain(&mut self, savepoint: usize) {
         let mut originals: BTreeMap<ObjectId, Option<Arc<SchemaObject>>> = BTreeMap::new();
-        for entry in &self.journal[savepoint..] {
+        for entry in self.journal.since(savepoint) {
             originals.entry(entry.id.clone()).or_insert_with(|| entry.before.clone());
         }
         for (id, before) in originals {
@@ -776,7 +827,7 @@ impl Schema {
     pub fn changes_since(&self, savepoint: usize) -> Vec<SchemaDifference<'_>> {
         let exists = |object: &&SchemaObject| **object != SchemaObject::Dropped;
         let mut originals: BTreeMap<&ObjectId, Option<&SchemaObject>> = BTreeMap::new();
-        for entry in &self.journal[savepoint.min(self.journal.len())..] {
+        for entry in self.journal.since(savepoint) {
             originals.entry(&entry.id).or_insert(entry.before.as_deref());
         }
         originals.retain(|id, _| id.namespace != Namespace::External);

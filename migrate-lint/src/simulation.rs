@@ -16,6 +16,7 @@ use self::renaming::{rename_index, rename_table, rename_trigger};
 use crate::object_name::ObjectName;
 use crate::relation::HistoryPoint;
 use crate::schema::{Schema, SchemaObject, TriggerReferences};
+use crate::search_path::SearchPath;
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{Control, IndexAction, ObjectAction, ObjectKind, RowChange, Setting, Syntax};
 use std::collections::BTreeSet;
@@ -30,7 +31,7 @@ pub struct Simulation {
     /// The branch that is simulated, as if it were executed.
     branch: Option<Branch>,
     /// The search path to be restored at the end of the transaction, after `SET LOCAL search_path`.
-    outer_path: Option<Vec<Option<String>>>,
+    outer_path: Option<SearchPath>,
 }
 
 /// Statements that are executed together or not at all.
@@ -56,9 +57,10 @@ impl Simulation {
         Simulation { schema: Schema::new(dialect), savepoints: Vec::new(), branch: None, outer_path: None }
     }
 
-    /// Applies a statement.
+    /// Applies a statement, unless its file has cost more than it may.
     pub fn apply(&mut self, syntax: &Syntax, at: HistoryPoint) {
         match syntax {
+            _ if self.schema.effort().is_exhausted() => self.schema.set_opaque(),
             // Where a transaction ends, and where names are looked up, remains as it was before the branch.
             Syntax::Transaction(_) | Syntax::Set(_) if self.branch.is_some() => {}
             Syntax::Transaction(control) => self.control(control),
@@ -70,8 +72,9 @@ impl Simulation {
         }
     }
 
-    /// Begins a file in a new session, outside a transaction.
-    pub fn begin_file(&mut self) {
+    /// Begins a file of this size in a new session, outside a transaction.
+    pub fn begin_file(&mut self, bytes: usize) {
+        self.schema.begin_file(bytes);
         self.savepoints.clear();
         self.schema.end_session();
     }
@@ -79,7 +82,7 @@ impl Simulation {
     /// Restores what `SET LOCAL` has changed.
     pub fn end_transaction(&mut self) {
         if let Some(path) = self.outer_path.take() {
-            self.schema.set_path(path);
+            self.schema.restore_path(path);
         }
     }
 
@@ -91,6 +94,7 @@ impl Simulation {
         }
         if let Some(current) = self.branch.take() {
             self.schema.make_uncertain(current.savepoint);
+            self.schema.release(current.savepoint);
         }
         self.branch = branch.map(|id| Branch { id, savepoint: self.schema.savepoint() });
     }
@@ -98,17 +102,19 @@ impl Simulation {
     fn control(&mut self, control: &Control) {
         // On MySQL, DDL causes an implicit commit, so a rollback does not undo it.
         let is_undone = self.schema.dialect() != Dialect::MySql;
-        let position = self.schema.savepoint();
         match control {
-            Control::Begin => self.savepoints = vec![Savepoint { name: None, position }],
-            Control::Commit => self.savepoints.clear(),
+            Control::Begin => {
+                self.release_savepoints();
+                self.set_savepoint(None);
+            }
+            Control::Commit => self.release_savepoints(),
             Control::Rollback => {
                 if let Some(start) = self.savepoints.first().filter(|_| is_undone) {
                     self.schema.roll_back_to(start.position);
                 }
-                self.savepoints.clear();
+                self.release_savepoints();
             }
-            Control::Savepoint(name) => self.savepoints.push(Savepoint { name: Some(name.clone()), position }),
+            Control::Savepoint(name) => self.set_savepoint(Some(name.clone())),
             Control::RollbackTo(name) => {
                 if let Some(index) = self.savepoints.iter().rposition(|savepoint| savepoint.name.as_ref() == Some(name)) {
                     if is_undone {
@@ -119,6 +125,17 @@ impl Simulation {
             }
             Control::Other => {}
         }
+    }
+
+    fn set_savepoint(&mut self, name: Option<String>) {
+        self.savepoints.push(Savepoint { name, position: self.schema.savepoint() });
+    }
+
+    fn release_savepoints(&mut self) {
+        if let Some(first) = self.savepoints.first() {
+            self.schema.release(first.position);
+        }
+        self.savepoints.clear();
     }
 }
 
@@ -274,7 +291,9 @@ pub fn truncated_tables(schema: &Schema, syntax: &Syntax) -> Vec<ObjectName> {
     let mut truncated: Vec<ObjectName> = tables.iter().map(|table| schema.resolve(table)).collect();
     let mut known: BTreeSet<ObjectName> = truncated.iter().cloned().collect();
     let mut next = 0;
-    while let Some(table) = truncated.get(next).cloned() {
+    while let Some(table) = truncated.get(next).cloned()
+        && !schema.effort().is_exhausted()
+    {
         let descendants = schema.descendants(&table).filter(|_| !only);
         let referencing = schema.children(&table).map(|(child, ..)| child).filter(|_| *cascade);
         for other in descendants.chain(referencing) {

@@ -7,6 +7,8 @@
 use crate::parts::{Named, Parts};
 use crate::relation::{Certainty, Column, Constraint, Index, Relation};
 use crate::schema::SchemaObject;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The object that exists if the statement was executed, or `before` if it was not.
 pub fn join(before: Option<&SchemaObject>, after: Option<&SchemaObject>) -> Option<SchemaObject> {
@@ -90,11 +92,11 @@ pub fn join_relations(before: &Relation, after: &Relation) -> Relation {
     let default_partition = after.default_partition.clone().or_else(|| before.default_partition.clone());
     let mut partitions = before.partitions.clone();
     let attached = after.partitions.not_shared_with(&before.partitions).into_iter();
-    partitions.extend(attached.filter(|partition| !has_equal(&before.partitions, partition)).cloned());
+    partitions.extend(attached.filter(|partition| !before.partitions.includes(partition)).cloned());
     let mut reads_from = before.reads_from.clone();
-    reads_from.extend(after.reads_from.iter().filter(|table| !before.reads_from.contains(table)).cloned());
-    let mut possible_columns = before.possible_columns.clone();
-    possible_columns.extend(after.possible_columns.iter().filter(|word| !before.possible_columns.contains(word)).cloned());
+    let read = after.reads_from.not_shared_with(&before.reads_from).into_iter();
+    reads_from.extend(read.filter(|table| !before.reads_from.includes(table)).cloned());
+    let possible_columns = join_words(&before.possible_columns, &after.possible_columns);
     Relation {
         certainty: before.certainty.max(after.certainty),
         columns_known: before.columns_known && after.columns_known && same_columns,
@@ -114,6 +116,10 @@ pub fn join_relations(before: &Relation, after: &Relation) -> Relation {
         possible_columns,
         ..after.clone()
     }
+}
+
+fn join_words(before: &Arc<BTreeSet<String>>, after: &Arc<BTreeSet<String>>) -> Arc<BTreeSet<String>> {
+    if before == after { before.clone() } else { Arc::new(before.union(after).cloned().collect()) }
 }
 
 fn join_columns(before: &Relation, after: &Relation) -> Parts<Column> {

@@ -268,12 +268,12 @@ impl SessionQuoting {
         match assignment.scope {
             // User variables are assigned one after another.
             Scope::Variable => {
-                let modes = self.value(sql, assignment.value);
+                let modes = self.value_of(sql, assignment.value);
                 self.variables.insert(assignment.name.clone(), modes);
             }
             // The values of all settings are computed before the first assignment.
-            Scope::Session if assignment.name == SQL_MODE => self.now = before.value(sql, assignment.value),
-            Scope::Global if assignment.name == SQL_MODE => self.server = before.value(sql, assignment.value),
+            Scope::Session if assignment.name == SQL_MODE => self.now = before.value_of(sql, assignment.value),
+            Scope::Global if assignment.name == SQL_MODE => self.server = before.value_of(sql, assignment.value),
             _ => {}
         }
     }
@@ -286,7 +286,7 @@ impl SessionQuoting {
             && let Some(into) = into
         {
             if let Some(name) = user_variable(sql, &tokens[into + 1..]) {
-                let modes = self.value(sql, &tokens[1..into]);
+                let modes = self.value_of(sql, &tokens[1..into]);
                 self.variables.insert(name, modes);
             }
         } else if first.is_word(sql, "EXECUTE") {
@@ -306,7 +306,11 @@ impl SessionQuoting {
         }
     }
 
-    /// What an expression would set.
+    /// What an expression would set; of one that is nested too deep, it is unknown.
+    fn value_of(&self, sql: &str, tokens: &[Token]) -> Modes {
+        if nesting(sql, tokens) > MOST_NESTED { Modes::UNKNOWN } else { self.value(sql, tokens) }
+    }
+
     fn value(&self, sql: &str, tokens: &[Token]) -> Modes {
         let tokens = unwrapped(sql, tokens);
         if tokens.is_empty() {
@@ -439,6 +443,21 @@ fn set_config(sql: &str, tokens: &[Token], name: &str) -> Option<(String, bool)>
         _ => return None,
     };
     (literals && is_name && others == 1).then(|| (unquoted(value.text(sql)).to_owned(), local))
+}
+
+/// Each level of an expression is read again with each level around it.
+const MOST_NESTED: usize = 50;
+
+/// The most parentheses and words `SELECT` that are around a part of an expression.
+fn nesting(sql: &str, tokens: &[Token]) -> usize {
+    let queries = tokens.iter().filter(|token| token.is_word(sql, "SELECT")).count();
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for token in tokens {
+        depth += usize::from(token.is_symbol(sql, b'('));
+        depth = depth.saturating_sub(usize::from(token.is_symbol(sql, b')')));
+        deepest = deepest.max(depth);
+    }
+    deepest + queries
 }
 
 /// The tokens without parentheses around them, and without `SELECT` of a query that reads no table.
@@ -580,6 +599,18 @@ mod tests {
         ] {
             assert_eq!(after(&[sql]), expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_nested_too_deep_is_unknown() {
+        let value = |open: &str, close: &str, count: usize| {
+            after(&[&format!("SET sql_mode = {}'ANSI_QUOTES'{}", open.repeat(count), close.repeat(count))])
+        };
+        let unknown = after(&["SET sql_mode = f(1)"]);
+        for (open, close) in [("REPLACE(", ", 'x', '')"), ("IFNULL(", ", '')"), ("(", ")"), ("SELECT ", "")] {
+            assert_eq!(value(open, close, 4_000), unknown, "{open}");
+        }
+        assert_eq!(value("REPLACE(", ", 'ONLY_FULL_GROUP_BY', '')", 20), "\\\"");
     }
 
     #[test]

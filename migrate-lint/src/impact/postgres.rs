@@ -2,6 +2,7 @@
 
 use super::{Cause, Impact, ImpactContext, Lock};
 use crate::dependents::{self, Part};
+use crate::effort;
 use crate::object_name::ObjectName;
 use crate::relation::{Constraint, ConstraintKind, Index, Relation, RelationKind};
 use crate::schema::Schema;
@@ -24,7 +25,8 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         Syntax::AlterTable(alter) if alter.foreign => single(&alter.table, Lock::AccessExclusive, Cause::Catalogue),
         Syntax::AlterTable(alter) => {
             let key = schema.resolve(&alter.table);
-            let of_actions = alter.actions.iter().flat_map(|action| action_impacts(schema, &key, alter, action, sql, context));
+            let actions = alter.actions.iter().take_while(|_| !schema.effort().is_exhausted());
+            let of_actions = actions.flat_map(|action| action_impacts(schema, &key, alter, action, sql, context));
             of_actions.chain(dropped_with(schema, &dependents::dropped_by(schema, syntax))).collect()
         }
         Syntax::CreateIndex(index) => create_index(schema, index),
@@ -168,13 +170,8 @@ fn rewrite(tables: Vec<ObjectName>) -> Vec<Impact> {
 }
 
 fn distinct(keys: impl Iterator<Item = ObjectName>) -> Vec<ObjectName> {
-    let mut distinct = Vec::new();
-    for key in keys {
-        if !distinct.contains(&key) {
-            distinct.push(key);
-        }
-    }
-    distinct
+    let mut known = BTreeSet::new();
+    keys.filter(|key| known.insert(key.clone())).collect()
 }
 
 /// A new partition scans the default partition, which may contain rows of the new one.
@@ -237,7 +234,8 @@ fn dropped_with(schema: &Schema, parts: &[Part]) -> Vec<Impact> {
         Part::Relation(table) => schema.relation(table).into_iter().flat_map(Relation::foreign_keys).collect(),
         _ => Vec::new(),
     });
-    let parents = distinct(parents.map(|(_, _, table, _)| table.clone()).filter(|parent| !tables.contains(parent)));
+    let dropped: BTreeSet<&ObjectName> = tables.iter().collect();
+    let parents = distinct(parents.map(|(_, _, table, _)| table.clone()).filter(|parent| !dropped.contains(parent)));
     let on_parents = parents.into_iter().map(|parent| exclusive(parent, Cause::ParentOfDropped));
     tables.iter().map(|table| exclusive(table.clone(), Cause::Catalogue)).chain(on_parents).collect()
 }
@@ -272,6 +270,7 @@ fn action_impacts(
         && !matches!(action.kind, ActionKind::Attach { .. } | ActionKind::Detach { .. })
         && let Some(first) = impacts.first().filter(|first| first.lock == Lock::AccessExclusive).cloned()
     {
+        schema.effort().spend(effort::FINDING * relation.partitions.len());
         impacts.extend(relation.partitions.iter().map(|partition| Impact { table: partition.clone(), ..first.clone() }));
     }
     impacts.into_iter().map(|impact| impact.at(&action.range)).collect()

@@ -4,7 +4,7 @@ use crate::context::StatementContext;
 use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
-use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::rule_finding::{RuleFinding, RuleFindings, list};
 use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::finding::Level;
@@ -67,5 +67,5 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 /// Adds what is dropped with these parts, as far as the migrations show.
 fn with_dependents(context: &StatementContext<'_>, finding: RuleFinding, named: Vec<Part>) -> RuleFinding {
     let dependents: Vec<String> = dependents::dropped_with(context.schema, named, true).iter().map(ToString::to_string).collect();
-    if dependents.is_empty() { finding } else { finding.note(format!("known dependent objects: {}", dependents.join(", "))) }
+    if dependents.is_empty() { finding } else { finding.note(format!("known dependent objects: {}", list(&dependents))) }
 }

@@ -12,6 +12,7 @@ use crate::simulation::truncated_tables;
 use migrate_model::code::Code;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax};
+use std::collections::BTreeSet;
 
 /// Flags `DROP` and `TRUNCATE` of an object that other objects depend on.
 pub static RULE: Rule = Rule {
@@ -148,8 +149,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     }
     if let Syntax::Truncate { cascade: false, .. } = context.syntax() {
         let keys = truncated_tables(context.schema, context.syntax());
+        let truncated: BTreeSet<&ObjectName> = keys.iter().collect();
         for key in &keys {
-            for child in context.schema.certain_children(key).filter(|child| !keys.contains(child)) {
+            for child in context.schema.certain_children(key).filter(|child| !truncated.contains(child)) {
                 let message = format!("cannot truncate `{key}`: a foreign key of `{child}` references it");
                 findings.add(RuleFinding::new(message).fix("truncate both tables in one statement, or delete the rows"));
             }
@@ -169,22 +171,22 @@ fn check_drop(context: &StatementContext<'_>, removal: &DropStatement, findings:
     if removal.cascade || removal.temporary {
         return;
     }
-    let keys: Vec<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
-    for key in &keys {
-        for dependent in dependents(context, removal.kind, key, &keys) {
+    let keys: BTreeSet<ObjectName> = removal.names.iter().map(|name| context.schema.resolve(name)).collect();
+    for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
+        for dependent in dependents(context, removal.kind, &key, &keys) {
             findings.add(RuleFinding::new(format!("cannot drop `{key}`: {dependent} depends on it")));
         }
     }
 }
 
 /// The objects that certainly depend on this one, without those that the statement drops too.
-fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName, dropped: &[ObjectName]) -> Vec<String> {
+fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName, dropped: &BTreeSet<ObjectName>) -> Vec<String> {
     let schema = context.schema;
     match kind {
         ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => {
-            let children = schema.certain_children(key).filter(|child| !dropped.contains(child) && kind == ObjectKind::Table);
+            let children = schema.certain_children(key).filter(|child| !dropped.contains(*child) && kind == ObjectKind::Table);
             let views =
-                schema.views_reading(key).filter(|(view, other)| !other.certainty.is_uncertain() && !dropped.contains(view));
+                schema.views_reading(key).filter(|(view, other)| !other.certainty.is_uncertain() && !dropped.contains(*view));
             let views = views.map(|(view, _)| format!("view `{view}`"));
             children.map(|child| format!("a foreign key of `{child}`")).chain(views).collect()
         }
@@ -193,7 +195,7 @@ fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName
             let of_type = schema.users_of_type(key).flat_map(|(table, relation)| {
                 relation.columns.iter().filter(has_type).map(move |column| format!("column `{table}.{}`", column.name))
             });
-            let domains = schema.domains_over(key).filter(|domain| !dropped.contains(domain));
+            let domains = schema.domains_over(key).filter(|domain| !dropped.contains(*domain));
             of_type.chain(domains.map(|domain| format!("domain `{domain}`"))).collect()
         }
         // A trigger function has no arguments; a function of the same name with arguments is another function.

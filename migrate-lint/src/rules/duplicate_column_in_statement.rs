@@ -1,7 +1,6 @@
 //! The rule `duplicate-column-in-statement`.
 
 use crate::context::StatementContext;
-use crate::relation::is_same;
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
@@ -9,6 +8,7 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
+use std::collections::BTreeSet;
 
 /// Flags a column that appears twice in a new table or view, or in a list of assigned columns.
 pub static RULE: Rule = Rule {
@@ -110,14 +110,14 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 /// The columns that the clauses of an `ALTER TABLE` add, or give a new name, unless the column of this name is also removed.
 fn added_columns(context: &StatementContext<'_>) -> Vec<String> {
     let mut added: Vec<String> = Vec::new();
-    let is_removed = |name: &str| {
-        context.actions().any(|(_, action, _)| match action {
-            ActionKind::DropColumn { name: removed, .. }
-            | ActionKind::RenameColumn { from: removed, .. }
-            | ActionKind::ChangeColumn { from: removed, .. } => removed.eq_ignore_ascii_case(name),
-            _ => false,
-        })
-    };
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let removed = context.actions().filter_map(|(_, action, _)| match action {
+        ActionKind::DropColumn { name, .. }
+        | ActionKind::RenameColumn { from: name, .. }
+        | ActionKind::ChangeColumn { from: name, .. } => Some(name.to_ascii_lowercase()),
+        _ => None,
+    });
+    let removed: BTreeSet<String> = removed.collect();
     for (_, action, _) in context.actions() {
         let (name, is_optional) = match action {
             ActionKind::AddColumn { column, if_not_exists } => (&column.name, *if_not_exists),
@@ -126,8 +126,10 @@ fn added_columns(context: &StatementContext<'_>) -> Vec<String> {
             _ => continue,
         };
         // `IF NOT EXISTS` skips a column that an earlier clause adds.
-        let is_skipped = is_optional && added.iter().any(|other| other.eq_ignore_ascii_case(name));
-        if !is_skipped && !is_removed(name) {
+        let key = name.to_ascii_lowercase();
+        let is_skipped = is_optional && names.contains(&key);
+        if !is_skipped && !removed.contains(&key) {
+            names.insert(key);
             added.push(name.clone());
         }
     }
@@ -137,10 +139,10 @@ fn added_columns(context: &StatementContext<'_>) -> Vec<String> {
 /// Reports the first column that a list contains twice.
 fn report(lists: &[&[String]], case_sensitive: bool, findings: &mut RuleFindings) {
     let repeated = lists.iter().find_map(|list| {
-        let mut numbered = list.iter().enumerate();
-        numbered.find(|(at, name)| list[..*at].iter().any(|earlier| is_same(case_sensitive, earlier, name)))
+        let mut earlier = BTreeSet::new();
+        list.iter().find(|name| !earlier.insert(if case_sensitive { (*name).clone() } else { name.to_ascii_lowercase() }))
     });
-    if let Some((_, name)) = repeated {
+    if let Some(name) = repeated {
         findings.add(RuleFinding::new(format!("column `{name}` appears twice")));
     }
 }

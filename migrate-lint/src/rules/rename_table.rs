@@ -10,6 +10,7 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{ActionKind, Syntax};
+use std::collections::BTreeSet;
 
 /// Flags the renaming or moving of an existing table whose old name is not provided by a view or another table.
 pub static RULE: Rule = Rule {
@@ -84,13 +85,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     };
     match context.syntax() {
         Syntax::RenameTables(renames) => {
+            let sources: BTreeSet<ObjectName> = renames.iter().map(|(source, _)| context.schema.resolve(source)).collect();
+            let targets: BTreeSet<ObjectName> = renames.iter().map(|(_, target)| context.schema.resolve(target)).collect();
             for (from, to) in renames {
                 let (old_name, new_name) = (context.schema.resolve(from), context.schema.resolve(to));
                 // A copy that replaces its original was created for this purpose.
-                let replaces = renames.iter().any(|(source, _)| context.schema.resolve(source) == new_name)
-                    && is_copy(context, &old_name, &new_name);
-                let is_replaced = renames.iter().any(|(_, target)| context.schema.resolve(target) == old_name);
-                if !replaces && !is_replaced {
+                let replaces = sources.contains(&new_name) && is_copy(context, &old_name, &new_name);
+                if !replaces && !targets.contains(&old_name) {
                     report_rename(old_name, None);
                 }
             }

@@ -91,7 +91,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let view = context
             .schema
             .views_reading(&table)
-            .find(|(_, view)| view.reads_from.len() == 1 && has(&view.possible_columns))
+            .find(|(_, view)| {
+                view.reads_from.len() == 1 && view.possible_columns.iter().any(|word| word.eq_ignore_ascii_case(name))
+            })
             .map(|(view, _)| view.to_string());
         let trigger =
             context.schema.triggers(&table).find(|(_, uses)| has(&uses.columns)).map(|(trigger, _)| trigger.to_string());

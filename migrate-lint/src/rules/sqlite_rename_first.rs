@@ -3,7 +3,7 @@
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
-use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::rule_finding::{RuleFinding, RuleFindings, list};
 use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::finding::Level;
@@ -46,7 +46,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let dependents: Vec<String> = children.chain(views).collect();
         if !dependents.is_empty() && !context.is_pragma_on("legacy_alter_table") && is_created_later(context, &table) {
             let message =
-                format!("after the rename, {} will reference the renamed table, not the new `{table}`", dependents.join(", "));
+                format!("after the rename, {} will reference the renamed table, not the new `{table}`", list(&dependents));
             findings.add(RuleFinding::new(message).at(range));
         }
     }

@@ -41,6 +41,9 @@ pub fn alter_type(schema: &mut Schema, ty: &ObjectName, action: &TypeAction, at:
 pub fn alter_table(schema: &mut Schema, alter: &AlterTable, at: HistoryPoint) {
     let mut table = schema.resolve(&alter.table);
     for action in &alter.actions {
+        if schema.effort().is_exhausted() {
+            return;
+        }
         let new_name = match &action.kind {
             // PostgreSQL's new name has no schema: the table remains in its schema.
             ActionKind::Rename(to) if to.schema.is_none() => schema.in_same_schema(&table, &to.name),

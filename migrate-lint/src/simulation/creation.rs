@@ -2,12 +2,14 @@
 
 use super::constraint::{add_column_constraints, add_constraint, free_name, move_unique_keys_to_indexes};
 use super::index::add_index;
+use crate::effort;
 use crate::object_name::ObjectName;
 use crate::relation::{Certainty, Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, RelationKind};
 use crate::schema::Schema;
 use crate::uncertainty::join_relations;
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, CreateTable, CreateView, Generated, Like, Type};
+use std::sync::Arc;
 
 /// Changes the schema as `CREATE TABLE` does.
 pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) {
@@ -30,7 +32,12 @@ pub fn create_table(schema: &mut Schema, table: &CreateTable, at: HistoryPoint) 
     relation.copied_from = table.like.first().filter(|_| table.inherits.is_empty()).map(|like| schema.resolve(&like.table));
     relation.inherits = table.inherits.iter().map(|parent| schema.resolve(parent)).collect();
     for like in &table.like {
+        if schema.effort().is_exhausted() {
+            relation.columns_known = false;
+            break;
+        }
         if let Some(source) = schema.relation(&schema.resolve(&like.table)) {
+            schema.effort().spend(effort::COPY * (source.columns.len() + source.constraints.len() + source.indexes.len()));
             copy_definition(schema.dialect(), &name, &mut relation, source, like, at);
             relation.columns_known = source.columns_known && !table.opaque;
         }
@@ -188,6 +195,6 @@ pub fn create_view(schema: &mut Schema, view: &CreateView, at: HistoryPoint) {
     relation.case_sensitive = schema.is_case_sensitive();
     relation.columns_known = false;
     relation.reads_from = view.reads.iter().map(|name| schema.resolve(name)).collect();
-    relation.possible_columns.clone_from(&view.uses);
+    relation.possible_columns = Arc::new(view.uses.iter().cloned().collect());
     schema.put_relation(schema.resolve_new(&view.name), relation);
 }

@@ -12,20 +12,21 @@ pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: 
     let Some(mut relation) = schema.remove_relation(from) else { return };
     relation.renamed = Some(at);
     let refers_to_it = |other: &Relation| {
-        other.reads_from.contains(from)
-            || other.inherits.contains(from)
+        other.reads_from.includes(from)
+            || other.inherits.includes(from)
             || other.partition_of.as_ref() == Some(from)
-            || other.partitions.contains(from)
+            || other.partitions.includes(from)
             || other.foreign_keys().any(|(_, _, referenced, _)| referenced == from)
     };
     let referring: Vec<ObjectName> =
         schema.referring(from).filter(|(_, other)| refers_to_it(other)).map(|(name, _)| name.clone()).collect();
     for name in referring {
         schema.change(&name, |other| {
-            let lists = other.inherits.iter_mut().chain(&mut other.reads_from);
             let single = other.partition_of.iter_mut().chain(&mut other.default_partition);
-            lists.chain(single).filter(|table| *table == from).for_each(|table| table.clone_from(&to));
-            other.partitions.change_where(|table| table == from, |table| table.clone_from(&to));
+            single.filter(|table| *table == from).for_each(|table| table.clone_from(&to));
+            [&mut other.inherits, &mut other.reads_from, &mut other.partitions]
+                .into_iter()
+                .for_each(|list| list.rename(from, &to));
             let references =
                 |constraint: &Constraint| matches!(&constraint.kind, ConstraintKind::Foreign { table, .. } if table == from);
             other.constraints.change_where(references, |constraint| {
@@ -57,9 +58,9 @@ pub fn rename_index(schema: &mut Schema, table: &ObjectName, from: &str, to: &st
 
 /// Renames a trigger of a table.
 pub fn rename_trigger(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
-    for (trigger, references) in schema.take_triggers(table) {
-        let name = if trigger.name() == from { schema.in_same_schema(&trigger, to) } else { trigger };
-        schema.put_trigger(name, table.clone(), references);
+    let [from, to] = [from, to].map(|name| schema.in_same_schema(table, name));
+    if let Some(references) = schema.take_trigger(&from, table) {
+        schema.put_trigger(to, table.clone(), references);
     }
 }
 
@@ -127,9 +128,11 @@ pub fn rename_in_foreign_keys(schema: &mut Schema, table: &ObjectName, from: &st
 
 /// Renames a column in the triggers of its table.
 pub fn rename_in_triggers(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
-    for (trigger, mut references) in schema.take_triggers(table) {
-        let columns = references.columns.iter_mut();
-        columns.filter(|column| column.eq_ignore_ascii_case(from)).for_each(|column| to.clone_into(column));
+    let is_column = |column: &String| column.eq_ignore_ascii_case(from);
+    let using = schema.triggers(table).filter(|(_, references)| references.columns.iter().any(is_column));
+    let using: Vec<_> = using.map(|(name, references)| (name.clone(), references.clone())).collect();
+    for (trigger, mut references) in using {
+        references.columns.iter_mut().filter(|column| is_column(column)).for_each(|column| to.clone_into(column));
         schema.put_trigger(trigger, table.clone(), references);
     }
 }

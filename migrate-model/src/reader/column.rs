@@ -517,17 +517,17 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
         says_how: false,
         range: start..start,
     };
-    index_columns(cursor, &mut index)?;
+    index_columns(cursor, &mut index, condition::words_of_clause)?;
     index.range = cursor.since(start);
     Some(index)
 }
 
-/// Parses `USING method (columns)`.
-pub fn index_columns(cursor: &mut Cursor<'_>, index: &mut CreateIndex) -> Option<()> {
+/// Parses `USING method (columns)`. `words` are those of the definition.
+pub fn index_columns(cursor: &mut Cursor<'_>, index: &mut CreateIndex, words: fn(&Cursor<'_>) -> Vec<String>) -> Option<()> {
     if cursor.word("USING") {
         cursor.skip();
     }
-    index.mentions = condition::words(cursor);
+    index.mentions = words(cursor);
     let (columns, expressions) = cursor.columns()?;
     (index.columns, index.expressions) = (columns, expressions);
     if cursor.word("USING") {

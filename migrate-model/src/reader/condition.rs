@@ -3,6 +3,7 @@
 use crate::cursor::Cursor;
 use crate::syntax::Check;
 use crate::token::Kind;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The `CHECK` constraint with this condition.
@@ -11,10 +12,19 @@ pub fn check(cursor: &Cursor<'_>, name: Option<String>, condition: Range<usize>)
     Check { name, not_null: not_null(inner.clone()), mentions: words(&inner), literals: literals(&inner), condition }
 }
 
+/// The words from the cursor to the end of the clause: to the next comma, or to the parenthesis that closes the list.
+pub fn words_of_clause(cursor: &Cursor<'_>) -> Vec<String> {
+    let mut end = cursor.clone();
+    let start = end.offset();
+    end.skip_clause();
+    words(&Cursor::new(cursor.sql, end.since(start), cursor.dialect))
+}
+
 /// The words after the cursor that may be columns.
 pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
     let mut cursor = cursor.clone();
     let mut words = Vec::new();
+    let mut known = BTreeSet::new();
     // `*` means all columns only where a column could be: not in `count(*)` or `a * b`.
     let mut in_list = false;
     while !cursor.is_at_end() {
@@ -22,8 +32,11 @@ pub fn words(cursor: &Cursor<'_>) -> Vec<String> {
         let before = std::mem::replace(&mut in_list, begins);
         match cursor.token().map(|token| token.kind) {
             Some(Kind::Word | Kind::QuotedName) => match cursor.part() {
-                Some(word) if !words.contains(&word) => words.push(word),
-                Some(_) => {}
+                Some(word) => {
+                    if known.insert(word.clone()) {
+                        words.push(word);
+                    }
+                }
                 None => cursor.skip(),
             },
             _ if cursor.peek_symbol(b'*') => {

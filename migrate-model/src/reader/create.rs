@@ -249,7 +249,7 @@ fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
         says_how: false,
         range: start..start,
     };
-    index_columns(cursor, &mut index)?;
+    index_columns(cursor, &mut index, condition::words)?;
     index.partial = cursor.has("WHERE");
     index.says_how = cursor.has("ALGORITHM") || cursor.has("LOCK");
     cursor.skip_all();

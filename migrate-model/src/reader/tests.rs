@@ -466,3 +466,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_index_of_a_table_mentions_the_words_of_its_clause_only() {
+    let sql = "ALTER TABLE t ADD INDEX i (a), ADD INDEX j (b DESC, c), ADD d int";
+    let Syntax::AlterTable(alter) = read(sql, Dialect::MySql) else { panic!("{sql}") };
+    let mentions = alter.actions.iter().filter_map(|action| match &action.kind {
+        ActionKind::AddIndex(index) => Some(index.mentions.join(" ")),
+        _ => None,
+    });
+    assert_eq!(mentions.collect::<Vec<_>>(), ["a", "b DESC c"]);
+}

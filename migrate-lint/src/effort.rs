@@ -1,0 +1,157 @@
+//! How much work the statements of one file may cause.
+//!
+//! A statement may concern every object of the schema: thousands of statements about a table that thousands of views read are
+//! millions of changes. What a file may cost grows with its size only; the rest of a file that costs more is not checked, and
+//! says so.
+
+use migrate_model::code::Code;
+use std::cell::Cell;
+
+/// A file that is not checked to its end.
+pub static FILE_TOO_COMPLEX: Code = Code::new(
+    "file-too-complex",
+    "The statements of a file concern so many objects that `lint` would need minutes to check them: a thousand changes of a table that a \
+     thousand views read, for example. The work that `lint` does grows with the size of a file only, about 20 objects for each byte \
+     and a million more. The rest of the file is not checked; what the file changes is unknown to the checks of later files. Split \
+     the file, or drop the dependent objects before the changes and create them again after.",
+);
+
+/// The work for one file, in units of about one visited object.
+#[derive(Debug, Clone)]
+pub struct Effort {
+    spent: Cell<usize>,
+    limit: usize,
+}
+
+/// What each file may cost, and what it may cost more for each byte of its text. Ordinary statements cost about one unit for
+/// each byte.
+const PER_FILE: usize = 1_000_000;
+const PER_BYTE: usize = 20;
+
+/// The cost of an object that is changed.
+pub const CHANGE: usize = 8;
+/// The cost of a name that a changed object mentions, such as the type of a column.
+pub const MENTION: usize = 2;
+/// The cost of a part of a table that another table gets with `LIKE` or `INHERITS`: some hundred bytes.
+pub const COPY: usize = 16;
+/// How many statements of the file, held locks, or parts of a table are looked at for the cost of one object.
+pub const GLANCES: usize = 8;
+/// How many bytes of a block are searched for the cost of one object.
+pub const SEARCHED_BYTES: usize = 256;
+/// The cost of a finding, or of the impact of a statement on a table.
+pub const FINDING: usize = 4;
+
+impl Default for Effort {
+    fn default() -> Self {
+        Effort::for_file(0)
+    }
+}
+
+impl Effort {
+    /// The limit for a file of this size.
+    pub fn for_file(bytes: usize) -> Self {
+        Effort { spent: Cell::new(0), limit: PER_FILE + PER_BYTE * bytes }
+    }
+
+    /// Counts some work.
+    pub fn spend(&self, units: usize) {
+        self.spent.set(self.spent.get().saturating_add(units));
+    }
+
+    /// Has the file cost more than it may?
+    pub fn is_exhausted(&self) -> bool {
+        self.spent.get() > self.limit
+    }
+
+    /// What the file has cost.
+    #[cfg(test)]
+    pub fn spent(&self) -> usize {
+        self.spent.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lint::{LintOptions, lint};
+    use crate::relation::HistoryPoint;
+    use crate::simulation::Simulation;
+    use migrate_model::dialect::Dialect;
+    use migrate_model::finding::Finding;
+    use migrate_model::migration::Migration;
+    use migrate_model::reader;
+    use migrate_model::script::Script;
+
+    fn script(text: &str, dialect: Dialect) -> Script {
+        Script::read(text.to_owned(), "1.sql", dialect).0
+    }
+
+    /// The work of statements with so many repetitions.
+    fn spent(text: &str) -> usize {
+        let mut simulation = Simulation::new(Dialect::Postgres);
+        simulation.begin_file(text.len());
+        let script = script(text, Dialect::Postgres);
+        for statement in &script.statements {
+            let syntax = reader::read(statement.sql(&script.text), Dialect::Postgres);
+            simulation.apply(&syntax, HistoryPoint { migration: 0, transaction: 0 });
+        }
+        simulation.schema.effort().spent()
+    }
+
+    fn each(count: usize, text: &str) -> String {
+        (0..count).map(|number| text.replace('#', &number.to_string())).collect()
+    }
+
+    fn findings(text: &str) -> Vec<Finding> {
+        let migration = Migration::new("1".parse().unwrap(), "x", script(text, Dialect::Postgres), None);
+        lint(&[migration], &LintOptions::new(Dialect::Postgres))
+    }
+
+    #[test]
+    fn ordinary_files_cost_a_tenth_of_what_they_may() {
+        for text in [
+            "CREATE TABLE t# (id bigint PRIMARY KEY, a int NOT NULL DEFAULT 1, b text REFERENCES t0 (id));\n",
+            "CREATE VIEW v# AS SELECT a, b FROM t;\n",
+            "ALTER TABLE t ADD COLUMN a# int;\n",
+            "CREATE INDEX i# ON t (a);\nDROP INDEX i#;\n",
+            "CREATE TABLE a# (id int);\nALTER TABLE a# RENAME TO b#;\nDROP TABLE b#;\n",
+        ] {
+            let text = format!("CREATE TABLE t (a int);\n{}", each(1_000, text));
+            assert!(
+                spent(&text) < text.len() * super::PER_BYTE / 10,
+                "{} for {} bytes: {}",
+                spent(&text),
+                text.len(),
+                &text[24..80]
+            );
+        }
+    }
+
+    #[test]
+    fn columns_that_no_statement_changes_cost_nothing() {
+        let table = |count| format!("CREATE TABLE t (a int{});\n", each(count, ", a# int"));
+        let of_statement = |count, statement: &str| spent(&(table(count) + statement)) - spent(&table(count));
+        for statement in ["ALTER TABLE t ADD b int;", "CREATE INDEX i ON t (a);", "ALTER TABLE t ALTER a TYPE bigint;"] {
+            assert_eq!(of_statement(10, statement), of_statement(1_000, statement), "{statement}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_costs_too_much_is_checked_to_some_statement() {
+        let count = 1_500;
+        let start = format!("CREATE TABLE t (a int);\n{}", each(count, "CREATE VIEW v# AS SELECT a FROM t;\n"));
+        let renames = each(count, "ALTER TABLE t RENAME TO u;\nALTER TABLE u RENAME TO t;\n");
+        let found = findings(&(start.clone() + &renames));
+        let stopped: Vec<&Finding> = found.iter().filter(|finding| finding.code.name == "file-too-complex").collect();
+        let line = |finding: &Finding| finding.place.as_ref().and_then(|place| Some(place.span.as_ref()?.position.line));
+        assert!(stopped.len() == 1 && line(stopped[0]).is_some_and(|line| line > count + 100), "{stopped:?}");
+        assert!(findings(&start).iter().all(|finding| finding.code.name != "file-too-complex"));
+    }
+
+    #[test]
+    fn findings_about_one_place_are_counted_after_the_first_hundred() {
+        let text = format!("CREATE TABLE t (a int);\n{}", each(150, "CREATE VIEW v# AS SELECT a FROM t;\n"));
+        let found = findings(&(text + "ALTER TABLE t ALTER a TYPE bigint;"));
+        let finding = found.iter().find(|finding| finding.code.name == "alter-type-view-dep").unwrap();
+        assert!(finding.notes.iter().any(|note| note.contains("and 91 more in this file")), "{:?}", finding.notes);
+    }
+}
