@@ -7,16 +7,20 @@ use crate::divergence::{self as codes, Divergence};
 use crate::finding::Level;
 use crate::history::{Record, RecordState};
 use crate::key::MigrationKey;
+use crate::migration_set::MigrationSet;
 use crate::plan::Step;
 use crate::policy::{OutOfOrder, Policy};
 use crate::resumption::{self, Obstacle, next_statement};
-use crate::statement::{self, Reading};
+use crate::script::Script;
+use crate::statement::{self, Reading, Statement};
 use crate::target::Direction;
 
-/// What is wrong with a version, for a run in a direction; `None` if nothing is. `latest`: the highest version with a record.
+/// What is wrong with a version of a set, for a run in a direction; `None` if nothing is. `latest`: the highest version with a
+/// record.
 pub fn of_version(
     row: &MigrationStatus<'_>,
     latest: Option<&MigrationStatus<'_>>,
+    set: &MigrationSet,
     direction: Direction,
     policy: Policy,
     reading: Reading<'_>,
@@ -39,7 +43,10 @@ pub fn of_version(
             OutOfOrder::Warn => Some(out_of_order(row, latest, Level::Warning)),
             OutOfOrder::Allow => None,
         },
-        MigrationState::PartiallyApplied(_) if direction == Direction::Up && row.migration().is_none() => Some(elsewhere(row)),
+        MigrationState::PartiallyApplied(_) if direction == Direction::Up && row.migration().is_none() => {
+            let is_newer = set.latest().map(|latest| MigrationKey::from(&latest.version)) < Some(row.key());
+            Some(if is_newer { elsewhere(row) } else { partial_without_file(row, policy) })
+        }
         MigrationState::PartiallyApplied(_) => row.record().and_then(|record| {
             let obstacle = resumption::obstacle(row, record, direction, reading)?;
             Some(cannot_resume(row, record, obstacle, reading))
@@ -107,23 +114,41 @@ fn file_missing(row: &MigrationStatus<'_>, level: Level) -> Divergence {
         .help("restore the file; if its version was changed, change it back")
 }
 
-/// The steps whose text is that of an applied version without a file: the file has another version now, and a run would apply it a
-/// second time.
-pub fn renumbered(steps: &[Step<'_>], rows: &[MigrationStatus<'_>]) -> Vec<Divergence> {
-    let has_no_file = |row: &&MigrationStatus<'_>| matches!(row.state, MigrationState::FileMissing | MigrationState::Ahead);
-    let missing: Vec<&MigrationStatus<'_>> = rows.iter().filter(has_no_file).collect();
+/// The steps whose text is that of an applied or partially applied version without a file: the file has another version now, and
+/// a run would apply it a second time.
+pub fn renumbered(steps: &[Step<'_>], rows: &[MigrationStatus<'_>], reading: Reading<'_>) -> Vec<Divergence> {
+    let is_recorded = |row: &&MigrationStatus<'_>| {
+        matches!(row.state, MigrationState::FileMissing | MigrationState::Ahead | MigrationState::PartiallyApplied(_))
+    };
+    let missing: Vec<&MigrationStatus<'_>> = rows.iter().filter(|row| row.migration().is_none()).filter(is_recorded).collect();
     let applies = |step: &&Step<'_>| step.direction == Direction::Up && step.done == 0;
     let renumbered = steps.iter().filter(applies).filter_map(|step| {
         let script = step.file_script().filter(|script| !script.statements.is_empty())?;
-        let is_same = |row: &&&MigrationStatus<'_>| row.record().is_some_and(|record| record.checksum == script.checksum);
-        let row = missing.iter().find(is_same)?;
-        let message = format!("`{}` is not applied, but its text was applied as `{}`{}", step.title, row.title(), on(row));
+        let row = missing.iter().find(|row| row.record().is_some_and(|record| is_same_file(script, record, reading)))?;
+        let partially = if matches!(row.state, MigrationState::PartiallyApplied(_)) { "partially " } else { "" };
+        let message =
+            format!("`{}` is not applied, but its text was {partially}applied as `{}`{}", step.title, row.title(), on(row));
         let divergence = Divergence::new(&codes::MISSING_FILE, Level::Error, step.key.clone(), message)
             .help(format!("if the file was renumbered, change its version back to {}", row.key()))
             .help("if it must run a second time, add a comment to the file, so that its text differs");
         Some(divergence)
     });
     renumbered.collect()
+}
+
+/// Is a script the one that was applied, or does it begin with the statements that ran?
+fn is_same_file(script: &Script, record: &Record, reading: Reading<'_>) -> bool {
+    if record.checksum == script.checksum {
+        return true;
+    }
+    let Some(ran) = record.pending_sql.as_deref().filter(|_| record.statements_done > 0 && !record.state.is_revert()) else {
+        return false;
+    };
+    let (statements, _) = statement::split(ran, reading, "");
+    let done = statements.get(..record.statements_done).unwrap_or_default();
+    let is_same = |(before, now): (&Statement, &Statement)| before.sql(ran) == now.sql(&script.text);
+    let have_run = done.iter().zip(&script.statements).all(is_same);
+    !done.is_empty() && done.len() <= script.statements.len() && have_run
 }
 
 fn ahead(row: &MigrationStatus<'_>) -> Divergence {
@@ -138,6 +163,15 @@ fn elsewhere(row: &MigrationStatus<'_>) -> Divergence {
     Divergence::new(&codes::AHEAD, Level::Warning, row.key(), message)
         .help("this is normal while a newer version of the application runs its migrations; if that run failed, complete it with that version")
         .help(format!("or, if its file was removed, undo the statements that ran, then run `cargo migrate resolve {} --not-applied`", row.key()))
+}
+
+/// A version below others of this release is partially applied and has no file: a newer release would have given it a higher one.
+fn partial_without_file(row: &MigrationStatus<'_>, policy: Policy) -> Divergence {
+    let level = if policy.out_of_order == OutOfOrder::Error { Level::Error } else { Level::Warning };
+    let message = format!("`{}` is partially applied, and its file is missing", row.title());
+    Divergence::new(&codes::MISSING_FILE, level, row.key(), message)
+        .help("restore the file; if its version was changed, change it back")
+        .help(format!("or undo the statements that ran, then run `cargo migrate resolve {} --not-applied`", row.key()))
 }
 
 fn out_of_order(row: &MigrationStatus<'_>, latest: Option<&MigrationStatus<'_>>, level: Level) -> Divergence {

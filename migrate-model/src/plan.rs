@@ -127,7 +127,7 @@ pub fn plan<'a>(
     let reading = set.contents().reading().with_triggers(history.triggers());
     let latest = rows.iter().rev().find(|row| row.record().is_some());
     for row in &rows {
-        plan.divergences.extend(divergences::of_version(row, latest, target.direction(), policy, reading));
+        plan.divergences.extend(divergences::of_version(row, latest, set, target.direction(), policy, reading));
     }
     match target.direction() {
         Direction::Up => up(&mut plan, &rows, target),
@@ -135,7 +135,7 @@ pub fn plan<'a>(
     }
     let unmet = unmet_requirements(&plan.steps, set.service(), history, others);
     plan.divergences.extend(unmet);
-    plan.divergences.extend(divergences::renumbered(&plan.steps, &rows));
+    plan.divergences.extend(divergences::renumbered(&plan.steps, &rows, reading));
     if plan.steps.is_empty() && target.direction() == Direction::Up {
         // What another release applied does not prevent this one from starting when it has nothing to apply itself.
         plan.divergences.iter_mut().for_each(Divergence::tolerate_missing_file);

@@ -185,11 +185,14 @@ pub fn outlives_rollback(sql: &str, dialect: Dialect) -> bool {
     })
 }
 
-/// The first statement that leaves something in its session that no later statement can remove; `None` if there is none.
-pub fn cannot_put_back(text: &str, statements: &[Statement], dialect: Dialect) -> Option<usize> {
-    statements.iter().position(|statement| {
+/// The first statement that leaves something in its session that no later statement can remove; `None` if there is none. `effects`
+/// are those of [`of_script`].
+pub fn cannot_put_back(text: &str, statements: &[Statement], effects: &[SessionEffect], dialect: Dialect) -> Option<usize> {
+    statements.iter().enumerate().position(|(at, statement)| {
         let sql = statement.sql(text);
         match dialect {
+            // MySQL has no list of the temporary tables of a session, which a routine may have created.
+            Dialect::MySql if effects.get(at) == Some(&SessionEffect::Unknown) => true,
             Dialect::Postgres => {
                 // What a routine loads, it loads when it is called.
                 !custom_settings(sql).is_empty() || loads_library(sql)
@@ -351,7 +354,9 @@ impl<'r> EffectReader<'r> {
         if first(&["ALTER"]) && changes_new_sessions(sql, tokens) {
             // What a new session starts with is another than what this one has.
             SessionEffect::Unrepeatable
-        } else if first(&["SET"]) && mentions_temporary_schema(sql, tokens) {
+        } else if first(&["SET"]) && (mentions_temporary_schema(sql, tokens) || (has(tokens, sql, "seed") && !second(&["LOCAL"])))
+        {
+            // Random numbers that were drawn since are not drawn again.
             SessionEffect::Unrepeatable
         } else if first(&["SET"]) {
             let local = second(&["LOCAL", "TRANSACTION", "CONSTRAINTS"]);

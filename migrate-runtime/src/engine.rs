@@ -392,8 +392,8 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
     }
     if let Some(name) = backend.hidden_names().into_iter().find(|name| session_effect::uses_name(&script.text, name, dialect)) {
         let message =
-            format!("`{}` uses the name `{name}`, which is also the name of a temporary table in this session", step.title);
-        let help = "pass a pool or a URL, so that the run opens its own session; or drop the temporary table first";
+            format!("`{}` uses the name `{name}`, which the application has given to something else in this session", step.title);
+        let help = "pass a pool or a URL, so that the run opens its own session; or first drop the temporary table or trigger, or detach the database";
         return Some(needs_session(message, Place::file(&*script.file), help));
     }
     if let Some(at) = session_effect::changes_user(&script.text, &script.statements, dialect) {
@@ -404,7 +404,7 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         return Some(error);
     }
     if !backend.owns_session()
-        && let Some(at) = session_effect::cannot_put_back(&script.text, &script.statements, dialect)
+        && let Some(at) = session_effect::cannot_put_back(&script.text, &script.statements, &script_plan.effects, dialect)
     {
         let message = format!(
             "`{}` changes the session in a way that cannot be undone, and the session is also used by others",

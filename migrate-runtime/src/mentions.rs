@@ -52,6 +52,16 @@ const ACTING: [&str; 15] = [
     "VALUES",
 ];
 
+/// What sets something.
+const SETTERS: [&str; 3] = ["SET", "RESET", "set_config"];
+
+/// Has a statement named something that sets, up to here?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Setting {
+    NotSeen,
+    Seen,
+}
+
 /// The mentions of a script. Comments do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mentions {
@@ -75,15 +85,16 @@ impl Mentions {
         let mut mentions = Mentions::default();
         // The token before the previous one: `current_setting('lock_timeout')` reads, and changes nothing.
         let (mut called, mut previous) = ("", "");
+        let mut setting = Setting::NotSeen;
         for token in Tokens::new(text, dialect).filter(|token| !token.is_blank()) {
             let reads = previous == "(" && called.eq_ignore_ascii_case("current_setting");
             (called, previous) = (previous, token.text(text));
             match token.kind {
-                Kind::Word => mentions.add(token.text(text)),
+                Kind::Word => mentions.add(token.text(text), &mut setting),
                 Kind::Text if reads => {}
                 Kind::Text | Kind::DollarText | Kind::Executable => {
                     let words = token.text(text).split(|c: char| !c.is_alphanumeric() && c != '_');
-                    words.for_each(|word| mentions.add(word));
+                    words.for_each(|word| mentions.add(word, &mut setting));
                 }
                 _ => {}
             }
@@ -91,13 +102,20 @@ impl Mentions {
         mentions
     }
 
-    fn add(&mut self, word: &str) {
+    /// Adds a word. A time limit counts only after a word that sets something: to name it changes nothing.
+    fn add(&mut self, word: &str, setting: &mut Setting) {
         // The shortest and the longest of the words.
-        if !(4..=27).contains(&word.len()) {
+        if !(3..=27).contains(&word.len()) {
             return;
         }
+        if SETTERS.iter().any(|setter| setter.eq_ignore_ascii_case(word)) {
+            *setting = Setting::Seen;
+        }
         for (_, mention) in WORDS.iter().filter(|(name, _)| name.eq_ignore_ascii_case(word)) {
-            self.bits |= 1 << *mention as u8;
+            let is_limit = matches!(mention, Mention::StatementTimeout | Mention::LockTimeout);
+            if !is_limit || *setting == Setting::Seen {
+                self.bits |= 1 << *mention as u8;
+            }
         }
     }
 
@@ -124,6 +142,10 @@ mod tests {
             ("-- no lock_timeout here\nSELECT 1", Mention::LockTimeout, false),
             ("SELECT set_config('lock_timeout', '1', false)", Mention::LockTimeout, true),
             ("SELECT my_lock_timeout", Mention::LockTimeout, false),
+            ("SELECT 1 AS lock_timeout, 'lock_timeout'", Mention::LockTimeout, false),
+            ("DO $$ BEGIN RAISE NOTICE 'no lock_timeout'; END $$", Mention::LockTimeout, false),
+            ("DO $$ BEGIN EXECUTE 'SET lock_timeout = 5'; END $$", Mention::LockTimeout, true),
+            ("RESET statement_timeout", Mention::StatementTimeout, true),
             ("SELECT current_setting('lock_timeout')", Mention::LockTimeout, false),
             ("DO $$ BEGIN SET LOCAL STATEMENT_TIMEOUT = 1; END $$", Mention::StatementTimeout, true),
             ("SET SESSION AUTHORIZATION bob", Mention::SessionAuthorization, true),

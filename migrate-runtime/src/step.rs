@@ -15,6 +15,7 @@ use crate::run_options::RunOptions;
 use crate::step_errors::{self, FailedStep};
 use crate::steps::script;
 use crate::stored_scripts;
+use crate::trigger_catalog;
 use migrate_model::history::{History, RecordState};
 use migrate_model::place::Place;
 use migrate_model::plan::Step;
@@ -91,6 +92,20 @@ impl PreparedStep<'_> {
     pub fn sql(&self, statement: usize) -> &str {
         self.script.statements[statement].sql(&self.script.text)
     }
+}
+
+/// The effects of the statements of a script, with the triggers and default values of the tables that it changes: what a failed
+/// attempt may have done matters even where its session does not. `None` if they cannot be asked.
+pub async fn asked_effects(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Option<Vec<SessionEffect>> {
+    let script = &prepared.script;
+    let catalog = match trigger_catalog::of_script(runner.backend, script).await {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            tracing::warn!(message = error.message(), "the triggers cannot be determined");
+            return None;
+        }
+    };
+    Some(session_effect::of_script(&script.text, &script.statements, runner.backend.dialect(), &catalog))
 }
 
 impl<'r, 'p: 'r> StepRunner<'r, 'p> {
@@ -198,7 +213,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     async fn finish(&mut self, prepared: PreparedStep<'_>) -> Result<StepSession, StepError> {
         let effect = prepared.plan.session_effect();
         prepared.changes.apply_finished(self.history);
-        if effect != SessionEffect::None {
+        // A session that cannot be replaced is asked what has changed, whatever the text shows.
+        if effect != SessionEffect::None || !self.backend.owns_session() {
             return Ok(StepSession::Changed);
         }
         if self.backend.limits_outlive_transaction() {
@@ -224,7 +240,14 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
 
     /// Records a failure, and describes what happened, where, and what is done.
     pub async fn fail(&mut self, error: UnitError, prepared: &PreparedStep<'_>, done: usize) -> StepError {
+        let asked = match &error {
+            UnitError::StatementFailed { .. } => asked_effects(self, prepared).await,
+            _ => None,
+        };
         let mut failed = self.failed_step(prepared, done);
+        if let Some(effects) = &asked {
+            failed.effects = effects;
+        }
         let failure = match error {
             UnitError::HistoryChanged => return StepError::HistoryChanged,
             UnitError::NotStarted(error) => step_errors::not_started(&failed, error),
@@ -256,6 +279,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             direction: self.step.direction,
             script: &prepared.script,
             plan: &prepared.plan,
+            effects: &prepared.plan.effects,
             reading: self.reading,
             atomic: prepared.plan.atomic,
             done,

@@ -27,6 +27,8 @@ pub struct FailedStep<'s> {
     pub script: &'s Script,
     /// In which parts it ran.
     pub plan: &'s ScriptPlan,
+    /// What its statements do to their session, with what the database was asked after a failure.
+    pub effects: &'s [SessionEffect],
     /// How the script is read.
     pub reading: Reading<'s>,
     /// Whether all of it is one transaction.
@@ -87,7 +89,7 @@ impl FailedStep<'_> {
         let script = self.script;
         let count = script.statements.len();
         let end = failed.map_or(count, |at| at + usize::from(did_start));
-        let (effects, dialect) = (&self.plan.effects, self.reading.dialect);
+        let (effects, dialect) = (self.effects, self.reading.dialect);
         rollback_limit::of_statements(&script.text, &script.statements, self.done..end, effects, dialect)
     }
 

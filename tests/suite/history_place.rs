@@ -507,3 +507,45 @@ async fn a_wrong_summary_is_written_again() {
     }
     drop_all(databases).await;
 }
+
+/// A file that was half applied and then got another version does not run a second time, nor is a newer file applied on top of a
+/// half-applied one whose file is missing.
+#[tokio::test]
+async fn half_applied_files_are_not_renumbered() {
+    let databases = databases().await;
+    for database in &databases {
+        let second = match database.kind {
+            Kind::Postgres => "-- migrate: no-transaction\nUPDATE acct SET bal = bal + 10;\nINSERT INTO audit VALUES (1);\n",
+            Kind::MariaDb => "UPDATE acct SET bal = bal + 10;\nALTER TABLE audit ADD COLUMN x int;\n",
+            Kind::Sqlite => "UPDATE acct SET bal = bal + 10;\nPRAGMA foreign_keys = OFF;\nINSERT INTO audit VALUES (1);\n",
+        };
+        let folder = TestFolder::new(&[
+            ("001_a.sql", "CREATE TABLE acct (id int, bal int);\nINSERT INTO acct VALUES (1, 100);\n"),
+            ("002_b.sql", second),
+        ]);
+        let name = database.kind.dialect().name();
+        folder.write("migrate.toml", &format!("service = \"shop\"\ndatabase = \"{name}\"\nlint = \"off\"\n"));
+        assert!(up(&folder, database, &database.url).await.is_err());
+        if database.value("SELECT count(*) FROM migration_records").await == "1" {
+            assert_eq!(database.kind, Kind::Sqlite, "nothing of it remains");
+            continue;
+        }
+        database.execute("CREATE TABLE audit (v int)").await;
+        folder.remove("migrations/002_b.sql");
+        // The rest may be edited, too.
+        for text in [second.to_owned(), format!("{second}SELECT 1;\n")] {
+            for number in ["000.5", "003"] {
+                let file = format!("migrations/{number}_b.sql");
+                folder.write(&file, &text);
+                let error = up(&folder, database, &database.url).await.unwrap_err().to_string();
+                assert!(error.contains("its text was partially applied as `002_b`"), "{number} {text}: {error}");
+                folder.remove(&file);
+            }
+        }
+        folder.write("migrations/003_c.sql", "CREATE TABLE c (id int);\n");
+        let error = up(&folder, database, &database.url).await.unwrap_err().to_string();
+        assert!(error.contains("`002_b` is partially applied, and its file is missing"), "{error}");
+        assert_eq!(database.value("SELECT bal FROM acct").await, "110", "{:?}", database.kind);
+    }
+    drop_all(databases).await;
+}

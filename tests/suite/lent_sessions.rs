@@ -3,7 +3,7 @@
 
 use migrate_runtime::{LockStrategy, Migrator};
 use migrate_tests::{Kind, TestDatabase, TestFolder};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
 use std::process::Command;
 
 fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
@@ -32,7 +32,7 @@ async fn settings_of_a_lent_connection_do_not_reach_a_migration() {
         let role = format!("{}_app", database.url.rsplit_once('/').unwrap().1);
         database.execute(&format!("CREATE ROLE {role}; CREATE SCHEMA app AUTHORIZATION {role}")).await;
         let set = folder(Kind::Postgres, &files).set(Kind::Postgres.dialect());
-        let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
         let settings = format!("SET search_path = app; SET work_mem = '9MB'; SET ROLE {role}");
         sqlx::raw_sql(AssertSqlSafe(settings)).execute(&mut connection).await.unwrap();
         for run in [3, 0] {
@@ -61,7 +61,7 @@ async fn a_lent_connection_reads_the_same_history_as_any_other() {
     let set = folder(Kind::Postgres, &[("001_a.up.sql", "CREATE TABLE t (n text);")]).set(Kind::Postgres.dialect());
     Migrator::new(&set).run(&database.url.parse::<migrate_runtime::DatabaseUrl>().unwrap()).await.unwrap();
     database.execute("CREATE SCHEMA app").await;
-    let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
     sqlx::raw_sql("SET search_path = app").execute(&mut connection).await.unwrap();
     assert!(Migrator::new(&set).is_up_to_date(&mut connection).await.unwrap());
     assert!(Migrator::new(&set).run(&mut connection).await.unwrap().done.is_empty());
@@ -76,7 +76,7 @@ async fn variables_of_a_lent_mariadb_connection_do_not_reach_a_migration() {
                 INSERT INTO o VALUES (@x);";
     let second = ("002_b.up.sql", "INSERT INTO o VALUES (COALESCE(@x, 'null'));");
     let set = folder(Kind::MariaDb, &[("001_a.up.sql", text), second]).set(Kind::MariaDb.dialect());
-    let mut connection = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
+    let mut connection = MySqlConnection::connect(&database.url).await.unwrap();
     sqlx::raw_sql("SET @x = 'mine', SESSION sql_mode = 'ANSI_QUOTES'").execute(&mut connection).await.unwrap();
     Migrator::new(&set).run(&mut connection).await.unwrap();
     let answer: String = sqlx::raw_sql("SELECT CONCAT_WS(' ', @x, @@sql_mode)").fetch_one(&mut connection).await.unwrap().get(0);
@@ -91,7 +91,7 @@ async fn a_lent_connection_that_must_not_write_is_refused() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let set = folder(Kind::Postgres, &[("001_a.up.sql", "CREATE TABLE t (id int);")]).set(Kind::Postgres.dialect());
     for strategy in [LockStrategy::Session, LockStrategy::Auto] {
-        let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
         sqlx::raw_sql("SET default_transaction_read_only = on").execute(&mut connection).await.unwrap();
         let error = Migrator::new(&set).lock(strategy).run(&mut connection).await.unwrap_err();
         assert_eq!(error.code().name, "read-only-session", "{error}");
@@ -127,7 +127,7 @@ async fn the_settings_of_the_database_are_those_that_psql_sees() {
     let set = folder(Kind::Postgres, &files).set(Kind::Postgres.dialect());
     for lent in [false, true] {
         if lent {
-            let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
+            let mut connection = PgConnection::connect(&database.url).await.unwrap();
             Migrator::new(&set).run(&mut connection).await.unwrap();
             let zone: String = sqlx::raw_sql("SHOW TimeZone").fetch_one(&mut connection).await.unwrap().get(0);
             assert_eq!(zone, "UTC", "the application's session is as the driver has set it");
@@ -170,5 +170,135 @@ async fn without_a_journal_nothing_counts_as_rolled_back() {
     let error = Migrator::new(&set).run(&database.url.parse::<migrate_runtime::DatabaseUrl>().unwrap()).await.unwrap_err();
     assert!(!error.to_string().contains("no changes made by"), "{error}");
     assert!(format!("{error:?} {error}").contains("remain"), "{error:?}");
+    database.drop().await;
+}
+
+/// A limit of rows would hide rows of the history.
+#[tokio::test]
+async fn a_row_limit_of_a_mariadb_session_hides_no_migration() {
+    for limit in [2, 1, 0] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let folder = TestFolder::new(&[
+            ("001_a.up.sql", "CREATE TABLE acc (n int);"),
+            ("002_b.up.sql", "INSERT INTO acc VALUES (200);"),
+            ("003_c.up.sql", "INSERT INTO acc VALUES (300);"),
+        ]);
+        Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+        folder.write("migrations/004_d.up.sql", "INSERT INTO acc VALUES (400);");
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        let mut connection = MySqlConnection::connect(&database.url).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("SET sql_select_limit = {limit}"))).execute(&mut connection).await.unwrap();
+        assert!(!migrator.is_up_to_date(&mut connection).await.unwrap(), "limit {limit}");
+        let status = migrator.status(&mut connection).await.unwrap();
+        assert_eq!(status.migrations().iter().filter(|row| row.is_unapplied()).count(), 1, "limit {limit}");
+        assert_eq!(migrator.run(&mut connection).await.unwrap().done.len(), 1, "limit {limit}");
+        assert!(migrator.is_up_to_date(&mut connection).await.unwrap(), "limit {limit}");
+        let kept = sqlx::raw_sql("SELECT CAST(@@sql_select_limit AS CHAR) LIMIT 1").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(kept.get::<String, _>(0), limit.to_string());
+        assert_eq!(database.rows("SELECT n FROM acc ORDER BY n").await, ["200", "300", "400"], "limit {limit}");
+        drop(connection);
+        let with_session =
+            format!("service = \"app\"\ndatabase = \"mysql\"\nlint = \"off\"\nsession = [\"SET sql_select_limit = {limit}\"]\n");
+        folder.write("migrate.toml", &with_session);
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        assert!(migrator.is_up_to_date(&database.url).await.unwrap(), "session with limit {limit}");
+        assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 0, "session with limit {limit}");
+        database.drop().await;
+    }
+}
+
+/// What a function creates that the text of a migration does not name is removed before the next one.
+#[tokio::test]
+async fn a_hidden_temporary_table_does_not_reach_the_next_migration_of_a_lent_session() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let setup = "CREATE TABLE t (i int); CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS \
+        $$ BEGIN CREATE TEMP TABLE IF NOT EXISTS t (i int); RETURN 1; END $$; \
+        CREATE TABLE o (i int DEFAULT g(), t text); CREATE VIEW v AS SELECT g() AS x";
+    database.execute(setup).await;
+    let folder = TestFolder::new(&[
+        ("001_a.up.sql", "INSERT INTO o (t) VALUES ('x');"),
+        ("002_b.up.sql", "INSERT INTO public.t SELECT 1; INSERT INTO t VALUES (5);"),
+        ("003_c.up.sql", "INSERT INTO o SELECT x FROM v;"),
+        ("004_d.up.sql", "INSERT INTO t VALUES (6);"),
+    ]);
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    Migrator::new(folder.set(Kind::Postgres.dialect())).run(&mut connection).await.unwrap();
+    drop(connection);
+    assert_eq!(database.rows("SELECT i FROM public.t ORDER BY i").await, ["1", "5", "6"]);
+    database.drop().await;
+}
+
+/// MySQL does not say which temporary tables a routine has created.
+#[tokio::test]
+async fn a_routine_does_not_run_in_a_lent_mariadb_session() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE t (i int)").await;
+    database.execute("CREATE PROCEDURE p() BEGIN CREATE TEMPORARY TABLE t (i int); END").await;
+    for text in ["CALL p();", "EXECUTE IMMEDIATE CONCAT('CREATE TEMPO', 'RARY TABLE t (i int)');"] {
+        let folder = TestFolder::new(&[("001_a.up.sql", text), ("002_b.up.sql", "INSERT INTO t VALUES (5);")]);
+        let mut connection = MySqlConnection::connect(&database.url).await.unwrap();
+        let error = Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&mut connection).await.unwrap_err();
+        assert_eq!(error.finding().code.name, "needs-session", "{text}: {error}");
+    }
+    database.drop().await;
+}
+
+/// A migration finds the settings of a new session, and the application finds its own afterwards.
+#[tokio::test]
+async fn settings_of_a_lent_sqlite_connection_do_not_reach_a_migration() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    database.execute("CREATE TABLE t (i int CHECK (i > 10))").await;
+    let folder = TestFolder::new(&[("001_a.up.sql", "INSERT INTO t VALUES (5);")]);
+    let migrator = Migrator::new(folder.set(Kind::Sqlite.dialect()));
+    let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+    let settings = "PRAGMA ignore_check_constraints = ON; PRAGMA recursive_triggers = ON; PRAGMA legacy_alter_table = ON; \
+        PRAGMA foreign_keys = OFF; PRAGMA reverse_unordered_selects = ON";
+    sqlx::raw_sql(settings).execute(&mut connection).await.unwrap();
+    let error = migrator.run(&mut connection).await.unwrap_err().to_string();
+    assert!(error.contains("CHECK constraint failed"), "{error}");
+    for (name, value) in
+        [("ignore_check_constraints", 1), ("recursive_triggers", 1), ("legacy_alter_table", 1), ("foreign_keys", 0)]
+    {
+        let kept = sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA {name}"))).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(kept.get::<i64, _>(0), value, "{name}");
+    }
+    drop(connection);
+    database.drop().await;
+}
+
+/// What the application has attached, and its temporary triggers, are not what a migration means.
+#[tokio::test]
+async fn names_of_a_lent_sqlite_connection_are_not_used() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    database.execute("CREATE TABLE t (i int); CREATE TABLE log (i int)").await;
+    for (own, text) in [
+        ("ATTACH ':memory:' AS o; CREATE TABLE o.q (i int)", "INSERT INTO q VALUES (1);"),
+        ("CREATE TEMP TRIGGER x AFTER INSERT ON main.t BEGIN INSERT INTO log VALUES (1); END", "INSERT INTO t VALUES (1);"),
+        ("CREATE TEMP TABLE log (i int)", "INSERT INTO log VALUES (1);"),
+    ] {
+        let folder = TestFolder::new(&[("001_a.up.sql", text)]);
+        let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+        sqlx::raw_sql(own).execute(&mut connection).await.unwrap();
+        let error = Migrator::new(folder.set(Kind::Sqlite.dialect())).run(&mut connection).await.unwrap_err();
+        assert_eq!(error.finding().code.name, "needs-session", "{own}: {error}");
+    }
+    database.drop().await;
+}
+
+/// The user of the session may set what the role of the application may not.
+#[tokio::test]
+async fn settings_of_a_superuser_are_put_back_before_its_role() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = TestFolder::new(&[("001_a.up.sql", "CREATE TABLE t (i int);")]);
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    let settings =
+        "SET temp_file_limit = '5GB'; SET work_mem = '7MB'; SET session_replication_role = 'local'; SET ROLE pg_monitor";
+    sqlx::raw_sql(settings).execute(&mut connection).await.unwrap();
+    Migrator::new(folder.set(Kind::Postgres.dialect())).run(&mut connection).await.unwrap();
+    let kept = "SELECT concat_ws(' ', current_setting('temp_file_limit'), current_setting('work_mem'), \
+        current_setting('session_replication_role'), current_user)";
+    let kept = sqlx::raw_sql(kept).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(kept.get::<String, _>(0), "5GB 7MB local pg_monitor");
+    drop(connection);
     database.drop().await;
 }

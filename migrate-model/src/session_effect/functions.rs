@@ -48,7 +48,7 @@ const HARMLESS: &str = " all and any array as asc between bigint binary bit by c
     uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 uuid_generate_v7 uuid_short uuid_to_bin uuidv4 uuidv7 var_pop var_samp \
     variance version week weekday weekofyear width_bucket xmlagg xmlelement xmlforest xpath yearweek bin_to_uuid row_count \
     found_rows last_insert_id conv bin oct char_to_uuid aes_encrypt aes_decrypt compress inet6_aton inet6_ntoa is_free_lock \
-    is_used_lock any_value setseed lastval ";
+    is_used_lock any_value lastval ";
 
 /// Functions whose result depends on their arguments alone, so that a new session computes the same.
 const REPEATABLE: &str = " abs ascii cast ceil ceiling char coalesce concat concat_ws convert elt field find_in_set floor format \

@@ -21,16 +21,7 @@ const fn readers(dialect: Dialect) -> Readers {
     match dialect {
         Dialect::Postgres => Readers { directly: &[], generated: &["currval", "lastval"], total: &[] },
         Dialect::MySql => Readers {
-            directly: &[
-                "ROW_COUNT",
-                "FOUND_ROWS",
-                "DIAGNOSTICS",
-                "WARNINGS",
-                "ERRORS",
-                "warning_count",
-                "error_count",
-                "last_gtid",
-            ],
+            directly: &["ROW_COUNT", "DIAGNOSTICS", "WARNINGS", "ERRORS", "warning_count", "error_count", "last_gtid"],
             generated: &["LAST_INSERT_ID", "identity", "insert_id", "LASTVAL", "PREVIOUS", "currval"],
             total: &[],
         },
@@ -72,6 +63,10 @@ struct ValueUse {
     reads: bool,
     /// It reads a count of all changes of the session.
     totals: DirectRead,
+    /// It reads how many rows the last query of MySQL has found.
+    found: DirectRead,
+    /// It may be a query that decides that number.
+    queries: ChangedRows,
     /// It may change rows, and with that what `changes()` of SQLite returns.
     rows: ChangedRows,
     /// It may generate one.
@@ -131,6 +126,12 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
         },
         reads,
         totals: if reads_any(readers.total) { DirectRead::Called } else { DirectRead::No },
+        found: if dialect == Dialect::MySql && (reads_any(&["FOUND_ROWS"]) || in_body(&["FOUND_ROWS"])) {
+            DirectRead::Called
+        } else {
+            DirectRead::No
+        },
+        queries: ChangedRows::of(is_first(&["SELECT", "WITH", "TABLE", "VALUES", "SHOW", "CALL", "EXECUTE", "DO", "BEGIN"])),
         rows: ChangedRows::of(changes || is_first(&["DELETE"])),
         generates: changes || generates_for_certain || sets_id,
         generates_for_certain,
@@ -157,6 +158,9 @@ fn uses_of(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<ValueU
                 if inner.directly == DirectRead::Called {
                     value_use.directly = DirectRead::Called;
                 }
+                if inner.found == DirectRead::Called {
+                    value_use.found = DirectRead::Called;
+                }
             }
         }
     }
@@ -182,14 +186,15 @@ fn hidden_use(sql: &str, dialect: Dialect) -> Option<(String, ValueUse)> {
     let start = tokens.get(name + 1)?.start;
     // As if it were a query.
     let value_use = use_of(&format!("SELECT {}", sql.get(start..)?), dialect);
-    let reads = value_use.reads || value_use.totals == DirectRead::Called || value_use.directly == DirectRead::Called;
-    reads.then(|| (bare(tokens[name].text(sql)), value_use))
+    let called = [value_use.totals, value_use.directly, value_use.found].contains(&DirectRead::Called);
+    (value_use.reads || called).then(|| (bare(tokens[name].text(sql)), value_use))
 }
 
 /// Does a statement read what an earlier one returned or generated, such as `ROW_COUNT()` or `LAST_INSERT_ID()`?
 pub fn reads_result(sql: &str, dialect: Dialect) -> bool {
     let value_use = use_of(sql, dialect);
-    value_use.reads || value_use.totals == DirectRead::Called || value_use.directly != DirectRead::No
+    let called = [value_use.totals, value_use.found].contains(&DirectRead::Called);
+    value_use.reads || called || value_use.directly != DirectRead::No
 }
 
 /// Whether a script of SQLite needs a session in which no other statement has changed rows.
@@ -251,6 +256,9 @@ pub fn sources(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
         if reader.directly == DirectRead::Called {
             return at.checked_sub(1);
         }
+        if reader.found == DirectRead::Called {
+            return last_query(&uses, at);
+        }
         if !reader.reads || (reader.generates_for_certain && dialect != Dialect::Sqlite) {
             return None;
         }
@@ -295,9 +303,17 @@ pub fn follows(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
         if value_use.directly != DirectRead::No {
             return at.checked_sub(1);
         }
+        if value_use.found == DirectRead::Called {
+            return last_query(&uses, at);
+        }
         before.filter(|_| value_use.reads && !value_use.generates_for_certain)
     };
     uses.iter().enumerate().map(&mut follow).collect()
+}
+
+/// The query before a statement whose number of rows `FOUND_ROWS()` returns, also after other statements.
+fn last_query(uses: &[ValueUse], at: usize) -> Option<usize> {
+    uses[..at].iter().rposition(|before| before.queries == ChangedRows::Possible)
 }
 
 /// The first of the statements that decide what a statement of SQLite reads: all, if none of them need have left it. `INSERT`

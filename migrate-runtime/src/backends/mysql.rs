@@ -77,6 +77,13 @@ const SETTINGS: [&str; 14] = [
     "collation_connection",
 ];
 
+/// Removes the limit of rows that a `SELECT` without `LIMIT` returns.
+const NO_ROW_LIMIT: &str = "SET SESSION sql_select_limit = 18446744073709551615";
+
+/// The same, and keeps what it was in a variable.
+const SAVE_ROW_LIMIT: &str =
+    "SET @migrate_row_limit = @@SESSION.sql_select_limit, SESSION sql_select_limit = 18446744073709551615";
+
 /// The driver asks for IGNORE_SPACE, which changes how SQL is parsed and is stored in routines and triggers. The character
 /// set of the messages is that of the driver, with the default collation of the server.
 const SETTINGS_OF_SERVER: &str = "SET NAMES utf8mb4, SESSION sql_mode = IF(FIND_IN_SET('IGNORE_SPACE', @@GLOBAL.sql_mode), \
@@ -378,8 +385,13 @@ impl<'c> MySql<'c> {
 
     /// Saves the variables of a lent session. Returns statements that give it those of a new session.
     async fn take_over(&mut self) -> Result<Vec<String>, BackendError> {
+        // With a limit, the server returns fewer rows of every answer, also of this one.
+        self.execute(SAVE_ROW_LIMIT).await?;
+        let limit = self.first_value("SELECT CAST(@migrate_row_limit AS CHAR)").await?;
+        self.execute("SET @migrate_row_limit = NULL").await?;
         self.original_role = Some(self.current_role().await?).filter(|role| !role.is_empty());
         self.original = read_variables(self.rows("SHOW SESSION VARIABLES").await?);
+        self.original.extend(limit.map(|limit| ("sql_select_limit".to_owned(), limit)));
         let global = read_variables(self.rows("SHOW GLOBAL VARIABLES").await?);
         let mut statements = vec![SETTINGS_OF_SERVER.to_owned()];
         for (name, value) in lent_session::differences(&self.original, &global) {
@@ -661,7 +673,7 @@ impl Backend for MySql<'_> {
 
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
         // MariaDB says it. Without autocommit, a savepoint would start a transaction.
-        match self.first_value("SELECT CAST(@@in_transaction AS CHAR)").await {
+        match self.first_value("SELECT CAST(@@in_transaction AS CHAR) LIMIT 1").await {
             Ok(answer) if answer.as_deref() == Some("0") => return Ok(()),
             Ok(_) => return Err(BackendError::in_transaction()),
             // ER_UNKNOWN_SYSTEM_VARIABLE
@@ -723,6 +735,9 @@ impl Backend for MySql<'_> {
         let statements = session_statements(session, Dialect::MySql);
         let statements: Vec<String> = statements.iter().map(|statement| with_autocommit(statement).into_owned()).collect();
         statements.iter().for_each(|statement| self.reset.add(statement));
+        // A limit would hide rows of the history.
+        let no_limit = Some(NO_ROW_LIMIT.to_owned()).filter(|_| !statements.is_empty());
+        let statements: Vec<String> = statements.into_iter().chain(no_limit).collect();
         self.session = first.into_iter().chain([own_settings.clone()]).chain(statements.iter().cloned()).collect();
         for statement in [own_settings].iter().chain(&statements) {
             if let Err(error) = self.execute(statement).await {
@@ -735,6 +750,10 @@ impl Backend for MySql<'_> {
 
     fn server_quoting(&self) -> Quoting {
         self.server_quoting
+    }
+
+    fn may_differ_from_new_session(&self) -> bool {
+        self.options.is_none()
     }
 
     fn limits_outlive_transaction(&self) -> bool {
@@ -801,7 +820,7 @@ impl Backend for MySql<'_> {
             lease.stop_heartbeat();
             return self.execute(&lease.release_sql(history_sql)).await;
         }
-        match self.first_value(&format!("SELECT RELEASE_LOCK({})", self.lock_name(history_sql))).await?.as_deref() {
+        match self.first_value(&format!("SELECT RELEASE_LOCK({}) LIMIT 1", self.lock_name(history_sql))).await?.as_deref() {
             Some("1") => Ok(()),
             _ => Err(BackendError::own("the lock was no longer held")),
         }

@@ -31,9 +31,18 @@ use sqlx::sqlite::SqliteConnectOptions;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Settings that scripts are known to change without a reset.
-const SETTINGS: [&str; 5] =
-    ["foreign_keys", "legacy_alter_table", "recursive_triggers", "ignore_check_constraints", "writable_schema"];
+/// Settings that scripts and applications are known to change without a reset.
+const SETTINGS: [&str; 9] = [
+    "foreign_keys",
+    "legacy_alter_table",
+    "recursive_triggers",
+    "ignore_check_constraints",
+    "writable_schema",
+    "reverse_unordered_selects",
+    "trusted_schema",
+    "full_column_names",
+    "short_column_names",
+];
 
 /// A connection to SQLite.
 #[derive(Debug)]
@@ -46,6 +55,8 @@ pub struct Sqlite<'c> {
     session: Vec<String>,
     /// The attached databases and temporary objects before `prepare`.
     original: BTreeSet<(String, String)>,
+    /// The names that refer to something of the application in a session that it uses, too.
+    hidden: Vec<String>,
     /// The journal mode before `prepare`.
     journal_mode: String,
     /// How long to wait for other writers.
@@ -58,8 +69,8 @@ impl<'c> Sqlite<'c> {
     /// A backend over this connection, before `prepare`; waits for other writers as the options specify.
     pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, options: Option<SqliteConnectOptions>, open: OpenOptions) -> Self {
         let (reset, session, original) = (SessionReset::default(), Vec::new(), BTreeSet::new());
-        let journal_mode = String::new();
-        Sqlite { connection, options, reset, session, original, journal_mode, max_wait: open.max_wait, stop: open.stop }
+        let (hidden, journal_mode) = (Vec::new(), String::new());
+        Sqlite { connection, options, reset, session, original, hidden, journal_mode, max_wait: open.max_wait, stop: open.stop }
     }
 
     /// Opens a connection of our own in place of one from a pool, whose session the application uses. A database in memory
@@ -95,6 +106,21 @@ impl<'c> Sqlite<'c> {
             Some((columns.next()?, columns.next()?))
         };
         Ok(rows.into_iter().filter_map(pair).collect())
+    }
+
+    /// What a name may refer to that is not in the database: temporary tables and views, the tables of temporary triggers, and the
+    /// tables of attached databases.
+    async fn names_of_application(&mut self) -> Result<Vec<String>, BackendError> {
+        let mut sql = "SELECT CASE type WHEN 'trigger' THEN tbl_name ELSE name END FROM temp.sqlite_master WHERE type <> 'index'"
+            .to_owned();
+        for (_, database) in self.original.iter().filter(|(kind, _)| kind == "database") {
+            let database = database.replace('"', "\"\"");
+            sql.push_str(&format!(
+                " UNION SELECT name FROM \"{database}\".sqlite_master WHERE type IN ('table', 'view') \
+                 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN (SELECT name FROM main.sqlite_master)"
+            ));
+        }
+        Ok(self.rows(&sql).await?.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
     }
 
     async fn journal_mode(&mut self) -> Result<String, BackendError> {
@@ -261,6 +287,20 @@ fn read_error(error: sqlx::Error) -> BackendError {
     error
 }
 
+/// The settings of a new session, as the driver opens it.
+async fn settings_of_new_session() -> Result<String, BackendError> {
+    let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
+    let mut connection = options.connect().await.map_err(read_error)?;
+    let mut settings = String::new();
+    for name in SETTINGS {
+        let rows = rows(&mut connection, &format!("PRAGMA {name}")).await.map_err(read_error)?;
+        if let Some(value) = first(rows) {
+            settings.push_str(&format!("PRAGMA {name} = {value};\n"));
+        }
+    }
+    Ok(settings)
+}
+
 /// Whether a statement of `session` can run again in the same session. An attached database stays attached.
 fn is_setting(sql: &str) -> bool {
     session_effect::is_setting(sql, Dialect::Sqlite) && sql.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("pragma"))
@@ -308,6 +348,7 @@ impl Backend for Sqlite<'_> {
     }
 
     async fn prepare(&mut self, history_sql: &mut HistorySql, session: &[String], _: LockSettings) -> Result<(), BackendError> {
+        let is_lent = self.options.is_none();
         self.open_own().await?;
         let mut reset = String::new();
         for name in SETTINGS {
@@ -320,6 +361,14 @@ impl Backend for Sqlite<'_> {
         self.journal_mode = self.journal_mode().await?;
         self.reset.prepared.clone_from(&reset);
         self.reset.original = reset;
+        if !self.owns_session() {
+            self.hidden = self.names_of_application().await?;
+        }
+        // The options of a pool are those of the run.
+        if is_lent {
+            self.reset.prepared = settings_of_new_session().await?;
+            self.execute(&self.reset.prepared.clone()).await?;
+        }
         self.session = session_statements(session, Dialect::Sqlite);
         for statement in self.session.clone() {
             if let Err(error) = self.execute(&statement).await {
@@ -427,7 +476,7 @@ impl Backend for Sqlite<'_> {
     }
 
     fn hidden_names(&self) -> Vec<&str> {
-        self.original.iter().filter(|(kind, _)| kind != "database").map(|(_, name)| name.as_str()).collect()
+        self.hidden.iter().map(String::as_str).collect()
     }
 
     fn owns_session(&self) -> bool {
@@ -439,7 +488,7 @@ impl Backend for Sqlite<'_> {
             Some(options) => self.reconnect(options).await?,
             None => {
                 self.put_back().await?;
-                let reset = self.reset.original.clone();
+                let reset = self.reset.prepared.clone();
                 self.execute(&reset).await?;
             }
         }

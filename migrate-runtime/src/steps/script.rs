@@ -6,13 +6,14 @@ use crate::backoff;
 use crate::event::Event;
 use crate::history_change::Elapsed;
 use crate::history_changes;
-use crate::step::{PreparedStep, StepError, StepRunner};
+use crate::step::{self, PreparedStep, StepError, StepRunner};
 use crate::step_errors;
 use migrate_model::atomicity;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect;
 use migrate_model::lock_strength;
 use migrate_model::name::Name;
+use migrate_model::rollback_limit;
 use migrate_model::script_plan::{ScriptPart, Segment};
 use std::ops::Range;
 use std::time::Duration;
@@ -145,8 +146,11 @@ async fn retry_delay(
         return None;
     }
     let (script, dialect) = (&prepared.script, runner.backend.dialect());
-    let (part, effects) = (segment.unit.statements.clone(), &prepared.plan.effects);
-    if !atomicity::finds_same_session(&script.text, &script.statements, part, segment.in_transaction, effects, dialect) {
+    let (part, effects) = (segment.unit.statements.clone(), step::asked_effects(runner, prepared).await?);
+    let is_undone = rollback_limit::of_statements(&script.text, &script.statements, part.clone(), &effects, dialect).is_none();
+    if !is_undone
+        || !atomicity::finds_same_session(&script.text, &script.statements, part, segment.in_transaction, &effects, dialect)
+    {
         return None;
     }
     let waited = runner.since.elapsed();

@@ -85,7 +85,11 @@ impl LentSession {
                 _ => None,
             });
         }
-        for ((_, name), value) in original.items.iter().filter(|((kind, _), _)| kind == "setting") {
+        // The role last: the user of the session may set what that role may not.
+        let settings = original.items.iter().filter(|((kind, _), _)| kind == "setting");
+        let mut settings: Vec<_> = settings.map(|((_, name), value)| (name, value)).collect();
+        settings.sort_by_key(|(name, _)| ["session_authorization", "role"].iter().position(|last| last == name));
+        for (name, value) in settings {
             if self.items.get(&("setting".to_owned(), name.clone())) != Some(value) {
                 let value = value.replace('\'', "''");
                 statements.push(format!("SELECT pg_catalog.set_config('{name}', E'{}', false)", value.replace('\\', "\\\\")));

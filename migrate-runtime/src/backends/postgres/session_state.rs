@@ -7,7 +7,9 @@
 
 use crate::backend::UnitRun;
 use crate::backend_error::SESSION_CHANGED;
+use migrate_model::dialect::Dialect;
 use migrate_model::session_effect::{SessionEffect, named_settings};
+use migrate_model::token::{Token, Tokens};
 
 /// The settings that change what a statement means or does, and not only how fast it runs or what is logged. `pg_settings` would
 /// be complete, but reading it takes ten times as long, and a script may have thousands of parts. A server that does not know a
@@ -88,9 +90,8 @@ impl SessionComparison {
         let mut named: Vec<String> =
             statements().flat_map(|(_, statement)| named_settings(statement.sql(unit_run.text))).collect();
         named.retain(|name| is_plain(name));
-        if statements().any(|(_, statement)| statement.sql(unit_run.text).to_uppercase().contains("COMMIT DROP")) {
-            named.push(TEMPORARY.to_owned());
-        }
+        let dropped = statements().filter_map(|(_, statement)| dropped_at_commit(statement.sql(unit_run.text)));
+        named.extend(dropped.filter(|name| is_plain(name)).map(|name| format!("{TEMPORARY} {name}")));
         Some(SessionComparison { state: state_sql(unit_run.custom_settings), named })
     }
 
@@ -130,20 +131,36 @@ impl SessionComparison {
     /// all settings.
     fn changes_sql(&self) -> String {
         let name = "pg_catalog.split_part(item, '=', 1)";
-        let named = self.named.join(",");
+        // A reset of all settings resets what is kept, too.
+        let resets_all = self.named.iter().any(|name| name == "all");
+        let reset = if resets_all { "" } else { "all settings" };
+        let named: Vec<String> = self.named.iter().map(|name| format!("\"{name}\"")).collect();
+        let named = named.join(",");
         format!(
-            "CASE WHEN s.now OPERATOR(pg_catalog.=) {KEPT} OR {KEPT} OPERATOR(pg_catalog.=) '' THEN '' ELSE coalesce((\
+            "CASE WHEN s.now OPERATOR(pg_catalog.=) {KEPT} THEN '' WHEN coalesce({KEPT}, '') OPERATOR(pg_catalog.=) '' THEN '{reset}' ELSE coalesce((\
              SELECT pg_catalog.string_agg({name}, ', ') FROM pg_catalog.unnest(pg_catalog.string_to_array(s.now, pg_catalog.chr(10))) AS item \
              WHERE NOT item OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array({KEPT}, pg_catalog.chr(10))) \
-             AND NOT {name} OPERATOR(pg_catalog.=) ANY (CAST('{{{named}}}' AS pg_catalog.text[])) \
-             AND NOT ('{TEMPORARY}' OPERATOR(pg_catalog.=) ANY (CAST('{{{named}}}' AS pg_catalog.text[])) \
-             AND pg_catalog.starts_with(item, '{TEMPORARY} '))), '') END"
+             AND NOT {name} OPERATOR(pg_catalog.=) ANY (CAST('{{{named}}}' AS pg_catalog.text[]))), '') END"
         )
     }
 }
 
 /// Precedes the name of a temporary table, view or sequence.
 const TEMPORARY: &str = "temporary table";
+
+/// The table that `CREATE TEMP TABLE name ... ON COMMIT DROP` creates, in lower case.
+fn dropped_at_commit(sql: &str) -> Option<String> {
+    let tokens: Vec<Token> = Tokens::new(sql, Dialect::Postgres).filter(|token| !token.is_blank()).collect();
+    let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(sql, word));
+    let drops = (0..tokens.len()).any(|at| is(at, "ON") && is(at + 1, "COMMIT") && is(at + 2, "DROP"));
+    let table = (1..tokens.len().min(6)).find(|at| is(*at, "TABLE")).filter(|_| drops && is(0, "CREATE"))?;
+    let words = ["IF", "NOT", "EXISTS"];
+    let mut name = (table + 1..tokens.len()).find(|at| !words.iter().any(|word| is(*at, word)))?;
+    while tokens.get(name + 1).is_some_and(|dot| dot.is_symbol(sql, b'.')) {
+        name += 2;
+    }
+    Some(tokens.get(name)?.text(sql).trim_matches('"').to_lowercase())
+}
 
 /// Does a name of a setting need no quotes in an array?
 fn is_plain(name: &str) -> bool {

@@ -6,8 +6,8 @@ use super::SYSTEM;
 const BODY: &str = "CASE WHEN l.lanname OPERATOR(pg_catalog.=) ANY ('{sql,plpgsql}') \
     AND p.prosrc OPERATOR(pg_catalog.<>) '' THEN p.prosrc END";
 
-/// A query with the columns name and body: for each of these names (literals, in lower case), the triggers of the tables and
-/// views of that name in any schema, and of those that a change of them may change in turn.
+/// A query with the columns name and body: for each of these names (literals, in lower case), the triggers and
+/// the default values of the tables and views of that name in any schema, and of those that a change of them may change in turn.
 pub fn triggers_sql(names: &str) -> String {
     let equal = SYSTEM.equal;
     let acts = "ANY ('{c,n,d}')";
@@ -25,7 +25,9 @@ pub fn triggers_sql(names: &str) -> String {
          UNION SELECT reached.name, step.target FROM reached JOIN step ON step.source {equal} reached.relation) \
          SELECT DISTINCT reached.name, {BODY} FROM reached JOIN pg_catalog.pg_trigger t ON t.tgrelid {equal} reached.relation \
          JOIN pg_catalog.pg_proc p ON p.oid {equal} t.tgfoid JOIN pg_catalog.pg_language l ON l.oid {equal} p.prolang \
-         WHERE NOT t.tgisinternal AND t.tgenabled OPERATOR(pg_catalog.<>) 'D'"
+         WHERE NOT t.tgisinternal AND t.tgenabled OPERATOR(pg_catalog.<>) 'D' \
+         UNION SELECT reached.name, pg_catalog.concat('SELECT ', pg_catalog.pg_get_expr(d.adbin, d.adrelid)) \
+         FROM reached JOIN pg_catalog.pg_attrdef d ON d.adrelid {equal} reached.relation"
     )
 }
 
