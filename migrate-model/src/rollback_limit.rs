@@ -4,7 +4,8 @@
 //! Sources: PostgreSQL 15 manual, 9.17, 9.27 and F.12; MariaDB knowledge base, "Sequence Functions"; MySQL 8.4 manual, 15.3.3.
 
 use crate::dialect::Dialect;
-use crate::session_effect::{SessionEffect, catalog};
+use crate::session_effect::SessionEffect;
+use crate::session_effect::catalog::{self, RoutineBody, TriggerCatalog};
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
 use std::collections::HashSet;
@@ -18,12 +19,17 @@ pub enum RollbackLimit {
     Known(usize, String),
     /// A statement calls a routine whose body is not known, or runs SQL that is computed.
     Unknown(usize),
+    /// A trigger, a view or a default value of the database may do this.
+    Hidden(String),
 }
 
 impl fmt::Display for RollbackLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RollbackLimit::Known(at, name) => write!(f, "a rollback does not undo `{name}` (statement {})", at + 1),
+            RollbackLimit::Hidden(name) => {
+                write!(f, "a rollback does not undo `{name}`, which a trigger or a default value may call")
+            }
             RollbackLimit::Unknown(at) => {
                 let number = at + 1;
                 write!(f, "it is unknown whether what statement {number} calls did something that a rollback does not undo")
@@ -57,6 +63,15 @@ pub fn of_statements(
         }
     }
     unknown.map(RollbackLimit::Unknown)
+}
+
+/// What the triggers, default values and routines that a database has returned for a script may leave. Positions of sequences do
+/// not count: every default value of an identity column takes one.
+pub fn in_catalog(catalog: &TriggerCatalog, dialect: Dialect) -> Option<RollbackLimit> {
+    let bodies = catalog.triggers.values().chain(catalog.routines.values()).flatten();
+    let texts = bodies.filter_map(|body| if let RoutineBody::Sql(text) = body { Some(text.as_str()) } else { None });
+    let mut names = texts.filter_map(|text| called_in_text(text, dialect)).filter(|name| name != "nextval");
+    names.next().map(RollbackLimit::Hidden)
 }
 
 /// The name in later statements that makes what a definition contains run: of a routine or view, or of the table of a trigger.
@@ -127,7 +142,10 @@ fn called_in_text(text: &str, dialect: Dialect) -> Option<String> {
         let start = name.rfind(|c| !is_part(c)).map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
         name.get(start..).filter(|name| is_limit(name, dialect)).map(str::to_owned)
     };
-    lower.match_indices('(').find_map(before)
+    let mut names = lower.match_indices('(').filter_map(before).peekable();
+    let first = names.peek().cloned();
+    // Another one tells more than the position of a sequence.
+    names.find(|name| name != "nextval").or(first)
 }
 
 /// Does a rollback not undo what this function does? Its name is in lower case.

@@ -484,6 +484,12 @@ impl HistorySql {
         Ok((record, RecordedRun::new(started_at, applied_at, execution_ms, column(10).to_owned())))
     }
 
+    /// What the statements that are done have changed in their session without showing it.
+    pub fn select_session_changes(&self, version: &str) -> Option<String> {
+        self.dialect.session_changes?;
+        Some(format!("SELECT coalesce(session_changes, '') FROM {} WHERE {}", self.records(), self.is_version(version)))
+    }
+
     /// The stored text of one migration.
     pub fn select_script(&self, version: &str, direction: Direction) -> String {
         let column = script_column(direction);

@@ -12,6 +12,7 @@ use crate::history_changes::{self, Recording, StepChanges};
 use crate::history_sql::HistorySql;
 use crate::mentions::Mentions;
 use crate::run_options::RunOptions;
+use crate::session;
 use crate::step_errors::{self, FailedStep};
 use crate::steps::script;
 use crate::stored_scripts;
@@ -19,6 +20,7 @@ use crate::trigger_catalog;
 use migrate_model::history::{History, RecordState};
 use migrate_model::place::Place;
 use migrate_model::plan::Step;
+use migrate_model::rollback_limit::{self, RollbackLimit};
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
 use migrate_model::session_effect::{self, FreshSession, SessionEffect};
@@ -94,9 +96,16 @@ impl PreparedStep<'_> {
     }
 }
 
-/// The effects of the statements of a script, with the triggers and default values of the tables that it changes: what a failed
-/// attempt may have done matters even where its session does not. `None` if they cannot be asked.
-pub async fn asked_effects(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Option<Vec<SessionEffect>> {
+/// What the statements of a script may have done, with the triggers and default values of the tables that it changes.
+pub struct AskedEffects {
+    /// The effect of each statement.
+    pub effects: Vec<SessionEffect>,
+    /// What a rollback does not undo and the text does not show.
+    pub hidden_limit: Option<RollbackLimit>,
+}
+
+/// Asks what a failed attempt may have done, which matters even where its session does not. `None` if it cannot be asked.
+pub async fn asked_effects(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Option<AskedEffects> {
     let script = &prepared.script;
     let catalog = match trigger_catalog::of_script(runner.backend, script).await {
         Ok(catalog) => catalog,
@@ -105,7 +114,9 @@ pub async fn asked_effects(runner: &mut StepRunner<'_, '_>, prepared: &PreparedS
             return None;
         }
     };
-    Some(session_effect::of_script(&script.text, &script.statements, runner.backend.dialect(), &catalog))
+    let dialect = runner.backend.dialect();
+    let effects = session_effect::of_script(&script.text, &script.statements, dialect, &catalog);
+    Some(AskedEffects { effects, hidden_limit: rollback_limit::in_catalog(&catalog, dialect) })
 }
 
 impl<'r, 'p: 'r> StepRunner<'r, 'p> {
@@ -181,7 +192,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
                     .help("make the condition of the gate true, or correct its query, then run the same command again")
             };
             let title = &self.step.title;
-            match crate::session::is_true(self.backend, gate, timeout).await {
+            match session::is_true(self.backend, gate, timeout).await {
                 Ok(true) => {}
                 Ok(false) => return Err(closed(format!("did not start `{title}`: its gate query did not return true"))),
                 Err(error) => {
@@ -245,8 +256,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             _ => None,
         };
         let mut failed = self.failed_step(prepared, done);
-        if let Some(effects) = &asked {
-            failed.effects = effects;
+        if let Some(asked) = &asked {
+            (failed.effects, failed.hidden_limit) = (&asked.effects, asked.hidden_limit.as_ref());
         }
         let failure = match error {
             UnitError::HistoryChanged => return StepError::HistoryChanged,
@@ -260,6 +271,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
                 failed.done = failed.done_before(statement);
                 failed.remains = remains;
                 let recorded = self.record_failure(prepared, failed.done, Some(remains), &error.message).await;
+                let changes = if prepared.plan.atomic { None } else { self.session_changes(prepared).await };
+                failed.session_changes = changes.as_deref();
                 let described = step_errors::statement_failed(&failed, statement, offset, error);
                 match recorded {
                     Ok(()) => described,
@@ -268,6 +281,13 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             }
         };
         failure.into()
+    }
+
+    /// What the statements that are done have changed in their session: for messages only, so a failed query is none.
+    async fn session_changes(&mut self, prepared: &PreparedStep<'_>) -> Option<String> {
+        let sql = self.history_sql.select_session_changes(prepared.changes.version())?;
+        let rows = self.backend.query(&sql).await.ok()?;
+        session::first(rows).filter(|names| !names.is_empty())
     }
 
     fn failed_step<'s>(&self, prepared: &'s PreparedStep<'_>, done: usize) -> FailedStep<'s>
@@ -280,6 +300,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             script: &prepared.script,
             plan: &prepared.plan,
             effects: &prepared.plan.effects,
+            session_changes: None,
+            hidden_limit: None,
             reading: self.reading,
             atomic: prepared.plan.atomic,
             done,

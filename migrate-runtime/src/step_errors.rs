@@ -29,6 +29,10 @@ pub struct FailedStep<'s> {
     pub plan: &'s ScriptPlan,
     /// What its statements do to their session, with what the database was asked after a failure.
     pub effects: &'s [SessionEffect],
+    /// What they have changed in it without showing it.
+    pub session_changes: Option<&'s str>,
+    /// What a rollback does not undo and its text does not show.
+    pub hidden_limit: Option<&'s RollbackLimit>,
     /// How the script is read.
     pub reading: Reading<'s>,
     /// Whether all of it is one transaction.
@@ -59,11 +63,12 @@ impl FailedStep<'_> {
         if self.done == 0 && !effects.iter().take(statement).any(is_work) { 0 } else { statement }
     }
 
-    /// The number of a statement that ran and has left something in its session that the rest may need.
-    fn lost_state(&self) -> Option<usize> {
+    /// What a statement that ran has left in its session that the rest may need.
+    fn lost_cause(&self) -> Option<String> {
         let script = self.script;
         let lost = session_effect::lost_state(&script.text, &script.statements, self.done, self.reading);
-        lost.map(|statement| statement + 1)
+        let of_statement = lost.map(|at| format!("what statement {} did in its session", at + 1));
+        of_statement.or_else(|| self.session_changes.map(|names| format!("what a function changed in the session: {names}")))
     }
 
     /// Whether a statement runs in a transaction that is rolled back as a whole.
@@ -90,7 +95,8 @@ impl FailedStep<'_> {
         let count = script.statements.len();
         let end = failed.map_or(count, |at| at + usize::from(did_start));
         let (effects, dialect) = (self.effects, self.reading.dialect);
-        rollback_limit::of_statements(&script.text, &script.statements, self.done..end, effects, dialect)
+        let limit = rollback_limit::of_statements(&script.text, &script.statements, self.done..end, effects, dialect);
+        limit.or_else(|| self.hidden_limit.filter(|_| end > self.done).cloned())
     }
 
     fn nothing_ran(&self) -> String {
@@ -213,10 +219,10 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
             "find out which changes remain, then run `cargo migrate {command}`: it shows how to continue, for example with `cargo migrate resolve --retry`"
         ));
     }
-    if let Some(lost) = step.lost_state() {
+    if let Some(lost) = step.lost_cause() {
         let resolve = "cargo migrate resolve";
         return error.help(format!(
-            "{help}; then, if the remaining statements do not depend on what statement {lost} did in its session, run \
+            "{help}; then, if the remaining statements do not depend on {lost}, run \
              `{resolve} --retry`; otherwise undo the statements that ran, and run `{resolve} --not-applied`"
         ));
     }
@@ -253,7 +259,7 @@ fn state(step: &FailedStep<'_>, limit: Option<RollbackLimit>) -> String {
         0 => format!("0 of {} done, and no changes remain; the migration is not recorded as applied", count_of(count, "statement")),
         done => {
             let next = done + 1;
-            let then = match step.lost_state() {
+            let then = match step.lost_cause() {
                 Some(_) => "the next run cannot resume automatically",
                 None => "the next run resumes",
             };

@@ -46,7 +46,9 @@ const SCHEMA: &str = "CREATE SCHEMA app; CREATE TABLE app.users (id int); CREATE
     DO $$ BEGIN CREATE ROLE migrate_asked; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
     CREATE FUNCTION public.tenant() RETURNS int LANGUAGE plpgsql AS
         $$ BEGIN PERFORM set_config('app.tenant', '7', false); RETURN 1; END $$;
-    CREATE TABLE public.tenants (a int DEFAULT public.tenant(), b int);";
+    CREATE TABLE public.tenants (a int DEFAULT public.tenant(), b int);
+    CREATE FUNCTION public.resets() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'RESET ALL'; RETURN 1; END $$;
+    CREATE TABLE public.resetting (a int DEFAULT public.resets(), b int);";
 
 /// Statements that change the session, and the name of what they change.
 const HIDDEN: &[(&str, &str)] = &[
@@ -72,6 +74,12 @@ const HIDDEN: &[(&str, &str)] = &[
     ("DO $$ BEGIN INSERT INTO public.t (a) VALUES (2); END $$;", "search_path"),
     ("INSERT INTO public.makes (b) VALUES (1);", "temporary table users"),
     ("INSERT INTO public.becoming (b) VALUES (1);", "role"),
+    (
+        "BEGIN; CREATE TEMP TABLE st (i int) ON COMMIT DROP; INSERT INTO public.makes (b) VALUES (1); COMMIT;",
+        "temporary table users",
+    ),
+    ("INSERT INTO public.makes (b) SELECT length('fix: on commit drop');", "temporary table users"),
+    ("SET search_path = public; INSERT INTO public.resetting (b) VALUES (1);", "all settings"),
     ("INSERT INTO public.tenants (b) VALUES (1);", "app.tenant"),
 ];
 
@@ -89,7 +97,10 @@ async fn a_change_that_no_text_shows_is_noticed() {
         database.execute("ALTER TABLE public.kept OWNER TO migrate_asked").await;
         let folder = folder(&format!("{hidden}\n{REST}"));
         let (done, messages) = run(&database.url, &folder, &["up"]);
-        assert!(!done && messages.contains("missing"), "{hidden}\n{messages}");
+        assert!(
+            !done && messages.contains("missing") && messages.contains("cannot resume automatically"),
+            "{hidden}\n{messages}"
+        );
         database.execute("CREATE TABLE public.missing (a int); GRANT ALL ON public.missing TO migrate_asked").await;
         let (_, plan) = run(&database.url, &folder, &["plan"]);
         let (done, messages) = run(&database.url, &folder, &["up"]);

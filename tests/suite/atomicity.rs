@@ -521,3 +521,57 @@ async fn what_a_rollback_does_not_undo_is_said() {
         database.drop().await;
     }
 }
+
+/// What a rollback does not undo would happen again in the second try, also where only a trigger or a default value does it.
+#[tokio::test]
+async fn what_a_rollback_does_not_undo_is_not_retried() {
+    let hidden = "CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_lock(5); RETURN 1; END $$;
+        CREATE FUNCTION tg() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_lock(5); RETURN NEW; END $$;
+        CREATE TABLE fired (a int); CREATE TRIGGER x BEFORE INSERT ON fired FOR EACH ROW EXECUTE FUNCTION tg();
+        CREATE TABLE defaulted (a int DEFAULT g(), b int); CREATE TABLE plain (a int);
+        CREATE TABLE numbered (a serial, b int); CREATE TABLE u (a int);";
+    let folder_of_files = tempfile::tempdir().unwrap();
+    let file = folder_of_files.path().join("out").display().to_string();
+    std::fs::set_permissions(folder_of_files.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    for (first, is_retried) in [
+        (format!("COPY (SELECT 1) TO PROGRAM 'cat >> {file}';"), false),
+        (format!("COPY plain FROM PROGRAM 'echo 1 >> {file}; echo 5';"), false),
+        ("INSERT INTO fired VALUES (1);".to_owned(), false),
+        ("INSERT INTO defaulted (b) VALUES (1);".to_owned(), false),
+        ("INSERT INTO plain VALUES (1);".to_owned(), true),
+        ("INSERT INTO numbered (b) VALUES (1);".to_owned(), true),
+        ("INSERT INTO defaulted VALUES (1, 1) ON CONFLICT DO NOTHING;".to_owned(), false),
+    ] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        database.execute(hidden).await;
+        let text = format!("-- migrate: lock-timeout 300ms\n-- migrate: timeout 3s\n{first}\nALTER TABLE u ADD COLUMN b int;");
+        let files = folder(Kind::Postgres, &[("001_a.up.sql", &text)]);
+        let outcome = run_beside_a_lock(&database, &files, "BEGIN; LOCK TABLE u").await;
+        let is_blocked = outcome.stderr.contains("Blocked");
+        assert_eq!(is_blocked, is_retried, "{first}: {}", outcome.stderr);
+        assert_eq!(outcome.code, 7, "{first}: {}", outcome.stderr);
+        assert!(is_retried || !outcome.stderr.contains("no changes made by"), "{first}: {}", outcome.stderr);
+        database.drop().await;
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 2, "each program ran once");
+}
+
+/// To name a time limit is not to set it.
+#[tokio::test]
+async fn a_time_limit_that_is_only_named_stays() {
+    for first in [
+        "SELECT 1 AS lock_timeout;",
+        "SELECT 'lock_timeout';",
+        "DO $$ BEGIN RAISE NOTICE 'no lock_timeout'; END $$;",
+        "SELECT setting FROM pg_settings WHERE name = 'lock_timeout';",
+    ] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        let text = format!(
+            "CREATE TABLE o (n text);\n{first}\nALTER TABLE o ADD COLUMN b int;\nINSERT INTO o VALUES (current_setting('lock_timeout'));"
+        );
+        let files = folder(Kind::Postgres, &[("001_a.up.sql", &text)]);
+        assert_eq!(run(&database, &files, &["up"]).code, 0, "{first}");
+        assert_eq!(database.value("SELECT n FROM o").await, "2s", "{first}");
+        database.drop().await;
+    }
+}

@@ -2,6 +2,7 @@
 //! routines, computed statements.
 
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder, pgbouncer};
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 
 fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
     let folder = TestFolder::new(files);
@@ -330,6 +331,35 @@ async fn the_query_of_a_mariadb_view_is_read() {
         database.execute("CREATE TABLE missing (a int)").await;
         let (done, messages) = up(&database.url, &folder);
         assert_eq!(done, resumes, "{first}\n{messages}");
+        database.drop().await;
+    }
+}
+
+/// `FOUND_ROWS()` returns how many rows the last query had, also after other statements: nothing of ours is between them.
+#[tokio::test]
+async fn found_rows_are_those_of_the_script() {
+    let before = "CREATE TABLE o (n int, q varchar(9));\nCREATE TABLE a (id int auto_increment primary key, v int);\n\
+        INSERT INTO a (v) VALUES (1), (2), (3);\n";
+    for rest in [
+        "SELECT SQL_CALC_FOUND_ROWS id FROM a LIMIT 1;\nCREATE TABLE z (i int);\nINSERT INTO o SELECT FOUND_ROWS(), 'q';",
+        "SELECT SQL_CALC_FOUND_ROWS id FROM a LIMIT 1;\nINSERT INTO a (v) VALUES (0);\nSET @n = FOUND_ROWS();\nINSERT INTO o VALUES (@n, 'q');",
+        "SELECT id FROM a WHERE id < 3;\nDROP TABLE IF EXISTS zz;\nINSERT INTO o VALUES (FOUND_ROWS(), 'q');",
+        "CREATE FUNCTION nf() RETURNS int RETURN FOUND_ROWS();\nSELECT SQL_CALC_FOUND_ROWS id FROM a LIMIT 1;\n\
+         ALTER TABLE o ADD COLUMN x int;\nINSERT INTO o (n) SELECT nf();",
+    ] {
+        let text = format!("{before}{rest}\n");
+        let client = TestDatabase::new(Kind::MariaDb).await;
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let mut connection = MySqlConnection::connect(&client.url).await.unwrap();
+        for statement in text.trim_end().trim_end_matches(';').split(";\n") {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        }
+        drop(connection);
+        let (done, messages) = up(&database.url, &folder(Kind::MariaDb, &[("001_a.up.sql", &text)]));
+        assert!(done, "{rest}\n{messages}");
+        let expected = client.rows("SELECT n FROM o").await;
+        assert_eq!(database.rows("SELECT n FROM o").await, expected, "{rest}");
+        client.drop().await;
         database.drop().await;
     }
 }

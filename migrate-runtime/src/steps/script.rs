@@ -146,10 +146,12 @@ async fn retry_delay(
         return None;
     }
     let (script, dialect) = (&prepared.script, runner.backend.dialect());
-    let (part, effects) = (segment.unit.statements.clone(), step::asked_effects(runner, prepared).await?);
-    let is_undone = rollback_limit::of_statements(&script.text, &script.statements, part.clone(), &effects, dialect).is_none();
+    let (part, asked) = (segment.unit.statements.clone(), step::asked_effects(runner, prepared).await?);
+    let effects = &asked.effects;
+    let limit = rollback_limit::of_statements(&script.text, &script.statements, part.clone(), effects, dialect);
+    let is_undone = limit.or(asked.hidden_limit).is_none();
     if !is_undone
-        || !atomicity::finds_same_session(&script.text, &script.statements, part, segment.in_transaction, &effects, dialect)
+        || !atomicity::finds_same_session(&script.text, &script.statements, part, segment.in_transaction, effects, dialect)
     {
         return None;
     }
