@@ -21,7 +21,7 @@ use crate::dialect::Dialect;
 use crate::do_block;
 use crate::savepoint;
 use crate::statement::{Reading, Statement};
-use crate::token::{Kind, Token, Tokens};
+use crate::token::{Kind, Token, Tokens, executable_sql};
 use catalog::{BodyOwner, Definitions, KnownTrigger, TriggerCatalog};
 use functions::is_harmless;
 pub use named::{named_settings, read_custom_settings};
@@ -159,6 +159,9 @@ pub fn lost_state<'r>(text: &str, statements: &[Statement], done: usize, reading
 /// what a function such as `LAST_INSERT_ID()` returns?
 fn reads_session(sql: &str) -> bool {
     let tokens = meaningful(sql, Dialect::MySql);
+    if let Some(executed) = without_comment_marks(sql, &tokens) {
+        return reads_session(&executed);
+    }
     user_variables(sql, &tokens).next().is_some()
         || ["EXECUTE", "HANDLER", "LAST_INSERT_ID", "RELEASE_LOCK"].iter().any(|word| has(&tokens, sql, word))
 }
@@ -433,6 +436,11 @@ impl<'r> EffectReader<'r> {
             let inner = executable_content(tokens[0].text(sql));
             let rest = sql.get(tokens[0].end..).unwrap_or_default();
             return self.effect(inner).max(if rest.trim().is_empty() { SessionEffect::None } else { self.effect(rest) });
+        }
+        if let Some(executed) = without_comment_marks(sql, tokens) {
+            // The effects for servers that skip the comments, and for those that execute them.
+            let skipped: Vec<Token> = tokens.iter().copied().filter(|token| token.kind != Kind::Executable).collect();
+            return self.mysql(sql, &skipped).max(self.effect(&executed));
         }
         let first = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 0, word));
         let second = |words: &[&str]| words.iter().any(|word| is(tokens, sql, 1, word));
@@ -792,6 +800,21 @@ fn sets_variable(variables: &HashSet<String>, piece: &str) -> bool {
     let target = Tokens::new(piece, Dialect::MySql).filter(|token| !token.is_blank() && token.kind != Kind::Hint).nth(1);
     let name = target.map(|target| target.text(piece).to_lowercase());
     name.is_some_and(|name| name == "new" || variables.contains(&name))
+}
+
+/// A statement with spaces in place of the marks of its executable comments; `None` if it has none.
+fn without_comment_marks(sql: &str, tokens: &[Token]) -> Option<String> {
+    let mut executed = String::new();
+    let mut end = tokens.first()?.start;
+    for token in tokens.iter().filter(|token| token.kind == Kind::Executable) {
+        executed.push_str(&sql[end..token.start]);
+        executed.push(' ');
+        executed.push_str(&sql[executable_sql(sql, *token)]);
+        executed.push(' ');
+        end = token.end;
+    }
+    executed.push_str(&sql[end..]);
+    tokens.iter().any(|token| token.kind == Kind::Executable).then_some(executed)
 }
 
 /// The SQL in `/*!40101 ... */`.
