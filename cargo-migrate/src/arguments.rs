@@ -35,7 +35,7 @@ pub struct Global {
     /// Suppress all messages except errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
-    /// Show details: `lint` also shows findings of level note and lists every place of a finding, `lock` also lists the newly locked files
+    /// Show details: `lint` also shows findings of level `note` and lists every place of a finding; `lock` also lists the newly locked files
     #[arg(short, long, global = true, help_heading = "Global options", conflicts_with = "quiet")]
     pub verbose: bool,
 }

@@ -45,9 +45,9 @@ use std::process::ExitCode;
                   \x20   7: a migration failed, or its precondition (the gate query) did not return true\n\
                   \x20 130: aborted by a second signal\n\n\
                   The database URL is taken from the first of these sources that specifies one:\n\
-                  --database-url, the environment, the file `.env`. In the environment and in\n\
-                  `.env`, set either DATABASE_URL, or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD,\n\
-                  DB_NAME and DB_SSLMODE.",
+                  --database-url, the environment, the file `.env`. The environment and `.env` can\n\
+                  each specify it as DATABASE_URL, or as DB_HOST, DB_PORT, DB_USER, DB_PASSWORD,\n\
+                  DB_NAME and DB_SSLMODE. Variables of the two places are never combined.",
     propagate_version = true,
     disable_help_subcommand = true
 )]

@@ -32,7 +32,7 @@ pub struct RunArguments {
     /// Print the SQL that would run, and run nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Wait at most this long for the migration lock, which another process holds while it migrates [default: 10m]
+    /// Wait at most this long if another process holds the migration lock [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "10m", hide_default_value = true)]
     pub lock_wait: Duration,
     /// Use this locking strategy: `session` (a session-level lock), `lease` (a table row with an expiry time) or `auto`

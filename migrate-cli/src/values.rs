@@ -9,7 +9,7 @@ use std::time::Duration;
 /// If the number or its unit is missing.
 pub fn duration(text: &str) -> Result<Duration, String> {
     migrate_model::duration::parse(text)
-        .ok_or_else(|| format!("`{text}` is not a valid duration: add a unit, as in `500ms`, `30s` or `10m`"))
+        .ok_or_else(|| format!("`{text}` is not a valid duration: write a number and a unit, as in `500ms`, `30s` or `10m`"))
 }
 
 /// Parses a locking strategy.

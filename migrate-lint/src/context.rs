@@ -431,9 +431,9 @@ impl<'a> StatementContext<'a> {
     /// Is the statement certainly followed, in its file, by one that satisfies a condition?
     pub fn is_followed_by(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
         let later = self.later_statements();
-        let found = later.iter().position(|statement| self.is_as_certain(statement) && condition(&statement.syntax));
-        self.schema.effort().spend(found.unwrap_or(later.len()) / effort::GLANCES);
-        found.is_some()
+        let next = later.iter().position(|statement| self.is_as_certain(statement) && condition(&statement.syntax));
+        self.schema.effort().spend(next.unwrap_or(later.len()) / effort::GLANCES);
+        next.is_some()
     }
 
     /// The statements of the file that were certainly executed before this one.

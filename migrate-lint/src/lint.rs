@@ -221,8 +221,8 @@ impl Linter<'_> {
             before,
             down: down.as_ref(),
         };
-        let found = check_file(&context, &self.enabled);
-        self.report_for_file(&source, found, &mut allowed, down_allowed.as_mut());
+        let matches = check_file(&context, &self.enabled);
+        self.report_for_file(&source, matches, &mut allowed, down_allowed.as_mut());
         // The down migration was not checked to its end.
         if self.simulation.schema.effort().is_exhausted() {
             return;
@@ -239,11 +239,11 @@ impl Linter<'_> {
     fn report_for_file(
         &mut self,
         source: &SourceText<'_>,
-        found: Vec<RuleMatch>,
+        matches: Vec<RuleMatch>,
         up: &mut Allowed,
         mut down: Option<&mut Allowed>,
     ) {
-        for RuleMatch { enabled, finding } in found {
+        for RuleMatch { enabled, finding } in matches {
             // Both are asked, so that each `allow` counts as used.
             let suppressed_up = up.suppresses(enabled.rule.code.name, None);
             let suppressed_down = down.as_mut().is_some_and(|down| down.suppresses(enabled.rule.code.name, None));

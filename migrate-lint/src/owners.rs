@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// A migration that changes another service's table.
 pub static FOREIGN_TABLE: Code = Code::new(
     "foreign-table",
-    "The migration alters, drops, truncates or indexes a table that another service of the workspace owns. The owner \
+    "The migration alters, drops, truncates or indexes a table that another service of the workspace owns (not a foreign table of PostgreSQL). The owner \
      expects the table as its own migrations define it. Move the change to the migrations of the owner. If the table \
      belongs to this service, add `owns = [\"table\"]` to its `migrate.toml`. To suppress this finding, add above the \
      statement: `-- migrate: allow foreign-table: reason`.",

@@ -74,7 +74,10 @@ fn verification_text(rule: &Rule) -> String {
             format!("A test runs the examples on {database} and verifies that the flagged ones fail and the others succeed.")
         }
         Verification::Seen(test) => format!("The test `{test}` runs such statements on {database} and verifies their effect."),
-        Verification::Files => "The finding follows from the migration files alone; no server is involved.".to_owned(),
+        Verification::Files => {
+            "The rule needs only what the migration files contain. A unit test verifies which of the examples it flags."
+                .to_owned()
+        }
         Verification::Manual(source) => format!("Not verified by a test. Source: {source}."),
     }
 }
@@ -94,8 +97,9 @@ pub fn index() -> String {
     }
     text.push_str(
         "\n## Coming from another tool\n\nThese tables list the rules that are equivalent to the checks of other tools; \
-         a dash means that no rule is equivalent. A name without a link is a code that is not a rule. `cargo migrate explain` \
-         also accepts the names of these checks.\n",
+         a dash means that no rule is equivalent. A name without a link is the code of an error or a warning that is not a \
+         safety rule: it has no page, but `cargo migrate explain` explains it. `cargo migrate explain` also accepts the \
+         names of these checks.\n",
     );
     for checks in other_tools::ALL.chunk_by(|check, next| check.tool == next.tool) {
         let _ = write!(text, "\n| {} | cargo-migrate |\n|---|---|\n", checks[0].tool);

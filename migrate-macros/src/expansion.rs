@@ -59,15 +59,13 @@ fn allowed_folders() -> Vec<PathBuf> {
 }
 
 fn error_message(service: &str, findings: &[Finding]) -> String {
-    let count = findings.iter().filter(|finding| finding.is_error()).count();
-    let problems = if count == 1 { "a problem" } else { "problems" };
     let has_rule_finding = findings.iter().any(|finding| rules::find(finding.code.name).is_some());
     let allow = if has_rule_finding {
         "\n\nto suppress a finding of a safety rule, add above the statement: `-- migrate: allow RULE: reason`"
     } else {
         ""
     };
-    format!("{problems} in the migrations of `{service}`\n\n{}{allow}\n", render::findings(findings, false))
+    format!("cannot embed the migrations of `{service}`\n\n{}{allow}\n", render::findings(findings, false))
 }
 
 /// Makes the compiler track the files, so that a change rebuilds the application. On stable Rust, only the `include` macros do

@@ -39,7 +39,7 @@ impl Statement {
 pub static UNTERMINATED: Code = Code::new(
     "unterminated",
     "A string, a quoted name, a comment or a dollar-quoted string is not terminated, so it extends to the end of the file. \
-     Add the missing closing delimiter.",
+     Add the characters that end it, such as a closing quotation mark or `*/`.",
 );
 
 /// A setting that decides how strings are read has a value that the text does not determine.
@@ -366,7 +366,9 @@ impl<'a> Splitter<'a> {
         }
         let place = self.source.place(token.start..token.end);
         self.split.findings.push(
-            Finding::error(&UNTERMINATED, format!("unterminated {what}")).at(place).help("add the missing closing delimiter"),
+            Finding::error(&UNTERMINATED, format!("unterminated {what}"))
+                .at(place)
+                .help(format!("add the missing end of the {what}")),
         );
     }
 

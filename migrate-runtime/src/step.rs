@@ -283,7 +283,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         failure.into()
     }
 
-    /// What the statements that are done have changed in their session: for messages only, so a failed query is none.
+    /// What the statements that are done have changed in their session: for messages only, so an answer is not required.
     async fn session_changes(&mut self, prepared: &PreparedStep<'_>) -> Option<String> {
         let sql = self.history_sql.select_session_changes(prepared.changes.version())?;
         let rows = self.backend.query(&sql).await.ok()?;

@@ -372,16 +372,16 @@ fn print_findings(linted: &Linted, follows_another: bool, context: &Context<'_>)
     context.output.findings(&findings);
     let count = |level: Level| linted.findings.iter().filter(|finding| finding.level == level).count();
     let (errors, warnings, notes) = (count(Level::Error), count(Level::Warning), count(Level::Note));
-    let hidden = match notes {
-        0 => "",
-        _ if context.global.verbose => "",
-        1 => " (`-v` shows it)",
-        _ => " (`-v` shows them)",
+    let of_level_note = match notes {
+        0 => String::new(),
+        _ if context.global.verbose => format!(", {} of level note", count_of(notes, "finding")),
+        1 => ", 1 finding of level note (`-v` shows it)".to_owned(),
+        _ => format!(", {notes} findings of level note (`-v` shows them)"),
     };
     let counts = if linted.findings.is_empty() {
         "no findings".to_owned()
     } else {
-        format!("{}, {}, {}{hidden}", count_of(errors, "error"), count_of(warnings, "warning"), count_of(notes, "note"))
+        format!("{}, {}{of_level_note}", count_of(errors, "error"), count_of(warnings, "warning"))
     };
     context.output.status("Linted", &format!("`{}`: {}, {counts}", linted.member.project.service, linted.scope_text));
     if errors + warnings > 0 {

@@ -15,7 +15,7 @@ use serde_json::json;
 /// Show what `up` or a revert would do
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Plan up to and including this version
+    /// Plan the pending migrations up to and including this version
     #[arg(long, value_name = "VERSION", value_parser = values::version)]
     to: Option<Version>,
     /// Instead of `up`, plan a revert of all migrations above this version

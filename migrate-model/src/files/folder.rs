@@ -145,8 +145,8 @@ pub static PAIR_NAMES_DIFFER: Code = Code::new(
 /// A symbolic link to a target outside the folder.
 pub static OUTSIDE_FOLDER: Code = Code::new(
     "outside-folder",
-    "The target of a symbolic link in the migrations folder is outside this folder. The target is neither reviewed nor \
-     locked with the folder, so the link is not followed. Put the file itself into the folder.",
+    "The target of a symbolic link is outside the folder that contains the link. The target is neither reviewed nor \
+     locked with this folder, so the link is not followed. Put the file itself into the folder.",
 );
 
 /// Well-known `.sql` files that are not migrations.
@@ -315,8 +315,11 @@ fn is_sql(name: &str) -> bool {
 
 /// The finding for a link that leads out of its folder.
 pub fn outside_folder(name: &str) -> Finding {
-    Finding::error(&OUTSIDE_FOLDER, format!("the target of the symbolic link `{name}` is outside the folder"))
-        .help("put the file itself into the folder")
+    Finding::error(
+        &OUTSIDE_FOLDER,
+        format!("the target of the symbolic link `{name}` is outside the folder that contains the link"),
+    )
+    .help("put the file itself into the folder")
 }
 
 /// What is known about a folder before its files are parsed one by one.

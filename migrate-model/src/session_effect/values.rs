@@ -40,6 +40,15 @@ enum DirectRead {
     Called,
 }
 
+impl DirectRead {
+    fn of_call(is_called: bool) -> Self {
+        if is_called { DirectRead::Called } else { DirectRead::No }
+    }
+}
+
+/// The function that returns how many rows the last query of MySQL had.
+const FOUND_ROWS: &[&str] = &["FOUND_ROWS"];
+
 /// Whether a statement may change rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum ChangedRows {
@@ -64,7 +73,7 @@ struct ValueUse {
     /// It reads a count of all changes of the session.
     totals: DirectRead,
     /// It reads how many rows the last query of MySQL has found.
-    found: DirectRead,
+    row_count: DirectRead,
     /// It may be a query that decides that number.
     queries: ChangedRows,
     /// It may change rows, and with that what `changes()` of SQLite returns.
@@ -125,12 +134,8 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
             (false, false) => DirectRead::No,
         },
         reads,
-        totals: if reads_any(readers.total) { DirectRead::Called } else { DirectRead::No },
-        found: if dialect == Dialect::MySql && (reads_any(&["FOUND_ROWS"]) || in_body(&["FOUND_ROWS"])) {
-            DirectRead::Called
-        } else {
-            DirectRead::No
-        },
+        totals: DirectRead::of_call(reads_any(readers.total)),
+        row_count: DirectRead::of_call(dialect == Dialect::MySql && (reads_any(FOUND_ROWS) || in_body(FOUND_ROWS))),
         queries: ChangedRows::of(is_first(&["SELECT", "WITH", "TABLE", "VALUES", "SHOW", "CALL", "EXECUTE", "DO", "BEGIN"])),
         rows: ChangedRows::of(changes || is_first(&["DELETE"])),
         generates: changes || generates_for_certain || sets_id,
@@ -158,8 +163,8 @@ fn uses_of(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<ValueU
                 if inner.directly == DirectRead::Called {
                     value_use.directly = DirectRead::Called;
                 }
-                if inner.found == DirectRead::Called {
-                    value_use.found = DirectRead::Called;
+                if inner.row_count == DirectRead::Called {
+                    value_use.row_count = DirectRead::Called;
                 }
             }
         }
@@ -186,14 +191,14 @@ fn hidden_use(sql: &str, dialect: Dialect) -> Option<(String, ValueUse)> {
     let start = tokens.get(name + 1)?.start;
     // As if it were a query.
     let value_use = use_of(&format!("SELECT {}", sql.get(start..)?), dialect);
-    let called = [value_use.totals, value_use.directly, value_use.found].contains(&DirectRead::Called);
+    let called = [value_use.totals, value_use.directly, value_use.row_count].contains(&DirectRead::Called);
     (value_use.reads || called).then(|| (bare(tokens[name].text(sql)), value_use))
 }
 
 /// Does a statement read what an earlier one returned or generated, such as `ROW_COUNT()` or `LAST_INSERT_ID()`?
 pub fn reads_result(sql: &str, dialect: Dialect) -> bool {
     let value_use = use_of(sql, dialect);
-    let called = [value_use.totals, value_use.found].contains(&DirectRead::Called);
+    let called = [value_use.totals, value_use.row_count].contains(&DirectRead::Called);
     value_use.reads || called || value_use.directly != DirectRead::No
 }
 
@@ -256,7 +261,7 @@ pub fn sources(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
         if reader.directly == DirectRead::Called {
             return at.checked_sub(1);
         }
-        if reader.found == DirectRead::Called {
+        if reader.row_count == DirectRead::Called {
             return last_query(&uses, at);
         }
         if !reader.reads || (reader.generates_for_certain && dialect != Dialect::Sqlite) {
@@ -303,7 +308,7 @@ pub fn follows(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Op
         if value_use.directly != DirectRead::No {
             return at.checked_sub(1);
         }
-        if value_use.found == DirectRead::Called {
+        if value_use.row_count == DirectRead::Called {
             return last_query(&uses, at);
         }
         before.filter(|_| value_use.reads && !value_use.generates_for_certain)

@@ -5,7 +5,7 @@ use crate::endpoint::Endpoint;
 /// `GET_LOCK` is local to a node (MariaDB knowledge base, "Known limitations").
 pub const GALERA: Endpoint = Endpoint::cluster("a Galera cluster");
 /// `GET_LOCK` is local to a node (MySQL manual 20.3.2).
-const GROUP_REPLICATION: Endpoint = Endpoint::cluster("MySQL Group Replication with several primaries");
+const GROUP_REPLICATION: Endpoint = Endpoint::cluster("MySQL Group Replication in multi-primary mode");
 /// Its support of named locks depends on the version (its manual, "Locking functions").
 const TIDB: Endpoint = Endpoint::cluster("TiDB");
 /// A named lock exists on one shard, if at all (its manual, "MySQL compatibility").
