@@ -243,8 +243,9 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 .help(undo)
         }
         Obstacle::EditedUnstored => {
-            let message =
-                format!("{progress}; its file was edited afterwards, and its SQL was too long to be stored for a comparison");
+            let message = format!(
+                "{progress}; its file was edited afterwards, and its SQL could not be stored for a comparison: it is too long, or the encoding of the database lacks one of its characters"
+            );
             Divergence::new(&codes::CHANGED_WHILE_PARTIALLY_APPLIED, Level::Error, &record.key, message)
                 .help(format!("if only statements from {at} on were edited, resume there: `{resolve} --skip-to {at}`"))
                 .help(undo)

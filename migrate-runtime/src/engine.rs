@@ -70,7 +70,9 @@ pub async fn run(
     let span = tracing::info_span!("migrate", service = set.service(), target = ?target);
     let (outcome, state) = with_lock(&mut *backend, &mut history_sql, set, target, options).instrument(span).await;
     backend.release(state).await;
-    outcome
+    // SQLite waits for other writers with each write.
+    let is_wait = |error: &Error| *error.finding().code == codes::LOCK_NOT_OBTAINED && options.stop.is_requested();
+    outcome.map_err(|error| if is_wait(&error) { stopped("while waiting for another process") } else { error })
 }
 
 /// The report of a run that has nothing to do; `None` if there is something to do, or the plan is not clear.

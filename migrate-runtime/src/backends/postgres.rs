@@ -1056,8 +1056,9 @@ impl Backend for Postgres<'_> {
         let mut columns = only_row(self.rows(&sql).await?).ok_or_else(BackendError::unanswered)?.into_iter();
         let (version, parameter) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
         self.read_only = columns.next().flatten().as_deref() == Some("on");
-        let is_unicode = columns.next().flatten().as_deref() == Some("UTF8");
-        self.charset = if is_unicode { Charset::All } else { Charset::Some };
+        // A database with SQL_ASCII stores the bytes as they are.
+        let stores_all = matches!(columns.next().flatten().as_deref(), Some("UTF8" | "SQL_ASCII"));
+        self.charset = if stores_all { Charset::All } else { Charset::Some };
         self.detect_endpoint(history_sql, locking, &version, parameter.as_deref());
         self.database = columns.next().flatten().unwrap_or_default();
         if let Some(schema) = columns.next().flatten() {
