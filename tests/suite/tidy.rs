@@ -298,6 +298,8 @@ fn every_guarantee_has_its_test() {
         "uncertainty",
         "stored_sql",
         "pooled_sessions",
+        "lent_sessions",
+        "asked_session_state",
     ]
     .map(|module| text(&format!("tests/suite/{module}.rs")))
     .concat();
