@@ -1,6 +1,7 @@
 //! SQL that a block of PostgreSQL computes: `EXECUTE 'text' || ...` and `EXECUTE format('text', ...)`.
 
-use super::{EffectReader, SessionEffect, is, meaningful};
+use super::reader::EffectReader;
+use super::{SessionEffect, is, meaningful};
 use crate::dialect::Dialect;
 use crate::token::{Kind, Token};
 
