@@ -375,6 +375,12 @@ impl HistorySql {
         format!("SELECT {counted}, {records}, {has_events}{more_columns} FROM {} WHERE {is_service}{in_place}", self.versions())
     }
 
+    /// One row, with `1` for each table that the first run creates if it exists.
+    pub fn select_existence(&self) -> String {
+        let exist: Vec<String> = self.table_names().iter().map(|name| (self.dialect.has_table)(self, name)).collect();
+        format!("SELECT {}", exist.join(", "))
+    }
+
     /// The versions that are applied by the log of events and have no record, oldest first. The last event that settles a version
     /// decides. Without a table of records, those that are applied by the events.
     pub fn select_lost(&self, has_records: bool) -> String {

@@ -348,6 +348,7 @@ impl Migrator {
                 change.map_err(|reason| cannot_resolve(key, reason))?
             }
             Correction::AcceptRecords => {
+                // The summary and the events are read, too.
                 backend.create_tables(history_sql).await.map_err(write_error)?;
                 let versions = completeness::versions_without_record(backend, history_sql).await;
                 lost = versions.map_err(|error| error.into_history_error("cannot read the history"))?;
@@ -355,6 +356,10 @@ impl Migrator {
             }
             Correction::Repair(key) => history_changes::repaired(&self.set, &history, key).ok_or_else(|| cannot_repair(key))?,
         };
+        let has_all_tables = completeness::has_all_tables(backend, history_sql).await;
+        if !has_all_tables.map_err(|error| error.into_history_error("cannot read the history"))? {
+            backend.create_tables(history_sql).await.map_err(write_error)?;
+        }
         backend.write(history_sql, &change).await.map_err(write_error)
     }
 

@@ -19,6 +19,7 @@ mod interruptions;
 mod lease;
 mod lent_sessions;
 mod lint;
+mod missing_tables;
 mod mysql_roles;
 mod planted;
 mod pooled_sessions;
