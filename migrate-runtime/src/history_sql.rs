@@ -142,6 +142,7 @@ pub struct HistorySql {
     tables: HistoryTables,
     host: &'static str,
     purpose: Purpose,
+    schema_is_stated: bool,
 }
 
 /// The name of this machine; asked for once.
@@ -183,7 +184,14 @@ impl HistorySql {
         if service.trim() != service {
             return Err(unusable("service", service, "begins or ends with white space, which MySQL ignores in comparisons"));
         }
-        Ok(HistorySql { dialect, service: service.to_owned(), tables: tables.clone(), host: host(), purpose: Purpose::Reading })
+        Ok(HistorySql {
+            dialect,
+            service: service.to_owned(),
+            tables: tables.clone(),
+            host: host(),
+            purpose: Purpose::Reading,
+            schema_is_stated: tables.schema.is_some(),
+        })
     }
 
     /// From now on, a query fails unless the tables can be trusted also for writing.
@@ -204,6 +212,11 @@ impl HistorySql {
     /// The schema, if it is known.
     pub fn schema(&self) -> Option<&str> {
         self.tables.schema.as_deref()
+    }
+
+    /// The schema, if the settings state it, so that no other user has chosen it.
+    pub fn stated_schema(&self) -> Option<&str> {
+        self.schema().filter(|_| self.schema_is_stated)
     }
 
     /// What differs between databases.

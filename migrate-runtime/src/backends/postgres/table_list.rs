@@ -12,7 +12,8 @@ pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
          SELECT n.nspname::pg_catalog.text AS schema_name, c.relname::pg_catalog.text AS table_name, \
          pg_catalog.string_agg(pg_catalog.concat(a.attname, ':', pg_catalog.format_type(a.atttypid, NULL)), pg_catalog.chr(10)) \
          AS column_list, \
-         {place} AS place, CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' OR c.relhasrules \
+         {place} AS place, CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' \
+         OR EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w WHERE w.ev_class {equal} c.oid) \
          OR pg_catalog.bool_or(y.typnamespace OPERATOR(pg_catalog.<>) y.system) THEN '2' WHEN pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
          AND pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN '1' ELSE '0' END AS readable, \
          pg_catalog.count(*) AS columns, pg_catalog.count(CASE WHEN a.attname {equal} 'sql_checksum' THEN 1 END) AS own \
@@ -22,7 +23,7 @@ pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
          ON s.nspname {equal} 'pg_catalog') y ON y.oid {equal} a.atttypid \
          WHERE c.relkind {equal} ANY ('{{r,p,f,v,m}}') AND c.relpersistence OPERATOR(pg_catalog.<>) 't' \
          AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{{pg_catalog,information_schema,pg_toast}}') \
-         GROUP BY n.oid, n.nspname, c.oid, c.relname, c.relkind, c.relhasrules) found \
+         GROUP BY n.oid, n.nspname, c.oid, c.relname, c.relkind) found \
          WHERE found.columns OPERATOR(pg_catalog.<=) {most_columns} OR found.own OPERATOR(pg_catalog.>) 0 \
          OR (found.schema_name {equal} found.place AND found.table_name {equal} ANY (ARRAY[{names}])) ORDER BY 1, 2"
     )

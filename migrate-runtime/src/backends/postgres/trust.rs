@@ -18,23 +18,41 @@ pub const TRUST: TrustSql = TrustSql {
     writers: Some(writers),
 };
 
-/// The roles that the current user or the user of the session is or is a member of. A superuser counts as a member only of roles
-/// that were granted.
-const OWN_ROLES: &str = "WITH RECURSIVE own AS (\
-     SELECT r.oid AS role FROM pg_catalog.pg_roles r \
-     WHERE r.rolname OPERATOR(pg_catalog.=) CURRENT_USER OR r.rolname OPERATOR(pg_catalog.=) SESSION_USER \
-     UNION SELECT a.roleid FROM pg_catalog.pg_auth_members a JOIN own o ON a.member OPERATOR(pg_catalog.=) o.role) \
-     SELECT 1 FROM own WHERE own.role OPERATOR(pg_catalog.=) ";
+/// Common table expressions. `own`: the roles that the current user or the user of the session is or is a member of; a superuser
+/// counts as a member only of roles that were granted. `trusted`: these, superusers, the owner of the database, and the owner of
+/// a schema that was chosen on purpose. Any user who may create a schema can choose its name, and so its place in `search_path`.
+fn roles(history_sql: &HistorySql) -> String {
+    let equal = history_sql.dialect().names.equal;
+    let owner_of_schema = history_sql.stated_schema().map(|schema| {
+        format!(" UNION SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname {equal} {}", history_sql.text(schema))
+    });
+    format!(
+        "WITH RECURSIVE own AS (SELECT r.oid AS role FROM pg_catalog.pg_roles r \
+         WHERE r.rolname {equal} CURRENT_USER OR r.rolname {equal} SESSION_USER \
+         UNION SELECT a.roleid FROM pg_catalog.pg_auth_members a JOIN own o ON a.member {equal} o.role), \
+         trusted AS (SELECT o.role FROM own o \
+         UNION SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper OR r.rolname {equal} 'pg_database_owner' \
+         UNION SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname {equal} pg_catalog.current_database(){})",
+        owner_of_schema.unwrap_or_default()
+    )
+}
 
 /// A condition: a role, given by its number, can be trusted by this session.
 fn is_trusted(role: &str) -> String {
-    let equal = "OPERATOR(pg_catalog.=)";
+    format!("EXISTS (SELECT 1 FROM trusted known WHERE known.role OPERATOR(pg_catalog.=) {role})")
+}
+
+/// The qualified name of a relation, from the aliases of its row and of that of its schema.
+fn label(schema: &str, relation: &str) -> String {
     format!(
-        "(n.nspowner {equal} {role} OR EXISTS ({OWN_ROLES}{role}) \
-         OR EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid {equal} {role} AND r.rolsuper) \
-         OR EXISTS (SELECT 1 FROM pg_catalog.pg_database d \
-         WHERE d.datname {equal} pg_catalog.current_database() AND d.datdba {equal} {role}))"
+        "pg_catalog.concat(pg_catalog.quote_ident({schema}.nspname::pg_catalog.text), '.', \
+         pg_catalog.quote_ident({relation}.relname::pg_catalog.text))"
     )
+}
+
+/// The name of a role, as text.
+fn role_name(role: &str) -> String {
+    format!("pg_catalog.pg_get_userbyid({role})::pg_catalog.text")
 }
 
 /// The number of a table; null if it does not exist.
@@ -50,7 +68,7 @@ fn writers(history_sql: &HistorySql, table: TableName<'_>) -> String {
     let (oid, is_trusted) = (oid(history_sql, table), is_trusted("w.grantee"));
     let writes = format!("x.privilege_type {equal} ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])");
     format!(
-        "SELECT found.table_name, found.role, pg_catalog.string_agg(found.privilege, ', ' ORDER BY found.privilege) FROM (SELECT DISTINCT \
+        "{} SELECT found.table_name, found.role, pg_catalog.string_agg(found.privilege, ', ' ORDER BY found.privilege) FROM (SELECT DISTINCT \
          pg_catalog.concat(pg_catalog.quote_ident(n.nspname::pg_catalog.text), '.', \
          pg_catalog.quote_ident(c.relname::pg_catalog.text)) AS table_name, CASE WHEN w.grantee {equal} 0 THEN 'PUBLIC' \
          ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(w.grantee)::pg_catalog.text) END AS role, w.privilege \
@@ -61,7 +79,8 @@ fn writers(history_sql: &HistorySql, table: TableName<'_>) -> String {
          WHERE t.attrelid {equal} c.oid AND {writes} \
          UNION SELECT m.member, 'pg_write_all_data' FROM pg_catalog.pg_auth_members m \
          JOIN pg_catalog.pg_roles g ON g.oid {equal} m.roleid WHERE g.rolname {equal} 'pg_write_all_data') w \
-         WHERE c.oid {equal} {oid} AND NOT {is_trusted}) found GROUP BY found.table_name, found.role ORDER BY found.role"
+         WHERE c.oid {equal} {oid} AND NOT {is_trusted}) found GROUP BY found.table_name, found.role ORDER BY found.role",
+        roles(history_sql)
     )
 }
 
@@ -78,47 +97,60 @@ fn runs_when_planned(equal: &str) -> String {
     )
 }
 
+/// What a change of the table `c` would run: a trigger of another user, or with a condition or arguments, whose author is unknown;
+/// or what hangs on a table that references this one, where the server changes its rows or its owner is another user.
+fn attached(equal: &str) -> String {
+    let (of_trigger, of_child) = (is_trusted("p.proowner"), is_trusted("h.relowner"));
+    let changes = |column: &str| format!("k.{column} {equal} ANY ('{{c,n,d}}')");
+    format!(
+        "SELECT CASE WHEN t.tgqual IS NOT NULL THEN 'trigger with a condition' WHEN NOT {of_trigger} THEN 'trigger' \
+         ELSE 'trigger with arguments' END AS problem, \
+         pg_catalog.concat(t.tgname, pg_catalog.chr(10), {}) AS detail \
+         FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid {equal} t.tgfoid \
+         WHERE t.tgrelid {equal} c.oid AND NOT t.tgisinternal \
+         AND (t.tgqual IS NOT NULL OR t.tgnargs OPERATOR(pg_catalog.>) 0 OR NOT {of_trigger}) \
+         UNION ALL SELECT 'reference', pg_catalog.concat({}, pg_catalog.chr(10), {}) \
+         FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class h ON h.oid {equal} k.conrelid \
+         JOIN pg_catalog.pg_namespace m ON m.oid {equal} h.relnamespace WHERE k.contype {equal} 'f' AND k.confrelid {equal} c.oid \
+         AND (NOT {of_child} OR {} OR {})",
+        role_name("p.proowner"),
+        label("m", "h"),
+        role_name("h.relowner"),
+        changes("confdeltype"),
+        changes("confupdtype")
+    )
+}
+
 fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose) -> String {
     let equal = history_sql.dialect().names.equal;
     let oids = tables.iter().map(|table| oid(history_sql, *table));
     let oids = oids.collect::<Vec<String>>().join(", ");
-    let owner = "pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text";
-    let foreign_trigger = |columns: &str| {
-        let trusted = is_trusted("p.proowner");
-        format!(
-            "SELECT {columns} FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid {equal} t.tgfoid \
-             WHERE t.tgrelid {equal} c.oid AND NOT t.tgisinternal AND (t.tgqual IS NOT NULL OR NOT {trusted})"
-        )
-    };
     let untrusted_owner = format!("NOT {}", is_trusted("c.relowner"));
     let runs_when_planned = runs_when_planned(equal);
-    let (writing, detail) = match purpose {
-        Purpose::Reading => (String::new(), owner.to_owned()),
-        Purpose::Writing => {
-            // The condition belongs to the user who created the trigger, and a trigger has no owner.
-            let whose = "pg_catalog.concat(t.tgname, pg_catalog.chr(10), \
-                         CASE WHEN t.tgqual IS NULL THEN pg_catalog.pg_get_userbyid(p.proowner) END)";
-            let trigger = foreign_trigger(whose);
-            (
-                format!(" WHEN {untrusted_owner} THEN 'owner' WHEN EXISTS ({}) THEN 'trigger'", foreign_trigger("1")),
-                format!("CASE WHEN {} THEN coalesce(({trigger} LIMIT 1), {owner}) ELSE {owner} END", is_trusted("c.relowner")),
-            )
+    let (owner, attached) = match purpose {
+        Purpose::Reading => {
+            (String::new(), "SELECT NULL::pg_catalog.text AS problem, NULL::pg_catalog.text AS detail".to_owned())
         }
+        Purpose::Writing => (format!(" WHEN {untrusted_owner} THEN 'owner'"), attached(equal)),
     };
     format!(
-        "SELECT found.table_name, found.problem, found.detail FROM (\
-         SELECT pg_catalog.concat(pg_catalog.quote_ident(n.nspname::pg_catalog.text), '.', \
-         pg_catalog.quote_ident(c.relname::pg_catalog.text)) AS table_name, \
-         CASE WHEN c.relkind {equal} 'v' THEN 'view' WHEN c.relkind {equal} 'm' THEN 'materialized view' \
+        "{} SELECT found.table_name, found.problem, \
+         CASE WHEN found.problem {equal} found.attached THEN found.detail ELSE found.owner END FROM (\
+         SELECT {} AS table_name, CASE WHEN c.relkind {equal} 'v' THEN 'view' WHEN c.relkind {equal} 'm' THEN 'materialized view' \
          WHEN c.relkind {equal} 'f' THEN 'foreign table' WHEN c.relkind {equal} 'p' THEN 'partitioned table' \
-         WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'relation of another kind' WHEN c.relhasrules THEN 'rules' \
+         WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'relation of another kind' \
+         WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w WHERE w.ev_class {equal} c.oid) THEN 'rules' \
          WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent {equal} c.oid) THEN 'children' \
          WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid {equal} a.atttypid \
          JOIN pg_catalog.pg_namespace s ON s.oid {equal} y.typnamespace WHERE a.attrelid {equal} c.oid \
          AND a.attnum OPERATOR(pg_catalog.>) 0 AND s.nspname OPERATOR(pg_catalog.<>) 'pg_catalog') THEN 'types' \
-         WHEN {untrusted_owner} AND ({runs_when_planned}) THEN 'expressions'\
-         {writing} END AS problem, {detail} AS detail \
+         WHEN {untrusted_owner} AND ({runs_when_planned}) THEN 'expressions'{owner} \
+         ELSE attached.problem END AS problem, {} AS owner, attached.problem AS attached, attached.detail \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace \
-         WHERE c.oid {equal} ANY (ARRAY[{oids}])) found WHERE found.problem IS NOT NULL"
+         LEFT JOIN LATERAL ({attached} LIMIT 1) attached ON true \
+         WHERE c.oid {equal} ANY (ARRAY[{oids}])) found WHERE found.problem IS NOT NULL",
+        roles(history_sql),
+        label("n", "c"),
+        role_name("c.relowner")
     )
 }
