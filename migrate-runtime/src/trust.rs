@@ -87,6 +87,10 @@ impl UntrustedTable {
                 "the table `{of}` of `{owner}` has a foreign key to `{table}`, which can reject a write or run code of its author"
             ))
             .help(format!("find out who created it and why, then drop the foreign key; nothing may reference the tables of the history")),
+            "copy" => error(format!(
+                "`{table}` is owned by `{owner}`, which is not a trusted role, and comes before `{of}` in `search_path`"
+            ))
+            .help("find out who created it and why; state the schema of the history: `schema` under `[history]` in `migrate.toml`"),
             "rules" => error(format!("`{table}`{whose} has rules, which can change what a statement does")).help(find_out),
             "expressions" => error(format!(
                 "`{table}`{whose} has an index, statistics, a check or a generated column with an expression, which can run code of \

@@ -381,6 +381,63 @@ async fn a_rule_that_was_dropped_is_none() {
     planted.end().await;
 }
 
+/// Whoever may create schemas chooses their names, and `"$user"` in `search_path` leads to one with the name of the administrator.
+#[tokio::test]
+async fn a_schema_with_the_name_of_the_administrator() {
+    let copies = |tables: &[&str], mallory: &str| {
+        let copy = |table: &&str| {
+            format!(
+                "CREATE TABLE postgres.{table} (LIKE public.{table} INCLUDING DEFAULTS INCLUDING IDENTITY); \
+                 INSERT INTO postgres.{table} OVERRIDING SYSTEM VALUE SELECT * FROM public.{table}; \
+                 ALTER TABLE postgres.{table} OWNER TO {mallory}; GRANT ALL ON postgres.{table} TO public; \
+                 CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON postgres.{table} FOR EACH ROW EXECUTE FUNCTION fire();"
+            )
+        };
+        tables.iter().map(copy).collect::<String>()
+    };
+    for tables in [&["migration_records", "schema_versions", "migration_events"][..], &["migration_records"]] {
+        let planted = Planted::new().await;
+        assert_eq!(planted.run(&["up"]).code, 0);
+        let mallory = &planted.mallory;
+        planted
+            .database
+            .execute(&format!(
+                "CREATE SCHEMA postgres; GRANT ALL ON SCHEMA postgres TO public; ALTER SCHEMA postgres OWNER TO {mallory}; \
+                 CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil(); RETURN NEW; END $$; \
+                 ALTER FUNCTION fire() OWNER TO {mallory}; {}",
+                copies(tables, mallory)
+            ))
+            .await;
+        // The copy says that nothing is pending.
+        for command in COMMANDS {
+            let outcome = planted.run(command);
+            assert_eq!(outcome.code, 1, "{command:?}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains("comes before `public.migration_records` in `search_path`"), "{}", outcome.stderr);
+        }
+        assert!(Migrator::new(planted.folder.set(Kind::Postgres.dialect())).is_up_to_date(&planted.database.url).await.is_err());
+        // What is stated is not looked for.
+        let settings = "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n";
+        planted.folder.write("migrate.toml", &format!("{settings}[history]\nschema = \"public\"\n"));
+        assert_eq!(planted.run(&["down", "--yes"]).code, 0);
+        planted.folder.write("migrate.toml", settings);
+        // Without a history to hide: the tables are still those of another user.
+        planted.database.execute("DROP TABLE public.migration_records, public.schema_versions, public.migration_events").await;
+        let outcome = planted.run(&["down", "--yes"]);
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("which is not a trusted role"), "{}", outcome.stderr);
+        assert_eq!(planted.calls().await, [""; 0]);
+        planted.end().await;
+    }
+    // An empty schema leads to a second history, which the first run refuses to begin.
+    let planted = Planted::new().await;
+    assert_eq!(planted.run(&["up"]).code, 0);
+    planted.database.execute(&format!("CREATE SCHEMA postgres AUTHORIZATION {}", planted.mallory)).await;
+    let outcome = planted.run(&["up"]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("error[other-schema]"), "{}", outcome.stderr);
+    planted.end().await;
+}
+
 /// Who is trusted: oneself, a superuser, the owner of the database, that of a schema that was chosen on purpose, a role that one is a member of.
 #[tokio::test]
 async fn owners_who_are_trusted() {

@@ -1,5 +1,6 @@
 //! Which tables of the history must not be used, from the catalog of PostgreSQL.
 
+use super::table_list;
 use crate::history_sql::HistorySql;
 use crate::trust::{Purpose, TableName, TrustSql};
 
@@ -121,6 +122,23 @@ fn attached(equal: &str) -> String {
     )
 }
 
+/// A query for the history that the table `c` hides: a table of the same name and of another owner in a later schema of
+/// `search_path`. The schema of `c` is that of the history, and no one has stated it.
+fn hidden(history_sql: &HistorySql) -> String {
+    if history_sql.stated_schema().is_some() {
+        return "SELECT NULL::pg_catalog.text AS history".to_owned();
+    }
+    let equal = history_sql.dialect().names.equal;
+    format!(
+        "SELECT {} AS history FROM pg_catalog.pg_class h JOIN pg_catalog.pg_namespace m ON m.oid {equal} h.relnamespace \
+         WHERE n.nspname::pg_catalog.text {equal} {} AND h.relname {equal} c.relname AND h.relkind {equal} 'r' \
+         AND h.oid OPERATOR(pg_catalog.<>) c.oid AND h.relowner OPERATOR(pg_catalog.<>) c.relowner \
+         AND m.nspname {equal} ANY (pg_catalog.current_schemas(false)) LIMIT 1",
+        label("m", "h"),
+        table_list::place(history_sql)
+    )
+}
+
 fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose) -> String {
     let equal = history_sql.dialect().names.equal;
     let oids = tables.iter().map(|table| oid(history_sql, *table));
@@ -135,7 +153,9 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
     };
     format!(
         "{} SELECT found.table_name, found.problem, \
-         CASE WHEN found.problem {equal} found.attached THEN found.detail ELSE found.owner END FROM (\
+         CASE WHEN found.problem {equal} found.attached THEN found.detail \
+         WHEN found.problem {equal} 'copy' THEN pg_catalog.concat(found.hidden, pg_catalog.chr(10), found.owner) \
+         ELSE found.owner END FROM (\
          SELECT {} AS table_name, CASE WHEN c.relkind {equal} 'v' THEN 'view' WHEN c.relkind {equal} 'm' THEN 'materialized view' \
          WHEN c.relkind {equal} 'f' THEN 'foreign table' WHEN c.relkind {equal} 'p' THEN 'partitioned table' \
          WHEN c.relkind OPERATOR(pg_catalog.<>) 'r' THEN 'relation of another kind' \
@@ -144,13 +164,15 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
          WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid {equal} a.atttypid \
          JOIN pg_catalog.pg_namespace s ON s.oid {equal} y.typnamespace WHERE a.attrelid {equal} c.oid \
          AND a.attnum OPERATOR(pg_catalog.>) 0 AND s.nspname OPERATOR(pg_catalog.<>) 'pg_catalog') THEN 'types' \
-         WHEN {untrusted_owner} AND ({runs_when_planned}) THEN 'expressions'{owner} \
-         ELSE attached.problem END AS problem, {} AS owner, attached.problem AS attached, attached.detail \
+         WHEN {untrusted_owner} AND ({runs_when_planned}) THEN 'expressions' \
+         WHEN {untrusted_owner} AND hidden.history IS NOT NULL THEN 'copy'{owner} \
+         ELSE attached.problem END AS problem, {} AS owner, attached.problem AS attached, attached.detail, hidden.history AS hidden \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace \
-         LEFT JOIN LATERAL ({attached} LIMIT 1) attached ON true \
+         LEFT JOIN LATERAL ({attached} LIMIT 1) attached ON true LEFT JOIN LATERAL ({}) hidden ON true \
          WHERE c.oid {equal} ANY (ARRAY[{oids}])) found WHERE found.problem IS NOT NULL",
         roles(history_sql),
         label("n", "c"),
-        role_name("c.relowner")
+        role_name("c.relowner"),
+        hidden(history_sql)
     )
 }
