@@ -17,6 +17,18 @@ pub const SESSION_CHANGED: &str = "the session was changed: ";
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
 const LACKS_PRIVILEGE: &[&str] = &["42501", "1044", "1142", "1143", "1227"];
 
+/// How many bytes of a text of the server are kept.
+const TEXT_LIMIT: usize = 16 << 10;
+
+/// A text of the server, cut if it is very long: it goes into messages, the log of events and the terminal.
+pub fn shortened(text: &str) -> String {
+    if text.len() <= TEXT_LIMIT {
+        return text.to_owned();
+    }
+    let end = (0..=TEXT_LIMIT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    format!("{} ... ({} more bytes were cut)", &text[..end], text.len() - end)
+}
+
 /// What kind of error, as far as callers act differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendErrorKind {
@@ -73,7 +85,7 @@ impl BackendError {
         let database = error.as_database_error();
         BackendError {
             kind: if database.is_some() { BackendErrorKind::Rejected } else { BackendErrorKind::ConnectionLost },
-            message: database.map_or_else(|| error.to_string(), |database| database.message().to_owned()),
+            message: database.map_or_else(|| shortened(&error.to_string()), |database| shortened(database.message())),
             detail: None,
             hint: None,
             code: database.and_then(|database| database.code()).map(|code| code.into_owned()),
@@ -81,6 +93,16 @@ impl BackendError {
             findings: Vec::new(),
             source: Some(error),
         }
+    }
+
+    /// Without the error of sqlx if one of these texts of it is very long, because it contains them whole.
+    #[must_use]
+    pub fn limited(mut self, texts: &[usize]) -> Self {
+        let message = self.source.as_ref().and_then(|error| error.as_database_error()).map_or(0, |error| error.message().len());
+        if texts.iter().chain([&message]).any(|length| *length > TEXT_LIMIT) {
+            self.source = None;
+        }
+        self
     }
 
     /// An error that no database reported: of our own checks.
@@ -263,5 +285,21 @@ fn history_help(code: &str) -> &'static str {
              PostgreSQL, row-level security must not hide rows of these tables from this user"
         }
         _ => "correct the problem that the database reports, then run the same command again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_at_a_character() {
+        assert_eq!(shortened(&"x".repeat(TEXT_LIMIT)), "x".repeat(TEXT_LIMIT));
+        let cut = shortened(&format!("x{}", "é".repeat(TEXT_LIMIT)));
+        assert_eq!(
+            cut,
+            format!("x{} ... (16385 more bytes were cut)", "é".repeat(TEXT_LIMIT / 2 - 1))
+                .replace("16385", &(1 + TEXT_LIMIT * 2 - (TEXT_LIMIT - 1)).to_string())
+        );
     }
 }

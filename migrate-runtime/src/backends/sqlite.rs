@@ -258,7 +258,7 @@ fn read_error(error: sqlx::Error) -> BackendError {
         Some(8) => error.kind = BackendErrorKind::ReadOnly,
         _ => {}
     }
-    error
+    error.limited(&[])
 }
 
 /// Whether a statement of `session` can run again in the same session. An attached database stays attached.
