@@ -56,6 +56,8 @@ pub enum BackendErrorKind {
     Session,
     /// A table of the history is not one that can be trusted.
     Untrusted,
+    /// The server has answered with a value that is not text; the connection is still good.
+    Unreadable,
 }
 
 /// An error of a database, with what it said besides.
@@ -83,9 +85,18 @@ impl BackendError {
     /// Reads an error of sqlx; the backend adds what only its database knows.
     pub fn of(error: sqlx::Error) -> Self {
         let database = error.as_database_error();
+        let kind = match &error {
+            sqlx::Error::Database(_) => BackendErrorKind::Rejected,
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => BackendErrorKind::Unreadable,
+            _ => BackendErrorKind::ConnectionLost,
+        };
         BackendError {
-            kind: if database.is_some() { BackendErrorKind::Rejected } else { BackendErrorKind::ConnectionLost },
-            message: database.map_or_else(|| shortened(&error.to_string()), |database| shortened(database.message())),
+            kind,
+            message: match &error {
+                sqlx::Error::Database(database) => shortened(database.message()),
+                sqlx::Error::Decode(source) => shortened(&source.to_string()),
+                error => shortened(&error.to_string()),
+            },
             detail: None,
             hint: None,
             code: database.and_then(|database| database.code()).map(|code| code.into_owned()),
@@ -160,6 +171,15 @@ impl BackendError {
         if self.lacks_privilege() { error.help(history_help(code)) } else { error }
     }
 
+    /// Names the table that contains a value that cannot be read.
+    #[must_use]
+    pub fn in_table(mut self, table: &str) -> Self {
+        if self.kind == BackendErrorKind::Unreadable {
+            self.message = format!("`{table}`: {}", self.message);
+        }
+        self
+    }
+
     /// Whether the server rejected a statement because the user lacks a privilege.
     pub fn lacks_privilege(&self) -> bool {
         self.code.as_deref().is_some_and(|code| LACKS_PRIVILEGE.contains(&code))
@@ -201,6 +221,9 @@ impl BackendError {
                 .help("correct `session` in `migrate.toml`, or grant this user the privileges that the statement needs"),
             BackendErrorKind::ConnectionLost => self.into_lost_connection_error("the connection to the database was lost"),
             BackendErrorKind::Untrusted => self.into_untrusted_error(),
+            BackendErrorKind::Unreadable => self
+                .into_error(ErrorKind::History, &codes::HISTORY, what)
+                .help("find out which program changed the row, then restore the value"),
             BackendErrorKind::Rejected | BackendErrorKind::LockTimeout | BackendErrorKind::SessionChanged => {
                 let code = self.code.clone().unwrap_or_default();
                 self.into_error(ErrorKind::History, &codes::HISTORY, what).help(history_help(&code))

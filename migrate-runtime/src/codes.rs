@@ -72,7 +72,7 @@ pub static RECORDS_LOST: Code = Code::new(
     "records-lost",
     "According to the table `schema_versions` or the log `migration_events`, more migrations are applied than \
      `migration_records` contains: rows of `migration_records` were deleted, or this table alone was dropped, \
-     truncated or restored. `up` would apply the missing migrations again, and `down` would revert migrations other \
+     truncated or restored; or the number in `schema_versions` is not a number. `up` would apply the missing migrations again, and `down` would revert migrations other \
      than the newest ones, so nothing was run. Restore the missing rows. If the whole database was restored to the \
      state of `migration_records`, run `cargo migrate repair`, which accepts the records after confirmation.",
 );

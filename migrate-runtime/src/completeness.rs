@@ -91,8 +91,13 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
     let (counted, recorded, is_complete) = match rows.first() {
         None => (0, 0, has_all_tables(backend, history_sql).await?),
         Some(row) => {
-            let (Some(counted), Some(recorded)) = (number(row, 0), number(row, 1)) else {
-                return Err(BackendError::unanswered());
+            let recorded = number(row, 1).ok_or_else(BackendError::unanswered)?;
+            let Some(counted) = number(row, 0) else {
+                return Ok(Completeness::RecordsLost(Box::new(records_lost(format!(
+                    "`applied_count` of `{}` in `{}` is not a number, so it is unknown whether the history is complete",
+                    history_sql.service(),
+                    history_sql.versions_name()
+                )))));
             };
             (counted, recorded, has_records && number(row, 2) != Some(0))
         }

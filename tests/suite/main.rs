@@ -7,6 +7,7 @@ mod command;
 mod conformance;
 mod corpus;
 mod credentials;
+mod damaged_history;
 mod differential;
 mod differential_clients;
 mod foreign_histories;
