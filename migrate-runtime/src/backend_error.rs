@@ -305,7 +305,7 @@ fn history_help(code: &str) -> &'static str {
         "26" => "the file is not a SQLite database: correct its name in the URL",
         code if LACKS_PRIVILEGE.contains(&code) => {
             "grant this user the privileges on the history tables that the guide lists under \"Database privileges\". On \
-             PostgreSQL, row-level security must not hide rows of these tables from this user"
+             PostgreSQL, this includes USAGE on their schema, and row-level security must not hide rows of these tables from this user"
         }
         _ => "correct the problem that the database reports, then run the same command again",
     }

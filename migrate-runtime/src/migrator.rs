@@ -208,7 +208,11 @@ impl Migrator {
             return Ok(true);
         }
         // The database may be ahead, or only comments of a file may have been changed.
-        let history = session::history(&mut *backend, &history_sql, None).await?.unwrap_or_default();
+        let history = match session::history(&mut *backend, &history_sql, None).await? {
+            Some(history) => history,
+            // Whether the tables are missing, or cannot be found by this user.
+            None => first_run::read_history(&mut *backend, &history_sql, &self.set).await?.history.unwrap_or_default(),
+        };
         engine::release_clean(backend, &history_sql).await;
         Ok(!compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied))
     }

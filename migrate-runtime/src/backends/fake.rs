@@ -202,7 +202,7 @@ impl Inner {
         if sql.starts_with("SELECT e.version FROM") {
             return ("lost records", if self.tables { Ok(Vec::new()) } else { Err(missing_table()) });
         }
-        if sql.starts_with("SELECT found.") || sql.starts_with("SELECT 'main.") {
+        if sql.starts_with("WITH ") || sql.starts_with("SELECT 'main.") {
             return ("tables", Ok(Vec::new()));
         }
         if sql.starts_with("SELECT version, name, checksum") {

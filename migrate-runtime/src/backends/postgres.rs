@@ -705,8 +705,11 @@ impl<'c> Postgres<'c> {
                 Ok(())
             }
             None => {
-                let mut error = BackendError::own("no schema of `search_path` exists, so the history tables cannot be located");
-                error.hint = Some("set `schema` under `[history]` in `migrate.toml`".into());
+                let mut error = BackendError::own(
+                    "no schema of `search_path` exists and can be used by this user, so the history tables cannot be located",
+                );
+                error.hint =
+                    Some("grant this user USAGE on a schema, or set `schema` under `[history]` in `migrate.toml`".into());
                 Err(error)
             }
         }
