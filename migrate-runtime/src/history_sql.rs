@@ -146,7 +146,7 @@ pub struct HistorySql {
     tables: HistoryTables,
     host: &'static str,
     purpose: Purpose,
-    schema_is_stated: bool,
+    stated_schema: Option<String>,
 }
 
 /// The name of this machine; asked for once.
@@ -194,7 +194,7 @@ impl HistorySql {
             tables: tables.clone(),
             host: host(),
             purpose: Purpose::Reading,
-            schema_is_stated: tables.schema.is_some(),
+            stated_schema: tables.schema.clone(),
         })
     }
 
@@ -220,7 +220,7 @@ impl HistorySql {
 
     /// The schema, if the settings state it, so that no other user has chosen it.
     pub fn stated_schema(&self) -> Option<&str> {
-        self.schema().filter(|_| self.schema_is_stated)
+        self.stated_schema.as_deref()
     }
 
     /// What differs between databases.

@@ -39,8 +39,8 @@ pub struct TrustSql {
     pub check: fn(problems: &str) -> String,
     /// Is this the failure of the check?
     pub is_failure: fn(&BackendError) -> bool,
-    /// A query for the roles that are not trusted and may write a table: the qualified table, the role, and its privileges. `None`
-    /// where a database does not show it to every user.
+    /// A query for the roles that are not trusted and may write a table: the qualified table, the role, its privileges, and the
+    /// statement that takes them away. `None` where a database does not show it to every user.
     pub writers: Option<fn(&HistorySql, TableName<'_>) -> String>,
 }
 
@@ -86,7 +86,7 @@ impl UntrustedTable {
             "reference" => error(format!(
                 "the table `{of}` of `{owner}` has a foreign key to `{table}`, which can reject a write or run code of its author"
             ))
-            .help(format!("find out who created it and why, then drop the foreign key; nothing may reference the tables of the history")),
+            .help("find out who created it and why, then drop the foreign key; nothing may reference the tables of the history"),
             "copy" => error(format!(
                 "`{table}` is owned by `{owner}`, which is not a trusted role, and comes before `{of}` in `search_path`"
             ))

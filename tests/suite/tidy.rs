@@ -298,6 +298,7 @@ fn every_guarantee_has_its_test() {
         "uncertainty",
         "stored_sql",
         "pooled_sessions",
+        "missing_tables",
     ]
     .map(|module| text(&format!("tests/suite/{module}.rs")))
     .concat();

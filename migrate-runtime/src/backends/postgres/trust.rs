@@ -63,25 +63,69 @@ fn oid(history_sql: &HistorySql, table: TableName<'_>) -> String {
     format!("pg_catalog.to_regclass({name})::pg_catalog.oid")
 }
 
-/// Privileges of a table, of its columns, and of the role that may write all tables.
+/// Who may write a table: roles with a privilege on it, on one of its columns, or on a view or a rule of a trusted user through
+/// which it is written; and members of roles that are trusted and may write it, because a member can act as its role.
 fn writers(history_sql: &HistorySql, table: TableName<'_>) -> String {
     let equal = history_sql.dialect().names.equal;
-    let (oid, is_trusted) = (oid(history_sql, table), is_trusted("w.grantee"));
-    let writes = format!("x.privilege_type {equal} ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])");
+    let (relation, is_trusted_role) = (label("n", "c"), is_trusted("g.role"));
+    let (role, via) = (quoted_role("a.member"), quoted_role("h.role"));
+    let grantee = format!("CASE WHEN g.role {equal} 0 THEN 'PUBLIC' ELSE {} END", quoted_role("g.role"));
     format!(
-        "{} SELECT found.table_name, found.role, pg_catalog.string_agg(found.privilege, ', ' ORDER BY found.privilege) FROM (SELECT DISTINCT \
-         pg_catalog.concat(pg_catalog.quote_ident(n.nspname::pg_catalog.text), '.', \
-         pg_catalog.quote_ident(c.relname::pg_catalog.text)) AS table_name, CASE WHEN w.grantee {equal} 0 THEN 'PUBLIC' \
-         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(w.grantee)::pg_catalog.text) END AS role, w.privilege \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace CROSS JOIN LATERAL (\
-         SELECT x.grantee, x.privilege_type AS privilege FROM pg_catalog.aclexplode(c.relacl) x WHERE {writes} \
-         UNION SELECT x.grantee, pg_catalog.concat(x.privilege_type, ' (', pg_catalog.quote_ident(t.attname::pg_catalog.text), ')') \
-         FROM pg_catalog.pg_attribute t CROSS JOIN LATERAL pg_catalog.aclexplode(t.attacl) x \
-         WHERE t.attrelid {equal} c.oid AND {writes} \
-         UNION SELECT m.member, 'pg_write_all_data' FROM pg_catalog.pg_auth_members m \
-         JOIN pg_catalog.pg_roles g ON g.oid {equal} m.roleid WHERE g.rolname {equal} 'pg_write_all_data') w \
-         WHERE c.oid {equal} {oid} AND NOT {is_trusted}) found GROUP BY found.table_name, found.role ORDER BY found.role",
-        roles(history_sql)
+        "{}, {}, found AS (SELECT {grantee} AS role, {relation} AS relation, \
+         pg_catalog.string_agg(g.privilege, ', ' ORDER BY g.privilege) AS privileges \
+         FROM granted g JOIN pg_catalog.pg_class c ON c.oid {equal} g.relation \
+         JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace WHERE NOT {is_trusted_role} AND g.privilege IS NOT NULL \
+         GROUP BY g.role, n.nspname, c.relname) \
+         SELECT {relation}, w.role, w.privileges, w.revoke FROM (\
+         SELECT f.role, CASE WHEN f.relation {equal} {relation} THEN f.privileges \
+         ELSE pg_catalog.concat(f.privileges, ' on ', f.relation) END AS privileges, \
+         pg_catalog.concat('REVOKE ', f.privileges, ' ON ', f.relation, ' FROM ', f.role) AS revoke \
+         FROM found f, pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace WHERE c.oid {equal} {} \
+         UNION ALL SELECT {role}, pg_catalog.concat('member of ', {via}), pg_catalog.concat('REVOKE ', {via}, ' FROM ', {role}) \
+         FROM holders h JOIN pg_catalog.pg_auth_members a ON a.roleid {equal} h.role WHERE NOT {}) w, \
+         pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace WHERE c.oid {equal} {} ORDER BY 2, 3",
+        roles(history_sql),
+        holders(&oid(history_sql, table), equal),
+        oid(history_sql, table),
+        is_trusted("a.member"),
+        oid(history_sql, table)
+    )
+}
+
+/// The name of a role for SQL.
+fn quoted_role(role: &str) -> String {
+    format!("pg_catalog.quote_ident({})", role_name(role))
+}
+
+/// Common table expressions. `relations`: the table, and the views and tables of trusted users whose rules use it. `granted`: the
+/// privileges to write these; null for the owner. `holders`: the trusted roles that may write the table, and the role of the
+/// system that may.
+fn holders(table: &str, equal: &str) -> String {
+    let catalog = |name: &str| format!("'pg_catalog.{name}'::pg_catalog.regclass::pg_catalog.oid");
+    let writes = format!("x.privilege_type {equal} ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])");
+    let is_written = "(c.relkind OPERATOR(pg_catalog.<>) 'v' \
+         OR (pg_catalog.pg_relation_is_updatable(c.oid, true) OPERATOR(pg_catalog.&) 28) OPERATOR(pg_catalog.<>) 0)";
+    format!(
+        "relations AS (SELECT c.oid AS relation FROM pg_catalog.pg_class c WHERE c.oid {equal} {table} \
+         UNION SELECT v.oid FROM relations s JOIN pg_catalog.pg_depend d ON d.refobjid {equal} s.relation \
+         JOIN pg_catalog.pg_rewrite w ON w.oid {equal} d.objid JOIN pg_catalog.pg_class v ON v.oid {equal} w.ev_class \
+         WHERE d.refclassid {equal} {} AND d.classid {equal} {} AND v.relkind OPERATOR(pg_catalog.<>) 'm' AND {}), \
+         granted AS (SELECT s.relation, x.grantee AS role, x.privilege_type AS privilege FROM relations s \
+         JOIN pg_catalog.pg_class c ON c.oid {equal} s.relation CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) x \
+         WHERE {writes} AND {is_written} \
+         UNION SELECT s.relation, x.grantee, pg_catalog.concat(x.privilege_type, ' (', \
+         pg_catalog.quote_ident(t.attname::pg_catalog.text), ')') FROM relations s \
+         JOIN pg_catalog.pg_class c ON c.oid {equal} s.relation JOIN pg_catalog.pg_attribute t ON t.attrelid {equal} c.oid \
+         CROSS JOIN LATERAL pg_catalog.aclexplode(t.attacl) x WHERE {writes} AND {is_written} \
+         UNION SELECT s.relation, c.relowner, NULL FROM relations s JOIN pg_catalog.pg_class c ON c.oid {equal} s.relation), \
+         holders AS (SELECT r.oid AS role FROM pg_catalog.pg_roles r WHERE r.rolsuper OR r.rolname {equal} 'pg_write_all_data' \
+         UNION SELECT g.role FROM granted g WHERE {} \
+         UNION SELECT a.member FROM holders h JOIN pg_catalog.pg_auth_members a ON a.roleid {equal} h.role WHERE {})",
+        catalog("pg_class"),
+        catalog("pg_rewrite"),
+        is_trusted("v.relowner"),
+        is_trusted("g.role"),
+        is_trusted("a.member")
     )
 }
 
