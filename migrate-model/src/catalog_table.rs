@@ -29,6 +29,10 @@ pub enum TableAccess {
     Readable,
     /// This user cannot.
     Denied,
+    /// This user cannot, because nothing in its schema can be used.
+    SchemaDenied,
+    /// The same, and its schema comes before the one that the connection finds.
+    PassedOver,
     /// A view, or another object that may run code of its owner when it is read.
     RunsCode,
 }

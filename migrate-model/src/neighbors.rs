@@ -88,14 +88,22 @@ pub struct NeighborHistory {
 pub enum NotRead {
     /// This user has no right to.
     Denied,
+    /// This user has no right to use its schema.
+    SchemaDenied,
     /// It is a view, or another object that may run code of its owner when it is read.
     RunsCode,
 }
 
 impl NotRead {
     /// What is unknown because of it, and what to do.
-    fn finding(self, code: &'static Code, table: &str, what: &str, unknown: &str) -> Finding {
+    fn finding(self, code: &'static Code, place: &HistoryPlace, what: &str, unknown: &str) -> Finding {
+        let table = place.label();
         match self {
+            NotRead::SchemaDenied => {
+                let schema = &place.schema;
+                Finding::error(code, format!("this user cannot use the schema of `{table}`{what}, so it is unknown {unknown}"))
+                    .help(format!("grant this user USAGE on schema `{schema}` and SELECT on `{table}`"))
+            }
             NotRead::Denied => Finding::error(code, format!("this user cannot read `{table}`{what}, so it is unknown {unknown}"))
                 .help(format!("grant this user SELECT on `{table}`")),
             NotRead::RunsCode => {
@@ -170,7 +178,7 @@ impl Judge<'_> {
             Ok(rows) => rows,
             Err(reason) => {
                 let unknown = format!("whether it contains the history of `{service}`");
-                let finding = reason.finding(&OTHER_SCHEMA, &other, "", &unknown);
+                let finding = reason.finding(&OTHER_SCHEMA, &history.place, "", &unknown);
                 return (!self.is_outside(history)).then(|| finding.help(self.state_place()));
             }
         };
@@ -282,7 +290,7 @@ impl Judge<'_> {
             Ok(records) => records,
             Err(reason) => {
                 let what = format!(" (the history of {tool})");
-                let finding = reason.finding(&FOREIGN_HISTORY, &table, &what, "which migrations it records as applied");
+                let finding = reason.finding(&FOREIGN_HISTORY, &history.place, &what, "which migrations it records as applied");
                 return Some(finding.help(ignore));
             }
         };

@@ -17,6 +17,18 @@ pub const SESSION_CHANGED: &str = "the session was changed: ";
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`.
 const LACKS_PRIVILEGE: &[&str] = &["42501", "1044", "1142", "1143", "1227"];
 
+/// How many bytes of a text of the server are kept.
+const TEXT_LIMIT: usize = 16 << 10;
+
+/// A text of the server, cut if it is very long: it goes into messages, the log of events and the terminal.
+pub fn shortened(text: &str) -> String {
+    if text.len() <= TEXT_LIMIT {
+        return text.to_owned();
+    }
+    let end = (0..=TEXT_LIMIT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    format!("{} ... ({} more bytes were cut)", &text[..end], text.len() - end)
+}
+
 /// What kind of error, as far as callers act differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendErrorKind {
@@ -44,6 +56,8 @@ pub enum BackendErrorKind {
     Session,
     /// A table of the history is not one that can be trusted.
     Untrusted,
+    /// The server has answered with a value that is not text; the connection is still good.
+    Unreadable,
 }
 
 /// An error of a database, with what it said besides.
@@ -71,9 +85,18 @@ impl BackendError {
     /// Reads an error of sqlx; the backend adds what only its database knows.
     pub fn of(error: sqlx::Error) -> Self {
         let database = error.as_database_error();
+        let kind = match &error {
+            sqlx::Error::Database(_) => BackendErrorKind::Rejected,
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => BackendErrorKind::Unreadable,
+            _ => BackendErrorKind::ConnectionLost,
+        };
         BackendError {
-            kind: if database.is_some() { BackendErrorKind::Rejected } else { BackendErrorKind::ConnectionLost },
-            message: database.map_or_else(|| error.to_string(), |database| database.message().to_owned()),
+            kind,
+            message: match &error {
+                sqlx::Error::Database(database) => shortened(database.message()),
+                sqlx::Error::Decode(source) => shortened(&source.to_string()),
+                error => shortened(&error.to_string()),
+            },
             detail: None,
             hint: None,
             code: database.and_then(|database| database.code()).map(|code| code.into_owned()),
@@ -81,6 +104,16 @@ impl BackendError {
             findings: Vec::new(),
             source: Some(error),
         }
+    }
+
+    /// Without the error of sqlx if one of these texts of it is very long, because it contains them whole.
+    #[must_use]
+    pub fn limited(mut self, texts: &[usize]) -> Self {
+        let message = self.source.as_ref().and_then(|error| error.as_database_error()).map_or(0, |error| error.message().len());
+        if texts.iter().chain([&message]).any(|length| *length > TEXT_LIMIT) {
+            self.source = None;
+        }
+        self
     }
 
     /// An error that no database reported: of our own checks.
@@ -138,6 +171,15 @@ impl BackendError {
         if self.lacks_privilege() { error.help(history_help(code)) } else { error }
     }
 
+    /// Names the table that contains a value that cannot be read.
+    #[must_use]
+    pub fn in_table(mut self, table: &str) -> Self {
+        if self.kind == BackendErrorKind::Unreadable {
+            self.message = format!("`{table}`: {}", self.message);
+        }
+        self
+    }
+
     /// Whether the server rejected a statement because the user lacks a privilege.
     pub fn lacks_privilege(&self) -> bool {
         self.code.as_deref().is_some_and(|code| LACKS_PRIVILEGE.contains(&code))
@@ -179,6 +221,9 @@ impl BackendError {
                 .help("correct `session` in `migrate.toml`, or grant this user the privileges that the statement needs"),
             BackendErrorKind::ConnectionLost => self.into_lost_connection_error("the connection to the database was lost"),
             BackendErrorKind::Untrusted => self.into_untrusted_error(),
+            BackendErrorKind::Unreadable => self
+                .into_error(ErrorKind::History, &codes::HISTORY, what)
+                .help("find out which program changed the row, then restore the value"),
             BackendErrorKind::Rejected | BackendErrorKind::LockTimeout | BackendErrorKind::SessionChanged => {
                 let code = self.code.clone().unwrap_or_default();
                 self.into_error(ErrorKind::History, &codes::HISTORY, what).help(history_help(&code))
@@ -260,8 +305,24 @@ fn history_help(code: &str) -> &'static str {
         "26" => "the file is not a SQLite database: correct its name in the URL",
         code if LACKS_PRIVILEGE.contains(&code) => {
             "grant this user the privileges on the history tables that the guide lists under \"Database privileges\". On \
-             PostgreSQL, row-level security must not hide rows of these tables from this user"
+             PostgreSQL, this includes USAGE on their schema, and row-level security must not hide rows of these tables from this user"
         }
         _ => "correct the problem that the database reports, then run the same command again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_at_a_character() {
+        assert_eq!(shortened(&"x".repeat(TEXT_LIMIT)), "x".repeat(TEXT_LIMIT));
+        let cut = shortened(&format!("x{}", "é".repeat(TEXT_LIMIT)));
+        assert_eq!(
+            cut,
+            format!("x{} ... (16385 more bytes were cut)", "é".repeat(TEXT_LIMIT / 2 - 1))
+                .replace("16385", &(1 + TEXT_LIMIT * 2 - (TEXT_LIMIT - 1)).to_string())
+        );
     }
 }

@@ -72,7 +72,7 @@ pub static RECORDS_LOST: Code = Code::new(
     "records-lost",
     "According to the table `schema_versions` or the log `migration_events`, more migrations are applied than \
      `migration_records` contains: rows of `migration_records` were deleted, or this table alone was dropped, \
-     truncated or restored. `up` would apply the missing migrations again, and `down` would revert migrations other \
+     truncated or restored; or the number in `schema_versions` is not a number. `up` would apply the missing migrations again, and `down` would revert migrations other \
      than the newest ones, so nothing was run. Restore the missing rows. If the whole database was restored to the \
      state of `migration_records`, run `cargo migrate repair`, which accepts the records after confirmation.",
 );
@@ -83,9 +83,10 @@ pub static UNTRUSTED_HISTORY: Code = Code::new(
     "A history table is not an ordinary table, or its owner is not trusted. Reading a view, a foreign table or a \
      column whose type another user has defined can run code of that user with the privileges of the reader. Rules \
      and triggers can do the same when a run writes. Every command therefore requires ordinary tables without rules. \
-     A run also requires a trusted owner, and no trigger that runs a function of an untrusted user. Trusted are the \
-     current user, superusers, the owners of the database and of the schema, and roles of which the current user is a \
-     member. Find out who created the table. If that user applies the migrations, run as that user or as a member of \
+     A run also requires a trusted owner, no trigger that runs a function of an untrusted user or passes arguments, and \
+     no foreign key from a table of an untrusted owner. Trusted are the \
+     current user, superusers, the owner of the database, roles of which the current user is a member, and the owner of \
+     the schema if `[history] schema` states it. Find out who created the table. If that user applies the migrations, run as that user or as a member of \
      that role, or transfer the table with `ALTER TABLE ... OWNER TO`.",
 );
 

@@ -87,12 +87,17 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
     let Some(rows) = rows else { return Ok(Completeness::TableMissing) };
     // A column that was not asked for, because the table of records is missing, counts as no record.
     let number = |row: &TextRow, at: usize| row.get(at).map_or(Some(0), |text| text.as_deref()?.parse::<i64>().ok());
-    // A service without a row has no summary that could say more than the records.
+    // A service without a row has no summary that could say more than the records, and none that says which tables exist.
     let (counted, recorded, is_complete) = match rows.first() {
-        None => (0, 0, has_records),
+        None => (0, 0, has_all_tables(backend, history_sql).await?),
         Some(row) => {
-            let (Some(counted), Some(recorded)) = (number(row, 0), number(row, 1)) else {
-                return Err(BackendError::unanswered());
+            let recorded = number(row, 1).ok_or_else(BackendError::unanswered)?;
+            let Some(counted) = number(row, 0) else {
+                return Ok(Completeness::RecordsLost(Box::new(records_lost(format!(
+                    "`applied_count` of `{}` in `{}` is not a number, so it is unknown whether the history is complete",
+                    history_sql.service(),
+                    history_sql.versions_name()
+                )))));
             };
             (counted, recorded, has_records && number(row, 2) != Some(0))
         }
@@ -110,6 +115,15 @@ async fn compared_with_summary(backend: &mut dyn Backend, history_sql: &HistoryS
         history_sql.records_name()
     );
     Ok(Completeness::RecordsLost(Box::new(records_lost(message))))
+}
+
+/// Whether all tables exist that the first run creates. It may have ended in between, because MySQL commits each `CREATE`.
+///
+/// # Errors
+/// When the server rejects the query, or the connection is lost.
+pub async fn has_all_tables(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<bool, BackendError> {
+    let row = session::only_row(backend.query(&history_sql.select_existence()).await?).ok_or_else(BackendError::unanswered)?;
+    Ok(row.iter().all(|exists| exists.as_deref() == Some("1")))
 }
 
 /// The versions that are applied by the log of events and have no record, in the order in which they were applied. None if the log

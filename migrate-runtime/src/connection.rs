@@ -4,7 +4,7 @@ use crate::backend::ConnectionState;
 use futures_util::StreamExt;
 use migrate_model::duration;
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Either, Executor, Row};
+use sqlx::{AssertSqlSafe, Column, ColumnIndex, Connection, Database, Decode, Either, Executor, Row};
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -167,6 +167,15 @@ fn no_answer(limit: Duration) -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, message))
 }
 
+/// A value that is not text.
+fn unreadable(column: &str, error: &sqlx::Error) -> sqlx::Error {
+    let reason = match error {
+        sqlx::Error::ColumnDecode { source, .. } => source.to_string(),
+        error => error.to_string(),
+    };
+    sqlx::Error::Decode(format!("the column `{column}` contains a value that cannot be read: {reason}").into())
+}
+
 /// Runs a query in the simple query protocol. All columns must be text, or types that this protocol sends as text.
 pub async fn rows<'e, DB, E>(executor: E, sql: &str) -> Result<Vec<TextRow>, sqlx::Error>
 where
@@ -187,7 +196,10 @@ where
             }
             continue;
         };
-        let texts = (0..row.len()).map(|at| row.try_get_unchecked::<Option<String>, _>(at));
+        let texts = (0..row.len()).map(|at| {
+            let text = row.try_get_unchecked::<Option<String>, _>(at);
+            text.map_err(|error| unreadable(row.column(at).name(), &error))
+        });
         let texts = texts.collect::<Result<TextRow, sqlx::Error>>()?;
         size += size_of::<TextRow>()
             + texts.iter().map(|text| size_of_val(text) + text.as_deref().map_or(0, str::len)).sum::<usize>();

@@ -284,6 +284,9 @@ async fn plan_and_run(
         let recorded = first_run::history_of_run(backend, history_sql, set).await?;
         let mut history = recorded.history.clone().unwrap_or_default();
         let interrupted = inspect_interrupted(backend, history_sql, &history, set).await?;
+        if interrupted.iter().any(|migration| migration.recovered.is_some()) {
+            complete_tables(backend, history_sql, &recorded).await?;
+        }
         for migration in &interrupted {
             record_recovery(backend, history_sql, &mut history, migration).await?;
         }

@@ -103,8 +103,11 @@ async fn look_around(
     let query = (history_sql.dialect().table_list)(history_sql, origins::most_columns());
     let rows = backend.query(&query).await;
     let rows = rows.map_err(|error| error.into_history_error("cannot read the list of tables"))?;
-    let Some(place) = rows.first().and_then(|row| row.get(3)?.clone()) else { return Ok((Vec::new(), false)) };
     let tables: Vec<CatalogTable> = rows.iter().filter_map(read_table).collect();
+    if let Some(table) = tables.iter().find(|table| table.access == TableAccess::PassedOver && is_own(history_sql, table)) {
+        return Err(schema_denied(&table.schema));
+    }
+    let Some(place) = rows.first().and_then(|row| row.get(3)?.clone()) else { return Ok((Vec::new(), false)) };
     let place = HistoryPlace { schema: place, records: history_sql.records_name().to_owned() };
     let mut reader = HistoryReader { backend, history_sql };
     let mut neighborhood = Neighborhood { place, ..Neighborhood::default() };
@@ -131,12 +134,29 @@ async fn look_around(
     Ok((findings, has_other_tables))
 }
 
+/// Whether a table has the name and the columns of a table of the history.
+fn is_own(history_sql: &HistorySql, table: &CatalogTable) -> bool {
+    history_sql.table_names().iter().zip(OWN_COLUMNS).any(|(name, columns)| **name == table.name && table.has_columns(columns))
+}
+
+/// The connection has passed over the schema of the history. Without this error, it would seem that nothing is applied.
+fn schema_denied(schema: &str) -> Error {
+    // insufficient_privilege
+    let code = Some("42501".to_owned());
+    let error = BackendError { code, ..BackendError::own(format!("permission denied for schema {schema}")) };
+    error
+        .into_history_error("cannot read the history")
+        .help(format!("the history tables are in the schema `{schema}`: grant this user USAGE on it (`GRANT USAGE ON SCHEMA`)"))
+}
+
 /// Reads a row of the list of tables.
 fn read_table(row: &TextRow) -> Option<CatalogTable> {
     let [schema, name, columns, _, readable] = row.as_slice() else { return None };
     let access = match readable.as_deref() {
         Some("1") => TableAccess::Readable,
         Some("2") => TableAccess::RunsCode,
+        Some("3") => TableAccess::SchemaDenied,
+        Some("4") => TableAccess::PassedOver,
         _ => TableAccess::Denied,
     };
     let columns = CatalogTable::columns_of(columns.as_deref()?);
@@ -204,6 +224,7 @@ impl HistoryReader<'_> {
         match table.access {
             TableAccess::Readable => {}
             TableAccess::Denied => return Ok(Err(NotRead::Denied)),
+            TableAccess::SchemaDenied | TableAccess::PassedOver => return Ok(Err(NotRead::SchemaDenied)),
             TableAccess::RunsCode => return Ok(Err(NotRead::RunsCode)),
         }
         // It may have been replaced since the catalog was read.

@@ -107,6 +107,10 @@ pub struct HistoryDialect {
     pub skips_locked: bool,
     /// A column with binary data as hexadecimal digits.
     pub as_hex: fn(&str) -> String,
+    /// A column with a digest, or another text if the database could keep one there that cannot be read: the digest is computed again.
+    pub digest: fn(&str) -> String,
+    /// A column with a count as text, which is empty if the database could keep something else there.
+    pub count: fn(&str) -> String,
     /// The first 8 hexadecimal digits of a column as an integer.
     pub leading_digits: fn(&str) -> String,
     /// ` AND ...`: the table with this alias is in the first schema that the connection finds. Empty where a connection finds only
@@ -142,6 +146,7 @@ pub struct HistorySql {
     tables: HistoryTables,
     host: &'static str,
     purpose: Purpose,
+    stated_schema: Option<String>,
 }
 
 /// The name of this machine; asked for once.
@@ -183,7 +188,14 @@ impl HistorySql {
         if service.trim() != service {
             return Err(unusable("service", service, "begins or ends with white space, which MySQL ignores in comparisons"));
         }
-        Ok(HistorySql { dialect, service: service.to_owned(), tables: tables.clone(), host: host(), purpose: Purpose::Reading })
+        Ok(HistorySql {
+            dialect,
+            service: service.to_owned(),
+            tables: tables.clone(),
+            host: host(),
+            purpose: Purpose::Reading,
+            stated_schema: tables.schema.clone(),
+        })
     }
 
     /// From now on, a query fails unless the tables can be trusted also for writing.
@@ -204,6 +216,11 @@ impl HistorySql {
     /// The schema, if it is known.
     pub fn schema(&self) -> Option<&str> {
         self.tables.schema.as_deref()
+    }
+
+    /// The schema, if the settings state it, so that no other user has chosen it.
+    pub fn stated_schema(&self) -> Option<&str> {
+        self.stated_schema.as_deref()
     }
 
     /// What differs between databases.
@@ -237,7 +254,8 @@ impl HistorySql {
         self.table_name(HistoryTable::Records)
     }
 
-    fn table_name(&self, table: HistoryTable) -> TableName<'_> {
+    /// The name of a table.
+    pub fn table_name(&self, table: HistoryTable) -> TableName<'_> {
         let name = match table {
             HistoryTable::Records => &self.tables.records,
             HistoryTable::Versions => &self.tables.versions,
@@ -328,10 +346,11 @@ impl HistorySql {
         let text = self.dialect.as_text;
         let SystemNames { equal, unequal, function, .. } = self.dialect.names;
         format!(
-            "SELECT v.digest, {}, {}, {} FROM {} v CROSS JOIN (SELECT \
+            "SELECT {}, {}, {}, {} FROM {} v CROSS JOIN (SELECT \
              {function}count(CASE WHEN state {equal} 'applied' THEN 1 END) AS applied, \
              coalesce({function}sum(CASE WHEN state {equal} 'applied' THEN {} END), 0) AS checksums, \
              {function}count(CASE WHEN state {unequal} 'applied' THEN 1 END) AS others FROM {} WHERE {}{}) r WHERE v.{}{}",
+            (self.dialect.digest)("v.digest"),
             text("r.applied"),
             text("r.checksums"),
             text("r.others"),
@@ -347,7 +366,7 @@ impl HistorySql {
 
     /// How many migrations are applied by the summary.
     pub fn select_count(&self) -> String {
-        let count = (self.dialect.as_text)("applied_count");
+        let count = (self.dialect.count)("applied_count");
         format!("SELECT {count} FROM {} WHERE {}", self.versions(), self.is_service())
     }
 
@@ -370,9 +389,15 @@ impl HistorySql {
         let records = self.records();
         let records =
             format!("(SELECT {function}count(*) FROM {records} WHERE {is_service}{in_place} AND state {equal} 'applied')");
-        let (counted, records) = (text("applied_count"), text(&records));
+        let (counted, records) = ((self.dialect.count)("applied_count"), text(&records));
         let has_events = (self.dialect.has_table)(self, &self.tables.events);
         format!("SELECT {counted}, {records}, {has_events}{more_columns} FROM {} WHERE {is_service}{in_place}", self.versions())
+    }
+
+    /// One row, with `1` for each table that the first run creates if it exists.
+    pub fn select_existence(&self) -> String {
+        let exist: Vec<String> = self.table_names().iter().map(|name| (self.dialect.has_table)(self, name)).collect();
+        format!("SELECT {}", exist.join(", "))
     }
 
     /// The versions that are applied by the log of events and have no record, oldest first. The last event that settles a version
@@ -408,15 +433,16 @@ impl HistorySql {
 
     /// The digest that is stored.
     pub fn select_digest(&self) -> String {
-        format!("SELECT digest FROM {} WHERE {}", self.versions(), self.is_service())
+        format!("SELECT {} FROM {} WHERE {}", (self.dialect.digest)("digest"), self.versions(), self.is_service())
     }
 
     /// One text that changes whenever this service's history does; what a transaction compares before it writes.
     pub fn select_fingerprint(&self, version: &str) -> String {
         let concat = self.dialect.names.concat;
         format!(
-            "SELECT coalesce((SELECT digest FROM {} WHERE {}), '') {concat} '/' {concat} \
+            "SELECT coalesce((SELECT {} FROM {} WHERE {}), '') {concat} '/' {concat} \
              coalesce((SELECT state {concat} statements_done FROM {} WHERE {}), '')",
+            (self.dialect.digest)("digest"),
             self.versions(),
             self.is_service(),
             self.records(),

@@ -6,9 +6,6 @@ use crate::codes;
 use crate::history_sql::{HistorySql, HistoryTable};
 use migrate_model::finding::Finding;
 
-/// The role of PostgreSQL whose members may write all tables.
-const WRITES_ALL_TABLES: &str = "pg_write_all_data";
-
 /// Who may write `migration_records` besides the users that are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,8 +16,10 @@ pub enum HistoryWriters {
     Others {
         /// The qualified table.
         table: String,
-        /// The role, or `PUBLIC`, and the privileges.
+        /// The role, or `PUBLIC`, and the privileges, such as `INSERT, UPDATE`, `UPDATE on app.v` or `member of admins`.
         roles: Vec<(String, String)>,
+        /// The statements that take these privileges away.
+        revoke: Vec<String>,
     },
     /// The database does not show it.
     Unknown,
@@ -36,8 +35,9 @@ impl HistoryWriters {
     pub fn doubt(&self) -> Option<String> {
         match self {
             HistoryWriters::Trusted => None,
-            HistoryWriters::Others { table, roles } => {
-                let names: Vec<String> = roles.iter().map(|(role, _)| format!("`{role}`")).collect();
+            HistoryWriters::Others { table, roles, .. } => {
+                let mut names: Vec<String> = roles.iter().map(|(role, _)| format!("`{role}`")).collect();
+                names.dedup();
                 Some(format!("{} can write to `{table}`, so stored SQL may differ from the SQL of the migrations", names.join(", ")))
             }
             HistoryWriters::Unknown => {
@@ -48,20 +48,11 @@ impl HistoryWriters {
 
     /// The problem as a note; `None` unless others are known to be able to write.
     pub fn finding(&self) -> Option<Finding> {
-        let HistoryWriters::Others { table, roles } = self else { return None };
+        let HistoryWriters::Others { revoke, .. } = self else { return None };
         let note = Finding::warning(&codes::STORED_SQL, self.doubt()?).as_note();
-        let revoke: Vec<String> = roles.iter().flat_map(|(role, privileges)| revoke(table, role, privileges)).collect();
+        let revoke: Vec<String> = revoke.iter().map(|statement| format!("`{statement}`")).collect();
         Some(note.help(format!("revoke these privileges, because an application only needs SELECT: {}", revoke.join(", "))))
     }
-}
-
-/// The statements that take these privileges away.
-fn revoke(table: &str, role: &str, privileges: &str) -> Vec<String> {
-    let (memberships, granted): (Vec<&str>, Vec<&str>) =
-        privileges.split(", ").partition(|privilege| *privilege == WRITES_ALL_TABLES);
-    let of_table = (!granted.is_empty()).then(|| format!("`REVOKE {} ON {table} FROM {role}`", granted.join(", ")));
-    let of_all = memberships.first().map(|membership| format!("`REVOKE {membership} FROM {role}`"));
-    of_table.into_iter().chain(of_all).collect()
 }
 
 /// Who may write the records.
@@ -72,14 +63,15 @@ pub async fn of_records(backend: &mut (impl Backend + ?Sized), history_sql: &His
     let Some(query) = history_sql.dialect().trust.writers else { return Ok(HistoryWriters::Unknown) };
     let rows = backend.query(&query(history_sql, history_sql.records_table())).await?;
     let mut table = history_sql.qualified(HistoryTable::Records);
-    let mut roles = Vec::new();
+    let (mut roles, mut revoke) = (Vec::new(), Vec::new());
     for row in rows {
         let mut columns = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || columns.next().unwrap_or_default();
         table = next();
         roles.push((next(), next()));
+        revoke.push(next());
     }
-    Ok(if roles.is_empty() { HistoryWriters::Trusted } else { HistoryWriters::Others { table, roles } })
+    Ok(if roles.is_empty() { HistoryWriters::Trusted } else { HistoryWriters::Others { table, roles, revoke } })
 }
 
 #[cfg(test)]
@@ -90,17 +82,16 @@ mod tests {
     fn who_may_write_is_said() {
         assert_eq!(HistoryWriters::Trusted.doubt(), None);
         assert_eq!(HistoryWriters::Unknown.finding().map(|finding| finding.message), None);
-        let roles =
-            vec![("app".to_owned(), "INSERT, UPDATE, pg_write_all_data".to_owned()), ("PUBLIC".to_owned(), "DELETE".to_owned())];
-        let others = HistoryWriters::Others { table: "public.migration_records".to_owned(), roles };
+        let role = |role: &str, privileges: &str| (role.to_owned(), privileges.to_owned());
+        let roles = vec![role("PUBLIC", "DELETE"), role("app", "INSERT, UPDATE"), role("app", "member of pg_write_all_data")];
+        let revoke = vec!["REVOKE DELETE ON public.migration_records FROM PUBLIC".to_owned(), "REVOKE g FROM app".to_owned()];
+        let others = HistoryWriters::Others { table: "public.migration_records".to_owned(), roles, revoke };
         let finding = others.finding().unwrap();
-        assert!(finding.message.starts_with("`app`, `PUBLIC` can write to `public.migration_records`"), "{}", finding.message);
+        assert!(finding.message.starts_with("`PUBLIC`, `app` can write to `public.migration_records`"), "{}", finding.message);
         assert_eq!(
             finding.help,
-            [
-                "revoke these privileges, because an application only needs SELECT: `REVOKE INSERT, UPDATE ON public.migration_records FROM app`, `REVOKE pg_write_all_data FROM app`, \
-              `REVOKE DELETE ON public.migration_records FROM PUBLIC`"
-            ]
+            ["revoke these privileges, because an application only needs SELECT: \
+                 `REVOKE DELETE ON public.migration_records FROM PUBLIC`, `REVOKE g FROM app`"]
         );
     }
 }

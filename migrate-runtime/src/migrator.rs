@@ -208,7 +208,11 @@ impl Migrator {
             return Ok(true);
         }
         // The database may be ahead, or only comments of a file may have been changed.
-        let history = session::history(&mut *backend, &history_sql, None).await?.unwrap_or_default();
+        let history = match session::history(&mut *backend, &history_sql, None).await? {
+            Some(history) => history,
+            // Whether the tables are missing, or cannot be found by this user.
+            None => first_run::read_history(&mut *backend, &history_sql, &self.set).await?.history.unwrap_or_default(),
+        };
         engine::release_clean(backend, &history_sql).await;
         Ok(!compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied))
     }
@@ -348,6 +352,7 @@ impl Migrator {
                 change.map_err(|reason| cannot_resolve(key, reason))?
             }
             Correction::AcceptRecords => {
+                // The summary and the events are read, too.
                 backend.create_tables(history_sql).await.map_err(write_error)?;
                 let versions = completeness::versions_without_record(backend, history_sql).await;
                 lost = versions.map_err(|error| error.into_history_error("cannot read the history"))?;
@@ -355,6 +360,10 @@ impl Migrator {
             }
             Correction::Repair(key) => history_changes::repaired(&self.set, &history, key).ok_or_else(|| cannot_repair(key))?,
         };
+        let has_all_tables = completeness::has_all_tables(backend, history_sql).await;
+        if !has_all_tables.map_err(|error| error.into_history_error("cannot read the history"))? {
+            backend.create_tables(history_sql).await.map_err(write_error)?;
+        }
         backend.write(history_sql, &change).await.map_err(write_error)
     }
 

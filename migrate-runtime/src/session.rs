@@ -36,7 +36,13 @@ pub async fn read(
     query: &str,
 ) -> Result<Option<Vec<TextRow>>, BackendError> {
     match rows_if_exists(backend, &trust::checked(history_sql, tables, query)).await {
-        Err(error) => Err(trust::explained(backend, history_sql, error).await),
+        Err(error) => {
+            let error = trust::explained(backend, history_sql, error).await;
+            Err(match tables.first() {
+                Some(table) => error.in_table(history_sql.table_name(*table).name),
+                None => error,
+            })
+        }
         rows => rows,
     }
 }

@@ -39,8 +39,8 @@ pub struct TrustSql {
     pub check: fn(problems: &str) -> String,
     /// Is this the failure of the check?
     pub is_failure: fn(&BackendError) -> bool,
-    /// A query for the roles that are not trusted and may write a table: the qualified table, the role, and its privileges. `None`
-    /// where a database does not show it to every user.
+    /// A query for the roles that are not trusted and may write a table: the qualified table, the role, its privileges, and the
+    /// statement that takes them away. `None` where a database does not show it to every user.
     pub writers: Option<fn(&HistorySql, TableName<'_>) -> String>,
 }
 
@@ -49,7 +49,7 @@ pub struct TrustSql {
 struct UntrustedTable {
     table: String,
     kind: String,
-    /// Its owner, or the trigger and whose it is.
+    /// Its owner; or the trigger or the table that refers to it, and whose that is.
     detail: String,
 }
 
@@ -64,6 +64,9 @@ impl UntrustedTable {
         let (table, detail) = (&self.table, &self.detail);
         let whose = if detail.is_empty() { String::new() } else { format!(" (owned by `{detail}`)") };
         let find_out = "find out who created it and why, then drop it";
+        let needs_none = format!("{find_out}; the tables of the history need no trigger");
+        // A trigger or a table, and whose it is.
+        let (of, owner) = detail.split_once('\n').unwrap_or((detail, ""));
         let error = |message: String| Finding::error(&codes::UNTRUSTED_HISTORY, message);
         match self.kind.as_str() {
             "owner" => error(format!(
@@ -72,15 +75,22 @@ impl UntrustedTable {
             .help(format!("if `{detail}` applies the migrations, run as `{detail}`, or make this user a member of that role"))
             .help(format!("if another role applies them now, transfer each table: `ALTER TABLE {table} OWNER TO ROLE`"))
             .help(format!("otherwise {find_out}")),
-            "trigger" => {
-                let (trigger, owner) = detail.split_once('\n').unwrap_or((detail, ""));
-                if owner.is_empty() {
-                    return error(format!("the trigger `{trigger}` of `{table}` has a condition, and its author is unknown"))
-                        .help(format!("{find_out}; the tables of the history need no trigger"));
-                }
-                error(format!("the trigger `{trigger}` of `{table}` runs code of `{owner}` on each write"))
-                    .help(format!("{find_out}; the tables of the history need no trigger"))
+            "trigger" => error(format!("the trigger `{of}` of `{table}` runs code of `{owner}` on each write")).help(needs_none),
+            "trigger with a condition" => {
+                error(format!("the trigger `{of}` of `{table}` has a condition, and its author is unknown")).help(needs_none)
             }
+            "trigger with arguments" => error(format!(
+                "the trigger `{of}` of `{table}` passes arguments to its function, and their author is unknown"
+            ))
+            .help(needs_none),
+            "reference" => error(format!(
+                "the table `{of}` of `{owner}` has a foreign key to `{table}`, which can reject a write or run code of its author"
+            ))
+            .help("find out who created it and why, then drop the foreign key; nothing may reference the tables of the history"),
+            "copy" => error(format!(
+                "`{table}` is owned by `{owner}`, which is not a trusted role, and comes before `{of}` in `search_path`"
+            ))
+            .help("find out who created it and why; state the schema of the history: `schema` under `[history]` in `migrate.toml`"),
             "rules" => error(format!("`{table}`{whose} has rules, which can change what a statement does")).help(find_out),
             "expressions" => error(format!(
                 "`{table}`{whose} has an index, statistics, a check or a generated column with an expression, which can run code of \

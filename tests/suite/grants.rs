@@ -227,6 +227,58 @@ async fn damage(database: &TestDatabase, folder: &TestFolder) -> Option<String> 
     (outcome.code != 0).then_some(outcome.stderr)
 }
 
+/// Without USAGE, the server passes over a schema of `search_path`, as if the tables were not there.
+#[tokio::test]
+async fn usage_of_the_schema_on_postgres() {
+    for (schemas, place) in [
+        ("public", "public"),
+        ("ops,public", "ops"),
+        ("\"$user\", \"o\"\"x y\",public", "o\"x y"),
+        ("missing, OPS", "ops"),
+        ("public, ops", "ops"),
+    ] {
+        let (database, folder, user) = prepared(Kind::Postgres, Lock::Session).await;
+        let name = database.url.rsplit_once('/').unwrap().1.to_owned();
+        let quoted = format!("\"{}\"", place.replace('"', "\"\""));
+        database
+            .execute(&format!("ALTER DATABASE {name} SET search_path = {schemas}; REVOKE ALL ON SCHEMA public FROM public"))
+            .await;
+        if place != "public" {
+            database.execute(&format!("CREATE SCHEMA {quoted}; GRANT USAGE ON SCHEMA public TO {user}")).await;
+            for table in ["migration_records", "schema_versions", "migration_events"] {
+                database.execute(&format!("ALTER TABLE public.{table} SET SCHEMA {quoted}")).await;
+            }
+        }
+        database.execute(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA {quoted} TO {user}")).await;
+        let url = url_of(Kind::Postgres, &database, &user);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+        // A later schema is another place.
+        let is_first = schemas != "public, ops";
+        for command in [&["status"][..], &["plan"], &["verify"], &["status", "--check"], &["up", "--dry-run"], &["up"]] {
+            let outcome = binary.run(command);
+            let stderr = &outcome.stderr;
+            assert!(stderr.contains("USAGE on"), "{schemas}: {command:?}: {stderr}");
+            if is_first {
+                assert_eq!(outcome.code, 1, "{schemas}: {command:?}: {stderr}");
+            }
+            // Without any schema, a run ends before it looks for the history.
+            if is_first && (!["public", "missing, OPS"].contains(&schemas) || command != ["up"]) {
+                assert!(stderr.contains(&format!("permission denied for schema {place}")), "{schemas}: {command:?}: {stderr}");
+            }
+        }
+        if is_first {
+            assert!(Migrator::new(folder.set(Kind::Postgres.dialect())).is_up_to_date(&url).await.is_err(), "{schemas}");
+        }
+        let outcome = {
+            database.execute(&format!("GRANT USAGE ON SCHEMA {quoted} TO {user}")).await;
+            binary.run(&["status"])
+        };
+        assert_eq!(outcome.code, 0, "{schemas}: {}", outcome.stderr);
+        assert!(!is_first || outcome.stderr.contains("1 applied"), "{schemas}: {}", outcome.shown());
+        remove(Kind::Postgres, database, &user).await;
+    }
+}
+
 /// The first run creates the tables.
 async fn first_run_problem(kind: Kind, without: Option<&str>) -> Option<String> {
     let database = TestDatabase::new(kind).await;

@@ -1,9 +1,11 @@
 //! Very large input.
 
+use migrate_runtime::Migrator;
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const MEBIBYTE: usize = 1 << 20;
 
@@ -66,5 +68,31 @@ async fn a_folder_of_20_000_files() {
     binary.ok(&["verify"]);
     binary.ok(&["down", "--steps", "10", "--yes", "-q"]);
     assert_eq!(database.value("SELECT count(*) FROM migration_records").await, "9990");
+    database.drop().await;
+}
+
+/// A server repeats what a statement raises, which has no limit.
+#[tokio::test]
+async fn messages_of_45_megabytes() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let long = "repeat('é', 22000000)";
+    for raise in [
+        format!("RAISE EXCEPTION '%', {long};"),
+        format!("RAISE EXCEPTION 'short' USING DETAIL = {long};"),
+        format!("RAISE EXCEPTION 'short' USING HINT = {long};"),
+        format!("RAISE EXCEPTION '%', {long} USING DETAIL = {long}, HINT = {long};"),
+    ] {
+        let folder = TestFolder::new(&[("001_a.up.sql", &format!("DO $$ BEGIN {raise} END $$;"))]);
+        folder.write("migrate.toml", "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+        let since = Instant::now();
+        let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
+        assert_eq!(outcome.code, 7);
+        assert!(outcome.stderr.contains("more bytes were cut") && outcome.stderr.len() < 200_000, "{}", outcome.stderr.len());
+        assert!(since.elapsed() < Duration::from_secs(20), "{raise}: {:?}", since.elapsed());
+        let recorded = database.value("SELECT max(length(detail)) < 20000 FROM migration_events").await;
+        assert_eq!(recorded, "true", "{raise}");
+        let error = Migrator::new(folder.set(Kind::Postgres.dialect())).run(&database.url).await.unwrap_err();
+        assert!(format!("{error:?}").len() < 400_000, "{raise}");
+    }
     database.drop().await;
 }

@@ -171,6 +171,66 @@ async fn who_may_write_the_history_is_said() {
     database.drop().await;
 }
 
+/// Privileges that are not those of the records themselves: a member can act as its role, and a view writes what it reads from.
+#[tokio::test]
+async fn members_and_views_are_writers() {
+    let (database, folder) = changed(Kind::Postgres).await;
+    let name = database.url.rsplit_once('/').unwrap().1.to_owned();
+    let [owner, admin, group, app] = ["owner", "admin", "group", "app"].map(|role| format!("{name}_{role}"));
+    database
+        .execute(&format!(
+            "CREATE ROLE {owner}; CREATE ROLE {group}; CREATE ROLE {admin} LOGIN IN ROLE {owner}, {group}; CREATE ROLE {app} LOGIN; \
+             GRANT CREATE, USAGE ON SCHEMA public TO {owner}, {admin}, {app}; \
+             CREATE VIEW counts AS SELECT count(*) FROM migration_records; GRANT ALL ON counts TO {app}; \
+             CREATE MATERIALIZED VIEW copies AS SELECT * FROM migration_records; GRANT ALL ON copies TO {app}"
+        ))
+        .await;
+    for table in ["migration_records", "schema_versions", "migration_events", "counts", "copies"] {
+        database.execute(&format!("ALTER TABLE {table} OWNER TO {owner}")).await;
+    }
+    let url = database.url.replace("postgres@", &format!("{admin}@"));
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    let doubt = "stored SQL not confirmed";
+    let outcome = binary.ok(&["status"]);
+    assert!(!outcome.stderr.contains("stored-sql") && !outcome.stdout.contains(doubt), "{}", outcome.shown());
+    for (grant, help) in [
+        (format!("GRANT {owner} TO {app}"), format!("REVOKE {owner} FROM {app}")),
+        (format!("GRANT UPDATE ON migration_records TO {group}; GRANT {group} TO {app}"), format!("REVOKE {group} FROM {app}")),
+        (format!("GRANT {admin} TO {app}"), format!("REVOKE {admin} FROM {app}")),
+        (
+            format!(
+                "CREATE VIEW v AS SELECT * FROM migration_records; CREATE VIEW w AS SELECT service, version, down_sql FROM v; \
+                 ALTER VIEW v OWNER TO {owner}; ALTER VIEW w OWNER TO {owner}; GRANT UPDATE, DELETE ON w TO {app}"
+            ),
+            format!("REVOKE DELETE, UPDATE ON public.w FROM {app}"),
+        ),
+        (format!("GRANT INSERT (version) ON v TO {app}"), format!("REVOKE INSERT (version) ON public.v FROM {app}")),
+        (
+            format!(
+                "CREATE TABLE inbox (sql text); ALTER TABLE inbox OWNER TO {owner}; GRANT INSERT ON inbox TO {app}; \
+                 CREATE RULE r AS ON INSERT TO inbox DO INSTEAD UPDATE migration_records SET down_sql = new.sql"
+            ),
+            format!("REVOKE INSERT ON public.inbox FROM {app}"),
+        ),
+    ] {
+        database.execute(&grant).await;
+        let outcome = binary.ok(&["status"]);
+        assert!(outcome.stderr.contains(&format!("note[stored-sql]: `{app}` can write")), "{grant}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(&format!("`{help}`")), "{grant}: {}", outcome.stderr);
+        assert!(outcome.stdout.contains(&format!("file MISSING, {doubt}")), "{grant}: {}", outcome.stdout);
+        let outcome = binary.run(&["down", "--to", "1", "--yes"]);
+        assert!(outcome.code == 5 && outcome.stderr.contains(doubt), "{grant}: {}", outcome.stderr);
+        // The help is what takes it away.
+        database.execute(&help).await;
+        let outcome = binary.ok(&["status"]);
+        assert!(!outcome.stderr.contains("stored-sql"), "{grant}: {}", outcome.stderr);
+    }
+    for role in [&app, &admin, &group, &owner] {
+        database.execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await;
+    }
+    database.drop().await;
+}
+
 /// MariaDB shows no user the privileges of others, and a SQLite file has no users.
 #[tokio::test]
 async fn elsewhere_it_is_unknown_who_may_write() {

@@ -300,6 +300,7 @@ fn every_guarantee_has_its_test() {
         "pooled_sessions",
         "lent_sessions",
         "asked_session_state",
+        "missing_tables",
     ]
     .map(|module| text(&format!("tests/suite/{module}.rs")))
     .concat();

@@ -291,7 +291,154 @@ async fn a_trigger_of_another_user_prevents_a_run() {
     planted.end().await;
 }
 
-/// Who is trusted: oneself, a superuser, the owner of the schema or database, a role that one is a member of.
+/// A neighbor may only reference the records: what hangs on the referencing table would run at the commit of a revert.
+#[tokio::test]
+async fn a_foreign_key_to_the_history_prevents_a_run() {
+    for (action, privileges) in [("ON DELETE CASCADE", "REFERENCES"), ("", "REFERENCES"), ("ON UPDATE SET NULL", "ALL")] {
+        let planted = Planted::new().await;
+        assert_eq!(planted.run(&["up"]).code, 0);
+        planted.database.execute(&format!("GRANT {privileges} ON migration_records TO {}", planted.mallory)).await;
+        planted
+            .plant(&format!(
+                "CREATE TABLE child (s text, v text, FOREIGN KEY (s, v) REFERENCES migration_records (service, version) {action}); \
+                 INSERT INTO child VALUES ('app', '001'); \
+                 CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil(); RETURN NULL; END $$; \
+                 CREATE CONSTRAINT TRIGGER t AFTER DELETE OR UPDATE ON child DEFERRABLE INITIALLY DEFERRED \
+                 FOR EACH ROW EXECUTE FUNCTION fire()"
+            ))
+            .await;
+        let outcome = planted.run(&["status"]);
+        assert!(outcome.stderr.contains("note[untrusted-history]"), "{action}: {}", outcome.stderr);
+        for command in [&["down", "--yes"][..], &["redo", "--yes"]] {
+            let outcome = planted.run(command);
+            assert_eq!(outcome.code, 1, "{action}: {command:?}: {}", outcome.stderr);
+            let message = format!("the table `public.child` of `{}` has a foreign key to", planted.mallory);
+            assert!(outcome.stderr.contains(&message), "{action}: {}", outcome.stderr);
+            assert_eq!(planted.calls().await, [""; 0], "{action}");
+        }
+        // Also on a table of the administrator, other users may have created a trigger.
+        planted.database.execute("ALTER TABLE child OWNER TO postgres").await;
+        let code = i32::from(!action.is_empty());
+        if code == 1 {
+            assert_eq!(planted.run(&["down", "--yes"]).code, code, "{action}");
+        }
+        planted.database.execute("DROP TABLE child").await;
+        assert_eq!(planted.run(&["down", "--yes"]).code, 0, "{action}");
+        planted.end().await;
+    }
+}
+
+/// The function of the trigger is one of the administrator; its arguments are not.
+#[tokio::test]
+async fn arguments_of_a_trigger_prevent_a_run() {
+    let planted = Planted::new().await;
+    assert_eq!(planted.run(&["up"]).code, 0);
+    planted
+        .database
+        .execute(&format!(
+            "CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN IF TG_NARGS > 0 THEN EXECUTE TG_ARGV[0]; END IF; RETURN NULL; END $$; \
+             GRANT TRIGGER ON migration_records TO {}",
+            planted.mallory
+        ))
+        .await;
+    planted
+        .plant("CREATE TRIGGER t AFTER INSERT OR DELETE ON migration_records FOR EACH ROW EXECUTE FUNCTION audit('SELECT public.evil()')")
+        .await;
+    let outcome = planted.run(&["status"]);
+    assert!(outcome.stderr.contains("note[untrusted-history]"), "{}", outcome.stderr);
+    let outcome = planted.run(&["down", "--yes"]);
+    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the trigger `t` of `public.migration_records` passes arguments"), "{}", outcome.stderr);
+    assert_eq!(planted.calls().await, [""; 0]);
+    planted.database.execute("DROP TRIGGER t ON migration_records").await;
+    planted
+        .database
+        .execute("CREATE TRIGGER t AFTER INSERT OR DELETE ON migration_records FOR EACH ROW EXECUTE FUNCTION audit()")
+        .await;
+    assert_eq!(planted.run(&["down", "--yes"]).code, 0);
+    planted.end().await;
+}
+
+/// `relhasrules` stays true until the next VACUUM.
+#[tokio::test]
+async fn a_rule_that_was_dropped_is_none() {
+    let planted = Planted::new().await;
+    assert_eq!(planted.run(&["up"]).code, 0);
+    for table in ["migration_records", "schema_versions", "migration_events"] {
+        let rule = format!("CREATE RULE r AS ON INSERT TO {table} DO ALSO NOTHING");
+        planted.database.execute(&rule).await;
+        let outcome = planted.run(&["status"]);
+        assert!(outcome.stderr.contains("has rules"), "{table}: {}", outcome.stderr);
+        planted.database.execute(&format!("DROP RULE r ON {table}")).await;
+    }
+    assert_eq!(planted.run(&["status"]).code, 0);
+    assert_eq!(planted.run(&["down", "--yes"]).code, 0);
+    // The first run of another service reads the same table.
+    planted.folder.write("migrate.toml", "service = \"other\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+    let outcome = planted.run(&["up"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    planted.end().await;
+}
+
+/// Whoever may create schemas chooses their names, and `"$user"` in `search_path` leads to one with the name of the administrator.
+#[tokio::test]
+async fn a_schema_with_the_name_of_the_administrator() {
+    let copies = |tables: &[&str], mallory: &str| {
+        let copy = |table: &&str| {
+            format!(
+                "CREATE TABLE postgres.{table} (LIKE public.{table} INCLUDING DEFAULTS INCLUDING IDENTITY); \
+                 INSERT INTO postgres.{table} OVERRIDING SYSTEM VALUE SELECT * FROM public.{table}; \
+                 ALTER TABLE postgres.{table} OWNER TO {mallory}; GRANT ALL ON postgres.{table} TO public; \
+                 CREATE TRIGGER t BEFORE INSERT OR UPDATE OR DELETE ON postgres.{table} FOR EACH ROW EXECUTE FUNCTION fire();"
+            )
+        };
+        tables.iter().map(copy).collect::<String>()
+    };
+    for tables in [&["migration_records", "schema_versions", "migration_events"][..], &["migration_records"]] {
+        let planted = Planted::new().await;
+        assert_eq!(planted.run(&["up"]).code, 0);
+        let mallory = &planted.mallory;
+        planted
+            .database
+            .execute(&format!(
+                "CREATE SCHEMA postgres; GRANT ALL ON SCHEMA postgres TO public; ALTER SCHEMA postgres OWNER TO {mallory}; \
+                 CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil(); RETURN NEW; END $$; \
+                 ALTER FUNCTION fire() OWNER TO {mallory}; {}",
+                copies(tables, mallory)
+            ))
+            .await;
+        // The copy says that nothing is pending.
+        for command in COMMANDS {
+            let outcome = planted.run(command);
+            assert_eq!(outcome.code, 1, "{command:?}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains("comes before `public.migration_records` in `search_path`"), "{}", outcome.stderr);
+        }
+        assert!(Migrator::new(planted.folder.set(Kind::Postgres.dialect())).is_up_to_date(&planted.database.url).await.is_err());
+        // What is stated is not looked for.
+        let settings = "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n";
+        planted.folder.write("migrate.toml", &format!("{settings}[history]\nschema = \"public\"\n"));
+        assert_eq!(planted.run(&["down", "--yes"]).code, 0);
+        planted.folder.write("migrate.toml", settings);
+        // Without a history to hide: the tables are still those of another user.
+        planted.database.execute("DROP TABLE public.migration_records, public.schema_versions, public.migration_events").await;
+        let outcome = planted.run(&["down", "--yes"]);
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("which is not a trusted role"), "{}", outcome.stderr);
+        assert_eq!(planted.calls().await, [""; 0]);
+        planted.end().await;
+    }
+    // An empty schema leads to a second history, which the first run refuses to begin.
+    let planted = Planted::new().await;
+    assert_eq!(planted.run(&["up"]).code, 0);
+    planted.database.execute(&format!("CREATE SCHEMA postgres AUTHORIZATION {}", planted.mallory)).await;
+    let outcome = planted.run(&["up"]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("error[other-schema]"), "{}", outcome.stderr);
+    planted.end().await;
+}
+
+/// Who is trusted: oneself, a superuser, the owner of the database, that of a schema that was chosen on purpose, a role that one is a member of.
 #[tokio::test]
 async fn owners_who_are_trusted() {
     let planted = Planted::new().await;
@@ -318,11 +465,15 @@ async fn owners_who_are_trusted() {
     database.execute(&format!("CREATE ROLE {owner}; GRANT {mallory} TO {owner}; GRANT {owner} TO postgres")).await;
     assert_eq!(up(&database.url).code, 0);
     database.execute(&format!("REVOKE {owner} FROM postgres; DROP ROLE {owner}")).await;
-    // The owner of the schema could replace the tables anyway.
+    // The owner of the schema, if the schema is chosen on purpose.
     planted.folder.write("migrations/004_d.up.sql", "CREATE TABLE d (id int);");
-    assert_eq!(up(&database.url).code, 1);
     database.execute(&format!("ALTER SCHEMA public OWNER TO {mallory}")).await;
-    assert_eq!(up(&database.url).code, 0);
+    assert_eq!(up(&database.url).code, 1);
+    let settings = "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n";
+    planted.folder.write("migrate.toml", &format!("{settings}[history]\nschema = \"public\"\n"));
+    let outcome = up(&database.url);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    planted.folder.write("migrate.toml", settings);
     database.execute("ALTER SCHEMA public OWNER TO postgres").await;
     // Tables of a superuser, for another user.
     for table in ["migration_records", "schema_versions", "migration_events"] {

@@ -184,7 +184,8 @@ impl Inner {
     fn answer(&self, sql: &str) -> (&'static str, Result<Vec<TextRow>, BackendError>) {
         // What precedes a query of the history.
         let sql = sql.rsplit(";\n").next().unwrap_or_default();
-        if sql.starts_with("SELECT v.digest") || sql.starts_with("SELECT digest FROM") {
+        let reads_digest = |sql: &str| sql.starts_with("v.digest") || sql.starts_with("digest");
+        if sql.strip_prefix("SELECT ").is_some_and(|sql| reads_digest(sql.strip_prefix("CASE WHEN ").unwrap_or(sql))) {
             let history = self.history();
             let checksums: u64 = history.applied().map(|record| u64::from(record.checksum.leading())).sum();
             let others = history.records().len() - history.applied().count();
@@ -201,7 +202,7 @@ impl Inner {
         if sql.starts_with("SELECT e.version FROM") {
             return ("lost records", if self.tables { Ok(Vec::new()) } else { Err(missing_table()) });
         }
-        if sql.starts_with("SELECT found.") || sql.starts_with("SELECT 'main.") {
+        if sql.starts_with("WITH ") || sql.starts_with("SELECT 'main.") {
             return ("tables", Ok(Vec::new()));
         }
         if sql.starts_with("SELECT version, name, checksum") {

@@ -526,7 +526,7 @@ fn read_error(error: sqlx::Error) -> BackendError {
         };
         error.code = Some(source.number().to_string());
     }
-    error
+    error.limited(&[])
 }
 
 /// The error of a message whose first `start_len` statements are ours and contain the guard: a failed guard is a lost lock.

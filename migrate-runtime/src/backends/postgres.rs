@@ -25,7 +25,7 @@ pub use connector::PgConnector;
 use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
 };
-use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST, SESSION_CHANGED};
+use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST, SESSION_CHANGED, shortened};
 use crate::backends::connect_in_time;
 use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
@@ -705,8 +705,11 @@ impl<'c> Postgres<'c> {
                 Ok(())
             }
             None => {
-                let mut error = BackendError::own("no schema of `search_path` exists, so the history tables cannot be located");
-                error.hint = Some("set `schema` under `[history]` in `migrate.toml`".into());
+                let mut error = BackendError::own(
+                    "no schema of `search_path` exists and can be used by this user, so the history tables cannot be located",
+                );
+                error.hint =
+                    Some("grant this user USAGE on a schema, or set `schema` under `[history]` in `migrate.toml`".into());
                 Err(error)
             }
         }
@@ -839,10 +842,12 @@ fn script_offset(message: &SqlMessage, error: &BackendError) -> Option<usize> {
 /// Converts an error: its kind from the SQLSTATE, and its detail, hint and position.
 fn read_error(error: sqlx::Error) -> BackendError {
     let mut error = BackendError::of(error);
+    let mut lengths = [0; 2];
     let source = error.source.as_ref().and_then(|error| error.as_database_error());
     if let Some(source) = source.and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
-        error.detail = source.detail().map(str::to_owned);
-        error.hint = source.hint().map(str::to_owned);
+        lengths = [source.detail(), source.hint()].map(|text| text.map_or(0, str::len));
+        error.detail = source.detail().map(shortened);
+        error.hint = source.hint().map(shortened);
         error.position = match source.position() {
             Some(PgErrorPosition::Original(position)) => Some(position),
             _ => None,
@@ -859,7 +864,7 @@ fn read_error(error: sqlx::Error) -> BackendError {
             _ => BackendErrorKind::Rejected,
         };
     }
-    error
+    error.limited(&lengths)
 }
 
 /// Reads the columns connection, user, host, age and statement.

@@ -284,7 +284,7 @@ fn read_error(error: sqlx::Error) -> BackendError {
         Some(8) => error.kind = BackendErrorKind::ReadOnly,
         _ => {}
     }
-    error
+    error.limited(&[])
 }
 
 /// The settings of a new session, as the driver opens it.

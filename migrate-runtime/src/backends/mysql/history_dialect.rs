@@ -36,6 +36,8 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     trust: trust::TRUST,
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
+    digest: str::to_owned,
+    count: |column| format!("CAST({column} AS CHAR)"),
     leading_digits: |column| format!("CAST(conv(left({column}, 8), 16, 10) AS unsigned)"),
     in_place: |_, _| String::new(),
     has_table: |history_sql, table| {

@@ -44,7 +44,15 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     trust: trust::TRUST,
     skips_locked: true,
     as_hex: |column| format!("pg_catalog.encode({column}, 'hex')"),
-    leading_digits: |column| format!("('x' OPERATOR(pg_catalog.||) pg_catalog.substr({column}, 1, 8))::bit(32)::bigint"),
+    digest: str::to_owned,
+    count: |column| format!("CAST({column} AS pg_catalog.text)"),
+    // What is not a checksum counts as 0, so that the records are read, and the message names the one.
+    leading_digits: |column| {
+        format!(
+            "CASE WHEN {column} OPERATOR(pg_catalog.~) '^[0-9a-f]{{64}}$' \
+             THEN ('x' OPERATOR(pg_catalog.||) pg_catalog.substr({column}, 1, 8))::bit(32)::bigint ELSE 0 END"
+        )
+    },
     in_place: |history_sql, alias| {
         let place = table_list::place(history_sql);
         format!(

@@ -32,6 +32,8 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     trust: trust::TRUST,
     skips_locked: false,
     as_hex: |column| format!("lower(hex({column}))"),
+    digest,
+    count: |column| format!("CASE WHEN typeof({column}) = 'integer' THEN CAST({column} AS text) ELSE '' END"),
     leading_digits,
     in_place: |_, _| String::new(),
     has_table: |history_sql, table| {
@@ -58,6 +60,14 @@ fn since_transaction(before: Duration) -> String {
 }
 
 /// SQLite does not read hexadecimal digits, so the value of each digit is its place in a list of all.
+/// A column can contain any bytes, also in a text, and a NUL ends the text for `length` and `GLOB`.
+fn digest(column: &str) -> String {
+    format!(
+        "CASE WHEN {column} = '' OR (length(CAST({column} AS blob)) = 64 AND length({column}) = 64 AND typeof({column}) = 'text' \
+         AND {column} NOT GLOB '*[^0-9a-f]*') THEN {column} ELSE 'unreadable' END"
+    )
+}
+
 fn leading_digits(column: &str) -> String {
     let digit = |at: u32| format!("(instr('123456789abcdef', substr({column}, {}, 1)) << {})", at + 1, 28 - 4 * at);
     (0..8).map(digit).collect::<Vec<_>>().join(" + ")
