@@ -36,7 +36,8 @@ pub struct RunArguments {
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "10m", hide_default_value = true)]
     pub lock_wait: Duration,
     /// Use this locking strategy: `session` (a session-level lock), `lease` (a table row with an expiry time) or `auto`
-    /// (`lease` if a pooler or cluster is detected, else `session`) [default: `lock` in `migrate.toml`, else auto]
+    /// (`lease` if a connection pooler, or a cluster with several writable servers such as Galera, is detected, else
+    /// `session`) [default: `lock` in `migrate.toml`, else auto]
     #[arg(long, value_name = "auto|session|lease", value_parser = values::lock_strategy)]
     pub lock: Option<LockStrategy>,
     /// Limit how long a statement waits for a table lock [default: `lock-timeout` in `migrate.toml`, else 2s for statements

@@ -18,8 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Product::Postgres],
-    fix: "use a separate migration for each foreign key that references a table with heavy traffic; drop the table that has \
-         these foreign keys in a later migration",
+    fix: "use a separate migration to drop each foreign key that references a table with heavy traffic; drop the table \
+         that has these foreign keys in a later migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -16,11 +16,12 @@ pub static RULE: Rule = Rule {
         "duplicate-column-in-statement",
         "The statement names the same column twice, and the database rejects it. The rule checks the columns of a new table \
          or view (including those of its query), the column list of an `INSERT`, the `SET` clause of an `UPDATE`, `ON \
-         CONFLICT` or `MERGE`, the clauses of an `ALTER TABLE`, and the columns of a key. In a query, a column without an \
-         alias has the name of its source column, function or type. The rule does not flag cases that the database accepts. \
-         For an `UPDATE` on MySQL and SQLite, and for an `INSERT` on SQLite, the database uses one of the two values and \
-         discards the other without a warning. SQLite renames the second column of a view, or of a table that is created \
-         from a query.",
+         CONFLICT` or `MERGE`, the clauses of an `ALTER TABLE`, and the columns of a key. In a query, the database derives \
+         the name of a column without an alias from its expression, for example from the source column, the function, or \
+         the type to which a constant is cast. The rule does not flag the following cases, because the database accepts \
+         them: for an `UPDATE` on MySQL, MariaDB and SQLite, and for an `INSERT` on SQLite, the database uses one of the \
+         two values and discards the other without a warning; SQLite renames the second column of a view, or of a table \
+         that is created from a query.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

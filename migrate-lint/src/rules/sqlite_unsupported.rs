@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-unsupported",
         "SQLite supports only `ADD COLUMN`, `DROP COLUMN`, `RENAME TO` and `RENAME COLUMN` in `ALTER TABLE`, one clause \
-         per statement. It has no `ALTER COLUMN`, no `ADD` or `DROP CONSTRAINT`, no `IF NOT EXISTS` for a column, no \
-         `CONCURRENTLY` and no `TRUNCATE`.",
+         per statement. It has no `ALTER COLUMN`, no `ADD CONSTRAINT` or `DROP CONSTRAINT`, no `IF NOT EXISTS` for a \
+         column, no `CONCURRENTLY` and no `TRUNCATE`.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],

@@ -129,7 +129,7 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "down",
         values: "`\"required\"` or `\"optional\"`",
-        default: "by layout",
+        default: "depends on the layout",
         meaning: "whether each migration must have a down migration",
         read: |parser, settings, value, setting| {
             settings.down_required = parser.choose(value, setting, &[("required", true), ("optional", false)]);
