@@ -2,9 +2,18 @@
 
 use super::SYSTEM;
 
-/// The body of the routine `p` of the language `l`, or null if it is not text that our reader understands.
+/// The body of the routine `p` of the language `l`, or null if it is not text that our reader understands. Of one that is
+/// compiled, the catalog tells: it is declared to change nothing, or it belongs to the system or to an extension whose functions
+/// compute values.
 const BODY: &str = "CASE WHEN l.lanname OPERATOR(pg_catalog.=) ANY ('{sql,plpgsql}') \
-    AND p.prosrc OPERATOR(pg_catalog.<>) '' THEN p.prosrc END";
+    AND p.prosrc OPERATOR(pg_catalog.<>) '' THEN p.prosrc \
+    WHEN l.lanname OPERATOR(pg_catalog.=) ANY ('{c,internal}') AND (p.provolatile OPERATOR(pg_catalog.<>) 'v' \
+    OR p.pronamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid \
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) e.refobjid \
+    WHERE e.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid \
+    AND e.objid OPERATOR(pg_catalog.=) p.oid AND e.deptype OPERATOR(pg_catalog.=) 'e' \
+    AND x.extname OPERATOR(pg_catalog.=) ANY ('{btree_gin,btree_gist,citext,cube,earthdistance,fuzzystrmatch,hstore,intarray,isn,\
+ltree,moddatetime,pg_trgm,pgcrypto,postgis,seg,tsm_system_rows,unaccent,uuid-ossp,vector}'))) THEN 'SELECT 1' END";
 
 /// A query with the columns name and body: for each of these names (literals, in lower case), the triggers and
 /// the default values of the tables and views of that name in any schema, and of those that a change of them may change in turn.
