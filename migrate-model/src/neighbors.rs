@@ -230,8 +230,9 @@ impl Judge<'_> {
                 None => {}
             }
         }
-        // Two services may begin with the same file: what differs then outweighs it.
-        let others = matches.into_iter().filter(|(_, (same, different))| same > different);
+        // Two services may begin with the same file: what differs then outweighs it. Most of the files of this service do not.
+        let most = self.migrations() / 2;
+        let others = matches.into_iter().filter(|(_, (same, different))| same > different || *same > most);
         let (other, (same, _)) = others.max_by_key(|(_, (same, _))| *same)?;
         let (service, total) = (self.set.service(), count_of(self.migrations(), "migration"));
         let (table, are) = (history.place.label(), is_are(same));

@@ -220,7 +220,7 @@ pub fn changes_user(text: &str, statements: &[Statement], dialect: Dialect) -> O
 pub fn uses_name(text: &str, name: &str, dialect: Dialect) -> bool {
     Tokens::new(text, dialect).any(|token| match token.kind {
         Kind::Word | Kind::QuotedName => bare(token.text(text)) == name.to_lowercase(),
-        Kind::Text | Kind::DollarText | Kind::Executable => token.text(text).contains(name),
+        Kind::Text | Kind::DollarText | Kind::Executable => token.text(text).to_lowercase().contains(&name.to_lowercase()),
         _ => false,
     })
 }

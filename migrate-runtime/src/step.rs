@@ -123,6 +123,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     /// Carries the step out and records it.
     pub async fn run(mut self) -> Result<StepSession, StepError> {
         let prepared = self.prepare().await?;
+        self.refuse_custom_settings(&prepared).await?;
         if prepared.plan.has_segments() {
             if !prepared.plan.atomic {
                 self.start(&prepared).await?;
@@ -136,6 +137,22 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             written.map_err(|error| error.into_history_error("cannot write the history"))?;
         }
         self.finish(prepared).await
+    }
+
+    /// No catalog lists custom settings, and none can be unset: a script must not read one that the application has set.
+    async fn refuse_custom_settings(&mut self, prepared: &PreparedStep<'_>) -> Result<(), Error> {
+        if self.backend.owns_session() {
+            return Ok(());
+        }
+        for name in &prepared.custom_settings {
+            let sql = format!("SELECT coalesce(pg_catalog.current_setting({}, true), '')", self.history_sql.text(name));
+            let value = self.backend.query(&sql).await.map(session::first);
+            let value = value.map_err(|error| error.into_history_error("cannot read the settings of the session"))?;
+            if value.is_some_and(|value| !value.is_empty()) {
+                return Err(step_errors::custom_setting(&self.step.title, &prepared.script, name));
+            }
+        }
+        Ok(())
     }
 
     /// Gives a script that reads what changes have left in the session one without changes of the runtime.

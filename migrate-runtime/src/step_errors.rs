@@ -155,6 +155,15 @@ pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
     }
 }
 
+/// The script would read a setting of the application.
+pub fn custom_setting(title: &str, script: &Script, name: &str) -> Error {
+    let message = format!("`{title}` reads the setting `{name}`, which the application has set in this session");
+    let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(Place::file(&*script.file)));
+    error
+        .note("state", format!("aborted before running any statement of `{title}`"))
+        .help("pass a pool or a URL, so that the run opens its own session")
+}
+
 /// A transaction behind a pooler has changed the session, and others follow it.
 fn session_changed(step: &FailedStep<'_>, error: &BackendError, state: String) -> Error {
     let names = error.message.split_once(SESSION_CHANGED).map_or("", |(_, names)| names).trim_end_matches('"');

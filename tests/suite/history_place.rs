@@ -549,3 +549,34 @@ async fn half_applied_files_are_not_renumbered() {
     }
     drop_all(databases).await;
 }
+
+/// A service that was split off takes its files along, with other versions.
+#[tokio::test]
+async fn a_service_that_was_split_off_does_not_apply_its_files_again() {
+    let databases = databases().await;
+    for database in &databases {
+        let name = database.kind.dialect().name();
+        let settings = |service: &str| format!("service = \"{service}\"\ndatabase = \"{name}\"\nlint = \"off\"\n");
+        let (create, fill) = ("CREATE TABLE invoices (v int);\n", "INSERT INTO invoices VALUES (1);\n");
+        let old = TestFolder::new(&[
+            ("001_a.sql", "CREATE TABLE IF NOT EXISTS o1 (id int);"),
+            ("002_b.sql", "CREATE TABLE IF NOT EXISTS o2 (id int);"),
+            ("003_c.sql", "CREATE TABLE IF NOT EXISTS o3 (id int);"),
+            ("004_d.sql", create),
+            ("005_e.sql", fill),
+        ]);
+        old.write("migrate.toml", &settings("mono"));
+        up(&old, database, &database.url).await.unwrap();
+        let new = TestFolder::new(&[("001_a.sql", create), ("002_b.sql", fill)]);
+        new.write("migrate.toml", &settings("billing"));
+        assert_eq!(refusal(&new, database, &database.url).await.0, "other-service");
+        // Another service that only begins in the same way is no such one.
+        let other = TestFolder::new(&[
+            ("001_a.sql", "CREATE TABLE IF NOT EXISTS o1 (id int);"),
+            ("002_b.sql", "CREATE TABLE IF NOT EXISTS p2 (id int);"),
+        ]);
+        other.write("migrate.toml", &settings("other"));
+        assert_eq!(up(&other, database, &database.url).await.unwrap(), 2);
+    }
+    drop_all(databases).await;
+}

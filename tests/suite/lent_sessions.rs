@@ -251,6 +251,7 @@ async fn settings_of_a_lent_sqlite_connection_do_not_reach_a_migration() {
     let folder = TestFolder::new(&[("001_a.up.sql", "INSERT INTO t VALUES (5);")]);
     let migrator = Migrator::new(folder.set(Kind::Sqlite.dialect()));
     let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("PRAGMA case_sensitive_like = ON").execute(&mut connection).await.unwrap();
     let settings = "PRAGMA ignore_check_constraints = ON; PRAGMA recursive_triggers = ON; PRAGMA legacy_alter_table = ON; \
         PRAGMA foreign_keys = OFF; PRAGMA reverse_unordered_selects = ON";
     sqlx::raw_sql(settings).execute(&mut connection).await.unwrap();
@@ -262,6 +263,8 @@ async fn settings_of_a_lent_sqlite_connection_do_not_reach_a_migration() {
         let kept = sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA {name}"))).fetch_one(&mut connection).await.unwrap();
         assert_eq!(kept.get::<i64, _>(0), value, "{name}");
     }
+    let like = sqlx::raw_sql("SELECT 'a' LIKE 'A'").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(like.get::<i64, _>(0), 0);
     drop(connection);
     database.drop().await;
 }
@@ -300,5 +303,86 @@ async fn settings_of_a_superuser_are_put_back_before_its_role() {
     let kept = sqlx::raw_sql(kept).fetch_one(&mut connection).await.unwrap();
     assert_eq!(kept.get::<String, _>(0), "5GB 7MB local pg_monitor");
     drop(connection);
+    database.drop().await;
+}
+
+/// Temporary objects of the application take the place of nothing, also where a trigger, a default value or a type names it.
+#[tokio::test]
+async fn temporary_objects_of_a_lent_postgres_session_are_not_used() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let setup = "CREATE TYPE mood AS ENUM ('ok', 'bad'); CREATE TABLE log (i int); CREATE TABLE t (i int); \
+        CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (NEW.i); RETURN NEW; END $$; \
+        CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION g()";
+    database.execute(setup).await;
+    let folder = TestFolder::new(&[
+        ("001_a.up.sql", "CREATE TABLE feel (id int, m mood); INSERT INTO feel VALUES (1, 'ok');"),
+        ("002_b.up.sql", "INSERT INTO t VALUES (1);"),
+        ("003_c.up.sql", "SELECT 1 / 0;"),
+    ]);
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    let own = "CREATE TYPE pg_temp.mood AS ENUM ('ok', 'bad'); CREATE TEMP TABLE log (i int)";
+    sqlx::raw_sql(own).execute(&mut connection).await.unwrap();
+    let error = Migrator::new(folder.set(Kind::Postgres.dialect())).run(&mut connection).await.unwrap_err();
+    assert!(error.to_string().contains("division by zero"), "{error}");
+    let path = sqlx::raw_sql("SELECT current_setting('search_path')").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(path.get::<String, _>(0), "\"$user\", public");
+    connection.close().await.unwrap();
+    assert_eq!(database.rows("SELECT m::text FROM feel").await, ["ok"]);
+    assert_eq!(database.rows("SELECT i FROM log").await, ["1"]);
+    database.drop().await;
+}
+
+/// A custom setting of the application is not read.
+#[tokio::test]
+async fn a_custom_setting_of_a_lent_postgres_session_is_not_read() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    database.execute("CREATE TABLE acct (t text); INSERT INTO acct VALUES ('a'), ('b')").await;
+    let text = "DELETE FROM acct WHERE t <> current_setting('app.tenant', true);";
+    let folder = TestFolder::new(&[("001_a.up.sql", text)]);
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("SET app.tenant = 'a'").execute(&mut connection).await.unwrap();
+    let migrator = Migrator::new(folder.set(Kind::Postgres.dialect()));
+    let error = migrator.run(&mut connection).await.unwrap_err();
+    assert_eq!(error.finding().code.name, "needs-session", "{error}");
+    migrator.run(&database.url).await.unwrap();
+    assert_eq!(database.value("SELECT count(*) FROM acct").await, "2");
+    connection.close().await.unwrap();
+    database.drop().await;
+}
+
+/// What an earlier statement of the application has left for the next one, and its isolation level, do not reach a migration.
+#[tokio::test]
+async fn values_of_a_lent_mariadb_session_do_not_reach_a_migration() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let folder = TestFolder::new(&[(
+        "001_a.up.sql",
+        "CREATE TABLE o (n varchar(99)); CREATE TABLE a (id int auto_increment primary key, v int);\n\
+         INSERT INTO o SELECT LAST_INSERT_ID(); INSERT INTO a (v) VALUES (1); INSERT INTO o SELECT id FROM a;\n\
+         INSERT INTO o SELECT YEAR(NOW()) > 2000; INSERT INTO o SELECT @@SESSION.tx_isolation;",
+    )]);
+    let mut connection = MySqlConnection::connect(&database.url).await.unwrap();
+    let own = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET timestamp = 1000; SELECT LAST_INSERT_ID(42); SET insert_id = 500";
+    sqlx::raw_sql(own).execute(&mut connection).await.unwrap();
+    Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&mut connection).await.unwrap();
+    let level = sqlx::raw_sql("SELECT @@SESSION.tx_isolation").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(level.get::<String, _>(0), "READ-UNCOMMITTED");
+    connection.close().await.unwrap();
+    assert_eq!(database.rows("SELECT n FROM o").await, ["0", "1", "1", "REPEATABLE-READ"]);
+    database.drop().await;
+}
+
+/// The server executes what is in such a comment.
+#[tokio::test]
+async fn a_temporary_table_in_an_executable_comment_does_not_reach_the_next_migration() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE wk (x int)").await;
+    let folder = TestFolder::new(&[
+        ("001_a.up.sql", "/*!50000 CREATE TEMPORARY TABLE wk (x int) */; INSERT INTO wk VALUES (1);"),
+        ("002_b.up.sql", "INSERT INTO wk VALUES (2);"),
+    ]);
+    let mut connection = MySqlConnection::connect(&database.url).await.unwrap();
+    Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    assert_eq!(database.rows("SELECT x FROM wk").await, ["2"]);
     database.drop().await;
 }

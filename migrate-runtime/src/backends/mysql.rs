@@ -80,7 +80,10 @@ const SETTINGS: [&str; 14] = [
 /// Removes the limit of rows that a `SELECT` without `LIMIT` returns.
 const NO_ROW_LIMIT: &str = "SET SESSION sql_select_limit = 18446744073709551615";
 
-/// The same, and keeps what it was in a variable.
+/// What earlier statements have left for the next one.
+const NO_VALUES: &str = "SET SESSION timestamp = DEFAULT, SESSION insert_id = 0, SESSION last_insert_id = 0";
+
+/// Removes the limit of rows, and keeps what it was in a variable.
 const SAVE_ROW_LIMIT: &str =
     "SET @migrate_row_limit = @@SESSION.sql_select_limit, SESSION sql_select_limit = 18446744073709551615";
 
@@ -393,7 +396,8 @@ impl<'c> MySql<'c> {
         self.original = read_variables(self.rows("SHOW SESSION VARIABLES").await?);
         self.original.extend(limit.map(|limit| ("sql_select_limit".to_owned(), limit)));
         let global = read_variables(self.rows("SHOW GLOBAL VARIABLES").await?);
-        let mut statements = vec![SETTINGS_OF_SERVER.to_owned()];
+        let mut statements = vec![SETTINGS_OF_SERVER.to_owned(), NO_VALUES.to_owned()];
+        self.execute(NO_VALUES).await?;
         for (name, value) in lent_session::differences(&self.original, &global) {
             let sql = lent_session::set_sql(&name, &value);
             // What this session cannot set, the application cannot have set, except with other privileges: it then stays as

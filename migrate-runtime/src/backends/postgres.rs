@@ -135,6 +135,11 @@ pub struct Postgres<'c> {
     lease: Option<Lease>,
 }
 
+/// Finds temporary objects only by names that nothing else has. Without `pg_temp`, they come first.
+const TEMPORARY_LAST: &str = "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', \
+    CASE WHEN pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) '' \
+    THEN pg_catalog.current_setting('search_path') END, 'pg_temp'), false);\n";
+
 /// Resets a session that belongs to this run alone. A new session of the same user has the same settings.
 const RESET_SESSION: &str = "SET SESSION AUTHORIZATION DEFAULT;\nRESET ROLE;\nRESET ALL;\n";
 
@@ -755,13 +760,19 @@ impl<'c> Postgres<'c> {
             let conforming = first(self.rows("SELECT pg_catalog.current_setting('standard_conforming_strings')").await?);
             self.server_quoting = Quoting::new(conforming.as_deref() == Some("off"), false);
         }
+        // What the application has created in its session takes the place of nothing.
+        let has_temporary = first(self.rows("SELECT CAST(pg_catalog.pg_my_temp_schema() AS pg_catalog.text)").await?);
+        let resets = if has_temporary.as_deref() == Some("0") { resets } else { format!("{resets}{TEMPORARY_LAST}") };
+        self.execute(&resets).await?;
         if self.endpoint.preserves_session() {
             self.reset.prepared = resets;
             self.session.iter().for_each(|statement| self.reset.add(statement));
         } else {
             // Through a pooler, the next transaction may be in a session that has them still.
             self.reset.prepared = self.original.resets(&SETTINGS);
-            self.session.insert(0, resets.trim_end().trim_end_matches(';').to_owned());
+            // One by one: the number of statements shows which one of a message has failed.
+            let resets = resets.lines().map(|line| line.trim_end_matches(';').to_owned());
+            self.session.splice(0..0, resets);
         }
         Ok(())
     }

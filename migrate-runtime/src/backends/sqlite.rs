@@ -298,6 +298,7 @@ async fn settings_of_new_session() -> Result<String, BackendError> {
             settings.push_str(&format!("PRAGMA {name} = {value};\n"));
         }
     }
+    settings.push_str("PRAGMA case_sensitive_like = 0;\n");
     Ok(settings)
 }
 
@@ -357,6 +358,9 @@ impl Backend for Sqlite<'_> {
                 reset.push_str(&format!("PRAGMA {name} = {value};\n"));
             }
         }
+        // It cannot be read, but it can be seen.
+        let ignores_case = first(self.rows("SELECT 'a' LIKE 'A'").await?).as_deref() == Some("1");
+        reset.push_str(&format!("PRAGMA case_sensitive_like = {};\n", i32::from(!ignores_case)));
         self.original = self.objects().await?;
         self.journal_mode = self.journal_mode().await?;
         self.reset.prepared.clone_from(&reset);

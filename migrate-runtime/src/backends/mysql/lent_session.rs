@@ -6,11 +6,11 @@
 
 use crate::connection::TextRow;
 use migrate_model::dialect::Dialect;
-use migrate_model::token::{Kind, Token, Tokens};
+use migrate_model::token::{Kind, Quoting, Token, Tokens, executed_tokens};
 use std::collections::BTreeMap;
 
 /// Variables that a session does not set, or whose value changes by itself. Character sets are those of the driver.
-const NOT_SETTINGS: [&str; 22] = [
+const NOT_SETTINGS: [&str; 20] = [
     "timestamp",
     "insert_id",
     "last_insert_id",
@@ -28,11 +28,9 @@ const NOT_SETTINGS: [&str; 22] = [
     "character_set_server",
     "collation_connection",
     "collation_database",
-    "collation_server",
     "last_gtid",
     "gtid_seq_no",
     "server_id",
-    "tx_isolation",
 ];
 
 /// The names of the variables that differ between two lists, with their values in `wanted`.
@@ -64,7 +62,7 @@ pub fn set_sql(name: &str, value: &str) -> String {
 
 /// The names of the user variables in a text, as `@name`.
 pub fn user_variables(sql: &str) -> Vec<String> {
-    let tokens: Vec<Token> = Tokens::new(sql, Dialect::MySql).filter(|token| !token.is_blank()).collect();
+    let tokens = executed(sql);
     let mut names: Vec<String> = tokens
         .windows(2)
         .enumerate()
@@ -80,13 +78,19 @@ pub fn user_variables(sql: &str) -> Vec<String> {
     names
 }
 
-/// The names of the temporary tables that a text creates, as written.
-pub fn temporary_tables(sql: &str) -> Vec<String> {
+/// The tokens of a text, also those in executable comments.
+fn executed(sql: &str) -> Vec<Token> {
     let tokens: Vec<Token> = Tokens::new(sql, Dialect::MySql).filter(|token| !token.is_blank()).collect();
+    executed_tokens(sql, &tokens, Quoting::of(Dialect::MySql))
+}
+
+/// The names of the temporary tables and sequences that a text creates, as written.
+pub fn temporary_tables(sql: &str) -> Vec<String> {
+    let tokens = executed(sql);
     let mut names = Vec::new();
     for (at, _) in tokens.iter().enumerate().filter(|(_, token)| token.is_word(sql, "TEMPORARY")) {
         let created = at.checked_sub(1).is_some_and(|at| tokens[at].is_word(sql, "CREATE") || tokens[at].is_word(sql, "REPLACE"));
-        let skipped = ["TABLE", "IF", "NOT", "EXISTS"];
+        let skipped = ["TABLE", "SEQUENCE", "IF", "NOT", "EXISTS"];
         let mut rest = tokens[at + 1..].iter().skip_while(|token| skipped.iter().any(|word| token.is_word(sql, word)));
         let Some(first) = rest.next().filter(|_| created) else { continue };
         let is_qualified = rest.next().is_some_and(|dot| dot.is_symbol(sql, b'.'));
@@ -103,9 +107,10 @@ mod tests {
     #[test]
     fn names_in_a_script() {
         let sql = "SET @a = 1, @@sql_mode = ''; CREATE TEMPORARY TABLE IF NOT EXISTS `p` (x INT); GRANT ALL ON t TO u@h; \
-                   SELECT @`b c` := @a; CREATE OR REPLACE TEMPORARY TABLE app.q AS SELECT 1; DROP TEMPORARY TABLE z;";
+                   SELECT @`b c` := @a; CREATE OR REPLACE TEMPORARY TABLE app.q AS SELECT 1; DROP TEMPORARY TABLE z; \
+                   /*!50000 CREATE TEMPORARY TABLE r (x INT) */; CREATE /*M! TEMPORARY */ TABLE s (x INT);";
         assert_eq!(user_variables(sql), ["@`b c`", "@a"]);
-        assert_eq!(temporary_tables(sql), ["`p`", "app.q"]);
+        assert_eq!(temporary_tables(sql), ["`p`", "app.q", "r", "s"]);
     }
 
     #[test]
