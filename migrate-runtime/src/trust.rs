@@ -87,6 +87,11 @@ impl UntrustedTable {
                 "the table `{of}` of `{owner}` has a foreign key to `{table}`, which can reject a write or run code of its author"
             ))
             .help("find out who created it and why, then drop the foreign key; nothing may reference the tables of the history"),
+            "schema" => error(format!(
+                "the schema `{table}`, in which the first run would create the history, is owned by `{detail}`, which is not a \
+                 trusted role and could drop it"
+            ))
+            .help("find out who created the schema and why; then state the schema of the history, which may be this one: `schema` under `[history]` in `migrate.toml`"),
             "copy" => error(format!(
                 "`{table}` is owned by `{owner}`, which is not a trusted role, and comes before `{of}` in `search_path`"
             ))
@@ -121,6 +126,12 @@ pub fn checked_other(history_sql: &HistorySql, table: TableName<'_>, query: &str
     let schema = table.schema.map(|schema| format!("{}.", history_sql.name(schema))).unwrap_or_default();
     let problems = (history_sql.dialect().trust.problems)(history_sql, &[table], Purpose::Reading);
     checked_query(history_sql, &problems, &[format!("{schema}{}", history_sql.name(table.name))], query)
+}
+
+/// A query that fails if the tables must not be used.
+pub fn check(history_sql: &HistorySql) -> String {
+    let trust = &history_sql.dialect().trust;
+    (trust.check)(&(trust.problems)(history_sql, &history_sql.all_tables(), history_sql.purpose()))
 }
 
 fn checked_query(history_sql: &HistorySql, problems: &str, locked: &[String], query: &str) -> String {

@@ -336,11 +336,13 @@ impl<'c> Postgres<'c> {
             .await?;
         let create_schema = history_sql.create_schema().filter(|_| schemas.is_empty());
         let statements: Vec<String> = create_schema.into_iter().chain(statements).collect();
-        let outcome = self.execute(&format!("BEGIN;\n{lock};\n{};\nCOMMIT;", statements.join(";\n"))).await;
-        if outcome.is_err() {
+        let check = crate::trust::check(history_sql);
+        let outcome = self.execute(&format!("BEGIN;\n{lock};\n{check};\n{};\nCOMMIT;", statements.join(";\n"))).await;
+        if let Err(error) = outcome {
             self.roll_back().await;
+            return Err(crate::trust::explained(self, history_sql, error).await);
         }
-        outcome
+        Ok(())
     }
 
     async fn try_session_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {

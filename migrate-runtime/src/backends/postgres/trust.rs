@@ -183,6 +183,24 @@ fn hidden(history_sql: &HistorySql) -> String {
     )
 }
 
+/// A query for the schema in which the first run would create the tables, if another user could drop them there: the owner of a
+/// schema can drop everything in it, and the migrations would be applied a second time.
+fn schema_of_another(history_sql: &HistorySql, purpose: Purpose) -> String {
+    if purpose == Purpose::Reading || history_sql.stated_schema().is_some() {
+        return String::new();
+    }
+    let equal = history_sql.dialect().names.equal;
+    format!(
+        " UNION ALL SELECT pg_catalog.quote_ident(n.nspname::pg_catalog.text), 'schema', {} FROM pg_catalog.pg_namespace n \
+         WHERE n.nspname::pg_catalog.text {equal} {} AND NOT {} AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c \
+         WHERE c.relnamespace {equal} n.oid AND c.relname {equal} {})",
+        role_name("n.nspowner"),
+        table_list::place(history_sql),
+        is_trusted("n.nspowner"),
+        history_sql.text(history_sql.records_name())
+    )
+}
+
 fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose) -> String {
     let equal = history_sql.dialect().names.equal;
     let oids = tables.iter().map(|table| oid(history_sql, *table));
@@ -213,10 +231,11 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
          ELSE attached.problem END AS problem, {} AS owner, attached.problem AS attached, attached.detail, hidden.history AS hidden \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace \
          LEFT JOIN LATERAL ({attached} LIMIT 1) attached ON true LEFT JOIN LATERAL ({}) hidden ON true \
-         WHERE c.oid {equal} ANY (ARRAY[{oids}])) found WHERE found.problem IS NOT NULL",
+         WHERE c.oid {equal} ANY (ARRAY[{oids}])) found WHERE found.problem IS NOT NULL{}",
         roles(history_sql),
         label("n", "c"),
         role_name("c.relowner"),
-        hidden(history_sql)
+        hidden(history_sql),
+        schema_of_another(history_sql, purpose)
     )
 }
