@@ -170,7 +170,8 @@ fn partial_without_file(row: &MigrationStatus<'_>, policy: Policy) -> Divergence
     let level = if policy.out_of_order == OutOfOrder::Error { Level::Error } else { Level::Warning };
     let message = format!("`{}` is partially applied, and its file is missing", row.title());
     Divergence::new(&codes::MISSING_FILE, level, row.key(), message)
-        .help("restore the file; if its version was changed, change it back")
+        .help("if another version of the application is applying it now, wait until that run ends")
+        .help("otherwise restore the file; if its version was changed, change it back")
         .help(format!("or undo the statements that ran, then run `cargo migrate resolve {} --not-applied`", row.key()))
 }
 

@@ -426,7 +426,7 @@ fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
             "another process is applying, reverting or resolving it, or has done so: see `cargo migrate status`".to_owned(),
         ),
         CannotResolve::NoSuchStatement { statements } => (
-            format!("version {version} has only {}", count_of(statements, "statement")),
+            format!("version {version} has {}, numbered from 1", count_of(statements, "statement")),
             format!(
                 "give the number of a statement that has not run yet, at most {statements}; or mark the migration as applied with `--applied`"
             ),

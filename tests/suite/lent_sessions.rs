@@ -358,12 +358,17 @@ async fn values_of_a_lent_mariadb_session_do_not_reach_a_migration() {
         "001_a.up.sql",
         "CREATE TABLE o (n varchar(99)); CREATE TABLE a (id int auto_increment primary key, v int);\n\
          INSERT INTO o SELECT LAST_INSERT_ID(); INSERT INTO a (v) VALUES (1); INSERT INTO o SELECT id FROM a;\n\
-         INSERT INTO o SELECT YEAR(NOW()) > 2000; INSERT INTO o SELECT @@SESSION.tx_isolation;",
+         INSERT INTO o SELECT YEAR(NOW()) > 2000; INSERT INTO o SELECT @@SESSION.tx_isolation;\n\
+         SET @Total = 5; SET @total = 6; PREPARE q FROM 'SELECT 1'; PREPARE z FROM 'SELECT 1'; DEALLOCATE PREPARE z;",
     )]);
     let mut connection = MySqlConnection::connect(&database.url).await.unwrap();
-    let own = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET timestamp = 1000; SELECT LAST_INSERT_ID(42); SET insert_id = 500";
+    let own = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET timestamp = 1000; SELECT LAST_INSERT_ID(42); SET insert_id = 500; SET @total = 7";
     sqlx::raw_sql(own).execute(&mut connection).await.unwrap();
     Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&mut connection).await.unwrap();
+    let gone = sqlx::raw_sql("EXECUTE q").execute(&mut connection).await.unwrap_err().to_string();
+    assert!(gone.contains("Unknown prepared statement"), "{gone}");
+    let own = sqlx::raw_sql("SELECT CAST(@total AS CHAR)").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(own.get::<String, _>(0), "7");
     let level = sqlx::raw_sql("SELECT @@SESSION.tx_isolation").fetch_one(&mut connection).await.unwrap();
     assert_eq!(level.get::<String, _>(0), "READ-UNCOMMITTED");
     connection.close().await.unwrap();

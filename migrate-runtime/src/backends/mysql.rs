@@ -416,10 +416,15 @@ impl<'c> MySql<'c> {
         if self.options.is_some() {
             return Ok(());
         }
+        for name in lent_session::prepared_statements(sql) {
+            self.left.entry(format!("PREPARE {name}")).or_insert_with(|| format!("DEALLOCATE PREPARE {name}"));
+        }
         for name in lent_session::user_variables(sql) {
-            if !self.left.contains_key(&name) {
+            // Another spelling is the same variable.
+            let key = name.to_lowercase().replace(['`', '"', '\''], "");
+            if !self.left.contains_key(&key) {
                 let value = self.first_value(&format!("SELECT QUOTE({name})")).await?.unwrap_or_else(|| "NULL".to_owned());
-                self.left.insert(name.clone(), format!("SET {name} = {value}"));
+                self.left.insert(key, format!("SET {name} = {value}"));
                 // A script starts without the variables of the application.
                 if value != "NULL" {
                     self.execute(&format!("SET {name} = NULL")).await?;
@@ -448,7 +453,11 @@ impl<'c> MySql<'c> {
             self.execute(&role::set_sql(&role)).await?;
         }
         for sql in std::mem::take(&mut self.left).into_values() {
-            self.execute(&sql).await?;
+            match self.execute(&sql).await {
+                // ER_UNKNOWN_STMT_HANDLER: the script has deallocated it, or failed before.
+                Err(error) if error.code.as_deref() == Some("1243") => {}
+                outcome => outcome?,
+            }
         }
         self.execute(&self.reset.original.clone()).await?;
         let current = read_variables(self.rows("SHOW SESSION VARIABLES").await?);

@@ -84,6 +84,16 @@ fn executed(sql: &str) -> Vec<Token> {
     executed_tokens(sql, &tokens, Quoting::of(Dialect::MySql))
 }
 
+/// The names of the statements that a text prepares, as written.
+pub fn prepared_statements(sql: &str) -> Vec<String> {
+    let tokens = executed(sql);
+    let removes = |at: usize| ["DEALLOCATE", "DROP"].iter().any(|word| tokens[at].is_word(sql, word));
+    let prepared = tokens.windows(2).enumerate().filter(|(at, pair)| {
+        pair[0].is_word(sql, "PREPARE") && pair[1].kind != Kind::Symbol && !at.checked_sub(1).is_some_and(removes)
+    });
+    prepared.map(|(_, pair)| pair[1].text(sql).to_owned()).collect()
+}
+
 /// The names of the temporary tables and sequences that a text creates, as written.
 pub fn temporary_tables(sql: &str) -> Vec<String> {
     let tokens = executed(sql);
@@ -111,6 +121,7 @@ mod tests {
                    /*!50000 CREATE TEMPORARY TABLE r (x INT) */; CREATE /*M! TEMPORARY */ TABLE s (x INT);";
         assert_eq!(user_variables(sql), ["@`b c`", "@a"]);
         assert_eq!(temporary_tables(sql), ["`p`", "app.q", "r", "s"]);
+        assert_eq!(prepared_statements("PREPARE q FROM 'SELECT 1'; EXECUTE q; DEALLOCATE PREPARE q; DROP PREPARE z"), ["q"]);
     }
 
     #[test]
