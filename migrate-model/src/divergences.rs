@@ -145,7 +145,8 @@ fn is_same_file(script: &Script, record: &Record, reading: Reading<'_>) -> bool 
         return false;
     };
     let (statements, _) = statement::split(ran, reading, "");
-    let done = statements.get(..record.statements_done).unwrap_or_default();
+    // What is stored may have fewer statements than are done only if another version has split it: those that are there decide.
+    let done = &statements[..record.statements_done.min(statements.len())];
     let is_same = |(before, now): (&Statement, &Statement)| before.sql(ran) == now.sql(&script.text);
     let have_run = done.iter().zip(&script.statements).all(is_same);
     !done.is_empty() && done.len() <= script.statements.len() && have_run

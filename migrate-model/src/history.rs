@@ -227,6 +227,14 @@ impl History {
         &self.triggers
     }
 
+    /// Adds what the statements of a partially applied migration have changed in their session without showing it.
+    pub fn note_session_changes(&mut self, version: &str, names: &str) {
+        let is_partial = |record: &&mut Record| record.key.as_str() == version && record.state != RecordState::Applied;
+        if let Some(record) = self.records.iter_mut().find(is_partial) {
+            record.session_changes = Some(names.to_owned());
+        }
+    }
+
     /// Adds what the database says about triggers.
     pub fn set_triggers(&mut self, triggers: TriggerCatalog) {
         self.triggers = triggers;

@@ -72,6 +72,7 @@ pub async fn read_history(
     };
     if let Some(history) = &mut history {
         trigger_catalog::add_to(backend, set, history).await?;
+        session::add_session_changes(backend, history_sql, history).await?;
     }
     if set.is_empty() || history.as_ref().is_some_and(|history| !history.records().is_empty()) {
         return Ok(RecordedHistory { history, has_other_tables: false, neighbors: Vec::new() });
@@ -139,7 +140,8 @@ fn is_own(history_sql: &HistorySql, table: &CatalogTable) -> bool {
     history_sql.table_names().iter().zip(OWN_COLUMNS).any(|(name, columns)| **name == table.name && table.has_columns(columns))
 }
 
-/// The connection has passed over the schema of the history. Without this error, it would seem that nothing is applied.
+/// The user may not use the schema of the history, so the connection has skipped it. Without this error, no migration would count
+/// as applied.
 fn schema_denied(schema: &str) -> Error {
     // insufficient_privilege
     let code = Some("42501".to_owned());

@@ -464,7 +464,7 @@ impl HistorySql {
         format!(
             "SELECT version, name, checksum, sql_checksum, state, statements, statements_done, {}, {}, execution_ms, applied_by, \
              CASE WHEN down_sql IS NULL THEN 0 ELSE 1 END, \
-             CASE WHEN state {equal} 'applied' THEN NULL WHEN {} THEN down_sql ELSE up_sql END, session_changes \
+             CASE WHEN state {equal} 'applied' THEN NULL WHEN {} THEN down_sql ELSE up_sql END \
              FROM {} WHERE service {equal} {}{}",
             time("started_at"),
             time("applied_at"),
@@ -503,17 +503,25 @@ impl HistorySql {
         record.statements_done = column(6).parse().map_err(|_| invalid("number of statements"))?;
         record.has_down = column(11) == "1";
         record.pending_sql = row.get(12).cloned().flatten();
-        record.session_changes = row.get(13).cloned().flatten().filter(|names| !names.is_empty());
         let (started_at, applied_at) = (column(7).to_owned(), row.get(8).cloned().flatten());
         // NULL until it is applied.
         let execution_ms = column(9).parse().ok();
         Ok((record, RecordedRun::new(started_at, applied_at, execution_ms, column(10).to_owned())))
     }
 
-    /// What the statements that are done have changed in their session without showing it.
-    pub fn select_session_changes(&self, version: &str) -> Option<String> {
+    /// What statements that are done have changed in their sessions without showing it: the version and the names. What was
+    /// decided since does not count. `None` where statements cannot do that.
+    pub fn select_session_changes(&self) -> Option<String> {
         self.dialect.session_changes?;
-        Some(format!("SELECT coalesce(session_changes, '') FROM {} WHERE {}", self.records(), self.is_version(version)))
+        let SystemNames { equal, less, .. } = self.dialect.names;
+        let (events, is_service) = (self.table(&self.tables.events), self.is_service());
+        let settles = ["applied", "reverted", "resolved"].map(|event| format!("s.event {equal} '{event}'")).join(" OR ");
+        Some(format!(
+            "SELECT e.version, e.detail FROM {events} e WHERE e.{is_service}{} AND e.event {equal} '{SESSION_CHANGED}' \
+             AND NOT EXISTS (SELECT 1 FROM {events} s WHERE s.{is_service} AND s.version {equal} e.version \
+             AND e.id {less} s.id AND ({settles})) ORDER BY e.id",
+            self.in_place("e.")
+        ))
     }
 
     /// The stored text of one migration.
@@ -549,7 +557,7 @@ impl HistorySql {
             "CREATE TABLE IF NOT EXISTS {} (service {key} NOT NULL, version {key} NOT NULL, name {text} NOT NULL, kind {key} NOT NULL, \
              phase {key}, checksum {key} NOT NULL, sql_checksum {key} NOT NULL, state {key} NOT NULL, statements integer NOT NULL, \
              statements_done integer NOT NULL, started_at {time} NOT NULL, applied_at {time}, execution_ms bigint, \
-             applied_by {text} NOT NULL, tool {key} NOT NULL, up_sql {text}, down_sql {text}, session_changes {text}, PRIMARY KEY (service, version)){tail}{keyed}",
+             applied_by {text} NOT NULL, tool {key} NOT NULL, up_sql {text}, down_sql {text}, PRIMARY KEY (service, version)){tail}{keyed}",
             self.records()
         ));
         statements
@@ -572,14 +580,14 @@ impl HistorySql {
         match change {
             HistoryChange::Started(record) => self.upsert_record(&mut sql, record, None),
             HistoryChange::RevertStarted { version, statements, done, down, summary } => {
-                let forget = if *done == 0 { FORGET_SESSION } else { "" };
-                let set = format!("state = 'reverting', statements = {statements}, statements_done = {done}{forget}");
+                let set = format!("state = 'reverting', statements = {statements}, statements_done = {done}");
                 let down = self.assignment(Direction::Down, *down);
                 self.update(&mut sql, version, &format!("{set}{down}"));
                 self.upsert_summary(&mut sql, summary);
             }
             HistoryChange::Checkpoint { version, done } => {
-                self.update(&mut sql, version, &format!("statements_done = {done}{}", self.session_changes()));
+                self.update(&mut sql, version, &format!("statements_done = {done}"));
+                self.insert_session_changes(&mut sql, version);
             }
             HistoryChange::Applied { record, summary, completion } => {
                 self.upsert_record(&mut sql, record, Some(&self.execution_ms(*completion)));
@@ -589,7 +597,7 @@ impl HistorySql {
             HistoryChange::Finished { version, name, statements, summary, elapsed } => {
                 let (now, ms) = (self.dialect.now, self.milliseconds(*elapsed));
                 let set = format!("state = 'applied', statements_done = {statements}, applied_at = {now}, execution_ms = {ms}");
-                self.update(&mut sql, version, &(set + FORGET_SESSION));
+                self.update(&mut sql, version, &set);
                 self.upsert_summary(&mut sql, summary);
                 self.insert_completed(&mut sql, version, name, Direction::Up, Completion::Executed(*elapsed));
             }
@@ -605,8 +613,7 @@ impl HistorySql {
             }
             HistoryChange::Resolved { version, state, done, by, script } => {
                 let script = script.map(|(direction, text)| self.assignment(direction, StoredSql::of(text)));
-                let forget = if matches!(by, ResolvedBy::Operator) { FORGET_SESSION } else { "" };
-                let set = format!("state = '{state}', statements_done = {done}{}{forget}", script.unwrap_or_default());
+                let set = format!("state = '{state}', statements_done = {done}{}", script.unwrap_or_default());
                 self.update(&mut sql, version, &set);
                 let (event, detail) = match by {
                     ResolvedBy::Operator => ("resolved", done_statements(*done)),
@@ -635,14 +642,20 @@ impl HistorySql {
         }
     }
 
-    /// A further assignment of a checkpoint: what its unit has changed in the session, if it has changed something.
-    fn session_changes(&self) -> String {
-        let equal = self.dialect.names.equal;
-        let assignment = self.dialect.session_changes.map(|names| {
-            let names = format!("coalesce({names}, '')");
-            format!(", session_changes = CASE WHEN {names} {equal} '' THEN session_changes ELSE {names} END")
-        });
-        assignment.unwrap_or_default()
+    /// Adds to the log of events what a unit has changed in its session, if it has changed something.
+    fn insert_session_changes(&self, sql: &mut String, version: &str) {
+        let Some(names) = self.dialect.session_changes else { return };
+        let HistoryDialect { now, user, names: SystemNames { unequal, .. }, .. } = self.dialect;
+        let _ = writeln!(
+            sql,
+            "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
+             SELECT {}, {}, '{SESSION_CHANGED}', {now}, {user}, {}, '{TOOL}', c.names \
+             FROM (SELECT {names} AS names) AS c WHERE coalesce(c.names, '') {unequal} '';",
+            self.table(&self.tables.events),
+            self.text(&self.service),
+            self.text(version),
+            self.text(self.host)
+        );
     }
 
     /// Updates the record of a migration that failed. Returns the state for the event.
@@ -668,7 +681,7 @@ impl HistorySql {
                 let _ = writeln!(sql, "DELETE FROM {} WHERE {};", self.records(), self.is_version(version));
             }
             Restored::Applied { statements, summary } => {
-                let set = format!("state = 'applied', statements = {statements}, statements_done = {statements}{FORGET_SESSION}");
+                let set = format!("state = 'applied', statements = {statements}, statements_done = {statements}");
                 self.update(sql, version, &set);
                 self.upsert_summary(sql, summary);
             }
@@ -729,9 +742,6 @@ impl HistorySql {
         let applied_at = if execution_ms.is_some() { now } else { "NULL" };
         let mut changed = vec!["state", "statements", "statements_done", "name", "phase", "checksum", "sql_checksum"];
         changed.extend(["applied_at", "execution_ms", "applied_by", "tool"]);
-        if record.done == 0 || execution_ms.is_some() {
-            changed.push("session_changes");
-        }
         for (direction, script) in [(Direction::Up, record.up), (Direction::Down, record.down)] {
             if script != StoredSql::Keep {
                 changed.push(script_column(direction));
@@ -816,8 +826,8 @@ impl HistorySql {
     }
 }
 
-/// No session of the migration is to be made again.
-const FORGET_SESSION: &str = ", session_changes = NULL";
+/// The event of a unit that has changed its session without showing it.
+const SESSION_CHANGED: &str = "session-changed";
 
 // What `resolve` declares, as the detail of its event.
 const MARKED_APPLIED: &str = "marked as applied";

@@ -340,7 +340,8 @@ impl Migrator {
     }
 
     async fn correct(&self, backend: &mut dyn Backend, history_sql: &HistorySql, correction: Correction) -> Result<(), Error> {
-        let history = session::history(backend, history_sql, None).await?.unwrap_or_default();
+        let mut history = session::history(backend, history_sql, None).await?.unwrap_or_default();
+        session::add_session_changes(backend, history_sql, &mut history).await?;
         let write_error = |error: BackendError| error.into_history_error("cannot write the history");
         let lost;
         let change = match &correction {

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::history_sql::{HistorySql, HistoryTable};
 use crate::trust;
 use migrate_model::dialect::Dialect;
-use migrate_model::history::History;
+use migrate_model::history::{History, Record, RecordState};
 use migrate_model::statement;
 use migrate_model::target::Direction;
 use std::time::Duration;
@@ -78,6 +78,47 @@ pub async fn history(
     let rows = read(backend, history_sql, &[HistoryTable::Records], &history_sql.select_records(service)).await;
     let rows = rows.map_err(|error| error.into_history_error("cannot read the history"))?;
     rows.map(|rows| history_sql.read_records(&rows)).transpose()
+}
+
+/// Adds to the partially applied migrations of a history what they have changed in their session without showing it.
+///
+/// # Errors
+/// When the server rejects the query for another reason than a missing privilege, or the connection is lost.
+pub async fn add_session_changes(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    history: &mut History,
+) -> Result<(), Error> {
+    if history.records().iter().all(|record| record.state == RecordState::Applied) {
+        return Ok(());
+    }
+    match session_changes(backend, history_sql).await {
+        Ok(changes) => changes.iter().for_each(|(version, names)| history.note_session_changes(version, names)),
+        // What is not known may have changed.
+        Err(error) if error.lacks_privilege() => {
+            let unknown = format!("unknown, because this user cannot read `{}`", history_sql.events_name());
+            let is_partial = |record: &&Record| record.state != RecordState::Applied && record.statements_done > 0;
+            let partial: Vec<String> = history.records().iter().filter(is_partial).map(|record| record.key.to_string()).collect();
+            partial.iter().for_each(|version| history.note_session_changes(version, &unknown));
+        }
+        Err(error) => return Err(error.into_history_error("cannot read the log of events")),
+    }
+    Ok(())
+}
+
+/// The versions whose statements have changed their session, with the names of what they have changed.
+///
+/// # Errors
+/// When the server rejects the query, or the connection is lost.
+pub async fn session_changes(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Vec<(String, String)>, BackendError> {
+    let Some(sql) = history_sql.select_session_changes() else { return Ok(Vec::new()) };
+    let rows = read(backend, history_sql, &[HistoryTable::Events], &sql).await?;
+    let pair = |row: TextRow| {
+        let mut columns = row.into_iter().flatten();
+        Some((columns.next()?, columns.next()?))
+    };
+    // Without the table, no unit has written into it.
+    Ok(rows.into_iter().flatten().filter_map(pair).collect())
 }
 
 /// The stored script of a migration.

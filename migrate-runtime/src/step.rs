@@ -24,8 +24,9 @@ use migrate_model::rollback_limit::{self, RollbackLimit};
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
 use migrate_model::session_effect::{self, FreshSession, SessionEffect};
-use migrate_model::statement::Reading;
+use migrate_model::statement::{Reading, Statement};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Carries out one step.
@@ -144,7 +145,10 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         if self.backend.owns_session() {
             return Ok(());
         }
-        for name in &prepared.custom_settings {
+        let script = &prepared.script;
+        let named = |statement: &Statement| session_effect::named_settings(statement.sql(&script.text));
+        let set_by_script: HashSet<String> = script.statements.iter().flat_map(named).collect();
+        for name in prepared.custom_settings.iter().filter(|name| !set_by_script.contains(*name)) {
             let sql = format!("SELECT coalesce(pg_catalog.current_setting({}, true), '')", self.history_sql.text(name));
             let value = self.backend.query(&sql).await.map(session::first);
             let value = value.map_err(|error| error.into_history_error("cannot read the settings of the session"))?;
@@ -302,9 +306,8 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
 
     /// What the statements that are done have changed in their session: for messages only, so an answer is not required.
     async fn session_changes(&mut self, prepared: &PreparedStep<'_>) -> Option<String> {
-        let sql = self.history_sql.select_session_changes(prepared.changes.version())?;
-        let rows = self.backend.query(&sql).await.ok()?;
-        session::first(rows).filter(|names| !names.is_empty())
+        let changes = session::session_changes(self.backend, self.history_sql).await.ok()?;
+        changes.into_iter().rev().find(|(version, _)| version == prepared.changes.version()).map(|(_, names)| names)
     }
 
     fn failed_step<'s>(&self, prepared: &'s PreparedStep<'_>, done: usize) -> FailedStep<'s>

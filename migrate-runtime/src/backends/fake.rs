@@ -249,7 +249,7 @@ fn text_row(record: &Record) -> TextRow {
         String::new(),
     ];
     let mut row: TextRow = columns.into_iter().map(Some).collect();
-    row.extend([None, None, Some(String::new()), Some(u8::from(record.has_down).to_string()), record.pending_sql.clone(), None]);
+    row.extend([None, None, Some(String::new()), Some(u8::from(record.has_down).to_string()), record.pending_sql.clone()]);
     row
 }
 

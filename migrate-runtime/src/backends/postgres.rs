@@ -553,7 +553,13 @@ impl<'c> Postgres<'c> {
     }
 
     /// A message with the statements that start a transaction. `sets_isolation`: see [`sets_transaction`].
-    fn transaction_start(&self, unit_run: &UnitRun<'_>, guard: &[String], sets_isolation: bool) -> SqlMessage {
+    fn transaction_start(
+        &self,
+        unit_run: &UnitRun<'_>,
+        guard: &[String],
+        sets_isolation: bool,
+        comparison: Option<&SessionComparison>,
+    ) -> SqlMessage {
         let mut message = SqlMessage::default();
         message.prepend(unit_run.unit.begin_statement.map_or("BEGIN", |at| unit_run.statements[at].sql(unit_run.text)));
         // The isolation level must be set before the first query, and the guard is a query.
@@ -572,7 +578,7 @@ impl<'c> Postgres<'c> {
         }
         let preserves = self.endpoint.preserves_session();
         let is_kept = preserves && self.kept_state == KeptState::Current;
-        if let Some(state) = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation && !is_kept) {
+        if let Some(state) = comparison.filter(|_| !is_kept) {
             message.prepend(&state.keep_sql(!preserves));
         }
         message
@@ -764,8 +770,9 @@ impl<'c> Postgres<'c> {
         }
         // What the application has created in its session takes the place of nothing.
         let has_temporary = first(self.rows("SELECT CAST(pg_catalog.pg_my_temp_schema() AS pg_catalog.text)").await?);
-        let resets = if has_temporary.as_deref() == Some("0") { resets } else { format!("{resets}{TEMPORARY_LAST}") };
-        self.execute(&resets).await?;
+        let temporary_last = if has_temporary.as_deref() == Some("0") { "" } else { TEMPORARY_LAST };
+        self.execute(temporary_last).await?;
+        let resets = format!("{resets}{temporary_last}");
         if self.endpoint.preserves_session() {
             self.reset.prepared = resets;
             self.session.iter().for_each(|statement| self.reset.add(statement));
@@ -1228,7 +1235,8 @@ impl Backend for Postgres<'_> {
     ) -> Result<(), UnitError> {
         let guard = self.guard(history_sql);
         let sets_isolation = sets_transaction(unit_run);
-        let start = self.transaction_start(unit_run, &guard, sets_isolation);
+        let comparison = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation);
+        let start = self.transaction_start(unit_run, &guard, sets_isolation, comparison.as_ref());
         // The check before the commit is the first one after `SET TRANSACTION`, detects a lock that the script has released, and
         // renews a lease for its full duration.
         let may_release_lock = unit_run.mentions.has(Mention::Unlock);
@@ -1238,7 +1246,6 @@ impl Backend for Postgres<'_> {
             String::new()
         };
         let record = self.record_sql(history_sql, build_change(Elapsed::Transaction(unit_run.since.elapsed())));
-        let comparison = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation);
         let changes = self.session_changes(comparison.as_ref());
         self.kept_state = KeptState::Outdated;
         let end = format!("{changes}{}{check}{ALL_ROWS}{record}{}COMMIT;", self.reset_after(unit_run), self.after_record());

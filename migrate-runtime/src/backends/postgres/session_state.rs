@@ -169,8 +169,7 @@ fn is_plain(name: &str) -> bool {
 
 /// An expression for the state of the session. `custom`: further settings.
 fn state_sql(custom: &[String]) -> String {
-    let custom = custom.iter().map(String::as_str).filter(|name| is_plain(name));
-    let settings: Vec<&str> = SETTINGS.into_iter().chain(custom).collect();
+    let settings: Vec<&str> = SETTINGS.into_iter().chain(custom.iter().map(String::as_str)).collect();
     // A session without a temporary object has no schema for them.
     format!(
         "(SELECT pg_catalog.string_agg(item, pg_catalog.chr(10)) FROM (\
