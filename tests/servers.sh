@@ -159,7 +159,7 @@ start_galera() {
       --binlog-format=ROW --innodb-autoinc-lock-mode=2 --wsrep-on=ON --wsrep-provider="$library" --wsrep-cluster-name=tests \
       --wsrep-cluster-address="gcomm://$members" --wsrep-node-name="node$node" --wsrep-node-address=127.0.0.1 \
       --wsrep-sst-method=rsync --wsrep-sst-receive-address="127.0.0.1:$(free_port)" \
-      "--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:${listen[$node]};ist.recv_addr=127.0.0.1:$(free_port);gcache.size=32M" \
+      "--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:${listen[$node]};ist.recv_addr=127.0.0.1:$(free_port);gcache.size=32M;evs.suspect_timeout=PT15S;evs.inactive_timeout=PT45S;evs.install_timeout=PT15S" \
       >"$data/log" 2>&1 </dev/null &
     for _ in $(seq 600); do
       mariadb --no-defaults --socket="$data/socket" -uroot -N -e "SHOW STATUS LIKE 'wsrep_local_state_comment'" 2>/dev/null | grep -q Synced && break
