@@ -29,6 +29,15 @@ const fn readers(dialect: Dialect) -> Readers {
     }
 }
 
+impl Readers {
+    /// Whether a text contains one of these words anywhere. A script that does not, which is nearly every one, reads no such value.
+    fn are_named_in(&self, text: &str) -> bool {
+        let text = text.to_ascii_lowercase();
+        let words = self.directly.iter().chain(self.generated).chain(self.total).chain(FOUND_ROWS);
+        words.into_iter().any(|word| text.contains(&word.to_ascii_lowercase()))
+    }
+}
+
 /// Whether a statement reads what the statement directly before it has left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum DirectRead {
@@ -215,7 +224,7 @@ pub enum FreshSession {
 
 /// Whether a script reads `total_changes()`, or what a session has before its first change.
 pub fn fresh_session(text: &str, statements: &[Statement], dialect: Dialect) -> FreshSession {
-    if dialect != Dialect::Sqlite {
+    if dialect != Dialect::Sqlite || !readers(dialect).are_named_in(text) {
         return FreshSession::NotNeeded;
     }
     let uses = uses_of(text, statements, dialect);
@@ -247,6 +256,9 @@ fn sequences(sql: &str, tokens: &[Token]) -> Vec<String> {
 /// If a statement names the sequence that it takes a value from, and a later one names it too, that one is certain.
 /// Otherwise it is the first that may have generated a value, because an `INSERT` does not show whether it does.
 pub fn sources(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Option<usize>> {
+    if !readers(dialect).are_named_in(text) {
+        return vec![None; statements.len()];
+    }
     let uses = uses_of(text, statements, dialect);
     let first = uses.iter().position(|value_use| value_use.generates);
     // The last statement that has certainly generated a value of a sequence.
@@ -292,7 +304,7 @@ fn is_reader(name: &str, dialect: Dialect) -> bool {
 /// nearest one that may have generated the value that it reads. `None` if it reads nothing of that kind.
 pub fn follows(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Option<usize>> {
     // What runs in several transactions of PostgreSQL cannot have one checkpoint.
-    if dialect == Dialect::Postgres {
+    if dialect == Dialect::Postgres || !readers(dialect).are_named_in(text) {
         return vec![None; statements.len()];
     }
     let uses = uses_of(text, statements, dialect);
