@@ -11,10 +11,10 @@ pub struct Global {
     /// Database URL, such as postgres://user:password@host/name or sqlite:app.db
     #[arg(short = 'D', long, global = true, value_name = "URL", help_heading = "Global options")]
     pub database_url: Option<String>,
-    /// Read the migrations from this folder instead of a cargo package
+    /// Read the migrations from this folder, not from a cargo package
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", conflicts_with_all = ["package", "workspace"])]
     pub source: Option<PathBuf>,
-    /// Use this service name for the history [default: `service` in `migrate.toml`, else the package name]
+    /// Name of the service: the database records the applied migrations under this name [default: `service` in `migrate.toml`, else the package name]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
     pub service: Option<String>,
     /// SQL dialect of the migrations; overrides `migrate.toml`
@@ -29,13 +29,13 @@ pub struct Global {
     /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, help_heading = "Global options")]
     pub format: Format,
-    /// Answer yes to prompts, such as those before a revert or before dropping a database; `down` and `redo` also need `--stored` to run down migrations that only the history contains
+    /// Answer yes to all questions, such as before a revert or before a database is dropped. `--stored` of `down` and `redo` is still required to run a down migration that only the history contains
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub yes: bool,
     /// Suppress all messages except errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
-    /// Show details: `lint` also shows findings of level `note` and lists every place of a finding; `lock` also lists the newly locked files
+    /// Show details: `lint` also shows findings of level `note` and lists every occurrence of a finding; `lock` also lists the newly locked files
     #[arg(short, long, global = true, help_heading = "Global options", conflicts_with = "quiet")]
     pub verbose: bool,
 }

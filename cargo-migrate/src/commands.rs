@@ -29,7 +29,7 @@ pub enum Command {
     Lock(lock::Arguments),
     #[command(flatten)]
     Database(migrate_cli::Command),
-    /// Show which service owns each table
+    /// Show which service owns each table: the service that lists the table under `owns` in `migrate.toml`, else the service whose migrations create the table
     Owners(owners::Arguments),
     /// Explain a code such as `out-of-order`
     Explain(explain::Arguments),

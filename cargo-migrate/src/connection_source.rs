@@ -72,7 +72,9 @@ fn is_address(variable: Environment<'_>, dialect: Option<Dialect>) -> bool {
 }
 
 fn not_combined(name: &str, place: &str, chosen: &str) -> String {
-    format!("`{name}` in {place} is not used: the database is configured in {chosen}, and sources are not combined")
+    format!(
+        "`{name}` in {place} is not used: the database is configured in {chosen}, and values of both places are never combined"
+    )
 }
 
 fn of_file(
@@ -86,8 +88,7 @@ fn of_file(
     let values: Result<Vec<_>, _> = names.map(|name| file.get(name).map(|value| (*name, value))).collect();
     let values = values.map_err(|unknown| {
         CommandError::usage(format!("line {} of {place} refers to a variable that the file does not set", unknown.line)).help(
-            "write the value itself, or `\\$` for a dollar sign: environment variables are not inserted, because their values would be sent to the server that this file \
-             specifies",
+            "write the value itself, or `\\$` for a dollar sign. Environment variables are not substituted, because this file would then send their values to the server that it specifies",
         )
     })?;
     let variable = |name: &str| values.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
@@ -129,10 +130,10 @@ fn without_environment(
         ("PGSSLKEY", "`sslkey`", has(&["sslkey", "ssl-key"])),
     ];
     if let Some((name, what, _)) = set.iter().find(|(name, _, is_set)| !is_set && environment(name).is_some()) {
-        let message = format!("the database URL in {place} contains no {what}, and `{name}` is set in the environment");
+        let message = format!("the database URL in {place} contains no {what}, but `{name}` is set in the environment");
         return Err(CommandError::usage(message)
-            .help("sources are not combined: write the complete URL into one of them, or unset the variable")
-            .help("only a URL from `--database-url`, or from `DATABASE_URL` in the environment, is completed with the variables of libpq, such as `PGHOST`"));
+            .help("a URL from a file is not completed from the environment: write the complete URL into the file, or unset the variable")
+            .help("or move the URL to `--database-url`, or to `DATABASE_URL` in the environment: such a URL is completed with the variables of libpq, such as `PGHOST`"));
     }
     let (has_port, has_password) = (url.port().is_some() || has(&["port"]), url.password().is_some() || has(&["password"]));
     if !has_port && environment("PGPORT").is_some() {
@@ -160,7 +161,9 @@ impl BadPart {
                 let error = CommandError::usage(format!("`DB_HOST` is set in {place}, but `{name}` is missing there"))
                     .help(format!("set `{name}` to the name of the database"));
                 match elsewhere(name) {
-                    Some(other) => error.help(format!("`{name}` in {other} is not used: sources are not combined")),
+                    Some(other) => {
+                        error.help(format!("`{name}` in {other} is not used: values of both places are never combined"))
+                    }
                     None => error,
                 }
             }

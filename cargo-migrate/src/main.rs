@@ -39,9 +39,9 @@ use std::process::ExitCode;
                   \x20   1: any other failure, or a signal stopped the run after the current statement\n\
                   \x20   2: usage error\n\
                   \x20   3: `status --check`: a migration is pending, out of order or partially applied\n\
-                  \x20   4: the files contain errors\n\
-                  \x20   5: the files do not match the history, or `down` or `redo` needs `--stored` to run SQL from the history\n\
-                  \x20   6: the migration lock was not acquired in time, or was lost\n\
+                  \x20   4: the migration files contain errors\n\
+                  \x20   5: the migration files do not match the database history, or `--stored` is required to revert with SQL from it\n\
+                  \x20   6: the migration lock was not acquired in time, or was lost during the run\n\
                   \x20   7: a migration failed, or its precondition (the gate query) did not return true\n\
                   \x20 130: aborted by a second signal\n\n\
                   The database URL is taken from the first of these sources that specifies one:\n\

@@ -27,7 +27,7 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
         }
         (Some(service), [only]) => only.service.clone_from(service),
         (Some(_), _) => {
-            return Err(CommandError::usage("`--service` sets the name of one history, but several packages are selected")
+            return Err(CommandError::usage("`--service` sets the name of one service, but several packages are selected")
                 .help("select one package: `-p NAME`"));
         }
         (None, _) => {}
@@ -146,7 +146,7 @@ fn packages(context: &Context<'_>, current_dir: &Path) -> Result<Option<Vec<Pack
     let metadata = MetadataCommand::new().no_deps().exec();
     let metadata = metadata.map_err(|error| {
         CommandError::other(format!("cargo cannot read this package: {error}"))
-            .help("read the folder without cargo: `--source DIR`")
+            .help("or specify the migrations folder, so that cargo is not needed: `--source DIR`")
     })?;
     let mut packages = members(&metadata);
     let names = &context.global.package;

@@ -124,7 +124,7 @@ fn create_table(table: &str, dialect: Option<Dialect>) -> String {
 
 fn drop_table(table: &str) -> Option<(String, String)> {
     let down = format!(
-        "-- The rows cannot be restored. Write the CREATE TABLE of `{table}` to create an empty table, or remove this file and write\n-- `-- migrate: irreversible: REASON` at the top of the up migration.\n"
+        "-- The rows cannot be restored. Write the CREATE TABLE statement of `{table}` here to create an empty table, or remove this file and write\n-- `-- migrate: irreversible: REASON` at the top of the up migration.\n"
     );
     Some((format!("DROP TABLE {table};\n"), down))
 }

@@ -36,9 +36,9 @@ pub enum Command {
     /// Create, drop or reset the database
     #[command(subcommand)]
     Db(db::DbAction),
-    /// Accept edited files: update the checksums and SQL in the history, without running the files
+    /// Accept edited files of applied migrations: update their checksums and SQL in the history, and run nothing
     Repair(repair::Arguments),
-    /// Resolve a partially applied migration: mark it applied or not applied, retry, or skip statements
+    /// Resolve a partially applied migration: mark it as applied or not applied, or choose the statement at which it resumes
     Resolve(resolve::Arguments),
 }
 

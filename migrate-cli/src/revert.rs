@@ -29,8 +29,7 @@ pub async fn check_down_scripts(services: &[Service], target: &Target) -> Result
 /// Options of commands that revert migrations.
 #[derive(Debug, Args)]
 pub struct RevertArguments {
-    /// Run, without asking, down migrations that only the history contains; every user who can write to
-    /// `migration_records` could have changed them
+    /// Run down migrations that only the history contains, without a separate confirmation of their SQL. Every user who can write to the table `migration_records` could have changed this SQL
     #[arg(long)]
     pub stored: bool,
 }

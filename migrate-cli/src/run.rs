@@ -35,13 +35,10 @@ pub struct RunArguments {
     /// Wait at most this long if another process holds the migration lock [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "10m", hide_default_value = true)]
     pub lock_wait: Duration,
-    /// Use this locking strategy: `session` (a session-level lock), `lease` (a table row with an expiry time) or `auto`
-    /// (`lease` if a connection pooler, or a cluster with several writable servers such as Galera, is detected, else
-    /// `session`) [default: `lock` in `migrate.toml`, else auto]
+    /// Use this strategy for the migration lock: `session` (a session-level lock of the server), `lease` (a table row with an expiry time) or `auto`. With `auto`, the strategy is `lease` if a connection pooler or a cluster with several writable servers (such as Galera) is detected, else `session` [default: `lock` in `migrate.toml`, else `auto`]
     #[arg(long, value_name = "auto|session|lease", value_parser = values::lock_strategy)]
     pub lock: Option<LockStrategy>,
-    /// Limit how long a statement waits for a table lock [default: `lock-timeout` in `migrate.toml`, else 2s for statements
-    /// that block reads or writes]
+    /// Limit how long a statement waits for a table lock [default: `lock-timeout` in `migrate.toml`, else 2s for statements that block reads or writes, and the limit of the server for others]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub lock_timeout: Option<Duration>,
     /// Limit the run time of each migration [default: `timeout` in `migrate.toml`, else 10m]
@@ -207,7 +204,8 @@ fn print_warnings(warnings: &[Divergence], output: &Output) {
     if let Some(last) = ahead.last() {
         let mut warning = (*last).clone();
         if ahead.len() > 1 {
-            warning.finding.message = format!("{}; and {} more before it", warning.finding.message, ahead.len() - 1);
+            warning.finding.message =
+                format!("{}; the same is true of {} more before it", warning.finding.message, ahead.len() - 1);
         }
         summary.push(warning);
     }

@@ -11,8 +11,9 @@ pub fn listen(output: &Output) -> StopSignal {
         let Some(mut signals) = Signals::new() else { return };
         let first = signals.next().await;
         requested.request();
-        output
-            .message(format!("interrupted by {first}: stopping after the current statement; a second signal aborts immediately"));
+        output.message(format!(
+            "interrupted by {first}: stopping after the current statement; a second signal aborts the run immediately"
+        ));
         signals.next().await;
         output.message("aborted: the server may still finish or roll back the current statement; see `cargo migrate status`");
         // The exit code that shells report after SIGINT.

@@ -56,7 +56,10 @@ pub async fn of_plan(service: &Service, status: &StatusReport, plan: &Plan<'_>) 
 /// Prints the scripts.
 pub fn show(scripts: &[StoredScript], context: &Context<'_>) {
     for script in scripts {
-        let head = format!("-- revert `{}` with SQL that is stored in the history; no file contains it", script.title);
+        let head = format!(
+            "-- revert `{}` with the SQL that is stored in the history, because no file contains its down migration",
+            script.title
+        );
         context.output.subject(format!("{head}\n{}\n", script.sql.trim_end()));
     }
     for doubt in doubts(scripts) {
@@ -86,7 +89,7 @@ pub fn rejected(scripts: &[StoredScript]) -> CommandError {
     }
     CommandError::StoredSql(Box::new(
         finding
-            .help("read the SQL above, which `--dry-run` also shows; to run it, add `--stored`")
-            .help("or revert with the version of the application that contains the files"),
+            .help("read the SQL above (`--dry-run` also shows it); to run the SQL, use `--stored --yes`")
+            .help("or revert with the version of the application that contains the down migrations"),
     ))
 }

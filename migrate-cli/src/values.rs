@@ -18,7 +18,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// If there is no such strategy.
 pub fn lock_strategy(text: &str) -> Result<LockStrategy, String> {
     let known = LockStrategy::ALL.map(LockStrategy::name).join("`, `");
-    text.parse().map_err(|()| format!("`{text}` is not a valid locking strategy: must be one of `{known}`"))
+    text.parse().map_err(|()| format!("`{text}` is not a valid locking strategy: use one of `{known}`"))
 }
 
 /// Parses a version.
@@ -35,5 +35,5 @@ pub fn version(text: &str) -> Result<Version, String> {
 /// If the text is not such a number.
 pub fn count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
-    count.ok_or_else(|| format!("`{text}` is not a valid number of migrations: must be at least 1"))
+    count.ok_or_else(|| format!("`{text}` is not a valid number of migrations: the number must be at least 1"))
 }

@@ -372,8 +372,7 @@ impl<'a> StatementContext<'a> {
             } else if impact.is_long() {
                 "which allows reads and writes"
             } else {
-                "which takes little time, but its metadata lock waits for all transactions that use the table, and later queries \
-                 queue behind it"
+                "which takes little time; but the statement waits for its metadata lock until all transactions that use the table have ended, and later queries queue behind the statement"
             };
             let server = self.server();
             let algorithm = online.algorithm;

@@ -11,8 +11,7 @@ use std::cell::Cell;
 pub static FILE_TOO_COMPLEX: Code = Code::new(
     "file-too-complex",
     "The statements of a file concern so many objects that `lint` would need minutes to check them: a thousand changes of a table that a \
-     thousand views read, for example. The work that `lint` does grows with the size of a file only, about 20 objects for each byte \
-     and a million more. The rest of the file is not checked; what the file changes is unknown to the checks of later files. Split \
+     thousand views read, for example. `lint` limits its work for each file to about one million objects, and 20 more for each byte of the file. After this limit, the rest of the file is not checked, and the checks of later files do not know what this rest changes. Split \
      the file, or drop the dependent objects before the changes and create them again after.",
 );
 

@@ -236,7 +236,7 @@ impl Fixer<'_> {
         self.added.push(NewFile {
             name: format!("validate_{name}"),
             up: format!(
-                "-- Scans the whole table, and allows reads and writes.\nALTER TABLE {} VALIDATE CONSTRAINT {};\n",
+                "-- Scans the whole table, but does not block reads or writes.\nALTER TABLE {} VALIDATE CONSTRAINT {};\n",
                 quoted_name(&alter.table),
                 quoted(&name)
             ),

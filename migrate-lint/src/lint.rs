@@ -466,7 +466,7 @@ fn effective_checksum(script: &Script, dialect: Dialect) -> Checksum {
 /// A finding at the statement after which a file is not checked.
 fn too_complex(file: &File<'_>, last: &ParsedStatement) -> Finding {
     let range = file.script.statements[last.statement].range.clone();
-    let message = "the file is not checked after this statement: its statements concern too many objects, some thousand each";
+    let message = "the file is not checked after this statement, because the statements of the file affect too many objects";
     Finding::error(&effort::FILE_TOO_COMPLEX, message).at(file.source.place(range)).help("split the file")
 }
 

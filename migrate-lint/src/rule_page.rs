@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 /// The page of a rule. Lines are not wrapped.
 pub fn page(rule: &Rule) -> String {
     let mut text = format!("# {}\n\n", rule.code.name);
-    let note = if rule.opt_in { " (opt-in: set a level in `[rules]` of `migrate.toml`)" } else { "" };
+    let note =
+        if rule.opt_in { " (disabled by default; to enable the rule, set its level in `[rules]` of `migrate.toml`)" } else { "" };
     let _ = writeln!(text, "Level: {}{note}. Databases: {}.\n", rule.level.name(), databases(rule));
     let _ = writeln!(text, "{}\n", rule.code.explanation);
     if !rule.fix.is_empty() {
@@ -65,17 +66,22 @@ fn verification_text(rule: &Rule) -> String {
     };
     match rule.verification {
         Verification::Measured if rule.on.iter().all(|product| matches!(product, Product::MySql | Product::MariaDb)) => {
-            format!("A test runs the examples on {database} and verifies the predicted `ALGORITHM` and `LOCK`.")
+            format!("A test runs the examples on {database} and verifies the `ALGORITHM` and `LOCK` that the linter predicts.")
         }
-        Verification::Measured => {
-            format!("A test runs the examples on {database} and verifies the predicted locks, table scans and rewrites.")
-        }
+        Verification::Measured => format!(
+            "A test runs the examples on {database} and verifies the locks, table scans and rewrites that the linter \
+             predicts."
+        ),
         Verification::Refused => {
             format!("A test runs the examples on {database} and verifies that the flagged ones fail and the others succeed.")
         }
-        Verification::Seen(test) => format!("The test `{test}` runs such statements on {database} and verifies their effect."),
+        Verification::Seen(test) => format!(
+            "The test `{test}` runs statements like the flagged ones on {database} and verifies the effect that this \
+             page describes."
+        ),
         Verification::Files => {
-            "The rule needs only what the migration files contain. A unit test verifies which of the examples it flags."
+            "The rule uses only the contents of the migration files, so no database is needed to test it: a unit test \
+             verifies which of the examples the rule flags."
                 .to_owned()
         }
         Verification::Manual(source) => format!("Not verified by a test. Source: {source}."),
@@ -85,8 +91,15 @@ fn verification_text(rule: &Rule) -> String {
 /// The index of all rules, with links to their pages, and the equivalent checks of other tools.
 pub fn index() -> String {
     let mut text =
-        "# Safety rules\n\nGenerated from the code. `cargo migrate explain RULE` prints the page of a rule.\n".to_owned();
-    for (title, opt_in) in [("Enabled by default", false), ("Opt-in", true)] {
+        "# Safety rules\n\nThis page is generated from the source code of the rules. `cargo migrate explain RULE` prints the page \
+         of a rule. In the tables, *the statement*, *the migration* and *the file* are those \
+         that the rule flags. An *existing table* is a table that the deployed version of the application can already use: \
+         a deployed migration creates it, or no migration creates it. A *contract migration* is a migration \
+         with `-- migrate: phase contract` in its header; it removes what no deployed version of the application uses any \
+         more. To *rebuild* a table is to create a new table, copy the rows, and give the new table the name of the old \
+         one. ACCESS EXCLUSIVE, SHARE ROW EXCLUSIVE and SHARE are lock modes of PostgreSQL.\n"
+            .to_owned();
+    for (title, opt_in) in [("Enabled by default", false), ("Opt-in (disabled by default)", true)] {
         let _ = write!(text, "\n## {title}\n\n| rule | level | databases | hazard |\n|---|---|---|---|\n");
         for rule in crate::rules::ALL.iter().filter(|rule| rule.opt_in == opt_in) {
             let name = rule.code.name;
@@ -96,10 +109,11 @@ pub fn index() -> String {
         }
     }
     text.push_str(
-        "\n## Coming from another tool\n\nThese tables list the rules that are equivalent to the checks of other tools; \
-         a dash means that no rule is equivalent. A name without a link is the code of an error or a warning that is not a \
-         safety rule: it has no page, but `cargo migrate explain` explains it. `cargo migrate explain` also accepts the \
-         names of these checks.\n",
+        "\n## Coming from another tool\n\nEach of the following tables lists the checks of another tool and, for each check, \
+         the rules that report the same hazard. A dash means that no rule reports it. A name without a link is the code of \
+         an error or a warning that is not a safety rule. Such a code has no page in this manual, but \
+         `cargo migrate explain CODE` prints its explanation. `cargo migrate explain` also accepts the name of a check of \
+         another tool, and prints the names of the equivalent rules.\n",
     );
     for checks in other_tools::ALL.chunk_by(|check, next| check.tool == next.tool) {
         let _ = write!(text, "\n| {} | cargo-migrate |\n|---|---|\n", checks[0].tool);

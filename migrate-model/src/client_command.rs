@@ -11,10 +11,7 @@ use crate::token::{Kind, Quoting, Token, executed_tokens};
 /// A command of the psql client, such as `\connect`.
 pub static PSQL_COMMAND: Code = Code::new(
     "psql-command",
-    "A backslash outside strings (`\\i`, `\\connect`, `\\restrict`, `\\gexec`) begins a command of the psql client. It is not SQL, \
-     and the server would reject it. Remove it, or write the equivalent SQL. A colon before a name (`:'DBNAME'`, `:\"USER\"`, \
-     `:schema`) is a variable of psql, which the server does not know, either. Write the value, or use a function such as \
-     `current_database()`.",
+    "A backslash outside strings (`\\i`, `\\connect`, `\\restrict`, `\\gexec`) begins a command of the psql client. Such a command is not SQL, and the server would reject it. Remove the command, or write the equivalent SQL. A name after a colon (`:'DBNAME'`, `:\"USER\"`, `:schema`) is a variable that psql replaces by its value; the server would reject this, too. Write the value, or use a function such as `current_database()`.",
 );
 
 /// A command of the mysql, mariadb or sqlite3 client.
@@ -29,20 +26,19 @@ pub static CLIENT_COMMAND: Code = Code::new(
 pub static STATEMENT_BREAKPOINT: Code = Code::new(
     "statement-breakpoint",
     "Drizzle separates the statements of a file with lines `--> statement-breakpoint`. In MySQL, `--` begins a \
-     comment only if white space follows. The server would read this line as a part of the preceding statement and \
-     reject it. Write `;` at the end of each statement.",
+     comment only if white space follows. The server would read this line as a part of the preceding statement and reject the statement. Write `;` at the end of each statement.",
 );
 
 /// SQL after `COPY ... FROM stdin;` on the same line.
 pub static SQL_AFTER_COPY: Code = Code::new(
     "sql-after-copy",
-    "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run SQL at this position after the rows, and other clients would discard it. Move the SQL after the closing `\\.`.",
+    "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run SQL that follows on the same line after it has read the rows; other clients would discard this SQL. Move the SQL after the line `\\.` that ends the rows.",
 );
 
 /// `COPY ... TO stdout`.
 pub static COPY_TO_STDOUT: Code = Code::new(
     "copy-to-stdout",
-    "`COPY ... TO stdout` sends rows to the client, and a migration does not process them. Write the rows into a table, or \
+    "`COPY ... TO stdout` sends rows to the client, and a run of migrations does not process them. Write the rows into a table, or \
      remove the statement.",
 );
 
@@ -194,7 +190,7 @@ pub fn refused(code: &'static Code, command: &str, dialect: Dialect) -> Finding 
 /// The finding for a statement in which the server exchanges data with the client.
 pub fn refused_statement(text: &str, dialect: Dialect, tokens: &[Token]) -> Option<Finding> {
     if copies(text, dialect, tokens, "TO", "STDOUT") {
-        let message = "`COPY ... TO stdout` sends rows to the client, and a migration does not process them";
+        let message = "`COPY ... TO stdout` sends rows to the client, and a run of migrations does not process them";
         return Some(Finding::error(&COPY_TO_STDOUT, message).help("write the rows into a table, or remove the statement"));
     }
     if loads_local(text, dialect, tokens) {
@@ -254,5 +250,5 @@ fn loads_local(text: &str, dialect: Dialect, tokens: &[Token]) -> bool {
 /// The finding for SQL between `COPY ... FROM stdin` and its rows.
 pub fn sql_after_copy() -> Finding {
     let message = "SQL is not allowed between `COPY ... FROM stdin;` and its rows";
-    Finding::error(&SQL_AFTER_COPY, message).help("move it after the closing `\\.`")
+    Finding::error(&SQL_AFTER_COPY, message).help("move the SQL after the line `\\.` that ends the rows")
 }

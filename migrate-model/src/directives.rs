@@ -107,7 +107,7 @@ pub static BAD_DIRECTIVE: Code = Code::new(
     "bad-directive",
     "A directive, `-- migrate: key value`, has an unknown key or an invalid value. This is an error, because the directive would otherwise be ignored silently.\n\nKnown keys: `no-transaction`, `phase expand|migrate|contract`, \
      `requires 012, billing:003`, `gate SELECT ...`, `timeout 30m`, `lock-timeout 3s`, `allow RULE: reason`, \
-     `irreversible: reason`. All except `allow` must appear before the first statement.",
+     `irreversible: reason`. `billing:003` is version 003 of the service `billing`. All keys except `allow` must appear before the first statement.",
 );
 
 /// A directive after the first statement.
@@ -121,7 +121,7 @@ pub static MISPLACED_DIRECTIVE: Code = Code::new(
 pub static UNSUPPORTED_DIRECTIVE: Code = Code::new(
     "unsupported-directive",
     "The directives `code` (a step written in Rust) and `batch` (a backfill in batches) are reserved by the file format, but \
-     this version of cargo-migrate does not support them. Without them, the file would not run as intended, so it is rejected.",
+     this version of cargo-migrate does not support them. If they were ignored, the file would not do what its author intends, so the file is rejected.",
 );
 
 /// A file with marker comments for an up part and a down part.
@@ -391,7 +391,10 @@ fn requirement(text: &str) -> Result<Requirement, Problem> {
         Ok(version) => Ok(Requirement { service, version }),
         Err(_) => {
             let message = format!("`{text}` is not a valid version");
-            Err(Problem::new(message, "write a list of versions: `requires 012, billing:003`"))
+            Err(Problem::new(
+                message,
+                "write a list of versions, with `SERVICE:` before a version of another service: `requires 012, billing:003`",
+            ))
         }
     }
 }

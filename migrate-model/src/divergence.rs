@@ -53,22 +53,20 @@ pub static COSMETIC_CHANGE: Code = Code::new(
 /// The file of an applied migration is missing.
 pub static MISSING_FILE: Code = Code::new(
     "missing-file",
-    "A migration is applied, but its file is missing, although newer files exist. A new database would be created without it. \
-     Restore the file: `git log --diff-filter=D --name-only -- migrations` finds the commit that removed it. The code also reports a file whose text was already applied under another version: the file was probably renumbered, and a run would apply it a second time. Restore its version.",
+    "A migration is applied, but its file is missing, although newer files exist. A new database would lack its changes. Restore the file: `git log --diff-filter=D --name-only -- migrations` finds the commit that removed it. The code also reports a file whose text was already applied under another version: the file was probably renamed to another version, and a run would apply its SQL a second time. Restore the original version in the file name.",
 );
 
 /// The database contains a migration above every local file.
 pub static AHEAD: Code = Code::new(
     "ahead",
-    "The database contains migrations that are newer than this binary or checkout. This is normal during a rolling deployment and after a deployment was rolled back, so it is only a warning. To revert the database to the schema of this version, run \
-     `cargo migrate down --to VERSION`. It uses the down migrations that were stored when the newer migrations were applied.",
+    "The database contains migrations that are newer than this binary or checkout. This is normal during a rolling deployment and after a deployment was rolled back, so it is only a warning. To revert the newer migrations, run `cargo migrate down --to VERSION`, where VERSION is the version of the newest migration in this binary or checkout. The command uses the down migrations that were stored in the history when the newer migrations were applied.",
 );
 
 /// A migration is not applied, but one with a higher version is.
 pub static OUT_OF_ORDER: Code = Code::new(
     "out-of-order",
     "A migration is not applied, but one with a higher version is. The migration with the lower version was merged \
-     late, or written on another branch. On other databases, the two may have been applied in the opposite order. Give \
+     late, or written on another branch. On other databases, the two migrations may have been applied in the opposite order. Give \
      the pending migration a version above the newest one, or set `out-of-order = \"allow\"` (or `\"warn\"`) in \
      `migrate.toml`.",
 );
@@ -86,8 +84,7 @@ pub static PARTIALLY_APPLIED: Code = Code::new(
 /// A partially applied migration was edited in the part that has run.
 pub static CHANGED_WHILE_PARTIALLY_APPLIED: Code = Code::new(
     "changed-while-partially-applied",
-    "A migration is partially applied, and a statement that has already run was edited in its file, so the migration cannot \
-     resume. Restore the statements that ran. The failed statement and those after it may be edited.",
+    "A migration is partially applied, and one of the statements that have already run was edited in the migration file, so the migration cannot resume. Restore the statements that ran. The failed statement and those after it may be edited.",
 );
 
 /// A migration cannot be reverted.
@@ -101,6 +98,5 @@ pub static NO_DOWN_MIGRATION: Code = Code::new(
 /// A required migration is not applied.
 pub static REQUIRES: Code = Code::new(
     "requires",
-    "A migration requires another one with `-- migrate: requires ...`, and that one is not applied in this history, or in the \
-     history of another service on the same database. Apply the required migration first.",
+    "A migration requires another one with `-- migrate: requires ...`, and the required migration is not applied. If the directive names a service (`billing:003`), the required migration must be applied in the history of that service in the same database; otherwise, in the history of this service. Apply the required migration first.",
 );

@@ -73,7 +73,7 @@ fn changed(row: &MigrationStatus<'_>, level: Level) -> Divergence {
         let message = format!("`{}` is not applied: version {key} was applied as `{name}`{}", row.title(), on(row));
         return Divergence::new(&codes::CHANGED_AFTER_APPLY, level, row.key(), message)
             .help("if the two are different migrations, give this file a version above the newest one")
-            .help("if the file was renamed and edited, restore the original file");
+            .help("if the file was renamed and edited, restore its original name and content");
     }
     let message = format!("`{}` was changed after it was applied{}", row.title(), on(row));
     Divergence::new(&codes::CHANGED_AFTER_APPLY, level, row.key(), message)
@@ -162,8 +162,8 @@ fn ahead(row: &MigrationStatus<'_>) -> Divergence {
 fn elsewhere(row: &MigrationStatus<'_>) -> Divergence {
     let message = format!("the database contains `{}`, which is partially applied and has no file in this build", row.title());
     Divergence::new(&codes::AHEAD, Level::Warning, row.key(), message)
-        .help("this is normal while a newer version of the application runs its migrations; if that run failed, complete it with that version")
-        .help(format!("or, if its file was removed, undo the statements that ran, then run `cargo migrate resolve {} --not-applied`", row.key()))
+        .help("this is normal while a newer version of the application runs its migrations; if its run failed, complete the migration with that newer version")
+        .help(format!("or, if the migration file was removed, undo the statements that ran, then run `cargo migrate resolve {} --not-applied`", row.key()))
 }
 
 /// A version below others of this release is partially applied and has no file: a newer release would have given it a higher one.
@@ -183,7 +183,7 @@ fn out_of_order(row: &MigrationStatus<'_>, latest: Option<&MigrationStatus<'_>>,
         latest.map_or_else(|| "a higher version".to_owned(), |latest| format!("`{}`, a higher version,", latest.title()));
     let message = format!("`{}` is not applied, but {latest} is {state}", row.title());
     Divergence::new(&codes::OUT_OF_ORDER, level, row.key(), message)
-        .help("give it a version above the newest one")
+        .help("give the pending migration a version above the newest one")
         .help("or allow this: `out-of-order = \"allow\"` in `migrate.toml`")
 }
 
@@ -223,52 +223,63 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
     let undo = format!("or undo the statements that ran, then run `{resolve} --not-applied`");
     match obstacle {
         Obstacle::OtherDirection => {
-            let (command, done) = match resumption::direction_of(record) {
-                Direction::Up => ("cargo migrate up", "applied"),
-                Direction::Down => ("cargo migrate down", "reverted"),
-            };
-            let blocked = match row.migration() {
-                Some(_) => {
-                    blocked(progress).help(format!("complete it first: correct the file if necessary, then run `{command}`"))
-                }
-                None => blocked(progress).help("this build does not contain its file: complete it first with a build that does"),
-            };
-            blocked.help(format!("or, if it is already completely {done}, run `{resolve} --applied`")).help(undo)
+            let (complete, done) = completion(row, record);
+            blocked(progress)
+                .help(complete)
+                .help(format!("or, if the migration is already completely {done}, run `{resolve} --applied`"))
+                .help(undo)
         }
-        Obstacle::ScriptMissing => blocked(progress).help("restore its file, then run the same command again"),
+        Obstacle::ScriptMissing => blocked(progress).help("restore the migration file, then run the same command again"),
         Obstacle::Edited { statement, difference } => {
             let message = format!("{progress}; statement {statement} has already run, but was edited in the file afterwards");
             Divergence::new(&codes::CHANGED_WHILE_PARTIALLY_APPLIED, Level::Error, &record.key, message)
                 .note(format!("the SQL that ran (-) and the current file (+):\n{difference}"))
-                .help("restore the statements that ran; the rest may be edited")
+                .help("restore the statements that ran; later statements may be edited")
                 .help(format!("or choose the statement to resume at: `{resolve} --skip-to N`"))
                 .help(undo)
         }
         Obstacle::EditedUnstored => {
             let message = format!(
-                "{progress}; its file was edited afterwards, and its SQL could not be stored for a comparison: it is too long, or the encoding of the database lacks one of its characters"
+                "{progress}; the file was edited afterwards, and the SQL that ran is not available for a comparison. It could not be stored, because it is too long or contains a character that the encoding of the database lacks"
             );
             Divergence::new(&codes::CHANGED_WHILE_PARTIALLY_APPLIED, Level::Error, &record.key, message)
                 .help(format!("if only statements from {at} on were edited, resume there: `{resolve} --skip-to {at}`"))
                 .help(undo)
         }
         Obstacle::SessionLost { statement } => {
-            let cause = format!("what statement {statement} did in it{}", lost_statement(ran, statement, reading));
+            let cause = format!("what statement {statement} did in that session{}", lost_statement(ran, statement, reading));
             needs_lost_session(blocked, &progress, &cause, &resolve, at).help(undo)
         }
         Obstacle::SessionChanged { names } => {
-            let cause = "what a function of the database changed in it: ".to_owned() + &names;
+            let cause = "what a database function changed in that session: ".to_owned() + &names;
             needs_lost_session(blocked, &progress, &cause, &resolve, at).help(undo)
         }
         Obstacle::OutcomeUnknown => blocked(progress)
-            .help(format!("check whether the statement took effect; if not, or if you undo it, run `{resolve} --retry`"))
+            .help(format!(
+                "check whether statement {at} took effect; if it did not, or if you undo its effect, run `{resolve} --retry`"
+            ))
             .help(if at < record.statements {
-                format!("or, if it did, run `{resolve} --skip-to {}`", at + 1)
+                format!("or, if the statement took effect, run `{resolve} --skip-to {}`", at + 1)
             } else {
-                format!("or, if it did, run `{resolve} --applied`")
+                format!("or, if the statement took effect, run `{resolve} --applied`")
             })
             .help(undo),
     }
+}
+
+/// How to complete a migration that stopped in the other direction, and what it is then: applied or reverted.
+fn completion(row: &MigrationStatus<'_>, record: &Record) -> (String, &'static str) {
+    let (command, done) = match resumption::direction_of(record) {
+        Direction::Up => ("cargo migrate up", "applied"),
+        Direction::Down => ("cargo migrate down", "reverted"),
+    };
+    let complete = if row.migration().is_some() {
+        format!("first complete the migration: correct the file if necessary, then run `{command}`")
+    } else {
+        "this build does not contain the migration file: first complete the migration with a build that contains the file"
+            .to_owned()
+    };
+    (complete, done)
 }
 
 /// The remaining statements may depend on the session that ran the others.
@@ -280,7 +291,7 @@ fn needs_lost_session(
     at: usize,
 ) -> Divergence {
     blocked(format!("{progress}; the session is lost, and the remaining statements may depend on {cause}"))
-        .help(format!("if they do not depend on it, resume at statement {at}: `{resolve} --retry`"))
+        .help(format!("if the remaining statements do not depend on this, resume at statement {at}: `{resolve} --retry`"))
         .help(format!("otherwise complete the migration manually, then run `{resolve} --applied`"))
 }
 
@@ -315,7 +326,7 @@ pub fn requirement_unmet(service: &str, title: &str, key: &MigrationKey, require
     let message = format!("`{title}` of `{service}` requires {requirement}, which is not applied");
     let help = match &requirement.service {
         Some(service) => format!("apply the migrations of service `{service}` first"),
-        None => "apply that one first, or correct the directive".to_owned(),
+        None => "apply the required migration first, or correct the directive".to_owned(),
     };
     Divergence::new(&codes::REQUIRES, Level::Error, key, message).help(help)
 }

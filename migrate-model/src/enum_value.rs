@@ -11,7 +11,7 @@ pub static ENUM_VALUE_IN_USE: Code = Code::new(
     "enum-value-in-use",
     "PostgreSQL accepts `ALTER TYPE ... ADD VALUE` in a transaction, but rejects every use of the new value until that \
      transaction is committed (error 55P04, \"unsafe use of new value\"). A file that adds and uses a value between `BEGIN` \
-     and `COMMIT` would therefore fail. Without them, a file that adds and uses a value runs statement by statement.",
+     and `COMMIT` would therefore fail. Without `BEGIN` and `COMMIT`, a file that adds and uses a value runs statement by statement, each in its own transaction.",
 );
 
 /// How a statement uses a new value.

@@ -181,15 +181,14 @@ pub static CANNOT_RUN_IN_TRANSACTION: Code = Code::new(
     "A statement between `BEGIN` and `COMMIT` cannot run in a transaction and would fail at run time. On PostgreSQL, such statements include those with `CONCURRENTLY` (except `REFRESH`), `VACUUM`, `CREATE` and \
      `DROP` of a database or tablespace, `ALTER SYSTEM`, and a `DO` block that commits. On SQLite, they are `VACUUM`, \
      `ATTACH` and `DETACH`.\n\nRemove `BEGIN` and `COMMIT`. \
-     The file then runs statement by statement, with a checkpoint after each, and resumes at the right statement after a crash. \
+     The file then runs statement by statement. The history records each completed statement, so that the migration resumes at the right statement after a crash. \
      Alternatively, move the statement into a separate migration, so that the other statements remain atomic.",
 );
 
 /// `BEGIN` without `COMMIT`, `COMMIT` without `BEGIN`, nested transactions, or `ROLLBACK`.
 pub static UNBALANCED_TRANSACTION: Code = Code::new(
     "unbalanced-transaction",
-    "`BEGIN` and `COMMIT` in a file must form pairs, because the record of the migration is committed in the same \
-     transaction. A `COMMIT` without `BEGIN` would end the transaction of the migration early. If a `BEGIN` has no \
+    "`BEGIN` and `COMMIT` in a file must form pairs, because the completed statements are recorded in the history in the same transaction. A `COMMIT` without `BEGIN` would end the transaction of the migration early. If a `BEGIN` has no \
      `COMMIT`, or is inside another transaction, it is unclear which statements are atomic. After a `ROLLBACK`, the file would apply nothing. Write pairs, \
      or omit `BEGIN` and `COMMIT`: a file runs in one transaction by default.",
 );
@@ -254,7 +253,7 @@ fn imbalance(
         }
         (Class::Rollback, _) => {
             let help = &["remove it: a migration that fails is rolled back automatically"];
-            Some((&UNBALANCED_TRANSACTION, "this would roll back the migration".into(), help))
+            Some((&UNBALANCED_TRANSACTION, "this statement would roll back the migration".into(), help))
         }
         (Class::Refused(refusal), _) => Some((&UNBALANCED_TRANSACTION, refusal.message.into(), refusal.help)),
         (Class::NotInTransaction(what), Some(first)) => {
@@ -337,7 +336,7 @@ fn savepoints_outside(source: &SourceText<'_>, statements: &[Statement], classes
         match dialect {
             Dialect::Postgres if outside => {
                 return finding(
-                    "a savepoint needs a transaction, and this statement runs outside one",
+                    "a savepoint needs a transaction, but this statement runs outside a transaction",
                     "write `BEGIN` before it and `COMMIT` after its `RELEASE`",
                 );
             }

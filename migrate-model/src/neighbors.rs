@@ -19,10 +19,8 @@ mod foreign_matches;
 /// The history of this service is in another place.
 pub static OTHER_SCHEMA: Code = Code::new(
     "other-schema",
-    "The history tables that this connection finds contain no row of this service, but another schema of the same \
-     database, or another table, contains its history. On PostgreSQL, `search_path` decides which schema is found, and a role, `ALTER DATABASE` or \
-     the URL can change it. A run would apply every migration a second time, so it was aborted. Set `schema` under `[history]` in \
-     `migrate.toml` to the schema that contains the history. If `schema` is set, a history in another schema does not prevent a run, so each schema can have its own history. \
+    "The history tables that this connection finds contain no row of this service, but another schema of the same database, or a table with another name, contains a history of this service. On PostgreSQL, `search_path` decides in which schema the tables are found, and settings of the role, of the database or in the URL can change `search_path`. A run would apply every migration a second time, so the run was aborted. Set `schema` under `[history]` in \
+     `migrate.toml` to the schema that contains the history. If `schema` is set, a history in another schema does not prevent a run. To start a separate history in the schema of the connection, set `schema` to that schema. \
      If `search_path` selects one of several histories on purpose, such as one for each tenant, set `ignore = \
      [\"other-schema\"]` under `[history]`.",
 );
@@ -31,16 +29,14 @@ pub static OTHER_SCHEMA: Code = Code::new(
 pub static OTHER_SERVICE: Code = Code::new(
     "other-service",
     "This service has no row in the history, but another service has applied migrations with the same checksums. \
-     Usually the folder or the package was renamed or copied, which changed the name of the service. A run would apply these migrations a second time, so it was aborted. Set `service` in `migrate.toml` to the name in the history. If both services should apply these files, set `ignore = [\"other-service\"]` under `[history]`.",
+     Usually the folder or the package was renamed or copied, which changed the name of the service. A run would apply these migrations a second time, so the run was aborted. Set `service` in `migrate.toml` to the service name in the history. If both services should apply these files, set `ignore = [\"other-service\"]` under `[history]`.",
 );
 
 /// Another tool has applied these migrations.
 pub static FOREIGN_HISTORY: Code = Code::new(
     "foreign-history",
     "This service has no row in the history, but the database contains the history of another migration tool, which records migrations of this folder as \
-     applied. A run would apply them a second time, so it was aborted. The tables of other tools are recognized by \
-     their columns, under any name and in any schema. Their histories cannot be imported yet: continue with the other tool, or \
-     start with a new database. If the history has nothing to do with this service, set `ignore = [\"TOOL\"]` under `[history]` in \
+     applied. A run would apply these migrations a second time, so the run was aborted. Tables of other tools are recognized by their columns, under any name and in any schema. The histories of other tools cannot be imported yet: continue with the other tool, or start with a new database. If the other history has nothing to do with this service, set `ignore = [\"TOOL\"]` under `[history]` in \
      `migrate.toml`.",
 );
 
@@ -108,7 +104,7 @@ impl NotRead {
                 .help(format!("grant this user SELECT on `{table}`")),
             NotRead::RunsCode => {
                 let message = format!(
-                    "`{table}`{what} is a view or otherwise runs code of its owner when it is read. It was not read, so it is unknown {unknown}"
+                    "`{table}`{what} is a view or another object that runs code of its owner when it is read. The object was therefore not read, and it is unknown {unknown}"
                 );
                 Finding::error(code, message).help(format!("find out what `{table}` contains, and who created it"))
             }
@@ -177,7 +173,7 @@ impl Judge<'_> {
         let rows = match &history.rows {
             Ok(rows) => rows,
             Err(reason) => {
-                let unknown = format!("whether it contains the history of `{service}`");
+                let unknown = format!("whether this table contains a history of `{service}`");
                 let finding = reason.finding(&OTHER_SCHEMA, &history.place, "", &unknown);
                 return (!self.is_outside(history)).then(|| finding.help(self.state_place()));
             }
@@ -291,7 +287,7 @@ impl Judge<'_> {
             Ok(records) => records,
             Err(reason) => {
                 let what = format!(" (the history of {tool})");
-                let finding = reason.finding(&FOREIGN_HISTORY, &history.place, &what, "which migrations it records as applied");
+                let finding = reason.finding(&FOREIGN_HISTORY, &history.place, &what, "which migrations that tool has applied");
                 return Some(finding.help(ignore));
             }
         };
@@ -304,10 +300,13 @@ impl Judge<'_> {
             return Some(Finding::error(&FOREIGN_HISTORY, message).as_note());
         }
         let mut finding = Finding::error(&FOREIGN_HISTORY, message)
-            .help(format!("do not apply them again: continue with {tool} on this database, or start with a new database"))
+            .help(format!(
+                "do not apply these migrations again: continue with {tool} on this database, or start with a new database"
+            ))
             .help(ignore);
         if matches.failed > 0 {
-            finding = finding.note(format!("{} of that history did not complete", count_of(matches.failed, "migration")));
+            finding = finding
+                .note(format!("according to that history, {} failed or did not complete", count_of(matches.failed, "migration")));
         }
         Some(finding)
     }
@@ -317,7 +316,7 @@ impl Judge<'_> {
         let (service, total) = (self.set.service(), count_of(self.migrations(), "migration"));
         if let Some(version) = &matches.up_to {
             let covered = matches.same;
-            return format!("at version {version}; {covered} of {total} of `{service}` are at or below it");
+            return format!("at version {version}; {covered} of {total} of `{service}` have this version or a lower one");
         }
         let applied = count_of(matches.applied, "applied migration");
         match (matches.same, matches.proved) {

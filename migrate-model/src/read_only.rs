@@ -13,8 +13,7 @@ use crate::token::{Quoting, Token, Tokens, executed_tokens};
 /// A statement that makes transactions read-only.
 pub static READ_ONLY_SESSION: Code = Code::new(
     "read-only-session",
-    "A statement makes the transactions of its session read-only. The record of the migration is written in the same session, \
-     and in the same transaction where that is possible, so it could not be written. Remove the statement: statements that only read do not need a read-only transaction. The code also reports a \
+    "A statement makes the transactions of its session read-only. A run records the migration in the history in the same session, so it could not write the record. Remove the statement: statements that only read do not need a read-only transaction. The code also reports a \
      connection with `default_transaction_read_only = on` that the application passes to a run: pass another \
      connection, a pool or a URL.",
 );
@@ -24,10 +23,10 @@ pub fn problems(source: &SourceText<'_>, statements: &[Statement], dialect: Dial
     let problem = |statement: &Statement| {
         Finding::error(
             &READ_ONLY_SESSION,
-            "this statement makes transactions read-only, so the record of the migration could not be written",
+            "this statement makes transactions read-only, so the migration could not be recorded in the history",
         )
         .at(source.place(statement.range.clone()))
-        .help("remove `READ ONLY` or the statement")
+        .help("remove `READ ONLY`, or remove the statement")
     };
     statements.iter().filter(|statement| makes_read_only(statement.sql(source.text()), dialect)).map(problem).collect()
 }

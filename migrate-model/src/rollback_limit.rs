@@ -28,11 +28,14 @@ impl fmt::Display for RollbackLimit {
         match self {
             RollbackLimit::Known(at, name) => write!(f, "a rollback does not undo `{name}` (statement {})", at + 1),
             RollbackLimit::Hidden(name) => {
-                write!(f, "a rollback does not undo `{name}`, which a trigger or a default value may call")
+                write!(f, "a rollback does not undo `{name}`, which a trigger or a default value may have called")
             }
             RollbackLimit::Unknown(at) => {
                 let number = at + 1;
-                write!(f, "it is unknown whether what statement {number} calls did something that a rollback does not undo")
+                write!(
+                    f,
+                    "statement {number} runs code whose text is not known, and this code may have made changes that a rollback does not undo"
+                )
             }
         }
     }

@@ -39,15 +39,13 @@ impl Statement {
 pub static UNTERMINATED: Code = Code::new(
     "unterminated",
     "A string, a quoted name, a comment or a dollar-quoted string is not terminated, so it extends to the end of the file. \
-     Add the characters that end it, such as a closing quotation mark or `*/`.",
+     Add the missing end, such as a closing quotation mark or `*/`.",
 );
 
 /// A setting that decides how strings are read has a value that the text does not determine.
 pub static UNKNOWN_QUOTING: Code = Code::new(
     "unknown-quoting",
-    "`sql_mode` of MySQL (`NO_BACKSLASH_ESCAPES`, `ANSI_QUOTES`) and `standard_conforming_strings` of PostgreSQL decide whether a backslash in a string is an escape character, and therefore where the string ends. Here the \
-     value of the setting depends on the database, and different values split the rest of the file into different \
-     statements. Set a literal value (`SET sql_mode = '...'`), \
+    "`sql_mode` of MySQL (`NO_BACKSLASH_ESCAPES`, `ANSI_QUOTES`) and `standard_conforming_strings` of PostgreSQL decide whether a backslash in a string is an escape character, and therefore where the string ends. In this file, the value of the setting depends on the database, and with different values the rest of the file would be split into different statements. Set a literal value (`SET sql_mode = '...'`), \
      or write strings that neither end with a backslash nor contain `\\'`.",
 );
 
@@ -190,7 +188,7 @@ pub fn quoting_setting(dialect: Dialect) -> (&'static str, &'static str) {
 fn unknown_quoting(text: &str, file: &str, dialect: Dialect, unknown: Range<usize>) -> Finding {
     let (setting, value) = quoting_setting(dialect);
     let message = format!(
-        "`{setting}` is set to a value that is not known before the run, and the value decides where the statements after it end"
+        "`{setting}` is set to a value that is not known before the run, and this value decides where the later statements of the file end"
     );
     let place = if unknown.is_empty() { Place::file(file) } else { Place::range(file, text, unknown) };
     Finding::error(&UNKNOWN_QUOTING, message).at(place).help(format!("set a literal value: `SET {setting} = {value}`"))

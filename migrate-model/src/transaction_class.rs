@@ -146,8 +146,10 @@ const PREPARES_TRANSACTION: Refusal = Refusal {
 const RELEASES_CONNECTION: Refusal =
     Refusal { message: "this would close the connection of the migration", help: &["remove `RELEASE`"] };
 
-const XA_TRANSACTION: Refusal =
-    Refusal { message: "an XA transaction cannot contain the record of the migration", help: &["write `BEGIN` and `COMMIT`"] };
+const XA_TRANSACTION: Refusal = Refusal {
+    message: "the migration cannot be recorded in the history in an XA transaction",
+    help: &["write `BEGIN` and `COMMIT`"],
+};
 
 fn postgres(sql: &str, words: &Words<'_>) -> Class {
     let database = ["DATABASE", "TABLESPACE"];

@@ -166,7 +166,7 @@ impl BackendError {
 
     /// Adds to the error of a step that its failure could not be recorded.
     pub fn note_unrecorded(&self, error: Error) -> Error {
-        let error = error.note("also", format!("the failure could not be recorded: {}", self.message));
+        let error = error.note("also", format!("the failure could not be recorded in the history: {}", self.message));
         let code = self.code.as_deref().unwrap_or_default();
         if self.lacks_privilege() { error.help(history_help(code)) } else { error }
     }
@@ -196,7 +196,7 @@ impl BackendError {
             BackendErrorKind::Busy => {
                 let message = format!("another process is writing to the database: {}", self.message);
                 self.add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message))
-                    .help("wait until it finishes, or end it; `--lock-wait` sets how long to wait")
+                    .help("wait until that process finishes, or end it; `--lock-wait` sets how long a command waits")
             }
             BackendErrorKind::LockLost => self.into_lock_lost_error(),
             BackendErrorKind::ReadOnly => self.into_read_only_error(),
@@ -204,13 +204,13 @@ impl BackendError {
                 let error = Error::new(ErrorKind::Setting, &READ_ONLY_SESSION, self.message);
                 error
                     .note("state", "aborted before running anything")
-                    .help("pass a connection that can write, or pass a pool or a URL")
+                    .help("pass a connection whose transactions can write, or pass a pool or a URL")
             }
             BackendErrorKind::InTransaction => {
                 let error = Error::new(ErrorKind::Setting, &codes::IN_TRANSACTION, self.message);
                 error
                     .note("state", "nothing was run, and the transaction is unchanged")
-                    .help("commit or roll back before you run migrations: they commit their own transactions")
+                    .help("commit or roll back this transaction before you run migrations, because a run commits transactions of its own")
             }
             BackendErrorKind::Session => self
                 .into_error(
@@ -223,7 +223,7 @@ impl BackendError {
             BackendErrorKind::Untrusted => self.into_untrusted_error(),
             BackendErrorKind::Unreadable => self
                 .into_error(ErrorKind::History, &codes::HISTORY, what)
-                .help("find out which program changed the row, then restore the value"),
+                .help("find out which program changed the row of this table, then restore the original value"),
             BackendErrorKind::Rejected | BackendErrorKind::LockTimeout | BackendErrorKind::SessionChanged => {
                 let code = self.code.clone().unwrap_or_default();
                 self.into_error(ErrorKind::History, &codes::HISTORY, what).help(history_help(&code))
@@ -244,8 +244,8 @@ impl BackendError {
     /// An error of a run that lost its lock.
     pub fn into_lock_lost_error(self) -> Error {
         self.add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_LOST, LOCK_LOST))
-            .help("if another process holds it, run the same command again: it waits for that process and resumes")
-            .help("if the script released it (`pg_advisory_unlock_all()`, `DISCARD ALL`, `RELEASE_ALL_LOCKS()`), remove that statement")
+            .help("if another process holds the lock now, run the same command again: the command waits for that process and then resumes")
+            .help("if the migration released the lock (`pg_advisory_unlock_all()`, `DISCARD ALL`, `RELEASE_ALL_LOCKS()`), remove that statement")
     }
 
     /// An error of a run on a database that can only be read.
@@ -295,7 +295,7 @@ fn history_help(code: &str) -> &'static str {
     match code {
         // The table exists and has other columns.
         "42703" | "1054" => {
-            "find out which program created the table: if it has applied these migrations, do not apply them again; otherwise rename the table"
+            "find out which program created the table: if that program has applied these migrations, do not apply them again; otherwise rename the table"
         }
         // Galera: WSREP has not yet prepared node for application use.
         "1047" => {

@@ -206,7 +206,7 @@ async fn in_time<T>(url: &DatabaseUrl, connecting: impl Future<Output = Result<T
         Err(_) => {
             let message = format!("cannot connect to `{url}`: no answer within {} s", CONNECT_TIMEOUT.as_secs());
             Err(Error::new(ErrorKind::Connection, &codes::CONNECTION, message)
-                .help("check the host and port, and whether a server of another kind listens on this port"))
+                .help("check the host and port; a program that is not a database server of this type may listen on this port"))
         }
     }
 }
@@ -224,7 +224,9 @@ fn not_connected(url: &DatabaseUrl, error: sqlx::Error) -> Error {
     let help = if early_help.is_some() {
         early_help
     } else if error.is_connection_lost() {
-        Some("check the host and port, and that the server is running; `cargo migrate wait` waits until it accepts connections")
+        Some(
+            "check the host and port, and that the server is running; `cargo migrate wait` waits until the server accepts connections",
+        )
     } else {
         error.code.as_deref().and_then(|code| url.address().connection_help(code))
     };
@@ -240,14 +242,12 @@ fn help_before_an_answer(error: &sqlx::Error) -> Option<&'static str> {
     match error {
         // What the verification of a certificate reports.
         sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => Some(
-            "check the certificates: `sslrootcert` (MySQL: `ssl-ca`) must be the certificate of the authority that signed the certificate of the server; a \
-             self-signed certificate of a server cannot be its own authority (`CaUsedAsEndEntity`): create an authority, sign the certificate of the server with it, and \
-             set `sslrootcert` to the certificate of the authority",
+            "check the certificates: `sslrootcert` (MySQL: `ssl-ca`) must specify the certificate of the CA that signed the server certificate. A self-signed server certificate is not accepted as its own CA (`CaUsedAsEndEntity`): create a CA, sign the server certificate with it, and specify the certificate of this CA",
         ),
         sqlx::Error::Tls(_) => Some(
-            "check that the server supports TLS, and that the files of the parameters about TLS contain valid certificates and keys",
+            "check that the server supports TLS, and that the files that the TLS parameters specify contain valid certificates and keys",
         ),
-        sqlx::Error::Configuration(_) => Some("correct this parameter of the URL or variable of the environment"),
+        sqlx::Error::Configuration(_) => Some("correct this parameter of the URL, or this environment variable"),
         _ => None,
     }
 }
@@ -255,10 +255,12 @@ fn help_before_an_answer(error: &sqlx::Error) -> Option<&'static str> {
 /// What to do when a server answers, but rejects the connection, by SQLSTATE. MySQL sends SQLSTATEs for these errors, too.
 fn sqlstate_help(code: &str) -> Option<&'static str> {
     match code {
-        "3D000" | "42000" => Some("create the database: `cargo migrate db create`; or correct its name in the URL"),
-        "28P01" | "28000" => Some("check the user and password in the URL, and whether this user may connect from here"),
+        "3D000" | "42000" => Some("create the database with `cargo migrate db create`, or correct the database name in the URL"),
+        "28P01" | "28000" => {
+            Some("check the user and password in the URL, and whether the server allows this user to connect from this host")
+        }
         "53300" | "08004" => Some("too many connections are open; close some, or try again later"),
-        "57P03" => Some("the server is starting or stopping; `cargo migrate wait` waits until it accepts connections"),
+        "57P03" => Some("the server is starting or stopping; `cargo migrate wait` waits until the server accepts connections"),
         _ => None,
     }
 }

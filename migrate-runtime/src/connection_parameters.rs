@@ -106,7 +106,7 @@ impl Parameters {
                     "`{}` is given more than once, with different values",
                     parameter.names.join("` or `")
                 ))
-                .help("give it once"));
+                .help("give the parameter only once"));
             }
             if parameter.is_passed(&value) {
                 parameters.passed.push((key.into_owned(), value.to_string()));
@@ -189,13 +189,13 @@ fn unknown(known: &'static [Parameter], label: Option<&str>, key: &str) -> Addre
     match names().find(|(name, _)| simple(name) == simple(key)) {
         Some((_, Parameter { rule: ParameterRule::Instead(instead), .. })) => error.help(format!("write {instead}")),
         Some((name, Parameter { rule: ParameterRule::OneOf(words), .. })) => {
-            error.help(format!("write `{name}=WORD`, with one of {}", words.join(", ")))
+            error.help(format!("write `{name}=WORD`, where WORD is one of {}", words.join(", ")))
         }
         Some((name, _)) => error.help(format!("write `{name}`")),
         None => {
             let passed = known.iter().filter(|parameter| parameter.is_passed("x")).map(Parameter::name);
             let names: Vec<_> = passed.map(|name| format!("`{name}`")).collect();
-            error.help(format!("the parameters that have an effect are {}", names.join(", ")))
+            error.help(format!("the supported parameters are {}", names.join(", ")))
         }
     }
 }
@@ -237,7 +237,7 @@ impl CertificateFiles {
     pub fn check(&self) -> Result<(), sqlx::Error> {
         for (name, path) in &self.0 {
             let Ok(metadata) = std::fs::metadata(path) else { continue };
-            let refused = |why: String| Err(sqlx::Error::Configuration(format!("the file that `{name}` names {why}").into()));
+            let refused = |why: String| Err(sqlx::Error::Configuration(format!("the file that `{name}` specifies {why}").into()));
             if !metadata.is_file() {
                 return refused("is not a regular file".to_owned());
             }

@@ -82,8 +82,9 @@ impl FromStr for DatabaseUrl {
         let authority = rest.strip_prefix("//").unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         if entry.needs_authority && !is_host(host) {
-            return Err(invalid("what follows the `:` of the host is not the number of a port")
-                .help("write `@` before the host, and `%40` for an `@` in the password"));
+            return Err(invalid("the text after the `:` of the host is not a port number").help(
+                "if this text belongs to the password, write `@` before the host, and `%40` for each `@` in the password",
+            ));
         }
         // Drivers recognize a scheme in lower case only.
         let text = format!("{scheme}:{rest}");

@@ -119,7 +119,7 @@ pub fn history_sql(backend: &dyn Backend, set: &MigrationSet) -> Result<HistoryS
             backend.dialect()
         );
         return Err(Error::new(ErrorKind::WrongDialect, &codes::WRONG_DIALECT, message)
-            .help("connect to the right database, or correct `database` in `migrate.toml`"));
+            .help("connect to a database of this type, or correct `database` in `migrate.toml`"));
     }
     HistorySql::new(backend.history_dialect(), &contents.service, &contents.run.history)
 }
@@ -223,7 +223,7 @@ pub async fn acquire_lock(backend: &mut dyn Backend, history_sql: &HistorySql, o
 /// A run that was asked to stop.
 fn stopped(when: &str) -> Error {
     let error = Error::new(ErrorKind::Stopped, &codes::STOPPED, format!("stopped on request {when}"));
-    error.help("run the same command again: it resumes from there")
+    error.help("to resume, run the same command again")
 }
 
 fn not_acquired(holder: Option<SessionInfo>, waited: Duration) -> Error {
@@ -233,8 +233,8 @@ fn not_acquired(holder: Option<SessionInfo>, waited: Duration) -> Error {
     if let Some(holder) = holder {
         error = error.note("holder", holder.to_string());
         error = match &holder.how_to_end {
-            Some(how_to_end) => error.help(format!("wait until it finishes; or, if it hangs, {how_to_end}")),
-            None => error.help("wait until it finishes"),
+            Some(how_to_end) => error.help(format!("wait until that process finishes; or, if it hangs, {how_to_end}")),
+            None => error.help("wait until that process finishes"),
         };
     }
     error
@@ -386,8 +386,7 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         && let Some(at) = script_plan.needs_session(!set.contents().run.session.is_empty())
     {
         let message = format!(
-            "`session` in `migrate.toml` cannot apply to this statement of `{}`: it runs outside a transaction, and the connection may go \
-             through a pooler",
+            "the setting `session` in `migrate.toml` cannot take effect for this statement of `{}`, because the statement runs outside a transaction, and the connection may go through a pooler",
             step.title
         );
         return Some(needs_session(message, script.place(at), help));
@@ -396,14 +395,23 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         return Some(error);
     }
     if let Some(name) = backend.hidden_names().into_iter().find(|name| session_effect::uses_name(&script.text, name, dialect)) {
-        let message =
-            format!("`{}` uses the name `{name}`, which the application has given to something else in this session", step.title);
-        let help = "pass a pool or a URL, so that the run opens its own session; or first drop the temporary table or trigger, or detach the database";
+        let message = format!(
+            "`{}` uses the name `{name}`, which in this session refers to an object that the application has created",
+            step.title
+        );
+        let help = "pass a pool or a URL, so that the run opens its own session; or first drop this object (a temporary table or trigger), or detach it (an attached database)";
         return Some(needs_session(message, Place::file(&*script.file), help));
     }
     if let Some(at) = session_effect::changes_user(&script.text, &script.statements, dialect) {
-        let message = format!("`{}` changes the user of its session, who may not write the history", step.title);
-        return Some(needs_session(message, script.place(at), "use `SET ROLE`, or run the statements as that user"));
+        let message = format!(
+            "`{}` changes the user of its session, and the new user may lack the privileges to write the history",
+            step.title
+        );
+        return Some(needs_session(
+            message,
+            script.place(at),
+            "use `SET ROLE`, or run these statements in a connection of that user",
+        ));
     }
     if let Some(error) = value_obstacle(backend, step, script, &script_plan, dialect) {
         return Some(error);
@@ -412,7 +420,7 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         && let Some(at) = session_effect::cannot_put_back(&script.text, &script.statements, &script_plan.effects, dialect)
     {
         let message = format!(
-            "`{}` changes the session in a way that cannot be undone, and the session is also used by others",
+            "`{}` changes the session in a way that cannot be undone, but other code continues to use this session",
             step.title
         );
         let help = "pass a pool or a URL, so that the run opens its own session; or use `SET LOCAL`";
@@ -433,8 +441,11 @@ fn value_obstacle(
     if let FreshSession::Required(at) = needed
         && !backend.owns_session()
     {
-        let message = format!("`{}` reads a value in which earlier changes of this connection count", step.title);
-        let help = "run it over a pool or a URL of a database in a file, so that it has a connection of its own";
+        let message = format!(
+            "`{}` reads a value that depends on earlier statements of this connection (such as `total_changes()`)",
+            step.title
+        );
+        let help = "pass a pool or a URL of a database in a file, so that the run opens its own connection";
         return Some(needs_session(message, script.place(at), help));
     }
     if needed == FreshSession::NotNeeded {
@@ -444,7 +455,10 @@ fn value_obstacle(
     let is_open = |at: &usize| script.units.iter().any(|unit| unit.begin_statement.is_some() && unit.statements.contains(at));
     let alone = script_plan.segments().filter(|segment| !segment.in_transaction);
     let at = alone.flat_map(|segment| segment.unit.statements.clone()).find(is_open)?;
-    let message = format!("`{}` reads a value that this statement has left, after its transaction has ended", step.title);
+    let message = format!(
+        "`{}` reads a value that this statement sets (such as `changes()`) after the transaction of the statement has ended",
+        step.title
+    );
     Some(needs_session(message, script.place(at), "read the value in the same transaction"))
 }
 
@@ -456,7 +470,8 @@ fn quoting_obstacle(backend: &dyn Backend, step: &Step<'_>, script: &Script, set
     }
     let (setting, value) = quoting_setting(reading.dialect);
     let message = format!("`{setting}` of the server changes where the strings in `{}` end", step.title);
-    let help = format!("set the value that the file is written for in `migrate.toml`: `session = [\"SET {setting} = {value}\"]`");
+    let help =
+        format!("in `migrate.toml`, set the value for which the file is written: `session = [\"SET {setting} = {value}\"]`");
     let error = Error::new(ErrorKind::Setting, &UNKNOWN_QUOTING, message).at(Some(Place::file(&*script.file)));
     Some(error.note("state", "aborted before running anything").help(help))
 }

@@ -170,7 +170,7 @@ impl HistorySql {
     pub fn new(dialect: &'static HistoryDialect, service: &str, tables: &HistoryTables) -> Result<Self, Error> {
         let unusable = |what: &str, name: &str, why: &str| {
             Error::new(ErrorKind::Setting, &codes::BAD_NAME_FOR_HISTORY, format!("the {what} name `{name}` {why}"))
-                .help("choose another in `migrate.toml`")
+                .help("choose another name in `migrate.toml`")
         };
         let schema = tables.schema.iter().map(|name| ("schema", name));
         let names = [&tables.records, &tables.versions, &tables.events, &tables.locks].map(|name| ("table", name));

@@ -38,11 +38,15 @@ impl HistoryWriters {
             HistoryWriters::Others { table, roles, .. } => {
                 let mut names: Vec<String> = roles.iter().map(|(role, _)| format!("`{role}`")).collect();
                 names.dedup();
-                Some(format!("{} can write to `{table}`, so stored SQL may differ from the SQL of the migrations", names.join(", ")))
+                Some(format!(
+                    "{} can write to `{table}`, so stored SQL may differ from the SQL of the migrations",
+                    names.join(", ")
+                ))
             }
-            HistoryWriters::Unknown => {
-                Some("it is unknown who can write to `migration_records`, so it cannot be confirmed that stored SQL is the SQL of the migrations".to_owned())
-            }
+            HistoryWriters::Unknown => Some(
+                "it is unknown who can write to `migration_records`, so stored SQL may differ from the SQL of the migrations"
+                    .to_owned(),
+            ),
         }
     }
 

@@ -158,7 +158,7 @@ impl Lease {
                     ..error
                 })?;
                 let row = read_row(connection, history_sql).await?;
-                row.ok_or_else(|| BackendError::own("the row of the lease does not exist after it was created"))?
+                row.ok_or_else(|| BackendError::own("the row of the lease was created, but then does not exist"))?
             }
         };
         let is_alive = !row.holder.is_empty() && row.expired && connection.row_is_locked(history_sql).await?;

@@ -413,7 +413,7 @@ enum Correction {
 }
 
 fn cannot_repair(version: &MigrationKey) -> Error {
-    let message = format!("version {version} is not applied, or has no file");
+    let message = format!("version {version} is not applied, or there is no migration file for it");
     Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message).help("see `cargo migrate status`")
 }
 
@@ -424,27 +424,27 @@ fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
         }
         CannotResolve::ChangedSince => (
             format!("the state of version {version} changed after it was shown, so nothing was recorded"),
-            "another process is applying, reverting or resolving it, or has done so: see `cargo migrate status`".to_owned(),
+            "another process is applying, reverting or resolving this version, or has done so: see `cargo migrate status`"
+                .to_owned(),
         ),
         CannotResolve::NoSuchStatement { statements } => (
             format!("version {version} has {}, numbered from 1", count_of(statements, "statement")),
             format!(
-                "give the number of a statement that has not run yet, at most {statements}; or mark the migration as applied with `--applied`"
+                "use the number of a statement that has not run yet, at most {statements}; or mark the migration as applied with `--applied`"
             ),
         ),
         CannotResolve::InsideTransaction { first, next } => (
             format!(
-                "the statement of version {version} is in the middle of the transaction of the statements {first} to {}",
+                "the chosen statement of version {version} is in the middle of a transaction, which consists of the statements {first} to {}",
                 next - 1
             ),
             format!(
-                "a transaction takes effect completely or not at all: give {first} to run it, or if it has taken effect, {next} or a \
-                 higher number; if it is the end of the file, `--applied`"
+                "a transaction takes effect completely or not at all: to run the transaction, use `--skip-to {first}`; if the transaction has taken effect, use `--skip-to {next}` or a higher number or, if no statement follows, `--applied`"
             ),
         ),
         CannotResolve::AlreadyDone { done } => (
             format!("{} of version {version} {} recorded as done", count_of(done, "statement"), is_are(done)),
-            format!("give the number {} or a higher one, so that no completed statement runs twice", done + 1),
+            format!("use `--skip-to {}` or a higher number, so that no completed statement runs twice", done + 1),
         ),
     };
     Error::new(ErrorKind::UnknownVersion, &codes::UNKNOWN_VERSION, message).help(help)

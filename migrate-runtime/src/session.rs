@@ -96,7 +96,7 @@ pub async fn add_session_changes(
         Ok(changes) => changes.iter().for_each(|(version, names)| history.note_session_changes(version, names)),
         // What is not known may have changed.
         Err(error) if error.lacks_privilege() => {
-            let unknown = format!("unknown, because this user cannot read `{}`", history_sql.events_name());
+            let unknown = format!("unknown changes, because this user cannot read `{}`", history_sql.events_name());
             let is_partial = |record: &&Record| record.state != RecordState::Applied && record.statements_done > 0;
             let partial: Vec<String> = history.records().iter().filter(is_partial).map(|record| record.key.to_string()).collect();
             partial.iter().for_each(|version| history.note_session_changes(version, &unknown));

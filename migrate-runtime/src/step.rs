@@ -210,7 +210,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
                 Error::new(ErrorKind::MigrationFailed, &codes::GATE_CLOSED, message)
                     .at(Some(Place::file(&*script.file)))
                     .note("gate", gate.clone())
-                    .help("make the condition of the gate true, or correct its query, then run the same command again")
+                    .help("change the data or the schema so that the gate query returns true, or correct the query, then run the same command again")
             };
             let title = &self.step.title;
             match session::is_true(self.backend, gate, timeout).await {

@@ -68,7 +68,7 @@ impl FailedStep<'_> {
         let script = self.script;
         let lost = session_effect::lost_state(&script.text, &script.statements, self.done, self.reading);
         let of_statement = lost.map(|at| format!("what statement {} did in its session", at + 1));
-        of_statement.or_else(|| self.session_changes.map(|names| format!("what a function changed in the session: {names}")))
+        of_statement.or_else(|| self.session_changes.map(|names| format!("what a function changed in the session ({names})")))
     }
 
     /// Whether a statement runs in a transaction that is rolled back as a whole.
@@ -125,7 +125,7 @@ pub fn stopped_early(step: &FailedStep<'_>) -> Error {
         0 => format!("stopped on request before the first statement of `{title}`"),
         done => format!("stopped on request after statement {done} of {count} of `{title}`"),
     };
-    Error::new(ErrorKind::Stopped, &codes::STOPPED, message).help("run the same command again: it resumes from there")
+    Error::new(ErrorKind::Stopped, &codes::STOPPED, message).help("to resume, run the same command again")
 }
 
 /// The database did not let the step start.
@@ -151,7 +151,9 @@ pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
         BackendErrorKind::ConnectionLost => connection_lost(step, error),
         BackendErrorKind::SessionChanged => session_changed(step, &error, state),
         BackendErrorKind::Busy => error.into_history_error("").note("state", step.nothing_ran()),
-        _ => error.into_history_error(&format!("`{title}` ran, but its record could not be written")).note("state", state),
+        _ => {
+            error.into_history_error(&format!("`{title}` ran, but it could not be recorded in the history")).note("state", state)
+        }
     }
 }
 
@@ -168,7 +170,7 @@ pub fn custom_setting(title: &str, script: &Script, name: &str) -> Error {
 fn session_changed(step: &FailedStep<'_>, error: &BackendError, state: String) -> Error {
     let names = error.message.split_once(SESSION_CHANGED).map_or("", |(_, names)| names).trim_end_matches('"');
     let message = format!(
-        "`{}` needs a session of its own, but the connection may go through a pooler: a function of the database changed {names}",
+        "`{}` needs a session of its own, but the connection may go through a pooler: a database function changed {names}",
         step.title
     );
     let error = Error::new(ErrorKind::Setting, &codes::NEEDS_SESSION, message).at(Some(Place::file(&*step.script.file)));
@@ -190,7 +192,7 @@ pub fn connection_lost(step: &FailedStep<'_>, error: BackendError) -> Error {
     let message = format!("the connection was lost while `{}` was being {verb}: {}", step.title, error.message);
     Error::new(ErrorKind::Connection, &codes::CONNECTION_LOST, message)
         .at(Some(Place::file(&*step.script.file)))
-        .help(format!("run `cargo migrate {command}` again: it determines how far this run got"))
+        .help(format!("run `cargo migrate {command}` again: the command determines how far this run got"))
 }
 
 /// Whether the database rejected the first statement because it can only be read.
@@ -254,13 +256,13 @@ fn state(step: &FailedStep<'_>, limit: Option<RollbackLimit>) -> String {
         }
         done if step.remains == Remains::Continued => {
             let next = done + 1;
-            format!("{done} of {count} statements {} done and recorded; the next run continues statement {next}", is_are(done))
+            format!("{done} of {count} statements {} done and recorded; the next run completes statement {next}", is_are(done))
         }
         _ if step.atomic => rolled_back(step, limit),
         0 if limit.is_some() => {
             let then = if step.direction == Direction::Down { "is still applied" } else { "is not recorded" };
             let but = limit.map(|limit| format!(", but {limit}")).unwrap_or_default();
-            format!("none of its {} is done{but}; it {then}", count_of(count, "statement"))
+            format!("none of the {} of the migration is done{but}; the migration {then}", count_of(count, "statement"))
         }
         0 if step.direction == Direction::Down => {
             format!("0 of {} done, and no changes remain; the migration is still applied", count_of(count, "statement"))
@@ -294,7 +296,7 @@ pub fn timed_out(script: &Script, unit: &Unit, limit: Duration) -> Error {
     let message = format!("`{}` took longer than {} and was aborted", script.file_name(), duration::show(limit));
     Error::new(ErrorKind::MigrationFailed, &codes::TIMED_OUT, message)
         .at(Some(script.place(unit.statements.start)))
-        .note("state", "its connection was closed; the server ends the statement and rolls back an open transaction")
+        .note("state", "the connection was closed; the server ends the statement and rolls back the transaction if one is open")
         .help("find out what the statement is waiting for; or allow more time: `-- migrate: timeout 1h` at the top of the file")
 }
 
@@ -304,7 +306,7 @@ fn help_for_code(code: Option<&str>, message: &str) -> &'static str {
         // query_canceled has one code for a time-out and for a user's request; only the message tells them apart.
         Some("57014") if message.contains("statement timeout") => ALLOW_MORE_TIME,
         Some("1969" | "3024") => ALLOW_MORE_TIME,
-        Some("55P03" | "1205") => "let the sessions that hold the lock finish, or wait for a time with less load",
+        Some("55P03" | "1205") => "wait until the sessions that hold the lock have finished, or choose a time of low traffic",
         Some("42501" | "1044" | "1142" | "1227") => "grant this database user the missing privilege, or correct the file",
         // PostgreSQL, MySQL and MariaDB, SQLite.
         Some("53100" | "1114" | "1021" | "13") => "free space on the disk of the database, or split the migration",

@@ -31,7 +31,7 @@ impl StoredScripts {
             Some((_, known)) if known == text => Ok(()),
             Some(_) => Err(rejected(format!("the stored down migration of `{title}` has changed since it was shown"))
                 .help("find out who writes to `migration_records`, then run the same command again")),
-            None => Err(rejected(format!("no file contains the down migration of `{title}`; the SQL is stored in the history"))
+            None => Err(rejected(format!("no file contains the down migration of `{title}`, and the SQL that is stored in the history has not been confirmed"))
                 .help("run `cargo migrate down`, which shows the SQL and asks for confirmation; or revert with a version of the application that contains the file")),
         }
     }

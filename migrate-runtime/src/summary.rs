@@ -115,8 +115,10 @@ impl Repetitions {
         }
         self.count += 1;
         if self.count > MAX_REPETITIONS {
-            let message =
-                format!("the history of `{}` seems to change at each attempt, but its rows stay the same", history_sql.service());
+            let message = format!(
+                "each attempt to write the history of `{}` fails because the history seems to have changed, but its rows are the same as before",
+                history_sql.service()
+            );
             return Err(Error::new(ErrorKind::History, &codes::HISTORY, message)
                 .help("wait until no other process migrates this database, then run the same command again"));
         }
@@ -162,6 +164,6 @@ mod tests {
             }
         };
         assert_eq!(attempts, 1 + MAX_REPETITIONS);
-        assert!(error.to_string().contains("the history of `shop` seems to change"), "{error}");
+        assert!(error.to_string().contains("write the history of `shop` fails because"), "{error}");
     }
 }

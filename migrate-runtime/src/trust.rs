@@ -63,7 +63,7 @@ impl UntrustedTable {
     fn finding(&self) -> Finding {
         let (table, detail) = (&self.table, &self.detail);
         let whose = if detail.is_empty() { String::new() } else { format!(" (owned by `{detail}`)") };
-        let find_out = "find out who created it and why, then drop it";
+        let find_out = "find out who created this object and why, then drop it";
         let needs_none = format!("{find_out}; the tables of the history need no trigger");
         // A trigger or a table, and whose it is.
         let (of, owner) = detail.split_once('\n').unwrap_or((detail, ""));
@@ -73,37 +73,35 @@ impl UntrustedTable {
                 "`{table}` is owned by `{detail}`, which is not a trusted role (see `cargo migrate explain untrusted-history`)"
             ))
             .help(format!("if `{detail}` applies the migrations, run as `{detail}`, or make this user a member of that role"))
-            .help(format!("if another role applies them now, transfer each table: `ALTER TABLE {table} OWNER TO ROLE`"))
+            .help(format!("if another role applies the migrations now, transfer each history table to that role: `ALTER TABLE {table} OWNER TO ROLE`"))
             .help(format!("otherwise {find_out}")),
             "trigger" => error(format!("the trigger `{of}` of `{table}` runs code of `{owner}` on each write")).help(needs_none),
             "trigger with a condition" => {
-                error(format!("the trigger `{of}` of `{table}` has a condition, and its author is unknown")).help(needs_none)
+                error(format!("the trigger `{of}` of `{table}` has a condition, and the author of the condition is unknown")).help(needs_none)
             }
             "trigger with arguments" => error(format!(
-                "the trigger `{of}` of `{table}` passes arguments to its function, and their author is unknown"
+                "the trigger `{of}` of `{table}` passes arguments to its function, and the author of the arguments is unknown"
             ))
             .help(needs_none),
             "reference" => error(format!(
-                "the table `{of}` of `{owner}` has a foreign key to `{table}`, which can reject a write or run code of its author"
+                "the table `{of}` of `{owner}` has a foreign key to `{table}`; this foreign key can reject a write to the history, or run code of its author"
             ))
-            .help("find out who created it and why, then drop the foreign key; nothing may reference the tables of the history"),
+            .help("find out who created the foreign key and why, then drop it; nothing may reference the history tables"),
             "schema" => error(format!(
-                "the schema `{table}`, in which the first run would create the history, is owned by `{detail}`, which is not a \
-                 trusted role and could drop it"
+                "the schema `{table}`, in which the first run would create the history, is owned by `{detail}`, which is not a trusted role and could drop the history"
             ))
-            .help("find out who created the schema and why; then state the schema of the history, which may be this one: `schema` under `[history]` in `migrate.toml`"),
+            .help("find out who created the schema and why; then set `schema` under `[history]` in `migrate.toml` to this schema or to another one"),
             "copy" => error(format!(
                 "`{table}` is owned by `{owner}`, which is not a trusted role, and comes before `{of}` in `search_path`"
             ))
-            .help("find out who created it and why; state the schema of the history: `schema` under `[history]` in `migrate.toml`"),
+            .help("find out who created this table and why; then set `schema` under `[history]` in `migrate.toml` to the schema that contains the history"),
             "rules" => error(format!("`{table}`{whose} has rules, which can change what a statement does")).help(find_out),
             "expressions" => error(format!(
-                "`{table}`{whose} has an index, statistics, a check or a generated column with an expression, which can run code of \
-                 its owner when the table is read"
+                "`{table}`{whose} has an index, statistics, a check or a generated column with an expression, which can run code of the table owner when a query reads the table"
             ))
             .help(find_out),
             "types" => {
-                error(format!("`{table}`{whose} has a column whose type is not built in, so another user may have defined it"))
+                error(format!("`{table}`{whose} has a column whose type is not a built-in type, so another user may have defined this type"))
                     .help(find_out)
             }
             "children" => error(format!("other tables inherit from `{table}`{whose}")).help(find_out),

@@ -106,7 +106,7 @@ async fn a_change_that_no_text_shows_is_noticed() {
         let (done, messages) = run(&database.url, &folder, &["up"]);
         assert!(!done && messages.contains("error[partially-applied]"), "{hidden}\n{messages}");
         // Reading the text or asking the server has shown it.
-        let shows = |text: &str| ["did in it", name].iter().any(|cause| text.contains(cause));
+        let shows = |text: &str| ["did in that session", name].iter().any(|cause| text.contains(cause));
         assert!(shows(&messages) && shows(&plan), "{hidden}\n{messages}\n{plan}");
         assert_eq!(database.value("SELECT count(*) FROM public.users").await, "1", "{hidden}");
         // An operator knows that the rest does not need it.

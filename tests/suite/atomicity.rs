@@ -493,11 +493,11 @@ async fn what_a_rollback_does_not_undo_is_said() {
         (Kind::Postgres, "DO $$ BEGIN PERFORM nextval('s'); END $$;", "a rollback does not undo `nextval` (statement 1)"),
         (Kind::Postgres, "COPY t TO PROGRAM 'cat > /dev/null';", "a rollback does not undo `COPY ... TO PROGRAM` (statement 1)"),
         (Kind::Postgres, "SELECT pg_advisory_lock(1);", "a rollback does not undo `pg_advisory_lock` (statement 1)"),
-        (Kind::Postgres, "SELECT hides();", "unknown whether what statement 1 calls"),
+        (Kind::Postgres, "SELECT hides();", "statement 1 runs code whose text is not known"),
         (Kind::MariaDb, "INSERT INTO t VALUES (1);", plain),
         (Kind::MariaDb, "DO SETVAL(s, 50);", "a rollback does not undo `setval` (statement 1)"),
         (Kind::MariaDb, "INSERT INTO t VALUES (NEXT VALUE FOR s);", "a rollback does not undo `NEXT VALUE` (statement 1)"),
-        (Kind::MariaDb, "DO hides();", "unknown whether what statement 1 calls"),
+        (Kind::MariaDb, "DO hides();", "statement 1 runs code whose text is not known"),
         (Kind::Sqlite, "INSERT INTO t VALUES (1);", plain),
     ] {
         let database = TestDatabase::new(kind).await;

@@ -271,9 +271,9 @@ fn check_reports_unknown_statements_and_short_dates() {
     for expected in [
         "error[unknown-statement]: no database has a statement that begins with `CREAT`",
         "write `CREATE`",
-        "warning[short-timestamp]: `20260301_users.sql` comes before `20260115120000_orders.sql`, although its date is later",
+        "warning[short-timestamp]: `20260301_users.sql` sorts before `20260115120000_orders.sql`, although the date of the first is later",
         "`20260301000000`",
-        "warning[short-timestamp]: `202601151300_items.sql` comes before `20260115120000_orders.sql`, although its time is later",
+        "warning[short-timestamp]: `202601151300_items.sql` sorts before `20260115120000_orders.sql`, although the time of the first is later",
         "append the rest of the time to the version: `20260115130000`",
     ] {
         assert!(outcome.stderr.contains(expected), "{expected}: {}", outcome.stderr);

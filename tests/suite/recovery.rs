@@ -164,7 +164,7 @@ async fn nobody_skips_into_a_transaction() {
             let resolved = migrator.resolve(&database.url, &version, Resolution::SkipTo(statement)).await;
             assert_eq!(resolved.is_ok(), is_allowed, "{kind:?}: {statement}: {resolved:?}");
             if let Err(error) = resolved {
-                assert!(error.to_string().contains("the transaction of the statements 2 to 5"), "{error}");
+                assert!(error.to_string().contains("which consists of the statements 2 to 5"), "{error}");
             }
         }
         assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 1);

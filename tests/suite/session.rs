@@ -329,7 +329,7 @@ async fn a_rest_that_may_need_a_lost_session_is_not_resumed() {
     assert!(
         !done
             && messages.contains(
-                "the session is lost, and the remaining statements may depend on what statement 1 did in it: SELECT f()"
+                "the session is lost, and the remaining statements may depend on what statement 1 did in that session: SELECT f()"
             ),
         "{messages}"
     );

@@ -13,7 +13,7 @@ use migrate_model::suggestion::nearest;
 /// Explain a code such as `out-of-order`
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Code that a message shows in brackets, or the name of a check of squawk, eugene, strong_migrations or Atlas
+    /// Code that a message shows in brackets, or the name of a check in another linter (squawk, eugene, strong_migrations or Atlas)
     /// [default: list all codes]
     code: Option<String>,
 }

@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         if dialect.is_none() {
             context
                 .output
-                .message("no database URL or dialect given: `migrate.toml` specifies `sqlite`; change it there if necessary");
+                .message("no database URL or dialect given: the new `migrate.toml` contains `database = \"sqlite\"`; change this setting if necessary");
         }
     }
     let names = project.list_files();
@@ -76,7 +76,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
             1 => "added 1 file as a draft".to_owned(),
             count => format!("added {count} files as drafts"),
         };
-        context.output.message(format!("{drafts}; if drafts have already been applied to a database, run `cargo migrate lock`"));
+        context.output.message(format!(
+            "{drafts}; if these files have already been applied to a database, lock them: `cargo migrate lock`"
+        ));
     }
     if context.output.is_json() {
         context.output.json(&json!({ "service": project.service, "created": created }));
@@ -123,6 +125,6 @@ fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> Strin
     format!(
         "# Settings of `cargo migrate` and `embed_migrations!`. `cargo migrate explain bad-setting` lists all keys.\n\n\
          # The database for which the migrations are written: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\
-         # The name of the history; the package name by default.\n{service}\n"
+         # The name under which the database records the applied migrations; the package name by default.\n{service}\n"
     )
 }

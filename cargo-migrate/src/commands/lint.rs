@@ -46,7 +46,7 @@ pub struct Arguments {
     /// Lint the migrations that are new or changed since this Git revision
     #[arg(long, value_name = "REV")]
     since: Option<String>,
-    /// Do not query the database to find out which migrations are applied
+    /// Do not query the database for the list of applied migrations
     #[arg(long)]
     offline: bool,
     /// Exit with an error even if there are only warnings
@@ -141,7 +141,7 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
                 "cannot determine which files of `{}` are drafts that may be changed",
                 project.service
             ))
-            .help("create a lock file with `cargo migrate init`, or specify a Git revision that contains all files that must not change: `--since REV`"));
+            .help("create a lock file with `cargo migrate init`; or use `--since REV` with a Git revision: only files that are new or changed since then may be rewritten"));
         }
         for fix in &linted.rewrites {
             if apply_fix(context, &linted.member, fix)? {

@@ -59,7 +59,7 @@ fn summary(arguments: &Arguments, lock: &LockFile, newly_locked: usize) -> (&'st
     let remaining = if lock.drafts.is_empty() { String::new() } else { format!(", {drafts} left") };
     match newly_locked {
         _ if arguments.draft => ("Updated", format!("{drafts}, {locked}")),
-        0 => ("Locked", format!("nothing to lock, {locked}{remaining}")),
+        0 => ("Locked", format!("nothing to lock; {locked}{remaining}")),
         count => ("Locked", format!("{}{remaining}", count_of(count, "file"))),
     }
 }

@@ -25,13 +25,13 @@ pub struct Arguments {
     /// Description, such as `create users table`, `add email to users`, `index orders on user_id`, `drop old_table`
     #[arg(value_name = "DESCRIPTION", required_unless_present = "description", conflicts_with = "description")]
     words: Vec<String>,
-    /// Give the description as an option instead of arguments
+    /// Description, as an option instead of as arguments
     #[arg(long, value_name = "DESCRIPTION")]
     description: Option<String>,
-    /// Use the next sequential number as the version
+    /// Use the next sequential number as the version [default unless the newest version is a timestamp]
     #[arg(long, conflicts_with = "timestamp")]
     sequential: bool,
-    /// Use the current time (UTC) as the version, as in 20260102150405
+    /// Use the current time (UTC) as the version, as in 20260102150405 [default if the newest version is a timestamp]
     #[arg(long)]
     timestamp: bool,
 }

@@ -10,7 +10,7 @@ use migrate_lint::owners::{self, TableOwnership, TableStatus};
 use migrate_model::visible;
 use serde_json::json;
 
-/// Show which service owns each table
+/// Show which service owns each table: the service that lists the table under `owns` in `migrate.toml`, else the service whose migrations create the table
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Print the output as a Markdown table

@@ -18,7 +18,7 @@ pub struct Arguments {
     /// Plan the pending migrations up to and including this version
     #[arg(long, value_name = "VERSION", value_parser = values::version)]
     to: Option<Version>,
-    /// Instead of `up`, plan a revert of all migrations above this version
+    /// Plan a revert of all migrations above this version, not a run of `up`
     #[arg(long, value_name = "VERSION", value_parser = values::version, conflicts_with = "to")]
     down_to: Option<Version>,
 }
@@ -48,7 +48,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         is_clear &= may_run;
         planned.add(&service.name, &plan);
         table.extend(plan.steps.iter().map(|step| cells(&service.name, step)));
-        let summary = if status.refusal().is_some() { "nothing would run; see the note".to_owned() } else { summary(&plan) };
+        let summary =
+            if status.refusal().is_some() { "nothing would run, for the reason shown above".to_owned() } else { summary(&plan) };
         summaries.push(format!("`{}`: {summary}", service.name));
         views.push(json!({
             "service": service.name,

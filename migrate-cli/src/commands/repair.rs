@@ -10,13 +10,13 @@ use clap::Args;
 use migrate_runtime::{MigrationState, Migrator, Version};
 use serde_json::{Value, json};
 
-/// Accept edited files: update the checksums and SQL in the history, without running the files
+/// Accept edited files of applied migrations: update their checksums and SQL in the history, and run nothing
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Repair only these versions [default: all edited files]
+    /// Repair only these versions [default: all edited files, and a history with missing rows]
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migrations: Vec<Version>,
-    /// Accept edited SQL too, not only edited comments and white space; the database must already match the files
+    /// Also accept files whose SQL was edited, not only those with edited comments or white space. The schema of the database must already match the edited files
     #[arg(long)]
     sql: bool,
 }
@@ -61,10 +61,12 @@ async fn repair(service: &Service, arguments: &Arguments, context: &Context<'_>)
     let mut repair = Repair::default();
     if arguments.migrations.is_empty() && status.has_lost_records() {
         context.output.findings(&status.neighbors());
-        let question = format!("accept the records of `{}` on {} as they are?", service.name, service.url);
-        if context.confirm(&question, || "accepting incomplete records needs confirmation".to_owned())? {
+        let question = format!("accept the incomplete history of `{}` on {} as complete?", service.name, service.url);
+        if context.confirm(&question, || "accepting an incomplete history as complete needs confirmation".to_owned())? {
             migrator.accept_records(&service.url).await?;
-            context.output.status("Repaired", &format!("the summary of `{}`", service.name));
+            context
+                .output
+                .status("Repaired", &format!("the history of `{}`: its existing rows now count as complete", service.name));
             repair.accepted.push(json!({ "version": null, "name": null, "diff": null }));
         } else {
             repair.rejected += 1;
@@ -92,12 +94,12 @@ fn is_accepted(edit: &Edit, service: &Service, arguments: &Arguments, context: &
     }
     if edit.state == MigrationState::Changed && !arguments.sql {
         context.output.message(format!(
-            "`{}`: its SQL was changed; if the database already matches the edited file, run `repair` with `--sql`",
+            "the SQL of `{}` was changed; if the schema of the database already matches the edited file, run `cargo migrate repair --sql`",
             edit.title
         ));
         return Ok(false);
     }
-    context.confirm(&format!("accept the edited `{}` on {}?", edit.title, service.url), || {
+    context.confirm(&format!("accept the edited `{}` in the history of {}?", edit.title, service.url), || {
         format!("accepting the edited `{}` needs confirmation", edit.title)
     })
 }

@@ -11,7 +11,7 @@ use migrate_model::resumption;
 use migrate_model::statement::{self, Reading};
 use migrate_runtime::{Activity, Direction, RecordState, Resolution, StatusReport, StopSignal, Version};
 
-/// Resolve a partially applied migration: mark it applied or not applied, retry, or skip statements
+/// Resolve a partially applied migration: mark it as applied or not applied, or choose the statement at which it resumes
 #[derive(Debug, Args)]
 #[command(override_usage = "cargo migrate resolve <--applied|--not-applied|--retry> <VERSION>\n       \
                             cargo migrate resolve --skip-to <N> <VERSION>")]
@@ -20,18 +20,16 @@ pub struct Arguments {
     /// Version of the partially applied migration
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migration: Version,
-    /// Mark the migration as applied or, if its down migration was interrupted, as reverted; use this if all statements of the
-    /// interrupted file are complete
+    /// Mark the migration as applied or, if its down migration was interrupted, as reverted; use this if all statements of the interrupted file have taken effect
     #[arg(long, group = "how")]
     applied: bool,
-    /// Mark the migration as not applied or, if its down migration was interrupted, as not reverted; use this if you
-    /// have undone the completed statements. The command lists these statements and asks for confirmation
+    /// Mark the migration as not applied or, if its down migration was interrupted, as not reverted; use this after you have undone the statements that ran. The command lists these statements and asks for confirmation
     #[arg(long, group = "how")]
     not_applied: bool,
     /// Make the next run resume with the statement that failed or whose outcome is unknown; use this if that statement had no effect, or if it is safe to run it again
     #[arg(long, group = "how")]
     retry: bool,
-    /// Make the next run resume at statement N; use this if all statements before it were executed
+    /// Make the next run resume at statement N, counted from 1; use this if all statements before statement N have taken effect
     #[arg(long, group = "how", value_name = "N")]
     skip_to: Option<usize>,
 }
@@ -61,7 +59,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     print_evidence(&status, &arguments.migration, reading, context.output);
     let record = status.history().get(&(&arguments.migration).into());
     if status.activity() == Activity::Running && record.is_some_and(|record| record.state.interrupted().is_some()) {
-        let message = format!("a process is executing version {} now, so its outcome is not known yet", arguments.migration);
+        let message = format!("a process is running version {} now, so the outcome is not known yet", arguments.migration);
         return Err(
             CommandError::other(message).help("wait until that process ends, or stop it, then run the same command again")
         );
@@ -77,10 +75,10 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         Resolution::MarkNotApplied if is_revert => format!("{}: marked as not reverted", arguments.migration),
         Resolution::MarkNotApplied => format!("{}: marked as not applied", arguments.migration),
         Resolution::Retry => {
-            format!("{}: run the interrupted command again to retry the statement", arguments.migration)
+            format!("{}: run the interrupted command again; it resumes with the same statement", arguments.migration)
         }
         Resolution::SkipTo(statement) => {
-            format!("{}: run the interrupted command again to resume at statement {statement}", arguments.migration)
+            format!("{}: run the interrupted command again; it resumes at statement {statement}", arguments.migration)
         }
         _ => arguments.migration.to_string(),
     };
@@ -98,10 +96,10 @@ fn confirm_undone(
     print_statements(status, version, reading, context.output);
     let question = format!("have you undone the changes of these statements of version {version}?");
     let confirmed = context.confirm(&question, || {
-        format!("marking version {version} as not applied needs confirmation that its statements are undone")
+        format!("marking version {version} as not applied needs confirmation that you have undone the statements that ran")
     })?;
     if !confirmed {
-        context.output.message("nothing was changed: undo the statements, then run the same command again");
+        context.output.message("nothing was recorded: undo the changes of these statements, then run the same command again");
     }
     Ok(confirmed)
 }
@@ -131,7 +129,7 @@ fn print_evidence(status: &StatusReport, version: &Version, reading: Reading<'_>
     let next = next.map_or(String::new(), |line| format!(", `{line}`"));
     let stopped = match record.state {
         RecordState::Failed | RecordState::RevertFailed | RecordState::Unclear | RecordState::RevertUnclear => "failed",
-        RecordState::Resolved | RecordState::RevertResolved => "resolved",
+        RecordState::Resolved | RecordState::RevertResolved => "set to resume",
         _ if status.activity() == Activity::Running => "being executed",
         _ => "interrupted",
     };

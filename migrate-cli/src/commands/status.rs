@@ -17,8 +17,7 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with 5 if the file of an applied migration was changed, or is missing while other migrations are pending;
-    /// otherwise exit with 3 if a migration is pending, out of order or partially applied
+    /// Exit with code 5 if the file of an applied migration was changed, or if it is missing while other migrations are pending; otherwise exit with code 3 if a migration is pending, out of order or partially applied
     #[arg(long)]
     check: bool,
 }
@@ -117,9 +116,13 @@ impl Counts {
         let open = count_migrations(pending);
         match pending {
             0 if known == 0 => "no migrations yet; create one with `cargo migrate new`".to_owned(),
-            0 if mismatched > 0 => format!("{applied} applied, {mismatched} changed or missing; see `cargo migrate verify`"),
+            0 if mismatched > 0 => {
+                format!("{applied} applied, {mismatched} of them with a changed or missing file; see `cargo migrate verify`")
+            }
             0 => format!("up to date, {applied} applied"),
-            _ if mismatched > 0 => format!("{applied} applied, {mismatched} changed or missing, {open} pending"),
+            _ if mismatched > 0 => {
+                format!("{applied} applied, {mismatched} of them with a changed or missing file, {open} pending")
+            }
             _ if partially_applied > 0 => {
                 format!("{applied} applied, {open} pending, {partially_applied} of them partially applied")
             }

@@ -12,14 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-domain-constraint",
-        "Adding a column whose type is a domain with a CHECK or NOT NULL constraint rewrites the table under ACCESS \
-         EXCLUSIVE. Reads and writes are blocked until every row is rewritten. A domain without constraints, or an \
-         array of the domain, causes no rewrite.",
+        "Adding a column whose type is a domain with a CHECK or NOT NULL constraint rewrites the table under an \
+         ACCESS EXCLUSIVE lock. Reads and writes are blocked until every row is rewritten. If the domain has no \
+         constraint, or if the type of the column is an array of the domain, the table is not rewritten.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "declare the column with the base type of the domain; add the condition as a `CHECK` with `NOT VALID`; \
-         validate it in the next migration",
+    fix: "declare the column with the base type of the domain; add the condition of the domain as a `CHECK` \
+         constraint of the table with `NOT VALID`; validate this constraint in the next migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,14 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-inline-check",
-        "Adding a column with a `CHECK` scans the whole table under ACCESS EXCLUSIVE, even if the column is NULL in \
-         every row. Reads and writes are blocked during the scan. A constraint that is added later with `NOT VALID` \
-         needs no scan.",
+        "Adding a column with a `CHECK` scans the whole table under an ACCESS EXCLUSIVE lock, even if the column is \
+         NULL in every row. Reads and writes are blocked during the scan. If the constraint is added in a separate \
+         statement with `NOT VALID`, PostgreSQL does not scan the table.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "add the column alone; then `ADD CONSTRAINT ... CHECK (...) NOT VALID`; then, in the next migration, \
-         `VALIDATE CONSTRAINT`",
+    fix: "add the column alone; then run `ADD CONSTRAINT ... CHECK (...) NOT VALID`; then, in the next migration, \
+         run `VALIDATE CONSTRAINT`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

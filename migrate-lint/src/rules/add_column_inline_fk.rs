@@ -12,15 +12,16 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-inline-fk",
-        "Adding a column with `REFERENCES` takes ACCESS EXCLUSIVE on the altered table and SHARE ROW EXCLUSIVE on the \
-         referenced table. Without a default, there is no value to check, and the locks are brief. With a default, every row \
-         is checked. During this check, reads and writes of the altered table and writes to the referenced table are \
+        "Adding a column with `REFERENCES` acquires an ACCESS EXCLUSIVE lock on the altered table and a SHARE ROW \
+         EXCLUSIVE lock on the referenced table. If the column has no default, it is NULL in every row, so \
+         PostgreSQL checks no values and the locks are brief. If the column has a default, PostgreSQL checks every \
+         row. During this check, reads and writes of the altered table and writes to the referenced table are \
          blocked.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "add the column alone; then `ADD CONSTRAINT ... FOREIGN KEY ... NOT VALID`; then, in the next migration, \
-         `VALIDATE CONSTRAINT`",
+    fix: "add the column alone; then run `ADD CONSTRAINT ... FOREIGN KEY ... NOT VALID`; then, in the next \
+         migration, run `VALIDATE CONSTRAINT`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,14 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-inline-unique",
-        "Adding a column with `UNIQUE` or `PRIMARY KEY` builds its index under ACCESS EXCLUSIVE. Reads and writes are \
-         blocked until the index is complete. `CREATE UNIQUE INDEX CONCURRENTLY` builds the index without blocking \
-         writes.",
+        "Adding a column with `UNIQUE` or `PRIMARY KEY` builds the index of the constraint under an ACCESS EXCLUSIVE \
+         lock. Reads and writes are blocked until the index is complete. `CREATE UNIQUE INDEX CONCURRENTLY` builds \
+         the same index without blocking writes.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "add the column alone; build the index with `CREATE UNIQUE INDEX CONCURRENTLY`; then `ADD CONSTRAINT ... \
-         UNIQUE USING INDEX`",
+    fix: "add the column alone; build the index with `CREATE UNIQUE INDEX CONCURRENTLY`; then run `ADD CONSTRAINT \
+         ... UNIQUE USING INDEX`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

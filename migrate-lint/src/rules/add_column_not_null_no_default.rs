@@ -14,12 +14,13 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-not-null-no-default",
         "Existing rows have no value for a new NOT NULL column without a default. PostgreSQL and SQLite reject the \
-         statement if the table contains rows; older versions of SQLite reject it even for an empty table. A constant \
-         default supplies the value.",
+         statement if the table contains rows; older versions of SQLite reject it even if the table is empty. With a \
+         constant default, the statement succeeds, and existing rows get the default.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::Sqlite],
-    fix: "add the column as nullable, fill it in batches, then set it NOT NULL; or give it a constant default",
+    fix: "give the column a constant default; or, on PostgreSQL, add it as nullable, fill it in batches, and then \
+         set it NOT NULL",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

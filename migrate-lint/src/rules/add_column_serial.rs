@@ -12,14 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-serial",
-        "A new `serial` or `GENERATED AS IDENTITY` column assigns a number to every existing row. PostgreSQL rewrites \
-         the table and its indexes under ACCESS EXCLUSIVE, which blocks reads and writes. Such a column is safe in \
-         `CREATE TABLE`.",
+        "A new `serial` or `GENERATED AS IDENTITY` column assigns a number to every existing row. PostgreSQL \
+         therefore rewrites the table and its indexes under an ACCESS EXCLUSIVE lock, which blocks reads and writes. \
+         In `CREATE TABLE`, such a column is safe.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "add a plain `bigint` column and a sequence; write `SET DEFAULT nextval(...)` for new rows; fill the existing rows \
-         in batches; then make the column NOT NULL and, if required, an identity column",
+    fix: "add a plain `bigint` column and a sequence; run `ALTER COLUMN ... SET DEFAULT nextval(...)` for new rows; \
+         fill the existing rows in batches; then make the column NOT NULL and, if required, an identity column",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,14 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-stored-generated",
-        "`GENERATED ALWAYS AS (...) STORED` computes a value for every existing row. PostgreSQL rewrites the table \
-         under ACCESS EXCLUSIVE, which blocks reads and writes. A `VIRTUAL` column (PostgreSQL 18) is computed on \
-         read and needs no rewrite.",
+        "Adding a column with `GENERATED ALWAYS AS (...) STORED` computes a value for every existing row. PostgreSQL \
+         therefore rewrites the table under an ACCESS EXCLUSIVE lock, which blocks reads and writes. PostgreSQL 18 \
+         and later compute a `VIRTUAL` column when it is read, so adding one needs no rewrite.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "add a plain column, maintain it with a trigger, and fill the existing rows in batches; or, from PostgreSQL \
-         18, declare the column `VIRTUAL`",
+    fix: "add a plain column, maintain it with a trigger, and fill the existing rows in batches; or, on PostgreSQL \
+         18 and later, declare the column `VIRTUAL`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

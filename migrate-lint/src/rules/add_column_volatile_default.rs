@@ -12,15 +12,16 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-volatile-default",
-        "Adding a column with a volatile default rewrites the table and all its indexes under ACCESS EXCLUSIVE, \
-         because each row needs its own value. Examples of volatile functions are `gen_random_uuid()`, `random()` and \
-         `clock_timestamp()`; functions of your own are volatile unless they are declared STABLE or IMMUTABLE. A \
-         constant, `now()` or another non-volatile function needs no rewrite since PostgreSQL 11.",
+        "Adding a column with a volatile default rewrites the table and all its indexes under an ACCESS EXCLUSIVE \
+         lock, because each row needs its own value. Examples of volatile functions are `gen_random_uuid()`, \
+         `random()` and `clock_timestamp()`. User-defined functions are volatile unless they are declared STABLE or \
+         IMMUTABLE. Since PostgreSQL 11, a default that is a constant, `now()` or another non-volatile function \
+         needs no rewrite.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "add the column without a default; `ALTER COLUMN ... SET DEFAULT` for new rows; fill the existing rows in \
-         batches; then make the column NOT NULL",
+    fix: "add the column without a default; set the default for new rows with `ALTER COLUMN ... SET DEFAULT`; fill \
+         the existing rows in batches; then make the column NOT NULL",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

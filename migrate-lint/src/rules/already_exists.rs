@@ -15,14 +15,15 @@ use migrate_model::syntax::{ActionKind, ObjectKind, Syntax, TypeAction};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "already-exists",
-        "The statement creates an object that an earlier migration has already created: a schema, sequence, table, \
-         view, column, index, constraint, trigger, type or enum value. The statement fails on every database to which \
-         the earlier migration was applied. A column that is renamed to an existing name is flagged as well. Statements with \
-         `IF NOT EXISTS` or `OR REPLACE` are not flagged.",
+        "The statement creates an object that an earlier statement has already created: a schema, sequence, table, \
+         view, column, index, constraint, trigger, type or enum value. The earlier statement can be in an earlier \
+         migration or in the same file. The statement fails on every database on which the earlier statement was \
+         executed. A column that is renamed to an existing name is flagged as well. Statements with `IF NOT EXISTS` \
+         or `OR REPLACE` are not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "remove the statement; or choose another name if the two objects differ",
+    fix: "remove the statement; or, if the two objects differ, choose another name for the new object",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -13,13 +13,13 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-constraint-recheck",
         "Changing the type of a column with a CHECK constraint verifies the constraint again, with a full table scan \
-         under ACCESS EXCLUSIVE. Reads and writes are blocked during the scan, even if the type change itself needs \
-         no rewrite.",
+         under an ACCESS EXCLUSIVE lock. Reads and writes are blocked during the scan, even if the type change \
+         itself does not rewrite the table.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "drop the constraint, change the type, add the constraint with `NOT VALID`, and validate it in the next \
-         migration",
+    fix: "drop the constraint, change the type, add the constraint again with `NOT VALID`, and validate it in the \
+         next migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

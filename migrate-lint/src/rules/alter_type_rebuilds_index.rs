@@ -12,11 +12,12 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rebuilds-index",
-        "Some changes of the type or collation of a column do not rewrite the table, but rebuild the indexes on the column \
-         under ACCESS EXCLUSIVE. This applies to a change of collation, and to a change to a type with the same storage and \
-         another operator class, such as `timestamp` to `timestamptz` in UTC, `int` to `oid` or `text` to `citext`. A \
-         partial or expression index that uses the column is rebuilt by every change of the type. \
-          Reads and writes are blocked until the indexes are rebuilt. A column without an index is not affected.",
+        "Some changes of the type or collation of a column do not rewrite the table, but rebuild the indexes on the \
+         column under an ACCESS EXCLUSIVE lock. This applies to a change of the collation. It also applies to a \
+         change to a type that has the same storage format and another operator class, such as `timestamp` to \
+         `timestamptz` in a session with time zone UTC, `int` to `oid` or `text` to `citext`. A partial or \
+         expression index that uses the column is rebuilt by every change of the type. Reads and writes are blocked \
+         until the indexes are rebuilt. If no index uses the column, nothing is rebuilt.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

@@ -12,11 +12,12 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-rewrite",
-        "Most changes of a column type rewrite the table and its indexes under ACCESS EXCLUSIVE, which blocks reads \
-         and writes. For example, `int` to `bigint` rewrites the table. The most common changes that need no rewrite are a \
-         longer or unlimited `varchar`, `varchar` to `text`, `text` to `varchar` without a limit, a larger precision of \
-         `numeric` with the same scale, a larger precision of `timestamp` or `time`, `cidr` to `inet`, and a longer `bit \
-         varying`. `alter-type-rebuilds-index` describes changes that rebuild only indexes.",
+        "Most changes of a column type rewrite the table and its indexes under an ACCESS EXCLUSIVE lock, which \
+         blocks reads and writes. For example, changing `int` to `bigint` rewrites the table. The most common \
+         changes that need no rewrite are a longer or unlimited `varchar`, `varchar` to `text`, `text` to `varchar` \
+         without a limit, a larger precision of `numeric` with the same scale, a larger precision of `timestamp` or \
+         `time`, `cidr` to `inet`, and a longer `bit varying`. Some other changes rebuild only the indexes on the \
+         column; the rule `alter-type-rebuilds-index` reports them.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

@@ -13,12 +13,12 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "alter-type-view-dep",
         "PostgreSQL rejects a type change of a column that a view, a materialized view or a generated column uses. \
-         The migration fails.",
+         The migration fails at this statement.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "drop the dependent view or generated column, change the type, and create the view or column again, in the same \
-         transaction",
+    fix: "in one transaction, drop the dependent view or generated column, change the type, and create the view or \
+         column again",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -12,15 +12,17 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "attach-partition-scan",
-        "`ATTACH PARTITION` scans the new partition under ACCESS EXCLUSIVE, unless a validated CHECK constraint implies the \
-         partition bounds. If a DEFAULT partition exists, it is scanned too, and all queries on it are \
-         blocked. Indexes of the partitioned table that the partition lacks are built under the same lock.",
+        "`ATTACH PARTITION` scans the new partition under an ACCESS EXCLUSIVE lock, unless a validated CHECK \
+         constraint implies the partition bounds. If the partitioned table has a DEFAULT partition, PostgreSQL also \
+         locks this partition with ACCESS EXCLUSIVE and scans it, so all queries on it are blocked. If the new \
+         partition lacks indexes that the partitioned table has, PostgreSQL builds them while it holds the lock on \
+         the new partition.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "before the statement, add a CHECK constraint with the partition bounds to the new partition, and a CHECK \
-         constraint that excludes the values within these bounds to the DEFAULT partition; add each with `NOT VALID`, then \
-         run `VALIDATE CONSTRAINT`",
+    fix: "before `ATTACH PARTITION`, add a CHECK constraint with the partition bounds to the new partition; if there \
+         is a DEFAULT partition, add a CHECK constraint to it that excludes the values within these bounds; add each \
+         constraint with `NOT VALID`, then run `VALIDATE CONSTRAINT`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,9 +13,10 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "change-default",
-        "The deployed version of the application may omit the column in INSERTs and depend on the current default. \
-         After the change, the rows that it inserts get the new default. If the default is dropped, INSERTs that omit \
-         a NOT NULL column fail. INSERTs that list the column are not affected.",
+        "If a migration changes or drops the default of a column, the deployed version of the application may still \
+         omit the column in INSERTs and depend on the old default. After the change, the rows that this version \
+         inserts get the new default. If the default is dropped and the column is NOT NULL, INSERTs that omit the \
+         column fail. INSERTs that specify a value for the column are not affected.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],

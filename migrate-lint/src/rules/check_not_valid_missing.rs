@@ -12,9 +12,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "check-not-valid-missing",
-        "`ADD CONSTRAINT ... CHECK` scans the whole table under ACCESS EXCLUSIVE, which blocks reads and writes. With `NOT \
-         VALID`, the lock is brief, and only new and changed rows are checked. `VALIDATE CONSTRAINT` checks the \
-         existing rows later, without blocking reads and writes.",
+        "`ADD CONSTRAINT ... CHECK` scans the whole table under an ACCESS EXCLUSIVE lock, which blocks reads and \
+         writes. With `NOT VALID`, PostgreSQL holds the lock only briefly and checks only new and changed rows. \
+         `VALIDATE CONSTRAINT` checks the existing rows later, without blocking reads and writes.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

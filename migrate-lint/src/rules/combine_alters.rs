@@ -13,9 +13,9 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "combine-alters",
-        "If several consecutive `ALTER TABLE` statements require a scan of the same table, each of them scans the table \
-         separately. The clauses \
-         of one `ALTER TABLE` share a single scan.",
+        "If several consecutive `ALTER TABLE` statements each require a scan of the same table, PostgreSQL scans the \
+         table once for each statement. If the same changes are clauses of one `ALTER TABLE`, a single scan is \
+         enough.",
     ),
     level: Level::Note,
     on: &[Product::Postgres],

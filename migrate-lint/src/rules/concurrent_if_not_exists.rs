@@ -12,14 +12,14 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "concurrent-if-not-exists",
-        "A concurrent index build that fails leaves an INVALID index, which every write maintains and no query uses. `IF \
-         NOT EXISTS` checks only the name, so a second attempt skips the build and reports success. `cargo migrate` \
-         rebuilds an index that its own run left invalid. It does not touch an invalid index left by a manual run or \
-         another tool.",
+        "A concurrent index build that fails leaves an INVALID index, which every write maintains and no query uses. \
+         `IF NOT EXISTS` checks only the name of the index, so when the statement runs again, it skips the build and \
+         reports success. `cargo migrate` rebuilds an invalid index if one of its own runs left it. It does not \
+         rebuild an invalid index that a manual build or another tool left.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "write `DROP INDEX CONCURRENTLY IF EXISTS i` in a migration before this one, and omit `IF NOT EXISTS`",
+    fix: "write `DROP INDEX CONCURRENTLY IF EXISTS i` in the migration before this one, and omit `IF NOT EXISTS`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -15,12 +15,12 @@ pub static RULE: Rule = Rule {
         "PostgreSQL 14.0 to 14.3 can, without an error, omit rows from an index that is built concurrently. Queries \
          that use the index then return incomplete results. PostgreSQL 14.4 fixes the bug (see its release notes). \
          This rule flags a concurrent build only if `server` in `migrate.toml` specifies one of these versions, such \
-         as `postgres 14.3`.",
+         as `postgres 14.3`. If `server` has no minor version, as in `postgres 14`, the rule reports nothing.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "upgrade to PostgreSQL 14.4 or later, then `REINDEX` the indexes that were built concurrently before the upgrade; \
-         the extension `amcheck` detects damaged indexes",
+    fix: "upgrade to PostgreSQL 14.4 or later; then rebuild, with `REINDEX`, the indexes that were built \
+         concurrently before the upgrade; the extension `amcheck` detects damaged indexes",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

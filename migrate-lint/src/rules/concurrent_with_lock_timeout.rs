@@ -12,13 +12,14 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "concurrent-with-lock-timeout",
-        "A concurrent index build waits until all older transactions have ended, and `lock_timeout` limits this wait. If one \
-         of these transactions runs longer, the build fails after most of its work and leaves an INVALID index. The wait \
-         does not block other sessions, so it needs no timeout.",
+        "A concurrent index build with a `lock_timeout` can fail after most of its work, because the timeout also \
+         limits how long the build waits for older transactions to end. If one of these transactions does not end \
+         within the timeout, the build fails and leaves an INVALID index. A build that waits does not block reads \
+         and writes of other sessions, so it needs no timeout.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "do not set `lock_timeout`, or write `SET lock_timeout = 0` before the build",
+    fix: "do not set `lock_timeout` in the migration, or write `SET lock_timeout = 0` before the build",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -15,15 +15,17 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "contract-with-expand",
         "A contract migration removes what the previous version of the application still uses, so it must run after \
-         that version is stopped. This rule flags a contract migration if an earlier migration that prepares for it is not \
-         deployed yet. An earlier migration prepares for the contract migration if `requires` of the contract migration \
-         lists it, if it has phase `expand` or `migrate` and changes the same table, or if it has no phase and adds or fills \
-         columns of the same table. If both migrations are deployed together, no version of the application that uses the \
-         new schema can be deployed between them.",
+         that version has stopped. The migrations that prepare for it must run earlier: the new version of the \
+         application, which no longer uses what is removed, is deployed after them. If a contract migration and a \
+         migration that prepares for it are deployed together, no version of the application can be deployed between \
+         them. This rule flags a contract migration (`-- migrate: phase contract`) if an earlier migration that \
+         prepares for it is not deployed yet. An earlier migration prepares for the contract migration if one of the \
+         following is true: the directive `requires` of the contract migration lists it; it has phase `expand` or \
+         `migrate` and changes the same table; it has no phase and adds or fills columns of the same table.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "deploy the earlier migration first; add the contract migration in a later deployment",
+    fix: "deploy the earlier migration first, and add the contract migration in a later deployment",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

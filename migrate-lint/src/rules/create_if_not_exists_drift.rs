@@ -13,13 +13,13 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "create-if-not-exists-drift",
-        "An earlier migration creates the table with different columns, so `IF NOT EXISTS` does nothing and reports no \
-         error. Every database on which the earlier migration has run keeps the old columns, although this file \
-         declares other ones.",
+        "An earlier migration creates the table with different columns, so `CREATE TABLE IF NOT EXISTS` does nothing \
+         and reports no error. Every database on which the earlier migration has run keeps the columns of the \
+         earlier migration, although this file declares different ones.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "write the difference as `ALTER TABLE`, and remove this definition",
+    fix: "write the difference as `ALTER TABLE`, and remove this `CREATE TABLE`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,9 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "create-partition-of",
-        "`CREATE TABLE ... PARTITION OF` takes ACCESS EXCLUSIVE on the partitioned table, which blocks reads and \
-         writes. If a DEFAULT partition exists, it is scanned under the same lock. `ATTACH PARTITION` of a separately \
-         created table takes only SHARE UPDATE EXCLUSIVE on the partitioned table (since PostgreSQL 12).",
+        "`CREATE TABLE ... PARTITION OF` acquires an ACCESS EXCLUSIVE lock on the partitioned table, which blocks \
+         reads and writes. If the partitioned table has a DEFAULT partition, PostgreSQL scans the DEFAULT partition \
+         while both tables are locked with ACCESS EXCLUSIVE. `ATTACH PARTITION` of a table that was created \
+         separately acquires only a SHARE UPDATE EXCLUSIVE lock on the partitioned table (since PostgreSQL 12).",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

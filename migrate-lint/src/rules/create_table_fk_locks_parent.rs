@@ -12,10 +12,11 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "create-table-fk-locks-parent",
-        "`CREATE TABLE ... REFERENCES` takes SHARE ROW EXCLUSIVE on the referenced table until the end of the \
-         transaction, which blocks writes to it. If a long-running transaction has written to that table, the \
-         statement waits, and later writes queue behind it. The lock is brief if the transaction contains no other \
-         statement. `cargo migrate` waits with a short lock timeout and retries.",
+        "`CREATE TABLE ... REFERENCES` acquires a SHARE ROW EXCLUSIVE lock on the referenced table until the end of \
+         the transaction, and this lock blocks writes to the referenced table. If a long-running transaction has \
+         written to that table, the statement waits, and later writes queue behind the statement. The lock is brief \
+         if the transaction contains no other statement. `cargo migrate` sets a short lock timeout for the statement \
+         and retries it after a timeout.",
     ),
     level: Level::Note,
     on: &[Product::Postgres],

@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "definer-without-search-path",
         "A `SECURITY DEFINER` function runs with the privileges of its owner and resolves names in the `search_path` \
-         of its caller. The caller can create an object in that path, and the function then uses it with the \
-         privileges of the owner.",
+         of its caller. The caller can create an object in a schema of this path. If the function refers to an \
+         object by the same name, it uses the object of the caller with the privileges of the owner.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

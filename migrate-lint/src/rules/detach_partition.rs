@@ -12,9 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "detach-partition",
-        "`DETACH PARTITION` takes ACCESS EXCLUSIVE on the partitioned table and on the partition, which blocks reads \
-         and writes. PostgreSQL 14 and later support `DETACH PARTITION ... CONCURRENTLY`. This form must run outside a \
-         transaction, and the partitioned table must not have a DEFAULT partition.",
+        "`DETACH PARTITION` acquires ACCESS EXCLUSIVE locks on the partitioned table and on the partition, which \
+         block reads and writes. PostgreSQL 14 and later support `DETACH PARTITION ... CONCURRENTLY`, which allows \
+         reads and writes of the partitioned table. It must run outside a transaction, and the partitioned table \
+         must not have a DEFAULT partition.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -12,13 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "dml-after-ddl-same-tx",
-        "The statement changes rows in a transaction that already holds ACCESS EXCLUSIVE on an existing table. All reads and \
-         writes of that table are blocked while the rows are changed. If the transaction holds SHARE ROW EXCLUSIVE instead \
-         (after `CREATE TRIGGER` or `ADD FOREIGN KEY`), only writes are blocked.",
+        "The statement may change many rows, and its transaction already holds an ACCESS EXCLUSIVE lock on an \
+         existing table. All reads and writes of the locked table are blocked while the rows are changed. If the \
+         transaction holds a SHARE ROW EXCLUSIVE lock instead (after `CREATE TRIGGER` or `ADD FOREIGN KEY`), only \
+         writes to the locked table are blocked.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "move the DML to a separate migration, and run it in batches",
+    fix: "move the statement that changes the rows to a separate migration, and run it in batches",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

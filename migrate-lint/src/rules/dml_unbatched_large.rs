@@ -13,8 +13,9 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "dml-unbatched-large",
-        "The statement may change many rows of an existing table in a transaction that also changes the schema. The row \
-         locks and the locks of the DDL are held until the transaction ends.",
+        "The statement may change many rows of an existing table, and a later `ALTER TABLE` in the same transaction \
+         changes an existing table. The locks on the changed rows and the lock of the `ALTER TABLE` are held until \
+         the transaction ends.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],

@@ -13,12 +13,13 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "do-block-commit",
         "A `DO` block or procedure that executes `COMMIT` or `ROLLBACK` fails (error 2D000) if it runs inside a \
-         transaction block. PostgreSQL allows both only if the `DO` or `CALL` statement runs outside a transaction.",
+         transaction block. PostgreSQL allows `COMMIT` and `ROLLBACK` in a `DO` block or procedure only if the `DO` \
+         or `CALL` statement runs outside a transaction block.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "remove `BEGIN` and `COMMIT` from the file: `cargo migrate` then runs the `DO` block outside a transaction; for a \
-         `CALL`, also add `-- migrate: no-transaction` before the first statement of the file",
+    fix: "remove `BEGIN` and `COMMIT` from the file, so that `cargo migrate` runs the `DO` block outside a \
+         transaction; for a `CALL`, also add `-- migrate: no-transaction` before the first statement of the file",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,14 +13,14 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "domain-constraint",
         "`ALTER DOMAIN ... ADD CONSTRAINT`, `SET NOT NULL` and `VALIDATE CONSTRAINT` acquire a SHARE lock on every \
-         table that uses the domain, and scan these tables. The lock blocks writes to the table until the end of the \
-         transaction. `ADD CONSTRAINT ... NOT VALID` scans no table.",
+         table that uses the domain, and scan these tables. The locks block writes to these tables until the end of \
+         the transaction. `ADD CONSTRAINT ... NOT VALID` scans no table.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "use `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, which checks only new and changed values; write `VALIDATE \
-         CONSTRAINT` in the next migration, and run this migration at a time of low traffic, because the validation blocks \
-         writes during the scan",
+    fix: "use `ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID`, which checks only new and changed values; run \
+         `VALIDATE CONSTRAINT` in the next migration, at a time of low traffic, because the validation blocks writes \
+         during the scan",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

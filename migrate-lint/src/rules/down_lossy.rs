@@ -13,7 +13,7 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "down-lossy",
         "The up migration drops a table or a column, and the down migration creates it again without its data. \
-         Reverting restores the schema, but not the rows. This is acceptable if the data is no longer needed.",
+         Reverting restores the schema, but not the data. This is acceptable if the data is no longer needed.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

@@ -11,10 +11,11 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "down-not-inverse",
-        "Applying the up migration and then the down migration does not restore the original schema. The linter determines \
-         this by simulating both migrations. \
-         After a revert, the next `up` can fail, or the application runs on a schema that was never tested. \
-         The rule does not compare data. It does not report added enum values, because PostgreSQL cannot remove them.",
+        "Applying the up migration and then the down migration does not restore the original schema. The linter \
+         simulates both migrations and compares the result with the original schema. After a revert, the next `cargo \
+         migrate up` can fail, or the application runs on a schema that was never tested. The rule does not compare \
+         data. It does not report enum values that remain after the down migration, because PostgreSQL cannot remove \
+         enum values.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

@@ -16,11 +16,12 @@ pub static RULE: Rule = Rule {
         "drop-cascade",
         "`CASCADE` also drops all dependent objects, such as views, foreign keys of other tables, defaults, and \
          columns of a dropped type. The statement does not name these objects, and they can differ between \
-         databases. Each affected table or view is locked with ACCESS EXCLUSIVE, which blocks reads and writes.",
+         databases. PostgreSQL locks each affected table or view with ACCESS EXCLUSIVE, which blocks reads and \
+         writes.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "omit `CASCADE` and drop each dependent object by name",
+    fix: "omit `CASCADE`, and drop each dependent object by name before the object itself",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -14,8 +14,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-column",
         "`DROP COLUMN` permanently deletes the data of the column, and queries of the deployed version of the \
-         application that use the column fail. Drop a column in a contract migration (`-- migrate: phase contract`), and \
-         deploy this migration only when no deployed version uses the column any more.",
+         application fail if they use the column. Drop a column in a contract migration (`-- migrate: phase \
+         contract`), and deploy this migration only when no deployed version uses the column any more. In a contract \
+         migration, `DROP COLUMN` is not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

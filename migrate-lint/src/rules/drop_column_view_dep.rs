@@ -17,7 +17,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "drop the view or generated column first; create the view again without the column in the same transaction",
+    fix: "drop the dependent view or generated column first; in the same transaction, create the view again without \
+         the dropped column",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -15,10 +15,11 @@ use std::ops::Range;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-constraint",
-        "The deployed version of the application may rely on a constraint. Without a unique constraint on `email`, `ON \
-         CONFLICT (email)` fails. Without a foreign key, `ON DELETE CASCADE` no longer deletes rows. Without a CHECK, \
-         rows can appear that the application considers impossible. Rows that violate a dropped constraint must be \
-         corrected before the constraint can be added again.",
+        "The deployed version of the application may rely on a constraint or unique index that the migration drops. \
+         Without a unique constraint on `email`, `ON CONFLICT (email)` fails. Without a foreign key, `ON DELETE \
+         CASCADE` no longer deletes rows. Without a CHECK, rows can appear that the application considers \
+         impossible. Before the constraint can be added again, rows that violate it must be corrected. In a contract \
+         migration, the statement is not flagged.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

@@ -12,13 +12,13 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-fk-locks-parent",
-        "Dropping a foreign key, or a table with foreign keys, acquires ACCESS EXCLUSIVE on each referenced table as \
-         well. This briefly blocks reads and writes on the referenced table. While the statement waits for the lock, \
-         later queries on that table queue behind it.",
+        "Dropping a foreign key, or a table with foreign keys, acquires an ACCESS EXCLUSIVE lock on each referenced \
+         table as well. This lock briefly blocks reads and writes of the referenced table. While the statement waits \
+         for the lock, later queries on the referenced table queue behind the statement.",
     ),
     level: Level::Note,
     on: &[Product::Postgres],
-    fix: "use a separate migration to drop each foreign key that references a table with heavy traffic; drop the table \
+    fix: "if a foreign key references a table with heavy traffic, drop it in a separate migration; drop the table \
          that has these foreign keys in a later migration",
     opt_in: false,
     down: false,

@@ -12,10 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-index-not-concurrent",
-        "`DROP INDEX` acquires ACCESS EXCLUSIVE on the table of the index. It is fast once the lock is acquired, but \
-         it waits for every transaction that uses the table, and later queries queue behind it. `DROP INDEX \
-         CONCURRENTLY` blocks neither reads nor writes. It drops only one index, does not support `CASCADE`, and \
-         cannot run in a transaction.",
+        "`DROP INDEX` acquires an ACCESS EXCLUSIVE lock on the table to which the index belongs, which blocks reads \
+         and writes. The statement is fast once it has acquired the lock. But it waits for every transaction that \
+         uses the table, and later queries on the table queue behind it. `DROP INDEX CONCURRENTLY` blocks neither \
+         reads nor writes. It drops only one index, does not support `CASCADE`, and cannot run in a transaction.",
     ),
     level: Level::Note,
     on: &[Product::Postgres],

@@ -12,13 +12,13 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-not-null",
-        "After `DROP NOT NULL` (on MySQL `MODIFY ... NULL`), the deployed version of the application may read null \
-         values that it does not handle. The change is safe if every deployed version handles null values in the \
-         column.",
+        "After `DROP NOT NULL` (on MySQL and MariaDB, `MODIFY ... NULL`), the deployed version of the application \
+         may read null values that it does not handle. The change is safe if every deployed version handles null \
+         values in the column.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],
-    fix: "first deploy a version that handles null values in the column",
+    fix: "first deploy a version of the application that handles null values in the column",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

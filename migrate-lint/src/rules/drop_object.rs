@@ -14,9 +14,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-object",
         "The deployed version of the application fails if it still uses a dropped view, function, type, sequence or \
-         extension. Drop such an object in a contract migration (`-- migrate: phase contract`), and deploy this migration \
-         only when no deployed version uses the object any more. \
-          An object that the same file creates or recreates is not flagged.",
+         extension. Drop such an object in a contract migration (`-- migrate: phase contract`), and deploy this \
+         migration only when no deployed version uses the object any more. In a contract migration, the statement is \
+         not flagged. An object that the same file creates, before or after the `DROP`, is not flagged either.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

@@ -12,14 +12,16 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-partition",
-        "`DROP TABLE` of a partition acquires ACCESS EXCLUSIVE on the partitioned table as well, which blocks reads \
-         and writes of the partitioned table. The lock is brief, but later queries queue behind the statement while \
-         it waits for the lock. `DETACH PARTITION ... CONCURRENTLY` allows reads and writes.",
+        "`DROP TABLE` of a partition acquires an ACCESS EXCLUSIVE lock on the partitioned table as well, which \
+         blocks reads and writes of the partitioned table. The lock is brief. But while the statement waits for the \
+         lock, later queries on the partitioned table queue behind the statement. `DETACH PARTITION ... \
+         CONCURRENTLY` (PostgreSQL 14 and later) allows reads and writes. After the partition is detached, `DROP \
+         TABLE` no longer locks the partitioned table.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "use `ALTER TABLE parent DETACH PARTITION part CONCURRENTLY` in one migration, and drop the table in the \
-         next",
+    fix: "detach the partition with `ALTER TABLE parent DETACH PARTITION part CONCURRENTLY` in one migration, and \
+         drop the detached table in the next",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

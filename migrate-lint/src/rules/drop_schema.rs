@@ -12,9 +12,10 @@ use migrate_model::syntax::{ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-schema",
-        "One `DROP SCHEMA` or `DROP DATABASE` permanently deletes every table and every other object in the schema or \
-         database. \
-         The deployed version of the application may still use these objects. A contract migration is not flagged.",
+        "`DROP SCHEMA` and `DROP DATABASE` can permanently delete every table and every other object in the schema \
+         or database. On PostgreSQL, `DROP SCHEMA` without `CASCADE` fails if the schema contains objects; the rule \
+         flags it nevertheless. The deployed version of the application may still use the deleted objects. In a \
+         contract migration (`-- migrate: phase contract`), the statement is not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],

@@ -15,8 +15,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-table",
         "`DROP TABLE` permanently deletes the table and its rows, and queries of the deployed version of the \
-         application that use the table fail. Drop a table in a contract migration (`-- migrate: phase contract`), and \
-         deploy this migration only when no deployed version uses the table any more.",
+         application fail if they use the table. Drop a table in a contract migration (`-- migrate: phase \
+         contract`), and deploy this migration only when no deployed version uses the table any more. In a contract \
+         migration, `DROP TABLE` is not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "drop-with-dependents",
-        "PostgreSQL rejects a `DROP` without `CASCADE` if other objects depend on the object (error 2BP01). This applies to \
-         a table referenced by a foreign key or a view, a schema that contains objects, a type used by a column or a domain, \
-         a key referenced by a foreign key, and a function used by a trigger. PostgreSQL also rejects a `TRUNCATE` without \
-         `CASCADE` of a table that a foreign key references (error 0A000). \
-          Down migrations often fail this way when they drop objects in \
-         creation order.",
+        "PostgreSQL rejects a `DROP` without `CASCADE` if other objects depend on the dropped object (error 2BP01). \
+         This applies to a table referenced by a foreign key or a view, a schema that contains objects, a type used \
+         by a column or a domain, a key referenced by a foreign key, and a function used by a trigger. PostgreSQL \
+         also rejects a `TRUNCATE` without `CASCADE` if a foreign key of another table references the truncated \
+         table (error 0A000). Down migrations often fail with error 2BP01 because they drop objects in the order of \
+         creation.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

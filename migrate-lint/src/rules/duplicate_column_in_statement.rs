@@ -14,18 +14,19 @@ use std::collections::BTreeSet;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "duplicate-column-in-statement",
-        "The statement names the same column twice, and the database rejects it. The rule checks the columns of a new table \
-         or view (including those of its query), the column list of an `INSERT`, the `SET` clause of an `UPDATE`, `ON \
-         CONFLICT` or `MERGE`, the clauses of an `ALTER TABLE`, and the columns of a key. In a query, the database derives \
-         the name of a column without an alias from its expression, for example from the source column, the function, or \
-         the type to which a constant is cast. The rule does not flag the following cases, because the database accepts \
-         them: for an `UPDATE` on MySQL, MariaDB and SQLite, and for an `INSERT` on SQLite, the database uses one of the \
-         two values and discards the other without a warning; SQLite renames the second column of a view, or of a table \
-         that is created from a query.",
+        "The statement names the same column twice, and the database rejects it. The rule checks the columns of a \
+         new table or view, the column list of an `INSERT`, the clauses of an `ALTER TABLE`, and the columns of a \
+         key. On PostgreSQL, it also checks the assignments of an `UPDATE`, of `ON CONFLICT` and of `MERGE`. If a \
+         table or view is created from a query, the rule checks the columns of the query. The database derives the \
+         name of a query column without an alias from the expression: for example from the source column, the \
+         function, or the type to which a constant is cast. The following duplicates are not flagged, because the \
+         database accepts them. In an `UPDATE` on MySQL, MariaDB and SQLite, and in an `INSERT` on SQLite, the \
+         database uses one of the two values and discards the other without a warning. For a view, or a table that \
+         is created from a query, SQLite renames the second column.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "remove one of the two occurrences",
+    fix: "remove one of the two occurrences, or rename one of the two columns",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

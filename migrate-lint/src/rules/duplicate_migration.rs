@@ -13,13 +13,13 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "duplicate-migration",
-        "The file contains the same SQL as an earlier migration, apart from comments and white space. Either it was \
-         copied and not edited, or two branches added the same change.",
+        "The file contains the same SQL as an earlier migration, apart from comments and white space. Either the \
+         file was copied and not edited, or two branches added the same change.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "delete one of the two files, or give the reason why both are needed: `-- migrate: allow duplicate-migration: \
-          reason`",
+    fix: "delete one of the two files; or, if both are needed, state the reason above the first statement of this \
+         file: `-- migrate: allow duplicate-migration: reason`",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

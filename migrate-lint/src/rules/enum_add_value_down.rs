@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "enum-add-value-down",
         "PostgreSQL cannot remove a value from an enum type, so a down migration cannot reverse `ALTER TYPE ... ADD \
-         VALUE`. The value remains after a revert. If the migration is then applied again, it fails unless it uses \
-         `ADD VALUE IF NOT EXISTS`.",
+         VALUE`. After a revert, the value is still in the type. If the migration is then applied again, it fails \
+         unless it contains `ADD VALUE IF NOT EXISTS`.",
     ),
     level: Level::Note,
     on: &[Product::Postgres],

@@ -12,8 +12,9 @@ use migrate_model::syntax::{Syntax, TypeAction};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "enum-order",
-        "`ADD VALUE` without `BEFORE` or `AFTER` adds the value at the end of the enum type. Comparisons and `ORDER \
-         BY` use the order of the values in the type, and the position cannot be changed later.",
+        "`ALTER TYPE ... ADD VALUE` without `BEFORE` or `AFTER` adds the new value at the end of the enum type. \
+         Comparisons and `ORDER BY` use the order of the values in the type, and the position of a value cannot be \
+         changed later.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -12,13 +12,14 @@ use migrate_model::syntax::{Syntax, TypeAction};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "enum-rename-value",
-        "`RENAME VALUE` breaks the deployed version of the application: queries that contain the old value fail, and \
-         rows contain a value that this version does not know.",
+        "`ALTER TYPE ... RENAME VALUE` breaks the deployed version of the application: queries that contain the old \
+         value fail, and queries return the new value, which this version does not know. In a contract migration \
+         (`-- migrate: phase contract`), the statement is not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "add the new value, deploy a version that uses it, and update the rows in batches; the old value can remain \
-         in the type",
+    fix: "add the new value with `ADD VALUE`, deploy a version of the application that uses it, and update the rows \
+         in batches; the old value can remain in the type",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

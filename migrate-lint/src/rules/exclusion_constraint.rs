@@ -12,13 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "exclusion-constraint",
-        "`ADD CONSTRAINT ... EXCLUDE` scans the table and builds an index under ACCESS EXCLUSIVE, which blocks reads \
-         and writes until the build ends. PostgreSQL supports neither `NOT VALID` nor `USING INDEX` for exclusion \
-         constraints. On a small table, the build is brief.",
+        "`ADD CONSTRAINT ... EXCLUDE` scans the table and builds an index under an ACCESS EXCLUSIVE lock, which \
+         blocks reads and writes until the index is built. PostgreSQL supports neither `NOT VALID` nor `USING INDEX` \
+         for exclusion constraints. On a small table, the index is built quickly.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "if the table is large, create a new table with the constraint, copy the rows in batches, and swap the names",
+    fix: "if the table is large, create a new table with the constraint, copy the rows in batches, and exchange the \
+         names of the two tables",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -15,15 +15,15 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-invalid",
         "A foreign key references columns that are not a key of their table, or columns of an incompatible type. \
-         PostgreSQL rejects the foreign key (errors 42830 and 42804). MySQL and MariaDB reject it too (error 150 on MariaDB, \
-         1822 and 3780 on MySQL): they require \
-          that the referenced columns are the first columns of an index, and that integers have the same \
-         size and sign. SQLite accepts the foreign key, and then rejects statements that change rows of either table \
-         (`foreign key mismatch`).",
+         PostgreSQL rejects such a foreign key (errors 42830 and 42804). MySQL and MariaDB require that an index \
+         begins with the referenced columns, and that integers have the same size and sign. Otherwise they reject \
+         the foreign key (error 150 on MariaDB, errors 1822 and 3780 on MySQL). SQLite accepts a foreign key to \
+         columns that are not a key, and then rejects statements that change rows of either table (`foreign key \
+         mismatch`). On SQLite, the rule does not compare types.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "add a unique key on the referenced columns first, or reference an existing key; give both columns the same \
+    fix: "first add a unique key on the referenced columns, or reference an existing key; give both columns the same \
          type",
     opt_in: false,
     down: true,

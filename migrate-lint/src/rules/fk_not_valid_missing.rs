@@ -12,10 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-not-valid-missing",
-        "`ADD FOREIGN KEY` acquires SHARE ROW EXCLUSIVE on both tables and scans the referencing table to check \
-         every row. During this scan, writes to both tables are blocked. With `NOT VALID`, the lock is brief, and only new \
-         and changed rows are checked. `VALIDATE CONSTRAINT` checks the existing rows later and allows reads and \
-         writes.",
+        "`ADD FOREIGN KEY` acquires SHARE ROW EXCLUSIVE locks on both tables and scans the referencing table to \
+         check every row. During this scan, writes to both tables are blocked. With `NOT VALID`, PostgreSQL holds \
+         the locks only briefly and checks only new and changed rows. `VALIDATE CONSTRAINT` checks the existing rows \
+         later, and allows reads and writes during the check.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

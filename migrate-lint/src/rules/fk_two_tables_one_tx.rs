@@ -12,11 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-two-tables-one-tx",
-        "A transaction that adds foreign keys referencing several existing tables holds a SHARE ROW EXCLUSIVE lock on \
-         each of these tables until the transaction ends, which blocks writes to all of them. It acquires the locks in the \
-         order of the statements in the file. \
-          A deadlock is possible with another migration, or with an application that writes to these tables \
-         in a different order.",
+        "A transaction that adds foreign keys referencing several existing tables holds a SHARE ROW EXCLUSIVE lock \
+         on each of these tables until the transaction ends, which blocks writes to all of them. The transaction \
+         acquires the locks in the order of the statements in the file. If another transaction, of a migration or of \
+         the application, writes to these tables in a different order, a deadlock is possible.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -12,10 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-type-mismatch",
-        "The type of a foreign key column differs from the type of the column that it references. If an `int` column \
-         references a `bigint` column, an `INSERT` fails on the first value above the range of `int`. \
-          A comparison of different types might be \
-         unable to use an index.",
+        "The numeric type of a foreign key column differs from the type of the column that it references. If an \
+         `int` column references a `bigint` column, an `INSERT` fails on the first value above the range of `int`. \
+         When PostgreSQL compares values of different types, it may be unable to use an index. The rule compares \
+         only `smallint`, `int`, `bigint` and `numeric`.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -11,9 +11,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "fk-without-index",
-        "If no index begins with the columns of a foreign key, each `DELETE` of a row in the referenced table, and \
-         each update of its key, scans the entire referencing table. (MySQL creates such an index \
-         automatically.)",
+        "If no index begins with the columns of a foreign key, each `DELETE` of a referenced row, and each update of \
+         the referenced columns, scans the entire referencing table. The rule does not apply to MySQL and MariaDB, \
+         which create such an index automatically.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::Sqlite],

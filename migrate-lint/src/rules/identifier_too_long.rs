@@ -13,9 +13,10 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "identifier-too-long",
-        "PostgreSQL truncates names to 63 bytes and reports this only as a notice. Two long names with the same \
-         first 63 bytes become the same name. A later statement with the full name works only because that name is \
-         truncated too. MySQL rejects names of more than 64 characters.",
+        "PostgreSQL truncates names to 63 bytes and reports this only as a notice, whereas MySQL and MariaDB reject \
+         names of more than 64 characters. On PostgreSQL, two long names with the same first 63 bytes become the \
+         same name. A later statement that contains the full name works only because PostgreSQL truncates the name \
+         there too.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],

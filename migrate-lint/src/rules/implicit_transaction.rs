@@ -12,13 +12,14 @@ use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "implicit-transaction",
-        "Several statements that are sent as one query string run in one transaction, even without `BEGIN`. In this \
-         transaction, PostgreSQL rejects statements that cannot run in a transaction block (SQLSTATE 25001). `cargo \
-         migrate` sends the statements one by one. Enable this rule only for files that other tools run too.",
+        "If a tool sends several statements as one query string, PostgreSQL runs them in one transaction, even \
+         without `BEGIN`. In this transaction, PostgreSQL rejects statements that cannot run in a transaction block \
+         (SQLSTATE 25001). `cargo migrate` sends the statements one by one and is not affected. Enable this rule \
+         only for files that other tools run too.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "move the statement that cannot run in a transaction to a separate file",
+    fix: "move the statement that cannot run in a transaction block to a separate file",
     opt_in: true,
     down: true,
     check: RuleCheck::Statement(check),

@@ -12,10 +12,11 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "index-not-concurrent",
-        "`CREATE INDEX` acquires a SHARE lock on the table and holds it during the table scan, so `INSERT`, `UPDATE` \
-         and `DELETE` are blocked until the index is built. On a large table with live traffic, that is an outage. \
-         `CREATE INDEX CONCURRENTLY` scans the table twice and allows writes. It cannot run in a transaction: put it \
-         in a separate migration, which `cargo migrate` then runs outside a transaction automatically.",
+        "`CREATE INDEX` acquires a SHARE lock on the table and holds it until the end of the transaction, so \
+         `INSERT`, `UPDATE` and `DELETE` are blocked at least until the index is built. On a large table with live \
+         traffic, this is an outage. `CREATE INDEX CONCURRENTLY` scans the table twice and allows writes. This form \
+         cannot run in a transaction. Put it in a separate migration; `cargo migrate` then runs the migration \
+         outside a transaction automatically.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

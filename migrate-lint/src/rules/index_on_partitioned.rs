@@ -12,11 +12,13 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "index-on-partitioned",
-        "`CREATE INDEX` on a partitioned table acquires a SHARE lock on it and on every partition, and builds the \
-         indexes of all partitions in one statement. Writes are blocked until the last index is built, and \
-         `CONCURRENTLY` is not supported. To allow writes, first create an invalid parent index with `CREATE INDEX \
-         ... ON ONLY parent`. Then run `CREATE INDEX CONCURRENTLY` on each partition, each time in a separate migration. \
-         Finally run `ALTER INDEX parent_index ATTACH PARTITION partition_index` for each partition.",
+        "`CREATE INDEX` on a partitioned table acquires SHARE locks on this table and on every partition, and builds \
+         the indexes of all partitions in one statement. Writes are blocked until the last index is built, and \
+         `CONCURRENTLY` is not supported. To allow writes, first create the index of the partitioned table alone, \
+         with `CREATE INDEX ... ON ONLY parent`; this index is invalid at first. Then run `CREATE INDEX \
+         CONCURRENTLY` on each partition, each time in a separate migration. Finally run `ALTER INDEX parent_index \
+         ATTACH PARTITION partition_index` for each partition. After the last one, the index of the partitioned \
+         table is valid.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

@@ -14,13 +14,14 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "insert-by-position",
-        "`INSERT INTO new SELECT * FROM old` assigns columns by position, not by name. If `old` has more columns, \
-         the statement fails; on MySQL and SQLite it also fails if `old` has fewer. If the columns are in a \
-         different order, values are stored in the wrong columns, often without an error.",
+        "`INSERT INTO new SELECT * FROM old` assigns columns by position, not by name. If `old` has more columns \
+         than `new`, the statement fails. If `old` has fewer, it fails on MySQL, MariaDB and SQLite; PostgreSQL \
+         fills the remaining columns with their defaults. If the columns are in a different order, values are stored \
+         in the wrong columns, often without an error.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "name the columns on both sides: `INSERT INTO new (a, b) SELECT a, b FROM old`",
+    fix: "name the columns of both tables: `INSERT INTO new (a, b) SELECT a, b FROM old`",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

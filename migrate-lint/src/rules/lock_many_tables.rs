@@ -14,10 +14,10 @@ use std::collections::BTreeSet;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "lock-many-tables",
-        "A transaction that blocks writes to many existing tables holds the locks on all of these tables until it ends. \
-          The more \
-         tables it locks, the more statements of other sessions it blocks, and the more likely a deadlock with another \
-         transaction is. A transaction that locks up to three tables is not flagged.",
+        "A transaction that locks many existing tables holds the locks on all of these tables until it ends. The \
+         more tables the transaction locks, the more statements of other sessions are blocked, and the more likely \
+         is a deadlock with another transaction. The rule counts tables that are locked with SHARE ROW EXCLUSIVE or \
+         a stronger lock mode. It flags each statement that locks a fourth or further table.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -13,8 +13,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "lock-table",
-        "`LOCK TABLE` blocks other sessions until the end of the transaction (on MySQL: until `UNLOCK TABLES`), \
-         regardless of what the migration does meanwhile. Modes that allow writes are not flagged.",
+        "`LOCK TABLE` blocks other sessions until the end of the transaction (on MySQL and MariaDB: until `UNLOCK \
+         TABLES`), however long the following statements take. Lock modes that allow writes are not flagged.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],

@@ -12,9 +12,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "missing-lock-timeout",
         "While a statement waits for a lock that blocks writes, later statements that conflict with this lock queue \
-         behind it. Without a `lock_timeout`, they wait until the longest transaction that uses the table ends. `cargo \
-         migrate` sets a lock timeout for every statement that acquires such a lock. Enable this rule only for files \
-         that other tools run too.",
+         behind the waiting statement. Without a `lock_timeout`, all of them wait until the last transaction that \
+         already uses the table ends. `cargo migrate` sets a lock timeout for every statement that acquires such a \
+         lock. Enable this rule only for files that other tools run too.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

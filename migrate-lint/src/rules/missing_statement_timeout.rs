@@ -11,10 +11,11 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "missing-statement-timeout",
-        "A statement that scans or rewrites a table may block writes for a long time. By default, PostgreSQL sets no limit \
-         (`statement_timeout` is 0), and `cargo migrate` limits each migration to 10 minutes. This rule requires a \
-         limit that is set explicitly: `-- migrate: timeout 30s` in the file, `timeout` in `migrate.toml`, or `SET \
-         statement_timeout`. Statements that only change the catalog, and statements on new tables, are not flagged.",
+        "A statement that scans or rewrites a table may block writes for a long time. PostgreSQL sets no limit by \
+         default (`statement_timeout` is 0). `cargo migrate` limits each migration to 10 minutes by default. This \
+         rule requires a limit that is set explicitly: `-- migrate: timeout 30s` in the file, `timeout` in \
+         `migrate.toml`, or `SET statement_timeout`. Statements that only change the catalog, and statements on new \
+         tables, are not flagged.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -13,13 +13,13 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-add-column-check",
         "MariaDB adds a column with a `CHECK` instantly and does not check the existing rows. If a row violates the \
-         check, a later `UPDATE` of that row, or an `ALTER TABLE` that copies the table, fails (error 4025). The check \
-         is safe in a new table. On MySQL, the rule reports nothing, because MySQL checks \
-         the existing rows.",
+         CHECK, a later `UPDATE` of that row fails, and so does an `ALTER TABLE` that copies the table (error 4025). \
+         In a new table, the CHECK is safe. The rule does not apply to MySQL, because MySQL checks the existing \
+         rows.",
     ),
     level: Level::Warning,
     on: &[Product::MariaDb],
-    fix: "fill the column so that every row satisfies the check, or add the check later as a table constraint",
+    fix: "fill the column so that every row satisfies the CHECK; or add the CHECK later, as a table constraint",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-add-not-null-no-default",
         "Adding a `NOT NULL` column without a default stores an implicit default in every existing row: 0, '' or the \
-         first value of an ENUM. The server reports no error or warning, and the application cannot tell these values \
-         from real ones.",
+         first value of an ENUM. The server reports no error or warning, and the application cannot distinguish \
+         these values from real ones.",
     ),
     level: Level::Warning,
     on: &[Product::MySql, Product::MariaDb],

@@ -12,8 +12,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-algorithm-refused",
-        "An `ALTER TABLE` specifies an `ALGORITHM` or `LOCK` with which the server cannot make the change. The server \
-         rejects the statement (errors 1845 and 1846). The migration fails, and the table is unchanged.",
+        "An `ALTER TABLE` specifies an `ALGORITHM` or `LOCK` that the server does not support for this change. The \
+         server rejects the statement (errors 1845 and 1846). The migration fails, and the table is unchanged.",
     ),
     level: Level::Error,
     on: &[Product::MySql, Product::MariaDb],

@@ -12,11 +12,11 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-blocks-writes",
-        "The server makes some changes in place, but blocks writes to the table until the change is complete \
-         (`ALGORITHM=INPLACE, LOCK=SHARED`). This applies to new FULLTEXT and SPATIAL indexes, to columns that are \
-         added to or dropped from a table with a FULLTEXT index, and to new AUTO_INCREMENT columns. A statement can \
-         also request the lock, with `LOCK=SHARED`, or with `LOCK=EXCLUSIVE`, which blocks reads as well. On a small \
-         table the change is brief.",
+        "For some changes, the server changes the table in place, but blocks writes to the table until the change is \
+         complete (`ALGORITHM=INPLACE, LOCK=SHARED`). This applies to new FULLTEXT and SPATIAL indexes, to columns \
+         that are added to or dropped from a table with a FULLTEXT index, and to new AUTO_INCREMENT columns. A \
+         statement can also request this behavior: `LOCK=SHARED` blocks writes, and `LOCK=EXCLUSIVE` blocks reads \
+         and writes. On a small table, the change is brief.",
     ),
     level: Level::Error,
     on: &[Product::MySql, Product::MariaDb],

@@ -14,10 +14,10 @@ use migrate_model::syntax::{ActionKind, ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-drop-with-dependents",
-        "MySQL and MariaDB reject a `DROP` of a column of a foreign key (error 1828), of the only index that starts with its \
-         columns (1553) and of the table that it references (1451 on MariaDB, 3730 on MySQL). \
-          They also reject a `TRUNCATE` of the referenced table (1701) and a type change of the columns on \
-         either side (1832 and 1833).",
+        "MySQL and MariaDB reject a statement that drops a column of a foreign key (error 1828), the only index that \
+         begins with the columns of a foreign key (error 1553), or a table that a foreign key of another table \
+         references (error 1451 on MariaDB, error 3730 on MySQL). They also reject a `TRUNCATE` of a referenced \
+         table (error 1701), and a change of the type of a referencing or referenced column (errors 1832 and 1833).",
     ),
     level: Level::Error,
     on: &[Product::MySql, Product::MariaDb],

@@ -12,13 +12,15 @@ use migrate_model::syntax::{ActionKind, ConstraintKind};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-foreign-key-unchecked",
-        "With `foreign_key_checks = 0` the server adds a foreign key without checking the existing rows. It does not \
-         check them later, so the table may contain rows that reference a missing row. The setting avoids a table \
-         copy, and is safe if a query has confirmed that no row references a missing row.",
+        "With `foreign_key_checks = 0`, the server adds a foreign key without checking the existing rows. It does \
+         not check these rows later either, so the table may contain rows that reference a missing row. Setting \
+         `foreign_key_checks` to 0 avoids a table copy, and is safe if a query has confirmed that no row references \
+         a missing row.",
     ),
     level: Level::Warning,
     on: &[Product::MySql, Product::MariaDb],
-    fix: "find rows without a parent first: `SELECT ... LEFT JOIN ... WHERE parent.id IS NULL`",
+    fix: "before the migration, find rows that reference a missing row: `SELECT ... LEFT JOIN ... WHERE parent.id IS \
+         NULL`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,14 +13,15 @@ use migrate_model::syntax::{ActionKind, Column};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-modify-loses",
-        "`MODIFY` and `CHANGE` drop every column attribute that the new definition does not repeat. Without \
-         `AUTO_INCREMENT`, the next insert fails or stores 0 as its key. Without the default, inserts that omit the \
-         column fail. Without `NOT NULL`, the column accepts nulls. Without the collation, text comparisons change.",
+        "`MODIFY` and `CHANGE` drop every column attribute that the new definition does not repeat. If \
+         `AUTO_INCREMENT` is omitted, the next `INSERT` fails or stores 0 as the key. If the default is omitted, \
+         INSERTs that omit the column may fail. If `NOT NULL` is omitted, the column accepts nulls. If the collation \
+         is omitted, text comparisons can give different results.",
     ),
     level: Level::Error,
     on: &[Product::MySql, Product::MariaDb],
-    fix: "repeat the whole definition, or change one attribute only: `ALTER COLUMN c SET DEFAULT`, `RENAME COLUMN a TO \
-          b`; if the column should accept nulls, write `NULL`",
+    fix: "repeat the whole definition, or use a statement that changes one attribute only: `ALTER COLUMN c SET \
+         DEFAULT`, `RENAME COLUMN a TO b`; if the column should accept nulls, write `NULL` explicitly",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -12,13 +12,13 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-random-default",
-        "MariaDB adds a column with `DEFAULT (rand())` instantly and evaluates the default only once, so every existing \
-         row gets the same value. Each new row gets its own value. On MySQL, the rule reports \
-         nothing, because MySQL does not add a column with such a default instantly.",
+        "MariaDB adds a column with `DEFAULT (rand())` instantly and evaluates the default only once, so every \
+         existing row gets the same value. Rows that are inserted later each get their own value. The rule does not \
+         apply to MySQL, which does not add a column with such a default instantly.",
     ),
     level: Level::Warning,
     on: &[Product::MariaDb],
-    fix: "add the column without the default, `UPDATE` the rows in batches, then set the default",
+    fix: "add the column without the default, update the rows in batches, then set the default",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,10 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-rebuilds-table",
-        "For some changes, the server rebuilds the table in place, or builds an index on it. Reads and writes \
-         continue, but the duration of the statement depends on the size of the table. A rebuild needs as much \
-         additional disk space as the table. Replicas run the statement after the primary, so they lag behind by the \
-         duration of the statement. On a small table this is harmless.",
+        "For some changes, the server rebuilds the table in place, or builds an index on it, so the duration of the \
+         statement depends on the size of the table. Reads and writes continue meanwhile. A rebuild needs as much \
+         additional disk space as the table occupies. Replicas run the statement after the primary has completed it, \
+         so they lag behind by the duration of the statement. On a small table, the statement is harmless.",
     ),
     level: Level::Note,
     on: &[Product::MySql, Product::MariaDb],

@@ -11,13 +11,13 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-references-ignored",
-        "MySQL before version 9.0 parses the `REFERENCES` clause of a column and ignores it: the server creates no foreign \
-         key. The table then accepts rows that reference a missing row. MariaDB 10.5 and later and MySQL 9.0 and later \
-         create the foreign key, so the rule does not flag it there.",
+        "MySQL before version 9.0 parses the `REFERENCES` clause of a column definition and ignores it: the server \
+         creates no foreign key. The table then accepts rows that reference a missing row. MySQL 9.0 and later and \
+         MariaDB 10.5 and later create the foreign key. The rule therefore reports nothing for these servers.",
     ),
     level: Level::Warning,
     on: &[Product::MySql],
-    fix: "write a table constraint: `FOREIGN KEY (c) REFERENCES u (id)`",
+    fix: "write the foreign key as a table constraint: `FOREIGN KEY (c) REFERENCES u (id)`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-several-ddl",
         "Each DDL statement causes an implicit commit, which also commits the statements before it in the file. If a \
-         later statement fails, the earlier ones remain applied. `cargo migrate` records a checkpoint after each \
-         statement and resumes at the failed statement; other tools leave the file partially applied.",
+         later statement fails, the earlier ones remain applied. `cargo migrate` records the number of completed \
+         statements after each statement, and resumes at the failed one. Other tools leave the migration partially \
+         applied.",
     ),
     level: Level::Note,
     on: &[Product::MySql, Product::MariaDb],

@@ -13,12 +13,13 @@ use migrate_model::syntax::{ActionKind, Column};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-table-copy",
-        "The server can make some changes only by copying the whole table row by row, which blocks writes until the copy \
-         is complete (`ALGORITHM=COPY, LOCK=SHARED`). Examples are a change of the type or character set of a column, a \
-         VARCHAR that becomes shorter or (in most cases) grows beyond 255 bytes, and an ENUM value that is added anywhere \
-         but at the end. Other examples are a new stored generated column, a new CHECK, a new foreign key (while \
-         `foreign_key_checks` is on), and a change of the partitioning, the row order or the storage engine. On \
-         a small table the copy is brief. MariaDB 11.2 and newer allow writes during most copies.",
+        "The server can make some changes only by copying the whole table row by row, which blocks writes until the \
+         copy is complete (`ALGORITHM=COPY, LOCK=SHARED`). Examples are a change of the type or character set of a \
+         column, a VARCHAR that becomes shorter or (in most cases) grows beyond 255 bytes, and a new ENUM value that \
+         is not added at the end. Other examples are a new stored generated column, a new CHECK, a new foreign key \
+         (while `foreign_key_checks` is on), and a change of the partitioning, of the order of the rows or of the \
+         storage engine. On a small table, the copy is brief. MariaDB 11.2 and later allow writes during most \
+         copies.",
     ),
     level: Level::Error,
     on: &[Product::MySql, Product::MariaDb],

@@ -13,9 +13,11 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "narrow-type",
-        "The new type cannot hold every value of the old type: the migration fails on the first value that does not \
-         fit. MySQL without strict mode truncates the value instead. The deployed version of the application may still \
-         write values that do not fit. In a contract migration (`-- migrate: phase contract`), the change is not flagged.",
+        "The new type cannot hold every value of the old type. In most cases, the migration fails on the first value \
+         that does not fit. In some cases, the server rounds or truncates the value instead: for example, if the \
+         scale of `numeric` becomes smaller, if a timestamp becomes a `date`, or on MySQL and MariaDB without strict \
+         mode. The deployed version of the application may still write values that do not fit. In a contract \
+         migration (`-- migrate: phase contract`), the change is not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],

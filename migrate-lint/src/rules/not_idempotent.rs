@@ -13,10 +13,10 @@ use migrate_model::syntax::{ActionKind, IndexAction, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "not-idempotent",
-        "A file that runs outside a transaction can fail after some of its statements. A tool that restarts such a \
-         file from the beginning fails on objects that already exist, unless every statement is idempotent. `cargo \
-         migrate` resumes at the failed statement, so the rule is only for files that other tools run too. Note that `IF NOT \
-         EXISTS` also skips an index that a failed `CREATE INDEX CONCURRENTLY` left INVALID.",
+        "If a file that runs outside a transaction fails after some of its statements, running it again from the \
+         beginning fails on objects that already exist, unless every statement is idempotent. `cargo migrate` \
+         resumes at the failed statement, so enable this rule only for files that other tools run too. Note that `IF \
+         NOT EXISTS` also skips an index that a failed `CREATE INDEX CONCURRENTLY` left INVALID.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

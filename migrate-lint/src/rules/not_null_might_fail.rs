@@ -13,13 +13,13 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "not-null-might-fail",
-        "A nullable column becomes NOT NULL, and no earlier migration replaces its nulls: the migration fails on the \
-         first row that contains one. On MySQL without strict mode the statement succeeds and stores 0 or '' in these \
-         rows instead.",
+        "A nullable column becomes NOT NULL, and no earlier migration replaces the nulls in it. The migration fails \
+         if a row contains a null in this column. On MySQL and MariaDB without strict mode, the statement may \
+         succeed and store 0 or '' in these rows instead.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],
-    fix: "replace the nulls in an earlier migration, in batches: `UPDATE ... SET c = ... WHERE c IS NULL`",
+    fix: "in an earlier migration, replace the nulls in batches: `UPDATE ... SET c = ... WHERE c IS NULL`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

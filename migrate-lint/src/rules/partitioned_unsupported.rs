@@ -12,15 +12,15 @@ use migrate_model::syntax::{ActionKind, ConstraintKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "partitioned-unsupported",
-        "PostgreSQL rejects some statements on a partitioned table that it accepts on other tables: `CREATE INDEX \
-         CONCURRENTLY`, `ADD FOREIGN KEY ... NOT VALID` (before PostgreSQL 18), `ADD CONSTRAINT ... USING INDEX`, and \
-         `DETACH PARTITION ... CONCURRENTLY` if there is a DEFAULT partition. The migration fails. On a single partition, \
-         the first three are allowed.",
+        "PostgreSQL rejects some statements on a partitioned table that it accepts on other tables. These are \
+         `CREATE INDEX CONCURRENTLY`, `ADD FOREIGN KEY ... NOT VALID` (before PostgreSQL 18), `ADD CONSTRAINT ... \
+         USING INDEX`, and, if the table has a DEFAULT partition, `DETACH PARTITION ... CONCURRENTLY`. The migration \
+         fails. On an individual partition, PostgreSQL accepts the first three statements.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "run the statement on each partition (for an index, see `index-on-partitioned`); omit `CONCURRENTLY` from `DETACH \
-         PARTITION`",
+    fix: "run the statement on each partition (for an index, see the rule `index-on-partitioned`); for `DETACH \
+         PARTITION`, omit `CONCURRENTLY`",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -12,12 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "pk-using-index-nullable",
-        "`ADD PRIMARY KEY USING INDEX` is fast only if the columns of the index are already NOT NULL. If a column is \
-         nullable, PostgreSQL scans the whole table for nulls under ACCESS EXCLUSIVE, which blocks reads and writes.",
+        "`ADD PRIMARY KEY USING INDEX` is fast only if the columns of the index are already NOT NULL. If one of the \
+         columns is nullable, PostgreSQL scans the whole table for nulls under an ACCESS EXCLUSIVE lock, which \
+         blocks reads and writes.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "make the columns NOT NULL first: `CHECK (c IS NOT NULL) NOT VALID`, `VALIDATE CONSTRAINT`, `SET NOT NULL`",
+    fix: "in earlier migrations, make the columns NOT NULL without a long lock: run `ADD CONSTRAINT ... CHECK (c IS \
+         NOT NULL) NOT VALID`, then `VALIDATE CONSTRAINT`, then `SET NOT NULL`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

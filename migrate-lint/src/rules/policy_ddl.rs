@@ -12,9 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "policy-ddl",
-        "Changes of policies and of row-level security acquire ACCESS EXCLUSIVE on the table. The statement is brief \
-         once the lock is acquired, but while it waits for the lock, later queries on the table queue behind it. \
-         `cargo migrate` waits with a short lock timeout and retries.",
+        "Changes of policies and of row-level security acquire an ACCESS EXCLUSIVE lock on the table, which blocks \
+         reads and writes. The statement is brief once it has acquired the lock, but while it waits for the lock, \
+         later queries on the table queue behind the statement. `cargo migrate` sets a short lock timeout for the \
+         statement and retries it after a timeout.",
     ),
     level: Level::Note,
     on: &[Product::Postgres],

@@ -11,12 +11,13 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-bigint",
-        "A key of type `int` cannot exceed 2,147,483,647, and changing its type later rewrites the table. A smaller type is \
-         fine for a table that never reaches the limit of that type.",
+        "A primary key of type `int` cannot exceed 2,147,483,647 (`int unsigned`: 4,294,967,295), and changing its \
+         type later rewrites or copies the table. `smallint` and `mediumint` have lower limits. Such a type is fine \
+         for a table that never reaches the limit.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],
-    fix: "write `bigint`",
+    fix: "write `bigint` (`bigserial` instead of `serial`)",
     opt_in: true,
     down: false,
     check: RuleCheck::Statement(check),

@@ -11,10 +11,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-identity",
-        "`serial` creates a sequence that the column owns but that is not part of its definition. The sequence needs \
-         privileges of its own, and a table that is created with `LIKE ... INCLUDING DEFAULTS` uses the same sequence. \
-          `GENERATED ... AS IDENTITY` is standard \
-         SQL and available since PostgreSQL 10.",
+        "`serial` creates a sequence and a default that uses the sequence, but neither is part of the type of the \
+         column. The sequence needs privileges of its own, and a table that is created with `LIKE ... INCLUDING \
+         DEFAULTS` uses the same sequence as the original table. `GENERATED ... AS IDENTITY` is standard SQL and \
+         available since PostgreSQL 10.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

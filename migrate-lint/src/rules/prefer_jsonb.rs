@@ -11,8 +11,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-jsonb",
-        "`json` stores the input text unchanged, so values cannot be compared for equality or indexed, and PostgreSQL parses \
-         the text on every access. `json` is fine if the exact text must be preserved.",
+        "`json` stores the input text unchanged, so values cannot be compared for equality or indexed, and \
+         PostgreSQL parses the text on every access. Use `json` only if the exact text must be preserved.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -11,8 +11,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-text",
-        "`varchar(n)` has no advantage over `text` in PostgreSQL, and a change to a shorter limit scans or rewrites the \
-         whole table. A CHECK on the length can be replaced without blocking writes.",
+        "`varchar(n)` has no advantage over `text` in PostgreSQL, and changing it to a shorter limit scans or \
+         rewrites the whole table under an ACCESS EXCLUSIVE lock. A CHECK on the length can be replaced without \
+         blocking reads and writes for long. The rule also flags `char(n)`.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -11,8 +11,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "prefer-timestamptz",
-        "A `timestamp` without time zone does not identify a point in time: its meaning depends on the time zone of the \
-         session that reads it.",
+        "A `timestamp` without time zone does not identify a point in time: the reader must know in which time zone \
+         the value was stored.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

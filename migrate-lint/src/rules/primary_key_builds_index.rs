@@ -12,13 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "primary-key-builds-index",
-        "`ADD PRIMARY KEY` builds a unique index under ACCESS EXCLUSIVE, which blocks reads and writes, and scans the table \
-         again if one of the columns is nullable. In a new table, it is harmless.",
+        "`ADD PRIMARY KEY` builds a unique index under an ACCESS EXCLUSIVE lock, which blocks reads and writes. If \
+         one of the columns is nullable, PostgreSQL also scans the table for nulls under this lock. In a new table, \
+         the statement is harmless.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "build the index with `CREATE UNIQUE INDEX CONCURRENTLY`, make the columns NOT NULL with a validated CHECK, then \
-          `ADD PRIMARY KEY USING INDEX`",
+    fix: "build the index with `CREATE UNIQUE INDEX CONCURRENTLY`; make the columns NOT NULL with a validated CHECK \
+         (see the rule `pk-using-index-nullable`); then run `ADD PRIMARY KEY USING INDEX`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

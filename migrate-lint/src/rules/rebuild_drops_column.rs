@@ -11,14 +11,15 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-drops-column",
-        "The migration rebuilds an existing table without one of its columns. It fills a new table from the old one \
-         and gives the new table the old name. The data of the column is permanently deleted, and queries of the \
-         deployed version of the application that use the column fail. In a contract migration this is not flagged.",
+        "The migration rebuilds an existing table without one of its columns. A rebuild copies the rows to a new \
+         table and gives the new table the name of the old one. The data of the omitted column is permanently \
+         deleted, and queries of the deployed version of the application fail if they use the column. In a contract \
+         migration (`-- migrate: phase contract`), this is not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "remove the column from the application first; rebuild the table without it in a later migration with `-- \
-          migrate: phase contract` in its header",
+    fix: "first remove the column from the application; in a later migration with `-- migrate: phase contract` in \
+         its header, rebuild the table without the column",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

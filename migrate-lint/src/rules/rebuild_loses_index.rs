@@ -13,13 +13,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-index",
-        "The migration rebuilds a table, and the new table lacks indexes, keys or triggers of the old one. They are \
-         dropped with the old table, without an error or warning. Queries may become slow, and the table accepts \
-         duplicates that a lost key would reject. `CREATE TABLE ... AS SELECT` copies no indexes, keys or triggers.",
+        "The migration rebuilds a table, and the new table lacks indexes, keys or triggers of the old one. The \
+         database drops these objects together with the old table, without an error or warning. Queries may then \
+         become slow, and the table accepts duplicates that a dropped key would reject. `CREATE TABLE ... AS SELECT` \
+         copies no indexes, keys or triggers.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "create the indexes, keys and triggers again after the new table is renamed",
+    fix: "after the new table is renamed, create the indexes, keys and triggers again",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

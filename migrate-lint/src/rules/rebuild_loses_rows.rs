@@ -14,12 +14,13 @@ use migrate_model::syntax::{ActionKind, CreateTable, Insert, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-loses-rows",
-        "An existing table is replaced by a new one that receives none or only some of its rows: the other rows are lost \
-         when the old table is dropped. In a contract migration (`-- migrate: phase contract`), this is not flagged.",
+        "An existing table is replaced by a new table that receives only some of its rows, or none of them. The \
+         other rows are lost when the old table is dropped. In a contract migration (`-- migrate: phase contract`), \
+         this is not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "copy the rows with `INSERT INTO new SELECT ... FROM old` before the old table is dropped",
+    fix: "before the old table is dropped, copy all rows with `INSERT INTO new SELECT ... FROM old`",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

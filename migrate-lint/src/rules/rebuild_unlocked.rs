@@ -14,15 +14,16 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rebuild-unlocked",
-        "The migration copies an existing table into a new one that takes its name, while other sessions can write to the \
-         old table. Rows written between the copy and the rename exist only in the old table, and are lost when it is \
-         dropped. Without concurrent writes the copy is safe.",
+        "The migration copies the rows of an existing table to a new table that then takes the name of the old one, \
+         while other sessions can write to the old table. Rows that are written after the copy and before the rename \
+         exist only in the old table, and are lost when the old table is dropped. If no other session writes to the \
+         table meanwhile, the copy is safe.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],
-    fix: "block writes before the copy: on PostgreSQL, use `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;`; on MySQL, lock \
-          both tables with `LOCK TABLES`, and rename them with `ALTER TABLE` before `UNLOCK TABLES`; or copy later \
-          writes with a trigger; or alter the table instead of rebuilding it",
+    fix: "block writes before the copy: on PostgreSQL, use `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;`; on MySQL and \
+         MariaDB, lock both tables with `LOCK TABLES`, and rename them with `ALTER TABLE` before `UNLOCK TABLES`; or \
+         copy later writes with a trigger; or use `ALTER TABLE` instead of a rebuild",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),

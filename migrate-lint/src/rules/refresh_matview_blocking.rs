@@ -12,8 +12,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "refresh-matview-blocking",
-        "`REFRESH MATERIALIZED VIEW` acquires ACCESS EXCLUSIVE on the view and blocks reads while its query runs. \
-         `CONCURRENTLY` allows reads, and requires a unique index on the view.",
+        "`REFRESH MATERIALIZED VIEW` acquires an ACCESS EXCLUSIVE lock on the view and blocks reads of the view \
+         while its query runs. `REFRESH MATERIALIZED VIEW CONCURRENTLY` allows reads, but requires a unique index on \
+         the view.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

@@ -13,9 +13,9 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "reindex-not-concurrent",
-        "`REINDEX` rebuilds indexes under a SHARE lock on the table, which blocks writes, and an ACCESS EXCLUSIVE lock on \
-         each index, which blocks queries that would use it. `REINDEX ... CONCURRENTLY` (PostgreSQL 12 and newer) allows \
-         reads and writes during the rebuild.",
+        "`REINDEX` rebuilds indexes under a SHARE lock on the table, which blocks writes, and an ACCESS EXCLUSIVE \
+         lock on each index, which blocks queries that would use the index. `REINDEX ... CONCURRENTLY` (PostgreSQL \
+         12 and later) allows reads and writes during the rebuild.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

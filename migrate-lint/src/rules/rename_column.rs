@@ -15,14 +15,15 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-column",
         "Renaming a column breaks the deployed version of the application, which uses the old name. Queries of this \
-         version on the column fail until the last process of that version has stopped. The rename is safe in a contract \
-         migration (`-- migrate: phase contract`), when no deployed version uses the old name.",
+         version on the column fail until the last process of this version has stopped. The rename is safe in a \
+         contract migration (`-- migrate: phase contract`) that is deployed when no deployed version uses the old \
+         name any more.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "add a column with the new name, synchronize both columns with a trigger, fill the new one in batches, and drop the \
-         old one in a contract migration; if the deployed version only reads the column, a generated column with the old \
-         name is sufficient",
+    fix: "add a column with the new name, synchronize both columns with a trigger, fill the new column in batches, \
+         and drop the old column in a contract migration; if the deployed version only reads the column, rename the \
+         column and add a generated column with the old name in the same migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -14,13 +14,15 @@ use migrate_model::syntax::{ObjectAction, ObjectKind, Syntax, TypeAction};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-object",
-        "Renaming a view, type, function, sequence or schema, or moving it to another schema, breaks the deployed version \
-         of the application if it uses the old name. The rename is safe in a contract migration (`-- migrate: phase \
-         contract`), or if the same migration creates another object with the old name.",
+        "Renaming a view, type, function, sequence or schema, or moving it to another schema, breaks the deployed \
+         version of the application if this version uses the old name. The rename is safe if the same migration \
+         creates another object with the old name, or in a contract migration (`-- migrate: phase contract`) that is \
+         deployed when no deployed version uses the old name any more.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "create an object with the new name in addition, and drop the old one in a contract migration",
+    fix: "create an additional object with the new name, and drop the object with the old name in a contract \
+         migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -16,15 +16,16 @@ use std::collections::BTreeSet;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "rename-table",
-        "Renaming a table, or moving it to another schema, breaks the deployed version of the application, which uses \
-         the old name. Queries of this version on the table fail until the last process of that version has stopped. A \
-         view with the old name prevents this if it is a plain `SELECT` of all columns and rows. The view must be \
-         created in the same transaction (on MySQL: in the same migration). Rows can be read and written through such \
-         a view; on SQLite they can only be read.",
+        "Renaming a table, or moving it to another schema, breaks the deployed version of the application, which \
+         uses the old name. Queries of this version on the table fail until the last process of this version has \
+         stopped. To prevent this, create a view with the old name that is a plain `SELECT` of all columns and rows. \
+         Create the view in the same transaction (on MySQL and MariaDB: in the same migration). The application can \
+         read and write rows through such a view; on SQLite, it can only read them. In a contract migration (`-- \
+         migrate: phase contract`), the rename is not flagged.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "add `CREATE VIEW old_name AS SELECT * FROM new_name;` in the same migration, and drop the view in a later \
+    fix: "in the same migration, add `CREATE VIEW old_name AS SELECT * FROM new_name;`, and drop the view in a later \
          contract migration; or keep the name",
     opt_in: false,
     down: false,

@@ -13,14 +13,15 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "replace-cascades",
-        "`REPLACE` and `INSERT OR REPLACE` delete a conflicting row, which deletes or changes rows of other tables that \
-         reference it with `ON DELETE CASCADE` or `SET NULL`. The row that is inserted afterwards does not restore them. \
-         Rows are deleted or changed in this way only while foreign keys are enforced.",
+        "`REPLACE` and `INSERT OR REPLACE` delete a conflicting row, which deletes or changes rows of other tables \
+         that reference the row with `ON DELETE CASCADE` or `SET NULL`. The statement then inserts a new row, which \
+         does not restore the deleted or changed rows. Other tables are affected only while foreign keys are \
+         enforced.",
     ),
     level: Level::Warning,
     on: &[Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "write `INSERT ... ON DUPLICATE KEY UPDATE` (MySQL) or `INSERT ... ON CONFLICT DO UPDATE` (SQLite), which update \
-         the existing row",
+    fix: "write `INSERT ... ON DUPLICATE KEY UPDATE` (MySQL, MariaDB) or `INSERT ... ON CONFLICT DO UPDATE` \
+         (SQLite), which update the existing row",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

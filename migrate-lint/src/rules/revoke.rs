@@ -13,12 +13,14 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "revoke",
         "`REVOKE` takes effect immediately, and statements of the deployed version of the application that need the \
-         privilege fail. The schema does not change, so tests that compare schemas do not detect this. `REVOKE` is safe in a \
-         contract migration (`-- migrate: phase contract`), when no deployed version needs the privilege.",
+         privilege fail. The schema does not change, so tests that compare schemas do not detect this failure. \
+         `REVOKE` is safe in a contract migration (`-- migrate: phase contract`) that is deployed when no deployed \
+         version needs the privilege any more.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],
-    fix: "revoke the privilege in a contract migration, when no deployed version of the application needs it",
+    fix: "revoke the privilege in a contract migration, and deploy this migration when no deployed version of the \
+         application needs the privilege",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -13,9 +13,9 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "schema-not-qualified",
-        "PostgreSQL resolves a name without a schema through the `search_path` of the role that runs the migration. \
-         Another role or a changed setting can select another schema. The name is safe if the migration sets \
-         `search_path` first.",
+        "PostgreSQL resolves a name without a schema through the `search_path` of the session that runs the \
+         migration. Another role or a changed setting can result in another `search_path`, so that the statement \
+         affects another schema. A name without a schema is not flagged if the migration sets `search_path` first.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],

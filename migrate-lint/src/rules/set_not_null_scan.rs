@@ -12,13 +12,14 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "set-not-null-scan",
-        "`SET NOT NULL` scans the whole table under ACCESS EXCLUSIVE, which blocks reads and writes. PostgreSQL 12 and \
-         newer skip the scan if a validated CHECK constraint proves that the column contains no nulls.",
+        "`SET NOT NULL` scans the whole table under an ACCESS EXCLUSIVE lock, which blocks reads and writes. \
+         PostgreSQL 12 and later skip the scan if a validated CHECK constraint proves that the column contains no \
+         nulls.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
-    fix: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration, write `VALIDATE CONSTRAINT k` and \
-         then `SET NOT NULL`; after that, in a separate statement, write `DROP CONSTRAINT k`",
+    fix: "write `ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID`; in the next migration, write `VALIDATE \
+         CONSTRAINT k`, then `SET NOT NULL`, and then `DROP CONSTRAINT k`, each as a separate statement",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

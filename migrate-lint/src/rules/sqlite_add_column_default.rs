@@ -14,9 +14,9 @@ use migrate_model::token::{Kind, Token, Tokens};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-add-column-default",
-        "SQLite can add a column to a table with rows only if the default of the column is a constant. It rejects CURRENT_TIME, \
-         CURRENT_DATE, CURRENT_TIMESTAMP and every expression other than a literal; older versions of SQLite reject \
-         these defaults for an empty table too.",
+        "SQLite can add a column to a table with rows only if the default of the column is a constant. It rejects \
+         CURRENT_TIME, CURRENT_DATE, CURRENT_TIMESTAMP and every expression other than a literal. Older versions of \
+         SQLite reject these defaults even if the table is empty.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],

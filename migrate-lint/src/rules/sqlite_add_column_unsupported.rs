@@ -12,8 +12,9 @@ use migrate_model::syntax::{ActionKind, Generated};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-add-column-unsupported",
-        "SQLite cannot add a column that is UNIQUE or a PRIMARY KEY. If the table has rows, it also rejects a STORED \
-         generated column and, while foreign keys are enforced, a column with REFERENCES and a default other than NULL.",
+        "SQLite cannot add a column that is UNIQUE or a PRIMARY KEY. If the table has rows, SQLite also rejects a \
+         STORED generated column. While foreign keys are enforced, it also rejects, for a table with rows, a column \
+         with REFERENCES and a default other than NULL.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],

@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Product::Sqlite],
-    fix: "drop the index, view or trigger first; or rebuild the table",
+    fix: "drop the index, view or trigger that uses the column first; or rebuild the table",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

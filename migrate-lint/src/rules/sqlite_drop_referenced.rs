@@ -15,14 +15,15 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-drop-referenced",
         "`DROP TABLE` performs an implicit `DELETE FROM` while `foreign_keys` is on, and fails if a row of another \
-         table references one of the deleted rows. Without `defer_foreign_keys`, the statement fails immediately. With \
-         `defer_foreign_keys`, the commit fails, even if another table with the same rows is renamed to the old name before \
-         the commit. An empty test database does not show the error.",
+         table references one of the deleted rows. If `defer_foreign_keys` is off, `DROP TABLE` fails immediately. \
+         If `defer_foreign_keys` is on, the commit fails, even if another table with the same rows is renamed to the \
+         old name before the commit. If the tables of a test database are empty, the test does not show the error.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],
-    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: `cargo \
-         migrate` runs both outside the transaction; or first drop the tables that reference the table",
+    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement of the file and `PRAGMA foreign_keys = ON;` as \
+         the last, so that `cargo migrate` runs both outside the transaction; or first drop the tables that \
+         reference the dropped table",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

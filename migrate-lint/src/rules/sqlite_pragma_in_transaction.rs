@@ -13,13 +13,13 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-pragma-in-transaction",
         "`PRAGMA foreign_keys` has no effect inside a transaction, and SQLite reports no error. A table rebuild that \
-         relies on the pragma fails, or deletes rows of the tables that reference the rebuilt table. See `PRAGMA \
-         foreign_keys` in the SQLite documentation.",
+         relies on `PRAGMA foreign_keys = OFF` then fails, or deletes rows of the tables that reference the rebuilt \
+         table. See `PRAGMA foreign_keys` in the SQLite documentation.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],
-    fix: "move the pragma before `BEGIN` or after `COMMIT`; or remove `BEGIN` and `COMMIT`, and put the pragma at the \
-         start or at the end of the file: `cargo migrate` then runs it outside the transaction",
+    fix: "move the pragma before `BEGIN` or after `COMMIT`; or remove `BEGIN` and `COMMIT`, and put the pragma at \
+         the start or at the end of the file, so that `cargo migrate` runs it outside the transaction",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -13,16 +13,17 @@ use migrate_model::syntax::{ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rebuild-cascade",
-        "Dropping a table deletes the rows that reference it with `ON DELETE CASCADE`. In rows that reference it with \
-         `ON DELETE SET NULL`, it sets the referencing columns to NULL. Both also happen when a rebuild replaces the \
-         table. A rebuild creates a new table, copies the rows, drops the old table and renames the new one. The cause \
-         is that `DROP TABLE` performs an implicit `DELETE FROM` while `foreign_keys` is on. Inside a transaction, \
-         `PRAGMA foreign_keys = OFF` has no effect, and `defer_foreign_keys` does not prevent the deletion.",
+        "Dropping a table deletes the rows of other tables that reference it with `ON DELETE CASCADE`. In rows that \
+         reference the table with `ON DELETE SET NULL`, the referencing columns become NULL. The reason is that \
+         `DROP TABLE` performs an implicit `DELETE FROM` while `foreign_keys` is on. A table rebuild has the same \
+         effect: it creates a new table, copies the rows, drops the old table and renames the new one. Inside a \
+         transaction, `PRAGMA foreign_keys = OFF` has no effect, and `defer_foreign_keys` does not prevent the \
+         deletion.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],
-    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement and `PRAGMA foreign_keys = ON;` as the last: `cargo \
-         migrate` runs both outside the transaction",
+    fix: "write `PRAGMA foreign_keys = OFF;` as the first statement of the file and `PRAGMA foreign_keys = ON;` as \
+         the last, so that `cargo migrate` runs both outside the transaction",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

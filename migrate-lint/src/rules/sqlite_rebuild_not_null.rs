@@ -13,13 +13,12 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rebuild-not-null",
-        "A table rebuild that copies a nullable column unchanged into a NOT NULL column fails if a row has a null in that \
-         column. \
-         A test database without such rows does not show the error.",
+        "A table rebuild that copies a nullable column unchanged into a NOT NULL column fails if a row has a null in \
+         that column. If no row of a test database has a null in the column, the test does not show the error.",
     ),
     level: Level::Note,
     on: &[Product::Sqlite],
-    fix: "write `coalesce(column, value)` in the `SELECT`",
+    fix: "write `coalesce(column, value)` in the `SELECT` that copies the rows",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

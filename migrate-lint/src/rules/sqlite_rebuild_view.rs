@@ -13,14 +13,14 @@ use migrate_model::syntax::{ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rebuild-view",
-        "A table rebuild fails at the rename if a view, or a trigger on another table, uses the table. `ALTER TABLE ... \
-         RENAME TO` checks all views and triggers while the old table does not exist, and reports `error in view v: no \
-         such table`.",
+        "If a view, or a trigger on another table, uses a table, a rebuild of this table fails when the new table is \
+         renamed. `ALTER TABLE ... RENAME TO` checks all views and triggers. At this point, the old table is already \
+         dropped, so SQLite reports `error in view v: no such table`.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],
-    fix: "drop the view or trigger first, and recreate it after the rename; or write `PRAGMA legacy_alter_table = ON;` \
-         first",
+    fix: "drop the view or trigger before the rebuild, and create it again after the rename; or write `PRAGMA \
+         legacy_alter_table = ON;` before the rebuild",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -13,15 +13,16 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-rename-first",
-        "A table rebuild that renames the old table first breaks foreign keys and triggers of other tables, and views that \
-         use the table. \
-         Since SQLite 3.26 the rename also changes the name in these objects, so they continue to reference the old \
-         table and break when it is dropped. The rename is safe if no other object references the table, or with \
-         `PRAGMA legacy_alter_table = ON;`.",
+        "A table rebuild that begins with a rename of the old table breaks foreign keys and triggers of other \
+         tables, and views that use the table. Since SQLite 3.26, the rename also changes the name of the table in \
+         these objects. They therefore continue to reference the old table under its new name, and break when this \
+         table is dropped. With `PRAGMA legacy_alter_table = ON;`, the rename does not change views and triggers, \
+         and changes foreign keys only if `foreign_keys` is on. The rename is safe if no other object references the \
+         table.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],
-    fix: "create the new table under another name first, copy the rows, drop the old table, and rename the new one",
+    fix: "create the new table under another name first, copy the rows, drop the old table, and rename the new table",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,14 +12,14 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "sqlite-unsupported",
-        "SQLite supports only `ADD COLUMN`, `DROP COLUMN`, `RENAME TO` and `RENAME COLUMN` in `ALTER TABLE`, one clause \
-         per statement. It has no `ALTER COLUMN`, no `ADD CONSTRAINT` or `DROP CONSTRAINT`, no `IF NOT EXISTS` for a \
-         column, no `CONCURRENTLY` and no `TRUNCATE`.",
+        "In `ALTER TABLE`, SQLite supports only `ADD COLUMN`, `DROP COLUMN`, `RENAME TO` and `RENAME COLUMN`, with \
+         one clause per statement. SQLite has no `ALTER COLUMN`, no `ADD CONSTRAINT` or `DROP CONSTRAINT`, no `IF \
+         NOT EXISTS` for a column, no `CONCURRENTLY` and no `TRUNCATE`.",
     ),
     level: Level::Error,
     on: &[Product::Sqlite],
-    fix: "rebuild the table: create a new one, copy the rows, drop the old one, rename the new one (with `PRAGMA \
-         foreign_keys = OFF` first)",
+    fix: "rebuild the table: write `PRAGMA foreign_keys = OFF;` first, create a new table, copy the rows, drop the \
+         old table, and rename the new one",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -12,8 +12,9 @@ use migrate_model::syntax::{ConstraintKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "table-without-primary-key",
-        "Rows of a table without a primary key have no unique identity. By default, logical replication on PostgreSQL \
-         therefore cannot replicate updates and deletes of the table. A statement that changes the rows in batches has no key to iterate over.",
+        "Rows of a table without a primary key have no unique identity. On PostgreSQL, logical replication therefore \
+         cannot replicate updates and deletes of the table, unless the `REPLICA IDENTITY` of the table is set. A \
+         statement that changes the rows in batches needs a key to select each batch.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

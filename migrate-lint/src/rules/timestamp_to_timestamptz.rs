@@ -12,15 +12,15 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "timestamp-to-timestamptz",
-        "Changing a column between `timestamp` and `timestamptz` rewrites the table under ACCESS EXCLUSIVE unless the \
-         session's time zone is UTC. The rewrite blocks reads and writes, and the new values depend on the time zone of \
-         the session that runs the migration. In UTC, the table is not rewritten, but the indexes on the column are rebuilt, \
-         which `alter-type-rebuilds-index` reports.",
+        "Changing a column between `timestamp` and `timestamptz` rewrites the table under an ACCESS EXCLUSIVE lock \
+         unless the time zone of the session is UTC. The rewrite blocks reads and writes, and the new values depend \
+         on the time zone of the session that runs the migration. If the time zone is UTC, the table is not \
+         rewritten, but the indexes on the column are rebuilt, which the rule `alter-type-rebuilds-index` reports.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "if the values are in UTC and no index contains the column, write `SET LOCAL timezone = 'UTC';` before the statement; otherwise \
-          add a new column, and copy the values in batches",
+    fix: "if the values are in UTC and no index contains the column, write `SET LOCAL timezone = 'UTC';` before the \
+         statement; otherwise add a column of the new type, and copy the values in batches",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,9 +12,10 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "trigger-ddl",
-        "Creating, enabling or disabling a trigger acquires SHARE ROW EXCLUSIVE on its table, which blocks writes. \
-         Renaming or dropping a trigger acquires ACCESS EXCLUSIVE, which blocks reads and writes. The statement is brief \
-         once the lock is acquired. `cargo migrate` waits for the lock with a short timeout and retries.",
+        "Creating, enabling or disabling a trigger acquires a SHARE ROW EXCLUSIVE lock on the table of the trigger, \
+         which blocks writes. Renaming or dropping a trigger acquires an ACCESS EXCLUSIVE lock, which blocks reads \
+         and writes. The statement is brief once it has acquired the lock. `cargo migrate` sets a short lock timeout \
+         for the statement and retries it after a timeout.",
     ),
     level: Level::Note,
     on: &[Product::Postgres],

@@ -13,11 +13,12 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "truncate",
-        "`TRUNCATE` permanently deletes all rows of an existing table. With `CASCADE`, it also truncates every table \
-         with a foreign key that references the truncated table. On PostgreSQL it acquires ACCESS EXCLUSIVE on these \
-         tables, which blocks reads and writes. On MySQL, `DROP PARTITION` and `TRUNCATE PARTITION` are flagged as well. \
-         `TRUNCATE` is safe in a contract migration (`-- migrate: phase contract`), when no deployed version of the \
-         application needs the rows.",
+        "`TRUNCATE` permanently deletes all rows of an existing table. On PostgreSQL, `TRUNCATE ... CASCADE` also \
+         truncates every table with a foreign key that references the truncated table. PostgreSQL acquires an ACCESS \
+         EXCLUSIVE lock on each truncated table, which blocks reads and writes. On MySQL and MariaDB, the rule also \
+         flags `DROP PARTITION` and `TRUNCATE PARTITION`. `TRUNCATE` is not flagged in a contract migration (`-- \
+         migrate: phase contract`); deploy this migration when no deployed version of the application needs the rows \
+         any more.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],

@@ -15,14 +15,14 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "unique-constant-default",
         "A unique index or constraint on a new column with a constant default fails if the table has 2 or more rows, \
-         because every existing row has the same value. On MySQL, a NOT NULL column without a default has an implicit \
-         one. An empty test database does not show the error.",
+         because every existing row has the same value. On MySQL and MariaDB, this also applies to a NOT NULL column \
+         without a default, because existing rows get the implicit default of its type. An empty test database does \
+         not show the error.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "add the column as nullable, without a default, set a distinct value in each row in batches, and only then add the \
-         unique constraint \
-         and NOT NULL",
+    fix: "add the column as nullable and without a default; set a distinct value in each row, in batches; only then \
+         add the unique constraint and NOT NULL",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

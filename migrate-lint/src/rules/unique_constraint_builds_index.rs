@@ -12,9 +12,9 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unique-constraint-builds-index",
-        "`ADD CONSTRAINT ... UNIQUE` builds an index under ACCESS EXCLUSIVE, which blocks reads and writes during the \
-         build. `CREATE UNIQUE INDEX CONCURRENTLY` builds the same index without blocking them, and `ADD CONSTRAINT ... \
-         UNIQUE USING INDEX` then holds the lock only briefly.",
+        "`ADD CONSTRAINT ... UNIQUE` builds an index under an ACCESS EXCLUSIVE lock, which blocks reads and writes \
+         during the build. `CREATE UNIQUE INDEX CONCURRENTLY` builds the same index without blocking reads and \
+         writes. `ADD CONSTRAINT ... UNIQUE USING INDEX` then needs the ACCESS EXCLUSIVE lock only briefly.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

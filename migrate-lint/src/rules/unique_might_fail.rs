@@ -13,14 +13,14 @@ use migrate_model::syntax::{ActionKind, ConstraintKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unique-might-fail",
-        "Creating a unique index or constraint on an existing table fails if 2 rows have the same values in its columns. \
-          A test database \
-         without duplicates does not show the error.",
+        "Creating a unique index or constraint on an existing table fails if 2 rows have the same values in the \
+         columns of the index or constraint. If a test database contains no duplicates, the test does not show the \
+         error.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "check for duplicates first: `SELECT columns FROM table GROUP BY columns HAVING count(*) > 1`; or write the check \
-         as a gate (`-- migrate: gate SELECT ...`), a query that must return true before the migration starts",
+    fix: "check for duplicates first: `SELECT columns FROM table GROUP BY columns HAVING count(*) > 1`; or add a \
+         gate, a query that must return true before the migration starts: `-- migrate: gate SELECT ...`",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

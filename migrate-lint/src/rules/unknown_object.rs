@@ -16,10 +16,10 @@ use migrate_model::syntax::{self, ActionKind, CreateTable, ObjectKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unknown-object",
-        "The statement names a column, a constraint, an index or a table that no earlier migration creates, or that an \
-         earlier migration has dropped. This is a typo, or a migration is missing from the folder. The statement fails \
-         on every database to which only these migrations were applied. A table that no migration creates is reported \
-         only if a known table has a similar name.",
+        "The statement names a column, a constraint, an index or a table that no earlier migration creates, or that \
+         an earlier migration has dropped. Either the name contains a typo, or a migration is missing from the \
+         folder. The statement fails on every database to which only the migrations in the folder were applied. A \
+         table that no migration creates is reported only if a known table has a similar name.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

@@ -14,8 +14,8 @@ use migrate_model::token::{Kind, Tokens};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unknown-statement",
-        "The statement begins with a word that is not the first word of any statement of PostgreSQL, MySQL, MariaDB, SQLite \
-         or a compatible database. This is a typo, and the migration fails.",
+        "The statement begins with a word that is not the first word of any statement of PostgreSQL, MySQL, MariaDB, \
+         SQLite or a compatible database. The word contains a typo, and the migration fails.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

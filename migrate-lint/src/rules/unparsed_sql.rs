@@ -13,9 +13,10 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "unparsed-sql",
-        "A `DO` block or an `EXECUTE` that builds SQL at run time can run any statement. The linter does not check these \
-         statements and does not know their effects, so findings for later statements may be missing. `EXECUTE` of a string \
-         literal is checked like any other statement, even if the literal is passed through `PREPARE` and a user variable.",
+        "A `DO` block or an `EXECUTE` that builds SQL at run time can run any statement. The linter cannot check the \
+         statements that are built at run time and does not know their effects, so findings for later statements may \
+         be missing. `EXECUTE` of a string literal is checked like any other statement, even if the literal is \
+         passed through `PREPARE` and a user variable.",
     ),
     level: Level::Note,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],

@@ -15,14 +15,14 @@ pub static RULE: Rule = Rule {
         "update-delete-no-where",
         "An `UPDATE` or `DELETE` without `WHERE` changes every row of an existing table in one transaction. The \
          statement locks every row until the transaction ends, writes an amount of log data proportional to the size \
-         of the table, and causes replication lag. On SQLite, it blocks all other writes. The statement is acceptable \
-         for a small table.",
+         of the table, and causes replication lag. On SQLite, the statement blocks all other writes to the database. \
+         On a small table, the statement is acceptable.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "split the statement into batches with one transaction each: on PostgreSQL `... WHERE id IN (SELECT id FROM t \
-         WHERE ... LIMIT 1000)`, on MySQL `... WHERE ... LIMIT 1000`, on SQLite `... WHERE rowid IN (SELECT rowid FROM \
-         t WHERE ... LIMIT 1000)`; if the table is small, suppress the finding",
+    fix: "split the statement into batches with one transaction each: on PostgreSQL `... WHERE id IN (SELECT id FROM \
+         t WHERE ... LIMIT 1000)`, on MySQL and MariaDB `... WHERE ... LIMIT 1000`, on SQLite `... WHERE rowid IN \
+         (SELECT rowid FROM t WHERE ... LIMIT 1000)`; if the table is small, suppress the finding",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -12,11 +12,11 @@ use migrate_model::syntax::Syntax;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "update-limit",
-        "`UPDATE ... LIMIT` and `DELETE ... LIMIT` are MySQL extensions, which PostgreSQL rejects with a syntax error. \
-         SQLite accepts them only if it was compiled with SQLITE_ENABLE_UPDATE_DELETE_LIMIT. On many systems, the \
-         command-line client `sqlite3` was compiled with this option, but the SQLite library that the Rust crate `sqlx` \
-         bundles was not. The \
-         statement then works in the client and fails in the application.",
+        "`UPDATE ... LIMIT` and `DELETE ... LIMIT` are MySQL extensions, which PostgreSQL and most builds of SQLite \
+         reject with a syntax error. SQLite accepts them only if it was compiled with \
+         SQLITE_ENABLE_UPDATE_DELETE_LIMIT. On many systems, the command-line client `sqlite3` was compiled with \
+         this option, but the SQLite library that the Rust crate `sqlx` bundles was not. The statement then works in \
+         the client and fails in the application.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::Sqlite],

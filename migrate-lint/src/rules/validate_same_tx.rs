@@ -12,11 +12,11 @@ use migrate_model::syntax::ActionKind;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "validate-same-tx",
-        "Validating a constraint in the transaction that adds it, or in the same `ALTER TABLE`, defeats the purpose of \
-         `NOT VALID`. For a CHECK, `ADD CONSTRAINT` acquires ACCESS EXCLUSIVE, which blocks reads and writes. For a foreign \
-         key, it acquires SHARE ROW EXCLUSIVE on both tables, which blocks writes. \
-          This lock is then held during the table scan. In \
-         a later transaction, the scan blocks neither reads nor writes.",
+        "Validating a constraint in the transaction that adds it, or in the same `ALTER TABLE`, defeats the purpose \
+         of `NOT VALID`. To add a CHECK, `ADD CONSTRAINT` acquires an ACCESS EXCLUSIVE lock, which blocks reads and \
+         writes. To add a foreign key, it acquires SHARE ROW EXCLUSIVE locks on both tables, which block writes. If \
+         the same transaction also runs `VALIDATE CONSTRAINT`, these locks are held during the table scan. If a \
+         later transaction runs `VALIDATE CONSTRAINT`, the scan blocks neither reads nor writes.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],

@@ -17,14 +17,16 @@ use migrate_model::syntax::{ActionKind, Syntax};
 pub static RULE: Rule = Rule {
     code: Code::new(
         "work-under-exclusive-lock",
-        "A slow statement runs in a transaction that already holds ACCESS EXCLUSIVE on an existing table. The lock is held \
-         until the transaction ends, so the slow statement prolongs it. Reads and writes of the locked table are blocked \
-         during this time, even if the slow statement uses another table.",
+        "A slow statement runs in a transaction that already holds an ACCESS EXCLUSIVE lock on an existing table. \
+         PostgreSQL releases the lock only when the transaction ends, so the lock is also held while the slow \
+         statement runs. Reads and writes of the locked table are blocked during this time, even if the slow \
+         statement uses another table.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres],
-    fix: "split the file: move the slow statement to a separate migration, and the statement that acquires the lock to a \
-         later migration",
+    fix: "split the file into two migrations: run the slow statement in the first one, and the statement that \
+         acquires the lock in the second one; if the slow statement depends on the other statement, exchange the \
+         order",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

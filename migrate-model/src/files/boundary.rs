@@ -16,8 +16,7 @@ pub static OUTSIDE_REPOSITORY: Code = Code::new(
     "outside-repository",
     "A folder that `dir` in `migrate.toml` sets, or the target of a symbolic link, is outside the repository. A repository may contain files of an untrusted author, so files outside it are neither read nor written. The \
      root of the repository is the nearest enclosing folder that contains `.git`; without one, it is the outermost \
-     enclosing folder that contains `Cargo.toml` or `migrate.toml`. The folder `.git` itself counts as outside. To allow a folder, \
-     name it with `--source`, or list it in the environment variable `MIGRATE_ALLOW_OUTSIDE`, separated as in `PATH`.",
+     enclosing folder that contains `Cargo.toml` or `migrate.toml`. The folder `.git` itself counts as outside. To allow a folder outside the repository, specify it with `--source`, or list it in the environment variable `MIGRATE_ALLOW_OUTSIDE`, separated as in `PATH`.",
 );
 
 /// The folders that the files of a project may be in, with their links resolved.

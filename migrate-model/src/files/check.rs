@@ -28,8 +28,7 @@ pub static MISSING_DOWN: Code = Code::new(
 /// The folder has no lock file.
 pub static NO_LOCK_FILE: Code = Code::new(
     "no-lock-file",
-    "The folder has no `migrate.lock`. This file lists the locked files, which must not change, and causes a rebuild of the \
-     binary when a migration is added. Commit it with the migrations. `cargo migrate init` creates it and lists every existing \
+    "The folder has no `migrate.lock`. The lock file lists the locked files, which must not change. It also changes when a migration is added, so that cargo rebuilds the application. Commit the lock file with the migrations. `cargo migrate init` creates it and lists every existing \
      file as a draft.",
 );
 
@@ -50,8 +49,7 @@ pub static FILE_MISSING: Code = Code::new(
 /// A draft of the lock file has no file.
 pub static DRAFT_MISSING: Code = Code::new(
     "draft-missing",
-    "`migrate.lock` lists a draft, and its file does not exist. Restore the file, or remove its line: \
-     `cargo migrate lock --draft`.",
+    "`migrate.lock` lists a draft, and the file does not exist. Restore the file, or remove the entry: `cargo migrate lock --draft`.",
 );
 
 /// A locked file that was edited.
@@ -75,26 +73,21 @@ pub static BELOW_LOCKED: Code = Code::new(
 /// A draft, although `check --locked` accepts none.
 pub static UNLOCKED_DRAFT: Code = Code::new(
     "unlocked-draft",
-    "`check --locked` accepts no drafts, and a migration file is still a draft. Nothing prevents a draft from being edited \
-     after it has been applied. \
-     Lock it with `cargo migrate lock`.",
+    "`check --locked` accepts no drafts, but a migration file is still a draft (a file that is not locked). A draft can be edited after it has been applied, and `check` does not report the edit. Lock the file with `cargo migrate lock`.",
 );
 
 /// A version that is a date, or a timestamp of fewer digits than other versions.
 pub static SHORT_TIMESTAMP: Code = Code::new(
     "short-timestamp",
     "A version is a date or a timestamp with fewer digits than other timestamps in the folder, for example 8 or 12 \
-     digits where others have 14. Versions are compared as numbers, so this version sorts before every longer one, \
-     even before one with an earlier time. Append the rest of the time: \
+     digits where others have 14. Versions are compared as numbers, so this version sorts before every version with more digits, even before one whose time is earlier. Append the rest of the time: \
      `20260301` becomes `20260301000000`.",
 );
 
 /// A string of a locked file that contains a carriage return.
 pub static CARRIAGE_RETURN: Code = Code::new(
     "carriage-return",
-    "A string in a locked file contains a carriage return at the end of a line. Git can convert line endings, so \
-     other checkouts may not contain it. The checksum ignores these carriage returns, so databases can receive \
-     different data without a reported difference. Check the file out with LF (`*.sql text eol=lf` in `.gitattributes`), or write the character explicitly \
+    "A string in a locked file contains a carriage return at the end of a line. Git can convert line endings, so other checkouts may not contain this carriage return. The checksum ignores carriage returns at line ends, so databases can receive different data, and no difference is reported. Check the file out with LF (`*.sql text eol=lf` in `.gitattributes`), or write the character explicitly \
      (`E'\\r\\n'`, `CHAR(13)`).",
 );
 
@@ -170,7 +163,7 @@ fn short_timestamps(folder: &Folder) -> Vec<Finding> {
         let mut longer = earliest.range(stamp.len() + 1..).rev();
         let (length, (earlier, _)) = longer.find(|(_, (_, other))| other[..stamp.len()] < **stamp)?;
         let (noun, part) = if stamp.len() == 8 { ("date", "a time") } else { ("time", "the rest of the time") };
-        let message = format!("`{}` comes before `{}`, although its {noun} is later", file.name, earlier.name);
+        let message = format!("`{}` sorts before `{}`, although the {noun} of the first is later", file.name, earlier.name);
         let mut finding = Finding::error(&SHORT_TIMESTAMP, message)
             .at(Place::file(file.display_path.clone()))
             .help(format!("append {part} to the version: `{stamp:0<length$}`"));
@@ -196,7 +189,10 @@ fn carriage_returns(folder: &Folder) -> Vec<Finding> {
         let mut strings = Tokens::new(&script.text, folder.set.dialect()).filter(is_string);
         let (token, at) = strings.find_map(|token| Some((token, token.text(&script.text).find("\r\n")?)))?;
         let at = token.start + at;
-        let message = format!("a string in `{}` contains a carriage return, which the checksum ignores", script.file_name());
+        let message = format!(
+            "a string in `{}` contains a carriage return at the end of a line, which the checksum ignores",
+            script.file_name()
+        );
         let mut finding = Finding::error(&CARRIAGE_RETURN, message)
             .at(Place::range(&script.file, &script.text, at..at + 1))
             .help("check the file out with LF: `*.sql text eol=lf` in `.gitattributes`");
@@ -296,7 +292,10 @@ fn missing_files<'l>(folder: &'l Folder, lock: &'l LockFile) -> impl Iterator<It
     });
     let drafts = lock.drafts.iter().map(|name| {
         let finding = Finding::error(&DRAFT_MISSING, format!("`{name}` is a draft, but the file does not exist"));
-        (name, finding.help("if it was deleted intentionally, run `cargo migrate lock --draft`"))
+        (
+            name,
+            finding.help("restore the file or, if it was deleted intentionally, remove its entry: `cargo migrate lock --draft`"),
+        )
     });
     let missing = locked.chain(drafts).filter(move |(name, _)| !present.contains(name.as_str()));
     missing.map(|(_, finding)| finding.at(Place::file(folder.lock_display_path.clone())))

@@ -87,14 +87,14 @@ pub static NO_FOLDER: Code = Code::new(
 /// A file or folder that cannot be read.
 pub static UNREADABLE: Code = Code::new(
     "unreadable",
-    "A file or folder cannot be read: access is denied, a link is broken, or it is not a regular file. It may contain migrations, so it is not skipped. Correct the permissions, or replace it with a regular file or \
+    "A file or folder cannot be read: access is denied, a link is broken, or the file is not a regular file. The file or folder may contain migrations, so it is not skipped. Correct the permissions, or replace it with a regular file or \
      folder.",
 );
 
 /// A file that is not UTF-8.
 pub static NOT_UTF8: Code = Code::new(
     "not-utf8",
-    "SQL is sent to the database as UTF-8, and this file contains bytes that are not valid UTF-8. Save it as UTF-8, for example \
+    "SQL is sent to the database as UTF-8, but this file contains bytes that are not valid UTF-8. Save the file as UTF-8, for example \
      with `iconv -f WINDOWS-1252 -t UTF-8`.",
 );
 
@@ -131,8 +131,7 @@ pub static DOWN_WITHOUT_UP: Code = Code::new(
 /// Files of different layouts in one folder.
 pub static MIXED_LAYOUTS: Code = Code::new(
     "mixed-layouts",
-    "The folder contains files of different layouts (naming conventions). Often one of the names is misspelled, so \
-     that the file is not interpreted as intended. Rename the files, or list all their layouts under `layouts` in `migrate.toml`.",
+    "The folder contains files of different layouts (naming conventions). Often the name of one file is misspelled, so that it is read in another layout than intended. Rename the files, or list all their layouts under `layouts` in `migrate.toml`.",
 );
 
 /// The two files of a pair have different names.
@@ -390,7 +389,7 @@ fn read_names(folder: &Path, place: FolderPlace<'_>, settings: &Settings, list: 
                 Some((sub_folder, None)) => {
                     let message = format!("`{sub_folder}/` contains `.sql` files that are not read as migrations");
                     Finding::error(&BAD_NAME, message)
-                        .help("move its migrations into the migrations folder itself; if it contains none, list it under `ignore` in `migrate.toml`")
+                        .help("move the migrations from this folder into the migrations folder itself; if this folder contains no migrations, list the folder under `ignore` in `migrate.toml`")
                 }
             },
         };
@@ -431,7 +430,7 @@ fn check_duplicates(names: &mut FileList) {
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", first.name, second.name))
                 .at(Place::file(second.display_path.clone()))
                 .help("give the next free version to the file that has not been applied to any database")
-                .help("or, if this is intended, order them by name: `same-version = \"by-name\"` in `migrate.toml`"),
+                .help("or, if this is intended, apply files of the same version in the order of their names: `same-version = \"by-name\"` in `migrate.toml`"),
         );
     }
     for pair in names.files.chunk_by(|left, right| left.version == right.version) {

@@ -26,17 +26,14 @@ pub struct LockFile {
 /// A line of the lock file that cannot be parsed.
 pub static BAD_LOCK_FILE: Code = Code::new(
     "bad-lock-file",
-    "`migrate.lock` contains a line that cannot be parsed. It contains one line for each file: `<checksum>  <file>` for a locked file \
-     and `# draft <file>` for a draft. The last line is `# chain <checksum>`, a checksum of the lines of the locked files. Any other line is usually left over from a merge.\n\nKeep the lines of both branches, then run \
+    "`migrate.lock` contains a line that cannot be parsed. `migrate.lock` contains one line for each file: `<checksum>  <file>` for a locked file and `# draft <file>` for a draft. The last line is `# chain <checksum>`, a checksum of the lines of the locked files. Other lines that begin with `#` are comments. Any other line is usually left over from a merge.\n\nKeep the lines of both branches, then run \
      `cargo migrate lock --draft`: it verifies the checksum of each locked file and rewrites the lock file.",
 );
 
 /// The chain checksum of a lock file does not match its locked lines.
 pub static LOCK_CHAIN_MISMATCH: Code = Code::new(
     "lock-chain-mismatch",
-    "The last line of `migrate.lock`, `# chain <sha256>`, is a checksum of the lines of the locked files, and it does not \
-     match them: they were \
-     edited manually or combined by a merge. `cargo migrate lock --draft` compares every locked file with its recorded \
+    "The last line of `migrate.lock`, `# chain <sha256>`, is a checksum of the lines of the locked files, and it does not match these lines, because they were edited manually or combined by a merge. `cargo migrate lock --draft` compares every locked file with its recorded \
      checksum and rewrites the last line.",
 );
 
@@ -87,7 +84,7 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
             lock.locked.push((name.to_owned(), checksum));
         } else {
             findings.push(
-                Finding::error(&BAD_LOCK_FILE, "this line is neither a checksum and a file name nor a comment")
+                Finding::error(&BAD_LOCK_FILE, "this line is not a checksum with a file name, and it is not a comment")
                     .at(source.place(range))
                     .help(
                         "after a merge, remove the conflict markers and keep the lines of both branches, then run `cargo \

@@ -17,8 +17,7 @@ use std::path::{self, Component, Path, PathBuf};
 /// The database type of the migrations is not set.
 pub static NO_DIALECT: Code = Code::new(
     "no-dialect",
-    "The database type of the migrations is not set. The macro and `check` need it to split SQL into statements. Set it in \
-     `migrate.toml`: `database = \"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`. `cargo migrate` can also take it from `--dialect` or from the database URL.",
+    "The database type of the migrations is not set. The macro `embed_migrations!` and `check` need the type to split SQL into statements. Set it in `migrate.toml`: `database = \"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`. The commands can also take the type from `--dialect` or from the database URL; the macro cannot.",
 );
 
 /// The migrations of one service.

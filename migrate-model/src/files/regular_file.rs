@@ -98,7 +98,7 @@ fn kind_name(kind: FileType) -> &'static str {
             return name;
         }
     }
-    if kind.is_dir() { "a folder" } else { "something else" }
+    if kind.is_dir() { "a folder" } else { "a special file" }
 }
 
 #[cfg(test)]

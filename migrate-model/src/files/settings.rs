@@ -76,7 +76,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "service",
         values: "a non-empty name",
         default: "the package name",
-        meaning: "the name of the service and of its history",
+        meaning: "the name of the service; its history is stored under this name",
         read: |parser, settings, value, setting| {
             let name = |name: &str| (!name.trim().is_empty()).then(|| name.to_owned());
             settings.service = parser.parse(value, setting, name);
@@ -86,14 +86,14 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "database",
         values: "`\"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`",
-        default: "from `--dialect` or the URL; the macro requires the key",
+        default: "from `--dialect` or the URL; `embed_migrations!` has no default",
         meaning: "the database for which the migrations are written",
         read: |parser, settings, value, setting| parser.database(settings, value, setting),
     },
     Setting {
         table: "",
         key: "dir",
-        values: "a folder or a list of folders, relative to this file",
+        values: "a folder or a list of folders, relative to `migrate.toml`",
         default: "`\"migrations\"`",
         meaning: "the folders that contain the migrations",
         read: |parser, settings, value, _| settings.dirs = parser.strings(value),
@@ -102,8 +102,8 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "layouts",
         values: "a list of names of layouts: {layouts}",
-        default: "any single layout",
-        meaning: "the layouts (naming conventions for files) that may be mixed in one folder",
+        default: "any layout, but all files of a folder must have the same layout",
+        meaning: "the layouts (naming conventions for files) that the files of one folder may have",
         read: |parser, settings, value, setting| parser.layouts(settings, value, setting),
     },
     Setting {
@@ -111,7 +111,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "ignore",
         values: "a list of names or paths of `.sql` files, or of folder names",
         default: "none",
-        meaning: "files that are not migrations, and folders without migrations",
+        meaning: "what to skip: files that are not migrations, and sub-folders without migrations",
         read: |parser, settings, value, _| settings.ignore = parser.strings(value),
     },
     Setting {
@@ -159,7 +159,8 @@ pub static SETTINGS: &[Setting] = &[
         key: "lock",
         values: "`\"auto\"`, `\"session\"` or `\"lease\"`",
         default: "`\"auto\"`",
-        meaning: "the locking strategy (`--lock`)",
+        meaning: "the kind of the migration lock (`--lock`): a session-level lock or a lease; `\"auto\"` selects a lease if a session-level \
+                  lock does not exclude other processes",
         read: |parser, settings, value, setting| {
             settings.run.locking.strategy = parser.parse(value, setting, |word| word.parse().ok()).unwrap_or_default();
         },
@@ -180,7 +181,7 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "lock-timeout",
         values: DURATION,
-        default: "`\"2s\"` for statements that block reads or writes; for others, the limit that the server sets",
+        default: "`\"2s\"` for statements that block reads or writes; for other statements, the lock timeout of the server",
         meaning: "how long a statement waits for a table lock; statements with `CONCURRENTLY` have no lock timeout, \
                   because a timeout would leave an invalid index",
         read: |parser, settings, value, setting| {
@@ -215,7 +216,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "server",
         values: "a database and, optionally, its version, such as `\"postgres 16\"` or `\"mysql 8.4\"`",
         default: "from `--dialect`, `database` or the URL",
-        meaning: "the database server that the safety rules assume",
+        meaning: "the database server and its version, for which the safety rules check the migrations",
         read: |parser, settings, value, setting| {
             let place = parser.place(value.span());
             settings.safety.server =
@@ -235,7 +236,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "owns",
         values: "a list of tables",
         default: "the tables that only this service creates",
-        meaning: "tables that belong to this service, whichever service creates them",
+        meaning: "tables that belong to this service, even if another service creates them",
         read: |parser, settings, value, _| settings.safety.owns = parser.strings(value),
     },
     Setting {
@@ -251,7 +252,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "records",
         values: TABLE_NAME,
         default: "`\"migration_records\"`",
-        meaning: "the table with a row for each migration",
+        meaning: "the table with a row for each applied or partially applied migration",
         read: |parser, settings, value, setting| parser.table_name(&mut settings.run.history.records, value, setting),
     },
     Setting {
@@ -259,7 +260,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "versions",
         values: TABLE_NAME,
         default: "`\"schema_versions\"`",
-        meaning: "the table with a row for each service",
+        meaning: "the table with a row for each service: its newest applied version and the number of applied migrations",
         read: |parser, settings, value, setting| parser.table_name(&mut settings.run.history.versions, value, setting),
     },
     Setting {
@@ -267,7 +268,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "events",
         values: TABLE_NAME,
         default: "`\"migration_events\"`",
-        meaning: "the table with a row for each event",
+        meaning: "the table with a row for each event, such as an applied, failed or reverted migration",
         read: |parser, settings, value, setting| parser.table_name(&mut settings.run.history.events, value, setting),
     },
     Setting {
@@ -284,7 +285,7 @@ pub static SETTINGS: &[Setting] = &[
         values: "a list of `\"other-schema\"`, `\"other-service\"` and names of tools: {origins} (`link`, `takumi` and `trossapp` are \
                  applications with their own migration code)",
         default: "none",
-        meaning: "other histories in the database that do not prevent the first run",
+        meaning: "the kinds of other histories in the database that do not prevent the first run",
         read: |parser, settings, value, setting| parser.ignored_histories(settings, value, setting),
     },
     Setting {

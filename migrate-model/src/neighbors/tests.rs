@@ -222,7 +222,7 @@ fn what_was_reverted_is_not_applied_and_what_failed_is() {
     assert_eq!(
         lines(&set, Vec::new(), vec![history]),
         [
-            "error foreign-history: `app.x` is the history of golang-migrate, at version 2; 2 of 2 migrations of `shop` are at or below it"
+            "error foreign-history: `app.x` is the history of golang-migrate, at version 2; 2 of 2 migrations of `shop` have this version or a lower one"
         ]
     );
 }

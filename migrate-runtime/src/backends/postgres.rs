@@ -527,7 +527,7 @@ impl<'c> Postgres<'c> {
             (Concurrent::Detach(table, partition), Some("pending")) => {
                 let sql = finalize_sql(history_sql, table, partition);
                 format!(
-                    "the detach of partition `{partition}` is pending, and queries of `{table}` no longer return its rows; the next run completes the detach with `{sql}`"
+                    "the detach of partition `{partition}` is pending, and queries of `{table}` no longer return the rows of this partition; the next run completes the detach with `{sql}`"
                 )
             }
             (Concurrent::Drop(index), Some("2")) => {

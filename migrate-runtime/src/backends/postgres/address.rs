@@ -46,26 +46,26 @@ const PARAMETERS: &[Parameter] = &[
     Parameter::new(&["requirepeer"], IgnoredIf(&[""], TLS_INSTEAD)),
     Parameter::new(&["sslcrl"], IgnoredIf(&[""], "the driver does not read revocation lists")),
     Parameter::new(&["sslcrldir"], IgnoredIf(&[""], "the driver does not read revocation lists")),
-    Parameter::new(&["sslcertmode"], IgnoredIf(&["allow"], "`sslcert` and `sslkey` set the certificate of the client")),
+    Parameter::new(&["sslcertmode"], IgnoredIf(&["allow"], "specify the client certificate with `sslcert` and `sslkey`")),
     Parameter::new(&["sslpassword"], IgnoredIf(&[""], "`sslkey` must not be encrypted")),
     Parameter::new(&["sslnegotiation"], IgnoredIf(&["postgres"], "the driver always asks the server for TLS first")),
-    Parameter::new(&["sslsni"], IgnoredIf(&["1"], "the driver always sends the name of the host")),
-    Parameter::new(&["ssl_min_protocol_version"], IgnoredIf(&[""], "set the versions of TLS on the server")),
-    Parameter::new(&["ssl_max_protocol_version"], IgnoredIf(&[""], "set the versions of TLS on the server")),
+    Parameter::new(&["sslsni"], IgnoredIf(&["1"], "the driver always sends the host name (SNI)")),
+    Parameter::new(&["ssl_min_protocol_version"], IgnoredIf(&[""], "configure the TLS versions on the server")),
+    Parameter::new(&["ssl_max_protocol_version"], IgnoredIf(&[""], "configure the TLS versions on the server")),
     Parameter::new(&["ssl"], Instead("`sslmode=require`, or `sslmode=disable`")),
     Parameter::new(&["requiressl"], IgnoredIf(&["", "0"], "use `sslmode=require`")),
     // Migrations fail on a server that is read-only, so that those words say nothing new.
     Parameter::new(
         &["target_session_attrs"],
-        IgnoredIf(&["any", "read-write", "primary", "prefer-standby"], "the host must be that of the primary"),
+        IgnoredIf(&["any", "read-write", "primary", "prefer-standby"], "specify the host of the primary"),
     ),
     Parameter::new(&["client_encoding"], IgnoredIf(&["auto", "utf8", "utf-8", "unicode"], "migration files are UTF-8")),
     Parameter::new(&["replication"], IgnoredIf(&["", "false", "off", "no", "0"], "migrations need a normal connection")),
-    Parameter::new(&["service"], IgnoredIf(&[], "write what the service contains into the URL")),
+    Parameter::new(&["service"], IgnoredIf(&[], "write the parameters that the service file sets into the URL")),
     Parameter::new(&["passfile"], IgnoredIf(&[""], "set `PGPASSFILE` in the environment")),
 ];
 
-const TLS_INSTEAD: &str = "`sslmode=verify-full` with `sslrootcert` makes sure that the server is the right one";
+const TLS_INSTEAD: &str = "to verify the identity of the server, use `sslmode=verify-full` with `sslrootcert`";
 
 /// The variables of libpq that can make a connection safer or change where it leads, and their parameters.
 const VARIABLES: &[(&str, &str)] = &[
@@ -100,7 +100,7 @@ fn address(url: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Pg
     let port = environment("PGPORT").filter(|port| !port.is_empty() && url.port().is_none() && parameters.get("port").is_none());
     // sqlx would use another port, and send the password there.
     if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err(AddressError::new("`PGPORT` in the environment is not the number of a port")
+        return Err(AddressError::new("`PGPORT` in the environment is not a valid port number")
             .help("correct or unset `PGPORT`, or write the port into the URL"));
     }
     let files = [("sslrootcert", Some("PGSSLROOTCERT")), ("sslcert", Some("PGSSLCERT")), ("sslkey", Some("PGSSLKEY"))];

@@ -60,7 +60,7 @@ impl Address for SqliteAddress {
         if !open.create && !self.in_memory && !file.exists() {
             let message = format!("database file `{}` does not exist", file.display());
             return Err(Error::new(ErrorKind::NoDatabase, &codes::CONNECTION, message)
-                .help("`cargo migrate up` creates it, and so does `cargo migrate db create`"));
+                .help("create it with `cargo migrate up` or `cargo migrate db create`"));
         }
         // Waiting is done here, where it can be reported and ended.
         let options = self.options.clone().busy_timeout(open.max_wait.min(Duration::from_millis(100)));
