@@ -14,14 +14,27 @@ pub struct RuleFindings {
 /// depend on each table of a file.
 const SAME_PLACE_LIMIT: usize = 100;
 
+/// Who reads the findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// People, who count what is more than they can read.
+    People,
+    /// Programs, which get everything.
+    Programs,
+}
+
 impl RuleFindings {
     /// Adds a finding.
     pub fn add(&mut self, finding: RuleFinding) {
         self.all.push(finding);
     }
 
-    /// Removes the findings and returns them, without those after the first hundred about the same part of a statement.
-    pub fn take(&mut self) -> Vec<RuleFinding> {
+    /// Removes the findings and returns them: all, or in a list for a reader without those after the first hundred about the same
+    /// part of a statement.
+    pub fn take(&mut self, readers: Readers) -> Vec<RuleFinding> {
+        if readers == Readers::Programs {
+            return std::mem::take(&mut self.all);
+        }
         let mut taken: Vec<RuleFinding> = Vec::new();
         let (mut at_place, mut omitted) = (0, 0);
         for finding in self.all.drain(..) {

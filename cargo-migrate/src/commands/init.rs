@@ -9,6 +9,7 @@ use crate::packages;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
+use migrate_lint::server::{Product, Server};
 use migrate_model::dialect::Dialect;
 use migrate_model::files::lock_file::{self, LockFile};
 use migrate_model::files::project::Project;
@@ -121,7 +122,10 @@ fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> Strin
         Some(_) => format!("service = {:?}", project.service),
         None => format!("# service = {:?}", project.service),
     };
-    let name = dialect.name();
+    // The safety rules tell MariaDB from MySQL.
+    let server = project.settings.safety.server.as_ref().and_then(|(text, _)| text.parse::<Server>().ok());
+    let is_mariadb = server.is_some_and(|server| server.product == Product::MariaDb);
+    let name = if is_mariadb { "mariadb" } else { dialect.name() };
     format!(
         "# Settings of `cargo migrate` and `embed_migrations!`. `cargo migrate explain bad-setting` lists all keys.\n\n\
          # The database for which the migrations are written: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\

@@ -70,6 +70,12 @@ struct Linted {
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    if arguments.fix && context.global.format != Format::Human {
+        return Err(CommandError::usage(
+            "`--fix` shows each change as text and asks for confirmation: it has no other output format",
+        )
+        .help("run `cargo migrate lint --fix` without `--format`; for a report, run `cargo migrate lint` without `--fix`"));
+    }
     let mut linted = Vec::new();
     for project in packages::projects(context)? {
         linted.push(lint_project(arguments, context, project).await?);

@@ -268,6 +268,18 @@ fn every_place_is_listed_if_that_is_wanted() {
 }
 
 #[test]
+fn programs_get_every_finding() {
+    let views: String = (0..300).map(|number| format!("CREATE VIEW v{number} AS SELECT a FROM t;\n")).collect();
+    let history = history(&[&format!("{T} {views}"), "ALTER TABLE t DROP COLUMN a;"]);
+    let mut options = LintOptions::new(Dialect::Postgres);
+    options.scope = LintScope::Only([1].into());
+    options.places_listed = None;
+    let findings = lint(&history, &options);
+    let finding = findings.iter().find(|finding| finding.code.name == "drop-column-view-dep").unwrap();
+    assert_eq!(finding.notes.len(), 299, "{}", finding.message);
+}
+
+#[test]
 fn every_dependent_is_listed_if_that_is_wanted() {
     let views: String =
         (0..12).map(|number| format!("CREATE VIEW v{number} AS SELECT a FROM t; CREATE TABLE t{number} (a int);\n")).collect();

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
          the transaction ends.",
     ),
     level: Level::Warning,
-    on: &[Product::Postgres, Product::MySql, Product::MariaDb],
+    on: &[Product::Postgres],
     fix: "move the statement to a separate migration, and run it in batches",
     opt_in: false,
     down: false,

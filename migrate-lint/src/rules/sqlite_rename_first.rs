@@ -26,14 +26,27 @@ pub static RULE: Rule = Rule {
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
-    flagged: &[sqlite(&[
-        "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
-        "ALTER TABLE p RENAME TO p_old; CREATE TABLE p (id integer PRIMARY KEY, x text); INSERT INTO p (id) SELECT id FROM p_old; DROP TABLE p_old;",
-    ])],
-    not_flagged: &[sqlite(&[
-        "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
-        "ALTER TABLE c RENAME TO c_old; CREATE TABLE c (p_id integer); INSERT INTO c SELECT p_id FROM c_old; DROP TABLE c_old;",
-    ])],
+    flagged: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
+            "ALTER TABLE p RENAME TO p_old; CREATE TABLE p (id integer PRIMARY KEY, x text); INSERT INTO p (id) SELECT id FROM p_old; DROP TABLE p_old;",
+        ]),
+        // The pragma alone does not help while foreign keys are enforced.
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
+            "PRAGMA legacy_alter_table = ON; ALTER TABLE p RENAME TO p_old; CREATE TABLE p (id integer PRIMARY KEY, x text); INSERT INTO p (id) SELECT id FROM p_old; DROP TABLE p_old;",
+        ]),
+    ],
+    not_flagged: &[
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id));",
+            "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; ALTER TABLE p RENAME TO p_old; CREATE TABLE p (id integer PRIMARY KEY, x text); INSERT INTO p (id) SELECT id FROM p_old; DROP TABLE p_old;",
+        ]),
+        sqlite(&[
+            "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p_id integer REFERENCES p (id) ON DELETE CASCADE);",
+            "ALTER TABLE c RENAME TO c_old; CREATE TABLE c (p_id integer); INSERT INTO c SELECT p_id FROM c_old; DROP TABLE c_old;",
+        ]),
+    ],
     verification: Verification::Seen("references_follow_a_renamed_table"),
 };
 
@@ -42,10 +55,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         if !matches!(action, ActionKind::Rename(_)) {
             continue;
         }
-        let children = context.schema.children(&table).map(|(child, ..)| format!("`{child}`"));
-        let views = context.schema.views_reading(&table).map(|(view, _)| format!("`{view}`"));
-        let dependents: Vec<String> = children.chain(views).collect();
-        if !dependents.is_empty() && !context.is_pragma_on("legacy_alter_table") && is_created_later(context, &table) {
+        // `legacy_alter_table` leaves views as they are, and references only if foreign keys are not enforced.
+        let is_legacy = context.is_pragma_on("legacy_alter_table");
+        let children = context.schema.children(&table).filter(|_| !is_legacy || context.foreign_keys_enforced);
+        let views = context.schema.views_reading(&table).filter(|_| !is_legacy);
+        let children = children.map(|(child, ..)| format!("`{child}`"));
+        let dependents: Vec<String> = children.chain(views.map(|(view, _)| format!("`{view}`"))).collect();
+        if !dependents.is_empty() && is_created_later(context, &table) {
             let message =
                 format!("after the rename, {} will reference the renamed table, not the new `{table}`", list(&dependents));
             findings.add(RuleFinding::new(message).at(range));
