@@ -29,7 +29,7 @@ pub struct Global {
     /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, help_heading = "Global options")]
     pub format: Format,
-    /// Answer yes to all questions, such as before a revert or before a database is dropped. `--stored` of `down` and `redo` is still required to run a down migration that only the history contains
+    /// Answer yes to all questions, such as those before a revert or before a database is dropped. `--stored` of `down` and `redo` is still required to run a down migration that only the history contains
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub yes: bool,
     /// Suppress all messages except errors

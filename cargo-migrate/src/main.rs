@@ -40,7 +40,7 @@ use std::process::ExitCode;
                   \x20   2: usage error\n\
                   \x20   3: `status --check`: a migration is pending, out of order or partially applied\n\
                   \x20   4: the migration files contain errors\n\
-                  \x20   5: the migration files do not match the database history, or `--stored` is required to revert with SQL from it\n\
+                  \x20   5: the migration files do not match the database history, or the down migration exists only in the history and `--stored` is missing\n\
                   \x20   6: the migration lock was not acquired in time, or was lost during the run\n\
                   \x20   7: a migration failed, or its precondition (the gate query) did not return true\n\
                   \x20 130: aborted by a second signal\n\n\

@@ -36,7 +36,7 @@ pub enum Command {
     /// Create, drop or reset the database
     #[command(subcommand)]
     Db(db::DbAction),
-    /// Accept edited files of applied migrations: update their checksums and SQL in the history, and run nothing
+    /// Accept edited files of applied migrations: update their checksums and SQL in the history without running the SQL
     Repair(repair::Arguments),
     /// Resolve a partially applied migration: mark it as applied or not applied, or choose the statement at which it resumes
     Resolve(resolve::Arguments),

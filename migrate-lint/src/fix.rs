@@ -241,7 +241,7 @@ impl Fixer<'_> {
                 quoted(&name)
             ),
             down: format!(
-                "-- A validation cannot be reverted. The down migration of `{}` must drop the constraint.\nSELECT 1;\n",
+                "-- A validation cannot be reverted. Make sure that the down migration of `{}` drops the constraint.\nSELECT 1;\n",
                 self.migration.title()
             ),
         });

@@ -290,7 +290,8 @@ fn competing_definitions(
                 "table `{table}` is also created in {other_file}, with a different definition of {columns} {}",
                 differing.join(", ")
             );
-            findings.push(Finding::error(&CONFLICTING_DEFINITION, message).help("remove one of the two definitions"));
+            findings
+                .push(Finding::error(&CONFLICTING_DEFINITION, message).help("remove one of the two `CREATE TABLE` statements"));
         } else if !has_owner {
             findings.push(
                 Finding::error(&DISPUTED_TABLE, format!("table `{table}` is also created in {other_file}")).help(format!(

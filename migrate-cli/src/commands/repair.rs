@@ -10,10 +10,10 @@ use clap::Args;
 use migrate_runtime::{MigrationState, Migrator, Version};
 use serde_json::{Value, json};
 
-/// Accept edited files of applied migrations: update their checksums and SQL in the history, and run nothing
+/// Accept edited files of applied migrations: update their checksums and SQL in the history without running the SQL
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Repair only these versions [default: all edited files, and a history with missing rows]
+    /// Repair only these versions. Without this argument, all edited files are repaired; if rows of the history are missing, `repair` also asks whether to accept the remaining rows as complete
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migrations: Vec<Version>,
     /// Also accept files whose SQL was edited, not only those with edited comments or white space. The schema of the database must already match the edited files

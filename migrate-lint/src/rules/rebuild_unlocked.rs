@@ -21,9 +21,9 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb],
-    fix: "block writes before the copy: on PostgreSQL, use `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;`; on MySQL and \
-         MariaDB, lock both tables with `LOCK TABLES`, and rename them with `ALTER TABLE` before `UNLOCK TABLES`; or \
-         copy later writes with a trigger; or use `ALTER TABLE` instead of a rebuild",
+    fix: "block writes before the copy. On PostgreSQL, use `LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE`. On MySQL and MariaDB, \
+         lock both tables with `LOCK TABLES`, and rename them with `ALTER TABLE` before `UNLOCK TABLES`. Alternatively, \
+         copy later writes with a trigger, or use `ALTER TABLE` instead of a rebuild",
     opt_in: false,
     down: false,
     check: RuleCheck::File(check),
@@ -40,7 +40,7 @@ pub static RULE: Rule = Rule {
     not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",
-            "-- migrate: phase contract\nLOCK TABLE t IN SHARE MODE; CREATE TABLE n (id int PRIMARY KEY, a bigint); INSERT INTO n SELECT * FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
+            "-- migrate: phase contract\nLOCK TABLE t IN SHARE ROW EXCLUSIVE MODE; CREATE TABLE n (id int PRIMARY KEY, a bigint); INSERT INTO n SELECT * FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
         ]),
         postgres(&[
             "CREATE TABLE t (id int PRIMARY KEY, a int);",

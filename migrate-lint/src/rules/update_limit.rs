@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a = 2 LIMIT 10;"]),
     ],
     not_flagged: &[
-        postgres(&["CREATE TABLE t (a int, id int);", "DELETE FROM t WHERE id IN (SELECT id FROM t LIMIT 10);"]),
+        postgres(&["CREATE TABLE t (a int, id int);", "DELETE FROM t WHERE id IN (SELECT id FROM t WHERE a = 1 LIMIT 10);"]),
         postgres(&["CREATE TABLE t (a int);", "UPDATE t SET a = 1 WHERE a = 2;"]),
     ],
     verification: Verification::Refused,
