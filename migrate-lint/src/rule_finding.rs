@@ -16,7 +16,7 @@ const SAME_PLACE_LIMIT: usize = 100;
 
 /// Who reads the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readers {
+pub enum Audience {
     /// People, who count what is more than they can read.
     People,
     /// Programs, which get everything.
@@ -31,8 +31,8 @@ impl RuleFindings {
 
     /// Removes the findings and returns them: all, or in a list for a reader without those after the first hundred about the same
     /// part of a statement.
-    pub fn take(&mut self, readers: Readers) -> Vec<RuleFinding> {
-        if readers == Readers::Programs {
+    pub fn take(&mut self, audience: Audience) -> Vec<RuleFinding> {
+        if audience == Audience::Programs {
             return std::mem::take(&mut self.all);
         }
         let mut taken: Vec<RuleFinding> = Vec::new();
