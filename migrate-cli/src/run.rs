@@ -38,7 +38,7 @@ pub struct RunArguments {
     /// Use this strategy for the migration lock: `session` (a session-level lock of the server), `lease` (a table row with an expiry time) or `auto`. With `auto`, the strategy is `lease` if a connection pooler or a cluster with several writable servers (such as Galera) is detected, else `session` [default: `lock` in `migrate.toml`, else `auto`]
     #[arg(long, value_name = "auto|session|lease", value_parser = values::lock_strategy)]
     pub lock: Option<LockStrategy>,
-    /// Limit how long a statement waits for a table lock [default: `lock-timeout` in `migrate.toml`, else 2s for statements that block reads or writes, and the lock timeout that is configured on the server for others]
+    /// Limit how long a statement waits for a table lock [default: `lock-timeout` in `migrate.toml`, else 2s for statements that block reads or writes; for all other statements, the lock timeout of the server]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub lock_timeout: Option<Duration>,
     /// Limit the run time of each migration [default: `timeout` in `migrate.toml`, else 10m]

@@ -16,7 +16,7 @@ use crate::owners;
 use crate::relation::HistoryPoint;
 use crate::round_trip;
 use crate::rule::{Rule, RuleCheck};
-use crate::rule_finding::{Audience, RuleFinding, RuleFindings};
+use crate::rule_finding::{FindingLimit, RuleFinding, RuleFindings};
 use crate::rules;
 use crate::server::Server;
 use crate::simulation::Simulation;
@@ -67,8 +67,8 @@ pub enum LintScope {
 }
 
 impl LintOptions {
-    fn audience(&self) -> Audience {
-        if self.places_listed.is_none() { Audience::Programs } else { Audience::People }
+    fn finding_limit(&self) -> FindingLimit {
+        if self.places_listed.is_none() { FindingLimit::None } else { FindingLimit::SamePlace }
     }
 
     /// All files, default levels and the default server of the dialect.
@@ -362,10 +362,10 @@ impl Linter<'_> {
             statement_timeout: session.statement_timeout.as_deref(),
             foreign_keys_enforced: session.foreign_keys.unwrap_or(true),
         };
-        let audience = self.options.audience();
+        let limit = self.options.finding_limit();
         let matches = match file.direction {
-            Direction::Up => run_statement_checks(&context, &self.enabled, audience),
-            Direction::Down => run_statement_checks(&context, &self.enabled_for_down, audience),
+            Direction::Up => run_statement_checks(&context, &self.enabled, limit),
+            Direction::Down => run_statement_checks(&context, &self.enabled_for_down, limit),
         };
         for rule_match in matches {
             if !allowed.suppresses(rule_match.enabled.rule.code.name, Some(parsed.statement)) {
@@ -475,7 +475,7 @@ fn too_complex(file: &File<'_>, last: &ParsedStatement) -> Finding {
     Finding::error(&effort::FILE_TOO_COMPLEX, message).at(file.source.place(range)).help("split the file")
 }
 
-fn run_statement_checks(context: &StatementContext<'_>, rules: &[EnabledRule], audience: Audience) -> Vec<RuleMatch> {
+fn run_statement_checks(context: &StatementContext<'_>, rules: &[EnabledRule], limit: FindingLimit) -> Vec<RuleMatch> {
     let mut matches = Vec::new();
     let mut findings = RuleFindings::default();
     for enabled in rules {
@@ -484,7 +484,7 @@ fn run_statement_checks(context: &StatementContext<'_>, rules: &[EnabledRule], a
             // Nearly always there is none, and this runs unoptimised in every build.
             if !findings.all.is_empty() {
                 context.schema.effort().spend(effort::FINDING * findings.all.len());
-                matches.extend(findings.take(audience).into_iter().map(|finding| RuleMatch { enabled: *enabled, finding }));
+                matches.extend(findings.take(limit).into_iter().map(|finding| RuleMatch { enabled: *enabled, finding }));
             }
         }
     }

@@ -14,13 +14,13 @@ pub struct RuleFindings {
 /// depend on each table of a file.
 const SAME_PLACE_LIMIT: usize = 100;
 
-/// Who reads the findings.
+/// How many findings are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// People, who count what is more than they can read.
-    People,
-    /// Programs, which get everything.
-    Programs,
+pub enum FindingLimit {
+    /// The first hundred about the same part of a statement: a person cannot read more.
+    SamePlace,
+    /// All, for programs.
+    None,
 }
 
 impl RuleFindings {
@@ -29,10 +29,9 @@ impl RuleFindings {
         self.all.push(finding);
     }
 
-    /// Removes the findings and returns them: all, or in a list for a reader without those after the first hundred about the same
-    /// part of a statement.
-    pub fn take(&mut self, audience: Audience) -> Vec<RuleFinding> {
-        if audience == Audience::Programs {
+    /// Removes the findings and returns them: those that the limit keeps. The last one counts the others.
+    pub fn take(&mut self, limit: FindingLimit) -> Vec<RuleFinding> {
+        if limit == FindingLimit::None {
             return std::mem::take(&mut self.all);
         }
         let mut taken: Vec<RuleFinding> = Vec::new();

@@ -363,11 +363,9 @@ impl<'a> Splitter<'a> {
             return;
         }
         let place = self.source.place(token.start..token.end);
-        self.split.findings.push(
-            Finding::error(&UNTERMINATED, format!("unterminated {what}"))
-                .at(place)
-                .help(format!("add the missing end of the {what}")),
-        );
+        self.split
+            .findings
+            .push(Finding::error(&UNTERMINATED, format!("unterminated {what}")).at(place).help(format!("close the {what}")));
     }
 
     /// Ends the current statement, if there is one.

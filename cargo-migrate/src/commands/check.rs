@@ -14,10 +14,10 @@ use migrate_model::finding::Finding;
 use migrate_model::finding::Level;
 use serde_json::json;
 
-/// Check the migration files (names, up/down pairs, order, directives) and the lock file, and lint the drafts
+/// Check the migration files (names, up/down pairs, order, directives) and the lock file, and lint the drafts (the migrations that are not locked)
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Report drafts as errors; use this in CI before a deployment
+    /// Report migrations that are not locked as errors; use this in CI before a deployment
     #[arg(long)]
     locked: bool,
 }

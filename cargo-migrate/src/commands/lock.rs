@@ -19,14 +19,14 @@ use migrate_model::script::EMPTY_FILE;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// Lock new migration files (drafts): record their checksums, so that `check` and builds reject later edits
+/// Lock new migration files: record their checksums in the lock file, so that `check` and builds reject later edits
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Do not lock any file; only add new files to the lock file as drafts, and remove the entries of drafts whose file does not exist
+    /// Do not lock any file: only list new files in the lock file without a checksum, so that they can still be edited, and remove such entries if their file does not exist
     #[arg(long)]
     draft: bool,
     /// Accept locked files that were changed or removed, and new files with a lower version than a locked file. On a
-    /// database to which a changed or removed file was already applied, later runs can fail with `changed-after-apply` or
+    /// database to which the previous contents of such a file were applied, later runs can fail with `changed-after-apply` or
     /// `missing-file`
     #[arg(long)]
     force: bool,

@@ -12,8 +12,8 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "policy-ddl",
-        "Changes of policies and of row-level security acquire an ACCESS EXCLUSIVE lock on the table, which blocks \
-         reads and writes. The statement is brief once it has acquired the lock, but while it waits for the lock, \
+        "Changes to policies and to row-level security acquire an ACCESS EXCLUSIVE lock on the table, which blocks \
+         reads and writes. The statement finishes quickly once it has acquired the lock, but while it waits for the lock, \
          later queries on the table queue behind the statement. `cargo migrate` sets a short lock timeout for the \
          statement and retries it after a timeout.",
     ),
