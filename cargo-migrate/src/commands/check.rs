@@ -17,7 +17,7 @@ use serde_json::json;
 /// Check the migration files (names, up/down pairs, order, directives) and the lock file, and lint the drafts (the migrations that are not locked)
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Report migrations that are not locked as errors; use this in CI before a deployment
+    /// Report an error for each migration that is not locked; use this in CI before a deployment
     #[arg(long)]
     locked: bool,
 }

@@ -26,8 +26,8 @@ pub struct Arguments {
     #[arg(long)]
     draft: bool,
     /// Accept locked files that were changed or removed, and new files with a lower version than a locked file. On a
-    /// database to which the previous contents of such a file were applied, later runs can fail with `changed-after-apply` or
-    /// `missing-file`
+    /// database to which the previous contents of such a file were applied, later runs can fail with `changed-after-apply` or,
+    /// if an applied migration no longer has a file, with `missing-file`
     #[arg(long)]
     force: bool,
 }

@@ -18,7 +18,7 @@ pub struct Arguments {
     /// Plan the pending migrations up to and including this version
     #[arg(long, value_name = "VERSION", value_parser = values::version)]
     to: Option<Version>,
-    /// Plan a revert of all migrations above this version, not a run of `up`
+    /// Instead of a run of `up`, plan a revert of all migrations above this version
     #[arg(long, value_name = "VERSION", value_parser = values::version, conflicts_with = "to")]
     down_to: Option<Version>,
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Accept edited files of applied migrations: update their checksums and SQL in the history without running the SQL
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Repair only these versions. Without this argument, all edited files are repaired; and if rows were deleted from the history tables, `repair` asks whether to continue with the remaining rows as the complete history
+    /// Repair only these versions. Without this argument, the history is updated for all edited files; and if rows were deleted from the history tables, `repair` asks whether to accept the remaining rows as the complete history
     #[arg(value_name = "VERSION", value_parser = values::version)]
     migrations: Vec<Version>,
     /// Also accept files whose SQL was edited, not only those with edited comments or white space. The schema of the database must already match the edited files

@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Error,
     on: &[Product::Sqlite],
-    fix: "add the column without the default and `UPDATE` the rows; or rebuild the table",
+    fix: "add the column without the default, and set its value in the existing rows with `UPDATE`, or rebuild the table",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

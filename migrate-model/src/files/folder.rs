@@ -430,7 +430,7 @@ fn check_duplicates(names: &mut FileList) {
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", first.name, second.name))
                 .at(Place::file(second.display_path.clone()))
                 .help("give the next free version to the file that has not been applied to any database")
-                .help("or, if this is intended, apply files of the same version in the order of their names: `same-version = \"by-name\"` in `migrate.toml`"),
+                .help("or, if this is intended, set `same-version = \"by-name\"` in `migrate.toml`: files of the same version are then applied in the order of their names"),
         );
     }
     for pair in names.files.chunk_by(|left, right| left.version == right.version) {

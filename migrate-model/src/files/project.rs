@@ -147,7 +147,7 @@ impl Project {
     /// The finding for a project without a database type.
     pub fn no_dialect(&self) -> Finding {
         let file = self.settings_file.as_deref().map(|file| file.strip_prefix(&self.root).unwrap_or(file).display().to_string());
-        Finding::error(&NO_DIALECT, "the database type of the migrations is not set")
+        Finding::error(&NO_DIALECT, "the SQL dialect of the migrations is not set")
             .at(Place::file(file.unwrap_or_else(|| settings::FILE.to_owned())))
             .help("set `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
     }
